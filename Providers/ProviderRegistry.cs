@@ -1,0 +1,17 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace AiChat.Providers;
+
+/// <summary>The providers this build speaks, by <see cref="IChatProvider.Kind"/>.</summary>
+internal sealed class ProviderRegistry(IEnumerable<IChatProvider> providers)
+{
+    private readonly Dictionary<string, IChatProvider> _byKind = providers.ToDictionary(provider => provider.Kind, StringComparer.Ordinal);
+
+    public IReadOnlyCollection<string> Kinds => _byKind.Keys;
+
+    public bool TryGet(string kind, [NotNullWhen(true)] out IChatProvider? provider) => _byKind.TryGetValue(kind, out provider);
+
+    /// <summary>The provider of that kind; a kind that was validated at save time always exists.</summary>
+    public IChatProvider Get(string kind) =>
+        _byKind.TryGetValue(kind, out var provider) ? provider : throw new ProviderException(ProviderFailure.BadRequest, $"There is no provider '{kind}'.");
+}

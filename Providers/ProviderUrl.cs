@@ -1,0 +1,65 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Net;
+
+namespace AiChat.Providers;
+
+/// <summary>The one rule for base URLs, used when a connection is saved and trusted afterwards.</summary>
+internal static class ProviderUrl
+{
+    private const int MaxLength = 2_048;
+
+    /// <summary>
+    /// Canonical form of a base URL: lower-case http or https scheme and host, explicit port only when it is not the default,
+    /// path without a trailing slash. User info, query, fragment, backslashes and addresses that no connection may
+    /// ever reach are refused; <paramref name="reason"/> then says why, in English.
+    /// </summary>
+    public static bool Parse(string text, NetworkScope scope, [NotNullWhen(true)] out Uri? url, [NotNullWhen(false)] out string? reason)
+    {
+        url = null;
+        reason = Refuse(text, scope, out var parsed);
+        if (reason is null)
+        {
+            url = new Uri($"{parsed!.Scheme}://{Authority(parsed)}{parsed.AbsolutePath.TrimEnd('/')}");
+        }
+
+        return url is not null;
+    }
+
+    /// <summary>Scheme, host and port are equal: a key entered for one may be used for the other.</summary>
+    public static bool SameOrigin(Uri left, Uri right) =>
+        left.Scheme == right.Scheme && left.Port == right.Port && string.Equals(left.IdnHost, right.IdnHost, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>The base with a relative path (no leading slash) and an optional query behind it.</summary>
+    public static Uri Combine(Uri baseUrl, string path, string query = "") => new($"{baseUrl.AbsoluteUri.TrimEnd('/')}/{path}{query}");
+
+    private static string? Refuse(string text, NetworkScope scope, out Uri? parsed)
+    {
+        parsed = null;
+        // "//host" would parse as a file URL and "\" as "/": only the plain spelling of http(s) is taken.
+        if (text.Length > MaxLength || !(text.StartsWith("http://", StringComparison.OrdinalIgnoreCase)
+            || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase)) || text.AsSpan().ContainsAnyExceptInRange('!', '~') || text.Contains('\\'))
+        {
+            return "The base URL must start with http:// or https:// and hold only plain characters.";
+        }
+
+        if (!Uri.TryCreate(text, UriKind.Absolute, out parsed) || parsed.Host.Length == 0)
+        {
+            return "The base URL cannot be read.";
+        }
+
+        if (parsed.UserInfo.Length > 0 || text.Contains('@') || text.Contains('?') || text.Contains('#'))
+        {
+            return "The base URL must not hold a user name, a query or a fragment.";
+        }
+
+        return IPAddress.TryParse(parsed.IdnHost, out var address) && !ProviderAddress.IsAllowed(address, scope)
+            ? "The address of the base URL is not allowed for this connection." : null;
+    }
+
+    private static string Authority(Uri url)
+    {
+        // "localhost." is localhost; with the dot it would be another name to TLS and to the same-origin comparison.
+        var host = url.HostNameType == UriHostNameType.IPv6 ? $"[{url.IdnHost}]" : url.IdnHost.TrimEnd('.');
+        return url.IsDefaultPort ? host : $"{host}:{url.Port}";
+    }
+}
