@@ -1,0 +1,155 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace AiChat.Data;
+
+/// <summary>
+/// The one folder that holds everything the server writes. Opening takes its lock (released by the system when the
+/// process ends, however it ends) and proves that it can be written; a second process gets a <see cref="StartupException"/>.
+/// </summary>
+internal sealed class DataFolder : IDisposable
+{
+    private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+    private readonly FileStream _lock;
+
+    private DataFolder(string path, string databasePath, FileStream @lock)
+    {
+        Path = path;
+        DatabasePath = databasePath;
+        _lock = @lock;
+    }
+
+    public string Path { get; }
+
+    public string DatabasePath { get; }
+
+    /// <summary>Takes the folder for this process, creating it (mode 0700) when it is missing.</summary>
+    public static DataFolder Open(string path, string? databasePath)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        try
+        {
+            Directory.CreateDirectory(full, OwnerFolder);
+            RefuseNetworkFileSystem(full);
+            var folder = new DataFolder(full, System.IO.Path.GetFullPath(databasePath ?? System.IO.Path.Combine(full, "app.db")), TakeLock(full));
+            folder.ProveWritable();
+            return folder;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException(
+                StartupException.Configuration,
+                $"Cannot write the data folder {full} as user {Environment.UserName}: {error.Message}");
+        }
+    }
+
+    /// <summary>A path directly below the folder; the name comes from code, never from input.</summary>
+    public string File(string name) => System.IO.Path.Combine(Path, name);
+
+    /// <summary>Creates a file with mode 0600, complete and on disk, or not at all. An existing file is replaced.</summary>
+    public void WriteDurably(string name, ReadOnlySpan<byte> content)
+    {
+        var target = File(name);
+        var temporary = target + ".new";
+        System.IO.File.Delete(temporary);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerFile };
+        using (var stream = new FileStream(temporary, options))
+        {
+            stream.Write(content);
+            stream.Flush(flushToDisk: true);
+        }
+
+        System.IO.File.Move(temporary, target, overwrite: true);
+        DurableFiles.SyncFolder(Path);
+    }
+
+    /// <summary>
+    /// Guards against starting over where data was: an installation that has been used before must have its database.
+    /// Call before the database is opened; <paramref name="initialize"/> allows the fresh start on purpose.
+    /// </summary>
+    public InstanceMarker OpenInstance(TimeProvider clock, bool initialize)
+    {
+        var marker = File("instance.json");
+        var database = new FileInfo(DatabasePath);
+        if (System.IO.File.Exists(marker))
+        {
+            if ((!database.Exists || database.Length == 0) && !initialize)
+            {
+                throw new StartupException(
+                    StartupException.Configuration,
+                    $"The database {DatabasePath} is {(database.Exists ? "empty" : "missing")}, but this folder has held one. " +
+                    "Put it back or restore a backup; start with --init only to begin anew.");
+            }
+
+            try
+            {
+                return JsonSerializer.Deserialize(System.IO.File.ReadAllBytes(marker), DataJson.Default.InstanceMarker)
+                    ?? throw new JsonException("empty");
+            }
+            catch (JsonException error)
+            {
+                throw new StartupException(StartupException.Configuration, $"{marker} cannot be read: {error.Message}");
+            }
+        }
+
+        var instance = new InstanceMarker(Guid.NewGuid().ToString("N"), clock.GetUtcNow().ToUnixTimeMilliseconds());
+        WriteDurably("instance.json", JsonSerializer.SerializeToUtf8Bytes(instance, DataJson.Default.InstanceMarker));
+        return instance;
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private static FileStream TakeLock(string folder)
+    {
+        var path = System.IO.Path.Combine(folder, "lock");
+        FileStream file;
+        try
+        {
+            var options = new FileStreamOptions
+            {
+                Mode = FileMode.OpenOrCreate,
+                Access = FileAccess.ReadWrite,
+                Share = FileShare.None,
+                UnixCreateMode = OwnerFile,
+            };
+            file = new FileStream(path, options);
+        }
+        catch (IOException) when (System.IO.File.Exists(path))
+        {
+            var pidFile = System.IO.Path.Combine(folder, "pid");
+            var holder = System.IO.File.Exists(pidFile) ? System.IO.File.ReadAllText(pidFile).Trim() : "unknown";
+            throw new StartupException(
+                StartupException.TemporaryFailure, $"The data folder {folder} is in use by another AiChat process (PID {holder}).");
+        }
+
+        // The lock file itself is unreadable to others while it is held, so the number stands beside it.
+        System.IO.File.WriteAllText(System.IO.Path.Combine(folder, "pid"), Environment.ProcessId.ToString());
+        return file;
+    }
+
+    private static void RefuseNetworkFileSystem(string folder)
+    {
+        // SQLite's locks and shared memory do not hold over these.
+        var format = new DriveInfo(folder).DriveFormat;
+        if (format is "nfs" or "nfs4" or "cifs" or "smb" or "smb2" or "smbfs")
+        {
+            throw new StartupException(
+                StartupException.Configuration, $"The data folder {folder} is on a network file system ({format}); use a local disk.");
+        }
+    }
+
+    private void ProveWritable()
+    {
+        WriteDurably("probe", [1]);
+        System.IO.File.Delete(File("probe"));
+    }
+}
+
+/// <summary>Names this installation; it exists from the first start on.</summary>
+internal sealed record InstanceMarker(string InstallId, long CreatedAt);
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(InstanceMarker))]
+internal sealed partial class DataJson : JsonSerializerContext;

@@ -1,0 +1,163 @@
+using System.Globalization;
+using System.Reflection;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data;
+
+/// <summary>
+/// Brings the database file to this program's schema before anything else opens it: checks the file, keeps a copy before an
+/// upgrade, runs each embedded migration in one transaction together with its version number. Forward only.
+/// </summary>
+internal static class Migrator
+{
+    /// <summary>"AiCh": marks the file as ours (pragma application_id).</summary>
+    private const int ApplicationId = 0x41694368;
+
+    /// <summary>Older versions can corrupt a database whose log is reset by two connections at once (fixed in 3.51.3).</summary>
+    private static readonly Version OldestSqlite = new(3, 51, 3);
+
+    /// <summary>Checking reads the whole file, about one second a gigabyte; larger files are not checked at start.</summary>
+    private const long LargestCheckedAtStart = 4L << 30;
+
+    /// <returns>The schema version the file now has.</returns>
+    /// <exception cref="StartupException">The file is damaged, foreign, newer than this program, or a migration failed.</exception>
+    public static int Run(string path)
+    {
+        CheckHeader(path);
+        try
+        {
+            using var connection = Db.Connect(path, SqliteOpenMode.ReadWriteCreate);
+            RefuseOldSqlite(connection);
+            RefuseForeign(connection, path);
+            Check(connection, path);
+            var version = Upgrade(connection, path, Load());
+            Scalar(connection, "pragma wal_checkpoint(truncate)");
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            return version;
+        }
+        catch (SqliteException error)
+        {
+            throw new StartupException(
+                StartupException.Configuration, $"The database {path} cannot be opened: {error.Message} Nothing was changed; restore a backup if it is damaged.");
+        }
+    }
+
+    private static int Upgrade(SqliteConnection connection, string path, List<(int Version, string Name, string Sql)> migrations)
+    {
+        var current = Convert.ToInt32(Scalar(connection, "pragma user_version"), CultureInfo.InvariantCulture);
+        var newest = migrations[^1].Version;
+        if (current > newest)
+        {
+            throw new StartupException(
+                StartupException.Configuration,
+                $"The database {path} has schema {current}, this program knows up to {newest}. Start the newer program, or restore the copy made before the upgrade.");
+        }
+
+        if (current > 0 && current < newest)
+        {
+            KeepCopy(connection, path, current);
+        }
+
+        foreach (var (version, name, sql) in migrations.Where(migration => migration.Version > current))
+        {
+            try
+            {
+                Scalar(connection, $"begin immediate;\n{sql}\npragma user_version = {version};\npragma application_id = {ApplicationId};\ncommit;");
+            }
+            catch (SqliteException error)
+            {
+                throw new StartupException(
+                    StartupException.Configuration, $"Migration {name} failed: {error.Message} The database is as it was before.");
+            }
+        }
+
+        return newest;
+    }
+
+    private static void KeepCopy(SqliteConnection connection, string path, int version)
+    {
+        var copy = $"{path}.pre-v{version + 1}";
+        var temporary = copy + ".new";
+        File.Delete(temporary);
+        using (var command = connection.CreateCommand())
+        {
+            command.CommandText = "vacuum into @copy";
+            command.Parameters.AddWithValue("@copy", temporary);
+            command.ExecuteNonQuery();
+        }
+
+        using (var stream = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite))
+        {
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.SetUnixFileMode(temporary, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        File.Move(temporary, copy, overwrite: true);
+    }
+
+    private static List<(int Version, string Name, string Sql)> Load()
+    {
+        var assembly = Assembly.GetExecutingAssembly();
+        var migrations = new List<(int, string, string)>();
+        foreach (var name in assembly.GetManifestResourceNames().Where(name => name.StartsWith("migrations/", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        {
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
+            var file = name["migrations/".Length..];
+            migrations.Add((int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture), file, reader.ReadToEnd()));
+        }
+
+        return migrations;
+    }
+
+    private static void CheckHeader(string path)
+    {
+        var file = new FileInfo(path);
+        if (!file.Exists || file.Length == 0)
+        {
+            return;
+        }
+
+        Span<byte> header = stackalloc byte[16];
+        using var stream = file.OpenRead();
+        if (stream.ReadAtLeast(header, 16, throwOnEndOfStream: false) < 16 || !header.SequenceEqual("SQLite format 3\0"u8))
+        {
+            throw new StartupException(
+                StartupException.Configuration, $"{path} is not an SQLite database. Nothing was changed; restore a backup.");
+        }
+    }
+
+    private static void RefuseOldSqlite(SqliteConnection connection)
+    {
+        var version = Version.Parse((string)Scalar(connection, "select sqlite_version()")!);
+        if (version < OldestSqlite)
+        {
+            throw new StartupException(StartupException.Configuration, $"SQLite {version} is too old; {OldestSqlite} is the oldest that is safe.");
+        }
+    }
+
+    private static void RefuseForeign(SqliteConnection connection, string path)
+    {
+        var id = Convert.ToInt32(Scalar(connection, "pragma application_id"), CultureInfo.InvariantCulture);
+        var tables = Convert.ToInt32(Scalar(connection, "select count(*) from sqlite_schema"), CultureInfo.InvariantCulture);
+        if (id != ApplicationId && tables > 0)
+        {
+            throw new StartupException(StartupException.Configuration, $"{path} is a database of another program. Nothing was changed.");
+        }
+    }
+
+    private static void Check(SqliteConnection connection, string path)
+    {
+        if (new FileInfo(path).Length <= LargestCheckedAtStart && Scalar(connection, "pragma quick_check(1)") is string result && result != "ok")
+        {
+            throw new StartupException(
+                StartupException.Configuration, $"The database {path} is damaged ({result}). Nothing was changed; restore a backup.");
+        }
+    }
+
+    private static object? Scalar(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+}

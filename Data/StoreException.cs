@@ -1,0 +1,32 @@
+namespace AiChat.Data;
+
+/// <summary>Why the store could not do its work.</summary>
+internal enum StoreFailure
+{
+    /// <summary>The writer's queue is full; the same call may pass a moment later.</summary>
+    Busy,
+
+    /// <summary>The disk (or the user's share of it) is full. Nothing was written.</summary>
+    Full,
+
+    /// <summary>The file cannot be read or written now. After a failed commit the row may or may not be there.</summary>
+    Unavailable,
+}
+
+/// <summary>A failure of the store itself, never of a caller's input.</summary>
+internal sealed class StoreException(StoreFailure failure, string message, Exception? inner = null) : Exception(message, inner)
+{
+    public StoreFailure Failure { get; } = failure;
+}
+
+/// <summary>The process cannot start; the message is one line for the operator, the code follows sysexits.h.</summary>
+internal sealed class StartupException(int exitCode, string message) : Exception(message)
+{
+    /// <summary>The data folder is in use by another process.</summary>
+    public const int TemporaryFailure = 75;
+
+    /// <summary>A setting or the data folder is wrong.</summary>
+    public const int Configuration = 78;
+
+    public int ExitCode { get; } = exitCode;
+}
