@@ -1,0 +1,78 @@
+# Shared by the scripts beside it: where things are, and how missing tools are installed.
+# shellcheck shell=bash
+set -euo pipefail
+ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+cd "$ROOT"
+
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDTERMINALLOGGER=off
+export NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_FUND=false NPM_CONFIG_AUDIT=false
+
+case "$(uname -m)" in
+  x86_64) RID=linux-x64 ;;
+  aarch64) RID=linux-arm64 ;;
+  *) echo "AiChat builds on x86_64 and aarch64 Linux, not on $(uname -m)." >&2; exit 1 ;;
+esac
+BINARY="$ROOT/artifacts/publish/aichat"
+
+say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"
+  elif command -v sudo >/dev/null; then sudo -n "$@"
+  else return 1
+  fi
+}
+
+# install_missing PACKAGE=FILE_OR_COMMAND ...: installs the Debian packages whose file or command is not there, and says which.
+install_missing() {
+  local missing=() package probe
+  for entry in "$@"; do
+    package="${entry%%=*}"; probe="${entry#*=}"
+    if [[ "$probe" == /* ]]; then [ -e "$probe" ] || missing+=("$package")
+    else command -v "$probe" >/dev/null || missing+=("$package"); fi
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "Installing with apt-get: ${missing[*]}"
+  command -v apt-get >/dev/null || fail "please install: ${missing[*]} (no apt-get on this machine)"
+  as_root apt-get update -qq </dev/null || fail "apt-get update failed; install by hand (as root): apt-get install ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" </dev/null >/dev/null ||
+    fail "could not install ${missing[*]}; install by hand (as root): apt-get install ${missing[*]}"
+}
+
+need_dotnet() {
+  command -v dotnet >/dev/null || fail "the .NET 10 SDK is missing; get it from https://dotnet.microsoft.com/download/dotnet/10.0 (Debian has no package for it)."
+  dotnet --version >/dev/null 2>&1 || fail "the installed .NET SDK is older than global.json asks for (10.0); see https://dotnet.microsoft.com/download/dotnet/10.0"
+}
+
+# What the native linker needs: a C compiler, cmake for the OpenSSL shim, OpenSSL and zlib to link in.
+need_native_tools() {
+  need_dotnet
+  install_missing clang=clang cmake=cmake make=make binutils=ar zlib1g-dev=/usr/include/zlib.h libssl-dev=/usr/include/openssl/ssl.h
+}
+
+# Vite needs Node 20.19 or newer; Debian 12 ships 18, so a newer one has to be there already.
+need_node() {
+  command -v node >/dev/null && command -v npm >/dev/null ||
+    fail "Node 20.19 or newer with npm is missing; the page's tests and build need it (https://nodejs.org/en/download; Debian 12's own Node 18 is too old)."
+  node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||
+    fail "Node $(node --version) is too old for the page's tools; 20.19 or newer is needed (https://nodejs.org/en/download)."
+}
+
+# Installs the page's packages when package-lock.json changed since the last time.
+need_client_packages() {
+  need_node
+  local stamp=ClientApp/node_modules/.installed
+  cmp -s ClientApp/package-lock.json "$stamp" && return 0
+  echo "Installing the page's packages (npm ci)"
+  (cd ClientApp && npm ci --silent </dev/null)
+  cp ClientApp/package-lock.json "$stamp"
+}
+
+# A hash of everything the native binary is made of: changes exactly when a new publish is due.
+source_stamp() {
+  { cat AiChat.csproj Directory.Build.props global.json packages.lock.json scripts/sqlite scripts/publish
+    git ls-files -z --cached --others --exclude-standard -- Program.cs Commands Data Endpoints Providers wwwroot |
+      LC_ALL=C sort -z | xargs -0 sha256sum 2>/dev/null || true
+  } | sha256sum | cut -d' ' -f1
+}
