@@ -1,13 +1,91 @@
+using AiChat.Commands;
+using AiChat.Data;
+using AiChat.Endpoints;
+using AiChat.Endpoints.Http;
+using Microsoft.Extensions.Logging.Console;
+
 namespace AiChat;
 
+/// <summary>Reads as a table of contents: the store, the services, the pipeline, the routes.</summary>
 internal static class Program
 {
-    public static async Task<int> Main(string[] args)
+    public static Task<int> Main(string[] args) => CommandLine.Run(args);
+
+    /// <summary>
+    /// Opens the data folder, brings the database up to date and builds the server, not yet listening. Disposing it closes
+    /// the database last and frees the folder.
+    /// </summary>
+    /// <param name="configure">Replaces services, for tests.</param>
+    /// <exception cref="StartupException">The options or the data folder do not allow a start; nothing is left open.</exception>
+    public static WebApplication Build(ServerOptions options, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateSlimBuilder(args);
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], EnvironmentName = "Production" });
+        builder.Services.AddSingleton(TimeProvider.System);
+        configure?.Invoke(builder);
+        AddLogging(builder, options);
+        builder.AddWebServer(options);
+        AddStore(builder, options);
+        AddServices(builder.Services, options);
         var app = builder.Build();
-        app.MapGet("/api/health", () => Results.Text("{\"status\":\"ok\"}", "application/json"));
-        await app.RunAsync();
-        return 0;
+
+        // First resolved, last disposed.
+        app.Services.GetRequiredService<DataFolder>();
+        app.Services.GetRequiredService<Db>();
+
+        app.UseProblems();
+        app.UseRouting();
+        MapRoutes(app);
+        return app;
+    }
+
+    private static void AddStore(WebApplicationBuilder builder, ServerOptions options)
+    {
+        var folder = DataFolder.Open(options.DataDir, options.DatabasePath);
+        try
+        {
+            var instance = folder.OpenInstance(TimeProvider.System, options.Initialize);
+            Migrator.Run(folder.DatabasePath);
+            builder.Services.AddSingleton(instance);
+        }
+        catch
+        {
+            folder.Dispose();
+            throw;
+        }
+
+        builder.Services.AddSingleton(_ => folder);
+        builder.Services.AddSingleton(_ => new Db(folder.DatabasePath));
+        builder.Services.AddSingleton<Settings>();
+    }
+
+    private static void AddServices(IServiceCollection services, ServerOptions options)
+    {
+        services.AddSingleton(options);
+        services.AddSingleton<Readiness>();
+        services.ConfigureHttpJsonOptions(json =>
+        {
+            ApiJson.Configure(json.SerializerOptions);
+            json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Wire);
+        });
+        services.Configure<RouteHandlerOptions>(handlers => handlers.ThrowOnBadRequest = true);
+    }
+
+    private static void MapRoutes(WebApplication app)
+    {
+        var api = app.MapGroup("/api");
+        api.MapHealth();
+    }
+
+    private static void AddLogging(WebApplicationBuilder builder, ServerOptions options)
+    {
+        builder.Logging.ClearProviders();
+        builder.Logging.SetMinimumLevel(options.LogLevel);
+        builder.Logging.AddFilter("Microsoft", options.LogLevel > LogLevel.Warning ? options.LogLevel : LogLevel.Warning);
+        builder.Logging.AddFilter("System", options.LogLevel > LogLevel.Warning ? options.LogLevel : LogLevel.Warning);
+
+        // Standard output is for what a person at the console must read; the log has the other stream.
+        builder.Services.Configure<ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.Logging.AddJsonConsole(console => console.TimestampFormat = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'");
+        builder.Services.Configure<JsonConsoleFormatterOptions>(console => console.UseUtcTimestamp = true);
     }
 }

@@ -125,7 +125,9 @@ internal sealed class DataFolder : IDisposable
         }
 
         // The lock file itself is unreadable to others while it is held, so the number stands beside it.
-        System.IO.File.WriteAllText(System.IO.Path.Combine(folder, "pid"), Environment.ProcessId.ToString());
+        var pid = System.IO.Path.Combine(folder, "pid");
+        System.IO.File.WriteAllText(pid, Environment.ProcessId.ToString());
+        System.IO.File.SetUnixFileMode(pid, OwnerFile);
         return file;
     }
 

@@ -1,0 +1,41 @@
+using System.Net.Sockets;
+using System.Text;
+using AiChat.Data;
+
+namespace AiChat.Commands;
+
+/// <summary>Exit code 0 when the server on this machine answers that it can write.</summary>
+internal static class HealthCheckCommand
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
+    public static async Task<int> Run(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var options = ServerOptions.Load(Environment.GetEnvironmentVariable);
+            var host = options.Host is null or "0.0.0.0" or "*" ? "127.0.0.1" : options.Host == "::" ? "::1" : options.Host;
+            using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            limit.CancelAfter(Limit);
+            using var client = new TcpClient();
+            await client.ConnectAsync(host, options.Port, limit.Token);
+            var stream = client.GetStream();
+            var request = $"GET {options.BasePath}/api/settings/health HTTP/1.0\r\nHost: localhost\r\n\r\n";
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(request), limit.Token);
+            using var reader = new StreamReader(stream, Encoding.ASCII);
+            var status = await reader.ReadLineAsync(limit.Token);
+            if (status?.Split(' ') is [_, "200", ..])
+            {
+                return 0;
+            }
+
+            Terminal.Complain($"The server answered: {status}");
+        }
+        catch (Exception error) when (error is SocketException or IOException or OperationCanceledException or StartupException)
+        {
+            Terminal.Complain($"The server does not answer: {error.Message}");
+        }
+
+        return 1;
+    }
+}

@@ -1,0 +1,42 @@
+using System.Runtime.InteropServices;
+using AiChat.Data;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace AiChat.Commands;
+
+/// <summary>Runs the server until the process is asked to stop.</summary>
+internal static class ServeCommand
+{
+    public static async Task<int> Run(bool initialize)
+    {
+        try
+        {
+            var options = ServerOptions.Load(Environment.GetEnvironmentVariable) with { Initialize = initialize };
+            await using var app = Program.Build(options);
+            await app.StartAsync();
+            using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
+            {
+                signal.Cancel = true;
+                app.Lifetime.StopApplication();
+            });
+            foreach (var address in app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses)
+            {
+                Terminal.Say($"Listening on {address.Replace("[::]", "localhost").Replace("0.0.0.0", "localhost")}{options.BasePath}");
+            }
+
+            await app.WaitForShutdownAsync();
+            return 0;
+        }
+        catch (StartupException error)
+        {
+            Terminal.Complain(error.Message);
+            return error.ExitCode;
+        }
+        catch (IOException error) when (error.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        {
+            Terminal.Complain($"The port is in use: {error.Message}");
+            return StartupException.Configuration;
+        }
+    }
+}

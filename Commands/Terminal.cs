@@ -1,0 +1,10 @@
+#pragma warning disable RS0030 // The one place that writes to the terminal.
+namespace AiChat.Commands;
+
+/// <summary>What a person at the console reads; everything else is logged.</summary>
+internal static class Terminal
+{
+    public static void Say(string line) => Console.Out.WriteLine(line);
+
+    public static void Complain(string line) => Console.Error.WriteLine(line);
+}

@@ -1,0 +1,2 @@
+// Every Dapper call in this assembly is replaced at build time; one that is not fails the native publish.
+[module: Dapper.DapperAot]

@@ -1,0 +1,30 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>Every type that crosses the wire of our own API. Use <see cref="Wire"/>, which is strict.</summary>
+[JsonSerializable(typeof(ProblemBody))]
+[JsonSerializable(typeof(HealthResponse))]
+internal sealed partial class ApiJson : JsonSerializerContext
+{
+    /// <summary>The context with the options of <see cref="Configure"/>.</summary>
+    public static ApiJson Wire { get; } = new(Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web)));
+
+    /// <summary>Camel case, string enums, no nulls out; no unknown, duplicate or wrongly typed members in.</summary>
+    public static JsonSerializerOptions Configure(JsonSerializerOptions options)
+    {
+        options.NumberHandling = JsonNumberHandling.Strict;
+        options.PropertyNameCaseInsensitive = false;
+        options.AllowDuplicateProperties = false;
+        options.UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow;
+        options.RespectNullableAnnotations = true;
+        options.RespectRequiredConstructorParameters = true;
+        options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
+        options.MaxDepth = 16;
+        // Never inside HTML: always application/json with nosniff, so that Chinese goes out as it is.
+        options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+        return options;
+    }
+}

@@ -1,0 +1,168 @@
+using System.Text.Json;
+using AiChat.Data;
+using AiChat.Providers;
+using Microsoft.AspNetCore.Diagnostics;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>An RFC 9457 problem as it goes over the wire. Clients branch on <see cref="Code"/> only.</summary>
+internal sealed record ProblemBody(
+    string Type,
+    string Title,
+    int Status,
+    string Detail,
+    string Code,
+    string? TraceId,
+    IReadOnlyDictionary<string, string[]>? Errors = null);
+
+/// <summary>A failed outcome of a handler.</summary>
+internal sealed class Problem(int status, string code, string detail) : IResult, IStatusCodeHttpResult
+{
+    public int Status { get; } = status;
+
+    public string Code { get; } = code;
+
+    public string Detail { get; } = detail;
+
+    /// <summary>Seconds after which the same call may pass.</summary>
+    public int? RetryAfter { get; init; }
+
+    /// <summary>What is wrong by field, for 422.</summary>
+    public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
+
+    int? IStatusCodeHttpResult.StatusCode => Status;
+
+    public ProblemBody Body(string? traceId) => new("about:blank", Problems.Title(Status), Status, Detail, Code, traceId, Errors);
+
+    public Task ExecuteAsync(HttpContext httpContext)
+    {
+        var response = httpContext.Response;
+        response.StatusCode = Status;
+        response.Headers.CacheControl = "no-store";
+        if (RetryAfter is { } seconds)
+        {
+            response.Headers.RetryAfter = seconds.ToString();
+        }
+
+        return response.WriteAsJsonAsync(Body(httpContext.TraceIdentifier), ApiJson.Wire.ProblemBody, "application/problem+json");
+    }
+}
+
+/// <summary>The only place that makes problems and that turns exceptions and bare status codes into them.</summary>
+internal static partial class Problems
+{
+    public static Problem BadRequest(string detail) => new(400, "bad_request", detail);
+
+    public static Problem Unauthenticated() => new(401, "unauthenticated", "Sign in first.");
+
+    public static Problem Forbidden(string detail = "You may not do this.", string code = "forbidden") => new(403, code, detail);
+
+    /// <summary>Missing and not yours are the same, to the byte.</summary>
+    public static Problem NotFound() => new(404, "not_found", "There is nothing here.");
+
+    public static Problem Conflict(string code, string detail) => new(409, code, detail);
+
+    public static Problem Invalid(string field, string message) => Invalid(new Dictionary<string, string[]> { [field] = [message] });
+
+    public static Problem Invalid(IReadOnlyDictionary<string, string[]> errors) =>
+        new(422, "validation_failed", "Some fields are not valid.") { Errors = errors };
+
+    public static Problem TooMany(string code, string detail, int retryAfter) => new(429, code, detail) { RetryAfter = Math.Max(1, retryAfter) };
+
+    public static Problem Overloaded(int retryAfter = 1) =>
+        new(503, "overloaded", "The server has more work than it can take.") { RetryAfter = retryAfter };
+
+    /// <summary>A provider's failure, as the person who asked may see it.</summary>
+    public static Problem FromProvider(ProviderException error) => new(
+        error.Failure switch
+        {
+            ProviderFailure.RateLimited => 429,
+            ProviderFailure.ConnectTimeout or ProviderFailure.FirstByteTimeout or ProviderFailure.IdleTimeout or ProviderFailure.TotalTimeout => 504,
+            _ => 502,
+        },
+        error.Failure.Code(),
+        error.Detail)
+    {
+        RetryAfter = error.RetryAfter is { } wait ? (int)Math.Ceiling(Math.Clamp(wait.TotalSeconds, 1, 86_400)) : null,
+    };
+
+    public static Problem FromStore(StoreException error) => error.Failure switch
+    {
+        StoreFailure.Busy => Overloaded(),
+        StoreFailure.Full => new Problem(507, "storage_full", "The server's disk is full. Nothing was changed."),
+        StoreFailure.Unavailable => new Problem(503, "storage_unavailable", "The server's database cannot be used now.") { RetryAfter = 5 },
+    };
+
+    /// <summary>Answers every exception and every empty error response with a problem.</summary>
+    public static void UseProblems(this WebApplication app)
+    {
+        var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("AiChat.Problems");
+        app.UseExceptionHandler(new ExceptionHandlerOptions
+        {
+            AllowStatusCode404Response = true,
+            SuppressDiagnosticsCallback = _ => true,
+            ExceptionHandler = context => Handle(context, logger),
+        });
+        app.UseStatusCodePages(context => FromStatus(context.HttpContext.Response.StatusCode) is { } problem
+            ? problem.ExecuteAsync(context.HttpContext)
+            : Task.CompletedTask);
+    }
+
+    public static string Title(int status) => Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status);
+
+    private static Task Handle(HttpContext context, ILogger logger)
+    {
+        var error = context.Features.Get<IExceptionHandlerFeature>()?.Error;
+        if (context.RequestAborted.IsCancellationRequested)
+        {
+            LogCallerGone(logger, context.Request.Method, context.Request.Path);
+            return Task.CompletedTask;
+        }
+
+        var problem = error switch
+        {
+            BadHttpRequestException bad => FromBadRequest(bad),
+            StoreException store => FromStore(store),
+            ProviderException provider => FromProvider(provider),
+            _ => new Problem(500, "internal_error", "Something failed here. The trace id finds the details in the server's log."),
+        };
+        if (problem.Status >= 500)
+        {
+            LogFailed(logger, context.TraceIdentifier, context.Request.Method, context.Request.Path, error);
+        }
+
+        return problem.ExecuteAsync(context);
+    }
+
+    private static Problem FromBadRequest(BadHttpRequestException error)
+    {
+        if (error.InnerException is JsonException json)
+        {
+            // The exception's own text names our types; where it stands is what a client can use.
+            return BadRequest($"The JSON body does not fit at {json.Path ?? "$"} (line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1}).");
+        }
+
+        return FromStatus(error.StatusCode) ?? BadRequest("The request is malformed.");
+    }
+
+    private static Problem? FromStatus(int status) => status switch
+    {
+        400 => BadRequest("The request is malformed."),
+        401 => Unauthenticated(),
+        403 => Forbidden(),
+        404 => NotFound(),
+        405 => new Problem(405, "method_not_allowed", "This method is not offered here."),
+        408 => new Problem(408, "request_timeout", "The request took too long to arrive."),
+        413 => new Problem(413, "too_large", "The request is larger than allowed here."),
+        415 => new Problem(415, "unsupported_media_type", "Send application/json."),
+        >= 500 => new Problem(status, "internal_error", "Something failed here."),
+        >= 400 => new Problem(status, "bad_request", Title(status)),
+        _ => null,
+    };
+
+    [LoggerMessage(LogLevel.Error, "Request {TraceId} {Method} {Path} failed")]
+    private static partial void LogFailed(ILogger logger, string traceId, string method, string path, Exception? error);
+
+    [LoggerMessage(LogLevel.Debug, "Caller of {Method} {Path} has gone")]
+    private static partial void LogCallerGone(ILogger logger, string method, string path);
+}

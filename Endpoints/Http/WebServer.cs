@@ -1,0 +1,62 @@
+using System.Net;
+using AiChat.Data;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>Kestrel's limits. Uploads raise the body limit on their own routes.</summary>
+internal static class WebServer
+{
+    /// <summary>A message of 100,000 characters in JSON fits nowhere else than in its own route's limit.</summary>
+    public const long DefaultBody = 64 * 1024;
+
+    /// <summary>Longest body of a chat message: 100,000 characters, each at most six bytes of JSON, and the rest of the request.</summary>
+    public const long MessageBody = 1024 * 1024;
+
+    public static void AddWebServer(this WebApplicationBuilder builder, ServerOptions options)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.AllowSynchronousIO = false;
+            kestrel.Limits.MaxRequestBodySize = DefaultBody;
+            kestrel.Limits.MaxRequestHeadersTotalSize = 16 * 1024;
+            kestrel.Limits.MaxRequestHeaderCount = 64;
+            kestrel.Limits.MaxRequestLineSize = 4 * 1024;
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(5));
+            kestrel.Limits.MaxConcurrentConnections = 10_000;
+            kestrel.Limits.Http2.MaxStreamsPerConnection = 64;
+            Listen(kestrel, options);
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownGrace + TimeSpan.FromSeconds(4));
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
+    {
+        if (options.Host is null or "0.0.0.0" or "::" or "*")
+        {
+            if (options.Port == 0 || options.Host == "0.0.0.0")
+            {
+                kestrel.Listen(IPAddress.Any, options.Port);
+            }
+            else
+            {
+                kestrel.ListenAnyIP(options.Port);
+            }
+        }
+        else if (IPAddress.TryParse(options.Host, out var address))
+        {
+            kestrel.Listen(address, options.Port);
+        }
+        else if (options.Host == "localhost")
+        {
+            kestrel.Listen(IPAddress.Loopback, options.Port);
+        }
+        else
+        {
+            throw new StartupException(StartupException.Configuration, $"HOST is wrong: {options.Host} is not an address of this machine.");
+        }
+    }
+}
