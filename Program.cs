@@ -62,6 +62,7 @@ internal static class Program
     {
         services.AddSingleton(options);
         services.AddSingleton<Readiness>();
+        services.AddSingleton<LiveLogins>();
         services.ConfigureHttpJsonOptions(json =>
         {
             ApiJson.Configure(json.SerializerOptions);

@@ -7,8 +7,8 @@ internal static class HealthEndpoints
 {
     public static void MapHealth(this RouteGroupBuilder api)
     {
-        api.MapMethods("/health", ["GET", "HEAD"], Alive);
-        api.MapMethods("/settings/health", ["GET", "HEAD"], Ready);
+        api.MapMethods("/health", ["GET", "HEAD"], Alive).Allow(Access.Public);
+        api.MapMethods("/settings/health", ["GET", "HEAD"], Ready).Allow(Access.Public);
     }
 
     private static HealthResponse Alive() => new("ok");

@@ -1,7 +1,8 @@
 -- Owners. Guests are rows too (role GUEST, no name), so that every owned row has one kind of owner
 -- and a guest's chats move into an account by changing user_id.
+-- Ids of users, logins and keys are never used again (autoincrement): an old token names one of them, and must not fit a newcomer.
 create table users (
-    id integer primary key,
+    id integer primary key autoincrement,
     username text,
     username_key text unique,
     password_hash text,
@@ -24,11 +25,13 @@ create table users (
 create index users_by_status on users (status, id);
 create index users_by_expiry on users (expires_at) where expires_at is not null;
 
+-- family_hash is of the part of a refresh token that stays, refresh_hash of the part that changes with each use.
 create table logins (
-    id integer primary key,
+    id integer primary key autoincrement,
     user_id integer not null references users (id) on delete cascade,
     kind text not null check (kind in ('browser', 'api')),
-    refresh_hash text not null unique,
+    family_hash text not null unique,
+    refresh_hash text not null,
     previous_hash text,
     rotated_at integer not null,
     ip text not null,
@@ -38,11 +41,10 @@ create table logins (
     expires_at integer not null
 ) strict;
 create index logins_by_user on logins (user_id, last_used_at, id);
-create index logins_by_previous on logins (previous_hash) where previous_hash is not null;
 create index logins_by_expiry on logins (expires_at);
 
 create table api_keys (
-    id integer primary key,
+    id integer primary key autoincrement,
     user_id integer not null references users (id) on delete cascade,
     name text not null,
     key_hash text not null unique,

@@ -1,0 +1,24 @@
+using AiChat.Data;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>
+/// Who makes this request, as the one resolver found it. A handler takes it as a parameter; where the endpoint is public it is
+/// <c>CurrentUser?</c>, null for strangers. LoginId is the login behind a cookie or access token, 0 for keys and guests;
+/// ApiKeyId is the key the request came with, if it did. Epoch is the user's at the time of the check.
+/// </summary>
+internal sealed record CurrentUser(long Id, string Role, string? Username, long Epoch, long LoginId, long? ApiKeyId)
+{
+    public bool IsAdmin => Role == "ADMIN";
+
+    public bool IsGuest => Role == "GUEST";
+
+    public static ValueTask<CurrentUser?> BindAsync(HttpContext context) => new(context.Features.Get<CurrentUser>());
+}
+
+internal static class WatchExtensions
+{
+    /// <summary>For responses that outlive a moment: cancelled when what this user came with is no longer good.</summary>
+    public static ValueTask<CancellationToken> Watch(this LiveLogins live, CurrentUser me) =>
+        live.Watch(me.Id, me.Epoch, me.LoginId, me.ApiKeyId ?? 0);
+}
