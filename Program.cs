@@ -21,11 +21,11 @@ internal static class Program
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], EnvironmentName = "Production" });
         builder.Services.AddSingleton(TimeProvider.System);
-        configure?.Invoke(builder);
         AddLogging(builder, options);
         builder.AddWebServer(options);
         AddStore(builder, options);
         AddServices(builder.Services, options);
+        configure?.Invoke(builder);
         var app = builder.Build();
 
         // First resolved, last disposed.

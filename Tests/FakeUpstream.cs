@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+
+namespace AiChat.Tests;
+
+/// <summary>
+/// A model provider under the test's control. It speaks over a plain socket, so that it can do what a real server only does
+/// when it breaks: cut an event in half, stall, reset, frame wrongly. Every connection carries one exchange.
+/// </summary>
+internal sealed class FakeUpstream : IAsyncDisposable
+{
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _end = new();
+    private readonly Channel<FakeExchange> _arrived = Channel.CreateUnbounded<FakeExchange>();
+    private readonly ConcurrentBag<FakeExchange> _exchanges = [];
+    private readonly Func<FakeExchange, Task> _script;
+    private readonly Task _accepting;
+    private int _connections;
+
+    private FakeUpstream(Func<FakeExchange, Task> script)
+    {
+        _script = script;
+        _listener.Start();
+        _accepting = AcceptAsync();
+    }
+
+    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+
+    /// <summary>What an administrator enters as the base URL of an OpenAI-compatible connection.</summary>
+    public string BaseUrl => $"http://127.0.0.1:{Port}/v1";
+
+    /// <summary>Connections accepted so far, whether or not a request came on them.</summary>
+    public int Connections => _connections;
+
+    /// <summary>Every exchange whose request arrived whole.</summary>
+    public IReadOnlyCollection<FakeExchange> Exchanges => _exchanges;
+
+    /// <summary>Starts a provider that runs the script for every request; the connection closes when the script ends.</summary>
+    public static FakeUpstream Start(Func<FakeExchange, Task> script) => new(script);
+
+    /// <summary>Waits for the next request and gives it; requests are given once each, in their order of arrival.</summary>
+    public async Task<FakeExchange> NextRequestAsync(TimeSpan? patience = null) =>
+        await _arrived.Reader.ReadAsync().AsTask().WaitAsync(patience ?? TimeSpan.FromSeconds(20));
+
+    public async ValueTask DisposeAsync()
+    {
+        await _end.CancelAsync();
+        _listener.Dispose();
+        foreach (var exchange in _exchanges)
+        {
+            exchange.Abort();
+        }
+
+        await _accepting;
+        _end.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        List<Task> serving = [];
+        try
+        {
+            while (true)
+            {
+                var socket = await _listener.AcceptSocketAsync(_end.Token);
+                Interlocked.Increment(ref _connections);
+                serving.Add(ServeAsync(socket));
+            }
+        }
+        catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            await Task.WhenAll(serving);
+        }
+    }
+
+    private async Task ServeAsync(Socket socket)
+    {
+        using var stream = new NetworkStream(socket, ownsSocket: true);
+        try
+        {
+            if (await FakeRequest.ReadAsync(stream, _end.Token) is not { } request)
+            {
+                return;
+            }
+
+            var exchange = new FakeExchange(socket, stream, request, _end.Token);
+            _exchanges.Add(exchange);
+            _arrived.Writer.TryWrite(exchange);
+            await _script(exchange).WaitAsync(_end.Token);
+            await exchange.CloseAsync();
+        }
+        catch (Exception error) when (error is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
+        {
+            // The caller has gone or the test is over; ClientGone tells the test.
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+
+namespace AiChat.Tests;
+
+/// <summary>The words the API tests are written in.</summary>
+internal static class HttpExtensions
+{
+    public static Task<HttpResponseMessage> PostJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Post, path, body);
+
+    public static Task<HttpResponseMessage> PutJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Put, path, body);
+
+    public static Task<HttpResponseMessage> PatchJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Patch, path, body);
+
+    public static Task<HttpResponseMessage> DeleteJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Delete, path, body);
+
+    public static async Task<HttpResponseMessage> SendJson(this HttpClient client, HttpMethod method, string path, object body)
+    {
+        using var request = new HttpRequestMessage(method, path) { Content = JsonContent.Create(body) };
+        return await client.SendAsync(request);
+    }
+
+    /// <summary>Posts the body as it is, for requests no serializer would make.</summary>
+    public static async Task<HttpResponseMessage> PostRaw(this HttpClient client, string path, string body, string contentType = "application/json")
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) };
+        request.Content.Headers.Add("Content-Type", contentType);
+        return await client.SendAsync(request);
+    }
+
+    public static async Task<JsonElement> GetJson(this HttpClient client, string path, HttpStatusCode expected = HttpStatusCode.OK) =>
+        await (await client.GetAsync(path)).Json(expected);
+
+    /// <summary>The body of an answer with the expected status; any other status fails with the body in the message.</summary>
+    public static async Task<JsonElement> Json(this HttpResponseMessage response, HttpStatusCode expected = HttpStatusCode.OK)
+    {
+        await response.Expect(expected);
+        using var document = JsonDocument.Parse(await response.Content.ReadAsByteArrayAsync());
+        response.Dispose();
+        return document.RootElement.Clone();
+    }
+
+    public static async Task Expect(this HttpResponseMessage response, HttpStatusCode expected)
+    {
+        if (response.StatusCode != expected)
+        {
+            var body = await response.Content.ReadAsStringAsync();
+            Assert.Fail($"{response.RequestMessage?.Method} {response.RequestMessage?.RequestUri?.PathAndQuery}: expected {(int)expected}, was {(int)response.StatusCode}: {body}");
+        }
+    }
+
+    /// <summary>Asserts a problem document with this status and code, and gives it.</summary>
+    public static async Task<JsonElement> ExpectProblem(this HttpResponseMessage response, HttpStatusCode status, string code)
+    {
+        await response.Expect(status);
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        var problem = await response.Json(status);
+        Assert.Equal(code, problem.GetProperty("code").GetString());
+        Assert.Equal((int)status, problem.GetProperty("status").GetInt32());
+        return problem;
+    }
+
+    /// <summary>Posts and reads the answer as a stream of server-sent events.</summary>
+    public static Task<SseStream> PostStream(this HttpClient client, string path, object body) =>
+        client.OpenStream(new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) });
+
+    /// <summary>Attaches to a stream, after the event with this id when one is given.</summary>
+    public static Task<SseStream> GetStream(this HttpClient client, string path, string? lastEventId = null)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Get, path);
+        if (lastEventId is not null)
+        {
+            request.Headers.Add("Last-Event-ID", lastEventId);
+        }
+
+        return client.OpenStream(request);
+    }
+
+    private static async Task<SseStream> OpenStream(this HttpClient client, HttpRequestMessage request)
+    {
+        using (request)
+        {
+            var response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+            await response.Expect(HttpStatusCode.OK);
+            return await SseStream.OpenAsync(response);
+        }
+    }
+}

@@ -1,0 +1,155 @@
+using System.Globalization;
+using System.Net;
+
+namespace AiChat.Tests;
+
+/// <summary>
+/// A whole server on a free port of this machine. It runs in this process, or as a child process when AICHAT_TEST_BINARY
+/// names the native executable, so that the same tests hold for both.
+/// </summary>
+internal sealed class TestServer : IAsyncDisposable
+{
+    public const string Password = "pw-CANARY-1a2b3c4d";
+    private static int _names;
+    private readonly TestServerOptions _options;
+    private readonly bool _ownsFolder;
+    private readonly List<HttpClient> _clients = [];
+    private IServerHost _host;
+
+    private TestServer(TestServerOptions options, IServerHost host, string dataDir)
+    {
+        _options = options;
+        _host = host;
+        _ownsFolder = options.DataDir is null;
+        DataDir = dataDir;
+    }
+
+    /// <summary>The native executable under test, or null when the server runs in this process.</summary>
+    public static string? Binary { get; } = Environment.GetEnvironmentVariable("AICHAT_TEST_BINARY") is { Length: > 0 } path ? Path.GetFullPath(path) : null;
+
+    public string DataDir { get; }
+
+    /// <summary>Where the server is now; changes with a restart. Clients of <see cref="Client"/> follow by themselves.</summary>
+    public Uri BaseUri => _host.BaseUri;
+
+    /// <summary>The server's own services; only in process.</summary>
+    public IServiceProvider Services => (_host as InProcessHost)?.Services ?? throw new InvalidOperationException("Only in process: mark the test [Trait(\"Mode\", \"InProcess\")].");
+
+    /// <summary>What the native server has printed so far; empty in process.</summary>
+    public string Output => (_host as ChildProcessHost)?.Output ?? "";
+
+    /// <exception cref="ServerStartException">The server refused to start.</exception>
+    public static async Task<TestServer> StartAsync(TestServerOptions? options = null)
+    {
+        options ??= new TestServerOptions();
+        var dataDir = options.DataDir ?? Directory.CreateTempSubdirectory("aichat-test-").FullName;
+        try
+        {
+            return new TestServer(options, await StartHostAsync(options, dataDir), dataDir);
+        }
+        catch when (options.DataDir is null)
+        {
+            Directory.Delete(dataDir, recursive: true);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// A browser: keeps cookies, sends the Origin the page would send, and calls from an address of its own, so that limits
+    /// by address do not couple tests. Paths are relative to the server.
+    /// </summary>
+    /// <param name="from">The address to call from, of 127.0.0.0/8; null takes a random one.</param>
+    public HttpClient Client(IPAddress? from = null)
+    {
+        var client = new HttpClient(new BrowserHandler(() => BaseUri, from ?? BrowserHandler.RandomLoopback()))
+        {
+            BaseAddress = BrowserHandler.Placeholder,
+            Timeout = TimeSpan.FromSeconds(60),
+        };
+        lock (_clients)
+        {
+            _clients.Add(client);
+        }
+
+        return client;
+    }
+
+    /// <summary>Registers the first account and gives the browser it is signed in with.</summary>
+    public async Task<HttpClient> RegisterAdminAsync(string username = "admin", string password = Password)
+    {
+        var client = Client();
+        await (await client.PostJson("/api/auth/register", new { username, password })).Expect(HttpStatusCode.Created);
+        return client;
+    }
+
+    /// <summary>Registers another account; approved by <paramref name="admin"/> it is signed in, otherwise it is left waiting.</summary>
+    public async Task<HttpClient> RegisterUserAsync(HttpClient? admin, string? username = null, string password = Password)
+    {
+        username ??= "user" + Interlocked.Increment(ref _names).ToString(CultureInfo.InvariantCulture);
+        var client = Client();
+        var registered = await (await client.PostJson("/api/auth/register", new { username, password })).Json(HttpStatusCode.Accepted);
+        if (admin is null)
+        {
+            return client;
+        }
+
+        var id = registered.GetProperty("user").GetProperty("id").GetInt64();
+        (await admin.PostJson($"/api/users/{id}/approve", new { })).EnsureSuccessStatusCode();
+        await (await client.PostJson("/api/auth/login", new { username, password })).Expect(HttpStatusCode.OK);
+        return client;
+    }
+
+    /// <summary>Ends the process as a power cut would: nothing is flushed or told. Only for the native server.</summary>
+    public Task KillAsync() => _host is ChildProcessHost child
+        ? child.KillAsync()
+        : throw new InvalidOperationException("kill -9 needs the native server: mark the test [NativeFact].");
+
+    /// <summary>Stops the server in good order (SIGTERM) and waits for its end.</summary>
+    public Task StopAsync() => _host.StopAsync();
+
+    /// <summary>Stops the server, if it still runs, and starts it again on the same data folder.</summary>
+    public async Task RestartAsync(TestServerOptions? options = null)
+    {
+        await _host.StopAsync();
+        await _host.DisposeAsync();
+        _host = await StartHostAsync(options ?? _options, DataDir);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var client in _clients)
+        {
+            client.Dispose();
+        }
+
+        await _host.DisposeAsync();
+        if (_ownsFolder)
+        {
+            Directory.Delete(DataDir, recursive: true);
+        }
+    }
+
+    private static async Task<IServerHost> StartHostAsync(TestServerOptions options, string dataDir)
+    {
+        var variables = new Dictionary<string, string>
+        {
+            ["PORT"] = "0",
+            ["HOST"] = "127.0.0.1",
+            ["DATA_DIR"] = dataDir,
+            ["LOG_LEVEL"] = "info",
+        };
+        foreach (var (name, value) in options.Variables)
+        {
+            variables[name] = value;
+        }
+
+        if (Binary is null)
+        {
+            return await InProcessHost.StartAsync(variables, options);
+        }
+
+        return options.NeedsInProcess
+            ? throw new InvalidOperationException("This test changes the server from inside: mark it [Trait(\"Mode\", \"InProcess\")].")
+            : await ChildProcessHost.StartAsync(Binary, variables);
+    }
+}
