@@ -32,8 +32,11 @@ internal abstract record ChatDelta
     internal sealed record Usage(
         int? PromptTokens, int? CompletionTokens, int? ReasoningTokens = null, int? CachedTokens = null, int? CacheWriteTokens = null) : ChatDelta;
 
-    /// <summary>The model finished. <paramref name="Raw"/> is the provider's own word, null when it gave none.</summary>
-    internal sealed record End(FinishReason Reason, string? Raw) : ChatDelta;
+    /// <summary>
+    /// The model finished. <paramref name="Raw"/> is the provider's own word, null when it gave none;
+    /// <paramref name="SkippedFrames"/> counts frames that could not be read and were passed over.
+    /// </summary>
+    internal sealed record End(FinishReason Reason, string? Raw, int SkippedFrames = 0) : ChatDelta;
 }
 
 internal enum FinishReason

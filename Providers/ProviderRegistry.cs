@@ -7,6 +7,9 @@ internal sealed class ProviderRegistry(IEnumerable<IChatProvider> providers)
 {
     private readonly Dictionary<string, IChatProvider> _byKind = providers.ToDictionary(provider => provider.Kind, StringComparer.Ordinal);
 
+    /// <summary>All providers, over one network door.</summary>
+    public static ProviderRegistry Create(ProviderHttp http) => new([new OpenAiProvider(http), new DemoProvider(http.Time)]);
+
     public IReadOnlyCollection<string> Kinds => _byKind.Keys;
 
     public bool TryGet(string kind, [NotNullWhen(true)] out IChatProvider? provider) => _byKind.TryGetValue(kind, out provider);

@@ -1,0 +1,118 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+
+namespace AiChat.Providers;
+
+/// <summary>
+/// Chat completions at any OpenAI-compatible server (OpenAI API reference: "Create chat completion", "List models").
+/// The base URL includes the version, as in <c>https://api.openai.com/v1</c>.
+/// </summary>
+internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider
+{
+    private const int MaxRemembered = 1_000;
+
+    // A server that refused a member would refuse it in every later call too; remembering saves a round trip per message.
+    private readonly ConcurrentDictionary<(long Connection, string Model), OpenAiRefused> _refused = new();
+
+    public string Kind => "openai";
+
+    public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel) =>
+        StreamAsync(request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "chat/completions"), ProviderCredential.Headers(request.Endpoint), cancel);
+
+    public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)
+    {
+        var call = new ProviderCall(endpoint, ProviderUrl.Combine(endpoint.BaseUrl, "models")) { Headers = ProviderCredential.Headers(endpoint) };
+        using var document = await ProviderModels.GetAsync(http, call, cancel);
+        return OpenAiModels.Read(document.RootElement);
+    }
+
+    /// <summary>The same protocol at another address and with another key header: Azure.</summary>
+    public async IAsyncEnumerable<ChatDelta> StreamAsync(
+        ChatRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        await using var reply = await SendAsync(request, url, headers, cancel);
+        await foreach (var delta in ReplyParser.ReadAsync(reply, new OpenAiParser(request), cancel))
+        {
+            yield return delta;
+        }
+    }
+
+    private async Task<ProviderReply> SendAsync(ChatRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, CancellationToken cancel)
+    {
+        var key = (request.Endpoint.ConnectionId, request.Model);
+        var refused = _refused.GetValueOrDefault(key);
+        while (true)
+        {
+            var call = new ProviderCall(request.Endpoint, url)
+            {
+                Body = await OpenAiBody.BuildAsync(request, refused, cancel),
+                Headers = headers,
+                Timeouts = request.Timeouts,
+            };
+            try
+            {
+                return await http.SendAsync(call, cancel);
+            }
+            catch (ProviderException exception) when (exception is { Failure: ProviderFailure.BadRequest, UpstreamStatus: 400 or 422 }
+                && Refusal(exception.Detail, refused) is var more && more != refused)
+            {
+                refused = more;
+                if (_refused.Count >= MaxRemembered)
+                {
+                    _refused.Clear();
+                }
+
+                _refused[key] = refused;
+            }
+        }
+    }
+
+    // Which of the members we could do without an error message complains about.
+    private static OpenAiRefused Refusal(string detail, OpenAiRefused refused)
+    {
+        bool Names(string member) => detail.Contains(member, StringComparison.OrdinalIgnoreCase);
+
+        return refused | (Names("stream_options") || Names("include_usage") ? OpenAiRefused.StreamOptions
+            : Names("max_tokens") && Names("max_completion_tokens") && !refused.HasFlag(OpenAiRefused.MaxTokens) ? OpenAiRefused.MaxTokens
+            : Names("max_completion_tokens") ? OpenAiRefused.MaxCompletionTokens
+            : Names("reasoning_effort") || Names("reasoning effort") ? OpenAiRefused.ReasoningEffort
+            : Names("'temperature'") || Names("'top_p'") || Names("'stop'") || Names("_penalty'") ? OpenAiRefused.Sampling
+            : OpenAiRefused.None);
+    }
+}
+
+/// <summary>Reads model lists of the compatible kind; the limits come under many names.</summary>
+internal static class OpenAiModels
+{
+    public static IReadOnlyList<ProviderModel> Read(JsonElement root)
+    {
+        var list = root.ValueKind == JsonValueKind.Object && root.TryGetProperty("data", out var data) ? data
+            : root.ValueKind == JsonValueKind.Object && root.TryGetProperty("models", out var models) ? models : root;
+        return ProviderModels.Read(list, Read);
+    }
+
+    private static ProviderModel? Read(JsonElement item, string? id)
+    {
+        id ??= item.Text("id");
+        if (id is null)
+        {
+            return null;
+        }
+
+        var capabilities = item.Child("capabilities");
+        var parameters = item.Child("supported_parameters");
+        return new ProviderModel(id)
+        {
+            Name = item.Text("name") ?? item.Text("display_name"),
+            ContextLimit = item.Number("context_length") ?? item.Number("max_model_len") ?? item.Number("context_window")
+                ?? item.Number("max_context_length") ?? item.Child("meta").Number("n_ctx_train"),
+            MaxOutputTokens = item.Child("top_provider").Number("max_completion_tokens") ?? item.Number("max_completion_tokens") ?? item.Number("max_output_tokens"),
+            Vision = capabilities.Flag("vision") ?? item.Child("architecture").Child("input_modalities").Contains("image"),
+            Tools = capabilities.Flag("function_calling") ?? parameters.Contains("tools"),
+            Reasoning = capabilities.Flag("reasoning") ?? parameters.Contains("reasoning"),
+            ImageGeneration = item.Child("architecture").Child("output_modalities").Contains("image"),
+            Chat = capabilities.Flag("completion_chat") ?? capabilities.Flag("chat_completion") ?? (item.Text("type") is "embeddings" or "embedding" ? false : null),
+        };
+    }
+}

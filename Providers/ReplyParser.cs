@@ -1,0 +1,79 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+
+namespace AiChat.Providers;
+
+/// <summary>What a vendor's protocol has of its own: the meaning of one JSON frame.</summary>
+internal abstract class ReplyParser(ChatRequest request)
+{
+    public DeltaWriter Output { get; } = new(request.Reasoning.Tags);
+
+    protected ChatRequest Request => request;
+
+    /// <summary>
+    /// Reads one JSON object; the reader stands on its start and is left on its end. Throws <see cref="JsonException"/>
+    /// before anything is written to <see cref="Output"/> when the object is broken, and
+    /// <see cref="ProviderException"/> when it is an error report.
+    /// </summary>
+    public abstract void Read(ref Utf8JsonReader reader);
+
+    /// <summary>The reply has ended; last chance to write what was gathered.</summary>
+    public virtual void End()
+    {
+    }
+
+    /// <summary>The deltas of a reply, in order; throws <see cref="ProviderException"/> where the reply breaks.</summary>
+    public static async IAsyncEnumerable<ChatDelta> ReadAsync(ProviderReply reply, ReplyParser parser, [EnumeratorCancellation] CancellationToken cancel = default)
+    {
+        var output = parser.Output;
+        var frames = new FrameDecoder(parser, reply);
+        ProviderException? broken = null;
+        while (!frames.Ended)
+        {
+            try
+            {
+                if (!frames.ReadNext() && !await reply.FillAsync())
+                {
+                    frames.EndOfBody();
+                }
+            }
+            catch (ProviderException exception)
+            {
+                // What was held back is still the model's text, and comes before the error.
+                output.Flush();
+                broken = exception;
+            }
+
+            Note(reply.Clock, frames, output);
+            foreach (var delta in output.Ready)
+            {
+                yield return delta;
+            }
+
+            output.Ready.Clear();
+            if (broken is not null)
+            {
+                throw broken;
+            }
+        }
+
+        await reply.DrainAsync();
+        cancel.ThrowIfCancellationRequested();
+    }
+
+    private static void Note(CallClock clock, FrameDecoder frames, DeltaWriter output)
+    {
+        if (output.Finished)
+        {
+            clock.Finishing();
+        }
+        else if (output.Ready.Count > 0)
+        {
+            clock.Content(output.Visible);
+        }
+        else if (frames.Good > 0)
+        {
+            clock.Frame();
+        }
+    }
+}

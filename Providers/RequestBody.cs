@@ -1,0 +1,143 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace AiChat.Providers;
+
+/// <summary>Writes a JSON request body; members without a value are left out.</summary>
+internal sealed class RequestBody : IDisposable
+{
+    private readonly ArrayBufferWriter<byte> _buffer = new(1024);
+
+    public RequestBody()
+    {
+        Json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { SkipValidation = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        Json.WriteStartObject();
+    }
+
+    public Utf8JsonWriter Json { get; }
+
+    public void Number(string name, double? value)
+    {
+        if (value is { } number && double.IsFinite(number))
+        {
+            Json.WriteNumber(name, number);
+        }
+    }
+
+    public void Number(string name, long? value)
+    {
+        if (value is { } number)
+        {
+            Json.WriteNumber(name, number);
+        }
+    }
+
+    public void Strings(string name, IReadOnlyList<string> values)
+    {
+        if (values.Count > 0)
+        {
+            Json.WriteStartArray(name);
+            foreach (var value in values)
+            {
+                Json.WriteStringValue(value);
+            }
+
+            Json.WriteEndArray();
+        }
+    }
+
+    /// <summary>A member whose value is JSON text from elsewhere; what is no JSON object is sent as an empty one.</summary>
+    public void Object(string name, string json)
+    {
+        Json.WritePropertyName(name);
+        WriteObject(Json, json);
+    }
+
+    public static void WriteObject(Utf8JsonWriter writer, string json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json.Length == 0 ? "{}" : json);
+            if (document.RootElement.ValueKind == JsonValueKind.Object)
+            {
+                document.RootElement.WriteTo(writer);
+                return;
+            }
+        }
+        catch (JsonException)
+        {
+            // Models write broken arguments now and then; sent as they are they would spoil the whole request.
+        }
+
+        writer.WriteStartObject();
+        writer.WriteEndObject();
+    }
+
+    /// <summary>
+    /// <c>data:image/png;base64,…</c> or the bare base64, written without building the string.
+    /// </summary>
+    public static async Task<byte[]> EncodeAsync(ChatImage image, bool dataUrl, CancellationToken cancel)
+    {
+        if (image.Load is null)
+        {
+            throw new ProviderException(ProviderFailure.BadRequest, "This provider takes images only as data, not by address.");
+        }
+
+        var bytes = await image.Load(cancel);
+        var prefix = dataUrl ? System.Text.Encoding.ASCII.GetBytes($"data:{image.MimeType};base64,") : [];
+        var encoded = new byte[prefix.Length + Base64Length(bytes.Length)];
+        prefix.CopyTo(encoded, 0);
+        System.Buffers.Text.Base64.EncodeToUtf8(bytes.Span, encoded.AsSpan(prefix.Length), out _, out _);
+        return encoded;
+    }
+
+    /// <summary>Ends the object, with the members of <paramref name="extra"/> that are not there yet.</summary>
+    public ReadOnlyMemory<byte> Finish(ReadOnlyMemory<byte> extra)
+    {
+        if (!extra.IsEmpty)
+        {
+            AddExtra(extra);
+        }
+
+        Json.WriteEndObject();
+        Json.Flush();
+        return _buffer.WrittenMemory;
+    }
+
+    public void Dispose() => Json.Dispose();
+
+    private static int Base64Length(int length) => (length + 2) / 3 * 4;
+
+    private void AddExtra(ReadOnlyMemory<byte> extra)
+    {
+        Json.Flush();
+        var names = TopLevelNames(_buffer.WrittenSpan);
+        try
+        {
+            using var document = JsonDocument.Parse(extra);
+            foreach (var member in document.RootElement.EnumerateObject().Where(member => names.Add(member.Name)))
+            {
+                member.WriteTo(Json);
+            }
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            throw new ProviderException(ProviderFailure.BadRequest, "The additional members are not a JSON object.", inner: exception);
+        }
+    }
+
+    private static HashSet<string> TopLevelNames(ReadOnlySpan<byte> unfinished)
+    {
+        var names = new HashSet<string>(StringComparer.Ordinal);
+        var reader = new Utf8JsonReader(unfinished, isFinalBlock: false, default);
+        while (reader.Read())
+        {
+            if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1)
+            {
+                names.Add(reader.GetString()!);
+            }
+        }
+
+        return names;
+    }
+}

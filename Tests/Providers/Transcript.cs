@@ -1,0 +1,151 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using AiChat.Providers;
+
+namespace AiChat.Tests.Providers;
+
+/// <summary>
+/// A provider's reply as a file and the deltas it means as another. <c>case.in.*</c> are the bytes of the body,
+/// <c>case.out.json</c> the deltas and the error code; <c>case.options.json</c> may name model, tags and media type.
+/// </summary>
+internal sealed partial class Transcript
+{
+    private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly string Root = Path.Combine(AppContext.BaseDirectory, "Providers", "Transcripts");
+    private readonly string _path;
+
+    public Transcript(string vendor, string name)
+    {
+        Vendor = vendor;
+        _path = Path.Combine(Root, vendor, name);
+        var input = Directory.GetFiles(Path.GetDirectoryName(_path)!, name + ".in.*").Single();
+        Bytes = File.ReadAllBytes(input);
+        var options = File.Exists(_path + ".options.json") ? JsonDocument.Parse(File.ReadAllText(_path + ".options.json")).RootElement : default;
+        MediaType = options.Text("mediaType") ?? (input.EndsWith(".ndjson", StringComparison.Ordinal) ? "application/x-ndjson" : "text/event-stream");
+        Model = options.Text("model") ?? "model-1";
+        var tags = options.Child("tags");
+        Tags = tags.ValueKind != JsonValueKind.Array ? ReasoningTag.Defaults
+            : tags.GetArrayLength() == 0 ? [] : [new ReasoningTag(tags[0].GetString()!, tags[1].GetString()!)];
+    }
+
+    public string Vendor { get; }
+
+    public byte[] Bytes { get; }
+
+    public string MediaType { get; }
+
+    private string Model { get; }
+
+    private IReadOnlyList<ReasoningTag> Tags { get; }
+
+    public string Expected => File.ReadAllText(_path + ".out.json");
+
+    public static IEnumerable<(string Vendor, string Name)> All() =>
+        from file in Directory.EnumerateFiles(Root, "*.in.*", SearchOption.AllDirectories)
+        orderby file
+        let name = Path.GetFileName(file)
+        select (Path.GetFileName(Path.GetDirectoryName(file)!), name[..name.IndexOf(".in.", StringComparison.Ordinal)]);
+
+    public ChatRequest Request(string baseUrl = "http://127.0.0.1/v1") => new()
+    {
+        Endpoint = Endpoints.Local(Vendor, baseUrl),
+        Model = Model,
+        Turns = [new ChatTurn(ChatRole.User, "Hi")],
+        Reasoning = new ChatReasoning { Tags = Tags },
+    };
+
+    /// <summary>Parses the bytes as they would arrive in pieces of these sizes.</summary>
+    public async Task<string> ReplayAsync(Func<int> nextSize)
+    {
+        var clock = new CallClock(ChatTimeouts.Default, TimeProvider.System, CancellationToken.None);
+        await using var reply = new ProviderReply(new PiecewiseStream(Bytes, nextSize), MediaType, clock, 256 * 1024);
+        return await WriteAsync(ReplyParser.ReadAsync(reply, Vendors.Parser(Vendor, Request())));
+    }
+
+    /// <summary>One line a delta; made-up call ids are replaced, because they are random.</summary>
+    public static async Task<string> WriteAsync(IAsyncEnumerable<ChatDelta> deltas)
+    {
+        var lines = new List<string>();
+        try
+        {
+            await foreach (var delta in deltas)
+            {
+                lines.Add(Write(delta));
+            }
+        }
+        catch (ProviderException exception)
+        {
+            lines.Add($$"""{"error":"{{exception.Failure.Code()}}","detail":{{Quote(exception.Detail)}}}""");
+        }
+
+        return RandomId().Replace("[\n" + string.Join(",\n", lines) + "\n]\n", "call_made_up_");
+    }
+
+    /// <summary>Writes the expectation anew, for a person to read before it is committed.</summary>
+    public static void Update(string vendor, string name, string actual, string sourceRoot) =>
+        File.WriteAllText(Path.Combine(sourceRoot, "Tests", "Providers", "Transcripts", vendor, name + ".out.json"), actual);
+
+    private static string Write(ChatDelta delta) => delta switch
+    {
+        ChatDelta.Text text => $$"""{"text":{{Quote(text.Value)}}}""",
+        ChatDelta.Reasoning reasoning => $$"""{"reasoning":{{Quote(reasoning.Value)}}}""",
+        ChatDelta.ToolCall call => $$"""{"call":{{call.Index}},"id":{{Quote(call.Id)}},"name":{{Quote(call.Name)}},"arguments":{{Quote(call.ArgumentsFragment)}}}""",
+        ChatDelta.State state => $$"""{"state":{{state.Value}}}""",
+        ChatDelta.Usage usage => $$"""{"prompt":{{Number(usage.PromptTokens)}},"completion":{{Number(usage.CompletionTokens)}},"reasoning":{{Number(usage.ReasoningTokens)}},"cached":{{Number(usage.CachedTokens)}},"cacheWrite":{{Number(usage.CacheWriteTokens)}}}""",
+        ChatDelta.End end => $$"""{"end":"{{end.Reason}}","raw":{{Quote(end.Raw)}},"skipped":{{end.SkippedFrames}}}""",
+        _ => throw new InvalidOperationException(delta.ToString()),
+    };
+
+    private static string Quote(string? text) => JsonSerializer.Serialize(text, Readable);
+
+    private static string Number(int? value) => value?.ToString() ?? "null";
+
+    [GeneratedRegex("call_[0-9a-f]{16}_")]
+    private static partial Regex RandomId();
+}
+
+/// <summary>Hands bytes out in pieces, and waits before each, as a network does.</summary>
+internal sealed class PiecewiseStream(byte[] bytes, Func<int> nextSize) : Stream
+{
+    private int _at;
+
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => false;
+    public override long Length => throw new NotSupportedException();
+    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        var count = Math.Min(Math.Min(buffer.Length, nextSize()), bytes.Length - _at);
+        bytes.AsMemory(_at, count).CopyTo(buffer);
+        _at += count;
+        return ValueTask.FromResult(count);
+    }
+
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}
+
+internal static class Endpoints
+{
+    /// <summary>A connection to a provider on this machine.</summary>
+    public static ProviderEndpoint Local(string provider, string baseUrl, string? key = "sk-CANARY-7f3a9c1e5b") => new()
+    {
+        ConnectionId = 1,
+        Provider = provider,
+        BaseUrl = new Uri(baseUrl),
+        ApiKey = key,
+        Scope = NetworkScope.Loopback,
+    };
+}
