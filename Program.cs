@@ -1,6 +1,7 @@
 using AiChat.Commands;
 using AiChat.Data;
 using AiChat.Endpoints;
+using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
 using Microsoft.Extensions.Logging.Console;
 
@@ -56,12 +57,18 @@ internal static class Program
         builder.Services.AddSingleton(_ => folder);
         builder.Services.AddSingleton(_ => new Db(folder.DatabasePath));
         builder.Services.AddSingleton<Settings>();
+        builder.Services.AddSingleton<Connections>();
+        builder.Services.AddSingleton<Models>();
     }
 
     private static void AddServices(IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton(options);
         services.AddSingleton<Readiness>();
+        services.AddSingleton<SystemSettings>();
+        services.AddHostedService(provider => provider.GetRequiredService<SystemSettings>());
+        services.AddSingleton<ModelCatalog>();
+        services.AddHostedService(provider => provider.GetRequiredService<ModelCatalog>());
         services.AddSingleton<LiveLogins>();
         services.ConfigureHttpJsonOptions(json =>
         {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using AiChat.Data;
+using AiChat.Endpoints;
 
 namespace AiChat;
 
@@ -40,11 +41,8 @@ internal sealed record ServerOptions
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
-    public bool? RegistrationEnabled { get; init; }
-
-    public string? BrandText { get; init; }
-
-    public int? ContextTokenLimit { get; init; }
+    /// <summary>Defaults of system settings that variables give, by the setting's key.</summary>
+    public IReadOnlyDictionary<string, object?> SettingDefaults { get; init; } = new Dictionary<string, object?>();
 
     /// <summary>Allows an empty database in a folder that has held one.</summary>
     public bool Initialize { get; init; }
@@ -78,9 +76,7 @@ internal sealed record ServerOptions
             TrustedProxies = List(get, "TRUSTED_PROXIES"),
             BasePath = Base(Text(get, "BASE_PATH")),
             LogLevel = Level(Text(get, "LOG_LEVEL")),
-            RegistrationEnabled = Flag(get, "DEFAULT_REGISTRATION_ENABLED") ?? Flag(get, "REGISTRATION_ENABLED"),
-            BrandText = Text(get, "BRAND_TEXT"),
-            ContextTokenLimit = Number(get, "DEFAULT_CONTEXT_TOKEN_LIMIT", 256, 100_000_000),
+            SettingDefaults = SettingTable.ReadVariables(get),
             ShutdownGrace = TimeSpan.FromSeconds(Number(get, "SHUTDOWN_GRACE_SECONDS", 0, 20) ?? 20),
         };
     }

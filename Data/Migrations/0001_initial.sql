@@ -85,9 +85,13 @@ create table connections (
     position integer not null default 0,
     last_checked_at integer,
     last_error text,
+    revision integer not null default 1,
     created_at integer not null,
     updated_at integer not null
 ) strict;
+-- Answers until a real provider is connected, so that the first message needs no key and no network.
+insert into connections (row_uuid, name, provider, base_url, auth_type, created_at, updated_at)
+values (lower(hex(randomblob(16))), 'Demo', 'demo', '', 'none', unixepoch() * 1000, unixepoch() * 1000);
 
 create table models (
     id integer primary key,
@@ -95,7 +99,6 @@ create table models (
     model text not null,
     name text,
     capabilities text not null default '{}',
-    capability_source text not null default 'heuristic',
     context_limit integer,
     max_output_tokens integer,
     fetched_at integer not null,

@@ -1,0 +1,108 @@
+using AiChat.Data;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>
+/// The models that may be used now, in memory: reading never waits for the database or a provider. Whoever writes to the
+/// tables behind it calls <see cref="Reload"/> afterwards. Safe for any number of threads.
+/// </summary>
+internal sealed class ModelCatalog(Connections connections, Models models, SystemSettings settings) : IHostedService, IDisposable
+{
+    /// <summary>The demo provider is inside this program; its address is never called.</summary>
+    private static readonly Uri DemoAddress = new("http://demo.invalid");
+
+    private readonly SemaphoreSlim _reloading = new(1);
+    private volatile CatalogSnapshot _current = CatalogSnapshot.Empty;
+
+    public CatalogSnapshot Current => _current;
+
+    /// <summary>
+    /// The model somebody asked for, or null when it does not exist, is switched off or is not for this user.
+    /// With a connection the model is the provider's id; without one it is a public id (<c>prefix.model</c>, or bare when
+    /// that is unambiguous); with neither it is the default model.
+    /// </summary>
+    public ResolvedModel? Resolve(long userId, bool isAdmin, long? connectionId, string? model)
+    {
+        var snapshot = _current;
+        var found = (connectionId, model) switch
+        {
+            (null, null) => snapshot.Default(userId, isAdmin),
+            (null, { } id) => snapshot.Find(id, userId, isAdmin),
+            ({ } connection, { } id) => snapshot.Find(connection, id),
+            ({ }, null) => null,
+        };
+        return found is not null && found.MayUse(userId, isAdmin) ? Resolve(found) : null;
+    }
+
+    /// <summary>Where to call for this model, with the first key.</summary>
+    /// <exception cref="ProviderException">The connection is gone, or its key cannot be read on this installation.</exception>
+    public ProviderEndpoint Endpoint(ResolvedModel model) => Endpoints(model)[0];
+
+    /// <summary>As <see cref="Endpoint"/>, one for each key of the connection in the order to try them; never empty.</summary>
+    /// <exception cref="ProviderException">The connection is gone, or its key cannot be read on this installation.</exception>
+    public IReadOnlyList<ProviderEndpoint> Endpoints(ResolvedModel model) =>
+        _current.Connection(model.ConnectionId) is { } connection
+            ? Endpoints(connection.Row)
+            : throw new ProviderException(ProviderFailure.ModelNotFound, "The connection of this model has been removed.");
+
+    private static IReadOnlyList<ProviderEndpoint> Endpoints(ConnectionRow row) =>
+    [
+        new ProviderEndpoint
+        {
+            ConnectionId = row.Id,
+            Provider = row.Provider,
+            BaseUrl = row.Provider == "demo" ? DemoAddress : new Uri(row.BaseUrl),
+            Auth = Auth(row.AuthType),
+            AzureApiVersion = row.AzureApiVersion,
+            Scope = Scope(row.Local),
+        },
+    ];
+
+    /// <summary>What a connection to an own machine or network may reach, and what others may.</summary>
+    public static NetworkScope Scope(bool local) =>
+        local ? NetworkScope.External | NetworkScope.Loopback | NetworkScope.Private : NetworkScope.External;
+
+    public static ProviderAuth Auth(string type) => type switch
+    {
+        "api_key" => ProviderAuth.ApiKey,
+        "none" => ProviderAuth.None,
+        "entra" => ProviderAuth.Entra,
+        _ => ProviderAuth.Bearer,
+    };
+
+    public ResolvedModel Resolve(CatalogModel model) => new()
+    {
+        ConnectionId = model.Connection.Id,
+        Provider = model.Connection.Row.Provider,
+        ConnectionName = model.Connection.Row.Name,
+        Model = model.Model,
+        PublicId = model.PublicId,
+        Name = model.Name,
+        Capabilities = model.Capabilities,
+        ContextLimit = model.ContextLimit ?? settings.DefaultContextTokenLimit,
+        MaxOutputTokens = model.MaxOutputTokens,
+        Price = model.Price,
+    };
+
+    /// <summary>Takes over what the tables say now. Completes when readers see at least what was written before the call.</summary>
+    public async Task Reload()
+    {
+        // One at a time, each reading after it got its turn: the newest state cannot be overtaken by an older one.
+        await _reloading.WaitAsync();
+        try
+        {
+            _current = new CatalogSnapshot(await connections.List(), await models.List(), await models.ListOverrides());
+        }
+        finally
+        {
+            _reloading.Release();
+        }
+    }
+
+    public Task StartAsync(CancellationToken cancellationToken) => Reload();
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => _reloading.Dispose();
+}

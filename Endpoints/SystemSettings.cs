@@ -1,0 +1,182 @@
+using System.Collections.Frozen;
+using System.Text.Json;
+using AiChat.Data;
+using AiChat.Endpoints.Chat;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints;
+
+/// <summary>
+/// What an administrator has set, in memory: reading costs nothing and is always what was last stored.
+/// <see cref="SettingTable"/> has the names, defaults and bounds.
+/// </summary>
+internal sealed class SystemSettings(Settings store, ServerOptions options) : IHostedService
+{
+    private volatile FrozenDictionary<string, object?> _values = FrozenDictionary<string, object?>.Empty;
+
+    public bool RegistrationEnabled => Flag("registrationEnabled");
+
+    public string BrandText => Text("brandText");
+
+    /// <summary>Null = the browser's language.</summary>
+    public string? DefaultLocale => Text("defaultLocale") is var locale && locale == "system" ? null : locale;
+
+    /// <summary>The address people use, with scheme; empty = relative links.</summary>
+    public string SiteBaseUrl => Text("siteBaseUrl");
+
+    /// <summary>0 = for ever.</summary>
+    public int ChatImageRetentionDays => Number("chatImageRetentionDays");
+
+    public int AssistantReplyHistoryLimit => Number("assistantReplyHistoryLimit");
+
+    /// <summary>0 = no guests.</summary>
+    public int AnonymousDailyQuota => Number("anonymousDailyQuota");
+
+    public int AnonymousRetentionDays => Number("anonymousRetentionDays");
+
+    /// <summary>Messages a day; null = unlimited.</summary>
+    public int? DefaultUserDailyQuota => Number("defaultUserDailyQuota") is var limit && limit < 0 ? null : limit;
+
+    public int MaxRuns => Number("maxRuns");
+
+    public int MaxRunsPerUser => Number("maxRunsPerUser");
+
+    public int RequestsPerMinute => Number("requestsPerMinute");
+
+    public int SseHeartbeatIntervalMs => Number("sseHeartbeatIntervalMs");
+
+    public int ProviderConnectTimeoutMs => Number("providerConnectTimeoutMs");
+
+    /// <summary>Of a whole call.</summary>
+    public int ProviderTimeoutMs => Number("providerTimeoutMs");
+
+    public int ProviderInitialGraceMs => Number("providerInitialGraceMs");
+
+    public int ProviderMaxIdleMs => Number("providerMaxIdleMs");
+
+    public int ProviderReasoningIdleMs => Number("providerReasoningIdleMs");
+
+    /// <summary>The five limits above as one call takes them; 0 means as long as the whole.</summary>
+    public ChatTimeouts Timeouts
+    {
+        get
+        {
+            var total = ProviderTimeoutMs;
+            TimeSpan Within(int limit) => TimeSpan.FromMilliseconds(limit == 0 ? total : Math.Min(limit, total));
+            return new ChatTimeouts
+            {
+                Connect = Within(ProviderConnectTimeoutMs),
+                FirstByte = Within(ProviderInitialGraceMs),
+                Idle = Within(ProviderMaxIdleMs),
+                ReasoningIdle = Within(ProviderReasoningIdleMs),
+                Total = TimeSpan.FromMilliseconds(total),
+            };
+        }
+    }
+
+    public int StreamDeltaFlushIntervalMs => Number("streamDeltaFlushIntervalMs");
+
+    public bool UsageEmit => Flag("usageEmit");
+
+    public int DefaultContextTokenLimit => Number("defaultContextTokenLimit");
+
+    public TimeSpan ModelsRefreshInterval => TimeSpan.FromSeconds(Number("modelsRefreshIntervalS"));
+
+    public bool ReasoningEnabled => Flag("reasoningEnabled");
+
+    public bool ReasoningDefaultExpand => Flag("reasoningDefaultExpand");
+
+    public bool ReasoningSaveToDb => Flag("reasoningSaveToDb");
+
+    public string ReasoningTagsMode => Text("reasoningTagsMode");
+
+    public string ReasoningCustomTags => Text("reasoningCustomTags");
+
+    /// <summary>The tag pairs that the two settings above mean.</summary>
+    public IReadOnlyList<ReasoningTag> ReasoningTags => ReasoningTagsMode switch
+    {
+        "off" => [],
+        "custom" when StoredJson.Read(ReasoningCustomTags, CatalogJson.Default.StringArray) is [var open, var close] => [new ReasoningTag(open, close)],
+        "custom" => [],
+        _ => ReasoningTag.Defaults,
+    };
+
+    /// <summary>Null = not sent.</summary>
+    public int? ReasoningMaxOutputTokensDefault => (int?)(long?)Value("reasoningMaxOutputTokensDefault");
+
+    /// <summary>Null = not sent.</summary>
+    public ReasoningEffort? OpenaiReasoningEffort => Enum.TryParse<ReasoningEffort>(Text("openaiReasoningEffort"), ignoreCase: true, out var effort) ? effort : null;
+
+    public bool OllamaThink => Flag("ollamaThink");
+
+    public bool WebSearchEnabled => Flag("webSearchEnabled");
+
+    public string WebSearchEngine => Text("webSearchEngine");
+
+    public string WebSearchEndpoint => Text("webSearchEndpoint");
+
+    public int WebSearchResultLimit => Number("webSearchResultLimit");
+
+    public IReadOnlyList<string> WebSearchDomainFilter => (string[])Value("webSearchDomainFilter")!;
+
+    public bool TaskTraceEnabled => Flag("taskTraceEnabled");
+
+    public bool TaskTraceDefaultOn => Flag("taskTraceDefaultOn");
+
+    public bool TaskTraceAdminOnly => Flag("taskTraceAdminOnly");
+
+    public string TaskTraceEnv => Text("taskTraceEnv");
+
+    public int TaskTraceRetentionDays => Number("taskTraceRetentionDays");
+
+    public int TaskTraceMaxEvents => Number("taskTraceMaxEvents");
+
+    public int TaskTraceIdleTimeoutMs => Number("taskTraceIdleTimeoutMs");
+
+    /// <summary>The value that holds: what is stored, else the operator's default, else ours. Null only where a setting may be unset.</summary>
+    public object? Value(string key)
+    {
+        if (_values.TryGetValue(key, out var stored))
+        {
+            return stored;
+        }
+
+        return options.SettingDefaults.TryGetValue(key, out var given) ? given : SettingTable.ByKey[key].Default;
+    }
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        var values = new Dictionary<string, object?>(StringComparer.Ordinal);
+        foreach (var row in await store.List())
+        {
+            // A value that a newer rule refuses, or a key that is gone, counts as not set.
+            if (SettingTable.ByKey.TryGetValue(row.Key, out var definition) && Read(definition, row.Value) is { } value)
+            {
+                values[row.Key] = value;
+            }
+        }
+
+        _values = values.ToFrozenDictionary(StringComparer.Ordinal);
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static object? Read(SettingDefinition definition, string text)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            return definition.Read(json.RootElement, out _);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private bool Flag(string key) => (bool)Value(key)!;
+
+    private int Number(string key) => (int)(long)Value(key)!;
+
+    private string Text(string key) => (string)Value(key)!;
+}
