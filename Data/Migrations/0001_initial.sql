@@ -157,7 +157,10 @@ create table messages (
     reasoning text,
     reasoning_ms integer,
     tool_calls text,
+    -- Order and lengths of what was streamed, so that an event id still means a place in the text after the run has ended.
     layout text,
+    -- What the provider wants back with this answer in later turns; opaque.
+    provider_state text,
     client_message_id text,
     request_hash text,
     connection_id integer,

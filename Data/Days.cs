@@ -1,0 +1,12 @@
+namespace AiChat.Data;
+
+/// <summary>Days as quotas count them: whole days since 1970-01-01 in UTC.</summary>
+internal static class Days
+{
+    private const long MillisecondsPerDay = 86_400_000;
+
+    public static long Of(DateTimeOffset time) => time.ToUnixTimeMilliseconds() / MillisecondsPerDay;
+
+    /// <summary>The moment at which the day of <paramref name="time"/> ends.</summary>
+    public static DateTimeOffset EndOf(DateTimeOffset time) => DateTimeOffset.FromUnixTimeMilliseconds((Of(time) + 1) * MillisecondsPerDay);
+}

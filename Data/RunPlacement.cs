@@ -1,0 +1,120 @@
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data;
+
+/// <summary>Where in the tree a run writes: after a question (send), beside an answer (regenerate) or on in one (continue).</summary>
+internal static class RunPlacement
+{
+    public static Place ForSend(SqliteConnection connection, NewRun run, SessionRow session)
+    {
+        var parent = run.AtRoot ? null : run.ParentId ?? session.LeafId;
+        if (parent is not null && Find(connection, run.SessionId, parent.Value) is var found)
+        {
+            if (found is null)
+            {
+                return new Place { Refused = StartOutcome.NotFound };
+            }
+
+            if (found.Role != "assistant" || found.Status == "streaming")
+            {
+                return new Place { Refused = StartOutcome.NotNow };
+            }
+        }
+
+        var images = $"[{string.Join(',', run.ImageIds.Select(id => $"\"{id}\""))}]";
+        var owned = run.ImageIds.Count == 0 ? 0 : connection.ExecuteScalar<long>("""
+            select count(*) from images
+            where user_id = @UserId and message_id is null and id in (select value from json_each(@images))
+            """, new { run.UserId, images });
+        return owned == run.ImageIds.Count ? new Place { ParentId = parent, Images = images } : new Place { Refused = StartOutcome.NotFound };
+    }
+
+    public static Place ForRegenerate(SqliteConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
+    {
+        null => new Place { Refused = StartOutcome.NotFound },
+        { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
+        { } answer => new Place { ParentId = answer.ParentId },
+    };
+
+    public static Place ForContinue(SqliteConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
+    {
+        null => new Place { Refused = StartOutcome.NotFound },
+        { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
+        { } answer => new Place { TargetId = answer.Id, ParentId = answer.ParentId, Content = answer.Content, Reasoning = answer.Reasoning },
+    };
+
+    /// <summary>Writes the rows of the place that was found.</summary>
+    public static (long MessageId, long? UserMessageId, int Added) Store(SqliteConnection connection, NewRun run, Place place, long at)
+    {
+        if (place.TargetId is { } target)
+        {
+            connection.Execute("""
+                update messages set status = 'streaming', error_code = null, error_detail = null, finish_reason = null where id = @target
+                """, new { target });
+            return (target, place.ParentId, 0);
+        }
+
+        var question = place.ParentId;
+        var added = 1;
+        if (run.Kind == NewRun.Send)
+        {
+            question = connection.ExecuteScalar<long>("""
+                insert into messages (session_id, parent_id, role, content, client_message_id, request_hash, status, created_at)
+                values (@SessionId, @ParentId, 'user', @Content, @ClientMessageId, @RequestHash, 'done', @at)
+                returning id
+                """, new { run.SessionId, place.ParentId, run.Content, run.ClientMessageId, run.RequestHash, at });
+            added = 2;
+            if (run.ImageIds.Count > 0)
+            {
+                connection.Execute("""
+                    update images set message_id = @question,
+                        position = (select key from json_each(@Images) where value = images.id)
+                    where user_id = @UserId and id in (select value from json_each(@Images))
+                    """, new { question, place.Images, run.UserId });
+            }
+        }
+
+        var answer = connection.ExecuteScalar<long>("""
+            insert into messages (session_id, parent_id, role, content, connection_id, model, provider, status, created_at)
+            values (@SessionId, @question, 'assistant', '', @ConnectionId, @Model, @Provider, 'streaming', @at)
+            returning id
+            """, new { run.SessionId, question, run.ConnectionId, run.Model, run.Provider, at });
+        return (answer, question, added);
+    }
+
+    private static PlaceRow? Find(SqliteConnection connection, long sessionId, long id) => connection.QueryFirstOrDefault<PlaceRow>("""
+        select id, parent_id, role, status, content, reasoning from messages where id = @id and session_id = @sessionId
+        """, new { id, sessionId });
+}
+
+internal sealed record Place
+{
+    public StartOutcome? Refused { get; init; }
+
+    public long? ParentId { get; init; }
+
+    /// <summary>The answer that goes on in place.</summary>
+    public long? TargetId { get; init; }
+
+    public string Images { get; init; } = "[]";
+
+    public string? Content { get; init; }
+
+    public string? Reasoning { get; init; }
+}
+
+internal sealed record PlaceRow
+{
+    public long Id { get; init; }
+
+    public long? ParentId { get; init; }
+
+    public string Role { get; init; } = "";
+
+    public string Status { get; init; } = "";
+
+    public string Content { get; init; } = "";
+
+    public string? Reasoning { get; init; }
+}

@@ -1,0 +1,404 @@
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data;
+
+/// <summary>
+/// Generations. A start is one transaction (question, empty answer, charge, run); while it goes on only new text is
+/// appended; the end is one transaction that happens once.
+/// </summary>
+internal sealed class Runs(Db db)
+{
+    /// <summary>Stores the start, or says why not. Nothing is changed unless the outcome is <see cref="StartOutcome.Started"/>.</summary>
+    public Task<StartedRun> Start(NewRun run, DateTimeOffset now) => db.Write(connection => Start(connection, run, now));
+
+    /// <summary>Appends text of live runs; a run that has ended meanwhile is passed over.</summary>
+    public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection =>
+    {
+        foreach (var chunk in chunks)
+        {
+            connection.Execute("""
+                insert into run_chunks (run_id, position, kind, value)
+                select @RunId, @Position, @Kind, @Value
+                where exists (select 1 from runs where id = @RunId and status = 'running')
+                on conflict (run_id, position) do nothing
+                """, chunk);
+        }
+    });
+
+    /// <summary>Ends a run, once. False when it has ended already or its session is gone.</summary>
+    public Task<bool> Finish(FinishedRun run, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        var day = Days.Of(now);
+        return db.Write(connection =>
+        {
+            if (connection.Execute("""
+                update runs set status = @Status, ended_at = @at where id = @RunId and status = 'running'
+                """, new { run.Status, run.RunId, at }) == 0)
+            {
+                return false;
+            }
+
+            connection.Execute("""
+                update messages set content = @Content, reasoning = @Reasoning, reasoning_ms = @ReasoningMs, tool_calls = @ToolCalls,
+                    layout = @Layout, provider_state = @ProviderState, status = @Status, error_code = @ErrorCode, error_detail = @ErrorDetail,
+                    finish_reason = @FinishReason, connection_id = @ConnectionId, model = @Model, provider = @Provider,
+                    prompt_tokens = @PromptTokens, completion_tokens = @CompletionTokens, reasoning_tokens = @ReasoningTokens,
+                    cached_tokens = @CachedTokens, cost_nanos = @CostNanos, usage_source = @UsageSource,
+                    first_token_ms = @FirstTokenMs, total_ms = @TotalMs
+                where id = @MessageId
+                """, run);
+            connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
+            connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
+            if (run.Charged)
+            {
+                Usage.Record(connection, run, at, day);
+            }
+            else
+            {
+                Usage.ReturnMessage(connection, run.UserId, run.StartedDay);
+            }
+
+            return true;
+        });
+    }
+
+    /// <summary>A finished or running answer by its owner: what an attaching client needs when no live run is in memory.</summary>
+    public Task<RunRow?> FindByMessage(long userId, long messageId) => db.Read(connection => connection.QueryFirstOrDefault<RunRow>("""
+        select id, user_id, session_id, message_id, kind, status, started_at
+        from runs
+        where message_id = @messageId and user_id = @userId
+        order by id desc
+        limit 1
+        """, new { userId, messageId }));
+
+    /// <summary>
+    /// Ends what another process left running: its text so far becomes the message's, marked interrupted.
+    /// Call before listening. <paramref name="bootId"/> names this process; its own runs are left alone.
+    /// </summary>
+    /// <returns>How many runs were ended.</returns>
+    public Task<int> Sweep(string bootId, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            var orphans = connection.Query<OrphanRow>("""
+                select r.id, r.message_id, m.content, m.reasoning, m.layout
+                from runs r
+                join messages m on m.id = r.message_id
+                where r.status = 'running' and r.boot_id <> @bootId
+                order by r.id
+                limit 100000
+                """, new { bootId }).ToList();
+            foreach (var orphan in orphans)
+            {
+                var text = Recover(connection, orphan);
+                connection.Execute("""
+                    update messages set status = 'interrupted', content = @Content, reasoning = @Reasoning, layout = @Layout,
+                        error_code = 'interrupted', error_detail = 'The server stopped while this was being written.'
+                    where id = @MessageId
+                    """, text);
+                connection.Execute("update runs set status = 'interrupted', ended_at = @at where id = @Id", new { orphan.Id, at });
+                connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });
+            }
+
+            connection.Execute("update messages set status = 'interrupted' where status = 'streaming' and id not in (select message_id from runs where status = 'running')");
+            return orphans.Count;
+        });
+    }
+
+    private static OrphanRow Recover(SqliteConnection connection, OrphanRow orphan)
+    {
+        var chunks = connection.Query<RunChunk>("""
+            select run_id, position, kind, value from run_chunks where run_id = @Id order by position
+            """, new { orphan.Id }).ToList();
+        if (chunks.Count == 0)
+        {
+            return orphan;
+        }
+
+        var layout = new EventLayout();
+        foreach (var chunk in chunks)
+        {
+            layout.Extend(chunk.Kind, chunk.Position, chunk.Value.Length);
+        }
+
+        // A continued answer's chunks begin with the text it already had, so they are the whole text here too.
+        return orphan with
+        {
+            Content = string.Concat(chunks.Where(chunk => chunk.Kind == RunChunk.Content).Select(chunk => chunk.Value)),
+            Reasoning = chunks.Any(chunk => chunk.Kind == RunChunk.Reasoning)
+                ? string.Concat(chunks.Where(chunk => chunk.Kind == RunChunk.Reasoning).Select(chunk => chunk.Value))
+                : null,
+            Layout = layout.ToString(),
+        };
+    }
+
+    private static StartedRun Start(SqliteConnection connection, NewRun run, DateTimeOffset now)
+    {
+        if (Sessions.Find(connection, run.UserId, run.SessionId) is not { } session)
+        {
+            return new StartedRun(StartOutcome.NotFound);
+        }
+
+        if (connection.QueryFirstOrDefault<RunRow>("""
+            select r.id, r.user_id, r.session_id, r.message_id, r.kind, r.status, r.started_at, r.request_hash, m.parent_id
+            from runs r
+            join messages m on m.id = r.message_id
+            where r.session_id = @SessionId and r.client_message_id = @ClientMessageId
+            """, new { run.SessionId, run.ClientMessageId }) is { } known)
+        {
+            return known.RequestHash == run.RequestHash
+                ? new StartedRun(StartOutcome.Known) { RunId = known.Id, MessageId = known.MessageId, UserMessageId = known.ParentId }
+                : new StartedRun(StartOutcome.Conflict);
+        }
+
+        var at = now.ToUnixTimeMilliseconds();
+        var outcome = run.Kind switch
+        {
+            NewRun.Send => RunPlacement.ForSend(connection, run, session),
+            NewRun.Regenerate => RunPlacement.ForRegenerate(connection, run),
+            _ => RunPlacement.ForContinue(connection, run),
+        };
+        if (outcome.Refused is { } refused)
+        {
+            return new StartedRun(refused);
+        }
+
+        var limit = Usage.Limit(connection, run.UserId, run.DefaultDailyLimit);
+        if (!Usage.TakeMessage(connection, run.UserId, Days.Of(now), limit))
+        {
+            return new StartedRun(StartOutcome.QuotaExceeded);
+        }
+
+        var placed = RunPlacement.Store(connection, run, outcome, at);
+        var title = session.TitleSource == "default" && run.Title is { } first ? first : null;
+        connection.Execute("""
+            update sessions set leaf_id = @MessageId, updated_at = @at, connection_id = @ConnectionId, model = @Model,
+                message_count = message_count + @Added,
+                title = coalesce(@title, title),
+                title_source = case when @title is null then title_source else 'first_message' end
+            where id = @SessionId
+            """, new { placed.MessageId, at, run.ConnectionId, run.Model, placed.Added, title, run.SessionId });
+        var runId = connection.ExecuteScalar<long>("""
+            insert into runs (user_id, session_id, message_id, kind, client_message_id, request_hash, boot_id, status, started_at)
+            values (@UserId, @SessionId, @MessageId, @Kind, @ClientMessageId, @RequestHash, @BootId, 'running', @at)
+            returning id
+            """, new { run.UserId, run.SessionId, placed.MessageId, run.Kind, run.ClientMessageId, run.RequestHash, run.BootId, at });
+        return new StartedRun(StartOutcome.Started)
+        {
+            RunId = runId,
+            MessageId = placed.MessageId,
+            UserMessageId = placed.UserMessageId,
+            Title = title,
+            ParentId = outcome.ParentId,
+            DailyLimit = limit,
+            MessagesUsed = Usage.MessagesUsed(connection, run.UserId, Days.Of(now)),
+            PreviousContent = outcome.Content,
+            PreviousReasoning = outcome.Reasoning,
+        };
+    }
+}
+
+internal enum StartOutcome
+{
+    Started,
+
+    /// <summary>The same request was started before; attach to it.</summary>
+    Known,
+
+    /// <summary>The client's id was used for another request.</summary>
+    Conflict,
+
+    /// <summary>The session, parent, message or image is not there or not the user's.</summary>
+    NotFound,
+
+    /// <summary>The message to go on from is still being written, or is no answer.</summary>
+    NotNow,
+
+    QuotaExceeded,
+}
+
+/// <summary>What a run needs to begin. Ids come from a client and are checked here against their owner.</summary>
+internal sealed record NewRun
+{
+    public const string Send = "send";
+    public const string Regenerate = "regenerate";
+    public const string Continue = "continue";
+
+    public required long UserId { get; init; }
+
+    public required long SessionId { get; init; }
+
+    public required string Kind { get; init; }
+
+    public required string ClientMessageId { get; init; }
+
+    /// <summary>Digest of everything that makes two requests the same.</summary>
+    public required string RequestHash { get; init; }
+
+    public required string BootId { get; init; }
+
+    /// <summary>What the person wrote (send).</summary>
+    public string Content { get; init; } = "";
+
+    public IReadOnlyList<string> ImageIds { get; init; } = [];
+
+    /// <summary>The answer that is written again or continued.</summary>
+    public long? TargetId { get; init; }
+
+    /// <summary>The answer that the question follows (send); null with <see cref="AtRoot"/> makes another beginning.</summary>
+    public long? ParentId { get; init; }
+
+    public bool AtRoot { get; init; }
+
+    public required long ConnectionId { get; init; }
+
+    public required string Model { get; init; }
+
+    public required string Provider { get; init; }
+
+    /// <summary>Messages a day for users without a limit of their own; null is unlimited.</summary>
+    public long? DefaultDailyLimit { get; init; }
+
+    /// <summary>The title that the session gets when it has none yet.</summary>
+    public string? Title { get; init; }
+}
+
+internal sealed record StartedRun(StartOutcome Outcome)
+{
+    public long RunId { get; init; }
+
+    /// <summary>The answer.</summary>
+    public long MessageId { get; init; }
+
+    public long? UserMessageId { get; init; }
+
+    /// <summary>The session's new title, when it changed.</summary>
+    public string? Title { get; init; }
+
+    /// <summary>What the question (send) or the answer follows.</summary>
+    public long? ParentId { get; init; }
+
+    /// <summary>Messages a day; null is unlimited.</summary>
+    public long? DailyLimit { get; init; }
+
+    public long MessagesUsed { get; init; }
+
+    /// <summary>What a continued answer already says.</summary>
+    public string? PreviousContent { get; init; }
+
+    public string? PreviousReasoning { get; init; }
+}
+
+internal sealed record RunChunk
+{
+    public const string Content = "content";
+    public const string Reasoning = "reasoning";
+
+    public long RunId { get; init; }
+
+    /// <summary>The event id after which this text comes.</summary>
+    public long Position { get; init; }
+
+    public string Kind { get; init; } = "";
+
+    public string Value { get; init; } = "";
+}
+
+internal sealed record RunRow
+{
+    public long Id { get; init; }
+
+    public long UserId { get; init; }
+
+    public long SessionId { get; init; }
+
+    public long MessageId { get; init; }
+
+    public long? ParentId { get; init; }
+
+    public string Kind { get; init; } = "";
+
+    public string Status { get; init; } = "";
+
+    public string RequestHash { get; init; } = "";
+
+    public long StartedAt { get; init; }
+}
+
+internal sealed record OrphanRow
+{
+    public long Id { get; init; }
+
+    public long MessageId { get; init; }
+
+    public string Content { get; init; } = "";
+
+    public string? Reasoning { get; init; }
+
+    public string? Layout { get; init; }
+}
+
+internal sealed record FinishedRun
+{
+    public required long RunId { get; init; }
+
+    public required long UserId { get; init; }
+
+    public required long SessionId { get; init; }
+
+    public required long MessageId { get; init; }
+
+    public required string Status { get; init; }
+
+    public required string Content { get; init; }
+
+    public string? Reasoning { get; init; }
+
+    public long? ReasoningMs { get; init; }
+
+    public string? ToolCalls { get; init; }
+
+    public required string Layout { get; init; }
+
+    public string? ProviderState { get; init; }
+
+    public string? ErrorCode { get; init; }
+
+    public string? ErrorDetail { get; init; }
+
+    public string? FinishReason { get; init; }
+
+    public required long ConnectionId { get; init; }
+
+    public required string Model { get; init; }
+
+    public required string Provider { get; init; }
+
+    public long PromptTokens { get; init; }
+
+    public long CompletionTokens { get; init; }
+
+    public long ReasoningTokens { get; init; }
+
+    public long CachedTokens { get; init; }
+
+    public long CostNanos { get; init; }
+
+    /// <summary>The price that held, as JSON, for the ledger.</summary>
+    public string? Price { get; init; }
+
+    public required string UsageSource { get; init; }
+
+    public long? FirstTokenMs { get; init; }
+
+    public long TotalMs { get; init; }
+
+    /// <summary>The day that the message was counted on.</summary>
+    public long StartedDay { get; init; }
+
+    /// <summary>Whether the provider did work that counts: false for a failure or a stop before the first token, which gives the message back.</summary>
+    public bool Charged { get; init; }
+}

@@ -1,0 +1,112 @@
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data;
+
+/// <summary>Chat sessions. Every call names the owner; a session of somebody else is not there.</summary>
+internal sealed class Sessions(Db db)
+{
+    public Task<SessionRow> Insert(long userId, NewSession session, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.QuerySingle<SessionRow>("""
+            insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, temporary, created_at, updated_at)
+            values (@userId, @Title, @TitleSource, @ConnectionId, @Model, @SystemPrompt, @Parameters, @Temporary, @at, @at)
+            returning id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
+                pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+            """, new
+        {
+            userId,
+            at,
+            session.Title,
+            session.TitleSource,
+            session.ConnectionId,
+            session.Model,
+            session.SystemPrompt,
+            session.Parameters,
+            session.Temporary,
+        }));
+    }
+
+    public Task<SessionRow?> Find(long userId, long id) => db.Read(connection => Find(connection, userId, id));
+
+    /// <summary>Newest activity first; the cursor is the last row of the page before.</summary>
+    public Task<List<SessionRow>> List(long userId, bool archived, long? beforeAt, long? beforeId, int limit) =>
+        db.Read(connection => connection.Query<SessionRow>("""
+            select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
+                pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+            from sessions
+            where user_id = @userId and archived = @archived and temporary = 0
+                and (@beforeAt is null or updated_at < @beforeAt or (updated_at = @beforeAt and id < @beforeId))
+            order by updated_at desc, id desc
+            limit @limit
+            """, new { userId, archived, beforeAt, beforeId, limit }).ToList());
+
+    /// <summary>Replaces what a person may change; decided by <paramref name="change"/> on the row as it is at that moment.</summary>
+    /// <returns>The row as it is afterwards, or null when there is none.</returns>
+    public Task<SessionRow?> Update(long userId, long id, Func<SessionRow, SessionRow> change) => db.Write(connection =>
+    {
+        if (Find(connection, userId, id) is not { } row)
+        {
+            return null;
+        }
+
+        var changed = change(row);
+        connection.Execute("""
+            update sessions set title = @Title, title_source = @TitleSource, connection_id = @ConnectionId, model = @Model,
+                system_prompt = @SystemPrompt, parameters = @Parameters, reasoning = @Reasoning, pinned = @Pinned, archived = @Archived
+            where id = @Id and user_id = @UserId
+            """, changed);
+        return changed;
+    });
+
+    public Task<bool> Delete(long userId, long id) => db.Write(connection =>
+        connection.Execute("delete from sessions where id = @id and user_id = @userId", new { id, userId }) == 1);
+
+    internal static SessionRow? Find(SqliteConnection connection, long userId, long id) => connection.QueryFirstOrDefault<SessionRow>("""
+        select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
+            pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+        from sessions
+        where id = @id and user_id = @userId
+        """, new { id, userId });
+}
+
+internal sealed record NewSession(
+    string Title, string TitleSource, long? ConnectionId, string? Model, string? SystemPrompt, string? Parameters, bool Temporary);
+
+internal sealed record SessionRow
+{
+    public long Id { get; init; }
+
+    public long UserId { get; init; }
+
+    public string Title { get; init; } = "";
+
+    /// <summary>default, first_message, model or user: a title is replaced only by one of a later kind.</summary>
+    public string TitleSource { get; init; } = "default";
+
+    public long? ConnectionId { get; init; }
+
+    public string? Model { get; init; }
+
+    public string? SystemPrompt { get; init; }
+
+    public string? Parameters { get; init; }
+
+    public string? Reasoning { get; init; }
+
+    public bool Pinned { get; init; }
+
+    public bool Archived { get; init; }
+
+    public bool Temporary { get; init; }
+
+    /// <summary>The last message of the active branch.</summary>
+    public long? LeafId { get; init; }
+
+    public long MessageCount { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public long UpdatedAt { get; init; }
+}
