@@ -70,6 +70,12 @@ internal static class Program
         services.AddSingleton<ModelCatalog>();
         services.AddHostedService(provider => provider.GetRequiredService<ModelCatalog>());
         services.AddSingleton<LiveLogins>();
+        services.AddProviders();
+        services.AddSingleton<Sessions>();
+        services.AddSingleton<Messages>();
+        services.AddSingleton<Runs>();
+        services.AddSingleton<Usage>();
+        services.AddChat();
         services.ConfigureHttpJsonOptions(json =>
         {
             ApiJson.Configure(json.SerializerOptions);
@@ -82,6 +88,9 @@ internal static class Program
     {
         var api = app.MapGroup("/api");
         api.MapHealth();
+        api.MapSessions();
+        api.MapMessages();
+        api.MapChat();
     }
 
     private static void AddLogging(WebApplicationBuilder builder, ServerOptions options)

@@ -44,7 +44,20 @@ public sealed record CapabilityLayer
 }
 
 /// <summary>Prices per million tokens, in the installation's currency.</summary>
-public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedInput = null, decimal? CacheWrite = null);
+public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedInput = null, decimal? CacheWrite = null)
+{
+    /// <summary>A price for a million tokens is this many nanos for one.</summary>
+    private const decimal NanosPerToken = 1_000m;
+
+    /// <summary>What a call costs, in 1e-9 of the currency unit; the prompt's tokens include the cached ones.</summary>
+    public long CostNanos(long promptTokens, long completionTokens, long cachedTokens)
+    {
+        var cached = Math.Min(cachedTokens, promptTokens);
+        return (long)Math.Round(NanosPerToken * ((promptTokens - cached) * Input + cached * (CachedInput ?? Input) + completionTokens * Output));
+    }
+
+    public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, CatalogJson.Default.ModelPrice);
+}
 
 /// <summary>Lists and objects that are kept as JSON text in the rows of connections, models and overrides.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]

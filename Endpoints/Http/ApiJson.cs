@@ -1,12 +1,32 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AiChat.Endpoints.Chat;
 
 namespace AiChat.Endpoints.Http;
 
 /// <summary>Every type that crosses the wire of our own API. Use <see cref="Wire"/>, which is strict.</summary>
 [JsonSerializable(typeof(ProblemBody))]
 [JsonSerializable(typeof(HealthResponse))]
+[JsonSerializable(typeof(ActivateBranch))]
+[JsonSerializable(typeof(ChangeSession))]
+[JsonSerializable(typeof(CreateSession))]
+[JsonSerializable(typeof(MessagePage))]
+[JsonSerializable(typeof(SessionPage))]
+[JsonSerializable(typeof(SessionResponse))]
+[JsonSerializable(typeof(ChatAgainRequest))]
+[JsonSerializable(typeof(ChatStopRequest))]
+[JsonSerializable(typeof(ChatStreamRequest))]
+[JsonSerializable(typeof(CompletionResponse))]
+[JsonSerializable(typeof(DoneEvent))]
+[JsonSerializable(typeof(IReadOnlyList<ToolCallResponse>))]
+[JsonSerializable(typeof(List<RunResponse>))]
+[JsonSerializable(typeof(QuotaResponse))]
+[JsonSerializable(typeof(ReasoningDoneEvent))]
+[JsonSerializable(typeof(SessionParameters))]
+[JsonSerializable(typeof(StartEvent))]
+[JsonSerializable(typeof(TitleEvent))]
+[JsonSerializable(typeof(UsageResponse))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
     /// <summary>The context with the options of <see cref="Configure"/>.</summary>
@@ -23,6 +43,10 @@ internal sealed partial class ApiJson : JsonSerializerContext
         options.RespectRequiredConstructorParameters = true;
         options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
         options.MaxDepth = 16;
+        options.Converters.Add(new TimestampConverter());
+        options.Converters.Add(new OptionalConverter<string?>());
+        options.Converters.Add(new OptionalConverter<long?>());
+        options.Converters.Add(new OptionalConverter<SessionParameters?>());
         // Never inside HTML: always application/json with nosniff, so that Chinese goes out as it is.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         return options;

@@ -1,0 +1,63 @@
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+using Microsoft.AspNetCore.Mvc;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>Asking, following and stopping answers: HTTP only, the work is done by <see cref="ChatRuns"/>.</summary>
+internal static class ChatEndpoints
+{
+    public static void MapChat(this RouteGroupBuilder api)
+    {
+        var chat = api.MapGroup("/chat").Allow(Access.Any);
+        chat.MapPost("/stream", Send).WithMetadata(new RequestSizeLimitAttribute(WebServer.MessageBody));
+        chat.MapPost("/completion", Complete).WithMetadata(new RequestSizeLimitAttribute(WebServer.MessageBody));
+        chat.MapPost("/regenerate", Regenerate);
+        chat.MapPost("/continue", Continue);
+        chat.MapGet("/stream/{messageId:long}", Attach);
+        chat.MapPost("/stop", Stop);
+        chat.MapGet("/runs", Running);
+    }
+
+    private static async Task<IResult> Send(ChatStreamRequest body, HttpContext context, CurrentUser me, RunStarter starter, RunStreams streams)
+    {
+        var (run, problem) = await starter.Send(me, body);
+        return problem ?? await streams.Follow(context, me, run!, after: 0);
+    }
+
+    private static async Task<IResult> Complete(ChatStreamRequest body, CurrentUser me, RunStarter starter, RunStreams streams)
+    {
+        var (run, problem) = await starter.Send(me, body);
+        return problem ?? await streams.Finished(me, run!);
+    }
+
+    private static async Task<IResult> Regenerate(ChatAgainRequest body, HttpContext context, CurrentUser me, RunStarter starter, RunStreams streams)
+    {
+        var (run, problem) = await starter.Again(me, body, NewRun.Regenerate);
+        return problem ?? await streams.Follow(context, me, run!, after: 0);
+    }
+
+    private static async Task<IResult> Continue(ChatAgainRequest body, HttpContext context, CurrentUser me, RunStarter starter, RunStreams streams)
+    {
+        var (run, problem) = await starter.Again(me, body, NewRun.Continue);
+        return problem ?? await streams.Follow(context, me, run!, after: 0);
+    }
+
+    private static Task<IResult> Attach(
+        long messageId, [FromQuery] long? after, [FromHeader(Name = "Last-Event-ID")] long? lastEventId, HttpContext context, CurrentUser me, RunStreams streams) =>
+        streams.Follow(context, me, new StartedAnswer(messageId, null), lastEventId ?? after ?? 0);
+
+    private static async Task<IResult> Stop(ChatStopRequest body, CurrentUser me, ChatRuns runs, Messages messages)
+    {
+        if (runs.Find(me.Id, body.MessageId) is { } run)
+        {
+            run.Stop("stopped");
+            return TypedResults.NoContent();
+        }
+
+        return await messages.Find(me.Id, body.MessageId) is { Role: "assistant" } ? TypedResults.NoContent() : Problems.NotFound();
+    }
+
+    private static List<RunResponse> Running(CurrentUser me, ChatRuns runs) =>
+        [.. runs.Of(me.Id).OrderBy(run => run.MessageId).Select(run => new RunResponse(run.Session.Id, run.MessageId, run.StartedAt))];
+}

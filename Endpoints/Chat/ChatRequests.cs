@@ -1,0 +1,143 @@
+using System.Security.Cryptography;
+using System.Text;
+using AiChat.Endpoints.Http;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>How to reason; what is absent follows the settings. Effort null or absent is not sent to the provider.</summary>
+internal sealed record ReasoningRequest(bool? Enabled = null, string? Effort = null, bool? Save = null);
+
+/// <summary>A new question. Content may be empty only with images.</summary>
+internal sealed record ChatStreamRequest(
+    long SessionId,
+    string Content,
+    string ClientMessageId,
+    IReadOnlyList<string>? ImageIds = null,
+    Optional<long?> ParentId = default,
+    long? ConnectionId = null,
+    string? Model = null,
+    bool? ContextEnabled = null,
+    ReasoningRequest? Reasoning = null,
+    bool? WebSearch = null,
+    bool? Trace = null)
+{
+    public const int MaxContent = 100_000;
+    public const int MaxImages = 4;
+
+    public Dictionary<string, string[]> Validate()
+    {
+        var errors = new Dictionary<string, string[]>();
+        if (Content.Length > MaxContent)
+        {
+            errors["content"] = [$"At most {MaxContent} characters."];
+        }
+        else if (string.IsNullOrWhiteSpace(Content) && ImageIds is not { Count: > 0 })
+        {
+            errors["content"] = ["Write something or add an image."];
+        }
+
+        if (ImageIds is { } images && (images.Count > MaxImages || images.Distinct().Count() != images.Count || !images.All(PublicId.IsValid)))
+        {
+            errors["imageIds"] = [$"At most {MaxImages} different images."];
+        }
+
+        if (WebSearch == true)
+        {
+            errors["webSearch"] = ["Web search is not set up on this server."];
+        }
+
+        RunRequests.Validate(errors, ClientMessageId, Reasoning);
+        return errors;
+    }
+}
+
+/// <summary>An answer that is written again, or on.</summary>
+internal sealed record ChatAgainRequest(
+    long MessageId,
+    string ClientMessageId,
+    long? ConnectionId = null,
+    string? Model = null,
+    bool? ContextEnabled = null,
+    ReasoningRequest? Reasoning = null,
+    bool? WebSearch = null,
+    bool? Trace = null)
+{
+    public Dictionary<string, string[]> Validate()
+    {
+        var errors = new Dictionary<string, string[]>();
+        if (WebSearch == true)
+        {
+            errors["webSearch"] = ["Web search is not set up on this server."];
+        }
+
+        RunRequests.Validate(errors, ClientMessageId, Reasoning);
+        return errors;
+    }
+}
+
+internal sealed record ChatStopRequest(long MessageId);
+
+internal sealed record RunResponse(long SessionId, long MessageId, DateTimeOffset StartedAt);
+
+internal sealed record CompletionResponse(MessageResponse UserMessage, MessageResponse AssistantMessage);
+
+/// <summary>Public tokens such as image ids: letters and digits of base64url, nothing else.</summary>
+internal static class PublicId
+{
+    public static bool IsValid(string id) => id.Length is >= 16 and <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
+}
+
+internal static class RunRequests
+{
+    public static void Validate(Dictionary<string, string[]> errors, string clientMessageId, ReasoningRequest? reasoning)
+    {
+        if (clientMessageId.Length is 0 or > 64 || !clientMessageId.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
+        {
+            errors["clientMessageId"] = ["1 to 64 letters, digits, - or _."];
+        }
+
+        if (reasoning?.Effort is { } effort && effort is not ("unset" or "minimal" or "low" or "medium" or "high"))
+        {
+            errors["reasoning.effort"] = ["minimal, low, medium, high or unset."];
+        }
+    }
+
+    public static RunOptions Options(bool? contextEnabled, ReasoningRequest? reasoning) => new()
+    {
+        ContextEnabled = contextEnabled ?? true,
+        ReasoningEnabled = reasoning?.Enabled,
+        Effort = reasoning?.Effort is { } word && Enum.TryParse<ReasoningEffort>(word, ignoreCase: true, out var effort) ? effort : null,
+        SaveReasoning = reasoning?.Save ?? true,
+    };
+
+    /// <summary>The same for two requests that ask the same thing, so that a repeated one is recognised and another is refused.</summary>
+    public static string Hash(params ReadOnlySpan<string> parts)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var part in parts)
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes($"{part.Length}:"));
+            hash.AppendData(Encoding.UTF8.GetBytes(part));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    /// <summary>A title from what the person wrote: its first line, cut at a word.</summary>
+    public static string? Title(string content)
+    {
+        const int longest = 60;
+        var line = content.AsSpan().Trim();
+        var end = line.IndexOfAny('\r', '\n');
+        line = (end < 0 ? line : line[..end]).TrimStart("#> ").Trim();
+        if (line.Length <= longest)
+        {
+            return line.Length == 0 ? null : line.ToString();
+        }
+
+        var cut = line[..longest].LastIndexOf(' ');
+        cut = cut > longest / 2 ? cut : longest;
+        return string.Concat(line[..(char.IsHighSurrogate(line[cut - 1]) ? cut - 1 : cut)], "…");
+    }
+}

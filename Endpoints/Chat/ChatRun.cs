@@ -1,0 +1,76 @@
+using AiChat.Data;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>How a person asked; what is null follows the session's or the server's setting.</summary>
+internal sealed record RunOptions
+{
+    public bool ContextEnabled { get; init; } = true;
+
+    public bool? ReasoningEnabled { get; init; }
+
+    public ReasoningEffort? Effort { get; init; }
+
+    public bool SaveReasoning { get; init; } = true;
+}
+
+/// <summary>
+/// One generation while it lives. It belongs to the server: readers come and go, only <see cref="Stop"/> ends it early.
+/// </summary>
+internal sealed class ChatRun(NewRun request, StartedRun started, SessionRow session, ResolvedModel model, RunOptions options, DateTimeOffset now) : IDisposable
+{
+    private readonly CancellationTokenSource _stop = new();
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private string? _stoppedAs;
+
+    public NewRun Request { get; } = request;
+
+    public StartedRun Started { get; } = started;
+
+    public SessionRow Session { get; } = session;
+
+    public ResolvedModel Model { get; } = model;
+
+    public RunOptions Options { get; } = options;
+
+    public DateTimeOffset StartedAt { get; } = now;
+
+    public long UserId => Request.UserId;
+
+    public long MessageId => Started.MessageId;
+
+    public RunLog Log { get; } = new();
+
+    /// <summary>Cancelled when the run has to end early; the provider's connection closes with it.</summary>
+    public CancellationToken Stopping => _stop.Token;
+
+    /// <summary>The status the run ends with when it was ended early, else null.</summary>
+    public string? StoppedAs => Volatile.Read(ref _stoppedAs);
+
+    /// <summary>Completes when the final row is durable and the last event is in the log.</summary>
+    public Task Ended => _ended.Task;
+
+    /// <summary>Asks the run to end; the first reason counts. Safe at any time, also after the end.</summary>
+    /// <param name="status">stopped (a person) or interrupted (the server).</param>
+    public void Stop(string status)
+    {
+        Interlocked.CompareExchange(ref _stoppedAs, status, null);
+        try
+        {
+            _stop.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It ended in this moment, which is what was asked for.
+        }
+    }
+
+    public void MarkEnded()
+    {
+        Log.Complete();
+        _ended.TrySetResult();
+    }
+
+    public void Dispose() => _stop.Dispose();
+}

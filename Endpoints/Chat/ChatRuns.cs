@@ -1,0 +1,259 @@
+using System.Collections.Concurrent;
+using AiChat.Data;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>
+/// All live runs. Starts them, finds them for readers, stores their text a few times a second in one transaction for all, and
+/// ends them when the process stops. Safe for any thread.
+/// </summary>
+internal sealed partial class ChatRuns(Runs runs, ChatRunner runner, SystemSettings settings, TimeProvider clock, ILogger<ChatRuns> logger) : IAsyncDisposable
+{
+    /// <summary>At most this much is lost of a text nobody has acknowledged when the process is killed.</summary>
+    private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(250);
+
+    private readonly ConcurrentDictionary<long, ChatRun> _live = new();
+    private readonly ConcurrentDictionary<StartKey, TaskCompletionSource<ChatRun?>> _starting = new();
+    private readonly ConcurrentDictionary<long, int> _byUser = new();
+    private readonly CancellationTokenSource _abandon = new();
+    private readonly CancellationTokenSource _closing = new();
+    private int _count;
+    private volatile bool _draining;
+    private Task _flushing = Task.CompletedTask;
+
+    /// <summary>Names this process in the rows of its runs.</summary>
+    public string BootId { get; } = Guid.NewGuid().ToString("N");
+
+    /// <summary>The process is about to end: no new runs, readers are told.</summary>
+    public bool Draining => _draining;
+
+    public int Count => Volatile.Read(ref _count);
+
+    /// <summary>Ends what an earlier process left running and begins to store; call once, before listening.</summary>
+    public async Task Open()
+    {
+        var swept = await runs.Sweep(BootId, clock.GetUtcNow());
+        if (swept > 0)
+        {
+            LogSwept(logger, swept);
+        }
+
+        _flushing = FlushLoop();
+    }
+
+    public ChatRun? Find(long userId, long messageId) => _live.TryGetValue(messageId, out var run) && run.UserId == userId ? run : null;
+
+    public IReadOnlyList<ChatRun> Of(long userId) => [.. _live.Values.Where(run => run.UserId == userId)];
+
+    public ChatRun? InSession(long userId, long sessionId) => _byUser.ContainsKey(userId)
+        ? _live.Values.FirstOrDefault(run => run.UserId == userId && run.Session.Id == sessionId)
+        : null;
+
+    /// <summary>
+    /// Starts a run, or finds the one that the same request started before. The run's start is durable when this returns it.
+    /// </summary>
+    /// <param name="create">Makes the run from its stored start.</param>
+    public async Task<RunStart> Start(NewRun request, Func<StartedRun, ChatRun> create)
+    {
+        var key = new StartKey(request.UserId, request.SessionId, request.ClientMessageId);
+        while (true)
+        {
+            var mine = new TaskCompletionSource<ChatRun?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            if (_starting.TryAdd(key, mine))
+            {
+                ChatRun? started = null;
+                try
+                {
+                    var result = await Begin(request, create);
+                    started = result.Run;
+                    return result;
+                }
+                finally
+                {
+                    _starting.TryRemove(key, out _);
+                    mine.SetResult(started);
+                }
+            }
+
+            // The same request is being started by another call this very moment.
+            if (_starting.TryGetValue(key, out var other) && await other.Task is { } run)
+            {
+                return run.Request.RequestHash == request.RequestHash ? new RunStart(StartOutcome.Known) { Run = run, MessageId = run.MessageId } : new RunStart(StartOutcome.Conflict);
+            }
+        }
+    }
+
+    /// <summary>Ends the live runs of a session and waits for their last row; before the session is removed.</summary>
+    public async Task StopSession(long userId, long sessionId)
+    {
+        foreach (var run in _live.Values.Where(run => run.UserId == userId && run.Session.Id == sessionId))
+        {
+            run.Stop("stopped");
+            await run.Ended;
+        }
+    }
+
+    /// <summary>Wakes all readers, so that those who have been silent for long send a heartbeat.</summary>
+    public void WakeReaders()
+    {
+        foreach (var run in _live.Values)
+        {
+            run.Log.Wake();
+        }
+    }
+
+    /// <summary>No new runs; waits for the live ones up to the grace, then ends them as interrupted. Returns when all are stored.</summary>
+    public async Task Drain(TimeSpan grace)
+    {
+        _draining = true;
+        WakeReaders();
+        var all = Task.WhenAll(_live.Values.Select(run => run.Ended));
+        await Task.WhenAny(all, Task.Delay(grace, clock, _closing.Token));
+        Interrupt();
+        await all;
+    }
+
+    /// <summary>Ends all live runs now.</summary>
+    public void Interrupt()
+    {
+        foreach (var run in _live.Values)
+        {
+            run.Stop("interrupted");
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _draining = true;
+        await _closing.CancelAsync();
+        await _abandon.CancelAsync();
+        Interrupt();
+        await Task.WhenAll(_live.Values.Select(run => run.Ended));
+        await _flushing;
+        _abandon.Dispose();
+        _closing.Dispose();
+    }
+
+    private async Task<RunStart> Begin(NewRun request, Func<StartedRun, ChatRun> create)
+    {
+        if (_draining || Interlocked.Increment(ref _count) > settings.MaxRuns && settings.MaxRuns > 0)
+        {
+            if (!_draining)
+            {
+                Interlocked.Decrement(ref _count);
+            }
+
+            return new RunStart(StartOutcome.NotNow) { Refused = RunRefusal.Overloaded };
+        }
+
+        var mine = _byUser.AddOrUpdate(request.UserId, 1, (_, count) => count + 1);
+        ChatRun? run = null;
+        try
+        {
+            if (settings.MaxRunsPerUser > 0 && mine > settings.MaxRunsPerUser)
+            {
+                return new RunStart(StartOutcome.NotNow) { Refused = RunRefusal.TooManyRuns };
+            }
+
+            var started = await runs.Start(request, clock.GetUtcNow());
+            if (started.Outcome != StartOutcome.Started)
+            {
+                return new RunStart(started.Outcome) { MessageId = started.MessageId };
+            }
+
+            run = create(started);
+            _live[run.MessageId] = run;
+            _ = Carry(run);
+            return new RunStart(StartOutcome.Started) { Run = run, MessageId = run.MessageId };
+        }
+        finally
+        {
+            if (run is null)
+            {
+                Leave(request.UserId);
+            }
+        }
+    }
+
+    private async Task Carry(ChatRun run)
+    {
+        await Task.Yield(); // the caller streams from the log meanwhile
+        await runner.Execute(run, _abandon.Token);
+        _live.TryRemove(new KeyValuePair<long, ChatRun>(run.MessageId, run)); // a continued answer may have taken the place
+        Leave(run.UserId);
+        run.Dispose();
+    }
+
+    private void Leave(long userId)
+    {
+        Interlocked.Decrement(ref _count);
+        if (_byUser.AddOrUpdate(userId, 0, (_, count) => count - 1) == 0)
+        {
+            _byUser.TryRemove(new KeyValuePair<long, int>(userId, 0));
+        }
+    }
+
+    private async Task FlushLoop()
+    {
+        using var timer = new PeriodicTimer(FlushInterval, clock);
+        var chunks = new List<RunChunk>();
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_closing.Token))
+            {
+                foreach (var run in _live.Values)
+                {
+                    run.Log.TakeUnstored(run.Started.RunId, chunks);
+                }
+
+                if (chunks.Count > 0 && await Store(chunks))
+                {
+                    chunks.Clear();
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The process ends; each run stores its whole text by itself.
+        }
+    }
+
+    private async Task<bool> Store(List<RunChunk> chunks)
+    {
+        try
+        {
+            await runs.Append([.. chunks]);
+            return true;
+        }
+        catch (StoreException error)
+        {
+            // They are tried again together with what comes next, so that no gap can arise.
+            LogNotFlushed(logger, chunks.Count, error);
+            return false;
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Count} answers were interrupted by the end of the last process")]
+    private static partial void LogSwept(ILogger logger, int count);
+
+    [LoggerMessage(LogLevel.Warning, "{Count} pieces of running answers could not be stored")]
+    private static partial void LogNotFlushed(ILogger logger, int count, Exception error);
+
+    private readonly record struct StartKey(long UserId, long SessionId, string ClientMessageId);
+}
+
+internal enum RunRefusal
+{
+    Overloaded,
+    TooManyRuns,
+}
+
+internal sealed record RunStart(StartOutcome Outcome)
+{
+    /// <summary>The live run, when there is one in memory.</summary>
+    public ChatRun? Run { get; init; }
+
+    public long MessageId { get; init; }
+
+    public RunRefusal? Refused { get; init; }
+}

@@ -1,0 +1,49 @@
+using System.Runtime.InteropServices;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>The run engine's parts, and its place in the life of the process.</summary>
+internal static class ChatServices
+{
+    public static void AddChat(this IServiceCollection services)
+    {
+        services.AddSingleton<PromptBuilder>();
+        services.AddSingleton<ChatRunner>();
+        services.AddSingleton<ChatRuns>();
+        services.AddSingleton<RunStarter>();
+        services.AddSingleton<RunStreams>();
+        services.AddSingleton<SessionView>();
+        services.AddSingleton<RunReaders>();
+        services.AddHostedService(provider => provider.GetRequiredService<RunReaders>());
+        services.AddHostedService<ChatLifetime>();
+    }
+}
+
+/// <summary>
+/// Sweeps before the server listens, and on the way down lets answers end: not ready any more, no new runs, the grace, then
+/// interrupted. A second signal cuts the grace short.
+/// </summary>
+internal sealed class ChatLifetime(ChatRuns runs, Readiness readiness, ServerOptions options, IHostApplicationLifetime lifetime) : IHostedService, IDisposable
+{
+    private PosixSignalRegistration? _again;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await runs.Open();
+        lifetime.ApplicationStopping.Register(() =>
+        {
+            readiness.Stop();
+            _again = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+            {
+                signal.Cancel = true;
+                runs.Interrupt();
+            });
+            _ = runs.Drain(options.ShutdownGrace); // the web server's own stop waits for the streams that end with it
+        });
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public void Dispose() => _again?.Dispose();
+}

@@ -1,0 +1,264 @@
+using System.Text;
+using AiChat.Data;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>
+/// Everything a run has said, in order, addressed by position: each character of text is one position, every other event is
+/// one. A reader keeps only the position it has reached, so a slow reader costs nothing and text that waits for it becomes one
+/// frame; the text itself is held once. All members are safe to call from any thread.
+/// </summary>
+internal sealed class RunLog
+{
+    /// <summary>Longest text of one frame, in characters; a long text goes out in several.</summary>
+    public const int MaxFrameText = 32 * 1024;
+
+    private readonly Lock _gate = new();
+    private readonly StringBuilder _content = new();
+    private readonly StringBuilder _reasoning = new();
+    private readonly List<Segment> _segments = [];
+    private readonly List<Signal> _readers = [];
+    private long _stored;
+
+    public long Position { get; private set; }
+
+    /// <summary>No event will follow.</summary>
+    public bool Completed { get; private set; }
+
+    public int ContentLength
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _content.Length;
+            }
+        }
+    }
+
+    public int ReasoningLength
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _reasoning.Length;
+            }
+        }
+    }
+
+    public void AppendContent(string text) => AppendText('c', _content, text);
+
+    public void AppendReasoning(string text) => AppendText('r', _reasoning, text);
+
+    /// <summary>Adds an event of another kind; <paramref name="json"/> is its one-line data.</summary>
+    public void Append(string type, byte[] json)
+    {
+        lock (_gate)
+        {
+            _segments.Add(new Segment('e', Position, 1, 0, type, json));
+            Position++;
+        }
+
+        Wake();
+    }
+
+    /// <summary>Passes over positions whose events are not known any more.</summary>
+    public void Skip(long positions)
+    {
+        lock (_gate)
+        {
+            if (positions > 0)
+            {
+                _segments.Add(new Segment('e', Position, positions, 0, null, null));
+                Position += positions;
+            }
+        }
+    }
+
+    public void Complete()
+    {
+        lock (_gate)
+        {
+            Completed = true;
+        }
+
+        Wake();
+    }
+
+    /// <summary>The text so far and the position it belongs to.</summary>
+    public (string Content, string? Reasoning, long Position) Snapshot()
+    {
+        lock (_gate)
+        {
+            return (_content.ToString(), _reasoning.Length > 0 ? _reasoning.ToString() : null, Position);
+        }
+    }
+
+    public string Layout()
+    {
+        lock (_gate)
+        {
+            var layout = new EventLayout();
+            foreach (var segment in _segments)
+            {
+                layout.Add(segment.Kind, segment.Length);
+            }
+
+            return layout.ToString();
+        }
+    }
+
+    /// <summary>
+    /// Copies the frames after a position, at most about <see cref="MaxFrameText"/> characters.
+    /// A position that this log never reached means that the reader knows another past: it gets everything from the start.
+    /// </summary>
+    /// <returns>Whether the log has ended and all of it was copied.</returns>
+    public bool Read(long after, List<RunFrame> into)
+    {
+        lock (_gate)
+        {
+            // Whoever asks again after the end is told the end again.
+            var position = after > Position || after < 0 ? 0 : Completed && after == Position ? Math.Max(0, after - 1) : after;
+            var room = MaxFrameText;
+            for (var i = FirstAfter(position); i < _segments.Count && room > 0; i++)
+            {
+                var segment = _segments[i];
+                if (segment.Kind == 'e')
+                {
+                    position = segment.Start + segment.Length;
+                    if (segment.Json is { } json)
+                    {
+                        into.Add(new RunFrame(position, segment.Type!, null, json));
+                    }
+
+                    continue;
+                }
+
+                var (type, source) = segment.Kind == 'c' ? ("delta", _content) : ("reasoning", _reasoning);
+                while (position < segment.Start + segment.Length && room > 0)
+                {
+                    var text = Slice(source, segment, position, room);
+                    position += text.Length;
+                    room -= text.Length;
+                    into.Add(new RunFrame(position, type, text, null));
+                }
+            }
+
+            return Completed && position == Position;
+        }
+    }
+
+    /// <summary>Text that was not taken before, in pieces with their positions, to be stored.</summary>
+    public void TakeUnstored(long runId, List<RunChunk> into)
+    {
+        lock (_gate)
+        {
+            for (var i = FirstAfter(_stored); i < _segments.Count; i++)
+            {
+                var segment = _segments[i];
+                if (segment.Kind == 'e')
+                {
+                    continue;
+                }
+
+                var start = Math.Max(_stored, segment.Start);
+                var source = segment.Kind == 'c' ? _content : _reasoning;
+                into.Add(new RunChunk
+                {
+                    RunId = runId,
+                    Position = start,
+                    Kind = segment.Kind == 'c' ? RunChunk.Content : RunChunk.Reasoning,
+                    Value = source.ToString((int)(segment.Offset + (start - segment.Start)), (int)(segment.Start + segment.Length - start)),
+                });
+            }
+
+            _stored = Position;
+        }
+    }
+
+    public void Subscribe(Signal reader)
+    {
+        lock (_gate)
+        {
+            _readers.Add(reader);
+        }
+    }
+
+    public void Unsubscribe(Signal reader)
+    {
+        lock (_gate)
+        {
+            _readers.Remove(reader);
+        }
+    }
+
+    /// <summary>Wakes every reader, also when there is nothing new: to send a heartbeat or to see that it must end.</summary>
+    public void Wake()
+    {
+        lock (_gate)
+        {
+            foreach (var reader in _readers)
+            {
+                reader.Set();
+            }
+        }
+    }
+
+    private static string Slice(StringBuilder source, Segment segment, long position, int room)
+    {
+        var offset = (int)(segment.Offset + (position - segment.Start));
+        var length = (int)Math.Min(segment.Start + segment.Length - position, room);
+
+        // A frame never ends inside a surrogate pair whose other half is already here.
+        if (length > 1 && position + length < segment.Start + segment.Length && char.IsHighSurrogate(source[offset + length - 1]))
+        {
+            length--;
+        }
+
+        return source.ToString(offset, length);
+    }
+
+    private void AppendText(char kind, StringBuilder target, string text)
+    {
+        if (text.Length == 0)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            var last = _segments.Count - 1;
+            if (last >= 0 && _segments[last].Kind == kind)
+            {
+                _segments[last] = _segments[last] with { Length = _segments[last].Length + text.Length };
+            }
+            else
+            {
+                _segments.Add(new Segment(kind, Position, text.Length, target.Length, null, null));
+            }
+
+            target.Append(text);
+            Position += text.Length;
+        }
+
+        Wake();
+    }
+
+    /// <summary>The segment that holds the event after a position. Readers are near the end, so that is where the search begins.</summary>
+    private int FirstAfter(long position)
+    {
+        var i = _segments.Count;
+        while (i > 0 && _segments[i - 1].Start + _segments[i - 1].Length > position)
+        {
+            i--;
+        }
+
+        return i;
+    }
+
+    private readonly record struct Segment(char Kind, long Start, long Length, long Offset, string? Type, byte[]? Json);
+}
+
+/// <summary>One event for the wire: text of a delta, or the JSON of any other.</summary>
+internal readonly record struct RunFrame(long Id, string Type, string? Text, byte[]? Json);

@@ -1,0 +1,138 @@
+using System.Collections.Concurrent;
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>
+/// Streams a run's log to one client from a position on. The run does not notice: a client that goes away, reads slowly or comes
+/// back later changes nothing for it.
+/// </summary>
+internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings settings, TimeProvider clock) : IHostedService, IDisposable
+{
+    private const int MaxPerUser = 16;
+
+    /// <summary>How often silent readers look whether their heartbeat is due.</summary>
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<long, int> _byUser = new();
+    private readonly CancellationTokenSource _stop = new();
+    private Task _beating = Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _beating = Beat();
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stop.CancelAsync();
+        await _beating;
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    /// <summary>Writes what comes after a position until the run ends, the client goes, or its login ends.</summary>
+    public async Task<IResult> Stream(HttpContext context, CurrentUser me, RunLog log, long after)
+    {
+        if (_byUser.AddOrUpdate(me.Id, 1, (_, count) => count + 1) > MaxPerUser + settings.MaxRunsPerUser)
+        {
+            Leave(me.Id);
+            return Problems.TooMany("too_many_runs", "This account follows too many answers at once.", 5);
+        }
+
+        var revoked = await live.Watch(me);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, revoked);
+        var signal = new Signal();
+        log.Subscribe(signal);
+        using var wake = ends.Token.Register(signal.Set);
+        try
+        {
+            using var sse = await Sse.Begin(context, ends.Token);
+            await Pump(sse, log, signal, after, ends.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The client or its login has gone; the run goes on.
+        }
+        finally
+        {
+            log.Unsubscribe(signal);
+            Leave(me.Id);
+        }
+
+        return TypedResults.Empty;
+    }
+
+    private async Task Pump(Sse sse, RunLog log, Signal signal, long position, CancellationToken ends)
+    {
+        var frames = new List<RunFrame>();
+        var heartbeat = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
+        var lastWrite = clock.GetTimestamp();
+        var told = false;
+        while (!ends.IsCancellationRequested)
+        {
+            var finished = log.Read(position, frames);
+            foreach (var frame in frames)
+            {
+                sse.Write(frame);
+                position = frame.Id;
+            }
+
+            if (frames.Count == 0 && runs.Draining && !told)
+            {
+                told = true;
+                sse.Notice("event: restarting\ndata: {}\n\n"u8);
+                await sse.Flush(ends);
+            }
+            else if (frames.Count == 0 && clock.GetElapsedTime(lastWrite) >= heartbeat)
+            {
+                sse.Heartbeat();
+                await sse.Flush(ends);
+                lastWrite = clock.GetTimestamp();
+            }
+            else if (frames.Count > 0)
+            {
+                await sse.Flush(ends);
+                lastWrite = clock.GetTimestamp();
+            }
+
+            if (finished)
+            {
+                return;
+            }
+
+            if (frames.Count == 0)
+            {
+                await signal.WaitAsync();
+            }
+
+            frames.Clear();
+        }
+    }
+
+    private void Leave(long userId)
+    {
+        if (_byUser.AddOrUpdate(userId, 0, (_, count) => count - 1) == 0)
+        {
+            _byUser.TryRemove(new KeyValuePair<long, int>(userId, 0));
+        }
+    }
+
+    private async Task Beat()
+    {
+        using var timer = new PeriodicTimer(Tick, clock);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token))
+            {
+                runs.WakeReaders();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The host stops.
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using System.Globalization;
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>An answer that stands or is being written; <paramref name="Run"/> when it lives in memory.</summary>
+internal sealed record StartedAnswer(long MessageId, ChatRun? Run);
+
+/// <summary>From a request to a durable start: who, where, which model, how often.</summary>
+internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages messages, ModelCatalog catalog, SystemSettings settings, TimeProvider clock)
+{
+    public async Task<(StartedAnswer? Answer, Problem? Problem)> Send(CurrentUser me, ChatStreamRequest body)
+    {
+        if (body.Validate() is { Count: > 0 } errors)
+        {
+            return (null, Problems.Invalid(errors));
+        }
+
+        if (await sessions.Find(me.Id, body.SessionId) is not { } session)
+        {
+            return (null, Problems.NotFound());
+        }
+
+        return await Start(me, session, body.ConnectionId, body.Model, RunRequests.Options(body.ContextEnabled, body.Reasoning), model => new NewRun
+        {
+            UserId = me.Id,
+            SessionId = session.Id,
+            Kind = NewRun.Send,
+            ClientMessageId = body.ClientMessageId,
+            RequestHash = RunRequests.Hash(
+                NewRun.Send, body.Content, body.ParentId.IsSet ? Number(body.ParentId.Value) : "leaf", string.Join(',', body.ImageIds ?? [])),
+            BootId = runs.BootId,
+            Content = body.Content,
+            ImageIds = body.ImageIds ?? [],
+            ParentId = body.ParentId.Value,
+            AtRoot = body.ParentId is { IsSet: true, Value: null },
+            ConnectionId = model.ConnectionId,
+            Model = model.Model,
+            Provider = model.Provider,
+            DefaultDailyLimit = settings.DefaultUserDailyQuota,
+            Title = RunRequests.Title(body.Content),
+        });
+    }
+
+    /// <summary>Writes an answer again beside the old one, or goes on in it.</summary>
+    public async Task<(StartedAnswer? Answer, Problem? Problem)> Again(CurrentUser me, ChatAgainRequest body, string kind)
+    {
+        if (body.Validate() is { Count: > 0 } errors)
+        {
+            return (null, Problems.Invalid(errors));
+        }
+
+        if (await messages.Find(me.Id, body.MessageId) is not { } target || await sessions.Find(me.Id, target.SessionId) is not { } session)
+        {
+            return (null, Problems.NotFound());
+        }
+
+        // A continued answer stays with the model that began it unless another is asked for.
+        var (connectionId, named) = kind == NewRun.Continue && body.Model is null ? (target.ConnectionId, target.Model) : (body.ConnectionId, body.Model);
+        return await Start(me, session, connectionId, named, RunRequests.Options(body.ContextEnabled, body.Reasoning), model => new NewRun
+        {
+            UserId = me.Id,
+            SessionId = session.Id,
+            Kind = kind,
+            ClientMessageId = body.ClientMessageId,
+            RequestHash = RunRequests.Hash(kind, Number(body.MessageId)),
+            BootId = runs.BootId,
+            TargetId = body.MessageId,
+            ConnectionId = model.ConnectionId,
+            Model = model.Model,
+            Provider = model.Provider,
+            DefaultDailyLimit = settings.DefaultUserDailyQuota,
+        });
+    }
+
+    private async Task<(StartedAnswer? Answer, Problem? Problem)> Start(
+        CurrentUser me, SessionRow session, long? connectionId, string? modelName, RunOptions options, Func<ResolvedModel, NewRun> request)
+    {
+        var model = connectionId is null && modelName is null
+            ? catalog.Resolve(me.Id, me.IsAdmin, session.ConnectionId, session.Model) ?? catalog.Resolve(me.Id, me.IsAdmin, null, null)
+            : catalog.Resolve(me.Id, me.IsAdmin, connectionId, modelName);
+        if (model is null)
+        {
+            return (null, modelName is null
+                ? Problems.Conflict("no_model", "No model is available. An administrator has to connect a provider.")
+                : Problems.NotFound());
+        }
+
+        var start = await runs.Start(request(model), started =>
+            new ChatRun(request(model), started, session with { ConnectionId = model.ConnectionId, Model = model.Model }, model, options, clock.GetUtcNow()));
+        return start switch
+        {
+            { Refused: RunRefusal.Overloaded } => (null, Problems.Overloaded(5)),
+            { Refused: RunRefusal.TooManyRuns } => (null, Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5)),
+            { Outcome: StartOutcome.Started or StartOutcome.Known } => (new StartedAnswer(start.MessageId, start.Run), null),
+            { Outcome: StartOutcome.Conflict } => (null, Problems.Conflict("message_conflict", "This clientMessageId was used for another message.")),
+            { Outcome: StartOutcome.NotNow } => (null, Problems.Conflict("message_conflict", "The message to go on from is not a finished answer.")),
+            { Outcome: StartOutcome.QuotaExceeded } => (null, QuotaExceeded()),
+            _ => (null, Problems.NotFound()),
+        };
+    }
+
+    private Problem QuotaExceeded()
+    {
+        var now = clock.GetUtcNow();
+        return Problems.TooMany("quota_exceeded", "The messages of this day are used up.", (int)(Days.EndOf(now) - now).TotalSeconds + 1);
+    }
+
+    private static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "root";
+}

@@ -1,0 +1,104 @@
+using System.Text.Json;
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>Gives an answer to a client as events, whether it is being written now or was long ago.</summary>
+internal sealed class RunStreams(ChatRuns runs, RunReaders readers, Messages messages, Sessions sessions, ModelCatalog catalog)
+{
+    /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
+    public async Task<IResult> Follow(HttpContext context, CurrentUser me, StartedAnswer answer, long after)
+    {
+        var log = (answer.Run ?? runs.Find(me.Id, answer.MessageId))?.Log ?? await Stored(me, answer.MessageId);
+        return log is null ? Problems.NotFound() : await readers.Stream(context, me, log, after);
+    }
+
+    /// <summary>Waits for the end and gives both messages.</summary>
+    public async Task<IResult> Finished(CurrentUser me, StartedAnswer answer)
+    {
+        if ((answer.Run ?? runs.Find(me.Id, answer.MessageId)) is { } run)
+        {
+            await run.Ended;
+        }
+
+        if (await messages.Find(me.Id, answer.MessageId) is not { } row || await messages.Find(me.Id, row.ParentId ?? 0) is not { } question)
+        {
+            return Problems.NotFound();
+        }
+
+        if (row.Status == "failed" && row.Content.Length == 0)
+        {
+            return new Problem(502, row.ErrorCode ?? "provider_protocol", row.ErrorDetail ?? "The provider did not answer.");
+        }
+
+        return TypedResults.Ok(new CompletionResponse(MessageView.Of(question), MessageView.Of(row)));
+    }
+
+    /// <summary>A finished answer as the log it had: the same positions mean the same places.</summary>
+    private async Task<RunLog?> Stored(CurrentUser me, long messageId)
+    {
+        if (await messages.Find(me.Id, messageId) is not { Role: "assistant" } row)
+        {
+            return null;
+        }
+
+        if (row.Status == "streaming" && runs.Find(me.Id, messageId) is { } started)
+        {
+            return started.Log; // it began between the two looks
+        }
+
+        var question = row.ParentId is { } parent ? await messages.Find(me.Id, parent) : null;
+        var session = await sessions.Find(me.Id, row.SessionId);
+        var limit = session is null ? null : catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.ContextLimit;
+        var log = new RunLog();
+        var opening = MessageView.Of(row) with { Content = "", Reasoning = null, Status = "streaming", Usage = null, Error = null };
+        log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(
+            new StartEvent(row.SessionId, question is null ? null : MessageView.Of(question), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0)),
+            ApiJson.Wire.StartEvent));
+        Replay(log, row);
+        if (row.ErrorCode is { } code && row.Status == "failed")
+        {
+            log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(new Problem(502, code, row.ErrorDetail ?? "").Body(null), ApiJson.Wire.ProblemBody));
+        }
+
+        if (MessageView.Usage(row) is { } usage)
+        {
+            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, ApiJson.Wire.UsageResponse));
+        }
+
+        log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
+            new DoneEvent(row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs), ApiJson.Wire.DoneEvent));
+        log.Complete();
+        return log;
+    }
+
+    private static void Replay(RunLog log, MessageRow row)
+    {
+        int content = 0, reasoning = 0;
+        var text = row.Reasoning ?? "";
+        foreach (var (kind, length) in EventLayout.Parse(row.Layout).Stretches)
+        {
+            if (kind == 'c')
+            {
+                var take = (int)Math.Min(length, row.Content.Length - content);
+                log.AppendContent(row.Content.Substring(content, take));
+                content += take;
+            }
+            else if (kind == 'r')
+            {
+                // Reasoning may not have been kept; its positions still count.
+                var take = (int)Math.Min(length, text.Length - reasoning);
+                log.AppendReasoning(text.Substring(reasoning, take));
+                log.Skip(length - take);
+                reasoning += take;
+            }
+            else
+            {
+                log.Skip(length - (log.Position == 1 ? 1 : 0));
+            }
+        }
+
+        log.AppendContent(row.Content[content..]);
+    }
+}

@@ -1,0 +1,54 @@
+using System.Threading.Tasks.Sources;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>
+/// Wakes one waiting reader; sets that come while nobody waits are remembered as one. Any thread may set,
+/// only one at a time may wait. Waiting again allocates nothing.
+/// </summary>
+internal sealed class Signal : IValueTaskSource
+{
+    private readonly Lock _gate = new();
+    private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = true };
+    private bool _set;
+    private bool _waiting;
+
+    public void Set()
+    {
+        lock (_gate)
+        {
+            if (!_waiting)
+            {
+                _set = true;
+                return;
+            }
+
+            _waiting = false;
+        }
+
+        _source.SetResult(true);
+    }
+
+    public ValueTask WaitAsync()
+    {
+        lock (_gate)
+        {
+            if (_set)
+            {
+                _set = false;
+                return ValueTask.CompletedTask;
+            }
+
+            _source.Reset();
+            _waiting = true;
+            return new ValueTask(this, _source.Version);
+        }
+    }
+
+    void IValueTaskSource.GetResult(short token) => _source.GetResult(token);
+
+    ValueTaskSourceStatus IValueTaskSource.GetStatus(short token) => _source.GetStatus(token);
+
+    void IValueTaskSource.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _source.OnCompleted(continuation, state, token, flags);
+}

@@ -1,0 +1,39 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>A member that may be absent, which is not the same as null.</summary>
+internal readonly record struct Optional<T>(bool IsSet, T? Value)
+{
+    public T? Or(T? otherwise) => IsSet ? Value : otherwise;
+}
+
+/// <summary>Reads <see cref="Optional{T}"/>; one instance for each closed type is in <see cref="ApiJson.Configure"/>.</summary>
+internal sealed class OptionalConverter<T> : JsonConverter<Optional<T>>
+{
+    public override bool HandleNull => true;
+
+    public override Optional<T> Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        new(true, reader.TokenType == JsonTokenType.Null
+            ? default
+            : JsonSerializer.Deserialize(ref reader, (System.Text.Json.Serialization.Metadata.JsonTypeInfo<T>)options.GetTypeInfo(typeof(T))));
+
+    public override void Write(Utf8JsonWriter writer, Optional<T> value, JsonSerializerOptions options) =>
+        throw new NotSupportedException("Optional members are only read.");
+}
+
+/// <summary>Times on the wire: ISO 8601, UTC, milliseconds.</summary>
+internal sealed class TimestampConverter : JsonConverter<DateTimeOffset>
+{
+    private const string Format = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
+
+    public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDateTimeOffset().ToUniversalTime();
+
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options)
+    {
+        Span<char> text = stackalloc char[24];
+        value.UtcDateTime.TryFormat(text, out var length, Format, System.Globalization.CultureInfo.InvariantCulture);
+        writer.WriteStringValue(text[..length]);
+    }
+}

@@ -1,0 +1,105 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+using AiChat.Data;
+using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints;
+
+/// <summary>Messages of a session: pages of the active branch, removal, choice of a branch.</summary>
+internal static class MessageEndpoints
+{
+    public static void MapMessages(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/sessions/{id:long}").Allow(Access.Any);
+        group.MapGet("/messages", Page);
+        group.MapDelete("/messages", Clear);
+        group.MapDelete("/messages/{messageId:long}", DeleteTurn);
+        group.MapPost("/branch", Activate);
+    }
+
+    private static async Task<IResult> Page(
+        long id, CurrentUser me, Messages messages, ChatRuns runs, string? before, string? cursor, int? limit, bool? tree)
+    {
+        var page = limit ?? 50;
+        long? from = null;
+        if (page is < 1 or > 100)
+        {
+            return Problems.Invalid("limit", "From 1 to 100.");
+        }
+
+        if ((before ?? cursor) is { } text)
+        {
+            if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            {
+                return Problems.Invalid("before", "Use the nextCursor of the page before.");
+            }
+
+            from = number;
+        }
+
+        if (tree == true)
+        {
+            var all = await messages.Tree(me.Id, id, from ?? 0, page + 1);
+            var after = all?.Count > page ? all[page - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
+            return all is null ? Problems.NotFound() : await Answer(me, id, [.. all.Take(page)], after, messages, runs);
+        }
+
+        // A cursor is the oldest message already shown: the page ends before it.
+        var rows = await messages.Branch(me.Id, id, from, from is null ? page + 1 : page + 2);
+        if (rows is null)
+        {
+            return Problems.NotFound();
+        }
+
+        if (from is not null && rows.Count > 0)
+        {
+            rows.RemoveAt(rows.Count - 1);
+        }
+
+        var more = rows.Count > page;
+        rows = more ? rows[^page..] : rows;
+        return await Answer(me, id, rows, more ? rows[0].Id.ToString(CultureInfo.InvariantCulture) : null, messages, runs);
+    }
+
+    private static async Task<IResult> Answer(CurrentUser me, long id, List<MessageRow> rows, string? next, Messages messages, ChatRuns runs)
+    {
+        var children = await messages.Children(
+            me.Id, id, rows.Select(row => row.ParentId).OfType<long>().Distinct(), rows.Any(row => row.ParentId is null));
+        var byParent = children.ToLookup(child => child.ParentId, child => child.Id);
+        return TypedResults.Ok(new MessagePage([.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], runs))], next));
+    }
+
+    private static MessageResponse View(CurrentUser me, MessageRow row, IReadOnlyList<long> siblings, ChatRuns runs)
+    {
+        var message = MessageView.Of(row, siblings);
+        if (row.Status != "streaming" || runs.Find(me.Id, row.Id) is not { } run)
+        {
+            return message;
+        }
+
+        // The text of a live answer is in memory; the table has it only as far as it was last stored.
+        var (content, reasoning, position) = run.Log.Snapshot();
+        return message with { Content = content, Reasoning = reasoning, EventId = position };
+    }
+
+    private static async Task<IResult> Clear(long id, CurrentUser me, Messages messages, ChatRuns runs)
+    {
+        await runs.StopSession(me.Id, id);
+        return await messages.Clear(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
+    }
+
+    private static async Task<IResult> DeleteTurn(long id, long messageId, CurrentUser me, Messages messages, ChatRuns runs)
+    {
+        await runs.StopSession(me.Id, id);
+        return await messages.DeleteBranch(me.Id, id, messageId) ? TypedResults.NoContent() : Problems.NotFound();
+    }
+
+    private static async Task<IResult> Activate(long id, ActivateBranch body, CurrentUser me, Messages messages) =>
+        await messages.Activate(me.Id, id, body.MessageId) ? TypedResults.NoContent() : Problems.NotFound();
+}
+
+internal sealed record ActivateBranch(long MessageId);
+
+internal sealed record MessagePage(
+    IReadOnlyList<MessageResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);

@@ -1,0 +1,234 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+using AiChat.Data;
+using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints;
+
+/// <summary>Chat sessions of the caller.</summary>
+internal static class SessionEndpoints
+{
+    private const string DefaultTitle = "";
+
+    public static void MapSessions(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/sessions").Allow(Access.Any);
+        group.MapGet("", List);
+        group.MapPost("", Create);
+        group.MapGet("/{id:long}", Get);
+        group.MapPatch("/{id:long}", Change);
+        group.MapDelete("/{id:long}", Delete);
+    }
+
+    private static async Task<IResult> List(CurrentUser me, Sessions sessions, SessionView view, bool? archived, string? cursor, int? limit)
+    {
+        var page = limit ?? 50;
+        if (page is < 1 or > 100)
+        {
+            return Problems.Invalid("limit", "From 1 to 100.");
+        }
+
+        long? at = null, id = null;
+        if (cursor is not null && !TryParseCursor(cursor, out at, out id))
+        {
+            return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
+        }
+
+        var rows = await sessions.List(me.Id, archived ?? false, at, id, page + 1);
+        var next = rows.Count > page ? $"{rows[page - 1].UpdatedAt}-{rows[page - 1].Id}" : null;
+        return TypedResults.Ok(new SessionPage([.. rows.Take(page).Select(row => view.Of(me, row))], next));
+    }
+
+    private static async Task<IResult> Create(CreateSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view, TimeProvider clock)
+    {
+        var errors = new Dictionary<string, string[]>();
+        SessionFields.Title(errors, body.Title);
+        SessionFields.SystemPrompt(errors, body.SystemPrompt);
+        body.Parameters?.Validate(errors);
+        if (errors.Count > 0)
+        {
+            return Problems.Invalid(errors);
+        }
+
+        ResolvedModel? model = null;
+        if ((body.ConnectionId is not null || body.Model is not null) && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId, body.Model)) is null)
+        {
+            return Problems.NotFound();
+        }
+
+        model ??= catalog.Resolve(me.Id, me.IsAdmin, null, null);
+        var title = body.Title?.Trim() is { Length: > 0 } given ? given : null;
+        var row = await sessions.Insert(
+            me.Id,
+            new NewSession(
+                title ?? DefaultTitle, title is null ? "default" : "user", model?.ConnectionId, model?.Model,
+                body.SystemPrompt, body.Parameters?.ToJson(), body.Temporary ?? false),
+            clock.GetUtcNow());
+        return TypedResults.Created($"/api/sessions/{row.Id}", view.Of(me, row));
+    }
+
+    private static async Task<IResult> Get(long id, CurrentUser me, Sessions sessions, SessionView view) =>
+        await sessions.Find(me.Id, id) is { } row ? TypedResults.Ok(view.Of(me, row)) : Problems.NotFound();
+
+    private static async Task<IResult> Change(long id, ChangeSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view)
+    {
+        var errors = body.Validate();
+        if (errors.Count > 0)
+        {
+            return Problems.Invalid(errors);
+        }
+
+        ResolvedModel? model = null;
+        if (body.Model is { IsSet: true, Value: { } name } && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId.Value, name)) is null)
+        {
+            return Problems.NotFound();
+        }
+
+        var row = await sessions.Update(me.Id, id, session => body.Apply(session, model));
+        return row is null ? Problems.NotFound() : TypedResults.Ok(view.Of(me, row));
+    }
+
+    private static async Task<IResult> Delete(long id, CurrentUser me, Sessions sessions, ChatRuns runs)
+    {
+        await runs.StopSession(me.Id, id);
+        return await sessions.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
+    }
+
+    private static bool TryParseCursor(string cursor, out long? at, out long? id)
+    {
+        (at, id) = (null, null);
+        if (cursor.Split('-') is [var first, var second]
+            && long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var time)
+            && long.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+        {
+            (at, id) = (time, number);
+            return true;
+        }
+
+        return false;
+    }
+}
+
+/// <summary>Rows as clients see them: with the model's name and whether an answer is being written.</summary>
+internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs)
+{
+    public SessionResponse Of(CurrentUser me, SessionRow row) => new()
+    {
+        Id = row.Id,
+        Title = row.Title,
+        ConnectionId = row.ConnectionId,
+        Model = row.Model,
+        ModelName = row.Model is null ? null : catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.Name ?? row.Model,
+        SystemPrompt = row.SystemPrompt,
+        Parameters = row.Parameters is null ? null : SessionParameters.Parse(row.Parameters),
+        Pinned = row.Pinned,
+        Archived = row.Archived,
+        Temporary = row.Temporary,
+        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
+        UpdatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.UpdatedAt),
+        MessageCount = row.MessageCount,
+        ActiveRunMessageId = runs.InSession(me.Id, row.Id)?.MessageId,
+    };
+}
+
+internal static class SessionFields
+{
+    public const int MaxTitle = 200;
+    public const int MaxSystemPrompt = 20_000;
+
+    public static void Title(Dictionary<string, string[]> errors, string? title)
+    {
+        if (title is not null && (title.Trim().Length is 0 or > MaxTitle || title.Any(char.IsControl)))
+        {
+            errors["title"] = [$"1 to {MaxTitle} characters on one line."];
+        }
+    }
+
+    public static void SystemPrompt(Dictionary<string, string[]> errors, string? prompt)
+    {
+        if (prompt is { Length: > MaxSystemPrompt })
+        {
+            errors["systemPrompt"] = [$"At most {MaxSystemPrompt} characters."];
+        }
+    }
+}
+
+internal sealed record CreateSession(
+    string? Title = null, long? ConnectionId = null, string? Model = null, string? SystemPrompt = null, SessionParameters? Parameters = null, bool? Temporary = null);
+
+/// <summary>What is absent stays; null clears.</summary>
+internal sealed record ChangeSession(
+    Optional<string?> Title = default,
+    bool? Pinned = null,
+    bool? Archived = null,
+    Optional<long?> ConnectionId = default,
+    Optional<string?> Model = default,
+    Optional<string?> SystemPrompt = default,
+    Optional<SessionParameters?> Parameters = default)
+{
+    public Dictionary<string, string[]> Validate()
+    {
+        var errors = new Dictionary<string, string[]>();
+        SessionFields.Title(errors, Title.Value);
+        SessionFields.SystemPrompt(errors, SystemPrompt.Value);
+        Parameters.Value?.Validate(errors);
+        if (ConnectionId is { IsSet: true, Value: not null } && Model.Value is null)
+        {
+            errors["model"] = ["Name the model of this connection."];
+        }
+
+        return errors;
+    }
+
+    public SessionRow Apply(SessionRow session, ResolvedModel? model) => session with
+    {
+        Title = Title.IsSet ? Title.Value?.Trim() ?? "" : session.Title,
+        TitleSource = Title.IsSet ? (Title.Value is null ? "default" : "user") : session.TitleSource,
+        Pinned = Pinned ?? session.Pinned,
+        Archived = Archived ?? session.Archived,
+        ConnectionId = Model.IsSet ? model?.ConnectionId : session.ConnectionId,
+        Model = Model.IsSet ? model?.Model : session.Model,
+        SystemPrompt = SystemPrompt.Or(session.SystemPrompt),
+        Parameters = Parameters.IsSet ? Parameters.Value?.ToJson() : session.Parameters,
+    };
+}
+
+internal sealed record SessionPage(
+    IReadOnlyList<SessionResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
+
+internal sealed record SessionResponse
+{
+    public required long Id { get; init; }
+
+    /// <summary>Empty until the first message; the page shows its own words for a new chat.</summary>
+    public required string Title { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public long? ConnectionId { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? Model { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public string? ModelName { get; init; }
+
+    public string? SystemPrompt { get; init; }
+
+    public SessionParameters? Parameters { get; init; }
+
+    public bool Pinned { get; init; }
+
+    public bool Archived { get; init; }
+
+    public bool Temporary { get; init; }
+
+    public DateTimeOffset CreatedAt { get; init; }
+
+    public DateTimeOffset UpdatedAt { get; init; }
+
+    public long MessageCount { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
+    public long? ActiveRunMessageId { get; init; }
+}
