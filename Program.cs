@@ -34,8 +34,10 @@ internal static class Program
         app.Services.GetRequiredService<Db>();
 
         app.UseProblems();
+        app.UsePathBase(options.BasePath);
         app.UseRouting();
         MapRoutes(app);
+        app.UseEmbeddedUi(options);
         return app;
     }
 

@@ -1,0 +1,138 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Net.Http.Headers;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>One file of the page, in every encoding it was built in.</summary>
+internal sealed class EmbeddedAsset
+{
+    // The bundler names what is in here by its content, so a name never changes its meaning.
+    private const string HashedFolder = "wwwroot/assets/";
+    private readonly string _contentType;
+    private readonly string _cacheControl;
+
+    // In the order of preference.
+    private readonly Variant[] _variants;
+
+    private EmbeddedAsset(string contentType, string cacheControl, Variant[] variants)
+    {
+        _contentType = contentType;
+        _cacheControl = cacheControl;
+        _variants = variants;
+    }
+
+    /// <param name="name">The resource of the plain file; its variants have .br and .gz appended.</param>
+    public static EmbeddedAsset From(Assembly assembly, string name, IReadOnlySet<string> names)
+    {
+        (string Encoding, string Suffix)[] encodings = [("br", ".br"), ("gzip", ".gz"), ("identity", "")];
+        var variants = encodings
+            .Where(encoding => names.Contains(name + encoding.Suffix))
+            .Select(encoding => new Variant(encoding.Encoding, () => assembly.GetManifestResourceStream(name + encoding.Suffix)!));
+        var hashed = name.StartsWith(HashedFolder, StringComparison.Ordinal);
+        return new EmbeddedAsset(TypeOf(Path.GetExtension(name)), hashed ? "public, max-age=31536000, immutable" : "no-cache", [.. variants]);
+    }
+
+    /// <summary>The same file with a text in it changed; sent without compression.</summary>
+    public EmbeddedAsset Replace(string from, string to)
+    {
+        using var reader = new StreamReader(_variants[^1].Open());
+        var bytes = Encoding.UTF8.GetBytes(reader.ReadToEnd().Replace(from, to));
+        return new EmbeddedAsset(_contentType, _cacheControl, [new Variant("identity", () => new MemoryStream(bytes, writable: false))]);
+    }
+
+    public async Task Send(HttpContext context, bool head)
+    {
+        var variant = Choose(context.Request);
+        var headers = context.Response.Headers;
+        headers.ETag = variant.ETag;
+        headers.CacheControl = _cacheControl;
+        if (_variants.Length > 1)
+        {
+            headers.Vary = HeaderNames.AcceptEncoding;
+        }
+
+        if (IsCurrent(context.Request, variant))
+        {
+            context.Response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+
+        headers.ContentType = _contentType;
+        if (variant.Encoding != "identity")
+        {
+            headers.ContentEncoding = variant.Encoding;
+        }
+
+        await using var content = variant.Open();
+        headers.ContentLength = content.Length;
+        if (!head)
+        {
+            await content.CopyToAsync(context.Response.Body, context.RequestAborted);
+        }
+    }
+
+    private Variant Choose(HttpRequest request)
+    {
+        var accepted = request.GetTypedHeaders().AcceptEncoding;
+        var best = _variants[^1];
+        var bestQuality = 0.0;
+        foreach (var variant in _variants)
+        {
+            var quality = Quality(accepted, variant.Encoding);
+            if (quality > bestQuality)
+            {
+                best = variant;
+                bestQuality = quality;
+            }
+        }
+
+        return best;
+    }
+
+    private static double Quality(IList<StringWithQualityHeaderValue> accepted, string encoding)
+    {
+        var named = accepted.FirstOrDefault(item => item.Value.Equals(encoding, StringComparison.OrdinalIgnoreCase))
+            ?? accepted.FirstOrDefault(item => item.Value == "*");
+
+        // Unnamed, the plain file is acceptable, but less than anything that was asked for.
+        return named is null ? (encoding == "identity" ? 0.0001 : 0) : named.Quality ?? 1;
+    }
+
+    private static bool IsCurrent(HttpRequest request, Variant variant) =>
+        request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Tag == "*" || tag.Tag == variant.ETag);
+
+    private static string TypeOf(string extension) => extension switch
+    {
+        ".html" => "text/html; charset=utf-8",
+        ".js" or ".mjs" => "text/javascript; charset=utf-8",
+        ".css" => "text/css; charset=utf-8",
+        ".json" => "application/json; charset=utf-8",
+        ".webmanifest" => "application/manifest+json",
+        ".svg" => "image/svg+xml",
+        ".png" => "image/png",
+        ".ico" => "image/x-icon",
+        ".webp" => "image/webp",
+        ".woff2" => "font/woff2",
+        ".txt" => "text/plain; charset=utf-8",
+        ".wasm" => "application/wasm",
+        _ => "application/octet-stream",
+    };
+
+    private sealed class Variant(string encoding, Func<Stream> open)
+    {
+        // At the first request, not at start: hashing the whole page would delay the first answer.
+        private readonly Lazy<string> _etag = new(() =>
+        {
+            using var content = open();
+            return $"\"{Convert.ToHexStringLower(SHA256.HashData(content).AsSpan(0, 16))}\"";
+        });
+
+        public string Encoding => encoding;
+
+        public string ETag => _etag.Value;
+
+        public Stream Open() => open();
+    }
+}

@@ -1,0 +1,144 @@
+using System.Reflection;
+using System.Text;
+using AiChat.Endpoints.Http;
+using Microsoft.AspNetCore.Http;
+
+namespace AiChat.Tests.Http;
+
+public sealed class EmbeddedUiTests
+{
+    private const string Script = "/assets/main-D3adB33f.js";
+
+    private static readonly PageAssembly Page = new(new Dictionary<string, string>
+    {
+        ["wwwroot/index.html"] = "<head><base href=\"/\" /></head>",
+        ["wwwroot/index.html.br"] = "br of index",
+        ["wwwroot/icon.svg"] = "<svg/>",
+        ["wwwroot/assets/main-D3adB33f.js"] = "plain",
+        ["wwwroot/assets/main-D3adB33f.js.br"] = "br",
+        ["wwwroot/assets/main-D3adB33f.js.gz"] = "gzip",
+        ["migrations/0001.sql"] = "secret",
+    });
+
+    [Theory]
+    [InlineData("br, gzip", "br")]
+    [InlineData("gzip, deflate", "gzip")]
+    [InlineData("gzip;q=1.0, br;q=0.5", "gzip")]
+    [InlineData("br;q=0, *", "gzip")]
+    [InlineData("BR", "br")]
+    [InlineData("gzip;q=0, br;q=0", "plain")]
+    [InlineData("identity, br;q=0.1", "plain")]
+    [InlineData("zstd", "plain")]
+    [InlineData("", "plain")]
+    [InlineData(";;;=broken", "plain")]
+    public async Task The_encoding_asked_for_is_sent(string accepts, string expected)
+    {
+        var (response, body) = await Get(Script, accepts);
+        Assert.Equal(expected, body);
+        Assert.Equal(expected == "plain" ? "" : expected, response.Headers.ContentEncoding.ToString());
+        Assert.Equal("Accept-Encoding", response.Headers.Vary.ToString());
+        Assert.Equal(body.Length, response.ContentLength);
+    }
+
+    [Fact]
+    public async Task Hashed_files_are_kept_for_ever_and_the_page_is_asked_for_again()
+    {
+        var (script, _) = await Get(Script);
+        Assert.Equal("public, max-age=31536000, immutable", script.Headers.CacheControl.ToString());
+        Assert.Equal("text/javascript; charset=utf-8", script.ContentType);
+        foreach (var path in new[] { "/", "/index.html", "/icon.svg" })
+        {
+            var (page, _) = await Get(path);
+            Assert.Equal("no-cache", page.Headers.CacheControl.ToString());
+        }
+    }
+
+    [Fact]
+    public async Task A_known_tag_gives_304_and_each_encoding_has_its_own()
+    {
+        var (plain, _) = await Get(Script);
+        var (compressed, _) = await Get(Script, "br");
+        Assert.NotEqual(plain.Headers.ETag.ToString(), compressed.Headers.ETag.ToString());
+        Assert.StartsWith("\"", compressed.Headers.ETag.ToString());
+
+        var (again, body) = await Get(Script, "br", context => context.Request.Headers.IfNoneMatch = $"\"x\", W/{compressed.Headers.ETag}");
+        Assert.Equal(304, again.StatusCode);
+        Assert.Equal("", body);
+        Assert.Equal(compressed.Headers.ETag, again.Headers.ETag);
+        var (other, _) = await Get(Script, "", context => context.Request.Headers.IfNoneMatch = compressed.Headers.ETag);
+        Assert.Equal(200, other.StatusCode);
+    }
+
+    [Fact]
+    public async Task Head_has_the_headers_without_the_body()
+    {
+        var (response, body) = await Get(Script, "", context => context.Request.Method = "HEAD");
+        Assert.Equal("", body);
+        Assert.Equal(5, response.ContentLength);
+    }
+
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/login")]
+    [InlineData("/main/logs/task-trace")]
+    [InlineData("/share/abc")]
+    [InlineData("/apiary")]
+    public async Task Paths_of_the_page_are_the_page(string path)
+    {
+        var (response, body) = await Get(path);
+        Assert.Equal("text/html; charset=utf-8", response.ContentType);
+        Assert.Contains("<base", body);
+    }
+
+    [Theory]
+    [InlineData("GET", "/api/unknown")]
+    [InlineData("GET", "/api")]
+    [InlineData("GET", "/v1/models")]
+    [InlineData("GET", "/chat-images/1")]
+    [InlineData("GET", "/metrics")]
+    [InlineData("GET", "/assets/gone")]
+    [InlineData("GET", "/unknown.js")]
+    [InlineData("GET", "/assets/main-D3adB33f.js.br")]
+    [InlineData("GET", "/../migrations/0001.sql")]
+    [InlineData("POST", "/login")]
+    public async Task Everything_else_is_left_alone(string method, string path)
+    {
+        var context = new DefaultHttpContext();
+        context.Request.Method = method;
+        context.Request.Path = path;
+        Assert.False(await new EmbeddedUi(Page, "").TryServe(context));
+    }
+
+    [Fact]
+    public async Task A_base_path_is_written_into_the_page()
+    {
+        var (response, body) = await Get("/login", "br", basePath: "/chat");
+        Assert.Equal("<head><base href=\"/chat/\" /></head>", body);
+        Assert.Equal("", response.Headers.ContentEncoding.ToString());
+    }
+
+    [Fact]
+    public async Task Without_a_page_nothing_is_served()
+    {
+        var context = new DefaultHttpContext { Request = { Method = "GET", Path = "/" } };
+        Assert.False(await new EmbeddedUi(new PageAssembly(new Dictionary<string, string>()), "").TryServe(context));
+    }
+
+    private static async Task<(HttpResponse Response, string Body)> Get(string path, string accepts = "", Action<HttpContext>? change = null, string basePath = "")
+    {
+        using var body = new MemoryStream();
+        var context = new DefaultHttpContext { Request = { Method = "GET", Path = path }, Response = { Body = body } };
+        context.Request.Headers.AcceptEncoding = accepts;
+        change?.Invoke(context);
+        Assert.True(await new EmbeddedUi(Page, basePath).TryServe(context));
+        return (context.Response, Encoding.UTF8.GetString(body.ToArray()));
+    }
+
+    private sealed class PageAssembly(IReadOnlyDictionary<string, string> resources) : Assembly
+    {
+        public override string[] GetManifestResourceNames() => [.. resources.Keys];
+
+        public override Stream? GetManifestResourceStream(string name) =>
+            resources.TryGetValue(name, out var text) ? new MemoryStream(Encoding.UTF8.GetBytes(text)) : null;
+    }
+}
