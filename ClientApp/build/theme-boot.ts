@@ -1,0 +1,37 @@
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Plugin } from 'vite'
+
+/**
+ * Ships `src/theme-boot.js` as a classic, hashed script. It blocks the first paint on purpose: a module
+ * would run after it and flash the wrong theme, and the CSP forbids inline script.
+ */
+export function themeBoot(): Plugin {
+  let root = ''
+  return {
+    name: 'theme-boot',
+    configResolved(config) {
+      root = config.root
+    },
+    transformIndexHtml: {
+      order: 'pre',
+      handler(html, context) {
+        if (context.server) return html.replace('%THEME_BOOT%', './src/theme-boot.js')
+        const name = bootName(root)
+        return html.replace('%THEME_BOOT%', `./${name}`)
+      },
+    },
+    generateBundle() {
+      this.emitFile({ type: 'asset', fileName: bootName(root), source: bootSource(root) })
+    },
+  }
+}
+
+function bootSource(root: string): string {
+  return readFileSync(join(root, 'src/theme-boot.js'), 'utf8')
+}
+
+function bootName(root: string): string {
+  return `assets/theme-${createHash('sha256').update(bootSource(root)).digest('base64url').slice(0, 8)}.js`
+}

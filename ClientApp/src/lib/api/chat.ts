@@ -1,0 +1,20 @@
+import { get, json, send as http, write } from './http'
+import type { RunningAnswer, SendRequest } from './types'
+
+async function events(response: Promise<Response>): Promise<ReadableStream<Uint8Array>> {
+  const { body } = await response
+  if (!body) throw new Error('empty stream')
+  return body
+}
+
+export const send = (request: SendRequest, signal: AbortSignal) =>
+  events(http('POST', 'api/chat/stream', { ...json(request), signal }))
+export const regenerate = (messageId: number, clientMessageId: string, signal: AbortSignal) =>
+  events(http('POST', 'api/chat/regenerate', { ...json({ messageId, clientMessageId }), signal }))
+export const attach = (messageId: number, after: number, signal: AbortSignal) =>
+  events(http('GET', `api/chat/stream/${messageId}`, { signal }, { after }))
+export const stop = (messageId: number) => write('POST', 'api/chat/stop', { messageId })
+export const running = async () => {
+  const answer = await get<RunningAnswer[] | { items: RunningAnswer[] }>('api/chat/runs')
+  return Array.isArray(answer) ? answer : answer.items
+}

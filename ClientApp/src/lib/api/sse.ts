@@ -1,0 +1,100 @@
+import type { ChatEvent } from './types'
+
+export interface SseFrame {
+  id: number | null
+  event: string
+  data: string
+}
+
+/** Incremental parser for `text/event-stream`; any split of the bytes gives the same frames. */
+export class SseParser {
+  #buffer = ''
+  #id: number | null = null
+  #event = ''
+  #data: string[] = []
+
+  push(text: string): SseFrame[] {
+    const frames: SseFrame[] = []
+    this.#buffer += text
+    let start = 0
+    for (;;) {
+      const end = this.#buffer.indexOf('\n', start)
+      if (end < 0) break
+      const line = this.#buffer.slice(start, this.#buffer[end - 1] === '\r' && end > start ? end - 1 : end)
+      start = end + 1
+      if (line !== '') this.#field(line)
+      else this.#dispatch(frames)
+    }
+    this.#buffer = this.#buffer.slice(start)
+    return frames
+  }
+
+  #field(line: string): void {
+    const colon = line.indexOf(':')
+    if (colon === 0) return
+    const name = colon < 0 ? line : line.slice(0, colon)
+    const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1)
+    if (name === 'event') this.#event = value
+    else if (name === 'data') this.#data.push(value)
+    else if (name === 'id' && /^\d+$/.test(value)) this.#id = Number(value)
+  }
+
+  #dispatch(frames: SseFrame[]): void {
+    if (this.#data.length > 0) {
+      frames.push({ id: this.#id, event: this.#event || 'message', data: this.#data.join('\n') })
+    }
+    this.#event = ''
+    this.#data = []
+    this.#id = null
+  }
+}
+
+const known = new Set<ChatEvent['type']>(['start', 'delta', 'reasoning', 'tool', 'usage', 'quota', 'title', 'error', 'done'])
+
+/** Null for a frame this version of the page does not know: it is skipped, never an error. */
+export function toChatEvent(frame: SseFrame): ChatEvent | null {
+  if (!known.has(frame.event as ChatEvent['type'])) return null
+  try {
+    const body: unknown = JSON.parse(frame.data)
+    if (typeof body !== 'object' || body === null) return null
+    return { ...body, type: frame.event } as ChatEvent
+  } catch {
+    return null
+  }
+}
+
+export interface Positioned {
+  id: number | null
+  event: ChatEvent
+}
+
+// The server sends a comment at least every 15 s; three missed ones mean a dead connection behind a proxy.
+const silenceMs = 50_000
+
+/** Yields batches: all events of one network chunk together, so that one chunk costs one render. */
+export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<Positioned[]> {
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
+  const parser = new SseParser()
+  try {
+    for (;;) {
+      const { done, value } = await withTimeout(reader.read())
+      if (done) return
+      const batch: Positioned[] = []
+      for (const frame of parser.push(decoder.decode(value, { stream: true }))) {
+        const event = toChatEvent(frame)
+        if (event) batch.push({ id: frame.id, event })
+      }
+      if (batch.length > 0) yield batch
+    }
+  } finally {
+    reader.cancel().catch(() => undefined)
+  }
+}
+
+function withTimeout<T>(promise: Promise<T>): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('silent stream')), silenceMs)
+    promise.then(resolve, reject).finally(() => clearTimeout(timer))
+  })
+}

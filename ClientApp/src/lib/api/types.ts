@@ -1,0 +1,226 @@
+export type Role = 'ADMIN' | 'USER'
+export type UserStatus = 'PENDING' | 'ACTIVE' | 'DISABLED'
+
+export interface User {
+  id: number
+  username: string
+  role: Role
+  status: UserStatus
+  avatarUrl: string | null
+  createdAt: string
+  rejectionReason?: string | null
+}
+
+export interface Quota {
+  limit: number | null
+  used: number
+  remaining: number | null
+  resetsAt: string
+}
+
+export interface Me {
+  user: User | null
+  guest: boolean
+  quota: Quota | null
+  permissions?: string[]
+}
+
+export interface Branding {
+  brandText: string
+  logoUrl?: string | null
+  assistantAvatarUrl?: string | null
+  registrationOpen: boolean
+  setupRequired: boolean
+  setupCodeRequired: boolean
+  guestsAllowed: boolean
+  defaultLocale?: string | null
+}
+
+export interface Login {
+  id: number
+  createdAt: string
+  lastUsedAt: string
+  ip?: string | null
+  userAgent?: string | null
+  current: boolean
+}
+
+export interface Page<T> {
+  items: T[]
+  nextCursor: string | null
+}
+
+export interface Session {
+  id: number
+  title: string
+  connectionId: number | null
+  model: string | null
+  modelName?: string | null
+  pinned?: boolean
+  archived?: boolean
+  createdAt: string
+  updatedAt: string
+  messageCount?: number
+  activeRunMessageId?: number | null
+}
+
+export type MessageStatus = 'streaming' | 'done' | 'stopped' | 'interrupted' | 'failed'
+export type ToolStatus = 'running' | 'succeeded' | 'failed'
+
+export interface ToolCall {
+  id: string
+  name: string
+  status: ToolStatus
+  arguments?: string | null
+  result?: string | null
+  error?: string | null
+}
+
+export interface Usage {
+  promptTokens: number
+  completionTokens: number
+  reasoningTokens?: number
+  cachedTokens?: number
+  totalTokens: number
+  cost?: number | null
+  source: 'provider' | 'estimate'
+}
+
+export interface MessageImage {
+  id: string
+  url: string
+  width: number
+  height: number
+  mime: string
+}
+
+export interface MessageError {
+  code: string
+  detail?: string | null
+}
+
+export interface Message {
+  id: number
+  sessionId: number
+  parentId: number | null
+  role: 'user' | 'assistant'
+  content: string
+  reasoning?: string | null
+  reasoningMs?: number | null
+  images?: MessageImage[] | null
+  toolCalls?: ToolCall[] | null
+  model?: string | null
+  provider?: string | null
+  status: MessageStatus
+  error?: MessageError | null
+  finishReason?: string | null
+  usage?: Usage | null
+  firstTokenMs?: number | null
+  totalMs?: number | null
+  siblings?: number[] | null
+  createdAt: string
+  /** Position of this snapshot in the live run; attach with `?after=` it. Only while streaming. */
+  eventId?: number | null
+  clientMessageId?: string | null
+}
+
+export interface ProblemBody {
+  type?: string
+  title?: string
+  status?: number
+  detail?: string | null
+  code?: string
+  traceId?: string
+  errors?: Record<string, string[]>
+}
+
+/** Everything a running answer can say. `eventId` is its position; a reader resumes after it. */
+export type ChatEvent =
+  | { type: 'start'; sessionId: number; userMessage: Message; assistantMessage: Message; model?: string | null; contextLimit?: number | null; promptTokens?: number | null }
+  | { type: 'delta'; text: string }
+  | { type: 'reasoning'; text?: string; done?: boolean; ms?: number }
+  | ({ type: 'tool' } & ToolCall)
+  | ({ type: 'usage' } & Usage)
+  | ({ type: 'quota' } & Quota)
+  | { type: 'title'; sessionId: number; title: string }
+  | ({ type: 'error' } & { code: string; detail?: string | null })
+  | { type: 'done'; messageId: number; status: MessageStatus; finishReason?: string | null; usage?: Usage | null; firstTokenMs?: number | null; totalMs?: number | null }
+
+export interface SendRequest {
+  sessionId: number
+  content: string
+  clientMessageId: string
+  imageIds?: string[]
+  parentId?: number
+  connectionId?: number
+  model?: string
+}
+
+export interface RunningAnswer {
+  sessionId: number
+  messageId: number
+  startedAt: string
+}
+
+export interface CatalogModel {
+  id: string
+  connectionId: number
+  model: string
+  name: string
+  provider: Provider
+  connectionName: string
+  capabilities?: Partial<Record<'vision' | 'tools' | 'webSearch' | 'reasoning' | 'imageGeneration', boolean>> | null
+  contextLimit?: number | null
+  maxOutputTokens?: number | null
+  tags?: string[] | null
+  isDefault?: boolean
+}
+
+export type Provider = 'openai' | 'azure_openai' | 'anthropic' | 'google_genai' | 'ollama' | 'demo'
+export type AuthType = 'bearer' | 'api_key' | 'none' | 'entra'
+
+export interface Connection {
+  id: number
+  name: string
+  provider: Provider
+  baseUrl: string
+  authType: AuthType
+  hasKey: boolean
+  keyHint?: string | null
+  azureApiVersion?: string | null
+  prefix?: string | null
+  modelIds?: string[] | null
+  local?: boolean
+  enabled: boolean
+  modelCount?: number
+  lastCheckedAt?: string | null
+  lastError?: string | null
+  lastErrorCode?: string | null
+}
+
+/** What the connection form sends; `key` only when the person typed one. */
+export interface ConnectionInput {
+  name: string
+  provider: Provider
+  baseUrl: string
+  authType: AuthType
+  key?: string
+  azureApiVersion?: string
+  prefix?: string
+  modelIds?: string[]
+  local?: boolean
+  enabled?: boolean
+}
+
+export interface VerifyResult {
+  ok: boolean
+  code?: string | null
+  detail?: string | null
+  models?: (string | { id: string; name?: string })[] | null
+}
+
+export interface PersonalSettings {
+  locale?: string | null
+  theme?: string | null
+  preferredModel?: string | null
+}

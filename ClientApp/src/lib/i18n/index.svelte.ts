@@ -1,0 +1,97 @@
+import type { Problem } from '../api/http'
+import { en, type MessageKey } from './en'
+import { zh } from './zh'
+
+export type { MessageKey } from './en'
+export type Locale = 'en' | 'zh'
+export type LocaleChoice = Locale | 'system'
+
+type Params = Record<string, string | number>
+type PluralKey = { [K in MessageKey]: K extends `${infer Stem}.other` ? Stem : never }[MessageKey]
+
+const storageKey = 'aichat.locale'
+const tags: Record<Locale, string> = { en: 'en', zh: 'zh-CN' }
+
+function fromBrowser(): Locale {
+  for (const language of navigator.languages) {
+    if (/^zh\b/i.test(language)) return 'zh'
+    if (/^en\b/i.test(language)) return 'en'
+  }
+  return 'en'
+}
+
+function stored(): LocaleChoice {
+  try {
+    const value = localStorage.getItem(storageKey)
+    return value === 'en' || value === 'zh' ? value : 'system'
+  } catch {
+    return 'system'
+  }
+}
+
+/** The language of the page: words, dates and numbers. One per page, passed by context. */
+export class I18n {
+  #choice = $state<LocaleChoice>(stored())
+  readonly locale = $derived<Locale>(this.#choice === 'system' ? fromBrowser() : this.#choice)
+  /** BCP 47 tag for `lang` attributes and Intl. */
+  readonly tag = $derived(tags[this.locale])
+  readonly #plural = $derived(new Intl.PluralRules(this.tag))
+  readonly #number = $derived(new Intl.NumberFormat(this.tag))
+  readonly #relative = $derived(new Intl.RelativeTimeFormat(this.tag, { numeric: 'auto' }))
+
+  get choice(): LocaleChoice {
+    return this.#choice
+  }
+
+  choose(choice: LocaleChoice): void {
+    this.#choice = choice
+    try {
+      if (choice === 'system') localStorage.removeItem(storageKey)
+      else localStorage.setItem(storageKey, choice)
+    } catch {
+      // Storage is off: the choice lasts as long as the page.
+    }
+  }
+
+  t = (key: MessageKey, params: Params = {}): string => {
+    const text: string = this.locale === 'zh' ? zh[key] : en[key]
+    return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+      const value = params[name]
+      return value === undefined ? whole : typeof value === 'number' ? this.#number.format(value) : value
+    })
+  }
+
+  /** Picks `key.one` or `key.other` by the language's plural rule. */
+  plural = (key: PluralKey, count: number): string =>
+    this.t(this.#plural.select(count) === 'one' ? (`${key}.one` as MessageKey) : (`${key}.other` as MessageKey), { count })
+
+  number = (value: number): string => this.#number.format(value)
+
+  date = (iso: string, options: Intl.DateTimeFormatOptions = { dateStyle: 'medium' }): string =>
+    new Intl.DateTimeFormat(this.tag, options).format(new Date(iso))
+
+  /** "5 minutes ago" for what is near, a date for what is far. */
+  ago = (iso: string): string => {
+    const seconds = (new Date(iso).getTime() - Date.now()) / 1000
+    if (seconds > -60) return this.#relative.format(0, 'minute')
+    if (seconds > -3600) return this.#relative.format(Math.round(seconds / 60), 'minute')
+    if (seconds > -86_400) return this.#relative.format(Math.round(seconds / 3600), 'hour')
+    if (seconds > -7 * 86_400) return this.#relative.format(Math.round(seconds / 86_400), 'day')
+    return this.date(iso)
+  }
+
+  duration = (ms: number): string => {
+    const seconds = Math.max(1, Math.round(ms / 1000))
+    if (seconds < 60) return this.t('chat.seconds', { n: seconds })
+    return this.t('chat.minutes', { m: Math.floor(seconds / 60), s: seconds % 60 })
+  }
+
+  code = (code: string): string => (`error.${code}` in en ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code }))
+
+  problem = (problem: Problem): string => {
+    if (problem.code === 'rate_limited' && problem.retryAfterSeconds !== null) {
+      return this.t('error.rate_limitedFor', { seconds: problem.retryAfterSeconds })
+    }
+    return this.code(problem.code)
+  }
+}

@@ -1,0 +1,53 @@
+import { Lexer, Marked, type Token } from 'marked'
+import { mathBlock, mathInline } from './math'
+
+const marked = new Marked({ gfm: true, async: false })
+marked.use({ extensions: [mathBlock, mathInline] })
+
+interface Lexed {
+  tokens: Token[]
+  links: Lexer['tokens']['links']
+}
+
+function lex(text: string, links: Lexed['links']): Lexed {
+  const lexer = new Lexer(marked.defaults)
+  lexer.tokens.links = { ...links }
+  const tokens = lexer.lex(text)
+  return { tokens, links: lexer.tokens.links }
+}
+
+/**
+ * Markdown that grows at its end. Blocks that can no longer change keep their token objects, so only the
+ * tail is read again and only the tail is drawn again.
+ */
+export class BlockStream {
+  #settled: Token[] = []
+  #prefix = ''
+  #links: Lexed['links'] = {}
+
+  update(source: string, complete: boolean): Token[] {
+    const text = source.includes('\r') ? source.replace(/\r\n?/g, '\n') : source
+    if (!text.startsWith(this.#prefix)) this.#reset()
+    const { tokens, links } = lex(text.slice(this.#prefix.length), this.#links)
+    const all = [...this.#settled, ...tokens].filter((token) => token.type !== 'space' && token.type !== 'def')
+    if (!complete) this.#settle(tokens, links)
+    return all
+  }
+
+  /** Everything before the last two blocks is final: no later text can join it. */
+  #settle(tokens: Token[], links: Lexed['links']): void {
+    const visible = tokens.flatMap((token, index) => (token.type === 'space' ? [] : [index]))
+    const keepFrom = visible.at(-2)
+    if (keepFrom === undefined || keepFrom === 0) return
+    const settled = tokens.slice(0, keepFrom)
+    this.#settled.push(...settled)
+    this.#prefix += settled.map((token) => token.raw).join('')
+    this.#links = links
+  }
+
+  #reset(): void {
+    this.#settled = []
+    this.#prefix = ''
+    this.#links = {}
+  }
+}

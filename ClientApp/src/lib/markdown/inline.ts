@@ -1,0 +1,140 @@
+import type { Token, Tokens } from 'marked'
+import { drawMath } from './katex'
+import type { MathToken } from './math'
+
+export interface InlineWords {
+  openImage: (host: string) => string
+  image: string
+}
+
+// The only HTML a model may use: marks without attributes. Everything else stays visible as text.
+const plainTags = new Set(['b', 'i', 'u', 's', 'em', 'strong', 'sub', 'sup', 'kbd', 'mark', 'small', 'q', 'var', 'samp', 'cite', 'ins', 'del', 'code'])
+
+/**
+ * Turns inline tokens into DOM nodes. Text only ever becomes text nodes: there is no HTML string here, so
+ * nothing a model writes can become markup, and nothing it links to is loaded.
+ */
+export function drawInline(tokens: readonly Token[], words: InlineWords): DocumentFragment {
+  const root = document.createDocumentFragment()
+  const open: { tag: string; node: Node }[] = []
+  const here = () => open.at(-1)?.node ?? root
+  for (const token of tokens) {
+    if (token.type !== 'html') {
+      here().appendChild(draw(token as Tokens.Generic, words))
+      continue
+    }
+    const tag = /^<(\/?)([a-z]+)\s*(\/?)>$/i.exec(token.raw)
+    const name = tag?.[2]?.toLowerCase() ?? ''
+    if (name === 'br') here().appendChild(document.createElement('br'))
+    else if (tag?.[1] === '' && plainTags.has(name) && closes(tokens, token, name)) {
+      const node = document.createElement(name)
+      here().appendChild(node)
+      open.push({ tag: name, node })
+    } else if (tag?.[1] === '/' && open.at(-1)?.tag === name) open.pop()
+    else if (!token.raw.startsWith('<!--')) here().appendChild(document.createTextNode(token.raw))
+  }
+  return root
+}
+
+function closes(tokens: readonly Token[], from: Token, name: string): boolean {
+  return tokens.slice(tokens.indexOf(from) + 1).some((token) => token.type === 'html' && token.raw.toLowerCase() === `</${name}>`)
+}
+
+function draw(token: Tokens.Generic, words: InlineWords): Node {
+  switch (token.type) {
+    case 'strong':
+    case 'em':
+    case 'del':
+      return wrap(document.createElement(token.type), token.tokens, words)
+    case 'codespan': {
+      const code = document.createElement('code')
+      code.textContent = String(token['text'])
+      return code
+    }
+    case 'br':
+      return document.createElement('br')
+    case 'link':
+      return link(token as unknown as Tokens.Link, words)
+    case 'image':
+      return image(token as unknown as Tokens.Image, words)
+    case 'math':
+      return math(token as unknown as MathToken)
+    case 'text':
+      return token.tokens ? drawInline(token.tokens, words) : document.createTextNode(decodeEntities(String(token['text'])))
+    case 'escape':
+      return document.createTextNode(String(token['text']))
+    case 'checkbox':
+      return document.createTextNode('')
+    default:
+      return document.createTextNode(token.raw)
+  }
+}
+
+const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', hellip: '…', mdash: '—', ndash: '–', copy: '©', times: '×', middot: '·', rarr: '→', larr: '←' }
+
+/** Entities are text in Markdown; the ones models really write, decoded without an HTML parser. */
+export function decodeEntities(text: string): string {
+  if (!text.includes('&')) return text
+  return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]+));/gi, (whole, decimal?: string, hex?: string, name?: string) => {
+    if (name !== undefined) return named[name] ?? whole
+    const code = decimal !== undefined ? Number(decimal) : Number.parseInt(hex ?? '', 16)
+    return code > 0 && code <= 0x10ffff ? String.fromCodePoint(code) : whole
+  })
+}
+
+function wrap(node: HTMLElement, tokens: readonly Token[] | undefined, words: InlineWords): HTMLElement {
+  node.append(drawInline(tokens ?? [], words))
+  return node
+}
+
+/** Null for every scheme but http, https and mailto, however it is spelt. */
+export function safeUrl(href: string): URL | null {
+  try {
+    const target = new URL(href)
+    return ['http:', 'https:', 'mailto:'].includes(target.protocol) && target.username === '' ? target : null
+  } catch {
+    return null
+  }
+}
+
+function link(token: Tokens.Link, words: InlineWords): Node {
+  const target = safeUrl(token.href)
+  if (!target) return wrap(document.createElement('span'), token.tokens, words)
+  const anchor = wrap(document.createElement('a'), token.tokens, words) as HTMLAnchorElement
+  external(anchor, target)
+  if (namesAnotherHost(anchor.textContent ?? '', target)) anchor.dataset['confirm'] = ''
+  return anchor
+}
+
+function external(anchor: HTMLAnchorElement, target: URL): void {
+  anchor.href = target.href
+  anchor.target = '_blank'
+  anchor.rel = 'noopener noreferrer'
+}
+
+/** "paypal.com" as the text of a link to elsewhere: such a click asks first. */
+export function namesAnotherHost(text: string, target: URL): boolean {
+  const shown = /^\s*(?:https?:\/\/)?((?:[\p{L}\d-]+\.)+[\p{L}]{2,})(?:[/:?#]\S*)?\s*$/iu.exec(text)?.[1]
+  if (!shown) return false
+  const bare = (host: string) => host.toLowerCase().replace(/^www\./, '')
+  return bare(shown) !== bare(target.hostname)
+}
+
+/** A picture elsewhere would tell its server who reads this and when; it becomes a link that names the host. */
+function image(token: Tokens.Image, words: InlineWords): Node {
+  const target = safeUrl(token.href)
+  if (!target) return document.createTextNode(token.text || words.image)
+  const anchor = document.createElement('a')
+  anchor.className = 'remote-image'
+  anchor.textContent = token.text || words.openImage(target.hostname)
+  anchor.title = words.openImage(target.hostname)
+  external(anchor, target)
+  return anchor
+}
+
+function math(token: MathToken): Node {
+  const node = document.createElement('span')
+  node.className = token.display ? 'math-display' : 'math'
+  drawMath(node, token.tex, token.display)
+  return node
+}

@@ -1,0 +1,127 @@
+import { getContext, setContext } from 'svelte'
+import { Problem } from '../api/http'
+import type { CatalogModel } from '../api/types'
+import { I18n } from '../i18n/index.svelte'
+import { Auth } from './auth.svelte'
+import { Catalog } from './catalog.svelte'
+import { Conversation } from './conversation.svelte'
+import { Drafts } from './drafts'
+import { Router } from './router.svelte'
+import { Sessions } from './sessions.svelte'
+import { Theme } from './theme.svelte'
+import { Toasts } from './toasts.svelte'
+
+const contextKey = Symbol('app')
+const keptConversations = 12
+// A tab in the background gives its connection back: over HTTP/1.1 a browser has six for all tabs together.
+const hiddenGraceMs = 15_000
+const staleMs = 20_000
+
+/** The state of the page, created once by `App.svelte` and reached by context. */
+export class AppState {
+  readonly i18n = new I18n()
+  readonly theme = new Theme()
+  readonly router = new Router()
+  readonly auth = new Auth()
+  readonly catalog = new Catalog()
+  readonly drafts = new Drafts()
+  readonly toasts = new Toasts()
+  readonly sessions = new Sessions((id) => this.#conversations.delete(id))
+  #conversations = new Map<number, Conversation>()
+  #open: Conversation | null = null
+  #owner: number | null | undefined
+  #hiddenTimer: ReturnType<typeof setTimeout> | null = null
+  #seenAt = Date.now()
+
+  constructor() {
+    document.addEventListener('visibilitychange', () => this.#visibility())
+  }
+
+  /** Loads what the chat needs for whoever is logged in now; another account starts from nothing. */
+  async enter(): Promise<void> {
+    const owner = this.auth.user?.id ?? null
+    if (owner !== this.#owner) {
+      this.leave()
+      this.#owner = owner
+      this.drafts.belongTo(owner)
+    }
+    await Promise.allSettled([this.sessions.load(), this.catalog.load()])
+  }
+
+  leave(): void {
+    this.#open?.hide()
+    this.#open = null
+    this.#conversations.clear()
+    this.sessions.clear()
+    this.#owner = undefined
+  }
+
+  conversation(id: number): Conversation {
+    const known = this.#conversations.get(id)
+    if (known) {
+      this.#conversations.delete(id)
+      this.#conversations.set(id, known)
+      return known
+    }
+    const conversation = new Conversation(id, this.drafts, {
+      onRunning: (sessionId, messageId) => {
+        this.sessions.touch(sessionId, { activeRunMessageId: messageId, ...(messageId !== null ? { updatedAt: new Date().toISOString() } : {}) })
+      },
+      onEvent: (sessionId, event) => {
+        if (event.type === 'title') this.sessions.touch(sessionId, { title: event.title })
+        else if (event.type === 'quota') this.auth.setQuota(event)
+      },
+    })
+    this.#conversations.set(id, conversation)
+    for (const [old, one] of this.#conversations) {
+      if (this.#conversations.size <= keptConversations) break
+      if (one !== this.#open && !one.live) this.#conversations.delete(old)
+    }
+    return conversation
+  }
+
+  open(conversation: Conversation | null): void {
+    if (this.#open !== conversation) this.#open?.hide()
+    this.#open = conversation
+    this.sessions.watch(conversation?.id ?? null)
+    if (conversation) {
+      void this.sessions.ensure(conversation.id).catch(() => undefined)
+      void conversation.show()
+    }
+  }
+
+  /** Makes a chat for the first message. Throws `Problem`; the caller keeps the text. */
+  async startChat(content: string, model: CatalogModel | null): Promise<void> {
+    const session = await this.sessions.create(model)
+    const conversation = this.conversation(session.id)
+    await conversation.load()
+    conversation.send(content)
+    this.router.go(`/c/${session.id}`)
+  }
+
+  fail(error: unknown): void {
+    if (!(error instanceof Problem)) throw error
+    this.toasts.show(this.i18n.problem(error), { kind: 'error' })
+  }
+
+  #visibility(): void {
+    if (document.hidden) {
+      this.#seenAt = Date.now()
+      this.#hiddenTimer = setTimeout(() => this.#open?.hide(), hiddenGraceMs)
+      return
+    }
+    if (this.#hiddenTimer !== null) clearTimeout(this.#hiddenTimer)
+    const stale = Date.now() - this.#seenAt > staleMs
+    if (stale && this.#owner !== undefined) void this.sessions.load()
+    const open = this.#open
+    if (open) void open.show().then(() => (stale && !open.live ? open.load() : undefined))
+  }
+}
+
+export function provideApp(app: AppState): void {
+  setContext(contextKey, app)
+}
+
+export function useApp(): AppState {
+  return getContext<AppState>(contextKey)
+}

@@ -1,0 +1,116 @@
+import * as api from '../api/auth'
+import { Problem, refresh, whenSignedOut } from '../api/http'
+import type { Branding, Quota, User } from '../api/types'
+
+export type Identity = 'unknown' | 'nobody' | 'guest' | 'user'
+
+// The access token lives ten minutes; refreshing at eight keeps long answers from meeting a 401.
+const refreshMs = 8 * 60_000
+
+/** Who is in front of the page, and what the server tells everyone. */
+export class Auth {
+  #branding = $state.raw<Branding | null>(null)
+  #user = $state.raw<User | null>(null)
+  #identity = $state<Identity>('unknown')
+  #quota = $state.raw<Quota | null>(null)
+  #unreachable = $state(false)
+  #endedUnexpectedly = $state(false)
+
+  constructor() {
+    whenSignedOut(() => {
+      this.#endedUnexpectedly = this.#identity === 'user'
+      this.#forget()
+    })
+    setInterval(() => {
+      if (this.#identity === 'user' && !document.hidden) void refresh().catch(() => false)
+    }, refreshMs)
+  }
+
+  get branding() {
+    return this.#branding
+  }
+  get brand() {
+    return this.#branding?.brandText || 'AiChat'
+  }
+  get user() {
+    return this.#user
+  }
+  get identity() {
+    return this.#identity
+  }
+  get isAdmin() {
+    return this.#user?.role === 'ADMIN'
+  }
+  get quota() {
+    return this.#quota
+  }
+  get unreachable() {
+    return this.#unreachable
+  }
+  get endedUnexpectedly() {
+    return this.#endedUnexpectedly
+  }
+
+  /** First requests of the page. Resolves when it is known what to show; repeats while the server is away. */
+  async start(): Promise<void> {
+    for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
+      try {
+        await Promise.all([this.loadBranding(), this.loadMe()])
+        this.#unreachable = false
+        return
+      } catch {
+        this.#unreachable = true
+        await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)))
+      }
+    }
+  }
+
+  async loadBranding(): Promise<void> {
+    this.#branding = await api.branding()
+  }
+
+  async loadMe(): Promise<void> {
+    try {
+      const me = await api.me()
+      this.#user = me.user
+      this.#quota = me.quota
+      this.#identity = me.user ? 'user' : me.guest ? 'guest' : 'nobody'
+    } catch (error) {
+      if (!(error instanceof Problem) || error.status === 0 || error.status >= 500) throw error
+      this.#forget()
+    }
+  }
+
+  async login(username: string, password: string): Promise<void> {
+    await api.login(username, password)
+    this.#endedUnexpectedly = false
+    await this.loadMe()
+  }
+
+  /** ACTIVE means logged in (the first account); PENDING means an administrator decides. */
+  async register(username: string, password: string, setupCode?: string): Promise<User> {
+    const { user } = await api.register(username, password, setupCode)
+    if (user.status === 'ACTIVE') await Promise.all([this.loadMe(), this.loadBranding()])
+    return user
+  }
+
+  async logout(): Promise<void> {
+    await api.logout().catch(() => undefined)
+    this.#forget()
+  }
+
+  async logoutEverywhere(): Promise<void> {
+    await api.logoutAll()
+    this.#forget()
+  }
+
+  setQuota(quota: Quota): void {
+    this.#quota = quota
+  }
+
+  #forget(): void {
+    this.#user = null
+    this.#quota = null
+    this.#identity = 'nobody'
+  }
+}

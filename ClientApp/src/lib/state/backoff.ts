@@ -1,0 +1,22 @@
+/** Full-jitter exponential back-off: many tabs that lost the same server do not return at the same moment. */
+export function backoffMs(attempt: number, random: () => number = Math.random): number {
+  return 250 + random() * Math.min(15_000, 500 * 2 ** attempt)
+}
+
+/** Waits, but wakes at once when the network returns; rejects when aborted. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const finish = (settle: () => void) => {
+      clearTimeout(timer)
+      removeEventListener('online', wake)
+      signal.removeEventListener('abort', abort)
+      settle()
+    }
+    const wake = () => finish(resolve)
+    const abort = () => finish(() => reject(new DOMException('aborted', 'AbortError')))
+    const timer = setTimeout(wake, ms)
+    addEventListener('online', wake)
+    signal.addEventListener('abort', abort)
+    if (signal.aborted) abort()
+  })
+}

@@ -1,0 +1,65 @@
+import * as api from '../api/catalog'
+import type { CatalogModel, Session } from '../api/types'
+import { storage } from './storage'
+
+const key = 'aichat.model'
+
+export interface ModelGroup {
+  name: string
+  demo: boolean
+  models: CatalogModel[]
+}
+
+/** The models a person may use, and the one new chats start with. */
+export class Catalog {
+  #models = $state.raw<CatalogModel[]>([])
+  #loaded = $state(false)
+  #preferred = $state(storage.read(key))
+
+  get models() {
+    return this.#models
+  }
+  get loaded() {
+    return this.#loaded
+  }
+
+  readonly onlyDemo = $derived(this.#models.length > 0 && this.#models.every((model) => model.provider === 'demo'))
+
+  /** For a chat without a model of its own: the last choice, else the admin's default, else a real one. */
+  readonly preferred = $derived(
+    this.#models.find((model) => model.id === this.#preferred)
+      ?? this.#models.find((model) => model.isDefault)
+      ?? this.#models.find((model) => model.provider !== 'demo')
+      ?? this.#models[0]
+      ?? null,
+  )
+
+  readonly groups = $derived.by(() => {
+    const groups = new Map<number, ModelGroup>()
+    for (const model of this.#models) {
+      const group = groups.get(model.connectionId) ?? { name: model.connectionName, demo: model.provider === 'demo', models: [] }
+      group.models.push(model)
+      groups.set(model.connectionId, group)
+    }
+    return [...groups.values()].sort((a, b) => Number(a.demo) - Number(b.demo))
+  })
+
+  async load(): Promise<void> {
+    this.#models = await api.models()
+    this.#loaded = true
+  }
+
+  prefer(model: CatalogModel): void {
+    this.#preferred = model.id
+    storage.write(key, model.id)
+  }
+
+  of(session: Pick<Session, 'connectionId' | 'model'>): CatalogModel | null {
+    if (!session.model) return this.preferred
+    return this.#models.find((model) => model.connectionId === session.connectionId && model.model === session.model) ?? null
+  }
+
+  nameOf(modelId: string): string {
+    return this.#models.find((model) => model.id === modelId || model.model === modelId)?.name ?? modelId
+  }
+}

@@ -1,0 +1,45 @@
+import type { ChatEvent, Message, ToolCall } from '../api/types'
+
+/** What one event makes of the answer it belongs to. Pure: the same events always give the same message. */
+export function applyEvent(message: Message, event: ChatEvent): Message {
+  switch (event.type) {
+    case 'start':
+      return event.assistantMessage
+    case 'delta':
+      return { ...message, content: message.content + event.text }
+    case 'reasoning':
+      return {
+        ...message,
+        reasoning: (message.reasoning ?? '') + (event.text ?? ''),
+        ...(event.done && event.ms !== undefined ? { reasoningMs: event.ms } : {}),
+      }
+    case 'tool':
+      return { ...message, toolCalls: withTool(message.toolCalls ?? [], event) }
+    case 'usage': {
+      const { type: _, ...usage } = event
+      return { ...message, usage }
+    }
+    case 'error':
+      return { ...message, error: { code: event.code, detail: event.detail ?? null } }
+    case 'done':
+      return {
+        ...message,
+        status: event.status,
+        finishReason: event.finishReason ?? null,
+        usage: event.usage ?? message.usage ?? null,
+        firstTokenMs: event.firstTokenMs ?? null,
+        totalMs: event.totalMs ?? null,
+      }
+    case 'quota':
+    case 'title':
+      return message
+    default:
+      return event satisfies never
+  }
+}
+
+function withTool(calls: readonly ToolCall[], event: ToolCall & { type: 'tool' }): ToolCall[] {
+  const { type: _, ...call } = event
+  const known = calls.findIndex((one) => one.id === call.id)
+  return known < 0 ? [...calls, call] : calls.map((one, index) => (index === known ? { ...one, ...call } : one))
+}

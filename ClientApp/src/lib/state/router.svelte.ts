@@ -1,0 +1,47 @@
+/** The address of the page below its base path; the only place that touches `history`. */
+export class Router {
+  readonly #base = new URL(document.baseURI).pathname
+  #path = $state('/')
+
+  constructor() {
+    this.#read()
+    addEventListener('popstate', () => this.#read())
+    document.addEventListener('click', (event) => this.#follow(event))
+  }
+
+  get path(): string {
+    return this.#path
+  }
+
+  readonly sessionId = $derived.by(() => {
+    const match = /^\/c\/(\d+)$/.exec(this.#path)
+    return match ? Number(match[1]) : null
+  })
+
+  /** What belongs into an `href`. */
+  href(path: string): string {
+    return this.#base + path.replace(/^\//, '')
+  }
+
+  go(path: string, options: { replace?: boolean } = {}): void {
+    if (path === this.#path) return
+    if (options.replace) history.replaceState(null, '', this.href(path))
+    else history.pushState(null, '', this.href(path))
+    this.#path = path
+  }
+
+  #read(): void {
+    const { pathname } = location
+    this.#path = pathname.startsWith(this.#base) ? `/${pathname.slice(this.#base.length)}` : '/'
+  }
+
+  /** Plain clicks on our own links change the page without loading it again. */
+  #follow(event: MouseEvent): void {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return
+    const link = event.target instanceof Element ? event.target.closest('a') : null
+    if (!link || link.target !== '' || link.hasAttribute('download') || link.origin !== location.origin) return
+    if (!link.hasAttribute('data-route') || !link.pathname.startsWith(this.#base)) return
+    event.preventDefault()
+    this.go(`/${link.pathname.slice(this.#base.length)}`)
+  }
+}

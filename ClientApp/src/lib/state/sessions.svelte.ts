@@ -1,0 +1,199 @@
+import * as chat from '../api/chat'
+import { url } from '../api/http'
+import * as api from '../api/sessions'
+import type { Session } from '../api/types'
+import { groupByDate } from './date-groups'
+
+const undoMs = 6000
+const pollMs = 3000
+
+/** All chats of the account, newest activity first, loaded page by page. */
+export class Sessions {
+  #items = $state.raw<Session[]>([])
+  #cursor = $state.raw<string | null>(null)
+  #state = $state<'new' | 'loading' | 'ready' | 'failed'>('new')
+  #unread = $state.raw<ReadonlySet<number>>(new Set())
+  #day = $state.raw(new Date())
+  #leaving = new Map<number, { session: Session; timer: ReturnType<typeof setTimeout> }>()
+  #poll: ReturnType<typeof setTimeout> | null = null
+  /** The chat on screen reports its own run; polling is for the others. */
+  #watched: number | null = null
+
+  constructor(private readonly onFinishedElsewhere: (sessionId: number) => void) {
+    addEventListener('pagehide', () => this.#deleteNow())
+  }
+
+  get items() {
+    return this.#items
+  }
+  get state() {
+    return this.#state
+  }
+  get hasMore() {
+    return this.#cursor !== null
+  }
+
+  readonly groups = $derived(groupByDate(this.#items, this.#day))
+
+  isUnread(id: number): boolean {
+    return this.#unread.has(id)
+  }
+
+  find(id: number): Session | null {
+    return this.#items.find((session) => session.id === id) ?? null
+  }
+
+  async load(): Promise<void> {
+    if (this.#state === 'loading') return
+    if (this.#items.length === 0) this.#state = 'loading'
+    try {
+      const page = await api.list()
+      const first = new Map(page.items.map((session) => [session.id, session]))
+      // What was scrolled to below the first page stays; the first page is the server's word.
+      const last = page.items.at(-1)
+      const below = page.nextCursor === null || !last ? [] : this.#items.filter((one) => !first.has(one.id) && one.updatedAt < last.updatedAt)
+      this.#set([...page.items, ...below])
+      if (below.length === 0) this.#cursor = page.nextCursor
+      this.#state = 'ready'
+      this.#schedule()
+    } catch {
+      if (this.#items.length === 0) this.#state = 'failed'
+    }
+  }
+
+  async loadMore(): Promise<void> {
+    if (this.#cursor === null || this.#state !== 'ready') return
+    this.#state = 'loading'
+    try {
+      const page = await api.list(this.#cursor)
+      this.#cursor = page.nextCursor
+      const known = new Set(this.#items.map((session) => session.id))
+      this.#set([...this.#items, ...page.items.filter((session) => !known.has(session.id))])
+    } finally {
+      this.#state = 'ready'
+    }
+  }
+
+  clear(): void {
+    this.#deleteNow()
+    this.#items = []
+    this.#cursor = null
+    this.#state = 'new'
+  }
+
+  async create(model: { connectionId: number; model: string } | null): Promise<Session> {
+    const session = await api.create(model)
+    this.put(session)
+    return session
+  }
+
+  /** A chat opened by its address may be far down the list. */
+  async ensure(id: number): Promise<void> {
+    if (!this.find(id)) this.put(await api.read(id))
+  }
+
+  put(session: Session): void {
+    this.#set([session, ...this.#items.filter((one) => one.id !== session.id)])
+  }
+
+  touch(id: number, change: Partial<Session>): void {
+    const session = this.find(id)
+    if (session) this.put({ ...session, ...change })
+  }
+
+  async rename(id: number, title: string): Promise<void> {
+    const before = this.find(id)
+    if (!before || before.title === title) return
+    this.touch(id, { title })
+    try {
+      await api.change(id, { title })
+    } catch (error) {
+      this.touch(id, { title: before.title })
+      throw error
+    }
+  }
+
+  async switchModel(id: number, model: { connectionId: number; model: string }): Promise<void> {
+    const before = this.find(id)
+    this.touch(id, { connectionId: model.connectionId, model: model.model })
+    try {
+      await api.change(id, { connectionId: model.connectionId, model: model.model })
+    } catch (error) {
+      if (before) this.touch(id, { connectionId: before.connectionId, model: before.model })
+      throw error
+    }
+  }
+
+  /** Gone from the list at once, from the server after a few seconds; until then `undoDelete` brings it back. */
+  delete(id: number, onFailed: (error: unknown) => void): void {
+    const session = this.find(id)
+    if (!session) return
+    this.#items = this.#items.filter((one) => one.id !== id)
+    const timer = setTimeout(() => {
+      this.#leaving.delete(id)
+      api.remove(id).catch((error: unknown) => {
+        this.put(session)
+        onFailed(error)
+      })
+    }, undoMs)
+    this.#leaving.set(id, { session, timer })
+  }
+
+  undoDelete(id: number): void {
+    const entry = this.#leaving.get(id)
+    if (!entry) return
+    clearTimeout(entry.timer)
+    this.#leaving.delete(id)
+    this.put(entry.session)
+  }
+
+  watch(id: number | null): void {
+    this.#watched = id
+    if (id !== null && this.#unread.has(id)) this.#unread = new Set([...this.#unread].filter((one) => one !== id))
+    this.#schedule()
+  }
+
+  #set(items: Session[]): void {
+    this.#day = new Date()
+    this.#items = items
+      .filter((session) => !this.#leaving.has(session.id))
+      .sort((a, b) => b.updatedAt.localeCompare(a.updatedAt) || b.id - a.id)
+  }
+
+  #deleteNow(): void {
+    for (const [id, { timer }] of this.#leaving) {
+      clearTimeout(timer)
+      void fetch(url(`api/sessions/${id}`), { method: 'DELETE', keepalive: true, headers: { 'Content-Type': 'application/json' } }).catch(() => undefined)
+    }
+    this.#leaving.clear()
+  }
+
+  #schedule(): void {
+    if (this.#poll !== null || !this.#othersRun()) return
+    this.#poll = setTimeout(() => {
+      this.#poll = null
+      void this.#checkRuns()
+    }, pollMs)
+  }
+
+  #othersRun(): boolean {
+    return this.#items.some((session) => session.activeRunMessageId != null && session.id !== this.#watched)
+  }
+
+  async #checkRuns(): Promise<void> {
+    try {
+      const running = new Map((await chat.running()).map((run) => [run.sessionId, run.messageId]))
+      for (const session of this.#items) {
+        const messageId = running.get(session.id) ?? null
+        if (session.id === this.#watched || (session.activeRunMessageId ?? null) === messageId) continue
+        this.touch(session.id, { activeRunMessageId: messageId })
+        if (messageId !== null) continue
+        this.#unread = new Set([...this.#unread, session.id])
+        this.onFinishedElsewhere(session.id)
+      }
+    } catch {
+      // The next round asks again.
+    }
+    this.#schedule()
+  }
+}

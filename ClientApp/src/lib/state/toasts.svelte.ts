@@ -1,0 +1,28 @@
+export interface Toast {
+  id: number
+  text: string
+  kind: 'info' | 'error'
+  action?: { label: string; run: () => void }
+}
+
+/** Short notices; several can stand at once, none hides another. */
+export class Toasts {
+  #items = $state.raw<Toast[]>([])
+  #next = 1
+
+  get items(): readonly Toast[] {
+    return this.#items
+  }
+
+  show(text: string, options: { kind?: Toast['kind']; action?: Toast['action']; ms?: number } = {}): number {
+    const id = this.#next++
+    const toast: Toast = { id, text, kind: options.kind ?? 'info', ...(options.action ? { action: options.action } : {}) }
+    this.#items = [...this.#items, toast]
+    setTimeout(() => this.dismiss(id), options.ms ?? (toast.kind === 'error' ? 8000 : 5000))
+    return id
+  }
+
+  dismiss(id: number): void {
+    this.#items = this.#items.filter((toast) => toast.id !== id)
+  }
+}

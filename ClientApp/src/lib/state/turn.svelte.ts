@@ -1,0 +1,48 @@
+import type { Problem } from '../api/http'
+import type { Message } from '../api/types'
+
+let nextKey = 1
+
+/** One message on screen. Its key outlives the change from a local draft to the stored row, so the DOM stays. */
+export class Turn {
+  readonly key = nextKey++
+  #message: Message
+  #problem = $state.raw<Problem | null>(null)
+
+  constructor(message: Message) {
+    this.#message = $state.raw(message)
+  }
+
+  get message() {
+    return this.#message
+  }
+  set message(message: Message) {
+    this.#message = message
+  }
+
+  /** Why this message was not accepted by the server; null once it is stored. */
+  get problem() {
+    return this.#problem
+  }
+  set problem(problem: Problem | null) {
+    this.#problem = problem
+  }
+}
+
+/** A message the server has not stored yet; its id is negative so that it can never be mistaken for a row. */
+export function localMessage(sessionId: number, role: Message['role'], content: string, clientMessageId: string): Message {
+  return {
+    id: -nextKey,
+    sessionId,
+    parentId: null,
+    role,
+    content,
+    status: role === 'user' ? 'done' : 'streaming',
+    createdAt: new Date().toISOString(),
+    clientMessageId,
+  }
+}
+
+export function newClientMessageId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('')
+}

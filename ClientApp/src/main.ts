@@ -1,0 +1,10 @@
+import './styles/tokens.css'
+import './styles/base.css'
+import './styles/prose.css'
+import './styles/menus.css'
+import { mount } from 'svelte'
+import App from './App.svelte'
+
+const target = document.getElementById('app')
+if (!target) throw new Error('no place to mount')
+mount(App, { target })

@@ -1,0 +1,40 @@
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { relative } from 'node:path'
+import { defineConfig } from 'vitest/config'
+import { fontFormats } from './build/font-formats'
+import { precompress } from './build/precompress'
+import { themeBoot } from './build/theme-boot'
+
+const api = process.env['AICHAT_API'] ?? 'http://127.0.0.1:8001'
+
+export default defineConfig({
+  // Relative, so that the same files work under any BASE_PATH; the server rewrites only <base href>.
+  base: './',
+  plugins: [
+    fontFormats(),
+    svelte({
+      compilerOptions: {
+        // Named after the path inside the project: class names do not depend on where it is checked out.
+        cssHash: ({ hash, filename, css }) => `s-${hash(filename ? relative(import.meta.dirname, filename) : css)}`,
+      },
+    }),
+    themeBoot(),
+    precompress(),
+  ],
+  build: {
+    outDir: '../wwwroot',
+    emptyOutDir: true,
+    target: 'es2022',
+    // The CSP has no data: for fonts and scripts, so nothing may be inlined.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 300,
+  },
+  server: {
+    proxy: Object.fromEntries(['/api', '/chat-images', '/v1'].map((path) => [path, { target: api, changeOrigin: false }])),
+  },
+  test: {
+    include: ['tests/unit/**/*.test.ts'],
+    environment: 'node',
+  },
+})
