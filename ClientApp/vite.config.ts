@@ -1,9 +1,9 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
-import { fontFormats } from './build/font-formats'
-import { precompress } from './build/precompress'
-import { themeBoot } from './build/theme-boot'
+import { fontFormats } from './build/font-formats.ts'
+import { precompress } from './build/precompress.ts'
+import { themeBoot } from './build/theme-boot.ts'
 
 const api = process.env['AICHAT_API'] ?? 'http://127.0.0.1:8001'
 

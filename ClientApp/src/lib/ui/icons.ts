@@ -7,7 +7,7 @@ export const icons = {
   menu: 'M3.5 6h13M3.5 10h13M3.5 14h13',
   more: 'M5 10h.01M10 10h.01M15 10h.01',
   send: 'M10 16V4.5M5 9.2 10 4.2l5 5',
-  stop: 'M6.5 6.5h7v7h-7z',
+  stop: 'M6.2 6.2h7.6v7.6H6.2z',
   down: 'M10 4.5v11M5.2 10.8 10 15.6l4.8-4.8',
   chevron: 'M5.5 7.8 10 12.3l4.5-4.5',
   chevronRight: 'M7.8 5.5l4.5 4.5-4.5 4.5',

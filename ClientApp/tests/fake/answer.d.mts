@@ -1,0 +1,2 @@
+export const reasoning: string
+export const answer: string

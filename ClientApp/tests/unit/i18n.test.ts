@@ -1,0 +1,33 @@
+import { describe, expect, it } from 'vitest'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { en } from '../../src/lib/i18n/en'
+import { zh } from '../../src/lib/i18n/zh'
+
+const holes = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort()
+
+describe('languages', () => {
+  it('have the same keys and the same places to fill', () => {
+    expect(Object.keys(zh).sort()).toEqual(Object.keys(en).sort())
+    for (const key of Object.keys(en) as (keyof typeof en)[]) expect(holes(zh[key]), key).toEqual(holes(en[key]))
+  })
+
+  it('leave nothing empty or untranslated', () => {
+    const same = new Set(['provider.openai', 'provider.google', 'provider.azure', 'provider.deepseek', 'provider.openrouter', 'provider.anthropic', 'model.context'])
+    for (const key of Object.keys(en) as (keyof typeof en)[]) {
+      expect(zh[key].trim(), key).not.toBe('')
+      if (!same.has(key)) expect(zh[key], key).not.toBe(en[key])
+    }
+  })
+
+  it('have no words that nothing shows', () => {
+    const root = join(import.meta.dirname, '../../src')
+    const source = readdirSync(root, { recursive: true, encoding: 'utf8' })
+      .filter((name) => /\.(svelte|ts)$/.test(name) && !/i18n\/(en|zh)\.ts$/.test(name))
+      .map((name) => readFileSync(join(root, name), 'utf8'))
+      .join('\n')
+    const dynamic = /^(error\.|provider\.|setup\.\w+Text$|sidebar\.(today|yesterday|week|month)$|menu\.theme\.|users\.role\.|connection\.auth\.)/
+    const unused = Object.keys(en).filter((key) => !dynamic.test(key) && !source.includes(`'${key.replace(/\.(one|other)$/, '')}'`))
+    expect(unused).toEqual([])
+  })
+})

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config'
+
+/** Whole journeys through the built page in a real Chromium; `npm run build` first. */
+export default defineConfig({
+  test: {
+    include: ['tests/journeys/**/*.test.ts'],
+    environment: 'node',
+    testTimeout: 60_000,
+    hookTimeout: 30_000,
+    fileParallelism: false,
+  },
+})
