@@ -33,9 +33,13 @@ internal static class Program
         app.Services.GetRequiredService<DataFolder>();
         app.Services.GetRequiredService<Db>();
 
+        app.UseSecurityHeaders();
+        app.UseClientAddress();
+        app.UseCrossOrigin();
         app.UseProblems();
         app.UsePathBase(options.BasePath);
         app.UseRouting();
+        app.UseAccessControl();
         MapRoutes(app);
         app.UseEmbeddedUi(options);
         return app;
@@ -67,11 +71,11 @@ internal static class Program
     {
         services.AddSingleton(options);
         services.AddSingleton<Readiness>();
+        services.AddAccounts();
         services.AddSingleton<SystemSettings>();
         services.AddHostedService(provider => provider.GetRequiredService<SystemSettings>());
         services.AddSingleton<ModelCatalog>();
         services.AddHostedService(provider => provider.GetRequiredService<ModelCatalog>());
-        services.AddSingleton<LiveLogins>();
         services.AddProviders();
         services.AddSingleton<Sessions>();
         services.AddSingleton<Messages>();
@@ -90,6 +94,9 @@ internal static class Program
     {
         var api = app.MapGroup("/api");
         api.MapHealth();
+        api.MapAuth();
+        api.MapAccount();
+        api.MapUsers();
         api.MapSessions();
         api.MapMessages();
         api.MapChat();

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using AiChat.Data;
+using AiChat.Endpoints.Http;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -23,6 +24,11 @@ internal static class ServeCommand
             foreach (var address in app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses)
             {
                 Terminal.Say($"Listening on {address.Replace("[::]", "localhost").Replace("0.0.0.0", "localhost")}{options.BasePath}");
+            }
+
+            if (app.Services.GetRequiredService<SetupCode>().Announcement is { } announcement)
+            {
+                Terminal.Say(announcement);
             }
 
             await app.WaitForShutdownAsync();

@@ -80,6 +80,9 @@ internal sealed class LiveLogins(Db db)
         Cancel(watched => watched.UserId == userId);
     }
 
+    /// <summary>The login lives longer than was known.</summary>
+    public void LoginExtended(long loginId) => Forget(() => _logins.TryRemove(loginId, out _));
+
     public void LoginEnded(long loginId)
     {
         Forget(() => _logins.TryRemove(loginId, out _));

@@ -1,0 +1,85 @@
+namespace AiChat.Data;
+
+/// <summary>A user as the API shows one; holds nothing secret.</summary>
+internal sealed class UserRow
+{
+    public long Id { get; init; }
+
+    public string? Username { get; init; }
+
+    public string Role { get; init; } = "";
+
+    public string Status { get; init; } = "";
+
+    public string? StatusReason { get; init; }
+
+    public long Epoch { get; init; }
+
+    /// <summary>Messages a day; null is the server's default.</summary>
+    public long? DailyLimit { get; init; }
+
+    public bool Unlimited { get; init; }
+
+    public string? AvatarFile { get; init; }
+
+    /// <summary>False until a password has been chosen after a one-time code.</summary>
+    public bool HasPassword { get; init; }
+
+    public long CreatedAt { get; init; }
+}
+
+/// <summary>What a login is checked against; never leaves the server.</summary>
+internal sealed record UserCredentialRow
+{
+    public long Id { get; init; }
+
+    public string Role { get; init; } = "";
+
+    public string Status { get; init; } = "";
+
+    public string? StatusReason { get; init; }
+
+    public string? PasswordHash { get; init; }
+
+    public string? OneTimeCodeHash { get; init; }
+
+    public long? OneTimeCodeExpiresAt { get; init; }
+}
+
+/// <summary>How a registration ended.</summary>
+internal enum Registration
+{
+    /// <summary>The first account: an active administrator.</summary>
+    First,
+
+    /// <summary>Waits for an administrator's approval.</summary>
+    Pending,
+
+    Taken,
+    Closed,
+
+    /// <summary>It would be the first, and the setup code was missing or wrong.</summary>
+    NeedsSetupCode,
+
+    /// <summary>As many wait as are allowed to.</summary>
+    TooManyWaiting,
+}
+
+/// <summary>How an administrator's change ended.</summary>
+internal enum UserChange
+{
+    Done,
+    NotFound,
+
+    /// <summary>Nobody would be left to administer.</summary>
+    LastAdmin,
+
+    /// <summary>The one who asked is no administrator any more.</summary>
+    Forbidden,
+
+    /// <summary>The user is not in a state in which this can be done.</summary>
+    WrongState,
+}
+
+/// <summary>Who does something, for the audit and for the check inside the write.</summary>
+internal readonly record struct Actor(long UserId, string Ip);

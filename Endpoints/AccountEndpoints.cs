@@ -1,0 +1,145 @@
+using System.Text.Json.Serialization;
+using AiChat.Data;
+using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints;
+
+/// <summary>What somebody who is signed in sees and changes of the own account.</summary>
+internal static class AccountEndpoints
+{
+    public static void MapAccount(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/auth").Allow(Access.User);
+        group.MapGet("/me", Me).Allow(Access.Any);
+        group.MapPut("/password", ChangePassword);
+        group.MapPost("/logout-all", EndAll);
+        group.MapGet("/logins", ListLogins);
+        group.MapDelete("/logins/{id:long}", EndLogin);
+    }
+
+    private static async Task<IResult> Me(CurrentUser me, Users users, Usage usage, SystemSettings settings, TimeProvider clock)
+    {
+        var now = clock.GetUtcNow();
+        var (limit, used) = await usage.Quota(me.Id, me.IsGuest ? settings.AnonymousDailyQuota : settings.DefaultUserDailyQuota, now);
+        var user = me.IsGuest ? null : await users.Find(me.Id);
+        if (user is null && !me.IsGuest)
+        {
+            return Problems.Unauthenticated();
+        }
+
+        string[] permissions = me.IsAdmin ? ["chat", "admin"] : ["chat"];
+        return TypedResults.Json(
+            new MeResponse(user is null ? null : UserResponse.Of(user), me.IsGuest, QuotaResponse.Of(limit, used, now), permissions),
+            ApiJson.Wire.MeResponse);
+    }
+
+    private static async Task<IResult> ChangePassword(
+        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, Passwords passwords, LoginThrottle throttle, SignIns signIns,
+        TimeProvider clock)
+    {
+        if (me.LoginId == 0)
+        {
+            return Problems.Forbidden("A key cannot change the password.");
+        }
+
+        if (Passwords.Broken(body.NewPassword, me.Username!) is { } rule)
+        {
+            return Problems.Invalid("newPassword", rule);
+        }
+
+        var hash = (await users.FindCredential(me.Id))?.PasswordHash;
+        if (hash is not null && await WrongPassword(context, me, body.CurrentPassword ?? "", hash, passwords, throttle) is { } problem)
+        {
+            return problem;
+        }
+
+        if (await passwords.Hash(body.NewPassword) is not { } newHash)
+        {
+            return Problems.Overloaded();
+        }
+
+        var browser = Cookies.Access(context.Request) is not null && context.Request.Headers.Authorization.Count == 0;
+        var actor = new Actor(me.Id, context.Caller().Address.ToString());
+        if (await users.ChangePassword(actor, browser ? 0 : me.LoginId, hash, newHash, clock.GetUtcNow()) is null)
+        {
+            return Problems.Unauthenticated();
+        }
+
+        if (browser)
+        {
+            // A new login too: what may have been copied of the old one is worth nothing.
+            await signIns.Open(context, me.Id, newHash, browser: true);
+        }
+
+        return TypedResults.NoContent();
+    }
+
+    /// <summary>
+    /// Guessed here as slowly as at the door. Not asked where there is no password: a one-time code opened the account and is used up.
+    /// </summary>
+    private static async Task<Problem?> WrongPassword(
+        HttpContext context, CurrentUser me, string given, string hash, Passwords passwords, LoginThrottle throttle)
+    {
+        var attempt = throttle.Begin(context, Users.KeyOf(me.Username!));
+        if (attempt.Wait > TimeSpan.Zero)
+        {
+            return PasswordCheck.TooMany(attempt.Wait);
+        }
+
+        switch (await passwords.Verify(given, hash))
+        {
+            case true:
+                throttle.Succeeded(context, attempt, remember: false);
+                return null;
+            case false:
+                throttle.Failed(attempt);
+                return new Problem(422, "wrong_password", "The current password is wrong.");
+            default:
+                throttle.Forgive(attempt);
+                return Problems.Overloaded();
+        }
+    }
+
+    private static async Task<IResult> EndAll(CurrentUser me, HttpContext context, Logins logins, TimeProvider clock)
+    {
+        await logins.EndAll(new Actor(me.Id, context.Caller().Address.ToString()), clock.GetUtcNow());
+        SignIns.Clear(context);
+        return TypedResults.NoContent();
+    }
+
+    private static async Task<IResult> ListLogins(CurrentUser me, Logins logins, TimeProvider clock)
+    {
+        var rows = await logins.List(me.Id, clock.GetUtcNow());
+        return TypedResults.Json(new LoginPage([.. rows.Select(row => LoginResponse.Of(row, me.LoginId))], NextCursor: null), ApiJson.Wire.LoginPage);
+    }
+
+    private static async Task<IResult> EndLogin(long id, CurrentUser me, HttpContext context, Logins logins, SignIns signIns, TimeProvider clock)
+    {
+        if (id == me.LoginId)
+        {
+            await signIns.End(context, me);
+            return TypedResults.NoContent();
+        }
+
+        return await logins.End(me.Id, id, context.Caller().Address.ToString(), clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
+    }
+}
+
+/// <summary>CurrentPassword may be missing only while the account has none.</summary>
+internal sealed record ChangePasswordRequest(string NewPassword, string? CurrentPassword = null);
+
+internal sealed record MeResponse(
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] UserResponse? User, bool Guest, QuotaResponse Quota, IReadOnlyList<string> Permissions);
+
+internal sealed record LoginPage(
+    IReadOnlyList<LoginResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
+
+internal sealed record LoginResponse(
+    long Id, string Kind, string Ip, string UserAgent, bool Current, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt)
+{
+    public static LoginResponse Of(LoginRow row, long current) => new(
+        row.Id, row.Kind, row.Ip, row.UserAgent, row.Id == current, Time(row.CreatedAt), Time(row.LastUsedAt), Time(row.ExpiresAt));
+
+    private static DateTimeOffset Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at);
+}

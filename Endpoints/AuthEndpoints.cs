@@ -1,0 +1,148 @@
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints;
+
+/// <summary>Getting in and out: register, sign in with cookies or tokens, renew, sign out.</summary>
+internal static class AuthEndpoints
+{
+    public static void MapAuth(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/auth").Allow(Access.Public).SetsCookies();
+        group.MapPost("/register", Register);
+        group.MapPost("/login", Login);
+        group.MapPost("/token", Token);
+        group.MapPost("/refresh", Refresh);
+        group.MapPost("/logout", Logout);
+    }
+
+    private static async Task<IResult> Register(
+        RegisterRequest body, HttpContext context, Users users, Passwords passwords, LoginThrottle throttle, SetupCode setup, SignIns signIns,
+        SystemSettings settings, TimeProvider clock)
+    {
+        if (Broken(body) is { } invalid)
+        {
+            return invalid;
+        }
+
+        var caller = context.Caller();
+        if (throttle.Register(caller) is { } wait && wait > TimeSpan.Zero)
+        {
+            return PasswordCheck.TooMany(wait);
+        }
+
+        // Asked before the expensive hash; the write asks again.
+        var mayBeFirst = setup.SetupRequired && (caller.Straight || setup.Matches(body.SetupCode));
+        if (setup.SetupRequired ? !mayBeFirst : !settings.RegistrationEnabled)
+        {
+            return Refusal(setup.SetupRequired ? Registration.NeedsSetupCode : Registration.Closed);
+        }
+
+        if (await passwords.Hash(body.Password) is not { } hash)
+        {
+            return Problems.Overloaded();
+        }
+
+        var (outcome, id) = await users.Register(
+            body.Username, hash, mayBeFirst, settings.RegistrationEnabled, caller.Address.ToString(), clock.GetUtcNow());
+        switch (outcome)
+        {
+            case Registration.First:
+                setup.Consume();
+                await signIns.Open(context, id, hash, browser: true);
+                return TypedResults.Json(await View(users, id), ApiJson.Wire.UserEnvelope, statusCode: 201);
+            case Registration.Pending:
+                return TypedResults.Json(await View(users, id), ApiJson.Wire.UserEnvelope, statusCode: 202);
+            default:
+                return Refusal(outcome);
+        }
+    }
+
+    private static async Task<IResult> Login(LoginRequest body, HttpContext context, PasswordCheck check, SignIns signIns, Users users)
+    {
+        var (user, problem) = await check.Check(context, body.Username, body.Password, browser: true);
+        if (user is null)
+        {
+            return problem!;
+        }
+
+        return await signIns.Open(context, user.Id, user.PasswordHash, browser: true) is null
+            ? Problems.Unauthenticated()
+            : TypedResults.Json(await View(users, user.Id), ApiJson.Wire.UserEnvelope);
+    }
+
+    private static async Task<IResult> Token(TokenRequest body, HttpContext context, PasswordCheck check, SignIns signIns)
+    {
+        if (body.RefreshToken is { } refreshToken)
+        {
+            return Answer(await signIns.Refresh(context, refreshToken, browser: false));
+        }
+
+        if (body.Username is null || body.Password is null)
+        {
+            return Problems.Invalid(body.Username is null ? "username" : "password", "is missing");
+        }
+
+        var (user, problem) = await check.Check(context, body.Username, body.Password, browser: false);
+        return user is null ? problem! : Answer(await signIns.Open(context, user.Id, user.PasswordHash, browser: false));
+    }
+
+    private static async Task<IResult> Refresh(HttpContext context, SignIns signIns)
+    {
+        var refreshed = await signIns.Refresh(context, Cookies.Refresh(context.Request), browser: true);
+        return refreshed is null
+            ? Problems.Unauthenticated()
+            : TypedResults.Json(new RefreshResponse((int)AccessTokens.Life.TotalSeconds), ApiJson.Wire.RefreshResponse);
+    }
+
+    private static async Task<IResult> Logout(HttpContext context, CurrentUser? me, SignIns signIns)
+    {
+        await signIns.End(context, me);
+        return TypedResults.NoContent();
+    }
+
+    private static IResult Answer(SignIn? signIn) => signIn is null
+        ? Problems.Unauthenticated()
+        : TypedResults.Json(
+            new TokenResponse(signIn.AccessToken, signIn.RefreshToken, (int)AccessTokens.Life.TotalSeconds), ApiJson.Wire.TokenResponse);
+
+    private static async Task<UserEnvelope> View(Users users, long id) => new(UserResponse.Of((await users.Find(id))!));
+
+    private static Problem? Broken(RegisterRequest body)
+    {
+        var errors = new Dictionary<string, string[]>();
+        if (UserNames.Broken(body.Username) is { } name)
+        {
+            errors["username"] = [name];
+        }
+
+        if (Passwords.Broken(body.Password, body.Username) is { } password)
+        {
+            errors["password"] = [password];
+        }
+
+        return errors.Count > 0 ? Problems.Invalid(errors) : null;
+    }
+
+    private static Problem Refusal(Registration outcome) => outcome switch
+    {
+        Registration.Taken => Problems.Conflict("username_taken", "This user name is taken."),
+        Registration.Closed => Problems.Forbidden("Registration is closed.", "registration_closed"),
+        Registration.NeedsSetupCode => Problems.Forbidden("The first account needs the setup code from the server's console.", "setup_code_required"),
+        Registration.TooManyWaiting => Problems.TooMany("rate_limited", "Too many accounts wait for approval.", 3_600),
+        Registration.First or Registration.Pending => throw new InvalidOperationException("Not a refusal."),
+    };
+}
+
+internal sealed record RegisterRequest(string Username, string Password, string? SetupCode = null);
+
+internal sealed record LoginRequest(string Username, string Password);
+
+/// <summary>Name and password, or a refresh token.</summary>
+internal sealed record TokenRequest(string? Username = null, string? Password = null, string? RefreshToken = null);
+
+internal sealed record TokenResponse(string AccessToken, string? RefreshToken, int ExpiresIn);
+
+internal sealed record RefreshResponse(int ExpiresIn);
+
+internal sealed record UserEnvelope(UserResponse User);

@@ -1,0 +1,81 @@
+namespace AiChat.Endpoints.Http;
+
+/// <summary>
+/// Stands between routing and every handler: finds out who asks, keeps other sites' requests out, counts, and lets in whom the
+/// endpoint allows. An endpoint that does not say whom it allows lets nobody in.
+/// </summary>
+internal sealed class AccessControl(Credentials credentials, RequestLimits limits, SystemSettings settings)
+{
+    /// <summary>The refusal, or null when the handler may run; then the user, if there is one, is in the features.</summary>
+    public async ValueTask<Problem?> Check(HttpContext context, Endpoint endpoint)
+    {
+        var credential = await credentials.Resolve(context);
+        if (SameOrigin.Check(context, credential.InHeader, settings.SiteBaseUrl) is { } foreign)
+        {
+            return foreign;
+        }
+
+        var user = credential.KeyOutOfScope ? null : credential.User;
+        if (limits.Check(context, credential.User) is { } tooMany)
+        {
+            return tooMany;
+        }
+
+        // Routing's own answers (405, 415) are endpoints without a route.
+        if (endpoint is RouteEndpoint && Refusal(endpoint.Metadata.GetMetadata<AllowedFor>()?.Access, credential, user) is { } refusal)
+        {
+            return refusal;
+        }
+
+        if (user is not null)
+        {
+            context.Features.Set(user);
+        }
+
+        return null;
+    }
+
+    private static Problem? Refusal(Access? access, Credential credential, CurrentUser? user)
+    {
+        if (access == Access.Public)
+        {
+            return null;
+        }
+
+        if (credential.KeyOutOfScope)
+        {
+            return Problems.Forbidden("This key does not open this.");
+        }
+
+        if (user is null || (user.IsGuest && access != Access.Any))
+        {
+            return Problems.Unauthenticated();
+        }
+
+        return access switch
+        {
+            Access.Any or Access.User => null,
+            Access.Admin => user.IsAdmin ? null : Problems.Forbidden(),
+            _ => Problems.Forbidden(),
+        };
+    }
+}
+
+internal static class AccessControlExtensions
+{
+    /// <summary>Comes after routing; a path without an endpoint passes, to become 404.</summary>
+    public static void UseAccessControl(this WebApplication app)
+    {
+        var control = app.Services.GetRequiredService<AccessControl>();
+        app.Use(async (context, next) =>
+        {
+            if (context.GetEndpoint() is { } endpoint && await control.Check(context, endpoint) is { } problem)
+            {
+                await problem.ExecuteAsync(context);
+                return;
+            }
+
+            await next(context);
+        });
+    }
+}

@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.IdentityModel.Tokens.Jwt;
+using AiChat.Data;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>
+/// Makes and reads access tokens: HS256 JWTs that live ten minutes and name a login and the user's epoch. What a good token says is
+/// remembered, so that a page's many requests pay for the signature once. Whether login and user are still good is not asked here.
+/// </summary>
+internal sealed class AccessTokens(Secrets secrets, InstanceMarker instance, TimeProvider clock)
+{
+    public static readonly TimeSpan Life = TimeSpan.FromMinutes(10);
+
+    private const string Issuer = "aichat";
+
+    /// <summary>RFC 9068; a token of another kind is not an access token.</summary>
+    private const string TokenType = "at+jwt";
+
+    /// <summary>Far above what we make; longer ones are not read at all.</summary>
+    private const int LongestToken = 2_048;
+
+    /// <summary>About 6 MB when full.</summary>
+    private const int MaxRemembered = 10_000;
+
+    private readonly JwtSecurityTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = LongestToken };
+    private readonly ConcurrentDictionary<string, AccessClaims> _remembered = new(StringComparer.Ordinal);
+    private readonly Lazy<TokenValidationParameters> _rules = new(() => new TokenValidationParameters
+    {
+        ValidAlgorithms = [SecurityAlgorithms.HmacSha256],
+        ValidTypes = [TokenType],
+        ValidIssuer = Issuer,
+        ValidAudience = instance.InstallId,
+        IssuerSigningKey = new SymmetricSecurityKey(secrets.Key(SecretPurpose.Jwt)),
+        RequireSignedTokens = true,
+        RequireExpirationTime = true,
+        LifetimeValidator = (notBefore, expires, _, _) => IsNow(notBefore, expires, clock.GetUtcNow().UtcDateTime),
+    });
+
+    public string Issue(long userId, long epoch, long loginId)
+    {
+        var now = clock.GetUtcNow();
+        var payload = new JwtPayload
+        {
+            [JwtRegisteredClaimNames.Iss] = Issuer,
+            [JwtRegisteredClaimNames.Aud] = instance.InstallId,
+            [JwtRegisteredClaimNames.Sub] = userId.ToString(CultureInfo.InvariantCulture),
+            [JwtRegisteredClaimNames.Sid] = loginId.ToString(CultureInfo.InvariantCulture),
+            ["epoch"] = epoch.ToString(CultureInfo.InvariantCulture),
+            [JwtRegisteredClaimNames.Iat] = now.ToUnixTimeSeconds(),
+            [JwtRegisteredClaimNames.Exp] = (now + Life).ToUnixTimeSeconds(),
+        };
+        var signing = new SigningCredentials(_rules.Value.IssuerSigningKey, SecurityAlgorithms.HmacSha256);
+        return _handler.WriteToken(new JwtSecurityToken(new JwtHeader(signing, null, TokenType), payload));
+    }
+
+    /// <summary>What the token says, or null when it is not one of ours or its time is over.</summary>
+    public AccessClaims? Read(string token)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeSeconds();
+        if (_remembered.TryGetValue(token, out var known))
+        {
+            return known.ExpiresAt > now ? known : null;
+        }
+
+        var claims = Validate(token);
+        if (claims is not null)
+        {
+            MakeRoom(now);
+            _remembered[token] = claims;
+        }
+
+        return claims;
+    }
+
+    private AccessClaims? Validate(string token)
+    {
+        if (token.Length > LongestToken)
+        {
+            return null;
+        }
+
+        try
+        {
+            _handler.ValidateToken(token, _rules.Value, out var valid);
+            var payload = ((JwtSecurityToken)valid).Payload;
+            return Number(payload, JwtRegisteredClaimNames.Sub) is { } user && Number(payload, JwtRegisteredClaimNames.Sid) is { } login
+                && Number(payload, "epoch") is { } epoch && payload.Expiration is { } expires
+                ? new AccessClaims(user, login, epoch, expires)
+                : null;
+        }
+        catch (Exception error) when (error is SecurityTokenException or ArgumentException or FormatException or System.Text.Json.JsonException)
+        {
+            return null;
+        }
+    }
+
+    private void MakeRoom(long now)
+    {
+        if (_remembered.Count < MaxRemembered)
+        {
+            return;
+        }
+
+        foreach (var entry in _remembered.Where(entry => entry.Value.ExpiresAt <= now))
+        {
+            _remembered.TryRemove(entry.Key, out _);
+        }
+
+        if (_remembered.Count >= MaxRemembered)
+        {
+            _remembered.Clear();
+        }
+    }
+
+    private static bool IsNow(DateTime? notBefore, DateTime? expires, DateTime now) => expires is { } end && now < end && (notBefore is not { } start || start <= now);
+
+    private static long? Number(JwtPayload payload, string name) =>
+        payload.TryGetValue(name, out var value) && value is string text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
+}
+
+/// <summary>ExpiresAt is in unix seconds, as in the token.</summary>
+internal sealed record AccessClaims(long UserId, long LoginId, long Epoch, long ExpiresAt);

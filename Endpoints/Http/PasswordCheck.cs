@@ -1,0 +1,97 @@
+using System.Security.Cryptography;
+using System.Text;
+using AiChat.Data;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>
+/// Finds out whether name and password belong together. A stranger learns nothing else: unknown, waiting and disabled accounts cost the
+/// same time and give the same answer until the password is right.
+/// </summary>
+internal sealed class PasswordCheck(Users users, Passwords passwords, LoginThrottle throttle, Audit audit, TimeProvider clock)
+{
+    /// <summary>Nothing longer is hashed; old installations had no limit on passwords, so this is above today's.</summary>
+    private const int LongestPassword = 1_024;
+
+    private const int LongestUsername = 64;
+
+    /// <summary>Of a row of failures the first and every tenth are recorded.</summary>
+    private const int RecordedFailures = 10;
+
+    /// <summary>The active account, or why not.</summary>
+    public async Task<(UserCredentialRow? User, Problem? Problem)> Check(HttpContext context, string username, string password, bool browser)
+    {
+        if (username.Length is 0 or > LongestUsername || password.Length is 0 or > LongestPassword)
+        {
+            return (null, Problems.Invalid(password.Length is 0 or > LongestPassword ? "password" : "username", "is too long or missing"));
+        }
+
+        var attempt = throttle.Begin(context, Users.KeyOf(username));
+        if (attempt.Wait > TimeSpan.Zero)
+        {
+            return (null, TooMany(attempt.Wait));
+        }
+
+        if (attempt.Delay > TimeSpan.Zero)
+        {
+            await Task.Delay(attempt.Delay, clock, context.RequestAborted);
+        }
+
+        var user = await users.FindCredential(username);
+        if (await IsRight(user, password) is not { } right)
+        {
+            throttle.Forgive(attempt);
+            return (null, Problems.Overloaded());
+        }
+
+        if (!right)
+        {
+            await RecordFailure(context, attempt, username);
+            return (null, new Problem(401, "invalid_credentials", "User name or password is wrong."));
+        }
+
+        throttle.Succeeded(context, attempt, browser && user!.Status == "ACTIVE");
+        return user!.Status switch
+        {
+            "ACTIVE" => (await Strengthen(user, password), null),
+            "PENDING" => (null, Problems.Forbidden("This account waits for an administrator's approval.", "account_pending")),
+            _ => (null, Problems.Forbidden(user.StatusReason ?? "This account is disabled.", "account_disabled")),
+        };
+    }
+
+    public static Problem TooMany(TimeSpan wait) =>
+        Problems.TooMany("rate_limited", "Too many attempts. Wait a moment.", (int)Math.Ceiling(wait.TotalSeconds));
+
+    private async Task<bool?> IsRight(UserCredentialRow? user, string password)
+    {
+        var right = await passwords.Verify(password, user?.PasswordHash);
+        return right is not false ? right : await IsOneTimeCode(user, password);
+    }
+
+    /// <summary>Stores the password under today's cost when the hash is of cheaper days.</summary>
+    private async Task<UserCredentialRow> Strengthen(UserCredentialRow user, string password) =>
+        user.PasswordHash is { } weak && Passwords.IsOutdated(weak) && await passwords.Hash(password) is { } strong
+            && await users.Rehash(user.Id, weak, strong)
+            ? user with { PasswordHash = strong }
+            : user;
+
+    private async Task<bool> IsOneTimeCode(UserCredentialRow? user, string code)
+    {
+        var given = Credentials.Hash(code.Trim());
+        return user is { PasswordHash: null, OneTimeCodeHash: { } stored }
+            && CryptographicOperations.FixedTimeEquals(Encoding.ASCII.GetBytes(given), Encoding.ASCII.GetBytes(stored))
+            && await users.UseOneTimeCode(user.Id, given, clock.GetUtcNow());
+    }
+
+    private async Task RecordFailure(HttpContext context, LoginAttempt attempt, string username)
+    {
+        if (throttle.Failed(attempt) % RecordedFailures != 1)
+        {
+            return;
+        }
+
+        // People type their password into the wrong field: only what can be a name is written down.
+        var target = UserNames.Broken(username) is null ? $"username:{username}" : null;
+        await audit.Write(new AuditEntry(null, "login.failed", target, context.Caller().Address.ToString()), clock.GetUtcNow());
+    }
+}

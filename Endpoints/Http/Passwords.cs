@@ -1,0 +1,129 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Konscious.Security.Cryptography;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>
+/// Hashes and checks passwords with Argon2id. Each hash takes 19 MiB, so only a few run at once and a few dozen wait; past that the
+/// answer is "overloaded" at once. An unknown name costs what a known one does.
+/// </summary>
+internal sealed class Passwords : IDisposable
+{
+    public const int Shortest = 8;
+    public const int Longest = 128;
+
+    // OWASP's minimum for Argon2id.
+    private const int MemoryKib = 19_456;
+    private const int Passes = 2;
+    private const int Lanes = 1;
+    private const int SaltLength = 16;
+    private const int TagLength = 32;
+    private const int MaxWaiting = 32;
+
+    private readonly int _slots = Math.Min(4, Environment.ProcessorCount);
+    private readonly SemaphoreSlim _free;
+    private readonly string _nobody = Format(MemoryKib, Passes, Lanes, RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(TagLength));
+    private int _inside;
+
+    public Passwords() => _free = new SemaphoreSlim(_slots);
+
+    /// <summary>The rule a new password breaks, or null.</summary>
+    public static string? Broken(string password, string username)
+    {
+        if (password.Length is < Shortest or > Longest)
+        {
+            return $"has {Shortest} to {Longest} characters";
+        }
+
+        if (password.Contains(username, StringComparison.OrdinalIgnoreCase) || CommonPasswords.Contains(password))
+        {
+            return "is not easy to guess: not the user name, not one of the common ones";
+        }
+
+        return null;
+    }
+
+    /// <summary>The PHC string to store, or null when too many wait.</summary>
+    public Task<string?> Hash(string password) => InSlot(() =>
+    {
+        var salt = RandomNumberGenerator.GetBytes(SaltLength);
+        return Format(MemoryKib, Passes, Lanes, salt, Tag(password, salt, MemoryKib, Passes, Lanes, TagLength));
+    });
+
+    /// <summary>Whether the password is the stored one, or null when too many wait. A null hash takes as long and is never right.</summary>
+    public async Task<bool?> Verify(string password, string? stored)
+    {
+        var parsed = Parse(stored) ?? Parse(_nobody)!;
+        var right = await InSlot(() =>
+        {
+            var tag = Tag(password, parsed.Salt, parsed.MemoryKib, parsed.Passes, parsed.Lanes, parsed.Tag.Length);
+            return CryptographicOperations.FixedTimeEquals(tag, parsed.Tag) ? "yes" : "no";
+        });
+        return right is null ? null : right == "yes" && stored is not null;
+    }
+
+    /// <summary>The hash was made with weaker parameters than today's.</summary>
+    public static bool IsOutdated(string stored) => Parse(stored) is not { MemoryKib: >= MemoryKib, Passes: >= Passes };
+
+    public void Dispose() => _free.Dispose();
+
+    private async Task<string?> InSlot(Func<string> work)
+    {
+        if (Interlocked.Increment(ref _inside) > _slots + MaxWaiting)
+        {
+            Interlocked.Decrement(ref _inside);
+            return null;
+        }
+
+        try
+        {
+            await _free.WaitAsync();
+            try
+            {
+                return await Task.Run(work);
+            }
+            finally
+            {
+                _free.Release();
+            }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _inside);
+        }
+    }
+
+    private static byte[] Tag(string password, byte[] salt, int memoryKib, int passes, int lanes, int length)
+    {
+        using var argon = new Argon2id(Encoding.UTF8.GetBytes(password))
+        {
+            Salt = salt,
+            MemorySize = memoryKib,
+            Iterations = passes,
+            DegreeOfParallelism = lanes,
+        };
+        return argon.GetBytes(length);
+    }
+
+    private static string Format(int memoryKib, int passes, int lanes, byte[] salt, byte[] tag) => string.Create(
+        CultureInfo.InvariantCulture, $"$argon2id$v=19$m={memoryKib},t={passes},p={lanes}${Base64(salt)}${Base64(tag)}");
+
+    private static string Base64(byte[] bytes) => Convert.ToBase64String(bytes).TrimEnd('=');
+
+    private static Parsed? Parse(string? phc)
+    {
+        if (phc?.Split('$') is not ["", "argon2id", "v=19", var costs, var salt, var tag])
+        {
+            return null;
+        }
+
+        var numbers = costs.Split(',').Select(cost => int.Parse(cost.AsSpan(2), CultureInfo.InvariantCulture)).ToArray();
+        return new Parsed(numbers[0], numbers[1], numbers[2], Bytes(salt), Bytes(tag));
+    }
+
+    private static byte[] Bytes(string base64) => Convert.FromBase64String(base64.PadRight((base64.Length + 3) / 4 * 4, '='));
+
+    private sealed record Parsed(int MemoryKib, int Passes, int Lanes, byte[] Salt, byte[] Tag);
+}

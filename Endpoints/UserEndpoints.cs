@@ -1,0 +1,184 @@
+using System.Globalization;
+using System.Text.Json.Serialization;
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints;
+
+/// <summary>Accounts as administrators see and change them.</summary>
+internal static class UserEndpoints
+{
+    private const int LongestReason = 500;
+    private const int DefaultPage = 50;
+    private const int LargestPage = 100;
+    private const long MostPerDay = 1_000_000;
+
+    public static void MapUsers(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/users").Allow(Access.Admin);
+        group.MapGet("", List);
+        group.MapPost("", Create);
+        group.MapGet("/{id:long}", Get);
+        group.MapPost("/{id:long}/approve", Approve);
+        group.MapPost("/{id:long}/reject", Reject);
+        group.MapPut("/{id:long}/role", SetRole);
+        group.MapPut("/{id:long}/status", SetStatus);
+        group.MapPut("/{id:long}/quota", SetQuota);
+        group.MapPost("/{id:long}/reset-password", ResetPassword);
+        group.MapDelete("/{id:long}", Delete);
+    }
+
+    private static async Task<IResult> List(UserAdmin users, string? q, string? status, string? cursor, int limit = DefaultPage)
+    {
+        var before = long.MaxValue;
+        if (cursor is not null && !long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out before))
+        {
+            return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
+        }
+
+        if (limit is < 1 or > LargestPage)
+        {
+            return Problems.Invalid("limit", $"is from 1 to {LargestPage}");
+        }
+
+        if (status is not (null or "PENDING" or "ACTIVE" or "DISABLED"))
+        {
+            return Problems.Invalid("status", "is PENDING, ACTIVE or DISABLED");
+        }
+
+        var rows = await users.List(string.IsNullOrWhiteSpace(q) ? null : q.Trim(), status, before, limit + 1);
+        var next = rows.Count > limit ? rows[limit - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
+        return TypedResults.Json(new UserPage([.. rows.Take(limit).Select(ManagedUserResponse.Of)], next), ApiJson.Wire.UserPage);
+    }
+
+    private static async Task<IResult> Get(long id, Users users) => await users.Find(id) is { } row
+        ? TypedResults.Json(ManagedUserResponse.Of(row), ApiJson.Wire.ManagedUserResponse)
+        : Problems.NotFound();
+
+    private static async Task<IResult> Create(CreateUserRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock)
+    {
+        if (UserNames.Broken(body.Username) is { } rule)
+        {
+            return Problems.Invalid("username", rule);
+        }
+
+        if (!IsRole(body.Role))
+        {
+            return Problems.Invalid("role", "is ADMIN or USER");
+        }
+
+        var now = clock.GetUtcNow();
+        var code = OneTimeCode.Create();
+        var (outcome, id) = await admin.Create(Actor(me, context), body.Username, body.Role, Credentials.Hash(code), now + OneTimeCode.Life, now);
+        if (outcome != UserChange.Done)
+        {
+            return Refusal(outcome);
+        }
+
+        return id is null
+            ? Problems.Conflict("username_taken", "This user name is taken.")
+            : TypedResults.Json(new CreatedUserResponse(UserResponse.Of((await users.Find(id.Value))!), code), ApiJson.Wire.CreatedUserResponse, statusCode: 201);
+    }
+
+    private static async Task<IResult> Approve(long id, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
+        await Answer(id, await admin.Approve(Actor(me, context), id, clock.GetUtcNow()), users);
+
+    private static async Task<IResult> Reject(long id, ReasonRequest? body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
+        body?.Reason is { Length: > LongestReason }
+            ? TooLong()
+            : await Answer(id, await admin.Reject(Actor(me, context), id, body?.Reason, clock.GetUtcNow()), users);
+
+    private static async Task<IResult> SetRole(long id, RoleRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
+        IsRole(body.Role)
+            ? await Answer(id, await admin.SetRole(Actor(me, context), id, body.Role, clock.GetUtcNow()), users)
+            : Problems.Invalid("role", "is ADMIN or USER");
+
+    private static async Task<IResult> SetStatus(long id, StatusRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock)
+    {
+        if (body.Status is not ("ACTIVE" or "DISABLED"))
+        {
+            return Problems.Invalid("status", "is ACTIVE or DISABLED");
+        }
+
+        return body.Reason is { Length: > LongestReason }
+            ? TooLong()
+            : await Answer(id, await admin.SetStatus(Actor(me, context), id, body.Status, body.Reason, clock.GetUtcNow()), users);
+    }
+
+    private static async Task<IResult> SetQuota(long id, QuotaRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
+        body.DailyLimit is < 0 or > MostPerDay
+            ? Problems.Invalid("dailyLimit", $"is from 0 to {MostPerDay}, or null for the default")
+            : await Answer(id, await admin.SetQuota(Actor(me, context), id, body.DailyLimit, body.Unlimited, body.ResetUsed, clock.GetUtcNow()), users);
+
+    private static async Task<IResult> ResetPassword(long id, CurrentUser me, HttpContext context, UserAdmin admin, TimeProvider clock)
+    {
+        var now = clock.GetUtcNow();
+        var code = OneTimeCode.Create();
+        var outcome = await admin.ResetPassword(Actor(me, context), id, Credentials.Hash(code), now + OneTimeCode.Life, now);
+        return outcome == UserChange.Done ? TypedResults.Json(new OneTimeCodeResponse(code), ApiJson.Wire.OneTimeCodeResponse) : Refusal(outcome);
+    }
+
+    private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, UserAdmin admin, TimeProvider clock)
+    {
+        var outcome = await admin.Delete(Actor(me, context), id, clock.GetUtcNow());
+        return outcome == UserChange.Done ? TypedResults.NoContent() : Refusal(outcome);
+    }
+
+    private static async Task<IResult> Answer(long id, UserChange outcome, Users users) =>
+        outcome == UserChange.Done ? await Get(id, users) : Refusal(outcome);
+
+    private static Problem Refusal(UserChange outcome) => outcome switch
+    {
+        UserChange.NotFound => Problems.NotFound(),
+        UserChange.LastAdmin => Problems.Conflict("last_admin", "There must be one active administrator."),
+        UserChange.Forbidden => Problems.Forbidden(),
+        UserChange.WrongState => Problems.Conflict("wrong_state", "This account does not wait for approval."),
+        UserChange.Done => throw new InvalidOperationException("Not a refusal."),
+    };
+
+    private static Problem TooLong() => Problems.Invalid("reason", $"has at most {LongestReason} characters");
+
+    private static bool IsRole(string role) => role is "ADMIN" or "USER";
+
+    private static Actor Actor(CurrentUser me, HttpContext context) => new(me.Id, context.Caller().Address.ToString());
+}
+
+internal sealed record CreateUserRequest(string Username, string Role = "USER");
+
+internal sealed record ReasonRequest(string? Reason = null);
+
+internal sealed record RoleRequest(string Role);
+
+internal sealed record StatusRequest(string Status, string? Reason = null);
+
+/// <summary>A null limit is the server's default.</summary>
+internal sealed record QuotaRequest(long? DailyLimit, bool Unlimited = false, bool ResetUsed = false);
+
+internal sealed record CreatedUserResponse(UserResponse User, string OneTimeCode);
+
+internal sealed record OneTimeCodeResponse(string OneTimeCode);
+
+internal sealed record UserPage(
+    IReadOnlyList<ManagedUserResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
+
+/// <summary>A user as administrators see one: with the limits.</summary>
+internal sealed record ManagedUserResponse(
+    long Id,
+    string Username,
+    string Role,
+    string Status,
+    string? AvatarUrl,
+    DateTimeOffset CreatedAt,
+    string? RejectionReason,
+    bool? PasswordChangeRequired,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long? DailyLimit,
+    bool Unlimited)
+{
+    public static ManagedUserResponse Of(UserRow row)
+    {
+        var user = UserResponse.Of(row);
+        return new ManagedUserResponse(
+            user.Id, user.Username, user.Role, user.Status, user.AvatarUrl, user.CreatedAt, user.RejectionReason, user.PasswordChangeRequired,
+            row.DailyLimit, row.Unlimited);
+    }
+}

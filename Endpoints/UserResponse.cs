@@ -1,0 +1,25 @@
+using AiChat.Data;
+
+namespace AiChat.Endpoints;
+
+/// <summary>A user as clients see one.</summary>
+internal sealed record UserResponse(
+    long Id,
+    string Username,
+    string Role,
+    string Status,
+    string? AvatarUrl,
+    DateTimeOffset CreatedAt,
+    string? RejectionReason,
+    bool? PasswordChangeRequired)
+{
+    public static UserResponse Of(UserRow row) => new(
+        row.Id,
+        row.Username ?? "",
+        row.Role,
+        row.Status,
+        row.AvatarFile is { } file ? $"/avatars/{file}" : null,
+        DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
+        row.Status == "DISABLED" ? row.StatusReason : null,
+        row.HasPassword ? null : true);
+}
