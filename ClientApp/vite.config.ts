@@ -1,6 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { firstPageGroup } from './build/first-page.ts'
 import { fontFormats } from './build/font-formats.ts'
 import { precompress } from './build/precompress.ts'
 import { themeBoot } from './build/theme-boot.ts'
@@ -28,7 +29,8 @@ export default defineConfig({
     // The CSP has no data: for fonts and scripts, so nothing may be inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
-    chunkSizeWarningLimit: 300,
+    chunkSizeWarningLimit: 400,
+    rolldownOptions: { output: { codeSplitting: { groups: [firstPageGroup()] } } },
   },
   server: {
     proxy: Object.fromEntries(['/api', '/chat-images', '/v1'].map((path) => [path, { target: api, changeOrigin: false }])),

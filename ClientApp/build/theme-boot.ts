@@ -15,12 +15,9 @@ export function themeBoot(): Plugin {
       root = config.root
     },
     transformIndexHtml: {
-      order: 'pre',
-      handler(html, context) {
-        if (context.server) return html.replace('%THEME_BOOT%', './src/theme-boot.js')
-        const name = bootName(root)
-        return html.replace('%THEME_BOOT%', `./${name}`)
-      },
+      order: 'post',
+      handler: (html, context) =>
+        html.replace('<!-- theme-boot -->', `<script src="./${context.server ? 'src/theme-boot.js' : bootName(root)}"></script>`),
     },
     generateBundle() {
       this.emitFile({ type: 'asset', fileName: bootName(root), source: bootSource(root) })

@@ -32,7 +32,7 @@ describe('links', () => {
 describe('presets', () => {
   it('fall back to the OpenAI-compatible door', () => {
     for (const preset of presets) expect(addressOf(preset, ['openai']), preset.id).not.toBeNull()
-    expect(addressOf(presets[1] ?? presets[0], ['openai', 'anthropic'])?.provider).toBe('anthropic')
+    for (const preset of presets) if (preset.id === 'anthropic') expect(addressOf(preset, ['openai', 'anthropic'])?.provider).toBe('anthropic')
   })
 
   it('know which addresses are near', () => {

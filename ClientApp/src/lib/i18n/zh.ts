@@ -93,8 +93,7 @@ export const zh: Record<MessageKey, string> = {
   'connection.auth.none': '无',
   'connection.auth.entra': 'Microsoft Entra 令牌',
   'connection.key': 'API 密钥',
-  'connection.keyKept': '留空则保留已存的密钥',
-  'connection.keyStored': '已存密钥的末尾为 {hint}',
+  'connection.keyStored': '已存密钥的末尾为 {hint}，留空则保留。',
   'connection.azureVersion': 'API 版本',
   'connection.models': '模型 ID',
   'connection.modelsHint': '每行一个；留空则向服务查询。',
@@ -117,7 +116,7 @@ export const zh: Record<MessageKey, string> = {
   'connection.modelCount.other': '{count} 个模型',
   'connection.deleteTitle': '删除连接“{name}”？',
   'connection.deleteText': '它的模型会从列表中消失，用过它们的聊天仍保留消息。',
-  'connection.checked': '检查于 {time}',
+  'connection.checked': '{time}检查',
   'connection.failing': '上次检查失败',
 
   'users.title': '用户',
