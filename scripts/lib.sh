@@ -17,12 +17,10 @@ BINARY="$ROOT/artifacts/publish/aichat"
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-as_root() {
-  if [ "$(id -u)" = 0 ]; then "$@"
-  elif command -v sudo >/dev/null; then sudo -n "$@"
-  else return 1
-  fi
-}
+# What to put before a command that needs root: nothing for root, sudo for others.
+AS_ROOT=()
+[ "$(id -u)" = 0 ] || AS_ROOT=(sudo -n)
+as_root() { "${AS_ROOT[@]}" "$@"; }
 
 # install_missing PACKAGE=FILE_OR_COMMAND ...: installs the Debian packages whose file or command is not there, and says which.
 install_missing() {
@@ -75,4 +73,27 @@ source_stamp() {
     git ls-files -z --cached --others --exclude-standard -- Program.cs Commands Data Endpoints Providers wwwroot |
       LC_ALL=C sort -z | xargs -0 sha256sum 2>/dev/null || true
   } | sha256sum | cut -d' ' -f1
+}
+
+# Publishes when the binary is missing or older than the sources; quiet unless it fails.
+need_binary() {
+  if [ -x "$BINARY" ] && [ "$(cat artifacts/publish.stamp 2>/dev/null)" = "$(source_stamp)" ]; then return 0; fi
+  echo "Building the native binary (a minute or two; only when sources changed)"
+  mkdir -p artifacts
+  if ! scripts/publish >artifacts/publish.log 2>&1; then
+    tail -40 artifacts/publish.log >&2
+    fail "the build failed; the whole log is in artifacts/publish.log"
+  fi
+  tail -1 artifacts/publish.log
+}
+
+# Totals of every suite that ran, one line each: name passed failed skipped.
+TOTALS="$ROOT/artifacts/test-results/totals"
+add_total() { mkdir -p "$(dirname "$TOTALS")"; printf '%s %s %s %s\n' "$@" >>"$TOTALS"; }
+
+# Prints the totals; false when anything failed or nothing ran. The last line is for machines.
+print_totals() {
+  touch "$TOTALS"
+  awk '{ printf "  %-22s %5d passed %4d failed %4d skipped\n", $1, $2, $3, $4; p += $2; f += $3 }
+       END { printf "%d passed, %d failed\n", p, f; exit (f > 0 || p == 0) }' "$TOTALS"
 }
