@@ -62,9 +62,6 @@ internal static class Program
 
         builder.Services.AddSingleton(_ => folder);
         builder.Services.AddSingleton(_ => new Db(folder.DatabasePath));
-        builder.Services.AddSingleton<Settings>();
-        builder.Services.AddSingleton<Connections>();
-        builder.Services.AddSingleton<Models>();
     }
 
     private static void AddServices(IServiceCollection services, ServerOptions options)
@@ -72,10 +69,7 @@ internal static class Program
         services.AddSingleton(options);
         services.AddSingleton<Readiness>();
         services.AddAccounts();
-        services.AddSingleton<SystemSettings>();
-        services.AddHostedService(provider => provider.GetRequiredService<SystemSettings>());
-        services.AddSingleton<ModelCatalog>();
-        services.AddHostedService(provider => provider.GetRequiredService<ModelCatalog>());
+        services.AddCatalog();
         services.AddProviders();
         services.AddSingleton<Sessions>();
         services.AddSingleton<Messages>();
@@ -97,6 +91,10 @@ internal static class Program
         api.MapAuth();
         api.MapAccount();
         api.MapUsers();
+        api.MapSettings();
+        api.MapPersonal();
+        api.MapConnections();
+        api.MapModels();
         api.MapSessions();
         api.MapMessages();
         api.MapChat();

@@ -13,10 +13,95 @@ internal sealed class Connections(Db db)
         order by provider = 'demo', position, id
         limit 1000
         """).ToList());
+
+    /// <returns>The new row's id; the audit entry's target is completed with it.</returns>
+    public Task<long> Insert(ConnectionRow row, AuditEntry audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            var id = connection.QuerySingle<long>("""
+                insert into connections (row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers, header_names,
+                    azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position, created_at, updated_at)
+                values (@RowUuid, @Name, @Provider, @BaseUrl, @AuthType, @SecretKeys, @KeyHints, @SecretHeaders, @HeaderNames,
+                    @AzureApiVersion, @Prefix, @Tags, @ModelIds, @DefaultCapabilities, @Local, @Enabled, @Position, @at, @at)
+                returning id
+                """,
+                new
+                {
+                    row.RowUuid, row.Name, row.Provider, row.BaseUrl, row.AuthType, row.SecretKeys, row.KeyHints, row.SecretHeaders, row.HeaderNames,
+                    row.AzureApiVersion, row.Prefix, row.Tags, row.ModelIds, row.DefaultCapabilities, row.Local, row.Enabled, row.Position, at,
+                });
+            Audit.Append(connection, audit with { Target = $"connection:{id}" }, now);
+            return id;
+        });
+    }
+
+    /// <summary>Stores the row over the revision it was made from; false when somebody else was faster or it is gone.</summary>
+    public Task<bool> Update(ConnectionRow row, AuditEntry audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            var updated = connection.Execute("""
+                update connections set
+                    name = @Name, provider = @Provider, base_url = @BaseUrl, auth_type = @AuthType, secret_keys = @SecretKeys,
+                    key_hints = @KeyHints, secret_headers = @SecretHeaders, header_names = @HeaderNames, azure_api_version = @AzureApiVersion,
+                    prefix = @Prefix, tags = @Tags, model_ids = @ModelIds, default_capabilities = @DefaultCapabilities, local = @Local,
+                    enabled = @Enabled, position = @Position, revision = revision + 1, updated_at = @at
+                where id = @Id and revision = @Revision
+                """,
+                new
+                {
+                    row.Id, row.Revision, row.Name, row.Provider, row.BaseUrl, row.AuthType, row.SecretKeys, row.KeyHints, row.SecretHeaders,
+                    row.HeaderNames, row.AzureApiVersion, row.Prefix, row.Tags, row.ModelIds, row.DefaultCapabilities, row.Local, row.Enabled,
+                    row.Position, at,
+                }) == 1;
+            if (updated)
+            {
+                Audit.Append(connection, audit, now);
+            }
+
+            return updated;
+        });
+    }
+
+    /// <summary>Its models and overrides go with it; chats keep their text and lose the link.</summary>
+    public Task<bool> Delete(long id, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
+    {
+        var deleted = connection.Execute("delete from connections where id = @id", new { id }) == 1;
+        if (deleted)
+        {
+            Audit.Append(connection, audit, now);
+        }
+
+        return deleted;
+    });
+
+    /// <summary>
+    /// Keeps the outcome of asking the provider for its models, unless the connection was changed meanwhile.
+    /// Null for <paramref name="models"/> keeps the old list: the provider did not answer.
+    /// </summary>
+    public Task<bool> KeepCheck(long id, long revision, IReadOnlyList<ModelRow>? models, string? error, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            var kept = connection.Execute("""
+                update connections set last_checked_at = @at, last_error = @error where id = @id and revision = @revision
+                """, new { id, revision, error, at }) == 1;
+            if (kept && models is not null)
+            {
+                Models.Replace(connection, id, models, at);
+            }
+
+            return kept;
+        });
+    }
 }
 
 /// <summary>One configured upstream. The secret members are sealed; the row never leaves the server as it is.</summary>
-internal sealed class ConnectionRow
+internal sealed record ConnectionRow
 {
     public long Id { get; init; }
 

@@ -1,4 +1,5 @@
 using Dapper;
+using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data;
 
@@ -19,10 +20,98 @@ internal sealed class Models(Db db)
         order by connection_id, model
         limit 200000
         """).ToList());
+
+    /// <summary>Stores the administrator's words about these models, replacing what was said about each; all or nothing.</summary>
+    public Task PutOverrides(IReadOnlyList<ModelOverrideRow> rows, AuditEntry audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            foreach (var row in rows)
+            {
+                if (row.IsDefault)
+                {
+                    connection.Execute("update model_overrides set is_default = 0 where is_default = 1");
+                }
+
+                Put(connection, row, at);
+            }
+
+            connection.Execute("""
+                delete from model_overrides
+                where name is null and hidden is null and tags is null and capabilities is null and context_limit is null
+                    and max_output_tokens is null and price is null and allowed_users is null and position is null and is_default = 0
+                """);
+            Audit.Append(connection, audit, now);
+        });
+    }
+
+    /// <returns>How many there were.</returns>
+    public Task<int> DeleteAllOverrides(AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
+    {
+        Audit.Append(connection, audit, now);
+        return connection.Execute("delete from model_overrides");
+    });
+
+    /// <returns>How many of them there were.</returns>
+    public Task<int> DeleteOverrides(IReadOnlyList<(long ConnectionId, string Model)> items, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
+    {
+        var deleted = 0;
+        foreach (var (connectionId, model) in items)
+        {
+            deleted += connection.Execute("""
+                delete from model_overrides where connection_id = @connectionId and model = @model
+                """, new { connectionId, model });
+        }
+
+        Audit.Append(connection, audit, now);
+        return deleted;
+    });
+
+    /// <summary>Takes over a provider's list. A list that is the same costs no write.</summary>
+    public static void Replace(SqliteConnection connection, long connectionId, IReadOnlyList<ModelRow> models, long at)
+    {
+        var known = connection.Query<ModelRow>("""
+            select connection_id, model, name, capabilities, context_limit, max_output_tokens
+            from models
+            where connection_id = @connectionId
+            order by id
+            """, new { connectionId }).ToList();
+        if (known.SequenceEqual(models))
+        {
+            return;
+        }
+
+        connection.Execute("delete from models where connection_id = @connectionId", new { connectionId });
+        foreach (var row in models)
+        {
+            connection.Execute("""
+                insert into models (connection_id, model, name, capabilities, context_limit, max_output_tokens, fetched_at)
+                values (@connectionId, @Model, @Name, @Capabilities, @ContextLimit, @MaxOutputTokens, @at)
+                """, new { connectionId, row.Model, row.Name, row.Capabilities, row.ContextLimit, row.MaxOutputTokens, at });
+        }
+    }
+
+    private static void Put(SqliteConnection connection, ModelOverrideRow row, long at) => connection.Execute("""
+        insert into model_overrides (connection_id, model, name, hidden, tags, capabilities, context_limit, max_output_tokens, price,
+            allowed_users, position, is_default, updated_at)
+        values (@ConnectionId, @Model, @Name, @Hidden, @Tags, @Capabilities, @ContextLimit, @MaxOutputTokens, @Price,
+            @AllowedUsers, @Position, @IsDefault, @at)
+        on conflict (connection_id, model) do update set
+            name = excluded.name, hidden = excluded.hidden, tags = excluded.tags, capabilities = excluded.capabilities,
+            context_limit = excluded.context_limit, max_output_tokens = excluded.max_output_tokens, price = excluded.price,
+            allowed_users = excluded.allowed_users, position = excluded.position, is_default = excluded.is_default,
+            updated_at = excluded.updated_at
+        """,
+        new
+        {
+            row.ConnectionId, row.Model, row.Name, row.Hidden, row.Tags, row.Capabilities, row.ContextLimit, row.MaxOutputTokens, row.Price,
+            row.AllowedUsers, row.Position, row.IsDefault, at,
+        });
 }
 
 /// <summary>A model as its provider describes it; null is what the provider did not say.</summary>
-internal sealed class ModelRow
+internal sealed record ModelRow
 {
     public long ConnectionId { get; init; }
 
@@ -39,7 +128,7 @@ internal sealed class ModelRow
 }
 
 /// <summary>The administrator's word about a model; null leaves it to the layers below.</summary>
-internal sealed class ModelOverrideRow
+internal sealed record ModelOverrideRow
 {
     public long ConnectionId { get; init; }
 

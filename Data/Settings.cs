@@ -21,6 +21,31 @@ internal sealed class Settings(Db db)
     public Task<List<SettingRow>> List() => db.Read(connection => connection.Query<SettingRow>("""
         select key, value from settings where key not like 'internal.%' order by key limit 1000
         """).ToList());
+
+    /// <summary>Stores these values, null removing a key; all or nothing.</summary>
+    public Task Put(IReadOnlyDictionary<string, string?> values, AuditEntry audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            foreach (var (key, value) in values)
+            {
+                if (value is null)
+                {
+                    connection.Execute("delete from settings where key = @key", new { key });
+                }
+                else
+                {
+                    connection.Execute("""
+                        insert into settings (key, value, updated_at) values (@key, @value, @at)
+                        on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at
+                        """, new { key, value, at });
+                }
+            }
+
+            Audit.Append(connection, audit, now);
+        });
+    }
 }
 
 internal sealed class SettingRow

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace AiChat.Endpoints;
 
@@ -24,7 +25,7 @@ internal abstract record SettingDefinition(string Key, object? Default)
     /// <summary>As <see cref="Read"/>, from the text of an environment variable.</summary>
     public abstract object? Parse(string text, out string? broken);
 
-    public abstract void Write(Utf8JsonWriter writer, object value);
+    public abstract JsonNode ToJson(object value);
 
     private static string Capitals(string key) =>
         string.Concat(key.Select(c => char.IsAsciiLetterUpper(c) ? $"_{c}" : char.ToUpperInvariant(c).ToString()));
@@ -52,7 +53,7 @@ internal sealed record FlagSetting(string Key, bool Value) : SettingDefinition(K
         return value;
     }
 
-    public override void Write(Utf8JsonWriter writer, object value) => writer.WriteBooleanValue((bool)value);
+    public override JsonNode ToJson(object value) => JsonValue.Create((bool)value);
 }
 
 internal sealed record NumberSetting(string Key, long? Value, long Min, long Max) : SettingDefinition(Key, Value)
@@ -72,7 +73,7 @@ internal sealed record NumberSetting(string Key, long? Value, long Min, long Max
         return broken is null ? value : null;
     }
 
-    public override void Write(Utf8JsonWriter writer, object value) => writer.WriteNumberValue((long)value);
+    public override JsonNode ToJson(object value) => JsonValue.Create((long)value);
 }
 
 internal sealed record TextSetting(string Key, string? Value, int MinLength, int MaxLength) : SettingDefinition(Key, Value)
@@ -100,7 +101,7 @@ internal sealed record TextSetting(string Key, string? Value, int MinLength, int
         return broken is null ? value : null;
     }
 
-    public override void Write(Utf8JsonWriter writer, object value) => writer.WriteStringValue((string)value);
+    public override JsonNode ToJson(object value) => JsonValue.Create((string)value);
 }
 
 internal sealed record ListSetting(string Key, int MaxItems, Func<string, string?> Check) : SettingDefinition(Key, Array.Empty<string>())
@@ -119,16 +120,7 @@ internal sealed record ListSetting(string Key, int MaxItems, Func<string, string
     public override object? Parse(string text, out string? broken) =>
         Keep(text.Split([',', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), out broken);
 
-    public override void Write(Utf8JsonWriter writer, object value)
-    {
-        writer.WriteStartArray();
-        foreach (var item in (string[])value)
-        {
-            writer.WriteStringValue(item);
-        }
-
-        writer.WriteEndArray();
-    }
+    public override JsonNode ToJson(object value) => new JsonArray([.. ((string[])value).Select(item => (JsonNode)JsonValue.Create(item))]);
 
     private string[]? Keep(string[] items, out string? broken)
     {

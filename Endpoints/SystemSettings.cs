@@ -2,6 +2,7 @@ using System.Collections.Frozen;
 using System.Text.Json;
 using AiChat.Data;
 using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Http;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints;
@@ -10,8 +11,9 @@ namespace AiChat.Endpoints;
 /// What an administrator has set, in memory: reading costs nothing and is always what was last stored.
 /// <see cref="SettingTable"/> has the names, defaults and bounds.
 /// </summary>
-internal sealed class SystemSettings(Settings store, ServerOptions options) : IHostedService
+internal sealed class SystemSettings(Settings store, ServerOptions options, Secrets secrets, Redactor redactor, TimeProvider clock) : IHostedService, IDisposable
 {
+    private readonly SemaphoreSlim _changing = new(1);
     private volatile FrozenDictionary<string, object?> _values = FrozenDictionary<string, object?>.Empty;
 
     public bool RegistrationEnabled => Flag("registrationEnabled");
@@ -134,14 +136,50 @@ internal sealed class SystemSettings(Settings store, ServerOptions options) : IH
     public int TaskTraceIdleTimeoutMs => Number("taskTraceIdleTimeoutMs");
 
     /// <summary>The value that holds: what is stored, else the operator's default, else ours. Null only where a setting may be unset.</summary>
-    public object? Value(string key)
-    {
-        if (_values.TryGetValue(key, out var stored))
-        {
-            return stored;
-        }
+    public object? Value(string key) => _values.TryGetValue(key, out var stored) ? stored : Default(key);
 
-        return options.SettingDefaults.TryGetValue(key, out var given) ? given : SettingTable.ByKey[key].Default;
+    /// <summary>The key in clear, for the length of a call; null when none is set or it cannot be read on this installation.</summary>
+    public string? WebSearchApiKey => _values.TryGetValue("webSearchApiKey", out var stored)
+        ? Open("webSearchApiKey", (string)stored!)
+        : Value("webSearchApiKey") as string;
+
+    /// <summary>
+    /// Stores the changes, null meaning the default again, and takes them over; when one breaks its rule nothing happens.
+    /// </summary>
+    /// <returns>The broken rules by key; empty when all is stored.</returns>
+    public async Task<IReadOnlyDictionary<string, string[]>> Change(IReadOnlyDictionary<string, JsonElement> changes, long actorId, string ip)
+    {
+        await _changing.WaitAsync();
+        try
+        {
+            var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
+            var values = new Dictionary<string, object?>(_values, StringComparer.Ordinal);
+            var stored = new Dictionary<string, string?>(StringComparer.Ordinal);
+            foreach (var (key, json) in changes)
+            {
+                if (Take(SettingTable.ByKey[key], json, values, stored) is { } broken)
+                {
+                    errors[key] = [broken];
+                }
+            }
+
+            if (errors.Count == 0 && Get(values, "reasoningTagsMode") is "custom" && Get(values, "reasoningCustomTags") is "")
+            {
+                errors["reasoningCustomTags"] = ["The mode custom needs a pair of tags."];
+            }
+
+            if (errors.Count == 0 && stored.Count > 0)
+            {
+                await store.Put(stored, new AuditEntry(actorId, "settings.change", "settings", ip, Tell(stored)), clock.GetUtcNow());
+                _values = values.ToFrozenDictionary(StringComparer.Ordinal);
+            }
+
+            return errors;
+        }
+        finally
+        {
+            _changing.Release();
+        }
     }
 
     public async Task StartAsync(CancellationToken cancellationToken)
@@ -157,12 +195,70 @@ internal sealed class SystemSettings(Settings store, ServerOptions options) : IH
         }
 
         _values = values.ToFrozenDictionary(StringComparer.Ordinal);
+        if (WebSearchApiKey is { } key)
+        {
+            redactor.Add(key);
+        }
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    public void Dispose() => _changing.Dispose();
+
+    /// <summary>The changes for the record, secrets by name only.</summary>
+    private static string Tell(Dictionary<string, string?> stored) => string.Join(
+        ", ", stored.Select(change => $"{change.Key} = {(change.Value is null ? "default" : SettingTable.ByKey[change.Key].IsSecret ? "(secret)" : change.Value)}"));
+
+    /// <summary>Puts one change into both views of the settings, or gives the rule it breaks.</summary>
+    private string? Take(SettingDefinition definition, JsonElement json, Dictionary<string, object?> values, Dictionary<string, string?> stored)
+    {
+        if (json.ValueKind == JsonValueKind.Null)
+        {
+            values.Remove(definition.Key);
+            stored[definition.Key] = null;
+            return null;
+        }
+
+        if (definition.IsSecret && json.ValueKind == JsonValueKind.Object)
+        {
+            return null; // what GET shows in place of a secret, sent back: it stays
+        }
+
+        if (definition.Read(json, out var broken) is not { } value)
+        {
+            return $"The value {broken}.";
+        }
+
+        if (definition.IsSecret)
+        {
+            redactor.Add((string)value);
+            value = secrets.Seal(SecretPurpose.ProviderSecrets, Place(definition.Key), (string)value);
+            stored[definition.Key] = (string)value;
+        }
+        else
+        {
+            stored[definition.Key] = definition.ToJson(value).ToJsonString();
+        }
+
+        values[definition.Key] = value;
+        return null;
+    }
+
+    private object? Get(Dictionary<string, object?> values, string key) => values.TryGetValue(key, out var value) ? value : Default(key);
+
+    private object? Default(string key) => options.SettingDefaults.TryGetValue(key, out var given) ? given : SettingTable.ByKey[key].Default;
+
+    private static string Place(string key) => $"settings|value|{key}|v1";
+
+    private string? Open(string key, string text) => secrets.Open(SecretPurpose.ProviderSecrets, Place(key), text);
+
     private static object? Read(SettingDefinition definition, string text)
     {
+        if (definition.IsSecret)
+        {
+            return text;
+        }
+
         try
         {
             using var json = JsonDocument.Parse(text);

@@ -67,6 +67,8 @@ internal sealed class CatalogSnapshot
     public static readonly CatalogSnapshot Empty = new([], [], []);
 
     private readonly Dictionary<long, CatalogConnection> _connections;
+    private readonly ILookup<long, ModelRow> _fetched;
+    private readonly Dictionary<(long ConnectionId, string Model), ModelOverrideRow> _overrides;
     private readonly Dictionary<(long ConnectionId, string Model), CatalogModel> _byModel = [];
     private readonly Dictionary<string, CatalogModel> _byPublicId = new(StringComparer.Ordinal);
     private readonly ILookup<string, CatalogModel> _byBareId;
@@ -74,10 +76,10 @@ internal sealed class CatalogSnapshot
     public CatalogSnapshot(IReadOnlyList<ConnectionRow> connections, IReadOnlyList<ModelRow> models, IReadOnlyList<ModelOverrideRow> overrides)
     {
         _connections = connections.ToDictionary(row => row.Id, row => new CatalogConnection(row));
-        var fetched = models.ToLookup(row => row.ConnectionId);
-        var manual = overrides.ToDictionary(row => (row.ConnectionId, row.Model));
+        _fetched = models.ToLookup(row => row.ConnectionId);
+        _overrides = overrides.ToDictionary(row => (row.ConnectionId, row.Model));
         var found = connections.Where(row => row.Enabled)
-            .SelectMany(row => Offer(_connections[row.Id], fetched[row.Id], manual).OrderBy(model => model.Position ?? int.MaxValue)).ToList();
+            .SelectMany(row => Offer(_connections[row.Id]).OrderBy(model => model.Position ?? int.MaxValue)).ToList();
         Models = WithPublicIds(found);
         foreach (var model in Models)
         {
@@ -94,7 +96,19 @@ internal sealed class CatalogSnapshot
     /// <summary>All connections, disabled ones too.</summary>
     public IReadOnlyCollection<CatalogConnection> Connections => _connections.Values;
 
+    public IReadOnlyCollection<ModelOverrideRow> Overrides => _overrides.Values;
+
     public CatalogConnection? Connection(long id) => _connections.GetValueOrDefault(id);
+
+    public ModelOverrideRow? Override(long connectionId, string model) => _overrides.GetValueOrDefault((connectionId, model));
+
+    /// <summary>How many models the connection offers, or would if it were enabled.</summary>
+    public int Count(CatalogConnection connection) => connection.ModelIds.Count > 0 ? connection.ModelIds.Count : _fetched[connection.Id].Count();
+
+    /// <summary>The connection lists this model, or did when it was overridden; disabled ones too.</summary>
+    public bool Knows(long connectionId, string model) => _connections.TryGetValue(connectionId, out var connection)
+        && (connection.ModelIds.Contains(model, StringComparer.Ordinal) || _overrides.ContainsKey((connectionId, model))
+            || _fetched[connectionId].Any(row => row.Model == model));
 
     public CatalogModel? Find(long connectionId, string model) => _byModel.GetValueOrDefault((connectionId, model));
 
@@ -115,17 +129,17 @@ internal sealed class CatalogSnapshot
         Models.FirstOrDefault(model => model.IsDefault && model.MayUse(userId, isAdmin))
         ?? Models.FirstOrDefault(model => model is { Hidden: false, Unlisted: false } && model.MayUse(userId, isAdmin));
 
-    private static IEnumerable<CatalogModel> Offer(
-        CatalogConnection connection, IEnumerable<ModelRow> fetched, Dictionary<(long ConnectionId, string Model), ModelOverrideRow> manual)
+    private IEnumerable<CatalogModel> Offer(CatalogConnection connection)
     {
+        var fetched = _fetched[connection.Id];
         if (connection.ModelIds.Count == 0)
         {
-            return fetched.Select(row => Merge(connection, row.Model, row, manual.GetValueOrDefault((connection.Id, row.Model))));
+            return fetched.Select(row => Merge(connection, row.Model, row, Override(connection.Id, row.Model)));
         }
 
         var known = fetched.ToDictionary(row => row.Model, StringComparer.Ordinal);
         return connection.ModelIds.Distinct(StringComparer.Ordinal).Select(id =>
-            Merge(connection, id, known.GetValueOrDefault(id), manual.GetValueOrDefault((connection.Id, id))));
+            Merge(connection, id, known.GetValueOrDefault(id), Override(connection.Id, id)));
     }
 
     private static CatalogModel Merge(CatalogConnection connection, string model, ModelRow? provider, ModelOverrideRow? manual)

@@ -7,7 +7,7 @@ namespace AiChat.Endpoints.Chat;
 /// The models that may be used now, in memory: reading never waits for the database or a provider. Whoever writes to the
 /// tables behind it calls <see cref="Reload"/> afterwards. Safe for any number of threads.
 /// </summary>
-internal sealed class ModelCatalog(Connections connections, Models models, SystemSettings settings) : IHostedService, IDisposable
+internal sealed class ModelCatalog(Connections connections, Models models, ConnectionSecrets secrets, SystemSettings settings) : IHostedService, IDisposable
 {
     /// <summary>The demo provider is inside this program; its address is never called.</summary>
     private static readonly Uri DemoAddress = new("http://demo.invalid");
@@ -46,18 +46,28 @@ internal sealed class ModelCatalog(Connections connections, Models models, Syste
             ? Endpoints(connection.Row)
             : throw new ProviderException(ProviderFailure.ModelNotFound, "The connection of this model has been removed.");
 
-    private static IReadOnlyList<ProviderEndpoint> Endpoints(ConnectionRow row) =>
-    [
-        new ProviderEndpoint
+    /// <exception cref="ProviderException">The row's secrets cannot be read on this installation.</exception>
+    public IReadOnlyList<ProviderEndpoint> Endpoints(ConnectionRow row) =>
+        secrets.Keys(row) is { } keys && secrets.Headers(row) is { } headers
+            ? Endpoints(row, row.Id, keys, headers)
+            : throw new ProviderException(ProviderFailure.Unauthorized, "The saved key cannot be read on this installation. Enter it again.");
+
+    /// <summary>Endpoints for a row with these secrets; <paramref name="pool"/> names the sockets they use.</summary>
+    public static IReadOnlyList<ProviderEndpoint> Endpoints(
+        ConnectionRow row, long pool, IReadOnlyList<string> keys, IReadOnlyDictionary<string, string> headers)
+    {
+        var endpoint = new ProviderEndpoint
         {
-            ConnectionId = row.Id,
+            ConnectionId = pool,
             Provider = row.Provider,
             BaseUrl = row.Provider == "demo" ? DemoAddress : new Uri(row.BaseUrl),
             Auth = Auth(row.AuthType),
+            Headers = [.. headers],
             AzureApiVersion = row.AzureApiVersion,
             Scope = Scope(row.Local),
-        },
-    ];
+        };
+        return keys.Count == 0 ? [endpoint] : [.. keys.Select(key => endpoint with { ApiKey = key })];
+    }
 
     /// <summary>What a connection to an own machine or network may reach, and what others may.</summary>
     public static NetworkScope Scope(bool local) =>
@@ -92,7 +102,13 @@ internal sealed class ModelCatalog(Connections connections, Models models, Syste
         await _reloading.WaitAsync();
         try
         {
-            _current = new CatalogSnapshot(await connections.List(), await models.List(), await models.ListOverrides());
+            var rows = await connections.List();
+            foreach (var row in rows)
+            {
+                secrets.Conceal(row);
+            }
+
+            _current = new CatalogSnapshot(rows, await models.List(), await models.ListOverrides());
         }
         finally
         {

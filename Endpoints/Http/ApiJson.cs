@@ -45,6 +45,25 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(StartEvent))]
 [JsonSerializable(typeof(TitleEvent))]
 [JsonSerializable(typeof(UsageResponse))]
+[JsonSerializable(typeof(ConnectionForm))]
+[JsonSerializable(typeof(ConnectionList))]
+[JsonSerializable(typeof(VerifyResponse))]
+[JsonSerializable(typeof(ModelList))]
+[JsonSerializable(typeof(ModelOverrideForm))]
+[JsonSerializable(typeof(CatalogRefreshResponse))]
+[JsonSerializable(typeof(OverrideList))]
+[JsonSerializable(typeof(DeleteOverrides))]
+[JsonSerializable(typeof(DeletedResponse))]
+[JsonSerializable(typeof(ImportOverrides))]
+[JsonSerializable(typeof(ImportedResponse))]
+[JsonSerializable(typeof(BrandingResponse))]
+[JsonSerializable(typeof(AppInfoResponse))]
+[JsonSerializable(typeof(PersonalForm))]
+[JsonSerializable(typeof(PersonalResponse))]
+[JsonSerializable(typeof(Dictionary<string, JsonElement>))]
+[JsonSerializable(typeof(System.Text.Json.Nodes.JsonObject))]
+[JsonSerializable(typeof(bool?))]
+[JsonSerializable(typeof(int?))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
     /// <summary>The context with the options of <see cref="Configure"/>.</summary>
@@ -65,6 +84,12 @@ internal sealed partial class ApiJson : JsonSerializerContext
         options.Converters.Add(new OptionalConverter<string?>());
         options.Converters.Add(new OptionalConverter<long?>());
         options.Converters.Add(new OptionalConverter<SessionParameters?>());
+        options.Converters.Add(new OptionalConverter<bool?>());
+        options.Converters.Add(new OptionalConverter<int?>());
+        options.Converters.Add(new OptionalConverter<string[]?>());
+        options.Converters.Add(new OptionalConverter<long[]?>());
+        options.Converters.Add(new OptionalConverter<CapabilityLayer?>());
+        options.Converters.Add(new OptionalConverter<ModelPrice?>());
         // Never inside HTML: always application/json with nosniff, so that Chinese goes out as it is.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         return options;

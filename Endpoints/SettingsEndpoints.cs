@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints;
+
+/// <summary>Settings of the installation, facts about it, and each user's own choices.</summary>
+internal static class SettingsEndpoints
+{
+    public static void MapSettings(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/settings");
+        group.MapGet("/branding", Branding).Allow(Access.Public);
+        group.MapGet("/app-info", AppInfo).Allow(Access.Public);
+        group.MapGet("/system", GetSystem).Allow(Access.Any);
+        group.MapPatch("/system", ChangeSystem).Allow(Access.Admin);
+    }
+
+    private static BrandingResponse Branding(HttpContext context, SystemSettings settings, SetupCode setup) => new(
+        settings.BrandText,
+        null,
+        null,
+        settings.RegistrationEnabled || setup.SetupRequired,
+        setup.SetupRequired,
+        setup.RequiredFrom(context.Caller()),
+        settings.AnonymousDailyQuota > 0,
+        settings.DefaultLocale);
+
+    private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, StoreFacts facts)
+    {
+        if (me is not { IsAdmin: true })
+        {
+            return new AppInfoResponse(settings.BrandText);
+        }
+
+        var store = await facts.Find();
+        var version = typeof(SettingsEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+');
+        using var process = Process.GetCurrentProcess();
+        return new AppInfoResponse(
+            settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.SqliteVersion, new DateTimeOffset(process.StartTime).ToUniversalTime(), store.Bytes);
+    }
+
+    private static JsonObject GetSystem(CurrentUser me, SystemSettings settings) => View(settings, me.IsAdmin);
+
+    private static async Task<IResult> ChangeSystem(
+        Dictionary<string, JsonElement> changes, CurrentUser me, HttpContext context, SystemSettings settings)
+    {
+        if (changes.Keys.FirstOrDefault(key => !SettingTable.ByKey.ContainsKey(key)) is not null)
+        {
+            return Problems.BadRequest("There is no setting of that name.");
+        }
+
+        var errors = await settings.Change(changes, me.Id, context.Caller().Address.ToString());
+        return errors.Count > 0 ? Problems.Invalid(errors) : TypedResults.Ok(View(settings, true));
+    }
+
+    private static JsonObject View(SystemSettings settings, bool isAdmin)
+    {
+        var view = new JsonObject();
+        foreach (var definition in SettingTable.All.Where(definition => isAdmin || definition.IsPublic))
+        {
+            var value = settings.Value(definition.Key);
+            view[definition.Key] = definition.IsSecret ? new JsonObject { ["set"] = value is not null }
+                : value is null ? null : definition.ToJson(value);
+        }
+
+        return view;
+    }
+}
+
+internal sealed record BrandingResponse(
+    string BrandText, string? LogoUrl, string? AssistantAvatarUrl, bool RegistrationOpen, bool SetupRequired, bool SetupCodeRequired,
+    bool GuestsAllowed, string? DefaultLocale);
+
+internal sealed record AppInfoResponse(
+    string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null);
