@@ -103,7 +103,7 @@ internal sealed class CallClock : IDisposable
     }
 
     /// <summary>What a cancellation of <see cref="Token"/> means: the caller's own, or a timeout.</summary>
-    public Exception Translate(OperationCanceledException exception)
+    public Exception Translate(Exception exception)
     {
         if (_cancel.IsCancellationRequested)
         {

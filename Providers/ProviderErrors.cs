@@ -57,7 +57,8 @@ internal static class ProviderErrors
             }
         }
 
-        return exception switch
+        // A cancelled call can fail in many ways, depending on where it was.
+        return clock.Token.IsCancellationRequested ? clock.Translate(exception) : exception switch
         {
             OperationCanceledException cancelled => clock.Translate(cancelled),
             HttpRequestException { InnerException: OperationCanceledException or TimeoutException } =>

@@ -16,13 +16,22 @@ internal static class ProviderUrl
     public static bool Parse(string text, NetworkScope scope, [NotNullWhen(true)] out Uri? url, [NotNullWhen(false)] out string? reason)
     {
         url = null;
-        reason = Refuse(text, scope, out var parsed);
-        if (reason is null)
+        reason = Refuse(text, out var parsed);
+        if (reason is not null)
         {
-            url = new Uri($"{parsed!.Scheme}://{Authority(parsed)}{parsed.AbsolutePath.TrimEnd('/')}");
+            return false;
         }
 
-        return url is not null;
+        // The address is judged in the canonical form: without its trailing dot a name can turn out to be an address.
+        var canonical = new Uri($"{parsed!.Scheme}://{Authority(parsed)}{parsed.AbsolutePath.TrimEnd('/')}");
+        if (IPAddress.TryParse(canonical.IdnHost, out var address) && !ProviderAddress.IsAllowed(address, scope))
+        {
+            reason = "The address of the base URL is not allowed for this connection.";
+            return false;
+        }
+
+        url = canonical;
+        return true;
     }
 
     /// <summary>Scheme, host and port are equal: a key entered for one may be used for the other.</summary>
@@ -32,7 +41,7 @@ internal static class ProviderUrl
     /// <summary>The base with a relative path (no leading slash) and an optional query behind it.</summary>
     public static Uri Combine(Uri baseUrl, string path, string query = "") => new($"{baseUrl.AbsoluteUri.TrimEnd('/')}/{path}{query}");
 
-    private static string? Refuse(string text, NetworkScope scope, out Uri? parsed)
+    private static string? Refuse(string text, out Uri? parsed)
     {
         parsed = null;
         // "//host" would parse as a file URL and "\" as "/": only the plain spelling of http(s) is taken.
@@ -47,13 +56,8 @@ internal static class ProviderUrl
             return "The base URL cannot be read.";
         }
 
-        if (parsed.UserInfo.Length > 0 || text.Contains('@') || text.Contains('?') || text.Contains('#'))
-        {
-            return "The base URL must not hold a user name, a query or a fragment.";
-        }
-
-        return IPAddress.TryParse(parsed.IdnHost, out var address) && !ProviderAddress.IsAllowed(address, scope)
-            ? "The address of the base URL is not allowed for this connection." : null;
+        return parsed.UserInfo.Length > 0 || text.Contains('@') || text.Contains('?') || text.Contains('#')
+            ? "The base URL must not hold a user name, a query or a fragment." : null;
     }
 
     private static string Authority(Uri url)
