@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace AiChat.Providers;
@@ -134,6 +135,18 @@ internal sealed class DeltaWriter
         catch (InvalidOperationException)
         {
             return LooseJsonText.Decode(reader.ValueSpan);
+        }
+    }
+
+    public static string? Read(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return LooseJsonText.Decode(JsonMarshal.GetRawUtf8Value(value)[1..^1]);
         }
     }
 

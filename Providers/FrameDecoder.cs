@@ -35,7 +35,7 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         }
 
         Line(line);
-        if (_marker && !Ended)
+        if ((_marker || parser.Ended) && !Ended)
         {
             Complete();
         }

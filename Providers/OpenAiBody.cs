@@ -2,22 +2,10 @@ using System.Text.Json;
 
 namespace AiChat.Providers;
 
-/// <summary>What a server has refused before; asked for again it would refuse again.</summary>
-[Flags]
-internal enum OpenAiRefused
-{
-    None = 0,
-    StreamOptions = 1,
-    MaxTokens = 2,
-    Sampling = 4,
-    ReasoningEffort = 8,
-    MaxCompletionTokens = 16,
-}
-
 /// <summary>Writes the body of a chat completion request.</summary>
 internal static class OpenAiBody
 {
-    public static async Task<ReadOnlyMemory<byte>> BuildAsync(ChatRequest request, OpenAiRefused refused, CancellationToken cancel)
+    public static async Task<ReadOnlyMemory<byte>> BuildAsync(ChatRequest request, Refused refused, CancellationToken cancel)
     {
         using var body = new RequestBody();
         var json = body.Json;
@@ -38,7 +26,7 @@ internal static class OpenAiBody
 
         json.WriteEndArray();
         json.WriteBoolean("stream", true);
-        if (!refused.HasFlag(OpenAiRefused.StreamOptions))
+        if (!refused.HasFlag(Refused.StreamOptions))
         {
             json.WriteStartObject("stream_options");
             json.WriteBoolean("include_usage", true);
@@ -165,18 +153,18 @@ internal static class OpenAiBody
         }
     }
 
-    private static void WriteSampling(RequestBody body, ChatRequest request, OpenAiRefused refused)
+    private static void WriteSampling(RequestBody body, ChatRequest request, Refused refused)
     {
         var sampling = request.Sampling;
         var reasoning = IsReasoningModel(request.Model);
         if (sampling.MaxOutputTokens is { } max)
         {
-            var completion = (reasoning || refused.HasFlag(OpenAiRefused.MaxTokens)) && !refused.HasFlag(OpenAiRefused.MaxCompletionTokens);
+            var completion = (reasoning || refused.HasFlag(Refused.MaxTokens)) && !refused.HasFlag(Refused.MaxCompletionTokens);
             body.Json.WriteNumber(completion ? "max_completion_tokens" : "max_tokens", max);
         }
 
         body.Number("seed", sampling.Seed);
-        if (reasoning || refused.HasFlag(OpenAiRefused.Sampling))
+        if (reasoning || refused.HasFlag(Refused.Sampling))
         {
             return;
         }
@@ -194,7 +182,7 @@ internal static class OpenAiBody
         }
     }
 
-    private static void WriteReasoning(Utf8JsonWriter json, ChatRequest request, OpenAiRefused refused)
+    private static void WriteReasoning(Utf8JsonWriter json, ChatRequest request, Refused refused)
     {
         var (enabled, effort) = (request.Reasoning.Enabled, request.Reasoning.Effort);
         var host = OpenAiHosts.Of(request.Endpoint.BaseUrl);
@@ -218,7 +206,7 @@ internal static class OpenAiBody
             return;
         }
 
-        if (effort is not null && enabled != false && !refused.HasFlag(OpenAiRefused.ReasoningEffort))
+        if (effort is not null && enabled != false && !refused.HasFlag(Refused.ReasoningEffort))
         {
             json.WriteString("reasoning_effort", Word(effort.Value));
         }

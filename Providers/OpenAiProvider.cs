@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 
@@ -10,10 +9,7 @@ namespace AiChat.Providers;
 /// </summary>
 internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider
 {
-    private const int MaxRemembered = 1_000;
-
-    // A server that refused a member would refuse it in every later call too; remembering saves a round trip per message.
-    private readonly ConcurrentDictionary<(long Connection, string Model), OpenAiRefused> _refused = new();
+    private readonly RefusalMemory _sender = new(http);
 
     public string Kind => "openai";
 
@@ -31,54 +27,29 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider
     public async IAsyncEnumerable<ChatDelta> StreamAsync(
         ChatRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await using var reply = await SendAsync(request, url, headers, cancel);
+        await using var reply = await _sender.SendAsync(request, Refusal, async refused => new ProviderCall(request.Endpoint, url)
+        {
+            Body = await OpenAiBody.BuildAsync(request, refused, cancel),
+            Headers = headers,
+            Timeouts = request.Timeouts,
+        }, cancel);
         await foreach (var delta in ReplyParser.ReadAsync(reply, new OpenAiParser(request), cancel))
         {
             yield return delta;
         }
     }
 
-    private async Task<ProviderReply> SendAsync(ChatRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, CancellationToken cancel)
-    {
-        var key = (request.Endpoint.ConnectionId, request.Model);
-        var refused = _refused.GetValueOrDefault(key);
-        while (true)
-        {
-            var call = new ProviderCall(request.Endpoint, url)
-            {
-                Body = await OpenAiBody.BuildAsync(request, refused, cancel),
-                Headers = headers,
-                Timeouts = request.Timeouts,
-            };
-            try
-            {
-                return await http.SendAsync(call, cancel);
-            }
-            catch (ProviderException exception) when (exception is { Failure: ProviderFailure.BadRequest, UpstreamStatus: 400 or 422 }
-                && Refusal(exception.Detail, refused) is var more && more != refused)
-            {
-                refused = more;
-                if (_refused.Count >= MaxRemembered)
-                {
-                    _refused.Clear();
-                }
-
-                _refused[key] = refused;
-            }
-        }
-    }
-
     // Which of the members we could do without an error message complains about.
-    private static OpenAiRefused Refusal(string detail, OpenAiRefused refused)
+    private static Refused Refusal(string detail, Refused refused)
     {
         bool Names(string member) => detail.Contains(member, StringComparison.OrdinalIgnoreCase);
 
-        return refused | (Names("stream_options") || Names("include_usage") ? OpenAiRefused.StreamOptions
-            : Names("max_tokens") && Names("max_completion_tokens") && !refused.HasFlag(OpenAiRefused.MaxTokens) ? OpenAiRefused.MaxTokens
-            : Names("max_completion_tokens") ? OpenAiRefused.MaxCompletionTokens
-            : Names("reasoning_effort") || Names("reasoning effort") ? OpenAiRefused.ReasoningEffort
-            : Names("'temperature'") || Names("'top_p'") || Names("'stop'") || Names("_penalty'") ? OpenAiRefused.Sampling
-            : OpenAiRefused.None);
+        return refused | (Names("stream_options") || Names("include_usage") ? Refused.StreamOptions
+            : Names("max_tokens") && Names("max_completion_tokens") && !refused.HasFlag(Refused.MaxTokens) ? Refused.MaxTokens
+            : Names("max_completion_tokens") ? Refused.MaxCompletionTokens
+            : Names("reasoning_effort") || Names("reasoning effort") ? Refused.ReasoningEffort
+            : Names("'temperature'") || Names("'top_p'") || Names("'stop'") || Names("_penalty'") ? Refused.Sampling
+            : Refused.None);
     }
 }
 

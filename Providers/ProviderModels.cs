@@ -8,11 +8,11 @@ internal static class ProviderModels
     public const int MaxBytes = 4 * 1024 * 1024;
     private static readonly ChatTimeouts Limits = new() { FirstByte = TimeSpan.FromSeconds(15), ReasoningIdle = TimeSpan.FromSeconds(15), Total = TimeSpan.FromSeconds(30) };
 
-    /// <summary>One JSON document of at most 4 MiB, by GET or POST, within seconds.</summary>
-    public static async Task<JsonDocument> GetAsync(ProviderHttp http, ProviderCall call, CancellationToken cancel)
+    /// <summary>One JSON document, by GET or POST, within seconds.</summary>
+    public static async Task<JsonDocument> GetAsync(ProviderHttp http, ProviderCall call, CancellationToken cancel, int maxBytes = MaxBytes)
     {
         await using var reply = await http.SendAsync(call with { Timeouts = Limits }, cancel);
-        var body = await reply.ReadAllAsync(MaxBytes);
+        var body = await reply.ReadAllAsync(maxBytes);
         try
         {
             var document = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 32 });
@@ -62,7 +62,7 @@ internal static class ProviderModels
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
 
     public static string? Text(this JsonElement element, string name) =>
-        element.Child(name) is { ValueKind: JsonValueKind.String } value ? value.GetString() : null;
+        DeltaWriter.Read(element.Child(name));
 
     public static int? Number(this JsonElement element, string name) =>
         element.Child(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) && number > 0 ? number : null;

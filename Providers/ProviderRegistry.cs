@@ -8,7 +8,11 @@ internal sealed class ProviderRegistry(IEnumerable<IChatProvider> providers)
     private readonly Dictionary<string, IChatProvider> _byKind = providers.ToDictionary(provider => provider.Kind, StringComparer.Ordinal);
 
     /// <summary>All providers, over one network door.</summary>
-    public static ProviderRegistry Create(ProviderHttp http) => new([new OpenAiProvider(http), new DemoProvider(http.Time)]);
+    public static ProviderRegistry Create(ProviderHttp http) => new(
+    [
+        new OpenAiProvider(http), new OpenAiResponsesProvider(http), new AzureOpenAiProvider(http), new AnthropicProvider(http),
+        new GoogleProvider(http), new OllamaProvider(http), new DemoProvider(http.Time),
+    ]);
 
     public IReadOnlyCollection<string> Kinds => _byKind.Keys;
 

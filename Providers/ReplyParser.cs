@@ -8,6 +8,9 @@ internal abstract class ReplyParser(ChatRequest request)
 {
     public DeltaWriter Output { get; } = new(request.Reasoning.Tags);
 
+    /// <summary>The protocol's own end mark was read; the rest of the body is of no interest.</summary>
+    public bool Ended { get; protected set; }
+
     protected ChatRequest Request => request;
 
     /// <summary>

@@ -171,5 +171,5 @@ public sealed class OpenAiRequestTests
     }
 
     private static async Task<string> BodyAsync(ChatRequest request) =>
-        Encoding.UTF8.GetString((await OpenAiBody.BuildAsync(request, OpenAiRefused.None, CancellationToken.None)).Span);
+        Encoding.UTF8.GetString((await OpenAiBody.BuildAsync(request, Refused.None, CancellationToken.None)).Span);
 }

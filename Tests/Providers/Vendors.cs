@@ -7,7 +7,11 @@ internal static class Vendors
 {
     public static ReplyParser Parser(string vendor, ChatRequest request) => vendor switch
     {
-        "openai" => new OpenAiParser(request),
+        "openai" or "azure_openai" => new OpenAiParser(request),
+        "openai_responses" => new OpenAiResponsesParser(request),
+        "anthropic" => new AnthropicParser(request),
+        "google_genai" => new GoogleParser(request),
+        "ollama" => new OllamaParser(request),
         _ => throw new ArgumentOutOfRangeException(nameof(vendor), vendor, null),
     };
 }

@@ -1,0 +1,45 @@
+using System.Runtime.CompilerServices;
+
+namespace AiChat.Providers;
+
+/// <summary>
+/// OpenAI's Responses API, without storing anything there (OpenAI API reference: "Responses", "Streaming events"; guide
+/// "Reasoning models"). The base URL includes the version, as in <c>https://api.openai.com/v1</c>.
+/// </summary>
+internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
+{
+    private readonly RefusalMemory _sender = new(http);
+    private readonly OpenAiProvider _openAi = new(http);
+
+    public string Kind => "openai_responses";
+
+    public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
+    {
+        var url = ProviderUrl.Combine(request.Endpoint.BaseUrl, "responses");
+        await using var reply = await _sender.SendAsync(request, Refusal, async refused => new ProviderCall(request.Endpoint, url)
+        {
+            Body = await OpenAiResponsesBody.BuildAsync(request, refused, cancel),
+            Headers = ProviderCredential.Headers(request.Endpoint),
+            Timeouts = request.Timeouts,
+
+            // The last event repeats the whole answer.
+            MaxLine = FrameDecoder.MaxDocument,
+        }, cancel);
+        await foreach (var delta in ReplyParser.ReadAsync(reply, new OpenAiResponsesParser(request), cancel))
+        {
+            yield return delta;
+        }
+    }
+
+    public Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel) => _openAi.ListModelsAsync(endpoint, cancel);
+
+    private static Refused Refusal(string detail, Refused refused)
+    {
+        bool Names(string word) => detail.Contains(word, StringComparison.OrdinalIgnoreCase);
+
+        return refused | (Names("reasoning.summary") || Names("reasoning summar") ? Refused.ReasoningSummary
+            : Names("encrypted") ? Refused.EncryptedReasoning
+            : Names("reasoning.effort") ? Refused.ReasoningEffort
+            : Names("temperature") || Names("top_p") ? Refused.Sampling : Refused.None);
+    }
+}
