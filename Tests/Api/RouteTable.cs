@@ -1,0 +1,82 @@
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Tests.Api;
+
+/// <summary>
+/// Every route and who may call it. A route that is not here, or is open to others than it says here, fails the build: adding one
+/// means deciding who may call it, in writing.
+/// </summary>
+internal static class RouteTable
+{
+    /// <param name="Body">Whether the route reads a JSON body.</param>
+    internal sealed record Row(string Method, string Path, Access Access, bool Body = false)
+    {
+        /// <summary>The path with ids that exist for nobody.</summary>
+        public string Missing => System.Text.RegularExpressions.Regex.Replace(Path, @"\{[^}]*\}", "987654321");
+    }
+
+    public static readonly IReadOnlyList<Row> Rows =
+    [
+        new("GET", "/api/health", Access.Public),
+        new("HEAD", "/api/health", Access.Public),
+        new("GET", "/api/settings/health", Access.Public),
+        new("HEAD", "/api/settings/health", Access.Public),
+        new("GET", "/api/settings/branding", Access.Public),
+        new("GET", "/api/settings/app-info", Access.Public),
+        new("POST", "/api/auth/register", Access.Public, Body: true),
+        new("POST", "/api/auth/login", Access.Public, Body: true),
+        new("POST", "/api/auth/token", Access.Public, Body: true),
+        new("POST", "/api/auth/refresh", Access.Public),
+        new("POST", "/api/auth/logout", Access.Public),
+
+        new("GET", "/api/auth/me", Access.Any),
+        new("GET", "/api/sessions", Access.Any),
+        new("POST", "/api/sessions", Access.Any, Body: true),
+        new("GET", "/api/sessions/{id:long}", Access.Any),
+        new("PATCH", "/api/sessions/{id:long}", Access.Any, Body: true),
+        new("DELETE", "/api/sessions/{id:long}", Access.Any),
+        new("GET", "/api/sessions/{id:long}/messages", Access.Any),
+        new("DELETE", "/api/sessions/{id:long}/messages", Access.Any),
+        new("DELETE", "/api/sessions/{id:long}/messages/{messageId:long}", Access.Any),
+        new("POST", "/api/sessions/{id:long}/branch", Access.Any, Body: true),
+        new("POST", "/api/chat/stream", Access.Any, Body: true),
+        new("GET", "/api/chat/stream/{messageId:long}", Access.Any),
+        new("POST", "/api/chat/completion", Access.Any, Body: true),
+        new("POST", "/api/chat/regenerate", Access.Any, Body: true),
+        new("POST", "/api/chat/continue", Access.Any, Body: true),
+        new("POST", "/api/chat/stop", Access.Any, Body: true),
+        new("GET", "/api/chat/runs", Access.Any),
+        new("GET", "/api/catalog/models", Access.Any),
+        new("GET", "/api/settings/system", Access.Any),
+
+        new("POST", "/api/auth/logout-all", Access.User),
+        new("PUT", "/api/auth/password", Access.User, Body: true),
+        new("GET", "/api/auth/logins", Access.User),
+        new("DELETE", "/api/auth/logins/{id:long}", Access.User),
+        new("GET", "/api/settings/personal", Access.User),
+        new("PUT", "/api/settings/personal", Access.User, Body: true),
+
+        new("PATCH", "/api/settings/system", Access.Admin, Body: true),
+        new("GET", "/api/users", Access.Admin),
+        new("POST", "/api/users", Access.Admin, Body: true),
+        new("GET", "/api/users/{id:long}", Access.Admin),
+        new("POST", "/api/users/{id:long}/approve", Access.Admin),
+        new("POST", "/api/users/{id:long}/reject", Access.Admin, Body: true),
+        new("PUT", "/api/users/{id:long}/role", Access.Admin, Body: true),
+        new("PUT", "/api/users/{id:long}/status", Access.Admin, Body: true),
+        new("PUT", "/api/users/{id:long}/quota", Access.Admin, Body: true),
+        new("POST", "/api/users/{id:long}/reset-password", Access.Admin),
+        new("DELETE", "/api/users/{id:long}", Access.Admin),
+        new("GET", "/api/connections", Access.Admin),
+        new("POST", "/api/connections", Access.Admin, Body: true),
+        new("POST", "/api/connections/verify", Access.Admin, Body: true),
+        new("PUT", "/api/connections/{id:long}", Access.Admin, Body: true),
+        new("DELETE", "/api/connections/{id:long}", Access.Admin),
+        new("POST", "/api/connections/{id:long}/refresh", Access.Admin),
+        new("POST", "/api/catalog/models/refresh", Access.Admin),
+        new("PUT", "/api/catalog/models", Access.Admin, Body: true),
+        new("GET", "/api/catalog/models/overrides", Access.Admin),
+        new("DELETE", "/api/catalog/models/overrides", Access.Admin, Body: true),
+        new("POST", "/api/catalog/models/overrides/import", Access.Admin, Body: true),
+    ];
+}

@@ -1,0 +1,124 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+
+namespace AiChat.Tests.Chat;
+
+/// <summary>The words the chat tests are written in.</summary>
+internal static class ChatSteps
+{
+    /// <summary>Connects the server to a fake provider, as an administrator would, and gives the connection's id.</summary>
+    public static async Task<long> Connect(this HttpClient admin, FakeUpstream upstream, params string[] models)
+    {
+        var created = await (await admin.PostJson("/api/connections", new
+        {
+            name = "Fake",
+            provider = "openai",
+            baseUrl = upstream.BaseUrl,
+            authType = "none",
+            local = true,
+            modelIds = models.Length == 0 ? ["fake-model"] : models,
+        })).Json(HttpStatusCode.Created);
+        return created.GetProperty("id").GetInt64();
+    }
+
+    /// <summary>A provider that lists one model and runs the script for chats.</summary>
+    public static FakeUpstream Provider(Func<FakeExchange, Task> chat) =>
+        FakeUpstream.Start(exchange => exchange.Request.Method == "GET" ? OpenAiScript.Models(exchange, ["fake-model"]) : chat(exchange));
+
+    /// <summary>The chat requests that arrived so far.</summary>
+    public static List<FakeExchange> Chats(this FakeUpstream upstream) => [.. upstream.Exchanges.Where(exchange => exchange.Request.Method == "POST")];
+
+    public static async Task<FakeExchange> NextChatAsync(this FakeUpstream upstream)
+    {
+        while (true)
+        {
+            var exchange = await upstream.NextRequestAsync();
+            if (exchange.Request.Method == "POST")
+            {
+                return exchange;
+            }
+        }
+    }
+
+    public static async Task<long> NewSession(this HttpClient client, long? connectionId = null, string? model = null)
+    {
+        object body = connectionId is null ? new { } : new { connectionId, model = model ?? "fake-model" };
+        var session = await (await client.PostJson("/api/sessions", body)).Json(HttpStatusCode.Created);
+        return session.GetProperty("id").GetInt64();
+    }
+
+    public static string NewId() => Guid.NewGuid().ToString("N");
+
+    public static Task<SseStream> Ask(this HttpClient client, long sessionId, string content, string? clientMessageId = null) =>
+        client.PostStream("/api/chat/stream", new { sessionId, content, clientMessageId = clientMessageId ?? NewId() });
+
+    /// <summary>Asks and reads to the end; gives the last answer of the session as it is stored.</summary>
+    public static async Task<JsonElement> AskAndWait(this HttpClient client, long sessionId, string content)
+    {
+        await using var stream = await client.Ask(sessionId, content);
+        await stream.ReadAllAsync();
+        return (await client.Messages(sessionId))[^1];
+    }
+
+    public static async Task<List<JsonElement>> Messages(this HttpClient client, long sessionId) =>
+        [.. (await client.GetJson($"/api/sessions/{sessionId}/messages?limit=100")).GetProperty("items").EnumerateArray()];
+
+    public static long AssistantId(this ServerEvent start) => start.Json.GetProperty("assistantMessage").GetProperty("id").GetInt64();
+
+    public static string? Text(this JsonElement element, string name) => element.GetProperty(name).GetString();
+
+    public static long Id(this JsonElement element) => element.GetProperty("id").GetInt64();
+}
+
+/// <summary>What a page knows of one answer: it replaces on start and appends on delta.</summary>
+internal sealed class Transcript
+{
+    private readonly StringBuilder _content = new();
+    private readonly StringBuilder _reasoning = new();
+
+    public string Content => _content.ToString();
+
+    public string Reasoning => _reasoning.ToString();
+
+    public string? LastId { get; private set; }
+
+    public ServerEvent? Start { get; private set; }
+
+    public ServerEvent? Done { get; private set; }
+
+    public void Take(ServerEvent next)
+    {
+        if (next.Id is not null)
+        {
+            Assert.True(LastId is null || next.Event == "start" || long.Parse(next.Id) > long.Parse(LastId), $"Event ids must grow: {LastId} then {next.Id}.");
+            LastId = next.Id;
+        }
+
+        switch (next.Event)
+        {
+            case "start":
+                _content.Clear();
+                _reasoning.Clear();
+                Start = next;
+                break;
+            case "delta":
+                _content.Append(next.Json.Text("text"));
+                break;
+            case "reasoning" when next.Json.TryGetProperty("text", out var text):
+                _reasoning.Append(text.GetString());
+                break;
+            case "done":
+                Done = next;
+                break;
+        }
+    }
+
+    public async Task ReadAll(SseStream stream)
+    {
+        await foreach (var next in stream.Events())
+        {
+            Take(next);
+        }
+    }
+}

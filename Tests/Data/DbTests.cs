@@ -1,0 +1,186 @@
+using AiChat.Data;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Tests.Data;
+
+public sealed class DbTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aichat-db-");
+
+    private string FilePath => System.IO.Path.Combine(_folder.FullName, "app.db");
+
+    [Fact]
+    public async Task A_failed_piece_undoes_itself_alone()
+    {
+        Migrator.Run(FilePath);
+        using var db = new Db(FilePath);
+        var good = Enumerable.Range(0, 50).Select(i => db.Write(connection => Put(connection, $"k{i}"))).ToList();
+        var bad = db.Write(connection =>
+        {
+            Put(connection, "lost");
+            throw new InvalidOperationException("mine");
+        });
+
+        await Task.WhenAll(good);
+        var error = await Assert.ThrowsAsync<InvalidOperationException>(() => bad);
+
+        Assert.Equal("mine", error.Message);
+        Assert.Equal(50, await db.Read(connection => Number(connection, "select count(*) from settings where key like 'k%'")));
+        Assert.Equal(0, await db.Read(connection => Number(connection, "select count(*) from settings where key = 'lost'")));
+    }
+
+    [Fact]
+    public async Task A_reader_cannot_write()
+    {
+        Migrator.Run(FilePath);
+        using var db = new Db(FilePath);
+
+        await Assert.ThrowsAsync<StoreException>(() => db.Read(connection => Put(connection, "no")));
+    }
+
+    [Fact]
+    public async Task What_was_written_is_there_after_closing_and_the_log_is_folded_in()
+    {
+        Migrator.Run(FilePath);
+        using (var db = new Db(FilePath))
+        {
+            await db.Write(connection => Put(connection, "kept"));
+        }
+
+        Assert.False(File.Exists(FilePath + "-wal"));
+        using var again = new Db(FilePath);
+        Assert.Equal(1, await again.Read(connection => Number(connection, "select count(*) from settings where key = 'kept'")));
+    }
+
+    [Fact]
+    public async Task After_closing_writes_are_refused()
+    {
+        Migrator.Run(FilePath);
+        var db = new Db(FilePath);
+        db.Dispose();
+
+        var error = await Assert.ThrowsAsync<StoreException>(() => db.Write(connection => Put(connection, "late")));
+        Assert.Equal(StoreFailure.Unavailable, error.Failure);
+    }
+
+    [Fact]
+    public void Every_connection_has_the_safe_settings()
+    {
+        Migrator.Run(FilePath);
+        using var connection = Db.Connect(FilePath, SqliteOpenMode.ReadWriteCreate);
+
+        Assert.Equal("wal", Text(connection, "pragma journal_mode"));
+        Assert.Equal(2, Number(connection, "pragma synchronous"));
+        Assert.Equal(1, Number(connection, "pragma foreign_keys"));
+        Assert.Equal(0, Number(connection, "pragma trusted_schema"));
+        Assert.Equal(1, Number(connection, "pragma cell_size_check"));
+        Assert.Equal(0, Number(connection, "pragma mmap_size"));
+        Assert.Equal(5000, Number(connection, "pragma busy_timeout"));
+    }
+
+    [Fact]
+    public void A_file_that_is_no_database_is_refused_and_left_alone()
+    {
+        File.WriteAllText(FilePath, "this is not a database, it is a letter");
+
+        var error = Assert.Throws<StartupException>(() => Migrator.Run(FilePath));
+
+        Assert.Equal(StartupException.Configuration, error.ExitCode);
+        Assert.Equal("this is not a database, it is a letter", File.ReadAllText(FilePath));
+    }
+
+    [Fact]
+    public void A_newer_database_is_refused()
+    {
+        Migrator.Run(FilePath);
+        Run("pragma user_version = 9000");
+
+        var error = Assert.Throws<StartupException>(() => Migrator.Run(FilePath));
+
+        Assert.Contains("9000", error.Message);
+    }
+
+    [Fact]
+    public void A_database_of_another_program_is_refused()
+    {
+        Run("create table somebody (id integer primary key)");
+
+        Assert.Throws<StartupException>(() => Migrator.Run(FilePath));
+    }
+
+    [Fact]
+    public void A_damaged_page_is_found_at_start()
+    {
+        Migrator.Run(FilePath);
+        Run("insert into settings select value, hex(randomblob(500)), 0 from json_each('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30]')");
+        var bytes = File.ReadAllBytes(FilePath);
+        for (var page = 4096 * 10; page < bytes.Length; page += 4096)
+        {
+            Random.Shared.NextBytes(bytes.AsSpan(page, 400));
+        }
+
+        File.WriteAllBytes(FilePath, bytes);
+
+        Assert.Throws<StartupException>(() => Migrator.Run(FilePath));
+    }
+
+    [Fact]
+    public void A_folder_is_for_one_process()
+    {
+        using var first = DataFolder.Open(_folder.FullName, null);
+
+        var error = Assert.Throws<StartupException>(() => DataFolder.Open(_folder.FullName, null));
+
+        Assert.Equal(StartupException.TemporaryFailure, error.ExitCode);
+        Assert.Contains(Environment.ProcessId.ToString(), error.Message);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void A_folder_that_held_a_database_does_not_begin_anew_by_itself(bool empty)
+    {
+        using (var folder = DataFolder.Open(_folder.FullName, null))
+        {
+            folder.OpenInstance(TimeProvider.System, initialize: false);
+        }
+
+        if (empty)
+        {
+            File.WriteAllBytes(FilePath, []);
+        }
+
+        using var again = DataFolder.Open(_folder.FullName, null);
+
+        Assert.Throws<StartupException>(() => again.OpenInstance(TimeProvider.System, initialize: false));
+        Assert.NotNull(again.OpenInstance(TimeProvider.System, initialize: true));
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private static int Put(SqliteConnection connection, string key)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "insert into settings (key, value, updated_at) values (@key, '', 0)";
+        command.Parameters.AddWithValue("@key", key);
+        return command.ExecuteNonQuery();
+    }
+
+    private static long Number(SqliteConnection connection, string sql) => Convert.ToInt64(Scalar(connection, sql));
+
+    private static string Text(SqliteConnection connection, string sql) => (string)Scalar(connection, sql)!;
+
+    private static object? Scalar(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
+
+    private void Run(string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={FilePath};Pooling=false");
+        connection.Open();
+        Scalar(connection, sql);
+    }
+}
