@@ -15,6 +15,14 @@ internal static class ServeCommand
         {
             var options = ServerOptions.Load(Environment.GetEnvironmentVariable) with { Initialize = initialize };
             await using var app = Program.Build(options);
+            var broken = false;
+            app.Services.GetRequiredService<Db>().Broken += error =>
+            {
+                // What a failed flush left on disk is in doubt; a new start looks at the file and goes on from there.
+                broken = true;
+                Terminal.Complain($"The database cannot be written any more: {error.Message} Stopping.");
+                app.Lifetime.StopApplication();
+            };
             await app.StartAsync();
             using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
             {
@@ -32,7 +40,7 @@ internal static class ServeCommand
             }
 
             await app.WaitForShutdownAsync();
-            return 0;
+            return broken ? StartupException.InputOutput : 0;
         }
         catch (StartupException error)
         {

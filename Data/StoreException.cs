@@ -22,6 +22,9 @@ internal sealed class StoreException(StoreFailure failure, string message, Excep
 /// <summary>The process cannot start; the message is one line for the operator, the code follows sysexits.h.</summary>
 internal sealed class StartupException(int exitCode, string message) : Exception(message)
 {
+    /// <summary>The database file failed while running.</summary>
+    public const int InputOutput = 74;
+
     /// <summary>The data folder is in use by another process.</summary>
     public const int TemporaryFailure = 75;
 

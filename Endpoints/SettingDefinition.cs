@@ -27,19 +27,6 @@ internal abstract record SettingDefinition(string Key, object? Default)
 
     public abstract JsonNode ToJson(object value);
 
-    /// <summary>Null for what is not a text, half of a character included.</summary>
-    protected static string? Text(JsonElement json)
-    {
-        try
-        {
-            return json.ValueKind == JsonValueKind.String ? json.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            return null;
-        }
-    }
-
     private static string Capitals(string key) =>
         string.Concat(key.Select(c => char.IsAsciiLetterUpper(c) ? $"_{c}" : char.ToUpperInvariant(c).ToString()));
 }
@@ -96,9 +83,9 @@ internal sealed record TextSetting(string Key, string? Value, int MinLength, int
 
     public override object? Read(JsonElement json, out string? broken)
     {
-        if (Text(json) is { } text)
+        if (json.ValueKind == JsonValueKind.String)
         {
-            return Parse(text, out broken);
+            return Parse(json.GetString()!, out broken);
         }
 
         broken = "is a text";
@@ -121,9 +108,9 @@ internal sealed record ListSetting(string Key, int MaxItems, Func<string, string
 {
     public override object? Read(JsonElement json, out string? broken)
     {
-        if (json.ValueKind == JsonValueKind.Array && json.EnumerateArray().Select(Text).ToArray() is var items && !items.Contains(null))
+        if (json.ValueKind == JsonValueKind.Array && json.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
         {
-            return Keep(items!, out broken);
+            return Keep([.. json.EnumerateArray().Select(item => item.GetString()!)], out broken);
         }
 
         broken = "is a list of texts";

@@ -21,9 +21,9 @@ internal static class SettingTable
         new NumberSetting("defaultUserDailyQuota", 200, -1, 1_000_000) { IsPublic = true },
 
         // Limits.
-        new NumberSetting("maxRuns", 4_096, 1, 100_000),
-        new NumberSetting("maxRunsPerUser", 8, 1, 1_000) { IsPublic = true },
-        new NumberSetting("requestsPerMinute", 240, 1, 1_000_000),
+        new NumberSetting("maxRuns", 4_096, 0, 100_000),
+        new NumberSetting("maxRunsPerUser", 8, 0, 1_000) { IsPublic = true },
+        new NumberSetting("requestsPerMinute", 240, 0, 1_000_000),
 
         // Network and streaming. 0 = no limit of its own; the total always holds.
         new NumberSetting("sseHeartbeatIntervalMs", 15_000, 1_000, 600_000),

@@ -123,7 +123,7 @@ internal static class OpenAiBody
             if (extras.ValueKind == JsonValueKind.Object && extras.TryGetProperty(index.ToString(), out var extra))
             {
                 json.WritePropertyName("extra_content");
-                json.WriteRawValue(extra.GetRawText(), skipInputValidation: true);
+                extra.WriteTo(json);
             }
 
             json.WriteEndObject();
@@ -141,7 +141,7 @@ internal static class OpenAiBody
             if (state is { } data && data.TryGetProperty(name, out var value))
             {
                 json.WritePropertyName(name);
-                json.WriteRawValue(value.GetRawText(), skipInputValidation: true);
+                value.WriteTo(json);
                 written = true;
             }
         }

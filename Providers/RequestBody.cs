@@ -60,7 +60,7 @@ internal sealed class RequestBody : IDisposable
             using var document = JsonDocument.Parse(json.Length == 0 ? "{}" : json);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
-                writer.WriteRawValue(json.Length == 0 ? "{}" : json, skipInputValidation: true);
+                document.RootElement.WriteTo(writer);
                 return;
             }
         }

@@ -211,9 +211,9 @@ internal sealed class RunLog
         var length = (int)Math.Min(segment.Start + segment.Length - position, room);
 
         // A frame never ends inside a surrogate pair whose other half is already here.
-        if (length > 1 && position + length < segment.Start + segment.Length && char.IsHighSurrogate(source[offset + length - 1]))
+        if (position + length < segment.Start + segment.Length && char.IsHighSurrogate(source[offset + length - 1]))
         {
-            length--;
+            length += length > 1 ? -1 : 1;
         }
 
         return source.ToString(offset, length);

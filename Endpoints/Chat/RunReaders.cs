@@ -10,7 +10,8 @@ namespace AiChat.Endpoints.Chat;
 /// </summary>
 internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings settings, TimeProvider clock) : IHostedService, IDisposable
 {
-    private const int MaxPerUser = 16;
+    /// <summary>Readers that an account may have beyond one for each of its runs: other tabs, other devices.</summary>
+    private const int ExtraPerUser = 16;
 
     /// <summary>How often silent readers look whether their heartbeat is due.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
@@ -36,7 +37,8 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
     /// <summary>Writes what comes after a position until the run ends, the client goes, or its login ends.</summary>
     public async Task<IResult> Stream(HttpContext context, CurrentUser me, RunLog log, long after)
     {
-        if (_byUser.AddOrUpdate(me.Id, 1, (_, count) => count + 1) > MaxPerUser + settings.MaxRunsPerUser)
+        var most = settings.MaxRunsPerUser == 0 ? int.MaxValue : settings.MaxRunsPerUser + ExtraPerUser;
+        if (_byUser.AddOrUpdate(me.Id, 1, (_, count) => count + 1) > most)
         {
             Leave(me.Id);
             return Problems.TooMany("too_many_runs", "This account follows too many answers at once.", 5);
