@@ -17,6 +17,7 @@ internal sealed class BrowserHandler : DelegatingHandler
         {
             AllowAutoRedirect = false,
             UseProxy = false,
+            MaxResponseDrainSize = 0, // a closed tab reads nothing more
             CookieContainer = new CookieContainer(),
             ConnectCallback = (context, cancel) => ConnectAsync(context.DnsEndPoint, from, cancel),
         };
