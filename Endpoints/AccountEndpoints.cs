@@ -81,6 +81,11 @@ internal static class AccountEndpoints
     private static async Task<Problem?> WrongPassword(
         HttpContext context, CurrentUser me, string given, string hash, Passwords passwords, LoginThrottle throttle)
     {
+        if (given.Length == 0)
+        {
+            return Wrong();
+        }
+
         var attempt = throttle.Begin(context, Users.KeyOf(me.Username!));
         if (attempt.Wait > TimeSpan.Zero)
         {
@@ -94,12 +99,14 @@ internal static class AccountEndpoints
                 return null;
             case false:
                 throttle.Failed(attempt);
-                return new Problem(422, "wrong_password", "The current password is wrong.");
+                return Wrong();
             default:
                 throttle.Forgive(attempt);
                 return Problems.Overloaded();
         }
     }
+
+    private static Problem Wrong() => new(422, "wrong_password", "The current password is wrong.");
 
     private static async Task<IResult> EndAll(CurrentUser me, HttpContext context, Logins logins, TimeProvider clock)
     {
