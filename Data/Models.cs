@@ -95,8 +95,10 @@ internal sealed class Models(Db db)
     private static void Put(SqliteConnection connection, ModelOverrideRow row, long at) => connection.Execute("""
         insert into model_overrides (connection_id, model, name, hidden, tags, capabilities, context_limit, max_output_tokens, price,
             allowed_users, position, is_default, updated_at)
-        values (@ConnectionId, @Model, @Name, @Hidden, @Tags, @Capabilities, @ContextLimit, @MaxOutputTokens, @Price,
-            @AllowedUsers, @Position, @IsDefault, @at)
+        select id, @Model, @Name, @Hidden, @Tags, @Capabilities, @ContextLimit, @MaxOutputTokens, @Price,
+            @AllowedUsers, @Position, @IsDefault, @at
+        from connections
+        where id = @ConnectionId
         on conflict (connection_id, model) do update set
             name = excluded.name, hidden = excluded.hidden, tags = excluded.tags, capabilities = excluded.capabilities,
             context_limit = excluded.context_limit, max_output_tokens = excluded.max_output_tokens, price = excluded.price,

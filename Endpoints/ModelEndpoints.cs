@@ -119,14 +119,14 @@ internal static class ModelEndpoints
     private static async Task<IResult> DeleteOverridden(
         [FromBody] DeleteOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
     {
-        if (body.All == true == body.Items is not null || body.Items?.Count > MaxImport)
+        if (body.All == true == body.Items is not null || body.Items?.Count > MaxImport || body.Items?.Contains(null) == true)
         {
             return Problems.Invalid("items", $"Either all is true, or there is a list of at most {MaxImport} models.");
         }
 
-        var entry = Entry(me, context, "model.reset", body.Items is null ? "all" : string.Join(", ", body.Items.Take(50).Select(item => $"{item.ConnectionId}.{item.Model}")));
+        var entry = Entry(me, context, "model.reset", body.Items is null ? "all" : string.Join(", ", body.Items.Take(50).Select(item => $"{item!.ConnectionId}.{item.Model}")));
         var deleted = body.Items is { } items
-            ? await models.DeleteOverrides([.. items.Select(item => (item.ConnectionId, item.Model))], entry, clock.GetUtcNow())
+            ? await models.DeleteOverrides([.. items.Select(item => (item!.ConnectionId, item.Model))], entry, clock.GetUtcNow())
             : await models.DeleteAllOverrides(entry, clock.GetUtcNow());
         await catalog.Reload();
         return TypedResults.Ok(new DeletedResponse(deleted));
@@ -135,15 +135,15 @@ internal static class ModelEndpoints
     /// <summary>Takes what an export holds; every line must fit, or nothing is changed.</summary>
     private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
     {
-        if (body.Items.Count > MaxImport)
+        if (body.Items.Count > MaxImport || body.Items.Contains(null))
         {
-            return Problems.Invalid("items", $"There are at most {MaxImport} models.");
+            return Problems.Invalid("items", $"There are at most {MaxImport} models, none of them null.");
         }
 
         var snapshot = catalog.Current;
         var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
         List<ModelOverrideRow> rows = [];
-        foreach (var (at, form) in body.Items.Index())
+        foreach (var (at, form) in body.Items.OfType<ModelOverrideForm>().Index())
         {
             foreach (var (field, rules) in form.Check())
             {

@@ -92,8 +92,8 @@ internal sealed record ModelOverrideForm
 }
 
 /// <summary>Either everything, or these.</summary>
-internal sealed record DeleteOverrides(bool? All = null, IReadOnlyList<ModelReference>? Items = null);
+internal sealed record DeleteOverrides(bool? All = null, IReadOnlyList<ModelReference?>? Items = null);
 
 internal sealed record ModelReference(long ConnectionId, string Model);
 
-internal sealed record ImportOverrides(IReadOnlyList<ModelOverrideForm> Items);
+internal sealed record ImportOverrides(IReadOnlyList<ModelOverrideForm?> Items);

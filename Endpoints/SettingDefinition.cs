@@ -27,6 +27,19 @@ internal abstract record SettingDefinition(string Key, object? Default)
 
     public abstract JsonNode ToJson(object value);
 
+    /// <summary>Null for what is not a text, half of a character included.</summary>
+    protected static string? Text(JsonElement json)
+    {
+        try
+        {
+            return json.ValueKind == JsonValueKind.String ? json.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
     private static string Capitals(string key) =>
         string.Concat(key.Select(c => char.IsAsciiLetterUpper(c) ? $"_{c}" : char.ToUpperInvariant(c).ToString()));
 }
@@ -83,9 +96,9 @@ internal sealed record TextSetting(string Key, string? Value, int MinLength, int
 
     public override object? Read(JsonElement json, out string? broken)
     {
-        if (json.ValueKind == JsonValueKind.String)
+        if (Text(json) is { } text)
         {
-            return Parse(json.GetString()!, out broken);
+            return Parse(text, out broken);
         }
 
         broken = "is a text";
@@ -108,9 +121,9 @@ internal sealed record ListSetting(string Key, int MaxItems, Func<string, string
 {
     public override object? Read(JsonElement json, out string? broken)
     {
-        if (json.ValueKind == JsonValueKind.Array && json.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
+        if (json.ValueKind == JsonValueKind.Array && json.EnumerateArray().Select(Text).ToArray() is var items && !items.Contains(null))
         {
-            return Keep([.. json.EnumerateArray().Select(item => item.GetString()!)], out broken);
+            return Keep(items!, out broken);
         }
 
         broken = "is a list of texts";

@@ -135,7 +135,7 @@ internal static class AnthropicBody
         {
             foreach (var block in blocks.EnumerateArray())
             {
-                block.WriteTo(json);
+                json.WriteRawValue(block.GetRawText(), skipInputValidation: true);
             }
         }
 

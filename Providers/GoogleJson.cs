@@ -72,7 +72,7 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
                 _signatures[_calls] = signature;
             }
 
-            Output.ToolCall(_calls++, call.Text("id"), call.Text("name"), arguments.ValueKind == JsonValueKind.Object ? arguments.GetRawText() : "{}");
+            Output.ToolCall(_calls++, call.Text("id"), call.Text("name"), arguments.ValueKind == JsonValueKind.Object ? LooseJsonText.Raw(arguments) : "{}");
             return;
         }
 

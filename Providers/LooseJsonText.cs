@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
+using System.Text.Json;
 
 namespace AiChat.Providers;
 
@@ -9,6 +11,9 @@ namespace AiChat.Providers;
 /// </summary>
 internal static class LooseJsonText
 {
+    /// <summary>A value as it was written, also when its strings are no valid text.</summary>
+    public static string Raw(JsonElement value) => Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(value));
+
     public static string Decode(ReadOnlySpan<byte> escaped)
     {
         var source = Encoding.UTF8.GetString(escaped);

@@ -123,7 +123,7 @@ internal static class OpenAiBody
             if (extras.ValueKind == JsonValueKind.Object && extras.TryGetProperty(index.ToString(), out var extra))
             {
                 json.WritePropertyName("extra_content");
-                extra.WriteTo(json);
+                json.WriteRawValue(extra.GetRawText(), skipInputValidation: true);
             }
 
             json.WriteEndObject();
@@ -141,7 +141,7 @@ internal static class OpenAiBody
             if (state is { } data && data.TryGetProperty(name, out var value))
             {
                 json.WritePropertyName(name);
-                value.WriteTo(json);
+                json.WriteRawValue(value.GetRawText(), skipInputValidation: true);
                 written = true;
             }
         }

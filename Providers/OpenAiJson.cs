@@ -248,9 +248,8 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 
     private static string PartText(JsonElement value) => value.ValueKind switch
     {
-        JsonValueKind.String => value.GetString()!,
-        JsonValueKind.Array => string.Concat(value.EnumerateArray().Select(part =>
-            part.ValueKind == JsonValueKind.Object && part.TryGetProperty("text", out var text) && text.ValueKind == JsonValueKind.String ? text.GetString() : "")),
+        JsonValueKind.String => DeltaWriter.Read(value)!,
+        JsonValueKind.Array => string.Concat(value.EnumerateArray().Select(part => part.Text("text"))),
         _ => "",
     };
 

@@ -63,7 +63,7 @@ internal static class OpenAiResponsesBody
         {
             foreach (var item in items.EnumerateArray())
             {
-                item.WriteTo(json);
+                json.WriteRawValue(item.GetRawText(), skipInputValidation: true);
             }
         }
 

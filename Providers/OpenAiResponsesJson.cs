@@ -99,7 +99,7 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
 
                 break;
             case "reasoning" when item.Text("encrypted_content") is not null:
-                _reasoning.Add(item.GetRawText());
+                _reasoning.Add(LooseJsonText.Raw(item));
                 break;
             default:
                 // Messages have been read piece by piece.

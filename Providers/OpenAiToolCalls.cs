@@ -48,15 +48,15 @@ internal sealed class OpenAiToolCalls
     {
         int? index = call.TryGetProperty("index", out var number) && number.ValueKind == JsonValueKind.Number && number.TryGetInt32(out var value) ? value : null;
         var id = Text(call, "id");
-        var extra = call.TryGetProperty("extra_content", out var content) && content.ValueKind == JsonValueKind.Object ? content.GetRawText() : null;
+        var extra = call.TryGetProperty("extra_content", out var content) && content.ValueKind == JsonValueKind.Object ? LooseJsonText.Raw(content) : null;
         return call.TryGetProperty("function", out var function) && function.ValueKind == JsonValueKind.Object
             ? new Piece(index, id, Text(function, "name"), Text(function, "arguments"), extra) : new Piece(index, id, null, null, extra);
     }
 
     private static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
     {
-        JsonValueKind.String => value.GetString(),
-        JsonValueKind.Object => value.GetRawText(),
+        JsonValueKind.String => DeltaWriter.Read(value),
+        JsonValueKind.Object => LooseJsonText.Raw(value),
         _ => null,
     };
 
@@ -108,7 +108,7 @@ internal sealed class OpenAiReplay
 
         foreach (var detail in details.RootElement.EnumerateArray())
         {
-            var text = detail.GetRawText();
+            var text = LooseJsonText.Raw(detail);
             if (Fits(text.Length))
             {
                 (_details ??= []).Add(text);

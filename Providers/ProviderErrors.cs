@@ -168,12 +168,12 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
 
         if (root.ValueKind != JsonValueKind.Object)
         {
-            return new ErrorText(root.ValueKind == JsonValueKind.String ? root.GetString()! : "", "", null);
+            return new ErrorText(DeltaWriter.Read(root) ?? "", "", null);
         }
 
         if (root.TryGetProperty("error", out var error) && error.ValueKind is JsonValueKind.Object or JsonValueKind.String)
         {
-            return error.ValueKind == JsonValueKind.String ? new ErrorText(error.GetString()!, Word(root, "code") ?? "", null) : Read(error);
+            return error.ValueKind == JsonValueKind.String ? new ErrorText(DeltaWriter.Read(error)!, Word(root, "code") ?? "", null) : Read(error);
         }
 
         var message = Word(root, "message") ?? Word(root, "detail") ?? Word(root, "error_description") ?? Word(root, "msg") ?? "";
@@ -197,9 +197,8 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
 
     private static string? Word(JsonElement element, string name) => !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
     {
-        JsonValueKind.String => value.GetString(),
-        JsonValueKind.Number => value.GetRawText(),
-        JsonValueKind.Object or JsonValueKind.Array => value.GetRawText(),
+        JsonValueKind.String => DeltaWriter.Read(value),
+        JsonValueKind.Number or JsonValueKind.Object or JsonValueKind.Array => LooseJsonText.Raw(value),
         _ => null,
     };
 }

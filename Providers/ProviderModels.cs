@@ -42,7 +42,7 @@ internal static class ProviderModels
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var item in list.EnumerateArray())
         {
-            var model = item.ValueKind == JsonValueKind.String ? read(default, item.GetString()) : read(item, null);
+            var model = item.ValueKind == JsonValueKind.String ? read(default, DeltaWriter.Read(item)) : read(item, null);
             if (model is null || model.Id.Length is 0 or > ProviderModel.MaxIdLength || model.Id.Any(char.IsControl) || !seen.Add(model.Id))
             {
                 continue;

@@ -60,7 +60,7 @@ internal sealed class RequestBody : IDisposable
             using var document = JsonDocument.Parse(json.Length == 0 ? "{}" : json);
             if (document.RootElement.ValueKind == JsonValueKind.Object)
             {
-                document.RootElement.WriteTo(writer);
+                writer.WriteRawValue(json.Length == 0 ? "{}" : json, skipInputValidation: true);
                 return;
             }
         }

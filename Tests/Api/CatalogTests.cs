@@ -208,6 +208,11 @@ public sealed class CatalogTests
         await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "nobody" })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", surprise = 1 })).ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
         await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", contextLimit = "5" })).ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
+        foreach (var (method, path) in new[] { (HttpMethod.Delete, "/api/catalog/models/overrides"), (HttpMethod.Post, "/api/catalog/models/overrides/import") })
+        {
+            await (await admin.SendJson(method, path, new { items = new object?[] { null } })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        }
+
         await (await admin.DeleteJson("/api/catalog/models/overrides", new { })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         await (await user.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", isDefault = true })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         await (await user.PostJson("/api/catalog/models/refresh", new { })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
@@ -263,6 +264,74 @@ public sealed class ConnectionsTests
         File.Delete(Path.Combine(server.DataDir, "master.key"));
 
         await Assert.ThrowsAsync<ServerStartException>(() => server.RestartAsync());
+    }
+
+    [Fact]
+    public async Task A_key_moved_to_another_row_is_not_used_and_said_to_be_unreadable()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
+        var admin = await server.RegisterAdminAsync();
+        var first = await Create(admin, upstream);
+        var second = await Create(admin, upstream);
+        await server.StopAsync();
+        Run(server, "update connections set secret_keys = (select secret_keys from connections where id = @first) where id = @second", first, second);
+        await server.RestartAsync();
+        var asked = upstream.Connections;
+
+        var refreshed = await (await admin.PostJson($"/api/connections/{second}/refresh", new { })).Json();
+        var verified = await (await admin.PostJson("/api/connections/verify", new { id = second })).Json();
+
+        Assert.Equal("provider_unauthorized", refreshed.GetProperty("lastErrorCode").GetString());
+        Assert.False(verified.GetProperty("ok").GetBoolean());
+        Assert.InRange(upstream.Connections, asked, asked + 1); // the first connection's own check at start
+    }
+
+    [Fact]
+    public async Task Every_change_leaves_its_line_in_the_audit_without_secrets()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
+        var admin = await server.RegisterAdminAsync();
+        var id = await Create(admin, upstream, new() { ["headers"] = Headers("X-Org", "head-CANARY") });
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson($"/api/connections/{id}", new { enabled = false })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new { webSearchApiKey = "tvly-CANARY-0123456789", brandText = "Team" })).Expect(HttpStatusCode.OK);
+        await (await admin.DeleteAsync($"/api/connections/{id}")).Expect(HttpStatusCode.NoContent);
+        await server.StopAsync();
+
+        using var connection = Open(server);
+        using var command = connection.CreateCommand();
+        command.CommandText = "select action || ' ' || target || ' ' || coalesce(detail, '') from audit where action like 'connection.%' or action like 'model.%' or action like 'settings.%' order by id";
+        using var reader = command.ExecuteReader();
+        List<string> lines = [];
+        while (reader.Read())
+        {
+            lines.Add(reader.GetString(0));
+        }
+
+        Assert.Equal(
+            [$"connection.create connection:{id}", "model.override catalog", $"connection.update connection:{id}", "settings.change settings", $"connection.delete connection:{id}"],
+            lines.Select(line => string.Join(' ', line.Split(' ').Take(2))));
+        Assert.Contains("brandText = \"Team\"", lines[3]);
+        Assert.DoesNotContain("CANARY", string.Concat(lines));
+    }
+
+    private static SqliteConnection Open(TestServer server)
+    {
+        var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False");
+        connection.Open();
+        return connection;
+    }
+
+    private static void Run(TestServer server, string sql, long first, long second)
+    {
+        using var connection = Open(server);
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.Parameters.AddWithValue("@first", first);
+        command.Parameters.AddWithValue("@second", second);
+        Assert.Equal(1, command.ExecuteNonQuery());
     }
 
     private static Dictionary<string, string> Headers(params string[] pairs) =>

@@ -106,6 +106,18 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public async Task Half_a_character_is_not_a_text()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        foreach (var body in new[] { """{"brandText":"\ud800"}""", """{"webSearchDomainFilter":["\ud800"]}""", """{"webSearchApiKey":"\ud800"}""" })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Patch, "/api/settings/system") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+            await (await admin.SendAsync(request)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        }
+    }
+
+    [Fact]
     public async Task A_malformed_patch_is_a_bad_request()
     {
         await using var server = await TestServer.StartAsync();

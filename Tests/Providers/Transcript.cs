@@ -56,10 +56,10 @@ internal sealed partial class Transcript
     };
 
     /// <summary>Parses the bytes as they would arrive in pieces of these sizes.</summary>
-    public async Task<string> ReplayAsync(Func<int> nextSize)
+    public async Task<string> ReplayAsync(Func<int> nextSize, byte[]? damaged = null)
     {
         var clock = new CallClock(ChatTimeouts.Default, TimeProvider.System, CancellationToken.None);
-        await using var reply = new ProviderReply(new PiecewiseStream(Bytes, nextSize), MediaType, clock, 256 * 1024);
+        await using var reply = new ProviderReply(new PiecewiseStream(damaged ?? Bytes, nextSize), MediaType, clock, 256 * 1024);
         return await WriteAsync(ReplyParser.ReadAsync(reply, Vendors.Parser(Vendor, Request())));
     }
 

@@ -1,0 +1,151 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+
+namespace AiChat.Tests;
+
+/// <summary>The rules of the tree that a compiler does not hold. Each failure names the file and the line.</summary>
+public sealed partial class ArchitectureTests
+{
+    private static readonly string Root = Path.GetFullPath(
+        typeof(ArchitectureTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!);
+
+    [Theory]
+    [InlineData("Data", @"\b(Microsoft\.AspNetCore|Microsoft\.Extensions\.Hosting|AiChat\.(Providers|Endpoints|Commands))\b|\bHttpContext\b|\bStatusCodes\b")]
+    [InlineData("Providers", @"\b(Microsoft\.AspNetCore|Microsoft\.Data|Dapper|AiChat\.(Data|Endpoints|Commands))\b|\bHttpContext\b")]
+    [InlineData("Endpoints", @"\bAiChat\.Commands\b|\busing (Dapper|Microsoft\.Data)\b")]
+    public void A_layer_knows_only_what_is_below_it(string folder, string forbidden) => AssertNone(Sources(folder, "*.cs"), forbidden);
+
+    [Fact]
+    public void Endpoint_files_never_call_one_another()
+    {
+        var files = Sources("Endpoints", "*Endpoints.cs").ToList();
+        var names = files.ConvertAll(file => Path.GetFileNameWithoutExtension(file));
+        foreach (var file in files)
+        {
+            var others = names.Where(name => name != Path.GetFileNameWithoutExtension(file)).Select(Regex.Escape);
+            AssertNone([file], $@"\b({string.Join('|', others)})\b");
+        }
+    }
+
+    [Theory]
+    [InlineData(@"\bnew HttpClient\(", "Providers/ProviderHttp.cs")]
+    [InlineData(@"\bnew SocketsHttpHandler\b", "Providers/ProviderHttp.cs")]
+    [InlineData(@"\bTryAddWithoutValidation\b", "")]
+    [InlineData(@"\bDateTime(Offset)?\.(Utc)?Now\b", "")]
+    [InlineData(@"\bThread\.Sleep\b", "")]
+    [InlineData(@"^\s*#(region|pragma warning disable)\b", "Commands/Terminal.cs")]
+    [InlineData(@"\bSuppressMessage\b|\bUnconditionalSuppressMessage\b", "")]
+    public void Only_its_one_home_uses(string pattern, string home) =>
+        AssertNone(Product().Where(file => Relative(file) != home), pattern);
+
+    [Fact]
+    public void Only_the_store_opens_the_database() =>
+        AssertNone(Product().Where(file => !Relative(file).StartsWith("Data/", StringComparison.Ordinal)), @"\bSqlite(Connection|Command)\b");
+
+    [Fact]
+    public void Sql_names_its_columns_and_is_not_pasted_together() =>
+        AssertNone(Sources("Data", "*.cs"), @"\bselect \*|\bselect [a-z]+\.\*|\$+""""""\s*(select|insert|update|delete)\b");
+
+    [Fact]
+    public void The_page_makes_markup_in_one_place_only()
+    {
+        var files = Sources("ClientApp/src", "*.svelte").Concat(Sources("ClientApp/src", "*.ts")).ToList();
+        AssertNone(files, @"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write)\b|\beval\(|new Function\(");
+        var raw = files.Where(file => Code(file).Contains("{@html", StringComparison.Ordinal)).Select(Relative).ToList();
+        Assert.True(raw.Count <= 1, $"{{@html}} belongs to one file, but is in: {string.Join(", ", raw)}");
+    }
+
+    [Fact]
+    public void Files_keep_to_their_caps()
+    {
+        // The dictionaries of texts are data: one line each text, however many there are.
+        var page = Sources("ClientApp/src", "*.svelte").Concat(Sources("ClientApp/src", "*.ts"))
+            .Where(file => !Relative(file).StartsWith("ClientApp/src/lib/i18n/", StringComparison.Ordinal));
+        var over = Over(Product(), 400).Concat(Over(page, 300)).Concat(Over(Sources("Tests", "*.cs"), 500)).ToList();
+        Assert.True(over.Count == 0, string.Join('\n', over));
+    }
+
+    [Fact]
+    public void Words_written_to_disk_may_grow_but_never_change()
+    {
+        var now = new Dictionary<string, HashSet<string>>();
+        foreach (var file in Sources("Data/Migrations", "*.sql"))
+        {
+            foreach (Match check in WordCheck().Matches(File.ReadAllText(file)))
+            {
+                var words = Word().Matches(check.Groups[2].Value).Select(word => word.Groups[1].Value);
+                now.TryAdd(check.Groups[1].Value, []);
+                now[check.Groups[1].Value].UnionWith(words);
+            }
+        }
+
+        foreach (var (column, words) in Persisted)
+        {
+            Assert.True(now.TryGetValue(column, out var current), $"no column {column} is checked any more");
+            Assert.Empty(words.Except(current));
+        }
+
+        Assert.Empty(now.Keys.Except(Persisted.Keys));
+    }
+
+    [Fact]
+    public void Names_of_stream_events_are_what_clients_know()
+    {
+        var names = typeof(AiChat.Endpoints.Chat.ChatEvent).GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!);
+        string[] known = ["start", "delta", "reasoning", "tool", "usage", "quota", "title", "error", "done"];
+        Assert.Empty(known.Except(names));
+    }
+
+    /// <summary>By column name, over all tables. Add a word here when a migration adds it; never take one out.</summary>
+    private static readonly Dictionary<string, string[]> Persisted = new()
+    {
+        ["role"] = ["ADMIN", "USER", "GUEST", "user", "assistant"],
+        ["status"] = ["PENDING", "ACTIVE", "DISABLED", "streaming", "running", "done", "stopped", "interrupted", "failed"],
+        ["kind"] = ["browser", "api", "send", "regenerate", "continue", "content", "reasoning", "tool"],
+        ["provider"] = ["openai", "openai_responses", "azure_openai", "anthropic", "google_genai", "ollama", "demo"],
+        ["auth_type"] = ["bearer", "api_key", "none", "entra"],
+        ["title_source"] = ["default", "first_message", "model", "user"],
+        ["usage_source"] = ["provider", "estimate"],
+        ["source"] = ["provider", "estimate"],
+    };
+
+    private static IEnumerable<string> Product() =>
+        new[] { "Commands", "Data", "Endpoints", "Providers" }.SelectMany(folder => Sources(folder, "*.cs"))
+            .Concat(Directory.EnumerateFiles(Root, "*.cs"));
+
+    private static IEnumerable<string> Sources(string folder, string pattern)
+    {
+        var path = Path.Combine(Root, folder);
+        return Directory.Exists(path) ? Directory.EnumerateFiles(path, pattern, SearchOption.AllDirectories).Order(StringComparer.Ordinal) : [];
+    }
+
+    private static IEnumerable<string> Over(IEnumerable<string> files, int cap) =>
+        from file in files
+        let lines = File.ReadLines(file).Count()
+        where lines > cap && !File.ReadLines(file).First().Contains("Long because", StringComparison.Ordinal)
+        select $"{Relative(file)}: {lines} lines, cap {cap}";
+
+    private static void AssertNone(IEnumerable<string> files, string pattern)
+    {
+        var expression = new Regex(pattern);
+        var hits =
+            from file in files
+            from line in File.ReadLines(file).Select((text, index) => (Text: text, Number: index + 1))
+            where !IsComment(line.Text) && expression.IsMatch(line.Text)
+            select $"{Relative(file)}:{line.Number}: {line.Text.Trim()}";
+        Assert.True(!hits.Any(), string.Join('\n', hits));
+    }
+
+    private static string Code(string file) => string.Join('\n', File.ReadLines(file).Where(line => !IsComment(line)));
+
+    private static bool IsComment(string line) => line.TrimStart() is var text && (text.StartsWith("//", StringComparison.Ordinal) || text.StartsWith('*') || text.StartsWith("/*", StringComparison.Ordinal));
+
+    private static string Relative(string file) => Path.GetRelativePath(Root, file).Replace('\\', '/');
+
+    [GeneratedRegex(@"check \((\w+) in \(([^)]*)\)\)")]
+    private static partial Regex WordCheck();
+
+    [GeneratedRegex("'([^']*)'")]
+    private static partial Regex Word();
+}
