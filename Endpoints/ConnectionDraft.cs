@@ -72,6 +72,10 @@ internal sealed class ConnectionDraft
         {
             _errors["authType"] = ["The way to sign in is bearer, api_key, none or, for Azure, entra."];
         }
+        else if (authType == "entra" && !(Uri.TryCreate(baseUrl, UriKind.Absolute, out var azure) && EntraTokens.IsAllowed(azure)))
+        {
+            _errors["baseUrl"] = ["Entra signs in to Azure's own hosts only."];
+        }
 
         Row = Row with { Provider = provider, BaseUrl = baseUrl, Local = local, AuthType = authType };
     }

@@ -67,4 +67,20 @@ public sealed class VendorChatTests
         Assert.Equal((prompt, completion, "provider"), (usage.GetProperty("promptTokens").GetInt32(), usage.GetProperty("completionTokens").GetInt32(), usage.GetProperty("source").GetString()));
         Assert.Equal(0, canary.Connections);
     }
+
+    [Fact]
+    public async Task Entra_connection_to_another_host_is_refused_and_gets_no_token()
+    {
+        await using var canary = FakeUpstream.Start(_ => Task.CompletedTask);
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var form = new { name = "Fake", provider = "azure_openai", baseUrl = $"http://127.0.0.1:{canary.Port}", authType = "entra", key = "tenant:client:secret-1", local = true };
+
+        foreach (var path in (string[])["/api/connections", "/api/connections/verify"])
+        {
+            await (await admin.PostJson(path, form)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        }
+
+        Assert.Equal(0, canary.Connections);
+    }
 }
