@@ -254,16 +254,19 @@ public sealed class ConnectionsTests
     }
 
     [Fact]
-    public async Task A_changed_master_key_leaves_keys_unreadable_but_the_server_says_so()
+    public async Task A_lost_master_key_stops_the_start_instead_of_losing_the_keys()
     {
-        await using var server = await TestServer.StartAsync();
-        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
-        var admin = await server.RegisterAdminAsync();
-        await Create(admin, upstream);
-        await server.StopAsync();
-        File.Delete(Path.Combine(server.DataDir, "master.key"));
+        var options = new TestServerOptions { DataDir = Directory.CreateTempSubdirectory("aichat-test-").FullName };
+        await using (var server = await TestServer.StartAsync(options))
+        {
+            await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
+            await Create(await server.RegisterAdminAsync(), upstream);
+        }
 
-        await Assert.ThrowsAsync<ServerStartException>(() => server.RestartAsync());
+        File.Delete(Path.Combine(options.DataDir, "master.key"));
+        var error = await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(options));
+        Assert.Contains("master.key", error.Message);
+        Directory.Delete(options.DataDir, recursive: true);
     }
 
     [Fact]
