@@ -8,8 +8,8 @@ export const register = (username: string, password: string, setupCode?: string)
   write<{ user: User }>('POST', 'api/auth/register', setupCode ? { username, password, setupCode } : { username, password })
 export const logout = () => write('POST', 'api/auth/logout', {})
 export const logoutAll = () => write('POST', 'api/auth/logout-all', {})
-export const changePassword = (currentPassword: string, newPassword: string) =>
-  write('PUT', 'api/auth/password', { currentPassword, newPassword })
+export const changePassword = (currentPassword: string | null, newPassword: string) =>
+  write('PUT', 'api/auth/password', currentPassword === null ? { newPassword } : { currentPassword, newPassword })
 export const logins = () => get<Page<Login>>('api/auth/logins')
 export const revokeLogin = (id: number) => write('DELETE', `api/auth/logins/${id}`)
 export const personal = () => get<PersonalSettings>('api/settings/personal')

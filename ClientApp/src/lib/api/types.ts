@@ -9,6 +9,8 @@ export interface User {
   avatarUrl: string | null
   createdAt: string
   rejectionReason?: string | null
+  /** Logged in with a one-time code: a password has to be chosen first. */
+  passwordChangeRequired?: boolean | null
 }
 
 export interface Quota {
