@@ -23,12 +23,7 @@ export async function visit(browser: Browser, options: Parameters<typeof startFa
   const fake = await startFake({ users: [admin], ...options })
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...device })
   const page = await context.newPage()
-  const complaints: string[] = []
-  page.on('console', (message) => {
-    // A refused request is written to the console by the browser itself; the page handles it.
-    if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource')) complaints.push(message.text())
-  })
-  page.on('pageerror', (error) => complaints.push(String(error)))
+  const complaints = watch(page)
   return {
     fake,
     page,
@@ -39,4 +34,15 @@ export async function visit(browser: Browser, options: Parameters<typeof startFa
       fake.close()
     },
   }
+}
+
+/** Collects console errors, exceptions and CSP violations. */
+export function watch(page: Page): string[] {
+  const complaints: string[] = []
+  page.on('console', (message) => {
+    // A refused request is written to the console by the browser itself; the page handles it.
+    if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource')) complaints.push(message.text())
+  })
+  page.on('pageerror', (error) => complaints.push(String(error)))
+  return complaints
 }

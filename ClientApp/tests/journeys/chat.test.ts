@@ -65,6 +65,22 @@ it('streams an answer and has it after a reload', async () => {
   await v.end()
 })
 
+it('asks for little: few requests, and none without a reason', async () => {
+  const v = await visit(browser, { chats: 5 })
+  const asked: string[] = []
+  v.page.on('request', (request) => asked.push(new URL(request.url()).pathname))
+  await v.page.goto(v.fake.url)
+  await v.page.getByRole('link', { name: 'Notes on topic 1' }).waitFor()
+  await v.page.waitForTimeout(1000)
+  expect(asked.length, asked.join('\n')).toBeLessThanOrEqual(10)
+  const loaded = asked.length
+  await v.page.getByRole('link', { name: 'Notes on topic 1' }).click()
+  await v.page.getByText('This chat has no messages yet').waitFor()
+  await v.page.waitForTimeout(1000)
+  expect(asked.slice(loaded).filter((path) => path.startsWith('/api')).join()).toMatch(/^\/api\/sessions\/\d+\/messages$/)
+  await v.end()
+})
+
 it('goes on with a running answer after a reload and after a cut', async () => {
   const v = await visit(browser, { tokenMs: 8 })
   await v.page.goto(v.fake.url)
