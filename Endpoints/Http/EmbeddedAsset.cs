@@ -10,6 +10,7 @@ internal sealed class EmbeddedAsset
 {
     // The bundler names what is in here by its content, so a name never changes its meaning.
     private const string HashedFolder = "wwwroot/assets/";
+    private const string Html = "text/html; charset=utf-8";
     private readonly string _contentType;
     private readonly string _cacheControl;
 
@@ -48,6 +49,12 @@ internal sealed class EmbeddedAsset
         var headers = context.Response.Headers;
         headers.ETag = variant.ETag;
         headers.CacheControl = _cacheControl;
+        if (_contentType == Html)
+        {
+            // On a 304 too: the browser puts its headers over those it has kept, and the policy of data would forbid the page its own files.
+            headers.ContentSecurityPolicy = SecurityHeaders.AppShell;
+        }
+
         if (_variants.Length > 1)
         {
             headers.Vary = HeaderNames.AcceptEncoding;
@@ -105,7 +112,7 @@ internal sealed class EmbeddedAsset
 
     private static string TypeOf(string extension) => extension switch
     {
-        ".html" => "text/html; charset=utf-8",
+        ".html" => Html,
         ".js" or ".mjs" => "text/javascript; charset=utf-8",
         ".css" => "text/css; charset=utf-8",
         ".json" => "application/json; charset=utf-8",

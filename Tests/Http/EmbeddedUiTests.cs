@@ -70,6 +70,16 @@ public sealed class EmbeddedUiTests
     }
 
     [Fact]
+    public async Task The_page_keeps_its_policy_when_the_browser_has_it_already()
+    {
+        var (first, _) = await Get("/");
+        var (again, _) = await Get("/", "", context => context.Request.Headers.IfNoneMatch = first.Headers.ETag);
+        Assert.Equal(304, again.StatusCode);
+        Assert.Equal(SecurityHeaders.AppShell, first.Headers.ContentSecurityPolicy.ToString());
+        Assert.Equal(SecurityHeaders.AppShell, again.Headers.ContentSecurityPolicy.ToString());
+    }
+
+    [Fact]
     public async Task Head_has_the_headers_without_the_body()
     {
         var (response, body) = await Get(Script, "", context => context.Request.Method = "HEAD");
