@@ -28,12 +28,18 @@ internal static class AccountServices
 }
 
 /// <summary>Before the server listens: the keys, the setup code. While it runs: removes logins that are over.</summary>
-internal sealed class AccountsStart(Secrets secrets, SetupCode setup, Logins logins, TimeProvider clock) : BackgroundService
+internal sealed class AccountsStart(
+    Secrets secrets, SetupCode setup, Logins logins, Redactor redactor, ServerOptions options, TimeProvider clock) : BackgroundService
 {
     private static readonly TimeSpan SweepInterval = TimeSpan.FromHours(1);
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
+        foreach (var secret in new[] { options.JwtSecret, options.MasterKey, options.MetricsToken })
+        {
+            redactor.Add(secret ?? "");
+        }
+
         await secrets.Open(cancellationToken);
         await setup.Open();
         await logins.Sweep(clock.GetUtcNow());
