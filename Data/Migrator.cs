@@ -21,7 +21,10 @@ internal static class Migrator
 
     /// <returns>The schema version the file now has.</returns>
     /// <exception cref="StartupException">The file is damaged, foreign, newer than this program, or a migration failed.</exception>
-    public static int Run(string path)
+    public static int Run(string path) => Run(path, Load());
+
+    /// <summary>As <see cref="Run(string)"/> with these migrations, the oldest first.</summary>
+    internal static int Run(string path, IReadOnlyList<Migration> migrations)
     {
         CheckHeader(path);
         try
@@ -30,7 +33,7 @@ internal static class Migrator
             RefuseOldSqlite(connection);
             RefuseForeign(connection, path);
             Check(connection, path);
-            var version = Upgrade(connection, path, Load());
+            var version = Upgrade(connection, path, migrations);
             Scalar(connection, "pragma wal_checkpoint(truncate)");
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
             return version;
@@ -42,7 +45,7 @@ internal static class Migrator
         }
     }
 
-    private static int Upgrade(SqliteConnection connection, string path, List<(int Version, string Name, string Sql)> migrations)
+    private static int Upgrade(SqliteConnection connection, string path, IReadOnlyList<Migration> migrations)
     {
         var current = Convert.ToInt32(Scalar(connection, "pragma user_version"), CultureInfo.InvariantCulture);
         var newest = migrations[^1].Version;
@@ -95,15 +98,15 @@ internal static class Migrator
         File.Move(temporary, copy, overwrite: true);
     }
 
-    private static List<(int Version, string Name, string Sql)> Load()
+    internal static List<Migration> Load()
     {
         var assembly = Assembly.GetExecutingAssembly();
-        var migrations = new List<(int, string, string)>();
+        var migrations = new List<Migration>();
         foreach (var name in assembly.GetManifestResourceNames().Where(name => name.StartsWith("migrations/", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
             var file = name["migrations/".Length..];
-            migrations.Add((int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture), file, reader.ReadToEnd()));
+            migrations.Add(new Migration(int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture), file, reader.ReadToEnd()));
         }
 
         return migrations;
@@ -161,3 +164,6 @@ internal static class Migrator
         return command.ExecuteScalar();
     }
 }
+
+/// <summary>One step of the schema; run once, never edited after a release.</summary>
+internal sealed record Migration(int Version, string Name, string Sql);
