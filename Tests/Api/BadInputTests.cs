@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Malformed requests on every route that reads a body: a problem, never a 5xx, and nothing changed.</summary>
+/// <summary>Malformed requests on every route that reads a body: a problem, never a 5xx, nothing changed, nothing told of the inside (attacks A18, A64, A73).</summary>
 public sealed class BadInputTests
 {
     public static TheoryData<string, string, string> Bodies => new()
@@ -101,7 +101,9 @@ public sealed class BadInputTests
         using var response = await server.Client().SendAsync(request);
         var status = (int)response.StatusCode;
         var isProblem = response.Content.Headers.ContentType?.MediaType == "application/problem+json";
-        if (status is < 400 or >= 500 || !isProblem)
+        var text = await response.Content.ReadAsStringAsync();
+        var tells = text.Contains("System.", StringComparison.Ordinal) || text.Contains("AiChat.", StringComparison.Ordinal) || text.Contains("Exception", StringComparison.Ordinal);
+        if (status is < 400 or >= 500 || !isProblem || tells)
         {
             wrong.Add($"{kind}: {row.Method} {row.Path} answered {status} {response.Content.Headers.ContentType?.MediaType}");
         }

@@ -3,6 +3,7 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Chat;
 
+/// <summary>Sending, stopping, repeating and limits of answers, and that they are nobody else's (attacks A01, A02, A03, A69, A70).</summary>
 public sealed class ChatStreamTests
 {
     [Fact]

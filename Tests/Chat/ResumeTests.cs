@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 
 namespace AiChat.Tests.Chat;
 
+/// <summary>Lost connections, restarts and kills (faults F01, F26, F29).</summary>
 public sealed class ResumeTests
 {
     [Fact]

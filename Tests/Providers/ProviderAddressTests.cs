@@ -3,6 +3,7 @@ using AiChat.Providers;
 
 namespace AiChat.Tests.Providers;
 
+/// <summary>Which addresses a connection may reach, however they are written (attacks A34, A35).</summary>
 public sealed class ProviderAddressTests
 {
     [Theory]

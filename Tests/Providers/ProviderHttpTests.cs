@@ -4,7 +4,7 @@ using AiChat.Providers;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>What leaves the process, and to whom.</summary>
+/// <summary>What leaves the process, and to whom (attacks A36, A37, A39, A43, A61).</summary>
 public sealed class ProviderHttpTests
 {
     private const string Key = "sk-CANARY-7f3a9c1e5b";
