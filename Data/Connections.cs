@@ -29,8 +29,24 @@ internal sealed class Connections(Db db)
                 """,
                 new
                 {
-                    row.RowUuid, row.Name, row.Provider, row.BaseUrl, row.AuthType, row.SecretKeys, row.KeyHints, row.SecretHeaders, row.HeaderNames,
-                    row.AzureApiVersion, row.Prefix, row.Tags, row.ModelIds, row.DefaultCapabilities, row.Local, row.Enabled, row.Position, at,
+                    row.RowUuid,
+                    row.Name,
+                    row.Provider,
+                    row.BaseUrl,
+                    row.AuthType,
+                    row.SecretKeys,
+                    row.KeyHints,
+                    row.SecretHeaders,
+                    row.HeaderNames,
+                    row.AzureApiVersion,
+                    row.Prefix,
+                    row.Tags,
+                    row.ModelIds,
+                    row.DefaultCapabilities,
+                    row.Local,
+                    row.Enabled,
+                    row.Position,
+                    at,
                 });
             Audit.Append(connection, audit with { Target = $"connection:{id}" }, now);
             return id;
@@ -53,9 +69,25 @@ internal sealed class Connections(Db db)
                 """,
                 new
                 {
-                    row.Id, row.Revision, row.Name, row.Provider, row.BaseUrl, row.AuthType, row.SecretKeys, row.KeyHints, row.SecretHeaders,
-                    row.HeaderNames, row.AzureApiVersion, row.Prefix, row.Tags, row.ModelIds, row.DefaultCapabilities, row.Local, row.Enabled,
-                    row.Position, at,
+                    row.Id,
+                    row.Revision,
+                    row.Name,
+                    row.Provider,
+                    row.BaseUrl,
+                    row.AuthType,
+                    row.SecretKeys,
+                    row.KeyHints,
+                    row.SecretHeaders,
+                    row.HeaderNames,
+                    row.AzureApiVersion,
+                    row.Prefix,
+                    row.Tags,
+                    row.ModelIds,
+                    row.DefaultCapabilities,
+                    row.Local,
+                    row.Enabled,
+                    row.Position,
+                    at,
                 }) == 1;
             if (updated)
             {

@@ -107,8 +107,19 @@ internal sealed class Models(Db db)
         """,
         new
         {
-            row.ConnectionId, row.Model, row.Name, row.Hidden, row.Tags, row.Capabilities, row.ContextLimit, row.MaxOutputTokens, row.Price,
-            row.AllowedUsers, row.Position, row.IsDefault, at,
+            row.ConnectionId,
+            row.Model,
+            row.Name,
+            row.Hidden,
+            row.Tags,
+            row.Capabilities,
+            row.ContextLimit,
+            row.MaxOutputTokens,
+            row.Price,
+            row.AllowedUsers,
+            row.Position,
+            row.IsDefault,
+            at,
         });
 }
 

@@ -18,6 +18,8 @@ const finished = (page: Page) => page.locator('article[aria-busy=true]').waitFor
 
 /** What the server stored is what the reader sees, once the page has it. */
 async function expectWhole(visit: Visit) {
+  // The end of the answer first: a page that is still loading has nothing busy either.
+  await visit.page.getByRole('link', { name: 'the article' }).waitFor({ timeout: 30_000 })
   await finished(visit.page)
   const stored = [...visit.fake.state.messages.values()].flat().filter((message) => message.role === 'assistant')
   expect(stored.at(-1)?.content).toBe(answer)
