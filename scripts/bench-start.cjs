@@ -1,0 +1,104 @@
+// The measuring half of bench-start, in Node because a shell cannot poll every millisecond.
+const { spawn } = require('node:child_process')
+const { mkdtempSync, readFileSync, rmSync, statSync } = require('node:fs')
+const http = require('node:http')
+const { createServer } = require('node:net')
+const { tmpdir } = require('node:os')
+const { join } = require('node:path')
+
+const { BINARY, CHROMIUM } = process.env
+const STARTS = 11
+const IDLE_MS = 10_000
+const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
+
+function freePort() {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address()
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+function healthy(port) {
+  return new Promise((resolve) => {
+    const request = http.get({ port, host: '127.0.0.1', path: '/api/health', agent: false }, (response) => {
+      response.resume()
+      resolve(response.statusCode === 200)
+    })
+    request.on('error', () => resolve(false))
+  })
+}
+
+/** Starts the server on a folder and waits for its first 200. */
+async function start(dataDir) {
+  const port = await freePort()
+  const began = performance.now()
+  const child = spawn(BINARY, [], { env: { PORT: String(port), HOST: '127.0.0.1', DATA_DIR: dataDir }, stdio: 'ignore' })
+  const ended = new Promise((resolve) => child.on('exit', resolve))
+  while (!(await healthy(port))) {
+    if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
+    await wait(1)
+  }
+  const ms = performance.now() - began
+  return { ms, port, child, stop: () => (child.kill('SIGTERM'), ended) }
+}
+
+function rssMegabytes(pid) {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1]) / 1000
+}
+
+/** Loads the page in Chromium with an empty cache and sums what came over the wire. */
+async function firstPage(port) {
+  const { chromium } = require('../ClientApp/node_modules/playwright-core')
+  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--headless=new', '--no-sandbox', '--disable-gpu'] })
+  const page = await browser.newPage()
+  const session = await page.context().newCDPSession(page)
+  const types = new Map()
+  let requests = 0
+  let bytes = 0
+  let script = 0
+  session.on('Network.responseReceived', (event) => types.set(event.requestId, event.type))
+  session.on('Network.loadingFinished', (event) => {
+    requests++
+    bytes += event.encodedDataLength
+    if (types.get(event.requestId) === 'Script') script += event.encodedDataLength
+  })
+  await session.send('Network.enable')
+  await page.goto(`http://127.0.0.1:${port}/`, { waitUntil: 'networkidle' })
+  await browser.close()
+  return { requests, bytes, script }
+}
+
+async function main() {
+  const row = (name, value, bound) => console.log(`${name.padEnd(46)} ${value.padStart(12)}   (${bound})`)
+  row('binary', `${(statSync(BINARY).size / 1e6).toFixed(1)} MB`, '<= 45 MB')
+
+  const home = mkdtempSync(join(tmpdir(), 'aichat-bench-'))
+  const times = { fresh: [], again: [] }
+  try {
+    for (let i = 0; i < STARTS; i++) {
+      for (const kind of ['fresh', 'again']) {
+        const server = await start(join(home, String(i)))
+        times[kind].push(server.ms)
+        await server.stop()
+      }
+    }
+    row(`start to first 200, existing folder (median of ${STARTS})`, `${median(times.again).toFixed(0)} ms`, '<= 150 ms')
+    row(`start to first 200, empty folder (median of ${STARTS})`, `${median(times.fresh).toFixed(0)} ms`, 'for comparison')
+
+    const server = await start(join(home, '0'))
+    await wait(IDLE_MS)
+    row('memory when idle (RSS after 10 s)', `${rssMegabytes(server.child.pid).toFixed(1)} MB`, '<= 60 MB')
+    const page = await firstPage(server.port)
+    row('first page: script, compressed', `${(page.script / 1000).toFixed(1)} kB`, '<= 150 kB')
+    row('first page: everything', `${(page.bytes / 1000).toFixed(1)} kB`, 'for comparison')
+    row('first page: requests', String(page.requests), '<= 10')
+    await server.stop()
+  } finally {
+    rmSync(home, { recursive: true, force: true })
+  }
+}
+
+main()
