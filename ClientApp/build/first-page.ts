@@ -3,6 +3,9 @@ interface ModuleInfo {
   importers: readonly string[]
 }
 
+// A new server's very first page: what it shares with later pages would be three more files.
+const setup = /\/src\/lib\/(setup\/|auth\/AccountForm|api\/admin)/
+
 /**
  * Puts everything the first page imports statically into one chunk. Without it the bundler splits off what
  * the lazy parts share, and the page waits for two more files before it can show anything.
@@ -22,6 +25,6 @@ export function firstPageGroup() {
 
   return {
     name: (id: string, context: { getModuleInfo(id: string): ModuleInfo | null }) =>
-      isFirst(id, (one) => context.getModuleInfo(one)) ? 'page' : null,
+      isFirst(id, (one) => context.getModuleInfo(one)) ? 'page' : setup.test(id) ? 'setup' : null,
   }
 }

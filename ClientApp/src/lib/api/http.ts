@@ -37,7 +37,10 @@ let refreshing: Promise<boolean> | null = null
 /** One refresh for all requests that wait for it. Other tabs are covered by the server's grace period. */
 export function refresh(): Promise<boolean> {
   refreshing ??= fetch(url('api/auth/refresh'), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })
-    .then((response) => response.ok)
+    .then(async (response) => {
+      await response.text() // an unread body would hold the connection
+      return response.ok
+    })
     .finally(() => {
       refreshing = null
     })

@@ -1,11 +1,15 @@
 import * as api from '../api/auth'
 import { Problem, refresh, whenSignedOut } from '../api/http'
 import type { Branding, Quota, User } from '../api/types'
+import { storage } from './storage'
 
 export type Identity = 'unknown' | 'nobody' | 'guest' | 'user'
 
 // The access token lives ten minutes; refreshing at eight keeps long answers from meeting a 401.
 const refreshMs = 8 * 60_000
+
+// Says only that this browser was signed in, which saves a round trip at the next start.
+const knownKey = 'aichat.known'
 
 /** Who is in front of the page, and what the server tells everyone. */
 export class Auth {
@@ -55,7 +59,13 @@ export class Auth {
   async start(): Promise<void> {
     for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
       try {
-        await Promise.all([this.loadBranding(), this.loadMe()])
+        if (storage.read(knownKey)) await Promise.all([this.loadBranding(), this.loadMe()])
+        else {
+          // A new server has nobody to ask about.
+          await this.loadBranding()
+          if (this.#branding?.setupRequired) this.#forget()
+          else await this.loadMe()
+        }
         this.#unreachable = false
         return
       } catch {
@@ -75,6 +85,7 @@ export class Auth {
       this.#user = me.user
       this.#quota = me.quota
       this.#identity = me.user ? 'user' : me.guest ? 'guest' : 'nobody'
+      storage.write(knownKey, '1')
     } catch (error) {
       if (!(error instanceof Problem) || error.status === 0 || error.status >= 500) throw error
       this.#forget()
@@ -96,21 +107,29 @@ export class Auth {
 
   async logout(): Promise<void> {
     await api.logout().catch(() => undefined)
-    this.#forget()
+    this.#leaveNothing()
   }
 
   async logoutEverywhere(): Promise<void> {
     await api.logoutAll()
-    this.#forget()
+    this.#leaveNothing()
   }
 
   setQuota(quota: Quota): void {
     this.#quota = quota
   }
 
+  /** After signing out on purpose no text of this person stays in the browser. */
+  #leaveNothing(): void {
+    storage.forget('aichat.draft.')
+    storage.forget('aichat.outgoing.')
+    this.#forget()
+  }
+
   #forget(): void {
     this.#user = null
     this.#quota = null
     this.#identity = 'nobody'
+    storage.write(knownKey, null)
   }
 }

@@ -15,4 +15,12 @@ export const storage = {
       // Nothing can be stored: what is on screen still works.
     }
   },
+  /** Removes every key that begins so. */
+  forget(prefix: string): void {
+    try {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(prefix)) localStorage.removeItem(key)
+    } catch {
+      // Nothing was stored.
+    }
+  },
 }
