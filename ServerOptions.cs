@@ -20,15 +20,11 @@ internal sealed record ServerOptions
     /// <summary>Where the database file is; null is app.db in the data folder.</summary>
     public string? DatabasePath { get; init; }
 
-    public string? ImageDir { get; init; }
-
     public string? JwtSecret { get; init; }
 
     public string? MasterKey { get; init; }
 
     public string? MasterKeyFile { get; init; }
-
-    public string? MetricsToken { get; init; }
 
     /// <summary>Origins that may call from other pages, exact; empty is none.</summary>
     public IReadOnlyList<string> CorsOrigins { get; init; } = [];
@@ -67,11 +63,9 @@ internal sealed record ServerOptions
             Host = Text(get, "HOST"),
             DataDir = Text(get, "DATA_DIR") ?? "./data",
             DatabasePath = DatabaseFile(Text(get, "DATABASE_URL")),
-            ImageDir = Text(get, "CHAT_IMAGE_DIR"),
             JwtSecret = Text(get, "JWT_SECRET"),
             MasterKey = Text(get, "AICHAT_MASTER_KEY"),
             MasterKeyFile = Text(get, "AICHAT_MASTER_KEY_FILE"),
-            MetricsToken = Text(get, "METRICS_TOKEN"),
             CorsOrigins = cors,
             TrustedProxies = List(get, "TRUSTED_PROXIES"),
             BasePath = Base(Text(get, "BASE_PATH")),

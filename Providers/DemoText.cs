@@ -55,7 +55,7 @@ internal static class DemoText
         \int_{-\infty}^{\infty} e^{-x^2}\,dx = \sqrt{\pi}
         $$
 
-        That is all there is. Have fun! 🎉
+        That is all there is.
         """;
 
     public const string Chinese = """
@@ -100,6 +100,6 @@ internal static class DemoText
         \int_{-\infty}^{\infty} e^{-x^2}\,dx = \sqrt{\pi}
         $$
 
-        演示到此结束，祝你玩得开心！🎉
+        演示到此结束。
         """;
 }

@@ -35,7 +35,7 @@ internal sealed class AccountsStart(
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        foreach (var secret in new[] { options.JwtSecret, options.MasterKey, options.MetricsToken })
+        foreach (var secret in new[] { options.JwtSecret, options.MasterKey })
         {
             redactor.Add(secret ?? "");
         }
