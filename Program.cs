@@ -106,6 +106,8 @@ internal static class Program
         builder.Logging.SetMinimumLevel(options.LogLevel);
         builder.Logging.AddFilter("Microsoft", options.LogLevel > LogLevel.Warning ? options.LogLevel : LogLevel.Warning);
         builder.Logging.AddFilter("System", options.LogLevel > LogLevel.Warning ? options.LogLevel : LogLevel.Warning);
+        // A refused start is one line for the operator; the host would log its stack before it.
+        builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
 
         // Standard output is for what a person at the console must read; the log has the other stream.
         builder.Logging.AddConsole(console =>
