@@ -86,6 +86,9 @@ internal sealed class Passwords : IDisposable
             }
             finally
             {
+                // The 19 MiB of a hash are large objects, which the collector would keep until a crowd of logins has
+                // piled up hundreds. Taken back before the next hash may begin, they stay at one block a slot.
+                GC.Collect(2, GCCollectionMode.Forced, blocking: true);
                 _free.Release();
             }
         }
