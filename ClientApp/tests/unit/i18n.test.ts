@@ -23,7 +23,7 @@ describe('languages', () => {
   it('have no words that nothing shows', () => {
     const root = join(import.meta.dirname, '../../src')
     const source = readdirSync(root, { recursive: true, encoding: 'utf8' })
-      .filter((name) => /\.(svelte|ts)$/.test(name) && !/i18n\/(errors\.)?(en|zh)\.ts$/.test(name))
+      .filter((name) => /\.(svelte|ts)$/.test(name) && !/i18n\/(errors\.)?(en|zh)(\.ts$|\/)/.test(name))
       .map((name) => readFileSync(join(root, name), 'utf8'))
       .join('\n')
     const dynamic = /^(error\.|provider\.|setup\.\w+Text$|sidebar\.(today|yesterday|week|month)$|menu\.theme\.|users\.role\.|connection\.auth\.)/

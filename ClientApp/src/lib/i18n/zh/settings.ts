@@ -1,0 +1,27 @@
+import type { settings as en } from '../en/settings'
+
+export const settings: Record<keyof typeof en, string> = {
+  'settings.title': '设置',
+  'settings.personal': '个人',
+  'settings.admin': '管理',
+  'settings.general': '外观',
+  'settings.generalText': '页面对你的显示方式。',
+  'settings.themeHint': '“跟随系统”会随设备在日间与夜间切换。',
+  'settings.languageHint': '只影响页面，不影响模型的回答。',
+  'settings.security': '密码',
+  'settings.securityText': '修改密码会使其他设备退出登录。',
+  'settings.passwordCurrent': '当前密码',
+  'settings.passwordNew': '新密码',
+  'settings.passwordChange': '修改密码',
+  'settings.passwordChanged': '密码已修改，其他设备已退出登录。',
+  'settings.devices': '已登录的设备',
+  'settings.devicesText': '登录了你的账号的所有浏览器。',
+  'settings.deviceThis': '本设备',
+  'settings.deviceSeen': '最近使用：{time}',
+  'settings.deviceEnd': '退出登录',
+  'settings.devicesEndAll': '退出所有设备',
+  'settings.devicesEndAllTitle': '在所有设备上退出登录？',
+  'settings.devicesEndAllText': '包括当前浏览器，之后需要重新登录。',
+  'settings.deviceUnknown': '未知设备',
+  'settings.deviceOn': '{system} 上的 {browser}',
+}

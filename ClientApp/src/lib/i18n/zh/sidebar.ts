@@ -1,0 +1,30 @@
+import type { sidebar as en } from '../en/sidebar'
+
+export const sidebar: Record<keyof typeof en, string> = {
+  'model.pick': '选择模型',
+  'model.search': '按名称、ID 或服务商搜索',
+  'model.none': '没有匹配的模型',
+  'model.demo': '演示',
+  'model.demoGroup': '内置演示，并非真实模型',
+  'model.default': '默认',
+  'model.vision': '识图',
+  'model.reasoning': '推理',
+  'model.tools': '工具',
+  'model.context': '{n} tokens',
+  'model.gone': '已不可用',
+
+  'sidebar.label': '聊天',
+  'sidebar.empty': '还没有聊天',
+  'sidebar.emptyText': '你的提问会出现在这里。',
+  'sidebar.failed': '列表加载失败',
+  'sidebar.rename': '重命名',
+  'sidebar.renameLabel': '聊天标题',
+  'sidebar.delete': '删除',
+  'sidebar.deleted': '已删除“{title}”',
+  'sidebar.running': '正在生成回答',
+  'sidebar.actions': '“{title}”的操作',
+  'sidebar.today': '今天',
+  'sidebar.yesterday': '昨天',
+  'sidebar.week': '过去 7 天',
+  'sidebar.month': '过去 30 天',
+}
