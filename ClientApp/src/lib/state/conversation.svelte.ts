@@ -1,20 +1,12 @@
 import * as chat from '../api/chat'
 import { Problem } from '../api/http'
 import * as sessions from '../api/sessions'
-import type { Positioned } from '../api/sse'
-import type { ChatEvent, Message } from '../api/types'
+import type { Message } from '../api/types'
 import type { Drafts, Outgoing } from './drafts'
-import { followRun, type Run } from './follow-run'
-import { applyEvent } from './reduce'
+import { LiveRun, type RunEvents } from './live-run.svelte'
 import { localMessage, newClientMessageId, Turn } from './turn.svelte'
 
-export interface ConversationEvents {
-  onEvent: (sessionId: number, event: ChatEvent) => void
-  /** The id of the answer being written, or null when none is. */
-  onRunning: (sessionId: number, messageId: number | null) => void
-}
-
-/** One open chat: its messages, and the answer that is being written in it, if any. */
+/** One open chat: its messages, and what is said next. */
 export class Conversation {
   #turns = $state.raw<Turn[]>([])
   #state = $state<'new' | 'loading' | 'ready' | 'failed'>('new')
@@ -22,20 +14,16 @@ export class Conversation {
   #older = $state.raw<string | null>(null)
   #loadingOlder = $state(false)
   #olderFailed = $state(false)
-  #live = $state.raw<Turn | null>(null)
-  #connected = $state(true)
-  #stopping = $state(false)
   #queued = $state('')
-  #reader: AbortController | null = null
-  #position = 0
-  #visible = false
-  #frame: Positioned[] = []
+  readonly run: LiveRun
 
   constructor(
     readonly id: number,
     private readonly drafts: Drafts,
-    private readonly events: ConversationEvents,
-  ) {}
+    events: RunEvents,
+  ) {
+    this.run = new LiveRun(id, events, (turn) => this.#finished(turn), () => void this.load())
+  }
 
   get turns() {
     return this.#turns
@@ -55,15 +43,8 @@ export class Conversation {
   get olderFailed() {
     return this.#olderFailed
   }
-  /** The answer being written, durable or still on its way to the server. */
   get live() {
-    return this.#live
-  }
-  get connected() {
-    return this.#connected
-  }
-  get stopping() {
-    return this.#stopping
+    return this.run.turn
   }
   get queued() {
     return this.#queued
@@ -71,30 +52,25 @@ export class Conversation {
 
   /** Brings the chat on screen: loads it once, and takes up an answer that is being written. */
   async show(): Promise<void> {
-    this.#visible = true
+    this.run.show()
     if (this.#state === 'new' || this.#state === 'failed') await this.load()
-    else this.#attach()
   }
 
-  /** Off screen nothing is read: the answer goes on at the server, and one connection per tab is enough. */
   hide(): void {
-    this.#visible = false
-    if (this.#live && this.#live.message.id > 0) this.#reader?.abort()
+    this.run.hide()
   }
 
   async load(): Promise<void> {
     if (this.#turns.length === 0) this.#state = 'loading'
     try {
       const page = await sessions.messages(this.id)
-      if (this.#live && this.#reader) return
+      if (this.run.turn && this.run.reading) return
       this.#turns = this.#merge(page.items)
       this.#older = page.nextCursor
       this.#state = 'ready'
       this.#restoreOutgoing(page.items)
       const last = this.#turns.findLast((turn) => turn.message.role === 'assistant')
-      this.#live = last?.message.status === 'streaming' ? last : null
-      this.#position = last?.message.eventId ?? 0
-      this.#attach()
+      this.run.adopt(last?.message.status === 'streaming' ? last : null)
     } catch (error) {
       if (!(error instanceof Problem)) throw error
       this.#problem = error
@@ -119,7 +95,7 @@ export class Conversation {
 
   /** While an answer is being written the message waits and is sent after it. */
   send(content: string): void {
-    if (this.#live) this.#queued = this.#queued === '' ? content : `${this.#queued}\n\n${content}`
+    if (this.live) this.#queued = this.#queued === '' ? content : `${this.#queued}\n\n${content}`
     else this.#send({ clientMessageId: newClientMessageId(), content })
   }
 
@@ -144,27 +120,19 @@ export class Conversation {
   }
 
   /** Writes a new version of an answer that was stopped, interrupted or failed, in its place. */
-  async retry(turn: Turn): Promise<void> {
-    if (this.#live) return
+  retry(turn: Turn): void {
+    if (this.live) return
     const before = turn.message
     turn.problem = null
     turn.message = { ...localMessage(this.id, 'assistant', '', ''), parentId: before.parentId }
     const key = newClientMessageId()
-    await this.#run(turn, { messageId: null, after: 0, begin: (signal) => chat.regenerate(before.id, key, signal) }, (problem) => {
-      turn.message = before
-      turn.problem = problem
+    this.run.begin(turn, {
+      begin: (signal) => chat.regenerate(before.id, key, signal),
+      onRefused: (problem) => {
+        turn.message = before
+        turn.problem = problem
+      },
     })
-  }
-
-  async stop(): Promise<void> {
-    const id = this.#live?.message.id
-    if (id === undefined || id < 0 || this.#stopping) return
-    this.#stopping = true
-    try {
-      await chat.stop(id)
-    } finally {
-      this.#stopping = false
-    }
   }
 
   #send(outgoing: Outgoing): void {
@@ -172,74 +140,20 @@ export class Conversation {
     const question = new Turn(localMessage(this.id, 'user', outgoing.content, outgoing.clientMessageId))
     const answer = new Turn(localMessage(this.id, 'assistant', '', ''))
     this.#turns = [...this.#turns, question, answer]
-    const begin = (signal: AbortSignal) => chat.send({ sessionId: this.id, ...outgoing }, signal)
-    void this.#run(answer, { messageId: null, after: 0, begin }, (problem) => {
-      this.#turns = this.#turns.filter((turn) => turn !== answer)
-      question.problem = problem
-    }, question)
+    this.run.begin(answer, {
+      begin: (signal) => chat.send({ sessionId: this.id, ...outgoing }, signal),
+      onAccepted: (message) => {
+        question.message = message
+        this.drafts.setOutgoing(this.id, null)
+      },
+      onRefused: (problem) => {
+        this.#turns = this.#turns.filter((turn) => turn !== answer)
+        question.problem = problem
+      },
+    })
   }
 
-  #attach(): void {
-    const turn = this.#live
-    if (!turn || this.#reader || !this.#visible || turn.message.id < 0) return
-    void this.#run(turn, { messageId: turn.message.id, after: this.#position }, () => void this.load())
-  }
-
-  async #run(turn: Turn, start: Pick<Run, 'begin' | 'messageId' | 'after'>, onRefused: (problem: Problem) => void, question?: Turn): Promise<void> {
-    const reader = new AbortController()
-    this.#reader = reader
-    this.#live = turn
-    try {
-      await followRun({
-        ...start,
-        signal: reader.signal,
-        onLink: (connected) => (this.#connected = connected),
-        onEvents: (batch) => this.#receive(batch, turn, question, reader),
-      })
-      this.#flush(turn)
-      this.#finish(turn)
-    } catch (error) {
-      this.#flush(turn)
-      if (!reader.signal.aborted) {
-        this.#live = null
-        this.events.onRunning(this.id, null)
-        onRefused(error instanceof Problem ? error : new Problem(0, 'offline'))
-      }
-    } finally {
-      if (this.#reader === reader) this.#reader = null
-      this.#connected = true
-      // Shown again while the old connection was still closing.
-      this.#attach()
-    }
-  }
-
-  #receive(batch: Positioned[], turn: Turn, question: Turn | undefined, reader: AbortController): void {
-    for (const { id, event } of batch) {
-      if (id !== null) this.#position = id
-      if (event.type === 'start') {
-        if (question) {
-          question.message = event.userMessage
-          this.drafts.setOutgoing(this.id, null)
-        }
-        this.events.onRunning(this.id, event.assistantMessage.id)
-      }
-      this.events.onEvent(this.id, event)
-    }
-    if (this.#frame.length === 0) nextFrame(() => this.#flush(turn))
-    this.#frame.push(...batch)
-    if (!this.#visible && turn.message.id > 0) reader.abort()
-  }
-
-  /** At most one render per frame, however many tokens arrive. */
-  #flush(turn: Turn): void {
-    if (this.#frame.length === 0) return
-    turn.message = this.#frame.reduce((message, { event }) => applyEvent(message, event), turn.message)
-    this.#frame = []
-  }
-
-  #finish(turn: Turn): void {
-    this.#live = null
-    this.events.onRunning(this.id, null)
+  #finished(turn: Turn): void {
     if (turn.message.status === 'done' && this.#queued !== '') this.#send({ clientMessageId: newClientMessageId(), content: this.takeBackQueued() })
   }
 
@@ -268,10 +182,4 @@ export class Conversation {
     turn.problem = new Problem(0, 'offline')
     this.#turns = [...this.#turns, turn]
   }
-}
-
-function nextFrame(run: () => void): void {
-  // A hidden page gets no frames; its state must still move.
-  if (document.hidden) setTimeout(run, 100)
-  else requestAnimationFrame(run)
 }

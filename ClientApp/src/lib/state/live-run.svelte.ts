@@ -1,0 +1,151 @@
+import * as chat from '../api/chat'
+import { Problem } from '../api/http'
+import type { Positioned } from '../api/sse'
+import type { ChatEvent, Message } from '../api/types'
+import { followRun, type Run } from './follow-run'
+import { applyEvent } from './reduce'
+import type { Turn } from './turn.svelte'
+
+export interface RunEvents {
+  onEvent: (sessionId: number, event: ChatEvent) => void
+  /** The id of the answer being written, or null when none is. */
+  onRunning: (sessionId: number, messageId: number | null) => void
+}
+
+/** How an answer is asked for, and who hears what became of the question. */
+export interface Start {
+  begin: NonNullable<Run['begin']>
+  onAccepted?: (question: Message) => void
+  onRefused: (problem: Problem) => void
+}
+
+/** The answer that is being written in one chat, and the connection that reads it. */
+export class LiveRun {
+  #turn = $state.raw<Turn | null>(null)
+  #connected = $state(true)
+  #stopping = $state(false)
+  #reader: AbortController | null = null
+  #position = 0
+  #visible = false
+  #frame: Positioned[] = []
+
+  constructor(
+    private readonly sessionId: number,
+    private readonly events: RunEvents,
+    private readonly onFinished: (turn: Turn) => void,
+    private readonly onLost: () => void,
+  ) {}
+
+  /** The answer being written, durable or still on its way to the server. */
+  get turn() {
+    return this.#turn
+  }
+  get connected() {
+    return this.#connected
+  }
+  get stopping() {
+    return this.#stopping
+  }
+  get reading() {
+    return this.#reader !== null
+  }
+
+  show(): void {
+    this.#visible = true
+    this.#attach()
+  }
+
+  /** Off screen nothing is read: the answer goes on at the server, and one connection per tab is enough. */
+  hide(): void {
+    this.#visible = false
+    if (this.#turn && this.#turn.message.id > 0) this.#reader?.abort()
+  }
+
+  /** Takes up an answer that was found running, from the position of its snapshot. */
+  adopt(turn: Turn | null): void {
+    this.#turn = turn
+    this.#position = turn?.message.eventId ?? 0
+    this.#attach()
+  }
+
+  begin(turn: Turn, start: Start): void {
+    void this.#run(turn, { messageId: null, after: 0, begin: start.begin }, start)
+  }
+
+  async stop(): Promise<void> {
+    const id = this.#turn?.message.id
+    if (id === undefined || id < 0 || this.#stopping) return
+    this.#stopping = true
+    try {
+      await chat.stop(id)
+    } finally {
+      this.#stopping = false
+    }
+  }
+
+  #attach(): void {
+    const turn = this.#turn
+    if (!turn || this.#reader || !this.#visible || turn.message.id < 0) return
+    void this.#run(turn, { messageId: turn.message.id, after: this.#position }, { onRefused: this.onLost })
+  }
+
+  async #run(turn: Turn, from: Pick<Run, 'begin' | 'messageId' | 'after'>, start: Pick<Start, 'onAccepted' | 'onRefused'>): Promise<void> {
+    const reader = new AbortController()
+    this.#reader = reader
+    this.#turn = turn
+    try {
+      await followRun({
+        ...from,
+        signal: reader.signal,
+        onLink: (connected) => (this.#connected = connected),
+        onEvents: (batch) => this.#receive(batch, turn, start, reader),
+      })
+      this.#flush(turn)
+      this.#end()
+      this.onFinished(turn)
+    } catch (error) {
+      this.#flush(turn)
+      if (!reader.signal.aborted) {
+        this.#end()
+        start.onRefused(error instanceof Problem ? error : new Problem(0, 'offline'))
+      }
+    } finally {
+      if (this.#reader === reader) this.#reader = null
+      this.#connected = true
+      // Shown again while the old connection was still closing.
+      this.#attach()
+    }
+  }
+
+  #receive(batch: Positioned[], turn: Turn, start: Pick<Start, 'onAccepted'>, reader: AbortController): void {
+    for (const { id, event } of batch) {
+      if (id !== null) this.#position = id
+      if (event.type === 'start') {
+        start.onAccepted?.(event.userMessage)
+        this.events.onRunning(this.sessionId, event.assistantMessage.id)
+      }
+      this.events.onEvent(this.sessionId, event)
+    }
+    if (this.#frame.length === 0) nextFrame(() => this.#flush(turn))
+    this.#frame.push(...batch)
+    if (!this.#visible && turn.message.id > 0) reader.abort()
+  }
+
+  /** At most one render per frame, however many tokens arrive. */
+  #flush(turn: Turn): void {
+    if (this.#frame.length === 0) return
+    turn.message = this.#frame.reduce((message, { event }) => applyEvent(message, event), turn.message)
+    this.#frame = []
+  }
+
+  #end(): void {
+    this.#turn = null
+    this.events.onRunning(this.sessionId, null)
+  }
+}
+
+function nextFrame(run: () => void): void {
+  // A hidden page gets no frames; its state must still move.
+  if (document.hidden) setTimeout(run, 100)
+  else requestAnimationFrame(run)
+}
