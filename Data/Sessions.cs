@@ -30,17 +30,17 @@ internal sealed class Sessions(Db db)
 
     public Task<SessionRow?> Find(long userId, long id) => db.Read(connection => Find(connection, userId, id));
 
-    /// <summary>Newest activity first; the cursor is the last row of the page before.</summary>
-    public Task<List<SessionRow>> List(long userId, bool archived, long? beforeAt, long? beforeId, int limit) =>
+    /// <summary>What is pinned, then the rest, newest activity first in both; the cursor is the last row of the page before.</summary>
+    public Task<List<SessionRow>> List(long userId, bool archived, SessionCursor? after, int limit) =>
         db.Read(connection => connection.Query<SessionRow>("""
             select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
                 pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
             from sessions
             where user_id = @userId and archived = @archived and temporary = 0
-                and (@beforeAt is null or updated_at < @beforeAt or (updated_at = @beforeAt and id < @beforeId))
-            order by updated_at desc, id desc
+                and (@id is null or (pinned, updated_at, id) < (@pinned, @at, @id))
+            order by pinned desc, updated_at desc, id desc
             limit @limit
-            """, new { userId, archived, beforeAt, beforeId, limit }).ToList());
+            """, new { userId, archived, pinned = after?.Pinned, at = after?.UpdatedAt, id = after?.Id, limit }).ToList());
 
     /// <summary>Replaces what a person may change; decided by <paramref name="change"/> on the row as it is at that moment.</summary>
     /// <returns>The row as it is afterwards, or null when there is none.</returns>
@@ -70,6 +70,9 @@ internal sealed class Sessions(Db db)
         where id = @id and user_id = @userId
         """, new { id, userId });
 }
+
+/// <summary>A place in the list of sessions.</summary>
+internal sealed record SessionCursor(bool Pinned, long UpdatedAt, long Id);
 
 internal sealed record NewSession(
     string Title, string TitleSource, long? ConnectionId, string? Model, string? SystemPrompt, string? Parameters, bool Temporary);

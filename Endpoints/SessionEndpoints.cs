@@ -29,14 +29,14 @@ internal static class SessionEndpoints
             return Problems.Invalid("limit", "From 1 to 100.");
         }
 
-        long? at = null, id = null;
-        if (cursor is not null && !TryParseCursor(cursor, out at, out id))
+        SessionCursor? after = null;
+        if (cursor is not null && (after = ParseCursor(cursor)) is null)
         {
             return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
         }
 
-        var rows = await sessions.List(me.Id, archived ?? false, at, id, page + 1);
-        var next = rows.Count > page ? $"{rows[page - 1].UpdatedAt}-{rows[page - 1].Id}" : null;
+        var rows = await sessions.List(me.Id, archived ?? false, after, page + 1);
+        var next = rows.Count > page && rows[page - 1] is var last ? $"{(last.Pinned ? 1 : 0)}-{last.UpdatedAt}-{last.Id}" : null;
         return TypedResults.Ok(new SessionPage([.. rows.Take(page).Select(row => view.Of(me, row))], next));
     }
 
@@ -95,19 +95,11 @@ internal static class SessionEndpoints
         return await sessions.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
     }
 
-    private static bool TryParseCursor(string cursor, out long? at, out long? id)
-    {
-        (at, id) = (null, null);
-        if (cursor.Split('-') is [var first, var second]
-            && long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var time)
-            && long.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
-        {
-            (at, id) = (time, number);
-            return true;
-        }
-
-        return false;
-    }
+    private static SessionCursor? ParseCursor(string cursor) =>
+        cursor.Split('-') is ["0" or "1", var second, var third]
+        && long.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out var at)
+        && long.TryParse(third, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+            ? new SessionCursor(cursor[0] == '1', at, id) : null;
 }
 
 /// <summary>Rows as clients see them: with the model's name and whether an answer is being written.</summary>

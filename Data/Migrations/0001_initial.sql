@@ -143,7 +143,7 @@ create table sessions (
     updated_at integer not null,
     expires_at integer
 ) strict;
-create index sessions_by_user on sessions (user_id, archived, updated_at desc, id desc);
+create index sessions_by_user on sessions (user_id, archived, pinned desc, updated_at desc, id desc);
 create index sessions_by_connection on sessions (connection_id) where connection_id is not null;
 create index sessions_by_expiry on sessions (expires_at) where expires_at is not null;
 

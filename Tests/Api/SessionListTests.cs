@@ -1,0 +1,50 @@
+using System.Net;
+using System.Text.Json;
+
+namespace AiChat.Tests.Api;
+
+/// <summary>The list of chats: every one of them is reachable, once.</summary>
+public sealed class SessionListTests
+{
+    [Fact]
+    public async Task Pages_hold_every_session_once_the_pinned_first()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        List<long> made = [];
+        for (var i = 0; i < 7; i++)
+        {
+            made.Add((await (await admin.PostJson("/api/sessions", new { title = $"chat {i}" })).Json(HttpStatusCode.Created)).GetProperty("id").GetInt64());
+        }
+
+        await (await admin.PatchJson($"/api/sessions/{made[0]}", new { pinned = true })).Json();
+        await (await admin.PatchJson($"/api/sessions/{made[2]}", new { pinned = true })).Json();
+        await (await admin.PatchJson($"/api/sessions/{made[4]}", new { archived = true })).Json();
+
+        List<long> seen = [];
+        var cursor = "";
+        do
+        {
+            var page = await admin.GetJson($"/api/sessions?limit=1{cursor}");
+            seen.AddRange(page.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("id").GetInt64()));
+            cursor = page.GetProperty("nextCursor").ValueKind == JsonValueKind.Null ? null : $"&cursor={page.GetProperty("nextCursor").GetString()}";
+        }
+        while (cursor is not null);
+
+        Assert.Equal([made[2], made[0], made[6], made[5], made[3], made[1]], seen);
+        var archived = await admin.GetJson("/api/sessions?archived=true");
+        Assert.Equal(made[4], Assert.Single(archived.GetProperty("items").EnumerateArray()).GetProperty("id").GetInt64());
+    }
+
+    [Theory]
+    [InlineData("x")]
+    [InlineData("1-2")]
+    [InlineData("2-1-1")]
+    [InlineData("0--1-1")]
+    public async Task A_cursor_of_ones_own_making_is_refused(string cursor)
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await (await admin.GetAsync($"/api/sessions?cursor={cursor}")).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+    }
+}
