@@ -8,5 +8,11 @@ internal static class Days
     public static long Of(DateTimeOffset time) => time.ToUnixTimeMilliseconds() / MillisecondsPerDay;
 
     /// <summary>The moment at which the day of <paramref name="time"/> ends.</summary>
-    public static DateTimeOffset EndOf(DateTimeOffset time) => DateTimeOffset.FromUnixTimeMilliseconds((Of(time) + 1) * MillisecondsPerDay);
+    public static DateTimeOffset EndOf(DateTimeOffset time) => StartOf(Of(time) + 1);
+
+    public static DateTimeOffset StartOf(long day) => DateTimeOffset.FromUnixTimeMilliseconds(day * MillisecondsPerDay);
+
+    public static long FirstOfMonth(DateTimeOffset time) => Of(time) - time.UtcDateTime.Day + 1;
+
+    public static DateTimeOffset EndOfMonth(DateTimeOffset time) => StartOf(FirstOfMonth(time)).AddMonths(1);
 }

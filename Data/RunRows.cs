@@ -16,7 +16,8 @@ internal enum StartOutcome
     /// <summary>The message to go on from is still being written, or is no answer.</summary>
     NotNow,
 
-    QuotaExceeded,
+    /// <summary>A limit or budget is used up; <see cref="StartedRun.Verdict"/> says which.</summary>
+    Refused,
 }
 
 /// <summary>What a run needs to begin. Ids come from a client and are checked here against their owner.</summary>
@@ -58,8 +59,8 @@ internal sealed record NewRun
 
     public required string Provider { get; init; }
 
-    /// <summary>Messages a day for users without a limit of their own; null is unlimited.</summary>
-    public long? DefaultDailyLimit { get; init; }
+    /// <summary>What it asks for at the gate.</summary>
+    public required Admission Admission { get; init; }
 
     /// <summary>The title that the session gets when it has none yet.</summary>
     public string? Title { get; init; }
@@ -67,6 +68,11 @@ internal sealed record NewRun
 
 internal sealed record StartedRun(StartOutcome Outcome)
 {
+    public GateVerdict Verdict { get; init; }
+
+    /// <summary>What the gate holds for it until it ends.</summary>
+    public Hold? Hold { get; init; }
+
     public long RunId { get; init; }
 
     /// <summary>The answer.</summary>
@@ -131,7 +137,19 @@ internal sealed record OrphanRow
 {
     public long Id { get; init; }
 
+    public long UserId { get; init; }
+
+    public long SessionId { get; init; }
+
     public long MessageId { get; init; }
+
+    public long StartedAt { get; init; }
+
+    public long? ConnectionId { get; init; }
+
+    public string? Model { get; init; }
+
+    public string? Provider { get; init; }
 
     public string Content { get; init; } = "";
 
@@ -195,9 +213,9 @@ internal sealed record FinishedRun
 
     public long TotalMs { get; init; }
 
-    /// <summary>The day that the message was counted on.</summary>
-    public long StartedDay { get; init; }
+    /// <summary>What the gate held for it.</summary>
+    public required Hold Hold { get; init; }
 
-    /// <summary>Whether the provider did work that counts: false for a failure or a stop before the first token, which gives the message back.</summary>
+    /// <summary>Whether the provider did work that counts: false for a failure or a stop before the first token, which costs nothing.</summary>
     public bool Charged { get; init; }
 }

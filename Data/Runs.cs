@@ -26,17 +26,22 @@ internal sealed class Runs(Db db)
         }
     });
 
-    /// <summary>Ends a run, once. False when it has ended already or its session is gone.</summary>
+    /// <summary>Ends a run, once, and settles what it held. False when it has ended already or its session is gone.</summary>
     public Task<bool> Finish(FinishedRun run, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
-        var day = Days.Of(now);
         return db.Write(connection =>
         {
             if (connection.Execute("""
                 update runs set status = @Status, ended_at = @at where id = @RunId and status = 'running'
                 """, new { run.Status, run.RunId, at }) == 0)
             {
+                // Gone together with its session: the provider has worked all the same.
+                if (connection.ExecuteScalar<long>("select count(*) from runs where id = @RunId", new { run.RunId }) == 0)
+                {
+                    Gate.Settle(connection, run.Hold, run.Charged ? LedgerEntry.Of(run) : null, at);
+                }
+
                 return false;
             }
 
@@ -51,15 +56,7 @@ internal sealed class Runs(Db db)
                 """, run);
             connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
             connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
-            if (run.Charged)
-            {
-                Usage.Record(connection, run, at, day);
-            }
-            else
-            {
-                Usage.ReturnMessage(connection, run.UserId, run.StartedDay);
-            }
-
+            Gate.Settle(connection, run.Hold, run.Charged ? LedgerEntry.Of(run) : null, at);
             return true;
         });
     }
@@ -75,16 +72,19 @@ internal sealed class Runs(Db db)
 
     /// <summary>
     /// Ends what another process left running: its text so far becomes the message's, marked interrupted.
-    /// Call before listening. <paramref name="bootId"/> names this process; its own runs are left alone.
+    /// Call before listening. <paramref name="bootId"/> names this process; its own runs are left alone. What the other process
+    /// held is let go; answers that had begun count as a message and the tokens of what is there.
     /// </summary>
+    /// <param name="estimate">Tokens of a text.</param>
     /// <returns>How many runs were ended.</returns>
-    public Task<int> Sweep(string bootId, DateTimeOffset now)
+    public Task<int> Sweep(string bootId, Func<string, int> estimate, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            Gate.Reset(connection);
             var orphans = connection.Query<OrphanRow>("""
-                select r.id, r.message_id, m.content, m.reasoning, m.layout
+                select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content, m.reasoning, m.layout
                 from runs r
                 join messages m on m.id = r.message_id
                 where r.status = 'running' and r.boot_id <> @bootId
@@ -100,6 +100,12 @@ internal sealed class Runs(Db db)
                     where id = @MessageId
                     """, text);
                 connection.Execute("update runs set status = 'interrupted', ended_at = @at where id = @Id", new { orphan.Id, at });
+                var produced = text.Content[Math.Min(text.Content.Length, orphan.Content.Length)..] + text.Reasoning?[Math.Min(text.Reasoning.Length, orphan.Reasoning?.Length ?? 0)..];
+                if (produced.Length > 0)
+                {
+                    Gate.Charge(connection, LedgerEntry.Of(orphan, estimate(produced)), Days.Of(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt)), at);
+                }
+
                 connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });
             }
 
@@ -166,10 +172,10 @@ internal sealed class Runs(Db db)
             return new StartedRun(refused);
         }
 
-        var limit = Usage.Limit(connection, run.UserId, run.DefaultDailyLimit);
-        if (!Usage.TakeMessage(connection, run.UserId, Days.Of(now), limit))
+        var (verdict, hold) = Gate.Enter(connection, run.Admission, now);
+        if (hold is null)
         {
-            return new StartedRun(StartOutcome.QuotaExceeded);
+            return new StartedRun(StartOutcome.Refused) { Verdict = verdict };
         }
 
         var placed = RunPlacement.Store(connection, run, outcome, at);
@@ -193,7 +199,8 @@ internal sealed class Runs(Db db)
             UserMessageId = placed.UserMessageId,
             Title = title,
             ParentId = outcome.ParentId,
-            DailyLimit = limit,
+            Hold = hold,
+            DailyLimit = Usage.Limit(connection, run.UserId, run.Admission.Defaults),
             MessagesUsed = Usage.MessagesUsed(connection, run.UserId, Days.Of(now)),
             PreviousContent = outcome.Content,
             PreviousReasoning = outcome.Reasoning,

@@ -3,68 +3,130 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data;
 
-/// <summary>The ledger of provider calls and the daily counters that limits are enforced on.</summary>
+/// <summary>The ledger of provider calls, and what of a user's daily messages is left.</summary>
 internal sealed class Usage(Db db)
 {
     /// <summary>What a user may send today (null is unlimited) and has sent.</summary>
-    public Task<(long? Limit, long Used)> Quota(long userId, long? defaultLimit, DateTimeOffset now)
+    public Task<(long? Limit, long Used)> Quota(long userId, DefaultLimits defaults, DateTimeOffset now)
     {
         var day = Days.Of(now);
-        return db.Read(connection => (Limit(connection, userId, defaultLimit), MessagesUsed(connection, userId, day)));
+        return db.Read(connection => (Limit(connection, userId, defaults), MessagesUsed(connection, userId, day)));
     }
 
-    internal static long? Limit(SqliteConnection connection, long userId, long? defaultLimit) => connection.ExecuteScalar<long?>("""
-        select case when unlimited = 1 then null else coalesce(daily_limit, @defaultLimit) end from users where id = @userId
-        """, new { userId, defaultLimit });
+    internal static long? Limit(SqliteConnection connection, long userId, DefaultLimits defaults) => connection.ExecuteScalar<long?>("""
+        select case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end
+        from users where id = @userId
+        """, new { userId, defaults.Messages, defaults.GuestMessages });
 
-    /// <summary>Counts one message if the limit allows it; one statement, so that two at once cannot both take the last.</summary>
-    internal static bool TakeMessage(SqliteConnection connection, long userId, long day, long? limit) => connection.Execute("""
-        insert into daily_usage (user_id, day, messages)
-        select @userId, @day, 1 where @limit is null or @limit > 0
-        on conflict (user_id, day) do update set messages = messages + 1 where @limit is null or messages < @limit
-        """, new { userId, day, limit }) == 1;
-
-    internal static void ReturnMessage(SqliteConnection connection, long userId, long day) => connection.Execute("""
-        update daily_usage set messages = messages - 1 where user_id = @userId and day = @day and messages > 0
-        """, new { userId, day });
-
+    /// <summary>With those that are being answered now.</summary>
     internal static long MessagesUsed(SqliteConnection connection, long userId, long day) => connection.ExecuteScalar<long>("""
-        select coalesce(max(messages), 0) from daily_usage where user_id = @userId and day = @day
+        select coalesce(max(messages + held_messages), 0) from daily_usage where user_id = @userId and day = @day
         """, new { userId, day });
 
-    internal static void Record(SqliteConnection connection, FinishedRun run, long at, long day)
+    internal static void Record(SqliteConnection connection, LedgerEntry entry, long at) => connection.Execute("""
+        insert into usage_entries (user_id, session_id, message_id, run_id, api_key_id, connection_id, model, provider, status, prompt_tokens,
+            completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, first_token_ms, total_ms, created_at)
+        values (@UserId, @SessionId, @MessageId, @RunId, @ApiKeyId, @ConnectionId, @Model, @Provider, @Status, @PromptTokens,
+            @CompletionTokens, @ReasoningTokens, @CachedTokens, @Source, @Price, @CostNanos, @FirstTokenMs, @TotalMs, @at)
+        """, new
     {
-        connection.Execute("""
-            insert into usage_entries (user_id, session_id, message_id, run_id, connection_id, model, provider, status, prompt_tokens,
-                completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, first_token_ms, total_ms, created_at)
-            values (@UserId, @SessionId, @MessageId, @RunId, @ConnectionId, @Model, @Provider, @Status, @PromptTokens,
-                @CompletionTokens, @ReasoningTokens, @CachedTokens, @UsageSource, @Price, @CostNanos, @FirstTokenMs, @TotalMs, @at)
-            """, new
-        {
-            run.UserId,
-            run.SessionId,
-            run.MessageId,
-            run.RunId,
-            run.ConnectionId,
-            run.Model,
-            run.Provider,
-            run.Status,
-            run.PromptTokens,
-            run.CompletionTokens,
-            run.ReasoningTokens,
-            run.CachedTokens,
-            run.UsageSource,
-            run.Price,
-            run.CostNanos,
-            run.FirstTokenMs,
-            run.TotalMs,
-            at,
-        });
-        var tokens = run.PromptTokens + run.CompletionTokens;
-        connection.Execute("""
-            insert into daily_usage (user_id, day, tokens, cost_nanos)
-            values (@UserId, @day, @tokens, @CostNanos)
-            on conflict (user_id, day) do update set tokens = tokens + excluded.tokens, cost_nanos = cost_nanos + excluded.cost_nanos
-            """, new { run.UserId, day, tokens, run.CostNanos });
-    }
+        entry.UserId,
+        entry.SessionId,
+        entry.MessageId,
+        entry.RunId,
+        entry.ApiKeyId,
+        entry.ConnectionId,
+        entry.Model,
+        entry.Provider,
+        entry.Status,
+        entry.PromptTokens,
+        entry.CompletionTokens,
+        entry.ReasoningTokens,
+        entry.CachedTokens,
+        entry.Source,
+        entry.Price,
+        entry.CostNanos,
+        entry.FirstTokenMs,
+        entry.TotalMs,
+        at,
+    });
+}
+
+/// <summary>One call to a provider that brought something.</summary>
+internal sealed record LedgerEntry
+{
+    public required long UserId { get; init; }
+
+    public long? SessionId { get; init; }
+
+    public long? MessageId { get; init; }
+
+    public long? RunId { get; init; }
+
+    public long? ApiKeyId { get; init; }
+
+    public long? ConnectionId { get; init; }
+
+    public required string Model { get; init; }
+
+    public required string Provider { get; init; }
+
+    public required string Status { get; init; }
+
+    public long PromptTokens { get; init; }
+
+    public long CompletionTokens { get; init; }
+
+    public long ReasoningTokens { get; init; }
+
+    public long CachedTokens { get; init; }
+
+    /// <summary>provider or estimate.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The price that held, as JSON.</summary>
+    public string? Price { get; init; }
+
+    public long CostNanos { get; init; }
+
+    public long? FirstTokenMs { get; init; }
+
+    public long? TotalMs { get; init; }
+
+    public static LedgerEntry Of(FinishedRun run) => new()
+    {
+        UserId = run.UserId,
+        SessionId = run.SessionId,
+        MessageId = run.MessageId,
+        RunId = run.RunId,
+        ApiKeyId = run.Hold.ApiKeyId,
+        ConnectionId = run.ConnectionId,
+        Model = run.Model,
+        Provider = run.Provider,
+        Status = run.Status,
+        PromptTokens = run.PromptTokens,
+        CompletionTokens = run.CompletionTokens,
+        ReasoningTokens = run.ReasoningTokens,
+        CachedTokens = run.CachedTokens,
+        Source = run.UsageSource,
+        Price = run.Price,
+        CostNanos = run.CostNanos,
+        FirstTokenMs = run.FirstTokenMs,
+        TotalMs = run.TotalMs,
+    };
+
+    /// <summary>A run that the end of a process cut off: nobody knows its prompt any more.</summary>
+    public static LedgerEntry Of(OrphanRow run, long completionTokens) => new()
+    {
+        UserId = run.UserId,
+        SessionId = run.SessionId,
+        MessageId = run.MessageId,
+        RunId = run.Id,
+        ConnectionId = run.ConnectionId,
+        Model = run.Model ?? "",
+        Provider = run.Provider ?? "",
+        Status = "interrupted",
+        CompletionTokens = completionTokens,
+        Source = "estimate",
+    };
 }

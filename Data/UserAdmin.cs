@@ -95,13 +95,13 @@ internal sealed class UserAdmin(Db db, LiveLogins live)
             return changed;
         });
 
-    public Task<UserChange> SetQuota(Actor actor, long id, long? dailyLimit, bool unlimited, bool resetUsed, DateTimeOffset now)
+    public Task<UserChange> SetQuota(Actor actor, long id, UserLimits limits, DateTimeOffset now)
     {
         var day = Days.Of(now);
-        var detail = unlimited ? "unlimited" : dailyLimit?.ToString() ?? "default";
+        var detail = limits.Unlimited ? "unlimited" : limits.DailyLimit?.ToString() ?? "default";
         return Change(actor, id, new Step("user.quota", detail, UserChange.NotFound, Revokes: false), now, connection =>
         {
-            if (resetUsed)
+            if (limits.ResetUsed)
             {
                 connection.Execute("""
                     update daily_usage
@@ -112,9 +112,26 @@ internal sealed class UserAdmin(Db db, LiveLogins live)
 
             return connection.Execute("""
                 update users
-                set daily_limit = @dailyLimit, unlimited = @unlimited
+                set daily_limit = @DailyLimit, unlimited = @Unlimited,
+                    daily_token_budget = iif(@SetsDailyTokens, @DailyTokens, daily_token_budget),
+                    monthly_token_budget = iif(@SetsMonthlyTokens, @MonthlyTokens, monthly_token_budget),
+                    daily_nanos_budget = iif(@SetsDailyNanos, @DailyNanos, daily_nanos_budget),
+                    monthly_nanos_budget = iif(@SetsMonthlyNanos, @MonthlyNanos, monthly_nanos_budget)
                 where id = @id and role <> 'GUEST'
-                """, new { id, dailyLimit, unlimited });
+                """, new
+            {
+                id,
+                limits.DailyLimit,
+                limits.Unlimited,
+                limits.SetsDailyTokens,
+                limits.DailyTokens,
+                limits.SetsMonthlyTokens,
+                limits.MonthlyTokens,
+                limits.SetsDailyNanos,
+                limits.DailyNanos,
+                limits.SetsMonthlyNanos,
+                limits.MonthlyNanos,
+            });
         });
     }
 

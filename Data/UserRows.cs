@@ -20,6 +20,15 @@ internal sealed class UserRow
 
     public bool Unlimited { get; init; }
 
+    /// <summary>Budgets: null is the server's default, -1 none.</summary>
+    public long? DailyTokenBudget { get; init; }
+
+    public long? MonthlyTokenBudget { get; init; }
+
+    public long? DailyNanosBudget { get; init; }
+
+    public long? MonthlyNanosBudget { get; init; }
+
     public string? AvatarFile { get; init; }
 
     /// <summary>False until a password has been chosen after a one-time code.</summary>
@@ -44,6 +53,26 @@ internal sealed record UserCredentialRow
     public string? OneTimeCodeHash { get; init; }
 
     public long? OneTimeCodeExpiresAt { get; init; }
+}
+
+/// <summary>A user's own limits as an administrator sets them. A budget that is not set here stays; null is the server's default, -1 none.</summary>
+internal sealed record UserLimits(long? DailyLimit, bool Unlimited, bool ResetUsed)
+{
+    public bool SetsDailyTokens { get; init; }
+
+    public long? DailyTokens { get; init; }
+
+    public bool SetsMonthlyTokens { get; init; }
+
+    public long? MonthlyTokens { get; init; }
+
+    public bool SetsDailyNanos { get; init; }
+
+    public long? DailyNanos { get; init; }
+
+    public bool SetsMonthlyNanos { get; init; }
+
+    public long? MonthlyNanos { get; init; }
 }
 
 /// <summary>How a registration ended.</summary>

@@ -13,7 +13,8 @@ internal sealed class Users(Db db, LiveLogins live)
     private const int MaxPending = 200;
 
     public const string Columns = """
-        id, username, role, status, status_reason, epoch, daily_limit, unlimited, avatar_file, password_hash is not null as has_password, created_at
+        id, username, role, status, status_reason, epoch, daily_limit, unlimited, daily_token_budget, monthly_token_budget,
+        daily_nanos_budget, monthly_nanos_budget, avatar_file, password_hash is not null as has_password, created_at
         """;
 
     /// <summary>ASCII letters only differ in case here, so this is the whole rule of "the same name".</summary>

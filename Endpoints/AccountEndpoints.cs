@@ -21,7 +21,7 @@ internal static class AccountEndpoints
     private static async Task<IResult> Me(CurrentUser me, Users users, Usage usage, SystemSettings settings, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
-        var (limit, used) = await usage.Quota(me.Id, me.IsGuest ? settings.AnonymousDailyQuota : settings.DefaultUserDailyQuota, now);
+        var (limit, used) = await usage.Quota(me.Id, settings.DefaultLimits(), now);
         var user = me.IsGuest ? null : await users.Find(me.Id);
         if (user is null && !me.IsGuest)
         {

@@ -89,6 +89,29 @@ internal sealed record NumberSetting(string Key, long? Value, long Min, long Max
     public override JsonNode ToJson(object value) => JsonValue.Create((long)value);
 }
 
+/// <summary>An amount of money with up to nine decimals; -1 is none.</summary>
+internal sealed record AmountSetting(string Key, decimal Value, decimal Max) : SettingDefinition(Key, Value)
+{
+    private string Rule => $"is an amount from 0 to {Max} with at most nine decimals, or -1 for none";
+
+    public override object? Read(JsonElement json, out string? broken)
+    {
+        decimal value = 0;
+        broken = json.ValueKind == JsonValueKind.Number && json.TryGetDecimal(out value) && Fits(value) ? null : Rule;
+        return broken is null ? value : null;
+    }
+
+    public override object? Parse(string text, out string? broken)
+    {
+        broken = decimal.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && Fits(value) ? null : Rule;
+        return broken is null ? value : null;
+    }
+
+    public override JsonNode ToJson(object value) => JsonValue.Create((decimal)value);
+
+    private bool Fits(decimal value) => value == -1 || (value >= 0 && value <= Max && decimal.Round(value, 9) == value);
+}
+
 internal sealed record TextSetting(string Key, string? Value, int MinLength, int MaxLength) : SettingDefinition(Key, Value)
 {
     /// <summary>The rule a text breaks, or null.</summary>

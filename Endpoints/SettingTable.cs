@@ -16,9 +16,14 @@ internal static class SettingTable
         new NumberSetting("chatImageRetentionDays", 30, 0, 3_650),
         new NumberSetting("assistantReplyHistoryLimit", 5, 1, 20) { IsPublic = true },
         new NumberSetting("anonymousDailyQuota", 0, 0, 1_000_000) { IsPublic = true },
-        new NumberSetting("anonymousRetentionDays", 15, 0, 15) { IsPublic = true },
         // -1 = unlimited, because null stands for the default everywhere.
+        new NumberSetting("anonymousTotalDailyQuota", 500, -1, 1_000_000),
+        new NumberSetting("anonymousRetentionDays", 15, 0, 15) { IsPublic = true },
         new NumberSetting("defaultUserDailyQuota", 200, -1, 1_000_000) { IsPublic = true },
+        new NumberSetting("defaultDailyTokenBudget", -1, -1, 1_000_000_000_000),
+        new NumberSetting("defaultMonthlyTokenBudget", -1, -1, 1_000_000_000_000),
+        new AmountSetting("defaultDailyMoneyBudget", -1, 1_000_000),
+        new AmountSetting("defaultMonthlyMoneyBudget", -1, 1_000_000),
 
         // Limits.
         new NumberSetting("maxRuns", 4_096, 0, 100_000),

@@ -34,10 +34,23 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
     /// <summary>0 = no guests.</summary>
     public int AnonymousDailyQuota => Number("anonymousDailyQuota");
 
+    /// <summary>Messages a day of all guests together; null = unlimited.</summary>
+    public long? AnonymousTotalDailyQuota => Limit("anonymousTotalDailyQuota");
+
     public int AnonymousRetentionDays => Number("anonymousRetentionDays");
 
     /// <summary>Messages a day; null = unlimited.</summary>
-    public int? DefaultUserDailyQuota => Number("defaultUserDailyQuota") is var limit && limit < 0 ? null : limit;
+    public long? DefaultUserDailyQuota => Limit("defaultUserDailyQuota");
+
+    /// <summary>Tokens; null = no budget.</summary>
+    public long? DefaultDailyTokenBudget => Limit("defaultDailyTokenBudget");
+
+    public long? DefaultMonthlyTokenBudget => Limit("defaultMonthlyTokenBudget");
+
+    /// <summary>In the installation's currency; null = no budget.</summary>
+    public decimal? DefaultDailyMoneyBudget => Amount("defaultDailyMoneyBudget");
+
+    public decimal? DefaultMonthlyMoneyBudget => Amount("defaultMonthlyMoneyBudget");
 
     public int MaxRuns => Number("maxRuns");
 
@@ -275,4 +288,9 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
     private int Number(string key) => (int)(long)Value(key)!;
 
     private string Text(string key) => (string)Value(key)!;
+
+    /// <summary>-1 stands for "none", because null stands for the default everywhere.</summary>
+    private long? Limit(string key) => (long)Value(key)! is var limit && limit < 0 ? null : limit;
+
+    private decimal? Amount(string key) => (decimal)Value(key)! is var amount && amount < 0 ? null : amount;
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Serialization;
 using AiChat.Data;
+using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints;
@@ -11,7 +12,6 @@ internal static class UserEndpoints
     private const int LongestReason = 500;
     private const int DefaultPage = 50;
     private const int LargestPage = 100;
-    private const long MostPerDay = 1_000_000;
 
     public static void MapUsers(this RouteGroupBuilder api)
     {
@@ -106,9 +106,9 @@ internal static class UserEndpoints
     }
 
     private static async Task<IResult> SetQuota(long id, QuotaRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
-        body.DailyLimit is < 0 or > MostPerDay
-            ? Problems.Invalid("dailyLimit", $"is from 0 to {MostPerDay}, or null for the default")
-            : await Answer(id, await admin.SetQuota(Actor(me, context), id, body.DailyLimit, body.Unlimited, body.ResetUsed, clock.GetUtcNow()), users);
+        body.Validate() is { Count: > 0 } errors
+            ? Problems.Invalid(errors)
+            : await Answer(id, await admin.SetQuota(Actor(me, context), id, body.Limits(), clock.GetUtcNow()), users);
 
     private static async Task<IResult> ResetPassword(long id, CurrentUser me, HttpContext context, UserAdmin admin, TimeProvider clock)
     {
@@ -151,8 +151,57 @@ internal sealed record RoleRequest(string Role);
 
 internal sealed record StatusRequest(string Status, string? Reason = null);
 
-/// <summary>A null limit is the server's default.</summary>
-internal sealed record QuotaRequest(long? DailyLimit, bool Unlimited = false, bool ResetUsed = false);
+/// <summary>A null limit or budget is the server's default. A budget that is absent stays, -1 is none; money is in the installation's currency.</summary>
+internal sealed record QuotaRequest(
+    long? DailyLimit,
+    bool Unlimited = false,
+    bool ResetUsed = false,
+    Optional<long?> DailyTokenBudget = default,
+    Optional<long?> MonthlyTokenBudget = default,
+    Optional<decimal?> DailyMoneyBudget = default,
+    Optional<decimal?> MonthlyMoneyBudget = default)
+{
+    private const long MostPerDay = 1_000_000;
+    private const long MostTokens = 1_000_000_000_000;
+    private const decimal MostMoney = 1_000_000;
+
+    public Dictionary<string, string[]> Validate()
+    {
+        var errors = new Dictionary<string, string[]>();
+        if (DailyLimit is < 0 or > MostPerDay)
+        {
+            errors["dailyLimit"] = [$"is from 0 to {MostPerDay}, or null for the default"];
+        }
+
+        Budget(errors, "dailyTokenBudget", DailyTokenBudget.Value, MostTokens);
+        Budget(errors, "monthlyTokenBudget", MonthlyTokenBudget.Value, MostTokens);
+        Budget(errors, "dailyMoneyBudget", DailyMoneyBudget.Value, MostMoney);
+        Budget(errors, "monthlyMoneyBudget", MonthlyMoneyBudget.Value, MostMoney);
+        return errors;
+    }
+
+    public UserLimits Limits() => new(DailyLimit, Unlimited, ResetUsed)
+    {
+        SetsDailyTokens = DailyTokenBudget.IsSet,
+        DailyTokens = DailyTokenBudget.Value,
+        SetsMonthlyTokens = MonthlyTokenBudget.IsSet,
+        MonthlyTokens = MonthlyTokenBudget.Value,
+        SetsDailyNanos = DailyMoneyBudget.IsSet,
+        DailyNanos = Nanos(DailyMoneyBudget.Value),
+        SetsMonthlyNanos = MonthlyMoneyBudget.IsSet,
+        MonthlyNanos = Nanos(MonthlyMoneyBudget.Value),
+    };
+
+    private static long? Nanos(decimal? amount) => amount == -1 ? -1 : GateRules.Nanos(amount);
+
+    private static void Budget(Dictionary<string, string[]> errors, string field, decimal? value, decimal most)
+    {
+        if (value is { } amount && amount != -1 && (amount < 0 || amount > most))
+        {
+            errors[field] = [$"is from 0 to {most}, -1 for none or null for the default"];
+        }
+    }
+}
 
 internal sealed record CreatedUserResponse(UserResponse User, string OneTimeCode);
 
@@ -172,13 +221,19 @@ internal sealed record ManagedUserResponse(
     string? RejectionReason,
     bool? PasswordChangeRequired,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long? DailyLimit,
-    bool Unlimited)
+    bool Unlimited,
+    long? DailyTokenBudget,
+    long? MonthlyTokenBudget,
+    decimal? DailyMoneyBudget,
+    decimal? MonthlyMoneyBudget)
 {
     public static ManagedUserResponse Of(UserRow row)
     {
         var user = UserResponse.Of(row);
         return new ManagedUserResponse(
             user.Id, user.Username, user.Role, user.Status, user.AvatarUrl, user.CreatedAt, user.RejectionReason, user.PasswordChangeRequired,
-            row.DailyLimit, row.Unlimited);
+            row.DailyLimit, row.Unlimited, row.DailyTokenBudget, row.MonthlyTokenBudget, Amount(row.DailyNanosBudget), Amount(row.MonthlyNanosBudget));
     }
+
+    private static decimal? Amount(long? nanos) => nanos == -1 ? -1 : GateRules.Amount(nanos);
 }

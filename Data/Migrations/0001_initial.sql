@@ -12,6 +12,11 @@ create table users (
     epoch integer not null default 1,
     daily_limit integer,
     unlimited integer not null default 0,
+    -- Budgets of this user's own: null is the server's default, -1 none.
+    daily_token_budget integer,
+    monthly_token_budget integer,
+    daily_nanos_budget integer,
+    monthly_nanos_budget integer,
     one_time_code_hash text,
     one_time_code_expires_at integer,
     guest_token_hash text unique,
@@ -257,15 +262,35 @@ create index usage_entries_by_time on usage_entries (created_at, id);
 create index usage_entries_by_session on usage_entries (session_id) where session_id is not null;
 create index usage_entries_by_message on usage_entries (message_id) where message_id is not null;
 
--- Counters that quotas and budgets are enforced on, by one statement each. day = days since 1970-01-01 UTC.
+-- Counters that quotas and budgets are enforced on, by one statement (Data/Gate.cs). day = days since 1970-01-01 UTC.
+-- The first three are the sum of the ledger; held is what calls that run now may still add.
 create table daily_usage (
     user_id integer not null references users (id) on delete cascade,
     day integer not null,
     messages integer not null default 0,
     tokens integer not null default 0,
     cost_nanos integer not null default 0,
+    held_messages integer not null default 0,
+    held_tokens integer not null default 0,
+    held_nanos integer not null default 0,
     primary key (user_id, day)
 ) strict, without rowid;
+create index daily_usage_held on daily_usage (day) where held_messages + held_tokens + held_nanos > 0;
+
+create table api_key_days (
+    api_key_id integer not null references api_keys (id) on delete cascade,
+    day integer not null,
+    cost_nanos integer not null default 0,
+    held_nanos integer not null default 0,
+    primary key (api_key_id, day)
+) strict, without rowid;
+
+-- All guests together; of its own, because a guest's rows go when the guest does.
+create table guest_days (
+    day integer primary key,
+    messages integer not null default 0,
+    held integer not null default 0
+) strict;
 
 create table shares (
     token text primary key,

@@ -220,7 +220,7 @@ internal sealed partial class ChatRunner(
             UsageSource = reported ? "provider" : "estimate",
             FirstTokenMs = answer.FirstTokenMs,
             TotalMs = answer.ElapsedMs,
-            StartedDay = Days.Of(run.StartedAt),
+            Hold = run.Started.Hold!,
             Charged = answer.HasOutput,
         };
     }

@@ -32,7 +32,7 @@ internal sealed partial class ChatRuns(Runs runs, ChatRunner runner, SystemSetti
     /// <summary>Ends what an earlier process left running and begins to store; call once, before listening.</summary>
     public async Task Open()
     {
-        var swept = await runs.Sweep(BootId, clock.GetUtcNow());
+        var swept = await runs.Sweep(BootId, text => TokenEstimate.Of(text), clock.GetUtcNow());
         if (swept > 0)
         {
             LogSwept(logger, swept);
@@ -158,7 +158,7 @@ internal sealed partial class ChatRuns(Runs runs, ChatRunner runner, SystemSetti
             var started = await runs.Start(request, clock.GetUtcNow());
             if (started.Outcome != StartOutcome.Started)
             {
-                return new RunStart(started.Outcome) { MessageId = started.MessageId };
+                return new RunStart(started.Outcome) { MessageId = started.MessageId, Verdict = started.Verdict };
             }
 
             run = create(started);
@@ -256,4 +256,7 @@ internal sealed record RunStart(StartOutcome Outcome)
     public long MessageId { get; init; }
 
     public RunRefusal? Refused { get; init; }
+
+    /// <summary>With <see cref="StartOutcome.Refused"/>: what is used up.</summary>
+    public GateVerdict Verdict { get; init; }
 }

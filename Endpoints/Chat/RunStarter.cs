@@ -38,7 +38,7 @@ internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages mess
             ConnectionId = model.ConnectionId,
             Model = model.Model,
             Provider = model.Provider,
-            DefaultDailyLimit = settings.DefaultUserDailyQuota,
+            Admission = settings.Admission(me, model, body.Content),
             Title = RunRequests.Title(body.Content),
         });
     }
@@ -70,7 +70,7 @@ internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages mess
             ConnectionId = model.ConnectionId,
             Model = model.Model,
             Provider = model.Provider,
-            DefaultDailyLimit = settings.DefaultUserDailyQuota,
+            Admission = settings.Admission(me, model, ""),
         });
     }
 
@@ -96,15 +96,9 @@ internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages mess
             { Outcome: StartOutcome.Started or StartOutcome.Known } => (new StartedAnswer(start.MessageId, start.Run), null),
             { Outcome: StartOutcome.Conflict } => (null, Problems.Conflict("message_conflict", "This clientMessageId was used for another message.")),
             { Outcome: StartOutcome.NotNow } => (null, Problems.Conflict("message_conflict", "The message to go on from is not a finished answer.")),
-            { Outcome: StartOutcome.QuotaExceeded } => (null, QuotaExceeded()),
+            { Outcome: StartOutcome.Refused } => (null, GateRules.Refusal(start.Verdict, clock.GetUtcNow())),
             _ => (null, Problems.NotFound()),
         };
-    }
-
-    private Problem QuotaExceeded()
-    {
-        var now = clock.GetUtcNow();
-        return Problems.TooMany("quota_exceeded", "The messages of this day are used up.", (int)(Days.EndOf(now) - now).TotalSeconds + 1);
     }
 
     private static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "root";

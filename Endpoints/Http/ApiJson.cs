@@ -63,6 +63,7 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(Dictionary<string, JsonElement>))]
 [JsonSerializable(typeof(System.Text.Json.Nodes.JsonObject))]
 [JsonSerializable(typeof(bool?))]
+[JsonSerializable(typeof(decimal?))]
 [JsonSerializable(typeof(int?))]
 internal sealed partial class ApiJson : JsonSerializerContext
 {
@@ -84,6 +85,7 @@ internal sealed partial class ApiJson : JsonSerializerContext
         options.Converters.Add(new OptionalConverter<string?>());
         options.Converters.Add(new OptionalConverter<long?>());
         options.Converters.Add(new OptionalConverter<SessionParameters?>());
+        options.Converters.Add(new OptionalConverter<decimal?>());
         options.Converters.Add(new OptionalConverter<bool?>());
         options.Converters.Add(new OptionalConverter<int?>());
         options.Converters.Add(new OptionalConverter<string[]?>());

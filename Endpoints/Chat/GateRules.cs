@@ -1,0 +1,56 @@
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>
+/// What the settings mean at the <see cref="Gate"/>, and how its refusals are told. A call counts once its provider has said something:
+/// then one message, the tokens the provider reports (or our estimate) and their price. Nothing is counted for a failure or a stop before
+/// that, and a repeated clientMessageId never comes here again. Everything counts on the day the call began (UTC).
+/// </summary>
+internal static class GateRules
+{
+    private const decimal NanosPerUnit = 1_000_000_000m;
+
+    /// <summary>Held for an answer of a model whose limit is not known.</summary>
+    private const int UsualAnswer = 4_096;
+
+    public static DefaultLimits DefaultLimits(this SystemSettings settings) => new(
+        settings.DefaultUserDailyQuota,
+        settings.AnonymousDailyQuota,
+        settings.AnonymousTotalDailyQuota,
+        settings.DefaultDailyTokenBudget,
+        settings.DefaultMonthlyTokenBudget,
+        Nanos(settings.DefaultDailyMoneyBudget),
+        Nanos(settings.DefaultMonthlyMoneyBudget));
+
+    /// <summary>One message that asks this of a model; holds the text and a usual answer.</summary>
+    public static Admission Admission(this SystemSettings settings, CurrentUser me, ResolvedModel model, ReadOnlySpan<char> text) =>
+        settings.Admission(me, model, TokenEstimate.Of(text), null);
+
+    /// <param name="answerTokens">The longest answer that was asked for, if one was.</param>
+    public static Admission Admission(this SystemSettings settings, CurrentUser me, ResolvedModel model, long promptTokens, long? answerTokens)
+    {
+        var answer = Math.Clamp(answerTokens ?? UsualAnswer, 0, model.MaxOutputTokens ?? long.MaxValue);
+        return new Admission(me.Id, me.ApiKeyId, settings.DefaultLimits())
+        {
+            Tokens = promptTokens + answer,
+            Nanos = model.Price?.CostNanos(promptTokens, answer, 0) ?? 0,
+        };
+    }
+
+    public static long? Nanos(decimal? amount) => amount is { } units ? (long)(units * NanosPerUnit) : null;
+
+    public static decimal? Amount(long? nanos) => nanos / NanosPerUnit;
+
+    public static Problem Refusal(GateVerdict verdict, DateTimeOffset now) => verdict switch
+    {
+        GateVerdict.NoMessages => Problems.TooMany("quota_exceeded", "The messages of this day are used up.", Seconds(Days.EndOf(now) - now)),
+        GateVerdict.NoBudgetToday => Problems.TooMany("budget_exceeded", "The budget of this day is used up.", Seconds(Days.EndOf(now) - now)),
+        GateVerdict.NoBudgetThisMonth => Problems.TooMany("budget_exceeded", "The budget of this month is used up.", Seconds(Days.EndOfMonth(now) - now)),
+        GateVerdict.Nobody => Problems.NotFound(),
+        GateVerdict.Open => throw new InvalidOperationException("Not a refusal."),
+    };
+
+    private static int Seconds(TimeSpan left) => (int)left.TotalSeconds + 1;
+}
