@@ -73,6 +73,7 @@ internal static class Program
         services.AddProviders();
         services.AddSingleton<Sessions>();
         services.AddSingleton<Messages>();
+        services.AddSingleton<Search>();
         services.AddSingleton<Runs>();
         services.AddSingleton<Usage>();
         services.AddChat();

@@ -13,6 +13,7 @@ internal static class MessageEndpoints
     {
         var group = api.MapGroup("/sessions/{id:long}").Allow(Access.Any);
         group.MapGet("/messages", Page);
+        group.MapGet("/find", Find);
         group.MapDelete("/messages", Clear);
         group.MapDelete("/messages/{messageId:long}", DeleteTurn);
         group.MapPost("/branch", Activate);
@@ -83,6 +84,34 @@ internal static class MessageEndpoints
         return message with { Content = content, Reasoning = reasoning, EventId = position };
     }
 
+    private static async Task<IResult> Find(long id, CurrentUser me, Search search, string? q, string? cursor, int? limit)
+    {
+        var page = limit ?? 100;
+        var skip = 0;
+        if (page is < 1 or > 100)
+        {
+            return Problems.Invalid("limit", "From 1 to 100.");
+        }
+
+        if (cursor is not null && !int.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out skip))
+        {
+            return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
+        }
+
+        if (q is null or { Length: 0 or > SearchTerms.MaxLength })
+        {
+            return Problems.Invalid("q", $"1 to {SearchTerms.MaxLength} characters.");
+        }
+
+        if (await search.Find(me.Id, id, q, skip, page) is not var (hits, total))
+        {
+            return Problems.NotFound();
+        }
+
+        var next = skip + hits.Count < total ? (skip + hits.Count).ToString(CultureInfo.InvariantCulture) : null;
+        return TypedResults.Ok(new FoundMessages([.. hits.Select(SearchMatch.Of)], total, next));
+    }
+
     private static async Task<IResult> Clear(long id, CurrentUser me, Messages messages, ChatRuns runs)
     {
         await runs.StopSession(me.Id, id);
@@ -100,6 +129,16 @@ internal static class MessageEndpoints
 }
 
 internal sealed record ActivateBranch(long MessageId);
+
+/// <summary>A message that holds what was searched for; marks say where the hits are in the snippet, in UTF-16 units.</summary>
+internal sealed record SearchMatch(long MessageId, string Role, string Snippet, IReadOnlyList<TextMark> Marks)
+{
+    public static SearchMatch Of(MessageMatch match) => new(match.MessageId, match.Role, match.Snippet.Text, match.Snippet.Marks);
+}
+
+/// <summary>In reading order; total counts all pages.</summary>
+internal sealed record FoundMessages(
+    IReadOnlyList<SearchMatch> Items, int Total, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
 internal sealed record MessagePage(
     IReadOnlyList<MessageResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);

@@ -21,7 +21,8 @@ internal static class SessionEndpoints
         group.MapDelete("/{id:long}", Delete);
     }
 
-    private static async Task<IResult> List(CurrentUser me, Sessions sessions, SessionView view, bool? archived, string? cursor, int? limit)
+    private static async Task<IResult> List(
+        CurrentUser me, Sessions sessions, Search search, SessionView view, string? q, bool? archived, string? cursor, int? limit)
     {
         var page = limit ?? 50;
         if (page is < 1 or > 100)
@@ -35,9 +36,24 @@ internal static class SessionEndpoints
             return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
         }
 
-        var rows = await sessions.List(me.Id, archived ?? false, after, page + 1);
+        if (q is { Length: > SearchTerms.MaxLength })
+        {
+            return Problems.Invalid("q", $"At most {SearchTerms.MaxLength} characters.");
+        }
+
+        var terms = SearchTerms.Parse(q);
+        var rows = terms is null
+            ? await sessions.List(me.Id, archived ?? false, after, page + 1)
+            : await search.Sessions(me.Id, terms, archived ?? false, after, page + 1);
         var next = rows.Count > page && rows[page - 1] is var last ? $"{(last.Pinned ? 1 : 0)}-{last.UpdatedAt}-{last.Id}" : null;
-        return TypedResults.Ok(new SessionPage([.. rows.Take(page).Select(row => view.Of(me, row))], next));
+        var items = rows.Take(page).Select(row => view.Of(me, row)).ToList();
+        if (terms is not null)
+        {
+            var matches = (await search.Matches(me.Id, terms, items.Select(item => item.Id))).ToLookup(match => match.SessionId);
+            items = items.ConvertAll(item => item with { Matches = [.. matches[item.Id].Select(SearchMatch.Of)] });
+        }
+
+        return TypedResults.Ok(new SessionPage(items, next));
     }
 
     private static async Task<IResult> Create(CreateSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view, TimeProvider clock)
@@ -223,4 +239,7 @@ internal sealed record SessionResponse
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public long? ActiveRunMessageId { get; init; }
+
+    /// <summary>Only in answers to a search: messages that hold all of it, newest first. None when the title alone does.</summary>
+    public IReadOnlyList<SearchMatch>? Matches { get; init; }
 }

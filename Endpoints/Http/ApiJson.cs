@@ -29,6 +29,7 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(ActivateBranch))]
 [JsonSerializable(typeof(ChangeSession))]
 [JsonSerializable(typeof(CreateSession))]
+[JsonSerializable(typeof(FoundMessages))]
 [JsonSerializable(typeof(MessagePage))]
 [JsonSerializable(typeof(SessionPage))]
 [JsonSerializable(typeof(SessionResponse))]

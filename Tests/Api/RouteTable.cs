@@ -36,6 +36,7 @@ internal static class RouteTable
         new("PATCH", "/api/sessions/{id:long}", Access.Any, Body: true),
         new("DELETE", "/api/sessions/{id:long}", Access.Any),
         new("GET", "/api/sessions/{id:long}/messages", Access.Any),
+        new("GET", "/api/sessions/{id:long}/find", Access.Any),
         new("DELETE", "/api/sessions/{id:long}/messages", Access.Any),
         new("DELETE", "/api/sessions/{id:long}/messages/{messageId:long}", Access.Any),
         new("POST", "/api/sessions/{id:long}/branch", Access.Any, Body: true),
