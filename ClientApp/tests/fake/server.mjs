@@ -4,6 +4,7 @@ import { readFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import { answer, reasoning } from './answer.mjs'
+import { aroundRoutes } from './around.mjs'
 
 const root = join(import.meta.dirname, '../../../wwwroot')
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' }
@@ -87,6 +88,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
   }
 
   const routes = [
+    ...aroundRoutes({ state, ok, problem, id, now }),
     ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: 'AiChat', registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
     ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: { limit: 200, used: 12, remaining: 188, resetsAt: now() } }) : problem(r, 401, 'unauthenticated'))],
     ['POST', /^\/api\/auth\/refresh$/, (_, r) => problem(r, 401, 'unauthenticated')],
@@ -117,13 +119,6 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     ['GET', /^\/api\/catalog\/models$/, (_, r) => ok(r, { items: [...state.connections.filter((one) => one.enabled).flatMap((one) => ['gpt-large', 'gpt-small'].map((model) => ({ id: model, connectionId: one.id, model, name: model, provider: 'openai', connectionName: one.name, capabilities: { vision: true, reasoning: model === 'gpt-large' }, contextLimit: 128000 }))), demo] })],
     ['PUT', /^\/api\/catalog\/models$/, (_, r) => ok(r, {})],
     ['GET', /^\/api\/chat\/runs$/, (_, r) => ok(r, { items: [...state.sessions.values()].filter((one) => one.activeRunMessageId).map((one) => ({ sessionId: one.id, messageId: one.activeRunMessageId, startedAt: now() })) })],
-    ['GET', /^\/api\/sessions$/, (q, r) => {
-      const params = new URL(q.url, 'http://x').searchParams
-      const all = [...state.sessions.values()].sort((a, b) => b.updatedAt.localeCompare(a.updatedAt))
-      const from = Number(params.get('cursor') ?? 0)
-      const to = from + Number(params.get('limit') ?? 50)
-      ok(r, { items: all.slice(from, to), nextCursor: to < all.length ? String(to) : null })
-    }],
     ['POST', /^\/api\/sessions$/, (_, r, __, body) => { const one = { id: id(), title: '', connectionId: null, model: null, ...body, createdAt: now(), updatedAt: now(), activeRunMessageId: null }; state.sessions.set(one.id, one); state.messages.set(one.id, []); ok(r, one, 201) }],
     ['GET', /^\/api\/sessions\/(\d+)$/, (_, r, [sid]) => (state.sessions.has(Number(sid)) ? ok(r, state.sessions.get(Number(sid))) : problem(r, 404, 'not_found'))],
     ['PATCH', /^\/api\/sessions\/(\d+)$/, (_, r, [sid], body) => ok(r, Object.assign(state.sessions.get(Number(sid)), body))],

@@ -26,7 +26,7 @@ describe('languages', () => {
       .filter((name) => /\.(svelte|ts)$/.test(name) && !/i18n\/(errors\.)?(en|zh)(\.ts$|\/)/.test(name))
       .map((name) => readFileSync(join(root, name), 'utf8'))
       .join('\n')
-    const dynamic = /^(error\.|provider\.|setup\.\w+Text$|sidebar\.(today|yesterday|week|month)$|menu\.theme\.|users\.role\.|connection\.auth\.)/
+    const dynamic = /^(error\.|provider\.|setup\.\w+Text$|sidebar\.(pinned|today|yesterday|week|month)$|menu\.theme\.|users\.role\.|connection\.auth\.)/
     const unused = Object.keys(en).filter((key) => !dynamic.test(key) && !source.includes(`'${key.replace(/\.(one|other)$/, '')}'`))
     expect(unused).toEqual([])
   })

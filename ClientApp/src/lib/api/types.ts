@@ -60,10 +60,17 @@ export interface Session {
   modelName?: string | null
   pinned?: boolean
   archived?: boolean
+  /** Not in the list and gone after a while. */
+  temporary?: boolean
   createdAt: string
   updatedAt: string
   messageCount?: number
   activeRunMessageId?: number | null
+}
+
+/** A chat that a search found: where its text has the words; none when only the title has them. */
+export interface FoundSession extends Session {
+  matches?: { messageId: number; snippet: string }[] | null
 }
 
 export type MessageStatus = 'streaming' | 'done' | 'stopped' | 'interrupted' | 'failed'

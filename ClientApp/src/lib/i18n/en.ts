@@ -3,6 +3,7 @@ import { auth } from './en/auth'
 import { chat } from './en/chat'
 import { common } from './en/common'
 import { composer } from './en/composer'
+import { search } from './en/search'
 import { settings } from './en/settings'
 import { setup } from './en/setup'
 import { sidebar } from './en/sidebar'
@@ -16,6 +17,7 @@ export const en = {
   ...chat,
   ...common,
   ...composer,
+  ...search,
   ...settings,
   ...setup,
   ...sidebar,

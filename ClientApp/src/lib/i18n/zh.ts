@@ -5,6 +5,7 @@ import { auth } from './zh/auth'
 import { chat } from './zh/chat'
 import { common } from './zh/common'
 import { composer } from './zh/composer'
+import { search } from './zh/search'
 import { settings } from './zh/settings'
 import { setup } from './zh/setup'
 import { sidebar } from './zh/sidebar'
@@ -16,6 +17,7 @@ export const zh: Record<MessageKey, string> = {
   ...chat,
   ...common,
   ...composer,
+  ...search,
   ...settings,
   ...setup,
   ...sidebar,

@@ -6,6 +6,7 @@ import { Auth } from './auth.svelte'
 import { Catalog } from './catalog.svelte'
 import { Conversation } from './conversation.svelte'
 import { Drafts } from './drafts'
+import { Overlays } from './overlays.svelte'
 import { Router } from './router.svelte'
 import { Sessions } from './sessions.svelte'
 import { Theme } from './theme.svelte'
@@ -26,6 +27,7 @@ export class AppState {
   readonly catalog = new Catalog()
   readonly drafts = new Drafts()
   readonly toasts = new Toasts()
+  readonly overlays = new Overlays()
   readonly sessions = new Sessions((id) => this.#conversations.delete(id))
   #conversations = new Map<number, Conversation>()
   #open: Conversation | null = null

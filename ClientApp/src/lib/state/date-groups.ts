@@ -1,13 +1,17 @@
 import type { Session } from '../api/types'
 
-export type GroupKey = 'today' | 'yesterday' | 'week' | 'month' | `${number}-${number}`
+export type GroupKey = 'pinned' | 'today' | 'yesterday' | 'week' | 'month' | `${number}-${number}`
 
 export interface SessionGroup {
   key: GroupKey
   sessions: Session[]
 }
 
-/** Groups by last activity in the reader's own time zone; keeps the order it is given. */
+/** The order of the list, on the server too: what is pinned first, then by last activity. */
+export const byActivity = (a: Session, b: Session): number =>
+  Number(b.pinned ?? false) - Number(a.pinned ?? false) || b.updatedAt.localeCompare(a.updatedAt) || b.id - a.id
+
+/** What is pinned, then groups by last activity in the reader's own time zone; keeps the order it is given. */
 export function groupByDate(sessions: readonly Session[], now: Date): SessionGroup[] {
   const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime()
   const day = 86_400_000
@@ -15,7 +19,8 @@ export function groupByDate(sessions: readonly Session[], now: Date): SessionGro
   for (const session of sessions) {
     const at = new Date(session.updatedAt)
     const time = at.getTime()
-    const key: GroupKey = time >= midnight ? 'today'
+    const key: GroupKey = session.pinned ? 'pinned'
+      : time >= midnight ? 'today'
       : time >= midnight - day ? 'yesterday'
       : time >= midnight - 7 * day ? 'week'
       : time >= midnight - 30 * day ? 'month'

@@ -2,7 +2,7 @@ import * as chat from '../api/chat'
 import { url } from '../api/http'
 import * as api from '../api/sessions'
 import type { Session } from '../api/types'
-import { groupByDate } from './date-groups'
+import { byActivity, groupByDate } from './date-groups'
 
 const undoMs = 6000
 const pollMs = 3000
@@ -33,7 +33,9 @@ export class Sessions {
     return this.#cursor !== null
   }
 
-  readonly groups = $derived(groupByDate(this.#items, this.#day))
+  /** What the list shows; `find` also knows archived and temporary chats that were opened by their address. */
+  readonly listed = $derived(this.#items.filter((session) => !session.archived && !session.temporary))
+  readonly groups = $derived(groupByDate(this.listed, this.#day))
 
   isUnread(id: number): boolean {
     return this.#unread.has(id)
@@ -51,8 +53,9 @@ export class Sessions {
       const first = new Map(page.items.map((session) => [session.id, session]))
       // What was scrolled to below the first page stays; the first page is the server's word.
       const last = page.items.at(-1)
-      const below = page.nextCursor === null || !last ? [] : this.#items.filter((one) => !first.has(one.id) && one.updatedAt < last.updatedAt)
-      this.#set([...page.items, ...below])
+      const unlisted = this.#items.filter((one) => one.archived || one.temporary)
+      const below = page.nextCursor === null || !last ? [] : this.listed.filter((one) => !first.has(one.id) && byActivity(last, one) < 0)
+      this.#set([...page.items, ...below, ...unlisted.filter((one) => !first.has(one.id))])
       if (below.length === 0) this.#cursor = page.nextCursor
       this.#state = 'ready'
       this.#schedule()
@@ -124,27 +127,54 @@ export class Sessions {
     }
   }
 
-  /** Gone from the list at once, from the server after a few seconds; until then `undoDelete` brings it back. */
-  delete(id: number, onFailed: (error: unknown) => void): void {
-    const session = this.find(id)
-    if (!session) return
-    this.#items = this.#items.filter((one) => one.id !== id)
-    const timer = setTimeout(() => {
-      this.#leaving.delete(id)
-      api.remove(id).catch((error: unknown) => {
-        this.put(session)
-        onFailed(error)
-      })
-    }, undoMs)
-    this.#leaving.set(id, { session, timer })
+  /** Pinned chats stand first, whatever their age. */
+  async pin(id: number, pinned: boolean): Promise<void> {
+    this.touch(id, { pinned })
+    try {
+      await api.change(id, { pinned })
+    } catch (error) {
+      this.touch(id, { pinned: !pinned })
+      throw error
+    }
   }
 
-  undoDelete(id: number): void {
-    const entry = this.#leaving.get(id)
-    if (!entry) return
-    clearTimeout(entry.timer)
-    this.#leaving.delete(id)
-    this.put(entry.session)
+  async archive(ids: readonly number[], archived = true): Promise<void> {
+    for (const id of ids) this.touch(id, { archived })
+    for (const id of ids) {
+      try {
+        this.put(await api.change(id, { archived }))
+      } catch (error) {
+        this.touch(id, { archived: !archived })
+        throw error
+      }
+    }
+  }
+
+  /** Gone from the list at once, from the server after a few seconds; until then `undoDelete` brings them back. */
+  delete(ids: readonly number[], onFailed: (error: unknown) => void): void {
+    for (const id of ids) {
+      const session = this.find(id)
+      if (!session) continue
+      this.#items = this.#items.filter((one) => one.id !== id)
+      const timer = setTimeout(() => {
+        this.#leaving.delete(id)
+        api.remove(id).catch((error: unknown) => {
+          this.put(session)
+          onFailed(error)
+        })
+      }, undoMs)
+      this.#leaving.set(id, { session, timer })
+    }
+  }
+
+  undoDelete(ids: readonly number[]): void {
+    for (const id of ids) {
+      const entry = this.#leaving.get(id)
+      if (!entry) continue
+      clearTimeout(entry.timer)
+      this.#leaving.delete(id)
+      this.put(entry.session)
+    }
   }
 
   watch(id: number | null): void {
@@ -157,7 +187,7 @@ export class Sessions {
     this.#day = new Date()
     this.#items = items
       .filter((session) => !this.#leaving.has(session.id))
-      .sort((a, b) => b.updatedAt.localeCompare(a.updatedAt) || b.id - a.id)
+      .sort(byActivity)
   }
 
   #deleteNow(): void {

@@ -1,0 +1,30 @@
+import type { search as en } from '../en/search'
+
+export const search: Record<keyof typeof en, string> = {
+  'search.open': '搜索',
+  'search.placeholder': '搜索聊天和命令',
+  'search.commands': '命令',
+  'search.chats': '聊天',
+  'search.recent': '最近的聊天',
+  'search.none': '没有找到',
+  'search.busy': '正在搜索',
+  'search.failed': '搜索没有成功，修改关键词可重试。',
+  'search.count.one': '找到 {count} 个聊天',
+  'search.count.other': '找到 {count} 个聊天',
+  'search.light': '浅色主题',
+  'search.dark': '深色主题',
+
+  'keys.title': '键盘快捷键',
+  'keys.everywhere': '任何地方',
+  'keys.composer': '输入时',
+  'keys.list': '聊天列表中',
+  'keys.search': '搜索聊天和命令',
+  'keys.new': '新聊天',
+  'keys.settings': '设置',
+  'keys.sheet': '快捷键列表',
+  'keys.send': '发送',
+  'keys.line': '换行',
+  'keys.stop': '停止回答',
+  'keys.rename': '重命名',
+  'keys.delete': '删除',
+}

@@ -1,0 +1,63 @@
+import type { MessageKey } from '../i18n/index.svelte'
+
+const mac = /Mac|iPhone|iPad/.test(globalThis.navigator?.userAgent ?? '')
+
+/** What is printed on the key; letters as they are. */
+export function keyName(key: string): string {
+  switch (key) {
+    case 'mod': return mac ? '⌘' : 'Ctrl'
+    case 'shift': return mac ? '⇧' : 'Shift'
+    case 'up': return '↑'
+    case 'down': return '↓'
+    default: return key
+  }
+}
+
+/** The command that a key press means; null when it is typing. */
+export function commandOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey' | 'target'>): 'search' | 'new' | 'settings' | 'keys' | null {
+  const mod = mac ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey
+  if (mod && !event.altKey) {
+    const key = event.key.toLowerCase()
+    if (key === 'k' && !event.shiftKey) return 'search'
+    if (key === 'o' && event.shiftKey) return 'new'
+    if (key === ',' && !event.shiftKey) return 'settings'
+    return null
+  }
+  return event.key === '?' && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target) ? 'keys' : null
+}
+
+function isTyping(target: EventTarget | null): boolean {
+  return typeof Element !== 'undefined' && target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null
+}
+
+export interface KeyLine {
+  keys: readonly string[]
+  does: MessageKey
+}
+
+export const keyLines: readonly { title: MessageKey; lines: readonly KeyLine[] }[] = [
+  {
+    title: 'keys.everywhere',
+    lines: [
+      { keys: ['mod', 'K'], does: 'keys.search' },
+      { keys: ['mod', 'shift', 'O'], does: 'keys.new' },
+      { keys: ['mod', ','], does: 'keys.settings' },
+      { keys: ['?'], does: 'keys.sheet' },
+    ],
+  },
+  {
+    title: 'keys.composer',
+    lines: [
+      { keys: ['Enter'], does: 'keys.send' },
+      { keys: ['shift', 'Enter'], does: 'keys.line' },
+      { keys: ['Esc'], does: 'keys.stop' },
+    ],
+  },
+  {
+    title: 'keys.list',
+    lines: [
+      { keys: ['F2'], does: 'keys.rename' },
+      { keys: ['Delete'], does: 'keys.delete' },
+    ],
+  },
+]

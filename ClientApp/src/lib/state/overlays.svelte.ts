@@ -1,0 +1,18 @@
+export type Overlay = { kind: 'search' } | { kind: 'keys' }
+
+/** The one dialog that can be opened from anywhere; its code is loaded when it is first wanted. */
+export class Overlays {
+  #current = $state.raw<Overlay | null>(null)
+
+  get current(): Overlay | null {
+    return this.#current
+  }
+
+  open(overlay: Overlay): void {
+    this.#current = overlay
+  }
+
+  close(): void {
+    this.#current = null
+  }
+}
