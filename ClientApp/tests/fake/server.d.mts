@@ -1,4 +1,4 @@
-import type { Message, Session, User } from '../../src/lib/api/types'
+import type { Message, Session, ToolCall, User } from '../../src/lib/api/types'
 
 export interface Fake {
   url: string
@@ -7,6 +7,12 @@ export interface Fake {
     current: User | null
     sessions: Map<number, Session>
     messages: Map<number, Message[]>
+    leaves: Map<number, number | null>
+    /** Bodies of what was asked of the model. */
+    asked: Record<string, unknown>[]
+    /** Said instead of the usual answer. */
+    say: string | null
+    tools: ToolCall[] | null
     /** The next connection is cut after this many frames. */
     cutAfter: number
   }

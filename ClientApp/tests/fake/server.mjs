@@ -3,15 +3,15 @@
 import { readFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
-import { answer, reasoning } from './answer.mjs'
 import { aroundRoutes } from './around.mjs'
+import { chatRoutes } from './chats.mjs'
 
 const root = join(import.meta.dirname, '../../../wwwroot')
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.woff2': 'font/woff2' }
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html"
 
 export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}) {
-  const state = { users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), runs: new Map(), connections: [], nextId: 100, cutAfter: 0 }
+  const state = { users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), leaves: new Map(), runs: new Map(), connections: [], images: new Map(), asked: [], say: null, tools: null, nextId: 100, cutAfter: 0 }
   const demo = { id: 'demo', connectionId: 0, model: 'demo', name: 'Demo', provider: 'demo', connectionName: 'Demo', capabilities: {}, contextLimit: 8192 }
   const id = () => ++state.nextId
   const now = () => new Date().toISOString()
@@ -30,62 +30,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     response.writeHead(status, { 'Content-Type': 'application/json' }).end(body === undefined ? '' : JSON.stringify(body))
   }
 
-  function startRun(sid, user, parentId) {
-    const message = { id: id(), sessionId: sid, parentId, role: 'assistant', content: '', status: 'streaming', model: 'demo', createdAt: now(), siblings: [], toolCalls: [], images: [] }
-    const run = { events: [], listeners: new Set(), stopped: false }
-    state.runs.set(message.id, run)
-    state.messages.get(sid).push(message)
-    state.sessions.get(sid).activeRunMessageId = message.id
-    let position = 0
-    const emit = (type, data, weight = 1) => {
-      position += weight
-      message.eventId = position
-      const frame = `id: ${position}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`
-      run.events.push({ position, frame })
-      for (const listener of run.listeners) listener(frame, type === 'done')
-    }
-    emit('start', { sessionId: sid, userMessage: user, assistantMessage: { ...message, content: '' }, model: 'demo' })
-    const parts = [...reasoning.match(/[\s\S]{1,6}/g).map((text) => ['reasoning', text]), ['thought'], ...answer.match(/[\s\S]{1,5}/g).map((text) => ['delta', text])]
-    let next = 0
-    const finish = (status) => {
-      clearInterval(timer)
-      Object.assign(message, { status, totalMs: 4200, firstTokenMs: 310, usage: { promptTokens: 42, completionTokens: 512, totalTokens: 554, source: 'estimate' } })
-      delete message.eventId
-      state.sessions.get(sid).activeRunMessageId = null
-      emit('done', { messageId: message.id, status, finishReason: status === 'done' ? 'stop' : null, usage: message.usage, totalMs: 4200 })
-      state.runs.delete(message.id)
-    }
-    run.finish = finish
-    const timer = setInterval(() => {
-      const part = parts[next++]
-      if (!part) return finish('done')
-      const [type, text] = part
-      if (type === 'delta') message.content += text
-      else if (type === 'reasoning') message.reasoning = (message.reasoning ?? '') + text
-      if (type === 'thought') {
-        message.reasoningMs = 2300
-        emit('reasoning', { done: true, ms: 2300 })
-      } else emit(type, { text }, text.length)
-    }, tokenMs)
-    return { message, run }
-  }
-
-  function follow(request, response, run, after) {
-    response.writeHead(200, { 'Content-Type': 'text/event-stream' })
-    response.write(': \n\n')
-    for (const event of run.events) if (event.position > after) response.write(event.frame)
-    let budget = state.cutAfter
-    const listener = (frame, last) => {
-      response.write(frame)
-      if (last) response.end()
-      else if (budget > 0 && --budget === 0) {
-        state.cutAfter = 0
-        response.destroy()
-      }
-    }
-    run.listeners.add(listener)
-    response.on('close', () => run.listeners.delete(listener))
-  }
+  const ofChats = chatRoutes({ state, id, now, ok, problem, tokenMs })
 
   const routes = [
     ...aroundRoutes({ state, ok, problem, id, now }),
@@ -118,34 +63,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     ['PUT', /^\/api\/connections\/(\d+)$/, (_, r, [cid], body) => ok(r, Object.assign(state.connections.find((one) => one.id === Number(cid)), body))],
     ['GET', /^\/api\/catalog\/models$/, (_, r) => ok(r, { items: [...state.connections.filter((one) => one.enabled).flatMap((one) => ['gpt-large', 'gpt-small'].map((model) => ({ id: model, connectionId: one.id, model, name: model, provider: 'openai', connectionName: one.name, capabilities: { vision: true, reasoning: model === 'gpt-large' }, contextLimit: 128000 }))), demo] })],
     ['PUT', /^\/api\/catalog\/models$/, (_, r) => ok(r, {})],
-    ['GET', /^\/api\/chat\/runs$/, (_, r) => ok(r, { items: [...state.sessions.values()].filter((one) => one.activeRunMessageId).map((one) => ({ sessionId: one.id, messageId: one.activeRunMessageId, startedAt: now() })) })],
-    ['POST', /^\/api\/sessions$/, (_, r, __, body) => { const one = { id: id(), title: '', connectionId: null, model: null, ...body, createdAt: now(), updatedAt: now(), activeRunMessageId: null }; state.sessions.set(one.id, one); state.messages.set(one.id, []); ok(r, one, 201) }],
-    ['GET', /^\/api\/sessions\/(\d+)$/, (_, r, [sid]) => (state.sessions.has(Number(sid)) ? ok(r, state.sessions.get(Number(sid))) : problem(r, 404, 'not_found'))],
-    ['PATCH', /^\/api\/sessions\/(\d+)$/, (_, r, [sid], body) => ok(r, Object.assign(state.sessions.get(Number(sid)), body))],
-    ['DELETE', /^\/api\/sessions\/(\d+)$/, (_, r, [sid]) => { state.sessions.delete(Number(sid)); ok(r, undefined, 204) }],
-    ['GET', /^\/api\/sessions\/(\d+)\/messages$/, (_, r, [sid]) => (state.messages.has(Number(sid)) ? ok(r, { items: state.messages.get(Number(sid)), nextCursor: null }) : problem(r, 404, 'not_found'))],
-    ['POST', /^\/api\/chat\/stream$/, (q, r, __, body) => {
-      const session = state.sessions.get(body.sessionId)
-      if (body.content.startsWith('refuse')) return problem(r, 429, 'quota_exceeded')
-      const user = { id: id(), sessionId: session.id, parentId: null, role: 'user', content: body.content, status: 'done', clientMessageId: body.clientMessageId, createdAt: now() }
-      state.messages.get(session.id).push(user)
-      session.title ||= body.content.slice(0, 40)
-      session.updatedAt = now()
-      const { run } = startRun(session.id, user, user.id)
-      return follow(q, r, run, 0)
-    }],
-    ['POST', /^\/api\/chat\/regenerate$/, (q, r, __, body) => {
-      for (const [sid, list] of state.messages) {
-        const at = list.findIndex((one) => one.id === body.messageId)
-        if (at < 0) continue
-        const [old] = list.splice(at, 1)
-        const { run } = startRun(sid, list.find((one) => one.id === old.parentId), old.parentId)
-        return follow(q, r, run, 0)
-      }
-      return problem(r, 404, 'not_found')
-    }],
-    ['GET', /^\/api\/chat\/stream\/(\d+)$/, (q, r, [mid]) => { const run = state.runs.get(Number(mid)); if (!run) return problem(r, 404, 'not_found'); return follow(q, r, run, Number(new URL(q.url, 'http://x').searchParams.get('after') ?? 0)) }],
-    ['POST', /^\/api\/chat\/stop$/, (_, r, __, body) => { state.runs.get(body.messageId)?.finish('stopped'); ok(r, undefined, 204) }],
+    ...ofChats,
   ]
 
   const server = createServer(async (request, response) => {

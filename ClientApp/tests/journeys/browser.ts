@@ -23,6 +23,7 @@ export async function visit(browser: Browser, options: Parameters<typeof startFa
   const fake = await startFake({ users: [admin], ...options })
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...device })
   const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
   const complaints = watch(page)
   return {
     fake,

@@ -46,4 +46,14 @@ describe('Drafts', () => {
     drafts.write(5, 'x')
     expect(drafts.read(5)).toBe('')
   })
+
+  it('keep what waits for its turn, and drop what is not a message', () => {
+    const drafts = new Drafts()
+    drafts.setQueue(5, [{ content: 'next' }, { content: 'and then', options: { webSearch: true } }])
+    expect(new Drafts().queue(5)).toEqual([{ content: 'next' }, { content: 'and then', options: { webSearch: true } }])
+    kept.set('aichat.queue.guest.5', '[{"content":"x"},{"content":7},null]')
+    expect(drafts.queue(5)).toEqual([{ content: 'x' }])
+    kept.set('aichat.queue.guest.5', 'not json')
+    expect(drafts.queue(5)).toEqual([])
+  })
 })

@@ -13,7 +13,7 @@ describe('languages', () => {
   })
 
   it('leave nothing empty or untranslated', () => {
-    const same = new Set(['provider.openai', 'provider.google', 'provider.azure', 'provider.deepseek', 'provider.openrouter', 'provider.anthropic', 'model.context'])
+    const same = new Set(['provider.openai', 'provider.google', 'provider.azure', 'provider.deepseek', 'provider.openrouter', 'provider.anthropic', 'model.context', 'chat.versionOf'])
     for (const key of Object.keys(en) as (keyof typeof en)[]) {
       expect(zh[key].trim(), key).not.toBe('')
       if (!same.has(key)) expect(zh[key], key).not.toBe(en[key])

@@ -1,5 +1,5 @@
 import { get, json, send as http, write } from './http'
-import type { RunningAnswer, SendRequest } from './types'
+import type { AgainRequest, RunningAnswer, SendRequest } from './types'
 
 async function events(response: Promise<Response>): Promise<ReadableStream<Uint8Array>> {
   const { body } = await response
@@ -9,8 +9,12 @@ async function events(response: Promise<Response>): Promise<ReadableStream<Uint8
 
 export const send = (request: SendRequest, signal: AbortSignal) =>
   events(http('POST', 'api/chat/stream', { ...json(request), signal }))
-export const regenerate = (messageId: number, clientMessageId: string, signal: AbortSignal) =>
-  events(http('POST', 'api/chat/regenerate', { ...json({ messageId, clientMessageId }), signal }))
+/** A sibling of that answer. */
+export const regenerate = (request: AgainRequest, signal: AbortSignal) =>
+  events(http('POST', 'api/chat/regenerate', { ...json(request), signal }))
+/** Goes on in that answer. */
+export const carryOn = (request: AgainRequest, signal: AbortSignal) =>
+  events(http('POST', 'api/chat/continue', { ...json(request), signal }))
 export const attach = (messageId: number, after: number, signal: AbortSignal) =>
   events(http('GET', `api/chat/stream/${messageId}`, { signal }, { after }))
 export const stop = (messageId: number) => write('POST', 'api/chat/stop', { messageId })

@@ -13,3 +13,9 @@ export const change = (id: number, patch: { title?: string; pinned?: boolean; ar
 export const remove = (id: number) => write('DELETE', `api/sessions/${id}`)
 export const messages = (id: number, before?: string | null, limit = 50) =>
   get<Page<Message>>(`api/sessions/${id}/messages`, { before, limit })
+/** Removes a message and all that follows it on its branch. */
+export const removeMessage = (id: number, messageId: number) => write('DELETE', `api/sessions/${id}/messages/${messageId}`)
+/** Makes the branch through that message the one that is shown. */
+export const activate = (id: number, messageId: number) => write('POST', `api/sessions/${id}/branch`, { messageId })
+/** A new chat with everything up to that message. */
+export const fork = (id: number, messageId: number) => write<Session>('POST', `api/sessions/${id}/fork`, { messageId })

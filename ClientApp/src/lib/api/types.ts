@@ -118,6 +118,7 @@ export interface Message {
   reasoningMs?: number | null
   images?: MessageImage[] | null
   toolCalls?: ToolCall[] | null
+  connectionId?: number | null
   model?: string | null
   provider?: string | null
   status: MessageStatus
@@ -145,7 +146,7 @@ export interface ProblemBody {
 
 /** Everything a running answer can say. `eventId` is its position; a reader resumes after it. */
 export type ChatEvent =
-  | { type: 'start'; sessionId: number; userMessage: Message; assistantMessage: Message; model?: string | null; contextLimit?: number | null; promptTokens?: number | null }
+  | { type: 'start'; sessionId: number; userMessage: Message | null; assistantMessage: Message; model?: string | null; contextLimit?: number | null; promptTokens?: number | null }
   | { type: 'delta'; text: string }
   | { type: 'reasoning'; text?: string; done?: boolean; ms?: number }
   | ({ type: 'tool' } & ToolCall)
@@ -155,12 +156,28 @@ export type ChatEvent =
   | ({ type: 'error' } & { code: string; detail?: string | null })
   | { type: 'done'; messageId: number; status: MessageStatus; finishReason?: string | null; usage?: Usage | null; firstTokenMs?: number | null; totalMs?: number | null }
 
-export interface SendRequest {
+export type Effort = 'minimal' | 'low' | 'medium' | 'high'
+
+/** How an answer is to be made; what is absent follows the settings of the server. */
+export interface AnswerOptions {
+  reasoning?: { enabled?: boolean; effort?: Effort }
+  webSearch?: boolean
+  contextEnabled?: boolean
+  trace?: boolean
+}
+
+export interface SendRequest extends AnswerOptions {
   sessionId: number
   content: string
   clientMessageId: string
   imageIds?: string[]
-  parentId?: number
+  /** Absent: after the newest message. Null: a new beginning of the chat. */
+  parentId?: number | null
+}
+
+export interface AgainRequest extends AnswerOptions {
+  messageId: number
+  clientMessageId: string
   connectionId?: number
   model?: string
 }

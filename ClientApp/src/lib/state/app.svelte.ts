@@ -1,11 +1,12 @@
 import { getContext, setContext } from 'svelte'
 import { Problem } from '../api/http'
+import * as api from '../api/sessions'
 import type { CatalogModel } from '../api/types'
 import { I18n } from '../i18n/index.svelte'
 import { Auth } from './auth.svelte'
 import { Catalog } from './catalog.svelte'
 import { Conversation } from './conversation.svelte'
-import { Drafts } from './drafts'
+import { Drafts, type Saying } from './drafts'
 import { Overlays } from './overlays.svelte'
 import { Router } from './router.svelte'
 import { Sessions } from './sessions.svelte'
@@ -93,11 +94,19 @@ export class AppState {
   }
 
   /** Makes a chat for the first message. Throws `Problem`; the caller keeps the text. */
-  async startChat(content: string, model: CatalogModel | null): Promise<void> {
+  async startChat(saying: Saying, model: CatalogModel | null): Promise<void> {
     const session = await this.sessions.create(model)
     const conversation = this.conversation(session.id)
+    if (saying.options) conversation.options = saying.options
     await conversation.load()
-    conversation.send(content)
+    conversation.send(saying)
+    this.router.go(`/c/${session.id}`)
+  }
+
+  /** Opens a new chat that goes as far as this message. Throws `Problem`. */
+  async fork(sessionId: number, messageId: number): Promise<void> {
+    const session = await api.fork(sessionId, messageId)
+    this.sessions.put(session)
     this.router.go(`/c/${session.id}`)
   }
 

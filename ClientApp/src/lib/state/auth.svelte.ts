@@ -123,6 +123,8 @@ export class Auth {
   #leaveNothing(): void {
     storage.forget('aichat.draft.')
     storage.forget('aichat.outgoing.')
+    storage.forget('aichat.queue.')
+    storage.forget('aichat.options.')
     this.#forget()
   }
 

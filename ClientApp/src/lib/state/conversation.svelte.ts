@@ -1,59 +1,57 @@
 import * as chat from '../api/chat'
 import { Problem } from '../api/http'
 import * as sessions from '../api/sessions'
-import type { Message } from '../api/types'
-import type { Drafts, Outgoing } from './drafts'
+import type { AgainRequest, AnswerOptions, Message } from '../api/types'
+import type { Drafts, Outgoing, Saying } from './drafts'
 import { LiveRun, type RunEvents } from './live-run.svelte'
+import { Removal } from './removal'
+import { Transcript } from './transcript.svelte'
 import { localMessage, newClientMessageId, Turn } from './turn.svelte'
 
 /** One open chat: its messages, and what is said next. */
 export class Conversation {
-  #turns = $state.raw<Turn[]>([])
-  #state = $state<'new' | 'loading' | 'ready' | 'failed'>('new')
-  #problem = $state.raw<Problem | null>(null)
-  #older = $state.raw<string | null>(null)
-  #loadingOlder = $state(false)
-  #olderFailed = $state(false)
-  #queued = $state('')
+  readonly transcript: Transcript
   readonly run: LiveRun
+  /** Where the reader left off; null at the end. */
+  place: { key: number; offset: number } | null = null
+  #queue = $state.raw<readonly Saying[]>([])
+  #options = $state.raw<AnswerOptions>({})
+  #removal: Removal | null = null
 
   constructor(
     readonly id: number,
     private readonly drafts: Drafts,
     events: RunEvents,
   ) {
+    this.transcript = new Transcript(id)
     this.run = new LiveRun(id, events, (turn) => this.#finished(turn), () => void this.load())
+    this.#queue = drafts.queue(id)
+    this.#options = drafts.options(id)
   }
 
   get turns() {
-    return this.#turns
-  }
-  get state() {
-    return this.#state
-  }
-  get problem() {
-    return this.#problem
-  }
-  get hasOlder() {
-    return this.#older !== null
-  }
-  get loadingOlder() {
-    return this.#loadingOlder
-  }
-  get olderFailed() {
-    return this.#olderFailed
+    return this.transcript.turns
   }
   get live() {
     return this.run.turn
   }
-  get queued() {
-    return this.#queued
+  /** What waits for the answer that is being written. */
+  get queue() {
+    return this.#queue
+  }
+  /** How the next answers are to be made. */
+  get options() {
+    return this.#options
+  }
+  set options(options: AnswerOptions) {
+    this.#options = options
+    this.drafts.setOptions(this.id, options)
   }
 
   /** Brings the chat on screen: loads it once, and takes up an answer that is being written. */
   async show(): Promise<void> {
     this.run.show()
-    if (this.#state === 'new' || this.#state === 'failed') await this.load()
+    if (this.transcript.state === 'new' || this.transcript.state === 'failed') await this.load()
   }
 
   hide(): void {
@@ -61,111 +59,168 @@ export class Conversation {
   }
 
   async load(): Promise<void> {
-    if (this.#turns.length === 0) this.#state = 'loading'
-    try {
-      const page = await sessions.messages(this.id)
-      if (this.run.turn && this.run.reading) return
-      this.#turns = this.#merge(page.items)
-      this.#older = page.nextCursor
-      this.#state = 'ready'
-      this.#restoreOutgoing(page.items)
-      const last = this.#turns.findLast((turn) => turn.message.role === 'assistant')
-      this.run.adopt(last?.message.status === 'streaming' ? last : null)
-    } catch (error) {
-      if (!(error instanceof Problem)) throw error
-      this.#problem = error
-      if (this.#turns.length === 0) this.#state = 'failed'
-    }
-  }
-
-  async loadOlder(): Promise<void> {
-    if (this.#older === null || this.#loadingOlder) return
-    this.#loadingOlder = true
-    this.#olderFailed = false
-    try {
-      const page = await sessions.messages(this.id, this.#older)
-      this.#turns = [...page.items.map((message) => new Turn(message)), ...this.#turns]
-      this.#older = page.nextCursor
-    } catch {
-      this.#olderFailed = true
-    } finally {
-      this.#loadingOlder = false
-    }
+    const page = await this.transcript.load(() => !this.run.turn || !this.run.reading)
+    if (!page) return
+    if (this.#removal) this.#cut(this.#removal.messageId)
+    this.#restoreOutgoing(page.items)
+    const last = this.turns.findLast((turn) => turn.message.role === 'assistant')
+    this.run.adopt(last?.message.status === 'streaming' ? last : null)
   }
 
   /** While an answer is being written the message waits and is sent after it. */
-  send(content: string): void {
-    if (this.live) this.#queued = this.#queued === '' ? content : `${this.#queued}\n\n${content}`
-    else this.#send({ clientMessageId: newClientMessageId(), content })
+  send(saying: Saying): void {
+    if (this.live) this.#setQueue([...this.#queue, saying])
+    else this.#send({ options: this.#options, ...saying, clientMessageId: newClientMessageId() }, this.turns)
   }
 
-  takeBackQueued(): string {
-    const text = this.#queued
-    this.#queued = ''
-    return text
+  unqueue(index: number): Saying | undefined {
+    const saying = this.#queue[index]
+    this.#setQueue(this.#queue.filter((_, at) => at !== index))
+    return saying
+  }
+
+  /** Goes on with what waits, after an answer that did not come to its end. */
+  sendQueued(): void {
+    if (this.live) return
+    const next = this.unqueue(0)
+    if (next) this.send(next)
   }
 
   /** Sends again what was not accepted. The same id makes it safe: a message that did arrive is not doubled. */
   resend(turn: Turn): void {
-    const { clientMessageId, content } = turn.message
-    const same = turn.problem?.code !== 'message_conflict' ? clientMessageId : null
-    this.#turns = this.#turns.filter((one) => one !== turn)
-    this.#send({ clientMessageId: same ?? newClientMessageId(), content })
+    const outgoing = this.#outgoingOf(turn)
+    const same = turn.problem?.code !== 'message_conflict' && outgoing.clientMessageId
+    this.#send({ ...outgoing, clientMessageId: same || newClientMessageId() }, this.turns.filter((one) => one !== turn))
   }
 
-  discard(turn: Turn): string {
-    this.#turns = this.#turns.filter((one) => one !== turn)
+  discard(turn: Turn): Saying {
+    const { parentId, ...saying } = this.#outgoingOf(turn)
+    this.transcript.turns = this.turns.filter((one) => one !== turn)
     this.drafts.setOutgoing(this.id, null)
-    return turn.message.content
+    if (parentId !== undefined) void this.load()
+    return saying
   }
 
-  /** Writes a new version of an answer that was stopped, interrupted or failed, in its place. */
-  retry(turn: Turn): void {
+  /** Says something else in place of an earlier message; that one stays, as another branch. */
+  edit(turn: Turn, saying: Saying): void {
+    if (this.live) return
+    const { message } = turn
+    this.#send({ options: this.#options, ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId }, this.#before(turn), message.siblings ?? [message.id])
+  }
+
+  /** Writes a new version of an answer in its place; what followed the old one stays with the old one. */
+  regenerate(turn: Turn, model?: { connectionId: number; model: string }): void {
     if (this.live) return
     const before = turn.message
-    turn.problem = null
-    turn.message = { ...localMessage(this.id, 'assistant', '', ''), parentId: before.parentId }
-    const key = newClientMessageId()
-    this.run.begin(turn, {
-      begin: (signal) => chat.regenerate(before.id, key, signal),
-      onRefused: (problem) => {
-        turn.message = before
-        turn.problem = problem
-      },
+    const tail = this.turns.slice(this.turns.indexOf(turn) + 1)
+    const known = before.siblings?.length ? before.siblings : [before.id]
+    this.transcript.turns = [...this.#before(turn), turn]
+    turn.message = localMessage(this.id, 'assistant', { parentId: before.parentId, siblings: known })
+    this.#again(turn, (again, signal) => chat.regenerate({ ...this.#options, ...again, messageId: before.id, ...(model && { connectionId: model.connectionId, model: model.model }) }, signal), () => {
+      turn.message = before
+      this.transcript.turns = [...this.turns, ...tail]
     })
   }
 
-  #send(outgoing: Outgoing): void {
+  /** Goes on with an answer that did not come to its end. */
+  carryOn(turn: Turn): void {
+    if (this.live) return
+    const before = turn.message
+    turn.message = { ...before, status: 'streaming', error: null, finishReason: null }
+    this.#again(turn, (again, signal) => chat.carryOn({ ...this.#options, ...again }, signal), () => (turn.message = before))
+  }
+
+  /** Shows the branch through another version of a message. */
+  async switchTo(messageId: number): Promise<void> {
+    if (this.live) return
+    await this.#removal?.commit()
+    await sessions.activate(this.id, messageId)
+    await this.load()
+    await this.transcript.loadUntil(messageId)
+  }
+
+  /** Takes a message and what follows it off the screen; for a few seconds the returned function brings them back. */
+  remove(turn: Turn, onFailed: (error: unknown) => void): () => void {
+    void this.#removal?.commit()
+    const { turns } = this
+    const removal = new Removal(this.id, turn.message.id, (error) => {
+      if (this.#removal === removal) this.#removal = null
+      if (error !== null) onFailed(error)
+      void this.load()
+    })
+    this.#removal = removal
+    this.#cut(turn.message.id)
+    return () => {
+      if (!removal.undo()) return
+      this.#removal = null
+      this.transcript.turns = turns
+    }
+  }
+
+  #send(outgoing: Outgoing, after: readonly Turn[], siblings: readonly number[] = []): void {
     this.drafts.setOutgoing(this.id, outgoing)
-    const question = new Turn(localMessage(this.id, 'user', outgoing.content, outgoing.clientMessageId))
-    const answer = new Turn(localMessage(this.id, 'assistant', '', ''))
-    this.#turns = [...this.#turns, question, answer]
+    const { clientMessageId, content, images, options, parentId } = outgoing
+    const question = new Turn(localMessage(this.id, 'user', { content, clientMessageId, images: images ?? null }))
+    const answer = new Turn(localMessage(this.id, 'assistant'))
+    this.transcript.turns = [...after, question, answer]
+    const request = {
+      ...options, sessionId: this.id, clientMessageId, content,
+      ...(images?.length ? { imageIds: images.map((image) => image.id) } : {}),
+      ...(parentId !== undefined ? { parentId } : {}),
+    }
     this.run.begin(answer, {
-      begin: (signal) => chat.send({ sessionId: this.id, ...outgoing }, signal),
+      begin: async (signal) => {
+        await this.#removal?.commit()
+        return chat.send(request, signal)
+      },
       onAccepted: (message) => {
-        question.message = message
+        question.message = siblings.length > 0 ? { ...message, siblings: [...siblings, message.id] } : message
         this.drafts.setOutgoing(this.id, null)
       },
       onRefused: (problem) => {
-        this.#turns = this.#turns.filter((turn) => turn !== answer)
+        this.transcript.turns = this.turns.filter((turn) => turn !== answer)
         question.problem = problem
       },
     })
   }
 
-  #finished(turn: Turn): void {
-    if (turn.message.status === 'done' && this.#queued !== '') this.#send({ clientMessageId: newClientMessageId(), content: this.takeBackQueued() })
+  #again(turn: Turn, ask: (again: Pick<AgainRequest, 'messageId' | 'clientMessageId'>, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>, restore: () => void): void {
+    const again = { messageId: turn.message.id, clientMessageId: newClientMessageId() }
+    turn.problem = null
+    this.run.begin(turn, {
+      begin: async (signal) => {
+        await this.#removal?.commit()
+        return ask(again, signal)
+      },
+      onRefused: (problem) => {
+        restore()
+        turn.problem = problem
+      },
+    })
   }
 
-  /** Keeps the turns (and their DOM) of rows that are on screen already. */
-  #merge(items: readonly Message[]): Turn[] {
-    const known = new Map(this.#turns.map((turn) => [turn.message.id, turn]))
-    return items.map((message) => {
-      const turn = known.get(message.id)
-      if (!turn) return new Turn(message)
-      turn.message = message
-      return turn
-    })
+  #finished(turn: Turn): void {
+    if (turn.message.status === 'done') this.sendQueued()
+  }
+
+  #setQueue(queue: readonly Saying[]): void {
+    this.#queue = queue
+    this.drafts.setQueue(this.id, queue)
+  }
+
+  #before(turn: Turn): Turn[] {
+    return this.turns.slice(0, this.turns.indexOf(turn))
+  }
+
+  #cut(messageId: number): void {
+    const at = this.turns.findIndex((turn) => turn.message.id === messageId)
+    if (at >= 0) this.transcript.turns = this.turns.slice(0, at)
+  }
+
+  #outgoingOf(turn: Turn): Outgoing {
+    const { clientMessageId, content, images } = turn.message
+    const kept = this.drafts.outgoing(this.id)
+    return kept && kept.clientMessageId === clientMessageId ? kept : { clientMessageId: clientMessageId ?? newClientMessageId(), content, images: images ?? [] }
   }
 
   /** A message that was on its way when the page went down: shown as not sent, unless the server has it. */
@@ -178,8 +233,9 @@ export class Conversation {
       this.drafts.setOutgoing(this.id, null)
       return
     }
-    const turn = new Turn(localMessage(this.id, 'user', outgoing.content, outgoing.clientMessageId))
+    const { clientMessageId, content, images } = outgoing
+    const turn = new Turn(localMessage(this.id, 'user', { content, clientMessageId, images: images ?? null }))
     turn.problem = new Problem(0, 'offline')
-    this.#turns = [...this.#turns, turn]
+    this.transcript.turns = [...this.turns, turn]
   }
 }

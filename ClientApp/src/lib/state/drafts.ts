@@ -1,9 +1,18 @@
+import type { AnswerOptions, MessageImage } from '../api/types'
 import { storage } from './storage'
 
-/** A message on its way: kept until the server says it is durable. */
-export interface Outgoing {
-  clientMessageId: string
+/** What a person wants to say. */
+export interface Saying {
   content: string
+  images?: MessageImage[]
+  options?: AnswerOptions
+}
+
+/** A message on its way: kept until the server says it is durable. */
+export interface Outgoing extends Saying {
+  clientMessageId: string
+  /** Set when it takes the place of an earlier message: what that one followed. */
+  parentId?: number | null
 }
 
 type Slot = number | 'new'
@@ -28,21 +37,47 @@ export class Drafts {
   }
 
   outgoing(slot: number): Outgoing | null {
-    try {
-      const value: unknown = JSON.parse(storage.read(this.#key('outgoing', slot)) ?? 'null')
-      return isOutgoing(value) ? value : null
-    } catch {
-      return null
-    }
+    const value = this.#json('outgoing', slot)
+    return isOutgoing(value) ? value : null
+  }
+
+  /** Messages that wait for the answer before them. */
+  queue(slot: number): Saying[] {
+    const value = this.#json('queue', slot)
+    return Array.isArray(value) ? value.filter(isSaying) : []
+  }
+
+  setQueue(slot: number, queue: readonly Saying[]): void {
+    storage.write(this.#key('queue', slot), queue.length > 0 ? JSON.stringify(queue) : null)
   }
 
   setOutgoing(slot: number, outgoing: Outgoing | null): void {
     storage.write(this.#key('outgoing', slot), outgoing ? JSON.stringify(outgoing) : null)
   }
 
+  /** How answers of this chat are to be made. */
+  options(slot: Slot): AnswerOptions {
+    const value = this.#json('options', slot)
+    return typeof value === 'object' && value !== null ? value : {}
+  }
+
+  setOptions(slot: Slot, options: AnswerOptions): void {
+    storage.write(this.#key('options', slot), Object.keys(options).length > 0 ? JSON.stringify(options) : null)
+  }
+
   forget(slot: number): void {
     this.write(slot, '')
     this.setOutgoing(slot, null)
+    this.setQueue(slot, [])
+    this.setOptions(slot, {})
+  }
+
+  #json(kind: string, slot: Slot): unknown {
+    try {
+      return JSON.parse(storage.read(this.#key(kind, slot)) ?? 'null')
+    } catch {
+      return null
+    }
   }
 
   #key(kind: string, slot: Slot): string {
@@ -50,8 +85,10 @@ export class Drafts {
   }
 }
 
+function isSaying(value: unknown): value is Saying {
+  return typeof value === 'object' && value !== null && 'content' in value && typeof value.content === 'string'
+}
+
 function isOutgoing(value: unknown): value is Outgoing {
-  return typeof value === 'object' && value !== null
-    && 'clientMessageId' in value && typeof value.clientMessageId === 'string'
-    && 'content' in value && typeof value.content === 'string'
+  return isSaying(value) && 'clientMessageId' in value && typeof value.clientMessageId === 'string'
 }

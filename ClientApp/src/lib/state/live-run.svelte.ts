@@ -121,7 +121,7 @@ export class LiveRun {
     for (const { id, event } of batch) {
       if (id !== null) this.#position = id
       if (event.type === 'start') {
-        start.onAccepted?.(event.userMessage)
+        if (event.userMessage) start.onAccepted?.(event.userMessage)
         this.events.onRunning(this.sessionId, event.assistantMessage.id)
       }
       this.events.onEvent(this.sessionId, event)

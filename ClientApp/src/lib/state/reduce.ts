@@ -4,7 +4,7 @@ import type { ChatEvent, Message, ToolCall } from '../api/types'
 export function applyEvent(message: Message, event: ChatEvent): Message {
   switch (event.type) {
     case 'start':
-      return event.assistantMessage
+      return begun(event.assistantMessage, message.siblings ?? [])
     case 'delta':
       return { ...message, content: message.content + event.text }
     case 'reasoning':
@@ -36,6 +36,12 @@ export function applyEvent(message: Message, event: ChatEvent): Message {
     default:
       return event satisfies never
   }
+}
+
+/** The event does not know the other versions of the answer; the page does. */
+function begun(message: Message, known: readonly number[]): Message {
+  if (known.length === 0 || message.siblings?.length) return message
+  return { ...message, siblings: [...known.filter((id) => id !== message.id), message.id] }
 }
 
 function withTool(calls: readonly ToolCall[], event: ToolCall & { type: 'tool' }): ToolCall[] {

@@ -30,16 +30,16 @@ export class Turn {
 }
 
 /** A message the server has not stored yet; its id is negative so that it can never be mistaken for a row. */
-export function localMessage(sessionId: number, role: Message['role'], content: string, clientMessageId: string): Message {
+export function localMessage(sessionId: number, role: Message['role'], fields: Partial<Message> = {}): Message {
   return {
     id: -nextKey,
     sessionId,
     parentId: null,
     role,
-    content,
+    content: '',
     status: role === 'user' ? 'done' : 'streaming',
     createdAt: new Date().toISOString(),
-    clientMessageId,
+    ...fields,
   }
 }
 

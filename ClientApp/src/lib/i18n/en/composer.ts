@@ -6,8 +6,10 @@ export const composer = {
   'chat.hint': 'Enter sends, Shift + Enter starts a new line',
   'chat.disclaimer': 'Models make mistakes. Check what matters.',
   'chat.queued': 'Sent next',
-  'chat.queueCancel': 'Take back',
   'chat.tooLong': '{count} characters; the limit is {limit}.',
   'chat.quotaLeft.one': '{count} message left today',
   'chat.quotaLeft.other': '{count} messages left today',
+  'chat.queueSend': 'Send now',
+  'chat.queueEdit': 'Edit before it is sent',
+  'chat.queueCancel': 'Do not send',
 } as const

@@ -8,8 +8,10 @@ export const composer: Record<keyof typeof en, string> = {
   'chat.hint': 'Enter 发送，Shift + Enter 换行',
   'chat.disclaimer': '模型可能出错，重要内容请核实。',
   'chat.queued': '接下来发送',
-  'chat.queueCancel': '取回',
   'chat.tooLong': '共 {count} 个字符，上限为 {limit}。',
   'chat.quotaLeft.one': '今天还可发送 {count} 条消息',
   'chat.quotaLeft.other': '今天还可发送 {count} 条消息',
+  'chat.queueSend': '现在发送',
+  'chat.queueEdit': '发送前编辑',
+  'chat.queueCancel': '不发送',
 }

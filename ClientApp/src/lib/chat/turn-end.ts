@@ -1,0 +1,33 @@
+import type { I18n } from '../i18n/index.svelte'
+import type { Turn } from '../state/turn.svelte'
+
+export interface TurnEnd {
+  text: string
+  danger: boolean
+  /** Goes on where it ended. */
+  carryOn: boolean
+  /** Writes another version. */
+  retry: boolean
+}
+
+/** How an answer ended when it did not simply end, and what can be done about it. */
+export function endOf({ message, problem }: Pick<Turn, 'message' | 'problem'>, i18n: Pick<I18n, 't' | 'code' | 'problem'>): TurnEnd | null {
+  const begun = message.content !== ''
+  if (problem) return { text: i18n.problem(problem), danger: true, carryOn: false, retry: true }
+  switch (message.status) {
+    case 'stopped':
+      return { text: i18n.t('chat.stopped'), danger: false, carryOn: begun, retry: true }
+    case 'interrupted':
+      return { text: i18n.t('chat.interrupted'), danger: false, carryOn: begun, retry: true }
+    case 'failed':
+      return { text: i18n.t('chat.failed', { reason: i18n.code(message.error?.code ?? 'unknown') }), danger: true, carryOn: begun, retry: true }
+    case 'done':
+      if (message.finishReason === 'length') return { text: i18n.t('chat.lengthCut'), danger: false, carryOn: begun, retry: false }
+      if (message.finishReason === 'content_filter') return { text: i18n.t('chat.filtered'), danger: false, carryOn: false, retry: true }
+      return begun || message.toolCalls?.length ? null : { text: i18n.t('chat.emptyAnswer'), danger: false, carryOn: false, retry: true }
+    case 'streaming':
+      return null
+    default:
+      return message.status satisfies never
+  }
+}

@@ -1,0 +1,33 @@
+import type { Message } from '../api/types'
+import type { I18n } from '../i18n/index.svelte'
+
+export interface Fact {
+  label: string
+  value: string
+}
+
+/** What is known about how an answer came about; what is not known is left out. */
+export function facts(message: Message, modelName: string, i18n: Pick<I18n, 't' | 'number' | 'date' | 'tag'>): Fact[] {
+  const { usage, firstTokenMs, totalMs } = message
+  const all: (Fact | null)[] = [
+    modelName !== '' ? { label: i18n.t('info.model'), value: modelName } : null,
+    { label: i18n.t('info.time'), value: i18n.date(message.createdAt, { dateStyle: 'medium', timeStyle: 'short' }) },
+    totalMs != null ? { label: i18n.t('info.took'), value: seconds(totalMs, i18n) } : null,
+    firstTokenMs != null ? { label: i18n.t('info.firstToken'), value: seconds(firstTokenMs, i18n) } : null,
+    usage ? { label: i18n.t('info.tokens'), value: `${usage.source === 'estimate' ? '≈ ' : ''}${i18n.number(usage.promptTokens)} → ${i18n.number(usage.completionTokens)}` } : null,
+    usage && totalMs != null && firstTokenMs != null && totalMs > firstTokenMs + 200
+      ? { label: i18n.t('info.speed'), value: i18n.t('info.perSecond', { n: Math.round(usage.completionTokens / ((totalMs - firstTokenMs) / 1000)) }) }
+      : null,
+    usage?.cost != null ? { label: i18n.t('info.cost'), value: money(usage.cost, i18n.tag) } : null,
+  ]
+  return all.filter((fact) => fact !== null)
+}
+
+function seconds(ms: number, i18n: Pick<I18n, 't' | 'tag'>): string {
+  return i18n.t('chat.seconds', { n: new Intl.NumberFormat(i18n.tag, { maximumFractionDigits: ms < 10_000 ? 1 : 0 }).format(ms / 1000) })
+}
+
+/** Prices are US dollars; an answer is often a fraction of a cent, so two figures count, not two decimals. */
+function money(cost: number, tag: string): string {
+  return new Intl.NumberFormat(tag, { style: 'currency', currency: 'USD', ...(cost < 0.01 ? { maximumSignificantDigits: 2 } : {}) }).format(cost)
+}

@@ -1,0 +1,75 @@
+import { Problem } from '../api/http'
+import type { CatalogModel } from '../api/types'
+import type { AppState } from '../state/app.svelte'
+import type { Conversation } from '../state/conversation.svelte'
+import type { Saying } from '../state/drafts'
+import type { Turn } from '../state/turn.svelte'
+import type { IconName } from '../ui/icons'
+
+export interface MenuItem {
+  icon: IconName
+  label: string
+  danger?: boolean
+  run: () => void
+}
+
+/** What can be done with a turn of one chat. */
+export class TurnVerbs {
+  constructor(
+    private readonly app: AppState,
+    readonly conversation: Conversation,
+    /** Puts text back into the composer. */
+    readonly compose: (saying: Saying) => void,
+  ) {}
+
+  /** While an answer is being written the tree of messages stays as it is. */
+  get busy(): boolean {
+    return this.conversation.live !== null
+  }
+
+  regenerate(turn: Turn, model?: CatalogModel): void {
+    this.conversation.regenerate(turn, model)
+  }
+
+  carryOn(turn: Turn): void {
+    this.conversation.carryOn(turn)
+  }
+
+  edit(turn: Turn, content: string): void {
+    this.conversation.edit(turn, { content })
+  }
+
+  resend(turn: Turn): void {
+    this.conversation.resend(turn)
+  }
+
+  takeBack(turn: Turn): void {
+    this.compose(this.conversation.discard(turn))
+  }
+
+  async switchTo(messageId: number): Promise<void> {
+    try {
+      await this.conversation.switchTo(messageId)
+    } catch (error) {
+      this.app.fail(error)
+    }
+  }
+
+  async fork(turn: Turn): Promise<void> {
+    try {
+      await this.app.fork(this.conversation.id, turn.message.id)
+    } catch (error) {
+      this.app.fail(error)
+    }
+  }
+
+  /** A version among others goes alone; the only answer goes with its question. */
+  remove(turn: Turn): void {
+    const { i18n, toasts } = this.app
+    const alone = turn.message.role === 'assistant' && (turn.message.siblings?.length ?? 0) <= 1
+    const from = (alone && turn.message.parentId !== null && this.conversation.transcript.find(turn.message.parentId)) || turn
+    const count = this.conversation.turns.length - this.conversation.turns.indexOf(from)
+    const undo = this.conversation.remove(from, (error) => this.app.fail(error instanceof Problem ? error : new Problem(0, 'offline')))
+    toasts.show(i18n.plural('chat.removed', count), { action: { label: i18n.t('app.undo'), run: undo }, ms: 5500 })
+  }
+}

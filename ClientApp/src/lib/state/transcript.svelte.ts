@@ -1,0 +1,100 @@
+import { Problem } from '../api/http'
+import * as sessions from '../api/sessions'
+import type { Message, Page } from '../api/types'
+import { Turn } from './turn.svelte'
+
+// Far beyond what one looks through by hand; a guard, not a limit of the chat.
+const maxPages = 60
+
+/** The messages of one chat as far as they are loaded: the newest page first, then towards the past. */
+export class Transcript {
+  #turns = $state.raw<Turn[]>([])
+  #state = $state<'new' | 'loading' | 'ready' | 'failed'>('new')
+  #problem = $state.raw<Problem | null>(null)
+  #older = $state.raw<string | null>(null)
+  #loadingOlder = $state(false)
+  #olderFailed = $state(false)
+
+  constructor(readonly sessionId: number) {}
+
+  get turns() {
+    return this.#turns
+  }
+  set turns(turns: Turn[]) {
+    this.#turns = turns
+  }
+  get state() {
+    return this.#state
+  }
+  get problem() {
+    return this.#problem
+  }
+  get hasOlder() {
+    return this.#older !== null
+  }
+  get olderFailed() {
+    return this.#olderFailed
+  }
+
+  find(messageId: number): Turn | undefined {
+    return this.#turns.find((turn) => turn.message.id === messageId)
+  }
+
+  /** The newest page, unless `wanted` says meanwhile that it is not. Null when it could not be had. */
+  async load(wanted: () => boolean): Promise<Page<Message> | null> {
+    if (this.#turns.length === 0) this.#state = 'loading'
+    try {
+      const page = await sessions.messages(this.sessionId)
+      if (!wanted()) return null
+      const above = this.#above(page)
+      this.#turns = [...above, ...this.#merge(page.items)]
+      if (above.length === 0) this.#older = page.nextCursor
+      this.#state = 'ready'
+      return page
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      this.#problem = error
+      if (this.#turns.length === 0) this.#state = 'failed'
+      return null
+    }
+  }
+
+  async loadOlder(): Promise<void> {
+    if (this.#older === null || this.#loadingOlder) return
+    this.#loadingOlder = true
+    this.#olderFailed = false
+    try {
+      const page = await sessions.messages(this.sessionId, this.#older)
+      this.#turns = [...page.items.map((message) => new Turn(message)), ...this.#turns]
+      this.#older = page.nextCursor
+    } catch {
+      this.#olderFailed = true
+    } finally {
+      this.#loadingOlder = false
+    }
+  }
+
+  /** Pages towards the past until the message is there. False when it is not on this branch. */
+  async loadUntil(messageId: number): Promise<boolean> {
+    for (let page = 0; page < maxPages && !this.find(messageId) && this.#older !== null && !this.#olderFailed; page++) await this.loadOlder()
+    return this.find(messageId) !== undefined
+  }
+
+  /** What was paged to already stays when the newest page follows on it. */
+  #above(page: Page<Message>): Turn[] {
+    const parent = page.items[0]?.parentId ?? null
+    if (parent === null || page.nextCursor === null) return []
+    return this.#turns.slice(0, this.#turns.findIndex((turn) => turn.message.id === parent) + 1)
+  }
+
+  /** Keeps the turns (and their DOM) of rows that are on screen already. */
+  #merge(items: readonly Message[]): Turn[] {
+    const known = new Map(this.#turns.map((turn) => [turn.message.id, turn]))
+    return items.map((message) => {
+      const turn = known.get(message.id)
+      if (!turn) return new Turn(message)
+      turn.message = message
+      return turn
+    })
+  }
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest'
+import type { Message } from '../../src/lib/api/types'
+import { isSend } from '../../src/lib/chat/keys'
+import { endOf } from '../../src/lib/chat/turn-end'
+import { facts } from '../../src/lib/chat/turn-facts'
+import { applyEvent } from '../../src/lib/state/reduce'
+
+const message: Message = { id: 7, sessionId: 1, parentId: 6, role: 'assistant', content: 'text', status: 'done', createdAt: '2026-11-23T08:00:00.000Z' }
+const words = { t: (key: string, params: object = {}) => `${key} ${Object.values(params).join(' ')}`.trim(), code: (code: string) => code, problem: () => 'problem', number: String, date: () => 'date', tag: 'en' }
+const end = (fields: Partial<Message>) => {
+  const found = endOf({ message: { ...message, ...fields }, problem: null }, words)
+  return found && [found.text, found.carryOn, found.retry]
+}
+
+describe('the end of an answer', () => {
+  it('says nothing about one that simply ended', () => {
+    expect(end({})).toBeNull()
+  })
+
+  it('names the reason, and offers to go on only where something begun is', () => {
+    expect(end({ status: 'stopped' })).toEqual(['chat.stopped', true, true])
+    expect(end({ status: 'stopped', content: '' })).toEqual(['chat.stopped', false, true])
+    expect(end({ status: 'failed', error: { code: 'provider_unauthorized' } })).toEqual(['chat.failed provider_unauthorized', true, true])
+    expect(end({ finishReason: 'length' })).toEqual(['chat.lengthCut', true, false])
+    expect(end({ finishReason: 'content_filter' })).toEqual(['chat.filtered', false, true])
+    expect(end({ content: '' })).toEqual(['chat.emptyAnswer', false, true])
+  })
+})
+
+describe('what is known about an answer', () => {
+  it('shows time, tokens, speed and small costs, and leaves out the unknown', () => {
+    const usage = { promptTokens: 42, completionTokens: 500, totalTokens: 542, cost: 0.00123, source: 'provider' as const }
+    const all = facts({ ...message, usage, firstTokenMs: 400, totalMs: 5400 }, 'GPT X', words)
+    expect(all.map((fact) => fact.value)).toEqual(['GPT X', 'date', 'chat.seconds 5.4', 'chat.seconds 0.4', '42 → 500', 'info.perSecond 100', '$0.0012'])
+    expect(facts(message, '', words).map((fact) => fact.label)).toEqual(['info.time'])
+    expect(facts({ ...message, usage: { ...usage, source: 'estimate' } }, '', words)[1]?.value).toBe('≈ 42 → 500')
+  })
+})
+
+describe('versions of an answer', () => {
+  const start = (siblings: number[] | undefined) => applyEvent({ ...message, ...(siblings ? { siblings } : {}) }, { type: 'start', sessionId: 1, userMessage: null, assistantMessage: { ...message, id: 9 } })
+
+  it('are known to the page before the server lists them, also when the start is read twice', () => {
+    expect(start([7]).siblings).toEqual([7, 9])
+    expect(start([7, 9]).siblings).toEqual([7, 9])
+    expect(start(undefined).siblings).toBeUndefined()
+  })
+})
+
+describe('Enter', () => {
+  const enter = { key: 'Enter', shiftKey: false, altKey: false, isComposing: false, keyCode: 13 }
+
+  it('sends, except with Shift, inside a composition, and on a touch keyboard', () => {
+    expect(isSend(enter, false)).toBe(true)
+    expect(isSend({ ...enter, shiftKey: true }, false)).toBe(false)
+    expect(isSend({ ...enter, isComposing: true }, false)).toBe(false)
+    expect(isSend({ ...enter, keyCode: 229 }, false)).toBe(false)
+    expect(isSend(enter, true)).toBe(false)
+  })
+})
