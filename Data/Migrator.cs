@@ -27,6 +27,7 @@ internal static class Migrator
     internal static int Run(string path, IReadOnlyList<Migration> migrations)
     {
         CheckHeader(path);
+        LeftLog.Check(path);
         try
         {
             using var connection = Db.Connect(path, SqliteOpenMode.ReadWriteCreate);

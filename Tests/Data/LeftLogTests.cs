@@ -1,0 +1,118 @@
+using AiChat.Data;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Tests.Data;
+
+/// <summary>The log a crash leaves beside the database (fault F09): the right one is replayed, any other stops the start.</summary>
+public sealed class LeftLogTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aichat-log-");
+
+    [Fact]
+    public void The_log_of_a_crash_is_replayed()
+    {
+        var crashed = Crash("mine");
+
+        Migrator.Run(crashed);
+
+        Assert.Equal("mine", Owner(crashed));
+        Assert.Equal("in the log", Text(crashed, "select value from settings where key = 'late'"));
+        Assert.False(Directory.Exists(crashed + ".trial"));
+    }
+
+    [Fact]
+    public void Garbage_in_its_place_stops_the_start_and_changes_nothing()
+    {
+        var crashed = Crash("mine");
+        var garbage = new byte[40_000];
+        Random.Shared.NextBytes(garbage);
+        File.WriteAllBytes(crashed + "-wal", garbage);
+
+        Refused(crashed, "is damaged");
+    }
+
+    [Fact]
+    public void One_wrong_byte_in_its_head_stops_the_start()
+    {
+        var crashed = Crash("mine");
+        var log = File.ReadAllBytes(crashed + "-wal");
+        log[17] ^= 1;
+        File.WriteAllBytes(crashed + "-wal", log);
+
+        Refused(crashed, "is damaged");
+    }
+
+    [Fact]
+    public void A_log_with_other_pages_stops_the_start()
+    {
+        var crashed = Crash("mine");
+        File.Copy(Crash("small", "pragma page_size = 1024;") + "-wal", crashed + "-wal", overwrite: true);
+
+        Refused(crashed, "is damaged");
+    }
+
+    [Fact]
+    public void The_log_of_another_installation_stops_the_start()
+    {
+        var crashed = Crash("mine");
+        File.Copy(Crash("theirs") + "-wal", crashed + "-wal", overwrite: true);
+
+        Refused(crashed, "another database");
+    }
+
+    [Fact]
+    public void An_empty_log_is_none()
+    {
+        var crashed = Crash("mine");
+        File.WriteAllBytes(crashed + "-wal", []);
+
+        Migrator.Run(crashed);
+
+        Assert.Equal("mine", Owner(crashed));
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private static void Refused(string path, string reason)
+    {
+        var before = (Convert.ToHexString(File.ReadAllBytes(path)), Convert.ToHexString(File.ReadAllBytes(path + "-wal")));
+
+        var error = Assert.Throws<StartupException>(() => Migrator.Run(path));
+
+        Assert.Equal(StartupException.Configuration, error.ExitCode);
+        Assert.Contains(reason, error.Message);
+        Assert.Equal(before, (Convert.ToHexString(File.ReadAllBytes(path)), Convert.ToHexString(File.ReadAllBytes(path + "-wal"))));
+    }
+
+    /// <summary>A database and its log as a process leaves them that is killed after its last commit.</summary>
+    private string Crash(string owner, string before = "")
+    {
+        var live = Path.Combine(_folder.FullName, $"{owner}-live.db");
+        var crashed = Path.Combine(_folder.FullName, $"{owner}.db");
+        if (before.Length > 0)
+        {
+            Text(live, before + "vacuum;");
+        }
+
+        Migrator.Run(live);
+        Text(live, $"insert into settings (key, value, updated_at) values ('internal.key_check', '{owner}', 1)");
+        using var connection = Db.Connect(live, SqliteOpenMode.ReadWrite);
+        using var command = connection.CreateCommand();
+        command.CommandText = "update settings set updated_at = 2; insert into settings (key, value, updated_at) values ('late', 'in the log', 1)";
+        command.ExecuteNonQuery();
+        File.Copy(live, crashed);
+        File.Copy(live + "-wal", crashed + "-wal");
+        return crashed;
+    }
+
+    private static string? Owner(string path) => Text(path, "select value from settings where key = 'internal.key_check'");
+
+    private static string? Text(string path, string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={path};Pooling=false");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar() as string;
+    }
+}
