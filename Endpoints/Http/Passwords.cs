@@ -37,7 +37,9 @@ internal sealed class Passwords : IDisposable
             return $"has {Shortest} to {Longest} characters";
         }
 
-        if (password.Contains(username, StringComparison.OrdinalIgnoreCase) || CommonPasswords.Contains(password))
+        if (password.Contains(username, StringComparison.OrdinalIgnoreCase)
+            || password.Contains("aichat", StringComparison.OrdinalIgnoreCase)
+            || CommonPasswords.Contains(password))
         {
             return "is not easy to guess: not the user name, not one of the common ones";
         }
@@ -82,7 +84,8 @@ internal sealed class Passwords : IDisposable
             await _free.WaitAsync();
             try
             {
-                return await Task.Run(work);
+                // A thread of its own: on the pool, hashes would hold the few threads that every other request needs.
+                return await Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             }
             finally
             {

@@ -145,6 +145,8 @@ public sealed class RegistrationTests
     [InlineData("12345678")]
     [InlineData("aaaaaaaaaaaa")]
     [InlineData("my-someone-1")]
+    [InlineData("I-like-AiChat")]
+    [InlineData("Cantona7")]
     public async Task Passwords_that_are_guessed_first_are_refused(string password)
     {
         await using var server = await TestServer.StartAsync();
