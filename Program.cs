@@ -37,6 +37,7 @@ internal static class Program
         app.UseClientAddress();
         app.UseCrossOrigin();
         app.UseProblems();
+        app.UseAllowedHosts(options);
         app.UsePathBase(options.BasePath);
         app.UseRouting();
         app.UseAccessControl();

@@ -32,6 +32,9 @@ internal sealed record ServerOptions
     /// <summary>Addresses or networks (CIDR) of proxies whose forwarding headers are believed.</summary>
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 
+    /// <summary>Names this server may be called by, without ports; empty is every name.</summary>
+    public IReadOnlyList<string> AllowedHosts { get; init; } = [];
+
     /// <summary>"" or a path such as "/chat", without a slash at its end.</summary>
     public string BasePath { get; init; } = "";
 
@@ -68,6 +71,7 @@ internal sealed record ServerOptions
             MasterKeyFile = Text(get, "AICHAT_MASTER_KEY_FILE"),
             CorsOrigins = cors,
             TrustedProxies = List(get, "TRUSTED_PROXIES"),
+            AllowedHosts = Hosts(get),
             BasePath = Base(Text(get, "BASE_PATH")),
             LogLevel = Level(Text(get, "LOG_LEVEL")),
             SettingDefaults = SettingTable.ReadVariables(get),
@@ -79,6 +83,12 @@ internal sealed record ServerOptions
 
     private static string[] List(Func<string, string?> get, string name) =>
         Text(get, name)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+
+    private static string[] Hosts(Func<string, string?> get) => List(get, "ALLOWED_HOSTS") is var hosts && hosts.All(IsHost)
+        ? hosts
+        : throw Wrong("ALLOWED_HOSTS", "is a list of host names without scheme and port, such as chat.example.org");
+
+    private static bool IsHost(string name) => Uri.CheckHostName(name.Trim('[', ']')) != UriHostNameType.Unknown;
 
     private static int? Number(Func<string, string?> get, string name, int min, int max) => Text(get, name) switch
     {

@@ -143,6 +143,39 @@ public sealed class BrowserBoundaryTests
     }
 
     [Fact]
+    public async Task With_a_list_of_names_every_other_is_refused()
+    {
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Variables = new Dictionary<string, string> { ["ALLOWED_HOSTS"] = "chat.example.org, 192.0.2.7" } });
+        foreach (var host in new[] { "evil.example", "evil.example:81", "chat.example.org.evil.example", "[::2]:8001", "192.0.2.70" })
+        {
+            var answer = await Send(server.Client(), HttpMethod.Get, "/api/health", null, null, ("Host", host));
+            var problem = await answer.ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
+            Assert.DoesNotContain("evil", problem.GetRawText());
+        }
+
+        foreach (var host in new[] { "chat.example.org", "CHAT.example.org:8443", "192.0.2.7:8001", "localhost" })
+        {
+            await (await Send(server.Client(), HttpMethod.Get, "/api/health", null, null, ("Host", host))).Expect(HttpStatusCode.OK);
+        }
+
+        // A proxy's request is not one of this machine, whatever name it carries.
+        var relayed = await Send(server.Client(), HttpMethod.Get, "/api/health", null, null, ("Host", "localhost"), ("X-Forwarded-For", "192.0.2.1"));
+        await relayed.Expect(HttpStatusCode.BadRequest);
+    }
+
+    [Theory]
+    [InlineData("https://chat.example.org")]
+    [InlineData("chat.example.org:8001")]
+    [InlineData("*")]
+    public async Task A_name_that_is_none_stops_the_start(string names)
+    {
+        var options = new TestServerOptions { Variables = new Dictionary<string, string> { ["ALLOWED_HOSTS"] = names } };
+        var refused = await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(options));
+        Assert.Contains("ALLOWED_HOSTS", refused.Message);
+    }
+
+    [Fact]
     public async Task Every_kind_of_answer_carries_the_headers()
     {
         await using var server = await TestServer.StartAsync();
