@@ -136,6 +136,19 @@ internal sealed partial class ChildProcessHost : IServerHost
         throw new ServerStartException($"The server ended with {exitCode}: {output}") { ExitCode = exitCode };
     }
 
+    /// <summary>Linux forgets the high-water mark when a 5 is written (proc(5), clear_refs).</summary>
+    public long ResetPeak()
+    {
+        File.WriteAllText($"/proc/{_process.Id}/clear_refs", "5");
+        return MemoryBytes("VmRSS:");
+    }
+
+    public long MemoryBytes(string field)
+    {
+        var line = File.ReadLines($"/proc/{_process.Id}/status").First(line => line.StartsWith(field, StringComparison.Ordinal));
+        return long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[^2], CultureInfo.InvariantCulture) * 1024;
+    }
+
     public async Task KillAsync()
     {
         _process.Kill();

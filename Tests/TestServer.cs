@@ -38,6 +38,12 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>What the native server has printed so far; empty in process.</summary>
     public string Output => (_host as ChildProcessHost)?.Output ?? "";
 
+    /// <summary>Begins a new measurement of the native server's memory and gives what it has now, in bytes; null in process.</summary>
+    public long? ResetPeak() => (_host as ChildProcessHost)?.ResetPeak();
+
+    /// <summary>The most memory the native server held since <see cref="ResetPeak"/>, in bytes.</summary>
+    public long PeakBytes() => (_host as ChildProcessHost)?.MemoryBytes("VmHWM:") ?? throw new InvalidOperationException("Only for the native server.");
+
     /// <exception cref="ServerStartException">The server refused to start.</exception>
     public static async Task<TestServer> StartAsync(TestServerOptions? options = null)
     {

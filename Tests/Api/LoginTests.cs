@@ -1,11 +1,10 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Signing in, out, and what ends a login (attacks A13, A19, A21, A22, A23).</summary>
+/// <summary>Signing in, out, and what ends a login (attacks A13, A19, A23).</summary>
 public sealed class LoginTests
 {
     [Fact]
@@ -118,40 +117,6 @@ public sealed class LoginTests
     }
 
     [Fact]
-    public async Task Known_unknown_waiting_and_disabled_names_cannot_be_told_apart()
-    {
-        await using var server = await BehindProxy();
-        var admin = await server.RegisterAdminAsync("known");
-        await server.RegisterUserAsync(admin: null, "waiting");
-        await server.RegisterUserAsync(admin, "disabled");
-        var id = (await admin.GetJson("/api/users?q=disabled")).GetProperty("items")[0].GetProperty("id").GetInt64();
-        await (await admin.PutJson($"/api/users/{id}/status", new { status = "DISABLED", reason = "gone" })).Expect(HttpStatusCode.OK);
-
-        string[] names = ["known", "nobody", "waiting", "disabled"];
-        var times = names.ToDictionary(name => name, _ => new List<double>());
-        var bodies = new HashSet<string>();
-        var client = server.Client();
-        for (var round = 0; round < 25; round++)
-        {
-            foreach (var name in names)
-            {
-                using var request = Forwarded($"198.51.{round}.{Array.IndexOf(names, name) + 1}", new { username = name, password = "wrong-CANARY" });
-                var watch = Stopwatch.GetTimestamp();
-                var answer = await client.SendAsync(request);
-                times[name].Add(Stopwatch.GetElapsedTime(watch).TotalMilliseconds);
-                var problem = await answer.ExpectProblem(HttpStatusCode.Unauthorized, "invalid_credentials");
-                bodies.Add($"{problem.GetProperty("detail")} {string.Join(',', answer.Headers.Select(header => header.Key).Order())}");
-            }
-        }
-
-        Assert.Single(bodies);
-        var medians = times.Values.Select(list => list.Order().ElementAt(list.Count / 2)).ToList();
-        // A hash takes tens of milliseconds, a shortcut none: half is far from both, also on a busy machine.
-        Assert.True(medians.Min() > medians.Max() / 2, string.Join(' ', medians));
-        await (await client.PostJson("/api/auth/login", new { username = "disabled", password = TestServer.Password })).ExpectProblem(HttpStatusCode.Forbidden, "account_disabled");
-    }
-
-    [Fact]
     public async Task Guessing_is_slowed_down_and_made_up_addresses_do_not_help()
     {
         await using var server = await TestServer.StartAsync();
@@ -184,24 +149,6 @@ public sealed class LoginTests
             using var request = Forwarded($"10.0.0.1, 203.0.113.{attempt}", new { username = "admin", password = "guess-CANARY" });
             await (await client.SendAsync(request)).Expect(HttpStatusCode.Unauthorized);
         }
-    }
-
-    [Fact]
-    public async Task Three_hundred_logins_at_once_leave_the_rest_quick()
-    {
-        await using var server = await BehindProxy();
-        var admin = await server.RegisterAdminAsync();
-        var client = server.Client();
-        var flood = Enumerable.Range(0, 300).Select(async n =>
-        {
-            using var request = Forwarded($"203.0.{n / 250}.{n % 250}", new { username = $"nobody_{n}", password = "guess-CANARY" });
-            return await client.SendAsync(request);
-        }).ToList();
-        await (await admin.GetAsync("/api/auth/me")).Expect(HttpStatusCode.OK);
-        var answers = await Task.WhenAll(flood);
-        Assert.All(answers, answer => Assert.Contains((int)answer.StatusCode, new[] { 401, 429, 503 }));
-        Assert.All(answers.Where(answer => answer.StatusCode != HttpStatusCode.Unauthorized), answer => Assert.NotNull(answer.Headers.RetryAfter));
-        Assert.Contains(answers, answer => answer.StatusCode == HttpStatusCode.ServiceUnavailable);
     }
 
     private static Task<TestServer> BehindProxy() =>

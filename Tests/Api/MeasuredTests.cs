@@ -1,0 +1,187 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+
+namespace AiChat.Tests.Api;
+
+/// <summary>Runs by itself after the others: these tests measure the server's time and memory.</summary>
+[CollectionDefinition(nameof(Measured), DisableParallelization = true)]
+public sealed class Measured;
+
+/// <summary>What time and memory tell or take: accounts told apart by the clock, crowds that use the server up (attacks A02, A21, A22).</summary>
+[Collection(nameof(Measured))]
+public sealed class MeasuredTests
+{
+    private const int Crowd = 300;
+    private const int Stops = 100_000;
+
+    [Fact]
+    public async Task Known_unknown_waiting_and_disabled_names_cannot_be_told_apart()
+    {
+        await using var server = await BehindProxy();
+        var admin = await server.RegisterAdminAsync("known");
+        await server.RegisterUserAsync(admin: null, "waiting");
+        await server.RegisterUserAsync(admin, "disabled");
+        var id = (await admin.GetJson("/api/users?q=disabled")).GetProperty("items")[0].GetProperty("id").GetInt64();
+        await (await admin.PutJson($"/api/users/{id}/status", new { status = "DISABLED", reason = "gone" })).Expect(HttpStatusCode.OK);
+
+        string[] names = ["known", "nobody", "waiting", "disabled"];
+        var times = names.ToDictionary(name => name, _ => new List<double>());
+        var bodies = new HashSet<string>();
+        var client = server.Client();
+
+        // Chance evens out with more rounds, a difference in the work does not: 5 % has to be reached within 300.
+        for (var round = 0; round < 20 || (round < 300 && Spread(times) > 0.05); round++)
+        {
+            foreach (var name in names)
+            {
+                using var request = Login($"198.51.{round % 250}.{(round / 250 * 4) + Array.IndexOf(names, name) + 1}", name, "wrong-CANARY");
+                var watch = Stopwatch.GetTimestamp();
+                var answer = await client.SendAsync(request);
+                times[name].Add(Stopwatch.GetElapsedTime(watch).TotalMilliseconds);
+                var problem = await answer.ExpectProblem(HttpStatusCode.Unauthorized, "invalid_credentials");
+                bodies.Add($"{problem.GetProperty("detail")} {problem.GetRawText().Length} {string.Join(',', answer.Headers.Select(header => header.Key).Order())}");
+            }
+        }
+
+        Assert.Single(bodies);
+        Assert.True(Spread(times) <= 0.05, string.Join(' ', times.Values.Select(Median)));
+        await (await client.PostJson("/api/auth/login", new { username = "disabled", password = TestServer.Password })).ExpectProblem(HttpStatusCode.Forbidden, "account_disabled");
+    }
+
+    [Fact]
+    public async Task Three_hundred_logins_at_once_leave_the_rest_quick()
+    {
+        await using var server = await BehindProxy();
+        var admin = await server.RegisterAdminAsync();
+        var client = server.Client();
+        await LiftRateLimit(admin);
+        // The connections of the crowd and one hash are there before; what is measured is the crowd's hashing.
+        await Task.WhenAll(Enumerable.Range(0, Crowd).Select(_ => client.GetAsync("/api/health")));
+        using (var first = Login("203.0.113.200", "nobody", "guess-CANARY"))
+        {
+            await client.SendAsync(first);
+        }
+
+        var before = server.ResetPeak();
+        var flood = Enumerable.Range(0, Crowd).Select(async n =>
+        {
+            using var request = Login($"203.0.{n / 250}.{n % 250}", $"nobody_{n}", "guess-CANARY");
+            var watch = Stopwatch.GetTimestamp();
+            var answer = await client.SendAsync(request);
+            return (Answer: answer, Took: Stopwatch.GetElapsedTime(watch));
+        }).ToList();
+        var everybody = Task.WhenAll(flood);
+        var others = await OthersUntil(everybody, admin);
+        var answers = await everybody;
+        await RightOneGetsIn(client);
+
+        Assert.All(answers, one => Assert.Contains((int)one.Answer.StatusCode, new[] { 401, 429, 503 }));
+        var refused = answers.Where(one => one.Answer.StatusCode != HttpStatusCode.Unauthorized).ToList();
+        Assert.All(refused, one => Assert.NotNull(one.Answer.Headers.RetryAfter));
+        Assert.All(refused, one => Assert.InRange(one.Took, TimeSpan.Zero, TimeSpan.FromSeconds(1)));
+        Assert.Contains(answers, one => one.Answer.StatusCode == HttpStatusCode.ServiceUnavailable);
+        Assert.InRange(others.Order().ElementAt(others.Count * 95 / 100), 0, 100);
+        if (before is { } idle)
+        {
+            var slots = Math.Min(4, Environment.ProcessorCount);
+            Assert.InRange(server.PeakBytes() - idle, 0, slots * 20L << 20);
+        }
+    }
+
+    [NativeFact]
+    public async Task A_hundred_thousand_stops_of_answers_that_are_not_there_leave_nothing()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await LiftRateLimit(admin);
+        var token = (await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json()).GetProperty("accessToken").GetString();
+        await StopAll(server, token!, Stops / 10);
+        var before = server.ResetPeak();
+
+        var answers = await StopAll(server, token!, Stops);
+
+        Assert.Equal(Stops, answers);
+        Assert.InRange(server.PeakBytes(), 0, (before!.Value * 12 / 10) + (32L << 20));
+    }
+
+    /// <summary>Sends stops with random ids, many on the way at once, and counts the 404s.</summary>
+    private static async Task<int> StopAll(TestServer server, string token, int count)
+    {
+        using var socket = new TcpClient(server.BaseUri.Host, server.BaseUri.Port);
+        await using var stream = socket.GetStream();
+        var random = new Random(1);
+        var sending = Task.Run(async () =>
+        {
+            for (var sent = 0; sent < count; sent += 500)
+            {
+                var batch = new StringBuilder();
+                for (var n = 0; n < 500; n++)
+                {
+                    var body = $$"""{"messageId":{{random.NextInt64(1, 1L << 50)}}}""";
+                    batch.Append(CultureInfo.InvariantCulture, $"POST /api/chat/stop HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+                }
+
+                await stream.WriteAsync(Encoding.ASCII.GetBytes(batch.ToString()));
+            }
+        });
+        using var reader = new StreamReader(stream, Encoding.ASCII, false, 1 << 16, leaveOpen: true);
+        var found = 0;
+        while (found < count && await reader.ReadLineAsync() is { } line)
+        {
+            // A body has no line end, so the next answer's first line follows it.
+            found += line.EndsWith("HTTP/1.1 404 Not Found", StringComparison.Ordinal) ? 1 : 0;
+        }
+
+        await sending;
+        return found;
+    }
+
+    private static async Task<List<double>> OthersUntil(Task end, HttpClient client)
+    {
+        var took = new List<double>();
+        do
+        {
+            var watch = Stopwatch.GetTimestamp();
+            await (await client.GetAsync("/api/auth/me")).Expect(HttpStatusCode.OK);
+            took.Add(Stopwatch.GetElapsedTime(watch).TotalMilliseconds);
+        }
+        while (!end.IsCompleted);
+        return took;
+    }
+
+    /// <summary>How far the medians are apart, as a part of the greatest.</summary>
+    private static double Spread(Dictionary<string, List<double>> times)
+    {
+        var medians = times.Values.Select(Median).ToList();
+        return (medians.Max() - medians.Min()) / medians.Max();
+    }
+
+    private static double Median(List<double> times) => times.Order().ElementAt(times.Count / 2);
+
+    private static async Task LiftRateLimit(HttpClient admin) =>
+        (await admin.PatchAsync("/api/settings/system", new StringContent("""{"requestsPerMinute":0}""", Encoding.UTF8, "application/json"))).EnsureSuccessStatusCode();
+
+    private static async Task RightOneGetsIn(HttpClient client)
+    {
+        using var request = Login("198.51.100.1", "admin", TestServer.Password);
+        await (await client.SendAsync(request)).Expect(HttpStatusCode.OK);
+    }
+
+    private static HttpRequestMessage Login(string address, string username, string password)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/login")
+        {
+            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new { username, password })) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
+        };
+        request.Headers.Add("X-Forwarded-For", address);
+        return request;
+    }
+
+    private static Task<TestServer> BehindProxy() =>
+        TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["TRUSTED_PROXIES"] = "127.0.0.0/8" } });
+}
