@@ -54,6 +54,7 @@ internal static class Program
             var instance = folder.OpenInstance(TimeProvider.System, options.Initialize);
             Migrator.Run(folder.DatabasePath);
             builder.Services.AddSingleton(instance);
+            builder.Services.AddSingleton(ImageFiles.Open(options.ImageDir ?? folder.File("images"), instance));
         }
         catch
         {
@@ -77,6 +78,7 @@ internal static class Program
         services.AddSingleton<Search>();
         services.AddSingleton<Runs>();
         services.AddSingleton<Usage>();
+        services.AddImages();
         services.AddChat();
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -100,6 +102,8 @@ internal static class Program
         api.MapSessions();
         api.MapMessages();
         api.MapChat();
+        api.MapImages();
+        app.MapImageFiles();
     }
 
     private static void AddLogging(WebApplicationBuilder builder, ServerOptions options)

@@ -20,6 +20,9 @@ internal sealed record ServerOptions
     /// <summary>Where the database file is; null is app.db in the data folder.</summary>
     public string? DatabasePath { get; init; }
 
+    /// <summary>Where image files are; null is images in the data folder.</summary>
+    public string? ImageDir { get; init; }
+
     public string? JwtSecret { get; init; }
 
     public string? MasterKey { get; init; }
@@ -66,6 +69,7 @@ internal sealed record ServerOptions
             Host = Text(get, "HOST"),
             DataDir = Text(get, "DATA_DIR") ?? "./data",
             DatabasePath = DatabaseFile(Text(get, "DATABASE_URL")),
+            ImageDir = Text(get, "CHAT_IMAGE_DIR"),
             JwtSecret = Text(get, "JWT_SECRET"),
             MasterKey = Text(get, "AICHAT_MASTER_KEY"),
             MasterKeyFile = Text(get, "AICHAT_MASTER_KEY_FILE"),

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace AiChat.Data;
 
@@ -7,6 +8,11 @@ internal static partial class DurableFiles
 {
     private const int ReadOnlyDirectory = 0x10000; // O_RDONLY | O_DIRECTORY on Linux x64; arm64 differs, see below
     private const int ReadOnlyDirectoryArm = 0x4000;
+    private const int ReadOnlyNoLink = 0xA0800; // O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK on Linux x64
+    private const int ReadOnlyNoLinkArm = 0x88800;
+    private const int NoSuchFile = 2;
+    private const int NotAFolder = 20;
+    private const int IsALink = 40;
 
     /// <summary>Makes renames and new names in a folder durable (fsync of the directory, see fsync(2)).</summary>
     /// <exception cref="IOException">The folder cannot be opened or flushed.</exception>
@@ -26,6 +32,20 @@ internal static partial class DurableFiles
         {
             throw new IOException($"Cannot flush the folder {path} (errno {error}).");
         }
+    }
+
+    /// <summary>Opens a file for reading unless a link stands at its place; null then and when it is missing.</summary>
+    /// <exception cref="IOException">It is there and cannot be opened.</exception>
+    public static SafeFileHandle? OpenPlain(string path)
+    {
+        var handle = Open(path, RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? ReadOnlyNoLinkArm : ReadOnlyNoLink);
+        if (handle >= 0)
+        {
+            return new SafeFileHandle(handle, ownsHandle: true);
+        }
+
+        var error = Marshal.GetLastPInvokeError();
+        return error is NoSuchFile or NotAFolder or IsALink ? null : throw new IOException($"Cannot open an image file (errno {error}).", error);
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

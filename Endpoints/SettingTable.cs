@@ -14,6 +14,7 @@ internal static class SettingTable
         Choice("defaultLocale", "system", "system", "en", "zh") with { IsPublic = true },
         new TextSetting("siteBaseUrl", "", 0, 200) { Check = SiteAddress },
         new NumberSetting("chatImageRetentionDays", 30, 0, 3_650),
+        new NumberSetting("imageStorageMbPerUser", 1_024, 0, 1_000_000),
         new NumberSetting("assistantReplyHistoryLimit", 5, 1, 20) { IsPublic = true },
         new NumberSetting("anonymousDailyQuota", 0, 0, 1_000_000) { IsPublic = true },
         // -1 = unlimited, because null stands for the default everywhere.

@@ -29,6 +29,9 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
     /// <summary>0 = for ever.</summary>
     public int ChatImageRetentionDays => Number("chatImageRetentionDays");
 
+    /// <summary>Bytes that all images of one user may take.</summary>
+    public long ImageStoragePerUser => Number("imageStorageMbPerUser") is > 0 and var limit ? limit * 1024L * 1024 : long.MaxValue;
+
     public int AssistantReplyHistoryLimit => Number("assistantReplyHistoryLimit");
 
     /// <summary>0 = no guests.</summary>

@@ -29,6 +29,7 @@ create table users (
 ) strict;
 create index users_by_status on users (status, id);
 create index users_by_expiry on users (expires_at) where expires_at is not null;
+create index users_by_avatar on users (avatar_file) where avatar_file is not null;
 
 -- family_hash is of the part of a refresh token that stays, refresh_hash of the part that changes with each use.
 create table logins (
@@ -145,12 +146,11 @@ create table sessions (
     leaf_id integer,
     message_count integer not null default 0,
     created_at integer not null,
-    updated_at integer not null,
-    expires_at integer
+    updated_at integer not null
 ) strict;
 create index sessions_by_user on sessions (user_id, archived, pinned desc, updated_at desc, id desc);
 create index sessions_by_connection on sessions (connection_id) where connection_id is not null;
-create index sessions_by_expiry on sessions (expires_at) where expires_at is not null;
+create index sessions_temporary on sessions (updated_at) where temporary = 1;
 
 create table messages (
     id integer primary key,
@@ -219,10 +219,11 @@ create table run_chunks (
     primary key (run_id, position)
 ) strict, without rowid;
 
+-- A row is made when its file is whole and on disk. Several rows may share a file (a forked session's do).
 create table images (
     id text primary key,
     user_id integer not null references users (id) on delete cascade,
-    message_id integer references messages (id) on delete set null,
+    message_id integer references messages (id) on delete cascade,
     position integer not null default 0,
     mime text not null,
     width integer not null,
@@ -233,6 +234,24 @@ create table images (
 ) strict;
 create index images_by_user on images (user_id, created_at);
 create index images_by_message on images (message_id, position);
+create index images_by_file on images (file);
+create index images_by_time on images (created_at);
+
+-- Files that nothing needs any more, whatever statement or cascade took their row; removed from disk after the commit,
+-- and after a crash at the next start.
+create table doomed_files (
+    file text primary key
+) strict, without rowid;
+create trigger images_delete after delete on images when not exists (select 1 from images where file = old.file) begin
+    insert or ignore into doomed_files (file) values (old.file);
+end;
+create trigger users_avatar_change after update of avatar_file on users
+when old.avatar_file is not null and old.avatar_file is not new.avatar_file begin
+    insert or ignore into doomed_files (file) values (old.avatar_file);
+end;
+create trigger users_avatar_delete after delete on users when old.avatar_file is not null begin
+    insert or ignore into doomed_files (file) values (old.avatar_file);
+end;
 
 -- One row per provider call, with the price that held then; amounts are 1e-9 of the currency unit.
 create table usage_entries (

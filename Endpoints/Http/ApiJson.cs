@@ -59,6 +59,7 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(ImportedResponse))]
 [JsonSerializable(typeof(BrandingResponse))]
 [JsonSerializable(typeof(AppInfoResponse))]
+[JsonSerializable(typeof(CreatedImageResponse))]
 [JsonSerializable(typeof(PersonalForm))]
 [JsonSerializable(typeof(PersonalResponse))]
 [JsonSerializable(typeof(Dictionary<string, JsonElement>))]

@@ -28,6 +28,9 @@ internal static class RouteTable
         new("POST", "/api/auth/token", Access.Public, Body: true),
         new("POST", "/api/auth/refresh", Access.Public),
         new("POST", "/api/auth/logout", Access.Public),
+        // Whose image it is decides, or a signature.
+        new("GET", "/chat-images/{id}", Access.Public),
+        new("HEAD", "/chat-images/{id}", Access.Public),
 
         new("GET", "/api/auth/me", Access.Any),
         new("GET", "/api/sessions", Access.Any),
@@ -47,6 +50,8 @@ internal static class RouteTable
         new("POST", "/api/chat/continue", Access.Any, Body: true),
         new("POST", "/api/chat/stop", Access.Any, Body: true),
         new("GET", "/api/chat/runs", Access.Any),
+        new("POST", "/api/images", Access.Any),
+        new("DELETE", "/api/images/{id}", Access.Any),
         new("GET", "/api/catalog/models", Access.Any),
         new("GET", "/api/settings/system", Access.Any),
 

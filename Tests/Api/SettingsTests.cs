@@ -13,6 +13,7 @@ public sealed class SettingsTests
         { "defaultLocale", "\"zh\"" },
         { "siteBaseUrl", "\"https://chat.example.org\"" },
         { "chatImageRetentionDays", "0" },
+        { "imageStorageMbPerUser", "5" },
         { "assistantReplyHistoryLimit", "20" },
         { "anonymousDailyQuota", "7" },
         { "anonymousRetentionDays", "3" },

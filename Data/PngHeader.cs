@@ -1,0 +1,69 @@
+namespace AiChat.Data;
+
+/// <summary>PNG and APNG: https://www.w3.org/TR/png-3/.</summary>
+internal static class PngHeader
+{
+    public static ImageHeader? Read(ImageReader reader)
+    {
+        Span<byte> head = stackalloc byte[8];
+        Span<byte> fields = stackalloc byte[12];
+        var parts = new KeptParts();
+        long width = 0, height = 0, declared = 1, frames = 0;
+        var hasData = false;
+        for (var first = reader.Skip(8); reader.Take(head); first = false)
+        {
+            var start = reader.Position - 8;
+            var length = ImageReader.BigEndian32(head);
+            var type = head[4..];
+            if (first != type.SequenceEqual("IHDR"u8) || (first && length != 13) || type.ContainsAnyExceptInRange((byte)'A', (byte)'z'))
+            {
+                return null;
+            }
+
+            var taken = 0;
+            if (first || type.SequenceEqual("acTL"u8) || type.SequenceEqual("fcTL"u8))
+            {
+                taken = type.SequenceEqual("acTL"u8) ? 8 : type.SequenceEqual("fcTL"u8) ? 12 : 8;
+                if (length < taken || !reader.Take(fields[..taken]))
+                {
+                    return null;
+                }
+
+                if (taken == 12)
+                {
+                    // A frame may not be larger than the image, but then a browser trusts the larger number.
+                    frames++;
+                    (width, height) = (Math.Max(width, ImageReader.BigEndian32(fields[4..])), Math.Max(height, ImageReader.BigEndian32(fields[8..])));
+                }
+                else if (first)
+                {
+                    (width, height) = (ImageReader.BigEndian32(fields), ImageReader.BigEndian32(fields[4..]));
+                }
+                else
+                {
+                    declared = ImageReader.BigEndian32(fields);
+                }
+            }
+
+            // The checksum follows.
+            if (!reader.Skip(length - taken + 4))
+            {
+                return null;
+            }
+
+            hasData |= type.SequenceEqual("IDAT"u8);
+            if (type.SequenceEqual("IEND"u8))
+            {
+                var most = (int)Math.Clamp(Math.Max(declared, frames), 1, int.MaxValue);
+                return hasData ? new ImageHeader("image/png", width, height, most, parts.End(reader.Position)) : null;
+            }
+
+            if (type.SequenceEqual("eXIf"u8) && !parts.Drop(start, reader.Position))
+            {
+                return null;
+            }
+        }
+
+        return null;
+    }
+}

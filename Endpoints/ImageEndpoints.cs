@@ -1,0 +1,80 @@
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+using Microsoft.AspNetCore.Mvc;
+
+namespace AiChat.Endpoints;
+
+/// <summary>Images that people add to their messages: upload, show, delete.</summary>
+internal static class ImageEndpoints
+{
+    /// <summary>The attached images of a message are uploaded one by one.</summary>
+    private const long MaxBytes = 10 * 1024 * 1024;
+
+    /// <summary>Guests come in any number, so each has little.</summary>
+    private const long GuestShare = 20 * 1024 * 1024;
+
+    public static void MapImages(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/images").Allow(Access.Any);
+        group.MapPost("", Upload).AcceptUploads().WithMetadata(new RequestSizeLimitAttribute(MaxBytes + ImageUploads.FrameBytes));
+        group.MapDelete("/{id}", Delete);
+    }
+
+    public static void MapImageFiles(this WebApplication app) =>
+        app.MapMethods("/chat-images/{id}", [HttpMethods.Get, HttpMethods.Head], Show).Allow(Access.Public);
+
+    private static async Task<IResult> Upload(
+        HttpContext context, CurrentUser me, Images images, ImageFiles files, ImageLinks links, SystemSettings settings, TimeProvider clock)
+    {
+        var share = me.IsGuest ? Math.Min(GuestShare, settings.ImageStoragePerUser) : settings.ImageStoragePerUser;
+        if (await images.BytesOf(me.Id) >= share)
+        {
+            return ShareUsed();
+        }
+
+        var (image, problem) = await ImageUploads.Receive(context, files, MaxBytes, ImageHeader.MaxSide);
+        if (image is null)
+        {
+            return problem!;
+        }
+
+        var kept = false;
+        try
+        {
+            kept = await images.Insert(me.Id, image, share, clock.GetUtcNow());
+        }
+        finally
+        {
+            if (!kept)
+            {
+                files.Delete(image.File);
+            }
+        }
+
+        return kept
+            ? TypedResults.Created(
+                $"/chat-images/{image.Id}", new CreatedImageResponse(image.Id, links.Url(image.Id), image.Mime, image.Width, image.Height, image.Bytes))
+            : ShareUsed();
+    }
+
+    private static async Task<IResult> Show(string id, string? exp, string? sig, HttpContext context, CurrentUser? me, Images images, ImageFiles files, ImageLinks links)
+    {
+        var row = me is null ? null : await images.Find(me.Id, id);
+        row ??= links.IsGood(id, exp, sig) ? await images.FindSigned(id) : null;
+        if (row is null || files.Open(row.File) is not { } file)
+        {
+            return Problems.NotFound();
+        }
+
+        ImageUploads.SetHeaders(context.Response, row.Mime);
+        context.Response.Headers.CacheControl = "private, no-store";
+        return TypedResults.Stream(file, row.Mime, enableRangeProcessing: true);
+    }
+
+    private static async Task<IResult> Delete(string id, CurrentUser me, Images images) =>
+        await images.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
+
+    private static Problem ShareUsed() => new(413, "storage_quota_exceeded", "Your images take all the room you have. Delete chats with images.");
+}
+
+internal sealed record CreatedImageResponse(string Id, string Url, string Mime, int Width, int Height, long Bytes);

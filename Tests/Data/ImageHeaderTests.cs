@@ -1,0 +1,172 @@
+using System.Diagnostics;
+using System.Text;
+using AiChat.Data;
+
+namespace AiChat.Tests.Data;
+
+/// <summary>Images are judged by their headers, never decoded (attack A75).</summary>
+public sealed class ImageHeaderTests
+{
+    public static TheoryData<string, byte[], int, int> Formats => new()
+    {
+        { "image/png", SampleImages.Png(), 2, 3 },
+        { "image/gif", SampleImages.Gif(), 4, 5 },
+        { "image/jpeg", SampleImages.Jpeg(), 6, 7 },
+        { "image/webp", SampleImages.Webp(), 8, 9 },
+        { "image/webp", SampleImages.WebpCanvas(300, 200, frames: 3), 300, 200 },
+    };
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void Each_format_says_its_size_and_is_refused_cut_off_anywhere(string mime, byte[] file, int width, int height)
+    {
+        var header = Read(file);
+        Assert.NotNull(header);
+        Assert.Equal((mime, width, height), (header.Mime, (int)header.Width, (int)header.Height));
+        Assert.Equal([new FilePart(0, file.Length)], header.Keep);
+
+        for (var length = 0; length < file.Length; length++)
+        {
+            Assert.Null(Read(file[..length]));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
+    public void What_stands_behind_an_image_is_not_kept(string mime, byte[] file, int width, int height)
+    {
+        var header = Read([.. file, .. "<script>alert(1)</script>"u8]);
+        Assert.Equal((mime, (long)width, (long)height), (header!.Mime, header.Width, header.Height));
+        Assert.Equal([new FilePart(0, file.Length)], header.Keep);
+    }
+
+    public static TheoryData<string, byte[]> Bombs => new()
+    {
+        { "0 wide", SampleImages.Png(0, 1) },
+        { "0 high", SampleImages.Jpeg(1, 0) },
+        { "0 by 0", SampleImages.Gif(0, 0) },
+        { "30,000 a side", SampleImages.Png(30_000, 30_000) },
+        { "4 billion a side", SampleImages.Png(uint.MaxValue, uint.MaxValue) },
+        { "over a side", SampleImages.Jpeg(12_001, 1) },
+        { "over the area", SampleImages.Png(12_000, 5_334) },
+        { "many frames", SampleImages.Gif(1, 1, frames: 10_000) },
+        { "many frames", SampleImages.WebpCanvas(1, 1, frames: 101) },
+        { "frames announced", SampleImages.Png(1, 1, ("acTL", [0, 0, 1, 0, 0, 0, 0, 0])) },
+        { "a frame larger than its image", SampleImages.Png(1, 1, ("fcTL", [0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, .. new byte[14]])) },
+        { "canvas of 16 million a side", SampleImages.WebpCanvas(16_777_216, 16_777_216) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Bombs))]
+    public void A_bomb_is_refused_by_what_it_says(string kind, byte[] file)
+    {
+        Assert.Null(ImageHeader.Read(new MemoryStream(file), out var refused));
+        Assert.False(string.IsNullOrEmpty(refused), kind);
+    }
+
+    [Fact]
+    public void The_limits_themselves_pass()
+    {
+        Assert.NotNull(Read(SampleImages.Png(1, 1)));
+        Assert.NotNull(Read(SampleImages.Png(12_000, 5_333)));
+        Assert.NotNull(Read(SampleImages.Gif(1, 1, frames: 100)));
+        Assert.NotNull(Read(SampleImages.Jpeg(12_000, 1, (0xE2, new byte[60_000]), (0xFE, new byte[60_000]))));
+    }
+
+    public static TheoryData<string, byte[]> Impostors => new()
+    {
+        { "nothing", [] },
+        { "SVG", "<svg xmlns=\"http://www.w3.org/2000/svg\" onload=\"alert(1)\"/>"u8.ToArray() },
+        { "HTML", "<!doctype html><script>alert(1)</script>"u8.ToArray() },
+        { "XHTML", "<?xml version=\"1.0\"?><html xmlns=\"http://www.w3.org/1999/xhtml\"/>"u8.ToArray() },
+        { "PDF", "%PDF-1.7\n1 0 obj"u8.ToArray() },
+        { "GIF that is JavaScript", "GIF89a/*\0\0\0\0*/=1;alert(1)//"u8.ToArray() },
+        { "GIF with a JavaScript size", "GIF89a=1;alert(document.domain);"u8.ToArray() },
+        { "HTML after PNG's magic", [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A, .. "<script>alert(1)</script>"u8] },
+        { "HTML after JPEG's magic", [0xFF, 0xD8, 0xFF, 0xE0, .. "<script>alert(1)</script>"u8] },
+        { "another RIFF", [.. "RIFF"u8, 4, 0, 0, 0, .. "WAVE"u8] },
+        { "a WebP without a picture", [.. "RIFF"u8, 4, 0, 0, 0, .. "WEBP"u8] },
+        { "a PNG without data", SampleImages.Png()[..33] },
+        { "a BMP", [0x42, 0x4D, .. new byte[60]] },
+    };
+
+    [Theory]
+    [MemberData(nameof(Impostors))]
+    public void What_is_no_image_is_refused(string kind, byte[] file)
+    {
+        Assert.Null(ImageHeader.Read(new MemoryStream(file), out var refused));
+        Assert.False(string.IsNullOrEmpty(refused), kind);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    [InlineData(8)]
+    public void A_camera_s_notes_are_dropped_but_which_way_is_up(byte orientation)
+    {
+        byte[] exif = SampleImages.Exif(orientation, "GPS 47.11"), xmp = [.. "http://ns.adobe.com/xap/1.0/ secret"u8];
+        var file = SampleImages.Jpeg(6, 7, (0xE0, [.. "JFIF\0"u8]), (0xE1, exif), (0xE1, xmp), (0xFE, [.. "comment"u8]));
+
+        var stored = Stored(file);
+
+        Assert.DoesNotContain("GPS", Encoding.Latin1.GetString(stored), StringComparison.Ordinal);
+        Assert.DoesNotContain("adobe", Encoding.Latin1.GetString(stored), StringComparison.Ordinal);
+        Assert.Equal(file.Length - exif.Length - xmp.Length - 8 + (orientation == 1 ? 0 : 36), stored.Length);
+        Assert.Equal((6L, 7L), (Read(stored)!.Width, Read(stored)!.Height));
+        Assert.Equal(stored, Stored(stored));
+        if (orientation != 1)
+        {
+            Assert.Contains(Encoding.Latin1.GetString([0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation]), Encoding.Latin1.GetString(stored), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Notes_in_a_png_are_dropped()
+    {
+        var stored = Stored(SampleImages.Png(2, 3, ("gAMA", [0, 0, 0, 1]), ("eXIf", [.. "GPS 47.11"u8])));
+        Assert.Equal(SampleImages.Png(2, 3, ("gAMA", [0, 0, 0, 1])), stored);
+    }
+
+    [Fact]
+    public void A_file_of_a_million_notes_costs_no_memory()
+    {
+        var segments = Enumerable.Range(0, 100_000).Select(i => ((byte)(i % 2 == 0 ? 0xE1 : 0xE2), Array.Empty<byte>())).ToArray();
+        Assert.Null(Read(SampleImages.Jpeg(1, 1, segments)));
+    }
+
+    [Fact]
+    public void Whatever_the_bytes_say_it_ends_soon_and_without_an_exception()
+    {
+        var random = new Random(4711);
+        byte[][] seeds = [.. Formats.Select(row => (byte[])row[1]), SampleImages.Jpeg(6, 7, (0xE1, SampleImages.Exif(6, "x"))), SampleImages.Gif(3, 3, frames: 5)];
+        var watch = Stopwatch.StartNew();
+        for (var round = 0; round < 60_000; round++)
+        {
+            var file = seeds[round % seeds.Length].ToArray();
+            for (var change = random.Next(1, 6); change > 0; change--)
+            {
+                file[random.Next(file.Length)] = random.Next(4) switch { 0 => 0xFF, 1 => 0, _ => (byte)random.Next(256) };
+            }
+
+            var cut = file.AsSpan(0, random.Next(8) == 0 ? random.Next(file.Length) : file.Length).ToArray();
+            if (ImageHeader.Read(new MemoryStream(cut), out var refused) is { } header)
+            {
+                Assert.Null(refused);
+                Assert.InRange(header.Width, 1, ImageHeader.MaxSide);
+                Assert.InRange(header.Height, 1, ImageHeader.MaxSide);
+                Assert.All(header.Keep, part => Assert.InRange(part.Offset + (part.Instead is null ? part.Length : 0), 0, cut.Length));
+            }
+            else
+            {
+                Assert.NotNull(refused);
+            }
+        }
+
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"It took {watch.Elapsed}.");
+    }
+
+    private static ImageHeader? Read(byte[] file) => ImageHeader.Read(new MemoryStream(file), out _);
+
+    private static byte[] Stored(byte[] file) =>
+        [.. Read(file)!.Keep.SelectMany(part => part.Instead ?? file.AsSpan((int)part.Offset, (int)part.Length).ToArray())];
+}
