@@ -76,10 +76,12 @@ internal static class Gate
         return (GateVerdict.Open, hold);
     }
 
-    /// <summary>Replaces the hold by what the call used; without an entry it costs nothing.</summary>
-    public static void Settle(SqliteConnection connection, Hold hold, LedgerEntry? used, long at)
+    /// <summary>Replaces the hold by what its calls to providers used; without any it costs nothing.</summary>
+    public static void Settle(SqliteConnection connection, Hold hold, IReadOnlyList<LedgerEntry> used, long at)
     {
-        var (counted, tokens, cost) = used is null ? (0, 0, 0) : (hold.Messages, used.PromptTokens + used.CompletionTokens, used.CostNanos);
+        var counted = used.Count == 0 ? 0 : hold.Messages;
+        var tokens = used.Sum(call => call.PromptTokens + call.CompletionTokens);
+        var cost = used.Sum(call => call.CostNanos);
         connection.Execute("""
             update daily_usage set messages = messages + @counted, tokens = tokens + @used, cost_nanos = cost_nanos + @cost,
                 held_messages = max(0, held_messages - @Messages), held_tokens = max(0, held_tokens - @Tokens), held_nanos = max(0, held_nanos - @Nanos)
@@ -100,9 +102,9 @@ internal static class Gate
                 """, new { hold.Day, hold.Messages, counted });
         }
 
-        if (used is not null)
+        foreach (var call in used)
         {
-            Usage.Record(connection, used, at);
+            Usage.Record(connection, call, at);
         }
     }
 

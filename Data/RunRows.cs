@@ -204,10 +204,8 @@ internal sealed record FinishedRun
 
     public long CostNanos { get; init; }
 
-    /// <summary>The price that held, as JSON, for the ledger.</summary>
-    public string? Price { get; init; }
-
-    public required string UsageSource { get; init; }
+    /// <summary>Null when no provider did work that counts.</summary>
+    public string? UsageSource { get; init; }
 
     public long? FirstTokenMs { get; init; }
 
@@ -216,6 +214,6 @@ internal sealed record FinishedRun
     /// <summary>What the gate held for it.</summary>
     public required Hold Hold { get; init; }
 
-    /// <summary>Whether the provider did work that counts: false for a failure or a stop before the first token, which costs nothing.</summary>
-    public bool Charged { get; init; }
+    /// <summary>The provider calls that count; none for a failure or a stop before the first token, which gives the message back.</summary>
+    public IReadOnlyList<LedgerEntry> Calls { get; init; } = [];
 }

@@ -39,7 +39,7 @@ internal sealed class Runs(Db db)
                 // Gone together with its session: the provider has worked all the same.
                 if (connection.ExecuteScalar<long>("select count(*) from runs where id = @RunId", new { run.RunId }) == 0)
                 {
-                    Gate.Settle(connection, run.Hold, run.Charged ? LedgerEntry.Of(run) : null, at);
+                    Gate.Settle(connection, run.Hold, run.Calls, at);
                 }
 
                 return false;
@@ -56,7 +56,7 @@ internal sealed class Runs(Db db)
                 """, run);
             connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
             connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
-            Gate.Settle(connection, run.Hold, run.Charged ? LedgerEntry.Of(run) : null, at);
+            Gate.Settle(connection, run.Hold, run.Calls, at);
             return true;
         });
     }

@@ -13,6 +13,13 @@ internal sealed class Usage(Db db)
         return db.Read(connection => (Limit(connection, userId, defaults), MessagesUsed(connection, userId, day)));
     }
 
+    /// <summary>Lets calls that belong to no run through the gate, or says why not.</summary>
+    public Task<(GateVerdict Verdict, Hold? Hold)> Enter(Admission call, DateTimeOffset now) => db.Write(connection => Gate.Enter(connection, call, now));
+
+    /// <summary>Ends what was let in, with an entry for each call that brought something.</summary>
+    public Task Settle(Hold hold, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>
+        db.Write(connection => Gate.Settle(connection, hold, used, now.ToUnixTimeMilliseconds()));
+
     internal static long? Limit(SqliteConnection connection, long userId, DefaultLimits defaults) => connection.ExecuteScalar<long?>("""
         select case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end
         from users where id = @userId
@@ -92,28 +99,6 @@ internal sealed record LedgerEntry
     public long? FirstTokenMs { get; init; }
 
     public long? TotalMs { get; init; }
-
-    public static LedgerEntry Of(FinishedRun run) => new()
-    {
-        UserId = run.UserId,
-        SessionId = run.SessionId,
-        MessageId = run.MessageId,
-        RunId = run.RunId,
-        ApiKeyId = run.Hold.ApiKeyId,
-        ConnectionId = run.ConnectionId,
-        Model = run.Model,
-        Provider = run.Provider,
-        Status = run.Status,
-        PromptTokens = run.PromptTokens,
-        CompletionTokens = run.CompletionTokens,
-        ReasoningTokens = run.ReasoningTokens,
-        CachedTokens = run.CachedTokens,
-        Source = run.UsageSource,
-        Price = run.Price,
-        CostNanos = run.CostNanos,
-        FirstTokenMs = run.FirstTokenMs,
-        TotalMs = run.TotalMs,
-    };
 
     /// <summary>A run that the end of a process cut off: nobody knows its prompt any more.</summary>
     public static LedgerEntry Of(OrphanRow run, long completionTokens) => new()

@@ -38,11 +38,13 @@ internal static class SettingTable
         new NumberSetting("providerInitialGraceMs", 120_000, 0, 3_600_000),
         new NumberSetting("providerMaxIdleMs", 90_000, 0, 3_600_000),
         new NumberSetting("providerReasoningIdleMs", 300_000, 0, 3_600_000),
+        new NumberSetting("providerMaxRetries", 2, 0, 5),
         new NumberSetting("streamDeltaFlushIntervalMs", 0, 0, 3_600_000),
         new FlagSetting("usageEmit", true) { IsPublic = true },
 
         // Models and reasoning.
         new NumberSetting("defaultContextTokenLimit", 8_192, 256, 100_000_000),
+        new ListSetting("fallbackModels", 10, ModelId),
         new NumberSetting("modelsRefreshIntervalS", 600, 60, 86_400) { Variables = ["MODELS_REFRESH_INTERVAL_S", "MODELS_TTL_S"] },
         new FlagSetting("reasoningEnabled", true) { IsPublic = true },
         new FlagSetting("reasoningDefaultExpand", false) { IsPublic = true },
@@ -113,6 +115,9 @@ internal static class SettingTable
     private static string? TagPair(string text) =>
         StoredJson.Read(text, CatalogJson.Default.StringArray) is [{ Length: > 0 } open, { Length: > 0 } close] && open != close
             ? null : "is a JSON list of an opening and a closing tag, such as [\"<think>\",\"</think>\"]";
+
+    private static string? ModelId(string text) =>
+        text.Length is > 0 and <= 400 && !text.Any(char.IsControl) ? null : "holds ids of models as the catalogue shows them";
 
     private static string? Domain(string text) =>
         text.Length <= 253 && Uri.CheckHostName(text) == UriHostNameType.Dns ? null : "holds domain names such as example.org";

@@ -92,11 +92,17 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
         }
     }
 
+    /// <summary>How often the same model is asked again before its answer begins.</summary>
+    public int ProviderMaxRetries => Number("providerMaxRetries");
+
     public int StreamDeltaFlushIntervalMs => Number("streamDeltaFlushIntervalMs");
 
     public bool UsageEmit => Flag("usageEmit");
 
     public int DefaultContextTokenLimit => Number("defaultContextTokenLimit");
+
+    /// <summary>Public ids of the models that stand in for one that fails, in order.</summary>
+    public IReadOnlyList<string> FallbackModels => (string[])Value("fallbackModels")!;
 
     public TimeSpan ModelsRefreshInterval => TimeSpan.FromSeconds(Number("modelsRefreshIntervalS"));
 

@@ -1,13 +1,14 @@
 using System.Text;
 using System.Text.Json;
+using AiChat.Data;
 using AiChat.Endpoints.Http;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>
-/// Gathers what a provider says into a run's log. Deltas that come without a wait between them go to the log as one;
-/// call <see cref="Flush"/> before waiting. Used by one thread at a time.
+/// Gathers what a provider says into a run's log. Deltas that come without a wait between them go to the log as one.
+/// Used by one thread at a time.
 /// </summary>
 internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
 {
@@ -22,7 +23,11 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
     private bool _pendingIsReasoning;
     private long? _reasoningSince;
 
-    public ChatDelta.Usage? Usage { get; private set; }
+    /// <summary>Who wrote it; null until somebody has begun to.</summary>
+    public ResolvedModel? Writer { get; private set; }
+
+    /// <summary>The provider calls that count.</summary>
+    public List<LedgerEntry> Calls { get; } = [];
 
     public ChatDelta.End? End { get; private set; }
 
@@ -33,13 +38,39 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
 
     public long? ReasoningMs { get; private set; }
 
-    /// <summary>Whether the provider has said anything.</summary>
-    public bool HasOutput => FirstTokenMs is not null;
-
     public long ElapsedMs => (long)clock.GetElapsedTime(_begun).TotalMilliseconds;
 
-    /// <exception cref="ProviderException">The answer is longer than allowed; what came before stays.</exception>
-    public void Take(ChatDelta delta)
+    /// <summary>Takes everything a call says.</summary>
+    /// <exception cref="ProviderException">It broke off or is longer than allowed; what came before stays.</exception>
+    public async Task Relay(OpenCall call)
+    {
+        Writer = call.Model;
+        try
+        {
+            while (true)
+            {
+                var next = call.MoveNextAsync();
+                if (!next.IsCompleted)
+                {
+                    Flush();
+                }
+
+                if (!await next)
+                {
+                    return;
+                }
+
+                Take(call.Take());
+            }
+        }
+        finally
+        {
+            EndReasoning();
+            Flush();
+        }
+    }
+
+    private void Take(ChatDelta delta)
     {
         switch (delta)
         {
@@ -57,9 +88,6 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
                 }
 
                 break;
-            case ChatDelta.Usage usage:
-                Usage = usage;
-                break;
             case ChatDelta.State state:
                 State = state.Value;
                 break;
@@ -70,7 +98,7 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
     }
 
     /// <summary>Hands on what has gathered.</summary>
-    public void Flush()
+    private void Flush()
     {
         if (_pending.Length == 0)
         {
@@ -87,13 +115,6 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
         }
 
         _pending.Clear();
-    }
-
-    /// <summary>Hands on everything and closes the reasoning when the answer ended inside it.</summary>
-    public void Close()
-    {
-        EndReasoning();
-        Flush();
     }
 
     private void EndReasoning()

@@ -10,6 +10,9 @@ internal static class ChatEvent
     public const string Delta = "delta";
     public const string Reasoning = "reasoning";
     public const string Tool = "tool";
+
+    /// <summary>An attempt failed before the first token and another follows.</summary>
+    public const string Retry = "retry";
     public const string Usage = "usage";
     public const string Quota = "quota";
     public const string Title = "title";
@@ -28,7 +31,13 @@ internal sealed record ReasoningDoneEvent(bool Done, long Ms);
 
 internal sealed record TitleEvent(long SessionId, string Title);
 
-internal sealed record DoneEvent(long MessageId, string Status, string? FinishReason, UsageResponse? Usage, long? FirstTokenMs, long? TotalMs);
+/// <summary>Why an attempt failed, and which model is asked next after how long.</summary>
+internal sealed record RetryEvent(string Code, string Detail, long WaitMs, long ConnectionId, string Model, string Provider);
+
+/// <summary>The model is the one that wrote the answer, which another may have been asked for.</summary>
+internal sealed record DoneEvent(
+    long MessageId, string Status, string? FinishReason, UsageResponse? Usage, long? FirstTokenMs, long? TotalMs,
+    long? ConnectionId, string? Model, string? Provider);
 
 internal sealed record UsageResponse(
     long PromptTokens, long CompletionTokens, long ReasoningTokens, long CachedTokens, long TotalTokens, decimal? Cost, string Source);

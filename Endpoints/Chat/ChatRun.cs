@@ -18,7 +18,8 @@ internal sealed record RunOptions
 /// <summary>
 /// One generation while it lives. It belongs to the server: readers come and go, only <see cref="Stop"/> ends it early.
 /// </summary>
-internal sealed class ChatRun(NewRun request, StartedRun started, SessionRow session, ResolvedModel model, RunOptions options, DateTimeOffset now) : IDisposable
+internal sealed class ChatRun(
+    NewRun request, StartedRun started, SessionRow session, IReadOnlyList<ResolvedModel> models, RunOptions options, DateTimeOffset now) : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -30,7 +31,11 @@ internal sealed class ChatRun(NewRun request, StartedRun started, SessionRow ses
 
     public SessionRow Session { get; } = session;
 
-    public ResolvedModel Model { get; } = model;
+    /// <summary>The model that was chosen.</summary>
+    public ResolvedModel Model => Models[0];
+
+    /// <summary>The model that was chosen, then those that may stand in for it.</summary>
+    public IReadOnlyList<ResolvedModel> Models { get; } = models;
 
     public RunOptions Options { get; } = options;
 

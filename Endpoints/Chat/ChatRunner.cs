@@ -1,4 +1,3 @@
-using System.Text.Json;
 using AiChat.Data;
 using AiChat.Endpoints.Http;
 using AiChat.Providers;
@@ -12,8 +11,7 @@ namespace AiChat.Endpoints.Chat;
 internal sealed partial class ChatRunner(
     Runs runs,
     PromptBuilder prompts,
-    ModelCatalog catalog,
-    ProviderRegistry providers,
+    ProviderCalls calls,
     SystemSettings settings,
     TimeProvider clock,
     ILogger<ChatRunner> logger)
@@ -25,14 +23,11 @@ internal sealed partial class ChatRunner(
     public async Task Execute(ChatRun run, CancellationToken abandon)
     {
         var answer = new Answer(run.Log, clock, settings.ReasoningEnabled);
-        var promptTokens = 0;
         ProviderException? failure = null;
         try
         {
-            var prompt = await prompts.Build(
-                run.Session, run.Started.UserMessageId ?? run.MessageId, run.Started.PreviousContent, run.Model, run.Options.ContextEnabled);
-            promptTokens = prompt.PromptTokens;
-            Begin(run, prompt);
+            var prompt = await prompts.Build(run, run.Model);
+            RunEvents.Begin(run, prompt);
             await Relay(run, prompt, answer);
         }
         catch (OperationCanceledException) when (run.StoppedAs is not null)
@@ -49,97 +44,61 @@ internal sealed partial class ChatRunner(
             failure = new ProviderException(ProviderFailure.Protocol, "Something failed on the server while answering.");
         }
 
-        await Finish(run, answer, promptTokens, failure, abandon);
+        await Finish(run, answer, failure, abandon);
         run.MarkEnded();
-    }
-
-    private static void Begin(ChatRun run, Prompt prompt)
-    {
-        var now = run.StartedAt;
-        var question = run.Request.Kind == NewRun.Send
-            ? new MessageResponse
-            {
-                Id = run.Started.UserMessageId ?? 0,
-                SessionId = run.Session.Id,
-                ParentId = run.Started.ParentId,
-                Role = "user",
-                Content = run.Request.Content,
-                ClientMessageId = run.Request.ClientMessageId,
-                Status = "done",
-                CreatedAt = now,
-            }
-            : null;
-        var answer = new MessageResponse
-        {
-            Id = run.MessageId,
-            SessionId = run.Session.Id,
-            ParentId = run.Started.UserMessageId,
-            Role = "assistant",
-            Content = "",
-            ConnectionId = run.Model.ConnectionId,
-            Model = run.Model.Model,
-            Provider = run.Model.Provider,
-            Status = "streaming",
-            CreatedAt = now,
-        };
-        Append(run, ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(
-            new StartEvent(run.Session.Id, question, answer, run.Model.Model, prompt.ContextLimit, prompt.PromptTokens), ApiJson.Wire.StartEvent));
-        var quota = QuotaResponse.Of(run.Started.DailyLimit, run.Started.MessagesUsed, now);
-        Append(run, ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, ApiJson.Wire.QuotaResponse));
-        if (run.Started.Title is { } title)
-        {
-            Append(run, ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), ApiJson.Wire.TitleEvent));
-        }
-
-        run.Log.AppendReasoning(run.Started.PreviousReasoning ?? "");
-        run.Log.AppendContent(run.Started.PreviousContent ?? "");
     }
 
     private async Task Relay(ChatRun run, Prompt prompt, Answer answer)
     {
-        var request = new ChatRequest
+        var plan = new CallPlan
         {
-            Endpoint = catalog.Endpoint(run.Model),
-            Model = run.Model.Model,
-            SystemPrompt = prompt.SystemPrompt,
-            Turns = prompt.Turns,
-            Sampling = SessionParameters.Parse(run.Session.Parameters).ToSampling(),
-            Reasoning = settings.ReasoningFor(run.Options),
-            Timeouts = settings.Timeouts,
+            Models = run.Models,
+            Request = async (model, endpoint) => Request(run, model, endpoint, model == run.Model ? prompt : await prompts.Build(run, model)),
+            OnRetry = retry => RunEvents.Retry(run.Log, retry),
         };
-        await using var deltas = providers.Get(run.Model.Provider).StreamAsync(request, run.Stopping).GetAsyncEnumerator(run.Stopping);
+        await using var call = await calls.Open(plan, run.Stopping);
+        var status = "failed";
         try
         {
-            while (true)
-            {
-                var next = deltas.MoveNextAsync();
-                if (!next.IsCompleted)
-                {
-                    answer.Flush();
-                }
-
-                if (!await next)
-                {
-                    return;
-                }
-
-                answer.Take(deltas.Current);
-            }
+            await answer.Relay(call);
+            status = "done";
         }
         finally
         {
-            answer.Close();
+            if (call.Counts)
+            {
+                answer.Calls.Add(call.Entry(Place(run), run.StoppedAs ?? status));
+            }
         }
     }
 
-    private async Task Finish(ChatRun run, Answer answer, int promptTokens, ProviderException? failure, CancellationToken abandon)
+    private ChatRequest Request(ChatRun run, ResolvedModel model, ProviderEndpoint endpoint, Prompt prompt) => new()
+    {
+        Endpoint = endpoint,
+        Model = model.Model,
+        SystemPrompt = prompt.SystemPrompt,
+        Turns = prompt.Turns,
+        Sampling = SessionParameters.Parse(run.Session.Parameters).ToSampling(),
+        Reasoning = settings.ReasoningFor(run.Options),
+        Timeouts = settings.Timeouts,
+    };
+
+    private static CallPlace Place(ChatRun run) => new(run.UserId)
+    {
+        SessionId = run.Session.Id,
+        MessageId = run.MessageId,
+        RunId = run.Started.RunId,
+        ApiKeyId = run.Started.Hold?.ApiKeyId,
+    };
+
+    private async Task Finish(ChatRun run, Answer answer, ProviderException? failure, CancellationToken abandon)
     {
         if (failure is not null && run.StoppedAs is null)
         {
-            Append(run, ChatEvent.Error, Error(failure));
+            RunEvents.Error(run.Log, Problems.FromProvider(failure));
         }
 
-        var finished = Result(run, answer, promptTokens, failure);
+        var finished = RunResult.Of(run, answer, failure, settings.ReasoningSaveToDb);
         var reported = false;
         while (true)
         {
@@ -159,7 +118,7 @@ internal sealed partial class ChatRunner(
                 if (!reported)
                 {
                     reported = true;
-                    Append(run, ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(Problems.FromStore(error).Body(null), ApiJson.Wire.ProblemBody));
+                    RunEvents.Error(run.Log, Problems.FromStore(error));
                 }
 
                 await Task.Delay(FinishRetry, clock, CancellationToken.None);
@@ -171,73 +130,8 @@ internal sealed partial class ChatRunner(
             }
         }
 
-        var usage = finished.Charged
-            ? new UsageResponse(
-                finished.PromptTokens, finished.CompletionTokens, finished.ReasoningTokens, finished.CachedTokens,
-                finished.PromptTokens + finished.CompletionTokens, run.Model.Price is null ? null : finished.CostNanos / 1_000_000_000m, finished.UsageSource)
-            : null;
-        if (usage is not null && settings.UsageEmit)
-        {
-            Append(run, ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, ApiJson.Wire.UsageResponse));
-        }
-
-        Append(run, ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
-            new DoneEvent(run.MessageId, finished.Status, finished.FinishReason, usage, finished.FirstTokenMs, finished.TotalMs), ApiJson.Wire.DoneEvent));
+        RunEvents.Done(run.Log, finished, RunResult.Usage(finished), settings.UsageEmit);
     }
-
-    private FinishedRun Result(ChatRun run, Answer answer, int promptTokens, ProviderException? failure)
-    {
-        var (content, reasoning, _) = run.Log.Snapshot();
-        var reported = answer.Usage is { PromptTokens: not null } or { CompletionTokens: not null };
-        var produced = TokenEstimate.Of(content.AsSpan(Math.Min(content.Length, run.Started.PreviousContent?.Length ?? 0))) + TokenEstimate.Of(reasoning);
-        var prompt = answer.Usage?.PromptTokens ?? promptTokens;
-        var completion = answer.Usage?.CompletionTokens ?? produced;
-        var status = run.StoppedAs ?? (failure is null ? "done" : "failed");
-        return new FinishedRun
-        {
-            RunId = run.Started.RunId,
-            UserId = run.UserId,
-            SessionId = run.Session.Id,
-            MessageId = run.MessageId,
-            Status = status,
-            Content = content,
-            Reasoning = run.Options.SaveReasoning && settings.ReasoningSaveToDb ? reasoning : null,
-            ReasoningMs = answer.ReasoningMs,
-            Layout = run.Log.Layout(),
-            ProviderState = answer.State,
-            ErrorCode = status switch { "failed" => failure?.Failure.Code(), "interrupted" => "interrupted", _ => null },
-            ErrorDetail = status switch { "failed" => failure?.Detail, "interrupted" => "The server stopped while this was being written.", _ => null },
-            FinishReason = answer.End is { } end ? Word(end.Reason) : null,
-            ConnectionId = run.Model.ConnectionId,
-            Model = run.Model.Model,
-            Provider = run.Model.Provider,
-            PromptTokens = prompt,
-            CompletionTokens = completion,
-            ReasoningTokens = answer.Usage?.ReasoningTokens ?? 0,
-            CachedTokens = answer.Usage?.CachedTokens ?? 0,
-            CostNanos = run.Model.Price?.CostNanos(prompt, completion, answer.Usage?.CachedTokens ?? 0) ?? 0,
-            Price = run.Model.Price?.ToJson(),
-            UsageSource = reported ? "provider" : "estimate",
-            FirstTokenMs = answer.FirstTokenMs,
-            TotalMs = answer.ElapsedMs,
-            Hold = run.Started.Hold!,
-            Charged = answer.HasOutput,
-        };
-    }
-
-    private static byte[] Error(ProviderException failure) =>
-        JsonSerializer.SerializeToUtf8Bytes(Problems.FromProvider(failure).Body(null), ApiJson.Wire.ProblemBody);
-
-    private static void Append(ChatRun run, string type, byte[] json) => run.Log.Append(type, json);
-
-    private static string Word(FinishReason reason) => reason switch
-    {
-        FinishReason.Stop => "stop",
-        FinishReason.Length => "length",
-        FinishReason.ToolCalls => "tool_calls",
-        FinishReason.ContentFilter => "content_filter",
-        FinishReason.Other => "other",
-    };
 
     [LoggerMessage(LogLevel.Error, "The answer {MessageId} failed on our side")]
     private static partial void LogFailed(ILogger logger, long messageId, Exception error);

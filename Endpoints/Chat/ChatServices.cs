@@ -9,6 +9,10 @@ internal static class ChatServices
     public static void AddChat(this IServiceCollection services)
     {
         services.AddSingleton<PromptBuilder>();
+        services.AddSingleton<KeyRing>();
+        services.AddSingleton<TokenFactors>();
+        services.AddSingleton<ProviderCalls>();
+        services.AddSingleton<OneShot>();
         services.AddSingleton<ChatRunner>();
         services.AddSingleton<ChatRuns>();
         services.AddSingleton<RunStarter>();

@@ -35,11 +35,15 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
         return found is not null && found.MayUse(userId, isAdmin) ? Resolve(found) : null;
     }
 
-    /// <summary>Where to call for this model, with the first key.</summary>
-    /// <exception cref="ProviderException">The connection is gone, or its key cannot be read on this installation.</exception>
-    public ProviderEndpoint Endpoint(ResolvedModel model) => Endpoints(model)[0];
+    /// <summary>The model, then those that the administrator lets stand in when it fails and that this user may use, in their order.</summary>
+    public IReadOnlyList<ResolvedModel> WithFallbacks(long userId, bool isAdmin, ResolvedModel model) =>
+    [
+        model,
+        .. settings.FallbackModels.Select(id => Resolve(userId, isAdmin, null, id)).OfType<ResolvedModel>()
+            .Where(other => other.ConnectionId != model.ConnectionId || other.Model != model.Model),
+    ];
 
-    /// <summary>As <see cref="Endpoint"/>, one for each key of the connection in the order to try them; never empty.</summary>
+    /// <summary>Where to call for this model: one endpoint for each key of the connection, in the administrator's order; never empty.</summary>
     /// <exception cref="ProviderException">The connection is gone, or its key cannot be read on this installation.</exception>
     public IReadOnlyList<ProviderEndpoint> Endpoints(ResolvedModel model) =>
         _current.Connection(model.ConnectionId) is { } connection

@@ -18,11 +18,13 @@ internal sealed class PromptBuilder(Messages messages)
     /// The branch up to a question, without empty turns, oldest turns dropped until prompt and answer fit the context. The question is
     /// always sent, even when it alone is too long: then the provider says so.
     /// </summary>
-    /// <param name="question">The message that is answered.</param>
-    /// <param name="partial">The answer so far when it is to be continued, else null.</param>
-    public async Task<Prompt> Build(SessionRow session, long question, string? partial, ResolvedModel model, bool contextEnabled)
+    /// <param name="model">Who is asked: the run's model or one that stands in for it.</param>
+    public async Task<Prompt> Build(ChatRun run, ResolvedModel model)
     {
-        var rows = await messages.Branch(session.UserId, session.Id, question, contextEnabled ? MostTurns : 1) ?? [];
+        var session = run.Session;
+        var partial = run.Started.PreviousContent; // the answer so far when it is to be continued
+        var question = run.Started.UserMessageId ?? run.MessageId;
+        var rows = await messages.Branch(session.UserId, session.Id, question, run.Options.ContextEnabled ? MostTurns : 1) ?? [];
         var turns = rows.Select(Turn).Where(turn => turn.Text.Length > 0 || turn.Images.Count > 0).ToList();
         if (partial is { Length: > 0 })
         {

@@ -88,7 +88,9 @@ internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages mess
         }
 
         var start = await runs.Start(request(model), started =>
-            new ChatRun(request(model), started, session with { ConnectionId = model.ConnectionId, Model = model.Model }, model, options, clock.GetUtcNow()));
+            new ChatRun(
+                request(model), started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
+                catalog.WithFallbacks(me.Id, me.IsAdmin, model), options, clock.GetUtcNow()));
         return start switch
         {
             { Refused: RunRefusal.Overloaded } => (null, Problems.Overloaded(5)),

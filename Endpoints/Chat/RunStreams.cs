@@ -68,7 +68,7 @@ internal sealed class RunStreams(ChatRuns runs, RunReaders readers, Messages mes
         }
 
         log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
-            new DoneEvent(row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs), ApiJson.Wire.DoneEvent));
+            new DoneEvent(row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs, row.ConnectionId, row.Model, row.Provider), ApiJson.Wire.DoneEvent));
         log.Complete();
         return log;
     }

@@ -1,3 +1,5 @@
+using AiChat.Providers;
+
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>
@@ -14,6 +16,31 @@ internal static class TokenEstimate
 
     public static int Of(ReadOnlySpan<char> text)
     {
+        var count = new TokenCount();
+        count.Add(text);
+        return count.Tokens;
+    }
+
+    public static int Of(ChatTurn turn) =>
+        Of(turn.Text) + turn.Images.Count * PerImage + PerTurn + turn.ToolCalls.Sum(call => Of(call.Arguments) + PerTurn);
+
+    /// <summary>A whole prompt, tools included.</summary>
+    public static int Of(ChatRequest request) =>
+        (request.SystemPrompt is { } system ? Of(system) + PerTurn : 0)
+        + request.Turns.Sum(Of)
+        + request.Tools.Sum(tool => Of(tool.Description) + Of(tool.ParametersJson) + PerTurn);
+}
+
+/// <summary>The estimate of a text that comes in pieces.</summary>
+internal struct TokenCount
+{
+    private int _ascii;
+    private int _other;
+
+    public readonly int Tokens => (_ascii + 3) / 4 + (_other * 2 + 2) / 3;
+
+    public void Add(ReadOnlySpan<char> text)
+    {
         var ascii = 0;
         foreach (var c in text)
         {
@@ -23,6 +50,7 @@ internal static class TokenEstimate
             }
         }
 
-        return (ascii + 3) / 4 + ((text.Length - ascii) * 2 + 2) / 3;
+        _ascii += ascii;
+        _other += text.Length - ascii;
     }
 }

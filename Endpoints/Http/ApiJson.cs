@@ -42,6 +42,7 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(List<RunResponse>))]
 [JsonSerializable(typeof(QuotaResponse))]
 [JsonSerializable(typeof(ReasoningDoneEvent))]
+[JsonSerializable(typeof(RetryEvent))]
 [JsonSerializable(typeof(SessionParameters))]
 [JsonSerializable(typeof(StartEvent))]
 [JsonSerializable(typeof(TitleEvent))]

@@ -1,0 +1,121 @@
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>
+/// Every call that generates goes through here, from whatever door. <see cref="Open"/> returns with the first delta in hand; until
+/// then the connection's other keys, the same call after a wait, and the models that may stand in are tried. After it nothing
+/// is repeated, because somebody has seen what came. The caller reads the <see cref="OpenCall"/>, disposes it, and stores its
+/// ledger entry. Safe for parallel use.
+/// </summary>
+internal sealed class ProviderCalls(
+    ModelCatalog catalog, ProviderRegistry providers, KeyRing keys, TokenFactors factors, SystemSettings settings, TimeProvider clock)
+{
+    private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>The longest that a model is waited for, all waits together.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(20);
+
+    /// <summary>Whoever asks for more than this is not waited for at all.</summary>
+    private static readonly TimeSpan NotWaitedFor = TimeSpan.FromMinutes(2);
+
+    /// <exception cref="ProviderException">The last failure, when no attempt got as far as a first delta.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled, also while it waited to try again.</exception>
+    public async Task<OpenCall> Open(CallPlan plan, CancellationToken cancel)
+    {
+        for (var at = 0; ; at++)
+        {
+            try
+            {
+                return await Ask(plan, plan.Models[at], cancel);
+            }
+            catch (ProviderException failure) when (at + 1 < plan.Models.Count && MayDoBetterElsewhere(failure))
+            {
+                plan.OnRetry?.Invoke(new CallRetry(plan.Models[at + 1], failure, TimeSpan.Zero));
+            }
+        }
+    }
+
+    private async Task<OpenCall> Ask(CallPlan plan, ResolvedModel model, CancellationToken cancel)
+    {
+        var endpoints = keys.Order(catalog.Endpoints(model));
+        var request = await plan.Request(model, endpoints[0]);
+        var retries = 0;
+        var waited = TimeSpan.Zero;
+        for (var at = 0; ;)
+        {
+            TimeSpan wait;
+            ProviderException failure;
+            try
+            {
+                return await OpenCall.Begin(providers.Get(model.Provider), model, request with { Endpoint = endpoints[at] }, factors, clock, cancel);
+            }
+            catch (ProviderException error)
+            {
+                failure = error;
+                if (error.IsAboutKey)
+                {
+                    keys.Rest(endpoints[at], error);
+                }
+
+                if (error.IsAboutKey && at + 1 < endpoints.Count)
+                {
+                    at++;
+                    wait = TimeSpan.Zero;
+                }
+                else if (WaitAfter(error, retries, waited) is { } time)
+                {
+                    at = 0;
+                    retries++;
+                    wait = time;
+                    waited += time;
+                }
+                else
+                {
+                    throw;
+                }
+            }
+
+            plan.OnRetry?.Invoke(new CallRetry(model, failure, wait));
+            await Task.Delay(wait, clock, cancel);
+        }
+    }
+
+    /// <summary>How long to wait before the same call again; null when it is not to be repeated.</summary>
+    private TimeSpan? WaitAfter(ProviderException failure, int retries, TimeSpan waited)
+    {
+        // A connection that timed out has cost its ten seconds already.
+        if (!failure.IsTransient || failure.Failure == ProviderFailure.ConnectTimeout || retries >= settings.ProviderMaxRetries)
+        {
+            return null;
+        }
+
+        // Between half and the whole of a time that doubles, so that those who failed together do not come back together.
+        var wait = FirstWait * (1 << retries) * (0.5 + Random.Shared.NextDouble() / 2);
+        if (failure.RetryAfter is { } asked)
+        {
+            wait = asked > NotWaitedFor ? asked : asked + wait < LongestWait ? asked + wait : LongestWait;
+        }
+
+        return waited + wait <= LongestWait ? wait : null;
+    }
+
+    /// <summary>False for what is wrong with the question itself, which no other model would answer either.</summary>
+    private static bool MayDoBetterElsewhere(ProviderException failure) =>
+        failure.Failure is not (ProviderFailure.BadRequest or ProviderFailure.ContextTooLong or ProviderFailure.ContentFilter or ProviderFailure.TooLarge);
+}
+
+/// <summary>What is asked, of whom, and who is told that it takes another attempt.</summary>
+internal sealed record CallPlan
+{
+    /// <summary>The model that was chosen, then those that may stand in for it; never empty.</summary>
+    public required IReadOnlyList<ResolvedModel> Models { get; init; }
+
+    /// <summary>Makes the request for one of the models; called once for each that is tried.</summary>
+    public required Func<ResolvedModel, ProviderEndpoint, ValueTask<ChatRequest>> Request { get; init; }
+
+    public Action<CallRetry>? OnRetry { get; init; }
+}
+
+/// <summary>An attempt failed; the next one asks this model after this wait.</summary>
+internal sealed record CallRetry(ResolvedModel Model, ProviderException Failure, TimeSpan Wait);

@@ -1,0 +1,77 @@
+using System.Text.Json;
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>Writes a run's events other than text into its log.</summary>
+internal static class RunEvents
+{
+    /// <summary>What a client needs to show the question and an empty answer, then what a continued answer already says.</summary>
+    public static void Begin(ChatRun run, Prompt prompt)
+    {
+        var now = run.StartedAt;
+        var question = run.Request.Kind == NewRun.Send
+            ? new MessageResponse
+            {
+                Id = run.Started.UserMessageId ?? 0,
+                SessionId = run.Session.Id,
+                ParentId = run.Started.ParentId,
+                Role = "user",
+                Content = run.Request.Content,
+                ClientMessageId = run.Request.ClientMessageId,
+                Status = "done",
+                CreatedAt = now,
+            }
+            : null;
+        var answer = new MessageResponse
+        {
+            Id = run.MessageId,
+            SessionId = run.Session.Id,
+            ParentId = run.Started.UserMessageId,
+            Role = "assistant",
+            Content = "",
+            ConnectionId = run.Model.ConnectionId,
+            Model = run.Model.Model,
+            Provider = run.Model.Provider,
+            Status = "streaming",
+            CreatedAt = now,
+        };
+        run.Log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(
+            new StartEvent(run.Session.Id, question, answer, run.Model.Model, prompt.ContextLimit, prompt.PromptTokens), ApiJson.Wire.StartEvent));
+        var quota = QuotaResponse.Of(run.Started.DailyLimit, run.Started.MessagesUsed, now);
+        run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, ApiJson.Wire.QuotaResponse));
+        if (run.Started.Title is { } title)
+        {
+            run.Log.Append(ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), ApiJson.Wire.TitleEvent));
+        }
+
+        run.Log.AppendReasoning(run.Started.PreviousReasoning ?? "");
+        run.Log.AppendContent(run.Started.PreviousContent ?? "");
+    }
+
+    public static void Retry(RunLog log, CallRetry retry) => log.Append(ChatEvent.Retry, JsonSerializer.SerializeToUtf8Bytes(
+        new RetryEvent(
+            retry.Failure.Failure.Code(), retry.Failure.Detail, (long)retry.Wait.TotalMilliseconds,
+            retry.Model.ConnectionId, retry.Model.Model, retry.Model.Provider),
+        ApiJson.Wire.RetryEvent));
+
+    public static void Error(RunLog log, Problem problem) =>
+        log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(problem.Body(null), ApiJson.Wire.ProblemBody));
+
+    /// <summary>The last event; only after the final row is durable.</summary>
+    public static void Done(RunLog log, FinishedRun finished, UsageResponse? usage, bool showUsage)
+    {
+        if (usage is not null && showUsage)
+        {
+            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, ApiJson.Wire.UsageResponse));
+        }
+
+        log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
+            new DoneEvent(
+                finished.MessageId, finished.Status, finished.FinishReason, usage, finished.FirstTokenMs, finished.TotalMs,
+                finished.ConnectionId, finished.Model, finished.Provider),
+            ApiJson.Wire.DoneEvent));
+    }
+}

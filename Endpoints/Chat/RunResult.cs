@@ -1,0 +1,66 @@
+using AiChat.Data;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>What a run has come to, as it is stored and told.</summary>
+internal static class RunResult
+{
+    private const decimal NanosPerUnit = 1_000_000_000m;
+
+    /// <param name="failure">Why it ended before the model was done, unless somebody ended it.</param>
+    /// <param name="saveReasoning">Whether the installation keeps reasoning at all.</param>
+    public static FinishedRun Of(ChatRun run, Answer answer, ProviderException? failure, bool saveReasoning)
+    {
+        var (content, reasoning, _) = run.Log.Snapshot();
+        var status = run.StoppedAs ?? (failure is null ? "done" : "failed");
+        var writer = answer.Writer ?? run.Model;
+        return new FinishedRun
+        {
+            RunId = run.Started.RunId,
+            UserId = run.UserId,
+            SessionId = run.Session.Id,
+            MessageId = run.MessageId,
+            Status = status,
+            Content = content,
+            Reasoning = run.Options.SaveReasoning && saveReasoning ? reasoning : null,
+            ReasoningMs = answer.ReasoningMs,
+            Layout = run.Log.Layout(),
+            ProviderState = answer.State,
+            ErrorCode = status switch { "failed" => failure?.Failure.Code(), "interrupted" => "interrupted", _ => null },
+            ErrorDetail = status switch { "failed" => failure?.Detail, "interrupted" => "The server stopped while this was being written.", _ => null },
+            FinishReason = answer.End is { } end ? Word(end.Reason) : null,
+            ConnectionId = writer.ConnectionId,
+            Model = writer.Model,
+            Provider = writer.Provider,
+            PromptTokens = answer.Calls.Sum(call => call.PromptTokens),
+            CompletionTokens = answer.Calls.Sum(call => call.CompletionTokens),
+            ReasoningTokens = answer.Calls.Sum(call => call.ReasoningTokens),
+            CachedTokens = answer.Calls.Sum(call => call.CachedTokens),
+            CostNanos = answer.Calls.Sum(call => call.CostNanos),
+            UsageSource = answer.Calls.Count == 0 ? null : answer.Calls.All(call => call.Source == "provider") ? "provider" : "estimate",
+            FirstTokenMs = answer.FirstTokenMs,
+            TotalMs = answer.ElapsedMs,
+            Hold = run.Started.Hold!,
+            Calls = answer.Calls,
+        };
+    }
+
+    public static UsageResponse? Usage(FinishedRun run) => run.UsageSource is not { } source ? null : new UsageResponse(
+        run.PromptTokens,
+        run.CompletionTokens,
+        run.ReasoningTokens,
+        run.CachedTokens,
+        run.PromptTokens + run.CompletionTokens,
+        run.Calls.Any(call => call.Price is not null) ? run.CostNanos / NanosPerUnit : null,
+        source);
+
+    private static string Word(FinishReason reason) => reason switch
+    {
+        FinishReason.Stop => "stop",
+        FinishReason.Length => "length",
+        FinishReason.ToolCalls => "tool_calls",
+        FinishReason.ContentFilter => "content_filter",
+        FinishReason.Other => "other",
+    };
+}
