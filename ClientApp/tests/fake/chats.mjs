@@ -131,7 +131,7 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       state.asked.push(body)
       if (body.content.startsWith('refuse')) return problem(r, 429, 'quota_exceeded')
       const parentId = 'parentId' in body ? body.parentId : branch(session.id).at(-1)?.id ?? null
-      const images = (body.imageIds ?? []).map((image) => state.images.get(image))
+      const images = (body.imageIds ?? []).map((key) => ({ ...state.images.get(key), bytes: undefined }))
       const user = { id: id(), sessionId: session.id, parentId, role: 'user', content: body.content, images, status: 'done', clientMessageId: body.clientMessageId, createdAt: now() }
       state.messages.get(session.id).push(user)
       session.title ||= body.content.slice(0, 40)
@@ -149,6 +149,14 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       return old ? follow(r, startRun(find(old.parentId), old), 0) : problem(r, 404, 'not_found')
     }],
     ['GET', /^\/api\/chat\/stream\/(\d+)$/, (q, r, [mid]) => { const run = state.runs.get(Number(mid)); if (!run) return problem(r, 404, 'not_found'); return follow(r, run, Number(new URL(q.url, 'http://x').searchParams.get('after') ?? 0)) }],
+    ['GET', /^\/api\/settings\/system$/, (_, r) => ok(r, { reasoningEnabled: true, webSearchEnabled: true, taskTraceEnabled: true, taskTraceAdminOnly: true })],
+    ['POST', /^\/api\/images$/, (q, r, __, bytes) => {
+      const key = `image-${id()}-0000000000`
+      const one = { id: key, url: `/chat-images/${key}`, width: 320, height: 200, mime: q.headers['content-type'], bytes }
+      state.images.set(key, one)
+      ok(r, { ...one, bytes: bytes.length }, 201)
+    }],
+    ['DELETE', /^\/api\/images\/(.+)$/, (_, r, [key]) => { state.images.delete(key); ok(r, undefined, 204) }],
     ['POST', /^\/api\/chat\/stop$/, (_, r, __, body) => { state.runs.get(body.messageId)?.finish('stopped'); ok(r, undefined, 204) }],
   ]
 }

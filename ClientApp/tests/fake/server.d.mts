@@ -8,6 +8,7 @@ export interface Fake {
     sessions: Map<number, Session>
     messages: Map<number, Message[]>
     leaves: Map<number, number | null>
+    images: Map<string, { mime: string; bytes: Buffer }>
     /** Bodies of what was asked of the model. */
     asked: Record<string, unknown>[]
     /** Said instead of the usual answer. */

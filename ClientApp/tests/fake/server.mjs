@@ -68,13 +68,16 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
 
   const server = createServer(async (request, response) => {
     const path = new URL(request.url, 'http://x').pathname
+    const image = state.images.get(path.replace('/chat-images/', ''))
+    if (image) return response.writeHead(200, { 'Content-Type': image.mime }).end(image.bytes)
     if (path.startsWith('/api/')) {
       const chunks = []
       for await (const chunk of request) chunks.push(chunk)
-      const text = Buffer.concat(chunks).toString()
+      const bytes = Buffer.concat(chunks)
+      const text = request.headers['content-type']?.startsWith('image/') ? '' : bytes.toString()
       for (const [method, pattern, handle] of routes) {
         const match = request.method === method && pattern.exec(path)
-        if (match) return handle(request, response, match.slice(1), text ? JSON.parse(text) : {})
+        if (match) return handle(request, response, match.slice(1), text ? JSON.parse(text) : bytes)
       }
       return problem(response, 404, 'not_found')
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Message } from '../../src/lib/api/types'
-import { isSend } from '../../src/lib/chat/keys'
+import { isSend } from '../../src/lib/composer/keys'
 import { endOf } from '../../src/lib/chat/turn-end'
 import { facts } from '../../src/lib/chat/turn-facts'
 import { applyEvent } from '../../src/lib/state/reduce'

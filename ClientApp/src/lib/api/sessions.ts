@@ -1,14 +1,14 @@
 import { get, write } from './http'
-import type { FoundSession, Message, Page, Session } from './types'
+import type { ChatSetup, FoundSession, Message, Page, Session } from './types'
 
 export const list = (cursor?: string | null, options: { archived?: boolean; limit?: number } = {}) =>
   get<Page<Session>>('api/sessions', { cursor, limit: options.limit ?? 50, archived: options.archived })
 /** In titles and text, archived chats included or not as the server decides. */
 export const search = (q: string, signal: AbortSignal, limit = 20) => get<Page<FoundSession>>('api/sessions', { q, limit }, signal)
-export const create = (model?: { connectionId: number; model: string } | null) =>
-  write<Session>('POST', 'api/sessions', model ? { connectionId: model.connectionId, model: model.model } : {})
+export const create = (model?: { connectionId: number; model: string } | null, setup: ChatSetup = {}) =>
+  write<Session>('POST', 'api/sessions', { ...setup, ...(model && { connectionId: model.connectionId, model: model.model }) })
 export const read = (id: number) => get<Session>(`api/sessions/${id}`)
-export const change = (id: number, patch: { title?: string; pinned?: boolean; archived?: boolean; connectionId?: number; model?: string }) =>
+export const change = (id: number, patch: { title?: string; pinned?: boolean; archived?: boolean; connectionId?: number; model?: string } & ChatSetup) =>
   write<Session>('PATCH', `api/sessions/${id}`, patch)
 export const remove = (id: number) => write('DELETE', `api/sessions/${id}`)
 export const messages = (id: number, before?: string | null, limit = 50) =>

@@ -58,6 +58,8 @@ export interface Session {
   connectionId: number | null
   model: string | null
   modelName?: string | null
+  systemPrompt?: string | null
+  parameters?: Parameters | null
   pinned?: boolean
   archived?: boolean
   /** Not in the list and gone after a while. */
@@ -71,6 +73,18 @@ export interface Session {
 /** A chat that a search found: where its text has the words; none when only the title has them. */
 export interface FoundSession extends Session {
   matches?: { messageId: number; snippet: string }[] | null
+}
+
+/** Sampling parameters; what is absent is left to the provider. */
+export interface Parameters {
+  temperature?: number
+  topP?: number
+  maxOutputTokens?: number
+}
+
+export interface ChatSetup {
+  systemPrompt?: string | null
+  parameters?: Parameters | null
 }
 
 export type MessageStatus = 'streaming' | 'done' | 'stopped' | 'interrupted' | 'failed'
@@ -249,4 +263,18 @@ export interface PersonalSettings {
   locale?: string | null
   theme?: string | null
   preferredModel?: string | null
+}
+
+/** What the settings of the server say to everybody. */
+export interface PublicSettings {
+  reasoningEnabled?: boolean
+  webSearchEnabled?: boolean
+  taskTraceEnabled?: boolean
+  taskTraceAdminOnly?: boolean
+}
+
+/** A chat's use so far. */
+export interface SessionUsage {
+  total: { promptTokens: number; completionTokens: number; cost?: number | null }
+  context: { promptTokens: number; contextLimit?: number | null }
 }

@@ -1,4 +1,5 @@
 import { Problem } from '../api/http'
+import * as api from '../api/images'
 import type { CatalogModel } from '../api/types'
 import type { AppState } from '../state/app.svelte'
 import type { Conversation } from '../state/conversation.svelte'
@@ -35,8 +36,14 @@ export class TurnVerbs {
     this.conversation.carryOn(turn)
   }
 
-  edit(turn: Turn, content: string): void {
-    this.conversation.edit(turn, { content })
+  /** An image belongs to one message: the edited one gets copies. */
+  async edit(turn: Turn, content: string): Promise<void> {
+    try {
+      const images = await Promise.all((turn.message.images ?? []).map((image) => api.copy(image)))
+      this.conversation.edit(turn, { content, ...(images.length > 0 ? { images } : {}) })
+    } catch (error) {
+      this.app.fail(error)
+    }
   }
 
   resend(turn: Turn): void {

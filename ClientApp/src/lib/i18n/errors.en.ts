@@ -57,4 +57,5 @@ export const errorsEn = {
   'error.connection_changed': 'Somebody else changed this connection. Load the page again.',
   'error.wrong_state': 'The account changed in the meantime. Load the page again.',
   'error.request_timeout': 'The request took too long.',
+  'error.image_unreadable': 'This file is not an image that the browser can read.',
 } as const

@@ -58,4 +58,5 @@ export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.connection_changed': '其他人修改了这个连接，请重新加载页面。',
   'error.wrong_state': '账号状态已变化，请重新加载页面。',
   'error.request_timeout': '请求超时。',
+  'error.image_unreadable': '浏览器无法读取这个图片文件。',
 }

@@ -1,7 +1,7 @@
 import { getContext, setContext } from 'svelte'
 import { Problem } from '../api/http'
 import * as api from '../api/sessions'
-import type { CatalogModel } from '../api/types'
+import type { CatalogModel, ChatSetup } from '../api/types'
 import { I18n } from '../i18n/index.svelte'
 import { Auth } from './auth.svelte'
 import { Catalog } from './catalog.svelte'
@@ -94,10 +94,10 @@ export class AppState {
   }
 
   /** Makes a chat for the first message. Throws `Problem`; the caller keeps the text. */
-  async startChat(saying: Saying, model: CatalogModel | null): Promise<void> {
-    const session = await this.sessions.create(model)
+  async startChat(saying: Saying, model: CatalogModel | null, setup: ChatSetup = {}): Promise<void> {
+    const session = await this.sessions.create(model, setup)
+    if (saying.options) this.drafts.setOptions(session.id, saying.options)
     const conversation = this.conversation(session.id)
-    if (saying.options) conversation.options = saying.options
     await conversation.load()
     conversation.send(saying)
     this.router.go(`/c/${session.id}`)

@@ -121,10 +121,7 @@ export class Auth {
 
   /** After signing out on purpose no text of this person stays in the browser. */
   #leaveNothing(): void {
-    storage.forget('aichat.draft.')
-    storage.forget('aichat.outgoing.')
-    storage.forget('aichat.queue.')
-    storage.forget('aichat.options.')
+    for (const kind of ['draft', 'outgoing', 'queue', 'options', 'blocks', 'images']) storage.forget(`aichat.${kind}.`)
     this.#forget()
   }
 

@@ -1,7 +1,7 @@
 import * as chat from '../api/chat'
 import { Problem } from '../api/http'
 import * as sessions from '../api/sessions'
-import type { AgainRequest, AnswerOptions, Message } from '../api/types'
+import type { AgainRequest, Message } from '../api/types'
 import type { Drafts, Outgoing, Saying } from './drafts'
 import { LiveRun, type RunEvents } from './live-run.svelte'
 import { Removal } from './removal'
@@ -15,7 +15,7 @@ export class Conversation {
   /** Where the reader left off; null at the end. */
   place: { key: number; offset: number } | null = null
   #queue = $state.raw<readonly Saying[]>([])
-  #options = $state.raw<AnswerOptions>({})
+  #context = $state.raw<{ used: number; limit: number | null } | null>(null)
   #removal: Removal | null = null
 
   constructor(
@@ -24,9 +24,11 @@ export class Conversation {
     events: RunEvents,
   ) {
     this.transcript = new Transcript(id)
-    this.run = new LiveRun(id, events, (turn) => this.#finished(turn), () => void this.load())
+    this.run = new LiveRun(id, { ...events, onEvent: (sessionId, event) => {
+      if (event.type === 'start' && event.promptTokens != null) this.#context = { used: event.promptTokens, limit: event.contextLimit ?? null }
+      events.onEvent(sessionId, event)
+    } }, (turn) => this.#finished(turn), () => void this.load())
     this.#queue = drafts.queue(id)
-    this.#options = drafts.options(id)
   }
 
   get turns() {
@@ -39,13 +41,9 @@ export class Conversation {
   get queue() {
     return this.#queue
   }
-  /** How the next answers are to be made. */
-  get options() {
-    return this.#options
-  }
-  set options(options: AnswerOptions) {
-    this.#options = options
-    this.drafts.setOptions(this.id, options)
+  /** How full the model's memory was at the last answer; null when no answer told. */
+  get context() {
+    return this.#context
   }
 
   /** Brings the chat on screen: loads it once, and takes up an answer that is being written. */
@@ -64,13 +62,15 @@ export class Conversation {
     if (this.#removal) this.#cut(this.#removal.messageId)
     this.#restoreOutgoing(page.items)
     const last = this.turns.findLast((turn) => turn.message.role === 'assistant')
+    const usage = last?.message.usage
+    if (usage) this.#context = { used: usage.promptTokens + usage.completionTokens, limit: this.#context?.limit ?? null }
     this.run.adopt(last?.message.status === 'streaming' ? last : null)
   }
 
   /** While an answer is being written the message waits and is sent after it. */
   send(saying: Saying): void {
     if (this.live) this.#setQueue([...this.#queue, saying])
-    else this.#send({ options: this.#options, ...saying, clientMessageId: newClientMessageId() }, this.turns)
+    else this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId() }, this.turns)
   }
 
   unqueue(index: number): Saying | undefined {
@@ -105,7 +105,7 @@ export class Conversation {
   edit(turn: Turn, saying: Saying): void {
     if (this.live) return
     const { message } = turn
-    this.#send({ options: this.#options, ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId }, this.#before(turn), message.siblings ?? [message.id])
+    this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId }, this.#before(turn), message.siblings ?? [message.id])
   }
 
   /** Writes a new version of an answer in its place; what followed the old one stays with the old one. */
@@ -116,7 +116,7 @@ export class Conversation {
     const known = before.siblings?.length ? before.siblings : [before.id]
     this.transcript.turns = [...this.#before(turn), turn]
     turn.message = localMessage(this.id, 'assistant', { parentId: before.parentId, siblings: known })
-    this.#again(turn, (again, signal) => chat.regenerate({ ...this.#options, ...again, messageId: before.id, ...(model && { connectionId: model.connectionId, model: model.model }) }, signal), () => {
+    this.#again(turn, (again, signal) => chat.regenerate({ ...this.drafts.options(this.id), ...again, messageId: before.id, ...(model && { connectionId: model.connectionId, model: model.model }) }, signal), () => {
       turn.message = before
       this.transcript.turns = [...this.turns, ...tail]
     })
@@ -127,7 +127,7 @@ export class Conversation {
     if (this.live) return
     const before = turn.message
     turn.message = { ...before, status: 'streaming', error: null, finishReason: null }
-    this.#again(turn, (again, signal) => chat.carryOn({ ...this.#options, ...again }, signal), () => (turn.message = before))
+    this.#again(turn, (again, signal) => chat.carryOn({ ...this.drafts.options(this.id), ...again }, signal), () => (turn.message = before))
   }
 
   /** Shows the branch through another version of a message. */

@@ -65,11 +65,34 @@ export class Drafts {
     storage.write(this.#key('options', slot), Object.keys(options).length > 0 ? JSON.stringify(options) : null)
   }
 
-  forget(slot: number): void {
+  /** Long pasted texts of the message that is being written. */
+  blocks(slot: Slot): string[] {
+    const value = this.#json('blocks', slot)
+    return Array.isArray(value) ? value.filter((block) => typeof block === 'string') : []
+  }
+
+  setBlocks(slot: Slot, blocks: readonly string[]): void {
+    storage.write(this.#key('blocks', slot), blocks.length > 0 ? JSON.stringify(blocks) : null)
+  }
+
+  /** Its images that have arrived at the server. */
+  images(slot: Slot): MessageImage[] {
+    const value = this.#json('images', slot)
+    return Array.isArray(value) ? value.filter(isImage) : []
+  }
+
+  setImages(slot: Slot, images: readonly MessageImage[]): void {
+    storage.write(this.#key('images', slot), images.length > 0 ? JSON.stringify(images) : null)
+  }
+
+  /** The chat is gone, or has begun elsewhere. */
+  forget(slot: Slot): void {
     this.write(slot, '')
-    this.setOutgoing(slot, null)
-    this.setQueue(slot, [])
+    storage.write(this.#key('outgoing', slot), null)
+    storage.write(this.#key('queue', slot), null)
     this.setOptions(slot, {})
+    this.setBlocks(slot, [])
+    this.setImages(slot, [])
   }
 
   #json(kind: string, slot: Slot): unknown {
@@ -87,6 +110,10 @@ export class Drafts {
 
 function isSaying(value: unknown): value is Saying {
   return typeof value === 'object' && value !== null && 'content' in value && typeof value.content === 'string'
+}
+
+function isImage(value: unknown): value is MessageImage {
+  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string' && 'url' in value && typeof value.url === 'string'
 }
 
 function isOutgoing(value: unknown): value is Outgoing {

@@ -1,7 +1,7 @@
 import * as chat from '../api/chat'
 import { url } from '../api/http'
 import * as api from '../api/sessions'
-import type { Session } from '../api/types'
+import type { ChatSetup, Session } from '../api/types'
 import { byActivity, groupByDate } from './date-groups'
 
 const undoMs = 6000
@@ -84,8 +84,8 @@ export class Sessions {
     this.#state = 'new'
   }
 
-  async create(model: { connectionId: number; model: string } | null): Promise<Session> {
-    const session = await api.create(model)
+  async create(model: { connectionId: number; model: string } | null, setup: ChatSetup = {}): Promise<Session> {
+    const session = await api.create(model, setup)
     this.put(session)
     return session
   }
@@ -125,6 +125,10 @@ export class Sessions {
       if (before) this.touch(id, { connectionId: before.connectionId, model: before.model })
       throw error
     }
+  }
+
+  async configure(id: number, setup: ChatSetup): Promise<void> {
+    this.put(await api.change(id, setup))
   }
 
   /** Pinned chats stand first, whatever their age. */

@@ -85,4 +85,7 @@ export const chat = {
   'info.speed': 'Speed',
   'info.perSecond': '{n} tokens/s',
   'info.cost': 'Cost',
+  'chat.openImage': 'Show the image large',
+  'chat.imageBefore': 'Image before',
+  'chat.imageAfter': 'Next image',
 } as const

@@ -1,0 +1,42 @@
+import { Problem, refresh, toProblem, url, write } from './http'
+import type { MessageImage, ProblemBody } from './types'
+
+/** Sends one image; by XMLHttpRequest, because fetch does not tell how far an upload is. Throws `Problem`. */
+export async function upload(image: Blob, onProgress: (share: number) => void, signal: AbortSignal): Promise<MessageImage> {
+  try {
+    return await put(image, onProgress, signal)
+  } catch (error) {
+    if (!(error instanceof Problem) || error.status !== 401 || !(await refresh().catch(() => false))) throw error
+    return put(image, onProgress, signal)
+  }
+}
+
+export const remove = (id: string) => write('DELETE', `api/images/${id}`)
+
+/** The same image once more, for another message. */
+export async function copy(image: MessageImage): Promise<MessageImage> {
+  const response = await fetch(image.url)
+  if (!response.ok) throw await toProblem(response)
+  return upload(await response.blob(), () => undefined, new AbortController().signal)
+}
+
+function put(image: Blob, onProgress: (share: number) => void, signal: AbortSignal): Promise<MessageImage> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest()
+    const fail = () => reject(new Problem(0, 'offline'))
+    request.open('POST', url('api/images'))
+    request.setRequestHeader('Content-Type', image.type)
+    request.responseType = 'json'
+    request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0)
+    request.onload = () => {
+      if (request.status === 201) return resolve(request.response as MessageImage)
+      const body = (request.response ?? {}) as ProblemBody
+      return reject(new Problem(request.status, body.code ?? `http_${request.status}`, body.detail ?? null))
+    }
+    request.onerror = fail
+    request.ontimeout = fail
+    request.onabort = fail
+    signal.addEventListener('abort', () => request.abort())
+    request.send(image)
+  })
+}

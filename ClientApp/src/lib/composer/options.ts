@@ -1,0 +1,39 @@
+import type { AnswerOptions, Effort } from '../api/types'
+import type { MessageKey } from '../i18n/index.svelte'
+
+export type Reasoning = 'auto' | 'off' | Effort
+
+export function reasoningOf(options: AnswerOptions): Reasoning {
+  if (options.reasoning?.enabled === false) return 'off'
+  return options.reasoning?.effort ?? 'auto'
+}
+
+export function withReasoning(options: AnswerOptions, choice: Reasoning): AnswerOptions {
+  const { reasoning: _, ...rest } = options
+  if (choice === 'auto') return rest
+  return { ...rest, reasoning: choice === 'off' ? { enabled: false } : { enabled: true, effort: choice } }
+}
+
+/** Absent means what the server does by itself, so a switch that stands there is not sent. */
+export function withFlag(options: AnswerOptions, name: 'webSearch' | 'contextEnabled' | 'trace', on: boolean): AnswerOptions {
+  const usual = name === 'contextEnabled'
+  const { [name]: _, ...rest } = options
+  return on === usual ? rest : { ...rest, [name]: on }
+}
+
+export interface Chip {
+  label: MessageKey
+  effort: Reasoning | null
+  without: AnswerOptions
+}
+
+/** What differs from usual, shown in the box so that nobody forgets it is on. */
+export function chips(options: AnswerOptions): Chip[] {
+  const all: (Chip | null)[] = [
+    reasoningOf(options) !== 'auto' ? { label: 'compose.reasoning', effort: reasoningOf(options), without: withReasoning(options, 'auto') } : null,
+    options.webSearch ? { label: 'compose.webSearch', effort: null, without: withFlag(options, 'webSearch', false) } : null,
+    options.contextEnabled === false ? { label: 'compose.noContext', effort: null, without: withFlag(options, 'contextEnabled', true) } : null,
+    options.trace ? { label: 'compose.trace', effort: null, without: withFlag(options, 'trace', false) } : null,
+  ]
+  return all.filter((chip) => chip !== null)
+}

@@ -1,0 +1,169 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { launch, visit, type Visit } from './browser'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launch()
+})
+afterAll(() => browser.close())
+
+const box = ({ page }: Visit) => page.getByRole('textbox', { name: 'Write a message' })
+const options = ({ page }: Visit) => page.getByRole('button', { name: 'Options for the answer' })
+
+/** A PNG of that size, made by the page's own browser. */
+const picture = ({ page }: Visit, side: number) =>
+  page.evaluate(async (size) => {
+    const canvas = Object.assign(document.createElement('canvas'), { width: size, height: size / 2 })
+    canvas.getContext('2d')?.fillRect(0, 0, size / 2, size / 2)
+    const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, 'image/png'))
+    return [...new Uint8Array(await (blob ?? new Blob()).arrayBuffer())]
+  }, side)
+
+function pasteImage({ page }: Visit, bytes: number[]) {
+  return page.evaluate((all) => {
+    const data = new DataTransfer()
+    data.items.add(new File([new Uint8Array(all)], 'shot.png', { type: 'image/png' }))
+    document.querySelector('form.composer textarea')?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
+  }, bytes)
+}
+
+function pasteText({ page }: Visit, length: number) {
+  return page.evaluate((count) => {
+    const data = new DataTransfer()
+    data.setData('text/plain', 'word '.repeat(count / 5))
+    document.querySelector('form.composer textarea')?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
+  }, length)
+}
+
+it('takes images by paste and choice, makes large ones small, keeps them over a reload, and shows them large', async () => {
+  const v = await visit(browser, { tokenMs: 2 })
+  const { page } = v
+  v.fake.state.say = 'I see.'
+  await page.goto(v.fake.url)
+  await box(v).waitFor()
+  await pasteImage(v, await picture(v, 4000))
+  await page.getByRole('list', { name: 'Added to the message' }).getByRole('img').waitFor()
+  await page.getByRole('progressbar').waitFor({ state: 'detached' })
+  const size = [...v.fake.state.images.values()][0]?.bytes
+  expect(await page.evaluate(async (bytes) => { const map = await createImageBitmap(new Blob([new Uint8Array(bytes)])); return [map.width, map.height] }, [...(size ?? [])])).toEqual([2048, 1024])
+  await page.locator('input[type=file]').first().setInputFiles({ name: 'two.png', mimeType: 'image/png', buffer: Buffer.from(await picture(v, 40)) })
+  await page.getByRole('list', { name: 'Added to the message' }).getByRole('img').nth(1).waitFor()
+  await expect.poll(() => v.fake.state.images.size).toBe(2)
+  await page.locator('input[type=file]').first().setInputFiles({ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('no image') })
+  await page.getByText('This file is not an image').first().waitFor()
+  expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true)
+  await page.getByRole('button', { name: 'Remove the image' }).last().click()
+  await page.reload()
+  await page.getByRole('list', { name: 'Added to the message' }).getByRole('img').nth(1).waitFor()
+  await page.getByRole('button', { name: 'Send' }).click()
+  await page.getByText('I see.', { exact: true }).waitFor()
+  expect(v.fake.state.asked.at(-1)).toMatchObject({ content: '', imageIds: [...v.fake.state.images.keys()] })
+  await page.getByRole('button', { name: 'Show the image large' }).first().click()
+  await page.getByRole('dialog', { name: 'Image' }).waitFor()
+  await page.keyboard.press('ArrowRight')
+  await page.getByText('2 / 2').waitFor()
+  await page.keyboard.press('Escape')
+  await page.getByRole('dialog', { name: 'Image' }).waitFor({ state: 'detached' })
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('keeps a long pasted text as a block and refuses what a message cannot hold', async () => {
+  const v = await visit(browser, { tokenMs: 2 })
+  v.fake.state.say = 'Read.'
+  await v.page.goto(v.fake.url)
+  await box(v).fill('Summarise this')
+  await pasteText(v, 1_000_000)
+  await v.page.getByText('The pasted text has 1,000,000 characters; a message holds 100,000.').waitFor()
+  await pasteText(v, 30_000)
+  await v.page.getByText('Pasted text, 30,000 characters').waitFor()
+  expect(await box(v).inputValue()).toBe('Summarise this')
+  await v.page.reload()
+  await v.page.getByText('Pasted text, 30,000 characters').waitFor()
+  await v.page.getByRole('button', { name: 'Send' }).click()
+  await v.page.getByText('Read.', { exact: true }).waitFor()
+  expect(String(v.fake.state.asked.at(-1)?.['content'])).toMatch(/^Summarise this\n\nword word/)
+  expect(await v.page.getByText('Pasted text').count()).toBe(0)
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('sends how to answer, shows what is unusual, and remembers it per chat', async () => {
+  const v = await visit(browser, { tokenMs: 2 })
+  const { page } = v
+  v.fake.state.say = 'Thought through.'
+  await page.goto(v.fake.url)
+  await options(v).click()
+  await page.getByLabel('Reasoning').selectOption('high')
+  await page.getByRole('switch', { name: 'Web search' }).click()
+  await page.getByRole('switch', { name: 'Earlier messages' }).click()
+  await page.keyboard.press('Escape')
+  await page.getByRole('button', { name: 'Without earlier messages' }).click()
+  await box(v).fill('Think')
+  await page.keyboard.press('Enter')
+  await page.getByText('Thought through.', { exact: true }).waitFor()
+  expect(v.fake.state.asked.at(-1)).toMatchObject({ reasoning: { enabled: true, effort: 'high' }, webSearch: true })
+  expect(v.fake.state.asked.at(-1)).not.toHaveProperty('contextEnabled')
+  await page.reload()
+  await page.getByRole('button', { name: 'Reasoning: High' }).waitFor()
+  await page.getByRole('img', { name: /tokens of context used/ }).waitFor()
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('gives a chat instructions and parameters before and after it begins', async () => {
+  const v = await visit(browser, { tokenMs: 2 })
+  const { page } = v
+  v.fake.state.say = 'Briefly.'
+  await page.goto(v.fake.url)
+  const set = async (prompt: string, temperature: string) => {
+    await options(v).click()
+    await page.getByRole('button', { name: /Instructions and parameters/ }).click()
+    await page.getByLabel('Instructions', { exact: true }).fill(prompt)
+    await page.getByLabel('Temperature').fill(temperature)
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('dialog', { name: 'Instructions and parameters' }).waitFor({ state: 'detached' })
+  }
+  await set('Be brief', '0.2')
+  await box(v).fill('Hello')
+  await page.keyboard.press('Enter')
+  await page.getByText('Briefly.', { exact: true }).waitFor()
+  const chat = () => [...v.fake.state.sessions.values()][0]
+  expect(chat()).toMatchObject({ systemPrompt: 'Be brief', parameters: { temperature: 0.2 } })
+  await set('', '')
+  expect(chat()).toMatchObject({ systemPrompt: null, parameters: null })
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('edits what waits, cancels it, and writes on the whole screen', async () => {
+  const v = await visit(browser, { tokenMs: 30 })
+  const { page } = v
+  await page.goto(v.fake.url)
+  v.fake.state.say = 'a long answer '.repeat(60)
+  await box(v).fill('first')
+  await page.keyboard.press('Enter')
+  await page.locator('article[aria-busy=true]').waitFor()
+  for (const text of ['second', 'third']) {
+    await box(v).fill(text)
+    await page.keyboard.press('Enter')
+  }
+  await page.getByRole('button', { name: 'Do not send' }).nth(1).click()
+  await page.getByRole('button', { name: 'Edit before it is sent' }).click()
+  expect(await box(v).inputValue()).toBe('second')
+  expect(await page.getByRole('list', { name: 'Sent next' }).count()).toBe(0)
+  await box(v).fill(Array.from({ length: 30 }, (_, line) => `line ${line} of a long text`).join('\n'))
+  await page.getByRole('button', { name: 'Write on the whole screen' }).click()
+  await page.getByRole('dialog', { name: 'Message on the whole screen' }).getByRole('textbox').fill('short again')
+  await page.keyboard.press('Control+Enter')
+  await page.getByRole('list', { name: 'Sent next' }).getByText('short again').waitFor()
+  // Nothing that is open wants Escape: it stops the answer, and what waits can be sent at once.
+  await page.keyboard.press('Escape')
+  await page.getByText('You stopped this answer.').waitFor()
+  v.fake.state.say = 'Yes.'
+  await page.getByRole('button', { name: 'Send now' }).click()
+  await page.getByText('Yes.', { exact: true }).waitFor()
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
