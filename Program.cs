@@ -79,6 +79,7 @@ internal static class Program
         services.AddSingleton<Runs>();
         services.AddSingleton<Usage>();
         services.AddImages();
+        services.AddSingleton<UsageReports>();
         services.AddChat();
         services.ConfigureHttpJsonOptions(json =>
         {
@@ -94,7 +95,9 @@ internal static class Program
         api.MapHealth();
         api.MapAuth();
         api.MapAccount();
+        api.MapKeys();
         api.MapUsers();
+        api.MapUsage();
         api.MapSettings();
         api.MapPersonal();
         api.MapConnections();

@@ -41,7 +41,7 @@ internal sealed class LiveLogins(Db db)
     public ValueTask<LiveKey?> Key(string keyHash) =>
         _keys.TryGetValue(keyHash, out var key) ? new ValueTask<LiveKey?>(key) : Load(_keys, keyHash, () => db.Read(connection =>
             connection.QuerySingleOrDefault<LiveKey>("""
-                select id, user_id, scopes, expires_at
+                select id, user_id, scopes, expires_at, models
                 from api_keys
                 where key_hash = @keyHash
                 """, new { keyHash })));
@@ -148,4 +148,5 @@ internal sealed record LiveUser(long Id, string? Username, string Role, string S
 
 internal sealed record LiveLogin(long Id, long UserId, long ExpiresAt);
 
-internal sealed record LiveKey(long Id, long UserId, string Scopes, long? ExpiresAt);
+/// <summary>Scopes and models are JSON lists; null models are all.</summary>
+internal sealed record LiveKey(long Id, long UserId, string Scopes, long? ExpiresAt, string? Models);

@@ -1,4 +1,5 @@
 using AiChat.Data;
+using AiChat.Endpoints.Http;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.Chat;
@@ -42,6 +43,18 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
         .. settings.FallbackModels.Select(id => Resolve(userId, isAdmin, null, id)).OfType<ResolvedModel>()
             .Where(other => other.ConnectionId != model.ConnectionId || other.Model != model.Model),
     ];
+
+    /// <summary>As <see cref="Resolve(long, bool, long?, string?)"/>, for whoever asks: a key may be for some models only.</summary>
+    public ResolvedModel? Resolve(CurrentUser me, long? connectionId, string? model) =>
+        Resolve(me.Id, me.IsAdmin, connectionId, model) is { } found && IsForKey(me, found) ? found : null;
+
+    /// <summary>As above, for whoever asks.</summary>
+    public IReadOnlyList<ResolvedModel> WithFallbacks(CurrentUser me, ResolvedModel model) =>
+        [.. WithFallbacks(me.Id, me.IsAdmin, model).Where(found => IsForKey(me, found))];
+
+    /// <summary>True without a key, and for keys that name no models.</summary>
+    public static bool IsForKey(CurrentUser me, ResolvedModel model) =>
+        me.KeyModels is null || StoredJson.Read(me.KeyModels, CatalogJson.Default.StringArray)?.Any(id => id == model.PublicId || id == model.Model) == true;
 
     /// <summary>Where to call for this model: one endpoint for each key of the connection, in the administrator's order; never empty.</summary>
     /// <exception cref="ProviderException">The connection is gone, or its key cannot be read on this installation.</exception>

@@ -78,8 +78,8 @@ internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages mess
         CurrentUser me, SessionRow session, long? connectionId, string? modelName, RunOptions options, Func<ResolvedModel, NewRun> request)
     {
         var model = connectionId is null && modelName is null
-            ? catalog.Resolve(me.Id, me.IsAdmin, session.ConnectionId, session.Model) ?? catalog.Resolve(me.Id, me.IsAdmin, null, null)
-            : catalog.Resolve(me.Id, me.IsAdmin, connectionId, modelName);
+            ? catalog.Resolve(me, session.ConnectionId, session.Model) ?? catalog.Resolve(me, null, null)
+            : catalog.Resolve(me, connectionId, modelName);
         if (model is null)
         {
             return (null, modelName is null
@@ -90,7 +90,7 @@ internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages mess
         var start = await runs.Start(request(model), started =>
             new ChatRun(
                 request(model), started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
-                catalog.WithFallbacks(me.Id, me.IsAdmin, model), options, clock.GetUtcNow()));
+                catalog.WithFallbacks(me, model), options, clock.GetUtcNow()));
         return start switch
         {
             { Refused: RunRefusal.Overloaded } => (null, Problems.Overloaded(5)),

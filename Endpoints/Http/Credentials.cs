@@ -11,7 +11,7 @@ internal readonly record struct Credential(CurrentUser? User, bool WasSent, bool
 /// The one place that turns a request into a user: Authorization: Bearer (access token or key), then x-api-key, then the cookie.
 /// A header wins over the cookie even when it is not good. Query strings are never looked at. User, login and key come from memory.
 /// </summary>
-internal sealed class Credentials(AccessTokens tokens, LiveLogins live, TimeProvider clock)
+internal sealed class Credentials(AccessTokens tokens, LiveLogins live, ApiKeys keys, TimeProvider clock)
 {
     public const string KeyPrefix = "sk-";
 
@@ -23,7 +23,7 @@ internal sealed class Credentials(AccessTokens tokens, LiveLogins live, TimeProv
         if (HeaderOf(request) is { } header)
         {
             return header.StartsWith(KeyPrefix, StringComparison.Ordinal)
-                ? await FromKey(header, request.Path)
+                ? await FromKey(header, context.GetEndpoint())
                 : new Credential(await FromToken(header), WasSent: true, InHeader: true);
         }
 
@@ -73,16 +73,18 @@ internal sealed class Credentials(AccessTokens tokens, LiveLogins live, TimeProv
         return good ? new CurrentUser(user!.Id, user.Role, user.Username, user.Epoch, login!.Id, ApiKeyId: null) : null;
     }
 
-    private async ValueTask<Credential> FromKey(string key, PathString path)
+    private async ValueTask<Credential> FromKey(string key, Endpoint? endpoint)
     {
+        var now = clock.GetUtcNow();
         var row = key.Length <= 200 ? await live.Key(Hash(key)) : null;
         var user = row is null ? null : await live.User(row.UserId);
-        if (row is null || user is not { Status: "ACTIVE" } || row.ExpiresAt <= clock.GetUtcNow().ToUnixTimeMilliseconds())
+        if (row is null || user is not { Status: "ACTIVE" } || row.ExpiresAt <= now.ToUnixTimeMilliseconds())
         {
             return new Credential(null, WasSent: true, InHeader: true);
         }
 
-        var inScope = path.StartsWithSegments("/v1") || row.Scopes.Contains("\"api\"", StringComparison.Ordinal);
-        return new Credential(new CurrentUser(user.Id, user.Role, user.Username, user.Epoch, 0, row.Id), WasSent: true, InHeader: true, !inScope);
+        _ = keys.Touch(row.Id, now); // nobody waits for the note
+        var me = new CurrentUser(user.Id, user.Role, user.Username, user.Epoch, 0, row.Id) { KeyModels = row.Models };
+        return new Credential(me, WasSent: true, InHeader: true, KeyOutOfScope: !KeyScopes.Opens(row, endpoint));
     }
 }

@@ -9,6 +9,9 @@ namespace AiChat.Endpoints.Http;
 /// </summary>
 internal sealed record CurrentUser(long Id, string Role, string? Username, long Epoch, long LoginId, long? ApiKeyId)
 {
+    /// <summary>The JSON list of models that the key is for; null is all.</summary>
+    public string? KeyModels { get; init; }
+
     public bool IsAdmin => Role == "ADMIN";
 
     public bool IsGuest => Role == "GUEST";
