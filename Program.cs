@@ -76,6 +76,8 @@ internal static class Program
         services.AddSingleton<Sessions>();
         services.AddSingleton<Messages>();
         services.AddSingleton<Search>();
+        services.AddSingleton<Branches>();
+        services.AddSingleton<SessionExport>();
         services.AddSingleton<Runs>();
         services.AddSingleton<Usage>();
         services.AddImages();
@@ -104,6 +106,7 @@ internal static class Program
         api.MapModels();
         api.MapSessions();
         api.MapMessages();
+        api.MapSessionCopies();
         api.MapChat();
         api.MapImages();
         app.MapImageFiles();

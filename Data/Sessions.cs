@@ -63,6 +63,24 @@ internal sealed class Sessions(Db db)
     public Task<bool> Delete(long userId, long id) => db.Write(connection =>
         connection.Execute("delete from sessions where id = @id and user_id = @userId", new { id, userId }) == 1);
 
+    /// <returns>How many were there and the user's.</returns>
+    public Task<int> DeleteMany(long userId, IEnumerable<long> sessionIds)
+    {
+        var ids = $"[{string.Join(',', sessionIds)}]";
+        return db.Write(connection => connection.Execute("""
+            delete from sessions where user_id = @userId and id in (select value from json_each(@ids))
+            """, new { userId, ids }));
+    }
+
+    /// <returns>How many were there and the user's.</returns>
+    public Task<int> ArchiveMany(long userId, IEnumerable<long> sessionIds, bool archived)
+    {
+        var ids = $"[{string.Join(',', sessionIds)}]";
+        return db.Write(connection => connection.Execute("""
+            update sessions set archived = @archived where user_id = @userId and id in (select value from json_each(@ids))
+            """, new { userId, ids, archived }));
+    }
+
     internal static SessionRow? Find(SqliteConnection connection, long userId, long id) => connection.QueryFirstOrDefault<SessionRow>("""
         select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
             pinned, archived, temporary, leaf_id, message_count, created_at, updated_at

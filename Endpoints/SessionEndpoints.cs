@@ -16,6 +16,7 @@ internal static class SessionEndpoints
         var group = api.MapGroup("/sessions").Allow(Access.Any);
         group.MapGet("", List);
         group.MapPost("", Create);
+        group.MapPost("/bulk", ChangeMany);
         group.MapGet("/{id:long}", Get);
         group.MapPatch("/{id:long}", Change);
         group.MapDelete("/{id:long}", Delete);
@@ -111,6 +112,30 @@ internal static class SessionEndpoints
         return await sessions.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
     }
 
+    /// <summary>What is not there or not the caller's is passed over.</summary>
+    private static async Task<IResult> ChangeMany(BulkChange body, CurrentUser me, Sessions sessions, ChatRuns runs)
+    {
+        if (body.Ids.Count is 0 or > BulkChange.MostIds)
+        {
+            return Problems.Invalid("ids", $"1 to {BulkChange.MostIds} ids.");
+        }
+
+        switch (body.Action)
+        {
+            case "delete":
+                foreach (var id in body.Ids)
+                {
+                    await runs.StopSession(me.Id, id);
+                }
+
+                return TypedResults.Ok(new BulkChanged(await sessions.DeleteMany(me.Id, body.Ids)));
+            case "archive" or "unarchive":
+                return TypedResults.Ok(new BulkChanged(await sessions.ArchiveMany(me.Id, body.Ids, body.Action == "archive")));
+            default:
+                return Problems.Invalid("action", "is delete, archive or unarchive");
+        }
+    }
+
     private static SessionCursor? ParseCursor(string cursor) =>
         cursor.Split('-') is ["0" or "1", var second, var third]
         && long.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out var at)
@@ -201,6 +226,14 @@ internal sealed record ChangeSession(
         Parameters = Parameters.IsSet ? Parameters.Value?.ToJson() : session.Parameters,
     };
 }
+
+/// <summary>Action is delete, archive or unarchive.</summary>
+internal sealed record BulkChange(IReadOnlyList<long> Ids, string Action)
+{
+    public const int MostIds = 100;
+}
+
+internal sealed record BulkChanged(int Changed);
 
 internal sealed record SessionPage(
     IReadOnlyList<SessionResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);

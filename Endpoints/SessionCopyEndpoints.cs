@@ -1,0 +1,48 @@
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints;
+
+/// <summary>Copies of a session: another session that begins with it, or a file.</summary>
+internal static class SessionCopyEndpoints
+{
+    public static void MapSessionCopies(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/sessions/{id:long}").Allow(Access.Any);
+        group.MapPost("/fork", Fork);
+        group.MapGet("/export", Export);
+    }
+
+    private static async Task<IResult> Fork(long id, ForkSession body, CurrentUser me, Branches branches, SessionView view, TimeProvider clock)
+    {
+        var (outcome, row) = await branches.Fork(me.Id, id, body.MessageId, clock.GetUtcNow());
+        return outcome switch
+        {
+            ForkOutcome.Done => TypedResults.Created($"/api/sessions/{row!.Id}", view.Of(me, row)),
+            ForkOutcome.NotFound => Problems.NotFound(),
+            ForkOutcome.NotAnAnswer => Problems.Conflict("message_conflict", "Fork from an answer that is finished."),
+            ForkOutcome.TooLong => new Problem(413, "too_large", "This chat is too long to be copied."),
+        };
+    }
+
+    private static async Task<IResult> Export(long id, string? format, CurrentUser me, Sessions sessions, SessionExport export)
+    {
+        if (format is not ("md" or "json"))
+        {
+            return Problems.Invalid("format", "is md or json");
+        }
+
+        if (await sessions.Find(me.Id, id) is not { } session)
+        {
+            return Problems.NotFound();
+        }
+
+        var name = ExportNames.Of(session.Title, $"chat-{id}");
+        return format == "md"
+            ? TypedResults.Stream(output => export.WriteMarkdown(output, me, session), "text/markdown; charset=utf-8", $"{name}.md")
+            : TypedResults.Stream(output => export.WriteJson(output, me, session), "application/json; charset=utf-8", $"{name}.json");
+    }
+}
+
+/// <summary>The answer that the new session ends with.</summary>
+internal sealed record ForkSession(long MessageId);
