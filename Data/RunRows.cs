@@ -188,6 +188,9 @@ internal sealed record FinishedRun
 
     public string? FinishReason { get; init; }
 
+    /// <summary>How many answers to the same question may stand when this one is done; 0 = as many as there are.</summary>
+    public int KeptVersions { get; init; }
+
     public required long ConnectionId { get; init; }
 
     public required string Model { get; init; }

@@ -56,6 +56,11 @@ internal sealed class Runs(Db db)
                 """, run);
             connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
             connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
+            if (run is { Status: "done", KeptVersions: > 0 })
+            {
+                Versions.Prune(connection, run);
+            }
+
             Gate.Settle(connection, run.Hold, run.Calls, at);
             return true;
         });

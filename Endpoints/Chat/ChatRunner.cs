@@ -98,7 +98,10 @@ internal sealed partial class ChatRunner(
             RunEvents.Error(run.Log, Problems.FromProvider(failure));
         }
 
-        var finished = RunResult.Of(run, answer, failure, settings.ReasoningSaveToDb);
+        var finished = RunResult.Of(run, answer, failure, settings.ReasoningSaveToDb) with
+        {
+            KeptVersions = run.Request.Kind == NewRun.Regenerate ? settings.AssistantReplyHistoryLimit : 0,
+        };
         var reported = false;
         while (true)
         {
