@@ -78,6 +78,8 @@ internal static class Program
         services.AddSingleton<Search>();
         services.AddSingleton<Branches>();
         services.AddSingleton<SessionExport>();
+        services.AddSingleton<Shares>();
+        services.AddSingleton<ShareLinks>();
         services.AddSingleton<Runs>();
         services.AddSingleton<Usage>();
         services.AddImages();
@@ -107,6 +109,7 @@ internal static class Program
         api.MapSessions();
         api.MapMessages();
         api.MapSessionCopies();
+        api.MapShares();
         api.MapChat();
         api.MapImages();
         app.MapImageFiles();

@@ -25,7 +25,7 @@ internal static class SessionCopyEndpoints
         };
     }
 
-    private static async Task<IResult> Export(long id, string? format, CurrentUser me, Sessions sessions, SessionExport export)
+    private static async Task<IResult> Export(long id, string? format, CurrentUser me, HttpContext context, Sessions sessions, SessionExport export)
     {
         if (format is not ("md" or "json"))
         {
@@ -39,8 +39,8 @@ internal static class SessionCopyEndpoints
 
         var name = ExportNames.Of(session.Title, $"chat-{id}");
         return format == "md"
-            ? TypedResults.Stream(output => export.WriteMarkdown(output, me, session), "text/markdown; charset=utf-8", $"{name}.md")
-            : TypedResults.Stream(output => export.WriteJson(output, me, session), "application/json; charset=utf-8", $"{name}.json");
+            ? TypedResults.Stream(output => export.WriteMarkdown(output, me, session, context.RequestAborted), "text/markdown; charset=utf-8", $"{name}.md")
+            : TypedResults.Stream(output => export.WriteJson(output, me, session, context.RequestAborted), "application/json; charset=utf-8", $"{name}.json");
     }
 }
 

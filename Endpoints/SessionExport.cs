@@ -10,28 +10,30 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints;
 
 /// <summary>Writes a session as a file, a few messages at a time, however long it is.</summary>
-internal sealed class SessionExport(Messages messages, Branches branches, SessionView view, ChatRuns runs)
+internal sealed class SessionExport(Messages messages, Branches branches, Images images, SessionView view, ChatRuns runs)
 {
     private const int AtOnce = 50;
 
     /// <summary>The active branch, for reading.</summary>
-    public async Task WriteMarkdown(Stream output, CurrentUser me, SessionRow session)
+    public async Task WriteMarkdown(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
     {
         await Write(output, $"# {(session.Title.Length == 0 ? "Chat" : session.Title)}\n");
         var ids = session.LeafId is { } leaf ? await branches.Ids(me.Id, session.Id, leaf) : [];
         foreach (var some in ids.Chunk(AtOnce))
         {
+            cancel.ThrowIfCancellationRequested();
+            var pictures = await images.Of(me.Id, some);
             foreach (var row in await branches.Page(me.Id, session.Id, some))
             {
-                await Write(output, Markdown(Current(me, row)));
+                await Write(output, Markdown(Current(me, row), pictures[row.Id]));
             }
         }
     }
 
     /// <summary>All branches, with everything that is known of each message.</summary>
-    public async Task WriteJson(Stream output, CurrentUser me, SessionRow session)
+    public async Task WriteJson(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
     {
-        await using var file = new JsonFile(output);
+        await using var file = new JsonFile(output, cancel);
         await WriteSession(file, me, session);
     }
 
@@ -45,9 +47,11 @@ internal sealed class SessionExport(Messages messages, Branches branches, Sessio
         writer.WriteStartArray("messages");
         for (long after = 0; await messages.Tree(me.Id, session.Id, after, AtOnce) is { Count: > 0 } rows; after = rows[^1].Id)
         {
+            var pictures = await images.Of(me.Id, rows.Select(row => row.Id));
             foreach (var row in rows)
             {
-                JsonSerializer.Serialize(writer, MessageView.Of(Current(me, row)), ApiJson.Wire.MessageResponse);
+                var message = MessageView.Of(Current(me, row), images: [.. pictures[row.Id].Select(Image)]);
+                JsonSerializer.Serialize(writer, message, ApiJson.Wire.MessageResponse);
             }
 
             await file.Flush();
@@ -70,7 +74,7 @@ internal sealed class SessionExport(Messages messages, Branches branches, Sessio
         return row with { Content = content, Reasoning = reasoning };
     }
 
-    private static string Markdown(MessageRow row)
+    private static string Markdown(MessageRow row, IEnumerable<ImageRow> pictures)
     {
         var text = new StringBuilder();
         var who = row.Role == "user" ? "User" : row.Model is null ? "Assistant" : $"Assistant ({row.Model})";
@@ -79,6 +83,11 @@ internal sealed class SessionExport(Messages messages, Branches branches, Sessio
         if (row.Reasoning is { Length: > 0 } reasoning)
         {
             text.Append("> ").Append(reasoning.ReplaceLineEndings("\n").Trim('\n').Replace("\n", "\n> ", StringComparison.Ordinal)).Append("\n\n");
+        }
+
+        foreach (var picture in pictures)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"![{picture.Width} x {picture.Height}](/chat-images/{picture.Id})\n\n");
         }
 
         text.Append(row.Content.TrimEnd()).Append('\n');
@@ -90,6 +99,9 @@ internal sealed class SessionExport(Messages messages, Branches branches, Sessio
         return text.ToString();
     }
 
+    /// <summary>By its lasting name: a signed link would be over before somebody reads the file.</summary>
+    private static ImageResponse Image(ImageRow row) => new(row.Id, $"/chat-images/{row.Id}", row.Width, row.Height, row.Mime);
+
     private static async Task Write(Stream output, string text) => await output.WriteAsync(Encoding.UTF8.GetBytes(text));
 }
 
@@ -97,9 +109,12 @@ internal sealed class SessionExport(Messages messages, Branches branches, Sessio
 internal sealed class JsonFile : IAsyncDisposable
 {
     private readonly PipeWriter _pipe;
+    private readonly CancellationToken _cancel;
 
-    public JsonFile(Stream output)
+    /// <param name="cancel">Ends the writing when the client has gone.</param>
+    public JsonFile(Stream output, CancellationToken cancel)
     {
+        _cancel = cancel;
         _pipe = PipeWriter.Create(output, new StreamPipeWriterOptions(leaveOpen: true));
         Writer = new Utf8JsonWriter(_pipe, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true });
     }
@@ -110,7 +125,8 @@ internal sealed class JsonFile : IAsyncDisposable
     public async Task Flush()
     {
         Writer.Flush();
-        await _pipe.FlushAsync();
+        await _pipe.FlushAsync(_cancel);
+        _cancel.ThrowIfCancellationRequested();
     }
 
     public async ValueTask DisposeAsync()

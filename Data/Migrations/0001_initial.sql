@@ -311,15 +311,19 @@ create table guest_days (
     held integer not null default 0
 ) strict;
 
+-- Links for strangers. token is the SHA-256 of what the link holds; what is shared ends with the message leaf_id and goes with it,
+-- so that an id that is used again never stands for another text.
 create table shares (
     token text primary key,
-    session_id integer not null references sessions (id) on delete cascade,
+    sealed_token text not null,
+    session_id integer not null unique references sessions (id) on delete cascade,
     user_id integer not null references users (id) on delete cascade,
-    leaf_id integer,
+    leaf_id integer not null references messages (id) on delete cascade,
     expires_at integer,
     created_at integer not null
 ) strict;
-create index shares_by_session on shares (session_id);
+create index shares_by_leaf on shares (leaf_id);
+create index shares_by_user on shares (user_id);
 
 -- Append-only; hash = sha256(previous hash | row), so that a removed or changed row shows.
 create table audit (

@@ -37,6 +37,12 @@ internal sealed class EmbeddedUi
             return false;
         }
 
+        if (request.Path.StartsWithSegments("/share"))
+        {
+            // Whoever was given the link may read; whoever searches the web may not find it.
+            context.Response.Headers["X-Robots-Tag"] = "noindex, nofollow";
+        }
+
         await asset.Send(context, head);
         return true;
     }

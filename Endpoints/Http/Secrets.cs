@@ -12,6 +12,7 @@ internal enum SecretPurpose
     Jwt,
     DeviceCookie,
     UrlSign,
+    ShareTokens,
 }
 
 /// <summary>
@@ -117,6 +118,7 @@ internal sealed class Secrets(DataFolder folder, InstanceMarker instance, Server
         _keys[SecretPurpose.Jwt] = options.JwtSecret is { } given ? JwtSecret.Check(given) : From("jwt");
         _keys[SecretPurpose.DeviceCookie] = From("device-cookie");
         _keys[SecretPurpose.UrlSign] = From("url-sign");
+        _keys[SecretPurpose.ShareTokens] = From("share-tokens");
         _kid = Convert.ToHexStringLower(SHA256.HashData(From("kid")).AsSpan(0, 4));
         CryptographicOperations.ZeroMemory(master);
     }

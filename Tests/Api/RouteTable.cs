@@ -28,6 +28,7 @@ internal static class RouteTable
         new("POST", "/api/auth/token", Access.Public, Body: true),
         new("POST", "/api/auth/refresh", Access.Public),
         new("POST", "/api/auth/logout", Access.Public),
+        new("GET", "/api/shares/{token}", Access.Public),
         // Whose image it is decides, or a signature.
         new("GET", "/chat-images/{id}", Access.Public),
         new("HEAD", "/chat-images/{id}", Access.Public),
@@ -68,6 +69,9 @@ internal static class RouteTable
         new("GET", "/api/keys", Access.User),
         new("POST", "/api/keys", Access.User, Body: true),
         new("DELETE", "/api/keys/{id:long}", Access.User),
+        new("POST", "/api/sessions/{id:long}/share", Access.User, Body: true),
+        new("GET", "/api/sessions/{id:long}/share", Access.User),
+        new("DELETE", "/api/sessions/{id:long}/share", Access.User),
         new("GET", "/api/settings/personal", Access.User),
         new("PUT", "/api/settings/personal", Access.User, Body: true),
 
