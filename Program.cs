@@ -80,6 +80,8 @@ internal static class Program
         services.AddSingleton<SessionExport>();
         services.AddSingleton<Shares>();
         services.AddSingleton<ShareLinks>();
+        services.AddSingleton<Prompts>();
+        services.AddSingleton<Drafts>();
         services.AddSingleton<Runs>();
         services.AddSingleton<Usage>();
         services.AddImages();
@@ -110,6 +112,8 @@ internal static class Program
         api.MapMessages();
         api.MapSessionCopies();
         api.MapShares();
+        api.MapPrompts();
+        api.MapDrafts();
         api.MapChat();
         api.MapImages();
         app.MapImageFiles();

@@ -325,6 +325,30 @@ create table shares (
 create index shares_by_leaf on shares (leaf_id);
 create index shares_by_user on shares (user_id);
 
+-- The prompt library; a shared one of an administrator everybody may read.
+create table prompts (
+    id integer primary key,
+    user_id integer not null references users (id) on delete cascade,
+    name text not null,
+    title text not null,
+    content text not null,
+    shared integer not null default 0,
+    created_at integer not null,
+    updated_at integer not null,
+    unique (user_id, name)
+) strict;
+create index prompts_shared on prompts (name) where shared = 1;
+
+-- What was typed and not sent; no session = the chat that is not made yet.
+create table drafts (
+    user_id integer not null references users (id) on delete cascade,
+    session_id integer references sessions (id) on delete cascade,
+    content text not null,
+    updated_at integer not null
+) strict;
+create unique index drafts_by_slot on drafts (user_id, ifnull(session_id, 0));
+create index drafts_by_session on drafts (session_id) where session_id is not null;
+
 -- Append-only; hash = sha256(previous hash | row), so that a removed or changed row shows.
 create table audit (
     id integer primary key,

@@ -136,7 +136,7 @@ public sealed class BadInputTests
         using var connection = new SqliteConnection($"Data Source={Path.Combine(dataDir, "app.db")};Mode=ReadOnly;Pooling=false");
         connection.Open();
         var text = new StringBuilder();
-        foreach (var table in new[] { "users", "api_keys", "settings", "connections", "model_overrides", "sessions", "messages", "runs", "images", "shares", "daily_usage" })
+        foreach (var table in new[] { "users", "api_keys", "settings", "connections", "model_overrides", "sessions", "messages", "runs", "images", "shares", "prompts", "drafts", "daily_usage" })
         {
             using var command = connection.CreateCommand();
             command.CommandText = $"select * from {table} order by 1, 2";
