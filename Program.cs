@@ -82,6 +82,8 @@ internal static class Program
         services.AddSingleton<ShareLinks>();
         services.AddSingleton<Prompts>();
         services.AddSingleton<Drafts>();
+        services.AddSingleton<AccountData>();
+        services.AddSingleton<AccountExport>();
         services.AddSingleton<Runs>();
         services.AddSingleton<Usage>();
         services.AddImages();
@@ -114,6 +116,8 @@ internal static class Program
         api.MapShares();
         api.MapPrompts();
         api.MapDrafts();
+        api.MapAccountExport();
+        api.MapAudit();
         api.MapChat();
         api.MapImages();
         app.MapImageFiles();

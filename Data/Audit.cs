@@ -32,10 +32,11 @@ internal sealed class Audit(Db db)
 
     /// <summary>The newest first, before the row <paramref name="before"/> names.</summary>
     public Task<List<AuditRow>> List(long before, int limit) => db.Read(connection => connection.Query<AuditRow>("""
-        select id, actor_id, action, target, detail, ip, created_at, hash
-        from audit
-        where id < @before
-        order by id desc
+        select a.id, a.actor_id, u.username as actor, a.action, a.target, a.detail, a.ip, a.created_at, a.hash
+        from audit a
+        left join users u on u.id = a.actor_id
+        where a.id < @before
+        order by a.id desc
         limit @limit
         """, new { before, limit }).ToList());
 
@@ -55,6 +56,9 @@ internal sealed class AuditRow
     public long Id { get; init; }
 
     public long? ActorId { get; init; }
+
+    /// <summary>The name that the actor has today; null when the account is gone.</summary>
+    public string? Actor { get; init; }
 
     public string Action { get; init; } = "";
 

@@ -157,6 +157,36 @@ internal sealed class UserAdmin(Db db, LiveLogins live)
             where id = @id and role <> 'GUEST' and (role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
             """, new { id }));
 
+    /// <summary>As <see cref="Delete"/>, by the user's own wish.</summary>
+    public async Task<UserChange> DeleteSelf(Actor actor, DateTimeOffset now)
+    {
+        var outcome = await db.Write(connection =>
+        {
+            var username = connection.QuerySingleOrDefault<string>("""
+                select username
+                from users
+                where id = @UserId and role <> 'GUEST'
+                """, new { actor.UserId });
+            if (username is null)
+            {
+                return UserChange.NotFound;
+            }
+
+            if (connection.Execute($"""
+                delete from users
+                where id = @UserId and (role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
+                """, new { actor.UserId }) == 0)
+            {
+                return UserChange.LastAdmin;
+            }
+
+            Audit.Append(connection, new AuditEntry(actor.UserId, "account.delete", $"user:{actor.UserId} {username}", actor.Ip), now);
+            return UserChange.Done;
+        });
+        live.UserRevoked(actor.UserId);
+        return outcome;
+    }
+
     private async Task<UserChange> Change(Actor actor, long id, Step step, DateTimeOffset now, Func<SqliteConnection, int> change)
     {
         var outcome = await db.Write(connection =>

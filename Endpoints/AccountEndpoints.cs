@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using AiChat.Data;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints;
 
@@ -16,6 +17,7 @@ internal static class AccountEndpoints
         group.MapPost("/logout-all", EndAll);
         group.MapGet("/logins", ListLogins);
         group.MapDelete("/logins/{id:long}", EndLogin);
+        api.MapDelete("/account", DeleteAccount).Allow(Access.User);
     }
 
     private static async Task<IResult> Me(CurrentUser me, Users users, Usage usage, SystemSettings settings, TimeProvider clock)
@@ -73,6 +75,35 @@ internal static class AccountEndpoints
         }
 
         return TypedResults.NoContent();
+    }
+
+    /// <summary>Everything that is the user's goes: logins, keys, chats, images, also what is being written at this moment.</summary>
+    private static async Task<IResult> DeleteAccount(
+        [FromBody] DeleteAccountRequest body, CurrentUser me, HttpContext context, Users users, UserAdmin admin, Passwords passwords,
+        LoginThrottle throttle, ChatRuns runs, TimeProvider clock)
+    {
+        if (me.LoginId == 0)
+        {
+            return Problems.Forbidden("A key cannot delete the account.");
+        }
+
+        var hash = (await users.FindCredential(me.Id))?.PasswordHash;
+        if (hash is not null && await WrongPassword(context, me, body.Password, hash, passwords, throttle) is { } problem)
+        {
+            return problem;
+        }
+
+        switch (await admin.DeleteSelf(new Actor(me.Id, context.Caller().Address.ToString()), clock.GetUtcNow()))
+        {
+            case UserChange.Done:
+                await runs.StopUser(me.Id);
+                SignIns.Clear(context);
+                return TypedResults.NoContent();
+            case UserChange.LastAdmin:
+                return Problems.Conflict("last_admin", "There must be one active administrator.");
+            default:
+                return Problems.Unauthenticated();
+        }
     }
 
     /// <summary>
@@ -135,6 +166,8 @@ internal static class AccountEndpoints
 
 /// <summary>CurrentPassword may be missing only while the account has none.</summary>
 internal sealed record ChangePasswordRequest(string NewPassword, string? CurrentPassword = null);
+
+internal sealed record DeleteAccountRequest(string Password);
 
 internal sealed record MeResponse(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] UserResponse? User, bool Guest, QuotaResponse Quota, IReadOnlyList<string> Permissions);

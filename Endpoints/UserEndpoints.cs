@@ -118,10 +118,16 @@ internal static class UserEndpoints
         return outcome == UserChange.Done ? TypedResults.Json(new OneTimeCodeResponse(code), ApiJson.Wire.OneTimeCodeResponse) : Refusal(outcome);
     }
 
-    private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, UserAdmin admin, TimeProvider clock)
+    private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, UserAdmin admin, ChatRuns runs, TimeProvider clock)
     {
         var outcome = await admin.Delete(Actor(me, context), id, clock.GetUtcNow());
-        return outcome == UserChange.Done ? TypedResults.NoContent() : Refusal(outcome);
+        if (outcome != UserChange.Done)
+        {
+            return Refusal(outcome);
+        }
+
+        await runs.StopUser(id);
+        return TypedResults.NoContent();
     }
 
     private static async Task<IResult> Answer(long id, UserChange outcome, Users users) =>

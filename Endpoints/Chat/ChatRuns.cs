@@ -93,6 +93,16 @@ internal sealed partial class ChatRuns(Runs runs, ChatRunner runner, SystemSetti
         }
     }
 
+    /// <summary>Ends the live runs of a user who is gone.</summary>
+    public async Task StopUser(long userId)
+    {
+        foreach (var run in Of(userId))
+        {
+            run.Stop("stopped");
+            await run.Ended;
+        }
+    }
+
     /// <summary>Wakes all readers, so that those who have been silent for long send a heartbeat.</summary>
     public void WakeReaders()
     {

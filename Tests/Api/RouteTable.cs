@@ -76,6 +76,8 @@ internal static class RouteTable
         new("POST", "/api/sessions/{id:long}/share", Access.User, Body: true),
         new("GET", "/api/sessions/{id:long}/share", Access.User),
         new("DELETE", "/api/sessions/{id:long}/share", Access.User),
+        new("GET", "/api/account/export", Access.User),
+        new("DELETE", "/api/account", Access.User, Body: true),
         new("POST", "/api/prompts", Access.User, Body: true),
         new("PUT", "/api/prompts/{id:long}", Access.User, Body: true),
         new("DELETE", "/api/prompts/{id:long}", Access.User),
@@ -83,6 +85,7 @@ internal static class RouteTable
         new("PUT", "/api/settings/personal", Access.User, Body: true),
 
         new("PATCH", "/api/settings/system", Access.Admin, Body: true),
+        new("GET", "/api/audit", Access.Admin),
         new("GET", "/api/users", Access.Admin),
         new("POST", "/api/users", Access.Admin, Body: true),
         new("GET", "/api/users/{id:long}", Access.Admin),

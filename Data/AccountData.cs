@@ -1,0 +1,42 @@
+using Dapper;
+
+namespace AiChat.Data;
+
+/// <summary>Everything that is one user's, for taking it along.</summary>
+internal sealed class AccountData(Db db)
+{
+    /// <summary>By id, those after <paramref name="afterId"/>; archived and temporary ones too.</summary>
+    public Task<List<SessionRow>> Sessions(long userId, long afterId, int limit) => db.Read(connection => connection.Query<SessionRow>("""
+        select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
+            pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+        from sessions
+        where user_id = @userId and id > @afterId
+        order by id
+        limit @limit
+        """, new { userId, afterId, limit }).ToList());
+
+    public Task<List<OwnImageRow>> Images(long userId) => db.Read(connection => connection.Query<OwnImageRow>("""
+        select id, message_id, mime, width, height, bytes, created_at
+        from images
+        where user_id = @userId
+        order by created_at, id
+        limit 100000
+        """, new { userId }).ToList());
+}
+
+internal sealed record OwnImageRow
+{
+    public string Id { get; init; } = "";
+
+    public long? MessageId { get; init; }
+
+    public string Mime { get; init; } = "";
+
+    public int Width { get; init; }
+
+    public int Height { get; init; }
+
+    public long Bytes { get; init; }
+
+    public long CreatedAt { get; init; }
+}
