@@ -3,8 +3,8 @@ import type { Conversation } from '../state/conversation.svelte'
 import type { Turn } from '../state/turn.svelte'
 
 /** Turns drawn when a chat opens, and how many more each time the reader comes near the upper end. */
-const firstWindow = 30
-const step = 24
+const firstWindow = 10
+const step = 16
 /** At the end of a chat nothing above this many turns stays drawn. */
 const mostAtEnd = 80
 

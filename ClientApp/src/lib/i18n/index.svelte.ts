@@ -35,6 +35,7 @@ export class I18n {
   readonly locale = $derived<Locale>(this.#choice === 'system' ? fromBrowser() : this.#choice)
   /** BCP 47 tag for `lang` attributes and Intl. */
   readonly tag = $derived(tags[this.locale])
+  readonly #dates = new Map<string, Intl.DateTimeFormat>()
   readonly #plural = $derived(new Intl.PluralRules(this.tag))
   readonly #number = $derived(new Intl.NumberFormat(this.tag))
   readonly #relative = $derived(new Intl.RelativeTimeFormat(this.tag, { numeric: 'auto' }))
@@ -67,8 +68,13 @@ export class I18n {
 
   number = (value: number): string => this.#number.format(value)
 
-  date = (iso: string, options: Intl.DateTimeFormatOptions = { dateStyle: 'medium' }): string =>
-    new Intl.DateTimeFormat(this.tag, options).format(new Date(iso))
+  date = (iso: string, options: Intl.DateTimeFormatOptions = { dateStyle: 'medium' }): string => {
+    // Making a formatter costs a hundred times what using it does.
+    const key = `${this.tag} ${JSON.stringify(options)}`
+    const format = this.#dates.get(key) ?? new Intl.DateTimeFormat(this.tag, options)
+    this.#dates.set(key, format)
+    return format.format(new Date(iso))
+  }
 
   /** "5 minutes ago" for what is near, a date for what is far. */
   ago = (iso: string): string => {

@@ -126,12 +126,12 @@ export class LiveRun {
       }
       this.events.onEvent(this.sessionId, event)
     }
-    if (this.#frame.length === 0) nextFrame(() => this.#flush(turn))
+    if (this.#frame.length === 0) nextDrawing(() => this.#flush(turn))
     this.#frame.push(...batch)
     if (!this.#visible && turn.message.id > 0) reader.abort()
   }
 
-  /** At most one render per frame, however many tokens arrive. */
+  /** At most one drawing for all that has arrived, however many tokens that is. */
   #flush(turn: Turn): void {
     if (this.#frame.length === 0) return
     turn.message = this.#frame.reduce((message, { event }) => applyEvent(message, event), turn.message)
@@ -144,8 +144,11 @@ export class LiveRun {
   }
 }
 
-function nextFrame(run: () => void): void {
+// Two dozen times a second reads as flowing text and leaves the other frames to the reader's hand.
+const drawMs = 40
+
+function nextDrawing(run: () => void): void {
   // A hidden page gets no frames; its state must still move.
   if (document.hidden) setTimeout(run, 100)
-  else requestAnimationFrame(run)
+  else setTimeout(() => requestAnimationFrame(run), drawMs - 16)
 }
