@@ -60,6 +60,7 @@ internal static class SettingTable
         Choice("webSearchEngine", "tavily", "tavily", "brave", "searxng", "exa") with { Variables = ["WEB_SEARCH_ENGINE", "WEB_SEARCH_DEFAULT_ENGINE"] },
         new TextSetting("webSearchApiKey", null, 1, 4_096) { IsSecret = true, Check = Providers.ProviderHeaders.ValidateKey },
         new TextSetting("webSearchEndpoint", "", 0, 2_000) { Check = SearchAddress },
+        new FlagSetting("webSearchLocal", false),
         new NumberSetting("webSearchResultLimit", 4, 1, 10),
         new ListSetting("webSearchDomainFilter", 100, Domain),
 

@@ -3,7 +3,9 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AiChat.Data;
+using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using AiChat.Providers;
 
 namespace AiChat.Endpoints;
 
@@ -17,6 +19,7 @@ internal static class SettingsEndpoints
         group.MapGet("/app-info", AppInfo).Allow(Access.Public);
         group.MapGet("/system", GetSystem).Allow(Access.Any);
         group.MapPatch("/system", ChangeSystem).Allow(Access.Admin);
+        group.MapPost("/web-search/test", TestSearch).Allow(Access.Admin);
     }
 
     private static BrandingResponse Branding(HttpContext context, SystemSettings settings, SetupCode setup) => new(
@@ -57,6 +60,26 @@ internal static class SettingsEndpoints
         return errors.Count > 0 ? Problems.Invalid(errors) : TypedResults.Ok(View(settings, true));
     }
 
+    /// <summary>Asks the engine as it is set up now, switched on or not.</summary>
+    private static async Task<IResult> TestSearch(SearchTestRequest body, WebSearch search, CancellationToken cancel)
+    {
+        var query = body.Query?.Trim() is { Length: > 0 } words ? words : "AiChat";
+        if (query.Length > WebSearch.MaxQuery)
+        {
+            return Problems.Invalid("query", $"At most {WebSearch.MaxQuery} characters.");
+        }
+
+        try
+        {
+            var hits = await search.Search(query, WebSearch.MaxText, cancel);
+            return TypedResults.Ok(new SearchTestResponse(true, null, null, [.. hits.Select((hit, at) => SearchResult.Of(hit, at + 1))]));
+        }
+        catch (ProviderException error)
+        {
+            return TypedResults.Ok(new SearchTestResponse(false, error.Failure.Code(), error.Detail, []));
+        }
+    }
+
     private static JsonObject View(SystemSettings settings, bool isAdmin)
     {
         var view = new JsonObject();
@@ -77,3 +100,8 @@ internal sealed record BrandingResponse(
 
 internal sealed record AppInfoResponse(
     string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null);
+
+internal sealed record SearchTestRequest(string? Query = null);
+
+/// <summary>What the engine found, or why it could not be asked.</summary>
+internal sealed record SearchTestResponse(bool Ok, string? Code, string? Detail, IReadOnlyList<SearchResult> Results);

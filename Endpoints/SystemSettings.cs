@@ -13,6 +13,8 @@ namespace AiChat.Endpoints;
 /// </summary>
 internal sealed class SystemSettings(Settings store, ServerOptions options, Secrets secrets, Redactor redactor, TimeProvider clock) : IHostedService, IDisposable
 {
+    private const string SearchKey = "webSearchApiKey";
+
     private readonly SemaphoreSlim _changing = new(1);
     private volatile FrozenDictionary<string, object?> _values = FrozenDictionary<string, object?>.Empty;
 
@@ -139,6 +141,9 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
 
     public string WebSearchEndpoint => Text("webSearchEndpoint");
 
+    /// <summary>The endpoint is on this machine or in its own network.</summary>
+    public bool WebSearchLocal => Flag("webSearchLocal");
+
     public int WebSearchResultLimit => Number("webSearchResultLimit");
 
     public IReadOnlyList<string> WebSearchDomainFilter => (string[])Value("webSearchDomainFilter")!;
@@ -158,12 +163,15 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
     public int TaskTraceIdleTimeoutMs => Number("taskTraceIdleTimeoutMs");
 
     /// <summary>The value that holds: what is stored, else the operator's default, else ours. Null only where a setting may be unset.</summary>
-    public object? Value(string key) => _values.TryGetValue(key, out var stored) ? stored : Default(key);
+    public object? Value(string key) => Get(_values, key);
 
-    /// <summary>The key in clear, for the length of a call; null when none is set or it cannot be read on this installation.</summary>
-    public string? WebSearchApiKey => _values.TryGetValue("webSearchApiKey", out var stored)
-        ? Open("webSearchApiKey", (string)stored!)
-        : Value("webSearchApiKey") as string;
+    /// <summary>
+    /// The key in clear, for the length of a call; null when none is set for this engine at this address or it cannot be read on this
+    /// installation.
+    /// </summary>
+    public string? WebSearchApiKey => Place(_values, SearchKey) is var place && _values.TryGetValue(place, out var stored)
+        ? Open(place, (string)stored!)
+        : Value(SearchKey) as string;
 
     /// <summary>
     /// Stores the changes, null meaning the default again, and takes them over; when one breaks its rule nothing happens.
@@ -177,7 +185,8 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
             var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
             var values = new Dictionary<string, object?>(_values, StringComparer.Ordinal);
             var stored = new Dictionary<string, string?>(StringComparer.Ordinal);
-            foreach (var (key, json) in changes)
+            // The search key belongs to the engine and address that the same change may set.
+            foreach (var (key, json) in changes.OrderBy(change => change.Key == SearchKey))
             {
                 if (Take(SettingTable.ByKey[key], json, values, stored) is { } broken)
                 {
@@ -210,9 +219,13 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
         foreach (var row in await store.List())
         {
             // A value that a newer rule refuses, or a key that is gone, counts as not set.
-            if (SettingTable.ByKey.TryGetValue(row.Key, out var definition) && Read(definition, row.Value) is { } value)
+            if (SettingTable.ByKey.TryGetValue(Name(row.Key), out var definition) && Read(definition, row.Value) is { } value)
             {
                 values[row.Key] = value;
+                if (definition.IsSecret && Open(row.Key, row.Value) is { } secret)
+                {
+                    redactor.Add(secret);
+                }
             }
         }
 
@@ -229,15 +242,16 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
 
     /// <summary>The changes for the record, secrets by name only.</summary>
     private static string Tell(Dictionary<string, string?> stored) => string.Join(
-        ", ", stored.Select(change => $"{change.Key} = {(change.Value is null ? "default" : SettingTable.ByKey[change.Key].IsSecret ? "(secret)" : change.Value)}"));
+        ", ", stored.Select(change => $"{change.Key} = {(change.Value is null ? "default" : SettingTable.ByKey[Name(change.Key)].IsSecret ? "(secret)" : change.Value)}"));
 
     /// <summary>Puts one change into both views of the settings, or gives the rule it breaks.</summary>
     private string? Take(SettingDefinition definition, JsonElement json, Dictionary<string, object?> values, Dictionary<string, string?> stored)
     {
+        var place = Place(values, definition.Key);
         if (json.ValueKind == JsonValueKind.Null)
         {
-            values.Remove(definition.Key);
-            stored[definition.Key] = null;
+            values.Remove(place);
+            stored[place] = null;
             return null;
         }
 
@@ -254,25 +268,41 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
         if (definition.IsSecret)
         {
             redactor.Add((string)value);
-            value = secrets.Seal(SecretPurpose.ProviderSecrets, Place(definition.Key), (string)value);
-            stored[definition.Key] = (string)value;
+            value = secrets.Seal(SecretPurpose.ProviderSecrets, Seal(place), (string)value);
+            stored[place] = (string)value;
         }
         else
         {
-            stored[definition.Key] = definition.ToJson(value).ToJsonString();
+            stored[place] = definition.ToJson(value).ToJsonString();
         }
 
-        values[definition.Key] = value;
+        values[place] = value;
         return null;
     }
 
-    private object? Get(Dictionary<string, object?> values, string key) => values.TryGetValue(key, out var value) ? value : Default(key);
+    private object? Get(IReadOnlyDictionary<string, object?> values, string key) =>
+        values.TryGetValue(Place(values, key), out var value) ? value
+        : key == SearchKey && Place(values, key) != Place(FrozenDictionary<string, object?>.Empty, key) ? null : Default(key);
+
+    /// <summary>Where a value is kept: the search key for each engine and address apart, so that none is ever sent to another service.</summary>
+    private string Place(IReadOnlyDictionary<string, object?> values, string key)
+    {
+        if (key != SearchKey)
+        {
+            return key;
+        }
+
+        var address = Uri.TryCreate((string)Get(values, "webSearchEndpoint")!, UriKind.Absolute, out var url) ? url.GetLeftPart(UriPartial.Authority) : "";
+        return $"{key} {Get(values, "webSearchEngine")} {address}";
+    }
+
+    private static string Name(string place) => place.Split(' ')[0];
 
     private object? Default(string key) => options.SettingDefaults.TryGetValue(key, out var given) ? given : SettingTable.ByKey[key].Default;
 
-    private static string Place(string key) => $"settings|value|{key}|v1";
+    private static string Seal(string place) => $"settings|value|{place}|v1";
 
-    private string? Open(string key, string text) => secrets.Open(SecretPurpose.ProviderSecrets, Place(key), text);
+    private string? Open(string place, string text) => secrets.Open(SecretPurpose.ProviderSecrets, Seal(place), text);
 
     private static object? Read(SettingDefinition definition, string text)
     {

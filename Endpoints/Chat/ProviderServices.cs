@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.NetworkInformation;
 using AiChat.Providers;
+using AiChat.Providers.Search;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -15,6 +16,8 @@ internal static class ProviderServices
         {
             IsOwnEndpoint = endpoint => IsOwn(all.GetRequiredService<IServer>(), endpoint),
         });
+        services.AddSingleton<SearchEngines>();
+        services.AddSingleton<WebSearch>();
         services.AddSingleton(all => ProviderRegistry.Create(all.GetRequiredService<ProviderHttp>()));
     }
 

@@ -62,6 +62,8 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(ReasoningDoneEvent))]
 [JsonSerializable(typeof(RetryEvent))]
 [JsonSerializable(typeof(SessionParameters))]
+[JsonSerializable(typeof(SearchTestRequest))]
+[JsonSerializable(typeof(SearchTestResponse))]
 [JsonSerializable(typeof(StartEvent))]
 [JsonSerializable(typeof(TitleEvent))]
 [JsonSerializable(typeof(SessionUsageResponse))]

@@ -86,6 +86,7 @@ internal static class RouteTable
 
         new("PATCH", "/api/settings/system", Access.Admin, Body: true),
         new("GET", "/api/audit", Access.Admin),
+        new("POST", "/api/settings/web-search/test", Access.Admin, Body: true),
         new("GET", "/api/users", Access.Admin),
         new("POST", "/api/users", Access.Admin, Body: true),
         new("GET", "/api/users/{id:long}", Access.Admin),

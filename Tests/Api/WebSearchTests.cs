@@ -1,0 +1,61 @@
+using System.Net;
+using AiChat.Tests.Chat;
+
+namespace AiChat.Tests.Api;
+
+/// <summary>Setting up web search: what is missing is said, a key goes to the service it was entered for and nowhere else (A40, A42).</summary>
+public sealed class WebSearchTests
+{
+    private const string Key = "tvly-CANARY-0123456789";
+    private const string Reply = """{"results":[{"title":"One","url":"https://example.org/1","content":"first"},{"title":"Metadata","url":"http://169.254.169.254/","content":"second"}]}""";
+
+    [Fact]
+    public async Task The_test_shows_hits_numbered_and_what_is_missing()
+    {
+        await using var engine = FakeUpstream.Start(exchange => exchange.Reply(200, Reply));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+
+        var unset = await (await admin.PostJson("/api/settings/web-search/test", new { })).Json();
+        Assert.Equal((false, "This engine needs a key."), (unset.GetProperty("ok").GetBoolean(), unset.Text("detail")));
+
+        await (await admin.PatchJson("/api/settings/system", new { webSearchEndpoint = $"http://127.0.0.1:{engine.Port}", webSearchApiKey = Key })).Json();
+        var blocked = await (await admin.PostJson("/api/settings/web-search/test", new { })).Json();
+        Assert.Equal("provider_blocked", blocked.Text("code"));
+
+        await (await admin.PatchJson("/api/settings/system", new { webSearchLocal = true })).Json();
+        var found = await (await admin.PostJson("/api/settings/web-search/test", new { query = "a question" })).Json();
+
+        Assert.True(found.GetProperty("ok").GetBoolean());
+        Assert.Equal([(1, "One", "https://example.org/1"), (2, "Metadata", "http://169.254.169.254/")],
+            found.GetProperty("results").EnumerateArray().Select(hit => (hit.GetProperty("number").GetInt32(), hit.Text("title"), hit.Text("url"))));
+
+        // The engine was asked once; no address it named was fetched.
+        var request = Assert.Single(engine.Exchanges).Request;
+        Assert.Equal($"Bearer {Key}", request.Headers["Authorization"]);
+        await (await admin.PostJson("/api/settings/web-search/test", new { query = new string('q', 401) })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+    }
+
+    [Fact]
+    public async Task A_key_stays_with_its_engine_and_address()
+    {
+        await using var mine = FakeUpstream.Start(exchange => exchange.Reply(200, Reply));
+        await using var other = FakeUpstream.Start(exchange => exchange.Reply(200, Reply));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await (await admin.PatchJson("/api/settings/system", new { webSearchEndpoint = $"http://127.0.0.1:{mine.Port}", webSearchLocal = true, webSearchApiKey = Key })).Json();
+
+        foreach (var change in new object[] { new { webSearchEndpoint = $"http://127.0.0.1:{other.Port}" }, new { webSearchEngine = "exa" }, new { webSearchEngine = "searxng" } })
+        {
+            var shown = await (await admin.PatchJson("/api/settings/system", change)).Json();
+            Assert.False(shown.GetProperty("webSearchApiKey").GetProperty("set").GetBoolean());
+            await (await admin.PostJson("/api/settings/web-search/test", new { })).Json();
+        }
+
+        Assert.All(other.Exchanges, exchange => Assert.DoesNotContain(Key, exchange.Request.Head));
+        await server.RestartAsync();
+        var back = await (await admin.PatchJson("/api/settings/system", new { webSearchEngine = "tavily", webSearchEndpoint = $"http://127.0.0.1:{mine.Port}" })).Json();
+        Assert.True(back.GetProperty("webSearchApiKey").GetProperty("set").GetBoolean());
+        Assert.True((await (await admin.PostJson("/api/settings/web-search/test", new { })).Json()).GetProperty("ok").GetBoolean());
+    }
+}
