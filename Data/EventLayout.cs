@@ -57,7 +57,14 @@ internal sealed class EventLayout
     public void Extend(string chunkKind, long position, int length)
     {
         Add('e', position - Length);
-        Add(chunkKind == RunChunk.Reasoning ? 'r' : 'c', length);
+        if (chunkKind == RunChunk.Tool)
+        {
+            Add('e', 1);
+        }
+        else
+        {
+            Add(chunkKind == RunChunk.Reasoning ? 'r' : 'c', length);
+        }
     }
 
     public override string ToString()

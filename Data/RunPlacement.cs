@@ -41,7 +41,7 @@ internal static class RunPlacement
     {
         null => new Place { Refused = StartOutcome.NotFound },
         { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
-        { } answer => new Place { TargetId = answer.Id, ParentId = answer.ParentId, Content = answer.Content, Reasoning = answer.Reasoning },
+        { } answer => new Place { TargetId = answer.Id, ParentId = answer.ParentId, Content = answer.Content, Reasoning = answer.Reasoning, Tools = answer.ToolCalls },
     };
 
     /// <summary>Writes the rows of the place that was found.</summary>
@@ -84,7 +84,7 @@ internal static class RunPlacement
     }
 
     private static PlaceRow? Find(SqliteConnection connection, long sessionId, long id) => connection.QueryFirstOrDefault<PlaceRow>("""
-        select id, parent_id, role, status, content, reasoning from messages where id = @id and session_id = @sessionId
+        select id, parent_id, role, status, content, reasoning, tool_calls from messages where id = @id and session_id = @sessionId
         """, new { id, sessionId });
 }
 
@@ -102,6 +102,8 @@ internal sealed record Place
     public string? Content { get; init; }
 
     public string? Reasoning { get; init; }
+
+    public string? Tools { get; init; }
 }
 
 internal sealed record PlaceRow
@@ -117,4 +119,6 @@ internal sealed record PlaceRow
     public string Content { get; init; } = "";
 
     public string? Reasoning { get; init; }
+
+    public string? ToolCalls { get; init; }
 }

@@ -95,12 +95,17 @@ internal sealed record StartedRun(StartOutcome Outcome)
     public string? PreviousContent { get; init; }
 
     public string? PreviousReasoning { get; init; }
+
+    public string? PreviousTools { get; init; }
 }
 
 internal sealed record RunChunk
 {
     public const string Content = "content";
     public const string Reasoning = "reasoning";
+
+    /// <summary>The JSON of one event of a tool call.</summary>
+    public const string Tool = "tool";
 
     public long RunId { get; init; }
 
@@ -110,6 +115,13 @@ internal sealed record RunChunk
     public string Kind { get; init; } = "";
 
     public string Value { get; init; } = "";
+
+    /// <summary>Events of tool calls with their positions as a message row keeps them: a JSON list, null when there are none.</summary>
+    public static string? ToolEvents(IEnumerable<(long Position, string Json)> events)
+    {
+        var list = string.Join(',', events.Select(one => $$"""{"position":{{one.Position}},"event":{{one.Json}}}"""));
+        return list.Length == 0 ? null : $"[{list}]";
+    }
 }
 
 internal sealed record RunRow
@@ -154,6 +166,8 @@ internal sealed record OrphanRow
     public string Content { get; init; } = "";
 
     public string? Reasoning { get; init; }
+
+    public string? ToolCalls { get; init; }
 
     public string? Layout { get; init; }
 }

@@ -89,7 +89,7 @@ internal sealed class Runs(Db db)
         {
             Gate.Reset(connection);
             var orphans = connection.Query<OrphanRow>("""
-                select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content, m.reasoning, m.layout
+                select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content, m.reasoning, m.tool_calls, m.layout
                 from runs r
                 join messages m on m.id = r.message_id
                 where r.status = 'running' and r.boot_id <> @bootId
@@ -100,7 +100,7 @@ internal sealed class Runs(Db db)
             {
                 var text = Recover(connection, orphan);
                 connection.Execute("""
-                    update messages set status = 'interrupted', content = @Content, reasoning = @Reasoning, layout = @Layout,
+                    update messages set status = 'interrupted', content = @Content, reasoning = @Reasoning, tool_calls = @ToolCalls, layout = @Layout,
                         error_code = 'interrupted', error_detail = 'The server stopped while this was being written.'
                     where id = @MessageId
                     """, text);
@@ -142,6 +142,7 @@ internal sealed class Runs(Db db)
             Reasoning = chunks.Any(chunk => chunk.Kind == RunChunk.Reasoning)
                 ? string.Concat(chunks.Where(chunk => chunk.Kind == RunChunk.Reasoning).Select(chunk => chunk.Value))
                 : null,
+            ToolCalls = RunChunk.ToolEvents(chunks.Where(chunk => chunk.Kind == RunChunk.Tool).Select(chunk => (chunk.Position, chunk.Value))),
             Layout = layout.ToString(),
         };
     }
@@ -209,6 +210,7 @@ internal sealed class Runs(Db db)
             MessagesUsed = Usage.MessagesUsed(connection, run.UserId, Days.Of(now)),
             PreviousContent = outcome.Content,
             PreviousReasoning = outcome.Reasoning,
+            PreviousTools = outcome.Tools,
         };
     }
 }

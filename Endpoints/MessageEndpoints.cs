@@ -81,7 +81,7 @@ internal static class MessageEndpoints
 
         // The text of a live answer is in memory; the table has it only as far as it was last stored.
         var (content, reasoning, position) = run.Log.Snapshot();
-        return message with { Content = content, Reasoning = reasoning, EventId = position };
+        return message with { Content = content, Reasoning = reasoning, ToolCalls = ToolEvents.Calls(run.Log.Tools(), ended: false), EventId = position };
     }
 
     private static async Task<IResult> Find(long id, CurrentUser me, Search search, string? q, string? cursor, int? limit)

@@ -6,8 +6,11 @@ using AiChat.Providers;
 
 namespace AiChat.Endpoints.Chat;
 
+/// <summary>The tools that a model wants called, and the visible text it said before; without calls the text is not gathered.</summary>
+internal sealed record Said(string Text, IReadOnlyList<ChatToolCall> Calls);
+
 /// <summary>
-/// Gathers what a provider says into a run's log. Deltas that come without a wait between them go to the log as one.
+/// Gathers what a provider says into a run's log, round after round. Deltas that come without a wait between them go to the log as one.
 /// Used by one thread at a time.
 /// </summary>
 internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
@@ -18,10 +21,15 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
     /// <summary>Longest answer and longest reasoning, in characters.</summary>
     private const int MostText = 2 * 1024 * 1024;
 
+    private const string RoundBreak = "\n\n";
+
     private readonly long _begun = clock.GetTimestamp();
     private readonly StringBuilder _pending = new();
+    private readonly SortedDictionary<int, PartialCall> _calls = [];
     private bool _pendingIsReasoning;
     private long? _reasoningSince;
+    private bool _textApart;
+    private bool _reasoningApart;
 
     /// <summary>Who wrote it; null until somebody has begun to.</summary>
     public ResolvedModel? Writer { get; private set; }
@@ -31,7 +39,7 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
 
     public ChatDelta.End? End { get; private set; }
 
-    /// <summary>What the provider wants back in later turns.</summary>
+    /// <summary>What the provider wants back with the last round in later turns.</summary>
     public string? State { get; private set; }
 
     public long? FirstTokenMs { get; private set; }
@@ -40,11 +48,16 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
 
     public long ElapsedMs => (long)clock.GetElapsedTime(_begun).TotalMilliseconds;
 
-    /// <summary>Takes everything a call says.</summary>
+    /// <summary>Takes everything a call says: one round.</summary>
     /// <exception cref="ProviderException">It broke off or is longer than allowed; what came before stays.</exception>
-    public async Task Relay(OpenCall call)
+    public async Task<Said> Relay(OpenCall call)
     {
         Writer = call.Model;
+        State = null;
+        _calls.Clear();
+        var start = log.ContentLength;
+        _textApart = Calls.Count > 0 && start > 0;
+        _reasoningApart = Calls.Count > 0 && log.ReasoningLength > 0;
         try
         {
             while (true)
@@ -57,7 +70,7 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
 
                 if (!await next)
                 {
-                    return;
+                    break;
                 }
 
                 Take(call.Take());
@@ -68,6 +81,8 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
             EndReasoning();
             Flush();
         }
+
+        return new Said(_calls.Count == 0 ? "" : log.ContentFrom(start).Trim(), [.. _calls.Values.Select(part => new ChatToolCall(part.Id, part.Name, part.Arguments.ToString()))]);
     }
 
     private void Take(ChatDelta delta)
@@ -88,6 +103,11 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
                 }
 
                 break;
+            case ChatDelta.ToolCall piece:
+                FirstTokenMs ??= ElapsedMs;
+                EndReasoning();
+                Add(piece);
+                break;
             case ChatDelta.State state:
                 State = state.Value;
                 break;
@@ -95,6 +115,16 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
                 End = end;
                 break;
         }
+    }
+
+    private void Add(ChatDelta.ToolCall piece)
+    {
+        if (!_calls.TryGetValue(piece.Index, out var call))
+        {
+            _calls[piece.Index] = call = new PartialCall(piece.Id ?? "", piece.Name ?? "", new StringBuilder());
+        }
+
+        call.Arguments.Append(piece.ArgumentsFragment);
     }
 
     /// <summary>Hands on what has gathered.</summary>
@@ -119,13 +149,14 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
 
     private void EndReasoning()
     {
-        if (_reasoningSince is not { } since || ReasoningMs is not null)
+        if (_reasoningSince is not { } since)
         {
             return;
         }
 
         Flush();
-        ReasoningMs = (long)clock.GetElapsedTime(since).TotalMilliseconds;
+        _reasoningSince = null;
+        ReasoningMs = (ReasoningMs ?? 0) + (long)clock.GetElapsedTime(since).TotalMilliseconds;
         log.Append(ChatEvent.Reasoning, JsonSerializer.SerializeToUtf8Bytes(new ReasoningDoneEvent(true, ReasoningMs.Value), ApiJson.Wire.ReasoningDoneEvent));
     }
 
@@ -136,6 +167,9 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
             Flush();
         }
 
+        ref var apart = ref reasoning ? ref _reasoningApart : ref _textApart;
+        text = apart ? RoundBreak + text : text;
+        apart = false;
         if ((reasoning ? log.ReasoningLength : log.ContentLength) + text.Length > MostText)
         {
             throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server stores; it was ended here.");
@@ -144,4 +178,6 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
         _pendingIsReasoning = reasoning;
         _pending.Append(text);
     }
+
+    private sealed record PartialCall(string Id, string Name, StringBuilder Arguments);
 }

@@ -23,9 +23,12 @@ internal static class ChatEvent
     public const string Restarting = "restarting";
 }
 
-/// <summary>Sent once both rows are durable. The answer's text is empty here: all of it follows as deltas.</summary>
+/// <summary>
+/// Sent once both rows are durable. The answer's text is empty here: all of it follows as deltas. TrimmedMessages counts the oldest
+/// messages of the branch that the model did not get because they no longer fit; it is not kept with the answer.
+/// </summary>
 internal sealed record StartEvent(
-    long SessionId, MessageResponse? UserMessage, MessageResponse AssistantMessage, string Model, int? ContextLimit, int PromptTokens);
+    long SessionId, MessageResponse? UserMessage, MessageResponse AssistantMessage, string Model, int? ContextLimit, int PromptTokens, int? TrimmedMessages = null);
 
 internal sealed record ReasoningDoneEvent(bool Done, long Ms);
 
@@ -55,7 +58,8 @@ internal sealed record QuotaResponse(
 
 internal sealed record ImageResponse(string Id, string Url, int Width, int Height, string Mime);
 
-internal sealed record ToolCallResponse(string Id, string Name, string Status, string? Arguments, string? Result, string? Error);
+/// <summary>A call of a tool, or what an event says about it: status is running, succeeded or failed; a web search's result is a JSON list.</summary>
+internal sealed record ToolCallResponse(string Id, string Name, string Status, string? Arguments = null, string? Result = null, string? Error = null);
 
 internal sealed record MessageError(string Code, string Detail);
 

@@ -42,11 +42,6 @@ internal sealed record ChatStreamRequest(
             errors["imageIds"] = [$"At most {MaxImages} different images."];
         }
 
-        if (WebSearch == true)
-        {
-            errors["webSearch"] = ["Web search is not set up on this server."];
-        }
-
         RunRequests.Validate(errors, ClientMessageId, Reasoning);
         return errors;
     }
@@ -66,11 +61,6 @@ internal sealed record ChatAgainRequest(
     public Dictionary<string, string[]> Validate()
     {
         var errors = new Dictionary<string, string[]>();
-        if (WebSearch == true)
-        {
-            errors["webSearch"] = ["Web search is not set up on this server."];
-        }
-
         RunRequests.Validate(errors, ClientMessageId, Reasoning);
         return errors;
     }
@@ -103,12 +93,13 @@ internal static class RunRequests
         }
     }
 
-    public static RunOptions Options(bool? contextEnabled, ReasoningRequest? reasoning) => new()
+    public static RunOptions Options(bool? contextEnabled, ReasoningRequest? reasoning, bool? webSearch) => new()
     {
         ContextEnabled = contextEnabled ?? true,
         ReasoningEnabled = reasoning?.Enabled,
         Effort = reasoning?.Effort is { } word && Enum.TryParse<ReasoningEffort>(word, ignoreCase: true, out var effort) ? effort : null,
         SaveReasoning = reasoning?.Save ?? true,
+        WebSearch = webSearch,
     };
 
     /// <summary>The same for two requests that ask the same thing, so that a repeated one is recognised and another is refused.</summary>

@@ -13,6 +13,9 @@ internal sealed record RunOptions
     public ReasoningEffort? Effort { get; init; }
 
     public bool SaveReasoning { get; init; } = true;
+
+    /// <summary>The model may search the web.</summary>
+    public bool? WebSearch { get; init; }
 }
 
 /// <summary>

@@ -5,13 +5,13 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>
-/// Carries one run from its stored start to its stored end: builds the prompt, relays the provider into the log and writes the
+/// Carries one run from its stored start to its stored end: builds the prompt, has the answer written into the log and stores the
 /// result once. It takes no part in who reads the log.
 /// </summary>
 internal sealed partial class ChatRunner(
     Runs runs,
     PromptBuilder prompts,
-    ProviderCalls calls,
+    AnswerRounds rounds,
     SystemSettings settings,
     TimeProvider clock,
     ILogger<ChatRunner> logger)
@@ -26,9 +26,8 @@ internal sealed partial class ChatRunner(
         ProviderException? failure = null;
         try
         {
-            var prompt = await prompts.Build(run, run.Model);
-            RunEvents.Begin(run, prompt);
-            await Relay(run, prompt, answer);
+            var prompt = await Begin(run);
+            await rounds.Write(run, prompt, answer);
         }
         catch (OperationCanceledException) when (run.StoppedAs is not null)
         {
@@ -48,48 +47,19 @@ internal sealed partial class ChatRunner(
         run.MarkEnded();
     }
 
-    private async Task Relay(ChatRun run, Prompt prompt, Answer answer)
+    private async Task<Prompt> Begin(ChatRun run)
     {
-        var plan = new CallPlan
-        {
-            Models = run.Models,
-            Request = async (model, endpoint) => Request(run, model, endpoint, model == run.Model ? prompt : await prompts.Build(run, model)),
-            OnRetry = retry => RunEvents.Retry(run.Log, retry),
-        };
-        await using var call = await calls.Open(plan, run.Stopping);
-        var status = "failed";
+        Prompt? prompt = null;
         try
         {
-            await answer.Relay(call);
-            status = "done";
+            return prompt = await prompts.Build(run, run.Model, 0);
         }
         finally
         {
-            if (call.Counts)
-            {
-                answer.Calls.Add(call.Entry(Place(run), run.StoppedAs ?? status));
-            }
+            // Also when there is no prompt: a continued answer must keep what it says.
+            RunEvents.Begin(run, prompt);
         }
     }
-
-    private ChatRequest Request(ChatRun run, ResolvedModel model, ProviderEndpoint endpoint, Prompt prompt) => new()
-    {
-        Endpoint = endpoint,
-        Model = model.Model,
-        SystemPrompt = prompt.SystemPrompt,
-        Turns = prompt.Turns,
-        Sampling = SessionParameters.Parse(run.Session.Parameters).ToSampling(),
-        Reasoning = settings.ReasoningFor(run.Options),
-        Timeouts = settings.Timeouts,
-    };
-
-    private static CallPlace Place(ChatRun run) => new(run.UserId)
-    {
-        SessionId = run.Session.Id,
-        MessageId = run.MessageId,
-        RunId = run.Started.RunId,
-        ApiKeyId = run.Started.Hold?.ApiKeyId,
-    };
 
     private async Task Finish(ChatRun run, Answer answer, ProviderException? failure, CancellationToken abandon)
     {

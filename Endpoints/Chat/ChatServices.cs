@@ -13,6 +13,7 @@ internal static class ChatServices
         services.AddSingleton<TokenFactors>();
         services.AddSingleton<ProviderCalls>();
         services.AddSingleton<OneShot>();
+        services.AddSingleton<AnswerRounds>();
         services.AddSingleton<ChatRunner>();
         services.AddSingleton<ChatRuns>();
         services.AddSingleton<RunStarter>();

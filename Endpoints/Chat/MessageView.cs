@@ -1,6 +1,4 @@
-using System.Text.Json;
 using AiChat.Data;
-using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Chat;
 
@@ -19,7 +17,7 @@ internal static class MessageView
         Reasoning = row.Reasoning,
         ReasoningMs = row.ReasoningMs,
         Images = images ?? [],
-        ToolCalls = Tools(row.ToolCalls),
+        ToolCalls = ToolEvents.Calls(row.ToolCalls, row.Status != "streaming"),
         ClientMessageId = row.ClientMessageId,
         ConnectionId = row.ConnectionId,
         Model = row.Model,
@@ -42,7 +40,4 @@ internal static class MessageView
         (row.PromptTokens ?? 0) + (row.CompletionTokens ?? 0),
         row.CostNanos is { } nanos ? nanos / NanosPerUnit : null,
         source);
-
-    private static IReadOnlyList<ToolCallResponse> Tools(string? json) =>
-        json is null ? [] : JsonSerializer.Deserialize(json, ApiJson.Wire.IReadOnlyListToolCallResponse) ?? [];
 }

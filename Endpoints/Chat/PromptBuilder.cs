@@ -4,7 +4,7 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>What a model is asked, made from the branch that the answer is on.</summary>
-internal sealed class PromptBuilder(Messages messages)
+internal sealed class PromptBuilder(Messages messages, TokenFactors factors)
 {
     /// <summary>More than any context holds; a longer branch is cut here before anything is counted.</summary>
     private const int MostTurns = 4_000;
@@ -19,12 +19,17 @@ internal sealed class PromptBuilder(Messages messages)
     /// always sent, even when it alone is too long: then the provider says so.
     /// </summary>
     /// <param name="model">Who is asked: the run's model or one that stands in for it.</param>
-    public async Task<Prompt> Build(ChatRun run, ResolvedModel model)
+    /// <param name="reserve">Estimated tokens of turns that the caller adds.</param>
+    public Task<Prompt> Build(ChatRun run, ResolvedModel model, int reserve) => Build(
+        run.Session, run.Started.UserMessageId ?? run.MessageId, run.Started.PreviousContent, run.Options.ContextEnabled, model, reserve);
+
+    /// <summary>What the session's active branch is as a prompt for this model: its tokens and what of it would be left out.</summary>
+    public Task<Prompt> Measure(SessionRow session, ResolvedModel model) => Build(session, session.LeafId, null, true, model, 0);
+
+    /// <param name="partial">The answer so far when it is to be continued.</param>
+    private async Task<Prompt> Build(SessionRow session, long? question, string? partial, bool contextEnabled, ResolvedModel model, int reserve)
     {
-        var session = run.Session;
-        var partial = run.Started.PreviousContent; // the answer so far when it is to be continued
-        var question = run.Started.UserMessageId ?? run.MessageId;
-        var rows = await messages.Branch(session.UserId, session.Id, question, run.Options.ContextEnabled ? MostTurns : 1) ?? [];
+        var rows = await messages.Branch(session.UserId, session.Id, question, contextEnabled ? MostTurns : 1) ?? [];
         var turns = rows.Select(Turn).Where(turn => turn.Text.Length > 0 || turn.Images.Count > 0).ToList();
         if (partial is { Length: > 0 })
         {
@@ -32,17 +37,21 @@ internal sealed class PromptBuilder(Messages messages)
             turns.Add(new ChatTurn(ChatRole.User, GoOn));
         }
 
-        var answer = Math.Min(model.MaxOutputTokens ?? UsualAnswer, model.ContextLimit / 2);
+        // Counted in our own tokens; the factor makes them the model's.
+        var factor = factors.Of(model);
+        var asked = SessionParameters.Parse(session.Parameters).MaxOutputTokens ?? model.MaxOutputTokens ?? UsualAnswer;
+        var answer = Math.Min(asked, model.ContextLimit / 2);
         var system = session.SystemPrompt is { Length: > 0 } text ? text : null;
-        var room = model.ContextLimit - answer - (system is null ? 0 : TokenEstimate.Of(system) + TokenEstimate.PerTurn);
+        var besides = reserve + (system is null ? 0 : TokenEstimate.Of(system) + TokenEstimate.PerTurn);
+        var room = (int)((model.ContextLimit - answer) / factor) - besides;
         var (first, tokens) = Fit(turns, room, keep: partial is { Length: > 0 } ? 3 : 1);
         return new Prompt
         {
             SystemPrompt = system,
             Turns = turns[first..],
-            PromptTokens = tokens + model.ContextLimit - answer - room,
+            PromptTokens = (int)((tokens + besides) * factor),
             ContextLimit = model.ContextLimit,
-            DroppedTurns = first,
+            TrimmedTurns = first,
         };
     }
 
@@ -53,7 +62,7 @@ internal sealed class PromptBuilder(Messages messages)
         var tokens = 0;
         while (first > 0)
         {
-            var cost = TokenEstimate.Of(turns[first - 1].Text) + TokenEstimate.PerTurn + turns[first - 1].Images.Count * TokenEstimate.PerImage;
+            var cost = TokenEstimate.Of(turns[first - 1]);
             if (tokens + cost > room && turns.Count - first >= keep)
             {
                 break;
@@ -65,7 +74,7 @@ internal sealed class PromptBuilder(Messages messages)
 
         while (first < turns.Count - keep && turns[first].Role != ChatRole.User)
         {
-            tokens -= TokenEstimate.Of(turns[first].Text) + TokenEstimate.PerTurn;
+            tokens -= TokenEstimate.Of(turns[first]);
             first++;
         }
 
@@ -89,6 +98,6 @@ internal sealed record Prompt
 
     public required int ContextLimit { get; init; }
 
-    /// <summary>Turns that did not fit.</summary>
-    public required int DroppedTurns { get; init; }
+    /// <summary>The oldest turns, which did not fit.</summary>
+    public required int TrimmedTurns { get; init; }
 }

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 internal static class RunEvents
 {
     /// <summary>What a client needs to show the question and an empty answer, then what a continued answer already says.</summary>
-    public static void Begin(ChatRun run, Prompt prompt)
+    public static void Begin(ChatRun run, Prompt? prompt)
     {
         var now = run.StartedAt;
         var question = run.Request.Kind == NewRun.Send
@@ -39,12 +39,17 @@ internal static class RunEvents
             CreatedAt = now,
         };
         run.Log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(
-            new StartEvent(run.Session.Id, question, answer, run.Model.Model, prompt.ContextLimit, prompt.PromptTokens), ApiJson.Wire.StartEvent));
+            new StartEvent(run.Session.Id, question, answer, run.Model.Model, run.Model.ContextLimit, prompt?.PromptTokens ?? 0, prompt?.TrimmedTurns), ApiJson.Wire.StartEvent));
         var quota = QuotaResponse.Of(run.Started.DailyLimit, run.Started.MessagesUsed, now);
         run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, ApiJson.Wire.QuotaResponse));
         if (run.Started.Title is { } title)
         {
             run.Log.Append(ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), ApiJson.Wire.TitleEvent));
+        }
+
+        foreach (var known in ToolEvents.Parse(run.Started.PreviousTools))
+        {
+            Tool(run.Log, known.Event);
         }
 
         run.Log.AppendReasoning(run.Started.PreviousReasoning ?? "");
@@ -56,6 +61,9 @@ internal static class RunEvents
             retry.Failure.Failure.Code(), retry.Failure.Detail, (long)retry.Wait.TotalMilliseconds,
             retry.Model.ConnectionId, retry.Model.Model, retry.Model.Provider),
         ApiJson.Wire.RetryEvent));
+
+    public static void Tool(RunLog log, ToolCallResponse call) =>
+        log.Append(ChatEvent.Tool, JsonSerializer.SerializeToUtf8Bytes(call, ApiJson.Wire.ToolCallResponse));
 
     public static void Error(RunLog log, Problem problem) =>
         log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(problem.Body(null), ApiJson.Wire.ProblemBody));

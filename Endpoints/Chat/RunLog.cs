@@ -95,6 +95,23 @@ internal sealed class RunLog
         }
     }
 
+    public string ContentFrom(int start)
+    {
+        lock (_gate)
+        {
+            return _content.ToString(start, _content.Length - start);
+        }
+    }
+
+    /// <summary>The events of tool calls so far, as <see cref="ToolEvents"/> reads them; null when there are none.</summary>
+    public string? Tools()
+    {
+        lock (_gate)
+        {
+            return RunChunk.ToolEvents(_segments.Where(IsTool).Select(segment => (segment.Start, Encoding.UTF8.GetString(segment.Json!))));
+        }
+    }
+
     public string Layout()
     {
         lock (_gate)
@@ -149,7 +166,7 @@ internal sealed class RunLog
         }
     }
 
-    /// <summary>Text that was not taken before, in pieces with their positions, to be stored.</summary>
+    /// <summary>Text and tool events that were not taken before, in pieces with their positions, to be stored.</summary>
     public void TakeUnstored(long runId, List<RunChunk> into)
     {
         lock (_gate)
@@ -159,6 +176,11 @@ internal sealed class RunLog
                 var segment = _segments[i];
                 if (segment.Kind == 'e')
                 {
+                    if (IsTool(segment))
+                    {
+                        into.Add(new RunChunk { RunId = runId, Position = segment.Start, Kind = RunChunk.Tool, Value = Encoding.UTF8.GetString(segment.Json!) });
+                    }
+
                     continue;
                 }
 
@@ -204,6 +226,8 @@ internal sealed class RunLog
             }
         }
     }
+
+    private static bool IsTool(Segment segment) => segment.Type == ChatEvent.Tool;
 
     private static string Slice(StringBuilder source, Segment segment, long position, int room)
     {

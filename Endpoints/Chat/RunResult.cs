@@ -25,6 +25,7 @@ internal static class RunResult
             Content = content,
             Reasoning = run.Options.SaveReasoning && saveReasoning ? reasoning : null,
             ReasoningMs = answer.ReasoningMs,
+            ToolCalls = run.Log.Tools(),
             Layout = run.Log.Layout(),
             ProviderState = answer.State,
             ErrorCode = status switch { "failed" => failure?.Failure.Code(), "interrupted" => "interrupted", _ => null },

@@ -5,10 +5,18 @@ namespace AiChat.Endpoints.Chat;
 /// <summary>What the administrator's settings mean for one run.</summary>
 internal static class RunSettings
 {
-    public static ChatReasoning ReasoningFor(this SystemSettings settings, RunOptions options) => new()
+    public static ChatReasoning ReasoningFor(this SystemSettings settings, RunOptions options, ResolvedModel model) => new()
     {
-        Enabled = settings.ReasoningEnabled ? options.ReasoningEnabled : false,
+        Enabled = !settings.ReasoningEnabled ? false : options.ReasoningEnabled ?? (settings.OllamaThink && model.Provider == "ollama" ? true : null),
         Effort = options.Effort ?? settings.OpenaiReasoningEffort,
         Tags = settings.ReasoningTags,
     };
+
+    public static ChatSampling SamplingFor(this SystemSettings settings, ChatRun run, ResolvedModel model)
+    {
+        var sampling = SessionParameters.Parse(run.Session.Parameters).ToSampling();
+        return sampling.MaxOutputTokens is null && model.Capabilities.Reasoning
+            ? sampling with { MaxOutputTokens = settings.ReasoningMaxOutputTokensDefault }
+            : sampling;
+    }
 }

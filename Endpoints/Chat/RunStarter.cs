@@ -8,7 +8,8 @@ namespace AiChat.Endpoints.Chat;
 internal sealed record StartedAnswer(long MessageId, ChatRun? Run);
 
 /// <summary>From a request to a durable start: who, where, which model, how often.</summary>
-internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages messages, ModelCatalog catalog, SystemSettings settings, TimeProvider clock)
+internal sealed class RunStarter(
+    ChatRuns runs, Sessions sessions, Messages messages, ModelCatalog catalog, WebSearch search, SystemSettings settings, TimeProvider clock)
 {
     public async Task<(StartedAnswer? Answer, Problem? Problem)> Send(CurrentUser me, ChatStreamRequest body)
     {
@@ -22,7 +23,7 @@ internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages mess
             return (null, Problems.NotFound());
         }
 
-        return await Start(me, session, body.ConnectionId, body.Model, RunRequests.Options(body.ContextEnabled, body.Reasoning), model => new NewRun
+        return await Start(me, session, body.ConnectionId, body.Model, RunRequests.Options(body.ContextEnabled, body.Reasoning, body.WebSearch), model => new NewRun
         {
             UserId = me.Id,
             SessionId = session.Id,
@@ -58,7 +59,7 @@ internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages mess
 
         // A continued answer stays with the model that began it unless another is asked for.
         var (connectionId, named) = kind == NewRun.Continue && body.Model is null ? (target.ConnectionId, target.Model) : (body.ConnectionId, body.Model);
-        return await Start(me, session, connectionId, named, RunRequests.Options(body.ContextEnabled, body.Reasoning), model => new NewRun
+        return await Start(me, session, connectionId, named, RunRequests.Options(body.ContextEnabled, body.Reasoning, body.WebSearch), model => new NewRun
         {
             UserId = me.Id,
             SessionId = session.Id,
@@ -87,6 +88,13 @@ internal sealed class RunStarter(ChatRuns runs, Sessions sessions, Messages mess
                 : Problems.NotFound());
         }
 
+        var canSearch = search.IsReady && model.Capabilities is { Tools: true, WebSearch: true };
+        if (options.WebSearch == true && !canSearch)
+        {
+            return (null, Problems.Invalid("webSearch", search.IsReady ? "This model cannot search the web." : "Web search is not set up on this server."));
+        }
+
+        options = options with { WebSearch = canSearch && (options.WebSearch ?? SessionParameters.Parse(session.Parameters).WebSearch) == true };
         var start = await runs.Start(request(model), started =>
             new ChatRun(
                 request(model), started, session with { ConnectionId = model.ConnectionId, Model = model.Model },

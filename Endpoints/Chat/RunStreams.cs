@@ -52,7 +52,7 @@ internal sealed class RunStreams(ChatRuns runs, RunReaders readers, Messages mes
         var session = await sessions.Find(me.Id, row.SessionId);
         var limit = session is null ? null : catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.ContextLimit;
         var log = new RunLog();
-        var opening = MessageView.Of(row) with { Content = "", Reasoning = null, Status = "streaming", Usage = null, Error = null };
+        var opening = MessageView.Of(row) with { Content = "", Reasoning = null, ToolCalls = [], Status = "streaming", Usage = null, Error = null };
         log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(
             new StartEvent(row.SessionId, question is null ? null : MessageView.Of(question), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0)),
             ApiJson.Wire.StartEvent));
@@ -77,8 +77,11 @@ internal sealed class RunStreams(ChatRuns runs, RunReaders readers, Messages mes
     {
         int content = 0, reasoning = 0;
         var text = row.Reasoning ?? "";
+        var tools = new Queue<StoredToolEvent>(ToolEvents.Parse(row.ToolCalls));
+        long end = 0;
         foreach (var (kind, length) in EventLayout.Parse(row.Layout).Stretches)
         {
+            end += length;
             if (kind == 'c')
             {
                 var take = (int)Math.Min(length, row.Content.Length - content);
@@ -95,10 +98,22 @@ internal sealed class RunStreams(ChatRuns runs, RunReaders readers, Messages mes
             }
             else
             {
-                log.Skip(length - (log.Position == 1 ? 1 : 0));
+                SkipTo(log, end, tools);
             }
         }
 
         log.AppendContent(row.Content[content..]);
+    }
+
+    /// <summary>Passes over events that are not kept; those of tools are sent again in their places.</summary>
+    private static void SkipTo(RunLog log, long end, Queue<StoredToolEvent> tools)
+    {
+        while (tools.TryPeek(out var next) && next.Position < end)
+        {
+            log.Skip(next.Position - log.Position);
+            RunEvents.Tool(log, tools.Dequeue().Event);
+        }
+
+        log.Skip(end - log.Position);
     }
 }

@@ -23,6 +23,9 @@ internal sealed record SessionParameters
 
     public long? Seed { get; init; }
 
+    /// <summary>Whether the model may search the web where a request does not say.</summary>
+    public bool? WebSearch { get; init; }
+
     /// <summary>What is stored was validated when it was saved.</summary>
     public static SessionParameters Parse(string? json) =>
         json is null ? new SessionParameters() : JsonSerializer.Deserialize(json, ApiJson.Wire.SessionParameters) ?? new SessionParameters();

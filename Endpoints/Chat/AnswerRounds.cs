@@ -1,0 +1,91 @@
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>
+/// Writes one answer: asks the model, runs the tools it calls, and asks again with what they said, a bounded number of times. In the
+/// last round it may call no more. Every call to the provider is an entry of its own in the ledger.
+/// </summary>
+internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, WebSearch search, SystemSettings settings, TimeProvider clock)
+{
+    private const int MostRounds = 4;
+
+    public async Task Write(ChatRun run, Prompt prompt, Answer answer)
+    {
+        var tools = run.Options.WebSearch == true ? new SearchCalls(search, run.Log, run.Model.ContextLimit, clock) : null;
+        var exchange = new List<ChatTurn>();
+        var models = run.Models;
+        for (var round = 1; ; round++)
+        {
+            var said = await Ask(run, answer, new CallPlan
+            {
+                Models = models,
+                Request = async (model, endpoint) =>
+                {
+                    var fresh = model == run.Model && exchange.Count == 0;
+                    var turns = fresh ? prompt : await prompts.Build(run, model, exchange.Sum(TokenEstimate.Of));
+                    return Request(run, model, endpoint, turns, exchange, model.Capabilities.Tools ? tools : null, answer.ElapsedMs) with
+                    {
+                        ToolChoice = tools is not null && round == MostRounds ? "none" : null,
+                    };
+                },
+                OnRetry = retry => RunEvents.Retry(run.Log, retry),
+            });
+            if (tools is null || said.Calls.Count == 0 || round == MostRounds)
+            {
+                return;
+            }
+
+            // What a model keeps between rounds is of no use to another.
+            models = [answer.Writer!];
+            exchange.Add(new ChatTurn(ChatRole.Assistant, said.Text) { ToolCalls = said.Calls, State = answer.State });
+            exchange.AddRange(await tools.Run(said.Calls, run.Stopping));
+        }
+    }
+
+    private async Task<Said> Ask(ChatRun run, Answer answer, CallPlan plan)
+    {
+        await using var call = await calls.Open(plan, run.Stopping);
+        var status = "failed";
+        try
+        {
+            var said = await answer.Relay(call);
+            status = "done";
+            return said;
+        }
+        finally
+        {
+            if (call.Counts)
+            {
+                var place = new CallPlace(run.UserId)
+                {
+                    SessionId = run.Session.Id,
+                    MessageId = run.MessageId,
+                    RunId = run.Started.RunId,
+                    ApiKeyId = run.Started.Hold?.ApiKeyId,
+                };
+                answer.Calls.Add(call.Entry(place, run.StoppedAs ?? status));
+            }
+        }
+    }
+
+    private ChatRequest Request(
+        ChatRun run, ResolvedModel model, ProviderEndpoint endpoint, Prompt prompt, List<ChatTurn> exchange, SearchCalls? tools, long elapsedMs)
+    {
+        var limits = settings.Timeouts;
+        var left = limits.Total - TimeSpan.FromMilliseconds(elapsedMs);
+        return new ChatRequest
+        {
+            Endpoint = endpoint,
+            Model = model.Model,
+            SystemPrompt = prompt.SystemPrompt,
+            Turns = [.. prompt.Turns, .. exchange],
+            Sampling = settings.SamplingFor(run, model),
+            Reasoning = settings.ReasoningFor(run.Options, model),
+            Tools = tools is null ? [] : [tools.Definition],
+            Timeouts = limits with { Total = left > TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1) },
+        };
+    }
+}
