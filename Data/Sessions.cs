@@ -60,6 +60,12 @@ internal sealed class Sessions(Db db)
         return changed;
     });
 
+    /// <summary>Never over a title that a person or a model gave before.</summary>
+    public Task<bool> NameByModel(long userId, long id, string title) => db.Write(connection => connection.Execute("""
+        update sessions set title = @title, title_source = 'model'
+        where id = @id and user_id = @userId and title_source in ('default', 'first_message')
+        """, new { userId, id, title }) == 1);
+
     public Task<bool> Delete(long userId, long id) => db.Write(connection =>
         connection.Execute("delete from sessions where id = @id and user_id = @userId", new { id, userId }) == 1);
 

@@ -45,6 +45,7 @@ internal static class SettingTable
         // Models and reasoning.
         new NumberSetting("defaultContextTokenLimit", 8_192, 256, 100_000_000),
         new ListSetting("fallbackModels", 10, ModelId),
+        new TextSetting("titleModel", "", 0, 400),
         new NumberSetting("modelsRefreshIntervalS", 600, 60, 86_400) { Variables = ["MODELS_REFRESH_INTERVAL_S", "MODELS_TTL_S"] },
         new FlagSetting("reasoningEnabled", true) { IsPublic = true },
         new FlagSetting("reasoningDefaultExpand", false) { IsPublic = true },

@@ -106,6 +106,9 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
     /// <summary>Public ids of the models that stand in for one that fails, in order.</summary>
     public IReadOnlyList<string> FallbackModels => (string[])Value("fallbackModels")!;
 
+    /// <summary>Public id of the model that names chats; empty = they keep the title of their first message.</summary>
+    public string TitleModel => Text("titleModel");
+
     public TimeSpan ModelsRefreshInterval => TimeSpan.FromSeconds(Number("modelsRefreshIntervalS"));
 
     public bool ReasoningEnabled => Flag("reasoningEnabled");

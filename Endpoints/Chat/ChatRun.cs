@@ -26,6 +26,7 @@ internal sealed class ChatRun(
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private volatile string? _modelTitle;
     private string? _stoppedAs;
 
     public NewRun Request { get; } = request;
@@ -49,6 +50,13 @@ internal sealed class ChatRun(
     public long MessageId => Started.MessageId;
 
     public RunLog Log { get; } = new();
+
+    /// <summary>The title that a model gave the session meanwhile; readers are told of it with the end.</summary>
+    public string? ModelTitle
+    {
+        get => _modelTitle;
+        set => _modelTitle = value;
+    }
 
     /// <summary>Cancelled when the run has to end early; the provider's connection closes with it.</summary>
     public CancellationToken Stopping => _stop.Token;

@@ -12,6 +12,7 @@ internal sealed partial class ChatRunner(
     Runs runs,
     PromptBuilder prompts,
     AnswerRounds rounds,
+    SessionTitler titler,
     SystemSettings settings,
     TimeProvider clock,
     ILogger<ChatRunner> logger)
@@ -27,6 +28,7 @@ internal sealed partial class ChatRunner(
         try
         {
             var prompt = await Begin(run);
+            titler.Consider(run);
             await rounds.Write(run, prompt, answer);
         }
         catch (OperationCanceledException) when (run.StoppedAs is not null)
@@ -101,6 +103,11 @@ internal sealed partial class ChatRunner(
                 LogNotStored(logger, run.MessageId, error);
                 return;
             }
+        }
+
+        if (run.ModelTitle is { } title)
+        {
+            RunEvents.Title(run, title);
         }
 
         RunEvents.Done(run.Log, finished, RunResult.Usage(finished), settings.UsageEmit);

@@ -14,6 +14,8 @@ internal static class ChatServices
         services.AddSingleton<ProviderCalls>();
         services.AddSingleton<OneShot>();
         services.AddSingleton<AnswerRounds>();
+        services.AddSingleton<SessionTitler>();
+        services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());
         services.AddSingleton<ChatRunner>();
         services.AddSingleton<ChatRuns>();
         services.AddSingleton<RunStarter>();

@@ -44,7 +44,7 @@ internal static class RunEvents
         run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, ApiJson.Wire.QuotaResponse));
         if (run.Started.Title is { } title)
         {
-            run.Log.Append(ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), ApiJson.Wire.TitleEvent));
+            Title(run, title);
         }
 
         foreach (var known in ToolEvents.Parse(run.Started.PreviousTools))
@@ -55,6 +55,9 @@ internal static class RunEvents
         run.Log.AppendReasoning(run.Started.PreviousReasoning ?? "");
         run.Log.AppendContent(run.Started.PreviousContent ?? "");
     }
+
+    public static void Title(ChatRun run, string title) =>
+        run.Log.Append(ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), ApiJson.Wire.TitleEvent));
 
     public static void Retry(RunLog log, CallRetry retry) => log.Append(ChatEvent.Retry, JsonSerializer.SerializeToUtf8Bytes(
         new RetryEvent(

@@ -37,6 +37,7 @@ public sealed class SettingsTests
         { "usageEmit", "false" },
         { "defaultContextTokenLimit", "32768" },
         { "fallbackModels", """["acme.large","small"]""" },
+        { "titleModel", "\"acme.small\"" },
         { "modelsRefreshIntervalS", "60" },
         { "reasoningEnabled", "false" },
         { "reasoningDefaultExpand", "true" },

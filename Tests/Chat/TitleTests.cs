@@ -1,0 +1,96 @@
+using System.Net;
+using System.Text.Json;
+
+namespace AiChat.Tests.Chat;
+
+/// <summary>Titles by a model: in the background, never over a person's, never in the way of the answer.</summary>
+public sealed class TitleTests
+{
+    [Fact]
+    public async Task The_title_model_names_a_chat_while_the_answer_is_written()
+    {
+        var release = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(exchange => IsTitle(exchange) ? OpenAiScript.Stream(exchange, "“Trip to", " 北京.”\nmore") : Held(exchange, release.Task));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await Prepare(admin, upstream);
+        await using var stream = await admin.Ask(session, "I want to travel to Beijing in May, what should I know");
+
+        await Until(async () => (await admin.GetJson($"/api/sessions/{session}")).Text("title") == "Trip to 北京");
+        release.SetResult();
+        var events = await stream.ReadAllAsync();
+
+        Assert.Equal(["I want to travel to Beijing in May, what should I know", "Trip to 北京"], events.Where(e => e.Event == "title").Select(e => e.Json.Text("title")));
+        Assert.Equal("done", events[^1].Event);
+        var asked = upstream.Chats().Single(IsTitle).Request.Json;
+        Assert.DoesNotContain("tools", asked.EnumerateObject().Select(member => member.Name));
+        await admin.AskAndWait(session, "second question");
+        Assert.Single(upstream.Chats(), IsTitle); // only the first message names a chat
+    }
+
+    [Fact]
+    public async Task A_persons_title_stays_and_a_title_model_that_fails_changes_nothing()
+    {
+        var answerTitle = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            if (!IsTitle(exchange))
+            {
+                await OpenAiScript.Stream(exchange, "answer");
+            }
+            else if (exchange.Request.Text.Contains("fails"))
+            {
+                await exchange.Reply(400, """{"error":{"message":"no"}}""");
+                answerTitle.TrySetResult();
+            }
+            else
+            {
+                await answerTitle.Task;
+                await OpenAiScript.Stream(exchange, "The model's");
+            }
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var named = await Prepare(admin, upstream);
+        await admin.AskAndWait(named, "first words");
+        await (await admin.PatchJson($"/api/sessions/{named}", new { title = "My own" })).Expect(HttpStatusCode.OK);
+        var failing = await admin.NewSession(await First(admin), "fake-model");
+        await admin.AskAndWait(failing, "this fails");
+        var last = await admin.NewSession(await First(admin), "fake-model");
+        await admin.AskAndWait(last, "third chat");
+
+        await Until(async () => (await admin.GetJson($"/api/sessions/{last}")).Text("title") == "The model's");
+        Assert.Equal("My own", (await admin.GetJson($"/api/sessions/{named}")).Text("title"));
+        Assert.Equal("this fails", (await admin.GetJson($"/api/sessions/{failing}")).Text("title"));
+    }
+
+    private static bool IsTitle(FakeExchange exchange) => exchange.Request.Text.Contains("\"title-model\"");
+
+    private static async Task Held(FakeExchange exchange, Task release)
+    {
+        await exchange.StartSse();
+        await OpenAiScript.Piece(exchange, "begun");
+        await release;
+        await OpenAiScript.Finish(exchange, 1);
+    }
+
+    private static async Task<long> Prepare(HttpClient admin, FakeUpstream upstream)
+    {
+        var connection = await admin.Connect(upstream, "fake-model", "title-model");
+        await (await admin.PatchJson("/api/settings/system", new { titleModel = "title-model", requestsPerMinute = 0 })).Expect(HttpStatusCode.OK);
+        return await admin.NewSession(connection, "fake-model");
+    }
+
+    private static async Task<long> First(HttpClient admin) =>
+        (await admin.GetJson("/api/connections")).GetProperty("items").EnumerateArray().Single(item => item.Text("name") == "Fake").Id();
+
+    /// <summary>Asks the server again and again: nothing tells a client that the background has done something.</summary>
+    private static async Task Until(Func<Task<bool>> holds)
+    {
+        var patience = TimeProvider.System.GetTimestamp();
+        while (!await holds())
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(patience) < TimeSpan.FromSeconds(20), "It did not happen.");
+        }
+    }
+}
