@@ -120,8 +120,22 @@ internal static class MessageEndpoints
 
     private static async Task<IResult> DeleteTurn(long id, long messageId, CurrentUser me, Messages messages, ChatRuns runs)
     {
-        await runs.StopSession(me.Id, id);
-        return await messages.DeleteBranch(me.Id, id, messageId) ? TypedResults.NoContent() : Problems.NotFound();
+        if (!await messages.DeleteBranch(me.Id, id, messageId))
+        {
+            return Problems.NotFound();
+        }
+
+        // An answer that is being written on another branch goes on.
+        foreach (var run in runs.Of(me.Id).Where(run => run.Session.Id == id))
+        {
+            if (await messages.Find(me.Id, run.MessageId) is null)
+            {
+                run.Stop("stopped");
+                await run.Ended;
+            }
+        }
+
+        return TypedResults.NoContent();
     }
 
     private static async Task<IResult> Activate(long id, ActivateBranch body, CurrentUser me, Messages messages) =>
