@@ -6,8 +6,8 @@ namespace AiChat.Data;
 /// <summary>Whole branches: read a piece at a time, and copied into a session of their own.</summary>
 internal sealed class Branches(Db db)
 {
-    /// <summary>A copy is one piece of the writer's time: this many take well under a second.</summary>
-    private const int MostCopied = 5_000;
+    /// <summary>A copy is one piece of the writer's time, most of it for the full-text index: this many take about a second.</summary>
+    private const int MostCopied = 2_500;
 
     /// <summary>Ids of the branch that ends at a message, in reading order; empty when there is none of the user's.</summary>
     public Task<List<long>> Ids(long userId, long sessionId, long leafId) =>
