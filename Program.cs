@@ -3,6 +3,7 @@ using AiChat.Data;
 using AiChat.Endpoints;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.V1;
 using Microsoft.Extensions.Logging.Console;
 
 namespace AiChat;
@@ -89,6 +90,7 @@ internal static class Program
         services.AddImages();
         services.AddSingleton<UsageReports>();
         services.AddChat();
+        services.AddV1();
         services.ConfigureHttpJsonOptions(json =>
         {
             ApiJson.Configure(json.SerializerOptions);
@@ -119,6 +121,7 @@ internal static class Program
         api.MapAccountExport();
         api.MapAudit();
         api.MapChat();
+        app.MapV1();
         api.MapImages();
         app.MapImageFiles();
     }

@@ -7,7 +7,7 @@ namespace AiChat.Providers;
 /// deployments with a dated <c>api-version</c>. The base URL is the resource's, as in <c>https://name.openai.azure.com</c>; the
 /// model is the deployment's name.
 /// </summary>
-internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider
+internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
 {
     private readonly OpenAiProvider _openAi = new(http);
 
@@ -32,6 +32,12 @@ internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider
         var url = Url(endpoint, IsV1(endpoint) ? "openai/v1/models" : "openai/models");
         using var document = await ProviderModels.GetAsync(http, new ProviderCall(endpoint, url) { Headers = await HeadersAsync(endpoint, cancel) }, cancel);
         return OpenAiModels.Read(document.RootElement);
+    }
+
+    public async Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel)
+    {
+        var path = IsV1(request.Endpoint) ? "openai/v1/embeddings" : $"openai/deployments/{Uri.EscapeDataString(request.Model)}/embeddings";
+        return await _openAi.EmbedAsync(request, Url(request.Endpoint, path), await HeadersAsync(request.Endpoint, cancel), cancel);
     }
 
     private static bool IsV1(ProviderEndpoint endpoint) => string.IsNullOrEmpty(endpoint.AzureApiVersion) || endpoint.AzureApiVersion == "v1";

@@ -7,7 +7,7 @@ namespace AiChat.Providers;
 /// Google's Gemini API (Gemini API reference: "Generating content" <c>models.streamGenerateContent</c>, "Models"; guides
 /// "Thinking", "Thought signatures", "Function calling"). The base URL is with or without its version, <c>/v1beta</c>.
 /// </summary>
-internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider
+internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
 {
     private const int MaxPages = 5;
     private readonly RefusalMemory _sender = new(http);
@@ -30,6 +30,34 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider
         {
             yield return delta;
         }
+    }
+
+    /// <summary>Gemini API reference: "Embeddings", <c>models.batchEmbedContents</c>; it reports no tokens.</summary>
+    public Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel)
+    {
+        var name = GoogleBody.Name(request.Model);
+        using var body = new RequestBody();
+        body.Json.WriteStartArray("requests");
+        foreach (var input in request.Inputs)
+        {
+            body.Json.WriteStartObject();
+            body.Json.WriteString("model", $"models/{name}");
+            body.Json.WriteStartObject("content");
+            body.Json.WriteStartArray("parts");
+            body.Json.WriteStartObject();
+            body.Json.WriteString("text", input);
+            body.Json.WriteEndObject();
+            body.Json.WriteEndArray();
+            body.Json.WriteEndObject();
+            body.Number("outputDimensionality", (long?)request.Dimensions);
+            body.Json.WriteEndObject();
+        }
+
+        body.Json.WriteEndArray();
+        var url = Url(request.Endpoint, $"models/{Uri.EscapeDataString(name)}:batchEmbedContents", "");
+        var call = new ProviderCall(request.Endpoint, url) { Body = body.Finish(default), Headers = Headers(request.Endpoint) };
+        return Embeddings.SendAsync(http, request, call, root =>
+            new EmbeddingReply(Embeddings.Read(root.Child("embeddings"), item => item.Child("values")), null), cancel);
     }
 
     public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)

@@ -7,7 +7,7 @@ namespace AiChat.Providers;
 /// Ollama's own API (Ollama docs, "API": "Generate a chat completion", "List local models", "Show model information";
 /// "Thinking", "Tool support"). The base URL is the server's, as in <c>http://localhost:11434</c>.
 /// </summary>
-internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider
+internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
 {
     private const int MaxShown = 200;
     private const int ShowAtOnce = 4;
@@ -27,6 +27,18 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider
         {
             yield return delta;
         }
+    }
+
+    /// <summary>Ollama docs, "API": "Generate embeddings".</summary>
+    public Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel)
+    {
+        using var body = new RequestBody();
+        body.Json.WriteString("model", request.Model);
+        body.Strings("input", request.Inputs);
+        body.Number("dimensions", (long?)request.Dimensions);
+        var call = new ProviderCall(request.Endpoint, Url(request.Endpoint, "embed")) { Body = body.Finish(default), Headers = ProviderCredential.Headers(request.Endpoint, "Authorization") };
+        return Embeddings.SendAsync(http, request, call, root =>
+            new EmbeddingReply(Embeddings.Read(root.Child("embeddings"), item => item), root.Number("prompt_eval_count")), cancel);
     }
 
     /// <summary>The local models; what each can do is asked for one by one, and missing when a model does not answer.</summary>

@@ -7,7 +7,7 @@ namespace AiChat.Providers;
 /// Chat completions at any OpenAI-compatible server (OpenAI API reference: "Create chat completion", "List models").
 /// The base URL includes the version, as in <c>https://api.openai.com/v1</c>.
 /// </summary>
-internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider
+internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
 {
     private readonly RefusalMemory _sender = new(http);
 
@@ -21,6 +21,21 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider
         var call = new ProviderCall(endpoint, ProviderUrl.Combine(endpoint.BaseUrl, "models")) { Headers = ProviderCredential.Headers(endpoint) };
         using var document = await ProviderModels.GetAsync(http, call, cancel);
         return OpenAiModels.Read(document.RootElement);
+    }
+
+    public Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel) =>
+        EmbedAsync(request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "embeddings"), ProviderCredential.Headers(request.Endpoint), cancel);
+
+    /// <summary>OpenAI API reference: "Create embeddings".</summary>
+    public Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, CancellationToken cancel)
+    {
+        using var body = new RequestBody();
+        body.Json.WriteString("model", request.Model);
+        body.Strings("input", request.Inputs);
+        body.Number("dimensions", (long?)request.Dimensions);
+        var call = new ProviderCall(request.Endpoint, url) { Body = body.Finish(default), Headers = headers };
+        return Embeddings.SendAsync(http, request, call, root =>
+            new EmbeddingReply(Embeddings.Read(root.Child("data"), item => item.Child("embedding")), root.Child("usage").Number("prompt_tokens")), cancel);
     }
 
     /// <summary>The same protocol at another address and with another key header: Azure.</summary>

@@ -144,27 +144,49 @@ internal sealed partial class ChatRuns(Runs runs, ChatRunner runner, SystemSetti
         _closing.Dispose();
     }
 
-    private async Task<RunStart> Begin(NewRun request, Func<StartedRun, ChatRun> create)
+    /// <summary>
+    /// Takes a place among the answers that are written at once, for a call of another door; null when there is one, and then
+    /// <see cref="Leave"/> gives it back.
+    /// </summary>
+    public RunRefusal? Enter(long userId)
     {
-        if (_draining || Interlocked.Increment(ref _count) > settings.MaxRuns && settings.MaxRuns > 0)
+        if (_draining)
         {
-            if (!_draining)
-            {
-                Interlocked.Decrement(ref _count);
-            }
-
-            return new RunStart(StartOutcome.NotNow) { Refused = RunRefusal.Overloaded };
+            return RunRefusal.Overloaded;
         }
 
-        var mine = _byUser.AddOrUpdate(request.UserId, 1, (_, count) => count + 1);
+        var all = Interlocked.Increment(ref _count);
+        var own = _byUser.AddOrUpdate(userId, 1, (_, count) => count + 1);
+        RunRefusal? refused = settings.MaxRuns > 0 && all > settings.MaxRuns ? RunRefusal.Overloaded
+            : settings.MaxRunsPerUser > 0 && own > settings.MaxRunsPerUser ? RunRefusal.TooManyRuns
+            : null;
+        if (refused is not null)
+        {
+            Leave(userId);
+        }
+
+        return refused;
+    }
+
+    public void Leave(long userId)
+    {
+        Interlocked.Decrement(ref _count);
+        if (_byUser.AddOrUpdate(userId, 0, (_, count) => count - 1) == 0)
+        {
+            _byUser.TryRemove(new KeyValuePair<long, int>(userId, 0));
+        }
+    }
+
+    private async Task<RunStart> Begin(NewRun request, Func<StartedRun, ChatRun> create)
+    {
+        if (Enter(request.UserId) is { } refused)
+        {
+            return new RunStart(StartOutcome.NotNow) { Refused = refused };
+        }
+
         ChatRun? run = null;
         try
         {
-            if (settings.MaxRunsPerUser > 0 && mine > settings.MaxRunsPerUser)
-            {
-                return new RunStart(StartOutcome.NotNow) { Refused = RunRefusal.TooManyRuns };
-            }
-
             var started = await runs.Start(request, clock.GetUtcNow());
             if (started.Outcome != StartOutcome.Started)
             {
@@ -192,15 +214,6 @@ internal sealed partial class ChatRuns(Runs runs, ChatRunner runner, SystemSetti
         _live.TryRemove(new KeyValuePair<long, ChatRun>(run.MessageId, run)); // a continued answer may have taken the place
         Leave(run.UserId);
         run.Dispose();
-    }
-
-    private void Leave(long userId)
-    {
-        Interlocked.Decrement(ref _count);
-        if (_byUser.AddOrUpdate(userId, 0, (_, count) => count - 1) == 0)
-        {
-            _byUser.TryRemove(new KeyValuePair<long, int>(userId, 0));
-        }
     }
 
     private async Task FlushLoop()

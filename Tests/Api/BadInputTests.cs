@@ -86,7 +86,7 @@ public sealed class BadInputTests
         await server.RegisterAdminAsync();
         var token = await Token(server);
         var big = Encoding.UTF8.GetBytes($"{{\"content\":\"{new string('x', 3_000_000)}\"}}");
-        foreach (var row in RouteTable.Rows.Where(row => row.Body))
+        foreach (var row in RouteTable.Rows.Where(row => row is { Body: true, Vendor: false }))
         {
             using var request = Request(row, token, big, "application/json");
             request.Headers.ExpectContinue = true; // so that the answer can come before the body is sent
@@ -100,8 +100,10 @@ public sealed class BadInputTests
         using var request = Request(row, token, body, contentType);
         using var response = await server.Client().SendAsync(request);
         var status = (int)response.StatusCode;
-        var isProblem = response.Content.Headers.ContentType?.MediaType == "application/problem+json";
         var text = await response.Content.ReadAsStringAsync();
+        var isProblem = row.Vendor
+            ? response.Content.Headers.ContentType?.MediaType == "application/json" && text.Contains("\"error\"", StringComparison.Ordinal)
+            : response.Content.Headers.ContentType?.MediaType == "application/problem+json";
         var tells = text.Contains("System.", StringComparison.Ordinal) || text.Contains("AiChat.", StringComparison.Ordinal) || text.Contains("Exception", StringComparison.Ordinal);
         if (status is < 400 or >= 500 || !isProblem || tells)
         {

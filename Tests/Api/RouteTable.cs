@@ -9,7 +9,8 @@ namespace AiChat.Tests.Api;
 internal static class RouteTable
 {
     /// <param name="Body">Whether the route reads a JSON body.</param>
-    internal sealed record Row(string Method, string Path, Access Access, bool Body = false)
+    /// <param name="Vendor">Whether it speaks another vendor's protocol, errors included.</param>
+    internal sealed record Row(string Method, string Path, Access Access, bool Body = false, bool Vendor = false)
     {
         /// <summary>The path with ids that exist for nobody.</summary>
         public string Missing => System.Text.RegularExpressions.Regex.Replace(Path, @"\{[^}]*\}", "987654321");
@@ -70,6 +71,12 @@ internal static class RouteTable
         new("DELETE", "/api/auth/logins/{id:long}", Access.User),
         new("GET", "/api/usage/summary", Access.User),
         new("GET", "/api/admin/usage", Access.Admin),
+        new("GET", "/v1/models", Access.User, Vendor: true),
+        new("GET", "/v1/models/{**id}", Access.User, Vendor: true),
+        new("POST", "/v1/chat/completions", Access.User, Body: true, Vendor: true),
+        new("POST", "/v1/responses", Access.User, Body: true, Vendor: true),
+        new("POST", "/v1/messages", Access.User, Body: true, Vendor: true),
+        new("POST", "/v1/embeddings", Access.User, Body: true, Vendor: true),
         new("GET", "/api/keys", Access.User),
         new("POST", "/api/keys", Access.User, Body: true),
         new("DELETE", "/api/keys/{id:long}", Access.User),

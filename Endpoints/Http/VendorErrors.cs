@@ -1,0 +1,75 @@
+using System.Text.Json;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>Problems under /v1 in the form its clients know: OpenAI's, and Anthropic's on its own paths.</summary>
+internal static class VendorErrors
+{
+    public static bool AreSpokenAt(PathString path) => path.StartsWithSegments("/v1");
+
+    /// <summary>There is no 422 in those protocols.</summary>
+    public static int Status(int status) => status == 422 ? 400 : status;
+
+    /// <summary>A provider's failure under the status its own clients would see: what is wrong with the request is the client's to mend.</summary>
+    public static Problem FromProvider(ProviderException error)
+    {
+        var problem = Problems.FromProvider(error);
+        var status = error.Failure switch
+        {
+            ProviderFailure.BadRequest or ProviderFailure.ContextTooLong or ProviderFailure.ContentFilter => 400,
+            ProviderFailure.ModelNotFound => 404,
+            _ => problem.Status,
+        };
+        var code = error.Failure == ProviderFailure.ContextTooLong ? "context_length_exceeded" : problem.Code;
+        return new Problem(status, code, problem.Detail) { RetryAfter = problem.RetryAfter };
+    }
+
+    public static void Write(Utf8JsonWriter json, PathString path, Problem problem, string requestId)
+    {
+        if (path.StartsWithSegments("/v1/messages"))
+        {
+            json.WriteString("type", "error");
+            json.WriteStartObject("error");
+            json.WriteString("type", AnthropicType(problem.Status));
+            json.WriteString("message", Text(problem));
+            json.WriteEndObject();
+            json.WriteString("request_id", requestId);
+            return;
+        }
+
+        json.WriteStartObject("error");
+        json.WriteString("message", Text(problem));
+        json.WriteString("type", OpenAiType(problem));
+        json.WriteNull("param");
+        json.WriteString("code", problem.Code);
+        json.WriteEndObject();
+    }
+
+    private static string Text(Problem problem) => problem.Errors is null
+        ? problem.Detail
+        : string.Join(' ', problem.Errors.Select(field => $"{field.Key}: {string.Join(' ', field.Value)}"));
+
+    private static string OpenAiType(Problem problem) => (problem.Status, problem.Code) switch
+    {
+        (429, "quota_exceeded" or "budget_exceeded") => "insufficient_quota",
+        (429, _) => "rate_limit_error",
+        (401, _) => "authentication_error",
+        (403, _) => "permission_error",
+        ( >= 500, _) => "server_error",
+        _ => "invalid_request_error",
+    };
+
+    private static string AnthropicType(int status) => status switch
+    {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 => "overloaded_error",
+        504 => "timeout_error",
+        >= 500 => "api_error",
+        _ => "invalid_request_error",
+    };
+}

@@ -1,0 +1,190 @@
+using AiChat.Data;
+using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Http;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.V1;
+
+/// <summary>
+/// Carries a call of another vendor's API: read, let in by the gate and the run limits, answered as a stream or whole, entered in the
+/// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
+/// </summary>
+internal sealed class DoorCalls(
+    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, Usage usage, CallStates states, LiveLogins live, SystemSettings settings, TimeProvider clock)
+{
+    /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
+
+    public async Task<IResult> Answer(HttpContext context, CurrentUser me, Dialect dialect)
+    {
+        using var revoked = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await live.Watch(me));
+        try
+        {
+            using var document = await DoorBody.Read(context);
+            var request = dialect.Read(document.RootElement);
+            var model = Resolve(me, request.Model);
+            if (!model.Capabilities.Vision && request.Turns.Any(turn => turn.Images.Count > 0))
+            {
+                throw DoorRefusal.Bad($"The model {request.Model} cannot see images.");
+            }
+
+            var job = new DoorJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()), revoked.Token);
+            var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
+            return await Metered(me, settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens), used => Answer(job, used));
+        }
+        catch (DoorRefusal refusal)
+        {
+            return refusal.Problem;
+        }
+        catch (OperationCanceledException) when (revoked.IsCancellationRequested)
+        {
+            return TypedResults.Empty;
+        }
+    }
+
+    /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
+    public async Task<IResult> Metered(CurrentUser me, Admission admission, Func<List<LedgerEntry>, Task<IResult>> work)
+    {
+        switch (runs.Enter(me.Id))
+        {
+            case RunRefusal.Overloaded:
+                return Problems.Overloaded(5);
+            case RunRefusal.TooManyRuns:
+                return Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5);
+        }
+
+        try
+        {
+            var (verdict, hold) = await usage.Enter(admission, clock.GetUtcNow());
+            if (hold is null)
+            {
+                return GateRules.Refusal(verdict, clock.GetUtcNow());
+            }
+
+            List<LedgerEntry> used = [];
+            try
+            {
+                return await work(used);
+            }
+            finally
+            {
+                await usage.Settle(hold, used, clock.GetUtcNow());
+            }
+        }
+        finally
+        {
+            runs.Leave(me.Id);
+        }
+    }
+
+    public ResolvedModel Resolve(CurrentUser me, string model) => catalog.Resolve(me, null, model)
+        ?? throw new DoorRefusal(new Problem(404, "model_not_found", $"The model {model} does not exist or you may not use it."));
+
+    private async Task<IResult> Answer(DoorJob job, List<LedgerEntry> used)
+    {
+        var plan = new CallPlan
+        {
+            Models = catalog.WithFallbacks(job.Me, job.Model),
+            Request = (model, endpoint) => ValueTask.FromResult(job.Dialect.For(
+                job.Request, new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)))),
+        };
+        var opening = calls.Open(plan, job.Ends);
+        DoorStream? stream = null;
+        try
+        {
+            if (job.Request.Stream)
+            {
+                await Task.WhenAny(opening, Task.Delay(Grace, clock, job.Ends));
+                stream = opening.IsFaulted ? null : DoorStream.Begin(job.Context, job.Ends);
+                await Wait(opening, stream, job.Writer);
+            }
+
+            await using var call = await opening;
+            job.Writer.Begin();
+            await Read(call, job, stream, used);
+        }
+        catch (ProviderException error) when (stream is null)
+        {
+            return VendorErrors.FromProvider(error);
+        }
+        catch (ProviderException error)
+        {
+            job.Writer.Fail(VendorErrors.FromProvider(error), job.Context.TraceIdentifier);
+            await stream!.Send(job.Writer.Ready);
+            return TypedResults.Empty;
+        }
+
+        states.Keep(job.Me.Id, job.Writer.Answer);
+        if (stream is null)
+        {
+            return new JsonAnswer(job.Writer.WriteWhole);
+        }
+
+        job.Writer.End();
+        await stream.Send(job.Writer.Ready);
+        return TypedResults.Empty;
+    }
+
+    private async Task Read(OpenCall call, DoorJob job, DoorStream? stream, List<LedgerEntry> used)
+    {
+        var place = new CallPlace(job.Me.Id) { ApiKeyId = job.Me.ApiKeyId };
+        var status = "failed";
+        try
+        {
+            while (true)
+            {
+                var next = call.MoveNextAsync();
+                if (!next.IsCompleted && stream is not null)
+                {
+                    await stream.Send(job.Writer.Ready);
+                    var waiting = next.AsTask();
+                    await Wait(waiting, stream, job.Writer);
+                    next = new ValueTask<bool>(waiting);
+                }
+
+                if (!await next)
+                {
+                    status = "done";
+                    return;
+                }
+
+                job.Writer.Write(call.Take());
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            status = "stopped";
+            throw;
+        }
+        finally
+        {
+            var entry = call.Entry(place, status);
+            job.Writer.Answer.Used = entry;
+            if (call.Counts)
+            {
+                used.Add(entry);
+            }
+        }
+    }
+
+    /// <summary>Until the task ends, a heartbeat whenever the interval has passed. Does not throw for the task.</summary>
+    private async Task Wait(Task task, DoorStream? stream, AnswerWriter writer)
+    {
+        var interval = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
+        while (!task.IsCompleted)
+        {
+            using var stop = new CancellationTokenSource();
+            await Task.WhenAny(task, Task.Delay(interval, clock, stop.Token));
+            await stop.CancelAsync();
+            if (!task.IsCompleted && stream is not null)
+            {
+                System.Buffers.BuffersExtensions.Write(writer.Ready, writer.Heartbeat);
+                await stream.Send(writer.Ready);
+            }
+        }
+    }
+
+    private sealed record DoorJob(
+        HttpContext Context, CurrentUser Me, Dialect Dialect, DoorRequest Request, ResolvedModel Model, AnswerWriter Writer, CancellationToken Ends);
+}
+

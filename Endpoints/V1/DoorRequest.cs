@@ -1,0 +1,101 @@
+using System.Text;
+using System.Text.Json;
+using AiChat.Data;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.V1;
+
+/// <summary>What a client of another vendor's API asks, in our own terms.</summary>
+internal sealed record DoorRequest
+{
+    public required string Model { get; init; }
+
+    public string? System { get; init; }
+
+    public required IReadOnlyList<ChatTurn> Turns { get; init; }
+
+    public ChatSampling Sampling { get; init; } = ChatSampling.Unset;
+
+    public bool? Reasons { get; init; }
+
+    public ReasoningEffort? Effort { get; init; }
+
+    public IReadOnlyList<ChatTool> Tools { get; init; } = [];
+
+    public string? ToolChoice { get; init; }
+
+    /// <summary>The schema that the answer must fit as JSON text, "" for any JSON object, null for free text.</summary>
+    public string? Schema { get; init; }
+
+    public bool Stream { get; init; }
+
+    /// <summary>A stream ends with the tokens used.</summary>
+    public bool IncludeUsage { get; init; }
+
+    /// <summary>The request as it came; providers that speak the client's own protocol get what we did not read of it.</summary>
+    public required JsonElement Body { get; init; }
+}
+
+/// <summary>An answer as far as it has come.</summary>
+internal sealed class DoorAnswer
+{
+    public StringBuilder Text { get; } = new();
+
+    public StringBuilder Reasoning { get; } = new();
+
+    public List<DoorToolCall> Calls { get; } = [];
+
+    public FinishReason Finish { get; private set; } = FinishReason.Stop;
+
+    /// <summary>What the provider wants back with these calls.</summary>
+    public string? State { get; private set; }
+
+    /// <summary>What it cost; there once it is complete.</summary>
+    public LedgerEntry? Used { get; set; }
+
+    /// <returns>The call that a piece of one belongs to.</returns>
+    public DoorToolCall? Take(ChatDelta delta)
+    {
+        switch (delta)
+        {
+            case ChatDelta.Text text:
+                Text.Append(text.Value);
+                break;
+            case ChatDelta.Reasoning reasoning:
+                Reasoning.Append(reasoning.Value);
+                break;
+            case ChatDelta.State state:
+                State = state.Value;
+                break;
+            case ChatDelta.End end:
+                Finish = end.Reason;
+                break;
+            case ChatDelta.ToolCall piece:
+                return Add(piece);
+        }
+
+        return null;
+    }
+
+    private DoorToolCall Add(ChatDelta.ToolCall piece)
+    {
+        if (Calls.Find(known => known.Index == piece.Index) is not { } call)
+        {
+            call = new DoorToolCall(piece.Index, Calls.Count, piece.Id ?? $"call_{Calls.Count}", piece.Name ?? "");
+            Calls.Add(call);
+        }
+
+        call.Arguments.Append(piece.ArgumentsFragment);
+        return call;
+    }
+}
+
+/// <param name="Index">The provider's number.</param>
+/// <param name="Place">The how-manieth call of the answer it is.</param>
+internal sealed record DoorToolCall(int Index, int Place, string Id, string Name)
+{
+    public StringBuilder Arguments { get; } = new();
+
+    /// <summary>Never empty: clients parse it.</summary>
+    public string ArgumentsJson => Arguments.Length == 0 ? "{}" : Arguments.ToString();
+}

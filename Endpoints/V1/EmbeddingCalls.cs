@@ -1,0 +1,132 @@
+using System.Runtime.InteropServices;
+using System.Text.Json;
+using AiChat.Data;
+using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Http;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.V1;
+
+/// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), by every provider that has them.</summary>
+internal sealed class EmbeddingCalls(
+    DoorCalls doors, ModelCatalog catalog, ProviderRegistry providers, KeyRing keys, LiveLogins live, SystemSettings settings, TimeProvider clock)
+{
+    private const int MostInputs = 2_048;
+
+    public async Task<IResult> Answer(HttpContext context, CurrentUser me)
+    {
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await live.Watch(me));
+        try
+        {
+            using var document = await DoorBody.Read(context);
+            var body = document.RootElement;
+            var inputs = body.Strings("input");
+            if (inputs.Count is 0 or > MostInputs || inputs.Any(input => input.Length == 0))
+            {
+                throw DoorRefusal.Bad($"input is a text or a list of 1 to {MostInputs} texts, none of them empty.");
+            }
+
+            var format = body.String("encoding_format") ?? "float";
+            if (format is not ("float" or "base64"))
+            {
+                throw DoorRefusal.Bad("encoding_format is float or base64.");
+            }
+
+            var model = doors.Resolve(me, body.Required("model"));
+            if (providers.Get(model.Provider) is not IEmbeddingProvider provider)
+            {
+                throw DoorRefusal.Bad($"The provider of {model.PublicId} has no embeddings.");
+            }
+
+            var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, ToolWords.Positive(body.Int("dimensions")));
+            var tokens = inputs.Sum(input => TokenEstimate.Of(input));
+            return await doors.Metered(me, settings.Admission(me, model, tokens, 0), async used =>
+            {
+                var begun = clock.GetTimestamp();
+                var reply = await Embed(provider, catalog.Endpoints(model), request, ends.Token);
+                var entry = Entry(me, model, reply.PromptTokens, tokens, (long)clock.GetElapsedTime(begun).TotalMilliseconds);
+                used.Add(entry);
+                return new JsonAnswer(json => Write(json, model.PublicId, reply.Vectors, format == "base64", entry.PromptTokens));
+            });
+        }
+        catch (DoorRefusal refusal)
+        {
+            return refusal.Problem;
+        }
+        catch (ProviderException error)
+        {
+            return VendorErrors.FromProvider(error);
+        }
+        catch (OperationCanceledException) when (ends.IsCancellationRequested)
+        {
+            return TypedResults.Empty;
+        }
+    }
+
+    private async Task<EmbeddingReply> Embed(IEmbeddingProvider provider, IReadOnlyList<ProviderEndpoint> endpoints, EmbeddingRequest request, CancellationToken cancel)
+    {
+        var order = keys.Order(endpoints);
+        for (var at = 0; ; at++)
+        {
+            try
+            {
+                return await provider.EmbedAsync(request with { Endpoint = order[at] }, cancel);
+            }
+            catch (ProviderException error) when (error.IsAboutKey && at + 1 < order.Count)
+            {
+                keys.Rest(order[at], error);
+            }
+        }
+    }
+
+    private static LedgerEntry Entry(CurrentUser me, ResolvedModel model, int? reported, int estimated, long ms) => new()
+    {
+        UserId = me.Id,
+        ApiKeyId = me.ApiKeyId,
+        ConnectionId = model.ConnectionId,
+        Model = model.Model,
+        Provider = model.Provider,
+        Status = "done",
+        PromptTokens = reported ?? estimated,
+        Source = reported is null ? "estimate" : "provider",
+        Price = model.Price?.ToJson(),
+        CostNanos = model.Price?.CostNanos(reported ?? estimated, 0, 0) ?? 0,
+        FirstTokenMs = ms,
+        TotalMs = ms,
+    };
+
+    private static void Write(Utf8JsonWriter json, string model, IReadOnlyList<float[]> vectors, bool base64, long tokens)
+    {
+        json.WriteString("object", "list");
+        json.WriteStartArray("data");
+        for (var at = 0; at < vectors.Count; at++)
+        {
+            json.WriteStartObject();
+            json.WriteString("object", "embedding");
+            json.WriteNumber("index", at);
+            if (base64)
+            {
+                json.WriteBase64String("embedding", MemoryMarshal.AsBytes(vectors[at].AsSpan())); // little-endian, as this machine has it
+            }
+            else
+            {
+                json.WriteStartArray("embedding");
+                foreach (var value in vectors[at])
+                {
+                    json.WriteNumberValue(value);
+                }
+
+                json.WriteEndArray();
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteString("model", model);
+        json.WriteStartObject("usage");
+        json.WriteNumber("prompt_tokens", tokens);
+        json.WriteNumber("total_tokens", tokens);
+        json.WriteEndObject();
+    }
+}

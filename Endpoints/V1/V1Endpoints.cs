@@ -1,0 +1,68 @@
+using System.Text.Json;
+using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Http;
+using Microsoft.AspNetCore.Mvc;
+
+namespace AiChat.Endpoints.V1;
+
+/// <summary>The doors for clients of OpenAI's and Anthropic's APIs: every model of the catalogue by any of these protocols.</summary>
+internal static class V1Endpoints
+{
+    public static void AddV1(this IServiceCollection services)
+    {
+        services.AddSingleton<CallStates>();
+        services.AddSingleton<DoorCalls>();
+        services.AddSingleton<EmbeddingCalls>();
+    }
+
+    public static void MapV1(this WebApplication app)
+    {
+        var v1 = app.MapGroup("/v1").Allow(Access.User);
+        v1.MapGet("/models", ListModels).NeedsScope(KeyScopes.Models);
+        v1.MapGet("/models/{**id}", GetModel).NeedsScope(KeyScopes.Models);
+        var calls = v1.MapGroup("").NeedsScope(KeyScopes.Chat).WithMetadata(new RequestSizeLimitAttribute(DoorBody.MaxBytes));
+        calls.MapPost("/chat/completions", (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, new ChatCompletions()));
+        calls.MapPost("/responses", (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, new Responses()));
+        calls.MapPost("/messages", (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, new AnthropicMessages()));
+        calls.MapPost("/embeddings", (HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me));
+    }
+
+    private static IResult ListModels(CurrentUser me, ModelCatalog catalog)
+    {
+        var models = catalog.Current.Models.Where(model => !model.Hidden && model.MayUse(me.Id, me.IsAdmin) && ModelCatalog.IsForKey(me, catalog.Resolve(model))).ToList();
+        return new JsonAnswer(json =>
+        {
+            json.WriteString("object", "list");
+            json.WriteStartArray("data");
+            foreach (var model in models)
+            {
+                json.WriteStartObject();
+                Write(json, model);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteBoolean("has_more", false);
+            json.WriteString("first_id", models.FirstOrDefault()?.PublicId);
+            json.WriteString("last_id", models.LastOrDefault()?.PublicId);
+        });
+    }
+
+    private static IResult GetModel(string id, CurrentUser me, ModelCatalog catalog) =>
+        catalog.Resolve(me, null, id) is { } found && catalog.Current.Find(found.ConnectionId, found.Model) is { } model
+            ? new JsonAnswer(json => Write(json, model))
+            : new Problem(404, "model_not_found", "There is no such model, or you may not use it.");
+
+    /// <summary>For clients of both vendors: each finds the members it knows.</summary>
+    private static void Write(Utf8JsonWriter json, CatalogModel model)
+    {
+        var at = model.Connection.Row.CreatedAt;
+        json.WriteString("id", model.PublicId);
+        json.WriteString("object", "model");
+        json.WriteNumber("created", at / 1_000);
+        json.WriteString("owned_by", model.Connection.Row.Name);
+        json.WriteString("type", "model");
+        json.WriteString("display_name", model.Name);
+        json.WriteString("created_at", DateTimeOffset.FromUnixTimeMilliseconds(at).UtcDateTime);
+    }
+}
