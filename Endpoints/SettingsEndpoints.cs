@@ -30,7 +30,8 @@ internal static class SettingsEndpoints
         setup.SetupRequired,
         setup.RequiredFrom(context.Caller()),
         settings.AnonymousDailyQuota > 0,
-        settings.DefaultLocale);
+        settings.DefaultLocale,
+        settings.AccentHue);
 
     private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, StoreFacts facts)
     {
@@ -96,7 +97,7 @@ internal static class SettingsEndpoints
 
 internal sealed record BrandingResponse(
     string BrandText, string? LogoUrl, string? AssistantAvatarUrl, bool RegistrationOpen, bool SetupRequired, bool SetupCodeRequired,
-    bool GuestsAllowed, string? DefaultLocale);
+    bool GuestsAllowed, string? DefaultLocale, int AccentHue);
 
 internal sealed record AppInfoResponse(
     string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null);

@@ -22,6 +22,8 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
 
     public string BrandText => Text("brandText");
 
+    public int AccentHue => Number("accentHue");
+
     /// <summary>Null = the browser's language.</summary>
     public string? DefaultLocale => Text("defaultLocale") is var locale && locale == "system" ? null : locale;
 

@@ -10,6 +10,7 @@ public sealed class SettingsTests
     {
         { "registrationEnabled", "false" },
         { "brandText", "\"团队助手\"" },
+        { "accentHue", "25" },
         { "defaultLocale", "\"zh\"" },
         { "siteBaseUrl", "\"https://chat.example.org\"" },
         { "chatImageRetentionDays", "0" },

@@ -1,9 +1,7 @@
 // What the fake server answers around the conversation: the list of chats, search, settings, shares, usage.
 
 /** Routes as `[method, pattern, handle(request, response, groups, body)]`. */
-export function aroundRoutes({ state, ok }) {
-  const query = (request) => new URL(request.url, 'http://x').searchParams
-
+export function aroundRoutes({ state, ok, query }) {
   function found(session, words) {
     const has = (text) => words.every((word) => text.toLowerCase().includes(word))
     const matches = state.messages.get(session.id).filter((message) => has(message.content)).map((message) => ({ messageId: message.id, snippet: message.content.slice(0, 160) }))

@@ -16,6 +16,12 @@ export interface Fake {
     tools: ToolCall[] | null
     /** The next connection is cut after this many frames. */
     cutAfter: number
+    connections: Record<string, unknown>[]
+    settings: Record<string, unknown>
+    overrides: Map<string, Record<string, unknown>>
+    keys: unknown[]
+    personal?: Record<string, unknown>
+    avatar?: Uint8Array
   }
   close(): void
 }

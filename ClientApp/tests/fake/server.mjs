@@ -3,6 +3,7 @@
 import { readFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
+import { adminRoutes } from './admin.mjs'
 import { aroundRoutes } from './around.mjs'
 import { chatRoutes } from './chats.mjs'
 
@@ -32,9 +33,15 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
 
   const ofChats = chatRoutes({ state, id, now, ok, problem, tokenMs })
 
+  const query = (request) => new URL(request.url, 'http://x').searchParams
+  const models = () => [
+    ...state.connections.filter((one) => one.enabled).flatMap((one) => ['gpt-large', 'gpt-small'].map((model) => ({ id: model, connectionId: one.id, model, name: model, provider: 'openai', connectionName: one.name, capabilities: { vision: true, reasoning: model === 'gpt-large' }, contextLimit: 128000 }))),
+    demo,
+  ]
   const routes = [
-    ...aroundRoutes({ state, ok, problem, id, now }),
-    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: 'AiChat', registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
+    ...aroundRoutes({ state, ok, query }),
+    ...adminRoutes({ state, ok, problem, id, now, query, models }),
+    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, accentHue: state.settings.accentHue, registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
     ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: { limit: 200, used: 12, remaining: 188, resetsAt: now() } }) : problem(r, 401, 'unauthenticated'))],
     ['POST', /^\/api\/auth\/refresh$/, (_, r) => problem(r, 401, 'unauthenticated')],
     ['POST', /^\/api\/auth\/register$/, (_, r, __, body) => {
@@ -54,15 +61,12 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     }],
     ['POST', /^\/api\/auth\/logout$/, (_, r) => { state.current = null; ok(r, undefined, 204) }],
     ['GET', /^\/api\/auth\/logins$/, (q, r) => ok(r, { items: [{ id: 1, createdAt: now(), lastUsedAt: now(), ip: '192.168.1.20', userAgent: q.headers['user-agent'], current: true }, { id: 2, createdAt: now(), lastUsedAt: new Date(Date.now() - 9e7).toISOString(), ip: '192.168.1.31', userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1', current: false }], nextCursor: null })],
-    ['PUT', /^\/api\/settings\/personal$/, (_, r, __, body) => ok(r, body)],
     ['GET', /^\/api\/users$/, (q, r) => { const status = new URL(q.url, 'http://x').searchParams.get('status'); ok(r, { items: state.users.filter((one) => !status || one.status === status), nextCursor: null }) }],
     ['POST', /^\/api\/users\/(\d+)\/approve$/, (_, r, [uid]) => { const user = state.users.find((one) => one.id === Number(uid)); user.status = 'ACTIVE'; ok(r, user) }],
     ['GET', /^\/api\/connections$/, (_, r) => ok(r, { items: state.connections, nextCursor: null, providers: ['demo', 'openai'] })],
     ['POST', /^\/api\/connections\/verify$/, (_, r, __, body) => ok(r, body.key === 'bad' ? { ok: false, code: 'provider_unauthorized', detail: 'HTTP 401' } : { ok: true, models: ['gpt-large', 'gpt-small'].map((name) => ({ id: name, name })) })],
     ['POST', /^\/api\/connections$/, (_, r, __, body) => { const one = { ...body, id: id(), hasKey: Boolean(body.key), keyHint: '…abcd', enabled: true, modelCount: 2, lastCheckedAt: now() }; delete one.key; state.connections.push(one); ok(r, one, 201) }],
     ['PUT', /^\/api\/connections\/(\d+)$/, (_, r, [cid], body) => ok(r, Object.assign(state.connections.find((one) => one.id === Number(cid)), body))],
-    ['GET', /^\/api\/catalog\/models$/, (_, r) => ok(r, { items: [...state.connections.filter((one) => one.enabled).flatMap((one) => ['gpt-large', 'gpt-small'].map((model) => ({ id: model, connectionId: one.id, model, name: model, provider: 'openai', connectionName: one.name, capabilities: { vision: true, reasoning: model === 'gpt-large' }, contextLimit: 128000 }))), demo] })],
-    ['PUT', /^\/api\/catalog\/models$/, (_, r) => ok(r, {})],
     ...ofChats,
   ]
 

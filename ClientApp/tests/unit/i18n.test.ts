@@ -13,7 +13,7 @@ describe('languages', () => {
   })
 
   it('leave nothing empty or untranslated', () => {
-    const same = new Set(['provider.openai', 'provider.google', 'provider.azure', 'provider.deepseek', 'provider.openrouter', 'provider.anthropic', 'model.context', 'chat.versionOf', 'setupChat.topP'])
+    const same = new Set(['provider.openai', 'provider.google', 'provider.azure', 'provider.deepseek', 'provider.openrouter', 'provider.anthropic', 'model.context', 'chat.versionOf', 'setupChat.topP', 'system.defaultLocale.en', 'system.defaultLocale.zh', 'system.webSearchEngine.tavily', 'system.webSearchEngine.brave', 'system.webSearchEngine.searxng', 'system.webSearchEngine.exa', 'about.sqlite'])
     for (const key of Object.keys(en) as (keyof typeof en)[]) {
       expect(zh[key].trim(), key).not.toBe('')
       if (!same.has(key)) expect(zh[key], key).not.toBe(en[key])
@@ -26,7 +26,7 @@ describe('languages', () => {
       .filter((name) => /\.(svelte|ts)$/.test(name) && !/i18n\/(errors\.)?(en|zh)(\.ts$|\/)/.test(name))
       .map((name) => readFileSync(join(root, name), 'utf8'))
       .join('\n')
-    const dynamic = /^(error\.|provider\.|setup\.\w+Text$|sidebar\.(pinned|today|yesterday|week|month)$|menu\.theme\.|users\.role\.|connection\.auth\.|effort\.|compose\.(webSearch|contextEnabled|trace)|setupChat\.)/
+    const dynamic = /^(error\.|provider\.|setup\.\w+Text$|sidebar\.(pinned|today|yesterday|week|month)$|menu\.theme\.|users\.|system\.|models\.|usage\.|apikey\.scope|connection\.auth\.|effort\.|compose\.(webSearch|contextEnabled|trace)|setupChat\.)/
     const unused = Object.keys(en).filter((key) => !dynamic.test(key) && !source.includes(`'${key.replace(/\.(one|other)$/, '')}'`))
     expect(unused).toEqual([])
   })

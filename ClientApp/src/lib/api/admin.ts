@@ -1,5 +1,5 @@
 import { get, write } from './http'
-import type { Connection, ConnectionInput, Page, User, VerifyResult } from './types'
+import type { Connection, ConnectionInput, Page, Role, User, VerifyResult } from './types'
 
 /** `providers` are the native protocols this server speaks. */
 export const connections = () => get<{ items: Connection[]; providers?: string[] }>('api/connections')
@@ -9,6 +9,47 @@ export const deleteConnection = (id: number) => write('DELETE', `api/connections
 export const verifyConnection = (input: ConnectionInput | ({ id: number } & Partial<ConnectionInput>)) =>
   write<VerifyResult>('POST', 'api/connections/verify', input)
 
-export const users = (query: { q?: string; status?: string; cursor?: string | null }) => get<Page<User>>('api/users', query)
+export const users = (query: { q?: string; status?: string; cursor?: string | null }) => get<Page<ManagedUser>>('api/users', query)
 export const approveUser = (id: number) => write<unknown>('POST', `api/users/${id}/approve`, {})
 export const rejectUser = (id: number, reason: string) => write<unknown>('POST', `api/users/${id}/reject`, reason ? { reason } : {})
+export const createUser = (username: string, role: Role) => write<{ user: User; oneTimeCode: string }>('POST', 'api/users', { username, role })
+export const setRole = (id: number, role: Role) => write<unknown>('PUT', `api/users/${id}/role`, { role })
+export const setStatus = (id: number, status: 'ACTIVE' | 'DISABLED', reason = '') =>
+  write<unknown>('PUT', `api/users/${id}/status`, reason ? { status, reason } : { status })
+export const setLimits = (id: number, limits: UserLimits & { resetUsed: boolean }) => write<unknown>('PUT', `api/users/${id}/quota`, limits)
+export const resetPassword = (id: number) => write<{ oneTimeCode: string }>('POST', `api/users/${id}/reset-password`, {})
+export const deleteUser = (id: number) => write('DELETE', `api/users/${id}`)
+
+/** As administrators see one. A null limit is the server's default; a budget of -1 is none. */
+export interface UserLimits {
+  dailyLimit: number | null
+  unlimited: boolean
+  dailyTokenBudget?: number | null
+  monthlyTokenBudget?: number | null
+  dailyMoneyBudget?: number | null
+  monthlyMoneyBudget?: number | null
+}
+export type ManagedUser = User & UserLimits
+
+export interface AuditItem {
+  id: number
+  at: string
+  actorId?: number | null
+  /** The name that the account has today. */
+  actor?: string | null
+  action: string
+  target?: string | null
+  detail?: string | null
+  ip?: string | null
+}
+export const audit = (cursor: string | null) => get<Page<AuditItem>>('api/audit', { cursor })
+
+export interface AppInfo {
+  name: string
+  version?: string | null
+  commit?: string | null
+  sqliteVersion?: string | null
+  startedAt?: string | null
+  dataBytes?: number | null
+}
+export const appInfo = () => get<AppInfo>('api/settings/app-info')

@@ -1,6 +1,17 @@
 import { get, write } from './http'
+import type { ManagedModel, ModelOverride, RefreshedConnection } from './managed-models'
 import type { CatalogModel } from './types'
 
 export const models = async () => (await get<{ items: CatalogModel[] }>('api/catalog/models')).items
 export const makeDefault = (connectionId: number, model: string) =>
   write<unknown>('PUT', 'api/catalog/models', { connectionId, model, isDefault: true })
+
+/** Every model for administrators, hidden ones too. */
+export const allModels = async () => (await get<{ items: ManagedModel[] }>('api/catalog/models', { all: true })).items
+export const overrides = async () => (await get<{ items: ModelOverride[] }>('api/catalog/models/overrides')).items
+export const refreshModels = async () => (await write<{ items: RefreshedConnection[] }>('POST', 'api/catalog/models/refresh', {})).items
+/** Absent members stay, null leaves them to the connection and the provider. */
+export const override = (change: ModelOverride) => write<ManagedModel | undefined>('PUT', 'api/catalog/models', change)
+export const resetModels = (which: { all: true } | { items: { connectionId: number; model: string }[] }) =>
+  write<{ deleted: number }>('DELETE', 'api/catalog/models/overrides', which)
+export const importOverrides = (items: readonly ModelOverride[]) => write<{ imported: number }>('POST', 'api/catalog/models/overrides/import', { items })

@@ -31,6 +31,8 @@ export interface Branding {
   brandText: string
   logoUrl?: string | null
   assistantAvatarUrl?: string | null
+  /** Where on the colour circle the accent is; absent is the page's own. */
+  accentHue?: number | null
   registrationOpen: boolean
   setupRequired: boolean
   setupCodeRequired: boolean
@@ -209,12 +211,23 @@ export interface CatalogModel {
   name: string
   provider: Provider
   connectionName: string
-  capabilities?: Partial<Record<'vision' | 'tools' | 'webSearch' | 'reasoning' | 'imageGeneration', boolean>> | null
+  capabilities?: Partial<Record<Capability, boolean>> | null
   contextLimit?: number | null
   maxOutputTokens?: number | null
   tags?: string[] | null
   isDefault?: boolean
+  price?: ModelPrice | null
 }
+
+/** Money for a million tokens. */
+export interface ModelPrice {
+  input: number
+  output: number
+  cachedInput?: number | null
+  cacheWrite?: number | null
+}
+
+export type Capability = 'vision' | 'tools' | 'webSearch' | 'reasoning' | 'imageGeneration'
 
 export type Provider = 'openai' | 'azure_openai' | 'anthropic' | 'google_genai' | 'ollama' | 'demo'
 export type AuthType = 'bearer' | 'api_key' | 'none' | 'entra'

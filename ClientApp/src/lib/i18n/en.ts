@@ -3,10 +3,12 @@ import { auth } from './en/auth'
 import { chat } from './en/chat'
 import { common } from './en/common'
 import { composer } from './en/composer'
+import { people } from './en/people'
 import { search } from './en/search'
 import { settings } from './en/settings'
 import { setup } from './en/setup'
 import { sidebar } from './en/sidebar'
+import { system } from './en/system'
 import { errorsEn } from './errors.en'
 
 /** Every text of the page, one file an area. */
@@ -17,10 +19,12 @@ export const en = {
   ...chat,
   ...common,
   ...composer,
+  ...people,
   ...search,
   ...settings,
   ...setup,
   ...sidebar,
+  ...system,
 } as const
 
 export type MessageKey = keyof typeof en

@@ -5,10 +5,12 @@ import { auth } from './zh/auth'
 import { chat } from './zh/chat'
 import { common } from './zh/common'
 import { composer } from './zh/composer'
+import { people } from './zh/people'
 import { search } from './zh/search'
 import { settings } from './zh/settings'
 import { setup } from './zh/setup'
 import { sidebar } from './zh/sidebar'
+import { system } from './zh/system'
 
 export const zh: Record<MessageKey, string> = {
   ...errorsZh,
@@ -17,8 +19,10 @@ export const zh: Record<MessageKey, string> = {
   ...chat,
   ...common,
   ...composer,
+  ...people,
   ...search,
   ...settings,
   ...setup,
   ...sidebar,
+  ...system,
 }

@@ -3,11 +3,14 @@ import { Problem } from '../api/http'
 import * as api from '../api/sessions'
 import type { CatalogModel, ChatSetup } from '../api/types'
 import { I18n } from '../i18n/index.svelte'
+import { Accent } from './accent.svelte'
 import { Auth } from './auth.svelte'
 import { Catalog } from './catalog.svelte'
 import { Conversation } from './conversation.svelte'
 import { Drafts, type Saying } from './drafts'
+import { Favourites } from './favourites.svelte'
 import { Overlays } from './overlays.svelte'
+import { Preferences } from './preferences'
 import { Router } from './router.svelte'
 import { Sessions } from './sessions.svelte'
 import { Theme } from './theme.svelte'
@@ -23,9 +26,12 @@ const staleMs = 20_000
 export class AppState {
   readonly i18n = new I18n()
   readonly theme = new Theme()
+  readonly accent = new Accent()
   readonly router = new Router()
   readonly auth = new Auth()
   readonly catalog = new Catalog()
+  readonly preferences = new Preferences(this.theme, this.i18n, this.catalog, () => this.auth.identity === 'user')
+  readonly favourites = new Favourites()
   readonly drafts = new Drafts()
   readonly toasts = new Toasts()
   readonly overlays = new Overlays()

@@ -49,9 +49,10 @@ export class Catalog {
     this.#loaded = true
   }
 
-  prefer(model: CatalogModel): void {
-    this.#preferred = model.id
-    storage.write(key, model.id)
+  /** New chats start with it. An id that is gone later counts as none. */
+  preferId(id: string): void {
+    this.#preferred = id
+    storage.write(key, id)
   }
 
   of(session: Pick<Session, 'connectionId' | 'model'>): CatalogModel | null {

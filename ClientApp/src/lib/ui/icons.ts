@@ -50,6 +50,8 @@ export const icons = {
   download: 'M10 3.5v9M6.8 9.7l3.2 3.1 3.2-3.1M4.5 16.5h11',
   keyboard: 'M3.5 5.5h13a1 1 0 0 1 1 1v7a1 1 0 0 1-1 1h-13a1 1 0 0 1-1-1v-7a1 1 0 0 1 1-1M5.5 8.5h.01M8.5 8.5h.01M11.5 8.5h.01M14.5 8.5h.01M7 11.8h6',
   star: 'M10 3.3l2 4.3 4.7.6-3.4 3.2.9 4.6L10 13.7 5.8 16l.9-4.6L3.3 8.2 8 7.6z',
+  key: 'M12.5 11.5a4 4 0 1 0-3.8-2.7L3.5 14v2.5H6v-2h2v-2l.7-.7M13.5 6.8h.01',
+  chart: 'M3.5 16.5h13M5.5 14v-3.5M9 14V7M12.5 14V9.5M16 14V4.5',
 } as const
 
 export type IconName = keyof typeof icons

@@ -43,4 +43,9 @@ export const sidebar = {
   'sidebar.restore': 'Restore',
   'sidebar.restored': '“{title}” is in the list again',
   'sidebar.listActions': 'Actions for the list',
+  'model.starred': 'Favourites',
+  'model.recent': 'Used last',
+  'model.star': 'Add to favourites',
+  'model.unstar': 'Remove from favourites',
+  'model.price': '{input} in, {output} out per million',
 } as const

@@ -45,4 +45,9 @@ export const sidebar: Record<keyof typeof en, string> = {
   'sidebar.restore': '恢复',
   'sidebar.restored': '“{title}”已回到列表',
   'sidebar.listActions': '列表操作',
+  'model.starred': '收藏',
+  'model.recent': '最近使用',
+  'model.star': '加入收藏',
+  'model.unstar': '取消收藏',
+  'model.price': '每百万输入 {input}，输出 {output}',
 }

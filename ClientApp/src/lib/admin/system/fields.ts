@@ -1,0 +1,72 @@
+/** How one setting is edited. Bounds are the server's; a test compares them with its table. */
+export type Field =
+  | { key: string; kind: 'flag' }
+  | { key: string; kind: 'number'; min: number; max: number; unit?: 'ms' | 's' | 'days'; scale?: number; empty?: 'none' | 'unlimited' }
+  | { key: string; kind: 'text'; max: number; wide?: boolean; code?: boolean }
+  | { key: string; kind: 'choice'; options: readonly string[] }
+  | { key: string; kind: 'list' }
+  | { key: string; kind: 'secret' }
+  | { key: string; kind: 'hue'; min: number; max: number }
+
+const flag = (key: string): Field => ({ key, kind: 'flag' })
+/** Stored in milliseconds, edited in seconds. */
+const seconds = (key: string, min: number, max: number): Field => ({ key, kind: 'number', min, max, unit: 's', scale: 1000 })
+/** -1 on the wire is no limit, on the page an empty field. */
+const limit = (key: string, max: number): Field => ({ key, kind: 'number', min: -1, max, empty: 'unlimited' })
+
+export const groups = {
+  general: [
+    { key: 'brandText', kind: 'text', max: 40 },
+    { key: 'accentHue', kind: 'hue', min: 0, max: 359 },
+    flag('registrationEnabled'),
+    { key: 'defaultLocale', kind: 'choice', options: ['system', 'en', 'zh'] },
+    { key: 'assistantReplyHistoryLimit', kind: 'number', min: 1, max: 20 },
+    { key: 'chatImageRetentionDays', kind: 'number', min: 0, max: 3650, unit: 'days' },
+    { key: 'siteBaseUrl', kind: 'text', max: 200, wide: true, code: true },
+  ],
+  limits: [
+    limit('defaultUserDailyQuota', 1_000_000),
+    limit('defaultDailyTokenBudget', 1_000_000_000_000),
+    limit('defaultMonthlyTokenBudget', 1_000_000_000_000),
+    limit('defaultDailyMoneyBudget', 1_000_000),
+    limit('defaultMonthlyMoneyBudget', 1_000_000),
+    { key: 'anonymousDailyQuota', kind: 'number', min: 0, max: 1_000_000 },
+    limit('anonymousTotalDailyQuota', 1_000_000),
+    { key: 'anonymousRetentionDays', kind: 'number', min: 0, max: 15, unit: 'days' },
+    { key: 'maxRunsPerUser', kind: 'number', min: 0, max: 1000 },
+    { key: 'maxRuns', kind: 'number', min: 0, max: 100_000 },
+    { key: 'requestsPerMinute', kind: 'number', min: 0, max: 1_000_000 },
+  ],
+  network: [
+    seconds('sseHeartbeatIntervalMs', 1000, 600_000),
+    seconds('providerConnectTimeoutMs', 1000, 120_000),
+    seconds('providerInitialGraceMs', 0, 3_600_000),
+    seconds('providerMaxIdleMs', 0, 3_600_000),
+    seconds('providerReasoningIdleMs', 0, 3_600_000),
+    seconds('providerTimeoutMs', 10_000, 3_600_000),
+    { key: 'streamDeltaFlushIntervalMs', kind: 'number', min: 0, max: 3_600_000, unit: 'ms' },
+    flag('usageEmit'),
+  ],
+  reasoning: [
+    flag('reasoningEnabled'),
+    flag('reasoningDefaultExpand'),
+    flag('reasoningSaveToDb'),
+    { key: 'openaiReasoningEffort', kind: 'choice', options: ['unset', 'minimal', 'low', 'medium', 'high'] },
+    flag('ollamaThink'),
+    { key: 'reasoningMaxOutputTokensDefault', kind: 'number', min: 1, max: 256_000, empty: 'none' },
+    { key: 'reasoningTagsMode', kind: 'choice', options: ['default', 'custom', 'off'] },
+    { key: 'reasoningCustomTags', kind: 'text', max: 200, wide: true, code: true },
+    { key: 'defaultContextTokenLimit', kind: 'number', min: 256, max: 100_000_000 },
+    { key: 'modelsRefreshIntervalS', kind: 'number', min: 60, max: 86_400, unit: 's' },
+  ],
+  search: [
+    flag('webSearchEnabled'),
+    { key: 'webSearchEngine', kind: 'choice', options: ['tavily', 'brave', 'searxng', 'exa'] },
+    { key: 'webSearchApiKey', kind: 'secret' },
+    { key: 'webSearchEndpoint', kind: 'text', max: 2000, wide: true, code: true },
+    { key: 'webSearchResultLimit', kind: 'number', min: 1, max: 10 },
+    { key: 'webSearchDomainFilter', kind: 'list' },
+  ],
+} as const satisfies Record<string, readonly Field[]>
+
+export type GroupName = keyof typeof groups

@@ -1,0 +1,37 @@
+import { get, send, url, write } from './http'
+import type { Page } from './types'
+
+export interface ApiKey {
+  id: number
+  name: string
+  /** The first characters, to recognise it by. */
+  prefix: string
+  scopes: KeyScope[]
+  models: string[] | null
+  expiresAt: string | null
+  dailyBudget: number | null
+  spentToday: number
+  lastUsedAt: string | null
+  createdAt: string
+}
+export type KeyScope = 'chat' | 'models' | 'api'
+
+export interface NewApiKey {
+  name: string
+  scopes?: readonly KeyScope[]
+  expiresAt?: string
+  dailyBudget?: number
+}
+
+export const keys = () => get<Page<ApiKey>>('api/keys')
+/** The answer holds the key itself, this once. */
+export const createKey = (key: NewApiKey) => write<{ id: number; name: string; key: string; prefix: string }>('POST', 'api/keys', key)
+export const deleteKey = (id: number) => write('DELETE', `api/keys/${id}`)
+
+export async function saveAvatar(image: Blob): Promise<void> {
+  await send('PUT', 'api/settings/personal/avatar', { headers: { 'Content-Type': image.type }, body: image })
+}
+export const removeAvatar = () => write('DELETE', 'api/settings/personal/avatar')
+
+export const exportFile = () => url('api/account/export')
+export const deleteAccount = (password: string) => write('DELETE', 'api/account', { password })

@@ -1,0 +1,8 @@
+import { get, write } from './http'
+
+/** A secret shows only whether it is set. */
+export type SettingValue = string | number | boolean | null | readonly string[] | { set: boolean }
+export type SystemSettings = Record<string, SettingValue>
+
+export const system = () => get<SystemSettings>('api/settings/system')
+export const saveSystem = (patch: SystemSettings) => write<SystemSettings>('PATCH', 'api/settings/system', patch)

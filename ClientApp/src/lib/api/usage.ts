@@ -1,0 +1,34 @@
+import { get, url } from './http'
+
+export interface UsageLine {
+  /** As in 2026-11-23, when lines are days. */
+  day?: string | null
+  id?: number | null
+  name?: string | null
+  provider?: string | null
+  calls: number
+  promptTokens: number
+  completionTokens: number
+  reasoningTokens: number
+  cachedTokens: number
+  totalTokens: number
+  cost: number
+  failed: number
+  averageFirstTokenMs?: number | null
+}
+
+export interface UsageSummary {
+  from: string
+  to: string
+  total: UsageLine
+  items: UsageLine[]
+}
+
+export type UsageScope = 'own' | 'all'
+export type UsageBy = 'day' | 'model' | 'session' | 'user' | 'connection'
+
+const path = (scope: UsageScope) => (scope === 'own' ? 'api/usage/summary' : 'api/admin/usage')
+
+export const usage = (scope: UsageScope, by: UsageBy, from: string) => get<UsageSummary>(path(scope), { by, from })
+/** A file for spreadsheets; administrators only. */
+export const usageFile = (by: UsageBy, from: string) => url('api/admin/usage', { by, from, format: 'csv' })

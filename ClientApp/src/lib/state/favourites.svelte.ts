@@ -1,0 +1,41 @@
+import { storage } from './storage'
+
+const starredKey = 'aichat.models.starred'
+const recentKey = 'aichat.models.recent'
+const keptRecent = 3
+
+function readIds(key: string): readonly string[] {
+  try {
+    const value: unknown = JSON.parse(storage.read(key) ?? '[]')
+    return Array.isArray(value) ? value.filter((id) => typeof id === 'string') : []
+  } catch {
+    return []
+  }
+}
+
+/** The models this person stars and those used last, by id; in this browser. */
+export class Favourites {
+  #starred = $state.raw(readIds(starredKey))
+  #recent = $state.raw(readIds(recentKey))
+
+  get starred() {
+    return this.#starred
+  }
+  get recent() {
+    return this.#recent
+  }
+
+  has(id: string): boolean {
+    return this.#starred.includes(id)
+  }
+
+  toggle(id: string): void {
+    this.#starred = this.has(id) ? this.#starred.filter((one) => one !== id) : [...this.#starred, id]
+    storage.write(starredKey, JSON.stringify(this.#starred))
+  }
+
+  use(id: string): void {
+    this.#recent = [id, ...this.#recent.filter((one) => one !== id)].slice(0, keptRecent)
+    storage.write(recentKey, JSON.stringify(this.#recent))
+  }
+}

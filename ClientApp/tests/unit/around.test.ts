@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest'
+import { changeOf, formOf } from '../../src/lib/admin/models/form'
+import { readLimit, showLimit } from '../../src/lib/admin/users/limits'
+import type { CatalogModel } from '../../src/lib/api/types'
+import { modelSections } from '../../src/lib/chat/model-sections'
+import { dayBefore, everyDay, niceTop } from '../../src/lib/usage/series'
+
+describe('usage by day', () => {
+  const line = (day: string, totalTokens: number) => ({ day, calls: 1, promptTokens: 0, completionTokens: 0, reasoningTokens: 0, cachedTokens: 0, totalTokens, cost: 0, failed: 0 })
+  it('has every day, so that time is told truly', () => {
+    expect(everyDay([line('2026-02-28', 5), line('2026-03-02', 7)], '2026-02-27', '2026-03-02', 'totalTokens').map((one) => one.value)).toEqual([0, 5, 0, 7])
+    expect(dayBefore(new Date('2026-03-01T00:30:00Z'), 1)).toBe('2026-02-28')
+  })
+  it('has an axis that ends at a round number above the largest', () => {
+    expect([0, 1, 3, 7, 12, 99, 4_600].map(niceTop)).toEqual([1, 1, 5, 10, 20, 100, 5_000])
+  })
+})
+
+describe('limits of a user', () => {
+  it('tell default, none and a number apart', () => {
+    expect([null, -1, 0, 5].map(showLimit)).toEqual(['', '-', '0', '5'])
+    expect(['', '-', '0', '5', '1.5', 'x', '-2'].map((text) => readLimit(text, true))).toEqual([null, -1, 0, 5, undefined, undefined, undefined])
+    expect(readLimit('1.5', false)).toBe(1.5)
+  })
+})
+
+describe('the form of a model', () => {
+  it('sends null for what is left to the provider', () => {
+    expect(changeOf(formOf(null))).toEqual({ change: { name: null, tags: null, capabilities: null, contextLimit: null, maxOutputTokens: null, position: null, price: null } })
+    const form = formOf({ connectionId: 1, model: 'm', name: 'M', tags: ['fast', '便宜'], capabilities: { vision: false }, price: { input: 1.5, output: 6 }, contextLimit: 32_000 })
+    expect(changeOf(form)).toEqual({ change: { name: 'M', tags: ['fast', '便宜'], capabilities: { vision: false }, contextLimit: 32_000, maxOutputTokens: null, position: null, price: { input: 1.5, output: 6, cachedInput: null, cacheWrite: null } } })
+    expect(changeOf({ ...form, output: '', contextLimit: 'many' })).toEqual({ wrong: expect.arrayContaining(['price', 'contextLimit']) as string[] })
+  })
+})
+
+describe('the list of models', () => {
+  const model = (id: string, tags: string[] = []): CatalogModel => ({ id, connectionId: 1, model: id, name: id.toUpperCase(), provider: 'openai', connectionName: 'Team', tags })
+  const groups = [{ name: 'Team', demo: false, models: ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => model(id, id === 'g' ? ['cheap'] : [])) }]
+  it('has favourites first, then those used last, then all', () => {
+    const sections = modelSections(groups, '', ['c', 'gone'], ['c', 'b'])
+    expect(sections.map((section) => [section.kind, section.options.map((option) => option.model.id).join('')])).toEqual([['starred', 'c'], ['recent', 'b'], ['group', 'abcdefg']])
+  })
+  it('finds by name, id, tag and provider', () => {
+    const found = (query: string) => modelSections(groups, query, ['c'], ['b']).flatMap((section) => section.options.map((option) => option.model.id)).join('')
+    expect([found('cheap'), found('team G'), found('openai c'), found('nothing')]).toEqual(['g', 'g', 'ccg', ''])
+  })
+})
