@@ -34,6 +34,7 @@ internal static class Program
         app.Services.GetRequiredService<DataFolder>();
         app.Services.GetRequiredService<Db>();
 
+        app.UseRequestCount();
         app.UseSecurityHeaders();
         app.UseClientAddress();
         app.UseCrossOrigin();
@@ -71,6 +72,7 @@ internal static class Program
     {
         services.AddSingleton(options);
         services.AddSingleton<Readiness>();
+        services.AddSingleton<Metrics>();
         services.AddAccounts();
         services.AddCatalog();
         services.AddProviders();
@@ -124,6 +126,7 @@ internal static class Program
         app.MapV1();
         api.MapImages();
         app.MapImageFiles();
+        app.MapMetrics();
     }
 
     private static void AddLogging(WebApplicationBuilder builder, ServerOptions options)

@@ -29,6 +29,9 @@ internal sealed record ServerOptions
 
     public string? MasterKeyFile { get; init; }
 
+    /// <summary>Opens /metrics to a monitoring system; null leaves it to administrators.</summary>
+    public string? MetricsToken { get; init; }
+
     /// <summary>Origins that may call from other pages, exact; empty is none.</summary>
     public IReadOnlyList<string> CorsOrigins { get; init; } = [];
 
@@ -73,6 +76,7 @@ internal sealed record ServerOptions
             JwtSecret = Text(get, "JWT_SECRET"),
             MasterKey = Text(get, "AICHAT_MASTER_KEY"),
             MasterKeyFile = Text(get, "AICHAT_MASTER_KEY_FILE"),
+            MetricsToken = Text(get, "METRICS_TOKEN") is { Length: < 16 } ? throw Wrong("METRICS_TOKEN", "has 16 characters or more") : Text(get, "METRICS_TOKEN"),
             CorsOrigins = cors,
             TrustedProxies = List(get, "TRUSTED_PROXIES"),
             AllowedHosts = Hosts(get),

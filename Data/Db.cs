@@ -35,6 +35,9 @@ internal sealed class Db : IDisposable
         remove => _writer.Broken -= value;
     }
 
+    /// <summary>Transactions written to disk since the start.</summary>
+    public long Commits => _writer.Commits;
+
     /// <summary>Runs short statements on a read-only connection. No waiting on anything else inside.</summary>
     /// <exception cref="StoreException">The file cannot be read.</exception>
     public async Task<T> Read<T>(Func<SqliteConnection, T> work)

@@ -70,6 +70,7 @@ internal sealed class DbWriter : IDisposable
     private readonly SqliteConnection _connection;
     private readonly Thread _thread;
     private Exception? _fatal;
+    private long _commits;
 
     public DbWriter(SqliteConnection connection)
     {
@@ -79,6 +80,8 @@ internal sealed class DbWriter : IDisposable
     }
 
     public event Action<Exception>? Broken;
+
+    public long Commits => Interlocked.Read(ref _commits);
 
     public void Enqueue(WriteItem item)
     {
@@ -167,6 +170,7 @@ internal sealed class DbWriter : IDisposable
             }
 
             Execute("commit");
+            Interlocked.Increment(ref _commits);
         }
         catch (Exception error)
         {

@@ -13,7 +13,7 @@ internal sealed record Said(string Text, IReadOnlyList<ChatToolCall> Calls);
 /// Gathers what a provider says into a run's log, round after round. Deltas that come without a wait between them go to the log as one.
 /// Used by one thread at a time.
 /// </summary>
-internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
+internal sealed class Answer(RunLog log, Metrics metrics, TimeProvider clock, bool showReasoning)
 {
     /// <summary>Text is handed on at the latest when this much has gathered, so that a burst does not hold it back.</summary>
     private const int MostPending = 8 * 1024;
@@ -27,6 +27,7 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
     private readonly StringBuilder _pending = new();
     private readonly SortedDictionary<int, PartialCall> _calls = [];
     private bool _pendingIsReasoning;
+    private int _uncounted;
     private long? _reasoningSince;
     private bool _textApart;
     private bool _reasoningApart;
@@ -90,11 +91,13 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
         switch (delta)
         {
             case ChatDelta.Text text:
+                _uncounted++;
                 FirstTokenMs ??= ElapsedMs;
                 EndReasoning();
                 Add(text.Value, reasoning: false);
                 break;
             case ChatDelta.Reasoning reasoning:
+                _uncounted++;
                 FirstTokenMs ??= ElapsedMs;
                 _reasoningSince ??= clock.GetTimestamp();
                 if (showReasoning)
@@ -145,6 +148,8 @@ internal sealed class Answer(RunLog log, TimeProvider clock, bool showReasoning)
         }
 
         _pending.Clear();
+        metrics.Streamed(_uncounted);
+        _uncounted = 0;
     }
 
     private void EndReasoning()

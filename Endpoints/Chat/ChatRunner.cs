@@ -14,6 +14,7 @@ internal sealed partial class ChatRunner(
     AnswerRounds rounds,
     SessionTitler titler,
     SystemSettings settings,
+    Metrics metrics,
     TimeProvider clock,
     ILogger<ChatRunner> logger)
 {
@@ -23,7 +24,7 @@ internal sealed partial class ChatRunner(
     /// <param name="abandon">Ends the attempts to write the final row: the process stops and the next start will sweep.</param>
     public async Task Execute(ChatRun run, CancellationToken abandon)
     {
-        var answer = new Answer(run.Log, clock, settings.ReasoningEnabled);
+        var answer = new Answer(run.Log, metrics, clock, settings.ReasoningEnabled);
         ProviderException? failure = null;
         try
         {
@@ -37,6 +38,11 @@ internal sealed partial class ChatRunner(
         }
         catch (ProviderException error)
         {
+            if (answer.Writer is not null)
+            {
+                metrics.ProviderFailed(error.Failure); // those before the first token were counted call by call
+            }
+
             failure = error;
         }
         catch (Exception error)

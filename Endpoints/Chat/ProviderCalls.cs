@@ -1,3 +1,4 @@
+using AiChat.Endpoints.Http;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.Chat;
@@ -9,7 +10,7 @@ namespace AiChat.Endpoints.Chat;
 /// ledger entry. Safe for parallel use.
 /// </summary>
 internal sealed class ProviderCalls(
-    ModelCatalog catalog, ProviderRegistry providers, KeyRing keys, TokenFactors factors, SystemSettings settings, TimeProvider clock)
+    ModelCatalog catalog, ProviderRegistry providers, KeyRing keys, TokenFactors factors, SystemSettings settings, Metrics metrics, TimeProvider clock)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(400);
 
@@ -52,6 +53,7 @@ internal sealed class ProviderCalls(
             }
             catch (ProviderException error)
             {
+                metrics.ProviderFailed(error.Failure);
                 failure = error;
                 if (error.IsAboutKey)
                 {

@@ -22,6 +22,10 @@ internal static class AccessExtensions
     public static T Allow<T>(this T builder, Access access)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new AllowedFor(access));
 
+    /// <summary>The endpoint is also open to whoever sends METRICS_TOKEN as bearer.</summary>
+    public static T OrMetricsToken<T>(this T builder)
+        where T : IEndpointConventionBuilder => builder.WithMetadata(new OpenToMetricsToken());
+
     /// <summary>The endpoint reads a body that is not JSON, so the rule "cookie means JSON" does not hold for it.</summary>
     public static T AcceptUploads<T>(this T builder)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new UploadMetadata());
@@ -32,6 +36,8 @@ internal static class AccessExtensions
 }
 
 internal sealed record AllowedFor(Access Access);
+
+internal sealed record OpenToMetricsToken;
 
 internal sealed record UploadMetadata;
 

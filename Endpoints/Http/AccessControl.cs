@@ -1,11 +1,16 @@
+using System.Security.Cryptography;
+using System.Text;
+
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
 /// Stands between routing and every handler: finds out who asks, keeps other sites' requests out, counts, and lets in whom the
 /// endpoint allows. An endpoint that does not say whom it allows lets nobody in.
 /// </summary>
-internal sealed class AccessControl(Credentials credentials, RequestLimits limits, SystemSettings settings)
+internal sealed class AccessControl(Credentials credentials, RequestLimits limits, SystemSettings settings, ServerOptions options)
 {
+    private readonly byte[]? _metricsToken = options.MetricsToken is { } token ? Encoding.UTF8.GetBytes($"Bearer {token}") : null;
+
     /// <summary>The refusal, or null when the handler may run; then the user, if there is one, is in the features.</summary>
     public async ValueTask<Problem?> Check(HttpContext context, Endpoint endpoint)
     {
@@ -22,7 +27,7 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
         }
 
         // Routing's own answers (405, 415) are endpoints without a route.
-        if (endpoint is RouteEndpoint && Refusal(endpoint.Metadata.GetMetadata<AllowedFor>()?.Access, credential, user) is { } refusal)
+        if (endpoint is RouteEndpoint && !OpensByMetricsToken(context, endpoint) && Refusal(endpoint.Metadata.GetMetadata<AllowedFor>()?.Access, credential, user) is { } refusal)
         {
             return refusal;
         }
@@ -34,6 +39,10 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
 
         return null;
     }
+
+    private bool OpensByMetricsToken(HttpContext context, Endpoint endpoint) =>
+        _metricsToken is not null && endpoint.Metadata.GetMetadata<OpenToMetricsToken>() is not null
+        && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(context.Request.Headers.Authorization.ToString()), _metricsToken);
 
     private static Problem? Refusal(Access? access, Credential credential, CurrentUser? user)
     {

@@ -91,6 +91,7 @@ internal static class RouteTable
         new("GET", "/api/settings/personal", Access.User),
         new("PUT", "/api/settings/personal", Access.User, Body: true),
 
+        new("GET", "/metrics", Access.Admin),
         new("PATCH", "/api/settings/system", Access.Admin, Body: true),
         new("GET", "/api/audit", Access.Admin),
         new("POST", "/api/settings/web-search/test", Access.Admin, Body: true),

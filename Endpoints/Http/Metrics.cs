@@ -1,0 +1,41 @@
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>What the process has counted since its start, for <c>/metrics</c>. Safe for any number of threads.</summary>
+internal sealed class Metrics
+{
+    private static readonly int Failures = Enum.GetValues<ProviderFailure>().Length;
+
+    private readonly long[] _requests = new long[6];
+    private readonly long[] _failures = new long[Failures];
+    private long _deltas;
+
+    /// <summary>Pieces of text and reasoning that providers have sent: for most of them one is one token.</summary>
+    public long Deltas => Interlocked.Read(ref _deltas);
+
+    public void Streamed(int deltas) => Interlocked.Add(ref _deltas, deltas);
+
+    public void ProviderFailed(ProviderFailure failure) => Interlocked.Increment(ref _failures[(int)failure]);
+
+    public void Answered(int status) => Interlocked.Increment(ref _requests[Math.Clamp(status / 100, 0, 5)]);
+
+    /// <summary>Answered requests by the first digit of their status, from 1 to 5.</summary>
+    public long Requests(int status) => Interlocked.Read(ref _requests[status]);
+
+    public long ProviderFailures(ProviderFailure failure) => Interlocked.Read(ref _failures[(int)failure]);
+}
+
+internal static class MetricsExtensions
+{
+    /// <summary>Counts every answer; comes first, so that refusals count too.</summary>
+    public static void UseRequestCount(this WebApplication app)
+    {
+        var metrics = app.Services.GetRequiredService<Metrics>();
+        app.Use(async (context, next) =>
+        {
+            await next(context);
+            metrics.Answered(context.Response.StatusCode);
+        });
+    }
+}
