@@ -1,0 +1,184 @@
+// Measures AiChat beside nginx, which only passes the same bytes on: one table, every bound judged, exit code 1 when one is missed.
+const { writeFileSync, mkdtempSync, rmSync } = require('node:fs')
+const { cpus, loadavg, tmpdir } = require('node:os')
+const { join } = require('node:path')
+const { call, launch, metric, startAiChat, startNginx, startProvider, usage, wait } = require('./servers.cjs')
+const { relays, SCENARIOS } = require('./scenarios.cjs')
+
+const scratch = mkdtempSync(join(tmpdir(), 'aichat-bench-work-'))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+
+const COLUMNS = [
+  ['scenario', 34, (row) => row.scenario],
+  ['server', 7, (row) => row.server],
+  ['first p50', 10, (row) => ms(row.firstP50)],
+  ['p99', 10, (row) => ms(row.firstP99)],
+  ['gap p50', 9, (row) => ms(row.gapP50)],
+  ['p99', 9, (row) => ms(row.gapP99)],
+  ['tokens/s', 10, (row) => count(row.tokensPerSecond)],
+  ['in one run', 11, (row) => count(row.ratePerRun)],
+  ['CPU us/token', 12, (row) => row.cpuPerToken?.toFixed(1)],
+  ['steady', 7, (row) => row.cpuSteady?.toFixed(1)],
+  ['RSS KiB/stream', 14, (row) => row.rssPerStream?.toFixed(1)],
+  ['commits/s', 9, (row) => row.commitsPerSecond?.toFixed(1)],
+  ['errors', 6, (row) => String(row.errors)],
+]
+const ms = (us) => (us === undefined ? undefined : `${(us / 1000).toFixed(us < 100_000 ? 2 : 0)} ms`)
+const count = (value) => (value ? Math.round(value).toLocaleString('en') : undefined)
+const print = (row) => console.log(COLUMNS.map(([, width, of], i) => (i < 2 ? (of(row) ?? '-').padEnd(width) : (of(row) ?? '-').padStart(width))).join(' '))
+
+/** Runs the load generator; calls back at its marks and gives its result. */
+async function load(args, lines, on = {}) {
+  const file = join(scratch, 'requests')
+  writeFileSync(file, lines.map((line) => line.replaceAll('\r', '\\r').replaceAll('\n', '\\n') + '\n').join(''))
+  const child = launch(join(process.env.TOOLS, 'load'), [...args.map(String), file])
+  let text = ''
+  for await (const piece of child.stdout) {
+    text += piece
+    for (const mark of ['live', 'ending']) {
+      if (on[mark] && text.includes(`${mark}\n`)) {
+        const mine = on[mark]
+        on[mark] = null
+        mine()
+      }
+    }
+  }
+  if ((await child.ended) !== 0) throw new Error(`the load generator failed: ${text}`)
+  return JSON.parse(text.trim().split('\n').at(-1))
+}
+
+const http = (method, path, headers, body) =>
+  `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers}${body ? `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` : ''}\r\n${body ?? ''}`
+
+/** The same question for nginx, which passes it on as it is. */
+const askProvider = (model) => [http('POST', '/v1/chat/completions', '', JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'Hello' }] }))]
+
+/** One question each in chats of their own, made beforehand. */
+async function askAiChat(server, model, streams) {
+  const requests = []
+  const make = async () => {
+    const { id } = await call(server, 'POST', '/api/sessions', { connectionId: server.connectionId, model })
+    requests.push(http('POST', '/api/chat/stream', `Authorization: Bearer ${server.token}\r\n`,
+      JSON.stringify({ sessionId: id, content: 'Hello', clientMessageId: `bench-${id}` })))
+  }
+  for (let made = 0; made < streams; made += 64) await Promise.all(Array.from({ length: Math.min(64, streams - made) }, make))
+  return requests
+}
+
+async function relay(server, scenario) {
+  const { tokens, gapMs, streams, atOnce, rampMs } = scenario
+  const isAiChat = server.name === 'AiChat'
+  const kind = isAiChat ? 'aichat' : 'openai'
+  const requests = (model, number) => (isAiChat ? askAiChat(server, model, number) : askProvider(model))
+  await load(['stream', server.port, kind, 40, 10, 0, 20], await requests('bench-20-0', 40)) // warm
+  const lines = await requests(`bench-${tokens}-${gapMs}`, streams)
+  await wait(1_000)
+  const before = usage(server.pid)
+  let most = before.rssKb
+  const watching = setInterval(() => (most = Math.max(most, usage(server.pid).rssKb)), 250)
+  const marks = {}
+  const mark = (name) => async () => {
+    marks[name] = { ...usage(server.pid), at: performance.now() }
+    if (isAiChat) marks[name].commits = await metric(server, 'aichat_commits_total')
+  }
+  const result = await load(['stream', server.port, kind, streams, atOnce, rampMs, tokens], lines, { live: mark('live'), ending: mark('ending') })
+  clearInterval(watching)
+  const used = usage(server.pid).cpu - before.cpu
+  await wait(100) // the last mark's counter
+  const steady = marks.live && marks.ending && streams === atOnce && gapMs > 0 ? (marks.ending.at - marks.live.at) / 1000 : 0
+  return {
+    ...result,
+    scenario: scenario.name,
+    server: server.name,
+    tokensPerSecond: result.tokens / (result.elapsedUs / 1e6),
+    ratePerRun: gapMs === 0 ? result.ratePerRun : undefined,
+    cpuPerToken: (used * 1e6) / result.tokens,
+    cpuSteady: steady > 0.5 ? ((marks.ending.cpu - marks.live.cpu) * 1e6) / (steady * (1000 / gapMs) * streams) : undefined,
+    rssPerStream: streams === atOnce && gapMs > 0 ? (most - before.rssKb) / streams : undefined,
+    commitsPerSecond: steady > 0.5 && isAiChat ? (marks.ending.commits - marks.live.commits) / steady : undefined,
+  }
+}
+
+/** Many readers of one answer that is being written. */
+async function attach(server, scenario) {
+  const { tokens, gapMs, streams } = scenario
+  const [question] = await askAiChat(server, `bench-${tokens}-${gapMs}`, 1)
+  const writing = load(['stream', server.port, 'aichat', 1, 1, 0, tokens], [question])
+  await wait((tokens * gapMs) / 4)
+  const [{ messageId }] = await call(server, 'GET', '/api/chat/runs')
+  const before = usage(server.pid)
+  const result = await load(['stream', server.port, 'aichat', streams, streams, 0, tokens],
+    [http('GET', `/api/chat/stream/${messageId}`, `Authorization: Bearer ${server.token}\r\n`)])
+  const used = usage(server.pid).cpu - before.cpu
+  const { errors } = await writing
+  return {
+    ...result, scenario: scenario.name, server: server.name, errors: result.errors + errors,
+    tokensPerSecond: result.tokens / (result.elapsedUs / 1e6), cpuPerToken: (used * 1e6) / result.tokens,
+  }
+}
+
+/** A page again and again over 32 connections. */
+async function reads(server, scenario) {
+  const lines = await scenario.prepare(server, { call, http, load, askAiChat })
+  await load(['read', server.port, 32, 2], lines) // warm
+  const before = usage(server.pid)
+  const result = await load(['read', server.port, 32, 5], lines)
+  const used = usage(server.pid).cpu - before.cpu
+  return {
+    scenario: scenario.name, server: server.name, errors: result.errors, firstError: result.firstError,
+    gapP50: result.gapP50, gapP99: result.gapP99,
+    requestsPerSecond: result.requests / (result.elapsedUs / 1e6), cpuPerRequest: (used * 1e6) / result.requests,
+  }
+}
+
+async function measured(start, measure, scenario) {
+  const server = await start()
+  try {
+    return await measure(server, scenario)
+  } finally {
+    await server.stop()
+  }
+}
+
+async function run(scenario, verdicts) {
+  const provider = await startProvider()
+  try {
+    const measure = scenario.kind === 'reads' ? reads : scenario.kind === 'attach' ? attach : relay
+    const nginx = relays(scenario) ? await measured(() => startNginx(provider.port), measure, scenario) : null
+    const ours = await measured(() => startAiChat(provider.port, scenario.variables), measure, scenario)
+    for (const row of [nginx, ours].filter(Boolean)) {
+      if (row.requestsPerSecond) console.log(`${row.scenario.padEnd(34)} ${row.server.padEnd(7)} ${count(row.requestsPerSecond)} requests/s, ${ms(row.gapP50)} p50, ${ms(row.gapP99)} p99, ${row.cpuPerRequest.toFixed(0)} CPU us/request, ${row.errors} errors`)
+      else print(row)
+      if (row.firstError) console.log(`    first error: ${row.firstError}`)
+    }
+    for (const [text, bound, value, good] of scenario.judge(ours, nginx)) verdicts.push({ scenario: scenario.name, text, bound, value, good })
+  } finally {
+    await provider.stop()
+  }
+}
+
+async function main() {
+  const wanted = process.argv.slice(2)
+  const chosen = SCENARIOS.filter(({ id }) => wanted.length === 0 || wanted.includes(id))
+  if (chosen.length === 0 || wanted.some((id) => !SCENARIOS.some((scenario) => scenario.id === id))) {
+    console.log(`Scenarios: ${SCENARIOS.map(({ id }) => id).join(' ')}`)
+    process.exitCode = 2
+    return
+  }
+  console.log(`${cpus().length} cores of ${cpus()[0].model.trim()}, load ${loadavg()[0].toFixed(2)} before; provider, load generator and server share them.`)
+  console.log('first = time from connecting to the first token, which the provider sends at once; gap = between two arrivals of text;')
+  console.log('CPU = user and system time of the server process (nginx: all its processes), starts and ends of answers included; steady = while all run.\n')
+  console.log(COLUMNS.map(([name, width], i) => (i < 2 ? name.padEnd(width) : name.padStart(width))).join(' '))
+  const verdicts = []
+  for (const scenario of chosen) await run(scenario, verdicts)
+  console.log('')
+  for (const { scenario, text, bound, value, good } of verdicts) console.log(`${good ? 'ok    ' : 'MISSED'} ${scenario}: ${text} ${value} (bound ${bound})`)
+  const missed = verdicts.filter(({ good }) => !good).length
+  console.log(`\n${verdicts.length - missed} bounds hold, ${missed} missed`)
+  process.exitCode = missed > 0 ? 1 : 0
+}
+
+main().catch((error) => {
+  console.error(`error: ${error.stack}`)
+  process.exit(1)
+})

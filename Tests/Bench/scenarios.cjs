@@ -1,0 +1,55 @@
+// What is measured and what must hold. A bound is [what, bound, value, holds].
+const us = (value) => `${(value / 1000).toFixed(2)} ms`
+const most = (what, limit, value = NaN, show = (number) => number.toFixed(1)) => [what, `<= ${show(limit)}`, show(value), value <= limit]
+const least = (what, limit, value) => [what, `>= ${limit.toLocaleString('en')}`, Math.round(value).toLocaleString('en'), value >= limit]
+const noErrors = (ours) => most('errors', 0, ours.errors, String)
+const gap = (ours, nginx) => most('gap p99', nginx.gapP99 + 10_000, ours.gapP99, us)
+
+/** Paced streams of `gapMs` begin evenly over `rampMs`, so that beginnings do not hide how the middle runs. */
+const relay = (id, name, streams, tokens, gapMs, extra, judge) => ({ id, name, streams, tokens, gapMs, atOnce: streams, rampMs: 0, judge, ...extra })
+
+const SCENARIOS = [
+  relay('one', '1 stream x 2,000 tokens, unpaced', 50, 2000, 0, { atOnce: 1 }, (ours, nginx) => [
+    most('added time to first token p50', 5_000, ours.firstP50 - nginx.firstP50, us),
+    least('tokens/s through one run', 200_000, ours.ratePerRun),
+    noErrors(ours),
+  ]),
+  relay('hundred', '100 streams x 500, unpaced', 100, 500, 0, {}, (ours) => [noErrors(ours)]),
+  relay('twenty', '20 streams x 100, every 50 ms', 20, 100, 50, { rampMs: 50 }, (ours, nginx) => [gap(ours, nginx), noErrors(ours)]),
+  relay('thousand', '1,000 streams x 60, every 50 ms', 1000, 60, 50, { rampMs: 1000 }, (ours, nginx) => [
+    most('added time to first token p99', 50_000, ours.firstP99 - nginx.firstP99, us),
+    gap(ours, nginx),
+    most('CPU us/token, times nginx', 2, ours.cpuPerToken / nginx.cpuPerToken, (ratio) => ratio.toFixed(2)),
+    most('RSS KiB per stream', 40, ours.rssPerStream),
+    most('commits/s while all run', 10, ours.commitsPerSecond),
+    noErrors(ours),
+  ]),
+  relay('three-thousand', '3,000 streams x 30, every 250 ms', 3000, 30, 250, { rampMs: 3000 }, (ours) => [
+    most('RSS KiB per stream', 40, ours.rssPerStream),
+    noErrors(ours),
+  ]),
+  { id: 'attach', kind: 'attach', name: '500 attach to one running answer', streams: 500, tokens: 200, gapMs: 25, judge: (ours) => [noErrors(ours)] },
+  {
+    id: 'sessions', kind: 'reads', name: 'sessions: page of 20 among 200',
+    async prepare(server, { call, http }) {
+      for (let i = 0; i < 200; i++) await call(server, 'POST', '/api/sessions', { title: `A chat about the number ${i}` })
+      return [http('GET', '/api/sessions?limit=20', `Authorization: Bearer ${server.token}\r\n`)]
+    },
+    judge: (ours) => [least('requests/s', 10_000, ours.requestsPerSecond), noErrors(ours)],
+  },
+  {
+    id: 'messages', kind: 'reads', name: 'messages: page of a chat',
+    async prepare(server, { call, http, load }) {
+      const { id } = await call(server, 'POST', '/api/sessions', { connectionId: server.connectionId, model: 'bench-20-0' })
+      const headers = `Authorization: Bearer ${server.token}\r\n`
+      for (let i = 0; i < 10; i++) {
+        const body = JSON.stringify({ sessionId: id, content: 'Tell me more about that.', clientMessageId: `bench-${i}` })
+        await load(['stream', server.port, 'aichat', 1, 1, 0, 20], [http('POST', '/api/chat/stream', headers, body)])
+      }
+      return [http('GET', `/api/sessions/${id}/messages?limit=20`, headers)]
+    },
+    judge: (ours) => [noErrors(ours)],
+  },
+]
+
+module.exports = { SCENARIOS, relays: (scenario) => scenario.kind === undefined }
