@@ -102,7 +102,7 @@ internal sealed class Db : IDisposable
 
     internal static SqliteConnection Connect(string path, SqliteOpenMode mode)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+        var connection = new KeptStatements(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
         connection.Open();
         using var command = connection.CreateCommand();
         // busy_timeout first, since the next ones may have to wait; no memory map, because it can turn a disk error into a crash.

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -60,7 +61,9 @@ internal sealed class WriteItem<T>(Func<SqliteConnection, T> work) : WriteItem
 /// </summary>
 internal sealed class DbWriter : IDisposable
 {
-    private const int MaxQueue = 2_048;
+    /// <summary>Twice the runs that a server has at most, so that all of them may end in one moment.</summary>
+    private const int MaxQueue = 8_192;
+
     private const int MaxGroup = 128;
 
     /// <summary>After this long without work the log is folded into the database and cut to zero.</summary>
@@ -243,7 +246,7 @@ internal sealed class DbWriter : IDisposable
 
     private void Execute(string sql)
     {
-        using var command = _connection.CreateCommand();
+        using var command = ((DbConnection)_connection).CreateCommand(); // the kept one, not SqliteConnection's own
         command.CommandText = sql;
         command.ExecuteNonQuery();
     }

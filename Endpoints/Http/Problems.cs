@@ -132,7 +132,11 @@ internal static partial class Problems
             ProviderException provider => FromProvider(provider),
             _ => new Problem(500, "internal_error", "Something failed here. The trace id finds the details in the server's log."),
         };
-        if (problem.Status >= 500)
+        if (error is StoreException { Failure: StoreFailure.Busy })
+        {
+            LogBusy(logger, context.Request.Method, context.Request.Path);
+        }
+        else if (problem.Status >= 500)
         {
             LogFailed(logger, context.TraceIdentifier, context.Request.Method, context.Request.Path, error);
         }
@@ -168,6 +172,9 @@ internal static partial class Problems
 
     [LoggerMessage(LogLevel.Error, "Request {TraceId} {Method} {Path} failed")]
     private static partial void LogFailed(ILogger logger, string traceId, string method, string path, Exception? error);
+
+    [LoggerMessage(LogLevel.Warning, "{Method} {Path} was refused: more writes wait than the database takes")]
+    private static partial void LogBusy(ILogger logger, string method, string path);
 
     [LoggerMessage(LogLevel.Debug, "Caller of {Method} {Path} has gone")]
     private static partial void LogCallerGone(ILogger logger, string method, string path);
