@@ -58,9 +58,10 @@ internal sealed class RunLog
         {
             _segments.Add(new Segment('e', Position, 1, 0, type, json));
             Position++;
+            Completed |= type == ChatEvent.Done; // in one step, so that a reader who has taken it is not told it again
         }
 
-        Wake();
+        Tell();
     }
 
     /// <summary>Passes over positions whose events are not known any more.</summary>
@@ -136,7 +137,7 @@ internal sealed class RunLog
         lock (_gate)
         {
             // Whoever asks again after the end is told the end again.
-            var position = after > Position || after < 0 ? 0 : Completed && after == Position ? Math.Max(0, after - 1) : after;
+            var position = after > Position || after < 0 ? 0 : Completed && after == Position && EndsWithEvent ? after - 1 : after;
             var room = MaxFrameText;
             for (var i = FirstAfter(position); i < _segments.Count && room > 0; i++)
             {
@@ -215,6 +216,8 @@ internal sealed class RunLog
         }
     }
 
+    private bool EndsWithEvent => _segments.Count > 0 && _segments[^1].Json is not null;
+
     /// <summary>Wakes every reader, also when there is nothing new: to send a heartbeat or to see that it must end.</summary>
     public void Wake()
     {
@@ -228,6 +231,28 @@ internal sealed class RunLog
     }
 
     private static bool IsTool(Segment segment) => segment.Type == ChatEvent.Tool;
+
+    /// <summary>
+    /// Wakes the readers for something new. The usual single one goes on in this thread, which saves two changes of thread for
+    /// every token; several are woken on threads of their own, so that they do not hold up the run.
+    /// </summary>
+    private void Tell()
+    {
+        Signal? only;
+        lock (_gate)
+        {
+            only = _readers.Count == 1 && !Completed ? _readers[0] : null; // the end of a response is the reader's own work
+        }
+
+        if (only is null)
+        {
+            Wake();
+        }
+        else
+        {
+            only.Set(here: true);
+        }
+    }
 
     private static string Slice(StringBuilder source, Segment segment, long position, int room)
     {
@@ -266,7 +291,7 @@ internal sealed class RunLog
             Position += text.Length;
         }
 
-        Wake();
+        Tell();
     }
 
     /// <summary>The segment that holds the event after a position. Readers are near the end, so that is where the search begins.</summary>

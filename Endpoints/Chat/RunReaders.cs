@@ -48,7 +48,7 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, revoked);
         var signal = new Signal();
         log.Subscribe(signal);
-        using var wake = ends.Token.Register(signal.Set);
+        using var wake = ends.Token.Register(() => signal.Set());
         try
         {
             using var sse = await Sse.Begin(context, ends.Token);

@@ -9,11 +9,12 @@ namespace AiChat.Endpoints.Chat;
 internal sealed class Signal : IValueTaskSource
 {
     private readonly Lock _gate = new();
-    private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = true };
+    private ManualResetValueTaskSourceCore<bool> _source;
     private bool _set;
     private bool _waiting;
 
-    public void Set()
+    /// <param name="here">A waiting reader goes on inside this call instead of on another thread: cheaper, so hold no lock then.</param>
+    public void Set(bool here = false)
     {
         lock (_gate)
         {
@@ -26,6 +27,8 @@ internal sealed class Signal : IValueTaskSource
             _waiting = false;
         }
 
+        // Only the one call that found the reader waiting comes here.
+        _source.RunContinuationsAsynchronously = !here;
         _source.SetResult(true);
     }
 

@@ -30,6 +30,9 @@ internal static class WebServer
             kestrel.Limits.Http2.MaxStreamsPerConnection = 64;
             Listen(kestrel, options);
         });
+
+        // Bytes go from the application to the socket and back without changing threads in between; handlers do not block.
+        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownGrace + TimeSpan.FromSeconds(4));
     }
 

@@ -44,6 +44,27 @@ public sealed class RunLogTests
     }
 
     [Fact]
+    public void Whoever_has_taken_the_end_is_finished_at_once()
+    {
+        var log = Sample(out _, out _);
+        log.Append("done", "{}"u8.ToArray());
+
+        Assert.True(log.Read(0, []));
+    }
+
+    [Fact]
+    public void A_log_that_ends_without_an_event_repeats_no_character()
+    {
+        var log = new RunLog();
+        log.AppendContent("half");
+        log.Complete();
+
+        List<RunFrame> frames = [];
+        Assert.True(log.Read(log.Position, frames));
+        Assert.Empty(frames);
+    }
+
+    [Fact]
     public void Long_text_goes_out_in_frames_that_never_split_a_character()
     {
         var log = new RunLog();
