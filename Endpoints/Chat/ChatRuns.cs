@@ -7,7 +7,8 @@ namespace AiChat.Endpoints.Chat;
 /// All live runs. Starts them, finds them for readers, stores their text a few times a second in one transaction for all, and
 /// ends them when the process stops. Safe for any thread.
 /// </summary>
-internal sealed partial class ChatRuns(Runs runs, ChatRunner runner, SystemSettings settings, TimeProvider clock, ILogger<ChatRuns> logger) : IAsyncDisposable
+internal sealed partial class ChatRuns(
+    Runs runs, ChatRunner runner, MemoryRoom room, SystemSettings settings, TimeProvider clock, ILogger<ChatRuns> logger) : IAsyncDisposable
 {
     /// <summary>At most this much is lost of a text nobody has acknowledged when the process is killed.</summary>
     private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(250);
@@ -150,7 +151,7 @@ internal sealed partial class ChatRuns(Runs runs, ChatRunner runner, SystemSetti
     /// </summary>
     public RunRefusal? Enter(long userId)
     {
-        if (_draining)
+        if (_draining || room.IsShort)
         {
             return RunRefusal.Overloaded;
         }

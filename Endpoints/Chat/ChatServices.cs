@@ -17,6 +17,7 @@ internal static class ChatServices
         services.AddSingleton<SessionTitler>();
         services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());
         services.AddSingleton<ChatRunner>();
+        services.AddSingleton(_ => MemoryRoom.OfProcess());
         services.AddSingleton<ChatRuns>();
         services.AddSingleton<RunStarter>();
         services.AddSingleton<RunStreams>();
