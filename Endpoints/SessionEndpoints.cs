@@ -47,7 +47,7 @@ internal static class SessionEndpoints
             ? await sessions.List(me.Id, archived ?? false, after, page + 1)
             : await search.Sessions(me.Id, terms, archived ?? false, after, page + 1);
         var next = rows.Count > page && rows[page - 1] is var last ? $"{(last.Pinned ? 1 : 0)}-{last.UpdatedAt}-{last.Id}" : null;
-        var items = rows.Take(page).Select(row => view.Of(me, row)).ToList();
+        var items = view.Of(me, rows.Take(page));
         if (terms is not null)
         {
             var matches = (await search.Matches(me.Id, terms, items.Select(item => item.Id))).ToLookup(match => match.SessionId);
@@ -146,7 +146,15 @@ internal static class SessionEndpoints
 /// <summary>Rows as clients see them: with the model's name and whether an answer is being written.</summary>
 internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs)
 {
-    public SessionResponse Of(CurrentUser me, SessionRow row) => new()
+    public SessionResponse Of(CurrentUser me, SessionRow row) => Of(me, row, runs.Of(me.Id));
+
+    public List<SessionResponse> Of(CurrentUser me, IEnumerable<SessionRow> rows)
+    {
+        var running = runs.Of(me.Id);
+        return [.. rows.Select(row => Of(me, row, running))];
+    }
+
+    private SessionResponse Of(CurrentUser me, SessionRow row, IReadOnlyList<ChatRun> running) => new()
     {
         Id = row.Id,
         Title = row.Title,
@@ -161,7 +169,7 @@ internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs)
         CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
         UpdatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.UpdatedAt),
         MessageCount = row.MessageCount,
-        ActiveRunMessageId = runs.InSession(me.Id, row.Id)?.MessageId,
+        ActiveRunMessageId = running.FirstOrDefault(run => run.Session.Id == row.Id)?.MessageId,
     };
 }
 

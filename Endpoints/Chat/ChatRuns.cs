@@ -44,11 +44,9 @@ internal sealed partial class ChatRuns(
 
     public ChatRun? Find(long userId, long messageId) => _live.TryGetValue(messageId, out var run) && run.UserId == userId ? run : null;
 
-    public IReadOnlyList<ChatRun> Of(long userId) => [.. _live.Values.Where(run => run.UserId == userId)];
-
-    public ChatRun? InSession(long userId, long sessionId) => _byUser.ContainsKey(userId)
-        ? _live.Values.FirstOrDefault(run => run.UserId == userId && run.Session.Id == sessionId)
-        : null;
+    public IReadOnlyList<ChatRun> Of(long userId) => _byUser.ContainsKey(userId)
+        ? [.. _live.Select(entry => entry.Value).Where(run => run.UserId == userId)]
+        : [];
 
     /// <summary>
     /// Starts a run, or finds the one that the same request started before. The run's start is durable when this returns it.

@@ -26,14 +26,14 @@ internal sealed class OptionalConverter<T> : JsonConverter<Optional<T>>
 /// <summary>Times on the wire: ISO 8601, UTC, milliseconds.</summary>
 internal sealed class TimestampConverter : JsonConverter<DateTimeOffset>
 {
-    private const string Format = "yyyy-MM-dd'T'HH:mm:ss.fff'Z'";
-
     public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => reader.GetDateTimeOffset().ToUniversalTime();
 
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options)
     {
-        Span<char> text = stackalloc char[24];
-        value.UtcDateTime.TryFormat(text, out var length, Format, System.Globalization.CultureInfo.InvariantCulture);
-        writer.WriteStringValue(text[..length]);
+        // "O" is the one pattern that the runtime does not interpret letter by letter; its last four digits are cut off.
+        Span<byte> text = stackalloc byte[28];
+        value.UtcDateTime.TryFormat(text, out _, "O", System.Globalization.CultureInfo.InvariantCulture);
+        text[23] = (byte)'Z';
+        writer.WriteStringValue(text[..24]);
     }
 }
