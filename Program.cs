@@ -43,6 +43,7 @@ internal static class Program
         app.UsePathBase(options.BasePath);
         app.UseRouting();
         app.UseAccessControl();
+        app.UseRetention();
         MapRoutes(app);
         app.UseEmbeddedUi(options);
         return app;

@@ -15,16 +15,17 @@ internal sealed partial class ImageFiles
     private const int DiskFull = 28; // ENOSPC
     private const int ShareFull = 122; // EDQUOT
 
-    private readonly string _folder;
     private readonly string _installId;
 
     private ImageFiles(string folder, string installId)
     {
-        _folder = folder;
+        Folder = folder;
         _installId = installId;
     }
 
-    private string MarkerPath => Path.Combine(_folder, "aichat-images");
+    public string Folder { get; }
+
+    private string MarkerPath => Path.Combine(Folder, "aichat-images");
 
     /// <summary>Takes the folder, creating it (mode 0700) when it is missing.</summary>
     /// <exception cref="StartupException">It cannot be written, or holds another installation's images.</exception>
@@ -33,12 +34,12 @@ internal sealed partial class ImageFiles
         var files = new ImageFiles(Path.GetFullPath(folder), instance.InstallId);
         try
         {
-            Directory.CreateDirectory(files._folder, OwnerFolder);
-            DurableFiles.SyncFolder(Path.GetDirectoryName(files._folder) ?? "/");
+            Directory.CreateDirectory(files.Folder, OwnerFolder);
+            DurableFiles.SyncFolder(Path.GetDirectoryName(files.Folder) ?? "/");
             if (File.Exists(files.MarkerPath) && !files.IsClaimed)
             {
                 throw new StartupException(
-                    StartupException.Configuration, $"The folder {files._folder} holds the images of another AiChat. Give this one a folder of its own.");
+                    StartupException.Configuration, $"The folder {files.Folder} holds the images of another AiChat. Give this one a folder of its own.");
             }
 
             return files;
@@ -46,7 +47,7 @@ internal sealed partial class ImageFiles
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new StartupException(
-                StartupException.Configuration, $"Cannot write the image folder {files._folder} as user {Environment.UserName}: {error.Message}");
+                StartupException.Configuration, $"Cannot write the image folder {files.Folder} as user {Environment.UserName}: {error.Message}");
         }
     }
 
@@ -66,8 +67,8 @@ internal sealed partial class ImageFiles
     public async Task<ReceivedImage> Receive(Stream body, long limit, int maxSide, CancellationToken cancel)
     {
         var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-        var raw = Path.Combine(_folder, id + Unfinished);
-        var clean = Path.Combine(_folder, id + ".clean" + Unfinished);
+        var raw = Path.Combine(Folder, id + Unfinished);
+        var clean = Path.Combine(Folder, id + ".clean" + Unfinished);
         try
         {
             await using var upload = Create(raw);
@@ -111,7 +112,7 @@ internal sealed partial class ImageFiles
 
         try
         {
-            return DurableFiles.OpenPlain(Path.Combine(_folder, file)) is { } handle ? new FileStream(handle, FileAccess.Read, bufferSize: 0) : null;
+            return DurableFiles.OpenPlain(Path.Combine(Folder, file)) is { } handle ? new FileStream(handle, FileAccess.Read, bufferSize: 0) : null;
         }
         catch (IOException error)
         {
@@ -119,18 +120,18 @@ internal sealed partial class ImageFiles
         }
     }
 
-    public bool Exists(string file) => NameForm().IsMatch(file) && File.Exists(Path.Combine(_folder, file));
+    public bool Exists(string file) => NameForm().IsMatch(file) && File.Exists(Path.Combine(Folder, file));
 
     public void Delete(string file)
     {
-        if (!NameForm().IsMatch(file) || !Directory.Exists(Path.Combine(_folder, file[..2])))
+        if (!NameForm().IsMatch(file) || !Directory.Exists(Path.Combine(Folder, file[..2])))
         {
             return;
         }
 
         try
         {
-            File.Delete(Path.Combine(_folder, file));
+            File.Delete(Path.Combine(Folder, file));
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -141,7 +142,7 @@ internal sealed partial class ImageFiles
     /// <summary>Names of stored files last changed before a moment, by shard folder.</summary>
     public IEnumerable<IReadOnlyList<string>> OlderThan(DateTimeOffset moment)
     {
-        foreach (var shard in Directory.EnumerateDirectories(_folder))
+        foreach (var shard in Directory.EnumerateDirectories(Folder))
         {
             var names = Directory.EnumerateFiles(shard)
                 .Where(path => File.GetLastWriteTimeUtc(path) < moment.UtcDateTime)
@@ -158,7 +159,7 @@ internal sealed partial class ImageFiles
     /// <summary>Removes uploads that a crash left half done.</summary>
     public void DeleteUnfinished(DateTimeOffset before)
     {
-        foreach (var path in Directory.EnumerateFiles(_folder, "*" + Unfinished).Where(path => File.GetLastWriteTimeUtc(path) < before.UtcDateTime))
+        foreach (var path in Directory.EnumerateFiles(Folder, "*" + Unfinished).Where(path => File.GetLastWriteTimeUtc(path) < before.UtcDateTime))
         {
             File.Delete(path);
         }
@@ -251,12 +252,12 @@ internal sealed partial class ImageFiles
 
     private void Publish(string temporary, string file)
     {
-        var target = Path.Combine(_folder, file);
+        var target = Path.Combine(Folder, file);
         var shard = Path.GetDirectoryName(target)!;
         if (!Directory.Exists(shard))
         {
             Directory.CreateDirectory(shard, OwnerFolder);
-            DurableFiles.SyncFolder(_folder);
+            DurableFiles.SyncFolder(Folder);
         }
 
         File.Move(temporary, target);

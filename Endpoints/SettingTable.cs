@@ -17,6 +17,7 @@ internal static class SettingTable
         new TextSetting("siteBaseUrl", "", 0, 200) { Check = SiteAddress },
         new NumberSetting("chatImageRetentionDays", 30, 0, 3_650),
         new NumberSetting("imageStorageMbPerUser", 1_024, 0, 1_000_000),
+        new NumberSetting("temporaryChatHours", 24, 1, 8_760) { IsPublic = true },
         new NumberSetting("assistantReplyHistoryLimit", 5, 1, 20) { IsPublic = true },
         new NumberSetting("anonymousDailyQuota", 0, 0, 1_000_000) { IsPublic = true },
         // -1 = unlimited, because null stands for the default everywhere.

@@ -36,6 +36,9 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
     /// <summary>Bytes that all images of one user may take.</summary>
     public long ImageStoragePerUser => Number("imageStorageMbPerUser") is > 0 and var limit ? limit * 1024L * 1024 : long.MaxValue;
 
+    /// <summary>How long after its last activity a temporary chat is deleted.</summary>
+    public TimeSpan TemporaryChatLife => TimeSpan.FromHours(Number("temporaryChatHours"));
+
     public int AssistantReplyHistoryLimit => Number("assistantReplyHistoryLimit");
 
     /// <summary>0 = no guests.</summary>

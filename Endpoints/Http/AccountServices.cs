@@ -28,13 +28,10 @@ internal static class AccountServices
     }
 }
 
-/// <summary>Before the server listens: the keys, the setup code. While it runs: removes logins that are over.</summary>
-internal sealed class AccountsStart(
-    Secrets secrets, SetupCode setup, Logins logins, Redactor redactor, ServerOptions options, TimeProvider clock) : BackgroundService
+/// <summary>Before the server listens: the keys, the setup code.</summary>
+internal sealed class AccountsStart(Secrets secrets, SetupCode setup, Redactor redactor, ServerOptions options) : IHostedService
 {
-    private static readonly TimeSpan SweepInterval = TimeSpan.FromHours(1);
-
-    public override async Task StartAsync(CancellationToken cancellationToken)
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
         foreach (var secret in new[] { options.JwtSecret, options.MasterKey })
         {
@@ -43,23 +40,7 @@ internal sealed class AccountsStart(
 
         await secrets.Open(cancellationToken);
         await setup.Open();
-        await logins.Sweep(clock.GetUtcNow());
-        await base.StartAsync(cancellationToken);
     }
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
-    {
-        using var timer = new PeriodicTimer(SweepInterval, clock);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
-        {
-            try
-            {
-                await logins.Sweep(clock.GetUtcNow());
-            }
-            catch (StoreException)
-            {
-                // Nobody gets in by a row that is over; the next round removes it.
-            }
-        }
-    }
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -41,5 +41,9 @@ internal static class ImageServices
     {
         services.AddSingleton<Images>();
         services.AddSingleton<ImageLinks>();
+        services.AddSingleton<Expiry>();
+        services.AddSingleton<FileRows>();
+        services.AddSingleton<Retention>();
+        services.AddHostedService(provider => provider.GetRequiredService<Retention>());
     }
 }

@@ -15,6 +15,7 @@ public sealed class SettingsTests
         { "siteBaseUrl", "\"https://chat.example.org\"" },
         { "chatImageRetentionDays", "0" },
         { "imageStorageMbPerUser", "5" },
+        { "temporaryChatHours", "1" },
         { "assistantReplyHistoryLimit", "20" },
         { "anonymousDailyQuota", "7" },
         { "anonymousRetentionDays", "3" },

@@ -1,0 +1,70 @@
+using Dapper;
+
+namespace AiChat.Data;
+
+/// <summary>Deletes what is over, oldest first, at most <c>limit</c> rows a call so that the writer is never held for long.</summary>
+internal sealed class Expiry(Db db)
+{
+    /// <summary>Images that were uploaded and never sent.</summary>
+    public Task<int> UnattachedImages(DateTimeOffset before, int limit)
+    {
+        var at = before.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.Execute("""
+            delete from images
+            where id in (select id from images where created_at < @at and message_id is null order by created_at limit @limit)
+            """, new { at, limit }));
+    }
+
+    /// <summary>Images of any kind; their messages stay.</summary>
+    public Task<int> Images(DateTimeOffset before, int limit)
+    {
+        var at = before.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.Execute("""
+            delete from images
+            where id in (select id from images where created_at < @at order by created_at limit @limit)
+            """, new { at, limit }));
+    }
+
+    /// <summary>Temporary chats without activity since, unless an answer is being written in them.</summary>
+    public Task<int> TemporarySessions(DateTimeOffset before, int limit)
+    {
+        var at = before.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.Execute("""
+            delete from sessions
+            where id in (
+                select s.id
+                from sessions s
+                where s.temporary = 1 and s.updated_at < @at
+                    and not exists (select 1 from runs r where r.session_id = s.id and r.status = 'running')
+                order by s.updated_at
+                limit @limit)
+            """, new { at, limit }));
+    }
+
+    /// <summary>Guests whose time is over, with all that is theirs.</summary>
+    /// <returns>Their ids.</returns>
+    public Task<List<long>> Guests(DateTimeOffset now, int limit)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.Query<long>("""
+            delete from users
+            where id in (
+                select u.id
+                from users u
+                where u.expires_at <= @at and u.role = 'GUEST'
+                    and not exists (select 1 from runs r where r.user_id = u.id and r.status = 'running')
+                order by u.expires_at
+                limit @limit)
+            returning id
+            """, new { at, limit }).ToList());
+    }
+
+    public Task<int> Shares(DateTimeOffset now, int limit)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.Execute("""
+            delete from shares
+            where token in (select token from shares where expires_at <= @at order by expires_at limit @limit)
+            """, new { at, limit }));
+    }
+}

@@ -1,0 +1,173 @@
+using System.Threading.Channels;
+using AiChat.Data;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>
+/// Removes what is over: logins, shares, guests, temporary chats, images, and the files that nothing needs any more. Runs when the
+/// server listens and every hour; files also right after something was deleted. One thing failing does not keep the next from its turn,
+/// and whatever was cut short is done in the next round.
+/// </summary>
+internal sealed partial class Retention(
+    Expiry expiry, FileRows rows, ImageFiles files, Logins logins, LiveLogins live, SystemSettings settings, TimeProvider clock,
+    IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
+{
+    private const int Batch = 200;
+
+    private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    /// <summary>How long an image may wait to be sent, and a temporary file for the rest of its upload.</summary>
+    private static readonly TimeSpan WaitingImages = TimeSpan.FromDays(1);
+    private static readonly TimeSpan LongestUpload = TimeSpan.FromHours(1);
+
+    private readonly Channel<bool> _due = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private int _whole = 1;
+
+    /// <summary>Raised after each round, with the time by which it judged; null when it was about files only.</summary>
+    public event Action<DateTimeOffset?>? Ran;
+
+    /// <summary>Something was deleted: its files go now.</summary>
+    public void Wake() => _due.Writer.TryWrite(true);
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // Before the first upload can come: a folder that no row speaks of yet is ours from now on.
+        if (!files.IsClaimed && !await rows.Any())
+        {
+            files.Claim();
+        }
+
+        await base.StartAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        await using var registration = lifetime.ApplicationStarted.Register(listening.SetResult);
+        await listening.Task.WaitAsync(stoppingToken);
+        await using var timer = clock.CreateTimer(_ => Hourly(), null, Interval, Interval);
+        Wake();
+        while (await _due.Reader.ReadAsync(stoppingToken))
+        {
+            DateTimeOffset? now = Interlocked.Exchange(ref _whole, 0) == 1 ? clock.GetUtcNow() : null;
+            if (now is { } by)
+            {
+                await RemoveExpired(by, stoppingToken);
+                await Try("stray files", () => Reconcile(by, stoppingToken));
+            }
+
+            await Try("files", () => RemoveFiles(stoppingToken));
+            Ran?.Invoke(now);
+        }
+    }
+
+    private void Hourly()
+    {
+        Interlocked.Exchange(ref _whole, 1);
+        Wake();
+    }
+
+    private async Task RemoveExpired(DateTimeOffset now, CancellationToken stop)
+    {
+        await Try("logins", () => logins.Sweep(now));
+        await Try("shares", () => InBatches(() => expiry.Shares(now, Batch), stop));
+        await Try("guests", () => InBatches(() => Guests(now), stop));
+        await Try("temporary chats", () => InBatches(() => expiry.TemporarySessions(now - settings.TemporaryChatLife, Batch), stop));
+        await Try("waiting images", () => InBatches(() => expiry.UnattachedImages(now - WaitingImages, Batch), stop));
+        if (settings.ChatImageRetentionDays is > 0 and var days)
+        {
+            await Try("images", () => InBatches(() => expiry.Images(now.AddDays(-days), Batch), stop));
+        }
+    }
+
+    private async Task<int> Guests(DateTimeOffset now)
+    {
+        var gone = await expiry.Guests(now, Batch);
+        gone.ForEach(live.UserRevoked);
+        return gone.Count;
+    }
+
+    private static async Task InBatches(Func<Task<int>> batch, CancellationToken stop)
+    {
+        while (await batch() == Batch)
+        {
+            stop.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>After the commit that took their rows; should the process end in between, they are still on the list at the next start.</summary>
+    private async Task RemoveFiles(CancellationToken stop)
+    {
+        while (await rows.Doomed(Batch) is { Count: > 0 } doomed)
+        {
+            stop.ThrowIfCancellationRequested();
+            doomed.ForEach(files.Delete);
+            await rows.Forget(doomed);
+        }
+    }
+
+    /// <summary>Files without a row (a crash between the two) and rows without a file (a folder restored from an older copy).</summary>
+    private async Task Reconcile(DateTimeOffset now, CancellationToken stop)
+    {
+        if (!files.IsClaimed)
+        {
+            // An unmounted disk looks like this: nothing may be concluded from it.
+            LogMissing(logger, files.Folder);
+            return;
+        }
+
+        files.DeleteUnfinished(now - LongestUpload);
+        foreach (var names in files.OlderThan(now - LongestUpload))
+        {
+            stop.ThrowIfCancellationRequested();
+            (await rows.Unknown(names)).ForEach(files.Delete);
+        }
+
+        var last = "";
+        while (await rows.Page(last, Batch) is { Count: > 0 } page)
+        {
+            stop.ThrowIfCancellationRequested();
+            last = page[^1].Id;
+            var missing = page.Where(row => !files.Exists(row.File)).Select(row => row.Id).ToList();
+            if (missing.Count > 0)
+            {
+                await rows.DeleteImages(missing);
+            }
+        }
+    }
+
+    private async Task Try(string what, Func<Task> work)
+    {
+        try
+        {
+            await work();
+        }
+        catch (Exception error) when (error is StoreException or IOException or UnauthorizedAccessException)
+        {
+            LogFailed(logger, what, error);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "What is over of {What} could not be removed; the next round tries again")]
+    private static partial void LogFailed(ILogger logger, string what, Exception error);
+
+    [LoggerMessage(LogLevel.Warning, "The image folder {Folder} is not the one that the database speaks of; no image is removed")]
+    private static partial void LogMissing(ILogger logger, string folder);
+}
+
+internal static class RetentionExtensions
+{
+    /// <summary>Comes before the endpoints: whoever deletes something may have deleted the last row of a file.</summary>
+    public static void UseRetention(this WebApplication app)
+    {
+        var retention = app.Services.GetRequiredService<Retention>();
+        app.Use(async (context, next) =>
+        {
+            await next(context);
+            if (HttpMethods.IsDelete(context.Request.Method))
+            {
+                retention.Wake();
+            }
+        });
+    }
+}

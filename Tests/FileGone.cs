@@ -1,0 +1,19 @@
+namespace AiChat.Tests;
+
+/// <summary>Waits for a file to be removed by watching its folder, whichever process removes it.</summary>
+internal static class FileGone
+{
+    public static async Task WaitAsync(string path)
+    {
+        var gone = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        using var watcher = new FileSystemWatcher(Path.GetDirectoryName(path)!, Path.GetFileName(path));
+        watcher.Deleted += (_, _) => gone.TrySetResult();
+        watcher.EnableRaisingEvents = true;
+        if (File.Exists(path))
+        {
+            await gone.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        }
+
+        Assert.False(File.Exists(path));
+    }
+}
