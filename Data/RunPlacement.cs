@@ -25,8 +25,9 @@ internal static class RunPlacement
         var images = $"[{string.Join(',', run.ImageIds.Select(id => $"\"{id}\""))}]";
         var owned = run.ImageIds.Count == 0 ? 0 : connection.ExecuteScalar<long>("""
             select count(*) from images
-            where user_id = @UserId and message_id is null and id in (select value from json_each(@images))
-            """, new { run.UserId, images });
+            where user_id = @UserId and id in (select value from json_each(@images))
+                and (message_id is null or message_id in (select id from messages where session_id = @SessionId))
+            """, new { run.UserId, run.SessionId, images });
         return owned == run.ImageIds.Count ? new Place { ParentId = parent, Images = images } : new Place { Refused = StartOutcome.NotFound };
     }
 
@@ -67,11 +68,7 @@ internal static class RunPlacement
             added = 2;
             if (run.ImageIds.Count > 0)
             {
-                connection.Execute("""
-                    update images set message_id = @question,
-                        position = (select key from json_each(@Images) where value = images.id)
-                    where user_id = @UserId and id in (select value from json_each(@Images))
-                    """, new { question, place.Images, run.UserId });
+                Attach(connection, run, place, question.Value);
             }
         }
 
@@ -81,6 +78,22 @@ internal static class RunPlacement
             returning id
             """, new { run.SessionId, question, run.ConnectionId, run.Model, run.Provider, at });
         return (answer, question, added);
+    }
+
+    /// <summary>An image that another message of the chat has already (the question was edited) stays there too: this one gets a row on the same file.</summary>
+    private static void Attach(SqliteConnection connection, NewRun run, Place place, long question)
+    {
+        connection.Execute("""
+            insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
+            select lower(hex(randomblob(16))), i.user_id, @question, wanted.key, i.mime, i.width, i.height, i.bytes, i.file, i.created_at
+            from json_each(@Images) wanted
+            join images i on i.id = wanted.value and i.user_id = @UserId and i.message_id is not null
+            """, new { question, place.Images, run.UserId });
+        connection.Execute("""
+            update images set message_id = @question,
+                position = (select key from json_each(@Images) where value = images.id)
+            where user_id = @UserId and message_id is null and id in (select value from json_each(@Images))
+            """, new { question, place.Images, run.UserId });
     }
 
     private static PlaceRow? Find(SqliteConnection connection, long sessionId, long id) => connection.QueryFirstOrDefault<PlaceRow>("""

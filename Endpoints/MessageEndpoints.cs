@@ -20,7 +20,7 @@ internal static class MessageEndpoints
     }
 
     private static async Task<IResult> Page(
-        long id, CurrentUser me, Messages messages, ChatRuns runs, string? before, string? cursor, int? limit, bool? tree)
+        long id, CurrentUser me, Messages messages, MessageList list, string? before, string? cursor, int? limit, bool? tree)
     {
         var page = limit ?? 50;
         long? from = null;
@@ -43,7 +43,7 @@ internal static class MessageEndpoints
         {
             var all = await messages.Tree(me.Id, id, from ?? 0, page + 1);
             var after = all?.Count > page ? all[page - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
-            return all is null ? Problems.NotFound() : await Answer(me, id, [.. all.Take(page)], after, messages, runs);
+            return all is null ? Problems.NotFound() : TypedResults.Ok(await list.Of(me, id, [.. all.Take(page)], after));
         }
 
         // A cursor is the oldest message already shown: the page ends before it.
@@ -60,28 +60,7 @@ internal static class MessageEndpoints
 
         var more = rows.Count > page;
         rows = more ? rows[^page..] : rows;
-        return await Answer(me, id, rows, more ? rows[0].Id.ToString(CultureInfo.InvariantCulture) : null, messages, runs);
-    }
-
-    private static async Task<IResult> Answer(CurrentUser me, long id, List<MessageRow> rows, string? next, Messages messages, ChatRuns runs)
-    {
-        var children = await messages.Children(
-            me.Id, id, rows.Select(row => row.ParentId).OfType<long>().Distinct(), rows.Any(row => row.ParentId is null));
-        var byParent = children.ToLookup(child => child.ParentId, child => child.Id);
-        return TypedResults.Ok(new MessagePage([.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], runs))], next));
-    }
-
-    private static MessageResponse View(CurrentUser me, MessageRow row, IReadOnlyList<long> siblings, ChatRuns runs)
-    {
-        var message = MessageView.Of(row, siblings);
-        if (row.Status != "streaming" || runs.Find(me.Id, row.Id) is not { } run)
-        {
-            return message;
-        }
-
-        // The text of a live answer is in memory; the table has it only as far as it was last stored.
-        var (content, reasoning, position) = run.Log.Snapshot();
-        return message with { Content = content, Reasoning = reasoning, ToolCalls = ToolEvents.Calls(run.Log.Tools(), ended: false), EventId = position };
+        return TypedResults.Ok(await list.Of(me, id, rows, more ? rows[0].Id.ToString(CultureInfo.InvariantCulture) : null));
     }
 
     private static async Task<IResult> Find(long id, CurrentUser me, Search search, string? q, string? cursor, int? limit)
@@ -140,6 +119,32 @@ internal static class MessageEndpoints
 
     private static async Task<IResult> Activate(long id, ActivateBranch body, CurrentUser me, Messages messages) =>
         await messages.Activate(me.Id, id, body.MessageId) ? TypedResults.NoContent() : Problems.NotFound();
+}
+
+/// <summary>Rows of one session as clients see them: with siblings and images, and a live answer as far as it is.</summary>
+internal sealed class MessageList(Messages messages, Images images, ImageLinks links, ChatRuns runs)
+{
+    public async Task<MessagePage> Of(CurrentUser me, long sessionId, List<MessageRow> rows, string? next)
+    {
+        var children = await messages.Children(
+            me.Id, sessionId, rows.Select(row => row.ParentId).OfType<long>().Distinct(), rows.Any(row => row.ParentId is null));
+        var byParent = children.ToLookup(child => child.ParentId, child => child.Id);
+        var pictures = await images.Of(me.Id, rows.Where(row => row.Role == "user").Select(row => row.Id));
+        return new MessagePage([.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.Of)]))], next);
+    }
+
+    private MessageResponse View(CurrentUser me, MessageRow row, IReadOnlyList<long> siblings, IReadOnlyList<ImageResponse> pictures)
+    {
+        var message = MessageView.Of(row, siblings, pictures);
+        if (row.Status != "streaming" || runs.Find(me.Id, row.Id) is not { } run)
+        {
+            return message;
+        }
+
+        // The text of a live answer is in memory; the table has it only as far as it was last stored.
+        var (content, reasoning, position) = run.Log.Snapshot();
+        return message with { Content = content, Reasoning = reasoning, ToolCalls = ToolEvents.Calls(run.Log.Tools(), ended: false), EventId = position };
+    }
 }
 
 internal sealed record ActivateBranch(long MessageId);

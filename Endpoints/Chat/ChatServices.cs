@@ -8,6 +8,7 @@ internal static class ChatServices
 {
     public static void AddChat(this IServiceCollection services)
     {
+        services.AddSingleton<PromptImages>();
         services.AddSingleton<PromptBuilder>();
         services.AddSingleton<KeyRing>();
         services.AddSingleton<TokenFactors>();
@@ -22,6 +23,7 @@ internal static class ChatServices
         services.AddSingleton<RunStarter>();
         services.AddSingleton<RunStreams>();
         services.AddSingleton<SessionView>();
+        services.AddSingleton<MessageList>();
         services.AddSingleton<RunReaders>();
         services.AddHostedService(provider => provider.GetRequiredService<RunReaders>());
         services.AddHostedService<ChatLifetime>();

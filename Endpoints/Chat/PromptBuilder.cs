@@ -4,7 +4,7 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>What a model is asked, made from the branch that the answer is on.</summary>
-internal sealed class PromptBuilder(Messages messages, TokenFactors factors)
+internal sealed class PromptBuilder(Messages messages, PromptImages pictures, TokenFactors factors)
 {
     /// <summary>More than any context holds; a longer branch is cut here before anything is counted.</summary>
     private const int MostTurns = 4_000;
@@ -30,7 +30,8 @@ internal sealed class PromptBuilder(Messages messages, TokenFactors factors)
     private async Task<Prompt> Build(SessionRow session, long? question, string? partial, bool contextEnabled, ResolvedModel model, int reserve)
     {
         var rows = await messages.Branch(session.UserId, session.Id, question, contextEnabled ? MostTurns : 1) ?? [];
-        var turns = rows.Select(Turn).Where(turn => turn.Text.Length > 0 || turn.Images.Count > 0).ToList();
+        var images = await pictures.For(session.UserId, rows, model.Capabilities.Vision);
+        var turns = rows.Select(row => Turn(row, images)).Where(turn => turn.Text.Length > 0 || turn.Images.Count > 0).ToList();
         if (partial is { Length: > 0 })
         {
             turns.Add(new ChatTurn(ChatRole.Assistant, partial));
@@ -52,6 +53,7 @@ internal sealed class PromptBuilder(Messages messages, TokenFactors factors)
             PromptTokens = (int)((tokens + besides) * factor),
             ContextLimit = model.ContextLimit,
             TrimmedTurns = first,
+            QuestionImages = pictures.View(images, question ?? 0),
         };
     }
 
@@ -81,10 +83,16 @@ internal sealed class PromptBuilder(Messages messages, TokenFactors factors)
         return (first, tokens);
     }
 
-    private static ChatTurn Turn(MessageRow row) => new(row.Role == "user" ? ChatRole.User : ChatRole.Assistant, row.Content)
+    private static ChatTurn Turn(MessageRow row, IReadOnlyDictionary<long, TurnImages> images)
     {
-        State = row.ProviderState,
-    };
+        var own = images.GetValueOrDefault(row.Id);
+        var text = own?.Note is not { } note ? row.Content : row.Content.Length == 0 ? note : $"{row.Content}\n\n{note}";
+        return new ChatTurn(row.Role == "user" ? ChatRole.User : ChatRole.Assistant, text)
+        {
+            Images = own?.Sent ?? [],
+            State = row.ProviderState,
+        };
+    }
 }
 
 internal sealed record Prompt
@@ -100,4 +108,7 @@ internal sealed record Prompt
 
     /// <summary>The oldest turns, which did not fit.</summary>
     public required int TrimmedTurns { get; init; }
+
+    /// <summary>The images of the message that is answered, as clients see them.</summary>
+    public IReadOnlyList<ImageResponse> QuestionImages { get; init; } = [];
 }

@@ -20,6 +20,7 @@ internal static class RunEvents
                 ParentId = run.Started.ParentId,
                 Role = "user",
                 Content = run.Request.Content,
+                Images = prompt?.QuestionImages ?? [],
                 ClientMessageId = run.Request.ClientMessageId,
                 Status = "done",
                 CreatedAt = now,

@@ -88,6 +88,12 @@ internal sealed class RunStarter(
                 : Problems.NotFound());
         }
 
+        var run = request(model);
+        if (run.ImageIds.Count > 0 && !model.Capabilities.Vision)
+        {
+            return (null, new Problem(422, "model_cannot_see", $"{model.Name} cannot see images. Choose a model that can."));
+        }
+
         var canSearch = search.IsReady && model.Capabilities is { Tools: true, WebSearch: true };
         if (options.WebSearch == true && !canSearch)
         {
@@ -95,9 +101,9 @@ internal sealed class RunStarter(
         }
 
         options = options with { WebSearch = canSearch && (options.WebSearch ?? SessionParameters.Parse(session.Parameters).WebSearch) == true };
-        var start = await runs.Start(request(model), started =>
+        var start = await runs.Start(run, started =>
             new ChatRun(
-                request(model), started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
+                run, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
                 catalog.WithFallbacks(me, model), options, clock.GetUtcNow()));
         return start switch
         {

@@ -5,7 +5,8 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>Gives an answer to a client as events, whether it is being written now or was long ago.</summary>
-internal sealed class RunStreams(ChatRuns runs, RunReaders readers, Messages messages, Sessions sessions, ModelCatalog catalog)
+internal sealed class RunStreams(
+    ChatRuns runs, RunReaders readers, Messages messages, Images images, ImageLinks links, Sessions sessions, ModelCatalog catalog)
 {
     /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
     public async Task<IResult> Follow(HttpContext context, CurrentUser me, StartedAnswer answer, long after)
@@ -32,7 +33,7 @@ internal sealed class RunStreams(ChatRuns runs, RunReaders readers, Messages mes
             return new Problem(502, row.ErrorCode ?? "provider_protocol", row.ErrorDetail ?? "The provider did not answer.");
         }
 
-        return TypedResults.Ok(new CompletionResponse(MessageView.Of(question), MessageView.Of(row)));
+        return TypedResults.Ok(new CompletionResponse(await Question(me, question), MessageView.Of(row)));
     }
 
     /// <summary>A finished answer as the log it had: the same positions mean the same places.</summary>
@@ -54,7 +55,7 @@ internal sealed class RunStreams(ChatRuns runs, RunReaders readers, Messages mes
         var log = new RunLog();
         var opening = MessageView.Of(row) with { Content = "", Reasoning = null, ToolCalls = [], Status = "streaming", Usage = null, Error = null };
         log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(
-            new StartEvent(row.SessionId, question is null ? null : MessageView.Of(question), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0)),
+            new StartEvent(row.SessionId, question is null ? null : await Question(me, question), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0)),
             ApiJson.Wire.StartEvent));
         Replay(log, row);
         if (row.ErrorCode is { } code && row.Status == "failed")
@@ -72,6 +73,9 @@ internal sealed class RunStreams(ChatRuns runs, RunReaders readers, Messages mes
         log.Complete();
         return log;
     }
+
+    private async Task<MessageResponse> Question(CurrentUser me, MessageRow row) =>
+        MessageView.Of(row, images: [.. (await images.Of(me.Id, [row.Id]))[row.Id].Select(links.Of)]);
 
     private static void Replay(RunLog log, MessageRow row)
     {

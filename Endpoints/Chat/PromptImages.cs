@@ -1,0 +1,58 @@
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+using AiChat.Providers;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>What of one message's images goes to the model, and what it is told of the others.</summary>
+internal sealed record TurnImages(IReadOnlyList<ImageRow> Rows, IReadOnlyList<ChatImage> Sent, string? Note);
+
+/// <summary>Chooses the images of a prompt: those of the newest messages, as many as vendors take, and none for a model that cannot see.</summary>
+internal sealed class PromptImages(Images images, ImageFiles files, ImageLinks links)
+{
+    /// <summary>The smallest of the vendors' limits: Gemini refuses a request over 20 MB, of which base64 leaves three quarters.</summary>
+    private const int Most = 20;
+    private const long MostBytes = 14 * 1024 * 1024;
+
+    /// <summary>By message, for those that have images. The files are read when the request is written, not before.</summary>
+    public async Task<IReadOnlyDictionary<long, TurnImages>> For(long userId, IReadOnlyList<MessageRow> rows, bool canSee)
+    {
+        var all = await images.Of(userId, rows.Where(row => row.Role == "user").Select(row => row.Id));
+        var chosen = new Dictionary<long, TurnImages>();
+        var (count, bytes) = (0, 0L);
+        foreach (var group in all.OrderByDescending(group => group.Key))
+        {
+            var sent = new List<ChatImage>();
+            foreach (var row in group.Where(row => canSee && files.Exists(row.File)))
+            {
+                // The newest image goes in any case: that it is too much is for the provider to say.
+                if (count > 0 && (count == Most || bytes + row.Bytes > MostBytes))
+                {
+                    break;
+                }
+
+                sent.Add(new ChatImage(row.Mime, cancel => Load(row, cancel)));
+                (count, bytes) = (count + 1, bytes + row.Bytes);
+            }
+
+            var rest = group.Count() - sent.Count;
+            chosen[group.Key] = new TurnImages([.. group], sent, rest == 0 ? null : Note(rest, canSee));
+        }
+
+        return chosen;
+    }
+
+    public IReadOnlyList<ImageResponse> View(IReadOnlyDictionary<long, TurnImages> chosen, long messageId) =>
+        [.. (chosen.GetValueOrDefault(messageId)?.Rows ?? []).Select(links.Of)];
+
+    private static string Note(int count, bool canSee) =>
+        $"[{(count == 1 ? "1 image" : $"{count} images")} left out: {(canSee ? "there is room for the newest only" : "this model cannot see images")}]";
+
+    private async ValueTask<ReadOnlyMemory<byte>> Load(ImageRow row, CancellationToken cancel)
+    {
+        await using var file = files.Open(row.File) ?? throw new ProviderException(ProviderFailure.BadRequest, "An image of this chat was deleted in this moment.");
+        var bytes = new byte[file.Length];
+        await file.ReadExactlyAsync(bytes, cancel);
+        return bytes;
+    }
+}
