@@ -128,6 +128,8 @@ internal static class Program
         api.MapImages();
         app.MapImageFiles();
         app.MapMetrics();
+        api.MapAvatars();
+        app.MapAvatarFiles();
     }
 
     private static void AddLogging(WebApplicationBuilder builder, ServerOptions options)

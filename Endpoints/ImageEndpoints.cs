@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using AiChat.Data;
 using AiChat.Endpoints.Http;
 using Microsoft.AspNetCore.Mvc;
@@ -18,6 +19,7 @@ internal static class ImageEndpoints
         var group = api.MapGroup("/images").Allow(Access.Any);
         group.MapPost("", Upload).AcceptUploads().WithMetadata(new RequestSizeLimitAttribute(MaxBytes + ImageUploads.FrameBytes));
         group.MapDelete("/{id}", Delete);
+        api.MapPost("/settings/images/refresh", Refresh).Allow(Access.Admin);
     }
 
     public static void MapImageFiles(this WebApplication app) =>
@@ -74,7 +76,25 @@ internal static class ImageEndpoints
     private static async Task<IResult> Delete(string id, CurrentUser me, Images images) =>
         await images.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
 
+    /// <summary>
+    /// Links are made anew with every answer, so that a changed address holds at once; this tells what they look like. The one place
+    /// that reads an address from the request, and only to show it to the administrator who made it.
+    /// </summary>
+    private static async Task<IResult> Refresh(HttpContext context, CurrentUser me, Images images, ImageLinks links, SystemSettings settings)
+    {
+        var request = context.Request;
+        var isSet = settings.SiteBaseUrl.Length > 0;
+        var address = isSet ? settings.SiteBaseUrl : $"{request.Scheme}://{request.Host}{request.PathBase}";
+        var (newest, count) = await images.Sample(me.Id);
+        return TypedResults.Ok(new ImageLinksResponse(
+            address.TrimEnd('/'), isSet ? "setting" : "request", newest is null ? null : links.Signed(address, newest, links.Expiry()), count));
+    }
+
     private static Problem ShareUsed() => new(413, "storage_quota_exceeded", "Your images take all the room you have. Delete chats with images.");
 }
 
 internal sealed record CreatedImageResponse(string Id, string Url, string Mime, int Width, int Height, long Bytes);
+
+/// <summary>The sample is one of the administrator's own images: being one opens nobody else's.</summary>
+internal sealed record ImageLinksResponse(
+    string BaseUrl, string Source, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? SampleUrl, long Count);

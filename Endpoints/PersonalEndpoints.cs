@@ -17,9 +17,11 @@ internal static class PersonalEndpoints
         group.MapPut("", Put);
     }
 
-    private static async Task<PersonalResponse> Get(CurrentUser me, Preferences preferences) => View(await preferences.Find(me.Id));
+    private static async Task<PersonalResponse> Get(CurrentUser me, Preferences preferences, Avatars avatars) =>
+        View(await preferences.Find(me.Id), AvatarLinks.Of(me.Id, await avatars.Find(me.Id)));
 
-    private static async Task<IResult> Put(PersonalForm form, CurrentUser me, Preferences preferences, ModelCatalog catalog)
+    private static async Task<IResult> Put(
+        PersonalForm form, CurrentUser me, Preferences preferences, ModelCatalog catalog, Avatars avatars)
     {
         var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
         if (form.Locale.Value is not (null or "system" or "en" or "zh"))
@@ -37,7 +39,9 @@ internal static class PersonalEndpoints
             errors["preferredModel"] = ["There is no such model."];
         }
 
-        return errors.Count > 0 ? Problems.Invalid(errors) : TypedResults.Ok(View(await preferences.Patch(me.Id, Patch(form))));
+        return errors.Count > 0
+            ? Problems.Invalid(errors)
+            : TypedResults.Ok(View(await preferences.Patch(me.Id, Patch(form)), AvatarLinks.Of(me.Id, await avatars.Find(me.Id))));
     }
 
     private static string Patch(PersonalForm form)
@@ -66,10 +70,10 @@ internal static class PersonalEndpoints
         return patch.ToJsonString();
     }
 
-    private static PersonalResponse View(string? text)
+    private static PersonalResponse View(string? text, string? avatarUrl)
     {
         var stored = StoredJson.Read(text, PreferenceJson.Default.StoredPreferences);
-        return new PersonalResponse(stored?.Locale ?? "system", stored?.Theme ?? "system", stored?.PreferredModel, stored?.ContextEnabled ?? true);
+        return new PersonalResponse(stored?.Locale ?? "system", stored?.Theme ?? "system", stored?.PreferredModel, stored?.ContextEnabled ?? true, avatarUrl);
     }
 }
 
@@ -86,7 +90,7 @@ internal sealed record PersonalForm
     public Optional<bool?> ContextEnabled { get; init; }
 }
 
-internal sealed record PersonalResponse(string Locale, string Theme, string? PreferredModel, bool ContextEnabled);
+internal sealed record PersonalResponse(string Locale, string Theme, string? PreferredModel, bool ContextEnabled, string? AvatarUrl);
 
 internal sealed record StoredPreferences(string? Locale = null, string? Theme = null, string? PreferredModel = null, bool? ContextEnabled = null);
 

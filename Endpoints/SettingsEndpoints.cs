@@ -22,10 +22,10 @@ internal static class SettingsEndpoints
         group.MapPost("/web-search/test", TestSearch).Allow(Access.Admin);
     }
 
-    private static BrandingResponse Branding(HttpContext context, SystemSettings settings, SetupCode setup) => new(
+    private static BrandingResponse Branding(HttpContext context, SystemSettings settings, SetupCode setup, AvatarLinks avatars) => new(
         settings.BrandText,
         null,
-        null,
+        avatars.Assistant,
         settings.RegistrationEnabled || setup.SetupRequired,
         setup.SetupRequired,
         setup.RequiredFrom(context.Caller()),

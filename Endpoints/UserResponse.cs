@@ -1,4 +1,5 @@
 using AiChat.Data;
+using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints;
 
@@ -18,7 +19,7 @@ internal sealed record UserResponse(
         row.Username ?? "",
         row.Role,
         row.Status,
-        row.AvatarFile is { } file ? $"/avatars/{file}" : null,
+        AvatarLinks.Of(row.Id, row.AvatarFile),
         DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
         row.Status == "DISABLED" ? row.StatusReason : null,
         row.HasPassword ? null : true);

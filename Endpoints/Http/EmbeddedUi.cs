@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Http;
 internal sealed class EmbeddedUi
 {
     private const string Prefix = "wwwroot/";
-    private static readonly PathString[] OtherDoors = ["/api", "/v1", "/chat-images", "/metrics", "/assets"];
+    private static readonly PathString[] OtherDoors = ["/api", "/v1", "/chat-images", "/avatars", "/metrics", "/assets"];
     private readonly FrozenDictionary<string, EmbeddedAsset> _assets;
     private readonly EmbeddedAsset? _index;
 

@@ -13,7 +13,7 @@ internal sealed class ImageLinks(SystemSettings settings, ServerOptions options,
 {
     public ImageResponse Of(ImageRow row) => new(row.Id, Url(row.Id), row.Width, row.Height, row.Mime);
 
-    public string Url(string id) => settings.SiteBaseUrl is { Length: > 0 } site ? Signed(site, id, Usual()) : $"{options.BasePath}/chat-images/{id}";
+    public string Url(string id) => settings.SiteBaseUrl is { Length: > 0 } site ? Signed(site, id, Expiry()) : $"{options.BasePath}/chat-images/{id}";
 
     /// <summary>Opens the image for whoever holds it, until it expires.</summary>
     /// <param name="site">What stands before <c>/chat-images</c>: an address, or the base path.</param>
@@ -30,7 +30,7 @@ internal sealed class ImageLinks(SystemSettings settings, ServerOptions options,
         && secrets.Verify(SecretPurpose.UrlSign, Text(id, expires), signature);
 
     /// <summary>One to two days, ending at midnight: the same link all day, so that pages need not load an image twice.</summary>
-    private DateTimeOffset Usual() => Days.EndOf(clock.GetUtcNow()).AddDays(1);
+    public DateTimeOffset Expiry() => Days.EndOf(clock.GetUtcNow()).AddDays(1);
 
     private static string Text(string id, string expires) => $"chat-image|{id}|{expires}";
 }
@@ -41,6 +41,9 @@ internal static class ImageServices
     {
         services.AddSingleton<Images>();
         services.AddSingleton<ImageLinks>();
+        services.AddSingleton<Avatars>();
+        services.AddSingleton<AvatarLinks>();
+        services.AddHostedService(provider => provider.GetRequiredService<AvatarLinks>());
         services.AddSingleton<Expiry>();
         services.AddSingleton<FileRows>();
         services.AddSingleton<Retention>();

@@ -33,6 +33,8 @@ internal static class RouteTable
         // Whose image it is decides, or a signature.
         new("GET", "/chat-images/{id}", Access.Public),
         new("HEAD", "/chat-images/{id}", Access.Public),
+        new("GET", "/avatars/assistant", Access.Public),
+        new("HEAD", "/avatars/assistant", Access.Public),
 
         new("GET", "/api/auth/me", Access.Any),
         new("GET", "/api/sessions", Access.Any),
@@ -90,11 +92,18 @@ internal static class RouteTable
         new("DELETE", "/api/prompts/{id:long}", Access.User),
         new("GET", "/api/settings/personal", Access.User),
         new("PUT", "/api/settings/personal", Access.User, Body: true),
+        new("PUT", "/api/settings/personal/avatar", Access.User),
+        new("DELETE", "/api/settings/personal/avatar", Access.User),
+        new("GET", "/avatars/{userId:long}", Access.User),
+        new("HEAD", "/avatars/{userId:long}", Access.User),
 
         new("GET", "/metrics", Access.Admin),
         new("PATCH", "/api/settings/system", Access.Admin, Body: true),
         new("GET", "/api/audit", Access.Admin),
         new("POST", "/api/settings/web-search/test", Access.Admin, Body: true),
+        new("POST", "/api/settings/images/refresh", Access.Admin),
+        new("PUT", "/api/settings/assistant-avatar", Access.Admin),
+        new("DELETE", "/api/settings/assistant-avatar", Access.Admin),
         new("GET", "/api/users", Access.Admin),
         new("POST", "/api/users", Access.Admin, Body: true),
         new("GET", "/api/users/{id:long}", Access.Admin),

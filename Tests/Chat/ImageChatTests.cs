@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
 
@@ -180,10 +181,18 @@ public sealed class ImageChatTests
         evil.Headers.Add("X-Forwarded-Host", "evil.example");
         var page = await (await chat.Owner.SendAsync(evil)).Json();
         Assert.Equal($"/chat-images/{image}", Images(page.GetProperty("items")[0])[0].Text("url"));
+        var shown = await (await chat.Admin.PostJson("/api/settings/images/refresh", new { })).Json();
+        Assert.Equal(
+            ("request", chat.Server.BaseUri.GetLeftPart(UriPartial.Authority), 1, JsonValueKind.Null),
+            (shown.Text("source"), shown.Text("baseUrl"), shown.GetProperty("count").GetInt32(), shown.GetProperty("sampleUrl").ValueKind));
 
         await (await chat.Admin.PatchJson("/api/settings/system", new { siteBaseUrl = "https://chat.example.org/ai/" })).Expect(HttpStatusCode.OK);
         var url = Images((await chat.Owner.Messages(session))[0])[0].Text("url")!;
         Assert.StartsWith($"https://chat.example.org/ai/chat-images/{image}?exp=", url, StringComparison.Ordinal);
+        await (await chat.Admin.Upload(SampleImages.Png())).Expect(HttpStatusCode.Created);
+        shown = await (await chat.Admin.PostJson("/api/settings/images/refresh", new { })).Json();
+        Assert.Equal(("setting", "https://chat.example.org/ai", 2), (shown.Text("source"), shown.Text("baseUrl"), shown.GetProperty("count").GetInt32()));
+        Assert.StartsWith("https://chat.example.org/ai/chat-images/", shown.Text("sampleUrl"), StringComparison.Ordinal);
         await (await chat.Admin.PatchJson("/api/settings/system", new { siteBaseUrl = "" })).Expect(HttpStatusCode.OK);
 
         var link = url[(url.IndexOf("/chat-images", StringComparison.Ordinal))..];

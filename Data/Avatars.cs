@@ -1,0 +1,40 @@
+using Dapper;
+
+namespace AiChat.Data;
+
+/// <summary>Which file shows a user, and which the assistant. A file that is replaced goes to the list of those to remove.</summary>
+internal sealed class Avatars(Db db)
+{
+    public Task<string?> Find(long userId) => db.Read(connection => connection.QuerySingleOrDefault<string?>("""
+        select avatar_file from users where id = @userId and role <> 'GUEST'
+        """, new { userId }));
+
+    /// <summary>False when there is no such user any more.</summary>
+    public Task<bool> Set(long userId, string? file) => db.Write(connection => connection.Execute("""
+        update users set avatar_file = @file where id = @userId and role <> 'GUEST'
+        """, new { userId, file }) == 1);
+
+    public Task<string?> FindAssistant() => db.Read(connection => connection.QuerySingleOrDefault<string?>("""
+        select value from settings where key = @AssistantAvatar
+        """, new { FileRows.AssistantAvatar }));
+
+    public Task SetAssistant(string? file, AuditEntry audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            connection.Execute("""
+                insert or ignore into doomed_files (file) select value from settings where key = @AssistantAvatar
+                """, new { FileRows.AssistantAvatar });
+            connection.Execute("delete from settings where key = @AssistantAvatar", new { FileRows.AssistantAvatar });
+            if (file is not null)
+            {
+                connection.Execute("""
+                    insert into settings (key, value, updated_at) values (@AssistantAvatar, @file, @at)
+                    """, new { FileRows.AssistantAvatar, file, at });
+            }
+
+            Audit.Append(connection, audit, now);
+        });
+    }
+}

@@ -1,0 +1,101 @@
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Net.Http.Headers;
+
+namespace AiChat.Endpoints;
+
+/// <summary>Pictures of users and of the assistant: always bytes that are sent here, never an address or a path.</summary>
+internal static class AvatarEndpoints
+{
+    private const long MaxBytes = 1024 * 1024;
+    private const int MaxSide = 1_024;
+
+    public static void MapAvatars(this RouteGroupBuilder api)
+    {
+        var limit = new RequestSizeLimitAttribute(MaxBytes + ImageUploads.FrameBytes);
+        api.MapPut("/settings/personal/avatar", SetOwn).Allow(Access.User).AcceptUploads().WithMetadata(limit);
+        api.MapDelete("/settings/personal/avatar", RemoveOwn).Allow(Access.User);
+        api.MapPut("/settings/assistant-avatar", SetAssistant).Allow(Access.Admin).AcceptUploads().WithMetadata(limit);
+        api.MapDelete("/settings/assistant-avatar", RemoveAssistant).Allow(Access.Admin);
+    }
+
+    public static void MapAvatarFiles(this WebApplication app)
+    {
+        string[] reading = [HttpMethods.Get, HttpMethods.Head];
+        app.MapMethods("/avatars/{userId:long}", reading, ShowUser).Allow(Access.User);
+        app.MapMethods("/avatars/assistant", reading, ShowAssistant).Allow(Access.Public);
+    }
+
+    private static async Task<IResult> SetOwn(
+        HttpContext context, CurrentUser me, Avatars avatars, ImageFiles files, Retention retention)
+    {
+        var (image, problem) = await ImageUploads.Receive(context, files, MaxBytes, MaxSide);
+        if (image is null)
+        {
+            return problem!;
+        }
+
+        if (!await avatars.Set(me.Id, image.File))
+        {
+            files.Delete(image.File);
+            return Problems.NotFound();
+        }
+
+        retention.Wake();
+        return TypedResults.Ok(new AvatarResponse(AvatarLinks.Of(me.Id, image.File)));
+    }
+
+    private static async Task<IResult> RemoveOwn(CurrentUser me, Avatars avatars)
+    {
+        await avatars.Set(me.Id, null);
+        return TypedResults.NoContent();
+    }
+
+    private static async Task<IResult> SetAssistant(
+        HttpContext context, CurrentUser me, Avatars avatars, ImageFiles files, AvatarLinks links, Retention retention, TimeProvider clock)
+    {
+        var (image, problem) = await ImageUploads.Receive(context, files, MaxBytes, MaxSide);
+        if (image is null)
+        {
+            return problem!;
+        }
+
+        await avatars.SetAssistant(image.File, Change(context, me, "set"), clock.GetUtcNow());
+        await links.Reload();
+        retention.Wake();
+        return TypedResults.Ok(new AvatarResponse(links.Assistant));
+    }
+
+    private static async Task<IResult> RemoveAssistant(HttpContext context, CurrentUser me, Avatars avatars, AvatarLinks links, TimeProvider clock)
+    {
+        await avatars.SetAssistant(null, Change(context, me, "removed"), clock.GetUtcNow());
+        await links.Reload();
+        return TypedResults.NoContent();
+    }
+
+    private static async Task<IResult> ShowUser(long userId, HttpContext context, Avatars avatars, ImageFiles files) =>
+        Show(context, files, await avatars.Find(userId));
+
+    private static IResult ShowAssistant(HttpContext context, ImageFiles files, AvatarLinks links) => Show(context, files, links.AssistantFile);
+
+    private static IResult Show(HttpContext context, ImageFiles files, string? name)
+    {
+        if (name is null || files.Open(name) is not { } file)
+        {
+            return Problems.NotFound();
+        }
+
+        var mime = ImageFiles.MimeOf(name);
+        ImageUploads.SetHeaders(context.Response, mime);
+
+        // Kept by the browser, but asked for each time: whoever has signed out, or lost the account, sees no more of it.
+        context.Response.Headers.CacheControl = "private, no-cache";
+        return TypedResults.Stream(file, mime, entityTag: new EntityTagHeaderValue($"\"{Path.GetFileNameWithoutExtension(name)}\""));
+    }
+
+    private static AuditEntry Change(HttpContext context, CurrentUser me, string what) =>
+        new(me.Id, "settings.assistant_avatar", "settings", context.Caller().Address.ToString(), what);
+}
+
+internal sealed record AvatarResponse(string? AvatarUrl);

@@ -1,0 +1,32 @@
+using System.Globalization;
+using AiChat.Data;
+
+namespace AiChat.Endpoints.Http;
+
+/// <summary>
+/// Where avatars are found: one address a user, with a part that changes when the picture does. Relative to the page's base, which holds
+/// under every name and path of this server. Knows the assistant's from memory.
+/// </summary>
+internal sealed class AvatarLinks(Avatars avatars) : IHostedService
+{
+    private const int VersionStart = 3; // behind the shard's folder
+    private const int VersionLength = 8;
+
+    private volatile string? _assistantFile;
+
+    public string? AssistantFile => _assistantFile;
+
+    public string? Assistant => Of("assistant", _assistantFile);
+
+    public static string? Of(long userId, string? file) => Of(userId.ToString(CultureInfo.InvariantCulture), file);
+
+    /// <summary>The assistant's picture was changed.</summary>
+    public async Task Reload() => _assistantFile = await avatars.FindAssistant();
+
+    public Task StartAsync(CancellationToken cancellationToken) => Reload();
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static string? Of(string whose, string? file) =>
+        file is null ? null : $"avatars/{whose}?v={file.AsSpan(VersionStart, VersionLength)}";
+}
