@@ -82,6 +82,7 @@ internal static class Program
         services.AddSingleton<Search>();
         services.AddSingleton<Branches>();
         services.AddSingleton<SessionExport>();
+        services.AddSingleton<ForkLimit>();
         services.AddSingleton<Shares>();
         services.AddSingleton<ShareLinks>();
         services.AddSingleton<Prompts>();

@@ -13,8 +13,14 @@ internal static class SessionCopyEndpoints
         group.MapGet("/export", Export);
     }
 
-    private static async Task<IResult> Fork(long id, ForkSession body, CurrentUser me, Branches branches, SessionView view, TimeProvider clock)
+    private static async Task<IResult> Fork(
+        long id, ForkSession body, CurrentUser me, Branches branches, ForkLimit limit, SessionView view, TimeProvider clock)
     {
+        if (limit.Wait(me.Id) is var wait && wait > TimeSpan.Zero)
+        {
+            return Problems.TooMany("rate_limited", "Too many copies in a row. Wait a moment.", (int)Math.Ceiling(wait.TotalSeconds));
+        }
+
         var (outcome, row) = await branches.Fork(me.Id, id, body.MessageId, clock.GetUtcNow());
         return outcome switch
         {
@@ -42,6 +48,18 @@ internal static class SessionCopyEndpoints
             ? TypedResults.Stream(output => export.WriteMarkdown(output, me, session, context.RequestAborted), "text/markdown; charset=utf-8", $"{name}.md")
             : TypedResults.Stream(output => export.WriteJson(output, me, session, context.RequestAborted), "application/json; charset=utf-8", $"{name}.json");
     }
+}
+
+/// <summary>Copies are the longest writes a person can ask for; one person's must not keep everybody's waiting.</summary>
+internal sealed class ForkLimit(TimeProvider clock)
+{
+    private const double Burst = 20;
+    private static readonly TimeSpan OneMoreAfter = TimeSpan.FromSeconds(5);
+
+    private readonly TokenBuckets<long> _buckets = new(clock);
+
+    /// <summary>Zero when this user may make a copy now, which is counted.</summary>
+    public TimeSpan Wait(long userId) => _buckets.Take(userId, Burst, OneMoreAfter);
 }
 
 /// <summary>The answer that the new session ends with.</summary>

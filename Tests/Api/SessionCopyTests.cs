@@ -107,6 +107,23 @@ public sealed class SessionCopyTests
     }
 
     [Fact]
+    public async Task Copies_in_a_row_are_limited_for_each_person()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession();
+        var answer = await admin.AskAndWait(session, "hello");
+        for (var i = 0; i < 20; i++)
+        {
+            await (await admin.PostJson($"/api/sessions/{session}/fork", new { messageId = answer.Id() })).Expect(HttpStatusCode.Created);
+        }
+
+        using var refused = await admin.PostJson($"/api/sessions/{session}/fork", new { messageId = answer.Id() });
+        await refused.ExpectProblem(HttpStatusCode.TooManyRequests, "rate_limited");
+        Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value.TotalSeconds, 1, 5);
+    }
+
+    [Fact]
     public async Task Many_sessions_change_at_once_and_only_ones_own()
     {
         await using var server = await TestServer.StartAsync();
