@@ -15,6 +15,14 @@ internal sealed class AccountData(Db db)
         limit @limit
         """, new { userId, afterId, limit }).ToList());
 
+    public Task<List<OwnDraftRow>> Drafts(long userId) => db.Read(connection => connection.Query<OwnDraftRow>("""
+        select session_id, content, updated_at
+        from drafts
+        where user_id = @userId
+        order by updated_at, session_id
+        limit 1000
+        """, new { userId }).ToList());
+
     public Task<List<OwnImageRow>> Images(long userId) => db.Read(connection => connection.Query<OwnImageRow>("""
         select id, message_id, mime, width, height, bytes, created_at
         from images
@@ -22,6 +30,15 @@ internal sealed class AccountData(Db db)
         order by created_at, id
         limit 100000
         """, new { userId }).ToList());
+}
+
+internal sealed record OwnDraftRow
+{
+    public long? SessionId { get; init; }
+
+    public string Content { get; init; } = "";
+
+    public long UpdatedAt { get; init; }
 }
 
 internal sealed record OwnImageRow

@@ -60,6 +60,7 @@ internal sealed class AccountExport(
         }
 
         writer.WriteEndArray();
+        await WriteDrafts(writer, me);
         await WriteImages(writer, me);
         writer.WriteStartArray("sessions");
         for (long after = 0; await data.Sessions(me.Id, after, SessionsAtOnce) is { Count: > 0 } rows; after = rows[^1].Id)
@@ -73,6 +74,18 @@ internal sealed class AccountExport(
         writer.WriteEndArray();
         writer.WriteEndObject();
         await file.Flush();
+    }
+
+    private async Task WriteDrafts(Utf8JsonWriter writer, CurrentUser me)
+    {
+        writer.WriteStartArray("drafts");
+        foreach (var row in await data.Drafts(me.Id))
+        {
+            var draft = new OwnDraft(row.SessionId, row.Content, DateTimeOffset.FromUnixTimeMilliseconds(row.UpdatedAt));
+            JsonSerializer.Serialize(writer, draft, ApiJson.Wire.OwnDraft);
+        }
+
+        writer.WriteEndArray();
     }
 
     /// <summary>By their links; the files themselves are loaded one by one.</summary>
@@ -90,5 +103,7 @@ internal sealed class AccountExport(
         writer.WriteEndArray();
     }
 }
+
+internal sealed record OwnDraft(long? SessionId, string Text, DateTimeOffset UpdatedAt);
 
 internal sealed record OwnImage(string Id, string Url, long? MessageId, string Mime, int Width, int Height, long Bytes, DateTimeOffset CreatedAt);

@@ -36,6 +36,7 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(BulkChanged))]
 [JsonSerializable(typeof(AuditPage))]
 [JsonSerializable(typeof(DeleteAccountRequest))]
+[JsonSerializable(typeof(OwnDraft))]
 [JsonSerializable(typeof(OwnImage))]
 [JsonSerializable(typeof(DraftForm))]
 [JsonSerializable(typeof(DraftResponse))]

@@ -25,6 +25,7 @@ public sealed class AccountDataTests
 
         await (await user.PatchJson($"/api/sessions/{sessions[0]}", new { archived = true })).Expect(HttpStatusCode.OK);
         await (await user.PostJson("/api/prompts", new { name = "own", title = "Own", text = "mine" })).Expect(HttpStatusCode.Created);
+        await (await user.PutJson($"/api/drafts/{sessions[1]}", new { text = "not sent" })).Expect(HttpStatusCode.NoContent);
         await (await admin.PostJson("/api/prompts", new { name = "team", title = "Team", text = "OTHERS", shared = true })).Expect(HttpStatusCode.Created);
         await admin.AskAndWait(await admin.NewSession(connection), "OTHERS");
         await (await user.PutJson("/api/settings/personal", new { locale = "zh" })).Expect(HttpStatusCode.OK);
@@ -37,6 +38,7 @@ public sealed class AccountDataTests
         Assert.Equal("leaver", export.GetProperty("user").Text("username"));
         Assert.Equal("zh", export.GetProperty("preferences").Text("locale"));
         Assert.Equal("own", export.GetProperty("prompts").EnumerateArray().Single().Text("name"));
+        Assert.Equal("not sent", export.GetProperty("drafts").EnumerateArray().Single().Text("text"));
         Assert.Equal(0, export.GetProperty("images").GetArrayLength());
         Assert.Equal(sessions, export.GetProperty("sessions").EnumerateArray().Select(item => item.GetProperty("session").Id()));
         Assert.All(export.GetProperty("sessions").EnumerateArray(), item => Assert.Equal(2, item.GetProperty("messages").GetArrayLength()));
