@@ -5,7 +5,7 @@ namespace AiChat.Providers;
 /// <summary>Writes the body of a Messages request.</summary>
 internal static class AnthropicBody
 {
-    public static async Task<ReadOnlyMemory<byte>> BuildAsync(ChatRequest request, Refused refused, CancellationToken cancel)
+    public static ProviderBody Build(ChatRequest request, Refused refused)
     {
         using var body = new RequestBody();
         var json = body.Json;
@@ -19,7 +19,7 @@ internal static class AnthropicBody
             json.WriteString("system", request.SystemPrompt);
         }
 
-        await WriteMessagesAsync(json, request, cancel);
+        WriteMessages(body, request);
         json.WriteBoolean("stream", true);
         if (thinks)
         {
@@ -94,8 +94,9 @@ internal static class AnthropicBody
         }
     }
 
-    private static async Task WriteMessagesAsync(Utf8JsonWriter json, ChatRequest request, CancellationToken cancel)
+    private static void WriteMessages(RequestBody body, ChatRequest request)
     {
+        var json = body.Json;
         var turns = ChatTurns.Clean(request.Turns);
 
         // A conversation must begin with the user; trimming can have cut the question off.
@@ -118,7 +119,7 @@ internal static class AnthropicBody
             }
             else
             {
-                await WriteBlocksAsync(json, turns[at], request, replay: at > lastUser, isLast: at == turns.Count - 1, cancel);
+                WriteBlocks(body, turns[at], request, replay: at > lastUser, isLast: at == turns.Count - 1);
             }
 
             json.WriteEndArray();
@@ -128,8 +129,9 @@ internal static class AnthropicBody
         json.WriteEndArray();
     }
 
-    private static async Task WriteBlocksAsync(Utf8JsonWriter json, ChatTurn turn, ChatRequest request, bool replay, bool isLast, CancellationToken cancel)
+    private static void WriteBlocks(RequestBody body, ChatTurn turn, ChatRequest request, bool replay, bool isLast)
     {
+        var json = body.Json;
         // Thinking must go back while its tool calls are being answered; of earlier answers it would only be dropped there.
         if (replay && turn.ToolCalls.Count > 0 && ProviderState.Unpack(turn.State, AnthropicParser.StateKind, request.Model) is { ValueKind: JsonValueKind.Array } blocks)
         {
@@ -141,7 +143,7 @@ internal static class AnthropicBody
 
         foreach (var image in turn.Images)
         {
-            await WriteImageAsync(json, image, cancel);
+            WriteImage(body, image);
         }
 
         // An answer to be continued must not end in blank space.
@@ -166,8 +168,9 @@ internal static class AnthropicBody
         }
     }
 
-    private static async Task WriteImageAsync(Utf8JsonWriter json, ChatImage image, CancellationToken cancel)
+    private static void WriteImage(RequestBody body, ChatImage image)
     {
+        var json = body.Json;
         json.WriteStartObject();
         json.WriteString("type", "image");
         json.WriteStartObject("source");
@@ -180,7 +183,8 @@ internal static class AnthropicBody
         {
             json.WriteString("type", "base64");
             json.WriteString("media_type", image.MimeType);
-            json.WriteString("data", await RequestBody.EncodeAsync(image, dataUrl: false, cancel));
+            json.WritePropertyName("data");
+            body.Image(image, dataUrl: false);
         }
 
         json.WriteEndObject();

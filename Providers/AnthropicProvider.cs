@@ -14,9 +14,9 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
 
     public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await using var reply = await _sender.SendAsync(request, Refusal, async refused => new ProviderCall(request.Endpoint, Url(request.Endpoint, "messages"))
+        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, Url(request.Endpoint, "messages"))
         {
-            Body = await AnthropicBody.BuildAsync(request, refused, cancel),
+            Body = AnthropicBody.Build(request, refused),
             Headers = Headers(request.Endpoint),
             Timeouts = request.Timeouts,
         }, cancel);

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace AiChat.Providers;
 
 /// <summary>One call to a model. Every null or empty member means "not sent", never a default of ours.</summary>
@@ -62,13 +64,15 @@ internal sealed record ChatToolCall(string Id, string Name, string Arguments);
 /// <summary>A function the model may call; the parameters are a JSON object schema as text.</summary>
 internal sealed record ChatTool(string Name, string Description, string ParametersJson);
 
-/// <summary>An image by bytes, loaded only while the request body is built, or by address for the provider to fetch.</summary>
-internal sealed record ChatImage(string MimeType, Func<CancellationToken, ValueTask<ReadOnlyMemory<byte>>>? Load, string? Url = null)
+/// <summary>An image by bytes, read only while the request is sent, or by address for the provider to fetch.</summary>
+/// <param name="Length">Bytes that <paramref name="Open"/> gives.</param>
+internal sealed record ChatImage(string MimeType, long Length, Func<Stream>? Open, string? Url = null)
 {
-    public static ChatImage FromBytes(string mimeType, ReadOnlyMemory<byte> bytes) => new(mimeType, _ => ValueTask.FromResult(bytes));
+    public static ChatImage FromBytes(string mimeType, ReadOnlyMemory<byte> bytes) => new(mimeType, bytes.Length, () =>
+        MemoryMarshal.TryGetArray(bytes, out var array) ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false) : new MemoryStream(bytes.ToArray()));
 
     /// <summary>We never fetch it; providers that cannot either answer with <see cref="ProviderFailure.BadRequest"/>.</summary>
-    public static ChatImage FromUrl(string url) => new("", null, url);
+    public static ChatImage FromUrl(string url) => new("", 0, null, url);
 }
 
 internal sealed record ChatSampling

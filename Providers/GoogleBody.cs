@@ -12,7 +12,7 @@ internal static class GoogleBody
     /// <summary>The model's id without the collection it is in.</summary>
     public static string Name(string model) => model.StartsWith("models/", StringComparison.Ordinal) ? model["models/".Length..] : model;
 
-    public static async Task<ReadOnlyMemory<byte>> BuildAsync(ChatRequest request, Refused refused, CancellationToken cancel)
+    public static ProviderBody Build(ChatRequest request, Refused refused)
     {
         using var body = new RequestBody();
         var json = body.Json;
@@ -25,7 +25,7 @@ internal static class GoogleBody
             json.WriteEndObject();
         }
 
-        await WriteContentsAsync(json, request, cancel);
+        WriteContents(body, request);
         WriteConfig(body, request, refused);
         WriteTools(json, request);
         return body.Finish(request.ExtraBody);
@@ -38,8 +38,9 @@ internal static class GoogleBody
         return parts is ["gemini", var version, ..] && double.TryParse(version, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : 0;
     }
 
-    private static async Task WriteContentsAsync(Utf8JsonWriter json, ChatRequest request, CancellationToken cancel)
+    private static void WriteContents(RequestBody body, ChatRequest request)
     {
+        var json = body.Json;
         var turns = ChatTurns.Clean(request.Turns);
         var names = turns.SelectMany(turn => turn.ToolCalls).GroupBy(call => call.Id).ToDictionary(calls => calls.Key, calls => calls.First().Name);
         json.WriteStartArray("contents");
@@ -58,7 +59,7 @@ internal static class GoogleBody
             }
             else
             {
-                await WritePartsAsync(json, turns[at], request, cancel);
+                WriteParts(body, turns[at], request);
             }
 
             json.WriteEndArray();
@@ -68,15 +69,17 @@ internal static class GoogleBody
         json.WriteEndArray();
     }
 
-    private static async Task WritePartsAsync(Utf8JsonWriter json, ChatTurn turn, ChatRequest request, CancellationToken cancel)
+    private static void WriteParts(RequestBody body, ChatTurn turn, ChatRequest request)
     {
+        var json = body.Json;
         var state = ProviderState.Unpack(turn.State, GoogleParser.StateKind, request.Model) ?? default;
         foreach (var image in turn.Images)
         {
             json.WriteStartObject();
             json.WriteStartObject("inlineData");
             json.WriteString("mimeType", image.MimeType);
-            json.WriteString("data", await RequestBody.EncodeAsync(image, dataUrl: false, cancel));
+            json.WritePropertyName("data");
+            body.Image(image, dataUrl: false);
             json.WriteEndObject();
             json.WriteEndObject();
         }

@@ -17,9 +17,9 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
     public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
     {
         var url = Url(request.Endpoint, $"models/{Uri.EscapeDataString(GoogleBody.Name(request.Model))}:streamGenerateContent", "?alt=sse");
-        await using var reply = await _sender.SendAsync(request, Refusal, async refused => new ProviderCall(request.Endpoint, url)
+        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
         {
-            Body = await GoogleBody.BuildAsync(request, refused, cancel),
+            Body = GoogleBody.Build(request, refused),
             Headers = Headers(request.Endpoint),
             Timeouts = request.Timeouts,
 

@@ -17,9 +17,9 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
 
     public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await using var reply = await _sender.SendAsync(request, Refusal, async refused => new ProviderCall(request.Endpoint, Url(request.Endpoint, "chat"))
+        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, Url(request.Endpoint, "chat"))
         {
-            Body = await OllamaBody.BuildAsync(request, refused, cancel),
+            Body = OllamaBody.Build(request, refused),
             Headers = ProviderCredential.Headers(request.Endpoint, "Authorization"),
             Timeouts = request.Timeouts,
         }, cancel);
@@ -97,7 +97,7 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
 /// <summary>Writes the body of a chat request.</summary>
 internal static class OllamaBody
 {
-    public static async Task<ReadOnlyMemory<byte>> BuildAsync(ChatRequest request, Refused refused, CancellationToken cancel)
+    public static ProviderBody Build(ChatRequest request, Refused refused)
     {
         using var body = new RequestBody();
         var json = body.Json;
@@ -114,7 +114,7 @@ internal static class OllamaBody
         var turns = ChatTurns.Clean(request.Turns);
         foreach (var turn in turns)
         {
-            await WriteTurnAsync(json, turn, turns, cancel);
+            WriteTurn(body, turn, turns);
         }
 
         json.WriteEndArray();
@@ -125,8 +125,9 @@ internal static class OllamaBody
         return body.Finish(request.ExtraBody);
     }
 
-    private static async Task WriteTurnAsync(Utf8JsonWriter json, ChatTurn turn, List<ChatTurn> turns, CancellationToken cancel)
+    private static void WriteTurn(RequestBody body, ChatTurn turn, List<ChatTurn> turns)
     {
+        var json = body.Json;
         json.WriteStartObject();
         json.WriteString("role", turn.Role switch { ChatRole.User => "user", ChatRole.Assistant => "assistant", ChatRole.Tool => "tool" });
         json.WriteString("content", turn.Text);
@@ -140,7 +141,7 @@ internal static class OllamaBody
             json.WriteStartArray("images");
             foreach (var image in turn.Images)
             {
-                json.WriteStringValue(await RequestBody.EncodeAsync(image, dataUrl: false, cancel));
+                body.Image(image, dataUrl: false);
             }
 
             json.WriteEndArray();

@@ -5,7 +5,7 @@ namespace AiChat.Providers;
 /// <summary>Writes the body of a chat completion request.</summary>
 internal static class OpenAiBody
 {
-    public static async Task<ReadOnlyMemory<byte>> BuildAsync(ChatRequest request, Refused refused, CancellationToken cancel)
+    public static ProviderBody Build(ChatRequest request, Refused refused)
     {
         using var body = new RequestBody();
         var json = body.Json;
@@ -21,7 +21,7 @@ internal static class OpenAiBody
 
         foreach (var turn in ChatTurns.Clean(request.Turns))
         {
-            await WriteTurnAsync(json, turn, request, cancel);
+            WriteTurn(body, turn, request);
         }
 
         json.WriteEndArray();
@@ -47,8 +47,9 @@ internal static class OpenAiBody
             || (name.StartsWith("gpt-5", StringComparison.Ordinal) && !name.Contains("chat", StringComparison.Ordinal));
     }
 
-    private static async Task WriteTurnAsync(Utf8JsonWriter json, ChatTurn turn, ChatRequest request, CancellationToken cancel)
+    private static void WriteTurn(RequestBody body, ChatTurn turn, ChatRequest request)
     {
+        var json = body.Json;
         json.WriteStartObject();
         json.WriteString("role", turn.Role switch { ChatRole.User => "user", ChatRole.Assistant => "assistant", ChatRole.Tool => "tool" });
         if (turn.Images.Count == 0)
@@ -57,7 +58,7 @@ internal static class OpenAiBody
         }
         else
         {
-            await WritePartsAsync(json, turn, cancel);
+            WriteParts(body, turn);
         }
 
         if (turn.Role == ChatRole.Tool)
@@ -73,8 +74,9 @@ internal static class OpenAiBody
         json.WriteEndObject();
     }
 
-    private static async Task WritePartsAsync(Utf8JsonWriter json, ChatTurn turn, CancellationToken cancel)
+    private static void WriteParts(RequestBody body, ChatTurn turn)
     {
+        var json = body.Json;
         json.WriteStartArray("content");
         if (turn.Text.Length > 0)
         {
@@ -95,7 +97,8 @@ internal static class OpenAiBody
             }
             else
             {
-                json.WriteString("url", await RequestBody.EncodeAsync(image, dataUrl: true, cancel));
+                json.WritePropertyName("url");
+                body.Image(image, dataUrl: true);
             }
 
             json.WriteEndObject();

@@ -42,9 +42,9 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
     public async IAsyncEnumerable<ChatDelta> StreamAsync(
         ChatRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, [EnumeratorCancellation] CancellationToken cancel)
     {
-        await using var reply = await _sender.SendAsync(request, Refusal, async refused => new ProviderCall(request.Endpoint, url)
+        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
         {
-            Body = await OpenAiBody.BuildAsync(request, refused, cancel),
+            Body = OpenAiBody.Build(request, refused),
             Headers = headers,
             Timeouts = request.Timeouts,
         }, cancel);

@@ -8,7 +8,7 @@ internal static class OpenAiResponsesBody
     // The API refuses less.
     private const int MinOutput = 16;
 
-    public static async Task<ReadOnlyMemory<byte>> BuildAsync(ChatRequest request, Refused refused, CancellationToken cancel)
+    public static ProviderBody Build(ChatRequest request, Refused refused)
     {
         using var body = new RequestBody();
         var json = body.Json;
@@ -22,7 +22,7 @@ internal static class OpenAiResponsesBody
         json.WriteStartArray("input");
         foreach (var turn in ChatTurns.Clean(request.Turns))
         {
-            await WriteTurnAsync(json, turn, request, cancel);
+            WriteTurn(body, turn, request);
         }
 
         json.WriteEndArray();
@@ -47,8 +47,9 @@ internal static class OpenAiResponsesBody
         return body.Finish(request.ExtraBody);
     }
 
-    private static async Task WriteTurnAsync(Utf8JsonWriter json, ChatTurn turn, ChatRequest request, CancellationToken cancel)
+    private static void WriteTurn(RequestBody body, ChatTurn turn, ChatRequest request)
     {
+        var json = body.Json;
         if (turn.Role == ChatRole.Tool)
         {
             json.WriteStartObject();
@@ -69,7 +70,7 @@ internal static class OpenAiResponsesBody
 
         if (turn.Text.Length > 0 || turn.Images.Count > 0)
         {
-            await WriteMessageAsync(json, turn, cancel);
+            WriteMessage(body, turn);
         }
 
         foreach (var call in turn.ToolCalls)
@@ -83,8 +84,9 @@ internal static class OpenAiResponsesBody
         }
     }
 
-    private static async Task WriteMessageAsync(Utf8JsonWriter json, ChatTurn turn, CancellationToken cancel)
+    private static void WriteMessage(RequestBody body, ChatTurn turn)
     {
+        var json = body.Json;
         var assistant = turn.Role == ChatRole.Assistant;
         json.WriteStartObject();
         json.WriteString("role", assistant ? "assistant" : "user");
@@ -107,7 +109,8 @@ internal static class OpenAiResponsesBody
             }
             else
             {
-                json.WriteString("image_url", await RequestBody.EncodeAsync(image, dataUrl: true, cancel));
+                json.WritePropertyName("image_url");
+                body.Image(image, dataUrl: true);
             }
 
             json.WriteEndObject();

@@ -16,9 +16,9 @@ internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
     public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
     {
         var url = ProviderUrl.Combine(request.Endpoint.BaseUrl, "responses");
-        await using var reply = await _sender.SendAsync(request, Refusal, async refused => new ProviderCall(request.Endpoint, url)
+        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
         {
-            Body = await OpenAiResponsesBody.BuildAsync(request, refused, cancel),
+            Body = OpenAiResponsesBody.Build(request, refused),
             Headers = ProviderCredential.Headers(request.Endpoint),
             Timeouts = request.Timeouts,
 

@@ -6,11 +6,10 @@ namespace AiChat.Providers;
 /// <summary>A JSON body that is written piece by piece, so that an upstream that stops reading is noticed.</summary>
 internal sealed class ProviderContent : HttpContent
 {
-    private const int Piece = 64 * 1024;
-    private readonly ReadOnlyMemory<byte> _body;
+    private readonly ProviderBody _body;
     private readonly CallClock _clock;
 
-    public ProviderContent(ReadOnlyMemory<byte> body, string mediaType, CallClock clock)
+    public ProviderContent(ProviderBody body, string mediaType, CallClock clock)
     {
         _body = body;
         _clock = clock;
@@ -19,12 +18,13 @@ internal sealed class ProviderContent : HttpContent
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        for (var offset = 0; offset < _body.Length; offset += Piece)
-        {
-            _clock.Sending();
-            await stream.WriteAsync(_body.Slice(offset, Math.Min(Piece, _body.Length - offset)), cancellationToken);
-        }
-
+        await _body.WriteAsync(
+            piece =>
+            {
+                _clock.Sending();
+                return stream.WriteAsync(piece, cancellationToken);
+            },
+            cancellationToken);
         await stream.FlushAsync(cancellationToken);
         _clock.Sent();
     }

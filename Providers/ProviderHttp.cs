@@ -12,7 +12,7 @@ namespace AiChat.Providers;
 internal sealed record ProviderCall(ProviderEndpoint Endpoint, Uri Url)
 {
     /// <summary>The JSON body of a POST; null makes it a GET.</summary>
-    public ReadOnlyMemory<byte>? Body { get; init; }
+    public ProviderBody? Body { get; init; }
 
     public string MediaType { get; init; } = "application/json";
 

@@ -36,7 +36,7 @@ internal sealed class RefusalMemory(ProviderHttp http)
     /// <param name="build">The call without the refused parts.</param>
     /// <param name="cancel">Ends the call under way.</param>
     public async Task<ProviderReply> SendAsync(
-        ChatRequest request, Func<string, Refused, Refused> read, Func<Refused, Task<ProviderCall>> build, CancellationToken cancel)
+        ChatRequest request, Func<string, Refused, Refused> read, Func<Refused, ProviderCall> build, CancellationToken cancel)
     {
         var key = (request.Endpoint.ConnectionId, request.Model);
         var refused = _refused.GetValueOrDefault(key);
@@ -44,7 +44,7 @@ internal sealed class RefusalMemory(ProviderHttp http)
         {
             try
             {
-                return await http.SendAsync(await build(refused), cancel);
+                return await http.SendAsync(build(refused), cancel);
             }
             catch (ProviderException exception) when (exception is { Failure: ProviderFailure.BadRequest, UpstreamStatus: 400 or 422 }
                 && read(exception.Detail, refused) is var more && more != refused)

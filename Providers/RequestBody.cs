@@ -7,6 +7,7 @@ namespace AiChat.Providers;
 internal sealed class RequestBody : IDisposable
 {
     private readonly ArrayBufferWriter<byte> _buffer = new(1024);
+    private readonly List<BodyImage> _images = [];
 
     public RequestBody()
     {
@@ -73,26 +74,21 @@ internal sealed class RequestBody : IDisposable
         writer.WriteEndObject();
     }
 
-    /// <summary>
-    /// <c>data:image/png;base64,…</c> or the bare base64, written without building the string.
-    /// </summary>
-    public static async Task<byte[]> EncodeAsync(ChatImage image, bool dataUrl, CancellationToken cancel)
+    /// <summary><c>data:image/png;base64,…</c> or the bare base64 as a string; the image itself is read when the body is sent.</summary>
+    public void Image(ChatImage image, bool dataUrl)
     {
-        if (image.Load is null)
+        if (image.Open is null)
         {
             throw new ProviderException(ProviderFailure.BadRequest, "This provider takes images only as data, not by address.");
         }
 
-        var bytes = await image.Load(cancel);
-        var prefix = dataUrl ? System.Text.Encoding.ASCII.GetBytes($"data:{image.MimeType};base64,") : [];
-        var encoded = new byte[prefix.Length + Base64Length(bytes.Length)];
-        prefix.CopyTo(encoded, 0);
-        System.Buffers.Text.Base64.EncodeToUtf8(bytes.Span, encoded.AsSpan(prefix.Length), out _, out _);
-        return encoded;
+        Json.WriteStringValue(dataUrl ? $"data:{image.MimeType};base64," : "");
+        Json.Flush();
+        _images.Add(new BodyImage(_buffer.WrittenCount - 1, image)); // before the closing quote
     }
 
     /// <summary>Ends the object, with the members of <paramref name="extra"/> that are not there yet.</summary>
-    public ReadOnlyMemory<byte> Finish(ReadOnlyMemory<byte> extra)
+    public ProviderBody Finish(ReadOnlyMemory<byte> extra)
     {
         if (!extra.IsEmpty)
         {
@@ -101,12 +97,10 @@ internal sealed class RequestBody : IDisposable
 
         Json.WriteEndObject();
         Json.Flush();
-        return _buffer.WrittenMemory;
+        return new ProviderBody(_buffer.WrittenMemory, _images);
     }
 
     public void Dispose() => Json.Dispose();
-
-    private static int Base64Length(int length) => (length + 2) / 3 * 4;
 
     private void AddExtra(ReadOnlyMemory<byte> extra)
     {

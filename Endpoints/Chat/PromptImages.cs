@@ -14,7 +14,7 @@ internal sealed class PromptImages(Images images, ImageFiles files, ImageLinks l
     private const int Most = 20;
     private const long MostBytes = 14 * 1024 * 1024;
 
-    /// <summary>By message, for those that have images. The files are read when the request is written, not before.</summary>
+    /// <summary>By message, for those that have images. The files are read while the request is sent, not before.</summary>
     public async Task<IReadOnlyDictionary<long, TurnImages>> For(long userId, IReadOnlyList<MessageRow> rows, bool canSee)
     {
         var all = await images.Of(userId, rows.Where(row => row.Role == "user").Select(row => row.Id));
@@ -31,7 +31,7 @@ internal sealed class PromptImages(Images images, ImageFiles files, ImageLinks l
                     break;
                 }
 
-                sent.Add(new ChatImage(row.Mime, cancel => Load(row, cancel)));
+                sent.Add(new ChatImage(row.Mime, row.Bytes, () => Open(row)));
                 (count, bytes) = (count + 1, bytes + row.Bytes);
             }
 
@@ -48,11 +48,6 @@ internal sealed class PromptImages(Images images, ImageFiles files, ImageLinks l
     private static string Note(int count, bool canSee) =>
         $"[{(count == 1 ? "1 image" : $"{count} images")} left out: {(canSee ? "there is room for the newest only" : "this model cannot see images")}]";
 
-    private async ValueTask<ReadOnlyMemory<byte>> Load(ImageRow row, CancellationToken cancel)
-    {
-        await using var file = files.Open(row.File) ?? throw new ProviderException(ProviderFailure.BadRequest, "An image of this chat was deleted in this moment.");
-        var bytes = new byte[file.Length];
-        await file.ReadExactlyAsync(bytes, cancel);
-        return bytes;
-    }
+    private FileStream Open(ImageRow row) =>
+        files.Open(row.File) ?? throw new ProviderException(ProviderFailure.BadRequest, "An image of this chat was deleted in this moment.");
 }

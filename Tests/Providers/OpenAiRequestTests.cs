@@ -170,6 +170,26 @@ public sealed class OpenAiRequestTests
             ], models);
     }
 
-    private static async Task<string> BodyAsync(ChatRequest request) =>
-        Encoding.UTF8.GetString((await OpenAiBody.BuildAsync(request, Refused.None, CancellationToken.None)).Span);
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(48 * 1024 - 1)]
+    [InlineData(48 * 1024)]
+    [InlineData(48 * 1024 + 1)]
+    [InlineData(200_000)]
+    public async Task An_image_of_any_length_is_whole_although_it_is_sent_in_pieces(int length)
+    {
+        var bytes = new byte[length];
+        new Random(length).NextBytes(bytes);
+        var image = ChatImage.FromBytes("image/webp", bytes);
+        var turn = new ChatTurn(ChatRole.User, "see") { Images = [image, image] };
+        var request = new ChatRequest { Endpoint = Endpoints.Local("openai", "http://127.0.0.1/v1"), Model = "m", Turns = [turn] };
+
+        var parts = JsonDocument.Parse(await BodyAsync(request)).RootElement.GetProperty("messages")[0].GetProperty("content");
+
+        Assert.All(parts.EnumerateArray().Skip(1), part => Assert.Equal(
+            $"data:image/webp;base64,{Convert.ToBase64String(bytes)}", part.GetProperty("image_url").GetProperty("url").GetString()));
+    }
+
+    private static Task<string> BodyAsync(ChatRequest request) => VendorRequestTests.TextAsync(OpenAiBody.Build(request, Refused.None));
 }

@@ -109,11 +109,11 @@ public sealed class VendorRequestTests
         var request = Conversation("gemini-2.5-flash", state) with { Reasoning = new() { Effort = ReasoningEffort.Medium }, Sampling = new() { MaxOutputTokens = 9, Stop = ["x"] } };
 
         Assert.Equal("""{"systemInstruction":{"parts":[{"text":"Be brief"}]},"contents":[{"role":"user","parts":[{"inlineData":{"mimeType":"image/png","data":"AQID"}},{"text":"see"}]},{"role":"model","parts":[{"functionCall":{"name":"web_search","args":{"query":"cats"}},"thoughtSignature":"sig"},{"functionCall":{"name":"web_search","args":{"query":"cats"}}}]},{"role":"user","parts":[{"functionResponse":{"name":"web_search","response":{"output":"one"}}},{"functionResponse":{"name":"web_search","response":{"error":"two"}}}]}],"generationConfig":{"maxOutputTokens":9,"stopSequences":["x"],"thinkingConfig":{"includeThoughts":true,"thinkingBudget":8192}},"tools":[{"functionDeclarations":[{"name":"web_search","description":"d","parametersJsonSchema":{"type":"object"}}]}],"toolConfig":{"functionCallingConfig":{"mode":"AUTO"}}}""",
-            await TextAsync(GoogleBody.BuildAsync(request, Refused.None, CancellationToken.None)));
-        var newer = await TextAsync(GoogleBody.BuildAsync(request with { Model = "models/gemini-3-pro-preview" }, Refused.None, CancellationToken.None));
+            await TextAsync(GoogleBody.Build(request, Refused.None)));
+        var newer = await TextAsync(GoogleBody.Build(request with { Model = "models/gemini-3-pro-preview" }, Refused.None));
         Assert.Contains("skip_thought_signature_validator", newer);
         Assert.Contains("\"thinkingLevel\":\"medium\"", newer);
-        Assert.DoesNotContain("thinking", await TextAsync(GoogleBody.BuildAsync(request with { Model = "gemini-2.0-flash" }, Refused.None, CancellationToken.None)));
+        Assert.DoesNotContain("thinking", await TextAsync(GoogleBody.Build(request with { Model = "gemini-2.0-flash" }, Refused.None)));
     }
 
     [Fact]
@@ -122,8 +122,8 @@ public sealed class VendorRequestTests
         var request = Conversation("qwen3", null) with { Reasoning = new() { Enabled = false }, Sampling = new() { Temperature = 0.5, MaxOutputTokens = 9 } };
 
         Assert.Equal("""{"model":"qwen3","messages":[{"role":"system","content":"Be brief"},{"role":"user","content":"see","images":["AQID"]},{"role":"assistant","content":"","tool_calls":[{"function":{"name":"web_search","arguments":{"query":"cats"}}},{"function":{"name":"web_search","arguments":{"query":"cats"}}}]},{"role":"tool","content":"one","tool_name":"web_search"},{"role":"tool","content":"two","tool_name":"web_search"}],"stream":true,"think":false,"tools":[{"type":"function","function":{"name":"web_search","description":"d","parameters":{"type":"object"}}}],"options":{"temperature":0.5,"num_predict":9}}""",
-            await TextAsync(OllamaBody.BuildAsync(request, Refused.None, CancellationToken.None)));
-        Assert.Contains("\"think\":\"high\"", await TextAsync(OllamaBody.BuildAsync(request with { Model = "gpt-oss:20b", Reasoning = new() { Effort = ReasoningEffort.High } }, Refused.None, CancellationToken.None)));
+            await TextAsync(OllamaBody.Build(request, Refused.None)));
+        Assert.Contains("\"think\":\"high\"", await TextAsync(OllamaBody.Build(request with { Model = "gpt-oss:20b", Reasoning = new() { Effort = ReasoningEffort.High } }, Refused.None)));
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class VendorRequestTests
         var state = ProviderState.Pack("openai_responses", "gpt-5", json => json.WriteRawValue("""[{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"e"}]"""));
 
         Assert.Equal("""{"model":"gpt-5","instructions":"Be brief","input":[{"role":"user","content":[{"type":"input_text","text":"see"},{"type":"input_image","image_url":"data:image/png;base64,AQID"}]},{"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"e"},{"type":"function_call","call_id":"call_1","name":"web_search","arguments":"{\"query\":\"cats\"}"},{"type":"function_call","call_id":"call_2","name":"web_search","arguments":"{\"query\":\"cats\"}"},{"type":"function_call_output","call_id":"call_1","output":"one"},{"type":"function_call_output","call_id":"call_2","output":"two"}],"stream":true,"store":false,"include":["reasoning.encrypted_content"],"reasoning":{"summary":"auto"},"tools":[{"type":"function","name":"web_search","description":"d","parameters":{"type":"object"},"strict":false}],"tool_choice":"auto"}""",
-            await TextAsync(OpenAiResponsesBody.BuildAsync(Conversation("gpt-5", state), Refused.None, CancellationToken.None)));
+            await TextAsync(OpenAiResponsesBody.Build(Conversation("gpt-5", state), Refused.None)));
     }
 
     [Theory]
@@ -223,7 +223,19 @@ public sealed class VendorRequestTests
         ],
     };
 
-    private static Task<string> AnthropicAsync(ChatRequest request) => TextAsync(AnthropicBody.BuildAsync(request, Refused.None, CancellationToken.None));
+    private static Task<string> AnthropicAsync(ChatRequest request) => TextAsync(AnthropicBody.Build(request, Refused.None));
 
-    private static async Task<string> TextAsync(Task<ReadOnlyMemory<byte>> body) => Encoding.UTF8.GetString((await body).Span);
+    internal static async Task<string> TextAsync(ProviderBody body)
+    {
+        var text = new StringBuilder();
+        await body.WriteAsync(
+            piece =>
+            {
+                text.Append(Encoding.UTF8.GetString(piece.Span));
+                return ValueTask.CompletedTask;
+            },
+            CancellationToken.None);
+        Assert.Equal(Encoding.UTF8.GetByteCount(text.ToString()), body.Length);
+        return text.ToString();
+    }
 }
