@@ -5,7 +5,7 @@ export const list = (cursor?: string | null, options: { archived?: boolean; limi
   get<Page<Session>>('api/sessions', { cursor, limit: options.limit ?? 50, archived: options.archived })
 /** In titles and text, archived chats included or not as the server decides. */
 export const search = (q: string, signal: AbortSignal, limit = 20) => get<Page<FoundSession>>('api/sessions', { q, limit }, signal)
-export const create = (model?: { connectionId: number; model: string } | null, setup: ChatSetup = {}) =>
+export const create = (model?: { connectionId: number; model: string } | null, setup: ChatSetup & { temporary?: boolean } = {}) =>
   write<Session>('POST', 'api/sessions', { ...setup, ...(model && { connectionId: model.connectionId, model: model.model }) })
 export const read = (id: number) => get<Session>(`api/sessions/${id}`)
 export const change = (id: number, patch: { title?: string; pinned?: boolean; archived?: boolean; connectionId?: number; model?: string } & ChatSetup) =>

@@ -6,3 +6,12 @@ export type SystemSettings = Record<string, SettingValue>
 
 export const system = () => get<SystemSettings>('api/settings/system')
 export const saveSystem = (patch: SystemSettings) => write<SystemSettings>('PATCH', 'api/settings/system', patch)
+
+export interface SearchTestResult {
+  ok: boolean
+  code?: string | null
+  detail?: string | null
+  results: { title: string; url: string }[]
+}
+/** Searches with what is stored. */
+export const testSearch = (query: string) => write<SearchTestResult>('POST', 'api/settings/web-search/test', query === '' ? {} : { query })

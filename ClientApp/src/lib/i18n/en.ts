@@ -7,6 +7,7 @@ import { people } from './en/people'
 import { search } from './en/search'
 import { settings } from './en/settings'
 import { setup } from './en/setup'
+import { share } from './en/share'
 import { sidebar } from './en/sidebar'
 import { system } from './en/system'
 import { errorsEn } from './errors.en'
@@ -23,6 +24,7 @@ export const en = {
   ...search,
   ...settings,
   ...setup,
+  ...share,
   ...sidebar,
   ...system,
 } as const

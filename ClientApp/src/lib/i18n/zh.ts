@@ -9,6 +9,7 @@ import { people } from './zh/people'
 import { search } from './zh/search'
 import { settings } from './zh/settings'
 import { setup } from './zh/setup'
+import { share } from './zh/share'
 import { sidebar } from './zh/sidebar'
 import { system } from './zh/system'
 
@@ -23,6 +24,7 @@ export const zh: Record<MessageKey, string> = {
   ...search,
   ...settings,
   ...setup,
+  ...share,
   ...sidebar,
   ...system,
 }

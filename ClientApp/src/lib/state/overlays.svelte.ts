@@ -1,4 +1,4 @@
-export type Overlay = { kind: 'search' } | { kind: 'keys' }
+export type Overlay = { kind: 'search' } | { kind: 'keys' } | { kind: 'share'; sessionId: number }
 
 /** The one dialog that can be opened from anywhere; its code is loaded when it is first wanted. */
 export class Overlays {

@@ -14,6 +14,7 @@ export class Sessions {
   #state = $state<'new' | 'loading' | 'ready' | 'failed'>('new')
   #unread = $state.raw<ReadonlySet<number>>(new Set())
   #day = $state.raw(new Date())
+  #temporary = $state(false)
   #leaving = new Map<number, { session: Session; timer: ReturnType<typeof setTimeout> }>()
   #poll: ReturnType<typeof setTimeout> | null = null
   /** The chat on screen reports its own run; polling is for the others. */
@@ -28,6 +29,13 @@ export class Sessions {
   }
   get state() {
     return this.#state
+  }
+  /** Whether the next chat stays out of the list and goes after a while. */
+  get temporary() {
+    return this.#temporary
+  }
+  set temporary(on: boolean) {
+    this.#temporary = on
   }
   get hasMore() {
     return this.#cursor !== null
@@ -85,7 +93,8 @@ export class Sessions {
   }
 
   async create(model: { connectionId: number; model: string } | null, setup: ChatSetup = {}): Promise<Session> {
-    const session = await api.create(model, setup)
+    const session = await api.create(model, this.#temporary ? { ...setup, temporary: true } : setup)
+    this.#temporary = false
     this.put(session)
     return session
   }

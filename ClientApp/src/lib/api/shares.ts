@@ -1,0 +1,35 @@
+import { get, url, write } from './http'
+import type { MessageImage, MessageStatus } from './types'
+
+export interface Share {
+  token: string
+  url: string
+  expiresAt: string | null
+  createdAt: string
+}
+
+export interface SharedMessage {
+  id: number
+  role: 'user' | 'assistant'
+  content: string
+  images?: MessageImage[] | null
+  model?: string | null
+  status: MessageStatus
+  createdAt: string
+}
+
+export interface SharedChat {
+  title: string
+  createdAt: string
+  expiresAt: string | null
+  items: SharedMessage[]
+  nextCursor: string | null
+}
+
+export const share = (sessionId: number) => get<Share>(`api/sessions/${sessionId}/share`)
+/** A new link; an older one to the same chat ends. */
+export const makeShare = (sessionId: number, expiresAt: string | null) =>
+  write<Share>('POST', `api/sessions/${sessionId}/share`, expiresAt === null ? {} : { expiresAt })
+export const endShare = (sessionId: number) => write('DELETE', `api/sessions/${sessionId}/share`)
+export const shared = (token: string, cursor: string | null) => get<SharedChat>(`api/shares/${encodeURIComponent(token)}`, { cursor })
+export const exportFile = (sessionId: number, format: 'md' | 'json') => url(`api/sessions/${sessionId}/export`, { format })

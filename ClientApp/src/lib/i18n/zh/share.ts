@@ -1,0 +1,25 @@
+import type { share as en } from '../en/share'
+
+export const share: Record<keyof typeof en, string> = {
+  'share.action': '分享或保存',
+  'share.markdown': 'Markdown',
+  'share.json': 'JSON',
+  'share.title': '分享这个聊天',
+  'share.text': '有链接的人无需账号即可阅读当前内容，之后的消息、推理过程和你的名字不会显示。',
+  'share.life': '链接有效期',
+  'share.days.one': '{count} 天',
+  'share.days.other': '{count} 天',
+  'share.make': '创建链接',
+  'share.again': '更换链接',
+  'share.end': '停止分享',
+  'share.until': '有效期至 {date}',
+  'share.forever': '一直有效，直到停止分享',
+  'share.file': '保存为文件：',
+  'share.readOnly': '分享的聊天，仅供阅读',
+  'share.sharedOn': '分享于 {date}',
+  'share.asked': '提问',
+  'share.gone': '此链接已失效',
+  'share.goneText': '链接可能已停止分享、已过期或不完整，请联系发送者。',
+  'share.temporary': '临时聊天',
+  'share.temporaryHint': '不进入列表和搜索，一段时间后自动删除。',
+}
