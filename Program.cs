@@ -91,6 +91,7 @@ internal static class Program
         services.AddSingleton<AccountExport>();
         services.AddSingleton<Runs>();
         services.AddSingleton<Usage>();
+        services.AddSingleton<TokenFactorRows>();
         services.AddImages();
         services.AddSingleton<UsageReports>();
         services.AddChat();

@@ -125,10 +125,17 @@ create table model_overrides (
     allowed_users text,
     position integer,
     is_default integer not null default 0,
-    token_factor real,
     updated_at integer not null,
     primary key (connection_id, model)
 ) strict;
+
+-- How many of the model's tokens one of our estimate is.
+create table token_factors (
+    connection_id integer not null references connections (id) on delete cascade,
+    model text not null,
+    factor real not null,
+    primary key (connection_id, model)
+) strict, without rowid;
 
 create table sessions (
     id integer primary key,

@@ -12,6 +12,7 @@ internal static class ChatServices
         services.AddSingleton<PromptBuilder>();
         services.AddSingleton<KeyRing>();
         services.AddSingleton<TokenFactors>();
+        services.AddHostedService(provider => provider.GetRequiredService<TokenFactors>());
         services.AddSingleton<ProviderCalls>();
         services.AddSingleton<OneShot>();
         services.AddSingleton<AnswerRounds>();

@@ -1,11 +1,13 @@
 using System.Collections.Concurrent;
+using AiChat.Data;
 
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>
-/// How many of a model's tokens one of our estimated ones is, learnt from what its provider reports. Safe for any number of threads.
+/// How many of a model's tokens one of our estimated ones is, learnt from what its provider reports and kept over restarts.
+/// Safe for any number of threads; reading and learning never wait.
 /// </summary>
-internal sealed class TokenFactors
+internal sealed partial class TokenFactors(TokenFactorRows rows, ILogger<TokenFactors> logger) : IHostedService
 {
     /// <summary>Shorter prompts are mostly frame and say little about text.</summary>
     private const int LeastPrompt = 200;
@@ -13,10 +15,24 @@ internal sealed class TokenFactors
     /// <summary>Weight of the newest report: the factor follows within a few calls, and one odd prompt does not throw it.</summary>
     private const double Weight = 0.3;
 
-    private const double Least = 0.25;
+    private const double Least = 0.5;
     private const double Most = 4;
 
+    /// <summary>Smaller changes are not worth a write.</summary>
+    private const double WorthStoring = 0.05;
+
     private readonly ConcurrentDictionary<(long ConnectionId, string Model), double> _factors = new();
+    private readonly ConcurrentDictionary<(long ConnectionId, string Model), double> _stored = new();
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        foreach (var row in await rows.List())
+        {
+            _factors[(row.ConnectionId, row.Model)] = _stored[(row.ConnectionId, row.Model)] = row.Factor;
+        }
+    }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>1 until something was learnt.</summary>
     public double Of(ResolvedModel model) => _factors.GetValueOrDefault((model.ConnectionId, model.Model), 1);
@@ -29,7 +45,29 @@ internal sealed class TokenFactors
             return;
         }
 
+        var key = (model.ConnectionId, model.Model);
         var now = Math.Clamp((double)tokens / estimated, Least, Most);
-        _factors.AddOrUpdate((model.ConnectionId, model.Model), now, (_, old) => old + Weight * (now - old));
+        var factor = _factors.AddOrUpdate(key, now, (_, old) => old + Weight * (now - old));
+        if (Math.Abs(factor - _stored.GetValueOrDefault(key, 1)) > WorthStoring)
+        {
+            _stored[key] = factor;
+            _ = Store(new TokenFactorRow { ConnectionId = model.ConnectionId, Model = model.Model, Factor = factor });
+        }
     }
+
+    private async Task Store(TokenFactorRow row)
+    {
+        try
+        {
+            await rows.Put(row);
+        }
+        catch (StoreException error)
+        {
+            // It is learnt again.
+            LogNotStored(logger, row.Model, error);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Debug, "What was learnt about the tokens of {Model} could not be stored")]
+    private static partial void LogNotStored(ILogger logger, string model, Exception error);
 }

@@ -1,0 +1,121 @@
+using System.Net;
+using System.Text.Json;
+
+namespace AiChat.Tests.Chat;
+
+/// <summary>What of a chat a model gets: the active branch, as far as it fits with room for the answer, counted in its own tokens.</summary>
+public sealed class ContextTests
+{
+    private static readonly string Long = string.Concat(Enumerable.Repeat("word ", 160)); // about 200 tokens
+
+    [Fact]
+    public async Task The_oldest_turns_are_left_out_and_their_number_is_told()
+    {
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, Long);
+            await exchange.Send("data: [DONE]\n\n"); // without usage, which would change the count
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        await Limit(admin, connection, contextLimit: 2_000, maxOutputTokens: 500);
+        var session = await admin.NewSession(connection);
+        for (var i = 0; i < 5; i++)
+        {
+            await admin.AskAndWait(session, $"q{i} {Long}");
+        }
+
+        var (start, turns) = await Last(admin, upstream, session, "last question");
+
+        // 1,500 tokens of room take seven of these turns, and a prompt begins with a person's.
+        Assert.Equal(4, start.GetProperty("trimmedMessages").GetInt32());
+        Assert.Equal(7, turns.Count);
+        Assert.Equal("user", turns[0].Text("role"));
+        Assert.StartsWith("q2 ", turns[0].Text("content"));
+        Assert.True(start.GetProperty("promptTokens").GetInt32() is > 1_000 and <= 1_500);
+        Assert.Equal(2_000, start.GetProperty("contextLimit").GetInt32());
+
+        // A longer answer leaves less room for what was said.
+        await (await admin.PatchJson($"/api/sessions/{session}", new { parameters = new { maxOutputTokens = 1_000 } })).Json();
+        Assert.True((await Last(admin, upstream, session, "another")).Turns.Count < 7);
+    }
+
+    [Fact]
+    public async Task Without_context_only_the_question_is_sent()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "yes"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        await admin.AskAndWait(session, "before");
+
+        await using var stream = await admin.PostStream(
+            "/api/chat/stream", new { sessionId = session, content = "alone", clientMessageId = ChatSteps.NewId(), contextEnabled = false });
+        var events = await stream.ReadAllAsync();
+
+        Assert.Equal(0, events[0].Json.GetProperty("trimmedMessages").GetInt32());
+        var request = upstream.Chats().Single(exchange => exchange.Request.Text.Contains("alone", StringComparison.Ordinal)).Request.Json;
+        Assert.Equal("alone", Assert.Single(request.GetProperty("messages").EnumerateArray()).Text("content"));
+    }
+
+    [Fact]
+    public async Task Only_the_branch_of_the_question_is_sent()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "yes"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        await admin.AskAndWait(session, "one way");
+        await using (var edited = await admin.PostStream(
+            "/api/chat/stream", new { sessionId = session, content = "the other way", parentId = (long?)null, clientMessageId = ChatSteps.NewId() }))
+        {
+            await edited.ReadAllAsync();
+        }
+
+        var (_, turns) = await Last(admin, upstream, session, "further");
+
+        Assert.Equal(["the other way", "yes", "further"], turns.Select(turn => turn.Text("content")));
+    }
+
+    [Fact]
+    public async Task Estimates_follow_what_the_provider_counts_also_after_a_restart()
+    {
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "yes");
+            await exchange.SendEvent(new { choices = new[] { new { index = 0, delta = new { }, finish_reason = "stop" } } });
+            await exchange.SendEvent(new { choices = Array.Empty<object>(), usage = new { prompt_tokens = Words(exchange) * 3, completion_tokens = 1 } });
+            await exchange.Send("data: [DONE]\n\n");
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        await using var first = await admin.Ask(session, Long + Long);
+        var guess = (await first.ReadAllAsync())[0].Json.GetProperty("promptTokens").GetInt32();
+
+        var learnt = (await Last(admin, upstream, session, "second")).Start.GetProperty("promptTokens").GetInt32();
+        await server.RestartAsync();
+        var kept = (await Last(admin, upstream, session, "third")).Start.GetProperty("promptTokens").GetInt32();
+
+        Assert.InRange(guess, 380, 450);
+        Assert.InRange(learnt, 900, 1_100);
+        Assert.InRange(kept, 900, 1_100);
+
+        static int Words(FakeExchange exchange) => exchange.Request.Text.Split(' ').Length;
+    }
+
+    private static async Task Limit(HttpClient admin, long connectionId, int contextLimit, int maxOutputTokens) =>
+        await (await admin.PutJson("/api/catalog/models", new { connectionId, model = "fake-model", contextLimit, maxOutputTokens })).Expect(HttpStatusCode.OK);
+
+    private static async Task<(JsonElement Start, List<JsonElement> Turns)> Last(HttpClient admin, FakeUpstream upstream, long session, string question)
+    {
+        await using var stream = await admin.Ask(session, question);
+        var events = await stream.ReadAllAsync();
+        var request = upstream.Chats().Single(exchange => exchange.Request.Text.Contains($"\"{question}\"", StringComparison.Ordinal)
+            && exchange.Request.Json.GetProperty("messages").EnumerateArray().Last().Text("content") == question).Request.Json;
+        return (events[0].Json, [.. request.GetProperty("messages").EnumerateArray()]);
+    }
+}

@@ -1,0 +1,209 @@
+using System.Net;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AiChat.Tests.Chat;
+
+/// <summary>
+/// Nothing runs or grows without end: the time limits of the settings, the length of an answer, what one user may hold, a crowd
+/// (attacks A81, A83; faults F21, F22, F28, F36).
+/// </summary>
+public sealed class LimitTests
+{
+    [Theory]
+    [InlineData("providerInitialGraceMs", "", "provider_first_byte_timeout")]
+    [InlineData("providerMaxIdleMs", "text", "provider_idle_timeout")]
+    [InlineData("providerReasoningIdleMs", "reasoning", "provider_idle_timeout")]
+    public async Task Silence_ends_an_answer_and_comments_are_silence(string setting, string said, string code)
+    {
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            if (said == "text")
+            {
+                await OpenAiScript.Piece(exchange, "so far");
+            }
+            else if (said == "reasoning")
+            {
+                await exchange.SendEvent(new { choices = new[] { new { index = 0, delta = new { reasoning_content = "hm" } } } });
+            }
+
+            while (!exchange.ClientGone.IsCompleted)
+            {
+                await exchange.Send(": still here\n\n");
+                await Task.WhenAny(exchange.ClientGone, Task.Delay(50));
+            }
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await (await admin.PatchJson("/api/settings/system", new Dictionary<string, int> { [setting] = 400 })).Json();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+
+        var answer = await admin.AskAndWait(session, "go");
+
+        Assert.Equal(("failed", code), (answer.Text("status"), answer.GetProperty("error").Text("code")));
+        Assert.Equal(said == "text" ? "so far" : "", answer.Text("content"));
+        Assert.Single(upstream.Chats());
+    }
+
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task A_drip_that_never_ends_is_ended_by_the_total()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56));
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            while (!exchange.ClientGone.IsCompleted)
+            {
+                await OpenAiScript.Piece(exchange, "drip ");
+                await Task.WhenAny(exchange.ClientGone, Task.Delay(20));
+                clock.Advance(TimeSpan.FromSeconds(1));
+            }
+        });
+        await using var server = await TestServer.StartAsync(new TestServerOptions { Clock = clock });
+        var admin = await server.RegisterAdminAsync();
+        await (await admin.PatchJson("/api/settings/system", new { providerTimeoutMs = 10_000 })).Json();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+
+        var answer = await admin.AskAndWait(session, "go");
+
+        Assert.Equal("provider_total_timeout", answer.GetProperty("error").Text("code"));
+        Assert.StartsWith("drip drip", answer.Text("content"));
+    }
+
+    [Fact]
+    public async Task An_endless_answer_is_cut_at_two_mebibytes()
+    {
+        var piece = new string('x', 64 * 1024);
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            while (!exchange.ClientGone.IsCompleted)
+            {
+                await OpenAiScript.Piece(exchange, piece);
+            }
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+
+        var answer = await admin.AskAndWait(session, "go");
+
+        Assert.Equal("provider_too_large", answer.GetProperty("error").Text("code"));
+        Assert.InRange(answer.Text("content")!.Length, 1_900_000, 2 * 1024 * 1024);
+    }
+
+    [Fact]
+    public async Task A_user_holds_eight_answers_and_their_readers_plus_sixteen_and_others_notice_nothing()
+    {
+        var release = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "text");
+            if (!exchange.Request.Text.Contains("other", StringComparison.Ordinal))
+            {
+                await release.Task;
+            }
+
+            await OpenAiScript.Finish(exchange, 1);
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        var other = await server.RegisterUserAsync(admin);
+        var streams = new List<SseStream>();
+        long running = 0;
+        for (var i = 0; i < 8; i++)
+        {
+            streams.Add(await admin.Ask(await admin.NewSession(connection), "mine"));
+            running = (await streams[^1].ReadUntilAsync(e => e.Event == "start"))[0].AssistantId();
+        }
+
+        await (await admin.PostJson("/api/chat/stream", new { sessionId = await admin.NewSession(connection), content = "ninth", clientMessageId = ChatSteps.NewId() }))
+            .ExpectProblem(HttpStatusCode.TooManyRequests, "too_many_runs");
+        for (var i = 0; i < 16; i++)
+        {
+            streams.Add(await admin.GetStream($"/api/chat/stream/{running}"));
+        }
+
+        await (await admin.GetAsync($"/api/chat/stream/{running}")).ExpectProblem(HttpStatusCode.TooManyRequests, "too_many_runs");
+        Assert.Equal("done", (await other.AskAndWait(await other.NewSession(connection), "other")).Text("status"));
+
+        release.SetResult();
+        foreach (var stream in streams)
+        {
+            Assert.Equal("done", (await stream.ReadAllAsync())[^1].Event);
+            await stream.DisposeAsync();
+        }
+
+        Assert.Equal("done", (await admin.AskAndWait(await admin.NewSession(connection), "other again")).Text("status"));
+    }
+
+    [Fact]
+    public async Task A_reader_that_does_not_read_holds_up_nobody()
+    {
+        var piece = new string('y', 32 * 1024);
+        await using var upstream = ChatSteps.Provider(exchange => OpenAiScript.Stream(exchange, [.. Enumerable.Repeat(piece, 60)]));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        await using var idle = await admin.Ask(session, "go");
+        var start = (await idle.NextAsync())!;
+        var others = new List<SseStream>();
+        for (var i = 0; i < 10; i++)
+        {
+            others.Add(await admin.GetStream($"/api/chat/stream/{start.AssistantId()}"));
+        }
+
+        var transcript = new Transcript();
+        await using (var reader = await admin.GetStream($"/api/chat/stream/{start.AssistantId()}"))
+        {
+            await transcript.ReadAll(reader);
+        }
+
+        Assert.Equal(60 * piece.Length, transcript.Content.Length);
+        Assert.NotNull(transcript.Done);
+
+        // Whoever begins to read late still gets every character.
+        var late = new Transcript();
+        await late.ReadAll(others[0]);
+        Assert.Equal(transcript.Content, late.Content);
+        foreach (var other in others)
+        {
+            await other.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_crowd_beyond_the_limit_is_told_to_come_back_and_nobody_admitted_loses_an_answer()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "served"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        await (await admin.PatchJson("/api/settings/system", new { maxRuns = 10, maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 })).Json();
+        var sessions = new List<long>();
+        for (var i = 0; i < 60; i++)
+        {
+            sessions.Add(await admin.NewSession(connection));
+        }
+
+        var answers = await Task.WhenAll(sessions.Select(session =>
+            admin.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() })));
+
+        Assert.All(answers, answer => Assert.True(
+            answer.StatusCode == HttpStatusCode.OK || (answer.StatusCode == HttpStatusCode.ServiceUnavailable && answer.Headers.RetryAfter is not null)));
+        Assert.True(answers.Count(answer => answer.StatusCode == HttpStatusCode.OK) >= 10);
+        Assert.Equal(answers.Count(answer => answer.StatusCode == HttpStatusCode.OK), upstream.Chats().Count);
+
+        // Afterwards there is room again, and 200 who come back at once for the same answer all get it.
+        var message = (await admin.AskAndWait(sessions[0], "again")).Id();
+        var replays = await Task.WhenAll(Enumerable.Range(0, 200).Select(async _ =>
+        {
+            await using var stream = await admin.GetStream($"/api/chat/stream/{message}");
+            return (await stream.ReadAllAsync())[^1].Event;
+        }));
+        Assert.All(replays, last => Assert.Equal("done", last));
+    }
+}
