@@ -17,6 +17,7 @@ internal sealed class LiveLogins(Db db)
     private readonly ConcurrentDictionary<long, LiveUser> _users = new();
     private readonly ConcurrentDictionary<long, LiveLogin> _logins = new();
     private readonly ConcurrentDictionary<string, LiveKey> _keys = new();
+    private readonly ConcurrentDictionary<string, LiveGuest> _guests = new();
     private readonly ConcurrentDictionary<(long UserId, long LoginId, long KeyId), CancellationTokenSource> _watched = new();
     private readonly Lock _gate = new();
     private long _generation;
@@ -46,6 +47,15 @@ internal sealed class LiveLogins(Db db)
                 where key_hash = @keyHash
                 """, new { keyHash })));
 
+    /// <summary>By the SHA-256 of a guest's token, as lower-case hex.</summary>
+    public ValueTask<LiveGuest?> Guest(string tokenHash) =>
+        _guests.TryGetValue(tokenHash, out var guest) ? new ValueTask<LiveGuest?>(guest) : Load(_guests, tokenHash, () => db.Read(connection =>
+            connection.QuerySingleOrDefault<LiveGuest>("""
+                select id, epoch, expires_at
+                from users
+                where guest_token_hash = @tokenHash and role = 'GUEST'
+                """, new { tokenHash })));
+
     /// <summary>Cancelled when the login (or key) ends, and when its user is disabled, demoted, deleted or changes the password.</summary>
     /// <returns>A token that is cancelled already when that happened after <paramref name="epoch"/> was read.</returns>
     public async ValueTask<CancellationToken> Watch(long userId, long epoch, long loginId, long keyId)
@@ -70,6 +80,11 @@ internal sealed class LiveLogins(Db db)
             foreach (var login in _logins.Values.Where(login => login.UserId == userId))
             {
                 _logins.TryRemove(login.Id, out _);
+            }
+
+            foreach (var guest in _guests.Where(guest => guest.Value.Id == userId))
+            {
+                _guests.TryRemove(guest.Key, out _);
             }
 
             foreach (var key in _keys.Where(key => key.Value.UserId == userId))
@@ -147,6 +162,8 @@ internal sealed class LiveLogins(Db db)
 internal sealed record LiveUser(long Id, string? Username, string Role, string Status, long Epoch);
 
 internal sealed record LiveLogin(long Id, long UserId, long ExpiresAt);
+
+internal sealed record LiveGuest(long Id, long Epoch, long ExpiresAt);
 
 /// <summary>Scopes and models are JSON lists; null models are all.</summary>
 internal sealed record LiveKey(long Id, long UserId, string Scopes, long? ExpiresAt, string? Models);

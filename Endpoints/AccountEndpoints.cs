@@ -23,7 +23,7 @@ internal static class AccountEndpoints
     private static async Task<IResult> Me(CurrentUser me, Users users, Usage usage, SystemSettings settings, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
-        var (limit, used) = await usage.Quota(me.Id, settings.DefaultLimits(), now);
+        var (limit, used) = me.IsVisitor ? (settings.AnonymousDailyQuota, 0) : await usage.Quota(me.Id, settings.DefaultLimits(), now);
         var user = me.IsGuest ? null : await users.Find(me.Id);
         if (user is null && !me.IsGuest)
         {

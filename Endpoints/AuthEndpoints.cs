@@ -1,4 +1,5 @@
 using AiChat.Data;
+using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints;
@@ -18,7 +19,7 @@ internal static class AuthEndpoints
 
     private static async Task<IResult> Register(
         RegisterRequest body, HttpContext context, Users users, Passwords passwords, LoginThrottle throttle, SetupCode setup, SignIns signIns,
-        SystemSettings settings, TimeProvider clock)
+        GuestDoor guests, SystemSettings settings, TimeProvider clock)
     {
         if (Broken(body) is { } invalid)
         {
@@ -50,6 +51,7 @@ internal static class AuthEndpoints
             case Registration.First:
                 setup.Consume();
                 await signIns.Open(context, id, hash, browser: true);
+                await guests.TakeAlong(context, id);
                 return TypedResults.Json(await View(users, id), ApiJson.Wire.UserEnvelope, statusCode: 201);
             case Registration.Pending:
                 return TypedResults.Json(await View(users, id), ApiJson.Wire.UserEnvelope, statusCode: 202);
@@ -58,7 +60,7 @@ internal static class AuthEndpoints
         }
     }
 
-    private static async Task<IResult> Login(LoginRequest body, HttpContext context, PasswordCheck check, SignIns signIns, Users users)
+    private static async Task<IResult> Login(LoginRequest body, HttpContext context, PasswordCheck check, SignIns signIns, GuestDoor guests, Users users)
     {
         var (user, problem) = await check.Check(context, body.Username, body.Password, browser: true);
         if (user is null)
@@ -66,9 +68,13 @@ internal static class AuthEndpoints
             return problem!;
         }
 
-        return await signIns.Open(context, user.Id, user.PasswordHash, browser: true) is null
-            ? Problems.Unauthenticated()
-            : TypedResults.Json(await View(users, user.Id), ApiJson.Wire.UserEnvelope);
+        if (await signIns.Open(context, user.Id, user.PasswordHash, browser: true) is null)
+        {
+            return Problems.Unauthenticated();
+        }
+
+        await guests.TakeAlong(context, user.Id);
+        return TypedResults.Json(await View(users, user.Id), ApiJson.Wire.UserEnvelope);
     }
 
     private static async Task<IResult> Token(TokenRequest body, HttpContext context, PasswordCheck check, SignIns signIns)

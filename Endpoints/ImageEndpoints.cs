@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AiChat.Data;
+using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
 using Microsoft.AspNetCore.Mvc;
 
@@ -17,7 +18,7 @@ internal static class ImageEndpoints
     public static void MapImages(this RouteGroupBuilder api)
     {
         var group = api.MapGroup("/images").Allow(Access.Any);
-        group.MapPost("", Upload).AcceptUploads().WithMetadata(new RequestSizeLimitAttribute(MaxBytes + ImageUploads.FrameBytes));
+        group.MapPost("", Upload).MakesGuests().AcceptUploads().WithMetadata(new RequestSizeLimitAttribute(MaxBytes + ImageUploads.FrameBytes));
         group.MapDelete("/{id}", Delete);
         api.MapPost("/settings/images/refresh", Refresh).Allow(Access.Admin);
     }
@@ -26,8 +27,14 @@ internal static class ImageEndpoints
         app.MapMethods("/chat-images/{id}", [HttpMethods.Get, HttpMethods.Head], Show).Allow(Access.Public);
 
     private static async Task<IResult> Upload(
-        HttpContext context, CurrentUser me, Images images, ImageFiles files, ImageLinks links, SystemSettings settings, TimeProvider clock)
+        HttpContext context, CurrentUser caller, GuestDoor guests, Images images, ImageFiles files, ImageLinks links, SystemSettings settings, TimeProvider clock)
     {
+        var (me, refused) = await guests.Enter(context, caller);
+        if (me is null)
+        {
+            return refused!;
+        }
+
         var share = me.IsGuest ? Math.Min(GuestShare, settings.ImageStoragePerUser) : settings.ImageStoragePerUser;
         if (await images.BytesOf(me.Id) >= share)
         {

@@ -15,7 +15,7 @@ internal static class SessionEndpoints
     {
         var group = api.MapGroup("/sessions").Allow(Access.Any);
         group.MapGet("", List);
-        group.MapPost("", Create);
+        group.MapPost("", Create).MakesGuests();
         group.MapPost("/bulk", ChangeMany);
         group.MapGet("/{id:long}", Get);
         group.MapPatch("/{id:long}", Change);
@@ -57,7 +57,8 @@ internal static class SessionEndpoints
         return TypedResults.Ok(new SessionPage(items, next));
     }
 
-    private static async Task<IResult> Create(CreateSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view, TimeProvider clock)
+    private static async Task<IResult> Create(
+        CreateSession body, HttpContext context, CurrentUser caller, GuestDoor guests, Sessions sessions, ModelCatalog catalog, SessionView view, TimeProvider clock)
     {
         var errors = new Dictionary<string, string[]>();
         SessionFields.Title(errors, body.Title);
@@ -66,6 +67,12 @@ internal static class SessionEndpoints
         if (errors.Count > 0)
         {
             return Problems.Invalid(errors);
+        }
+
+        var (me, refused) = await guests.Enter(context, caller);
+        if (me is null)
+        {
+            return refused!;
         }
 
         ResolvedModel? model = null;

@@ -22,6 +22,7 @@ internal static class ChatServices
         services.AddSingleton(_ => MemoryRoom.OfProcess());
         services.AddSingleton<ChatRuns>();
         services.AddSingleton<RunStarter>();
+        services.AddSingleton<GuestDoor>();
         services.AddSingleton<RunStreams>();
         services.AddSingleton<SessionView>();
         services.AddSingleton<MessageList>();

@@ -30,10 +30,16 @@ internal static class AccessExtensions
     public static T AcceptUploads<T>(this T builder)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new UploadMetadata());
 
+    /// <summary>Visitors may write here and become guests by it; everywhere else they only read.</summary>
+    public static T MakesGuests<T>(this T builder)
+        where T : IEndpointConventionBuilder => builder.WithMetadata(new VisitorsMetadata(), new SetsCookiesMetadata());
+
     /// <summary>The endpoint sets sign-in cookies: it must be called from our own page even when no cookie comes with the request.</summary>
     public static T SetsCookies<T>(this T builder)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new SetsCookiesMetadata());
 }
+
+internal sealed record VisitorsMetadata;
 
 internal sealed record AllowedFor(Access Access);
 

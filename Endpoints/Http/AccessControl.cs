@@ -20,8 +20,8 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
             return foreign;
         }
 
-        var user = credential.KeyOutOfScope ? null : credential.User;
-        if (limits.Check(context, credential.User) is { } tooMany)
+        var user = credential.KeyOutOfScope ? null : Admitted(context, endpoint, credential);
+        if (limits.Check(context, user is { IsVisitor: true } ? null : credential.User) is { } tooMany)
         {
             return tooMany;
         }
@@ -30,6 +30,11 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
         if (endpoint is RouteEndpoint && !OpensByMetricsToken(context, endpoint) && Refusal(endpoint.Metadata.GetMetadata<AllowedFor>()?.Access, credential, user) is { } refusal)
         {
             return refusal;
+        }
+
+        if (user is { IsVisitor: true } && Writes(context) && endpoint.Metadata.GetMetadata<VisitorsMetadata>() is null)
+        {
+            return Problems.Forbidden("Start a chat first.");
         }
 
         if (user is not null)
@@ -43,6 +48,24 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
     private bool OpensByMetricsToken(HttpContext context, Endpoint endpoint) =>
         _metricsToken is not null && endpoint.Metadata.GetMetadata<OpenToMetricsToken>() is not null
         && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(context.Request.Headers.Authorization.ToString()), _metricsToken);
+
+    /// <summary>Who this is, while guests are let in a visitor too: one whose guest token is over, or without any credential.</summary>
+    private CurrentUser? Admitted(HttpContext context, Endpoint endpoint, Credential credential)
+    {
+        if (credential.User is { IsGuest: false })
+        {
+            return credential.User;
+        }
+
+        if (settings.AnonymousDailyQuota == 0 || credential.InHeader || Cookies.Access(context.Request) is not null)
+        {
+            return null;
+        }
+
+        return credential.User ?? (endpoint.Metadata.GetMetadata<AllowedFor>()?.Access == Access.Any ? CurrentUser.Visitor : null);
+    }
+
+    private static bool Writes(HttpContext context) => !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method);
 
     private static Problem? Refusal(Access? access, Credential credential, CurrentUser? user)
     {

@@ -11,6 +11,7 @@ internal static class AccountServices
         services.AddSingleton<Users>();
         services.AddSingleton<UserAdmin>();
         services.AddSingleton<Logins>();
+        services.AddSingleton<Guests>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<Audit>();
         services.AddSingleton<Secrets>();

@@ -10,6 +10,7 @@ internal static class Cookies
     private const string AccessName = "aichat";
     private const string RefreshName = "aichat_refresh";
     private const string DeviceName = "aichat_device";
+    private const string GuestName = "aichat_guest";
     private const string Prefix = "__Host-";
 
     /// <summary>Remembers browsers that signed in before, for the throttle.</summary>
@@ -21,13 +22,20 @@ internal static class Cookies
 
     public static string? Device(HttpRequest request) => Read(request, DeviceName);
 
-    public static bool AnyIn(HttpRequest request) => Access(request) is not null || Refresh(request) is not null;
+    /// <summary>The token of a visitor who is known without an account.</summary>
+    public static string? Guest(HttpRequest request) => Read(request, GuestName);
+
+    public static bool AnyIn(HttpRequest request) => Access(request) is not null || Refresh(request) is not null || Guest(request) is not null;
 
     public static void SetAccess(HttpContext context, string token, TimeSpan life) => Set(context, AccessName, token, life, "/");
 
     public static void SetRefresh(HttpContext context, string token, TimeSpan life) => Set(context, RefreshName, token, life, RefreshPath(context));
 
     public static void SetDevice(HttpContext context, string token) => Set(context, DeviceName, token, DeviceLife, RefreshPath(context));
+
+    public static void SetGuest(HttpContext context, string token, TimeSpan life) => Set(context, GuestName, token, life, "/");
+
+    public static void ClearGuest(HttpContext context) => Set(context, GuestName, "", TimeSpan.Zero, "/");
 
     public static void Clear(HttpContext context)
     {

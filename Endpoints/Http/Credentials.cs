@@ -27,9 +27,12 @@ internal sealed class Credentials(AccessTokens tokens, LiveLogins live, ApiKeys 
                 : new Credential(await FromToken(header), WasSent: true, InHeader: true);
         }
 
-        return Cookies.Access(request) is { } cookie
-            ? new Credential(await FromToken(cookie), WasSent: true, InHeader: false)
-            : default;
+        if (Cookies.Access(request) is { } cookie)
+        {
+            return new Credential(await FromToken(cookie), WasSent: true, InHeader: false);
+        }
+
+        return Cookies.Guest(request) is { } guest ? new Credential(await FromGuest(guest), WasSent: true, InHeader: false) : default;
     }
 
     /// <summary>SHA-256 as it is stored for keys and tokens that are random enough not to need a slow hash.</summary>
@@ -72,6 +75,11 @@ internal sealed class Credentials(AccessTokens tokens, LiveLogins live, ApiKeys 
             && user is { Status: "ACTIVE" } && user.Epoch == claims.Epoch;
         return good ? new CurrentUser(user!.Id, user.Role, user.Username, user.Epoch, login!.Id, ApiKeyId: null) : null;
     }
+
+    private async ValueTask<CurrentUser?> FromGuest(string token) =>
+        token.Length <= 100 && await live.Guest(Hash(token)) is { } guest && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds()
+            ? new CurrentUser(guest.Id, "GUEST", null, guest.Epoch, 0, null)
+            : null;
 
     private async ValueTask<Credential> FromKey(string key, Endpoint? endpoint)
     {

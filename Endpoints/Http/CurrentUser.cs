@@ -16,6 +16,11 @@ internal sealed record CurrentUser(long Id, string Role, string? Username, long 
 
     public bool IsGuest => Role == "GUEST";
 
+    /// <summary>Somebody who may become a guest and has written nothing yet: owns nothing, and has no row.</summary>
+    public bool IsVisitor => Id == 0;
+
+    public static CurrentUser Visitor { get; } = new(0, "GUEST", null, 0, 0, null);
+
     public static ValueTask<CurrentUser?> BindAsync(HttpContext context) => new(context.Features.Get<CurrentUser>());
 }
 

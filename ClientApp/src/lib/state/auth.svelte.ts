@@ -79,7 +79,7 @@ export class Auth {
     this.#branding = await api.branding()
   }
 
-  async loadMe(): Promise<void> {
+  async loadMe(again = true): Promise<void> {
     try {
       const me = await api.me()
       this.#user = me.user
@@ -89,6 +89,8 @@ export class Auth {
     } catch (error) {
       if (!(error instanceof Problem) || error.status === 0 || error.status >= 500) throw error
       this.#forget()
+      // The login is over and its cookies are gone: the same person may go on as a guest.
+      if (again && this.#branding?.guestsAllowed) await this.loadMe(false)
     }
   }
 
@@ -108,6 +110,7 @@ export class Auth {
   async logout(): Promise<void> {
     await api.logout().catch(() => undefined)
     this.#leaveNothing()
+    if (this.#branding?.guestsAllowed) await this.loadMe(false)
   }
 
   async logoutEverywhere(): Promise<void> {

@@ -1,0 +1,59 @@
+using System.Buffers.Text;
+using System.Security.Cryptography;
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>Lets visitors in as guests when they first write something, and takes what is theirs along when they sign in.</summary>
+internal sealed class GuestDoor(Guests guests, LiveLogins live, ChatRuns runs, SystemSettings settings, TimeProvider clock)
+{
+    /// <summary>New guests from one address; a household or a class room is one.</summary>
+    private const int PerHour = 20;
+
+    private readonly TokenBuckets<string> _addresses = new(clock);
+
+    /// <summary>The one who asks, made a guest with a cookie if it is a visitor; or why not.</summary>
+    public async Task<(CurrentUser? Me, Problem? Problem)> Enter(HttpContext context, CurrentUser me)
+    {
+        if (!me.IsVisitor)
+        {
+            return (me, null);
+        }
+
+        var caller = context.Caller();
+        var wait = caller.Straight ? TimeSpan.Zero : _addresses.Take(caller.Bucket, PerHour, TimeSpan.FromHours(1) / PerHour);
+        if (wait > TimeSpan.Zero)
+        {
+            return (null, Problems.TooMany("rate_limited", "Too many new guests from here. Wait a while or sign in.", (int)Math.Ceiling(wait.TotalSeconds)));
+        }
+
+        var now = clock.GetUtcNow();
+        var life = TimeSpan.FromDays(Math.Max(1, settings.AnonymousRetentionDays));
+        var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
+        if (await guests.Insert(Credentials.Hash(token), now + life, now) is not { } id)
+        {
+            return (null, Problems.TooMany("rate_limited", "There are as many guests as this server takes. Sign in instead.", 3_600));
+        }
+
+        Cookies.SetGuest(context, token, life);
+        return (me with { Id = id }, null);
+    }
+
+    /// <summary>The browser has signed in to this account: what it did as a guest is the account's from now on.</summary>
+    public async Task TakeAlong(HttpContext context, long userId)
+    {
+        if (Cookies.Guest(context.Request) is not { } token)
+        {
+            return;
+        }
+
+        var hash = Credentials.Hash(token);
+        Cookies.ClearGuest(context);
+        if (await live.Guest(hash) is { } guest && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds())
+        {
+            await runs.StopUser(guest.Id);
+            await guests.Move(guest.Id, userId);
+        }
+    }
+}
