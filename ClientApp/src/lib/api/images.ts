@@ -11,11 +11,20 @@ export async function upload(image: Blob, onProgress: (share: number) => void, s
   }
 }
 
+/**
+ * Where this page loads an image from. Its link may name the site's public address, and another origin than the page's own is
+ * blocked: a page that was opened by another name of the same server asks that server.
+ */
+export function source(image: MessageImage): string {
+  const path = image.url.indexOf('chat-images/')
+  return path < 0 ? image.url : url(image.url.slice(path))
+}
+
 export const remove = (id: string) => write('DELETE', `api/images/${id}`)
 
 /** The same image once more, for another message. */
 export async function copy(image: MessageImage): Promise<MessageImage> {
-  const response = await fetch(image.url)
+  const response = await fetch(source(image))
   if (!response.ok) throw await toProblem(response)
   return upload(await response.blob(), () => undefined, new AbortController().signal)
 }

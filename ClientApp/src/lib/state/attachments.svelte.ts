@@ -52,7 +52,7 @@ export class Attachments {
   #items = $state.raw<Attachment[]>([])
 
   constructor(images: readonly MessageImage[], private readonly onChanged: (images: MessageImage[]) => void) {
-    this.#items = images.map((image) => new Attachment(image.url, image))
+    this.#items = images.map((image) => new Attachment(api.source(image), image))
   }
 
   get items(): readonly Attachment[] {
@@ -74,7 +74,7 @@ export class Attachments {
   }
 
   put(images: readonly MessageImage[]): void {
-    this.#items = [...this.#items, ...images.map((image) => new Attachment(image.url, image))].slice(0, maxImages)
+    this.#items = [...this.#items, ...images.map((image) => new Attachment(api.source(image), image))].slice(0, maxImages)
     this.#changed()
   }
 
