@@ -116,6 +116,11 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       descend(Number(sid), children(Number(sid), parentId).at(-1) ?? find(parentId))
       ok(r, undefined, 204)
     }],
+    ['GET', /^\/api\/sessions\/(\d+)\/find$/, (q, r, [sid]) => {
+      const words = new URL(q.url, 'http://x').searchParams.get('q').toLowerCase()
+      const items = state.messages.get(Number(sid)).filter((one) => one.content.toLowerCase().includes(words)).map((one) => ({ messageId: one.id, role: one.role, snippet: one.content.slice(0, 80), marks: [] }))
+      ok(r, { items: items.slice(0, 100), total: items.length, nextCursor: null })
+    }],
     ['POST', /^\/api\/sessions\/(\d+)\/branch$/, (_, r, [sid], body) => { descend(Number(sid), find(body.messageId)); ok(r, undefined, 204) }],
     ['POST', /^\/api\/sessions\/(\d+)\/fork$/, (_, r, [sid], body) => {
       const one = { ...state.sessions.get(Number(sid)), id: id(), updatedAt: now() }
@@ -149,7 +154,6 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       return old ? follow(r, startRun(find(old.parentId), old), 0) : problem(r, 404, 'not_found')
     }],
     ['GET', /^\/api\/chat\/stream\/(\d+)$/, (q, r, [mid]) => { const run = state.runs.get(Number(mid)); if (!run) return problem(r, 404, 'not_found'); return follow(r, run, Number(new URL(q.url, 'http://x').searchParams.get('after') ?? 0)) }],
-    ['GET', /^\/api\/settings\/system$/, (_, r) => ok(r, { reasoningEnabled: true, webSearchEnabled: true, taskTraceEnabled: true, taskTraceAdminOnly: true })],
     ['POST', /^\/api\/images$/, (q, r, __, bytes) => {
       const key = `image-${id()}-0000000000`
       const one = { id: key, url: `/chat-images/${key}`, width: 320, height: 200, mime: q.headers['content-type'], bytes }
@@ -157,6 +161,14 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       ok(r, { ...one, bytes: bytes.length }, 201)
     }],
     ['DELETE', /^\/api\/images\/(.+)$/, (_, r, [key]) => { state.images.delete(key); ok(r, undefined, 204) }],
+    ['GET', /^\/api\/prompts$/, (_, r) => ok(r, { items: state.prompts, nextCursor: null })],
+    ['POST', /^\/api\/prompts$/, (_, r, __, body) => {
+      if (state.prompts.some((one) => one.name === body.name)) return problem(r, 409, 'name_taken')
+      const one = { id: id(), ...body, variables: [...new Set([...body.text.matchAll(/\{\{([\p{L}\p{N}_-]{1,40})\}\}/gu)].map((match) => match[1]))], own: true, updatedAt: now() }
+      state.prompts.push(one)
+      return ok(r, one, 201)
+    }],
+    ['DELETE', /^\/api\/prompts\/(\d+)$/, (_, r, [pid]) => { state.prompts = state.prompts.filter((one) => one.id !== Number(pid)); ok(r, undefined, 204) }],
     ['POST', /^\/api\/chat\/stop$/, (_, r, __, body) => { state.runs.get(body.messageId)?.finish('stopped'); ok(r, undefined, 204) }],
   ]
 }

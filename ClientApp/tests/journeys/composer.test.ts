@@ -93,6 +93,7 @@ it('sends how to answer, shows what is unusual, and remembers it per chat', asyn
   const v = await visit(browser, { tokenMs: 2 })
   const { page } = v
   v.fake.state.say = 'Thought through.'
+  v.fake.state.settings['webSearchEnabled'] = true
   await page.goto(v.fake.url)
   await options(v).click()
   await page.getByLabel('Reasoning').selectOption('high')
@@ -164,6 +165,38 @@ it('edits what waits, cancels it, and writes on the whole screen', async () => {
   v.fake.state.say = 'Yes.'
   await page.getByRole('button', { name: 'Send now' }).click()
   await page.getByText('Yes.', { exact: true }).waitFor()
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('keeps prompts, finds them after a slash, and asks for their words', async () => {
+  const v = await visit(browser)
+  const { page } = v
+  await page.goto(v.fake.url)
+  await box(v).fill('/')
+  await page.getByText('No prompts yet').waitFor()
+  await page.getByRole('button', { name: 'Manage prompts' }).click()
+  for (const [name, title, text] of [['translate', 'Translate a text', 'Translate into {{language}}:\n{{text}}'], ['brief', 'Answer briefly', 'Answer in one sentence.']] as const) {
+    await page.getByRole('button', { name: 'New prompt' }).click()
+    await page.getByLabel('Name').fill(name)
+    await page.getByLabel('Title').fill(title)
+    await page.getByLabel('Text').fill(text)
+    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByText(`/${name}`, { exact: true }).waitFor()
+  }
+  await page.getByRole('button', { name: 'Close' }).click()
+  await box(v).fill('')
+  await box(v).pressSequentially('/tr')
+  await page.getByRole('option', { name: /translate/ }).waitFor()
+  await page.keyboard.press('Enter')
+  await page.getByLabel('language').fill('French')
+  await page.getByLabel('text', { exact: true }).fill('Good day')
+  await page.getByRole('button', { name: 'Insert' }).click()
+  expect(await box(v).inputValue()).toBe('Translate into French:\nGood day')
+  await box(v).fill('/brief')
+  await page.getByRole('option', { name: /brief/ }).waitFor()
+  await page.keyboard.press('Tab')
+  expect(await box(v).inputValue()).toBe('Answer in one sentence.')
   expect(v.complaints).toEqual([])
   await v.end()
 })

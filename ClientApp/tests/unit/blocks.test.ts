@@ -1,5 +1,6 @@
 import type { Token } from 'marked'
 import { describe, expect, it } from 'vitest'
+import { headingLevels } from '../../src/lib/markdown/headings'
 import { BlockStream } from '../../src/lib/markdown/blocks'
 import { answer } from '../fake/answer.mjs'
 
@@ -66,5 +67,15 @@ describe('mathematics', () => {
     for (const text of ['It costs $5 and $10.', 'US$5, HK$7 and 5$ more', '`$(a) and $b$`', '```sh\necho $a $b\n```', 'from $5-$10 a month', '$5 for one, 3$ for two', 'echo $HOME and $PATH here']) {
       expect(formulas(text), text).toEqual([])
     }
+  })
+})
+
+describe('headings', () => {
+  const levels = (text: string) => [...headingLevels(new BlockStream().update(text, true)).values()]
+
+  it('begin under the author and leave no level out', () => {
+    expect(levels('## a\n\n### b\n\n## c')).toEqual([3, 4, 3])
+    expect(levels('# a\n\n#### b\n\n##### c')).toEqual([3, 4, 5])
+    expect(levels('### a\n\n# b')).toEqual([3, 3])
   })
 })

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Message } from '../../src/lib/api/types'
+import { matching, filled, slashOf } from '../../src/lib/composer/prompts'
+import { queryOf, readable, sourcesOf } from '../../src/lib/chat/sources'
 import { isSend } from '../../src/lib/composer/keys'
 import { endOf } from '../../src/lib/chat/turn-end'
 import { facts } from '../../src/lib/chat/turn-facts'
@@ -56,5 +58,35 @@ describe('Enter', () => {
     expect(isSend({ ...enter, isComposing: true }, false)).toBe(false)
     expect(isSend({ ...enter, keyCode: 229 }, false)).toBe(false)
     expect(isSend(enter, true)).toBe(false)
+  })
+})
+
+describe('sources of an answer', () => {
+  const call = (result: string | null) => ({ id: 'a', name: 'web_search', status: 'succeeded' as const, arguments: '{"query":"q"}', result })
+
+  it('are web pages with a number, whatever else a tool returns', () => {
+    const result = JSON.stringify([{ number: 1, title: 'A', url: 'https://www.a.org/x', text: 't' }, { number: 2, url: 'javascript:alert(1)' }, { number: '3', url: 'https://b.org' }, null, 7])
+    expect(sourcesOf([call(result)])).toEqual([{ number: 1, title: 'A', url: 'https://www.a.org/x', host: 'a.org', text: 't' }])
+    for (const other of [null, '', 'text', '[', '{"a":1}']) expect(sourcesOf([call(other)])).toEqual([])
+  })
+
+  it('know their question, and show JSON readably', () => {
+    expect(queryOf(call(null))).toBe('q')
+    expect(queryOf({ ...call(null), arguments: 'nonsense' })).toBe('')
+    expect([readable('{"a":1}'), readable('plain')]).toEqual(['{\n  "a": 1\n}', 'plain'])
+  })
+})
+
+describe('prompts', () => {
+  const prompt = (name: string, title: string) => ({ id: 1, name, title, text: '', variables: [], shared: false, own: true })
+
+  it('are asked for by a slash at the very beginning', () => {
+    expect([slashOf('/'), slashOf('/tr'), slashOf('/a b'), slashOf('see /tr'), slashOf('/usr/bin')]).toEqual(['', 'tr', null, null, null])
+    const all = [prompt('brief', 'Answer in a trice'), prompt('translate', 'Translate')]
+    expect(matching(all, 'tr').map((one) => one.name)).toEqual(['translate', 'brief'])
+  })
+
+  it('put words in their places once, and keep what was left empty', () => {
+    expect(filled('{{a}} and {{b}} {{a}}', { a: '{{b}}', b: '' })).toBe('{{b}} and {{b}} {{b}}')
   })
 })

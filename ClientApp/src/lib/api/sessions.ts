@@ -1,5 +1,5 @@
 import { get, write } from './http'
-import type { ChatSetup, FoundSession, Message, Page, Session } from './types'
+import type { ChatSetup, FoundMessage, FoundSession, Message, Page, Session } from './types'
 
 export const list = (cursor?: string | null, options: { archived?: boolean; limit?: number } = {}) =>
   get<Page<Session>>('api/sessions', { cursor, limit: options.limit ?? 50, archived: options.archived })
@@ -19,3 +19,6 @@ export const removeMessage = (id: number, messageId: number) => write('DELETE', 
 export const activate = (id: number, messageId: number) => write('POST', `api/sessions/${id}/branch`, { messageId })
 /** A new chat with everything up to that message. */
 export const fork = (id: number, messageId: number) => write<Session>('POST', `api/sessions/${id}/fork`, { messageId })
+/** Messages that hold these words, in reading order. */
+export const find = (id: number, q: string, signal: AbortSignal) =>
+  get<Page<FoundMessage> & { total: number }>(`api/sessions/${id}/find`, { q, limit: 100 }, signal)

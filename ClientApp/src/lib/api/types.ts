@@ -291,3 +291,19 @@ export interface SessionUsage {
   total: { promptTokens: number; completionTokens: number; cost?: number | null }
   context: { promptTokens: number; contextLimit?: number | null }
 }
+
+export interface FoundMessage {
+  messageId: number
+  snippet: string
+}
+
+export interface Prompt {
+  id: number
+  /** What is typed after the slash. */
+  name: string
+  title: string
+  text: string
+  variables: string[]
+  shared: boolean
+  own: boolean
+}

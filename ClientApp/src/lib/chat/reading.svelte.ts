@@ -88,12 +88,14 @@ export class Reading {
   }
 
   /** Draws the turn, loading what lies between, and brings it into view. */
-  async reveal(turn: Turn): Promise<void> {
+  async reveal(turn: Turn): Promise<Element | null> {
     this.#following = false
     const at = this.conversation.turns.indexOf(turn)
     if (at < this.start) this.#first = this.conversation.turns[Math.max(0, at - 6)]?.key ?? null
     await tick()
-    this.#scroller?.querySelector(`[data-key="${turn.key}"]`)?.scrollIntoView({ block: 'center' })
+    const element = this.#scroller?.querySelector(`[data-key="${turn.key}"]`) ?? null
+    element?.scrollIntoView({ block: 'center' })
+    return element
   }
 
   async widen(): Promise<void> {

@@ -58,4 +58,6 @@ export const errorsEn = {
   'error.wrong_state': 'The account changed in the meantime. Load the page again.',
   'error.request_timeout': 'The request took too long.',
   'error.image_unreadable': 'This file is not an image that the browser can read.',
+  'error.name_taken': 'There is already one of this name.',
+  'error.too_many_prompts': 'The library is full. Delete a prompt first.',
 } as const

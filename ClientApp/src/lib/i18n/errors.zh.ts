@@ -59,4 +59,6 @@ export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.wrong_state': '账号状态已变化，请重新加载页面。',
   'error.request_timeout': '请求超时。',
   'error.image_unreadable': '浏览器无法读取这个图片文件。',
+  'error.name_taken': '已有同名的内容。',
+  'error.too_many_prompts': '提示词库已满，请先删除一些。',
 }

@@ -1,8 +1,10 @@
 import type { Token, Tokens } from 'marked'
+import type { Cite } from './cite'
 import { drawMath } from './katex'
 import type { MathToken } from './math'
 
 export interface InlineWords {
+  cite: Cite
   openImage: (host: string) => string
   image: string
 }
@@ -60,7 +62,7 @@ function draw(token: Tokens.Generic, words: InlineWords): Node {
     case 'math':
       return math(token as unknown as MathToken)
     case 'text':
-      return token.tokens ? drawInline(token.tokens, words) : document.createTextNode(decodeEntities(String(token['text'])))
+      return token.tokens ? drawInline(token.tokens, words) : prose(decodeEntities(String(token['text'])), words)
     case 'escape':
       return document.createTextNode(String(token['text']))
     case 'checkbox':
@@ -68,6 +70,28 @@ function draw(token: Tokens.Generic, words: InlineWords): Node {
     default:
       return document.createTextNode(token.raw)
   }
+}
+
+/** Text in which `[1]` opens what was cited, where something was. */
+function prose(text: string, words: InlineWords): Node {
+  const parts = text.split(/\[(\d{1,3})\]/)
+  if (parts.length === 1) return document.createTextNode(text)
+  const root = document.createDocumentFragment()
+  for (const [index, part] of parts.entries()) {
+    const source = index % 2 === 1 ? words.cite(Number(part)) : undefined
+    const target = source && safeUrl(source.url)
+    if (!source || !target) {
+      root.append(index % 2 === 1 ? `[${part}]` : part)
+      continue
+    }
+    const anchor = document.createElement('a')
+    anchor.className = 'cite'
+    anchor.textContent = part
+    anchor.title = source.title
+    external(anchor, target)
+    root.append(anchor)
+  }
+  return root
 }
 
 const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', hellip: '…', mdash: '—', ndash: '–', copy: '©', times: '×', middot: '·', rarr: '→', larr: '←' }

@@ -31,4 +31,5 @@ export const common = {
   'menu.logout': 'Log out',
   'menu.login': 'Log in',
   'menu.guest': 'Guest',
+  'app.copyReport': 'Copy a report',
 } as const

@@ -33,4 +33,5 @@ export const common: Record<keyof typeof en, string> = {
   'menu.logout': '退出登录',
   'menu.login': '登录',
   'menu.guest': '访客',
+  'app.copyReport': '复制错误报告',
 }

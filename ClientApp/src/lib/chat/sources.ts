@@ -1,0 +1,54 @@
+import type { ToolCall } from '../api/types'
+import { safeUrl } from '../markdown/inline'
+
+/** A page that a search found; answers cite it by its number. */
+export interface Source {
+  number: number
+  title: string
+  url: string
+  host: string
+  text: string
+}
+
+/** What the searches of an answer found. Tools return what they like: only what reads as a web page is one. */
+export function sourcesOf(calls: readonly ToolCall[] | null | undefined): Source[] {
+  return (calls ?? []).flatMap((call) => parse(call.result).flatMap((entry) => toSource(entry)))
+}
+
+function parse(result: string | null | undefined): unknown[] {
+  if (!result?.startsWith('[')) return []
+  try {
+    const value: unknown = JSON.parse(result)
+    return Array.isArray(value) ? value : []
+  } catch {
+    return []
+  }
+}
+
+function toSource(entry: unknown): Source[] {
+  if (typeof entry !== 'object' || entry === null) return []
+  const { number, title, url, text } = entry as Record<string, unknown>
+  const target = typeof url === 'string' ? safeUrl(url) : null
+  if (typeof number !== 'number' || !target || target.protocol === 'mailto:') return []
+  return [{ number, title: typeof title === 'string' && title !== '' ? title : target.hostname, url: target.href, host: target.hostname.replace(/^www\./, ''), text: typeof text === 'string' ? text : '' }]
+}
+
+/** The question a search was asked. */
+export function queryOf(call: ToolCall): string {
+  try {
+    const value: unknown = JSON.parse(call.arguments ?? '')
+    return typeof value === 'object' && value !== null && 'query' in value && typeof value.query === 'string' ? value.query : ''
+  } catch {
+    return ''
+  }
+}
+
+/** JSON as people read it; anything else as it is. */
+export function readable(text: string | null | undefined): string {
+  if (!text) return ''
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2)
+  } catch {
+    return text
+  }
+}
