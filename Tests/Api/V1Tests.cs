@@ -242,6 +242,73 @@ public sealed class V1Tests
     }
 
     [Fact]
+    public async Task A_silent_provider_is_bridged_by_heartbeats()
+    {
+        var release = new TaskCompletionSource();
+        await using var steps = await V1Steps.StartAsync(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "first");
+            await release.Task;
+            await OpenAiScript.Finish(exchange, 1);
+        });
+        await GateTests.Set(steps.Admin, new { sseHeartbeatIntervalMs = 1_000 });
+        await using var stream = await steps.Script.PostStream("/v1/chat/completions", V1Steps.Ask("hi", stream: true));
+        await stream.ReadUntilAsync(frame => frame.Data.Contains("first", StringComparison.Ordinal));
+        var rest = stream.ReadAllAsync();
+        while (stream.Heartbeats == 0)
+        {
+            await Task.Delay(20);
+        }
+
+        release.SetResult();
+        Assert.Equal("[DONE]", (await rest)[^1].Data);
+    }
+
+    [Fact]
+    public async Task Signed_thinking_goes_back_with_its_tool_calls_though_the_client_cannot_carry_it()
+    {
+        await using var steps = await V1Steps.StartAsync(
+            async exchange =>
+            {
+                await exchange.StartSse();
+                string[] frames = exchange.Request.Text.Contains("tool_result", StringComparison.Ordinal)
+                    ?
+                    [
+                        """{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}""",
+                        """{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"done"}}""",
+                        """{"type":"content_block_stop","index":0}""",
+                        """{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":1}}""",
+                    ]
+                    :
+                    [
+                        """{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}""",
+                        """{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}""",
+                        """{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"SIGNED"}}""",
+                        """{"type":"content_block_stop","index":0}""",
+                        """{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1","name":"f","input":{}}}""",
+                        """{"type":"content_block_stop","index":1}""",
+                        """{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":5}}""",
+                    ];
+                foreach (var frame in frames.Prepend("""{"type":"message_start","message":{"usage":{"input_tokens":3}}}""").Append("""{"type":"message_stop"}"""))
+                {
+                    await exchange.Send($"data: {frame}\n\n");
+                }
+            },
+            "anthropic");
+        object[] tools = [new { type = "function", function = new { name = "f", parameters = new { type = "object" } } }];
+        object question = new { role = "user", content = "go" };
+        var asked = await (await steps.Chat(new { model = "fake-model", tools, messages = new[] { question } })).Json();
+        var message = asked.GetProperty("choices")[0].GetProperty("message");
+        Assert.Equal("toolu_1", message.GetProperty("tool_calls")[0].Text("id"));
+
+        object answer = new { role = "tool", tool_call_id = "toolu_1", content = "22" };
+        await (await steps.Chat(new { model = "fake-model", tools, messages = new[] { question, message, answer } })).Expect(HttpStatusCode.OK);
+
+        Assert.Contains("SIGNED", steps.Upstream.Chats().Single(exchange => exchange.Request.Text.Contains("tool_result", StringComparison.Ordinal)).Request.Text);
+    }
+
+    [Fact]
     public async Task Embeddings_come_as_numbers_and_as_bytes()
     {
         await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(
