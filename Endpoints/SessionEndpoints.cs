@@ -23,7 +23,7 @@ internal static class SessionEndpoints
     }
 
     private static async Task<IResult> List(
-        CurrentUser me, Sessions sessions, Search search, SessionView view, string? q, bool? archived, string? cursor, int? limit)
+        CurrentUser me, Sessions sessions, SessionPages pages, Search search, SessionView view, string? q, bool? archived, string? cursor, int? limit)
     {
         var page = limit ?? 50;
         if (page is < 1 or > 100)
@@ -42,19 +42,21 @@ internal static class SessionEndpoints
             return Problems.Invalid("q", $"At most {SearchTerms.MaxLength} characters.");
         }
 
-        var terms = SearchTerms.Parse(q);
-        var rows = terms is null
-            ? await sessions.List(me.Id, archived ?? false, after, page + 1)
-            : await search.Sessions(me.Id, terms, archived ?? false, after, page + 1);
-        var next = rows.Count > page && rows[page - 1] is var last ? $"{(last.Pinned ? 1 : 0)}-{last.UpdatedAt}-{last.Id}" : null;
-        var items = view.Of(me, rows.Take(page));
-        if (terms is not null)
+        if (SearchTerms.Parse(q) is { } terms)
         {
-            var matches = (await search.Matches(me.Id, terms, items.Select(item => item.Id))).ToLookup(match => match.SessionId);
-            items = items.ConvertAll(item => item with { Matches = [.. matches[item.Id].Select(SearchMatch.Of)] });
+            var found = Page(await search.Sessions(me.Id, terms, archived ?? false, after, page + 1));
+            var matches = (await search.Matches(me.Id, terms, found.Items.Select(item => item.Id))).ToLookup(match => match.SessionId);
+            return TypedResults.Ok(found with { Items = [.. found.Items.Select(item => item with { Matches = [.. matches[item.Id].Select(SearchMatch.Of)] })] });
         }
 
-        return TypedResults.Ok(new SessionPage(items, next));
+        return await pages.Get(
+            me, archived ?? false, after, page, async () => Page(await sessions.List(me.Id, archived ?? false, after, page + 1)));
+
+        SessionPage Page(List<SessionRow> rows)
+        {
+            var next = rows.Count > page && rows[page - 1] is var last ? $"{(last.Pinned ? 1 : 0)}-{last.UpdatedAt}-{last.Id}" : null;
+            return new SessionPage(view.Of(me, rows.Take(page)), next);
+        }
     }
 
     private static async Task<IResult> Create(

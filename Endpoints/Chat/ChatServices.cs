@@ -25,6 +25,7 @@ internal static class ChatServices
         services.AddSingleton<GuestDoor>();
         services.AddSingleton<RunStreams>();
         services.AddSingleton<SessionView>();
+        services.AddSingleton<SessionPages>();
         services.AddSingleton<MessageList>();
         services.AddSingleton<RunReaders>();
         services.AddHostedService(provider => provider.GetRequiredService<RunReaders>());
