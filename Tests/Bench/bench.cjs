@@ -8,24 +8,29 @@ const { relays, SCENARIOS } = require('./scenarios.cjs')
 const scratch = mkdtempSync(join(tmpdir(), 'aichat-bench-work-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
 
+const ms = (us) => `${(us / 1000).toFixed(us < 100_000 ? 2 : 0)} ms`
+const count = (value) => Math.round(value).toLocaleString('en')
+const tenths = (value) => value.toFixed(1)
 const COLUMNS = [
-  ['scenario', 34, (row) => row.scenario],
-  ['server', 7, (row) => row.server],
-  ['first p50', 10, (row) => ms(row.firstP50)],
-  ['p99', 10, (row) => ms(row.firstP99)],
-  ['gap p50', 9, (row) => ms(row.gapP50)],
-  ['p99', 9, (row) => ms(row.gapP99)],
-  ['tokens/s', 10, (row) => count(row.tokensPerSecond)],
-  ['in one run', 11, (row) => count(row.ratePerRun)],
-  ['CPU us/token', 12, (row) => row.cpuPerToken?.toFixed(1)],
-  ['steady', 7, (row) => row.cpuSteady?.toFixed(1)],
-  ['RSS KiB/stream', 14, (row) => row.rssPerStream?.toFixed(1)],
-  ['commits/s', 9, (row) => row.commitsPerSecond?.toFixed(1)],
-  ['errors', 6, (row) => String(row.errors)],
+  ['scenario', 34, 'scenario', String],
+  ['server', 8, 'server', String],
+  ['first p50', 10, 'firstP50', ms],
+  ['p99', 10, 'firstP99', ms],
+  ['gap p50', 9, 'gapP50', ms],
+  ['p99', 9, 'gapP99', ms],
+  ['tokens/s', 10, 'tokensPerSecond', count],
+  ['in one run', 11, 'ratePerRun', count],
+  ['CPU us/token', 12, 'cpuPerToken', tenths],
+  ['steady', 7, 'cpuSteady', tenths],
+  ['RSS KiB/stream', 14, 'rssPerStream', tenths],
+  ['commits/s', 9, 'commitsPerSecond', tenths],
+  ['errors', 6, 'errors', String],
 ]
-const ms = (us) => (us === undefined ? undefined : `${(us / 1000).toFixed(us < 100_000 ? 2 : 0)} ms`)
-const count = (value) => (value ? Math.round(value).toLocaleString('en') : undefined)
-const print = (row) => console.log(COLUMNS.map(([, width, of], i) => (i < 2 ? (of(row) ?? '-').padEnd(width) : (of(row) ?? '-').padStart(width))).join(' '))
+const line = (of) => console.log(COLUMNS.map((column, i) => (i < 2 ? of(column).padEnd(column[1]) : of(column).padStart(column[1]))).join(' '))
+const print = (row) => line(([, , key, show]) => (row[key] === undefined ? '-' : show(row[key])))
+
+/** How many times nginx's value ours is, column by column. */
+const printRatios = (ours, nginx) => line(([, , key]) => (key === 'scenario' ? '' : key === 'server' ? 'x nginx' : nginx[key] > 0 && ours[key] > 0 ? (ours[key] / nginx[key]).toFixed(2) : ''))
 
 /** Runs the load generator; calls back at its marks and gives its result. */
 async function load(args, lines, on = {}) {
@@ -151,6 +156,7 @@ async function run(scenario, verdicts) {
       else print(row)
       if (row.firstError) console.log(`    first error: ${row.firstError}`)
     }
+    if (nginx) printRatios(ours, nginx)
     for (const [text, bound, value, good] of scenario.judge(ours, nginx)) verdicts.push({ scenario: scenario.name, text, bound, value, good })
   } finally {
     await provider.stop()
@@ -168,7 +174,7 @@ async function main() {
   console.log(`${cpus().length} cores of ${cpus()[0].model.trim()}, load ${loadavg()[0].toFixed(2)} before; provider, load generator and server share them.`)
   console.log('first = time from connecting to the first token, which the provider sends at once; gap = between two arrivals of text;')
   console.log('CPU = user and system time of the server process (nginx: all its processes), starts and ends of answers included; steady = while all run.\n')
-  console.log(COLUMNS.map(([name, width], i) => (i < 2 ? name.padEnd(width) : name.padStart(width))).join(' '))
+  line(([name]) => name)
   const verdicts = []
   for (const scenario of chosen) await run(scenario, verdicts)
   console.log('')

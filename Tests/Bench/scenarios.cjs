@@ -1,6 +1,7 @@
 // What is measured and what must hold. A bound is [what, bound, value, holds].
 const us = (value) => `${(value / 1000).toFixed(2)} ms`
-const most = (what, limit, value = NaN, show = (number) => number.toFixed(1)) => [what, `<= ${show(limit)}`, show(value), value <= limit]
+const most = (what, limit, value, show = (number) => number.toFixed(1)) =>
+  [what, `<= ${show(limit)}`, value === undefined ? 'not measured: they were never all running' : show(value), value <= limit]
 const least = (what, limit, value) => [what, `>= ${limit.toLocaleString('en')}`, Math.round(value).toLocaleString('en'), value >= limit]
 const noErrors = (ours) => most('errors', 0, ours.errors, String)
 const gap = (ours, nginx) => most('gap p99', nginx.gapP99 + 10_000, ours.gapP99, us)
