@@ -122,7 +122,7 @@ internal static class SessionEndpoints
     }
 
     /// <summary>What is not there or not the caller's is passed over.</summary>
-    private static async Task<IResult> ChangeMany(BulkChange body, CurrentUser me, Sessions sessions, ChatRuns runs)
+    private static async Task<IResult> ChangeMany(BulkChange body, CurrentUser me, Sessions sessions, ChatRuns runs, Retention retention)
     {
         if (body.Ids.Count is 0 or > BulkChange.MostIds)
         {
@@ -137,7 +137,9 @@ internal static class SessionEndpoints
                     await runs.StopSession(me.Id, id);
                 }
 
-                return TypedResults.Ok(new BulkChanged(await sessions.DeleteMany(me.Id, body.Ids)));
+                var deleted = await sessions.DeleteMany(me.Id, body.Ids);
+                retention.Wake(); // their images' files
+                return TypedResults.Ok(new BulkChanged(deleted));
             case "archive" or "unarchive":
                 return TypedResults.Ok(new BulkChanged(await sessions.ArchiveMany(me.Id, body.Ids, body.Action == "archive")));
             default:

@@ -160,6 +160,18 @@ public sealed class ShareTests
         await (await stranger.GetAsync($"/chat-images/{shown.Text("id")}")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         Assert.Contains(shown.Text("id")!, await admin.GetStringAsync($"/api/sessions/{fork}/export?format=md"));
         Assert.Contains(shown.Text("id")!, await admin.GetStringAsync($"/api/sessions/{fork}/export?format=json"));
+
+        // The file goes with the last chat that shows it.
+        var id = image.Text("id")!;
+        var file = Path.Combine(server.DataDir, "images", id[..2], id + ".png");
+        Assert.True(File.Exists(file));
+        await (await admin.PostJson("/api/sessions/bulk", new { ids = new[] { fork }, action = "delete" })).Expect(HttpStatusCode.OK);
+        var began = TimeProvider.System.GetTimestamp();
+        while (File.Exists(file))
+        {
+            Assert.True(TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(20), "The file is still there.");
+            await (await stranger.GetAsync("/api/health")).Expect(HttpStatusCode.OK);
+        }
     }
 
     [Fact]
