@@ -51,25 +51,24 @@ public sealed class PromptTests
         Assert.Equal(["own", "team"], await Names(admin));
     }
 
-    [Theory]
-    [InlineData("name", "")]
-    [InlineData("name", "Upper")]
-    [InlineData("name", "a b")]
-    [InlineData("name", "a\n")]
-    [InlineData("name", "a/b")]
-    [InlineData("title", " ")]
-    [InlineData("title", "two\nlines")]
-    [InlineData("text", " ")]
-    [InlineData("text", "too long")]
-    public async Task A_prompt_that_breaks_a_rule_is_refused(string field, string value)
+    [Fact]
+    public async Task A_prompt_that_breaks_a_rule_is_refused()
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        var prompt = new Dictionary<string, string> { ["name"] = "a", ["title"] = "A", ["text"] = "a", [field] = value == "too long" ? new string('x', 20_001) : value };
+        (string Field, string Value)[] broken =
+        [
+            ("name", ""), ("name", "Upper"), ("name", "a b"), ("name", "a\n"), ("name", "a/b"), ("name", new string('a', 41)),
+            ("title", " "), ("title", "two\nlines"), ("title", new string('x', 201)), ("text", " "), ("text", new string('x', 20_001)),
+        ];
+        foreach (var (field, value) in broken)
+        {
+            var prompt = new Dictionary<string, string> { ["name"] = "a", ["title"] = "A", ["text"] = "a", [field] = value };
 
-        var problem = await (await admin.PostJson("/api/prompts", prompt)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+            var problem = await (await admin.PostJson("/api/prompts", prompt)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
 
-        Assert.Equal([field], problem.GetProperty("errors").EnumerateObject().Select(error => error.Name));
+            Assert.Equal([field], problem.GetProperty("errors").EnumerateObject().Select(error => error.Name));
+        }
     }
 
     [Fact]
