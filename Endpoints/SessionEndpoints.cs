@@ -155,7 +155,7 @@ internal static class SessionEndpoints
 }
 
 /// <summary>Rows as clients see them: with the model's name and whether an answer is being written.</summary>
-internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs)
+internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs, SystemSettings settings)
 {
     public SessionResponse Of(CurrentUser me, SessionRow row) => Of(me, row, runs.Of(me.Id));
 
@@ -180,6 +180,7 @@ internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs)
         CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
         UpdatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.UpdatedAt),
         MessageCount = row.MessageCount,
+        ExpiresAt = row.Temporary ? DateTimeOffset.FromUnixTimeMilliseconds(row.UpdatedAt) + settings.TemporaryChatLife : null,
         ActiveRunMessageId = running.FirstOrDefault(run => run.Session.Id == row.Id)?.MessageId,
     };
 }
@@ -288,6 +289,9 @@ internal sealed record SessionResponse
     public DateTimeOffset UpdatedAt { get; init; }
 
     public long MessageCount { get; init; }
+
+    /// <summary>When a temporary chat is deleted, unless it is used before.</summary>
+    public DateTimeOffset? ExpiresAt { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public long? ActiveRunMessageId { get; init; }

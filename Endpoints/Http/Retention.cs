@@ -14,6 +14,9 @@ internal sealed partial class Retention(
 {
     private const int Batch = 200;
 
+    /// <summary>A chat or a guest takes all its rows along, in one piece of the writer's time.</summary>
+    private const int HeavyBatch = 10;
+
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
     /// <summary>How long an image may wait to be sent, and a temporary file for the rest of its upload.</summary>
@@ -71,8 +74,8 @@ internal sealed partial class Retention(
     {
         await Try("logins", () => logins.Sweep(now));
         await Try("shares", () => InBatches(() => expiry.Shares(now, Batch), stop));
-        await Try("guests", () => InBatches(() => Guests(now), stop));
-        await Try("temporary chats", () => InBatches(() => expiry.TemporarySessions(now - settings.TemporaryChatLife, Batch), stop));
+        await Try("guests", () => InBatches(() => Guests(now), stop, HeavyBatch));
+        await Try("temporary chats", () => InBatches(() => expiry.TemporarySessions(now - settings.TemporaryChatLife, HeavyBatch), stop, HeavyBatch));
         await Try("waiting images", () => InBatches(() => expiry.UnattachedImages(now - WaitingImages, Batch), stop));
         if (settings.ChatImageRetentionDays is > 0 and var days)
         {
@@ -82,14 +85,14 @@ internal sealed partial class Retention(
 
     private async Task<int> Guests(DateTimeOffset now)
     {
-        var gone = await expiry.Guests(now, Batch);
+        var gone = await expiry.Guests(now, HeavyBatch);
         gone.ForEach(live.UserRevoked);
         return gone.Count;
     }
 
-    private static async Task InBatches(Func<Task<int>> batch, CancellationToken stop)
+    private static async Task InBatches(Func<Task<int>> batch, CancellationToken stop, int size = Batch)
     {
-        while (await batch() == Batch)
+        while (await batch() == size)
         {
             stop.ThrowIfCancellationRequested();
         }

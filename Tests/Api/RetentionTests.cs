@@ -58,7 +58,8 @@ public sealed class RetentionTests
         await (await chat.Admin.PatchJson("/api/settings/system", new { chatImageRetentionDays = 0, temporaryChatHours = 1 })).Expect(HttpStatusCode.OK);
         var sent = await chat.Upload(SampleImages.Gif());
         await (await chat.Ask(await chat.Owner.NewSession(chat.ConnectionId), "look", [sent])).ReadAllAsync();
-        await (await chat.Owner.PostJson("/api/sessions", new { temporary = true })).Expect(HttpStatusCode.Created);
+        var temporary = await (await chat.Owner.PostJson("/api/sessions", new { temporary = true })).Json(HttpStatusCode.Created);
+        Assert.Equal(Start.AddHours(1), temporary.GetProperty("expiresAt").GetDateTimeOffset());
         await Execute(chat.Server, $"update images set created_at = 0; update sessions set updated_at = {At(Start) - 1}");
 
         await Hour(chat.Server, clock);
