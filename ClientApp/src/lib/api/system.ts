@@ -15,3 +15,12 @@ export interface SearchTestResult {
 }
 /** Searches with what is stored. */
 export const testSearch = (query: string) => write<SearchTestResult>('POST', 'api/settings/web-search/test', query === '' ? {} : { query })
+
+export interface ImageLinks {
+  baseUrl: string
+  source: 'setting' | 'request'
+  sampleUrl: string | null
+  count: number
+}
+/** What links to images look like now. */
+export const imageLinks = () => write<ImageLinks>('POST', 'api/settings/images/refresh')

@@ -1,7 +1,7 @@
 /** How one setting is edited. Bounds are the server's; a test compares them with its table. */
 export type Field =
   | { key: string; kind: 'flag' }
-  | { key: string; kind: 'number'; min: number; max: number; unit?: 'ms' | 's' | 'days'; scale?: number; empty?: 'none' | 'unlimited' }
+  | { key: string; kind: 'number'; min: number; max: number; unit?: 'ms' | 's' | 'hours' | 'days' | 'MB'; scale?: number; empty?: 'none' | 'unlimited' }
   | { key: string; kind: 'text'; max: number; wide?: boolean; code?: boolean }
   | { key: string; kind: 'choice'; options: readonly string[] }
   | { key: string; kind: 'list' }
@@ -22,6 +22,8 @@ export const groups = {
     { key: 'defaultLocale', kind: 'choice', options: ['system', 'en', 'zh'] },
     { key: 'assistantReplyHistoryLimit', kind: 'number', min: 1, max: 20 },
     { key: 'chatImageRetentionDays', kind: 'number', min: 0, max: 3650, unit: 'days' },
+    { key: 'imageStorageMbPerUser', kind: 'number', min: 0, max: 1_000_000, unit: 'MB' },
+    { key: 'temporaryChatHours', kind: 'number', min: 1, max: 8760, unit: 'hours' },
     { key: 'siteBaseUrl', kind: 'text', max: 200, wide: true, code: true },
   ],
   limits: [
