@@ -20,7 +20,7 @@ internal static class UsageEndpoints
         api.MapGet("/admin/usage", All).Allow(Access.Admin);
     }
 
-    private static async Task<IResult> OfSession(long id, CurrentUser me, Sessions sessions, UsageReports reports, ModelCatalog catalog)
+    private static async Task<IResult> OfSession(long id, CurrentUser me, Sessions sessions, UsageReports reports, ModelCatalog catalog, PromptBuilder prompts)
     {
         if (await sessions.Find(me.Id, id) is not { } session)
         {
@@ -29,9 +29,10 @@ internal static class UsageEndpoints
 
         var total = UsageLine.Of(await reports.OfSession(me.Id, id), UsageBy.Session);
         var last = await reports.LastOfSession(me.Id, id);
-        var limit = (catalog.Resolve(me.Id, me.IsAdmin, session.ConnectionId, session.Model) ?? catalog.Resolve(me.Id, me.IsAdmin, null, null))?.ContextLimit;
+        var model = catalog.Resolve(me.Id, me.IsAdmin, session.ConnectionId, session.Model) ?? catalog.Resolve(me.Id, me.IsAdmin, null, null);
+        var context = model is null ? null : await prompts.Measure(session, model);
         return TypedResults.Json(
-            new SessionUsageResponse(total, last is null ? null : LastCallResponse.Of(last), new ContextResponse((last?.PromptTokens + last?.CompletionTokens) ?? 0, limit)),
+            new SessionUsageResponse(total, last is null ? null : LastCallResponse.Of(last), new ContextResponse(context?.PromptTokens ?? 0, context?.ContextLimit, context?.TrimmedTurns ?? 0)),
             ApiJson.Wire.SessionUsageResponse);
     }
 
@@ -170,8 +171,9 @@ internal sealed record LastCallResponse(
         row.PromptTokens + row.CompletionTokens, GateRules.Amount(row.CostNanos)!.Value, row.Source);
 }
 
+/// <summary>What the active branch is as a prompt for the chat's model, and how many of its oldest messages no longer fit.</summary>
 internal sealed record ContextResponse(
-    long PromptTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int? ContextLimit);
+    long PromptTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int? ContextLimit, int TrimmedMessages);
 
 /// <summary>For spreadsheets: a text that one would take for a formula gets an apostrophe in front.</summary>
 internal static class UsageCsv

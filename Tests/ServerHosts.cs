@@ -88,6 +88,8 @@ internal sealed partial class ChildProcessHost : IServerHost
 
     private ChildProcessHost(Process process) => _process = process;
 
+    public int ProcessId => _process.Id;
+
     public Uri BaseUri { get; private set; } = null!;
 
     public string Output

@@ -38,6 +38,8 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>What the native server has printed so far; empty in process.</summary>
     public string Output => (_host as ChildProcessHost)?.Output ?? "";
 
+    public int ProcessId => (_host as ChildProcessHost)?.ProcessId ?? Environment.ProcessId;
+
     /// <summary>Begins a new measurement of the native server's memory and gives what it has now, in bytes; null in process.</summary>
     public long? ResetPeak() => (_host as ChildProcessHost)?.ResetPeak();
 

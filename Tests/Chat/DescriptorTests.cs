@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace AiChat.Tests.Chat;
+
+/// <summary>A process that may open no more files keeps the answers it writes, and serves again when there is room (fault F37).</summary>
+public sealed class DescriptorTests
+{
+    [NativeFact]
+    public async Task Too_many_connections_lose_no_answer_and_pass()
+    {
+        var release = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "before ");
+            await release.Task;
+            await OpenAiScript.Piece(exchange, "after");
+            await OpenAiScript.Finish(exchange, 2);
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        await using var stream = await admin.Ask(session, "go");
+        await stream.ReadUntilAsync(e => e.Event == "delta");
+        using (var limit = Process.Start("prlimit", ["--pid", $"{server.ProcessId}", "--nofile=256:256"]))
+        {
+            await limit.WaitForExitAsync();
+            Assert.Equal(0, limit.ExitCode);
+        }
+
+        // More than the process may have open; those beyond wait in the kernel's queue.
+        var idle = new List<Socket>();
+        for (var i = 0; i < 400; i++)
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            await socket.ConnectAsync(IPAddress.Loopback, server.BaseUri.Port);
+            idle.Add(socket);
+        }
+
+        release.SetResult();
+        Assert.Equal("done", (await stream.ReadAllAsync())[^1].Json.Text("status"));
+        idle.ForEach(socket => socket.Dispose());
+
+        Assert.Equal("before after", (await admin.Messages(session))[^1].Text("content"));
+        Assert.Equal("done", (await admin.AskAndWait(session, "again")).Text("status"));
+    }
+}
