@@ -40,9 +40,9 @@ internal static class RunEvents
             CreatedAt = now,
         };
         run.Log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(
-            new StartEvent(run.Session.Id, question, answer, run.Model.Model, run.Model.ContextLimit, prompt?.PromptTokens ?? 0, prompt?.TrimmedTurns), ApiJson.Wire.StartEvent));
+            new StartEvent(run.Session.Id, question, answer, run.Model.Model, run.Model.ContextLimit, prompt?.PromptTokens ?? 0, prompt?.TrimmedTurns), ApiJson.Wire.StartEvent), more: true);
         var quota = QuotaResponse.Of(run.Started.DailyLimit, run.Started.MessagesUsed, now);
-        run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, ApiJson.Wire.QuotaResponse));
+        run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, ApiJson.Wire.QuotaResponse), more: run.Started.Title is not null);
         if (run.Started.Title is { } title)
         {
             Title(run, title);
@@ -77,7 +77,7 @@ internal static class RunEvents
     {
         if (usage is not null && showUsage)
         {
-            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, ApiJson.Wire.UsageResponse));
+            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, ApiJson.Wire.UsageResponse), more: true);
         }
 
         log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(

@@ -52,7 +52,8 @@ internal sealed class RunLog
     public void AppendReasoning(string text) => AppendText('r', _reasoning, text);
 
     /// <summary>Adds an event of another kind; <paramref name="json"/> is its one-line data.</summary>
-    public void Append(string type, byte[] json)
+    /// <param name="more">Another event follows at once; readers are told with it, so that both go out together.</param>
+    public void Append(string type, byte[] json, bool more = false)
     {
         lock (_gate)
         {
@@ -61,7 +62,10 @@ internal sealed class RunLog
             Completed |= type == ChatEvent.Done; // in one step, so that a reader who has taken it is not told it again
         }
 
-        Tell();
+        if (!more)
+        {
+            Tell();
+        }
     }
 
     /// <summary>Passes over positions whose events are not known any more.</summary>
