@@ -20,7 +20,7 @@ const SCENARIOS = [
   relay('thousand', '1,000 streams x 60, every 50 ms', 1000, 60, 50, { rampMs: 1000 }, (ours, nginx) => [
     most('added time to first token p99', 50_000, ours.firstP99 - nginx.firstP99, us),
     gap(ours, nginx),
-    most('CPU us/token while all run, times nginx', 2, ours.cpuSteady / nginx.cpuSteady, (ratio) => ratio.toFixed(2)),
+    most('CPU us/token while all run, times nginx', 2, ours.cpuSteady && nginx.cpuSteady && ours.cpuSteady / nginx.cpuSteady, (ratio) => ratio.toFixed(2)),
     most('RSS KiB per stream', 40, ours.rssPerStream),
     most('commits/s while all run', 10, ours.commitsPerSecond),
     noErrors(ours),
