@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 import { firstPageGroup } from './build/first-page.ts'
 import { fontFormats } from './build/font-formats.ts'
 import { precompress } from './build/precompress.ts'
+import { serviceWorker } from './build/service-worker.ts'
 import { themeBoot } from './build/theme-boot.ts'
 
 const api = process.env['AICHAT_API'] ?? 'http://127.0.0.1:8001'
@@ -20,6 +21,7 @@ export default defineConfig({
       },
     }),
     themeBoot(),
+    serviceWorker(),
     precompress(),
   ],
   build: {

@@ -10,15 +10,20 @@ internal sealed class EmbeddedAsset
 {
     // The bundler names what is in here by its content, so a name never changes its meaning.
     private const string HashedFolder = "wwwroot/assets/";
+
+    // A worker lives by the policy it is sent with, not by the page's: that of data would let it fetch nothing.
+    private const string ServiceWorker = "wwwroot/sw.js";
     private const string Html = "text/html; charset=utf-8";
     private readonly string _contentType;
     private readonly string _cacheControl;
+    private readonly bool _hasPagePolicy;
 
     // In the order of preference.
     private readonly Variant[] _variants;
 
-    private EmbeddedAsset(string contentType, string cacheControl, Variant[] variants)
+    private EmbeddedAsset(string contentType, string cacheControl, bool hasPagePolicy, Variant[] variants)
     {
+        _hasPagePolicy = hasPagePolicy;
         _contentType = contentType;
         _cacheControl = cacheControl;
         _variants = variants;
@@ -32,7 +37,7 @@ internal sealed class EmbeddedAsset
             .Where(encoding => names.Contains(name + encoding.Suffix))
             .Select(encoding => new Variant(encoding.Encoding, () => assembly.GetManifestResourceStream(name + encoding.Suffix)!));
         var hashed = name.StartsWith(HashedFolder, StringComparison.Ordinal);
-        return new EmbeddedAsset(TypeOf(Path.GetExtension(name)), hashed ? "public, max-age=31536000, immutable" : "no-cache", [.. variants]);
+        return new EmbeddedAsset(TypeOf(Path.GetExtension(name)), hashed ? "public, max-age=31536000, immutable" : "no-cache", TypeOf(Path.GetExtension(name)) == Html || name == ServiceWorker, [.. variants]);
     }
 
     /// <summary>The same file with a text in it changed; sent without compression.</summary>
@@ -40,7 +45,7 @@ internal sealed class EmbeddedAsset
     {
         using var reader = new StreamReader(_variants[^1].Open());
         var bytes = Encoding.UTF8.GetBytes(reader.ReadToEnd().Replace(from, to));
-        return new EmbeddedAsset(_contentType, _cacheControl, [new Variant("identity", () => new MemoryStream(bytes, writable: false))]);
+        return new EmbeddedAsset(_contentType, _cacheControl, _hasPagePolicy, [new Variant("identity", () => new MemoryStream(bytes, writable: false))]);
     }
 
     public async Task Send(HttpContext context, bool head)
@@ -49,7 +54,7 @@ internal sealed class EmbeddedAsset
         var headers = context.Response.Headers;
         headers.ETag = variant.ETag;
         headers.CacheControl = _cacheControl;
-        if (_contentType == Html)
+        if (_hasPagePolicy)
         {
             // On a 304 too: the browser puts its headers over those it has kept, and the policy of data would forbid the page its own files.
             headers.ContentSecurityPolicy = SecurityHeaders.AppShell;

@@ -7,7 +7,7 @@ internal static class SecurityHeaders
     public const string AppShell =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; " +
         "worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; " +
-        "object-src 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html";
+        "object-src 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html aichat-worker";
 
     private const string Data = "default-src 'none'; frame-ancestors 'none'";
 

@@ -6,9 +6,11 @@ import { I18n } from '../i18n/index.svelte'
 import { Accent } from './accent.svelte'
 import { Auth } from './auth.svelte'
 import { Catalog } from './catalog.svelte'
+import { Connection } from './connection.svelte'
 import { Conversation } from './conversation.svelte'
 import { Drafts, type Saying } from './drafts'
 import { Favourites } from './favourites.svelte'
+import { Notifier } from './notifier'
 import { Overlays } from './overlays.svelte'
 import { Preferences } from './preferences'
 import { Router } from './router.svelte'
@@ -35,7 +37,9 @@ export class AppState {
   readonly drafts = new Drafts()
   readonly toasts = new Toasts()
   readonly overlays = new Overlays()
-  readonly sessions = new Sessions((id) => this.#conversations.delete(id))
+  readonly connection = new Connection()
+  readonly notifier = new Notifier()
+  readonly sessions = new Sessions((id) => this.#finishedElsewhere(id))
   #conversations = new Map<number, Conversation>()
   #open: Conversation | null = null
   #owner: number | null | undefined
@@ -121,16 +125,29 @@ export class AppState {
     this.toasts.show(this.i18n.problem(error), { kind: 'error' })
   }
 
+  #rest(): void {
+    this.#open?.hide()
+    // Nobody follows the chat any more, so its end has to be asked for like that of the others.
+    if (this.notifier.on) this.sessions.watch(null)
+  }
+
+  #finishedElsewhere(id: number): void {
+    if (id !== this.#open?.id) this.#conversations.delete(id)
+    const title = this.sessions.find(id)?.title || this.i18n.t('chat.untitled')
+    void this.notifier.tell(title, this.i18n.t('chat.answered'), `/c/${id}`)
+  }
+
   #visibility(): void {
     if (document.hidden) {
       this.#seenAt = Date.now()
-      this.#hiddenTimer = setTimeout(() => this.#open?.hide(), hiddenGraceMs)
+      this.#hiddenTimer = setTimeout(() => this.#rest(), hiddenGraceMs)
       return
     }
     if (this.#hiddenTimer !== null) clearTimeout(this.#hiddenTimer)
     const stale = Date.now() - this.#seenAt > staleMs
     if (stale && this.#owner !== undefined) void this.sessions.load()
     const open = this.#open
+    this.sessions.watch(open?.id ?? null)
     if (open) void open.show().then(() => (stale && !open.live ? open.load() : undefined))
   }
 }

@@ -30,6 +30,12 @@ export class Router {
     this.#path = path
   }
 
+  /** Goes where a whole address leads, when that is a page of ours. */
+  follow(address: string): void {
+    const { pathname, origin } = new URL(address)
+    if (origin === location.origin && pathname.startsWith(this.#base)) this.go(`/${pathname.slice(this.#base.length)}`)
+  }
+
   #read(): void {
     const { pathname } = location
     this.#path = pathname.startsWith(this.#base) ? `/${pathname.slice(this.#base.length)}` : '/'

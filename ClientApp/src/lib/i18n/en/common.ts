@@ -32,4 +32,6 @@ export const common = {
   'menu.login': 'Log in',
   'menu.guest': 'Guest',
   'app.copyReport': 'Copy a report',
+  'app.updated': 'A newer version is ready',
+  'app.offline': 'No connection. What is loaded stays readable.',
 } as const

@@ -22,4 +22,8 @@ export const settings = {
   'settings.devicesEndAllText': 'This includes this browser. You will have to log in again.',
   'settings.deviceUnknown': 'Unknown device',
   'settings.deviceOn': '{browser} on {system}',
+  'settings.notify': 'Tell me when an answer is ready',
+  'settings.notifyHint': 'On this device, while the page is in the background. Only the chat’s title is shown.',
+  'settings.notifyImpossible': 'The browser offers it only over https, and only while it is not blocked for this site.',
+  'settings.notifyRefused': 'The browser does not allow notifications for this site',
 } as const

@@ -34,4 +34,6 @@ export const common: Record<keyof typeof en, string> = {
   'menu.login': '登录',
   'menu.guest': '访客',
   'app.copyReport': '复制错误报告',
+  'app.updated': '新版本已就绪',
+  'app.offline': '没有网络连接，已加载的内容仍可阅读。',
 }

@@ -24,4 +24,8 @@ export const settings: Record<keyof typeof en, string> = {
   'settings.devicesEndAllText': '包括当前浏览器，之后需要重新登录。',
   'settings.deviceUnknown': '未知设备',
   'settings.deviceOn': '{system} 上的 {browser}',
+  'settings.notify': '回答完成时通知我',
+  'settings.notifyHint': '页面在后台时在此设备上通知，只显示聊天标题。',
+  'settings.notifyImpossible': '浏览器仅在 https 下且未屏蔽本站通知时提供。',
+  'settings.notifyRefused': '浏览器不允许本站发送通知',
 }
