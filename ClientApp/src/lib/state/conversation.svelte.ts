@@ -105,7 +105,7 @@ export class Conversation {
   edit(turn: Turn, saying: Saying): void {
     if (this.live) return
     const { message } = turn
-    this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId }, this.#before(turn), message.siblings ?? [message.id])
+    this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId }, this.#before(turn), message.siblings?.length ? message.siblings : [message.id])
   }
 
   /** Writes a new version of an answer in its place; what followed the old one stays with the old one. */
