@@ -123,7 +123,7 @@ it('gives a chat instructions and parameters before and after it begins', async 
     await page.getByRole('button', { name: /Instructions and parameters/ }).click()
     await page.getByLabel('Instructions', { exact: true }).fill(prompt)
     await page.getByLabel('Temperature').fill(temperature)
-    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
     await page.getByRole('dialog', { name: 'Instructions and parameters' }).waitFor({ state: 'detached' })
   }
   await set('Be brief', '0.2')
@@ -181,7 +181,7 @@ it('keeps prompts, finds them after a slash, and asks for their words', async ()
     await page.getByLabel('Name').fill(name)
     await page.getByLabel('Title').fill(title)
     await page.getByLabel('Text').fill(text)
-    await page.getByRole('button', { name: 'Save' }).click()
+    await page.getByRole('button', { name: 'Save', exact: true }).click()
     await page.getByText(`/${name}`, { exact: true }).waitFor()
   }
   await page.getByRole('button', { name: 'Close' }).click()
