@@ -1,5 +1,16 @@
 import { get, write } from './http'
-import type { Page, Prompt } from './types'
+import type { Page } from './types'
+
+export interface Prompt {
+  id: number
+  /** What is typed after the slash. */
+  name: string
+  title: string
+  text: string
+  variables: string[]
+  shared: boolean
+  own: boolean
+}
 
 export type PromptInput = Pick<Prompt, 'name' | 'title' | 'text' | 'shared'>
 

@@ -296,14 +296,3 @@ export interface FoundMessage {
   messageId: number
   snippet: string
 }
-
-export interface Prompt {
-  id: number
-  /** What is typed after the slash. */
-  name: string
-  title: string
-  text: string
-  variables: string[]
-  shared: boolean
-  own: boolean
-}

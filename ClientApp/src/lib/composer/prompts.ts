@@ -1,4 +1,4 @@
-import type { Prompt } from '../api/types'
+import type { Prompt } from '../api/prompts'
 
 /** What stands after a slash that begins the message; null when the message is something else. */
 export function slashOf(text: string): string | null {
