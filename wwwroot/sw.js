@@ -1,0 +1,55 @@
+// The page's files, so that it opens at once and without a network. Never anything of /api: no text of a chat is kept here.
+const name = 'aichat-shell-pT_o70WT'
+const shell = ["./","./assets/theme-RsM3akOO.js","./assets/index-BiRnKxVd.js","./assets/index-D1rL6W7s.css","./icon.svg"]
+const scope = new URL(self.registration.scope).pathname
+
+const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)
+const isFile = (path) => path.startsWith('assets/')
+
+self.addEventListener('install', (event) => {
+  event.waitUntil(caches.open(name).then((cache) => cache.addAll(shell)))
+})
+
+self.addEventListener('activate', (event) => {
+  event.waitUntil(
+    caches.keys()
+      .then((names) => Promise.all(names.filter((one) => one.startsWith('aichat-shell-') && one !== name).map((one) => caches.delete(one))))
+      .then(() => self.clients.claim()),
+  )
+})
+
+self.addEventListener('message', (event) => {
+  if (event.data === 'take-over') self.skipWaiting()
+})
+
+self.addEventListener('notificationclick', (event) => {
+  event.notification.close()
+  const target = event.notification.data
+  event.waitUntil(self.clients.matchAll({ type: 'window' }).then((windows) => {
+    const open = windows[0]
+    if (!open) return self.clients.openWindow(target)
+    open.postMessage({ open: target })
+    return open.focus()
+  }))
+})
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event
+  const address = new URL(request.url)
+  if (request.method !== 'GET' || address.origin !== self.location.origin || !address.pathname.startsWith(scope)) return
+  const path = address.pathname.slice(scope.length)
+  // A new page comes from the server whenever there is one to be had.
+  if (request.mode === 'navigate' && isPage(path)) event.respondWith(fetch(request).catch(() => caches.match('./')))
+  else if (isFile(path)) event.respondWith(fileOf(request))
+})
+
+async function fileOf(request) {
+  const known = await caches.match(request)
+  if (known) return known
+  const answer = await fetch(request)
+  if (answer.ok) {
+    const cache = await caches.open(name)
+    await cache.put(request, answer.clone())
+  }
+  return answer
+}
