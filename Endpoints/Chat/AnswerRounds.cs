@@ -1,5 +1,3 @@
-using AiChat.Data;
-using AiChat.Endpoints.Http;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.Chat;

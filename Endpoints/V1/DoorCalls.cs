@@ -125,6 +125,21 @@ internal sealed class DoorCalls(
         return TypedResults.Empty;
     }
 
+    /// <summary>Whether something more came; while it has to be waited for, what is there goes out.</summary>
+    private async ValueTask<bool> Next(OpenCall call, DoorJob job, DoorStream? stream)
+    {
+        var next = call.MoveNextAsync();
+        if (next.IsCompleted || stream is null)
+        {
+            return await next;
+        }
+
+        var waiting = next.AsTask();
+        await stream.Send(job.Writer.Ready);
+        await Wait(waiting, stream, job.Writer);
+        return await waiting;
+    }
+
     private async Task Read(OpenCall call, DoorJob job, DoorStream? stream, List<LedgerEntry> used)
     {
         var place = new CallPlace(job.Me.Id) { ApiKeyId = job.Me.ApiKeyId };
@@ -133,16 +148,7 @@ internal sealed class DoorCalls(
         {
             while (true)
             {
-                var next = call.MoveNextAsync();
-                if (!next.IsCompleted && stream is not null)
-                {
-                    await stream.Send(job.Writer.Ready);
-                    var waiting = next.AsTask();
-                    await Wait(waiting, stream, job.Writer);
-                    next = new ValueTask<bool>(waiting);
-                }
-
-                if (!await next)
+                if (!await Next(call, job, stream))
                 {
                     status = "done";
                     return;

@@ -27,7 +27,7 @@ internal static class V1Endpoints
         calls.MapPost("/embeddings", (HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me));
     }
 
-    private static IResult ListModels(CurrentUser me, ModelCatalog catalog)
+    private static JsonAnswer ListModels(CurrentUser me, ModelCatalog catalog)
     {
         var models = catalog.Current.Models.Where(model => !model.Hidden && model.MayUse(me.Id, me.IsAdmin) && ModelCatalog.IsForKey(me, catalog.Resolve(model))).ToList();
         return new JsonAnswer(json =>

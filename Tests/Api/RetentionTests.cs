@@ -2,7 +2,7 @@ using System.Net;
 using AiChat.Data;
 using AiChat.Endpoints.Http;
 using AiChat.Tests.Chat;
-using Dapper;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;
 
@@ -91,7 +91,7 @@ public sealed class RetentionTests
         {
             await db.Write(connection =>
             {
-                connection.Execute($"delete from images where id in ('{orphan}', '{doomed}'); delete from doomed_files where file like '%{orphan}%'");
+                Run(connection, $"delete from images where id in ('{orphan}', '{doomed}'); delete from doomed_files where file like '%{orphan}%'");
             });
         }
 
@@ -158,10 +158,17 @@ public sealed class RetentionTests
         await Scalar(server, "select count(*) from users where role = 'GUEST'"), await Scalar(server, "select count(*) from shares"),
         await Scalar(server, "select count(*) from logins"));
 
-    private static Task<long> Scalar(TestServer server, string sql) => server.Services.GetRequiredService<Db>().Read(connection => connection.ExecuteScalar<long>(sql));
+    private static Task<long> Scalar(TestServer server, string sql) => server.Services.GetRequiredService<Db>().Read(connection => (long)Run(connection, sql)!);
 
     private static Task Execute(TestServer server, string sql) => server.Services.GetRequiredService<Db>().Write(connection =>
     {
-        connection.Execute(sql);
+        Run(connection, sql);
     });
+
+    private static object? Run(SqliteConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        return command.ExecuteScalar();
+    }
 }

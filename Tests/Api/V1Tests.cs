@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Runtime.InteropServices;
-using System.Text.Json;
 using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;

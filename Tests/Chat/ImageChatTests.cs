@@ -121,7 +121,11 @@ public sealed class ImageChatTests
         var fresh = await chat.Upload(SampleImages.Gif());
         await (await chat.Owner.PostStream("/api/chat/stream", new
         {
-            sessionId = session, content = "second", clientMessageId = ChatSteps.NewId(), parentId = (long?)null, imageIds = new[] { image, fresh },
+            sessionId = session,
+            content = "second",
+            clientMessageId = ChatSteps.NewId(),
+            parentId = (long?)null,
+            imageIds = new[] { image, fresh },
         })).ReadAllAsync();
 
         var tree = (await chat.Owner.GetJson($"/api/sessions/{session}/messages?tree=true")).GetProperty("items").EnumerateArray().Where(message => message.Text("role") == "user").ToList();
