@@ -21,7 +21,9 @@ internal static class Program
     /// <exception cref="StartupException">The options or the data folder do not allow a start; nothing is left open.</exception>
     public static WebApplication Build(ServerOptions options, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = [], EnvironmentName = "Production" });
+        // Nothing is read again while it runs, so nothing is watched: the watcher would walk through every folder below the current one.
+        var builder = WebApplication.CreateSlimBuilder(
+            new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"], EnvironmentName = "Production" });
         builder.Services.AddSingleton(TimeProvider.System);
         AddLogging(builder, options);
         builder.AddWebServer(options);
