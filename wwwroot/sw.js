@@ -1,6 +1,6 @@
 // The page's files, so that it opens at once and without a network. Never anything of /api: no text of a chat is kept here.
-const name = 'aichat-shell-pT_o70WT'
-const shell = ["./","./assets/theme-RsM3akOO.js","./assets/index-BiRnKxVd.js","./assets/index-D1rL6W7s.css","./icon.svg"]
+const name = 'aichat-shell-SoeYKANf'
+const shell = ["./","./assets/theme-RsM3akOO.js","./assets/index-De20VlZT.js","./assets/index-D1rL6W7s.css","./icon.svg"]
 const scope = new URL(self.registration.scope).pathname
 
 const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)

@@ -57,6 +57,7 @@ export class Conversation {
   }
 
   async load(): Promise<void> {
+    if (!this.#removal) await Removal.finish(this.id)
     const page = await this.transcript.load(() => !this.run.turn || !this.run.reading)
     if (!page) return
     if (this.#removal) this.#cut(this.#removal.messageId)

@@ -1,7 +1,9 @@
 import { url } from '../api/http'
 import * as sessions from '../api/sessions'
+import { tabStorage } from './storage'
 
 const undoMs = 6000
+const markOf = (sessionId: number) => `aichat.removing.${sessionId}`
 
 /** A removal that can still be undone: it reaches the server a few seconds later, or when the page goes. */
 export class Removal {
@@ -14,26 +16,47 @@ export class Removal {
     private readonly onDone: (error: unknown) => void,
   ) {
     this.#timer = setTimeout(() => void this.commit(), undoMs)
+    tabStorage.write(markOf(sessionId), String(messageId))
     addEventListener('pagehide', this.#leave)
+  }
+
+  /**
+   * A reload asks for the messages while the removal that the page sent as it went is still on its way:
+   * whoever loads a chat waits here first, and asks again. Removing twice is removing once.
+   */
+  static async finish(sessionId: number): Promise<void> {
+    const messageId = Number(tabStorage.read(markOf(sessionId)))
+    if (!messageId) return
+    // Gone already, or not to be had now: what the server lists next is the truth either way.
+    await sessions.removeMessage(sessionId, messageId).catch(() => undefined)
+    tabStorage.write(markOf(sessionId), null)
   }
 
   /** Too late once the server was asked. */
   undo(): boolean {
     if (this.#done) return false
     this.#stop()
+    this.#forget()
     return true
   }
 
   /** Removes now. What is said next must wait for it. */
   commit(): Promise<void> {
     this.#stop()
-    this.#done ??= sessions.removeMessage(this.sessionId, this.messageId).then(() => this.onDone(null), (error: unknown) => this.onDone(error))
+    this.#done ??= sessions.removeMessage(this.sessionId, this.messageId).then(() => null, (error: unknown) => error).then((error) => {
+      this.#forget()
+      this.onDone(error)
+    })
     return this.#done
   }
 
   #stop(): void {
     clearTimeout(this.#timer)
     removeEventListener('pagehide', this.#leave)
+  }
+
+  #forget(): void {
+    if (tabStorage.read(markOf(this.sessionId)) === String(this.messageId)) tabStorage.write(markOf(this.sessionId), null)
   }
 
   #leave = () => {

@@ -1,16 +1,16 @@
-/** localStorage that never throws: private windows and full disks must not break the chat. */
-export const storage = {
+/** A browser's storage that never throws: private windows and full disks must not break the chat. */
+const careful = (where: () => Storage) => ({
   read(key: string): string | null {
     try {
-      return localStorage.getItem(key)
+      return where().getItem(key)
     } catch {
       return null
     }
   },
   write(key: string, value: string | null): void {
     try {
-      if (value === null) localStorage.removeItem(key)
-      else localStorage.setItem(key, value)
+      if (value === null) where().removeItem(key)
+      else where().setItem(key, value)
     } catch {
       // Nothing can be stored: what is on screen still works.
     }
@@ -18,9 +18,13 @@ export const storage = {
   /** Removes every key that begins so. */
   forget(prefix: string): void {
     try {
-      for (const key of Object.keys(localStorage)) if (key.startsWith(prefix)) localStorage.removeItem(key)
+      for (const key of Object.keys(where())) if (key.startsWith(prefix)) where().removeItem(key)
     } catch {
       // Nothing was stored.
     }
   },
-}
+})
+
+export const storage = careful(() => localStorage)
+/** Lives as long as its tab, reloads included. */
+export const tabStorage = careful(() => sessionStorage)
