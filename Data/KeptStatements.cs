@@ -16,6 +16,7 @@ internal sealed class KeptStatements(string connectionString) : SqliteConnection
     private const int MaxKept = 256;
 
     private readonly Dictionary<string, SqliteCommand> _idle = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<string, string> _parameterNames = new(StringComparer.Ordinal);
 
     protected override DbCommand CreateDbCommand() => new KeptCommand(this);
 
@@ -37,6 +38,27 @@ internal sealed class KeptStatements(string connectionString) : SqliteConnection
         if (_idle.Count >= MaxKept || !_idle.TryAdd(command.CommandText, command))
         {
             command.Dispose();
+        }
+    }
+
+    private string ParameterName(string name)
+    {
+        if (!_parameterNames.TryGetValue(name, out var spelt))
+        {
+            _parameterNames[name] = spelt = name.StartsWith('@') ? name : $"@{name}";
+        }
+
+        return spelt;
+    }
+
+    /// <summary>Named as the statement spells it. Dapper leaves out the @, and SQLite would be asked for each possible prefix at every execution.</summary>
+    private sealed class Parameter(KeptStatements owner) : SqliteParameter
+    {
+        [AllowNull]
+        public override string ParameterName
+        {
+            get => base.ParameterName;
+            set => base.ParameterName = owner.ParameterName(value ?? "");
         }
     }
 
@@ -88,7 +110,7 @@ internal sealed class KeptStatements(string connectionString) : SqliteConnection
 
         public override void Prepare() => Command.Prepare();
 
-        protected override DbParameter CreateDbParameter() => Command.CreateParameter();
+        protected override DbParameter CreateDbParameter() => new Parameter(owner);
 
         protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) => Command.ExecuteReader(behavior);
 
