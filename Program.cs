@@ -4,6 +4,7 @@ using AiChat.Endpoints;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.V1;
+using AiChat.Providers;
 using Microsoft.Extensions.Logging.Console;
 
 namespace AiChat;
@@ -21,6 +22,8 @@ internal static class Program
     /// <exception cref="StartupException">The options or the data folder do not allow a start; nothing is left open.</exception>
     public static WebApplication Build(ServerOptions options, Action<WebApplicationBuilder>? configure = null)
     {
+        SocketThreads.CompleteInline();
+
         // Nothing is read again while it runs, so nothing is watched: the watcher would walk through every folder below the current one.
         var builder = WebApplication.CreateSlimBuilder(
             new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"], EnvironmentName = "Production" });

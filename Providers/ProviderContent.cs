@@ -3,22 +3,28 @@ using System.Net.Http.Headers;
 
 namespace AiChat.Providers;
 
-/// <summary>A JSON body that is written piece by piece, so that an upstream that stops reading is noticed.</summary>
+/// <summary>
+/// A JSON body that is written piece by piece, so that an upstream that stops reading is noticed. Disposed, it lets go of the bytes: the
+/// reply holds on to its request, and a long prompt must not stay in memory while the answer comes.
+/// </summary>
 internal sealed class ProviderContent : HttpContent
 {
-    private readonly ProviderBody _body;
     private readonly CallClock _clock;
+    private readonly long _length;
+    private ProviderBody? _body;
 
     public ProviderContent(ProviderBody body, string mediaType, CallClock clock)
     {
         _body = body;
+        _length = body.Length;
         _clock = clock;
         Headers.ContentType = new MediaTypeHeaderValue(mediaType);
     }
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        await _body.WriteAsync(
+        var body = _body ?? throw new ObjectDisposedException(nameof(ProviderContent));
+        await body.WriteAsync(
             piece =>
             {
                 _clock.Sending();
@@ -34,7 +40,13 @@ internal sealed class ProviderContent : HttpContent
 
     protected override bool TryComputeLength(out long length)
     {
-        length = _body.Length;
+        length = _length;
         return true;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        _body = null;
+        base.Dispose(disposing);
     }
 }

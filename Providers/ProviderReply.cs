@@ -1,18 +1,19 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace AiChat.Providers;
 
 /// <summary>
 /// The body of a provider's reply, line by line or whole. Lines end with LF, CR or CRLF, and the end of the body ends the
 /// last one. A line longer than the limit and every transport fault is a <see cref="ProviderException"/>.
-/// Memory is one pooled buffer, which grows to the longest line.
+/// Memory is one pooled buffer, which grows to the longest line and is given back while nothing is here: most streams wait most of the time.
 /// </summary>
 internal sealed class ProviderReply(Stream stream, string mediaType, CallClock clock, int maxLine, IDisposable? owner = null) : IAsyncDisposable
 {
     private const int FirstBuffer = 4 * 1024;
     private const int FastBuffer = 32 * 1024;
 
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+    private byte[] _buffer = [];
     private int _start;
     private int _scanned;
     private int _end;
@@ -53,6 +54,7 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
     }
 
     /// <summary>Waits for more bytes. False at the end of the body; a last unended line can then still be read.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     public async ValueTask<bool> FillAsync()
     {
         if (_ended)
@@ -60,16 +62,37 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
             return false;
         }
 
-        MakeRoom();
-        var read = await ReadAsync(_buffer.AsMemory(_end));
-        if (read == 0)
+        try
+        {
+            if (_start == _end)
+            {
+                GiveBack();
+                _ = await stream.ReadAsync(Memory<byte>.Empty, clock.Token); // waits without a buffer
+            }
+
+            MakeRoom();
+            var read = await stream.ReadAsync(_buffer.AsMemory(_end), clock.Token);
+            _ended = read == 0;
+            _end += read;
+        }
+        catch (Exception) when (clock.EndedQuietly)
         {
             _ended = true;
-            return false;
+        }
+        catch (OperationCanceledException exception)
+        {
+            throw clock.Translate(exception);
+        }
+        catch (InvalidDataException exception)
+        {
+            throw new ProviderException(ProviderFailure.Protocol, "The compressed reply is broken.", inner: exception);
+        }
+        catch (Exception exception) when (exception is IOException or HttpRequestException or ObjectDisposedException)
+        {
+            throw new ProviderException(ProviderFailure.ConnectionLost, "The connection to the provider broke during the reply.", inner: exception);
         }
 
-        _end += read;
-        return true;
+        return !_ended;
     }
 
     /// <summary>The whole body, at most <paramref name="max"/> bytes; what is beyond is an error, or cut off when told so.</summary>
@@ -89,6 +112,7 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
             _start = _scanned = _end = 0;
         }
 
+        await SocketThreads.Leave();
         return body.WrittenMemory;
     }
 
@@ -120,34 +144,10 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
         if (_ended)
         {
             // Only a finished read gives the buffer back: a cancelled one may still own it.
-            ArrayPool<byte>.Shared.Return(_buffer);
+            GiveBack();
         }
 
         _buffer = [];
-    }
-
-    private async ValueTask<int> ReadAsync(Memory<byte> target)
-    {
-        try
-        {
-            return await stream.ReadAsync(target, clock.Token);
-        }
-        catch (Exception) when (clock.EndedQuietly)
-        {
-            return 0;
-        }
-        catch (OperationCanceledException exception)
-        {
-            throw clock.Translate(exception);
-        }
-        catch (InvalidDataException exception)
-        {
-            throw new ProviderException(ProviderFailure.Protocol, "The compressed reply is broken.", inner: exception);
-        }
-        catch (Exception exception) when (exception is IOException or HttpRequestException or ObjectDisposedException)
-        {
-            throw new ProviderException(ProviderFailure.ConnectionLost, "The connection to the provider broke during the reply.", inner: exception);
-        }
     }
 
     private bool TakeLastLine(out ReadOnlySpan<byte> line)
@@ -171,13 +171,18 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
         }
     }
 
+    private void GiveBack()
+    {
+        _start = _scanned = _end = 0;
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = [];
+        }
+    }
+
     private void MakeRoom()
     {
-        if (_start == _end)
-        {
-            _start = _scanned = _end = 0;
-        }
-
         if (_end < _buffer.Length)
         {
             return;
@@ -185,15 +190,15 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
 
         // A full buffer means that the provider is faster than our reads: larger reads save system calls.
         var used = _end - _start;
-        var target = used > _buffer.Length / 2 ? Math.Max(FastBuffer, _buffer.Length * 2) : Math.Max(FastBuffer, _buffer.Length);
+        var target = _buffer.Length == 0 ? FirstBuffer : used > _buffer.Length / 2 ? Math.Max(FastBuffer, _buffer.Length * 2) : Math.Max(FastBuffer, _buffer.Length);
         var bigger = target > _buffer.Length ? ArrayPool<byte>.Shared.Rent(target) : _buffer;
         _buffer.AsSpan(_start, used).CopyTo(bigger);
-        if (bigger != _buffer)
+        if (bigger != _buffer && _buffer.Length > 0)
         {
             ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = bigger;
         }
 
+        _buffer = bigger;
         _scanned -= _start;
         _start = 0;
         _end = used;

@@ -24,8 +24,9 @@ internal sealed class Answer(RunLog log, Metrics metrics, TimeProvider clock, bo
     private const string RoundBreak = "\n\n";
 
     private readonly long _begun = clock.GetTimestamp();
-    private readonly StringBuilder _pending = new();
+    private readonly List<string> _pending = [];
     private readonly SortedDictionary<int, PartialCall> _calls = [];
+    private int _pendingLength;
     private bool _pendingIsReasoning;
     private int _uncounted;
     private long? _reasoningSince;
@@ -133,21 +134,23 @@ internal sealed class Answer(RunLog log, Metrics metrics, TimeProvider clock, bo
     /// <summary>Hands on what has gathered.</summary>
     private void Flush()
     {
-        if (_pending.Length == 0)
+        if (_pending.Count == 0)
         {
             return;
         }
 
+        var text = _pending.Count == 1 ? _pending[0] : string.Concat(_pending);
+        _pending.Clear();
+        _pendingLength = 0;
         if (_pendingIsReasoning)
         {
-            log.AppendReasoning(_pending.ToString());
+            log.AppendReasoning(text);
         }
         else
         {
-            log.AppendContent(_pending.ToString());
+            log.AppendContent(text);
         }
 
-        _pending.Clear();
         metrics.Streamed(_uncounted);
         _uncounted = 0;
     }
@@ -167,7 +170,7 @@ internal sealed class Answer(RunLog log, Metrics metrics, TimeProvider clock, bo
 
     private void Add(string text, bool reasoning)
     {
-        if (_pending.Length > 0 && (_pendingIsReasoning != reasoning || _pending.Length + text.Length > MostPending))
+        if (_pending.Count > 0 && (_pendingIsReasoning != reasoning || _pendingLength + text.Length > MostPending))
         {
             Flush();
         }
@@ -181,7 +184,8 @@ internal sealed class Answer(RunLog log, Metrics metrics, TimeProvider clock, bo
         }
 
         _pendingIsReasoning = reasoning;
-        _pending.Append(text);
+        _pending.Add(text);
+        _pendingLength += text.Length;
     }
 
     private sealed record PartialCall(string Id, string Name, StringBuilder Arguments);

@@ -52,6 +52,7 @@ internal sealed class OpenCall : IAsyncDisposable
         catch
         {
             await deltas.DisposeAsync();
+            await SocketThreads.Leave();
             throw;
         }
     }
@@ -128,7 +129,11 @@ internal sealed class OpenCall : IAsyncDisposable
         };
     }
 
-    public ValueTask DisposeAsync() => _deltas.DisposeAsync();
+    public async ValueTask DisposeAsync()
+    {
+        await _deltas.DisposeAsync();
+        await SocketThreads.Leave(); // storing and counting follow
+    }
 }
 
 /// <summary>On whose account a call is made, and for what.</summary>

@@ -18,6 +18,7 @@ internal sealed class RunLog
     private readonly StringBuilder _reasoning = new();
     private readonly List<Segment> _segments = [];
     private readonly List<Signal> _readers = [];
+    private string _last = "";
     private long _stored;
 
     public long Position { get; private set; }
@@ -258,8 +259,14 @@ internal sealed class RunLog
         }
     }
 
-    private static string Slice(StringBuilder source, Segment segment, long position, int room)
+    private string Slice(StringBuilder source, Segment segment, long position, int room)
     {
+        // A reader who keeps up takes just what was appended last.
+        if (position == Position - _last.Length && _last.Length <= room && position + _last.Length == segment.Start + segment.Length)
+        {
+            return _last;
+        }
+
         var offset = (int)(segment.Offset + (position - segment.Start));
         var length = (int)Math.Min(segment.Start + segment.Length - position, room);
 
@@ -293,6 +300,7 @@ internal sealed class RunLog
 
             target.Append(text);
             Position += text.Length;
+            _last = text;
         }
 
         Tell();

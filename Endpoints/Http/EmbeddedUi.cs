@@ -69,12 +69,14 @@ internal static class EmbeddedUiExtensions
     public static void UseEmbeddedUi(this WebApplication app, ServerOptions options)
     {
         var ui = new EmbeddedUi(typeof(EmbeddedUi).Assembly, options.BasePath);
-        app.Use(async (context, next) =>
+        app.Use((context, next) => context.GetEndpoint() is null ? ServeOrGoOn(context, next) : next(context));
+
+        async Task ServeOrGoOn(HttpContext context, RequestDelegate next)
         {
-            if (context.GetEndpoint() is not null || !await ui.TryServe(context))
+            if (!await ui.TryServe(context))
             {
                 await next(context);
             }
-        });
+        }
     }
 }

@@ -164,13 +164,12 @@ internal static class RetentionExtensions
     public static void UseRetention(this WebApplication app)
     {
         var retention = app.Services.GetRequiredService<Retention>();
-        app.Use(async (context, next) =>
+        app.Use((context, next) => HttpMethods.IsDelete(context.Request.Method) ? WakeAfter(context, next) : next(context));
+
+        async Task WakeAfter(HttpContext context, RequestDelegate next)
         {
             await next(context);
-            if (HttpMethods.IsDelete(context.Request.Method))
-            {
-                retention.Wake();
-            }
-        });
+            retention.Wake();
+        }
     }
 }

@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Encodings.Web;
 using System.Text.Json;
+using System.Text.Unicode;
 using AiChat.Endpoints.Chat;
 
 namespace AiChat.Endpoints.Http;
@@ -35,14 +37,13 @@ internal sealed class Sse : IDisposable
 
     public void Write(RunFrame frame)
     {
-        Raw("id: "u8);
-        Span<byte> number = stackalloc byte[20];
-        frame.Id.TryFormat(number, out var digits);
-        Raw(number[..digits]);
-        Raw("\nevent: "u8);
-        Span<byte> name = stackalloc byte[32];
-        Raw(name[..System.Text.Encoding.ASCII.GetBytes(frame.Type, name)]);
-        Raw("\ndata: "u8);
+        Span<byte> head = stackalloc byte[96];
+        if (!Utf8.TryWrite(head, CultureInfo.InvariantCulture, $"id: {frame.Id}\nevent: {frame.Type}\ndata: ", out var length))
+        {
+            throw new ArgumentException("The event's name is too long.", nameof(frame));
+        }
+
+        Raw(head[..length]);
         if (frame.Text is { } text)
         {
             _json.Reset();
