@@ -50,30 +50,32 @@ internal static class Gate
         """;
 
     /// <summary>Lets the call in and holds what it asks for, or says why not; inside <see cref="Db.Write{T}"/>.</summary>
-    public static (GateVerdict Verdict, Hold? Hold) Enter(SqliteConnection connection, Admission call, DateTimeOffset now)
+    public static GateAnswer Enter(SqliteConnection connection, Admission call, DateTimeOffset now)
     {
         var day = Days.Of(now);
         var ask = new GateQuestion(call, day, Days.FirstOfMonth(now));
-        var guest = connection.QuerySingleOrDefault<long?>($"""
+        var admitted = connection.QuerySingleOrDefault<AdmittedRow>($"""
             {Verdict}
             insert into daily_usage (user_id, day, held_messages, held_tokens, held_nanos)
             select @UserId, @Day, @Count, @Tokens, @Nanos from verdict where word = 0
             on conflict (user_id, day) do update set held_messages = held_messages + excluded.held_messages,
                 held_tokens = held_tokens + excluded.held_tokens, held_nanos = held_nanos + excluded.held_nanos
-            returning (select role = 'GUEST' from users where id = @UserId)
+            returning messages + held_messages as used, (select role = 'GUEST' from users where id = @UserId) as guest,
+                (select case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end
+                    from users where id = @UserId) as daily_limit
             """, ask);
-        if (guest is null)
+        if (admitted is null)
         {
             var word = connection.QuerySingleOrDefault<long?>($"""
                 {Verdict}
                 select word from verdict
                 """, ask);
-            return (word is null ? GateVerdict.Nobody : (GateVerdict)word.Value, null);
+            return new GateAnswer(word is null ? GateVerdict.Nobody : (GateVerdict)word.Value, null, 0, null);
         }
 
-        var hold = new Hold(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, Guest: guest == 1);
+        var hold = new Hold(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest);
         HoldElsewhere(connection, hold);
-        return (GateVerdict.Open, hold);
+        return new GateAnswer(GateVerdict.Open, hold, admitted.Used, admitted.DailyLimit);
     }
 
     /// <summary>Replaces the hold by what its calls to providers used; without any it costs nothing.</summary>
@@ -180,6 +182,22 @@ internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defa
     public long Tokens { get; init; }
 
     public long Nanos { get; init; }
+}
+
+/// <summary>What the gate says to a call; <paramref name="Hold"/> only when it is open.</summary>
+/// <param name="Verdict">Whether the call may go on.</param>
+/// <param name="Hold">What is held for it.</param>
+/// <param name="Used">The user's messages of this day with those that are being answered now.</param>
+/// <param name="DailyLimit">Messages a day; null is unlimited.</param>
+internal sealed record GateAnswer(GateVerdict Verdict, Hold? Hold, long Used, long? DailyLimit);
+
+internal sealed record AdmittedRow
+{
+    public long Used { get; init; }
+
+    public bool Guest { get; init; }
+
+    public long? DailyLimit { get; init; }
 }
 
 /// <summary>What is held for a call that runs.</summary>

@@ -178,10 +178,10 @@ internal sealed class Runs(Db db)
             return new StartedRun(refused);
         }
 
-        var (verdict, hold) = Gate.Enter(connection, run.Admission, now);
-        if (hold is null)
+        var gate = Gate.Enter(connection, run.Admission, now);
+        if (gate.Hold is null)
         {
-            return new StartedRun(StartOutcome.Refused) { Verdict = verdict };
+            return new StartedRun(StartOutcome.Refused) { Verdict = gate.Verdict };
         }
 
         var placed = RunPlacement.Store(connection, run, outcome, at);
@@ -205,9 +205,9 @@ internal sealed class Runs(Db db)
             UserMessageId = placed.UserMessageId,
             Title = title,
             ParentId = outcome.ParentId,
-            Hold = hold,
-            DailyLimit = Usage.Limit(connection, run.UserId, run.Admission.Defaults),
-            MessagesUsed = Usage.MessagesUsed(connection, run.UserId, Days.Of(now)),
+            Hold = gate.Hold,
+            DailyLimit = gate.DailyLimit,
+            MessagesUsed = gate.Used,
             PreviousContent = outcome.Content,
             PreviousReasoning = outcome.Reasoning,
             PreviousTools = outcome.Tools,

@@ -14,7 +14,7 @@ internal sealed class Usage(Db db)
     }
 
     /// <summary>Lets calls that belong to no run through the gate, or says why not.</summary>
-    public Task<(GateVerdict Verdict, Hold? Hold)> Enter(Admission call, DateTimeOffset now) => db.Write(connection => Gate.Enter(connection, call, now));
+    public Task<GateAnswer> Enter(Admission call, DateTimeOffset now) => db.Write(connection => Gate.Enter(connection, call, now));
 
     /// <summary>Ends what was let in, with an entry for each call that brought something.</summary>
     public Task Settle(Hold hold, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>

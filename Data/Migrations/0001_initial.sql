@@ -368,17 +368,18 @@ create table audit (
     hash text not null
 ) strict;
 
--- Full text of chats. Trigrams, so that languages without spaces are found too.
+-- Full text of chats. Trigrams, so that languages without spaces are found too. Nothing ranks by length, so none is kept, and an
+-- answer that has only begun has no text to be found.
 create virtual table messages_text using fts5 (
-    content, content = 'messages', content_rowid = 'id', tokenize = 'trigram'
+    content, content = 'messages', content_rowid = 'id', tokenize = 'trigram', columnsize = 0
 );
-create trigger messages_text_insert after insert on messages begin
+create trigger messages_text_insert after insert on messages when new.content <> '' begin
     insert into messages_text (rowid, content) values (new.id, new.content);
 end;
 create trigger messages_text_update after update of content on messages begin
-    insert into messages_text (messages_text, rowid, content) values ('delete', old.id, old.content);
-    insert into messages_text (rowid, content) values (new.id, new.content);
+    insert into messages_text (messages_text, rowid, content) select 'delete', old.id, old.content where old.content <> '';
+    insert into messages_text (rowid, content) select new.id, new.content where new.content <> '';
 end;
-create trigger messages_text_delete after delete on messages begin
+create trigger messages_text_delete after delete on messages when old.content <> '' begin
     insert into messages_text (messages_text, rowid, content) values ('delete', old.id, old.content);
 end;

@@ -55,7 +55,7 @@ internal sealed class DoorCalls(
 
         try
         {
-            var (verdict, hold) = await usage.Enter(admission, clock.GetUtcNow());
+            var (verdict, hold, _, _) = await usage.Enter(admission, clock.GetUtcNow());
             if (hold is null)
             {
                 return GateRules.Refusal(verdict, clock.GetUtcNow());
