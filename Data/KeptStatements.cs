@@ -16,6 +16,7 @@ internal sealed class KeptStatements(string connectionString) : SqliteConnection
     private const int MaxKept = 256;
 
     private readonly Dictionary<string, SqliteCommand> _idle = new(ReferenceEqualityComparer.Instance);
+    private readonly Dictionary<string, Columns> _columns = new(ReferenceEqualityComparer.Instance);
     private readonly Dictionary<string, string> _parameterNames = new(StringComparer.Ordinal);
 
     protected override DbCommand CreateDbCommand() => new KeptCommand(this);
@@ -39,6 +40,20 @@ internal sealed class KeptStatements(string connectionString) : SqliteConnection
         {
             command.Dispose();
         }
+    }
+
+    private KeptReader Known(SqliteDataReader reader, string text)
+    {
+        if (!_columns.TryGetValue(text, out var columns))
+        {
+            columns = new Columns(reader.FieldCount);
+            if (_columns.Count < MaxKept)
+            {
+                _columns[text] = columns;
+            }
+        }
+
+        return new KeptReader(reader, columns);
     }
 
     private string ParameterName(string name)
@@ -112,7 +127,7 @@ internal sealed class KeptStatements(string connectionString) : SqliteConnection
 
         protected override DbParameter CreateDbParameter() => new Parameter(owner);
 
-        protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) => Command.ExecuteReader(behavior);
+        protected override DbDataReader ExecuteDbDataReader(CommandBehavior behavior) => owner.Known(Command.ExecuteReader(behavior), CommandText);
 
         protected override void Dispose(bool disposing)
         {
