@@ -22,7 +22,7 @@ export function drawInline(tokens: readonly Token[], words: InlineWords): Docume
   const here = () => open.at(-1)?.node ?? root
   for (const [index, token] of tokens.entries()) {
     if (token.type === 'text' && tokens[index - 1]?.type === 'math') {
-      here().append(...tied(token as Tokens.Text, words))
+      for (const node of tied(token as Tokens.Text, words)) here().appendChild(node)
       continue
     }
     if (token.type !== 'html') {
