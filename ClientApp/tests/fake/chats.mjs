@@ -51,7 +51,13 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       state.runs.delete(message.id)
     }
     run.finish = finish
+    const began = performance.now()
+    // By the clock: a timer that comes late catches up, so that the rate is the one asked for.
     const timer = setInterval(() => {
+      do step()
+      while (state.runs.get(message.id) === run && next * tokenMs < performance.now() - began)
+    }, tokenMs)
+    function step() {
       const part = parts[next++]
       if (!part) return finish('done')
       const [type, data] = part
@@ -66,7 +72,7 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       if (type === 'delta') message.content += data
       else message.reasoning = (message.reasoning ?? '') + data
       return emit(type, { text: data }, data.length)
-    }, tokenMs)
+    }
     return run
   }
 

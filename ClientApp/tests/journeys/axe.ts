@@ -29,7 +29,7 @@ export async function findings(page: Page): Promise<string[]> {
   return violations.flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 160)} ${(node.failureSummary ?? '').slice(0, 200)}`))
 }
 
-/** Controls a finger cannot hit: smaller than 44 px either way (40 inside a group of its own, such as segments), with nothing that enlarges them. Links in running text are exempt. */
+/** Controls a finger cannot hit: smaller than 44 px either way, with nothing that enlarges them. Links in running text are exempt. */
 export function smallTargets(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const small: string[] = []
@@ -43,7 +43,7 @@ export function smallTargets(page: Page): Promise<string[]> {
       const label = element.closest('label')?.getBoundingClientRect()
       const height = Math.max(box.height + grown, label?.height ?? 0)
       const width = Math.max(box.width + grown, label?.width ?? 0)
-      if (height < 39.5 || width < 39.5) small.push(`${Math.round(width)}×${Math.round(height)} ${element.tagName} ${element.getAttribute('aria-label') ?? element.textContent.trim()}`)
+      if (height < 43.5 || width < 43.5) small.push(`${Math.round(width)}×${Math.round(height)} ${element.tagName} ${element.getAttribute('aria-label') ?? element.textContent.trim()}`)
     }
     return small
   })

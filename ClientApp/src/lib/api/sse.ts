@@ -76,10 +76,16 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
   const reader = body.getReader()
   const decoder = new TextDecoder()
   const parser = new SseParser()
+  let heard = Date.now()
+  // One watch for the whole stream: a timer for every token would cost more than the token.
+  const watch = setInterval(() => {
+    if (Date.now() - heard > silenceMs) reader.cancel().catch(() => undefined)
+  }, silenceMs / 10)
   try {
     for (;;) {
-      const { done, value } = await withTimeout(reader.read())
+      const { done, value } = await reader.read()
       if (done) return
+      heard = Date.now()
       const batch: Positioned[] = []
       for (const frame of parser.push(decoder.decode(value, { stream: true }))) {
         const event = toChatEvent(frame)
@@ -88,13 +94,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
       if (batch.length > 0) yield batch
     }
   } finally {
+    clearInterval(watch)
     reader.cancel().catch(() => undefined)
   }
-}
-
-function withTimeout<T>(promise: Promise<T>): Promise<T> {
-  return new Promise<T>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error('silent stream')), silenceMs)
-    promise.then(resolve, reject).finally(() => clearTimeout(timer))
-  })
 }

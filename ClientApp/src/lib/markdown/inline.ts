@@ -20,7 +20,11 @@ export function drawInline(tokens: readonly Token[], words: InlineWords): Docume
   const root = document.createDocumentFragment()
   const open: { tag: string; node: Node }[] = []
   const here = () => open.at(-1)?.node ?? root
-  for (const token of tokens) {
+  for (const [index, token] of tokens.entries()) {
+    if (token.type === 'text' && tokens[index - 1]?.type === 'math') {
+      for (const node of tied(token as Tokens.Text, words)) here().appendChild(node)
+      continue
+    }
     if (token.type !== 'html') {
       here().appendChild(draw(token as Tokens.Generic, words))
       continue
@@ -70,6 +74,16 @@ function draw(token: Tokens.Generic, words: InlineWords): Node {
     default:
       return document.createTextNode(token.raw)
   }
+}
+
+/** A line may break after a formula, but no line begins with the full stop that follows one. */
+function tied(token: Tokens.Text, words: InlineWords): Node[] {
+  const [end] = /^[\p{Po}\p{Pe}\p{Pf}]*/u.exec(token.text) ?? ['']
+  if (end === '') return [draw(token, words)]
+  const tie = document.createElement('span')
+  tie.className = 'tie'
+  tie.textContent = end
+  return [tie, draw({ ...token, text: token.text.slice(end.length) }, words)]
 }
 
 /** Text in which `[1]` opens what was cited, where something was. */
