@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 import { firstPageGroup } from './build/first-page.ts'
 import { fontFormats } from './build/font-formats.ts'
 import { precompress } from './build/precompress.ts'
+import { sandbox } from './build/sandbox.ts'
 import { serviceWorker } from './build/service-worker.ts'
 import { themeBoot } from './build/theme-boot.ts'
 
@@ -22,6 +23,7 @@ export default defineConfig({
     }),
     themeBoot(),
     serviceWorker(),
+    sandbox(),
     precompress(),
   ],
   build: {

@@ -1,9 +1,12 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import type { Plugin } from 'vite'
 
 const text = /\.(html|js|css|svg|json|webmanifest|txt)$/
+
+// Three megabytes as they are, and every browser takes them compressed; the server unpacks for whoever does not.
+const onlyCompressed = /[/\\]sandbox[/\\][^/\\]+\.js$/
 
 /** Puts `.br` and `.gz` beside every text file of the build, the same bytes on every run. */
 export function precompress(): Plugin {
@@ -25,6 +28,7 @@ export function precompress(): Plugin {
         writeFileSync(`${path}.br`, brotliCompressSync(bytes, {
           params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
         }))
+        if (onlyCompressed.test(path)) unlinkSync(path)
       }
     },
   }

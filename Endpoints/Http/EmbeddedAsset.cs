@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
@@ -13,31 +14,44 @@ internal sealed class EmbeddedAsset
 
     // A worker lives by the policy it is sent with, not by the page's: that of data would let it fetch nothing.
     private const string ServiceWorker = "wwwroot/sw.js";
+
+    // The pages of the sandboxed frames and a script for each, named by its content like those of the page.
+    private const string SandboxFolder = "wwwroot/sandbox/";
+    private const string DiagramFrame = SandboxFolder + "diagram.html";
+    private const string ImageFrame = SandboxFolder + "image.html";
     private const string Html = "text/html; charset=utf-8";
+    private const string Script = "text/javascript; charset=utf-8";
     private readonly string _contentType;
     private readonly string _cacheControl;
-    private readonly bool _hasPagePolicy;
+    private readonly Policies _policies;
 
     // In the order of preference.
     private readonly Variant[] _variants;
 
-    private EmbeddedAsset(string contentType, string cacheControl, bool hasPagePolicy, Variant[] variants)
+    private EmbeddedAsset(string contentType, string cacheControl, Policies policies, Variant[] variants)
     {
-        _hasPagePolicy = hasPagePolicy;
+        _policies = policies;
         _contentType = contentType;
         _cacheControl = cacheControl;
         _variants = variants;
     }
 
-    /// <param name="name">The resource of the plain file; its variants have .br and .gz appended.</param>
+    /// <param name="name">The resource of the plain file; its variants have .br and .gz appended. A file may be there compressed only.</param>
     public static EmbeddedAsset From(Assembly assembly, string name, IReadOnlySet<string> names)
     {
         (string Encoding, string Suffix)[] encodings = [("br", ".br"), ("gzip", ".gz"), ("identity", "")];
         var variants = encodings
             .Where(encoding => names.Contains(name + encoding.Suffix))
-            .Select(encoding => new Variant(encoding.Encoding, () => assembly.GetManifestResourceStream(name + encoding.Suffix)!));
-        var hashed = name.StartsWith(HashedFolder, StringComparison.Ordinal);
-        return new EmbeddedAsset(TypeOf(Path.GetExtension(name)), hashed ? "public, max-age=31536000, immutable" : "no-cache", TypeOf(Path.GetExtension(name)) == Html || name == ServiceWorker, [.. variants]);
+            .Select(encoding => new Variant(encoding.Encoding, () => assembly.GetManifestResourceStream(name + encoding.Suffix)!))
+            .ToList();
+        if (!names.Contains(name))
+        {
+            variants.Add(new Variant("identity", () => Unpack(assembly.GetManifestResourceStream(name + ".gz")!)));
+        }
+
+        var type = TypeOf(Path.GetExtension(name));
+        var hashed = name.StartsWith(HashedFolder, StringComparison.Ordinal) || (type == Script && name.StartsWith(SandboxFolder, StringComparison.Ordinal));
+        return new EmbeddedAsset(type, hashed ? "public, max-age=31536000, immutable" : "no-cache", PoliciesOf(name, type), [.. variants]);
     }
 
     /// <summary>The same file with a text in it changed; sent without compression.</summary>
@@ -45,7 +59,7 @@ internal sealed class EmbeddedAsset
     {
         using var reader = new StreamReader(_variants[^1].Open());
         var bytes = Encoding.UTF8.GetBytes(reader.ReadToEnd().Replace(from, to));
-        return new EmbeddedAsset(_contentType, _cacheControl, _hasPagePolicy, [new Variant("identity", () => new MemoryStream(bytes, writable: false))]);
+        return new EmbeddedAsset(_contentType, _cacheControl, _policies, [new Variant("identity", () => new MemoryStream(bytes, writable: false))]);
     }
 
     public async Task Send(HttpContext context, bool head)
@@ -54,11 +68,9 @@ internal sealed class EmbeddedAsset
         var headers = context.Response.Headers;
         headers.ETag = variant.ETag;
         headers.CacheControl = _cacheControl;
-        if (_hasPagePolicy)
-        {
-            // On a 304 too: the browser puts its headers over those it has kept, and the policy of data would forbid the page its own files.
-            headers.ContentSecurityPolicy = SecurityHeaders.AppShell;
-        }
+
+        // On a 304 too: the browser puts its headers over those it has kept, and the policy of data would forbid the page its own files.
+        _policies.Set(headers);
 
         if (_variants.Length > 1)
         {
@@ -115,10 +127,30 @@ internal sealed class EmbeddedAsset
     private static bool IsCurrent(HttpRequest request, Variant variant) =>
         request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Tag == "*" || tag.Tag == variant.ETag);
 
+    private static MemoryStream Unpack(Stream packed)
+    {
+        using var gzip = new GZipStream(packed, CompressionMode.Decompress);
+        var plain = new MemoryStream();
+        gzip.CopyTo(plain);
+        plain.Position = 0;
+        return plain;
+    }
+
+    private static Policies PoliciesOf(string name, string type) => name switch
+    {
+        DiagramFrame => new Policies(SecurityHeaders.DiagramFrame, Referrer: "no-referrer"),
+        ImageFrame => new Policies(SecurityHeaders.ImageFrame, Referrer: "no-referrer"),
+
+        // A frame without an origin is a stranger to its own server: without this it could not load its one script.
+        _ when type == Script && name.StartsWith(SandboxFolder, StringComparison.Ordinal) => new Policies(Resource: "cross-origin"),
+        _ when type == Html || name == ServiceWorker => new Policies(SecurityHeaders.AppShell),
+        _ => default,
+    };
+
     private static string TypeOf(string extension) => extension switch
     {
         ".html" => Html,
-        ".js" or ".mjs" => "text/javascript; charset=utf-8",
+        ".js" or ".mjs" => Script,
         ".css" => "text/css; charset=utf-8",
         ".json" => "application/json; charset=utf-8",
         ".webmanifest" => "application/manifest+json",
@@ -131,6 +163,25 @@ internal sealed class EmbeddedAsset
         ".wasm" => "application/wasm",
         _ => "application/octet-stream",
     };
+
+    /// <summary>Headers other than what SecurityHeaders gives to everything.</summary>
+    private readonly record struct Policies(string? Content = null, string? Referrer = null, string? Resource = null)
+    {
+        public void Set(IHeaderDictionary headers)
+        {
+            Put(headers, HeaderNames.ContentSecurityPolicy, Content);
+            Put(headers, "Referrer-Policy", Referrer);
+            Put(headers, "Cross-Origin-Resource-Policy", Resource);
+        }
+
+        private static void Put(IHeaderDictionary headers, string name, string? value)
+        {
+            if (value is not null)
+            {
+                headers[name] = value;
+            }
+        }
+    }
 
     private sealed class Variant(string encoding, Func<Stream> open)
     {

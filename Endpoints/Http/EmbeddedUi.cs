@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Http;
 internal sealed class EmbeddedUi
 {
     private const string Prefix = "wwwroot/";
-    private static readonly PathString[] OtherDoors = ["/api", "/v1", "/chat-images", "/avatars", "/metrics", "/assets"];
+    private static readonly PathString[] OtherDoors = ["/api", "/v1", "/chat-images", "/avatars", "/metrics", "/assets", "/sandbox"];
     private readonly FrozenDictionary<string, EmbeddedAsset> _assets;
     private readonly EmbeddedAsset? _index;
 
@@ -18,7 +18,8 @@ internal sealed class EmbeddedUi
     {
         var names = assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).ToHashSet();
         _assets = names
-            .Where(name => !IsVariant(name, names))
+            .Select(PlainName)
+            .Distinct()
             .ToFrozenDictionary(name => name[(Prefix.Length - 1)..], name => EmbeddedAsset.From(assembly, name, names), StringComparer.Ordinal);
         if (_assets.GetValueOrDefault("/index.html") is { } index)
         {
@@ -59,8 +60,8 @@ internal sealed class EmbeddedUi
         return isFile || OtherDoors.Any(door => path.StartsWithSegments(door)) ? null : _index;
     }
 
-    private static bool IsVariant(string name, HashSet<string> names) =>
-        (name.EndsWith(".br", StringComparison.Ordinal) || name.EndsWith(".gz", StringComparison.Ordinal)) && names.Contains(name[..^3]);
+    private static string PlainName(string name) =>
+        name.EndsWith(".br", StringComparison.Ordinal) || name.EndsWith(".gz", StringComparison.Ordinal) ? name[..^3] : name;
 }
 
 internal static class EmbeddedUiExtensions

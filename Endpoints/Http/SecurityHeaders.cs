@@ -9,6 +9,19 @@ internal static class SecurityHeaders
         "worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; " +
         "object-src 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html aichat-worker";
 
+    /// <summary>
+    /// For /sandbox/diagram.html, the frame that draws what a model wrote. It has no origin and nothing to fetch from; styles are
+    /// inline because a drawing is measured with its own. With /sandbox/image.html the only page which may be framed, by our own.
+    /// </summary>
+    public const string DiagramFrame =
+        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; " +
+        "frame-ancestors 'self'; sandbox allow-scripts";
+
+    /// <summary>For /sandbox/image.html, the frame that shows an image from elsewhere after a click.</summary>
+    public const string ImageFrame =
+        "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
+        "sandbox allow-scripts";
+
     private const string Data = "default-src 'none'; frame-ancestors 'none'";
 
     private const string Permissions =
@@ -30,10 +43,10 @@ internal static class SecurityHeaders
         var html = context.Response.ContentType?.StartsWith("text/html", StringComparison.OrdinalIgnoreCase) == true;
         headers["X-Request-Id"] = context.TraceIdentifier;
         headers.XContentTypeOptions = "nosniff";
-        headers["Referrer-Policy"] = "same-origin";
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
-        headers["Cross-Origin-Resource-Policy"] = "same-origin";
         headers["Permissions-Policy"] = Permissions;
+        headers.TryAdd("Referrer-Policy", "same-origin");
+        headers.TryAdd("Cross-Origin-Resource-Policy", "same-origin");
         if (headers.ContentSecurityPolicy.Count == 0)
         {
             headers.ContentSecurityPolicy = html ? AppShell : Data;

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Reflection;
 using System.Text;
 using AiChat.Endpoints.Http;
@@ -17,8 +18,16 @@ public sealed class EmbeddedUiTests
         ["wwwroot/assets/main-D3adB33f.js"] = "plain",
         ["wwwroot/assets/main-D3adB33f.js.br"] = "br",
         ["wwwroot/assets/main-D3adB33f.js.gz"] = "gzip",
+        ["wwwroot/sw.js"] = "worker",
+        ["wwwroot/sandbox/diagram.html"] = "<script src=\"./diagram-D3adB33f.js\"></script>",
+        ["wwwroot/sandbox/diagram-D3adB33f.js.br"] = "br of diagram",
+        ["wwwroot/sandbox/diagram-D3adB33f.js.gz"] = PageAssembly.Packed + "drawing",
+        ["wwwroot/sandbox/image.html"] = "<script src=\"./image-D3adB33f.js\"></script>",
+        ["wwwroot/sandbox/other.html"] = "not one of the two",
         ["migrations/0001.sql"] = "secret",
     });
+
+    private const string SandboxScript = "/sandbox/diagram-D3adB33f.js";
 
     [Theory]
     [InlineData("br, gzip", "br")]
@@ -80,6 +89,60 @@ public sealed class EmbeddedUiTests
     }
 
     [Fact]
+    public async Task Only_the_two_sandbox_pages_may_be_framed_and_they_have_no_origin()
+    {
+        (string Path, string Policy)[] pages =
+        [
+            ("/sandbox/diagram.html",
+                "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"),
+            ("/sandbox/image.html",
+                "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"),
+        ];
+        foreach (var (path, policy) in pages)
+        {
+            var (first, _) = await Get(path);
+            var (again, _) = await Get(path, "", context => context.Request.Headers.IfNoneMatch = first.Headers.ETag);
+            Assert.Equal(304, again.StatusCode);
+            Assert.All([first, again], answer => Assert.Equal(policy, answer.Headers.ContentSecurityPolicy.ToString()));
+            Assert.All([first, again], answer => Assert.Equal("no-referrer", answer.Headers["Referrer-Policy"].ToString()));
+            Assert.Equal("no-cache", first.Headers.CacheControl.ToString());
+        }
+
+        foreach (var path in new[] { "/", "/c/1", "/index.html", "/sw.js", "/sandbox/other.html" })
+        {
+            var (response, _) = await Get(path);
+            Assert.Equal(SecurityHeaders.AppShell, response.Headers.ContentSecurityPolicy.ToString());
+            Assert.Contains("frame-ancestors 'none'", SecurityHeaders.AppShell);
+        }
+    }
+
+    [Fact]
+    public async Task A_frame_without_an_origin_may_load_its_own_script_and_no_other_file()
+    {
+        var (script, _) = await Get(SandboxScript);
+        Assert.Equal("cross-origin", script.Headers["Cross-Origin-Resource-Policy"].ToString());
+        Assert.Equal("public, max-age=31536000, immutable", script.Headers.CacheControl.ToString());
+        foreach (var path in new[] { "/", Script, "/icon.svg", "/sandbox/diagram.html" })
+        {
+            var (other, _) = await Get(path);
+            Assert.Equal("", other.Headers["Cross-Origin-Resource-Policy"].ToString());
+        }
+    }
+
+    [Theory]
+    [InlineData("br, gzip", "br", "br of diagram")]
+    [InlineData("", "", "drawing")]
+    [InlineData("zstd", "", "drawing")]
+    public async Task A_file_that_is_there_compressed_only_is_unpacked_for_whoever_needs_it(string accepts, string encoding, string expected)
+    {
+        var (response, body) = await Get(SandboxScript, accepts);
+        Assert.Equal(expected, body);
+        Assert.Equal(encoding, response.Headers.ContentEncoding.ToString());
+        Assert.Equal(body.Length, response.ContentLength);
+        Assert.Equal("Accept-Encoding", response.Headers.Vary.ToString());
+    }
+
+    [Fact]
     public async Task Head_has_the_headers_without_the_body()
     {
         var (response, body) = await Get(Script, "", context => context.Request.Method = "HEAD");
@@ -107,6 +170,8 @@ public sealed class EmbeddedUiTests
     [InlineData("GET", "/chat-images/1")]
     [InlineData("GET", "/metrics")]
     [InlineData("GET", "/assets/gone")]
+    [InlineData("GET", "/sandbox/gone")]
+    [InlineData("GET", "/sandbox/diagram-D3adB33f.js.gz")]
     [InlineData("GET", "/unknown.js")]
     [InlineData("GET", "/assets/main-D3adB33f.js.br")]
     [InlineData("GET", "/../migrations/0001.sql")]
@@ -146,9 +211,31 @@ public sealed class EmbeddedUiTests
 
     private sealed class PageAssembly(IReadOnlyDictionary<string, string> resources) : Assembly
     {
+        /// <summary>What begins with it is really compressed.</summary>
+        public const string Packed = "gzip:";
+
         public override string[] GetManifestResourceNames() => [.. resources.Keys];
 
-        public override Stream? GetManifestResourceStream(string name) =>
-            resources.TryGetValue(name, out var text) ? new MemoryStream(Encoding.UTF8.GetBytes(text)) : null;
+        public override Stream? GetManifestResourceStream(string name)
+        {
+            if (!resources.TryGetValue(name, out var text))
+            {
+                return null;
+            }
+
+            var packed = new MemoryStream();
+            if (!text.StartsWith(Packed, StringComparison.Ordinal))
+            {
+                return new MemoryStream(Encoding.UTF8.GetBytes(text));
+            }
+
+            using (var gzip = new GZipStream(packed, CompressionMode.Compress, leaveOpen: true))
+            {
+                gzip.Write(Encoding.UTF8.GetBytes(text[Packed.Length..]));
+            }
+
+            packed.Position = 0;
+            return packed;
+        }
     }
 }

@@ -9,6 +9,8 @@ export interface Fake {
     messages: Map<number, Message[]>
     leaves: Map<number, number | null>
     images: Map<string, { mime: string; bytes: Buffer }>
+    /** Served in place of files of the page, by path. */
+    files: Map<string, string>
     /** Bodies of what was asked of the model. */
     asked: Record<string, unknown>[]
     /** Said instead of the usual answer. */

@@ -9,10 +9,15 @@ import { chatRoutes } from './chats.mjs'
 
 const root = join(import.meta.dirname, '../../../wwwroot')
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.png': 'image/png', '.webmanifest': 'application/manifest+json', '.woff2': 'font/woff2' }
+// As the server sends them: the frames are pages of their own.
+const sandbox = {
+  '/sandbox/diagram.html': "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts",
+  '/sandbox/image.html': "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts",
+}
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html aichat-worker"
 
 export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}) {
-  const state = { users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), leaves: new Map(), runs: new Map(), connections: [], images: new Map(), prompts: [], asked: [], say: null, tools: null, nextId: 100, cutAfter: 0 }
+  const state = { users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), leaves: new Map(), runs: new Map(), connections: [], images: new Map(), files: new Map(), prompts: [], asked: [], say: null, tools: null, nextId: 100, cutAfter: 0 }
   const demo = { id: 'demo', connectionId: 0, model: 'demo', name: 'Demo', provider: 'demo', connectionName: 'Demo', capabilities: {}, contextLimit: 8192 }
   const id = () => ++state.nextId
   const now = () => new Date().toISOString()
@@ -85,9 +90,18 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
       }
       return problem(response, 404, 'not_found')
     }
+    const instead = state.files.get(path)
     const file = join(root, extname(path) ? path : 'index.html')
-    if (!existsSync(file)) return response.writeHead(404).end()
-    return response.writeHead(200, { 'Content-Type': types[extname(file)] ?? 'text/plain', 'Content-Security-Policy': csp }).end(readFileSync(file))
+    const packed = !existsSync(file) && existsSync(`${file}.gz`)
+    if (instead === undefined && !packed && !existsSync(file)) return response.writeHead(404).end()
+    const script = path.startsWith('/sandbox/') && extname(path) === '.js'
+    return response.writeHead(200, {
+      'Content-Type': types[extname(file)] ?? 'text/plain',
+      'Content-Security-Policy': sandbox[path] ?? csp,
+      'Cross-Origin-Resource-Policy': script ? 'cross-origin' : 'same-origin',
+      'Referrer-Policy': sandbox[path] ? 'no-referrer' : 'same-origin',
+      ...(packed && instead === undefined ? { 'Content-Encoding': 'gzip' } : {}),
+    }).end(instead ?? readFileSync(packed ? `${file}.gz` : file))
   })
   return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve({ url: `http://127.0.0.1:${server.address().port}`, state, close: () => { server.closeAllConnections(); server.close() } })))
 }

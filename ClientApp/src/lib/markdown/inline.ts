@@ -3,10 +3,17 @@ import type { Cite } from './cite'
 import { drawMath } from './katex'
 import type { MathToken } from './math'
 
-export interface InlineWords {
-  cite: Cite
-  openImage: (host: string) => string
+export interface ImageWords {
   image: string
+  loadImage: (host: string) => string
+  imageLoading: (host: string) => string
+  imageShown: (host: string) => string
+  imageFailed: (host: string) => string
+  imageOpen: string
+}
+
+export interface InlineWords extends ImageWords {
+  cite: Cite
 }
 
 // The only HTML a model may use: marks without attributes. Everything else stays visible as text.
@@ -140,8 +147,14 @@ function link(token: Tokens.Link, words: InlineWords): Node {
   if (!target) return wrap(document.createElement('span'), token.tokens, words)
   const anchor = wrap(document.createElement('a'), token.tokens, words) as HTMLAnchorElement
   external(anchor, target)
+  // A button may not stand in a link: the link keeps the words, the buttons follow it.
+  const chips = [...anchor.querySelectorAll('.remote-image')]
+  for (const chip of chips) chip.replaceWith(chip.querySelector('.alt')?.textContent ?? words.image)
   if (namesAnotherHost(anchor.textContent ?? '', target)) anchor.dataset['confirm'] = ''
-  return anchor
+  if (chips.length === 0) return anchor
+  const root = document.createDocumentFragment()
+  root.append(anchor, ...chips.flatMap((chip) => [' ', chip]))
+  return root
 }
 
 function external(anchor: HTMLAnchorElement, target: URL): void {
@@ -158,16 +171,27 @@ export function namesAnotherHost(text: string, target: URL): boolean {
   return bare(shown) !== bare(target.hostname)
 }
 
-/** A picture elsewhere would tell its server who reads this and when; it becomes a link that names the host. */
+/** A picture elsewhere would tell its server who reads this and when: it is a button that names the host, and loads by a click. */
 function image(token: Tokens.Image, words: InlineWords): Node {
   const target = safeUrl(token.href)
-  if (!target) return document.createTextNode(token.text || words.image)
-  const anchor = document.createElement('a')
-  anchor.className = 'remote-image'
-  anchor.textContent = token.text || words.openImage(target.hostname)
-  anchor.title = words.openImage(target.hostname)
-  external(anchor, target)
-  return anchor
+  if (!target || target.protocol === 'mailto:') return document.createTextNode(token.text || words.image)
+  const chip = document.createElement('button')
+  chip.type = 'button'
+  chip.className = 'remote-image'
+  if (token.text !== '') chip.append(span('alt', token.text), ' ')
+  chip.append(span('action', words.loadImage(target.hostname)))
+  chip.onclick = () => {
+    chip.disabled = true
+    import('./remote-image').then(({ showRemote }) => showRemote(chip, target, token.text, words)).catch(() => (chip.disabled = false))
+  }
+  return chip
+}
+
+function span(className: string, text: string): HTMLElement {
+  const node = document.createElement('span')
+  node.className = className
+  node.textContent = text
+  return node
 }
 
 function math(token: MathToken): Node {

@@ -6,13 +6,15 @@ export interface MathToken extends Tokens.Generic {
   display: boolean
 }
 
-const environments = 'equation|align|alignat|gather|multline|cases|pmatrix|bmatrix|Bmatrix|vmatrix|Vmatrix|matrix|smallmatrix|array|aligned|gathered|split|CD'
+const environments = 'equation|align|alignat|gather|multline|cases|dcases|rcases|drcases|pmatrix|bmatrix|Bmatrix|vmatrix|Vmatrix|matrix|smallmatrix|array|aligned|alignedat|gathered|split|CD'
 const environment = new RegExp(`^\\\\begin\\{((?:${environments})\\*?)\\}[\\s\\S]+?\\\\end\\{\\1\\}`)
 const displayBlock = /^ {0,3}(?:\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\])[ \t]*(?:\n|$)/
 const displayInline = /^(?:\$\$([^$\n]+?)\$\$|\\\[([^\n]+?)\\\])/
 // Not before a space, not after one, not before a digit: `$5 and $10`, `US$5` and shell variables stay text.
 const dollars = /^\$(?![\s$])((?:\\[\s\S]|[^\\$\n])*?[^\\\s$])\$(?![\d$\w])/
 const single = /^\$([^\s\\$])\$(?![\d$\w])/
+// Chemistry and units as mhchem writes them, which models also do outside of any dollars.
+const chemistry = /^\\(?:ce|pu)\{(?:[^{}\n]|\{[^{}\n]*\})+\}/
 const parens = /^\\\(([\s\S]+?)\\\)/
 
 function find(src: string, pattern: RegExp): number | undefined {
@@ -35,12 +37,14 @@ export const mathBlock: TokenizerAndRendererExtension = {
 export const mathInline: TokenizerAndRendererExtension = {
   name: 'math',
   level: 'inline',
-  start: (src) => find(src, /(?<![\w$\\])\$(?!\s)|\\[([]|\\begin\{/),
+  start: (src) => find(src, /(?<![\w$\\])\$(?!\s)|\\[([]|\\begin\{|\\(?:ce|pu)\{/),
   tokenizer(src): MathToken | undefined {
     const display = displayInline.exec(src)
     if (display) return { type: 'math', raw: display[0], tex: (display[1] ?? display[2] ?? '').trim(), display: true }
     const env = environment.exec(src)
     if (env) return { type: 'math', raw: env[0], tex: env[0], display: true }
+    const formula = chemistry.exec(src)
+    if (formula) return { type: 'math', raw: formula[0], tex: formula[0], display: false }
     const inline = parens.exec(src) ?? dollars.exec(src) ?? single.exec(src)
     if (!inline?.[1] || isPrice(inline[1])) return undefined
     return { type: 'math', raw: inline[0], tex: inline[1].trim(), display: false }

@@ -1,0 +1,93 @@
+import { elsewhere, limits, type Palette } from '../../../sandbox/protocol'
+import { Renderer, sandboxed } from './frame'
+import { isPlainSvg } from './svg-guard'
+
+export type Refusal = 'tooLarge' | 'slow' | 'unreachable' | 'broken' | 'unsafe'
+
+export interface Drawing {
+  svg: string
+  width: number
+  height: number
+}
+
+export type Outcome = Drawing | { refused: Refusal; line: number | null }
+
+// By characters, of which a drawing has some ten thousand.
+const keptChars = 4_000_000
+const largestSvg = 2_000_000
+
+/** Drawn diagrams by source and colours: a long chat unmounts what is far away and draws it again when it comes back. */
+export class Diagrams {
+  readonly #renderer: Pick<Renderer, 'draw'>
+  readonly #kept = new Map<string, Outcome>()
+  readonly #running = new Map<string, Promise<Outcome>>()
+  #chars = 0
+
+  constructor(renderer: Pick<Renderer, 'draw'> = new Renderer(sandboxed)) {
+    this.#renderer = renderer
+  }
+
+  known(source: string, palette: Palette): Outcome | undefined {
+    const key = keyOf(source, palette)
+    const outcome = this.#kept.get(key)
+    if (!outcome) return undefined
+    this.#kept.delete(key)
+    this.#kept.set(key, outcome)
+    return outcome
+  }
+
+  draw(source: string, palette: Palette): Promise<Outcome> {
+    if (source.length > limits.chars) return Promise.resolve({ refused: 'tooLarge', line: null })
+    const known = this.known(source, palette)
+    if (known) return Promise.resolve(known)
+    const key = keyOf(source, palette)
+    let running = this.#running.get(key)
+    if (!running) {
+      running = this.#draw(key, source, palette).finally(() => this.#running.delete(key))
+      this.#running.set(key, running)
+    }
+    return running
+  }
+
+  async #draw(key: string, source: string, palette: Palette): Promise<Outcome> {
+    const answer = await this.#renderer.draw(source, palette)
+    const outcome = 'svg' in answer ? check(answer.svg) : { refused: reasonOf(answer.failed, answer.detail), line: lineOf(answer.detail) }
+    // What could not be reached may be reached later.
+    if (!('refused' in outcome) || outcome.refused !== 'unreachable') this.#keep(key, outcome)
+    return outcome
+  }
+
+  #keep(key: string, outcome: Outcome): void {
+    this.#kept.set(key, outcome)
+    this.#chars += sizeOf(key, outcome)
+    for (const [old, one] of this.#kept) {
+      if (this.#chars <= keptChars) break
+      this.#kept.delete(old)
+      this.#chars -= sizeOf(old, one)
+    }
+  }
+}
+
+const keyOf = (source: string, palette: Palette) => `${JSON.stringify(palette)}\n${source}`
+const sizeOf = (key: string, outcome: Outcome) => key.length + ('svg' in outcome ? outcome.svg.length : 0)
+
+function reasonOf(failed: Refusal, detail: string): Refusal {
+  if (failed !== 'broken') return failed
+  if (detail === elsewhere) return 'unsafe'
+  return /limit exceeded/i.test(detail) ? 'tooLarge' : 'broken'
+}
+
+function lineOf(detail: string): number | null {
+  const line = /\bline:?\s+(\d{1,6})\b/i.exec(detail)?.[1]
+  return line === undefined ? null : Number(line)
+}
+
+function check(svg: string): Outcome {
+  const size = (name: string) => Number(new RegExp(`^<svg(?=\\s)[^>]*?\\s${name}="(\\d{1,6})"`).exec(svg)?.[1] ?? 0)
+  const [width, height] = [size('width'), size('height')]
+  if (width === 0 || height === 0) return { refused: 'broken', line: null }
+  if (svg.length > largestSvg) return { refused: 'tooLarge', line: null }
+  return isPlainSvg(svg) ? { svg, width, height } : { refused: 'unsafe', line: null }
+}
+
+export const diagrams = new Diagrams()

@@ -1,0 +1,75 @@
+import type { ShowRequest, Shown } from '../../sandbox/protocol'
+import type { ImageWords } from './inline'
+
+// A server may accept the connection and then say nothing.
+const loadMs = 30_000
+const largest = { width: 704, height: 480 }
+
+/**
+ * Puts the image in the chip's place, in a frame without an origin: this page's policy loads no image from elsewhere, and the
+ * frame says only how large it is.
+ */
+export function showRemote(chip: HTMLElement, target: URL, alt: string, words: ImageWords): void {
+  const host = target.hostname
+  const holder = document.createElement('span')
+  holder.className = 'remote-shown'
+  // The button that had the focus is gone.
+  holder.tabIndex = -1
+  const about = document.createElement('span')
+  about.className = 'about'
+  about.role = 'status'
+  about.textContent = words.imageLoading(host)
+  const frame = document.createElement('iframe')
+  frame.setAttribute('sandbox', 'allow-scripts')
+  frame.referrerPolicy = 'no-referrer'
+  frame.title = alt === '' ? words.imageShown(host) : alt
+  frame.width = '0'
+  frame.height = '0'
+  frame.src = new URL('sandbox/image.html', document.baseURI).href
+
+  const end = () => {
+    clearTimeout(timer)
+    removeEventListener('message', hear)
+  }
+  const open = () => {
+    const link = document.createElement('a')
+    link.textContent = words.imageOpen
+    link.href = target.href
+    link.target = '_blank'
+    link.rel = 'noopener noreferrer'
+    return link
+  }
+  const fail = () => {
+    end()
+    frame.remove()
+    about.replaceChildren(words.imageFailed(host), ' ', open())
+  }
+  const hear = (event: MessageEvent<'ready' | 'failed' | Shown | undefined>) => {
+    if (event.source !== frame.contentWindow) return
+    const said = event.data
+    if (said === 'ready') frame.contentWindow?.postMessage({ show: target.href, alt } satisfies ShowRequest, '*')
+    else if (said === 'failed') fail()
+    else if (isSize(said)) {
+      end()
+      fit(frame, said)
+      about.replaceChildren(words.imageShown(host), ' ', open())
+    }
+  }
+  const timer = setTimeout(fail, loadMs)
+  addEventListener('message', hear)
+  holder.append(frame, about)
+  chip.replaceWith(holder)
+  holder.focus({ preventScroll: true })
+}
+
+const isSize = (said: unknown): said is Shown =>
+  typeof said === 'object' && said !== null && 'width' in said && 'height' in said && [said.width, said.height].every((side) => Number.isInteger(side) && Number(side) >= 0)
+
+/** As large as the image, up to what a column and a window hold; a drawing without a size of its own gets a square. */
+function fit(frame: HTMLIFrameElement, { width, height }: Shown): void {
+  const [wide, high] = width > 0 && height > 0 ? [width, height] : [largest.height, largest.height]
+  const scale = Math.min(1, largest.width / wide, largest.height / high)
+  frame.width = String(Math.max(1, Math.round(wide * scale)))
+  frame.height = String(Math.max(1, Math.round(high * scale)))
+  frame.style.aspectRatio = `${wide} / ${high}`
+}

@@ -1,0 +1,38 @@
+import mermaid from 'mermaid'
+import { configFor } from './config'
+import './harmless'
+import type { DrawRequest, Drawn, NotDrawn } from './protocol'
+
+// Runs in a frame without an origin: it reaches neither the page, nor its storage, nor the network.
+
+addEventListener('message', (event: MessageEvent<DrawRequest | undefined>) => {
+  const request = event.data
+  if (event.source !== parent || typeof request?.draw !== 'number') return
+  void draw(request).then(
+    (svg) => say({ drawn: request.draw, svg }),
+    (error: unknown) => say({ failed: request.draw, detail: error instanceof Error ? error.message : '' }),
+  )
+})
+
+const say = (message: Drawn | NotDrawn | 'ready') => parent.postMessage(message, '*')
+
+async function draw({ draw: number, source, palette }: DrawRequest): Promise<string> {
+  mermaid.initialize(configFor(palette))
+  const { svg } = await mermaid.render(`d${number}`, source)
+  return asImage(svg)
+}
+
+/** An image file of its own: well-formed XML, with the size its content has. */
+function asImage(html: string): string {
+  const svg = new DOMParser().parseFromString(html, 'text/html').querySelector('svg')
+  if (!svg) return ''
+  const [, , width = 0, height = 0] = (svg.getAttribute('viewBox') ?? '').split(/[\s,]+/).map(Number)
+  if (width > 0 && height > 0) {
+    svg.setAttribute('width', String(Math.ceil(width)))
+    svg.setAttribute('height', String(Math.ceil(height)))
+  }
+  svg.style.removeProperty('max-width')
+  return new XMLSerializer().serializeToString(svg)
+}
+
+say('ready')

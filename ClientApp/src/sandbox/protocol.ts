@@ -1,0 +1,48 @@
+// What the page and its sandboxed frames say to each other. A frame has no origin of its own, so each side knows
+// the other by the window a message came from; what a frame says is checked like any other input.
+
+/** Colours as `#rrggbb`: the drawing library reads no newer notation. */
+export interface Palette {
+  dark: boolean
+  page: string
+  raised: string
+  sunken: string
+  line: string
+  ink: string
+  muted: string
+  accent: string
+  accentSoft: string
+  danger: string
+  font: string
+}
+
+export interface DrawRequest {
+  draw: number
+  source: string
+  palette: Palette
+}
+
+export interface Drawn {
+  drawn: number
+  svg: string
+}
+
+export interface NotDrawn {
+  failed: number
+  detail: string
+}
+
+export interface ShowRequest {
+  show: string
+  alt: string
+}
+
+export interface Shown {
+  width: number
+  height: number
+}
+
+/** The detail of a drawing that was refused for what it would load. */
+export const elsewhere = 'It would load an image from elsewhere.'
+
+export const limits = { chars: 50_000, edges: 2_000 }
