@@ -52,6 +52,8 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
     }
     run.finish = finish
     const timer = setInterval(() => {
+      // Held: half of the answer is said, and the rest waits.
+      if (state.hold && next > parts.length / 2) return
       const part = parts[next++]
       if (!part) return finish('done')
       const [type, data] = part
