@@ -7,6 +7,9 @@ const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(pat
 const isFile = (path) => path.startsWith('assets/')
 
 self.addEventListener('install', (event) => {
+  // What a page sends as it goes is lost on the way through a worker: it takes the straight one, where the browser knows such.
+  const written = ['PUT', 'POST', 'PATCH', 'DELETE'].map((requestMethod) => ({ condition: { requestMethod }, source: 'network' }))
+  if (event.addRoutes) event.waitUntil(event.addRoutes(written))
   event.waitUntil(caches.open(name).then((cache) => cache.addAll(shell)))
 })
 

@@ -31,6 +31,8 @@ function usage(params) {
   return { from, to: from, by, total: { calls: sum('calls'), promptTokens: sum('promptTokens'), completionTokens: sum('completionTokens'), reasoningTokens: 0, cachedTokens: 0, totalTokens: sum('totalTokens'), cost: sum('cost'), failed: sum('failed') }, items }
 }
 
+export const faceUrl = (state) => (state.face ? `avatars/assistant?v=${state.face.length}` : null)
+
 export function adminRoutes({ state, ok, problem, id, now, query, models }) {
   state.settings = settings()
   state.overrides = new Map()
@@ -95,6 +97,8 @@ export function adminRoutes({ state, ok, problem, id, now, query, models }) {
     ['GET', /^\/api\/settings\/personal$/, (_, r) => ok(r, { locale: 'system', theme: 'system', preferredModel: null, contextEnabled: true, ...state.personal })],
     ['PUT', /^\/api\/settings\/personal$/, (_, r, __, body) => ok(r, (state.personal = { ...state.personal, ...body }))],
     ['PUT', /^\/api\/settings\/personal\/avatar$/, (q, r, __, bytes) => { state.avatar = bytes; state.current.avatarUrl = `/avatars/${id()}.webp`; ok(r, undefined, 204) }],
+    ['PUT', /^\/api\/settings\/assistant-avatar$/, (_, r, __, bytes) => { state.face = bytes; ok(r, { avatarUrl: faceUrl(state) }) }],
+    ['DELETE', /^\/api\/settings\/assistant-avatar$/, (_, r) => { state.face = null; ok(r, undefined, 204) }],
     ['DELETE', /^\/api\/settings\/personal\/avatar$/, (_, r) => { state.current.avatarUrl = null; ok(r, undefined, 204) }],
     ['DELETE', /^\/api\/account$/, (_, r, __, body) => {
       if (body.password !== 'long-enough-1') return problem(r, 422, 'wrong_password')

@@ -3,6 +3,7 @@
 /** Routes as `[method, pattern, handle(request, response, groups, body)]`. */
 export function aroundRoutes({ state, ok, problem, now, query }) {
   const shares = new Map()
+  state.drafts = new Map()
   function found(session, words) {
     const has = (text) => words.every((word) => text.toLowerCase().includes(word))
     const matches = state.messages.get(session.id).filter((message) => has(message.content)).map((message) => ({ messageId: message.id, snippet: message.content.slice(0, 160) }))
@@ -10,6 +11,9 @@ export function aroundRoutes({ state, ok, problem, now, query }) {
   }
 
   return [
+    ['GET', /^\/api\/drafts\/(\w+)$/, (_, r, [slot]) => ok(r, { text: state.drafts.get(slot) ?? '', updatedAt: state.drafts.has(slot) ? now() : null })],
+    ['PUT', /^\/api\/drafts\/(\w+)$/, (_, r, [slot], body) => { state.drafts.set(slot, body.text); ok(r, undefined, 204) }],
+    ['DELETE', /^\/api\/drafts\/(\w+)$/, (_, r, [slot]) => { state.drafts.delete(slot); ok(r, undefined, 204) }],
     ['GET', /^\/api\/sessions$/, (request, response) => {
       const params = query(request)
       const words = (params.get('q') ?? '').toLowerCase().split(/\s+/).filter(Boolean)

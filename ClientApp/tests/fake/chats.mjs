@@ -55,9 +55,12 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
     // By the clock: a timer that comes late catches up, so that the rate is the one asked for.
     const timer = setInterval(() => {
       do step()
-      while (state.runs.get(message.id) === run && next * tokenMs < performance.now() - began)
+      while (state.runs.get(message.id) === run && next * tokenMs < performance.now() - began && !held())
     }, tokenMs)
+    // Held: half of the answer is said, and the rest waits.
+    const held = () => state.hold && next > parts.length / 2
     function step() {
+      if (held()) return
       const part = parts[next++]
       if (!part) return finish('done')
       const [type, data] = part

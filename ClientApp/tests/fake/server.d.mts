@@ -24,6 +24,14 @@ export interface Fake {
     keys: unknown[]
     personal?: Record<string, unknown>
     avatar?: Uint8Array
+    /** The assistant's picture. */
+    face: Uint8Array | null
+    drafts: Map<string, string>
+    runs: Map<number, unknown>
+    /** Answers stop half-way until this is false again. */
+    hold: boolean
+    /** At the end of the worker's script: another build has another worker. */
+    worker: string
   }
   close(): void
 }

@@ -3,7 +3,7 @@
 import { readFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
-import { adminRoutes } from './admin.mjs'
+import { adminRoutes, faceUrl } from './admin.mjs'
 import { aroundRoutes } from './around.mjs'
 import { chatRoutes } from './chats.mjs'
 
@@ -17,7 +17,10 @@ const sandbox = {
 const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html aichat-worker"
 
 export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}) {
-  const state = { users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), leaves: new Map(), runs: new Map(), connections: [], images: new Map(), files: new Map(), prompts: [], asked: [], say: null, tools: null, nextId: 100, cutAfter: 0 }
+  const state = {
+    users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), leaves: new Map(), runs: new Map(), connections: [],
+    images: new Map(), files: new Map(), prompts: [], asked: [], say: null, tools: null, nextId: 100, cutAfter: 0, face: null, worker: '', hold: false,
+  }
   const demo = { id: 'demo', connectionId: 0, model: 'demo', name: 'Demo', provider: 'demo', connectionName: 'Demo', capabilities: {}, contextLimit: 8192 }
   const id = () => ++state.nextId
   const now = () => new Date().toISOString()
@@ -46,7 +49,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
   const routes = [
     ...aroundRoutes({ state, ok, problem, now, query }),
     ...adminRoutes({ state, ok, problem, id, now, query, models }),
-    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, accentHue: state.settings.accentHue, registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
+    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, accentHue: state.settings.accentHue, assistantAvatarUrl: faceUrl(state), registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
     ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: { limit: 200, used: 12, remaining: 188, resetsAt: now() } }) : problem(r, 401, 'unauthenticated'))],
     ['POST', /^\/api\/auth\/refresh$/, (_, r) => problem(r, 401, 'unauthenticated')],
     ['POST', /^\/api\/auth\/register$/, (_, r, __, body) => {
@@ -79,6 +82,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     const path = new URL(request.url, 'http://x').pathname
     const image = state.images.get(path.replace('/chat-images/', ''))
     if (image) return response.writeHead(200, { 'Content-Type': image.mime }).end(image.bytes)
+    if (path === '/avatars/assistant' && state.face) return response.writeHead(200, { 'Content-Type': 'image/webp' }).end(state.face)
     if (path.startsWith('/api/')) {
       const chunks = []
       for await (const chunk of request) chunks.push(chunk)
@@ -101,7 +105,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
       'Cross-Origin-Resource-Policy': script ? 'cross-origin' : 'same-origin',
       'Referrer-Policy': sandbox[path] ? 'no-referrer' : 'same-origin',
       ...(packed && instead === undefined ? { 'Content-Encoding': 'gzip' } : {}),
-    }).end(instead ?? readFileSync(packed ? `${file}.gz` : file))
+    }).end(instead ?? (path === '/sw.js' ? readFileSync(file) + state.worker : readFileSync(packed ? `${file}.gz` : file)))
   })
   return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve({ url: `http://127.0.0.1:${server.address().port}`, state, close: () => { server.closeAllConnections(); server.close() } })))
 }

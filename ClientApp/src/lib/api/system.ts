@@ -1,4 +1,4 @@
-import { get, write } from './http'
+import { get, send, write } from './http'
 
 /** A secret shows only whether it is set. */
 export type SettingValue = string | number | boolean | null | readonly string[] | { set: boolean }
@@ -24,3 +24,9 @@ export interface ImageLinks {
 }
 /** What links to images look like now. */
 export const imageLinks = () => write<ImageLinks>('POST', 'api/settings/images/refresh')
+
+/** The picture beside every answer. */
+export async function saveAssistantAvatar(image: Blob): Promise<void> {
+  await send('PUT', 'api/settings/assistant-avatar', { headers: { 'Content-Type': image.type }, body: image })
+}
+export const removeAssistantAvatar = () => write('DELETE', 'api/settings/assistant-avatar')

@@ -1,4 +1,5 @@
 const name = 'found'
+const markMs = 2400
 
 /** Marks every place of the words in an element without touching its nodes; returns the first place. */
 export function markFound(element: Element, query: string): Range | null {
@@ -22,4 +23,13 @@ export function markFound(element: Element, query: string): Range | null {
 
 export function unmarkFound(): void {
   if (typeof Highlight !== 'undefined') CSS.highlights.delete(name)
+}
+
+/** Shows for a moment which message was meant; the words in it lose their mark with it. */
+export function markBriefly(element: Element): void {
+  element.setAttribute('data-found', '')
+  setTimeout(() => {
+    element.removeAttribute('data-found')
+    unmarkFound()
+  }, markMs)
 }

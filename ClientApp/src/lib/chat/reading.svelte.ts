@@ -1,5 +1,6 @@
 import { tick } from 'svelte'
 import type { Conversation } from '../state/conversation.svelte'
+import type { Place } from '../state/places'
 import type { Turn } from '../state/turn.svelte'
 
 /** Turns drawn when a chat opens, and how many more each time the reader comes near the upper end. */
@@ -7,6 +8,8 @@ const firstWindow = 10
 const step = 16
 /** At the end of a chat nothing above this many turns stays drawn. */
 const mostAtEnd = 80
+const saveMs = 300
+const settleFrames = 4
 
 /**
  * Where the reader is in a chat: at the end and following it, or somewhere above. Draws only the turns near
@@ -19,14 +22,20 @@ export class Reading {
   #scroller: HTMLElement | null = null
   #lastTop = 0
   #widening = false
+  #saving: ReturnType<typeof setTimeout> | undefined
+  /** The place to go back to, until it is reached. */
+  #wanted = $state.raw<Place | null>(null)
 
   constructor(private readonly conversation: Conversation) {
-    const place = conversation.place
-    if (!place) return
-    const at = conversation.turns.findIndex((turn) => turn.key === place.key)
-    if (at < 0) return
-    this.#following = false
-    this.#first = conversation.turns[Math.max(0, at - step)]?.key ?? null
+    this.#wanted = conversation.place
+    if (this.#wanted) this.#following = false
+    const turn = this.#wanted && conversation.transcript.find(this.#wanted.messageId)
+    if (turn) this.#drawFrom(turn)
+  }
+
+  /** Not shown before the reader's place is found: else the end would flash. */
+  get returning() {
+    return this.#wanted !== null
   }
 
   get following() {
@@ -44,15 +53,14 @@ export class Reading {
   /** For the element that scrolls. */
   attach = (node: HTMLElement) => {
     this.#scroller = node
-    const { place } = this.conversation
-    const turn = place && node.querySelector<HTMLElement>(`[data-key="${place.key}"]`)
-    if (turn) node.scrollTop = turn.offsetTop - place.offset
     this.#lastTop = node.scrollTop
     const leave = () => this.#remember()
     node.addEventListener('scroll', this.#scrolled, { passive: true })
+    addEventListener('pagehide', leave)
     return () => {
       leave()
       node.removeEventListener('scroll', this.#scrolled)
+      removeEventListener('pagehide', leave)
       this.#scroller = null
     }
   }
@@ -76,6 +84,7 @@ export class Reading {
   }
 
   toEnd(): void {
+    this.#wanted = null
     this.#following = true
     const { turns } = this.conversation
     if (turns.length - this.start > mostAtEnd) this.#first = turns[turns.length - firstWindow]?.key ?? null
@@ -89,6 +98,7 @@ export class Reading {
 
   /** Draws the turn, loading what lies between, and brings it into view. */
   async reveal(turn: Turn): Promise<Element | null> {
+    this.#wanted = null
     this.#following = false
     const at = this.conversation.turns.indexOf(turn)
     if (at < this.start) this.#first = this.conversation.turns[Math.max(0, at - 6)]?.key ?? null
@@ -98,9 +108,25 @@ export class Reading {
     return element
   }
 
+  /** Once the messages are there: back to where the reader was; to the end where that is gone. */
+  async goBack(): Promise<void> {
+    const place = this.#wanted
+    if (!place) return
+    const found = await this.conversation.transcript.loadUntil(place.messageId)
+    // A wish of the reader meanwhile comes first.
+    if (this.#wanted !== place) return
+    const turn = found ? this.conversation.transcript.find(place.messageId) : undefined
+    if (turn) {
+      this.#drawFrom(turn)
+      await tick()
+      await this.#settle(turn, place)
+    } else this.toEnd()
+    if (this.#wanted === place) this.#wanted = null
+  }
+
   async widen(): Promise<void> {
     const scroller = this.#scroller
-    if (!scroller || this.#widening) return
+    if (!scroller || this.#widening || this.#wanted) return
     this.#widening = true
     try {
       const first = this.conversation.turns[this.start]?.key ?? null
@@ -119,12 +145,32 @@ export class Reading {
 
   #scrolled = () => {
     const scroller = this.#scroller
-    if (!scroller) return
+    if (!scroller || this.#wanted) return
     const distance = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop
     // Only a scroll upwards is the reader's wish; growth below it is not.
     if (distance < 32) this.#following = true
     else if (scroller.scrollTop < this.#lastTop - 1) this.#following = false
     this.#lastTop = scroller.scrollTop
+    clearTimeout(this.#saving)
+    this.#saving = setTimeout(() => this.#remember(), saveMs)
+  }
+
+  #drawFrom(turn: Turn): void {
+    const { turns } = this.conversation
+    this.#first = turns[Math.max(0, turns.indexOf(turn) - step)]?.key ?? null
+  }
+
+  /** Heights are a guess until they are drawn: puts the turn into its place until it stays there. */
+  async #settle(turn: Turn, place: Place): Promise<void> {
+    const element = this.#scroller?.querySelector<HTMLElement>(`[data-key="${turn.key}"]`)
+    if (!element) return
+    element.style.contentVisibility = 'visible'
+    for (let frame = 0; frame < settleFrames && this.#scroller && this.#wanted === place; frame++) {
+      this.#scroller.scrollTop = element.offsetTop - place.offset
+      this.#lastTop = this.#scroller.scrollTop
+      await new Promise((drawn) => requestAnimationFrame(drawn))
+    }
+    element.style.contentVisibility = ''
   }
 
   #jump(): void {
@@ -132,13 +178,21 @@ export class Reading {
   }
 
   #remember(): void {
+    clearTimeout(this.#saving)
     const scroller = this.#scroller
-    this.conversation.place = null
-    if (this.#following || !scroller) return
-    for (const turn of scroller.querySelectorAll<HTMLElement>('[data-key]')) {
-      if (turn.offsetTop + turn.offsetHeight <= scroller.scrollTop) continue
-      this.conversation.place = { key: Number(turn.dataset['key']), offset: turn.offsetTop - scroller.scrollTop }
-      return
+    // What is not shown yet was not left either.
+    if (!scroller || this.#wanted || this.conversation.transcript.state !== 'ready') return
+    this.conversation.place = this.#following ? null : this.#topmost(scroller)
+  }
+
+  /** The first stored message that begins in view; where none does, the one that fills it. */
+  #topmost(scroller: HTMLElement): Place | null {
+    const { scrollTop, clientHeight } = scroller
+    const seen = [...scroller.querySelectorAll<HTMLElement>('[data-key]')].filter((one) => one.offsetTop + one.offsetHeight > scrollTop && one.offsetTop < scrollTop + clientHeight)
+    for (const element of [...seen.filter((one) => one.offsetTop >= scrollTop), ...seen]) {
+      const turn = this.conversation.turns.find((one) => String(one.key) === element.dataset['key'])
+      if (turn && turn.message.id > 0) return { messageId: turn.message.id, offset: element.offsetTop - scrollTop }
     }
+    return null
   }
 }

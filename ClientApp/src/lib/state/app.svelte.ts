@@ -1,4 +1,4 @@
-import { getContext, setContext } from 'svelte'
+import { getContext, setContext, untrack } from 'svelte'
 import { Problem } from '../api/http'
 import * as api from '../api/sessions'
 import type { CatalogModel, ChatSetup } from '../api/types'
@@ -8,12 +8,16 @@ import { Auth } from './auth.svelte'
 import { Catalog } from './catalog.svelte'
 import { Connection } from './connection.svelte'
 import { Conversation } from './conversation.svelte'
+import { DraftSync } from './draft-sync'
 import { Drafts, type Saying } from './drafts'
+import { Elsewhere } from './elsewhere'
 import { Favourites } from './favourites.svelte'
 import { Notifier } from './notifier'
 import { Overlays } from './overlays.svelte'
+import { Places } from './places'
 import { Preferences } from './preferences'
 import { Router } from './router.svelte'
+import { Seats } from './seats'
 import { Sessions } from './sessions.svelte'
 import { Theme } from './theme.svelte'
 import { Toasts } from './toasts.svelte'
@@ -23,6 +27,7 @@ const keptConversations = 12
 // A tab in the background gives its connection back: over HTTP/1.1 a browser has six for all tabs together.
 const hiddenGraceMs = 15_000
 const staleMs = 20_000
+const peekMs = 2000
 
 /** The state of the page, created once by `App.svelte` and reached by context. */
 export class AppState {
@@ -35,19 +40,31 @@ export class AppState {
   readonly preferences = new Preferences(this.theme, this.i18n, this.catalog, () => this.auth.identity === 'user')
   readonly favourites = new Favourites()
   readonly drafts = new Drafts()
+  readonly draftSync = new DraftSync(this.drafts)
+  readonly places = new Places(() => this.auth.identity !== 'nobody')
   readonly toasts = new Toasts()
   readonly overlays = new Overlays()
   readonly connection = new Connection()
   readonly notifier = new Notifier()
   readonly sessions = new Sessions((id) => this.#finishedElsewhere(id))
+  /** The message to be shown in the chat that opens next. */
+  target = $state.raw<{ sessionId: number; messageId: number; query: string } | null>(null)
   #conversations = new Map<number, Conversation>()
-  #open: Conversation | null = null
+  #open = $state.raw<Conversation | null>(null)
+  #seats = new Seats((granted) => this.#sit(granted))
+  #peeking: ReturnType<typeof setInterval> | undefined
   #owner: number | null | undefined
   #hiddenTimer: ReturnType<typeof setTimeout> | null = null
   #seenAt = Date.now()
 
   constructor() {
     document.addEventListener('visibilitychange', () => this.#visibility())
+    addEventListener('pagehide', () => this.#seats.leave())
+    new Elsewhere(() => this.#open, (session) => this.sessions.put(session))
+    $effect(() => {
+      const live = this.#open?.live
+      untrack(() => (live ? this.#seats.want(!document.hidden, true) : this.#stand()))
+    })
   }
 
   /** Loads what the chat needs for whoever is logged in now; another account starts from nothing. */
@@ -57,6 +74,7 @@ export class AppState {
       this.leave()
       this.#owner = owner
       this.drafts.belongTo(owner)
+      this.places.belongTo(owner)
     }
     await Promise.allSettled([this.sessions.load(), this.catalog.load()])
   }
@@ -76,7 +94,7 @@ export class AppState {
       this.#conversations.set(id, known)
       return known
     }
-    const conversation = new Conversation(id, this.drafts, {
+    const conversation = new Conversation(id, this.drafts, this.places, {
       onRunning: (sessionId, messageId) => {
         this.sessions.touch(sessionId, { activeRunMessageId: messageId, ...(messageId !== null ? { updatedAt: new Date().toISOString() } : {}) })
       },
@@ -99,6 +117,7 @@ export class AppState {
     this.sessions.watch(conversation?.id ?? null)
     if (conversation) {
       void this.sessions.ensure(conversation.id).catch(() => undefined)
+      if (conversation.live) this.#seats.want(!document.hidden, true)
       void conversation.show()
     }
   }
@@ -113,6 +132,12 @@ export class AppState {
     this.router.go(`/c/${session.id}`)
   }
 
+  /** Opens a chat at one of its messages, where these words are. */
+  goTo(sessionId: number, messageId: number, query: string): void {
+    this.target = { sessionId, messageId, query }
+    this.router.go(`/c/${sessionId}`)
+  }
+
   /** Opens a new chat that goes as far as this message. Throws `Problem`. */
   async fork(sessionId: number, messageId: number): Promise<void> {
     const session = await api.fork(sessionId, messageId)
@@ -125,7 +150,24 @@ export class AppState {
     this.toasts.show(this.i18n.problem(error), { kind: 'error' })
   }
 
+  /** Whether this tab may hold the connection that its answer comes by; else it looks in now and then. */
+  #sit(granted: boolean): void {
+    clearInterval(this.#peeking)
+    const open = this.#open
+    if (granted) void open?.show()
+    else {
+      open?.hide()
+      this.#peeking = setInterval(() => { if (!document.hidden) void this.#open?.run.peek() }, peekMs)
+    }
+  }
+
+  #stand(): void {
+    clearInterval(this.#peeking)
+    this.#seats.leave()
+  }
+
   #rest(): void {
+    this.#stand()
     this.#open?.hide()
     // Nobody follows the chat any more, so its end has to be asked for like that of the others.
     if (this.notifier.on) this.sessions.watch(null)
@@ -140,6 +182,7 @@ export class AppState {
   #visibility(): void {
     if (document.hidden) {
       this.#seenAt = Date.now()
+      if (this.#open?.live) this.#seats.want(false)
       this.#hiddenTimer = setTimeout(() => this.#rest(), hiddenGraceMs)
       return
     }
@@ -147,6 +190,7 @@ export class AppState {
     const stale = Date.now() - this.#seenAt > staleMs
     if (stale && this.#owner !== undefined) void this.sessions.load()
     const open = this.#open
+    if (open?.live) this.#seats.want(true, true)
     this.sessions.watch(open?.id ?? null)
     if (open) void open.show().then(() => (stale && !open.live ? open.load() : undefined))
   }

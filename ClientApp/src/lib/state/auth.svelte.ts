@@ -124,7 +124,7 @@ export class Auth {
 
   /** After signing out on purpose no text of this person stays in the browser. */
   #leaveNothing(): void {
-    for (const kind of ['draft', 'outgoing', 'queue', 'options', 'blocks', 'images']) storage.forget(`aichat.${kind}.`)
+    for (const kind of ['draft', 'outgoing', 'queue', 'options', 'blocks', 'images', 'synced', 'left', 'places']) storage.forget(`aichat.${kind}.`)
     this.#forget()
   }
 

@@ -1,5 +1,6 @@
 import type { AnswerOptions, ChatSetup } from '../api/types'
 import { Attachments } from './attachments.svelte'
+import type { DraftSync } from './draft-sync'
 import type { Drafts, Saying } from './drafts'
 
 type Slot = number | 'new'
@@ -17,7 +18,10 @@ export class Composing {
   #setup = $state.raw<ChatSetup>({})
   #attachments = $state.raw(new Attachments([], () => undefined))
 
-  constructor(private readonly drafts: Drafts) {}
+  constructor(
+    private readonly drafts: Drafts,
+    private readonly sync: DraftSync,
+  ) {}
 
   get text() {
     return this.#text
@@ -54,11 +58,20 @@ export class Composing {
     this.#options = this.drafts.options(slot)
     this.#setup = {}
     this.#attachments = new Attachments(this.drafts.images(slot), (images) => this.drafts.setImages(slot, images))
+    this.sync.open(slot, (text) => this.#take(text))
+  }
+
+  /** A draft from another device, unless there is something here that this browser could not keep. */
+  #take(text: string): void {
+    if (this.#text !== this.drafts.read(this.#slot)) return
+    this.#setBlocks(text.length >= blockChars ? [text] : [])
+    this.type(text.length >= blockChars ? '' : text)
   }
 
   type(text: string): void {
     this.#text = text
     this.drafts.write(this.#slot, text)
+    this.sync.changed(this.#slot)
   }
 
   /** What becomes of a pasted text: typed as usual, kept as a block, or refused because the message would be too long. */
@@ -100,5 +113,6 @@ export class Composing {
   #setBlocks(blocks: readonly string[]): void {
     this.#blocks = blocks
     this.drafts.setBlocks(this.#slot, blocks)
+    this.sync.changed(this.#slot)
   }
 }

@@ -4,6 +4,7 @@ import * as sessions from '../api/sessions'
 import type { AgainRequest, Message } from '../api/types'
 import type { Drafts, Outgoing, Saying } from './drafts'
 import { LiveRun, type RunEvents } from './live-run.svelte'
+import type { Place, Places } from './places'
 import { Removal } from './removal'
 import { Transcript } from './transcript.svelte'
 import { localMessage, newClientMessageId, Turn } from './turn.svelte'
@@ -12,8 +13,6 @@ import { localMessage, newClientMessageId, Turn } from './turn.svelte'
 export class Conversation {
   readonly transcript: Transcript
   readonly run: LiveRun
-  /** Where the reader left off; null at the end. */
-  place: { key: number; offset: number } | null = null
   #queue = $state.raw<readonly Saying[]>([])
   #context = $state.raw<{ used: number; limit: number | null } | null>(null)
   #removal: Removal | null = null
@@ -21,6 +20,7 @@ export class Conversation {
   constructor(
     readonly id: number,
     private readonly drafts: Drafts,
+    private readonly places: Places,
     events: RunEvents,
   ) {
     this.transcript = new Transcript(id)
@@ -37,9 +37,20 @@ export class Conversation {
   get live() {
     return this.run.turn
   }
+  /** Where the reader left off; null at the end. */
+  get place() {
+    return this.places.get(this.id)
+  }
+  set place(place: Place | null) {
+    this.places.set(this.id, place)
+  }
   /** What waits for the answer that is being written. */
   get queue() {
     return this.#queue
+  }
+  /** Whether a removal can still be undone. */
+  get removing() {
+    return this.#removal !== null
   }
   /** How full the model's memory was at the last answer; null when no answer told. */
   get context() {
@@ -177,6 +188,9 @@ export class Conversation {
       onAccepted: (message) => {
         question.message = siblings.length > 0 ? { ...message, siblings: [...siblings, message.id] } : message
         this.drafts.setOutgoing(this.id, null)
+        const before = after.findLast((turn) => turn.message.id > 0)?.message.id ?? null
+        // Another device was faster: what was said there stands before this.
+        if (parentId === undefined && message.parentId !== before) void this.transcript.fillAbove(question)
       },
       onRefused: (problem) => {
         this.transcript.turns = this.turns.filter((turn) => turn !== answer)
@@ -202,6 +216,8 @@ export class Conversation {
 
   #finished(turn: Turn): void {
     if (turn.message.status === 'done') this.sendQueued()
+    // The answer to what was said on another device meanwhile.
+    if (!this.live && this.turns.some((one) => one.message.status === 'streaming')) void this.load()
   }
 
   #setQueue(queue: readonly Saying[]): void {

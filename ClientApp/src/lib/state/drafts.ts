@@ -36,6 +36,38 @@ export class Drafts {
     storage.write(this.#key('draft', slot), text === '' ? null : text)
   }
 
+  get owner(): string {
+    return this.#owner
+  }
+
+  /** All the text of a message that is being written, long pasted texts too. */
+  whole(slot: Slot): string {
+    return [this.read(slot), ...this.blocks(slot)].filter((part) => part !== '').join('\n\n')
+  }
+
+  /** A mark of the text that this browser and the server had in common last; null when there was none. */
+  synced(slot: Slot): string | null {
+    return storage.read(this.#key('synced', slot))
+  }
+
+  setSynced(slot: Slot, text: string): void {
+    storage.write(this.#key('synced', slot), markOf(text))
+    this.setLeft(slot, '')
+  }
+
+  /** The text that was sent as the page went: it has most likely arrived. */
+  setLeft(slot: Slot, text: string): void {
+    storage.write(this.#key('left', slot), markOf(text))
+  }
+
+  isLeft(slot: Slot, text: string): boolean {
+    return storage.read(this.#key('left', slot)) === markOf(text)
+  }
+
+  isSynced(slot: Slot, text: string): boolean {
+    return this.synced(slot) === markOf(text)
+  }
+
   outgoing(slot: number): Outgoing | null {
     const value = this.#json('outgoing', slot)
     return isOutgoing(value) ? value : null
@@ -106,6 +138,14 @@ export class Drafts {
   #key(kind: string, slot: Slot): string {
     return `aichat.${kind}.${this.#owner}.${slot}`
   }
+}
+
+/** Null for no text. FNV-1a with the length: tells texts apart, says nothing of them. */
+function markOf(text: string): string | null {
+  if (text === '') return null
+  let hash = 0x811c9dc5
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
+  return `${text.length}.${hash >>> 0}`
 }
 
 function isSaying(value: unknown): value is Saying {

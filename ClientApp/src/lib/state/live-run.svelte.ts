@@ -61,6 +61,15 @@ export class LiveRun {
     if (this.#turn && this.#turn.message.id > 0) this.#reader?.abort()
   }
 
+  /** Without a connection of its own the page looks in: it reads what was missed, and leaves. */
+  async peek(): Promise<void> {
+    const turn = this.#turn
+    if (!turn || this.#reader || turn.message.id < 0) return
+    const timer = setTimeout(() => { if (!this.#visible) this.#reader?.abort() }, peekMs)
+    await this.#run(turn, { messageId: turn.message.id, after: this.#position }, { onRefused: this.onLost })
+    clearTimeout(timer)
+  }
+
   /** Takes up an answer that was found running, from the position of its snapshot. */
   adopt(turn: Turn | null): void {
     this.#turn = turn
@@ -143,6 +152,8 @@ export class LiveRun {
     this.events.onRunning(this.sessionId, null)
   }
 }
+
+const peekMs = 1000
 
 // Two dozen times a second reads as flowing text and leaves the other frames to the reader's hand.
 const drawMs = 40

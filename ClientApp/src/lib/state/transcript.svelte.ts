@@ -12,7 +12,7 @@ export class Transcript {
   #state = $state<'new' | 'loading' | 'ready' | 'failed'>('new')
   #problem = $state.raw<Problem | null>(null)
   #older = $state.raw<string | null>(null)
-  #loadingOlder = $state(false)
+  #loadingOlder: Promise<void> | null = null
   #olderFailed = $state(false)
 
   constructor(readonly sessionId: number) {}
@@ -59,25 +59,38 @@ export class Transcript {
     }
   }
 
-  async loadOlder(): Promise<void> {
-    if (this.#older === null || this.#loadingOlder) return
-    this.#loadingOlder = true
+  /** One page more; whoever asks meanwhile waits for the same one. */
+  loadOlder(): Promise<void> {
+    if (this.#older === null) return Promise.resolve()
+    this.#loadingOlder ??= this.#fetchOlder(this.#older).finally(() => (this.#loadingOlder = null))
+    return this.#loadingOlder
+  }
+
+  async #fetchOlder(before: string): Promise<void> {
     this.#olderFailed = false
     try {
-      const page = await sessions.messages(this.sessionId, this.#older)
+      const page = await sessions.messages(this.sessionId, before)
       this.#turns = [...page.items.map((message) => new Turn(message)), ...this.#turns]
       this.#older = page.nextCursor
     } catch {
       this.#olderFailed = true
-    } finally {
-      this.#loadingOlder = false
     }
   }
 
   /** Pages towards the past until the message is there. False when it is not on this branch. */
   async loadUntil(messageId: number): Promise<boolean> {
-    for (let page = 0; page < maxPages && !this.find(messageId) && this.#older !== null && !this.#olderFailed; page++) await this.loadOlder()
+    // What follows in a branch has the higher id: below the first one it cannot be anywhere above.
+    const mayBeAbove = () => (this.#turns.find((turn) => turn.message.id > 0)?.message.id ?? Infinity) > messageId
+    for (let page = 0; page < maxPages && !this.find(messageId) && mayBeAbove() && this.#older !== null && !this.#olderFailed; page++) await this.loadOlder()
     return this.find(messageId) !== undefined
+  }
+
+  /** Puts in what was stored before this message without the page knowing. */
+  async fillAbove(turn: Turn): Promise<void> {
+    const page = await sessions.messages(this.sessionId).catch(() => null)
+    const at = this.#turns.indexOf(turn)
+    if (!page || at < 0) return
+    this.#turns = [...this.#above(page), ...this.#merge(page.items.filter((message) => message.id < turn.message.id)), ...this.#turns.slice(at)]
   }
 
   /** What was paged to already stays when the newest page follows on it. */

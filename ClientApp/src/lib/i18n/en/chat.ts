@@ -113,5 +113,7 @@ export const chat = {
   'find.none': 'nothing found',
   'find.before': 'Hit before',
   'find.after': 'Next hit',
+  'find.later': 'This message is on another branch. It can be shown when the answer is finished.',
+  'find.gone': 'This message is not there any more.',
   'chat.broken': 'This message could not be drawn; above is its plain text.',
 } as const

@@ -31,6 +31,8 @@ export const system = {
   'system.unit.MB': 'MB',
   'system.brandText': 'Name',
   'system.brandText.hint': 'Shown in the list, on the login page and in the title of the window.',
+  'system.assistantAvatar': 'Assistant’s picture',
+  'system.assistantAvatar.hint': 'Shown beside answers, also in shared chats; it is made small in this browser and shown at once.',
   'system.accentHue': 'Accent colour',
   'system.accentHue.hint': 'Only the hue is yours to choose; text stays readable in both themes.',
   'system.registrationEnabled': 'Open registration',

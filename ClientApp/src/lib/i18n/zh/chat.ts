@@ -115,5 +115,7 @@ export const chat: Record<keyof typeof en, string> = {
   'find.none': '没有找到',
   'find.before': '上一处',
   'find.after': '下一处',
+  'find.later': '这条消息在另一个分支上，回答完成后才能显示。',
+  'find.gone': '这条消息已不存在。',
   'chat.broken': '这条消息无法正常显示，以上是它的原文。',
 }

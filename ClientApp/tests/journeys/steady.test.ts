@@ -1,0 +1,119 @@
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Message } from '../../src/lib/api/types'
+import { launch, visit, type Visit } from './browser'
+
+let browser: Browser
+beforeAll(async () => {
+  browser = await launch()
+})
+afterAll(() => browser.close())
+
+const box = (page: Page) => page.getByRole('textbox', { name: 'Write a message' })
+const fromEnd = (page: Page) => page.locator('.scroller').evaluate((list) => list.scrollHeight - list.clientHeight - list.scrollTop)
+
+function fill(v: Visit, sid: number, turns: number, word: string) {
+  v.fake.state.messages.set(sid, Array.from({ length: turns }, (_, i): Message => ({
+    id: sid * 1000 + i, sessionId: sid, parentId: i === 0 ? null : sid * 1000 + i - 1, role: i % 2 === 0 ? 'user' : 'assistant',
+    content: `${word} ${i}`, status: 'done', createdAt: '2026-11-20T08:00:00.000Z',
+  })))
+}
+
+it('opens a chat far down the list by its address, at its newest message', async () => {
+  const v = await visit(browser, { chats: 120 })
+  const sid = [...v.fake.state.sessions.keys()].at(-1) ?? 0
+  fill(v, sid, 130, 'old')
+  await v.page.goto(`${v.fake.url}/c/${sid}`)
+  await v.page.getByText('old 129').waitFor()
+  expect(new URL(v.page.url()).pathname).toBe(`/c/${sid}`)
+  await expect.poll(() => v.page.title()).toContain(v.fake.state.sessions.get(sid)?.title)
+  await expect.poll(() => fromEnd(v.page)).toBeLessThan(32)
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('never shows one chat under the name of another, however late its messages come', async () => {
+  const v = await visit(browser, { chats: 3 })
+  const { page } = v
+  const [slow = 0, quick = 0] = [...v.fake.state.sessions.keys()]
+  fill(v, slow, 4, 'slow')
+  fill(v, quick, 4, 'quick')
+  let release: () => void = () => undefined
+  const held = new Promise<void>((resolve) => (release = resolve))
+  await page.route(`**/api/sessions/${slow}/messages*`, async (route) => {
+    await held
+    await route.continue()
+  })
+  await page.goto(v.fake.url)
+  const link = (id: number) => page.getByRole('navigation').locator(`a[href$="/c/${id}"]`)
+  await link(slow).click()
+  await link(quick).click()
+  await page.getByText('quick 3').waitFor()
+  const late = page.waitForResponse((response) => response.url().includes(`/sessions/${slow}/messages`))
+  release()
+  await late
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))))
+  expect(await page.getByText('slow 3').count()).toBe(0)
+  await link(slow).click()
+  await page.getByText('slow 3').waitFor()
+  expect(await page.getByText('quick 3').count()).toBe(0)
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('follows an answer while it grows, until the reader scrolls up', async () => {
+  const v = await visit(browser, { tokenMs: 4 }, { viewport: { width: 900, height: 500 } })
+  const { page } = v
+  await page.goto(v.fake.url)
+  v.fake.state.hold = true
+  await box(page).fill('Explain hash tables')
+  await page.keyboard.press('Enter')
+  await page.getByRole('heading', { name: 'How it works' }).waitFor()
+  await expect.poll(() => v.fake.state.runs.size).toBe(1)
+  await expect.poll(() => fromEnd(page)).toBeLessThan(32)
+  await page.locator('.scroller').hover()
+  await page.mouse.wheel(0, -200)
+  await page.getByRole('button', { name: 'Jump to latest' }).waitFor()
+  const top = await page.locator('.scroller').evaluate((list) => list.scrollTop)
+  v.fake.state.hold = false
+  await page.getByRole('link', { name: 'the article' }).waitFor()
+  expect(Math.abs(await page.locator('.scroller').evaluate((list) => list.scrollTop) - top)).toBeLessThan(3)
+  await page.getByRole('button', { name: 'Jump to latest' }).click()
+  await expect.poll(() => fromEnd(page)).toBeLessThan(32)
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('says at the message, in view, that it was not sent, also in a long chat', async () => {
+  const v = await visit(browser, { chats: 1 })
+  const { page } = v
+  const sid = [...v.fake.state.sessions.keys()][0] ?? 0
+  fill(v, sid, 80, 'long')
+  await page.goto(`${v.fake.url}/c/${sid}`)
+  await page.getByText('long 79').waitFor()
+  await page.locator('.scroller').evaluate((list) => list.scrollTo(0, 0))
+  await box(page).fill('refuse this')
+  await page.keyboard.press('Enter')
+  const said = page.getByRole('alert').filter({ hasText: 'Not sent' })
+  await said.waitFor()
+  await expect.poll(() => said.evaluate((line) => { const { top, bottom } = line.getBoundingClientRect(); return top > 0 && bottom < innerHeight })).toBe(true)
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('moves nothing for somebody who asked for less motion', async () => {
+  const v = await visit(browser, { tokenMs: 400 }, { reducedMotion: 'reduce' })
+  const { page } = v
+  await page.goto(v.fake.url)
+  await box(page).fill('Explain hash tables')
+  await page.keyboard.press('Enter')
+  await page.locator('article[aria-busy=true]').waitFor()
+  const moving = await page.evaluate(() => [...document.querySelectorAll('*')].flatMap((one) => {
+    const { animationName, animationDuration, transitionDuration } = getComputedStyle(one)
+    const seconds = [...(animationName === 'none' ? [] : animationDuration.split(',')), ...transitionDuration.split(',')].map((time) => parseFloat(time) * (time.trim().endsWith('ms') ? 0.001 : 1))
+    return Math.max(...seconds) > 0.001 ? [`${one.tagName} ${one.className.toString()}`] : []
+  }))
+  expect(moving).toEqual([])
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
