@@ -139,7 +139,8 @@ public sealed class BadInputTests
         var before = server.ResetPeak();
         foreach (var row in new[] { chat, completions })
         {
-            foreach (var body in bodies.Select(Encoding.UTF8.GetBytes))
+            // Under /v1 a body may have 32 MiB: only the last is too large there.
+            foreach (var body in (row == completions ? bodies[3..] : bodies).Select(Encoding.UTF8.GetBytes))
             {
                 using var request = Request(row, token, body, "application/json");
                 request.Headers.ExpectContinue = true;
