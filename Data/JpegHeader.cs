@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-
 namespace AiChat.Data;
 
 /// <summary>JPEG: ITU-T T.81 (annex B); the notes of cameras: Exif 2.3.</summary>
@@ -114,53 +112,9 @@ internal static class JpegHeader
         return (ImageReader.BigEndian16(fields[3..]), ImageReader.BigEndian16(fields[1..]));
     }
 
-    /// <summary>
-    /// Which way is up is the one note that the picture needs: it is kept, in a segment of its own. Null for an upright picture.
-    /// Reads at most the first 4 KiB of the segment, where the first directory stands in every file that cameras make.
-    /// </summary>
-    private static byte[]? Orientation(ImageReader reader, ref long length)
-    {
-        const int inside = 6;
-        Span<byte> note = new byte[Math.Min(length, 4_096)];
-        if (!reader.Take(note))
-        {
-            return null;
-        }
-
-        length -= note.Length;
-        if (note.Length < inside + 14 || !note.StartsWith("Exif\0\0"u8))
-        {
-            return null;
-        }
-
-        var tiff = note[inside..];
-        var little = tiff.StartsWith("II"u8);
-        uint Long(ReadOnlySpan<byte> at) => little ? BinaryPrimitives.ReadUInt32LittleEndian(at) : BinaryPrimitives.ReadUInt32BigEndian(at);
-        int Short(ReadOnlySpan<byte> at) => little ? BinaryPrimitives.ReadUInt16LittleEndian(at) : BinaryPrimitives.ReadUInt16BigEndian(at);
-
-        var directory = Long(tiff[4..]);
-        if (directory > tiff.Length - 2)
-        {
-            return null;
-        }
-
-        var entries = tiff[((int)directory + 2)..];
-        var count = Math.Min(Short(tiff[(int)directory..]), entries.Length / 12);
-        for (var i = 0; i < count; i++)
-        {
-            var entry = entries.Slice(i * 12, 12);
-            if (Short(entry) == 0x0112)
-            {
-                return Short(entry[8..]) is >= 2 and <= 8 and var turn ? Note((byte)turn) : null;
-            }
-        }
-
-        return null;
-    }
-
-    /// <summary>An APP1 segment that says the orientation and nothing else.</summary>
-    private static byte[] Note(byte turn) =>
-    [
-        0xFF, App1, 0, 34, .. "Exif\0\0"u8, .. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, turn, 0, 0, 0, 0, 0, 0,
-    ];
+    /// <summary>Which way is up, in a segment of its own; null for an upright picture.</summary>
+    private static byte[]? Orientation(ImageReader reader, ref long length) =>
+        ExifNote.Take(reader, ref length, out var note) && note.AsSpan().StartsWith("Exif\0\0"u8) && ExifNote.Turn(note.AsSpan(6)) is { } turn
+            ? [0xFF, App1, 0, 34, .. "Exif\0\0"u8, .. ExifNote.Of(turn)]
+            : null;
 }

@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+
 namespace AiChat.Data;
 
 /// <summary>PNG and APNG: https://www.w3.org/TR/png-3/.</summary>
@@ -45,6 +47,14 @@ internal static class PngHeader
                 }
             }
 
+            byte[]? upright = null;
+            if (type.SequenceEqual("eXIf"u8))
+            {
+                var left = length;
+                upright = ExifNote.Take(reader, ref left, out var note) && ExifNote.Turn(note) is { } turn ? Chunk("eXIf"u8, ExifNote.Of(turn)) : null;
+                taken = (int)(length - left);
+            }
+
             // The checksum follows.
             if (!reader.Skip(length - taken + 4))
             {
@@ -58,12 +68,42 @@ internal static class PngHeader
                 return hasData ? new ImageHeader("image/png", width, height, most, parts.End(reader.Position)) : null;
             }
 
-            if (type.SequenceEqual("eXIf"u8) && !parts.Drop(start, reader.Position))
+            if (IsNote(type) && !parts.Drop(start, reader.Position, upright))
             {
                 return null;
             }
         }
 
         return null;
+    }
+
+    /// <summary>What people and their cameras wrote into the file; texts hold XMP, and ImageMagick keeps whole Exif notes in them.</summary>
+    private static bool IsNote(ReadOnlySpan<byte> type) =>
+        type.SequenceEqual("eXIf"u8) || type.SequenceEqual("tEXt"u8) || type.SequenceEqual("zTXt"u8) || type.SequenceEqual("iTXt"u8);
+
+    private static byte[] Chunk(ReadOnlySpan<byte> type, byte[] data)
+    {
+        var chunk = new byte[data.Length + 12];
+        BinaryPrimitives.WriteInt32BigEndian(chunk, data.Length);
+        type.CopyTo(chunk.AsSpan(4));
+        data.CopyTo(chunk, 8);
+        BinaryPrimitives.WriteUInt32BigEndian(chunk.AsSpan(data.Length + 8), Checksum(chunk.AsSpan(4, data.Length + 4)));
+        return chunk;
+    }
+
+    /// <summary>CRC-32 of the specification's annex D.</summary>
+    private static uint Checksum(ReadOnlySpan<byte> bytes)
+    {
+        var checksum = uint.MaxValue;
+        foreach (var next in bytes)
+        {
+            checksum ^= next;
+            for (var bit = 0; bit < 8; bit++)
+            {
+                checksum = (checksum >> 1) ^ ((checksum & 1) * 0xEDB88320);
+            }
+        }
+
+        return ~checksum;
     }
 }

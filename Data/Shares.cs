@@ -4,7 +4,8 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Data;
 
 /// <summary>
-/// Links under which anybody may read a session up to the answer that was its last when the link was made: at most one a session.
+/// Links under which anybody may read a session up to the answer that was its last when the link was made, as that was then: at most
+/// one a session.
 /// A link ends with its time, with its session, and with that answer.
 /// </summary>
 internal sealed class Shares(Db db)
@@ -21,19 +22,21 @@ internal sealed class Shares(Db db)
                 return ((ShareRow?)null, false);
             }
 
-            var finished = connection.ExecuteScalar<bool>("""
-                select exists (select 1 from messages where id = @LeafId and session_id = @Id and status <> 'streaming')
+            // How long it is counts in UTF-16, as it is cut; SQLite would count otherwise.
+            var last = connection.QueryFirstOrDefault<SharedEnd>("""
+                select content, status from messages where id = @LeafId and session_id = @Id and status <> 'streaming'
                 """, new { session.LeafId, session.Id });
-            if (!finished)
+            if (last is null)
             {
                 return (null, true);
             }
 
             connection.Execute("""
-                insert into shares (token, sealed_token, session_id, user_id, leaf_id, expires_at, created_at)
-                values (@TokenHash, @SealedToken, @sessionId, @UserId, @LeafId, @ExpiresAt, @at)
-                on conflict (session_id) do update set leaf_id = excluded.leaf_id, expires_at = excluded.expires_at
-                """, new { share.TokenHash, share.SealedToken, sessionId, actor.UserId, session.LeafId, share.ExpiresAt, at });
+                insert into shares (token, sealed_token, session_id, user_id, leaf_id, leaf_length, leaf_status, expires_at, created_at)
+                values (@TokenHash, @SealedToken, @sessionId, @UserId, @LeafId, @Length, @Status, @ExpiresAt, @at)
+                on conflict (session_id) do update set leaf_id = excluded.leaf_id, leaf_length = excluded.leaf_length,
+                    leaf_status = excluded.leaf_status, expires_at = excluded.expires_at
+                """, new { share.TokenHash, share.SealedToken, sessionId, actor.UserId, session.LeafId, last.Content.Length, last.Status, share.ExpiresAt, at });
             Audit.Append(connection, new AuditEntry(actor.UserId, "share.create", $"session:{sessionId}", actor.Ip), now);
             return (Find(connection, actor.UserId, sessionId), true);
         });
@@ -59,7 +62,7 @@ internal sealed class Shares(Db db)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Read(connection => connection.QueryFirstOrDefault<SharedSession>("""
-            select s.id, s.user_id, s.title, h.leaf_id, h.expires_at, h.created_at
+            select s.id, s.user_id, s.title, h.leaf_id, h.leaf_length, h.leaf_status, h.expires_at, h.created_at
             from shares h
             join sessions s on s.id = h.session_id
             join users u on u.id = h.user_id and u.status = 'ACTIVE'
@@ -101,7 +104,18 @@ internal sealed record SharedSession
 
     public long LeafId { get; init; }
 
+    public long? LeafLength { get; init; }
+
+    public string? LeafStatus { get; init; }
+
     public long? ExpiresAt { get; init; }
 
     public long CreatedAt { get; init; }
+}
+
+internal sealed record SharedEnd
+{
+    public string Content { get; init; } = "";
+
+    public string Status { get; init; } = "";
 }

@@ -157,6 +157,8 @@ internal static class SessionEndpoints
 /// <summary>Rows as clients see them: with the model's name and whether an answer is being written.</summary>
 internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs, SystemSettings settings)
 {
+    private static readonly SessionParameters Unset = new();
+
     public SessionResponse Of(CurrentUser me, SessionRow row) => Of(me, row, runs.Of(me.Id));
 
     public List<SessionResponse> Of(CurrentUser me, IEnumerable<SessionRow> rows)
@@ -173,7 +175,8 @@ internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs, SystemSet
         Model = row.Model,
         ModelName = row.Model is null ? null : catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.Name ?? row.Model,
         SystemPrompt = row.SystemPrompt,
-        Parameters = row.Parameters is null ? null : SessionParameters.Parse(row.Parameters),
+        Parameters = row.Parameters is not null && SessionParameters.Parse(row.Parameters) with { Reasoning = null } is var own && own != Unset ? own : null,
+        Reasoning = SessionParameters.Parse(row.Parameters).Reasoning,
         Pinned = row.Pinned,
         Archived = row.Archived,
         Temporary = row.Temporary,
@@ -218,7 +221,8 @@ internal sealed record ChangeSession(
     Optional<long?> ConnectionId = default,
     Optional<string?> Model = default,
     Optional<string?> SystemPrompt = default,
-    Optional<SessionParameters?> Parameters = default)
+    Optional<SessionParameters?> Parameters = default,
+    Optional<ReasoningRequest?> Reasoning = default)
 {
     public Dictionary<string, string[]> Validate()
     {
@@ -226,6 +230,7 @@ internal sealed record ChangeSession(
         SessionFields.Title(errors, Title.Value);
         SessionFields.SystemPrompt(errors, SystemPrompt.Value);
         Parameters.Value?.Validate(errors);
+        Reasoning.Value?.Validate(errors);
         if (ConnectionId is { IsSet: true, Value: not null } && Model.Value is null)
         {
             errors["model"] = ["Name the model of this connection."];
@@ -243,8 +248,21 @@ internal sealed record ChangeSession(
         ConnectionId = Model.IsSet ? model?.ConnectionId : session.ConnectionId,
         Model = Model.IsSet ? model?.Model : session.Model,
         SystemPrompt = SystemPrompt.Or(session.SystemPrompt),
-        Parameters = Parameters.IsSet ? Parameters.Value?.ToJson() : session.Parameters,
+        Parameters = Stored(session.Parameters),
     };
+
+    private string? Stored(string? stored)
+    {
+        if (!Parameters.IsSet && !Reasoning.IsSet)
+        {
+            return stored;
+        }
+
+        var old = SessionParameters.Parse(stored);
+        var none = new SessionParameters();
+        var next = (Parameters.IsSet ? Parameters.Value ?? none : old) with { Reasoning = Reasoning.Or(old.Reasoning) };
+        return next == none ? null : next.ToJson();
+    }
 }
 
 /// <summary>Action is delete, archive or unarchive.</summary>
@@ -277,6 +295,8 @@ internal sealed record SessionResponse
     public string? SystemPrompt { get; init; }
 
     public SessionParameters? Parameters { get; init; }
+
+    public ReasoningRequest? Reasoning { get; init; }
 
     public bool Pinned { get; init; }
 

@@ -78,10 +78,17 @@ internal static class ShareEndpoints
         var next = skip + page < ids.Count ? (skip + page).ToString(CultureInfo.InvariantCulture) : null;
         return TypedResults.Ok(new SharedChat(
             shared.Title, ShareLinks.Time(shared.CreatedAt), shared.ExpiresAt is { } end ? ShareLinks.Time(end) : null,
-            [.. rows.Select(row => new SharedMessage(
+            [.. rows.Select(row => AsShared(row, shared)).Select(row => new SharedMessage(
                 row.Id, row.Role, row.Content, [.. pictures[row.Id].Select(image => links.Image(image, now))], row.Model, row.Status, ShareLinks.Time(row.CreatedAt)))],
             next));
     }
+
+    /// <summary>The last answer without what was added to it in place since.</summary>
+    private static MessageRow AsShared(MessageRow row, SharedSession shared) => row.Id != shared.LeafId ? row : row with
+    {
+        Content = shared.LeafLength < row.Content.Length ? row.Content[..(int)shared.LeafLength] : row.Content,
+        Status = shared.LeafStatus ?? row.Status,
+    };
 }
 
 /// <summary>Tokens of links: found by a digest, shown to their owner by decrypting, so that the database alone opens no chat.</summary>

@@ -13,6 +13,8 @@ internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IE
 
     public string Kind => "azure_openai";
 
+    public bool TakesTokens => true;
+
     /// <summary>Where Entra tokens come from; another cloud or a test has another.</summary>
     public EntraTokens Tokens { get; init; } = new(http);
 

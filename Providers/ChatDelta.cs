@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace AiChat.Providers;
 
 /// <summary>What a model says, piece by piece. The nested types are all there are.</summary>
@@ -18,6 +20,12 @@ internal abstract record ChatDelta
     /// none) and the name; the arguments are the fragments of that index, joined.
     /// </summary>
     internal sealed record ToolCall(int Index, string? Id, string? Name, string ArgumentsFragment) : ChatDelta;
+
+    /// <summary>
+    /// A frame of the provider's protocol as it came, behind the deltas that were read from it; only for a
+    /// <see cref="NativeCall"/>, whose client it is meant for.
+    /// </summary>
+    internal sealed record Frame(JsonElement Json) : ChatDelta;
 
     /// <summary>
     /// What must be sent back with this answer in later turns (<see cref="ChatTurn.State"/>); store it, do not read it.

@@ -29,6 +29,9 @@ internal sealed record ChatRequest
     /// A member that the provider writes itself is not overridden.
     /// </summary>
     public ReadOnlyMemory<byte> ExtraBody { get; init; }
+
+    /// <summary>Only of clients that speak the provider's own protocol.</summary>
+    public NativeCall? Native { get; init; }
 }
 
 internal enum ChatRole

@@ -16,6 +16,7 @@ internal sealed class DeltaWriter
     private readonly ReasoningTagSplitter _splitter;
     private readonly Action<string, bool> _emit;
     private readonly HashSet<int> _calls = [];
+    private readonly List<ChatDelta> _frames = [];
     private readonly string _callPrefix = $"call_{Guid.NewGuid():N}"[..21];
     private int _text;
     private int _reasoning;
@@ -80,6 +81,17 @@ internal sealed class DeltaWriter
         }
     }
 
+    /// <summary>A frame for the client. One that says nothing yet waits for the next: it is not what a call is waited for.</summary>
+    /// <param name="speaks">It holds something of the answer that no other delta shows.</param>
+    public void Frame(JsonElement json, bool speaks)
+    {
+        _frames.Add(new ChatDelta.Frame(json));
+        if (speaks || Ready.Count > 0)
+        {
+            TakeFrames();
+        }
+    }
+
     /// <summary>Later reports complete or replace earlier ones, member by member.</summary>
     public void Usage(int? prompt, int? completion, int? reasoning = null, int? cached = null, int? cacheWrite = null) =>
         _usage = new ChatDelta.Usage(prompt ?? _usage?.PromptTokens, completion ?? _usage?.CompletionTokens, reasoning ?? _usage?.ReasoningTokens,
@@ -109,6 +121,7 @@ internal sealed class DeltaWriter
     public void Complete(int skippedFrames)
     {
         Flush();
+        TakeFrames();
         if (_usage is not null)
         {
             Ready.Add(_usage);
@@ -148,6 +161,12 @@ internal sealed class DeltaWriter
         {
             return LooseJsonText.Decode(JsonMarshal.GetRawUtf8Value(value)[1..^1]);
         }
+    }
+
+    private void TakeFrames()
+    {
+        Ready.AddRange(_frames);
+        _frames.Clear();
     }
 
     // Some servers cut a surrogate pair in two; the halves belong into one delta.

@@ -11,22 +11,19 @@ internal static class OpenAiBody
         var json = body.Json;
         json.WriteString("model", request.Model);
         json.WriteStartArray("messages");
-        if (!string.IsNullOrWhiteSpace(request.SystemPrompt))
+        if (request.Native is { } native)
         {
-            json.WriteStartObject();
-            json.WriteString("role", "system");
-            json.WriteString("content", request.SystemPrompt);
-            json.WriteEndObject();
+            OpenAiNativeBody.WriteMessages(json, native, request.Model);
         }
-
-        foreach (var turn in ChatTurns.Clean(request.Turns))
+        else
         {
-            WriteTurn(body, turn, request);
+            WriteConversation(body, request);
         }
 
         json.WriteEndArray();
-        json.WriteBoolean("stream", true);
-        if (!refused.HasFlag(Refused.StreamOptions))
+        var stream = request.Native is not { Whole: true };
+        json.WriteBoolean("stream", stream);
+        if (stream && !refused.HasFlag(Refused.StreamOptions))
         {
             json.WriteStartObject("stream_options");
             json.WriteBoolean("include_usage", true);
@@ -45,6 +42,22 @@ internal static class OpenAiBody
         var name = model.AsSpan(model.LastIndexOf('/') + 1);
         return name is ['o', >= '1' and <= '9', ..] && (name.Length == 2 || name[2] == '-')
             || (name.StartsWith("gpt-5", StringComparison.Ordinal) && !name.Contains("chat", StringComparison.Ordinal));
+    }
+
+    private static void WriteConversation(RequestBody body, ChatRequest request)
+    {
+        if (!string.IsNullOrWhiteSpace(request.SystemPrompt))
+        {
+            body.Json.WriteStartObject();
+            body.Json.WriteString("role", "system");
+            body.Json.WriteString("content", request.SystemPrompt);
+            body.Json.WriteEndObject();
+        }
+
+        foreach (var turn in ChatTurns.Clean(request.Turns))
+        {
+            WriteTurn(body, turn, request);
+        }
     }
 
     private static void WriteTurn(RequestBody body, ChatTurn turn, ChatRequest request)

@@ -16,13 +16,17 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private bool _otherChoice;
     private bool _known;
     private bool _error;
+    private bool _sound;
+    private bool _whole;
+    private string? _reason;
+    private int _ended;
     private OpenAiUsage _usage;
 
     public override void Read(ref Utf8JsonReader reader)
     {
         var whole = reader;
         _content = _reasoning = _finish = null;
-        _known = _error = false;
+        _known = _error = _sound = false;
         _usage = default;
         _tools.Begin();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -36,6 +40,10 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         }
 
         Emit();
+        if (Request.Native is not null && _known)
+        {
+            Output.Frame(JsonElement.ParseValue(ref whole), _sound);
+        }
     }
 
     public override void End()
@@ -118,7 +126,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         }
     }
 
-    // We ask for one answer; a gateway that sends several must not mix them into one text.
+    // A gateway that sends several answers unasked must not mix them into one text. Asked for, they count but are not read apart.
     private static bool OtherChoice(Utf8JsonReader reader)
     {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -140,20 +148,20 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (_otherChoice)
+            if (_otherChoice && Request.Native is null)
             {
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("delta"u8) || reader.ValueTextEquals("message"u8))
             {
+                _whole |= reader.ValueTextEquals("message"u8);
                 reader.Read();
                 ReadDelta(ref reader);
             }
             else if (reader.ValueTextEquals("finish_reason"u8))
             {
                 reader.Read();
-                _finish = DeltaWriter.Read(ref reader) is { Length: > 0 } reason ? reason : _finish;
-                reader.Skip();
+                ReadFinish(ref reader);
             }
             else if (reader.ValueTextEquals("text"u8))
             {
@@ -174,6 +182,17 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 reader.Skip();
             }
         }
+    }
+
+    private void ReadFinish(ref Utf8JsonReader reader)
+    {
+        if (DeltaWriter.Read(ref reader) is { Length: > 0 } reason)
+        {
+            _ended++;
+            _finish = _otherChoice ? _finish : reason;
+        }
+
+        reader.Skip();
     }
 
     private void ReadDelta(ref Utf8JsonReader reader)
@@ -199,10 +218,15 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 _reasoning = string.IsNullOrEmpty(_reasoning) ? DeltaWriter.Read(ref reader) : _reasoning;
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("tool_calls"u8))
+            else if (reader.ValueTextEquals("tool_calls"u8) && !_otherChoice)
             {
                 reader.Read();
                 _tools.Read(ref reader);
+            }
+            else if (reader.ValueTextEquals("audio"u8))
+            {
+                reader.Read();
+                ReadSound(ref reader);
             }
             else if (reader.ValueTextEquals("refusal"u8))
             {
@@ -220,6 +244,20 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 reader.Skip();
             }
         }
+    }
+
+    // Nothing of ours plays it; what is said in it counts.
+    private void ReadSound(ref Utf8JsonReader reader)
+    {
+        if (Request.Native is null || reader.TokenType != JsonTokenType.StartObject)
+        {
+            reader.Skip();
+            return;
+        }
+
+        using var sound = JsonDocument.ParseValue(ref reader);
+        _sound = true;
+        _content += sound.RootElement.Text("transcript");
     }
 
     private void ReadContent(ref Utf8JsonReader reader)
@@ -264,9 +302,10 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             Output.Usage(_usage.Prompt, _usage.Completion, _usage.Reasoning, _usage.Cached);
         }
 
-        if (_finish is not null)
+        _reason = _finish ?? _reason;
+        if (_reason is not null && (_whole || _ended >= (Request.Native?.Choices ?? 1)))
         {
-            Output.Finish(Reason(_finish), _finish);
+            Output.Finish(Reason(_reason), _reason);
         }
     }
 

@@ -13,6 +13,8 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
 
     public string Kind => "openai";
 
+    public bool TakesTokens => true;
+
     public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel) =>
         StreamAsync(request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "chat/completions"), ProviderCredential.Headers(request.Endpoint), cancel);
 
@@ -32,6 +34,11 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
         using var body = new RequestBody();
         body.Json.WriteString("model", request.Model);
         body.Strings("input", request.Inputs);
+        if (request.Tokens.Count > 0)
+        {
+            WriteTokens(body.Json, request.Tokens);
+        }
+
         body.Number("dimensions", (long?)request.Dimensions);
         var call = new ProviderCall(request.Endpoint, url) { Body = body.Finish(default), Headers = headers };
         return Embeddings.SendAsync(http, request, call, root =>
@@ -47,11 +54,29 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
             Body = OpenAiBody.Build(request, refused),
             Headers = headers,
             Timeouts = request.Timeouts,
+            MaxLine = request.Native is null ? ProviderCall.UsualLine : FrameDecoder.MaxDocument, // sounds and probabilities are long
         }, cancel);
         await foreach (var delta in ReplyParser.ReadAsync(reply, new OpenAiParser(request), cancel))
         {
             yield return delta;
         }
+    }
+
+    private static void WriteTokens(Utf8JsonWriter json, IReadOnlyList<IReadOnlyList<int>> texts)
+    {
+        json.WriteStartArray("input");
+        foreach (var tokens in texts)
+        {
+            json.WriteStartArray();
+            foreach (var token in tokens)
+            {
+                json.WriteNumberValue(token);
+            }
+
+            json.WriteEndArray();
+        }
+
+        json.WriteEndArray();
     }
 
     // Which of the members we could do without an error message complains about.

@@ -21,7 +21,9 @@ internal sealed record ProviderCall(ProviderEndpoint Endpoint, Uri Url)
 
     public ChatTimeouts Timeouts { get; init; } = ChatTimeouts.Default;
 
-    public int MaxLine { get; init; } = 256 * 1024;
+    public int MaxLine { get; init; } = UsualLine;
+
+    public const int UsualLine = 256 * 1024;
 }
 
 /// <summary>

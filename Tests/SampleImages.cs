@@ -75,6 +75,20 @@ internal static class SampleImages
         return Riff(body);
     }
 
+    /// <summary>A WebP with notes behind its picture, and flags that say so.</summary>
+    public static byte[] WebpNoted(byte flags, params (string Type, byte[] Data)[] notes)
+    {
+        var body = new List<byte>();
+        RiffChunk(body, "VP8X", [flags, 0, 0, 0, .. Little24(7), .. Little24(8)]);
+        RiffChunk(body, "VP8L", [0x2F, .. BitConverter.GetBytes((uint)(7 | (8 << 14))), 0]);
+        foreach (var (type, data) in notes)
+        {
+            RiffChunk(body, type, data);
+        }
+
+        return Riff(body);
+    }
+
     private static byte[] Riff(string type, byte[] data)
     {
         var body = new List<byte>();

@@ -90,6 +90,8 @@ internal sealed partial class ChildProcessHost : IServerHost
 
     public int ProcessId => _process.Id;
 
+    public int ExitCode => _process.ExitCode;
+
     public Uri BaseUri { get; private set; } = null!;
 
     public string Output

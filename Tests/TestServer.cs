@@ -40,6 +40,9 @@ internal sealed class TestServer : IAsyncDisposable
 
     public int ProcessId => (_host as ChildProcessHost)?.ProcessId ?? Environment.ProcessId;
 
+    /// <summary>How the native server's process ended.</summary>
+    public int ExitCode => (_host as ChildProcessHost)?.ExitCode ?? throw new InvalidOperationException("Only for the native server.");
+
     /// <summary>Begins a new measurement of the native server's memory and gives what it has now, in bytes; null in process.</summary>
     public long? ResetPeak() => (_host as ChildProcessHost)?.ResetPeak();
 

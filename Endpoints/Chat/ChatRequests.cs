@@ -6,7 +6,21 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>How to reason; what is absent follows the settings. Effort null or absent is not sent to the provider.</summary>
-internal sealed record ReasoningRequest(bool? Enabled = null, string? Effort = null, bool? Save = null);
+internal sealed record ReasoningRequest(bool? Enabled = null, string? Effort = null, bool? Save = null)
+{
+    /// <summary>What this leaves open is as the session has it.</summary>
+    public static ReasoningRequest? Of(ReasoningRequest? asked, ReasoningRequest? session) => asked is null || session is null
+        ? asked ?? session
+        : new ReasoningRequest(asked.Enabled ?? session.Enabled, asked.Effort ?? session.Effort, asked.Save ?? session.Save);
+
+    public void Validate(IDictionary<string, string[]> errors)
+    {
+        if (Effort is not (null or "unset" or "minimal" or "low" or "medium" or "high"))
+        {
+            errors["reasoning.effort"] = ["minimal, low, medium, high or unset."];
+        }
+    }
+}
 
 /// <summary>A new question. Content may be empty only with images.</summary>
 internal sealed record ChatStreamRequest(
@@ -87,10 +101,7 @@ internal static class RunRequests
             errors["clientMessageId"] = ["1 to 64 letters, digits, - or _."];
         }
 
-        if (reasoning?.Effort is { } effort && effort is not ("unset" or "minimal" or "low" or "medium" or "high"))
-        {
-            errors["reasoning.effort"] = ["minimal, low, medium, high or unset."];
-        }
+        reasoning?.Validate(errors);
     }
 
     public static RunOptions Options(bool? contextEnabled, ReasoningRequest? reasoning, bool? webSearch) => new()

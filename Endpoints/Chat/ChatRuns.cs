@@ -149,7 +149,7 @@ internal sealed partial class ChatRuns(
     /// </summary>
     public RunRefusal? Enter(long userId)
     {
-        if (_draining || room.IsShort)
+        if (_draining || room.IsShort(Count))
         {
             return RunRefusal.Overloaded;
         }

@@ -19,7 +19,7 @@ internal static class ChatServices
         services.AddSingleton<SessionTitler>();
         services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());
         services.AddSingleton<ChatRunner>();
-        services.AddSingleton(_ => MemoryRoom.OfProcess());
+        services.AddSingleton(provider => MemoryRoom.OfProcess(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ChatRuns>();
         services.AddSingleton<RunStarter>();
         services.AddSingleton<GuestDoor>();

@@ -29,9 +29,10 @@ internal static class GateRules
         settings.Admission(me, model, TokenEstimate.Of(text), null);
 
     /// <param name="answerTokens">The longest answer that was asked for, if one was.</param>
-    public static Admission Admission(this SystemSettings settings, CurrentUser me, ResolvedModel model, long promptTokens, long? answerTokens)
+    /// <param name="answers">How many were asked for.</param>
+    public static Admission Admission(this SystemSettings settings, CurrentUser me, ResolvedModel model, long promptTokens, long? answerTokens, int answers = 1)
     {
-        var answer = Math.Clamp(answerTokens ?? UsualAnswer, 0, model.MaxOutputTokens ?? long.MaxValue);
+        var answer = Math.Clamp(answerTokens ?? UsualAnswer, 0, model.MaxOutputTokens ?? long.MaxValue) * answers;
         return new Admission(me.Id, me.ApiKeyId, settings.DefaultLimits())
         {
             Tokens = promptTokens + answer,

@@ -23,7 +23,7 @@ internal sealed class RunStarter(
             return (null, Problems.NotFound());
         }
 
-        return await Start(me, session, body.ConnectionId, body.Model, RunRequests.Options(body.ContextEnabled, body.Reasoning, body.WebSearch), model => new NewRun
+        return await Start(me, session, body.ConnectionId, body.Model, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch), model => new NewRun
         {
             UserId = me.Id,
             SessionId = session.Id,
@@ -59,7 +59,7 @@ internal sealed class RunStarter(
 
         // A continued answer stays with the model that began it unless another is asked for.
         var (connectionId, named) = kind == NewRun.Continue && body.Model is null ? (target.ConnectionId, target.Model) : (body.ConnectionId, body.Model);
-        return await Start(me, session, connectionId, named, RunRequests.Options(body.ContextEnabled, body.Reasoning, body.WebSearch), model => new NewRun
+        return await Start(me, session, connectionId, named, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch), model => new NewRun
         {
             UserId = me.Id,
             SessionId = session.Id,
@@ -116,6 +116,9 @@ internal sealed class RunStarter(
             _ => (null, Problems.NotFound()),
         };
     }
+
+    private static RunOptions Options(SessionRow session, bool? contextEnabled, ReasoningRequest? reasoning, bool? webSearch) =>
+        RunRequests.Options(contextEnabled, ReasoningRequest.Of(reasoning, SessionParameters.Parse(session.Parameters).Reasoning), webSearch);
 
     private static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "root";
 }

@@ -26,6 +26,9 @@ internal sealed record SessionParameters
     /// <summary>Whether the model may search the web where a request does not say.</summary>
     public bool? WebSearch { get; init; }
 
+    /// <summary>How to reason where a request does not say; a member of its own on the wire, beside these.</summary>
+    public ReasoningRequest? Reasoning { get; init; }
+
     /// <summary>What is stored was validated when it was saved.</summary>
     public static SessionParameters Parse(string? json) =>
         json is null ? new SessionParameters() : JsonSerializer.Deserialize(json, ApiJson.Wire.SessionParameters) ?? new SessionParameters();
@@ -53,6 +56,11 @@ internal sealed record SessionParameters
         Range(errors, "parameters.frequencyPenalty", FrequencyPenalty, -2, 2);
         Range(errors, "parameters.presencePenalty", PresencePenalty, -2, 2);
         Range(errors, "parameters.maxOutputTokens", MaxOutputTokens, 1, 1_000_000);
+        if (Reasoning is not null)
+        {
+            errors["parameters.reasoning"] = ["Send it beside the parameters."];
+        }
+
         if (Stop is { } stop && (stop.Count > 8 || stop.Any(text => text.Length is 0 or > 100)))
         {
             errors["parameters.stop"] = ["At most 8 texts of 1 to 100 characters."];

@@ -25,10 +25,10 @@ internal static class TokenEstimate
         Of(turn.Text) + turn.Images.Count * PerImage + PerTurn + turn.ToolCalls.Sum(call => Of(call.Arguments) + PerTurn);
 
     /// <summary>A whole prompt, tools included.</summary>
-    public static int Of(ChatRequest request) =>
-        (request.SystemPrompt is { } system ? Of(system) + PerTurn : 0)
-        + request.Turns.Sum(Of)
-        + request.Tools.Sum(tool => Of(tool.Description) + Of(tool.ParametersJson) + PerTurn);
+    public static int Of(ChatRequest request) => Of(request.SystemPrompt, request.Turns, request.Tools);
+
+    public static int Of(string? system, IReadOnlyList<ChatTurn> turns, IReadOnlyList<ChatTool> tools) =>
+        (system is null ? 0 : Of(system) + PerTurn) + turns.Sum(Of) + tools.Sum(tool => Of(tool.Description) + Of(tool.ParametersJson) + PerTurn);
 }
 
 /// <summary>The estimate of a text that comes in pieces.</summary>

@@ -65,6 +65,7 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(ReasoningDoneEvent))]
 [JsonSerializable(typeof(RetryEvent))]
 [JsonSerializable(typeof(SessionParameters))]
+[JsonSerializable(typeof(ReasoningRequest))]
 [JsonSerializable(typeof(SearchTestRequest))]
 [JsonSerializable(typeof(SearchTestResponse))]
 [JsonSerializable(typeof(StartEvent))]
@@ -115,6 +116,7 @@ internal sealed partial class ApiJson : JsonSerializerContext
         options.Converters.Add(new OptionalConverter<string?>());
         options.Converters.Add(new OptionalConverter<long?>());
         options.Converters.Add(new OptionalConverter<SessionParameters?>());
+        options.Converters.Add(new OptionalConverter<ReasoningRequest?>());
         options.Converters.Add(new OptionalConverter<decimal?>());
         options.Converters.Add(new OptionalConverter<bool?>());
         options.Converters.Add(new OptionalConverter<int?>());

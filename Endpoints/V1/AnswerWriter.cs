@@ -24,6 +24,9 @@ internal abstract class AnswerWriter
     /// <summary>What is sent when there has been nothing to say for a while.</summary>
     public virtual ReadOnlySpan<byte> Heartbeat => ": \n\n"u8;
 
+    /// <summary>The provider speaks the client's protocol: its frames are told, not what we read in them. Set before the first.</summary>
+    public bool RelaysFrames { get; set; }
+
     /// <summary>The stream's first frames, if the protocol has some.</summary>
     public abstract void Begin();
 
@@ -40,6 +43,9 @@ internal abstract class AnswerWriter
                 break;
             case ChatDelta.ToolCall piece:
                 OnCall(call!, piece.ArgumentsFragment, first: piece.Name is not null);
+                break;
+            case ChatDelta.Frame frame:
+                OnFrame(frame.Json);
                 break;
         }
     }
@@ -58,6 +64,10 @@ internal abstract class AnswerWriter
     protected abstract void OnReasoning(string text);
 
     protected abstract void OnCall(DoorToolCall call, string arguments, bool first);
+
+    protected virtual void OnFrame(JsonElement frame)
+    {
+    }
 
     protected LedgerEntry Used => Answer.Used ?? throw new InvalidOperationException("The answer is not complete.");
 

@@ -6,7 +6,7 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.V1;
 
 /// <summary>Anthropic's Messages API (Claude docs: "Messages", "Streaming messages", "Tool use").</summary>
-internal sealed class AnthropicMessages : Dialect
+internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 {
     private static readonly HashSet<string> Ours = new(StringComparer.Ordinal) { "model", "messages", "stream", "max_tokens" };
 
@@ -37,7 +37,7 @@ internal sealed class AnthropicMessages : Dialect
             Turns = turns,
             Sampling = new ChatSampling
             {
-                MaxOutputTokens = ToolWords.Positive(body.Int("max_tokens")) ?? throw DoorRefusal.Bad("max_tokens is missing."),
+                MaxOutputTokens = ToolWords.Positive(body.Int("max_tokens")) ?? (onlyCounts ? null : throw DoorRefusal.Bad("max_tokens is missing.")),
                 Temperature = body.Double("temperature"),
                 TopP = body.Double("top_p"),
                 TopK = body.Int("top_k"),
@@ -61,7 +61,7 @@ internal sealed class AnthropicMessages : Dialect
     public override AnswerWriter Writer(DoorRequest request, string model, DateTimeOffset now) => new AnthropicMessageWriter(model);
 
     // The system blocks go on as they came, with their cache marks.
-    protected override ChatRequest Native(ChatRequest sent, DoorRequest request) =>
+    protected override ChatRequest Native(ChatRequest sent, DoorRequest request, ResolvedCall call) =>
         sent with { SystemPrompt = null, Sampling = new ChatSampling { MaxOutputTokens = request.Sampling.MaxOutputTokens } };
 
     private static void ReadMessage(JsonElement message, List<ChatTurn> turns, List<ChatImage> images)

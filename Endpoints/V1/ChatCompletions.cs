@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.Json;
-using AiChat.Endpoints.Http;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.V1;
@@ -8,7 +7,10 @@ namespace AiChat.Endpoints.V1;
 /// <summary>OpenAI's chat completions (OpenAI API reference: "Create chat completion", "The chat completion chunk object").</summary>
 internal sealed class ChatCompletions : Dialect
 {
-    private static readonly HashSet<string> Ours = new(StringComparer.Ordinal) { "model", "messages", "stream", "stream_options", "n" };
+    private static readonly HashSet<string> Ours = new(StringComparer.Ordinal) { "model", "messages", "stream", "stream_options" };
+
+    /// <summary>Each answer is paid for; more at once serve nobody.</summary>
+    private const int MostChoices = 8;
 
     protected override IReadOnlySet<string> Kept => Ours;
 
@@ -16,9 +18,10 @@ internal sealed class ChatCompletions : Dialect
 
     public override DoorRequest Read(JsonElement body)
     {
-        if (body.Int("n") is not (null or 1))
+        var choices = body.Int("n") ?? 1;
+        if (choices is < 1 or > MostChoices)
         {
-            throw DoorRefusal.Bad("n is 1: one answer at a time.");
+            throw DoorRefusal.Bad($"n is 1 to {MostChoices}.");
         }
 
         var system = new StringBuilder();
@@ -46,11 +49,69 @@ internal sealed class ChatCompletions : Dialect
             Schema = ToolWords.Schema(body.Get("response_format"), "json_schema"),
             Stream = body.Bool("stream"),
             IncludeUsage = body.Get("stream_options") is { ValueKind: JsonValueKind.Object } options && options.Bool("include_usage"),
+            Choices = choices,
+            OnlyNative = [.. OnlyNative(body, choices)],
             Body = body,
         };
     }
 
-    public override AnswerWriter Writer(DoorRequest request, string model, DateTimeOffset now) => new ChatCompletionWriter(model, now.ToUnixTimeSeconds(), request.IncludeUsage);
+    public override AnswerWriter Writer(DoorRequest request, string model, DateTimeOffset now) =>
+        new ChatCompletionWriter(model, now.ToUnixTimeSeconds(), request.Stream, request.IncludeUsage);
+
+    public override bool RelaysFrames(string provider) => IsSpokenBy(provider);
+
+    // The messages go on as they came: names, details, sounds and files are their provider's to read.
+    protected override ChatRequest Native(ChatRequest sent, DoorRequest request, ResolvedCall call)
+    {
+        // A sound is given whole, or in pieces of a form that the client would have to have asked for.
+        var whole = !request.Stream && WantsSound(request.Body);
+        return sent with
+        {
+            Native = new NativeCall([.. request.Body.Items("messages").Select(message => Restored(message, call))], request.Choices, whole),
+            Timeouts = whole ? sent.Timeouts with { FirstByte = sent.Timeouts.Total } : sent.Timeouts,
+        };
+    }
+
+    private static NativeMessage Restored(JsonElement message, ResolvedCall call)
+    {
+        var calls = message.Items("tool_calls").Select(Call).ToList();
+        return new NativeMessage(message, calls.Count == 0 ? null : call.WithState(new ChatTurn(ChatRole.Assistant, "") { ToolCalls = calls }).State);
+    }
+
+    /// <summary>What the request names that only this protocol has.</summary>
+    private static IEnumerable<string> OnlyNative(JsonElement body, int choices)
+    {
+        if (choices > 1)
+        {
+            yield return "n";
+        }
+
+        if (body.Bool("logprobs"))
+        {
+            yield return "logprobs";
+        }
+
+        if (body.Int("top_logprobs") is > 0)
+        {
+            yield return "top_logprobs";
+        }
+
+        if (WantsSound(body))
+        {
+            yield return body.Get("audio").ValueKind == JsonValueKind.Undefined ? "modalities" : "audio";
+        }
+
+        foreach (var part in body.Items("messages").Select(message => message.Get("content")).Where(content => content.ValueKind == JsonValueKind.Array).SelectMany(content => content.EnumerateArray()))
+        {
+            if (part.Required("type") is ("input_audio" or "file") and var type)
+            {
+                yield return $"the {type} part of messages";
+            }
+        }
+    }
+
+    private static bool WantsSound(JsonElement body) =>
+        body.Get("audio").ValueKind != JsonValueKind.Undefined || body.Strings("modalities").Contains("audio");
 
     private static ChatSampling Sampling(JsonElement body) => new()
     {
@@ -125,6 +186,12 @@ internal sealed class ChatCompletions : Dialect
                     images.Add(image);
                     own.Add(image);
                     break;
+                case "input_audio":
+                    CheckHolder(part, "input_audio", "data");
+                    break;
+                case "file":
+                    CheckHolder(part, "file", "file_data");
+                    break;
                 case var type:
                     throw DoorRefusal.Bad($"Parts of the type {type} are not taken here.");
             }
@@ -132,162 +199,19 @@ internal sealed class ChatCompletions : Dialect
 
         return text.ToString();
     }
-}
 
-/// <summary>Chunks of a chat completion, or the whole of it.</summary>
-internal sealed class ChatCompletionWriter(string model, long created, bool includeUsage) : AnswerWriter
-{
-    private readonly string _id = NewId("chatcmpl-");
-
-    public override void Begin() => Chunk(json =>
+    /// <summary>What only a provider of this protocol reads; but no address that somebody else would be made to fetch.</summary>
+    private static void CheckHolder(JsonElement part, string holder, string data)
     {
-        json.WriteString("role", "assistant");
-        json.WriteString("content", "");
-    });
-
-    public override void End()
-    {
-        Chunk(_ => { }, Finish());
-        if (includeUsage)
+        var value = part.Get(holder);
+        if (value.ValueKind != JsonValueKind.Object)
         {
-            Frame(null, json =>
-            {
-                Head(json, "chat.completion.chunk");
-                json.WriteStartArray("choices");
-                json.WriteEndArray();
-                Usage(json);
-            });
+            throw DoorRefusal.Bad($"{holder} is missing.");
         }
 
-        Raw("data: [DONE]\n\n"u8);
+        if (value.String(data)?.Contains("://", StringComparison.Ordinal) == true)
+        {
+            throw DoorRefusal.Bad($"{holder}.{data} is data, not an address; addresses are not fetched.");
+        }
     }
-
-    public override void Fail(Problem problem, string requestId) => Frame(null, json => VendorErrors.Write(json, "/v1/chat/completions", problem, requestId));
-
-    public override void WriteWhole(Utf8JsonWriter json)
-    {
-        Head(json, "chat.completion");
-        json.WriteStartArray("choices");
-        json.WriteStartObject();
-        json.WriteNumber("index", 0);
-        json.WriteStartObject("message");
-        json.WriteString("role", "assistant");
-        if (Answer.Text.Length == 0 && Answer.Calls.Count > 0)
-        {
-            json.WriteNull("content");
-        }
-        else
-        {
-            json.WriteString("content", Answer.Text.ToString());
-        }
-
-        if (Answer.Reasoning.Length > 0)
-        {
-            json.WriteString("reasoning_content", Answer.Reasoning.ToString());
-        }
-
-        json.WriteNull("refusal");
-        WriteCalls(json);
-        json.WriteEndObject();
-        json.WriteNull("logprobs");
-        json.WriteString("finish_reason", Finish());
-        json.WriteEndObject();
-        json.WriteEndArray();
-        Usage(json);
-    }
-
-    protected override void OnText(string text) => Chunk(json => json.WriteString("content", text));
-
-    protected override void OnReasoning(string text) => Chunk(json => json.WriteString("reasoning_content", text));
-
-    protected override void OnCall(DoorToolCall call, string arguments, bool first) => Chunk(json =>
-    {
-        json.WriteStartArray("tool_calls");
-        json.WriteStartObject();
-        json.WriteNumber("index", call.Place);
-        if (first)
-        {
-            json.WriteString("id", call.Id);
-            json.WriteString("type", "function");
-        }
-
-        json.WriteStartObject("function");
-        if (first)
-        {
-            json.WriteString("name", call.Name);
-        }
-
-        json.WriteString("arguments", arguments);
-        json.WriteEndObject();
-        json.WriteEndObject();
-        json.WriteEndArray();
-    });
-
-    private void Chunk(Action<Utf8JsonWriter> delta, string? finish = null) => Frame(null, json =>
-    {
-        Head(json, "chat.completion.chunk");
-        json.WriteStartArray("choices");
-        json.WriteStartObject();
-        json.WriteNumber("index", 0);
-        json.WriteStartObject("delta");
-        delta(json);
-        json.WriteEndObject();
-        json.WriteString("finish_reason", finish);
-        json.WriteEndObject();
-        json.WriteEndArray();
-    });
-
-    private void Head(Utf8JsonWriter json, string kind)
-    {
-        json.WriteString("id", _id);
-        json.WriteString("object", kind);
-        json.WriteNumber("created", created);
-        json.WriteString("model", model);
-    }
-
-    private void WriteCalls(Utf8JsonWriter json)
-    {
-        if (Answer.Calls.Count == 0)
-        {
-            return;
-        }
-
-        json.WriteStartArray("tool_calls");
-        foreach (var call in Answer.Calls)
-        {
-            json.WriteStartObject();
-            json.WriteString("id", call.Id);
-            json.WriteString("type", "function");
-            json.WriteStartObject("function");
-            json.WriteString("name", call.Name);
-            json.WriteString("arguments", call.ArgumentsJson);
-            json.WriteEndObject();
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
-    }
-
-    private void Usage(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("usage");
-        json.WriteNumber("prompt_tokens", Used.PromptTokens);
-        json.WriteNumber("completion_tokens", Used.CompletionTokens);
-        json.WriteNumber("total_tokens", Used.PromptTokens + Used.CompletionTokens);
-        json.WriteStartObject("prompt_tokens_details");
-        json.WriteNumber("cached_tokens", Used.CachedTokens);
-        json.WriteEndObject();
-        json.WriteStartObject("completion_tokens_details");
-        json.WriteNumber("reasoning_tokens", Used.ReasoningTokens);
-        json.WriteEndObject();
-        json.WriteEndObject();
-    }
-
-    private string Finish() => Answer.Finish switch
-    {
-        FinishReason.Stop or FinishReason.Other => "stop",
-        FinishReason.Length => "length",
-        FinishReason.ToolCalls => "tool_calls",
-        FinishReason.ContentFilter => "content_filter",
-    };
 }

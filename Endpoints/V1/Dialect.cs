@@ -17,10 +17,16 @@ internal abstract class Dialect
     /// <summary>Whether this provider speaks the same, and so gets what we did not read.</summary>
     protected abstract bool IsSpokenBy(string provider);
 
+    /// <summary>Whether this provider's frames go on to the client as they are.</summary>
+    public virtual bool RelaysFrames(string provider) => false;
+
+    /// <summary>Whether this provider can be asked for all that the request names.</summary>
+    public bool Takes(DoorRequest request, string provider) => request.OnlyNative.Count == 0 || IsSpokenBy(provider);
+
     /// <summary>Members that a provider's own code writes, or that stay here.</summary>
     protected abstract IReadOnlySet<string> Kept { get; }
 
-    /// <summary>Members that <see cref="Translate"/> reads for other providers and that go on as they are to this one's own.</summary>
+    /// <summary>Reads what is translated for providers of other protocols; their own get the rest as it came.</summary>
     public abstract DoorRequest Read(JsonElement body);
 
     public abstract AnswerWriter Writer(DoorRequest request, string model, DateTimeOffset now);
@@ -39,10 +45,10 @@ internal abstract class Dialect
             // Clients of an API see what the model says; they know how to read it.
             Reasoning = new ChatReasoning { Tags = [] },
         };
-        return native ? Native(sent, request) with { ExtraBody = Rest(request.Body) } : Translate(sent, request, call.Provider);
+        return native ? Native(sent, request, call) with { ExtraBody = Rest(request.Body) } : Translate(sent, request, call.Provider);
     }
 
-    protected virtual ChatRequest Native(ChatRequest sent, DoorRequest request) => sent;
+    protected virtual ChatRequest Native(ChatRequest sent, DoorRequest request, ResolvedCall call) => sent;
 
     private static ChatRequest Translate(ChatRequest sent, DoorRequest request, string provider) => sent with
     {

@@ -28,9 +28,14 @@ internal sealed class DoorCalls(
                 throw DoorRefusal.Bad($"The model {request.Model} cannot see images.");
             }
 
+            if (!dialect.Takes(request, model.Provider))
+            {
+                throw DoorRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyNative)}.");
+            }
+
             var job = new DoorJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()), revoked.Token);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
-            return await Metered(me, settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens), used => Answer(job, used));
+            return await Metered(me, settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices), used => Answer(job, used));
         }
         catch (DoorRefusal refusal)
         {
@@ -84,7 +89,7 @@ internal sealed class DoorCalls(
     {
         var plan = new CallPlan
         {
-            Models = catalog.WithFallbacks(job.Me, job.Model),
+            Models = [.. catalog.WithFallbacks(job.Me, job.Model).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
             Request = (model, endpoint) => ValueTask.FromResult(job.Dialect.For(
                 job.Request, new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)))),
         };
@@ -100,6 +105,7 @@ internal sealed class DoorCalls(
             }
 
             await using var call = await opening;
+            job.Writer.RelaysFrames = job.Dialect.RelaysFrames(call.Model.Provider);
             job.Writer.Begin();
             await Read(call, job, stream, used);
         }

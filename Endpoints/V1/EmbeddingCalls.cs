@@ -20,8 +20,9 @@ internal sealed class EmbeddingCalls(
         {
             using var document = await DoorBody.Read(context);
             var body = document.RootElement;
-            var inputs = body.Strings("input");
-            if (inputs.Count is 0 or > MostInputs || inputs.Any(input => input.Length == 0))
+            var texts = Tokens(body.Get("input"));
+            var inputs = texts.Count > 0 ? [] : body.Strings("input");
+            if (texts.Count + inputs.Count is 0 or > MostInputs || inputs.Any(input => input.Length == 0) || texts.Any(text => text.Count == 0))
             {
                 throw DoorRefusal.Bad($"input is a text or a list of 1 to {MostInputs} texts, none of them empty.");
             }
@@ -38,8 +39,13 @@ internal sealed class EmbeddingCalls(
                 throw DoorRefusal.Bad($"The provider of {model.PublicId} has no embeddings.");
             }
 
-            var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, ToolWords.Positive(body.Int("dimensions")));
-            var tokens = inputs.Sum(input => TokenEstimate.Of(input));
+            if (texts.Count > 0 && !provider.TakesTokens)
+            {
+                throw DoorRefusal.Bad($"input: the provider of {model.PublicId} takes texts, not tokens.");
+            }
+
+            var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, ToolWords.Positive(body.Int("dimensions"))) { Tokens = texts };
+            var tokens = inputs.Sum(input => TokenEstimate.Of(input)) + texts.Sum(text => text.Count);
             return await doors.Metered(me, settings.Admission(me, model, tokens, 0), async used =>
             {
                 var begun = clock.GetTimestamp();
@@ -62,6 +68,26 @@ internal sealed class EmbeddingCalls(
             return TypedResults.Empty;
         }
     }
+
+    /// <summary>Texts as the numbers of their tokens: one, or a list of them. Empty when the input is not that.</summary>
+    private static List<IReadOnlyList<int>> Tokens(JsonElement input)
+    {
+        if (input.ValueKind != JsonValueKind.Array || input.GetArrayLength() == 0)
+        {
+            return [];
+        }
+
+        return input[0].ValueKind switch
+        {
+            JsonValueKind.Number => [Numbers(input)],
+            JsonValueKind.Array => [.. input.EnumerateArray().Select(Numbers)],
+            _ => [],
+        };
+    }
+
+    private static int[] Numbers(JsonElement text) => text.ValueKind != JsonValueKind.Array ? throw DoorRefusal.Bad("input mixes texts and tokens.")
+        : [.. text.EnumerateArray().Select(token => token.ValueKind == JsonValueKind.Number && token.TryGetInt32(out var number) && number >= 0
+            ? number : throw DoorRefusal.Bad("input holds something that is not the number of a token."))];
 
     private async Task<EmbeddingReply> Embed(IEmbeddingProvider provider, IReadOnlyList<ProviderEndpoint> endpoints, EmbeddingRequest request, CancellationToken cancel)
     {

@@ -24,6 +24,7 @@ internal static class V1Endpoints
         calls.MapPost("/chat/completions", (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, new ChatCompletions()));
         calls.MapPost("/responses", (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, new Responses()));
         calls.MapPost("/messages", (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, new AnthropicMessages()));
+        calls.MapPost("/messages/count_tokens", CountTokens);
         calls.MapPost("/embeddings", (HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me));
     }
 
@@ -46,6 +47,26 @@ internal static class V1Endpoints
             json.WriteString("first_id", models.FirstOrDefault()?.PublicId);
             json.WriteString("last_id", models.LastOrDefault()?.PublicId);
         });
+    }
+
+    /// <summary>
+    /// Anthropic's "Count tokens": by our own estimate for every model, corrected by what its provider has reported of earlier calls. It
+    /// asks nobody and costs nothing.
+    /// </summary>
+    private static async Task<IResult> CountTokens(HttpContext context, CurrentUser me, DoorCalls doors, TokenFactors factors)
+    {
+        try
+        {
+            using var document = await DoorBody.Read(context);
+            var request = new AnthropicMessages(onlyCounts: true).Read(document.RootElement);
+            var model = doors.Resolve(me, request.Model);
+            var tokens = TokenEstimate.Of(request.System, request.Turns, request.Tools) * factors.Of(model);
+            return new JsonAnswer(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens)));
+        }
+        catch (DoorRefusal refusal)
+        {
+            return refusal.Problem;
+        }
     }
 
     private static IResult GetModel(string id, CurrentUser me, ModelCatalog catalog) =>

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using Microsoft.Data.Sqlite;
 
@@ -92,6 +93,65 @@ public sealed class BadInputTests
             request.Headers.ExpectContinue = true; // so that the answer can come before the body is sent
             using var response = await server.Client().SendAsync(request);
             await response.ExpectProblem(System.Net.HttpStatusCode.RequestEntityTooLarge, "too_large");
+        }
+    }
+
+    [Theory]
+    [InlineData("a header of 40 kB", 431)]
+    [InlineData("a hundred headers", 431)]
+    [InlineData("a URL of 9 kB", 414)]
+    [InlineData("a body without a length", 413)]
+    public async Task What_is_over_a_limit_of_the_protocol_is_refused_at_once(string kind, int status)
+    {
+        await using var server = await TestServer.StartAsync();
+        using var socket = new TcpClient(server.BaseUri.Host, server.BaseUri.Port);
+        await using var stream = socket.GetStream();
+        var head = kind switch
+        {
+            "a header of 40 kB" => $"GET /api/health HTTP/1.1\r\nHost: here\r\nX-A: {new string('a', 40_000)}\r\n\r\n",
+            "a hundred headers" => $"GET /api/health HTTP/1.1\r\nHost: here\r\n{string.Concat(Enumerable.Range(0, 100).Select(i => $"X-{i}: a\r\n"))}\r\n",
+            "a URL of 9 kB" => $"GET /api/health?{new string('a', 9_000)} HTTP/1.1\r\nHost: here\r\n\r\n",
+            _ => "POST /api/auth/login HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+                + $"20000\r\n{{\"username\":\"{new string('a', 0x20000 - 13)}\r\n0\r\n\r\n",
+        };
+        var sending = stream.WriteAsync(Encoding.ASCII.GetBytes(head)).AsTask();
+        using var reader = new StreamReader(stream);
+
+        Assert.StartsWith($"HTTP/1.1 {status} ", await reader.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(5)));
+        await sending.ContinueWith(_ => { }, TaskScheduler.Default); // it may have been cut off
+    }
+
+    [Fact]
+    public async Task A_million_names_or_a_huge_image_cost_no_more_than_twice_their_limit()
+    {
+        await using var server = await TestServer.StartAsync();
+        await server.RegisterAdminAsync();
+        var token = await Token(server);
+        var chat = RouteTable.Rows.Single(row => row is { Method: "POST", Path: "/api/chat/stream" });
+        var completions = RouteTable.Rows.Single(row => row is { Method: "POST", Path: "/v1/chat/completions" });
+        string[] bodies =
+        [
+            $"{{{string.Join(',', Enumerable.Range(0, 1_000_000).Select(i => $"\"{i}\":0"))}}}",
+            $"{{\"imageIds\":[{string.Join(',', Enumerable.Repeat("\"a\"", 100_000))}]}}",
+            $"{{\"content\":{string.Concat(Enumerable.Repeat("[", 65))}{string.Concat(Enumerable.Repeat("]", 65))}}}",
+            $"{{\"model\":\"demo\",\"messages\":[{{\"role\":\"user\",\"content\":\"{new string('x', 40_000_000)}\"}}]}}",
+        ];
+        var before = server.ResetPeak();
+        foreach (var row in new[] { chat, completions })
+        {
+            // Under /v1 a body may have 32 MiB: only the last is too large there.
+            foreach (var body in (row == completions ? bodies[3..] : bodies).Select(Encoding.UTF8.GetBytes))
+            {
+                using var request = Request(row, token, body, "application/json");
+                request.Headers.ExpectContinue = true;
+                using var response = await server.Client().SendAsync(request);
+                Assert.Contains((int)response.StatusCode, new[] { 400, 413 });
+            }
+        }
+
+        if (before is { } idle)
+        {
+            Assert.InRange(server.PeakBytes() - idle, 0, 2 * 32L << 20);
         }
     }
 

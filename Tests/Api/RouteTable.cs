@@ -78,6 +78,7 @@ internal static class RouteTable
         new("POST", "/v1/chat/completions", Access.User, Body: true, Vendor: true),
         new("POST", "/v1/responses", Access.User, Body: true, Vendor: true),
         new("POST", "/v1/messages", Access.User, Body: true, Vendor: true),
+        new("POST", "/v1/messages/count_tokens", Access.User, Body: true, Vendor: true),
         new("POST", "/v1/embeddings", Access.User, Body: true, Vendor: true),
         new("GET", "/api/keys", Access.User),
         new("POST", "/api/keys", Access.User, Body: true),

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
@@ -46,5 +47,37 @@ public sealed class SessionListTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         await (await admin.GetAsync($"/api/sessions?cursor={cursor}")).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+    }
+
+    [Fact]
+    public async Task How_to_reason_is_the_chats_where_a_request_does_not_say()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-5"], "answer"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream, "gpt-5"), "gpt-5");
+        var path = $"/api/sessions/{session}";
+
+        await (await admin.PatchJson(path, new { parameters = new { maxOutputTokens = 50 } })).Expect(HttpStatusCode.OK);
+        var set = await (await admin.PatchJson(path, new { reasoning = new { enabled = true, effort = "high" } })).Json();
+        Assert.Equal("high", set.GetProperty("reasoning").Text("effort"));
+        Assert.Equal("""{"maxOutputTokens":50}""", set.GetProperty("parameters").GetRawText());
+        Assert.Equal(set.GetProperty("reasoning").GetRawText(), (await admin.GetJson(path)).GetProperty("reasoning").GetRawText());
+
+        await admin.AskAndWait(session, "one");
+        Assert.Equal("high", upstream.Chats().Single(chat => chat.Request.Text.Contains("\"one\"")).Request.Json.Text("reasoning_effort"));
+        await using (var stream = await admin.PostStream("/api/chat/stream", new { sessionId = session, content = "two", clientMessageId = ChatSteps.NewId(), reasoning = new { effort = "low" } }))
+        {
+            await stream.ReadAllAsync();
+        }
+
+        Assert.Equal("low", upstream.Chats().Single(chat => chat.Request.Text.Contains("\"two\"")).Request.Json.Text("reasoning_effort"));
+
+        var cleared = await (await admin.PatchJson(path, new { reasoning = (object?)null })).Json();
+        Assert.False(cleared.TryGetProperty("reasoning", out _));
+        Assert.Equal(50, cleared.GetProperty("parameters").GetProperty("maxOutputTokens").GetInt32());
+        var problem = await (await admin.PatchJson(path, new { reasoning = new { effort = "extreme" } })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        Assert.True(problem.GetProperty("errors").TryGetProperty("reasoning.effort", out _));
+        await (await admin.PatchJson(path, new { parameters = new { reasoning = new { effort = "low" } } })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
 }

@@ -49,6 +49,52 @@ public sealed class ShareTests
     }
 
     [Fact]
+    public async Task An_answer_that_is_continued_stays_as_it_was_shared_until_the_link_is_renewed()
+    {
+        var go = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            var more = exchange.Request.Text.Contains("Erster", StringComparison.Ordinal);
+            await OpenAiScript.Piece(exchange, more ? " LATER-TEXT" : "Erster 😀");
+            if (!more)
+            {
+                exchange.Reset();
+                return;
+            }
+
+            await go.Task;
+            await OpenAiScript.Finish(exchange, 1);
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        var answer = await admin.AskAndWait(session, "question");
+        Assert.Equal("failed", answer.Text("status"));
+        var token = (await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json()).Text("token");
+        var stranger = server.Client();
+
+        await using (var stream = await admin.PostStream("/api/chat/continue", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() }))
+        {
+            await stream.ReadUntilAsync(e => e.Event == "delta" && e.Data.Contains("LATER-TEXT", StringComparison.Ordinal));
+            await AssertLast("Erster 😀", "failed");
+            go.SetResult();
+            await stream.ReadAllAsync();
+        }
+
+        Assert.Equal("Erster 😀 LATER-TEXT", (await admin.Messages(session))[^1].Text("content"));
+        await AssertLast("Erster 😀", "failed");
+        await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Expect(HttpStatusCode.OK);
+        await AssertLast("Erster 😀 LATER-TEXT", "done");
+
+        async Task AssertLast(string content, string status)
+        {
+            var last = (await stranger.GetJson($"/api/shares/{token}")).GetProperty("items")[1];
+            Assert.Equal((content, status), (last.Text("content"), last.Text("status")));
+        }
+    }
+
+    [Fact]
     public async Task A_link_ends_when_it_is_revoked_with_its_session_its_end_and_its_owner()
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "An answer."));

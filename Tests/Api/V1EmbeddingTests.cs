@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
@@ -24,6 +25,41 @@ public sealed class V1EmbeddingTests
         Assert.Contains("\"one\"", sent.Text);
         Assert.Contains("\"two\"", sent.Text);
         GateTests.AssertBalanced(steps.Server);
+    }
+
+    [Theory]
+    [InlineData("openai", "[1,2,3]", "[[1,2,3]]", 3)]
+    [InlineData("openai", "[[1,2],[3]]", "[[1,2],[3]]", 3)]
+    [InlineData("azure_openai", "[[1,2],[3]]", "[[1,2],[3]]", 3)]
+    public async Task Texts_as_tokens_go_on_where_they_are_taken(string provider, string input, string sent, int tokens)
+    {
+        var count = JsonSerializer.Deserialize<int[][]>(sent)!.Length;
+        await using var steps = await V1Steps.StartAsync(
+            exchange => exchange.Reply(200, $$"""{"data":[{{string.Join(',', Enumerable.Repeat("""{"embedding":[1]}""", count))}}]}"""), provider);
+
+        var made = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = JsonSerializer.Deserialize<JsonElement>(input) })).Json();
+
+        Assert.Equal(count, made.GetProperty("data").GetArrayLength());
+        Assert.Equal(tokens, made.GetProperty("usage").GetProperty("prompt_tokens").GetInt64());
+        Assert.Equal(sent, steps.Upstream.Chats().Single(exchange => exchange.Request.Path.Contains("mbed", StringComparison.Ordinal)).Request.Json.GetProperty("input").GetRawText());
+    }
+
+    [Theory]
+    [InlineData("ollama", "[1,2,3]", "texts, not tokens")]
+    [InlineData("google_genai", "[[1],[2]]", "texts, not tokens")]
+    [InlineData("openai", "[1,-2]", "number of a token")]
+    [InlineData("openai", "[1,2.5]", "number of a token")]
+    [InlineData("openai", "[[1],\"a\"]", "mixes")]
+    [InlineData("openai", "[\"a\",[1]]", "text")]
+    [InlineData("openai", "[[]]", "none of them empty")]
+    [InlineData("openai", "[]", "none of them empty")]
+    public async Task Other_input_is_refused_by_name(string provider, string input, string said)
+    {
+        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(200, "{}"), provider);
+        var error = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = JsonSerializer.Deserialize<JsonElement>(input) })).Json(HttpStatusCode.BadRequest);
+        Assert.Contains("input", error.GetProperty("error").Text("message"));
+        Assert.Contains(said, error.GetProperty("error").Text("message"));
+        Assert.DoesNotContain(steps.Upstream.Chats(), exchange => exchange.Request.Path.Contains("mbed", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -69,13 +69,13 @@ public sealed class V1Tests
         Assert.True(steps.Sent.GetProperty("tools")[0].GetProperty("function").GetProperty("strict").GetBoolean());
         Assert.Equal(2, steps.Sent.GetProperty("future_member").GetArrayLength());
         Assert.True(steps.Sent.GetProperty("stream").GetBoolean());
-        foreach (var name in new[] { "n", "base_url", "api_base", "api_key", "extra_body" })
+        Assert.Equal(1, steps.Sent.GetProperty("n").GetInt32());
+        foreach (var name in new[] { "base_url", "api_base", "api_key", "extra_body" })
         {
             Assert.False(steps.Sent.TryGetProperty(name, out _), name);
         }
 
         Assert.Equal(0, canary.Connections);
-        await Expect(await steps.Chat(new { model = "fake-model", n = 2, messages = new[] { new { role = "user", content = "hi" } } }), HttpStatusCode.BadRequest, "bad_request");
     }
 
     [Theory]
@@ -137,17 +137,21 @@ public sealed class V1Tests
     public async Task When_the_quota_is_used_up_no_door_reaches_the_provider()
     {
         await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
-        await GateTests.Set(steps.Admin, new { defaultUserDailyQuota = 0 });
+        var session = await steps.Admin.NewSession(steps.Connection);
+        var messageId = (await steps.Admin.AskAndWait(session, "the last of this day")).Id();
+        await GateTests.Set(steps.Admin, new { defaultUserDailyQuota = 1 });
         using var first = await steps.Chat(V1Steps.Ask("go"));
         Assert.NotNull(first.Headers.RetryAfter?.Delta);
         await Expect(first, HttpStatusCode.TooManyRequests, "quota_exceeded");
         await Expect(await steps.Script.PostJson("/v1/responses", new { model = "fake-model", input = "go" }), HttpStatusCode.TooManyRequests, "quota_exceeded");
         await Expect(await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "go" }), HttpStatusCode.TooManyRequests, "quota_exceeded");
         await Anthropic(await steps.Script.PostJson("/v1/messages", new { model = "fake-model", max_tokens = 5, messages = new[] { new { role = "user", content = "go" } } }), HttpStatusCode.TooManyRequests, "rate_limit_error");
-        var session = await steps.Admin.NewSession(steps.Connection);
         await (await steps.Admin.PostJson("/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = "a" })).ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
+        await (await steps.Admin.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = "b" })).ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
+        await (await steps.Admin.PostJson("/api/chat/regenerate", new { messageId, clientMessageId = "c" })).ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
+        await (await steps.Admin.PostJson("/api/chat/continue", new { messageId, clientMessageId = "d" })).ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
 
-        Assert.Empty(steps.Upstream.Chats());
+        Assert.Single(steps.Upstream.Chats());
     }
 
     [Fact]

@@ -82,10 +82,11 @@ public sealed class ChatStreamTests
         });
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
+        await GateTests.Set(admin, new { maxRunsPerUser = 0 });
         var session = await admin.NewSession(await admin.Connect(upstream));
         var id = ChatSteps.NewId();
 
-        var streams = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => admin.Ask(session, "again", id)));
+        var streams = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => admin.Ask(session, "again", id)));
         release.SetResult();
         var transcripts = new List<Transcript>();
         foreach (var stream in streams)
@@ -102,8 +103,16 @@ public sealed class ChatStreamTests
             await afterwards.ReadAll(late);
         }
 
-        Assert.All(transcripts.Append(afterwards), transcript => Assert.Equal("once", transcript.Content));
-        Assert.All(transcripts.Append(afterwards), transcript => Assert.NotNull(transcript.Done));
+        await server.RestartAsync();
+        var restarted = new Transcript();
+        await using (var late = await admin.Ask(session, "again", id))
+        {
+            await restarted.ReadAll(late);
+        }
+
+        transcripts.AddRange([afterwards, restarted]);
+        Assert.All(transcripts, transcript => Assert.Equal("once", transcript.Content));
+        Assert.All(transcripts, transcript => Assert.NotNull(transcript.Done));
         Assert.Single(upstream.Chats());
         Assert.Equal(2, (await admin.Messages(session)).Count);
         Assert.Equal(1, (await admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
@@ -277,5 +286,67 @@ public sealed class ChatStreamTests
         Assert.Equal("secret", (await admin.Messages(session))[^1].Text("content"));
 
         static string Comparable(JsonElement problem) => problem.GetRawText().Replace(problem.Text("traceId")!, "");
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Guessed_numbers_of_answers_give_a_stranger_nothing(bool live)
+    {
+        var release = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "SECRET");
+            await (live ? release.Task : Task.CompletedTask);
+            await OpenAiScript.Finish(exchange, 1);
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var stranger = await server.RegisterUserAsync(admin);
+        await GateTests.Set(admin, new { requestsPerMinute = 0 });
+        await using var stream = await admin.Ask(await admin.NewSession(await admin.Connect(upstream)), "go");
+        var messageId = (await stream.ReadUntilAsync(e => e.Event == (live ? "delta" : "done")))[0].AssistantId();
+
+        for (var id = Math.Max(1, messageId - 100); id <= messageId + 100; id++)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, $"/api/chat/stream/{id}");
+            request.Headers.Add("Last-Event-ID", "0");
+            using var answer = await stranger.SendAsync(request);
+            Assert.DoesNotContain("SECRET", await answer.Content.ReadAsStringAsync());
+            Assert.Equal(HttpStatusCode.NotFound, answer.StatusCode);
+        }
+
+        release.SetResult();
+    }
+
+    [Fact]
+    public async Task Whoever_signs_out_follows_nothing_any_more_and_the_answer_goes_on()
+    {
+        var release = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "before");
+            await release.Task;
+            await OpenAiScript.Piece(exchange, "SECRET");
+            await OpenAiScript.Finish(exchange, 1);
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        var elsewhere = server.Client();
+        await (await elsewhere.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await using var stream = await admin.Ask(session, "go");
+        var messageId = (await stream.ReadUntilAsync(e => e.Event == "delta"))[0].AssistantId();
+        await using var followed = await elsewhere.GetStream($"/api/chat/stream/{messageId}");
+
+        await (await elsewhere.PostJson("/api/auth/logout", new { })).Expect(HttpStatusCode.NoContent);
+        var seen = await followed.ReadAllAsync().WaitAsync(TimeSpan.FromSeconds(2));
+        await (await elsewhere.GetAsync($"/api/chat/stream/{messageId}")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
+        release.SetResult();
+
+        Assert.DoesNotContain(seen, e => e.Data.Contains("SECRET", StringComparison.Ordinal));
+        Assert.Equal("done", (await stream.ReadAllAsync())[^1].Event);
     }
 }

@@ -76,14 +76,23 @@ public sealed class GateTests
     }
 
     [Fact]
-    public async Task Random_outcomes_leave_counters_and_ledger_equal()
+    public async Task A_thousand_random_outcomes_leave_counters_and_ledger_equal()
     {
-        var random = new Random(7);
+        const int chats = 20, turns = 50;
         var turn = 0;
         await using var upstream = ChatSteps.Provider(async exchange =>
         {
-            switch (Interlocked.Increment(ref turn) % 5)
+            switch (Interlocked.Increment(ref turn) % 7)
             {
+                case 5:
+                    await exchange.Reply(401, "{}");
+                    break;
+                case 6:
+                    await exchange.StartSse();
+                    await OpenAiScript.Piece(exchange, "until it is stopped");
+                    await exchange.ClientGone.WaitAsync(TimeSpan.FromMilliseconds(100)).ContinueWith(_ => { }, TaskScheduler.Default);
+                    await OpenAiScript.Finish(exchange, 4);
+                    break;
                 case 0:
                     await exchange.Reply(500, "{}");
                     break;
@@ -104,12 +113,13 @@ public sealed class GateTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 });
-        var sessions = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => admin.NewSession(connection)));
+        await Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1, providerMaxRetries = 0 });
+        var sessions = await Task.WhenAll(Enumerable.Range(0, chats).Select(_ => admin.NewSession(connection)));
 
         await Task.WhenAll(sessions.Select(async session =>
         {
-            for (var i = 0; i < 10; i++)
+            var random = new Random((int)session);
+            for (var i = 0; i < turns; i++)
             {
                 await using var stream = await admin.Ask(session, "go");
                 if (random.Next(4) == 0)
@@ -123,7 +133,8 @@ public sealed class GateTests
         }));
 
         AssertBalanced(server);
-        Assert.InRange(Number(server, "select count(*) from usage_entries"), 10, 90);
+        Assert.InRange(Number(server, "select count(*) from usage_entries"), chats * turns / 10, chats * turns * 9 / 10);
+        Assert.Equal(chats * turns, Number(server, "select count(*) from runs where status <> 'running'"));
     }
 
     [NativeFact]

@@ -31,6 +31,25 @@ public sealed class HostileProviderTests
         Assert.Equal(string.Concat(Forgeries), (await admin.Messages(session))[^1].Text("content"));
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("before ")]
+    public async Task A_token_of_two_hundred_thousand_characters_comes_whole(string before)
+    {
+        string[] pieces = [before, new string('t', 200_000), " after"];
+        await using var upstream = ChatSteps.Provider(exchange => OpenAiScript.Stream(exchange, pieces));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+
+        await using var stream = await admin.Ask(session, "go");
+        var events = await stream.ReadAllAsync();
+
+        Assert.DoesNotContain(events, e => e.Event == "error");
+        Assert.Equal(string.Concat(pieces), string.Concat(events.Where(e => e.Event == "delta").Select(e => e.Json.Text("text"))));
+        Assert.Equal("done", events[^1].Json.Text("status"));
+    }
+
     [Fact]
     public async Task Members_of_our_own_events_in_a_providers_json_do_nothing()
     {

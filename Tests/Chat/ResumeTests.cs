@@ -6,9 +6,9 @@ namespace AiChat.Tests.Chat;
 public sealed class ResumeTests
 {
     [Fact]
-    public async Task Cutting_the_connection_at_200_points_loses_no_character()
+    public async Task Cutting_the_connection_at_500_points_loses_no_character()
     {
-        const int cuts = 200;
+        const int cuts = 500;
         using var pieces = new SemaphoreSlim(0);
         await using var upstream = ChatSteps.Provider(async exchange =>
         {
@@ -23,6 +23,7 @@ public sealed class ResumeTests
         });
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
+        await GateTests.Set(admin, new { requestsPerMinute = 0 });
         var session = await admin.NewSession(await admin.Connect(upstream));
         var random = new Random(20260101);
         var transcript = new Transcript();
@@ -162,6 +163,63 @@ public sealed class ResumeTests
             var answer = (await admin.Messages(session))[^1];
             Assert.Equal("interrupted", answer.Text("status"));
             Assert.Equal("as far as it came", answer.Text("content"));
+        }
+    }
+
+    [NativeTheory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Fifty_streams_end_in_good_order_when_the_process_is_asked_to_end(bool twice)
+    {
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "as far as it came");
+            await exchange.ClientGone;
+        });
+        var grace = twice ? "20" : "2";
+        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["SHUTDOWN_GRACE_SECONDS"] = grace } });
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        await GateTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 });
+        var sessions = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => admin.NewSession(connection)));
+        var streams = await Task.WhenAll(sessions.Select(async session =>
+        {
+            var stream = await admin.Ask(session, "go");
+            await stream.ReadUntilAsync(e => e.Event == "delta");
+            return stream;
+        }));
+
+        var began = TimeProvider.System.GetTimestamp();
+        var stopping = server.StopAsync();
+        var told = await Task.WhenAll(streams.Select(stream => stream.ReadUntilAsync(e => e.Event == "restarting")));
+        Assert.All(told, events => Assert.Equal("restarting", events[^1].Event));
+        using (var late = new System.Net.Sockets.TcpClient())
+        {
+            await Assert.ThrowsAnyAsync<System.Net.Sockets.SocketException>(() => late.ConnectAsync(server.BaseUri.Host, server.BaseUri.Port));
+        }
+
+        if (twice)
+        {
+            began = TimeProvider.System.GetTimestamp();
+            await server.StopAsync();
+        }
+
+        await stopping;
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, TimeSpan.FromSeconds(twice ? 2 : 7));
+        Assert.Equal(0, server.ExitCode);
+        Assert.False(new FileInfo(System.IO.Path.Combine(server.DataDir, "app.db-wal")) is { Exists: true, Length: > 0 });
+        foreach (var stream in streams)
+        {
+            Assert.Equal("interrupted", (await stream.ReadAllAsync())[^1].Json.Text("status"));
+            await stream.DisposeAsync();
+        }
+
+        await server.RestartAsync();
+        foreach (var session in sessions)
+        {
+            var answer = (await admin.Messages(session))[^1];
+            Assert.Equal(("interrupted", "as far as it came"), (answer.Text("status"), answer.Text("content")));
         }
     }
 

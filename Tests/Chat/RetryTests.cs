@@ -229,7 +229,13 @@ public sealed class RetryTests
 
         Assert.Equal(2, Retries(events).Count);
         Assert.Equal("provider_unreachable", events.Single(e => e.Event == "error").Json.Text("code"));
-        Assert.Equal(["user", "assistant"], (await admin.Messages(session)).Select(message => message.Text("role")));
+        var messages = await admin.Messages(session);
+        Assert.Equal(["user", "assistant"], messages.Select(message => message.Text("role")));
+        Assert.Equal(0, (await admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
+
+        await using var again = await admin.PostStream("/api/chat/regenerate", new { messageId = messages[1].Id(), clientMessageId = ChatSteps.NewId() });
+        await again.ReadAllAsync();
+        Assert.Equal(messages[0].Id(), (await admin.Messages(session))[0].Id());
     }
 
     private static List<JsonElement> Retries(IEnumerable<ServerEvent> events) => [.. events.Where(e => e.Event == "retry").Select(e => e.Json)];

@@ -128,6 +128,44 @@ public sealed class ImageHeaderTests
     }
 
     [Fact]
+    public void Texts_in_a_png_are_dropped_and_which_way_is_up_stays_with_a_right_checksum()
+    {
+        byte[] note = SampleImages.Exif(6, "GPS 47.11")[6..];
+        var stored = Stored(SampleImages.Png(2, 3, ("eXIf", note), ("tEXt", [.. "Raw profile type exif\0secret"u8]), ("zTXt", [.. "x"u8]), ("iTXt", [.. "XML:com.adobe.xmp"u8])));
+
+        // The length, the type, 26 bytes of note and the CRC-32 that zlib gives for both.
+        byte[] kept = [0, 0, 0, 26, .. "eXIf"u8, .. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0, 0xD6, 0x67, 0x4B, 0x69];
+        var plain = SampleImages.Png(2, 3);
+        Assert.Equal([.. plain[..33], .. kept, .. plain[33..]], stored);
+        Assert.Equal(stored, Stored(stored));
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(6)]
+    public void Notes_in_a_webp_are_dropped_but_which_way_is_up(byte orientation)
+    {
+        byte[] exif = SampleImages.Exif(orientation, "GPS 47.1"), xmp = [.. "http://ns.adobe.com/xap/1.0/ secret"u8];
+        var bare = SampleImages.WebpNoted(0x10);
+
+        var stored = Stored(SampleImages.WebpNoted(0x1C, ("EXIF", exif), ("XMP ", xmp)));
+
+        Assert.Equal(orientation == 1 ? bare : SampleImages.WebpNoted(0x18, ("EXIF", [.. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0])), stored);
+        Assert.Equal((8L, 9L), (Read(stored)!.Width, Read(stored)!.Height));
+        Assert.Equal(stored, Stored(stored));
+
+        // As many programs write it: without JPEG's mark.
+        Assert.Equal(stored, Stored(SampleImages.WebpNoted(0x1C, ("EXIF", exif[6..]), ("XMP ", xmp))));
+    }
+
+    [Fact]
+    public void A_webp_of_many_notes_or_with_one_before_its_canvas_is_refused()
+    {
+        Assert.Null(Read(SampleImages.WebpNoted(0x0C, [.. Enumerable.Repeat(("XMP ", Array.Empty<byte>()), 1_000)])));
+        Assert.Null(Read(SampleImages.WebpNoted(0x0C, ("EXIF", []), ("VP8X", [0, 0, 0, 0, 7, 0, 0, 8, 0, 0]))));
+    }
+
+    [Fact]
     public void A_file_of_a_million_notes_costs_no_memory()
     {
         var segments = Enumerable.Range(0, 100_000).Select(i => ((byte)(i % 2 == 0 ? 0xE1 : 0xE2), Array.Empty<byte>())).ToArray();
@@ -138,7 +176,8 @@ public sealed class ImageHeaderTests
     public void Whatever_the_bytes_say_it_ends_soon_and_without_an_exception()
     {
         var random = new Random(4711);
-        byte[][] seeds = [.. Formats.Select(row => (byte[])row[1]), SampleImages.Jpeg(6, 7, (0xE1, SampleImages.Exif(6, "x"))), SampleImages.Gif(3, 3, frames: 5)];
+        byte[][] seeds = [.. Formats.Select(row => (byte[])row[1]), SampleImages.Jpeg(6, 7, (0xE1, SampleImages.Exif(6, "x"))),
+            SampleImages.WebpNoted(0x1C, ("EXIF", SampleImages.Exif(6, "x")), ("XMP ", [1])), SampleImages.Png(2, 3, ("eXIf", SampleImages.Exif(6, "x")[6..])), SampleImages.Gif(3, 3, frames: 5)];
         var watch = Stopwatch.StartNew();
         for (var round = 0; round < 60_000; round++)
         {

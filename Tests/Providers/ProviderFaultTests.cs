@@ -111,6 +111,7 @@ public sealed class ProviderFaultTests
     [InlineData(502, "", nameof(ProviderFailure.ServerError))]
     [InlineData(529, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", nameof(ProviderFailure.ServerError))]
     [InlineData(204, "", nameof(ProviderFailure.Protocol))]
+    [InlineData(101, "", nameof(ProviderFailure.BadRequest))]
     public async Task Status_tells_the_failure(int status, string body, string failure)
     {
         await using var upstream = FakeUpstream.Start(exchange => exchange.Reply(status, body, "text/html", "Set-Cookie: a=b"));
@@ -345,6 +346,33 @@ public sealed class ProviderFaultTests
         var (text, failure) = await StreamAsync(upstream.BaseUrl, TimeProvider.System);
 
         Assert.Equal(("packed", null), (text, failure));
+    }
+
+    [Theory]
+    [InlineData("gzip", "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"CONTENT\"}}]}\n\n", nameof(ProviderFailure.TooLarge))]
+    [InlineData("br", "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"CONTENT\"}}]}\n\n", nameof(ProviderFailure.TooLarge))]
+    [InlineData("gzip", "CONTENT", nameof(ProviderFailure.Protocol))]
+    public async Task A_bomb_is_given_up_when_what_comes_out_of_it_is_too_much(string encoding, string frame, string failure)
+    {
+        var chunk = Encoding.UTF8.GetBytes(frame.Replace("CONTENT", new string('a', 100_000), StringComparison.Ordinal));
+        using var bytes = new MemoryStream();
+        await using (Stream packed = encoding == "gzip" ? new GZipStream(bytes, CompressionLevel.Fastest, leaveOpen: true) : new BrotliStream(bytes, CompressionLevel.Fastest, leaveOpen: true))
+        {
+            for (var sent = 0; sent < 600; sent++) // 60 MB
+            {
+                await packed.WriteAsync(chunk);
+            }
+        }
+
+        await using var upstream = FakeUpstream.Start(async exchange =>
+        {
+            await exchange.StartAsync(200, "text/event-stream", $"Content-Encoding: {encoding}");
+            await exchange.Send(bytes.ToArray());
+        });
+        var (text, error) = await StreamAsync(upstream.BaseUrl, TimeProvider.System);
+
+        Assert.Equal(failure, error?.Failure.ToString());
+        Assert.InRange(text.Length, 0, DeltaWriter.MaxText);
     }
 
     [Theory]

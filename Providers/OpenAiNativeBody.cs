@@ -1,0 +1,81 @@
+using System.Text.Json;
+
+namespace AiChat.Providers;
+
+/// <summary>
+/// Writes messages as a client of the same protocol wrote them, and adds what the server behind it wants back with its tool calls
+/// when the client could not carry it.
+/// </summary>
+internal static class OpenAiNativeBody
+{
+    public static void WriteMessages(Utf8JsonWriter json, NativeCall call, string model)
+    {
+        foreach (var message in call.Messages)
+        {
+            if (ProviderState.Unpack(message.State, OpenAiReplay.Kind, model) is { } state)
+            {
+                WriteWith(json, message.Json, state);
+            }
+            else
+            {
+                message.Json.WriteTo(json);
+            }
+        }
+    }
+
+    private static void WriteWith(Utf8JsonWriter json, JsonElement message, JsonElement state)
+    {
+        json.WriteStartObject();
+        foreach (var member in message.EnumerateObject())
+        {
+            if (member.NameEquals("tool_calls") && member.Value.ValueKind == JsonValueKind.Array && state.TryGetProperty("extras", out var extras))
+            {
+                WriteCalls(json, member.Value, extras);
+            }
+            else
+            {
+                member.WriteTo(json);
+            }
+        }
+
+        foreach (var name in (string[])["reasoning_content", "reasoning_details"])
+        {
+            if (state.TryGetProperty(name, out var kept) && !message.TryGetProperty(name, out _))
+            {
+                json.WritePropertyName(name);
+                kept.WriteTo(json);
+            }
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteCalls(Utf8JsonWriter json, JsonElement calls, JsonElement extras)
+    {
+        json.WriteStartArray("tool_calls");
+        var index = 0;
+        foreach (var call in calls.EnumerateArray())
+        {
+            if (call.ValueKind == JsonValueKind.Object && extras.TryGetProperty(index.ToString(), out var extra) && !call.TryGetProperty("extra_content", out _))
+            {
+                json.WriteStartObject();
+                foreach (var member in call.EnumerateObject())
+                {
+                    member.WriteTo(json);
+                }
+
+                json.WritePropertyName("extra_content");
+                extra.WriteTo(json);
+                json.WriteEndObject();
+            }
+            else
+            {
+                call.WriteTo(json);
+            }
+
+            index++;
+        }
+
+        json.WriteEndArray();
+    }
+}
