@@ -3,6 +3,7 @@ using AiChat.Data;
 using AiChat.Endpoints;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Tracing;
 using AiChat.Endpoints.V1;
 using Microsoft.Extensions.Logging.Console;
 
@@ -35,6 +36,7 @@ internal static class Program
         // First resolved, last disposed.
         app.Services.GetRequiredService<DataFolder>();
         app.Services.GetRequiredService<Db>();
+        app.Services.GetRequiredService<TaskTraces>();
 
         app.UseRequestCount();
         app.UseSecurityHeaders();
@@ -96,6 +98,7 @@ internal static class Program
         services.AddSingleton<TokenFactorRows>();
         services.AddImages();
         services.AddSingleton<UsageReports>();
+        services.AddTracing();
         services.AddChat();
         services.AddV1();
         services.ConfigureHttpJsonOptions(json =>
@@ -127,6 +130,7 @@ internal static class Program
         api.MapDrafts();
         api.MapAccountExport();
         api.MapAudit();
+        api.MapTraces();
         api.MapChat();
         app.MapV1();
         api.MapImages();
