@@ -61,6 +61,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
         {
             _closed = true;
             _db?.Dispose();
+            _db = null;
         }
     }
 

@@ -92,8 +92,7 @@ internal sealed partial class TaskTraces(
             _due?.Writer.Complete();
         }
 
-        await _storing;
-        file.Dispose();
+        await _storing; // the file is closed after this by whoever made it
     }
 
     private async Task StoreAll(ChannelReader<RunTrace> due)
