@@ -105,10 +105,11 @@ internal sealed class RunStarter(
         options = options with { WebSearch = canSearch && (options.WebSearch ?? SessionParameters.Parse(session.Parameters).WebSearch) == true };
         var trace = traces.Begin(me, options.Trace, run.Kind, run.ClientMessageId, model.Provider, model.Model);
         trace?.Asked(run, model, options);
-        var start = await runs.Start(run, started =>
+        var starting = runs.Start(run, started =>
             new ChatRun(
                 run, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
                 catalog.WithFallbacks(me, model), options, clock.GetUtcNow()) { Trace = trace });
+        var start = trace is null ? await starting : await trace.Watch(starting);
         var problem = Refusal(start);
         trace?.Answered(start, problem);
         return problem is null ? (new StartedAnswer(start.MessageId, start.Run), null) : (null, problem);

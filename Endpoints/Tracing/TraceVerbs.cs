@@ -40,7 +40,30 @@ internal static class TraceVerbs
         .Text("connection", model.ConnectionName)
         .Text("model", model.Model));
 
-    public static void DoorClosed(this RunTrace trace, Problem? problem)
+    /// <summary>Records the end of a call by a program, however it ends.</summary>
+    public static async Task<IResult> WatchCall(this RunTrace trace, Task<IResult> work)
+    {
+        var result = await trace.Watch(work);
+        trace.DoorClosed(result as Problem);
+        return result;
+    }
+
+    /// <summary>Records that this work failed on our side or was given up, if it does.</summary>
+    public static async Task<T> Watch<T>(this RunTrace trace, Task<T> work)
+    {
+        try
+        {
+            return await work;
+        }
+        catch (Exception error)
+        {
+            var status = error is OperationCanceledException ? "stopped" : "failed";
+            trace.End(status, json => json.Text("status", status).Text("code", error.GetType().Name));
+            throw;
+        }
+    }
+
+    private static void DoorClosed(this RunTrace trace, Problem? problem)
     {
         if (problem is not null || trace.HasFailed)
         {

@@ -34,7 +34,8 @@ internal sealed class DoorCalls(
                 traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
             job.Trace?.AskedByKey(request, model, me.ApiKeyId);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
-            return await Recorded(job.Trace, Metered(me, settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens), used => Answer(job, used)));
+            var answering = Metered(me, settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens), used => Answer(job, used));
+            return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
         }
         catch (DoorRefusal refusal)
         {
@@ -83,22 +84,6 @@ internal sealed class DoorCalls(
 
     public ResolvedModel Resolve(CurrentUser me, string model) => catalog.Resolve(me, null, model)
         ?? throw new DoorRefusal(new Problem(404, "model_not_found", $"The model {model} does not exist or you may not use it."));
-
-    /// <summary>The end of a recorded call, however it ends.</summary>
-    private static async Task<IResult> Recorded(RunTrace? trace, Task<IResult> work)
-    {
-        try
-        {
-            var result = await work;
-            trace?.DoorClosed(result as Problem);
-            return result;
-        }
-        catch (OperationCanceledException)
-        {
-            trace?.End("stopped", json => json.Text("status", "stopped"));
-            throw;
-        }
-    }
 
     private async Task<IResult> Answer(DoorJob job, List<LedgerEntry> used)
     {
