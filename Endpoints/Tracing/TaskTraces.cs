@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Tracing;
 /// notices nothing. While nobody traces, nothing is opened and nothing waits. Safe for any thread.
 /// </summary>
 internal sealed partial class TaskTraces(
-    Traces store, TraceFile file, SystemSettings settings, Redactor redactor, TimeProvider clock, ILogger<TaskTraces> logger) : IAsyncDisposable
+    Traces store, SystemSettings settings, Redactor redactor, TimeProvider clock, ILogger<TaskTraces> logger) : IAsyncDisposable
 {
     /// <summary>Traces with something to store, taken together into one transaction.</summary>
     private const int MaxGroup = 64;
@@ -60,7 +60,6 @@ internal sealed partial class TaskTraces(
             if (_due is null)
             {
                 _due = Channel.CreateUnbounded<RunTrace>(new UnboundedChannelOptions { SingleReader = true });
-                file.SetAside += (aside, why) => LogSetAside(logger, aside, why);
                 _storing = Task.Run(() => StoreAll(_due.Reader));
             }
 
@@ -146,7 +145,4 @@ internal sealed partial class TaskTraces(
 
     [LoggerMessage(LogLevel.Warning, "Task traces cannot be stored; chats go on without them")]
     private static partial void LogNotStored(ILogger logger, Exception error);
-
-    [LoggerMessage(LogLevel.Warning, "The file of the task traces could not be used and is now {Path}: {Why}")]
-    private static partial void LogSetAside(ILogger logger, string path, string why);
 }
