@@ -3,6 +3,7 @@ using AiChat.Data;
 using AiChat.Endpoints;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Tracing;
 using AiChat.Endpoints.V1;
 using AiChat.Providers;
 using Microsoft.Extensions.Logging.Console;
@@ -38,6 +39,7 @@ internal static class Program
         // First resolved, last disposed.
         app.Services.GetRequiredService<DataFolder>();
         app.Services.GetRequiredService<Db>();
+        app.Services.GetRequiredService<TaskTraces>();
 
         app.UseRequestCount();
         app.UseSecurityHeaders();
@@ -99,6 +101,7 @@ internal static class Program
         services.AddSingleton<TokenFactorRows>();
         services.AddImages();
         services.AddSingleton<UsageReports>();
+        services.AddTracing();
         services.AddChat();
         services.AddV1();
         services.ConfigureHttpJsonOptions(json =>
@@ -130,6 +133,7 @@ internal static class Program
         api.MapDrafts();
         api.MapAccountExport();
         api.MapAudit();
+        api.MapTraces();
         api.MapChat();
         app.MapV1();
         api.MapImages();

@@ -17,15 +17,21 @@ internal sealed class Db : IDisposable
     /// <summary>A single statement that runs longer is interrupted.</summary>
     private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(30);
 
+    /// <summary>Pages of 4 KiB that a file may have whose rows are disposable: 256 MiB.</summary>
+    private const int MaxDisposablePages = 65_536;
+
     private readonly string _path;
+    private readonly bool _disposable;
     private readonly DbWriter _writer;
     private readonly ConcurrentStack<Reader> _idle = new();
     private readonly SemaphoreSlim _readers = new(MaxReaders);
 
-    public Db(string path)
+    /// <param name="disposable">The rows may be lost: a commit does not wait for the disk, and the file has a largest size.</param>
+    public Db(string path, bool disposable = false)
     {
         _path = path;
-        _writer = new DbWriter(Connect(path, SqliteOpenMode.ReadWriteCreate));
+        _disposable = disposable;
+        _writer = new DbWriter(Connect(path, SqliteOpenMode.ReadWriteCreate, disposable));
     }
 
     /// <summary>Raised once, on the writer's thread, when the file can no longer be trusted to take writes; the process should end.</summary>
@@ -47,7 +53,7 @@ internal sealed class Db : IDisposable
         {
             if (!_idle.TryPop(out var reader))
             {
-                reader = new Reader(Connect(_path, SqliteOpenMode.ReadOnly));
+                reader = new Reader(Connect(_path, SqliteOpenMode.ReadOnly, _disposable));
             }
 
             try
@@ -100,7 +106,7 @@ internal sealed class Db : IDisposable
         _readers.Dispose();
     }
 
-    internal static SqliteConnection Connect(string path, SqliteOpenMode mode)
+    internal static SqliteConnection Connect(string path, SqliteOpenMode mode, bool disposable = false)
     {
         var connection = new KeptStatements(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
         connection.Open();
@@ -121,7 +127,7 @@ internal sealed class Db : IDisposable
             pragma synchronous = full;
             pragma journal_size_limit = 67108864;
             pragma secure_delete = fast;
-            """);
+            """) + (disposable ? $"pragma synchronous = normal; pragma max_page_count = {MaxDisposablePages};" : "");
         command.ExecuteNonQuery();
         return connection;
     }

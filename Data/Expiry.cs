@@ -59,6 +59,17 @@ internal sealed class Expiry(Db db)
             """, new { at, limit }).ToList());
     }
 
+    /// <summary>Those of the users who are not there any more.</summary>
+    public Task<List<long>> GoneUsers(IEnumerable<long> userIds)
+    {
+        var ids = $"[{string.Join(',', userIds)}]";
+        return db.Read(connection => connection.Query<long>("""
+            select value
+            from json_each(@ids)
+            where not exists (select 1 from users u where u.id = value)
+            """, new { ids }).ToList());
+    }
+
     public Task<int> Shares(DateTimeOffset now, int limit)
     {
         var at = now.ToUnixTimeMilliseconds();

@@ -42,7 +42,7 @@ internal static class Migrator
         catch (SqliteException error)
         {
             throw new StartupException(
-                StartupException.Configuration, $"The database {path} cannot be opened: {error.Message} Nothing was changed; restore a backup if it is damaged.");
+                StartupException.Configuration, $"The database {path} cannot be opened: {error.Message} Nothing was changed; restore a backup if it is damaged.", error);
         }
     }
 
@@ -71,7 +71,7 @@ internal static class Migrator
             catch (SqliteException error)
             {
                 throw new StartupException(
-                    StartupException.Configuration, $"Migration {name} failed: {error.Message} The database is as it was before.");
+                    StartupException.Configuration, $"Migration {name} failed: {error.Message} The database is as it was before.", error);
             }
         }
 
@@ -99,14 +99,15 @@ internal static class Migrator
         File.Move(temporary, copy, overwrite: true);
     }
 
-    internal static List<Migration> Load()
+    /// <param name="folder">Where the files are embedded, with a slash.</param>
+    internal static List<Migration> Load(string folder = "migrations/")
     {
         var assembly = Assembly.GetExecutingAssembly();
         var migrations = new List<Migration>();
-        foreach (var name in assembly.GetManifestResourceNames().Where(name => name.StartsWith("migrations/", StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        foreach (var name in assembly.GetManifestResourceNames().Where(name => name.StartsWith(folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal))
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-            var file = name["migrations/".Length..];
+            var file = name[folder.Length..];
             migrations.Add(new Migration(int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture), file, reader.ReadToEnd()));
         }
 

@@ -20,7 +20,7 @@ internal sealed class StoreException(StoreFailure failure, string message, Excep
 }
 
 /// <summary>The process cannot start; the message is one line for the operator, the code follows sysexits.h.</summary>
-internal sealed class StartupException(int exitCode, string message) : Exception(message)
+internal sealed class StartupException(int exitCode, string message, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>The database file failed while running.</summary>
     public const int InputOutput = 74;

@@ -2,6 +2,7 @@ using System.Text.Json.Serialization;
 using AiChat.Data;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Tracing;
 using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints;
@@ -20,7 +21,7 @@ internal static class AccountEndpoints
         api.MapDelete("/account", DeleteAccount).Allow(Access.User);
     }
 
-    private static async Task<IResult> Me(CurrentUser me, Users users, Usage usage, SystemSettings settings, TimeProvider clock)
+    private static async Task<IResult> Me(CurrentUser me, Users users, Usage usage, SystemSettings settings, TaskTraces traces, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
         var (limit, used) = me.IsVisitor ? (settings.AnonymousDailyQuota, 0) : await usage.Quota(me.Id, settings.DefaultLimits(), now);
@@ -30,7 +31,7 @@ internal static class AccountEndpoints
             return Problems.Unauthenticated();
         }
 
-        string[] permissions = me.IsAdmin ? ["chat", "admin"] : ["chat"];
+        string[] permissions = ["chat", .. me.IsAdmin ? ["admin"] : Array.Empty<string>(), .. traces.Allowed(me) ? ["trace"] : Array.Empty<string>()];
         return TypedResults.Json(
             new MeResponse(user is null ? null : UserResponse.Of(user), me.IsGuest, QuotaResponse.Of(limit, used, now), permissions),
             ApiJson.Wire.MeResponse);

@@ -1,12 +1,15 @@
 // The page's files, so that it opens at once and without a network. Never anything of /api: no text of a chat is kept here.
-const name = 'aichat-shell-SoeYKANf'
-const shell = ["./","./assets/theme-RsM3akOO.js","./assets/index-De20VlZT.js","./assets/index-D1rL6W7s.css","./icon.svg"]
+const name = 'aichat-shell-h34-TSFu'
+const shell = ["./","./assets/theme-RsM3akOO.js","./assets/index-f_4qsrGR.js","./assets/index-DSqPSIg_.css","./icon.svg"]
 const scope = new URL(self.registration.scope).pathname
 
 const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)
 const isFile = (path) => path.startsWith('assets/')
 
 self.addEventListener('install', (event) => {
+  // What a page sends as it goes is lost on the way through a worker: it takes the straight one, where the browser knows such.
+  const written = ['PUT', 'POST', 'PATCH', 'DELETE'].map((requestMethod) => ({ condition: { requestMethod }, source: 'network' }))
+  if (event.addRoutes) event.waitUntil(event.addRoutes(written))
   event.waitUntil(caches.open(name).then((cache) => cache.addAll(shell)))
 })
 

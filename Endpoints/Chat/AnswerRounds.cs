@@ -1,3 +1,4 @@
+using AiChat.Endpoints.Tracing;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.Chat;
@@ -24,12 +25,18 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
                 {
                     var fresh = model == run.Model && exchange.Count == 0;
                     var turns = fresh ? prompt : await prompts.Build(run, model, exchange.Sum(TokenEstimate.Of));
-                    return Request(run, model, endpoint, turns, exchange, model.Capabilities.Tools ? tools : null, answer.ElapsedMs) with
+                    var request = Request(run, model, endpoint, turns, exchange, model.Capabilities.Tools ? tools : null, answer.ElapsedMs) with
                     {
                         ToolChoice = tools is not null && round == MostRounds ? "none" : null,
                     };
+                    run.Trace?.Calling(model, endpoint, request);
+                    return request;
                 },
-                OnRetry = retry => RunEvents.Retry(run.Log, retry),
+                OnRetry = retry =>
+                {
+                    run.Trace?.Retrying(retry);
+                    RunEvents.Retry(run.Log, retry);
+                },
             });
             if (tools is null || said.Calls.Count == 0 || round == MostRounds)
             {
@@ -39,13 +46,17 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
             // What a model keeps between rounds is of no use to another.
             models = [answer.Writer!];
             exchange.Add(new ChatTurn(ChatRole.Assistant, said.Text) { ToolCalls = said.Calls, State = answer.State });
-            exchange.AddRange(await tools.Run(said.Calls, run.Stopping));
+            run.Trace?.ToolsCalled(round, said.Calls);
+            var results = await tools.Run(said.Calls, run.Stopping);
+            run.Trace?.ToolsAnswered(round, results);
+            exchange.AddRange(results);
         }
     }
 
     private async Task<Said> Ask(ChatRun run, Answer answer, CallPlan plan)
     {
         await using var call = await calls.Open(plan, run.Stopping);
+        run.Trace?.FirstToken(call, answer.ElapsedMs);
         var status = "failed";
         try
         {
@@ -64,7 +75,9 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
                     RunId = run.Started.RunId,
                     ApiKeyId = run.Started.Hold?.ApiKeyId,
                 };
-                answer.Calls.Add(call.Entry(place, run.StoppedAs ?? status));
+                var entry = call.Entry(place, run.StoppedAs ?? status);
+                answer.Calls.Add(entry);
+                run.Trace?.Used(entry);
             }
         }
     }

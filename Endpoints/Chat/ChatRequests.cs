@@ -104,13 +104,14 @@ internal static class RunRequests
         reasoning?.Validate(errors);
     }
 
-    public static RunOptions Options(bool? contextEnabled, ReasoningRequest? reasoning, bool? webSearch) => new()
+    public static RunOptions Options(bool? contextEnabled, ReasoningRequest? reasoning, bool? webSearch, bool? trace) => new()
     {
         ContextEnabled = contextEnabled ?? true,
         ReasoningEnabled = reasoning?.Enabled,
         Effort = reasoning?.Effort is { } word && Enum.TryParse<ReasoningEffort>(word, ignoreCase: true, out var effort) ? effort : null,
         SaveReasoning = reasoning?.Save ?? true,
         WebSearch = webSearch,
+        Trace = trace,
     };
 
     /// <summary>The same for two requests that ask the same thing, so that a repeated one is recognised and another is refused.</summary>

@@ -1,4 +1,5 @@
 using AiChat.Data;
+using AiChat.Endpoints.Tracing;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.Chat;
@@ -16,6 +17,9 @@ internal sealed record RunOptions
 
     /// <summary>The model may search the web.</summary>
     public bool? WebSearch { get; init; }
+
+    /// <summary>Whether to record it, where that is allowed.</summary>
+    public bool? Trace { get; init; }
 }
 
 /// <summary>
@@ -45,6 +49,9 @@ internal sealed class ChatRun(
 
     public DateTimeOffset StartedAt { get; } = now;
 
+    /// <summary>What is recorded of it; null for most.</summary>
+    public RunTrace? Trace { get; init; }
+
     public long UserId => Request.UserId;
 
     public long MessageId => Started.MessageId;
@@ -71,7 +78,11 @@ internal sealed class ChatRun(
     /// <param name="status">stopped (a person) or interrupted (the server).</param>
     public void Stop(string status)
     {
-        Interlocked.CompareExchange(ref _stoppedAs, status, null);
+        if (Interlocked.CompareExchange(ref _stoppedAs, status, null) is null)
+        {
+            Trace?.StopAsked(status);
+        }
+
         try
         {
             _stop.Cancel();

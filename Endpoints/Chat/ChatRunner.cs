@@ -1,5 +1,6 @@
 using AiChat.Data;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Tracing;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.Chat;
@@ -44,11 +45,13 @@ internal sealed partial class ChatRunner(
             }
 
             failure = error;
+            run.Trace?.Failed(error);
         }
         catch (Exception error)
         {
             LogFailed(logger, run.MessageId, error);
             failure = new ProviderException(ProviderFailure.Protocol, "Something failed on the server while answering.");
+            run.Trace?.Failed(failure);
         }
 
         await Finish(run, answer, failure, abandon);
@@ -60,7 +63,10 @@ internal sealed partial class ChatRunner(
         Prompt? prompt = null;
         try
         {
-            return prompt = await prompts.Build(run, run.Model, 0);
+            run.Trace?.Started(run.Started, run.Session.Id);
+            prompt = await prompts.Build(run, run.Model, 0);
+            run.Trace?.Context(prompt);
+            return prompt;
         }
         finally
         {
@@ -85,7 +91,9 @@ internal sealed partial class ChatRunner(
         {
             try
             {
-                if (!await runs.Finish(finished, clock.GetUtcNow()))
+                var stored = await runs.Finish(finished, clock.GetUtcNow());
+                run.Trace?.Finished(finished, stored);
+                if (!stored)
                 {
                     LogGone(logger, run.MessageId);
                 }
@@ -99,6 +107,7 @@ internal sealed partial class ChatRunner(
                 if (!reported)
                 {
                     reported = true;
+                    run.Trace?.NotStored(error);
                     RunEvents.Error(run.Log, Problems.FromStore(error));
                 }
 

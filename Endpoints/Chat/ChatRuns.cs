@@ -226,6 +226,7 @@ internal sealed partial class ChatRuns(
                 foreach (var run in _live.Values)
                 {
                     run.Log.TakeUnstored(run.Started.RunId, chunks);
+                    run.Trace?.Progress(run.Log.ContentLength, run.Log.ReasoningLength);
                 }
 
                 if (chunks.Count > 0 && await Store(chunks))

@@ -32,6 +32,9 @@ internal sealed class OpenCall : IAsyncDisposable
     /// <summary>Who answers.</summary>
     public ResolvedModel Model { get; }
 
+    /// <summary>How long the first delta took.</summary>
+    public long FirstMs => _firstMs;
+
     public ChatDelta.Usage? Usage { get; private set; }
 
     /// <summary>Whether the provider did work that counts. An empty answer without usage does not.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using AiChat.Data;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Tracing;
 
 namespace AiChat.Endpoints.Chat;
 
@@ -9,7 +10,8 @@ internal sealed record StartedAnswer(long MessageId, ChatRun? Run);
 
 /// <summary>From a request to a durable start: who, where, which model, how often.</summary>
 internal sealed class RunStarter(
-    ChatRuns runs, Sessions sessions, Messages messages, ModelCatalog catalog, WebSearch search, SystemSettings settings, TimeProvider clock)
+    ChatRuns runs, Sessions sessions, Messages messages, ModelCatalog catalog, WebSearch search, SystemSettings settings, TaskTraces traces,
+    TimeProvider clock)
 {
     public async Task<(StartedAnswer? Answer, Problem? Problem)> Send(CurrentUser me, ChatStreamRequest body)
     {
@@ -23,7 +25,7 @@ internal sealed class RunStarter(
             return (null, Problems.NotFound());
         }
 
-        return await Start(me, session, body.ConnectionId, body.Model, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch), model => new NewRun
+        return await Start(me, session, body.ConnectionId, body.Model, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch, body.Trace), model => new NewRun
         {
             UserId = me.Id,
             SessionId = session.Id,
@@ -59,7 +61,7 @@ internal sealed class RunStarter(
 
         // A continued answer stays with the model that began it unless another is asked for.
         var (connectionId, named) = kind == NewRun.Continue && body.Model is null ? (target.ConnectionId, target.Model) : (body.ConnectionId, body.Model);
-        return await Start(me, session, connectionId, named, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch), model => new NewRun
+        return await Start(me, session, connectionId, named, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch, body.Trace), model => new NewRun
         {
             UserId = me.Id,
             SessionId = session.Id,
@@ -101,24 +103,31 @@ internal sealed class RunStarter(
         }
 
         options = options with { WebSearch = canSearch && (options.WebSearch ?? SessionParameters.Parse(session.Parameters).WebSearch) == true };
-        var start = await runs.Start(run, started =>
+        var trace = traces.Begin(me, options.Trace, run.Kind, run.ClientMessageId, model.Provider, model.Model);
+        trace?.Asked(run, model, options);
+        var starting = runs.Start(run, started =>
             new ChatRun(
                 run, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
-                catalog.WithFallbacks(me, model), options, clock.GetUtcNow()));
-        return start switch
-        {
-            { Refused: RunRefusal.Overloaded } => (null, Problems.Overloaded(5)),
-            { Refused: RunRefusal.TooManyRuns } => (null, Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5)),
-            { Outcome: StartOutcome.Started or StartOutcome.Known } => (new StartedAnswer(start.MessageId, start.Run), null),
-            { Outcome: StartOutcome.Conflict } => (null, Problems.Conflict("message_conflict", "This clientMessageId was used for another message.")),
-            { Outcome: StartOutcome.NotNow } => (null, Problems.Conflict("message_conflict", "The message to go on from is not a finished answer.")),
-            { Outcome: StartOutcome.Refused } => (null, GateRules.Refusal(start.Verdict, clock.GetUtcNow())),
-            _ => (null, Problems.NotFound()),
-        };
+                catalog.WithFallbacks(me, model), options, clock.GetUtcNow()) { Trace = trace });
+        var start = trace is null ? await starting : await trace.Watch(starting);
+        var problem = Refusal(start);
+        trace?.Answered(start, problem);
+        return problem is null ? (new StartedAnswer(start.MessageId, start.Run), null) : (null, problem);
     }
 
-    private static RunOptions Options(SessionRow session, bool? contextEnabled, ReasoningRequest? reasoning, bool? webSearch) =>
-        RunRequests.Options(contextEnabled, ReasoningRequest.Of(reasoning, SessionParameters.Parse(session.Parameters).Reasoning), webSearch);
+    private static RunOptions Options(SessionRow session, bool? contextEnabled, ReasoningRequest? reasoning, bool? webSearch, bool? trace) =>
+        RunRequests.Options(contextEnabled, ReasoningRequest.Of(reasoning, SessionParameters.Parse(session.Parameters).Reasoning), webSearch, trace);
+
+    private Problem? Refusal(RunStart start) => start switch
+    {
+        { Refused: RunRefusal.Overloaded } => Problems.Overloaded(5),
+        { Refused: RunRefusal.TooManyRuns } => Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5),
+        { Outcome: StartOutcome.Started or StartOutcome.Known } => null,
+        { Outcome: StartOutcome.Conflict } => Problems.Conflict("message_conflict", "This clientMessageId was used for another message."),
+        { Outcome: StartOutcome.NotNow } => Problems.Conflict("message_conflict", "The message to go on from is not a finished answer."),
+        { Outcome: StartOutcome.Refused } => GateRules.Refusal(start.Verdict, clock.GetUtcNow()),
+        _ => Problems.NotFound(),
+    };
 
     private static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "root";
 }

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AiChat.Data;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Tracing;
 
 namespace AiChat.Endpoints.Chat;
 
@@ -11,8 +12,17 @@ internal sealed class RunStreams(
     /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
     public async Task<IResult> Follow(HttpContext context, CurrentUser me, StartedAnswer answer, long after)
     {
-        var log = (answer.Run ?? runs.Find(me.Id, answer.MessageId))?.Log ?? await Stored(me, answer.MessageId);
-        return log is null ? Problems.NotFound() : await readers.Stream(context, me, log, after);
+        var run = answer.Run ?? runs.Find(me.Id, answer.MessageId);
+        var log = run?.Log ?? await Stored(me, answer.MessageId);
+        if (log is null)
+        {
+            return Problems.NotFound();
+        }
+
+        run?.Trace?.Attached(after);
+        var result = await readers.Stream(context, me, log, after);
+        run?.Trace?.Detached(context.RequestAborted.IsCancellationRequested, log.Completed);
+        return result;
     }
 
     /// <summary>Waits for the end and gives both messages.</summary>

@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Http;
 /// </summary>
 internal sealed partial class Redactor
 {
-    private const string Gone = "[redacted]";
+    public const string Gone = "[redacted]";
 
     /// <summary>Shorter ones would take ordinary words out of the text.</summary>
     private const int ShortestSecret = 8;
@@ -37,6 +37,9 @@ internal sealed partial class Redactor
         }
     }
 
+    /// <summary>Whether a member, header or column of this name holds a secret, whatever its value looks like.</summary>
+    public static bool IsSecretName(string name) => SecretNames().IsMatch(name);
+
     public string Clean(string text)
     {
         foreach (var secret in _secrets)
@@ -47,6 +50,9 @@ internal sealed partial class Redactor
         text = Keys().Replace(text, "sk-" + Gone);
         return Bearers().Replace(text, "$1" + Gone);
     }
+
+    [GeneratedRegex(@"api[-_]?key|secret|password|authorization|cookie|credential|access[-_]?token|refresh[-_]?token|^token$", RegexOptions.IgnoreCase, 200)]
+    private static partial Regex SecretNames();
 
     [GeneratedRegex(@"\bsk-[A-Za-z0-9_\-]{8,}", RegexOptions.None, 200)]
     private static partial Regex Keys();

@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Http;
 /// </summary>
 internal sealed partial class Retention(
     Expiry expiry, FileRows rows, ImageFiles files, Logins logins, LiveLogins live, SystemSettings settings, TimeProvider clock,
-    IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
+    Traces traces, IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
 {
     private const int Batch = 200;
 
@@ -81,6 +81,12 @@ internal sealed partial class Retention(
         {
             await Try("images", () => InBatches(() => expiry.Images(now.AddDays(-days), Batch), stop));
         }
+
+        await Try("task traces", async () =>
+        {
+            await InBatches(() => traces.DeleteBefore(now.AddDays(-settings.TaskTraceRetentionDays), Batch), stop);
+            await TracesOfNobody(stop);
+        });
     }
 
     private async Task<int> Guests(DateTimeOffset now)
@@ -88,6 +94,21 @@ internal sealed partial class Retention(
         var gone = await expiry.Guests(now, HeavyBatch);
         gone.ForEach(live.UserRevoked);
         return gone.Count;
+    }
+
+    /// <summary>Traces are in a file of their own, where no key ties them to their user.</summary>
+    private async Task TracesOfNobody(CancellationToken stop)
+    {
+        var last = 0L;
+        while (await traces.Users(last, Batch) is { Count: > 0 } users)
+        {
+            stop.ThrowIfCancellationRequested();
+            last = users[^1];
+            if (await expiry.GoneUsers(users) is { Count: > 0 } gone)
+            {
+                await traces.DeleteUsers(gone);
+            }
+        }
     }
 
     private static async Task InBatches(Func<Task<int>> batch, CancellationToken stop, int size = Batch)

@@ -1,6 +1,7 @@
 using AiChat.Data;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Tracing;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.V1;
@@ -10,7 +11,8 @@ namespace AiChat.Endpoints.V1;
 /// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
 /// </summary>
 internal sealed class DoorCalls(
-    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, Usage usage, CallStates states, LiveLogins live, SystemSettings settings, TimeProvider clock)
+    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, Usage usage, CallStates states, LiveLogins live, SystemSettings settings, TaskTraces traces,
+    TimeProvider clock)
 {
     /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
@@ -33,9 +35,12 @@ internal sealed class DoorCalls(
                 throw DoorRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyNative)}.");
             }
 
-            var job = new DoorJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()), revoked.Token);
+            var job = new DoorJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()),
+                traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
+            job.Trace?.AskedByKey(request, model, me.ApiKeyId);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
-            return await Metered(me, settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices), used => Answer(job, used));
+            var answering = Metered(me, settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices), used => Answer(job, used));
+            return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
         }
         catch (DoorRefusal refusal)
         {
@@ -90,8 +95,14 @@ internal sealed class DoorCalls(
         var plan = new CallPlan
         {
             Models = [.. catalog.WithFallbacks(job.Me, job.Model).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
-            Request = (model, endpoint) => ValueTask.FromResult(job.Dialect.For(
-                job.Request, new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)))),
+            Request = (model, endpoint) =>
+            {
+                var request = job.Dialect.For(
+                    job.Request, new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)));
+                job.Trace?.Calling(model, endpoint, request);
+                return ValueTask.FromResult(request);
+            },
+            OnRetry = retry => job.Trace?.Retrying(retry),
         };
         var opening = calls.Open(plan, job.Ends);
         DoorStream? stream = null;
@@ -105,16 +116,19 @@ internal sealed class DoorCalls(
             }
 
             await using var call = await opening;
+            job.Trace?.FirstToken(call, call.FirstMs);
             job.Writer.RelaysFrames = job.Dialect.RelaysFrames(call.Model.Provider);
             job.Writer.Begin();
             await Read(call, job, stream, used);
         }
         catch (ProviderException error) when (stream is null)
         {
+            job.Trace?.Failed(error);
             return VendorErrors.FromProvider(error);
         }
         catch (ProviderException error)
         {
+            job.Trace?.Failed(error);
             job.Writer.Fail(VendorErrors.FromProvider(error), job.Context.TraceIdentifier);
             await stream!.Send(job.Writer.Ready);
             return TypedResults.Empty;
@@ -175,6 +189,7 @@ internal sealed class DoorCalls(
             if (call.Counts)
             {
                 used.Add(entry);
+                job.Trace?.Used(entry);
             }
         }
     }
@@ -197,6 +212,6 @@ internal sealed class DoorCalls(
     }
 
     private sealed record DoorJob(
-        HttpContext Context, CurrentUser Me, Dialect Dialect, DoorRequest Request, ResolvedModel Model, AnswerWriter Writer, CancellationToken Ends);
+        HttpContext Context, CurrentUser Me, Dialect Dialect, DoorRequest Request, ResolvedModel Model, AnswerWriter Writer, RunTrace? Trace, CancellationToken Ends);
 }
 

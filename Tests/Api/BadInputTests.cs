@@ -58,7 +58,7 @@ public sealed class BadInputTests
             "username", "password", "setupCode", "title", "model", "connectionId", "systemPrompt", "parameters", "temporary", "pinned", "archived",
             "sessionId", "content", "clientMessageId", "imageIds", "parentId", "reasoning", "messageId", "role", "status", "dailyLimit", "name",
             "provider", "baseUrl", "authType", "keys", "headers", "tags", "modelIds", "registrationEnabled", "brandText", "locale", "items",
-            "currentPassword", "newPassword",
+            "currentPassword", "newPassword", "retentionDays",
         ];
         string[] values = ["{\"x\":{}}", "[[]]", "1.5e300", "\"\\u0000\"", "true"];
         var wrong = new List<string>();

@@ -128,6 +128,40 @@ public sealed class RetentionTests
     }
 
     /// <summary>Moves the clock and waits for a whole round that judged by the new time.</summary>
+    [Fact]
+    public async Task Task_traces_go_after_their_days_and_with_their_user()
+    {
+        var clock = new FakeTimeProvider(Start);
+        await using var upstream = ChatSteps.Provider(exchange => OpenAiScript.Stream(exchange, "hello"));
+        await using var server = await TestServer.StartAsync(new TestServerOptions { Clock = clock });
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        await admin.Trace(new { taskTraceEnabled = true, taskTraceDefaultOn = true, taskTraceAdminOnly = false, taskTraceRetentionDays = 3 });
+        var member = await server.RegisterUserAsync(admin);
+        await member.Record(await member.NewSession(connection), "one");
+        var session = await admin.NewSession(connection);
+        await admin.Record(session, "two");
+        await admin.Record(session, "three");
+        await admin.Record(session, "four");
+        using (var traces = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "traces.db")};Pooling=false"))
+        {
+            traces.Open();
+            using var command = traces.CreateCommand();
+            command.CommandText = """
+                update traces set started_at = started_at - 3 * 86400000 where id = 2;
+                update traces set started_at = started_at - 2 * 86400000 where id = 3;
+                """;
+            Assert.Equal(2, command.ExecuteNonQuery());
+        }
+
+        var memberId = (await member.GetJson("/api/auth/me")).GetProperty("user").Id();
+        await (await admin.DeleteAsync($"/api/users/{memberId}")).Expect(HttpStatusCode.NoContent);
+        await Hour(server, clock);
+
+        await (await admin.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        Assert.Equal([4L, 3L], (await admin.Traces()).Select(trace => trace.Id()));
+    }
+
     private static async Task Hour(TestServer server, FakeTimeProvider clock)
     {
         var round = Round(server, by => by >= clock.GetUtcNow());

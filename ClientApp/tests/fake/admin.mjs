@@ -9,6 +9,7 @@ const settings = () => ({
   openaiReasoningEffort: 'unset', ollamaThink: false, reasoningMaxOutputTokensDefault: null, reasoningTagsMode: 'default', reasoningCustomTags: '',
   defaultContextTokenLimit: 8192, modelsRefreshIntervalS: 600, webSearchEnabled: false, webSearchEngine: 'tavily', webSearchApiKey: { set: false },
   webSearchEndpoint: '', webSearchResultLimit: 4, webSearchDomainFilter: [],
+  taskTraceEnabled: false, taskTraceDefaultOn: false, taskTraceAdminOnly: true, taskTraceEnv: 'both', taskTraceRetentionDays: 7, taskTraceMaxEvents: 2000, taskTraceIdleTimeoutMs: 30_000,
 })
 
 const groups = {

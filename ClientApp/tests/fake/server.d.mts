@@ -22,6 +22,9 @@ export interface Fake {
     settings: Record<string, unknown>
     overrides: Map<string, Record<string, unknown>>
     keys: unknown[]
+    traces: { id: number; status: string; startedAt: string }[]
+    /** Listing them fails. */
+    tracesDown?: boolean
     personal?: Record<string, unknown>
     avatar?: Uint8Array
     /** The assistant's picture. */

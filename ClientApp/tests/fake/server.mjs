@@ -6,6 +6,7 @@ import { extname, join } from 'node:path'
 import { adminRoutes, faceUrl } from './admin.mjs'
 import { aroundRoutes } from './around.mjs'
 import { chatRoutes } from './chats.mjs'
+import { traceRoutes } from './traces.mjs'
 
 const root = join(import.meta.dirname, '../../../wwwroot')
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.png': 'image/png', '.webmanifest': 'application/manifest+json', '.woff2': 'font/woff2' }
@@ -49,8 +50,9 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
   const routes = [
     ...aroundRoutes({ state, ok, problem, now, query }),
     ...adminRoutes({ state, ok, problem, id, now, query, models }),
+    ...traceRoutes({ state, ok, problem, query }),
     ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, accentHue: state.settings.accentHue, assistantAvatarUrl: faceUrl(state), registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
-    ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: { limit: 200, used: 12, remaining: 188, resetsAt: now() } }) : problem(r, 401, 'unauthenticated'))],
+    ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: { limit: 200, used: 12, remaining: 188, resetsAt: now() }, permissions: ['chat', ...(state.settings.taskTraceEnabled && (state.current.role === 'ADMIN' || !state.settings.taskTraceAdminOnly) ? ['trace'] : [])] }) : problem(r, 401, 'unauthenticated'))],
     ['POST', /^\/api\/auth\/refresh$/, (_, r) => problem(r, 401, 'unauthenticated')],
     ['POST', /^\/api\/auth\/register$/, (_, r, __, body) => {
       const first = state.users.length === 0

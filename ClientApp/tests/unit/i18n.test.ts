@@ -26,7 +26,7 @@ describe('languages', () => {
       .filter((name) => /\.(svelte|ts)$/.test(name) && !/i18n\/(errors\.)?(en|zh)(\.ts$|\/)/.test(name))
       .map((name) => readFileSync(join(root, name), 'utf8'))
       .join('\n')
-    const dynamic = /^(error\.|provider\.|setup\.\w+Text$|sidebar\.(pinned|today|yesterday|week|month)$|menu\.theme\.|users\.|system\.|models\.|usage\.|apikey\.scope|connection\.auth\.|effort\.|compose\.(webSearch|contextEnabled|trace)|setupChat\.)/
+    const dynamic = /^(error\.|provider\.|setup\.\w+Text$|sidebar\.(pinned|today|yesterday|week|month)$|menu\.theme\.|users\.|system\.|models\.|usage\.|apikey\.scope|connection\.auth\.|effort\.|compose\.(webSearch|contextEnabled|trace)|setupChat\.|trace\.(type|status)\.)/
     const unused = Object.keys(en).filter((key) => !dynamic.test(key) && !source.includes(`'${key.replace(/\.(one|other)$/, '')}'`))
     expect(unused).toEqual([])
   })

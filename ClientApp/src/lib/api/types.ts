@@ -282,8 +282,8 @@ export interface PersonalSettings {
 export interface PublicSettings {
   reasoningEnabled?: boolean
   webSearchEnabled?: boolean
-  taskTraceEnabled?: boolean
-  taskTraceAdminOnly?: boolean
+  /** Whether requests of those who may record are recorded without being asked. */
+  taskTraceDefaultOn?: boolean
 }
 
 /** A chat's use so far. */

@@ -15,10 +15,13 @@ export function withReasoning(options: AnswerOptions, choice: Reasoning): Answer
 }
 
 /** Absent means what the server does by itself, so a switch that stands there is not sent. */
-export function withFlag(options: AnswerOptions, name: 'webSearch' | 'contextEnabled' | 'trace', on: boolean): AnswerOptions {
-  const usual = name === 'contextEnabled'
+export function withFlag(options: AnswerOptions, name: 'webSearch' | 'contextEnabled' | 'trace', on: boolean, usual = name === 'contextEnabled'): AnswerOptions {
   const { [name]: _, ...rest } = options
   return on === usual ? rest : { ...rest, [name]: on }
+}
+
+function withoutTrace({ trace: _, ...rest }: AnswerOptions): AnswerOptions {
+  return rest
 }
 
 export interface Chip {
@@ -33,7 +36,7 @@ export function chips(options: AnswerOptions): Chip[] {
     reasoningOf(options) !== 'auto' ? { label: 'compose.reasoning', effort: reasoningOf(options), without: withReasoning(options, 'auto') } : null,
     options.webSearch ? { label: 'compose.webSearch', effort: null, without: withFlag(options, 'webSearch', false) } : null,
     options.contextEnabled === false ? { label: 'compose.noContext', effort: null, without: withFlag(options, 'contextEnabled', true) } : null,
-    options.trace ? { label: 'compose.trace', effort: null, without: withFlag(options, 'trace', false) } : null,
+    options.trace !== undefined ? { label: options.trace ? 'compose.trace' : 'compose.noTrace', effort: null, without: withoutTrace(options) } : null,
   ]
   return all.filter((chip) => chip !== null)
 }

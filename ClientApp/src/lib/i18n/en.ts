@@ -10,6 +10,7 @@ import { setup } from './en/setup'
 import { share } from './en/share'
 import { sidebar } from './en/sidebar'
 import { system } from './en/system'
+import { trace } from './en/trace'
 import { errorsEn } from './errors.en'
 
 /** Every text of the page, one file an area. */
@@ -27,6 +28,7 @@ export const en = {
   ...share,
   ...sidebar,
   ...system,
+  ...trace,
 } as const
 
 export type MessageKey = keyof typeof en

@@ -12,6 +12,7 @@ import { setup } from './zh/setup'
 import { share } from './zh/share'
 import { sidebar } from './zh/sidebar'
 import { system } from './zh/system'
+import { trace } from './zh/trace'
 
 export const zh: Record<MessageKey, string> = {
   ...errorsZh,
@@ -27,4 +28,5 @@ export const zh: Record<MessageKey, string> = {
   ...share,
   ...sidebar,
   ...system,
+  ...trace,
 }

@@ -31,6 +31,8 @@ export const adminPages: readonly SettingsEntry[] = [
   { path: '/settings/system/reasoning', label: 'system.reasoning', icon: 'tool', load: system },
   { path: '/settings/system/search', label: 'system.search', icon: 'search', load: system },
   { path: '/settings/system/network', label: 'system.network', icon: 'share', load: system },
+  { path: '/settings/system/trace', label: 'system.trace', icon: 'eye', load: system },
+  { path: '/settings/traces', label: 'trace.title', icon: 'document', load: () => import('../admin/traces/TracesPage.svelte') },
   { path: '/settings/audit', label: 'audit.title', icon: 'select', load: () => import('../admin/AuditPage.svelte') },
   { path: '/settings/about', label: 'about.title', icon: 'info', load: () => import('../admin/AboutPage.svelte') },
 ]

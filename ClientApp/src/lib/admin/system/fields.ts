@@ -73,6 +73,15 @@ export const groups = {
     { key: 'webSearchResultLimit', kind: 'number', min: 1, max: 10 },
     { key: 'webSearchDomainFilter', kind: 'list' },
   ],
+  trace: [
+    flag('taskTraceEnabled'),
+    flag('taskTraceDefaultOn'),
+    flag('taskTraceAdminOnly'),
+    { key: 'taskTraceEnv', kind: 'choice', options: ['dev', 'prod', 'both'] },
+    { key: 'taskTraceRetentionDays', kind: 'number', min: 1, max: 365, unit: 'days' },
+    { key: 'taskTraceMaxEvents', kind: 'number', min: 100, max: 200_000 },
+    seconds('taskTraceIdleTimeoutMs', 1000, 600_000),
+  ],
 } as const satisfies Record<string, readonly Field[]>
 
 export type GroupName = keyof typeof groups

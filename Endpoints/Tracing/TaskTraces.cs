@@ -1,0 +1,148 @@
+using System.Runtime.CompilerServices;
+using System.Threading.Channels;
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints.Tracing;
+
+/// <summary>
+/// Decides which requests are recorded and stores what they gather, off the path of the answers: whatever the file does, a chat
+/// notices nothing. While nobody traces, nothing is opened and nothing waits. Safe for any thread.
+/// </summary>
+internal sealed partial class TaskTraces(
+    Traces store, SystemSettings settings, Redactor redactor, TimeProvider clock, ILogger<TaskTraces> logger) : IAsyncDisposable
+{
+    /// <summary>Traces with something to store, taken together into one transaction.</summary>
+    private const int MaxGroup = 64;
+
+    private readonly Lock _gate = new();
+    private Channel<RunTrace>? _due;
+    private Task _storing = Task.CompletedTask;
+    private bool _failing;
+    private bool _closed;
+
+    /// <summary>Whether this user's requests may be recorded at all.</summary>
+    public bool Allowed(CurrentUser me) =>
+        settings.TaskTraceEnabled && (me.IsAdmin || !settings.TaskTraceAdminOnly) && IsEnvironment(settings.TaskTraceEnv);
+
+    /// <summary>Begins to record a request; null when it is not to be recorded.</summary>
+    /// <param name="asked">What the request says of it; null follows the setting.</param>
+    public RunTrace? Begin(CurrentUser me, bool? asked, string kind, string? clientMessageId, string provider, string model)
+    {
+        if (!Allowed(me) || !(asked ?? settings.TaskTraceDefaultOn))
+        {
+            return null;
+        }
+
+        var head = new TraceHead
+        {
+            UserId = me.Id,
+            Actor = me.Username ?? $"guest-{me.Id}",
+            Kind = kind,
+            ClientMessageId = clientMessageId,
+            Provider = provider,
+            Model = model,
+            StartedAt = clock.GetUtcNow().ToUnixTimeMilliseconds(),
+        };
+        return new RunTrace(this, redactor, clock, head, me.IsAdmin, settings.TaskTraceMaxEvents, settings.TaskTraceIdleTimeoutMs);
+    }
+
+    /// <summary>This trace has something to store.</summary>
+    public void Enqueue(RunTrace trace)
+    {
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                return;
+            }
+
+            if (_due is null)
+            {
+                _due = Channel.CreateUnbounded<RunTrace>(new UnboundedChannelOptions { SingleReader = true });
+                _storing = Task.Run(() => StoreAll(_due.Reader));
+            }
+
+            _due.Writer.TryWrite(trace);
+        }
+    }
+
+    /// <summary>Completes when all that was recorded before is stored or given up.</summary>
+    public Task Stored()
+    {
+        lock (_gate)
+        {
+            if (_due is null || _closed)
+            {
+                return Task.CompletedTask;
+            }
+        }
+
+        var marker = new RunTrace(this);
+        Enqueue(marker);
+        return marker.Reached;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            _due?.Writer.Complete();
+        }
+
+        await _storing; // the file is closed after this by whoever made it
+    }
+
+    private async Task StoreAll(ChannelReader<RunTrace> due)
+    {
+        var group = new List<RunTrace>(MaxGroup);
+        while (await due.WaitToReadAsync())
+        {
+            while (group.Count < MaxGroup && due.TryRead(out var next))
+            {
+                group.Add(next);
+            }
+
+            await Store(group);
+            group.ForEach(trace => trace.Pass());
+            group.Clear();
+        }
+    }
+
+    private async Task Store(List<RunTrace> group)
+    {
+        List<(RunTrace Trace, TraceBatch Batch)> taken = [.. group.Where(trace => !trace.IsMarker).Select(trace => (trace, trace.Take()))];
+        if (taken.Count == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            var ids = await store.Write([.. taken.Select(pair => pair.Batch)]);
+            foreach (var ((trace, _), id) in taken.Zip(ids))
+            {
+                trace.Id = id;
+            }
+
+            _failing = false;
+        }
+        catch (Exception error)
+        {
+            // Lost for good: a trace says so, and nobody waits for it.
+            taken.ForEach(pair => pair.Trace.Lose());
+            if (!_failing)
+            {
+                _failing = true;
+                LogNotStored(logger, error);
+            }
+        }
+    }
+
+    /// <summary>The released executable is compiled ahead of time; whoever develops runs on the JIT.</summary>
+    private static bool IsEnvironment(string wanted) => wanted == "both" || wanted == (RuntimeFeature.IsDynamicCodeSupported ? "dev" : "prod");
+
+    [LoggerMessage(LogLevel.Warning, "Task traces cannot be stored; chats go on without them")]
+    private static partial void LogNotStored(ILogger logger, Exception error);
+}

@@ -1,0 +1,41 @@
+using System.Text.Json;
+
+namespace AiChat.Tests.Chat;
+
+/// <summary>The words the tests of task traces are written in.</summary>
+internal static class TraceSteps
+{
+    public static async Task Trace(this HttpClient admin, object settings) =>
+        (await admin.PatchJson("/api/settings/system", settings)).EnsureSuccessStatusCode();
+
+    /// <summary>Asks, with or without a word about recording, and reads to the end; gives the answer as it is stored.</summary>
+    public static async Task<JsonElement> Record(this HttpClient client, long sessionId, string content, bool? trace = null)
+    {
+        object body = trace is { } on
+            ? new { sessionId, content, clientMessageId = ChatSteps.NewId(), trace = on }
+            : new { sessionId, content, clientMessageId = ChatSteps.NewId() };
+        await using (var stream = await client.PostStream("/api/chat/stream", body))
+        {
+            await stream.ReadAllAsync();
+        }
+
+        return (await client.Messages(sessionId))[^1];
+    }
+
+    public static async Task<List<JsonElement>> Traces(this HttpClient admin, string query = "") =>
+        [.. (await admin.GetJson("/api/task-trace" + query)).GetProperty("items").EnumerateArray()];
+
+    public static async Task<List<JsonElement>> TraceEvents(this HttpClient admin, long id) =>
+        [.. (await admin.GetJson($"/api/task-trace/{id}")).GetProperty("events").EnumerateArray()];
+
+    /// <summary>The only trace there is, and its events.</summary>
+    public static async Task<(JsonElement Trace, List<JsonElement> Events)> OnlyTrace(this HttpClient admin)
+    {
+        var trace = Assert.Single(await admin.Traces());
+        return (trace, await admin.TraceEvents(trace.Id()));
+    }
+
+    public static IEnumerable<string?> Types(this IEnumerable<JsonElement> events) => events.Select(item => item.Text("type"));
+
+    public static JsonElement Payload(this IEnumerable<JsonElement> events, string type) => events.Single(item => item.Text("type") == type).GetProperty("payload");
+}
