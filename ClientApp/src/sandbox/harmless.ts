@@ -20,7 +20,7 @@ const loads = (element: Element, name: string) => element.localName === 'image' 
 const { setAttribute, setAttributeNS } = Element.prototype
 
 Element.prototype.setAttribute = function (name, value) {
-  setAttribute.call(this, name, loads(this, name) ? check(value) : value)
+  if (!/^on/i.test(name)) setAttribute.call(this, name, loads(this, name) ? check(value) : value)
 }
 Element.prototype.setAttributeNS = function (space: string | null, name: string, value: string) {
   setAttributeNS.call(this, space, name, loads(this, name) ? check(value) : value)
@@ -29,12 +29,18 @@ Element.prototype.setAttributeNS = function (space: string | null, name: string,
 // The library also writes text of the diagram into its document as HTML, to measure or decode it. It is parsed where nothing is
 // alive, and only what is left without handlers and addresses comes into the document.
 const markup = Object.getOwnPropertyDescriptor(Element.prototype, 'innerHTML')
-// A browser reports a handler it refused even where nothing is alive, so none may be spelt as one when it is parsed.
-const tame = (html: string) => html.replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/([\s"'/])on(?=[a-z]+\s*=)/gi, '$1data-on'))
+// A browser reports a handler it refused even where nothing is alive, so none may be spelt as one when it is parsed. What comes may be a TrustedHTML: the library's sanitiser makes one where the browser knows them.
+const tame = (html: unknown) => String(html ?? '').replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/([\s"'/])on(?=[a-z]+\s*=)/gi, '$1data-on'))
 const { parseFromString } = DOMParser.prototype
 
 DOMParser.prototype.parseFromString = function (text, type) {
   return parseFromString.call(this, tame(text), type)
+}
+
+const { createContextualFragment } = Range.prototype
+
+Range.prototype.createContextualFragment = function (text) {
+  return createContextualFragment.call(this, tame(text))
 }
 
 const active = 'script, iframe, object, embed, link, meta, base, form, img, image, video, audio, source, track'

@@ -10,8 +10,9 @@ beforeAll(async () => {
 afterAll(() => browser.close())
 
 async function ask(page: Page, text: string) {
-  await page.getByRole('textbox', { name: 'Write a message' }).fill(text)
-  await page.keyboard.press('Enter')
+  const box = page.getByRole('textbox', { name: 'Write a message' })
+  await box.fill(text)
+  await box.press('Enter')
 }
 const busy = (page: Page) => page.locator('article[aria-busy=true]')
 const asked = (page: Page) => page.getByRole('article', { name: 'You' }).locator('.text').allInnerTexts()

@@ -58,7 +58,7 @@ export class LiveRun {
   /** Off screen nothing is read: the answer goes on at the server, and one connection per tab is enough. */
   hide(): void {
     this.#visible = false
-    if (this.#turn && this.#turn.message.id > 0) this.#reader?.abort()
+    if (this.#turn) this.#letGo(this.#turn)
   }
 
   /** Without a connection of its own the page looks in: it reads what was missed, and leaves. */
@@ -107,7 +107,7 @@ export class LiveRun {
         ...from,
         signal: reader.signal,
         onLink: (connected) => (this.#connected = connected),
-        onEvents: (batch) => this.#receive(batch, turn, start, reader),
+        onEvents: (batch) => this.#receive(batch, turn, start),
       })
       this.#flush(turn)
       this.#end()
@@ -126,7 +126,7 @@ export class LiveRun {
     }
   }
 
-  #receive(batch: Positioned[], turn: Turn, start: Pick<Start, 'onAccepted'>, reader: AbortController): void {
+  #receive(batch: Positioned[], turn: Turn, start: Pick<Start, 'onAccepted'>): void {
     for (const { id, event } of batch) {
       if (id !== null) this.#position = id
       if (event.type === 'start') {
@@ -137,7 +137,6 @@ export class LiveRun {
     }
     if (this.#frame.length === 0) nextDrawing(() => this.#flush(turn))
     this.#frame.push(...batch)
-    if (!this.#visible && turn.message.id > 0) reader.abort()
   }
 
   /** At most one drawing for all that has arrived, however many tokens that is. */
@@ -145,6 +144,12 @@ export class LiveRun {
     if (this.#frame.length === 0) return
     turn.message = this.#frame.reduce((message, { event }) => applyEvent(message, event), turn.message)
     this.#frame = []
+    this.#letGo(turn)
+  }
+
+  /** Once the answer has its id it can be read again later; who hides before that keeps the connection until then. */
+  #letGo(turn: Turn): void {
+    if (!this.#visible && turn.message.id > 0) this.#reader?.abort()
   }
 
   #end(): void {
