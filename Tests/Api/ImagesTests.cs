@@ -202,13 +202,13 @@ public sealed class ImagesTests
         var admin = await server.RegisterAdminAsync();
         var member = await server.RegisterUserAsync(admin);
         await (await admin.PatchJson("/api/settings/system", new { imageStorageMbPerUser = 1 })).Expect(HttpStatusCode.OK);
-        var big = SampleImages.Png(2, 3, ("tEXt", new byte[600_000]));
+        var big = SampleImages.Png(2, 3, ("iCCP", new byte[600_000]));
         var id = (await (await member.Upload(big)).Json(HttpStatusCode.Created)).Text("id");
         await (await member.Upload(big)).ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "storage_quota_exceeded");
         await (await member.Upload(SampleImages.Png())).Expect(HttpStatusCode.Created);
         await (await admin.Upload(big)).Expect(HttpStatusCode.Created);
 
-        var both = await Task.WhenAll(admin.Upload(big), admin.Upload(big), admin.Upload(SampleImages.Png(2, 3, ("tEXt", new byte[300_000]))), admin.Upload(SampleImages.Png(2, 3, ("tEXt", new byte[300_000]))));
+        var both = await Task.WhenAll(admin.Upload(big), admin.Upload(big), admin.Upload(SampleImages.Png(2, 3, ("iCCP", new byte[300_000]))), admin.Upload(SampleImages.Png(2, 3, ("iCCP", new byte[300_000]))));
         Assert.Single(both, response => response.StatusCode == HttpStatusCode.Created);
 
         await (await member.DeleteAsync($"/api/images/{id}")).Expect(HttpStatusCode.NoContent);
