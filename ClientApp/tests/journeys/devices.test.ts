@@ -81,7 +81,8 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     await removeDataDir(dataDir)
   })
 
-  const stored = async () => (await call<{ items: Message[] }>(page, 'GET', `/api/sessions/${new URL(page.url()).pathname.split('/').at(-1)}/messages`)).items
+  const chat = () => new URL(page.url()).pathname.split('/').at(-1) ?? ''
+  const stored = async () => (await call<{ items: Message[] }>(page, 'GET', `/api/sessions/${chat()}/messages`)).items
   const chatOpen = () => page.waitForURL(/\/c\/\d+$/)
   async function offline(on: boolean) {
     if (on) wire.cut()
@@ -194,6 +195,8 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
   it('says what a killed server left, keeps what was typed, and goes on', async () => {
     await ask('over a restart')
     await box(page).fill('typed while the server was away')
+    // The draft is stored later than the text that was said before it, so both outlive the kill.
+    await expect.poll(async () => (await call<{ text: string }>(page, 'GET', `/api/drafts/${chat()}`)).text).toBe('typed while the server was away')
     const port = Number(new URL(server.url).port)
     await server.stop('SIGKILL')
     await page.getByText('Connection lost').waitFor()
