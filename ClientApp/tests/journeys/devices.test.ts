@@ -46,6 +46,8 @@ const call = <T = unknown>(page: Page, method: string, path: string, body?: unkn
 const box = (page: Page) => page.getByRole('textbox', { name: 'Write a message' })
 const mine = (page: Page) => page.getByRole('article', { name: 'You' })
 const answers = (page: Page) => page.getByRole('article', { name: 'Assistant' })
+/** Its own attempt to renew an old login, which ends with the cookies of none, is over. */
+const ready = (page: Page) => page.getByLabel('User name').waitFor()
 const half = (page: Page) => page.locator('article[aria-busy=true]').getByText('word 58').waitFor({ timeout: 20_000 })
 const finished = (page: Page) => page.locator('article[aria-busy=true]').waitFor({ state: 'detached', timeout: 30_000 })
 
@@ -68,6 +70,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     await context.grantPermissions(['clipboard-read', 'clipboard-write'], { origin: wire.url })
     page = await context.newPage()
     await page.goto(wire.url)
+    await ready(page)
     await call(page, 'POST', '/api/auth/register', account)
     const { id } = await call<{ id: number }>(page, 'POST', '/api/connections', { name: 'Paced', provider: 'openai', baseUrl: provider.url, authType: 'none', local: true, modelIds: ['tiny-1'] })
     await call(page, 'PUT', '/api/catalog/models', { connectionId: id, model: 'tiny-1', isDefault: true })
@@ -106,6 +109,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     const phone = await (await browser.newContext({ locale: 'en-US' })).newPage()
     const complaints = [watch(page), watch(phone)]
     await phone.goto(wire.url)
+    await ready(phone)
     await call(phone, 'POST', '/api/auth/login', account)
     await ask('first')
     await phone.goto(page.url())

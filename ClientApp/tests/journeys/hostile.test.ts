@@ -61,6 +61,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('hostile text', () => {
       if (!request.url().startsWith(server.url) && !request.url().startsWith('blob:')) foreign.push(request.url())
     })
     await page.goto(server.url)
+    await page.getByLabel('User name').waitFor() // its own attempt to renew an old login, which ends with the cookies of none, is over
     await call('POST', '/api/auth/register', { username: 'lin', password: 'correct horse battery' })
     const connection = await call('POST', '/api/connections', {
       name: '<img src=x onerror=window.__pwned=1>', provider: 'openai', baseUrl: `http://127.0.0.1:${port(provider)}/v1`, authType: 'none', local: true,

@@ -18,6 +18,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('a chat on the real server',
     page = await (await browser.newContext({ locale: 'en-US', viewport: { width: 1280, height: 800 } })).newPage()
     complaints = watch(page)
     await page.goto(server.url)
+    await page.getByLabel('User name').waitFor() // its own attempt to renew an old login, which ends with the cookies of none, is over
     await page.evaluate((body) => fetch('/api/auth/register', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }), JSON.stringify({ username: 'lin', password: 'correct horse battery' }))
     await page.goto(server.url)
   })
