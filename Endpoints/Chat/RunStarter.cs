@@ -108,7 +108,8 @@ internal sealed class RunStarter(
         var starting = runs.Start(run, started =>
             new ChatRun(
                 run, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
-                catalog.WithFallbacks(me, model), options, clock.GetUtcNow()) { Trace = trace });
+                catalog.WithFallbacks(me, model), options, clock.GetUtcNow())
+            { Trace = trace });
         var start = trace is null ? await starting : await trace.Watch(starting);
         var problem = Refusal(start);
         trace?.Answered(start, problem);
