@@ -90,10 +90,13 @@ need_binary() {
 # Totals of every suite that ran, one line each: name passed failed skipped.
 TOTALS="$ROOT/artifacts/test-results/totals"
 add_total() { mkdir -p "$(dirname "$TOTALS")"; printf '%s %s %s %s\n' "$@" >>"$TOTALS"; }
+# What failed, with its message, so that it stands next to the totals and not thousands of lines above them.
+FAILURES="$ROOT/artifacts/test-results/failures"
 
-# Prints the totals; false when anything failed or nothing ran. The last line is for machines.
+# Prints what failed and the totals; false when anything failed or nothing ran. The last line is for machines.
 print_totals() {
   touch "$TOTALS"
+  [ ! -s "$FAILURES" ] || { echo "Failed:"; cat "$FAILURES"; }
   awk '{ printf "  %-22s %5d passed %4d failed %4d skipped\n", $1, $2, $3, $4; p += $2; f += $3 }
        END { printf "%d passed, %d failed\n", p, f; exit (f > 0 || p == 0) }' "$TOTALS"
 }
