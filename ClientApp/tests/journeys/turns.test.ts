@@ -105,6 +105,35 @@ it('deletes from a message on, with a way back', async () => {
   await v.end()
 })
 
+it('takes no list of messages that is older than what was said meanwhile', async () => {
+  const v = await visit(browser, { tokenMs: 2 })
+  await v.page.goto(v.fake.url)
+  await ask(v, 'one', 'First answer')
+  await ask(v, 'two', 'Later answer')
+  // The list that follows a removal is asked for while the next message is sent, and comes after its answer.
+  let release: () => void = () => undefined
+  const answered = new Promise<void>((resolve) => (release = resolve))
+  await v.page.route('**/api/sessions/*/messages?*', async (route) => {
+    const list = await route.fetch()
+    const { items, nextCursor } = await list.json() as { items: unknown[]; nextCursor: string | null }
+    await answered
+    await route.fulfill({ json: { items: items.slice(0, 2), nextCursor } })
+  }, { times: 1 })
+  await mine(v).nth(1).hover()
+  await mine(v).nth(1).getByRole('button', { name: 'More actions' }).click()
+  await v.page.getByRole('menuitem', { name: 'Delete from here' }).click()
+  await ask(v, 'three', 'Third answer')
+  const again = v.page.waitForResponse((response) => response.request().method() === 'GET' && /\/messages\?/.test(response.url()))
+  release()
+  await (await again).finished()
+  const newest = await v.page.waitForResponse((response) => response.request().method() === 'GET' && /\/messages\?/.test(response.url()))
+  await newest.finished()
+  await v.page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))))
+  expect(await texts(v)).toEqual(['one', 'three', 'First answer', 'Third answer'])
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
 it('opens a new chat from a message, answers with another model, and shows what an answer cost', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   await v.page.goto(v.fake.url)

@@ -69,8 +69,13 @@ export class Conversation {
 
   async load(): Promise<void> {
     if (!this.#removal) await Removal.finish(this.id)
-    const page = await this.transcript.load(() => !this.run.turn || !this.run.reading)
-    if (!page) return
+    const { changes } = this.run
+    const page = await this.transcript.load(() => changes === this.run.changes && (!this.run.turn || !this.run.reading))
+    if (!page) {
+      // The list was made before what has been said here since.
+      if (changes !== this.run.changes && !this.live) await this.load()
+      return
+    }
     if (this.#removal) this.#cut(this.#removal.messageId)
     this.#restoreOutgoing(page.items)
     const last = this.turns.findLast((turn) => turn.message.role === 'assistant')

@@ -28,6 +28,7 @@ export class LiveRun {
   #position = 0
   #visible = false
   #frame: Positioned[] = []
+  #changes = 0
 
   constructor(
     private readonly sessionId: number,
@@ -48,6 +49,10 @@ export class LiveRun {
   }
   get reading() {
     return this.#reader !== null
+  }
+  /** Grows whenever an answer begins to be read here or ends: what was asked for before that is out of date. */
+  get changes() {
+    return this.#changes
   }
 
   show(): void {
@@ -102,6 +107,7 @@ export class LiveRun {
     const reader = new AbortController()
     this.#reader = reader
     this.#turn = turn
+    this.#changes++
     try {
       await followRun({
         ...from,
@@ -154,6 +160,7 @@ export class LiveRun {
 
   #end(): void {
     this.#turn = null
+    this.#changes++
     this.events.onRunning(this.sessionId, null)
   }
 }
