@@ -83,6 +83,30 @@ it('asks for little: few requests, and none without a reason', async () => {
   await v.end()
 })
 
+it('asks for what the page needs while its script is still coming, and for nothing twice', async () => {
+  const v = await visit(browser, { chats: 3 })
+  await v.page.goto(v.fake.url)
+  await v.page.getByRole('link', { name: 'Notes on topic 1' }).click()
+  await v.page.getByText('This chat has no messages yet').waitFor()
+  const asked: string[] = []
+  v.page.on('request', (request) => { if (request.url().includes('/api/')) asked.push(new URL(request.url()).pathname) })
+  let release: () => void = () => undefined
+  const held = new Promise<void>((resolve) => (release = resolve))
+  await v.page.route('**/assets/index-*.js', async (route) => {
+    await held
+    await route.continue()
+  })
+  await v.page.reload({ waitUntil: 'commit' })
+  const needed = [/auth\/me$/, /catalog\/models$/, /sessions$/, /sessions\/\d+\/messages$/, /settings\/branding$/]
+  await expect.poll(() => needed.filter((one) => !asked.some((path) => one.test(path)))).toEqual([])
+  release()
+  await v.page.getByText('This chat has no messages yet').waitFor()
+  await expect.poll(() => asked.some((path) => path.startsWith('/api/drafts'))).toBe(true)
+  expect(asked.filter((path, at) => asked.indexOf(path) !== at)).toEqual([])
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
 it('goes on with a running answer after a reload and after a cut', async () => {
   const v = await visit(browser, { tokenMs: 8 })
   await v.page.goto(v.fake.url)

@@ -1,3 +1,4 @@
+import { noteAccess, takeEarly } from './early'
 import type { ProblemBody } from './types'
 
 /** A request that the server refused, or that never reached it (`code` = `offline`). Shown by `code`. */
@@ -39,6 +40,7 @@ export function refresh(): Promise<boolean> {
   refreshing ??= fetch(url('api/auth/refresh'), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })
     .then(async (response) => {
       await response.text() // an unread body would hold the connection
+      if (response.ok) noteAccess()
       return response.ok
     })
     .finally(() => {
@@ -67,7 +69,7 @@ export async function toProblem(response: Response): Promise<Problem> {
 
 async function attempt(method: string, target: string, init: RequestInit): Promise<Response> {
   try {
-    return await fetch(target, { ...init, method, credentials: 'same-origin' })
+    return await ((method === 'GET' && takeEarly(target)) || fetch(target, { ...init, method, credentials: 'same-origin' }))
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
     throw new Problem(0, 'offline')

@@ -1,4 +1,5 @@
 import * as api from '../api/auth'
+import { forgetAccess, noteAccess, wasHere } from '../api/early'
 import { Problem, refresh, whenSignedOut } from '../api/http'
 import type { Branding, Quota, User } from '../api/types'
 import { storage } from './storage'
@@ -7,9 +8,6 @@ export type Identity = 'unknown' | 'nobody' | 'guest' | 'user'
 
 // The access token lives ten minutes; refreshing at eight keeps long answers from meeting a 401.
 const refreshMs = 8 * 60_000
-
-// Says only that this browser was signed in, which saves a round trip at the next start.
-const knownKey = 'aichat.known'
 
 /** Who is in front of the page, and what the server tells everyone. */
 export class Auth {
@@ -59,7 +57,7 @@ export class Auth {
   async start(): Promise<void> {
     for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
       try {
-        if (storage.read(knownKey)) await Promise.all([this.loadBranding(), this.loadMe()])
+        if (wasHere() || window.aichatEarly) await Promise.all([this.loadBranding(), this.loadMe()])
         else {
           // A new server has nobody to ask about.
           await this.loadBranding()
@@ -85,7 +83,7 @@ export class Auth {
       this.#user = me.user
       this.#quota = me.quota
       this.#identity = me.user ? 'user' : me.guest ? 'guest' : 'nobody'
-      storage.write(knownKey, '1')
+      if (!wasHere()) noteAccess()
     } catch (error) {
       if (!(error instanceof Problem) || error.status === 0 || error.status >= 500) throw error
       this.#forget()
@@ -96,6 +94,7 @@ export class Auth {
 
   async login(username: string, password: string): Promise<void> {
     await api.login(username, password)
+    noteAccess()
     this.#endedUnexpectedly = false
     await this.loadMe()
   }
@@ -103,7 +102,9 @@ export class Auth {
   /** ACTIVE means logged in (the first account); PENDING means an administrator decides. */
   async register(username: string, password: string, setupCode?: string): Promise<User> {
     const { user } = await api.register(username, password, setupCode)
-    if (user.status === 'ACTIVE') await Promise.all([this.loadMe(), this.loadBranding()])
+    if (user.status !== 'ACTIVE') return user
+    noteAccess()
+    await Promise.all([this.loadMe(), this.loadBranding()])
     return user
   }
 
@@ -129,9 +130,9 @@ export class Auth {
   }
 
   #forget(): void {
+    forgetAccess()
     this.#user = null
     this.#quota = null
     this.#identity = 'nobody'
-    storage.write(knownKey, null)
   }
 }
