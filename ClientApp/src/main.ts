@@ -7,4 +7,5 @@ import App from './App.svelte'
 
 const target = document.getElementById('app')
 if (!target) throw new Error('no place to mount')
-mount(App, { target })
+// In a task of its own: reading the script and building the page in one go would be a long stop on a phone.
+setTimeout(() => mount(App, { target }))

@@ -46,16 +46,19 @@ it('keeps two tabs on one chat the same, whichever of them speaks', async () => 
   const v = await visit(browser, { tokenMs: 2 })
   const { page: one } = v
   await one.goto(v.fake.url)
+  // Short, so that all four are near enough to be drawn at the end.
+  v.fake.state.say = 'A short answer.'
   await ask(one, 'first')
-  await one.getByRole('link', { name: 'the article' }).waitFor()
+  await one.getByText('A short answer.').waitFor()
   await busy(one).waitFor({ state: 'detached' })
   const two = await v.context.newPage()
   const complaints = watch(two)
   await two.goto(one.url())
-  await two.getByRole('link', { name: 'the article' }).waitFor()
+  await two.getByText('A short answer.').waitFor()
 
   // The other tab shows the answer while it is written, and can stop it.
   v.fake.state.hold = true
+  v.fake.state.say = null
   await ask(one, 'second')
   await busy(two).getByRole('heading', { name: 'How it works' }).waitFor()
   await two.getByRole('button', { name: 'Stop' }).click()
@@ -63,6 +66,7 @@ it('keeps two tabs on one chat the same, whichever of them speaks', async () => 
 
   // The first tab speaks before it has heard of what was said in the second.
   v.fake.state.hold = false
+  v.fake.state.say = 'A short answer.'
   await two.getByRole('textbox', { name: 'Write a message' }).fill('third')
   await one.getByRole('textbox', { name: 'Write a message' }).fill('fourth')
   await two.keyboard.press('Enter')

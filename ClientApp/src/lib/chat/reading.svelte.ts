@@ -4,8 +4,8 @@ import type { Place } from '../state/places'
 import type { Turn } from '../state/turn.svelte'
 
 /** Turns drawn when a chat opens, and how many more each time the reader comes near the upper end. */
-const firstWindow = 10
-const step = 16
+const firstWindow = 4
+const step = 6
 /** At the end of a chat nothing above this many turns stays drawn. */
 const mostAtEnd = 80
 const saveMs = 300
@@ -53,7 +53,6 @@ export class Reading {
   /** For the element that scrolls. */
   attach = (node: HTMLElement) => {
     this.#scroller = node
-    this.#lastTop = node.scrollTop
     const leave = () => this.#remember()
     node.addEventListener('scroll', this.#scrolled, { passive: true })
     addEventListener('pagehide', leave)
@@ -157,7 +156,7 @@ export class Reading {
 
   #drawFrom(turn: Turn): void {
     const { turns } = this.conversation
-    this.#first = turns[Math.max(0, turns.indexOf(turn) - step)]?.key ?? null
+    this.#first = turns[Math.max(0, turns.indexOf(turn) - 2 * step)]?.key ?? null
   }
 
   /** Heights are a guess until they are drawn: puts the turn into its place until it stays there. */

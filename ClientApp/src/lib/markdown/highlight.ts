@@ -1,19 +1,26 @@
-type Highlighter = typeof import('./highlight-lazy')
+import { whenNear } from './near'
 
-let loaded: Highlighter | null = null
-let loading: Promise<Highlighter> | null = null
+type Draw = (code: string) => DocumentFragment
+
+/** What draws a language; null for one that nobody knows. */
+const ready = new Map<string, Draw | null>()
+const loading = new Map<string, Promise<void>>()
 
 // Beyond this a block is read as a file, not looked at: colours would cost more than they give.
 const maxChars = 20_000
 
-function load(then: () => void): void {
-  loading ??= import('./highlight-lazy')
-  loading.then((highlighter) => {
-    loaded = highlighter
-    then()
-  }).catch(() => {
-    loading = null
-  })
+async function load(language: string): Promise<void> {
+  const { canonical, prepare, highlight } = await import('./highlight-lazy')
+  const name = canonical(language)
+  if (name) await prepare(name)
+  ready.set(language, name === null ? null : (code) => highlight(code, name))
+}
+
+function whenReady(language: string, then: () => void): void {
+  let coming = loading.get(language)
+  if (!coming) loading.set(language, coming = load(language))
+  // Not to be had now: the next block asks again.
+  coming.then(then).catch(() => loading.delete(language))
 }
 
 /**
@@ -27,10 +34,15 @@ export class CodePainter {
   #painted = ''
   readonly #tail = document.createTextNode('')
   #timer: ReturnType<typeof setTimeout> | null = null
+  #near = false
 
   constructor(node: HTMLElement) {
     this.#node = node
     this.#node.replaceChildren(this.#tail)
+    whenNear(node, () => {
+      this.#near = true
+      if (this.#timer === null && this.#painted !== this.#code) this.#schedule(0)
+    })
   }
 
   set(code: string, language: string, live: boolean): void {
@@ -40,9 +52,12 @@ export class CodePainter {
     this.#language = language
     if (grows) this.#tail.data = code.slice(this.#painted.length)
     else this.#plain()
-    if (language === '' || code.length > maxChars) return
-    if (this.#timer !== null) return
-    this.#timer = setTimeout(() => this.#paint(), live && this.#painted !== '' ? 250 : 0)
+    if (this.#near && this.#timer === null) this.#schedule(live && this.#painted !== '' ? 250 : 0)
+  }
+
+  #schedule(ms: number): void {
+    if (this.#language === '' || this.#code.length > maxChars) return
+    this.#timer = setTimeout(() => this.#paint(), ms)
   }
 
   stop(): void {
@@ -57,12 +72,13 @@ export class CodePainter {
 
   #paint(): void {
     this.#timer = null
-    if (!loaded) {
-      load(() => this.#paint())
+    const draw = ready.get(this.#language)
+    if (draw === undefined) {
+      whenReady(this.#language, () => this.#paint())
       return
     }
-    const nodes = loaded.highlight(this.#code, this.#language)
-    if (!nodes) return
+    if (draw === null) return
+    const nodes = draw(this.#code)
     this.#painted = this.#code
     this.#tail.data = ''
     this.#node.replaceChildren(nodes, this.#tail)

@@ -1,5 +1,4 @@
 import katex from 'katex'
-import 'katex/contrib/mhchem'
 import 'katex/dist/katex.min.css'
 
 export function render(node: HTMLElement, tex: string, display: boolean): void {

@@ -25,6 +25,7 @@ export const composer = {
   'compose.full': 'Write on the whole screen',
   'compose.fullTitle': 'Message on the whole screen',
   'compose.count': '{count} characters',
+  'compose.contextShort': '{percent} % of context used',
   'compose.context': '{used} of {limit} tokens of context used ({percent} %)',
   'compose.options': 'Options for the answer',
   'compose.optionOff': 'Back to usual',

@@ -27,6 +27,7 @@ export const composer: Record<keyof typeof en, string> = {
   'compose.full': '全屏编辑',
   'compose.fullTitle': '全屏编辑消息',
   'compose.count': '{count} 个字符',
+  'compose.contextShort': '上下文已用 {percent}%',
   'compose.context': '上下文已用 {used} / {limit} 令牌（{percent}%）',
   'compose.options': '回答选项',
   'compose.optionOff': '恢复默认',
