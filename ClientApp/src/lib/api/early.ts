@@ -2,16 +2,13 @@ import { storage } from '../state/storage'
 
 type Early = Record<string, Promise<Response> | null>
 
-declare global {
-  interface Window {
-    /** Answers to what `theme-boot.js` asked before this script was there, by address. */
-    aichatEarly?: Early
-  }
-}
+/** Answers to what `theme-boot.js` asked before this script was there, by address. */
+const page = globalThis as { aichatEarly?: Early }
 
 // Says only that this browser was signed in, and when its access was renewed; read by `theme-boot.js` too.
 const knownKey = 'aichat.known'
 
+export const askedEarly = (): boolean => page.aichatEarly !== undefined
 export const wasHere = (): boolean => storage.read(knownKey) !== null
 
 /** The access token is new: what the next page asks ahead will be answered. */
@@ -24,7 +21,7 @@ const freshMs = 10_000
 
 /** The answer to this address when it was asked for ahead; once, and only while the page opens. */
 export function takeEarly(target: string): Promise<Response> | undefined {
-  const early = window.aichatEarly
+  const early = page.aichatEarly
   const answer = early?.[target]
   if (!early || !answer) return undefined
   early[target] = null
@@ -34,5 +31,5 @@ export function takeEarly(target: string): Promise<Response> | undefined {
 /** Nobody is signed in any more. */
 export function forgetAccess(): void {
   storage.write(knownKey, null)
-  delete window.aichatEarly
+  delete page.aichatEarly
 }

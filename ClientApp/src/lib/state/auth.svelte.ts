@@ -1,5 +1,5 @@
 import * as api from '../api/auth'
-import { forgetAccess, noteAccess, wasHere } from '../api/early'
+import { askedEarly, forgetAccess, noteAccess, wasHere } from '../api/early'
 import { Problem, refresh, whenSignedOut } from '../api/http'
 import type { Branding, Quota, User } from '../api/types'
 import { storage } from './storage'
@@ -57,7 +57,7 @@ export class Auth {
   async start(): Promise<void> {
     for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
       try {
-        if (wasHere() || window.aichatEarly) await Promise.all([this.loadBranding(), this.loadMe()])
+        if (wasHere() || askedEarly()) await Promise.all([this.loadBranding(), this.loadMe()])
         else {
           // A new server has nobody to ask about.
           await this.loadBranding()
