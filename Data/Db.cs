@@ -11,8 +11,11 @@ namespace AiChat.Data;
 /// </summary>
 internal sealed class Db : IDisposable
 {
-    /// <summary>Past this, reading is not made faster by more connections, only memory grows (about 2 MB each).</summary>
-    private const int MaxReaders = 8;
+    /// <summary>
+    /// Statements run without waiting, so more connections than cores make nothing faster, only memory grows (about 1 MB each); a few
+    /// more than that let short reads pass a long search.
+    /// </summary>
+    private static readonly int MaxReaders = Math.Clamp(Environment.ProcessorCount + 2, 4, 8);
 
     /// <summary>A single statement that runs longer is interrupted.</summary>
     private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(30);
@@ -119,10 +122,10 @@ internal sealed class Db : IDisposable
             pragma cell_size_check = on;
             pragma mmap_size = 0;
             pragma temp_store = memory;
-            pragma cache_size = -2000;
             """ + (mode == SqliteOpenMode.ReadOnly
-            ? "pragma query_only = on;"
+            ? "pragma query_only = on; pragma cache_size = -1000;"
             : """
+            pragma cache_size = -2000;
             pragma journal_mode = wal;
             pragma synchronous = full;
             pragma journal_size_limit = 67108864;

@@ -13,18 +13,12 @@ internal sealed class Runs(Db db)
     public Task<StartedRun> Start(NewRun run, DateTimeOffset now) => db.Write(connection => Start(connection, run, now));
 
     /// <summary>Appends text of live runs; a run that has ended meanwhile is passed over.</summary>
-    public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection =>
-    {
-        foreach (var chunk in chunks)
-        {
-            connection.Execute("""
-                insert into run_chunks (run_id, position, kind, value)
-                select @RunId, @Position, @Kind, @Value
-                where exists (select 1 from runs where id = @RunId and status = 'running')
-                on conflict (run_id, position) do nothing
-                """, chunk);
-        }
-    });
+    public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection => connection.Execute("""
+        insert into run_chunks (run_id, position, kind, value)
+        select @RunId, @Position, @Kind, @Value
+        where exists (select 1 from runs where id = @RunId and status = 'running')
+        on conflict (run_id, position) do nothing
+        """, chunks));
 
     /// <summary>Ends a run, once, and settles what it held. False when it has ended already or its session is gone.</summary>
     public Task<bool> Finish(FinishedRun run, DateTimeOffset now)

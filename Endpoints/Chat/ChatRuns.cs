@@ -10,8 +10,8 @@ namespace AiChat.Endpoints.Chat;
 internal sealed partial class ChatRuns(
     Runs runs, ChatRunner runner, MemoryRoom room, SystemSettings settings, TimeProvider clock, ILogger<ChatRuns> logger) : IAsyncDisposable
 {
-    /// <summary>At most this much is lost of a text nobody has acknowledged when the process is killed.</summary>
-    private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(250);
+    /// <summary>With the commit that follows, at most half a second of text is lost when the process is killed.</summary>
+    private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(400);
 
     private readonly ConcurrentDictionary<long, ChatRun> _live = new();
     private readonly ConcurrentDictionary<StartKey, TaskCompletionSource<ChatRun?>> _starting = new();

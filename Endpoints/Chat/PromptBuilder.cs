@@ -14,14 +14,25 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
 
     private const string GoOn = "Continue exactly where your last message stopped. Do not repeat anything and do not comment on it.";
 
+    private static readonly Dictionary<long, TurnImages> NoImages = [];
+
     /// <summary>
     /// The branch up to a question, without empty turns, oldest turns dropped until prompt and answer fit the context. The question is
     /// always sent, even when it alone is too long: then the provider says so.
     /// </summary>
     /// <param name="model">Who is asked: the run's model or one that stands in for it.</param>
     /// <param name="reserve">Estimated tokens of turns that the caller adds.</param>
-    public Task<Prompt> Build(ChatRun run, ResolvedModel model, int reserve) => Build(
-        run.Session, run.Started.UserMessageId ?? run.MessageId, run.Started.PreviousContent, run.Options.ContextEnabled, model, reserve);
+    public async Task<Prompt> Build(ChatRun run, ResolvedModel model, int reserve)
+    {
+        var question = run.Started.UserMessageId ?? run.MessageId;
+        if (run is { Request: { Kind: NewRun.Send, ImageIds.Count: 0 }, Started.ParentId: null })
+        {
+            // Nothing stands before it and nothing belongs to it: there is nothing to read.
+            return Fill(run.Session, question, [new MessageRow { Id = question, Role = "user", Content = run.Request.Content }], NoImages, null, model, reserve);
+        }
+
+        return await Build(run.Session, question, run.Started.PreviousContent, run.Options.ContextEnabled, model, reserve);
+    }
 
     /// <summary>What the session's active branch is as a prompt for this model: its tokens and what of it would be left out.</summary>
     public Task<Prompt> Measure(SessionRow session, ResolvedModel model) => Build(session, session.LeafId, null, true, model, 0);
@@ -30,7 +41,12 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
     private async Task<Prompt> Build(SessionRow session, long? question, string? partial, bool contextEnabled, ResolvedModel model, int reserve)
     {
         var rows = await messages.Branch(session.UserId, session.Id, question, contextEnabled ? MostTurns : 1) ?? [];
-        var images = await pictures.For(session.UserId, rows, model.Capabilities.Vision);
+        return Fill(session, question, rows, await pictures.For(session.UserId, rows, model.Capabilities.Vision), partial, model, reserve);
+    }
+
+    private Prompt Fill(
+        SessionRow session, long? question, IReadOnlyList<MessageRow> rows, IReadOnlyDictionary<long, TurnImages> images, string? partial, ResolvedModel model, int reserve)
+    {
         var turns = rows.Select(row => Turn(row, images)).Where(turn => turn.Text.Length > 0 || turn.Images.Count > 0).ToList();
         if (partial is { Length: > 0 })
         {
