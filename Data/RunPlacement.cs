@@ -44,8 +44,12 @@ internal static class RunPlacement
         { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
         { } answer => new Place
         {
-            TargetId = answer.Id, ParentId = answer.ParentId, CreatedAt = answer.CreatedAt,
-            Content = answer.Content, Reasoning = answer.Reasoning, Tools = answer.ToolCalls,
+            TargetId = answer.Id,
+            ParentId = answer.ParentId,
+            CreatedAt = answer.CreatedAt,
+            Content = answer.Content,
+            Reasoning = answer.Reasoning,
+            Tools = answer.ToolCalls,
         },
     };
 
