@@ -42,7 +42,15 @@ internal static class RunPlacement
     {
         null => new Place { Refused = StartOutcome.NotFound },
         { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
-        { } answer => new Place { TargetId = answer.Id, ParentId = answer.ParentId, Content = answer.Content, Reasoning = answer.Reasoning, Tools = answer.ToolCalls },
+        { } answer => new Place
+        {
+            TargetId = answer.Id,
+            ParentId = answer.ParentId,
+            CreatedAt = answer.CreatedAt,
+            Content = answer.Content,
+            Reasoning = answer.Reasoning,
+            Tools = answer.ToolCalls,
+        },
     };
 
     /// <summary>Writes the rows of the place that was found.</summary>
@@ -97,7 +105,7 @@ internal static class RunPlacement
     }
 
     private static PlaceRow? Find(SqliteConnection connection, long sessionId, long id) => connection.QueryFirstOrDefault<PlaceRow>("""
-        select id, parent_id, role, status, content, reasoning, tool_calls from messages where id = @id and session_id = @sessionId
+        select id, parent_id, role, status, content, reasoning, tool_calls, created_at from messages where id = @id and session_id = @sessionId
         """, new { id, sessionId });
 }
 
@@ -109,6 +117,9 @@ internal sealed record Place
 
     /// <summary>The answer that goes on in place.</summary>
     public long? TargetId { get; init; }
+
+    /// <summary>When that answer began.</summary>
+    public long? CreatedAt { get; init; }
 
     public string Images { get; init; } = "[]";
 
@@ -134,4 +145,6 @@ internal sealed record PlaceRow
     public string? Reasoning { get; init; }
 
     public string? ToolCalls { get; init; }
+
+    public long CreatedAt { get; init; }
 }

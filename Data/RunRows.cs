@@ -80,6 +80,9 @@ internal sealed record StartedRun(StartOutcome Outcome)
 
     public long? UserMessageId { get; init; }
 
+    /// <summary>When the answer's row was made.</summary>
+    public long CreatedAt { get; init; }
+
     /// <summary>The session's new title, when it changed.</summary>
     public string? Title { get; init; }
 

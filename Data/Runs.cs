@@ -197,6 +197,7 @@ internal sealed class Runs(Db db)
             RunId = runId,
             MessageId = placed.MessageId,
             UserMessageId = placed.UserMessageId,
+            CreatedAt = outcome.CreatedAt ?? at,
             Title = title,
             ParentId = outcome.ParentId,
             Hold = gate.Hold,

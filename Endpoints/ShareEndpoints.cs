@@ -40,7 +40,7 @@ internal static class ShareEndpoints
             return found ? Problems.Conflict("nothing_to_share", "There is no finished message to share yet.") : Problems.NotFound();
         }
 
-        return links.View(share) is { } view ? TypedResults.Ok(view) : Problems.NotFound();
+        return links.View(share) is { } view ? TypedResults.Created($"/api/sessions/{id}/share", view) : Problems.NotFound();
     }
 
     private static async Task<IResult> Get(long id, CurrentUser me, Shares shares, ShareLinks links) =>

@@ -69,6 +69,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
             PromptTokens = (int)((tokens + besides) * factor),
             ContextLimit = model.ContextLimit,
             TrimmedTurns = first,
+            Question = rows.LastOrDefault(),
             QuestionImages = pictures.View(images, question ?? 0),
         };
     }
@@ -124,6 +125,9 @@ internal sealed record Prompt
 
     /// <summary>The oldest turns, which did not fit.</summary>
     public required int TrimmedTurns { get; init; }
+
+    /// <summary>The message that is answered.</summary>
+    public MessageRow? Question { get; init; }
 
     /// <summary>The images of the message that is answered, as clients see them.</summary>
     public IReadOnlyList<ImageResponse> QuestionImages { get; init; } = [];

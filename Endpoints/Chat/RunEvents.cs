@@ -11,7 +11,7 @@ internal static class RunEvents
     /// <summary>What a client needs to show the question and an empty answer, then what a continued answer already says.</summary>
     public static void Begin(ChatRun run, Prompt? prompt)
     {
-        var now = run.StartedAt;
+        var createdAt = DateTimeOffset.FromUnixTimeMilliseconds(run.Started.CreatedAt);
         var question = run.Request.Kind == NewRun.Send
             ? new MessageResponse
             {
@@ -23,9 +23,9 @@ internal static class RunEvents
                 Images = prompt?.QuestionImages ?? [],
                 ClientMessageId = run.Request.ClientMessageId,
                 Status = "done",
-                CreatedAt = now,
+                CreatedAt = createdAt,
             }
-            : null;
+            : prompt?.Question is { } row ? MessageView.Of(row, images: prompt.QuestionImages) : null;
         var answer = new MessageResponse
         {
             Id = run.MessageId,
@@ -37,11 +37,11 @@ internal static class RunEvents
             Model = run.Model.Model,
             Provider = run.Model.Provider,
             Status = "streaming",
-            CreatedAt = now,
+            CreatedAt = createdAt,
         };
-        run.Log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(
-            new StartEvent(run.Session.Id, question, answer, run.Model.Model, run.Model.ContextLimit, prompt?.PromptTokens ?? 0, prompt?.TrimmedTurns), ApiJson.Wire.StartEvent), more: true);
-        var quota = QuotaResponse.Of(run.Started.DailyLimit, run.Started.MessagesUsed, now);
+        Start(run.Log, new StartEvent(
+            run.Session.Id, question, answer, run.Model.Model, run.Model.ContextLimit, prompt?.PromptTokens ?? 0, prompt?.TrimmedTurns));
+        var quota = QuotaResponse.Of(run.Started.DailyLimit, run.Started.MessagesUsed, run.StartedAt);
         run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, ApiJson.Wire.QuotaResponse), more: run.Started.Title is not null);
         if (run.Started.Title is { } title)
         {
@@ -56,6 +56,9 @@ internal static class RunEvents
         run.Log.AppendReasoning(run.Started.PreviousReasoning ?? "");
         run.Log.AppendContent(run.Started.PreviousContent ?? "");
     }
+
+    public static void Start(RunLog log, StartEvent start) =>
+        log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(start, ApiJson.Wire.StartEvent), more: true);
 
     public static void Title(ChatRun run, string title) =>
         run.Log.Append(ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), ApiJson.Wire.TitleEvent));

@@ -63,10 +63,21 @@ internal sealed class RunStreams(
         var session = await sessions.Find(me.Id, row.SessionId);
         var limit = session is null ? null : catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.ContextLimit;
         var log = new RunLog();
-        var opening = MessageView.Of(row) with { Content = "", Reasoning = null, ToolCalls = [], Status = "streaming", Usage = null, Error = null };
-        log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(
-            new StartEvent(row.SessionId, question is null ? null : await Question(me, question), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0)),
-            ApiJson.Wire.StartEvent));
+        var opening = new MessageResponse
+        {
+            Id = row.Id,
+            SessionId = row.SessionId,
+            ParentId = row.ParentId,
+            Role = row.Role,
+            Content = "",
+            ConnectionId = row.ConnectionId,
+            Model = row.Model,
+            Provider = row.Provider,
+            Status = "streaming",
+            CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
+        };
+        RunEvents.Start(log, new StartEvent(
+            row.SessionId, question is null ? null : await Question(me, question), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0)));
         Replay(log, row);
         if (row.ErrorCode is { } code && row.Status == "failed")
         {

@@ -19,7 +19,7 @@ public sealed class ShareTests
         await (await admin.PostJson($"/api/sessions/{session}/share", new { })).ExpectProblem(HttpStatusCode.Conflict, "nothing_to_share");
         await admin.AskAndWait(session, "question one");
 
-        var share = await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json();
+        var share = await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created);
         var token = share.Text("token")!;
         Assert.Matches("^[A-Za-z0-9_-]{22}$", token);
         Assert.Equal($"/share/{token}", share.Text("url"));
@@ -39,7 +39,7 @@ public sealed class ShareTests
         }
 
         // Renewed it is the same link, up to where the chat is now.
-        var renewed = await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json();
+        var renewed = await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created);
         Assert.Equal(token, renewed.Text("token"));
         Assert.Equal(4, (await server.Client().GetJson($"/api/shares/{token}")).GetProperty("items").GetArrayLength());
         var first = await server.Client().GetJson($"/api/shares/{token}?limit=3");
@@ -71,7 +71,7 @@ public sealed class ShareTests
         var session = await admin.NewSession(await admin.Connect(upstream));
         var answer = await admin.AskAndWait(session, "question");
         Assert.Equal("failed", answer.Text("status"));
-        var token = (await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json()).Text("token");
+        var token = (await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created)).Text("token");
         var stranger = server.Client();
 
         await using (var stream = await admin.PostStream("/api/chat/continue", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() }))
@@ -84,7 +84,7 @@ public sealed class ShareTests
 
         Assert.Equal("Erster 😀 LATER-TEXT", (await admin.Messages(session))[^1].Text("content"));
         await AssertLast("Erster 😀", "failed");
-        await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Expect(HttpStatusCode.OK);
+        await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Expect(HttpStatusCode.Created);
         await AssertLast("Erster 😀 LATER-TEXT", "done");
 
         async Task AssertLast(string content, string status)
@@ -110,7 +110,7 @@ public sealed class ShareTests
         Assert.Equal(unknown, await Gone(stranger, token));
         await (await user.GetAsync($"/api/sessions/{session}/share")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         await (await user.DeleteAsync($"/api/sessions/{session}/share")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-        var again = (await (await user.PostJson($"/api/sessions/{session}/share", new { })).Json()).Text("token")!;
+        var again = (await (await user.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created)).Text("token")!;
         Assert.NotEqual(token, again);
 
         var last = (await user.Messages(session))[^1];
@@ -162,7 +162,7 @@ public sealed class ShareTests
 
         using var request = new HttpRequestMessage(HttpMethod.Post, $"/chat/api/sessions/{session}/share") { Content = System.Net.Http.Json.JsonContent.Create(new { }) };
         request.Headers.Add("X-Forwarded-Host", "evil.example");
-        var share = await (await admin.SendAsync(request)).Json();
+        var share = await (await admin.SendAsync(request)).Json(HttpStatusCode.Created);
         Assert.Equal($"/chat/share/{share.Text("token")}", share.Text("url"));
 
         using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=false");
@@ -196,7 +196,7 @@ public sealed class ShareTests
         var answer = (await admin.Messages(session))[^1];
         var fork = (await (await admin.PostJson($"/api/sessions/{session}/fork", new { messageId = answer.Id() })).Json(HttpStatusCode.Created)).Id();
         await (await admin.DeleteAsync($"/api/sessions/{session}")).Expect(HttpStatusCode.NoContent);
-        var token = (await (await admin.PostJson($"/api/sessions/{fork}/share", new { })).Json()).Text("token");
+        var token = (await (await admin.PostJson($"/api/sessions/{fork}/share", new { })).Json(HttpStatusCode.Created)).Text("token");
         var stranger = server.Client();
 
         var shown = (await stranger.GetJson($"/api/shares/{token}")).GetProperty("items")[0].GetProperty("images").EnumerateArray().Single();
@@ -243,7 +243,7 @@ public sealed class ShareTests
     {
         var session = await client.NewSession(connection);
         await client.AskAndWait(session, "a question");
-        return (session, (await (await client.PostJson($"/api/sessions/{session}/share", new { expiresAt })).Json()).Text("token")!);
+        return (session, (await (await client.PostJson($"/api/sessions/{session}/share", new { expiresAt })).Json(HttpStatusCode.Created)).Text("token")!);
     }
 
     /// <summary>The 404, without the request's own number.</summary>

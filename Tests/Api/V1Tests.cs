@@ -327,6 +327,37 @@ public sealed class V1Tests
         GateTests.AssertBalanced(steps.Server);
     }
 
+    [Theory]
+    [InlineData(500)]
+    [InlineData(400)]
+    [InlineData(200)]
+    public async Task Nothing_of_a_providers_page_or_its_headers_is_passed_on(int status)
+    {
+        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(
+            status, "<script>alert('EVIL')</script>", "text/html", "Set-Cookie: EVIL=1", "Location: https://evil.example/EVIL",
+            "Content-Security-Policy: script-src EVIL", "Refresh: 0;url=https://evil.example/EVIL"));
+        var messages = new[] { new { role = "user", content = "go" } };
+        foreach (var stream in new[] { false, true })
+        {
+            foreach (var (door, body) in new (string, object)[]
+            {
+                ("chat/completions", new { model = "fake-model", messages, stream }),
+                ("messages", new { model = "fake-model", messages, stream, max_tokens = 9 }),
+                ("responses", new { model = "fake-model", input = "go", stream }),
+                ("embeddings", new { model = "fake-model", input = "go" }),
+            })
+            {
+                using var answer = await steps.Script.PostJson($"/v1/{door}", body);
+
+                Assert.Contains(answer.Content.Headers.ContentType?.MediaType, new[] { "application/json", "text/event-stream" });
+                Assert.Contains("error", await answer.Content.ReadAsStringAsync());
+                Assert.DoesNotContain("<script", await answer.Content.ReadAsStringAsync());
+                Assert.Equal("nosniff", answer.Headers.GetValues("X-Content-Type-Options").Single());
+                Assert.DoesNotContain("EVIL", $"{answer.Headers}{answer.Content.Headers}");
+            }
+        }
+    }
+
     [Fact]
     public async Task A_body_over_the_limit_is_refused_in_the_clients_words()
     {

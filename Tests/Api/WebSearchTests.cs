@@ -36,6 +36,28 @@ public sealed class WebSearchTests
         await (await admin.PostJson("/api/settings/web-search/test", new { query = new string('q', 401) })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
 
+    [Theory]
+    [InlineData(301)]
+    [InlineData(302)]
+    [InlineData(307)]
+    [InlineData(308)]
+    public async Task An_engine_that_sends_elsewhere_is_not_followed(int status)
+    {
+        await using var inside = FakeUpstream.Start(exchange => exchange.Reply(200, Reply));
+        await using var engine = FakeUpstream.Start(exchange =>
+            exchange.Reply(status, Reply, "application/json", $"Location: http://127.0.0.1:{inside.Port}/latest/meta-data/"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await (await admin.PatchJson("/api/settings/system", new { webSearchEndpoint = $"http://127.0.0.1:{engine.Port}", webSearchLocal = true, webSearchApiKey = Key })).Json();
+
+        var answer = await (await admin.PostJson("/api/settings/web-search/test", new { })).Json();
+
+        Assert.False(answer.GetProperty("ok").GetBoolean());
+        Assert.DoesNotContain("meta-data", answer.GetRawText());
+        Assert.Single(engine.Exchanges);
+        Assert.Empty(inside.Exchanges);
+    }
+
     [Fact]
     public async Task A_key_stays_with_its_engine_and_address()
     {

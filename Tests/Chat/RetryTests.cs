@@ -112,6 +112,28 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public async Task One_that_waits_holds_up_no_other()
+    {
+        await using var upstream = ChatSteps.Provider(exchange => exchange.Request.Text.Contains("busy", StringComparison.Ordinal)
+            ? exchange.Reply(429, """{"error":{"message":"later"}}""", "application/json", "Retry-After: 19")
+            : OpenAiScript.Stream(exchange, "at once"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        var (waiting, other) = (await admin.NewSession(connection), await admin.NewSession(connection));
+        await using var stream = await admin.Ask(waiting, "busy");
+        var seen = await stream.ReadUntilAsync(e => e.Event == "retry");
+
+        // The same person, connection and model.
+        Assert.Equal("at once", (await admin.AskAndWait(other, "free")).Text("content"));
+
+        var running = Assert.Single((await admin.GetJson("/api/chat/runs")).EnumerateArray());
+        Assert.Equal(seen[0].AssistantId(), running.GetProperty("messageId").GetInt64());
+        await (await admin.PostJson("/api/chat/stop", new { messageId = seen[0].AssistantId() })).Expect(HttpStatusCode.NoContent);
+        Assert.Equal("stopped", (await stream.ReadAllAsync())[^1].Json.Text("status"));
+    }
+
+    [Fact]
     public async Task Stop_before_the_first_token_closes_the_providers_connection()
     {
         await using var upstream = ChatSteps.Provider(exchange => exchange.Stall());

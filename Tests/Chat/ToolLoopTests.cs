@@ -45,6 +45,38 @@ public sealed class ToolLoopTests
     }
 
     [Fact]
+    public async Task A_calls_long_name_goes_back_whole()
+    {
+        var id = "call_" + new string('i', 251);
+        await using var engine = ToolSteps.Engine();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            if (exchange.HasResults())
+            {
+                await OpenAiScript.Stream(exchange, "done [1]");
+                return;
+            }
+
+            await exchange.StartSse();
+            await exchange.SendEvent(new
+            {
+                choices = new[] { new { index = 0, delta = new { tool_calls = new[] { new { index = 0, id, function = new { name = "web_search", arguments = """{"query":"a"}""" } } } } } },
+            });
+            await OpenAiScript.Finish(exchange, 3, "tool_calls");
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.SearchSession(upstream, engine);
+        await using var stream = await admin.AskWithSearch(session, "go");
+
+        Assert.Equal("done", (await stream.ReadAllAsync())[^1].Json.Text("status"));
+
+        var turns = upstream.Chats().Single(ToolSteps.HasResults).Request.Json.GetProperty("messages").EnumerateArray().ToList();
+        Assert.Equal(id, turns[^2].GetProperty("tool_calls")[0].Text("id"));
+        Assert.Equal(id, turns[^1].Text("tool_call_id"));
+    }
+
+    [Fact]
     public async Task Attaching_anywhere_gives_every_later_tool_event()
     {
         await using var engine = ToolSteps.Engine();

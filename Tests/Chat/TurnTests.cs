@@ -76,6 +76,44 @@ public sealed class TurnTests
     }
 
     [Fact]
+    public async Task An_answer_begins_with_the_same_words_live_and_replayed()
+    {
+        await using var upstream = ChatSteps.Provider(exchange => OpenAiScript.Stream(exchange, "text"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+
+        long messageId;
+        await using (var sent = await admin.Ask(session, "question"))
+        {
+            messageId = await AssertReplays(sent);
+        }
+
+        foreach (var door in new[] { "regenerate", "continue" })
+        {
+            await using var again = await admin.PostStream($"/api/chat/{door}", new { messageId, clientMessageId = ChatSteps.NewId() });
+            await AssertReplays(again);
+        }
+
+        async Task<long> AssertReplays(SseStream stream)
+        {
+            var live = (await stream.ReadAllAsync())[0];
+            await using var stored = await admin.GetStream($"/api/chat/stream/{live.AssistantId()}");
+            var replayed = (await stored.ReadAllAsync())[0];
+            Assert.Equal(("start", "start"), (live.Event, replayed.Event));
+            Assert.Equal("question", live.Json.GetProperty("userMessage").Text("content"));
+            foreach (var message in new[] { "userMessage", "assistantMessage" })
+            {
+                Assert.Equal(live.Json.GetProperty(message).GetRawText(), replayed.Json.GetProperty(message).GetRawText());
+            }
+
+            var row = (await admin.Messages(session)).Single(row => row.Id() == live.AssistantId());
+            Assert.Equal(row.Text("createdAt"), live.Json.GetProperty("assistantMessage").Text("createdAt"));
+            return live.AssistantId();
+        }
+    }
+
+    [Fact]
     public async Task What_is_somebody_elses_is_not_there()
     {
         await using var server = await TestServer.StartAsync();
