@@ -54,8 +54,14 @@ internal sealed partial class ChatRunner(
             run.Trace?.Failed(failure);
         }
 
-        await Finish(run, answer, failure, abandon);
-        run.MarkEnded();
+        try
+        {
+            await Finish(run, answer, failure, abandon);
+        }
+        finally
+        {
+            run.MarkEnded();
+        }
     }
 
     private async Task<Prompt> Begin(ChatRun run)
@@ -75,57 +81,71 @@ internal sealed partial class ChatRunner(
         }
     }
 
+    /// <summary>
+    /// Stores and tells the end. What fails on the way, be it the disk or memory that is short for a moment, is tried again: the text
+    /// stays in memory, readers have it, and the end is told only when it is on disk.
+    /// </summary>
     private async Task Finish(ChatRun run, Answer answer, ProviderException? failure, CancellationToken abandon)
     {
-        if (failure is not null && run.StoppedAs is null)
-        {
-            RunEvents.Error(run.Log, Problems.FromProvider(failure));
-        }
-
-        var finished = RunResult.Of(run, answer, failure, settings.ReasoningSaveToDb) with
-        {
-            KeptVersions = run.Request.Kind == NewRun.Regenerate ? settings.AssistantReplyHistoryLimit : 0,
-        };
-        var reported = false;
+        FinishedRun? finished = null;
+        var (failureTold, isStored, troubleTold) = (failure is null || run.StoppedAs is not null, false, false);
         while (true)
         {
             try
             {
-                var stored = await runs.Finish(finished, clock.GetUtcNow());
-                run.Trace?.Finished(finished, stored);
-                if (!stored)
+                if (!failureTold)
                 {
-                    LogGone(logger, run.MessageId);
+                    failureTold = true;
+                    RunEvents.Error(run.Log, Problems.FromProvider(failure!));
                 }
 
-                break;
-            }
-            catch (StoreException error) when (!abandon.IsCancellationRequested)
-            {
-                // The text stays in memory, readers have it, and the end is told only when it is on disk.
-                LogNotStored(logger, run.MessageId, error);
-                if (!reported)
+                finished ??= RunResult.Of(run, answer, failure, settings.ReasoningSaveToDb) with
                 {
-                    reported = true;
-                    run.Trace?.NotStored(error);
-                    RunEvents.Error(run.Log, Problems.FromStore(error));
+                    KeptVersions = run.Request.Kind == NewRun.Regenerate ? settings.AssistantReplyHistoryLimit : 0,
+                };
+                if (!isStored)
+                {
+                    await Store(run, finished);
+                    isStored = true;
+                }
+
+                if (run.ModelTitle is { } title)
+                {
+                    RunEvents.Title(run, title);
+                }
+
+                RunEvents.Done(run.Log, finished, RunResult.Usage(finished), settings.UsageEmit);
+                return;
+            }
+            catch (Exception error)
+            {
+                LogNotStored(logger, run.MessageId, error);
+                if (abandon.IsCancellationRequested)
+                {
+                    return;
+                }
+
+                if (!troubleTold)
+                {
+                    troubleTold = true;
+                    var trouble = error as StoreException ?? new StoreException(StoreFailure.Unavailable, "The end of the answer could not be stored yet.", error);
+                    run.Trace?.NotStored(trouble);
+                    RunEvents.Error(run.Log, Problems.FromStore(trouble));
                 }
 
                 await Task.Delay(FinishRetry, clock, CancellationToken.None);
             }
-            catch (StoreException error)
-            {
-                LogNotStored(logger, run.MessageId, error);
-                return;
-            }
         }
+    }
 
-        if (run.ModelTitle is { } title)
+    private async Task Store(ChatRun run, FinishedRun finished)
+    {
+        var stored = await runs.Finish(finished, clock.GetUtcNow());
+        run.Trace?.Finished(finished, stored);
+        if (!stored)
         {
-            RunEvents.Title(run, title);
+            LogGone(logger, run.MessageId);
         }
-
-        RunEvents.Done(run.Log, finished, RunResult.Usage(finished), settings.UsageEmit);
     }
 
     [LoggerMessage(LogLevel.Error, "The answer {MessageId} failed on our side")]

@@ -209,10 +209,16 @@ internal sealed partial class ChatRuns(
     private async Task Carry(ChatRun run)
     {
         await Task.Yield(); // the caller streams from the log meanwhile
-        await runner.Execute(run, _abandon.Token);
-        _live.TryRemove(new KeyValuePair<long, ChatRun>(run.MessageId, run)); // a continued answer may have taken the place
-        Leave(run.UserId);
-        run.Dispose();
+        try
+        {
+            await runner.Execute(run, _abandon.Token);
+        }
+        finally
+        {
+            _live.TryRemove(new KeyValuePair<long, ChatRun>(run.MessageId, run)); // a continued answer may have taken the place
+            Leave(run.UserId);
+            run.Dispose();
+        }
     }
 
     private async Task FlushLoop()

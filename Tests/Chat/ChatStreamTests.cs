@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Chat;
 
@@ -348,5 +349,36 @@ public sealed class ChatStreamTests
 
         Assert.DoesNotContain(seen, e => e.Data.Contains("SECRET", StringComparison.Ordinal));
         Assert.Equal("done", (await stream.ReadAllAsync())[^1].Event);
+    }
+
+    [Fact]
+    public async Task An_end_that_the_store_refuses_is_stored_and_told_once_it_can_be()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "all of it"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        Execute(server, "create trigger no_end before update on runs when new.status = 'done' begin select raise(abort, 'not now'); end");
+
+        await using var stream = await admin.Ask(session, "go");
+        var before = await stream.ReadUntilAsync(e => e.Event == "error");
+        Assert.Equal("all of it", string.Concat(before.Where(e => e.Event == "delta").Select(e => e.Json.Text("text"))));
+        Assert.Equal(1, (await admin.GetJson("/api/chat/runs")).GetArrayLength());
+        Execute(server, "drop trigger no_end");
+
+        var rest = await stream.ReadAllAsync();
+        Assert.Equal("done", rest[^1].Json.Text("status"));
+        Assert.Equal(0, (await admin.GetJson("/api/chat/runs")).GetArrayLength());
+        var stored = (await admin.GetJson($"/api/sessions/{session}/messages")).GetProperty("items")[1];
+        Assert.Equal(("all of it", "done"), (stored.Text("content"), stored.Text("status")));
+    }
+
+    private static void Execute(TestServer server, string sql)
+    {
+        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=false");
+        connection.Open();
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
     }
 }
