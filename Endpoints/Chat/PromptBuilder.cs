@@ -45,7 +45,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
     }
 
     private Prompt Fill(
-        SessionRow session, long? question, IReadOnlyList<MessageRow> rows, IReadOnlyDictionary<long, TurnImages> images, string? partial, ResolvedModel model, int reserve)
+        SessionRow session, long? question, List<MessageRow> rows, IReadOnlyDictionary<long, TurnImages> images, string? partial, ResolvedModel model, int reserve)
     {
         var turns = rows.Select(row => Turn(row, images)).Where(turn => turn.Text.Length > 0 || turn.Images.Count > 0).ToList();
         if (partial is { Length: > 0 })
@@ -69,7 +69,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
             PromptTokens = (int)((tokens + besides) * factor),
             ContextLimit = model.ContextLimit,
             TrimmedTurns = first,
-            Question = rows.LastOrDefault(),
+            Question = rows.Count > 0 ? rows[^1] : null,
             QuestionImages = pictures.View(images, question ?? 0),
         };
     }

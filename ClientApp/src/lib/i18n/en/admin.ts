@@ -1,6 +1,7 @@
 export const admin = {
   'connection.name': 'Name',
   'connection.kind': 'Provider',
+  'connection.kindPick': 'Choose a provider…',
   'connection.baseUrl': 'Base URL',
   'connection.auth': 'Authentication',
   'connection.auth.bearer': 'Bearer token',

@@ -3,6 +3,7 @@ import type { admin as en } from '../en/admin'
 export const admin: Record<keyof typeof en, string> = {
   'connection.name': '名称',
   'connection.kind': '服务类型',
+  'connection.kindPick': '选择服务商…',
   'connection.baseUrl': '接口地址',
   'connection.auth': '认证方式',
   'connection.auth.bearer': 'Bearer 令牌',
