@@ -31,7 +31,8 @@ internal static class SettingsEndpoints
         setup.RequiredFrom(context.Caller()),
         settings.AnonymousDailyQuota > 0,
         settings.DefaultLocale,
-        settings.AccentHue);
+        settings.AccentHue,
+        settings.LoginNotice);
 
     private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, StoreFacts facts)
     {
@@ -97,7 +98,7 @@ internal static class SettingsEndpoints
 
 internal sealed record BrandingResponse(
     string BrandText, string? LogoUrl, string? AssistantAvatarUrl, bool RegistrationOpen, bool SetupRequired, bool SetupCodeRequired,
-    bool GuestsAllowed, string? DefaultLocale, int AccentHue);
+    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice);
 
 internal sealed record AppInfoResponse(
     string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null);

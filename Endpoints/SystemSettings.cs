@@ -22,6 +22,8 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
 
     public string BrandText => Text("brandText");
 
+    public string LoginNotice => Text("loginNotice");
+
     public int AccentHue => Number("accentHue");
 
     /// <summary>Null = the browser's language.</summary>

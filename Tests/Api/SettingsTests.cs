@@ -10,6 +10,7 @@ public sealed class SettingsTests
     {
         { "registrationEnabled", "false" },
         { "brandText", "\"团队助手\"" },
+        { "loginNotice", "\"For members only.\\nAsk Lin.\"" },
         { "accentHue", "25" },
         { "defaultLocale", "\"zh\"" },
         { "siteBaseUrl", "\"https://chat.example.org\"" },
@@ -209,10 +210,11 @@ public sealed class SettingsTests
         Assert.False(fresh.GetProperty("guestsAllowed").GetBoolean());
 
         var admin = await server.RegisterAdminAsync();
-        await (await admin.PatchJson("/api/settings/system", new { brandText = "Team", registrationEnabled = false, defaultLocale = "zh" })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new { brandText = "Team", loginNotice = "For members only.", registrationEnabled = false, defaultLocale = "zh" })).Expect(HttpStatusCode.OK);
 
         var later = await stranger.GetJson("/api/settings/branding");
         Assert.Equal("Team", later.GetProperty("brandText").GetString());
+        Assert.Equal("For members only.", later.GetProperty("loginNotice").GetString());
         Assert.False(later.GetProperty("setupRequired").GetBoolean());
         Assert.False(later.GetProperty("registrationOpen").GetBoolean());
         Assert.Equal("zh", later.GetProperty("defaultLocale").GetString());

@@ -1,7 +1,7 @@
 // What the fake server answers on the settings pages.
 
 const settings = () => ({
-  brandText: 'AiChat', accentHue: 195, registrationEnabled: true, defaultLocale: 'system', assistantReplyHistoryLimit: 5, chatImageRetentionDays: 30, siteBaseUrl: '',
+  brandText: 'AiChat', loginNotice: '', accentHue: 195, registrationEnabled: true, defaultLocale: 'system', assistantReplyHistoryLimit: 5, chatImageRetentionDays: 30, siteBaseUrl: '',
   defaultUserDailyQuota: 200, defaultDailyTokenBudget: -1, defaultMonthlyTokenBudget: -1, defaultDailyMoneyBudget: -1, defaultMonthlyMoneyBudget: -1,
   anonymousDailyQuota: 0, anonymousTotalDailyQuota: 500, anonymousRetentionDays: 15, maxRunsPerUser: 8, maxRuns: 4096, requestsPerMinute: 240,
   sseHeartbeatIntervalMs: 15_000, providerConnectTimeoutMs: 10_000, providerInitialGraceMs: 120_000, providerMaxIdleMs: 90_000, providerReasoningIdleMs: 300_000,

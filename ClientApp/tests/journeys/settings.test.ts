@@ -213,3 +213,62 @@ it('is a list first on a phone, then one page', async () => {
   expect(v.complaints).toEqual([])
   await v.end()
 })
+
+it('finds a setting by a word of its own or of its hint, and goes to it', async () => {
+  const v = await visit(browser)
+  const { page } = v
+  await page.goto(`${v.fake.url}/settings/appearance`)
+  const search = page.getByRole('searchbox', { name: 'Search settings' })
+  await search.fill('proxies cutting')
+  await page.getByRole('link', { name: 'Sign of life Network and streaming' }).waitFor()
+  await search.press('Enter')
+  await page.waitForURL('**/settings/system/network')
+  await expect.poll(() => page.getByLabel('Sign of life').evaluate((field) => field === document.activeElement)).toBe(true)
+  await search.fill('nothing of that name')
+  await page.getByText('Nothing here has such a name').waitFor()
+  await search.press('Escape')
+  await page.getByRole('navigation').getByRole('link', { name: 'Audit log' }).waitFor()
+
+  // On a phone the page takes the place of the list.
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.goto(`${v.fake.url}/settings`)
+  await search.fill('theme')
+  await page.getByRole('link', { name: 'Theme Appearance' }).click()
+  await expect.poll(() => page.getByRole('radiogroup', { name: 'Theme' }).evaluate((group) => group.contains(document.activeElement))).toBe(true)
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('asks before a page with changes that are not saved is left, also by the way back', async () => {
+  const v = await visit(browser)
+  const { page } = v
+  await page.goto(`${v.fake.url}/settings/system/limits`)
+  await page.getByRole('link', { name: 'General', exact: true }).click()
+  await page.getByLabel('Name').fill('Half done')
+  await page.getByRole('link', { name: 'Audit log' }).click()
+  await page.getByRole('dialog', { name: 'Leave without saving?' }).getByRole('button', { name: 'Cancel' }).click()
+  expect(await page.getByLabel('Name').inputValue()).toBe('Half done')
+  await page.goBack()
+  await page.getByRole('dialog', { name: 'Leave without saving?' }).waitFor()
+  expect(new URL(page.url()).pathname).toBe('/settings/system/general')
+  await page.getByRole('button', { name: 'Leave', exact: true }).click()
+  await page.getByLabel('Answers at once for everybody').waitFor()
+  expect(new URL(page.url()).pathname).toBe('/settings/system/limits')
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('shows at the login what the administrator wrote, as text', async () => {
+  const v = await visit(browser)
+  const { page } = v
+  await page.goto(`${v.fake.url}/settings/system/general`)
+  await page.getByLabel('Notice at the login').fill('For members only.\nAsk <b>Lin</b>.')
+  await save(page)
+  await page.getByRole('group', { name: /not saved/ }).waitFor({ state: 'detached' })
+  v.fake.state.current = null
+  await page.goto(`${v.fake.url}/login`)
+  await page.getByText('For members only. Ask <b>Lin</b>.').waitFor()
+  await page.getByRole('link', { name: 'Create account' }).click()
+  await page.getByText('Ask <b>Lin</b>.').waitFor()
+  await v.end()
+})

@@ -29,6 +29,8 @@ export interface Me {
 
 export interface Branding {
   brandText: string
+  /** What an administrator tells whoever comes to log in. */
+  loginNotice?: string
   logoUrl?: string | null
   assistantAvatarUrl?: string | null
   /** Where on the colour circle the accent is; absent is the page's own. */

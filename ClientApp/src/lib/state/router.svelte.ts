@@ -2,10 +2,11 @@
 export class Router {
   readonly #base = new URL(document.baseURI).pathname
   #path = $state('/')
+  #hold: ((leave: () => void) => void) | null = null
 
   constructor() {
     this.#read()
-    addEventListener('popstate', () => this.#read())
+    addEventListener('popstate', () => this.#back())
     document.addEventListener('click', (event) => this.#follow(event))
   }
 
@@ -25,15 +26,41 @@ export class Router {
 
   go(path: string, options: { replace?: boolean } = {}): void {
     if (path === this.#path) return
+    if (this.#hold) {
+      this.#hold(() => {
+        this.#hold = null
+        this.go(path, options)
+      })
+      return
+    }
     if (options.replace) history.replaceState(null, '', this.href(path))
     else history.pushState(null, '', this.href(path))
     this.#path = path
+  }
+
+  /** Asks before another page takes the place of this one; the returned function lets go again. */
+  hold(ask: (leave: () => void) => void): () => void {
+    this.#hold = ask
+    return () => {
+      if (this.#hold === ask) this.#hold = null
+    }
   }
 
   /** Goes where a whole address leads, when that is a page of ours. */
   follow(address: string): void {
     const { pathname, origin } = new URL(address)
     if (origin === location.origin && pathname.startsWith(this.#base)) this.go(`/${pathname.slice(this.#base.length)}`)
+  }
+
+  #back(): void {
+    const held = this.#hold ? this.#path : null
+    this.#read()
+    if (held === null || held === this.#path) return
+    // The browser is there already: back to the page that is held, and from it forward again once that may go.
+    const wanted = this.#path
+    this.#path = held
+    history.pushState(null, '', this.href(held))
+    this.go(wanted)
   }
 
   #read(): void {

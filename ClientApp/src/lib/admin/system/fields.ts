@@ -2,7 +2,7 @@
 export type Field =
   | { key: string; kind: 'flag' }
   | { key: string; kind: 'number'; min: number; max: number; unit?: 'ms' | 's' | 'hours' | 'days' | 'MB'; scale?: number; empty?: 'none' | 'unlimited' }
-  | { key: string; kind: 'text'; max: number; wide?: boolean; code?: boolean }
+  | { key: string; kind: 'text'; max: number; wide?: boolean; code?: boolean; lines?: boolean }
   | { key: string; kind: 'choice'; options: readonly string[] }
   | { key: string; kind: 'list' }
   | { key: string; kind: 'secret' }
@@ -17,6 +17,7 @@ const limit = (key: string, max: number): Field => ({ key, kind: 'number', min: 
 export const groups = {
   general: [
     { key: 'brandText', kind: 'text', max: 40 },
+    { key: 'loginNotice', kind: 'text', max: 1000, wide: true, lines: true },
     { key: 'accentHue', kind: 'hue', min: 0, max: 359 },
     flag('registrationEnabled'),
     { key: 'defaultLocale', kind: 'choice', options: ['system', 'en', 'zh'] },

@@ -2,6 +2,8 @@ export const common = {
   'app.skip': 'Skip to the conversation',
   'app.loading': 'Loading',
   'app.retry': 'Try again',
+  'app.leaveTitle': 'Leave without saving?',
+  'app.leaveDo': 'Leave',
   'app.cancel': 'Cancel',
   'app.save': 'Save',
   'app.close': 'Close',

@@ -1,5 +1,9 @@
 export const settings = {
   'settings.title': 'Settings',
+  'settings.find': 'Search settings',
+  'settings.findNothing': 'Nothing here has such a name',
+  'settings.findCount.one': '{count} found',
+  'settings.findCount.other': '{count} found',
   'settings.personal': 'Personal',
   'settings.admin': 'Administration',
   'settings.general': 'Appearance',

@@ -31,6 +31,8 @@ export const system = {
   'system.unit.MB': 'MB',
   'system.brandText': 'Name',
   'system.brandText.hint': 'Shown in the list, on the login page and in the title of the window.',
+  'system.loginNotice': 'Notice at the login',
+  'system.loginNotice.hint': 'Shown to whoever logs in or registers: terms, whom to ask, planned work. Plain text.',
   'system.assistantAvatar': 'Assistant’s picture',
   'system.assistantAvatar.hint': 'Shown beside answers, also in shared chats; it is made small in this browser and shown at once.',
   'system.accentHue': 'Accent colour',

@@ -4,6 +4,8 @@ export const common: Record<keyof typeof en, string> = {
   'app.skip': '跳到对话',
   'app.loading': '正在加载',
   'app.retry': '重试',
+  'app.leaveTitle': '不保存就离开吗？',
+  'app.leaveDo': '离开',
   'app.cancel': '取消',
   'app.save': '保存',
   'app.close': '关闭',

@@ -2,6 +2,10 @@ import type { settings as en } from '../en/settings'
 
 export const settings: Record<keyof typeof en, string> = {
   'settings.title': '设置',
+  'settings.find': '搜索设置',
+  'settings.findNothing': '没有名称相符的设置',
+  'settings.findCount.one': '找到 {count} 项',
+  'settings.findCount.other': '找到 {count} 项',
   'settings.personal': '个人',
   'settings.admin': '管理',
   'settings.general': '外观',

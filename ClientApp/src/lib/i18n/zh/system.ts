@@ -33,6 +33,8 @@ export const system: Record<keyof typeof en, string> = {
   'system.unit.MB': 'MB',
   'system.brandText': '名称',
   'system.brandText.hint': '显示在侧栏、登录页和窗口标题中。',
+  'system.loginNotice': '登录页公告',
+  'system.loginNotice.hint': '显示给登录或注册的人：使用条款、联系人、维护安排等。纯文本。',
   'system.assistantAvatar': '助手头像',
   'system.assistantAvatar.hint': '显示在回答旁边，分享的聊天中也会显示；会先在浏览器中缩小，选择后立即保存。',
   'system.accentHue': '主题色',

@@ -1,0 +1,30 @@
+import type { MessageKey } from '../i18n/index.svelte'
+import { en } from '../i18n/en'
+import type { SettingsEntry } from './pages'
+
+/** A page, or one setting on it. */
+export interface SettingsHit {
+  entry: SettingsEntry
+  label: string
+  setting: boolean
+}
+
+/** Pages and settings in whose words, in this language, every word of the query is. */
+export function findSettings(query: string, entries: readonly SettingsEntry[], t: (key: MessageKey) => string): SettingsHit[] {
+  const words = query.toLocaleLowerCase().split(/\s+/).filter((word) => word !== '')
+  if (words.length === 0) return []
+  const fits = (text: string) => words.every((word) => text.toLocaleLowerCase().includes(word))
+  return entries.flatMap((entry) => {
+    const page = t(entry.label)
+    const settings = (entry.settings ?? []).map((key) => ({ label: t(key), words: `${t(key)} ${hintOf(key, t)}` }))
+    return [
+      ...(fits(page) ? [{ entry, label: page, setting: false }] : []),
+      ...settings.filter((one) => fits(one.words)).map(({ label }) => ({ entry, label, setting: true })),
+    ]
+  })
+}
+
+function hintOf(key: MessageKey, t: (key: MessageKey) => string): string {
+  const hint = [`${key}.hint`, `${key}Hint`].find((one) => one in en)
+  return hint === undefined ? '' : t(hint as MessageKey)
+}
