@@ -117,6 +117,9 @@ internal sealed record TextSetting(string Key, string? Value, int MinLength, int
     /// <summary>The rule a text breaks, or null.</summary>
     public Func<string, string?>? Check { get; init; }
 
+    /// <summary>Whether it may have several lines.</summary>
+    public bool HasLines { get; init; }
+
     public override object? Read(JsonElement json, out string? broken)
     {
         if (Text(json) is { } text)
@@ -132,7 +135,7 @@ internal sealed record TextSetting(string Key, string? Value, int MinLength, int
     {
         var value = text.Trim();
         broken = value.Length < MinLength || value.Length > MaxLength ? $"has {MinLength} to {MaxLength} characters"
-            : value.Any(char.IsControl) ? "has no control characters"
+            : value.Any(c => char.IsControl(c) && !(HasLines && c is '\n')) ? "has no control characters"
             : value.Length > 0 ? Check?.Invoke(value) : null;
         return broken is null ? value : null;
     }
