@@ -28,7 +28,7 @@ it('draws formulas, chemistry and environments, and leaves prices and code alone
   expect(await chemistry.locator('.katex-html').first().innerText()).toMatch(/H[\s\S]*2[\s\S]*O/)
   expect(await v.page.locator('.katex-error').count()).toBe(0)
   expect(await v.page.locator('.prose p', { hasText: 'A cube' }).innerText()).toBe('A cube costs $5 or $10, $x^2$ is code.')
-  expect(await v.page.locator('.math-raw').allInnerTexts()).toEqual(['\\nothing{x}'])
+  await expect.poll(() => v.page.locator('.math-raw').allInnerTexts()).toEqual(['\\nothing{x}'])
   expect(v.complaints).toEqual([])
   await v.end()
 })

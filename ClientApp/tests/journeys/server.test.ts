@@ -46,6 +46,13 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the page on the real server
   })
 
   const finished = () => page.locator('article[aria-busy=true]').waitFor({ state: 'detached', timeout: 40_000 })
+  /** The words of the last answer, formulas by their source: they are drawn once they are near what is seen. */
+  const shown = () =>
+    page.locator('.prose').last().evaluate((prose) => {
+      const copy = prose.cloneNode(true) as Element
+      for (const formula of copy.querySelectorAll('.math, .math-display')) formula.textContent = formula.querySelector('annotation')?.textContent ?? formula.textContent
+      return copy.textContent
+    })
   const box = () => page.getByRole('textbox', { name: 'Write a message' })
 
   it('goes from nothing to a streamed, stored answer of the demo model', async () => {
@@ -60,11 +67,13 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the page on the real server
     await page.keyboard.press('Enter')
     await page.getByRole('article', { name: 'Assistant' }).waitFor()
     await finished()
-    const text = await page.locator('.prose').last().innerText()
+    const text = await shown()
     expect(text.length).toBeGreaterThan(40)
     await page.reload()
-    await page.locator('.prose').last().waitFor()
-    expect(await page.locator('.prose').last().innerText()).toBe(text)
+    await expect.poll(shown, { timeout: 10_000 }).toBe(text)
+    const formula = page.locator('.prose .math, .prose .math-display').last()
+    await formula.scrollIntoViewIfNeeded()
+    await formula.locator('.katex').first().waitFor()
     expect(complaints).toEqual([])
   })
 
@@ -83,7 +92,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the page on the real server
     await page.locator('strong', { hasText: 'provider' }).waitFor()
     await finished()
     await page.reload()
-    expect(await page.locator('.prose').last().innerText()).toBe('Hello from the provider.')
+    await expect.poll(() => page.locator('.prose').last().innerText(), { timeout: 10_000 }).toBe('Hello from the provider.')
     expect(complaints).toEqual([])
     provider.close()
   })
