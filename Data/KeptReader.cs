@@ -1,124 +1,141 @@
 using System.Collections;
 using System.Data.Common;
 using System.Diagnostics.CodeAnalysis;
-using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
 namespace AiChat.Data;
 
-/// <summary>
-/// Names and types of a statement's columns, asked once: Dapper asks for them at every execution, and each answer of SQLite's is a
-/// new string. Only columns of tables are known, whose declared type holds for every row; the type of an expression can change.
-/// </summary>
-internal sealed class Columns(int count)
+/// <summary>The rows of a kept statement, one after the other. Its first step is done, so that a failure is the execution's.</summary>
+internal sealed class KeptReader(KeptStatement statement, bool hasRows) : DbDataReader
 {
-    public string?[] Names { get; } = new string?[count];
+    private bool _begun;
+    private bool _ended;
+    private bool _closed;
 
-    public ColumnType?[] Types { get; } = new ColumnType?[count];
-}
+    public override int Depth => 0;
 
-/// <summary>What readers promise of a column's type: its public fields and properties are there after trimming.</summary>
-internal sealed class ColumnType([DynamicallyAccessedMembers(ColumnType.Members)] Type type)
-{
-    public const DynamicallyAccessedMemberTypes Members = DynamicallyAccessedMemberTypes.PublicFields | DynamicallyAccessedMemberTypes.PublicProperties;
+    public override int FieldCount => statement.FieldCount;
 
-    [DynamicallyAccessedMembers(Members)]
-    public Type Type { get; } = type;
-}
+    public override bool HasRows => hasRows;
 
-/// <summary>Reads as the reader it stands for, and knows the columns.</summary>
-internal sealed class KeptReader(SqliteDataReader reader, Columns columns) : DbDataReader
-{
-    public override int Depth => reader.Depth;
+    public override bool IsClosed => _closed;
 
-    public override int FieldCount => reader.FieldCount;
+    public override int RecordsAffected => statement.Changes();
 
-    public override bool HasRows => reader.HasRows;
+    public override object this[int ordinal] => GetValue(ordinal);
 
-    public override bool IsClosed => reader.IsClosed;
+    public override object this[string name] => GetValue(GetOrdinal(name));
 
-    public override int RecordsAffected => reader.RecordsAffected;
-
-    public override object this[int ordinal] => reader[ordinal];
-
-    public override object this[string name] => reader[name];
-
-    public override string GetName(int ordinal) => columns.Names[ordinal] ??= reader.GetName(ordinal);
-
-    [return: DynamicallyAccessedMembers(ColumnType.Members)]
-    public override Type GetFieldType(int ordinal)
+    public override bool Read()
     {
-        if (columns.Types[ordinal] is { } known)
+        if (_begun)
         {
-            return known.Type;
+            _ended = _ended || !statement.Step();
+        }
+        else
+        {
+            _begun = true;
+            _ended = !hasRows;
         }
 
-        var type = new ColumnType(reader.GetFieldType(ordinal));
-        if (raw.sqlite3_column_decltype(reader.Handle, ordinal).utf8_to_string() is not null)
-        {
-            columns.Types[ordinal] = type;
-        }
-
-        return type.Type;
+        return !_ended;
     }
 
-    public override bool GetBoolean(int ordinal) => reader.GetBoolean(ordinal);
+    public override bool NextResult() => false;
 
-    public override byte GetByte(int ordinal) => reader.GetByte(ordinal);
+    public override string GetName(int ordinal) => statement.Name(ordinal);
 
-    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) =>
-        reader.GetBytes(ordinal, dataOffset, buffer, bufferOffset, length);
+    public override int GetOrdinal(string name)
+    {
+        for (var i = 0; i < FieldCount; i++)
+        {
+            if (string.Equals(GetName(i), name, StringComparison.OrdinalIgnoreCase))
+            {
+                return i;
+            }
+        }
 
-    public override char GetChar(int ordinal) => reader.GetChar(ordinal);
+        throw new ArgumentOutOfRangeException(nameof(name), name, "No column has this name.");
+    }
 
-    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) =>
-        reader.GetChars(ordinal, dataOffset, buffer, bufferOffset, length);
+    [return: DynamicallyAccessedMembers(ColumnType.Members)]
+    public override Type GetFieldType(int ordinal) => statement.Type(ordinal).Type;
 
-    public override string GetDataTypeName(int ordinal) => reader.GetDataTypeName(ordinal);
+    public override string GetDataTypeName(int ordinal) => raw.sqlite3_column_decltype(statement.Handle, ordinal).utf8_to_string() ?? "";
 
-    public override DateTime GetDateTime(int ordinal) => reader.GetDateTime(ordinal);
+    public override bool IsDBNull(int ordinal) => raw.sqlite3_column_type(statement.Handle, ordinal) == raw.SQLITE_NULL;
 
-    public override decimal GetDecimal(int ordinal) => reader.GetDecimal(ordinal);
+    public override long GetInt64(int ordinal) => raw.sqlite3_column_int64(statement.Handle, Present(ordinal));
 
-    public override double GetDouble(int ordinal) => reader.GetDouble(ordinal);
+    public override int GetInt32(int ordinal) => checked((int)GetInt64(ordinal));
 
-    public override IEnumerator GetEnumerator() => reader.GetEnumerator();
+    public override short GetInt16(int ordinal) => checked((short)GetInt64(ordinal));
 
-    public override T GetFieldValue<T>(int ordinal) => reader.GetFieldValue<T>(ordinal);
+    public override byte GetByte(int ordinal) => checked((byte)GetInt64(ordinal));
 
-    public override float GetFloat(int ordinal) => reader.GetFloat(ordinal);
+    public override bool GetBoolean(int ordinal) => GetInt64(ordinal) != 0;
 
-    public override Guid GetGuid(int ordinal) => reader.GetGuid(ordinal);
+    public override double GetDouble(int ordinal) => raw.sqlite3_column_double(statement.Handle, Present(ordinal));
 
-    public override short GetInt16(int ordinal) => reader.GetInt16(ordinal);
+    public override float GetFloat(int ordinal) => (float)GetDouble(ordinal);
 
-    public override int GetInt32(int ordinal) => reader.GetInt32(ordinal);
+    public override string GetString(int ordinal) => raw.sqlite3_column_text(statement.Handle, Present(ordinal)).utf8_to_string();
 
-    public override long GetInt64(int ordinal) => reader.GetInt64(ordinal);
+    public override object GetValue(int ordinal) => raw.sqlite3_column_type(statement.Handle, ordinal) switch
+    {
+        raw.SQLITE_INTEGER => GetInt64(ordinal),
+        raw.SQLITE_FLOAT => GetDouble(ordinal),
+        raw.SQLITE_TEXT => GetString(ordinal),
+        raw.SQLITE_BLOB => raw.sqlite3_column_blob(statement.Handle, ordinal).ToArray(),
+        _ => DBNull.Value,
+    };
 
-    public override int GetOrdinal(string name) => reader.GetOrdinal(name);
+    public override int GetValues(object[] values)
+    {
+        var count = Math.Min(values.Length, FieldCount);
+        for (var i = 0; i < count; i++)
+        {
+            values[i] = GetValue(i);
+        }
 
-    public override string GetString(int ordinal) => reader.GetString(ordinal);
+        return count;
+    }
 
-    public override object GetValue(int ordinal) => reader.GetValue(ordinal);
+    public override IEnumerator GetEnumerator() => new DbEnumerator(this);
 
-    public override int GetValues(object[] values) => reader.GetValues(values);
+    public override void Close()
+    {
+        if (!_closed)
+        {
+            _closed = true;
+            statement.Reset();
+        }
+    }
 
-    public override bool IsDBNull(int ordinal) => reader.IsDBNull(ordinal);
+    // No table has columns of these kinds.
+    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) => throw new NotSupportedException();
 
-    public override bool NextResult() => reader.NextResult();
+    public override char GetChar(int ordinal) => throw new NotSupportedException();
 
-    public override bool Read() => reader.Read();
+    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) => throw new NotSupportedException();
 
-    public override void Close() => reader.Close();
+    public override DateTime GetDateTime(int ordinal) => throw new NotSupportedException();
+
+    public override decimal GetDecimal(int ordinal) => throw new NotSupportedException();
+
+    public override Guid GetGuid(int ordinal) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {
         if (disposing)
         {
-            reader.Dispose();
+            Close();
         }
 
         base.Dispose(disposing);
     }
+
+    private int Present(int ordinal) => IsDBNull(ordinal)
+        ? throw new InvalidOperationException($"The column {GetName(ordinal)} is null.")
+        : ordinal;
 }

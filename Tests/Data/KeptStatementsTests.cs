@@ -38,6 +38,18 @@ public sealed class KeptStatementsTests : IDisposable
     }
 
     [Fact]
+    public void A_command_that_was_disposed_twice_serves_one_at_a_time()
+    {
+        var command = Command("select 1");
+        command.Dispose();
+        command.Dispose();
+        using var first = Command("select 1");
+        using var second = Command("select 2");
+        Assert.NotSame(first, second);
+        Assert.Equal((1L, 2L), (first.ExecuteScalar(), second.ExecuteScalar()));
+    }
+
+    [Fact]
     public void A_statement_that_failed_works_the_next_time()
     {
         const string insert = "insert into numbers (value) values (@value)";
@@ -60,6 +72,67 @@ public sealed class KeptStatementsTests : IDisposable
         }
 
         Run("drop table numbers", null); // refused while a reader stands on it
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("a\0b 漢字 🙂")]
+    [InlineData(long.MinValue)]
+    [InlineData(0.1)]
+    [InlineData(new byte[0])]
+    [InlineData(new byte[] { 0, 255 })]
+    public void A_value_comes_back_as_it_was_given(object value)
+    {
+        Assert.Equal(value, Run("select @value", value));
+        Assert.Equal(DBNull.Value, Run("select @value", DBNull.Value));
+    }
+
+    [Fact]
+    public void A_long_text_comes_back_whole()
+    {
+        var text = string.Concat(Enumerable.Repeat("漢字 and more ", 20_000));
+        Assert.Equal(text, Run("select @value", text));
+    }
+
+    [Fact]
+    public void A_text_holds_one_statement()
+    {
+        Assert.Throws<ArgumentException>(() => Command("select 1; select 2"));
+        Assert.Throws<SqliteException>(() => Command("selekt 1"));
+        Assert.Equal(1L, Run("select 1;\n", null));
+    }
+
+    [Fact]
+    public void Parameters_are_found_by_name_in_whatever_order_they_come()
+    {
+        const string sql = "select @first || @second";
+        foreach (var names in new[] { new[] { "first", "second", "unused" }, ["second", "unused", "@first"], ["first", "second"] })
+        {
+            using var command = Command(sql);
+            foreach (var name in names)
+            {
+                var parameter = command.CreateParameter();
+                parameter.ParameterName = name;
+                parameter.Value = name.TrimStart('@');
+                command.Parameters.Add(parameter);
+            }
+
+            Assert.Equal("firstsecond", command.ExecuteScalar());
+        }
+    }
+
+    [Fact]
+    public void A_null_is_told_and_never_taken_for_a_value()
+    {
+        using var command = Command("select null as missing, 7 as seven");
+        using var reader = command.ExecuteReader();
+        Assert.True(reader.Read());
+        Assert.True(reader.IsDBNull(0));
+        Assert.Throws<InvalidOperationException>(() => reader.GetInt64(0));
+        Assert.Throws<InvalidOperationException>(() => reader.GetString(reader.GetOrdinal("missing")));
+        Assert.Equal(7, reader.GetInt32(1));
+        Assert.False(reader.Read());
+        Assert.False(reader.Read());
     }
 
     public void Dispose() => _connection.Dispose();
