@@ -36,6 +36,9 @@ internal sealed class Answer(RunLog log, Metrics metrics, TimeProvider clock, bo
     /// <summary>Who wrote it; null until somebody has begun to.</summary>
     public ResolvedModel? Writer { get; private set; }
 
+    /// <summary>The oldest turns of the branch, which the model that was asked last did not get.</summary>
+    public int? TrimmedTurns { get; set; }
+
     /// <summary>The provider calls that count.</summary>
     public List<LedgerEntry> Calls { get; } = [];
 

@@ -11,6 +11,7 @@ namespace AiChat.Endpoints.Chat;
 /// </summary>
 internal sealed partial class ChatRunner(
     Runs runs,
+    Messages messages,
     PromptBuilder prompts,
     AnswerRounds rounds,
     SessionTitler titler,
@@ -30,6 +31,7 @@ internal sealed partial class ChatRunner(
         try
         {
             var prompt = await Begin(run);
+            answer.TrimmedTurns = prompt.TrimmedTurns;
             titler.Consider(run);
             await rounds.Write(run, prompt, answer);
         }
@@ -67,17 +69,25 @@ internal sealed partial class ChatRunner(
     private async Task<Prompt> Begin(ChatRun run)
     {
         Prompt? prompt = null;
+        var question = run.Started.UserMessageId ?? 0;
+        var versions = new TurnVersions([question], [run.MessageId]);
         try
         {
             run.Trace?.Started(run.Started, run.Session.Id);
             prompt = await prompts.Build(run, run.Model, 0);
             run.Trace?.Context(prompt);
+            if (run.Started.MayHaveVersions)
+            {
+                var before = run.Request.Kind == NewRun.Send ? run.Started.ParentId : prompt.Question?.ParentId;
+                versions = await TurnVersions.Read(messages, run.UserId, run.Session.Id, before, question);
+            }
+
             return prompt;
         }
         finally
         {
             // Also when there is no prompt: a continued answer must keep what it says.
-            RunEvents.Begin(run, prompt);
+            RunEvents.Begin(run, prompt, versions);
         }
     }
 
