@@ -15,6 +15,7 @@ internal sealed partial class ChatRunner(
     PromptBuilder prompts,
     AnswerRounds rounds,
     SessionTitler titler,
+    MemoryRoom room,
     SystemSettings settings,
     Metrics metrics,
     TimeProvider clock,
@@ -26,12 +27,14 @@ internal sealed partial class ChatRunner(
     /// <param name="abandon">Ends the attempts to write the final row: the process stops and the next start will sweep.</param>
     public async Task Execute(ChatRun run, CancellationToken abandon)
     {
-        var answer = new Answer(run.Log, metrics, clock, settings.ReasoningEnabled);
+        using var size = new AnswerSize(room);
+        var answer = new Answer(run.Log, size, metrics, clock, settings.ReasoningEnabled);
         ProviderException? failure = null;
         try
         {
             var prompt = await Begin(run);
             answer.TrimmedTurns = prompt.TrimmedTurns;
+            size.Add(run.Log.ContentLength + run.Log.ReasoningLength); // what a continued answer says already
             titler.Consider(run);
             await rounds.Write(run, prompt, answer);
         }
