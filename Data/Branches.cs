@@ -68,11 +68,11 @@ internal sealed class Branches(Db db)
         connection.Execute("""
             insert into messages (id, session_id, parent_id, role, content, reasoning, reasoning_ms, tool_calls, layout, provider_state,
                 connection_id, model, provider, status, error_code, error_detail, finish_reason, prompt_tokens, completion_tokens,
-                reasoning_tokens, cached_tokens, cost_nanos, usage_source, first_token_ms, total_ms, created_at)
+                reasoning_tokens, cached_tokens, cost_nanos, usage_source, first_token_ms, total_ms, trimmed_messages, created_at)
             select @first + wanted.key, @fork, case wanted.key when 0 then null else @first + wanted.key - 1 end, m.role, m.content,
                 m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state, m.connection_id, m.model, m.provider, m.status,
                 m.error_code, m.error_detail, m.finish_reason, m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens,
-                m.cost_nanos, m.usage_source, m.first_token_ms, m.total_ms, m.created_at
+                m.cost_nanos, m.usage_source, m.first_token_ms, m.total_ms, m.trimmed_messages, m.created_at
             from json_each(@ids) wanted
             join messages m on m.id = wanted.value
             order by wanted.key

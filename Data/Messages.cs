@@ -39,7 +39,7 @@ internal sealed class Messages(Db db)
         select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
             m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
             m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
-            m.first_token_ms, m.total_ms, m.created_at
+            m.first_token_ms, m.total_ms, m.trimmed_messages, m.created_at
         from messages m
         join sessions s on s.id = m.session_id
         where m.id = @id and s.user_id = @userId
@@ -207,6 +207,9 @@ internal sealed record MessageRow
     public long? FirstTokenMs { get; init; }
 
     public long? TotalMs { get; init; }
+
+    /// <summary>Read with a single message only.</summary>
+    public int? TrimmedMessages { get; init; }
 
     public long CreatedAt { get; init; }
 }

@@ -28,14 +28,14 @@ internal static class RunPlacement
             where user_id = @UserId and id in (select value from json_each(@images))
                 and (message_id is null or message_id in (select id from messages where session_id = @SessionId))
             """, new { run.UserId, run.SessionId, images });
-        return owned == run.ImageIds.Count ? new Place { ParentId = parent, Images = images } : new Place { Refused = StartOutcome.NotFound };
+        return owned == run.ImageIds.Count ? new Place { ParentId = parent, Images = images, MayHaveVersions = parent != session.LeafId } : new Place { Refused = StartOutcome.NotFound };
     }
 
     public static Place ForRegenerate(SqliteConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
     {
         null => new Place { Refused = StartOutcome.NotFound },
         { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
-        { } answer => new Place { ParentId = answer.ParentId },
+        { } answer => new Place { ParentId = answer.ParentId, MayHaveVersions = true },
     };
 
     public static Place ForContinue(SqliteConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
@@ -50,6 +50,7 @@ internal static class RunPlacement
             Content = answer.Content,
             Reasoning = answer.Reasoning,
             Tools = answer.ToolCalls,
+            MayHaveVersions = true,
         },
     };
 
@@ -122,6 +123,9 @@ internal sealed record Place
     public long? CreatedAt { get; init; }
 
     public string Images { get; init; } = "[]";
+
+    /// <summary>Not what follows the end of the chat, beside which nothing stands.</summary>
+    public bool MayHaveVersions { get; init; }
 
     public string? Content { get; init; }
 

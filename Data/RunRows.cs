@@ -89,6 +89,9 @@ internal sealed record StartedRun(StartOutcome Outcome)
     /// <summary>What the question (send) or the answer follows.</summary>
     public long? ParentId { get; init; }
 
+    /// <summary>Other versions of the question or of the answer may stand beside them.</summary>
+    public bool MayHaveVersions { get; init; }
+
     /// <summary>Messages a day; null is unlimited.</summary>
     public long? DailyLimit { get; init; }
 
@@ -222,7 +225,8 @@ internal sealed record FinishedRun
 
     public long CachedTokens { get; init; }
 
-    public long CostNanos { get; init; }
+    /// <summary>Null when no call had a price.</summary>
+    public long? CostNanos { get; init; }
 
     /// <summary>Null when no provider did work that counts.</summary>
     public string? UsageSource { get; init; }
@@ -230,6 +234,9 @@ internal sealed record FinishedRun
     public long? FirstTokenMs { get; init; }
 
     public long TotalMs { get; init; }
+
+    /// <summary>The oldest messages of the branch, which the model did not get; null when it was not asked.</summary>
+    public int? TrimmedMessages { get; init; }
 
     /// <summary>What the gate held for it.</summary>
     public required Hold Hold { get; init; }

@@ -45,7 +45,7 @@ internal sealed class Runs(Db db)
                     finish_reason = @FinishReason, connection_id = @ConnectionId, model = @Model, provider = @Provider,
                     prompt_tokens = @PromptTokens, completion_tokens = @CompletionTokens, reasoning_tokens = @ReasoningTokens,
                     cached_tokens = @CachedTokens, cost_nanos = @CostNanos, usage_source = @UsageSource,
-                    first_token_ms = @FirstTokenMs, total_ms = @TotalMs
+                    first_token_ms = @FirstTokenMs, total_ms = @TotalMs, trimmed_messages = @TrimmedMessages
                 where id = @MessageId
                 """, run);
             connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
@@ -200,6 +200,7 @@ internal sealed class Runs(Db db)
             CreatedAt = outcome.CreatedAt ?? at,
             Title = title,
             ParentId = outcome.ParentId,
+            MayHaveVersions = outcome.MayHaveVersions,
             Hold = gate.Hold,
             DailyLimit = gate.DailyLimit,
             MessagesUsed = gate.Used,

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
+using System.Threading.Channels;
 using AiChat.Data;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
@@ -84,6 +85,7 @@ internal sealed partial class ChildProcessHost : IServerHost
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private readonly Process _process;
     private readonly StringBuilder _output = new();
+    private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
     private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private ChildProcessHost(Process process) => _process = process;
@@ -140,6 +142,19 @@ internal sealed partial class ChildProcessHost : IServerHost
         throw new ServerStartException($"The server ended with {exitCode}: {output}") { ExitCode = exitCode };
     }
 
+    /// <summary>The next line that holds this; each is given once, and those before it are passed over.</summary>
+    public async Task<string> NextLine(string part)
+    {
+        while (true)
+        {
+            var line = await _lines.Reader.ReadAsync().AsTask().WaitAsync(Patience);
+            if (line.Contains(part, StringComparison.Ordinal))
+            {
+                return line;
+            }
+        }
+    }
+
     /// <summary>Linux forgets the high-water mark when a 5 is written (proc(5), clear_refs).</summary>
     public long ResetPeak()
     {
@@ -189,6 +204,8 @@ internal sealed partial class ChildProcessHost : IServerHost
         {
             _output.AppendLine(line);
         }
+
+        _lines.Writer.TryWrite(line);
 
         if (Address().Match(line) is { Success: true } match)
         {

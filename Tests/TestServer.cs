@@ -38,6 +38,9 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>What the native server has printed so far; empty in process.</summary>
     public string Output => (_host as ChildProcessHost)?.Output ?? "";
 
+    /// <summary>The native server's next line that holds this; each is given once.</summary>
+    public Task<string> NextLine(string part) => (_host as ChildProcessHost)?.NextLine(part) ?? throw new InvalidOperationException("Only for the native server.");
+
     public int ProcessId => (_host as ChildProcessHost)?.ProcessId ?? Environment.ProcessId;
 
     /// <summary>How the native server's process ended.</summary>

@@ -13,7 +13,7 @@ internal sealed record Said(string Text, IReadOnlyList<ChatToolCall> Calls);
 /// Gathers what a provider says into a run's log, round after round. Deltas that come without a wait between them go to the log as one.
 /// Used by one thread at a time.
 /// </summary>
-internal sealed class Answer(RunLog log, Metrics metrics, TimeProvider clock, bool showReasoning)
+internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeProvider clock, bool showReasoning)
 {
     /// <summary>Text is handed on at the latest when this much has gathered, so that a burst does not hold it back.</summary>
     private const int MostPending = 8 * 1024;
@@ -35,6 +35,9 @@ internal sealed class Answer(RunLog log, Metrics metrics, TimeProvider clock, bo
 
     /// <summary>Who wrote it; null until somebody has begun to.</summary>
     public ResolvedModel? Writer { get; private set; }
+
+    /// <summary>The oldest turns of the branch, which the model that was asked last did not get.</summary>
+    public int? TrimmedTurns { get; set; }
 
     /// <summary>The provider calls that count.</summary>
     public List<LedgerEntry> Calls { get; } = [];
@@ -183,6 +186,7 @@ internal sealed class Answer(RunLog log, Metrics metrics, TimeProvider clock, bo
             throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server stores; it was ended here.");
         }
 
+        size.Add(text.Length);
         _pendingIsReasoning = reasoning;
         _pending.Add(text);
         _pendingLength += text.Length;

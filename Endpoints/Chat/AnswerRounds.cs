@@ -29,6 +29,7 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
                     {
                         ToolChoice = tools is not null && round == MostRounds ? "none" : null,
                     };
+                    answer.TrimmedTurns = turns.TrimmedTurns;
                     run.Trace?.Calling(model, endpoint, request);
                     return request;
                 },

@@ -25,7 +25,8 @@ internal static class ChatEvent
 
 /// <summary>
 /// Sent once both rows are durable. The answer's text is empty here: all of it follows as deltas. TrimmedMessages counts the oldest
-/// messages of the branch that the model did not get because they no longer fit; it is not kept with the answer.
+/// messages of the branch that the model did not get because they no longer fit. Live, the model is the one that was asked; once
+/// another has written the answer, it is that one, as <see cref="DoneEvent"/> says.
 /// </summary>
 internal sealed record StartEvent(
     long SessionId, MessageResponse? UserMessage, MessageResponse AssistantMessage, string Model, int? ContextLimit, int PromptTokens, int? TrimmedMessages = null);
@@ -37,10 +38,10 @@ internal sealed record TitleEvent(long SessionId, string Title);
 /// <summary>Why an attempt failed, and which model is asked next after how long.</summary>
 internal sealed record RetryEvent(string Code, string Detail, long WaitMs, long ConnectionId, string Model, string Provider);
 
-/// <summary>The model is the one that wrote the answer, which another may have been asked for.</summary>
+/// <summary>The model is the one that wrote the answer, which another may have been asked for; TrimmedMessages is what that one did not get.</summary>
 internal sealed record DoneEvent(
     long MessageId, string Status, string? FinishReason, UsageResponse? Usage, long? FirstTokenMs, long? TotalMs,
-    long? ConnectionId, string? Model, string? Provider);
+    long? ConnectionId, string? Model, string? Provider, int? TrimmedMessages);
 
 internal sealed record UsageResponse(
     long PromptTokens, long CompletionTokens, long ReasoningTokens, long CachedTokens, long TotalTokens, decimal? Cost, string Source);

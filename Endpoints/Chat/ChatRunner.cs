@@ -11,9 +11,11 @@ namespace AiChat.Endpoints.Chat;
 /// </summary>
 internal sealed partial class ChatRunner(
     Runs runs,
+    Messages messages,
     PromptBuilder prompts,
     AnswerRounds rounds,
     SessionTitler titler,
+    MemoryRoom room,
     SystemSettings settings,
     Metrics metrics,
     TimeProvider clock,
@@ -25,11 +27,14 @@ internal sealed partial class ChatRunner(
     /// <param name="abandon">Ends the attempts to write the final row: the process stops and the next start will sweep.</param>
     public async Task Execute(ChatRun run, CancellationToken abandon)
     {
-        var answer = new Answer(run.Log, metrics, clock, settings.ReasoningEnabled);
+        using var size = new AnswerSize(room);
+        var answer = new Answer(run.Log, size, metrics, clock, settings.ReasoningEnabled);
         ProviderException? failure = null;
         try
         {
             var prompt = await Begin(run);
+            answer.TrimmedTurns = prompt.TrimmedTurns;
+            size.Add(run.Log.ContentLength + run.Log.ReasoningLength); // what a continued answer says already
             titler.Consider(run);
             await rounds.Write(run, prompt, answer);
         }
@@ -67,17 +72,25 @@ internal sealed partial class ChatRunner(
     private async Task<Prompt> Begin(ChatRun run)
     {
         Prompt? prompt = null;
+        var question = run.Started.UserMessageId ?? 0;
+        var versions = new TurnVersions([question], [run.MessageId]);
         try
         {
             run.Trace?.Started(run.Started, run.Session.Id);
             prompt = await prompts.Build(run, run.Model, 0);
             run.Trace?.Context(prompt);
+            if (run.Started.MayHaveVersions)
+            {
+                var before = run.Request.Kind == NewRun.Send ? run.Started.ParentId : prompt.Question?.ParentId;
+                versions = await TurnVersions.Read(messages, run.UserId, run.Session.Id, before, question);
+            }
+
             return prompt;
         }
         finally
         {
             // Also when there is no prompt: a continued answer must keep what it says.
-            RunEvents.Begin(run, prompt);
+            RunEvents.Begin(run, prompt, versions);
         }
     }
 

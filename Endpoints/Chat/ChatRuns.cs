@@ -149,7 +149,7 @@ internal sealed partial class ChatRuns(
     /// </summary>
     public RunRefusal? Enter(long userId)
     {
-        if (_draining || room.IsShort(Count))
+        if (_draining || !room.TryBegin())
         {
             return RunRefusal.Overloaded;
         }
@@ -169,6 +169,7 @@ internal sealed partial class ChatRuns(
 
     public void Leave(long userId)
     {
+        room.GiveBack(1);
         Interlocked.Decrement(ref _count);
         if (_byUser.AddOrUpdate(userId, 0, (_, count) => count - 1) == 0)
         {

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 internal static class RunEvents
 {
     /// <summary>What a client needs to show the question and an empty answer, then what a continued answer already says.</summary>
-    public static void Begin(ChatRun run, Prompt? prompt)
+    public static void Begin(ChatRun run, Prompt? prompt, TurnVersions versions)
     {
         var createdAt = DateTimeOffset.FromUnixTimeMilliseconds(run.Started.CreatedAt);
         var question = run.Request.Kind == NewRun.Send
@@ -23,9 +23,10 @@ internal static class RunEvents
                 Images = prompt?.QuestionImages ?? [],
                 ClientMessageId = run.Request.ClientMessageId,
                 Status = "done",
+                Siblings = versions.Question,
                 CreatedAt = createdAt,
             }
-            : prompt?.Question is { } row ? MessageView.Of(row, images: prompt.QuestionImages) : null;
+            : prompt?.Question is { } row ? MessageView.Of(row, versions.Question, prompt.QuestionImages) : null;
         var answer = new MessageResponse
         {
             Id = run.MessageId,
@@ -37,6 +38,7 @@ internal static class RunEvents
             Model = run.Model.Model,
             Provider = run.Model.Provider,
             Status = "streaming",
+            Siblings = versions.Answer,
             CreatedAt = createdAt,
         };
         Start(run.Log, new StartEvent(
@@ -86,7 +88,7 @@ internal static class RunEvents
         log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
             new DoneEvent(
                 finished.MessageId, finished.Status, finished.FinishReason, usage, finished.FirstTokenMs, finished.TotalMs,
-                finished.ConnectionId, finished.Model, finished.Provider),
+                finished.ConnectionId, finished.Model, finished.Provider, finished.TrimmedMessages),
             ApiJson.Wire.DoneEvent));
     }
 }

@@ -38,10 +38,11 @@ internal static class RunResult
             CompletionTokens = answer.Calls.Sum(call => call.CompletionTokens),
             ReasoningTokens = answer.Calls.Sum(call => call.ReasoningTokens),
             CachedTokens = answer.Calls.Sum(call => call.CachedTokens),
-            CostNanos = answer.Calls.Sum(call => call.CostNanos),
+            CostNanos = answer.Calls.Any(call => call.Price is not null) ? answer.Calls.Sum(call => call.CostNanos) : null,
             UsageSource = answer.Calls.Count == 0 ? null : answer.Calls.All(call => call.Source == "provider") ? "provider" : "estimate",
             FirstTokenMs = answer.FirstTokenMs,
             TotalMs = answer.ElapsedMs,
+            TrimmedMessages = answer.TrimmedTurns,
             Hold = run.Started.Hold!,
             Calls = answer.Calls,
         };
@@ -53,7 +54,7 @@ internal static class RunResult
         run.ReasoningTokens,
         run.CachedTokens,
         run.PromptTokens + run.CompletionTokens,
-        run.Calls.Any(call => call.Price is not null) ? run.CostNanos / NanosPerUnit : null,
+        run.CostNanos / NanosPerUnit,
         source);
 
     private static string Word(FinishReason reason) => reason switch

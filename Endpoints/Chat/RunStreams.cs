@@ -7,7 +7,7 @@ namespace AiChat.Endpoints.Chat;
 
 /// <summary>Gives an answer to a client as events, whether it is being written now or was long ago.</summary>
 internal sealed class RunStreams(
-    ChatRuns runs, RunReaders readers, Messages messages, Images images, ImageLinks links, Sessions sessions, ModelCatalog catalog)
+    ChatRuns runs, RunReaders readers, Messages messages, Images images, ImageLinks links, ModelCatalog catalog)
 {
     /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
     public async Task<IResult> Follow(HttpContext context, CurrentUser me, StartedAnswer answer, long after)
@@ -43,7 +43,8 @@ internal sealed class RunStreams(
             return new Problem(502, row.ErrorCode ?? "provider_protocol", row.ErrorDetail ?? "The provider did not answer.");
         }
 
-        return TypedResults.Ok(new CompletionResponse(await Question(me, question), MessageView.Of(row)));
+        var versions = await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
+        return TypedResults.Ok(new CompletionResponse(await Question(me, question, versions), MessageView.Of(row, versions.Answer)));
     }
 
     /// <summary>A finished answer as the log it had: the same positions mean the same places.</summary>
@@ -60,8 +61,8 @@ internal sealed class RunStreams(
         }
 
         var question = row.ParentId is { } parent ? await messages.Find(me.Id, parent) : null;
-        var session = await sessions.Find(me.Id, row.SessionId);
-        var limit = session is null ? null : catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.ContextLimit;
+        var versions = question is null ? new TurnVersions([], []) : await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
+        var limit = catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.ContextLimit;
         var log = new RunLog();
         var opening = new MessageResponse
         {
@@ -74,10 +75,12 @@ internal sealed class RunStreams(
             Model = row.Model,
             Provider = row.Provider,
             Status = "streaming",
+            Siblings = versions.Answer,
             CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
         };
         RunEvents.Start(log, new StartEvent(
-            row.SessionId, question is null ? null : await Question(me, question), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0)));
+            row.SessionId, question is null ? null : await Question(me, question, versions), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0),
+            row.TrimmedMessages));
         Replay(log, row);
         if (row.ErrorCode is { } code && row.Status == "failed")
         {
@@ -90,13 +93,16 @@ internal sealed class RunStreams(
         }
 
         log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
-            new DoneEvent(row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs, row.ConnectionId, row.Model, row.Provider), ApiJson.Wire.DoneEvent));
+            new DoneEvent(
+                row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs, row.ConnectionId, row.Model, row.Provider,
+                row.TrimmedMessages),
+            ApiJson.Wire.DoneEvent));
         log.Complete();
         return log;
     }
 
-    private async Task<MessageResponse> Question(CurrentUser me, MessageRow row) =>
-        MessageView.Of(row, images: [.. (await images.Of(me.Id, [row.Id]))[row.Id].Select(links.Of)]);
+    private async Task<MessageResponse> Question(CurrentUser me, MessageRow row, TurnVersions versions) =>
+        MessageView.Of(row, versions.Question, [.. (await images.Of(me.Id, [row.Id]))[row.Id].Select(links.Of)]);
 
     private static void Replay(RunLog log, MessageRow row)
     {

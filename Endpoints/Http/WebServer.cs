@@ -1,5 +1,6 @@
 using System.Net;
 using AiChat.Data;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace AiChat.Endpoints.Http;
@@ -31,8 +32,7 @@ internal static class WebServer
             Listen(kestrel, options);
         });
 
-        // Bytes go from the application to the socket and back without changing threads in between; handlers do not block.
-        builder.WebHost.UseSockets(sockets => sockets.UnsafePreferInlineScheduling = true);
+        builder.Services.AddSingleton<IConnectionListenerFactory, ConnectionListeners>(); // the one that was added last listens
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownGrace + TimeSpan.FromSeconds(4));
     }
 

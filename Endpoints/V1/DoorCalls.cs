@@ -11,7 +11,7 @@ namespace AiChat.Endpoints.V1;
 /// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
 /// </summary>
 internal sealed class DoorCalls(
-    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, Usage usage, CallStates states, LiveLogins live, SystemSettings settings, TaskTraces traces,
+    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, MemoryRoom room, Usage usage, CallStates states, LiveLogins live, SystemSettings settings, TaskTraces traces,
     TimeProvider clock)
 {
     /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
@@ -164,6 +164,7 @@ internal sealed class DoorCalls(
     {
         var place = new CallPlace(job.Me.Id) { ApiKeyId = job.Me.ApiKeyId };
         var status = "failed";
+        using var size = new AnswerSize(room);
         try
         {
             while (true)
@@ -174,7 +175,9 @@ internal sealed class DoorCalls(
                     return;
                 }
 
-                job.Writer.Write(call.Take());
+                var delta = call.Take();
+                size.Add(Length(delta));
+                job.Writer.Write(delta);
             }
         }
         catch (OperationCanceledException)
@@ -193,6 +196,14 @@ internal sealed class DoorCalls(
             }
         }
     }
+
+    private static int Length(ChatDelta delta) => delta switch
+    {
+        ChatDelta.Text text => text.Value.Length,
+        ChatDelta.Reasoning reasoning => reasoning.Value.Length,
+        ChatDelta.ToolCall call => call.ArgumentsFragment.Length,
+        _ => 0, // what is relayed as it came has a cap of its own
+    };
 
     /// <summary>Until the task ends, a heartbeat whenever the interval has passed. Does not throw for the task.</summary>
     private async Task Wait(Task task, DoorStream? stream, AnswerWriter writer)

@@ -88,6 +88,30 @@ public sealed class AvatarTests
         Assert.Equal(0, (await admin.GetJson("/api/settings/branding")).EnumerateObject().Count(member => member.Name == "assistantAvatarUrl"));
     }
 
+    [Fact]
+    public async Task A_picture_of_the_assistant_that_is_refused_leaves_the_old_one_and_every_setting()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await (await admin.PatchJson("/api/settings/system", new { brandText = "Before" })).Expect(HttpStatusCode.OK);
+        var url = (await (await Put(admin, "/api/settings/assistant-avatar", SampleImages.Png())).Json()).Text("avatarUrl")!;
+        var settings = (await admin.GetJson("/api/settings/system")).GetRawText();
+
+        // A picture comes as bytes on a route of its own; with other settings it is refused, and they with it.
+        await (await admin.PatchJson("/api/settings/system", new { brandText = "After", assistantAvatar = "data:image/png;base64,AAAA" })).ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
+        await (await admin.PatchJson("/api/settings/system", new { brandText = "After", maxRuns = -7 })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await Put(admin, "/api/settings/assistant-avatar", "<svg/>"u8.ToArray())).ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
+        await (await Put(admin, "/api/settings/assistant-avatar", SampleImages.Png()[..20])).ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
+        var member = await server.RegisterUserAsync(admin);
+        await (await Put(member, "/api/settings/assistant-avatar", SampleImages.Gif())).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+
+        Assert.Equal(settings, (await admin.GetJson("/api/settings/system")).GetRawText());
+        var branding = await server.Client().GetJson("/api/settings/branding");
+        Assert.Equal(("Before", url), (branding.Text("brandText"), branding.Text("assistantAvatarUrl")));
+        Assert.Equal(SampleImages.Png(), await server.Client().GetByteArrayAsync("/" + url));
+        Assert.Single(Files(server));
+    }
+
     private static List<string> Files(TestServer server) =>
         [.. Directory.EnumerateFiles(Path.Combine(server.DataDir, "images"), "*", SearchOption.AllDirectories).Where(path => Path.GetFileName(path) != "aichat-images")];
 

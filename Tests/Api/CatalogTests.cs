@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using AiChat.Tests.Chat;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
@@ -188,6 +189,43 @@ public sealed class CatalogTests
         var bad = new { items = new object[] { new { connectionId = id, model = "x", name = "New" }, new { connectionId = 999, model = "y" } } };
         await (await admin.PostJson("/api/catalog/models/overrides/import", bad)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         Assert.Equal(export.GetRawText(), (await admin.GetJson("/api/catalog/models/overrides")).GetRawText());
+    }
+
+    [Fact]
+    public async Task The_word_about_a_model_that_has_vanished_offers_nothing_waits_for_it_and_can_be_taken_back()
+    {
+        await using var server = await TestServer.StartAsync();
+        string[] listed = ["gpt-4o", "o3"];
+        await using var upstream = FakeUpstream.Start(exchange => OpenAiScript.Answer(listed, "hi")(exchange));
+        var admin = await server.RegisterAdminAsync();
+        var id = await Connect(admin, upstream);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", isDefault = true })).Expect(HttpStatusCode.OK);
+        var session = await admin.NewSession(id, "o3");
+
+        listed = ["gpt-4o"];
+        await (await admin.PostJson("/api/catalog/models/refresh", new { })).Expect(HttpStatusCode.OK);
+        var items = (await admin.GetJson("/api/catalog/models?all=true")).GetProperty("items");
+        Assert.DoesNotContain(items.EnumerateArray(), item => item.Text("model") == "o3" || item.Text("name") == "Thinker");
+        Assert.Equal("gpt-4o", Default(items).Text("model"));
+        var asked = new { sessionId = session, content = "go", clientMessageId = "named", connectionId = id, model = "o3" };
+        await (await admin.PostJson("/api/chat/stream", asked)).ExpectProblem(HttpStatusCode.NotFound, "not_found");
+        Assert.Equal("gpt-4o", (await admin.AskAndWait(session, "go")).Text("model"));
+
+        // It is no word for ever: it holds again when the model is back, and can be taken back while it is not.
+        Assert.Equal("Thinker", (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items")[0].Text("name"));
+        listed = ["gpt-4o", "o3"];
+        await (await admin.PostJson("/api/catalog/models/refresh", new { })).Expect(HttpStatusCode.OK);
+        Assert.Equal("Thinker", Default((await admin.GetJson("/api/catalog/models")).GetProperty("items")).Text("name"));
+        listed = ["gpt-4o"];
+        await (await admin.PostJson("/api/catalog/models/refresh", new { })).Expect(HttpStatusCode.OK);
+        var one = new { items = new[] { new { connectionId = id, model = "o3" } } };
+        Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", one)).Json()).GetProperty("deleted").GetInt32());
+        Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
+
+        // It goes with its connection.
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true })).Expect(HttpStatusCode.OK);
+        await (await admin.DeleteAsync($"/api/connections/{id}")).Expect(HttpStatusCode.NoContent);
+        Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
     }
 
     [Fact]

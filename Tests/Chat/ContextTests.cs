@@ -37,9 +37,53 @@ public sealed class ContextTests
         Assert.True(start.GetProperty("promptTokens").GetInt32() is > 1_000 and <= 1_500);
         Assert.Equal(2_000, start.GetProperty("contextLimit").GetInt32());
 
+        // Whoever comes later is told the same.
+        var answer = (await admin.Messages(session))[^1];
+        await using (var later = await admin.GetStream($"/api/chat/stream/{answer.Id()}"))
+        {
+            var replay = await later.ReadAllAsync();
+            Assert.Equal(4, replay[0].Json.GetProperty("trimmedMessages").GetInt32());
+            Assert.Equal(4, replay[^1].Json.GetProperty("trimmedMessages").GetInt32());
+        }
+
         // A longer answer leaves less room for what was said.
         await (await admin.PatchJson($"/api/sessions/{session}", new { parameters = new { maxOutputTokens = 1_000 } })).Json();
         Assert.True((await Last(admin, upstream, session, "another")).Turns.Count < 7);
+    }
+
+    [Fact]
+    public async Task A_model_that_stands_in_tells_what_it_did_not_get_live_and_later()
+    {
+        await using var broken = ChatSteps.Provider(exchange => exchange.Reply(500, """{"error":{"message":"down"}}"""));
+        await using var small = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "short");
+            await exchange.Send("data: [DONE]\n\n"); // without usage, which would change the count
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var first = await admin.Connect(broken);
+        var second = await admin.Connect(small, "small-model");
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = second, model = "small-model", contextLimit = 1_000, maxOutputTokens = 100 })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new { providerMaxRetries = 0, fallbackModels = new[] { "small-model" } })).Expect(HttpStatusCode.OK);
+        var session = await admin.NewSession(first);
+        for (var i = 0; i < 6; i++)
+        {
+            await admin.AskAndWait(session, $"q{i} {Long}");
+            await (await admin.PatchJson($"/api/sessions/{session}", new { connectionId = first, model = "fake-model" })).Expect(HttpStatusCode.OK);
+        }
+
+        await using var stream = await admin.Ask(session, "last question");
+        var events = await stream.ReadAllAsync();
+        await using var later = await admin.GetStream($"/api/chat/stream/{events[0].AssistantId()}");
+        var replay = await later.ReadAllAsync();
+
+        Assert.Equal(("fake-model", 0), (events[0].Json.Text("model"), events[0].Json.GetProperty("trimmedMessages").GetInt32()));
+        var left = events[^1].Json.GetProperty("trimmedMessages").GetInt32();
+        Assert.InRange(left, 2, 12);
+        Assert.Equal(("small-model", left), (replay[0].Json.Text("model"), replay[0].Json.GetProperty("trimmedMessages").GetInt32()));
+        Assert.Equal(events[^1].Data, replay[^1].Data);
     }
 
     [Fact]

@@ -1,10 +1,11 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.Json;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>A process that may open no more files keeps the answers it writes, and serves again when there is room (fault F37).</summary>
+/// <summary>A process that may open no more files keeps the answers it writes, says it once in ten seconds, and serves again when there is room (fault F37).</summary>
 public sealed class DescriptorTests
 {
     [NativeFact]
@@ -39,11 +40,26 @@ public sealed class DescriptorTests
             idle.Add(socket);
         }
 
+        // It says so, once in ten seconds, and has not worked meanwhile.
+        var first = Time(await server.NextLine("New connections have to wait"));
+        var worked = Worked(server);
+        var second = Time(await server.NextLine("New connections have to wait"));
+        Assert.InRange(second - first, TimeSpan.FromSeconds(9.9), TimeSpan.FromSeconds(20));
+        Assert.InRange(Worked(server) - worked, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+
         release.SetResult();
         Assert.Equal("done", (await stream.ReadAllAsync())[^1].Json.Text("status"));
         idle.ForEach(socket => socket.Dispose());
 
         Assert.Equal("before after", (await admin.Messages(session))[^1].Text("content"));
         Assert.Equal("done", (await admin.AskAndWait(session, "again")).Text("status"));
+    }
+
+    private static DateTimeOffset Time(string line) => JsonSerializer.Deserialize<JsonElement>(line).GetProperty("time").GetDateTimeOffset();
+
+    private static TimeSpan Worked(TestServer server)
+    {
+        using var process = Process.GetProcessById(server.ProcessId);
+        return process.TotalProcessorTime;
     }
 }

@@ -50,6 +50,85 @@ public sealed class HostileProviderTests
         Assert.Equal("done", events[^1].Json.Text("status"));
     }
 
+    /// <summary>Longer than a line of this protocol may be (fault F20): the answer ends there, with the reason, and nothing else does.</summary>
+    [Fact]
+    public async Task A_token_of_a_megabyte_in_one_line_ends_its_answer_with_what_came_and_no_other()
+    {
+        var go = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "before ");
+            if (exchange.Request.Text.Contains("hostile", StringComparison.Ordinal))
+            {
+                await OpenAiScript.Piece(exchange, new string('t', 1024 * 1024));
+            }
+            else
+            {
+                await go.Task;
+            }
+
+            await OpenAiScript.Piece(exchange, "after");
+            await OpenAiScript.Finish(exchange, 3);
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        await using var other = await admin.Ask(await admin.NewSession(connection), "harmless");
+        var seen = new Transcript();
+        (await other.ReadUntilAsync(e => e.Event == "delta")).ForEach(seen.Take);
+        var session = await admin.NewSession(connection);
+
+        await using var stream = await admin.Ask(session, "hostile");
+        var events = await stream.ReadAllAsync();
+        var answer = (await admin.Messages(session))[^1];
+
+        Assert.Equal("before ", string.Concat(events.Where(e => e.Event == "delta").Select(e => e.Json.Text("text"))));
+        var error = Assert.Single(events, e => e.Event == "error").Json;
+        Assert.Equal(("provider_protocol", "A line of the reply is longer than 262144 bytes."), (error.Text("code"), error.Text("detail")));
+        Assert.Equal("failed", events[^1].Json.Text("status"));
+        Assert.Equal(("before ", "failed", "provider_protocol"), (answer.Text("content"), answer.Text("status"), answer.GetProperty("error").Text("code")));
+        Assert.Equal("harmless", (await admin.GetJson("/api/sessions")).GetProperty("items")[1].Text("title"));
+
+        go.SetResult();
+        await seen.ReadAll(other);
+        Assert.Equal(("before after", "done"), (seen.Content, seen.Done!.Json.Text("status")));
+        await using var again = await admin.PostStream("/api/chat/regenerate", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() });
+        Assert.Equal("failed", (await again.ReadAllAsync())[^1].Json.Text("status"));
+        Assert.Equal("before ", (await admin.GetJson($"/api/sessions/{session}/messages?tree=true")).GetProperty("items")[1].Text("content"));
+    }
+
+    /// <summary>The same where a protocol has long lines of its own: all of it comes, and nothing in it becomes an event.</summary>
+    [Fact]
+    public async Task A_token_of_a_megabyte_comes_whole_where_a_line_may_be_so_long()
+    {
+        var token = string.Concat(Enumerable.Repeat("event: done\n\ndata: {}\r\n\u2028😀", 45_000));
+        await using var upstream = FakeUpstream.Start(async exchange =>
+        {
+            if (exchange.Request.Method == "GET")
+            {
+                await exchange.Reply(200, """{"models":[{"name":"models/model-1","inputTokenLimit":1000,"supportedGenerationMethods":["generateContent"]}]}""");
+                return;
+            }
+
+            await exchange.StartSse();
+            await exchange.SendEvent(new { candidates = new[] { new { content = new { role = "model", parts = new[] { new { text = token } } } } } });
+            await exchange.SendEvent(new { candidates = new[] { new { content = new { role = "model", parts = new[] { new { text = "!" } } }, finishReason = "STOP" } } });
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var form = new { name = "Fake", provider = "google_genai", baseUrl = upstream.BaseUrl[..^3], key = "sk-0123456789abcdef", local = true };
+        var session = await admin.NewSession((await (await admin.PostJson("/api/connections", form)).Json(HttpStatusCode.Created)).Id(), "model-1");
+
+        await using var stream = await admin.Ask(session, "go");
+        var events = await stream.ReadAllAsync();
+
+        Assert.InRange(token.Length, 1024 * 1024, int.MaxValue);
+        Assert.Equal(token + "!", string.Concat(events.Where(e => e.Event == "delta").Select(e => e.Json.Text("text"))));
+        Assert.Equal(["start", "quota", "title", "usage", "done"], events.Select(e => e.Event).Where(name => name != "delta"));
+        Assert.Equal(token + "!", (await admin.Messages(session))[^1].Text("content"));
+    }
+
     [Fact]
     public async Task Members_of_our_own_events_in_a_providers_json_do_nothing()
     {

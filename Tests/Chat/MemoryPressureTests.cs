@@ -13,6 +13,7 @@ public sealed class MemoryPressureTests
     [NativeTheory]
     [InlineData(16 * 1024)]
     [InlineData(256 * 1024)]
+    [InlineData(2 * 1024 * 1024)] // the longest there is
     public async Task At_192_mebibytes_200_streams_and_20_uploads_are_served_or_told_to_come_back(int length)
     {
         var piece = new string('x', 8 * 1024);

@@ -1,5 +1,6 @@
 using System.Net;
 using AiChat.Endpoints.Chat;
+using AiChat.Providers;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Time.Testing;
@@ -38,7 +39,7 @@ public sealed class MemoryRoomTests
             transcript.Take(next);
             if (transcript.Content == "first ")
             {
-                Interlocked.Exchange(ref used, (69L << 20) + 1); // full together with what the running one may still need
+                Interlocked.Exchange(ref used, 70L << 20); // full together with what the running one may still need
                 var body = new { sessionId = await admin.NewSession(connection), content = "more", clientMessageId = ChatSteps.NewId() };
                 var refused = await admin.PostJson("/api/chat/stream", body);
                 await refused.ExpectProblem(HttpStatusCode.ServiceUnavailable, "overloaded");
@@ -55,8 +56,105 @@ public sealed class MemoryRoomTests
     public void A_crowd_is_counted_by_what_it_will_hold()
     {
         var room = new MemoryRoom(_ => 20L << 20, Limit, TimeProvider.System);
-        Assert.False(room.IsShort(50));
-        Assert.True(room.IsShort(51));
+        Assert.Equal(Pieces(50L << 20) + 1, Enumerable.Range(0, 200).Count(_ => room.TryBegin()));
+        room.GiveBack(1);
+        Assert.True(room.TryBegin());
+        Assert.False(room.TryBegin());
+    }
+
+    [Fact]
+    public void Answers_grow_together_to_their_part_of_the_limit_and_no_further()
+    {
+        var room = new MemoryRoom(_ => 0, Limit, TimeProvider.System);
+        using var first = new AnswerSize(room);
+        Assert.True(room.TryBegin());
+        first.Add(MemoryRoom.Piece); // it began with this much
+        for (var grown = 1; grown < Pieces(70L << 20); grown++)
+        {
+            first.Add(MemoryRoom.Piece);
+        }
+
+        Assert.Equal(ProviderFailure.TooLarge, Assert.Throws<ProviderException>(() => first.Add(1)).Failure);
+        Assert.False(room.TryGrow());
+        first.Dispose();
+        room.GiveBack(1);
+        Assert.Equal(Pieces(70L << 20), Enumerable.Range(0, 200).Count(_ => room.TryGrow()));
+    }
+
+    [Fact]
+    public async Task Starts_at_the_same_moment_do_not_pass_on_the_same_count()
+    {
+        var room = new MemoryRoom(_ => 0, Limit, TimeProvider.System);
+        var begun = 0;
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                Interlocked.Add(ref begun, room.TryBegin() ? 1 : 0);
+            }
+        })));
+        Assert.InRange(begun, 1, Pieces(70L << 20) + 1);
+    }
+
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task An_answer_that_there_is_no_memory_for_ends_with_what_it_has_and_the_others_go_on()
+    {
+        var piece = new string('x', 8 * 1024);
+        var go = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            if (exchange.Request.Text.Contains("short", StringComparison.Ordinal))
+            {
+                await OpenAiScript.Piece(exchange, "before ");
+                await go.Task;
+                await OpenAiScript.Piece(exchange, "after");
+            }
+            else
+            {
+                for (var sent = 0; sent < 1024 * 1024; sent += piece.Length)
+                {
+                    await OpenAiScript.Piece(exchange, piece);
+                }
+            }
+
+            await OpenAiScript.Finish(exchange, 2);
+        });
+        var room = new MemoryRoom(_ => 0, 5L << 20, TimeProvider.System); // three pieces
+        await using var server = await TestServer.StartAsync(new TestServerOptions
+        {
+            Configure = builder => builder.Services.Replace(ServiceDescriptor.Singleton(room)),
+        });
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        await using var other = await admin.Ask(await admin.NewSession(connection), "short");
+        await other.ReadUntilAsync(e => e.Event == "delta");
+        var session = await admin.NewSession(connection);
+
+        await using var stream = await admin.Ask(session, "long");
+        var seen = new Transcript();
+        await seen.ReadAll(stream);
+        var answer = (await admin.Messages(session))[^1];
+
+        Assert.Equal("failed", seen.Done!.Json.Text("status"));
+        Assert.Equal(("failed", "provider_too_large"), (answer.Text("status"), answer.GetProperty("error").Text("code")));
+        Assert.Contains("memory", answer.GetProperty("error").Text("detail"));
+        Assert.InRange(seen.Content.Length, MemoryRoom.Piece, 2 * MemoryRoom.Piece);
+        Assert.Equal(seen.Content, answer.Text("content"));
+
+        // To go on with it would need as much again.
+        await using (var more = await admin.PostStream("/api/chat/continue", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() }))
+        {
+            Assert.Equal("failed", (await more.ReadAllAsync())[^1].Json.Text("status"));
+        }
+
+        Assert.Equal(seen.Content, (await admin.Messages(session))[^1].Text("content"));
+        go.SetResult();
+        Assert.Equal("done", (await other.ReadAllAsync())[^1].Json.Text("status"));
+
+        // What they had is free again.
+        Assert.Equal(3, Enumerable.Range(0, 10).Count(_ => room.TryGrow()));
     }
 
     [Fact]
@@ -73,20 +171,34 @@ public sealed class MemoryRoomTests
             },
             Limit,
             clock);
-        Assert.False(room.IsShort(1));
+        Assert.True(TryOne(room));
         Assert.Equal(1, collections);
 
         garbage = 80L << 20;
-        Assert.True(room.IsShort(1));
+        Assert.False(TryOne(room));
         Assert.Equal(1, collections);
         clock.Advance(TimeSpan.FromSeconds(2));
-        Assert.False(room.IsShort(1));
+        Assert.True(TryOne(room));
 
         live = 80L << 20;
         clock.Advance(TimeSpan.FromSeconds(2));
-        Assert.True(room.IsShort(1));
+        Assert.False(TryOne(room));
     }
 
     [Fact]
-    public void This_process_has_room_for_a_few() => Assert.False(MemoryRoom.OfProcess(TimeProvider.System).IsShort(50));
+    public void This_process_has_room_for_a_few()
+    {
+        var room = MemoryRoom.OfProcess(TimeProvider.System);
+        Assert.All(Enumerable.Range(0, 50), _ => Assert.True(room.TryBegin()));
+    }
+
+    /// <summary>How many pieces fit into so many bytes.</summary>
+    private static int Pieces(long bytes) => (int)(bytes / (6 * MemoryRoom.Piece));
+
+    private static bool TryOne(MemoryRoom room)
+    {
+        var begun = room.TryBegin();
+        room.GiveBack(begun ? 1 : 0);
+        return begun;
+    }
 }

@@ -95,6 +95,27 @@ public sealed class TurnTests
             await AssertReplays(again);
         }
 
+        // An edited question has versions of its own, also when another answer to it is asked for.
+        foreach (var (path, body) in new (string, Func<object>)[]
+        {
+            ("stream", () => new { sessionId = session, content = "question", parentId = (long?)null, clientMessageId = ChatSteps.NewId() }),
+            ("regenerate", () => new { messageId, clientMessageId = ChatSteps.NewId() }),
+        })
+        {
+            await using var stream = await admin.PostStream($"/api/chat/{path}", body());
+            messageId = await AssertReplays(stream);
+        }
+
+        var questions = (await admin.Messages(session))[0].GetProperty("siblings").EnumerateArray().Select(id => id.GetInt64()).ToList();
+        Assert.Equal(2, questions.Count);
+        Assert.Equal(2, (await admin.Messages(session))[1].GetProperty("siblings").GetArrayLength());
+
+        var whole = await (await admin.PostJson("/api/chat/completion", new { sessionId = session, content = "next", clientMessageId = ChatSteps.NewId() })).Json();
+        foreach (var message in new[] { "userMessage", "assistantMessage" })
+        {
+            Assert.Equal([whole.GetProperty(message).Id()], whole.GetProperty(message).GetProperty("siblings").EnumerateArray().Select(id => id.GetInt64()));
+        }
+
         async Task<long> AssertReplays(SseStream stream)
         {
             var live = (await stream.ReadAllAsync())[0];
@@ -107,8 +128,13 @@ public sealed class TurnTests
                 Assert.Equal(live.Json.GetProperty(message).GetRawText(), replayed.Json.GetProperty(message).GetRawText());
             }
 
-            var row = (await admin.Messages(session)).Single(row => row.Id() == live.AssistantId());
+            var rows = await admin.Messages(session);
+            var row = rows.Single(row => row.Id() == live.AssistantId());
             Assert.Equal(row.Text("createdAt"), live.Json.GetProperty("assistantMessage").Text("createdAt"));
+            Assert.Equal(row.GetProperty("siblings").GetRawText(), live.Json.GetProperty("assistantMessage").GetProperty("siblings").GetRawText());
+            Assert.Equal(
+                rows.Single(question => question.Id() == row.GetProperty("parentId").GetInt64()).GetProperty("siblings").GetRawText(),
+                live.Json.GetProperty("userMessage").GetProperty("siblings").GetRawText());
             return live.AssistantId();
         }
     }

@@ -36,7 +36,7 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       run.events.push({ position, frame })
       for (const listener of run.listeners) listener(frame, type === 'done')
     }
-    emit('start', { sessionId: sid, userMessage: { ...user, siblings: [] }, assistantMessage: { ...message, content: '', siblings: [] }, model: message.model, contextLimit: 8192, promptTokens: 420 })
+    emit('start', { sessionId: sid, userMessage: view(user), assistantMessage: { ...view(message), content: '' }, model: message.model, contextLimit: 8192, promptTokens: 420 })
     const text = before === '' ? (state.say ?? answer) : `${before} ${state.say ?? answer}`
     const thoughts = before === '' && state.say === null ? [...reasoning.match(/[\s\S]{1,6}/g).map((part) => ['reasoning', part]), ['thought']] : []
     const tools = (state.tools ?? []).flatMap((tool) => [['tool', { ...tool, status: 'running', result: undefined }], ['tool', tool]])

@@ -34,6 +34,13 @@ describe('applyEvent', () => {
     expect([message.content, message.status, message.error?.code]).toEqual(['part', 'failed', 'provider_connection_lost'])
   })
 
+  it('names the model that wrote the answer when it was not the one asked', () => {
+    const asked: Message = { ...empty, connectionId: 1, model: 'asked', provider: 'openai' }
+    const live = run([{ type: 'start', sessionId: 1, userMessage: null, assistantMessage: asked }, { type: 'done', messageId: 7, status: 'done', connectionId: 2, model: 'other', provider: 'ollama' }])
+    expect([live.connectionId, live.model, live.provider]).toEqual([2, 'other', 'ollama'])
+    expect(run([{ type: 'done', messageId: 7, status: 'done' }], asked).model).toBe('asked')
+  })
+
   it('does not change the message it was given', () => {
     const before = Object.freeze({ ...empty })
     run([{ type: 'delta', text: 'x' }, { type: 'done', messageId: 7, status: 'done' }], before)

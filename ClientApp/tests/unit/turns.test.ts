@@ -5,7 +5,6 @@ import { queryOf, readable, sourcesOf } from '../../src/lib/chat/sources'
 import { isSend } from '../../src/lib/composer/keys'
 import { endOf } from '../../src/lib/chat/turn-end'
 import { facts } from '../../src/lib/chat/turn-facts'
-import { applyEvent } from '../../src/lib/state/reduce'
 
 const message: Message = { id: 7, sessionId: 1, parentId: 6, role: 'assistant', content: 'text', status: 'done', createdAt: '2026-11-23T08:00:00.000Z' }
 const words = { t: (key: string, params: object = {}) => `${key} ${Object.values(params).join(' ')}`.trim(), code: (code: string) => code, problem: () => 'problem', number: String, date: () => 'date', tag: 'en' }
@@ -36,16 +35,6 @@ describe('what is known about an answer', () => {
     expect(all.map((fact) => fact.value)).toEqual(['GPT X', 'date', 'chat.seconds 5.4', 'chat.seconds 0.4', '42 → 500', 'info.perSecond 100', '$0.0012'])
     expect(facts(message, '', words).map((fact) => fact.label)).toEqual(['info.time'])
     expect(facts({ ...message, usage: { ...usage, source: 'estimate' } }, '', words)[1]?.value).toBe('≈ 42 → 500')
-  })
-})
-
-describe('versions of an answer', () => {
-  const start = (siblings: number[] | undefined) => applyEvent({ ...message, ...(siblings ? { siblings } : {}) }, { type: 'start', sessionId: 1, userMessage: null, assistantMessage: { ...message, id: 9 } })
-
-  it('are known to the page before the server lists them, also when the start is read twice', () => {
-    expect(start([7]).siblings).toEqual([7, 9])
-    expect(start([7, 9]).siblings).toEqual([7, 9])
-    expect(start(undefined).siblings).toBeUndefined()
   })
 })
 

@@ -122,7 +122,7 @@ export class Conversation {
   edit(turn: Turn, saying: Saying): void {
     if (this.live) return
     const { message } = turn
-    this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId }, this.#before(turn), message.siblings?.length ? message.siblings : [message.id])
+    this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId }, this.#before(turn))
   }
 
   /** Writes a new version of an answer in its place; what followed the old one stays with the old one. */
@@ -174,7 +174,7 @@ export class Conversation {
     }
   }
 
-  #send(outgoing: Outgoing, after: readonly Turn[], siblings: readonly number[] = []): void {
+  #send(outgoing: Outgoing, after: readonly Turn[]): void {
     this.drafts.setOutgoing(this.id, outgoing)
     const { clientMessageId, content, images, options, parentId } = outgoing
     const question = new Turn(localMessage(this.id, 'user', { content, clientMessageId, images: images ?? null }))
@@ -191,7 +191,7 @@ export class Conversation {
         return chat.send(request, signal)
       },
       onAccepted: (message) => {
-        question.message = siblings.length > 0 ? { ...message, siblings: [...siblings, message.id] } : message
+        question.message = message
         this.drafts.setOutgoing(this.id, null)
         const before = after.findLast((turn) => turn.message.id > 0)?.message.id ?? null
         // Another device was faster: what was said there stands before this.

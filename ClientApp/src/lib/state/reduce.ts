@@ -4,7 +4,7 @@ import type { ChatEvent, Message, ToolCall } from '../api/types'
 export function applyEvent(message: Message, event: ChatEvent): Message {
   switch (event.type) {
     case 'start':
-      return begun(event.assistantMessage, message.siblings ?? [])
+      return event.assistantMessage
     case 'delta':
       return { ...message, content: message.content + event.text }
     case 'reasoning':
@@ -29,6 +29,8 @@ export function applyEvent(message: Message, event: ChatEvent): Message {
         usage: event.usage ?? message.usage ?? null,
         firstTokenMs: event.firstTokenMs ?? null,
         totalMs: event.totalMs ?? null,
+        // Another model may have stood in for the one that was asked.
+        ...(event.model ? { connectionId: event.connectionId ?? null, model: event.model, provider: event.provider ?? null } : {}),
       }
     case 'quota':
     case 'title':
@@ -36,12 +38,6 @@ export function applyEvent(message: Message, event: ChatEvent): Message {
     default:
       return event satisfies never
   }
-}
-
-/** The event does not know the other versions of the answer; the page does. */
-function begun(message: Message, known: readonly number[]): Message {
-  if (known.length === 0 || message.siblings?.length) return message
-  return { ...message, siblings: [...known.filter((id) => id !== message.id), message.id] }
 }
 
 function withTool(calls: readonly ToolCall[], event: ToolCall & { type: 'tool' }): ToolCall[] {

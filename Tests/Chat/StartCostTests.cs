@@ -1,0 +1,105 @@
+using System.Collections.Concurrent;
+using System.Reflection;
+using System.Text.RegularExpressions;
+using AiChat.Data;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using SQLitePCL;
+
+namespace AiChat.Tests.Chat;
+
+/// <summary>What one message costs the database, counted by SQLite itself: a fixed number of statements, however long the chat is.</summary>
+public sealed partial class StartCostTests
+{
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task A_message_takes_a_fixed_number_of_statements()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "yes"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        for (var i = 0; i < 3; i++)
+        {
+            await Ask(admin, session); // compiled, and in the caches
+        }
+
+        using var counted = new Statements(server.Services.GetRequiredService<Db>());
+        var early = await counted.During(() => Ask(admin, session));
+        for (var i = 0; i < 20; i++)
+        {
+            await Ask(admin, session);
+        }
+
+        var late = await counted.During(() => Ask(admin, session));
+        Assert.Equal(early.Reads.Select(Verb), late.Reads.Select(Verb));
+        Assert.Equal(early.Writes.Select(Verb), late.Writes.Select(Verb));
+        AssertAtMost(4, late.Reads); // the session twice, the branch, its images
+        AssertAtMost(14, late.Writes); // eight for the start, six for the end
+
+        // The first message of a chat has nothing to read but the chat.
+        var fresh = await admin.NewSession();
+        AssertAtMost(1, (await counted.During(() => Ask(admin, fresh))).Reads);
+
+        // Settings, sign-in, model and connection are in memory.
+        Assert.DoesNotContain(late.Reads.Concat(late.Writes), sql => Remembered().IsMatch(sql));
+    }
+
+    private static void AssertAtMost(int most, List<string> statements) =>
+        Assert.True(statements.Count <= most, $"{statements.Count} statements:\n{string.Join("\n\n", statements)}");
+
+    /// <summary>The beginning of a statement, without the values in it.</summary>
+    private static string Verb(string sql) => sql.Length > 20 ? sql[..20] : sql;
+
+    [GeneratedRegex(@"\b(from|join) (settings|logins|connections|models|model_overrides)\b")]
+    private static partial Regex Remembered();
+
+    /// <summary>What triggers do, the frame of a transaction that many share, and what timers write, whenever they do.</summary>
+    [GeneratedRegex(@"\A(--|begin|commit|savepoint|release|pragma|insert into (run_chunks|token_factors))")]
+    private static partial Regex Shared();
+
+    private static async Task Ask(HttpClient client, long session)
+    {
+        await using var stream = await client.Ask(session, "go");
+        Assert.Equal("done", (await stream.ReadAllAsync())[^1].Json.Text("status"));
+    }
+
+    /// <summary>Listens to the statements of every connection of a store. It knows the store's inside, which has no use for this itself.</summary>
+    private sealed class Statements : IDisposable
+    {
+        private readonly Db _db;
+        private readonly List<SqliteConnection> _connections;
+        private readonly ConcurrentQueue<(bool Write, string Sql)> _seen = new();
+
+        public Statements(Db db)
+        {
+            _db = db;
+            var writer = Writer();
+            _connections = [writer, .. Readers()];
+            foreach (var connection in _connections)
+            {
+                var write = connection == writer;
+                raw.sqlite3_trace(connection.Handle, (_, sql) => _seen.Enqueue((write, sql)), null);
+            }
+        }
+
+        public async Task<(List<string> Reads, List<string> Writes)> During(Func<Task> work)
+        {
+            _seen.Clear();
+            await work();
+            Assert.Equal(_connections.Count, Readers().Count + 1); // none has been opened that nobody listens to
+            return ([.. Of(write: false)], [.. Of(write: true)]);
+        }
+
+        public void Dispose() => _connections.ForEach(connection => raw.sqlite3_trace(connection.Handle, (delegate_trace)null!, null));
+
+        private IEnumerable<string> Of(bool write) => _seen.Where(one => one.Write == write && !Shared().IsMatch(one.Sql)).Select(one => one.Sql);
+
+        private SqliteConnection Writer() => (SqliteConnection)Field(Field(_db, "_writer"), "_connection");
+
+        private List<SqliteConnection> Readers() =>
+            [.. ((System.Collections.IEnumerable)Field(_db, "_idle")).Cast<object>().Select(reader => (SqliteConnection)reader.GetType().GetProperty("Connection")!.GetValue(reader)!)];
+
+        private static object Field(object of, string name) => of.GetType().GetField(name, BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(of)!;
+    }
+}
