@@ -106,6 +106,8 @@ internal sealed class KeptCommand(KeptStatements owner) : DbCommand
             Release();
             owner.Keep(this);
         }
+
+        base.Dispose(disposing);
     }
 
     private void Release()
