@@ -24,7 +24,7 @@ internal static class SettingsEndpoints
 
     private static BrandingResponse Branding(HttpContext context, SystemSettings settings, SetupCode setup, AvatarLinks avatars) => new(
         settings.BrandText,
-        null,
+        avatars.Logo,
         avatars.Assistant,
         settings.RegistrationEnabled || setup.SetupRequired,
         setup.SetupRequired,

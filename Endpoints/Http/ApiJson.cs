@@ -90,6 +90,7 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(BrandingResponse))]
 [JsonSerializable(typeof(AppInfoResponse))]
 [JsonSerializable(typeof(AvatarResponse))]
+[JsonSerializable(typeof(LogoResponse))]
 [JsonSerializable(typeof(CreatedImageResponse))]
 [JsonSerializable(typeof(ImageLinksResponse))]
 [JsonSerializable(typeof(PersonalForm))]
