@@ -32,7 +32,8 @@ internal static class SettingsEndpoints
         settings.AnonymousDailyQuota > 0,
         settings.DefaultLocale,
         settings.AccentHue,
-        settings.LoginNotice);
+        settings.LoginNotice,
+        settings.WelcomeText);
 
     private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, StoreFacts facts)
     {
@@ -98,7 +99,7 @@ internal static class SettingsEndpoints
 
 internal sealed record BrandingResponse(
     string BrandText, string? LogoUrl, string? AssistantAvatarUrl, bool RegistrationOpen, bool SetupRequired, bool SetupCodeRequired,
-    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice);
+    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice, string WelcomeText);
 
 internal sealed record AppInfoResponse(
     string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null);

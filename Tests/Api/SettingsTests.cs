@@ -11,6 +11,7 @@ public sealed class SettingsTests
         { "registrationEnabled", "false" },
         { "brandText", "\"团队助手\"" },
         { "loginNotice", "\"For members only.\\nAsk Lin.\"" },
+        { "welcomeText", "\"Ask about our products.\\nNo customer data, please.\"" },
         { "accentHue", "25" },
         { "defaultLocale", "\"zh\"" },
         { "siteBaseUrl", "\"https://chat.example.org\"" },
@@ -210,11 +211,12 @@ public sealed class SettingsTests
         Assert.False(fresh.GetProperty("guestsAllowed").GetBoolean());
 
         var admin = await server.RegisterAdminAsync();
-        await (await admin.PatchJson("/api/settings/system", new { brandText = "Team", loginNotice = "For members only.", registrationEnabled = false, defaultLocale = "zh" })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new { brandText = "Team", loginNotice = "For members only.", welcomeText = "Ask away.", registrationEnabled = false, defaultLocale = "zh" })).Expect(HttpStatusCode.OK);
 
         var later = await stranger.GetJson("/api/settings/branding");
         Assert.Equal("Team", later.GetProperty("brandText").GetString());
         Assert.Equal("For members only.", later.GetProperty("loginNotice").GetString());
+        Assert.Equal("Ask away.", later.GetProperty("welcomeText").GetString());
         Assert.False(later.GetProperty("setupRequired").GetBoolean());
         Assert.False(later.GetProperty("registrationOpen").GetBoolean());
         Assert.Equal("zh", later.GetProperty("defaultLocale").GetString());

@@ -1,7 +1,7 @@
 // What the fake server answers on the settings pages.
 
 const settings = () => ({
-  brandText: 'AiChat', loginNotice: '', accentHue: 195, registrationEnabled: true, defaultLocale: 'system', assistantReplyHistoryLimit: 5, chatImageRetentionDays: 30, siteBaseUrl: '',
+  brandText: 'AiChat', loginNotice: '', welcomeText: '', accentHue: 195, registrationEnabled: true, defaultLocale: 'system', assistantReplyHistoryLimit: 5, chatImageRetentionDays: 30, siteBaseUrl: '',
   defaultUserDailyQuota: 200, defaultDailyTokenBudget: -1, defaultMonthlyTokenBudget: -1, defaultDailyMoneyBudget: -1, defaultMonthlyMoneyBudget: -1,
   anonymousDailyQuota: 0, anonymousTotalDailyQuota: 500, anonymousRetentionDays: 15, maxRunsPerUser: 8, maxRuns: 4096, requestsPerMinute: 240,
   sseHeartbeatIntervalMs: 15_000, providerConnectTimeoutMs: 10_000, providerInitialGraceMs: 120_000, providerMaxIdleMs: 90_000, providerReasoningIdleMs: 300_000,
@@ -33,6 +33,7 @@ function usage(params) {
 }
 
 export const faceUrl = (state) => (state.face ? `avatars/assistant?v=${state.face.length}` : null)
+export const logoUrl = (state) => (state.logo ? `avatars/logo?v=${state.logo.length}` : null)
 
 export function adminRoutes({ state, ok, problem, id, now, query, models }) {
   state.settings = settings()
@@ -99,6 +100,8 @@ export function adminRoutes({ state, ok, problem, id, now, query, models }) {
     ['PUT', /^\/api\/settings\/personal$/, (_, r, __, body) => ok(r, (state.personal = { ...state.personal, ...body }))],
     ['PUT', /^\/api\/settings\/personal\/avatar$/, (q, r, __, bytes) => { state.avatar = bytes; state.current.avatarUrl = `/avatars/${id()}.webp`; ok(r, undefined, 204) }],
     ['PUT', /^\/api\/settings\/assistant-avatar$/, (_, r, __, bytes) => { state.face = bytes; ok(r, { avatarUrl: faceUrl(state) }) }],
+    ['PUT', /^\/api\/settings\/logo$/, (_, r, __, bytes) => { state.logo = bytes; ok(r, { logoUrl: logoUrl(state) }) }],
+    ['DELETE', /^\/api\/settings\/logo$/, (_, r) => { state.logo = null; ok(r, undefined, 204) }],
     ['DELETE', /^\/api\/settings\/assistant-avatar$/, (_, r) => { state.face = null; ok(r, undefined, 204) }],
     ['DELETE', /^\/api\/settings\/personal\/avatar$/, (_, r) => { state.current.avatarUrl = null; ok(r, undefined, 204) }],
     ['DELETE', /^\/api\/account$/, (_, r, __, body) => {

@@ -29,6 +29,7 @@ export interface Fake {
     avatar?: Uint8Array
     /** The assistant's picture. */
     face: Uint8Array | null
+    logo: Uint8Array | null
     drafts: Map<string, string>
     runs: Map<number, unknown>
     /** Answers stop half-way until this is false again. */

@@ -31,6 +31,8 @@ export interface Branding {
   brandText: string
   /** What an administrator tells whoever comes to log in. */
   loginNotice?: string
+  /** What an administrator tells whoever begins a chat. */
+  welcomeText?: string
   logoUrl?: string | null
   assistantAvatarUrl?: string | null
   /** Where on the colour circle the accent is; absent is the page's own. */
