@@ -87,6 +87,8 @@ namespace AiChat.Endpoints.Http;
 [JsonSerializable(typeof(DeletedResponse))]
 [JsonSerializable(typeof(ImportOverrides))]
 [JsonSerializable(typeof(ImportedResponse))]
+[JsonSerializable(typeof(ImportPreview))]
+[JsonSerializable(typeof(ModelOrder))]
 [JsonSerializable(typeof(BrandingResponse))]
 [JsonSerializable(typeof(AppInfoResponse))]
 [JsonSerializable(typeof(AvatarResponse))]

@@ -136,5 +136,7 @@ internal static class RouteTable
         new("GET", "/api/catalog/models/overrides", Access.Admin),
         new("DELETE", "/api/catalog/models/overrides", Access.Admin, Body: true),
         new("POST", "/api/catalog/models/overrides/import", Access.Admin, Body: true),
+        new("POST", "/api/catalog/models/overrides/import/preview", Access.Admin, Body: true),
+        new("PUT", "/api/catalog/models/order", Access.Admin, Body: true),
     ];
 }
