@@ -33,7 +33,8 @@ internal static class SettingsEndpoints
         settings.DefaultLocale,
         settings.AccentHue,
         settings.LoginNotice,
-        settings.WelcomeText);
+        settings.WelcomeText,
+        settings.ReasoningDefaultExpand);
 
     private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, StoreFacts facts)
     {
@@ -99,7 +100,7 @@ internal static class SettingsEndpoints
 
 internal sealed record BrandingResponse(
     string BrandText, string? LogoUrl, string? AssistantAvatarUrl, bool RegistrationOpen, bool SetupRequired, bool SetupCodeRequired,
-    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice, string WelcomeText);
+    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice, string WelcomeText, bool ReasoningOpen);
 
 internal sealed record AppInfoResponse(
     string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null);
