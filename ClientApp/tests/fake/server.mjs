@@ -51,8 +51,8 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     ...aroundRoutes({ state, ok, problem, now, query }),
     ...adminRoutes({ state, ok, problem, id, now, query, models }),
     ...traceRoutes({ state, ok, problem, query }),
-    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, loginNotice: state.settings.loginNotice, welcomeText: state.settings.welcomeText, logoUrl: logoUrl(state), accentHue: state.settings.accentHue, assistantAvatarUrl: faceUrl(state), registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
-    ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: { limit: 200, used: 12, remaining: 188, resetsAt: now() }, permissions: ['chat', ...(state.settings.taskTraceEnabled && (state.current.role === 'ADMIN' || !state.settings.taskTraceAdminOnly) ? ['trace'] : [])] }) : problem(r, 401, 'unauthenticated'))],
+    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, loginNotice: state.settings.loginNotice, welcomeText: state.settings.welcomeText, logoUrl: logoUrl(state), reasoningOpen: state.settings.reasoningDefaultExpand, accentHue: state.settings.accentHue, assistantAvatarUrl: faceUrl(state), registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
+    ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: state.quota ?? { limit: 200, used: 12, remaining: 188, resetsAt: now() }, permissions: ['chat', ...(state.settings.taskTraceEnabled && (state.current.role === 'ADMIN' || !state.settings.taskTraceAdminOnly) ? ['trace'] : [])] }) : problem(r, 401, 'unauthenticated'))],
     ['POST', /^\/api\/auth\/refresh$/, (_, r) => problem(r, 401, 'unauthenticated')],
     ['POST', /^\/api\/auth\/register$/, (_, r, __, body) => {
       const first = state.users.length === 0

@@ -36,9 +36,9 @@ describe('the form of a model', () => {
 
 describe('the order of models', () => {
   const model = (name: string, connectionId = 1, hidden = false) => ({ id: name, connectionId, model: name, name, provider: 'openai' as const, connectionName: `C${connectionId}`, capabilitySource: 'provider', hidden })
-  it('is by connection, without those nobody is offered', () => {
-    const groups = ordered([model('a'), model('b', 2), model('c'), model('d', 1, true)])
-    expect(groups.map((group) => [group.name, group.models.map((one) => one.name)])).toEqual([['C1', ['a', 'c']], ['C2', ['b']]])
+  it('is by connection, without those nobody is offered and those that stand alone', () => {
+    const groups = ordered([model('a'), model('b', 2), model('c'), model('d', 1, true), model('e', 3), model('f', 2)])
+    expect(groups.map((group) => [group.name, group.models.map((one) => one.name)])).toEqual([['C1', ['a', 'c']], ['C2', ['b', 'f']]])
   })
   it('changes by one place or to an end, and not beyond', () => {
     const list = ['a', 'b', 'c']

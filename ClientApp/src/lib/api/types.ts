@@ -33,6 +33,8 @@ export interface Branding {
   loginNotice?: string
   /** What an administrator tells whoever begins a chat. */
   welcomeText?: string
+  /** Whether reasoning is shown opened until a reader closes it. */
+  reasoningOpen?: boolean
   logoUrl?: string | null
   assistantAvatarUrl?: string | null
   /** Where on the colour circle the accent is; absent is the page's own. */

@@ -20,6 +20,7 @@ export const admin = {
   'connection.headersHint': 'Sent with every request to this provider; values are stored encrypted.',
   'connection.headerName': 'Header',
   'connection.headerValue': 'Value',
+  'connection.headerStored': 'Stored',
   'connection.headerAdd': 'Add header',
   'connection.headerRemove': 'Remove header',
   'connection.testFound': 'Models found',

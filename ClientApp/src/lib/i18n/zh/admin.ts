@@ -22,6 +22,7 @@ export const admin: Record<keyof typeof en, string> = {
   'connection.headersHint': '随每个请求发送给服务商；值加密保存。',
   'connection.headerName': '请求头',
   'connection.headerValue': '值',
+  'connection.headerStored': '已存储',
   'connection.headerAdd': '添加请求头',
   'connection.headerRemove': '移除请求头',
   'connection.testFound': '找到的模型',
