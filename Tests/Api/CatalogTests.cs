@@ -175,10 +175,11 @@ public sealed class CatalogTests
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o", "o3"], "hi"));
         var admin = await server.RegisterAdminAsync();
         var id = await Connect(admin, upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", price = new { input = 1, output = 2 }, isDefault = true })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", maxOutputTokens = 500, price = new { input = 1, output = 2 }, isDefault = true })).Expect(HttpStatusCode.OK);
         await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true })).Expect(HttpStatusCode.OK);
         var export = await admin.GetJson("/api/catalog/models/overrides");
         Assert.Equal(2, export.GetProperty("items").GetArrayLength());
+        Assert.Equal(500, Model(export.GetProperty("items"), "o3").GetProperty("maxOutputTokens").GetInt32());
 
         Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", new { items = new[] { new { connectionId = id, model = "o3" } } })).Json()).GetProperty("deleted").GetInt32());
         Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", new { all = true })).Json()).GetProperty("deleted").GetInt32());

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Reflection;
 using System.Text.Json;
 
 namespace AiChat.Tests.Api;
@@ -263,6 +264,26 @@ public sealed class SettingsTests
         Assert.StartsWith("3.", told.GetProperty("sqliteVersion").GetString());
         Assert.True(told.GetProperty("dataBytes").GetInt64() > 0);
         Assert.EndsWith("Z", told.GetProperty("startedAt").GetString());
+    }
+
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task There_is_one_version_number()
+    {
+        await using var server = await TestServer.StartAsync();
+        var told = await (await server.RegisterAdminAsync()).GetJson("/api/settings/app-info");
+        var commit = told.TryGetProperty("commit", out var at) ? $"+{at.GetString()}" : "";
+        Assert.Equal(AiChat.Commands.VersionCommand.Text, told.GetProperty("version").GetString() + commit);
+
+        // Nothing else tells one of its own that could disagree: no health check, no visitor's page, no package of the page.
+        foreach (var path in new[] { "/api/health", "/api/settings/health", "/api/settings/branding" })
+        {
+            Assert.DoesNotContain("ersion", await server.Client().GetStringAsync(path), StringComparison.Ordinal);
+        }
+
+        var root = typeof(SettingsTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!;
+        var page = Json(await File.ReadAllTextAsync(Path.Combine(root, "ClientApp/package.json")));
+        Assert.Equal("0.0.0", page.GetProperty("version").GetString());
     }
 
     [Fact]
