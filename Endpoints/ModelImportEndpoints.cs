@@ -79,7 +79,7 @@ internal static class ModelImportEndpoints
         {
             Outcome = fields.Count == 0 ? "same" : old is null ? "added" : "changed",
             Fields = fields,
-            Listed = snapshot.Knows(connection.Id, form.Model),
+            Listed = snapshot.Find(connection.Id, form.Model) is not null,
         };
     }
 
