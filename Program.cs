@@ -125,6 +125,7 @@ internal static class Program
         api.MapPersonal();
         api.MapConnections();
         api.MapModels();
+        api.MapModelImport();
         api.MapSessions();
         api.MapMessages();
         api.MapSessionCopies();

@@ -2,7 +2,7 @@ using Dapper;
 
 namespace AiChat.Data;
 
-/// <summary>Which file shows a user, and which the assistant. A file that is replaced goes to the list of those to remove.</summary>
+/// <summary>Which file shows a user, the assistant, the installation. A file that is replaced goes to the list of those to remove.</summary>
 internal sealed class Avatars(Db db)
 {
     public Task<string?> Find(long userId) => db.Read(connection => connection.QuerySingleOrDefault<string?>("""
@@ -14,24 +14,25 @@ internal sealed class Avatars(Db db)
         update users set avatar_file = @file where id = @userId and role <> 'GUEST'
         """, new { userId, file }) == 1);
 
-    public Task<string?> FindAssistant() => db.Read(connection => connection.QuerySingleOrDefault<string?>("""
-        select value from settings where key = @AssistantAvatar
-        """, new { FileRows.AssistantAvatar }));
+    /// <param name="key"><see cref="FileRows.AssistantAvatar"/> or <see cref="FileRows.Logo"/>.</param>
+    public Task<string?> FindShared(string key) => db.Read(connection => connection.QuerySingleOrDefault<string?>("""
+        select value from settings where key = @key
+        """, new { key }));
 
-    public Task SetAssistant(string? file, AuditEntry audit, DateTimeOffset now)
+    public Task SetShared(string key, string? file, AuditEntry audit, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
             connection.Execute("""
-                insert or ignore into doomed_files (file) select value from settings where key = @AssistantAvatar
-                """, new { FileRows.AssistantAvatar });
-            connection.Execute("delete from settings where key = @AssistantAvatar", new { FileRows.AssistantAvatar });
+                insert or ignore into doomed_files (file) select value from settings where key = @key
+                """, new { key });
+            connection.Execute("delete from settings where key = @key", new { key });
             if (file is not null)
             {
                 connection.Execute("""
-                    insert into settings (key, value, updated_at) values (@AssistantAvatar, @file, @at)
-                    """, new { FileRows.AssistantAvatar, file, at });
+                    insert into settings (key, value, updated_at) values (@key, @file, @at)
+                    """, new { key, file, at });
             }
 
             Audit.Append(connection, audit, now);

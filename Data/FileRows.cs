@@ -8,11 +8,14 @@ internal sealed class FileRows(Db db)
     /// <summary>Where the assistant's picture is named in the settings.</summary>
     public const string AssistantAvatar = "internal.assistant_avatar";
 
+    /// <summary>Where the installation's own sign is named in the settings.</summary>
+    public const string Logo = "internal.logo";
+
     public Task<bool> Any() => db.Read(connection => connection.ExecuteScalar<bool>("""
         select exists (select 1 from images)
             or exists (select 1 from users where avatar_file is not null)
-            or exists (select 1 from settings where key = @AssistantAvatar)
-        """, new { AssistantAvatar }));
+            or exists (select 1 from settings where key in (@AssistantAvatar, @Logo))
+        """, new { AssistantAvatar, Logo }));
 
     /// <summary>Files whose last row is gone.</summary>
     public Task<List<string>> Doomed(int limit) => db.Read(connection => connection.Query<string>("""
@@ -38,8 +41,8 @@ internal sealed class FileRows(Db db)
             from json_each(@names)
             where not exists (select 1 from images where file = value)
                 and not exists (select 1 from users where avatar_file = value)
-                and not exists (select 1 from settings where key = @AssistantAvatar and settings.value = json_each.value)
-            """, new { names, AssistantAvatar }).ToList());
+                and not exists (select 1 from settings where key in (@AssistantAvatar, @Logo) and settings.value = json_each.value)
+            """, new { names, AssistantAvatar, Logo }).ToList());
     }
 
     /// <summary>Images in the order of their ids, after one of them.</summary>

@@ -37,11 +37,29 @@ internal sealed class Models(Db db)
                 Put(connection, row, at);
             }
 
+            DeleteEmpty(connection);
+            Audit.Append(connection, audit, now);
+        });
+    }
+
+    /// <param name="models">A JSON list of model ids; the connection's other models get no place.</param>
+    public Task Order(long connectionId, string models, AuditEntry audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
             connection.Execute("""
-                delete from model_overrides
-                where name is null and hidden is null and tags is null and capabilities is null and context_limit is null
-                    and max_output_tokens is null and price is null and allowed_users is null and position is null and is_default = 0
-                """);
+                update model_overrides set position = null, updated_at = @at
+                where connection_id = @connectionId and position is not null
+                """, new { connectionId, at });
+            connection.Execute("""
+                insert into model_overrides (connection_id, model, position, updated_at)
+                select connections.id, json_each.value, json_each.key, @at
+                from connections, json_each(@models)
+                where connections.id = @connectionId
+                on conflict (connection_id, model) do update set position = excluded.position, updated_at = excluded.updated_at
+                """, new { connectionId, models, at });
+            DeleteEmpty(connection);
             Audit.Append(connection, audit, now);
         });
     }
@@ -53,6 +71,7 @@ internal sealed class Models(Db db)
         return connection.Execute("delete from model_overrides");
     });
 
+    /// <summary>Takes back what was said about these models, all but their places in the list.</summary>
     /// <returns>How many of them there were.</returns>
     public Task<int> DeleteOverrides(IReadOnlyList<(long ConnectionId, string Model)> items, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
@@ -60,10 +79,14 @@ internal sealed class Models(Db db)
         foreach (var (connectionId, model) in items)
         {
             deleted += connection.Execute("""
-                delete from model_overrides where connection_id = @connectionId and model = @model
+                update model_overrides
+                set name = null, hidden = null, tags = null, capabilities = null, context_limit = null, max_output_tokens = null,
+                    price = null, allowed_users = null, is_default = 0
+                where connection_id = @connectionId and model = @model
                 """, new { connectionId, model });
         }
 
+        DeleteEmpty(connection);
         Audit.Append(connection, audit, now);
         return deleted;
     });
@@ -91,6 +114,12 @@ internal sealed class Models(Db db)
                 """, new { connectionId, row.Model, row.Name, row.Capabilities, row.ContextLimit, row.MaxOutputTokens, at });
         }
     }
+
+    private static void DeleteEmpty(SqliteConnection connection) => connection.Execute("""
+        delete from model_overrides
+        where name is null and hidden is null and tags is null and capabilities is null and context_limit is null
+            and max_output_tokens is null and price is null and allowed_users is null and position is null and is_default = 0
+        """);
 
     private static void Put(SqliteConnection connection, ModelOverrideRow row, long at) => connection.Execute("""
         insert into model_overrides (connection_id, model, name, hidden, tags, capabilities, context_limit, max_output_tokens, price,
@@ -169,4 +198,31 @@ internal sealed record ModelOverrideRow
     public bool IsDefault { get; init; }
 
     public long UpdatedAt { get; init; }
+
+    public bool SaysMoreThanPlace => Differences(new ModelOverrideRow { Position = Position }).Count > 0;
+
+    /// <summary>The members, as the API names them, in which two words about a model differ.</summary>
+    public List<string> Differences(ModelOverrideRow other)
+    {
+        List<string> names = [];
+        void Compare<T>(T mine, T theirs, string name)
+        {
+            if (!EqualityComparer<T>.Default.Equals(mine, theirs))
+            {
+                names.Add(name);
+            }
+        }
+
+        Compare(Name, other.Name, "name");
+        Compare(Hidden, other.Hidden, "hidden");
+        Compare(Tags, other.Tags, "tags");
+        Compare(Capabilities, other.Capabilities, "capabilities");
+        Compare(ContextLimit, other.ContextLimit, "contextLimit");
+        Compare(MaxOutputTokens, other.MaxOutputTokens, "maxOutputTokens");
+        Compare(Price, other.Price, "price");
+        Compare(AllowedUsers, other.AllowedUsers, "allowedUsers");
+        Compare(Position, other.Position, "position");
+        Compare(IsDefault, other.IsDefault, "isDefault");
+        return names;
+    }
 }

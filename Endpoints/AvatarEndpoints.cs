@@ -5,7 +5,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace AiChat.Endpoints;
 
-/// <summary>Pictures of users and of the assistant: always bytes that are sent here, never an address or a path.</summary>
+/// <summary>Pictures of users, of the assistant and of the installation: always bytes that are sent here, never an address or a path.</summary>
 internal static class AvatarEndpoints
 {
     private const long MaxBytes = 1024 * 1024;
@@ -18,6 +18,8 @@ internal static class AvatarEndpoints
         api.MapDelete("/settings/personal/avatar", RemoveOwn).Allow(Access.User);
         api.MapPut("/settings/assistant-avatar", SetAssistant).Allow(Access.Admin).AcceptUploads().WithMetadata(limit);
         api.MapDelete("/settings/assistant-avatar", RemoveAssistant).Allow(Access.Admin);
+        api.MapPut("/settings/logo", SetLogo).Allow(Access.Admin).AcceptUploads().WithMetadata(limit);
+        api.MapDelete("/settings/logo", RemoveLogo).Allow(Access.Admin);
     }
 
     public static void MapAvatarFiles(this WebApplication app)
@@ -25,6 +27,7 @@ internal static class AvatarEndpoints
         string[] reading = [HttpMethods.Get, HttpMethods.Head];
         app.MapMethods("/avatars/{userId:long}", reading, ShowUser).Allow(Access.User);
         app.MapMethods("/avatars/assistant", reading, ShowAssistant).Allow(Access.Public);
+        app.MapMethods("/avatars/logo", reading, ShowLogo).Allow(Access.Public);
     }
 
     private static async Task<IResult> SetOwn(
@@ -61,7 +64,7 @@ internal static class AvatarEndpoints
             return problem!;
         }
 
-        await avatars.SetAssistant(image.File, Change(context, me, "set"), clock.GetUtcNow());
+        await avatars.SetShared(FileRows.AssistantAvatar, image.File, Change(context, me, "assistant_avatar", "set"), clock.GetUtcNow());
         await links.Reload();
         retention.Wake();
         return TypedResults.Ok(new AvatarResponse(links.Assistant));
@@ -69,7 +72,29 @@ internal static class AvatarEndpoints
 
     private static async Task<IResult> RemoveAssistant(HttpContext context, CurrentUser me, Avatars avatars, AvatarLinks links, TimeProvider clock)
     {
-        await avatars.SetAssistant(null, Change(context, me, "removed"), clock.GetUtcNow());
+        await avatars.SetShared(FileRows.AssistantAvatar, null, Change(context, me, "assistant_avatar", "removed"), clock.GetUtcNow());
+        await links.Reload();
+        return TypedResults.NoContent();
+    }
+
+    private static async Task<IResult> SetLogo(
+        HttpContext context, CurrentUser me, Avatars avatars, ImageFiles files, AvatarLinks links, Retention retention, TimeProvider clock)
+    {
+        var (image, problem) = await ImageUploads.Receive(context, files, MaxBytes, MaxSide);
+        if (image is null)
+        {
+            return problem!;
+        }
+
+        await avatars.SetShared(FileRows.Logo, image.File, Change(context, me, "logo", "set"), clock.GetUtcNow());
+        await links.Reload();
+        retention.Wake();
+        return TypedResults.Ok(new LogoResponse(links.Logo));
+    }
+
+    private static async Task<IResult> RemoveLogo(HttpContext context, CurrentUser me, Avatars avatars, AvatarLinks links, TimeProvider clock)
+    {
+        await avatars.SetShared(FileRows.Logo, null, Change(context, me, "logo", "removed"), clock.GetUtcNow());
         await links.Reload();
         return TypedResults.NoContent();
     }
@@ -78,6 +103,8 @@ internal static class AvatarEndpoints
         Show(context, files, await avatars.Find(userId));
 
     private static IResult ShowAssistant(HttpContext context, ImageFiles files, AvatarLinks links) => Show(context, files, links.AssistantFile);
+
+    private static IResult ShowLogo(HttpContext context, ImageFiles files, AvatarLinks links) => Show(context, files, links.LogoFile);
 
     private static IResult Show(HttpContext context, ImageFiles files, string? name)
     {
@@ -94,8 +121,10 @@ internal static class AvatarEndpoints
         return TypedResults.Stream(file, mime, entityTag: new EntityTagHeaderValue($"\"{Path.GetFileNameWithoutExtension(name)}\""));
     }
 
-    private static AuditEntry Change(HttpContext context, CurrentUser me, string what) =>
-        new(me.Id, "settings.assistant_avatar", "settings", context.Caller().Address.ToString(), what);
+    private static AuditEntry Change(HttpContext context, CurrentUser me, string picture, string what) =>
+        new(me.Id, $"settings.{picture}", "settings", context.Caller().Address.ToString(), what);
 }
 
 internal sealed record AvatarResponse(string? AvatarUrl);
+
+internal sealed record LogoResponse(string? LogoUrl);

@@ -1,6 +1,8 @@
+using System.Text.Json;
 using AiChat.Data;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using AiChat.Providers;
 using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints;
@@ -8,7 +10,7 @@ namespace AiChat.Endpoints;
 /// <summary>The models people may pick, and what administrators say about them.</summary>
 internal static class ModelEndpoints
 {
-    private const int MaxImport = 5_000;
+    private const int MaxItems = 5_000;
 
     public static void MapModels(this RouteGroupBuilder api)
     {
@@ -19,7 +21,7 @@ internal static class ModelEndpoints
         admin.MapPut("", Put);
         admin.MapGet("/overrides", ListOverrides);
         admin.MapDelete("/overrides", DeleteOverridden);
-        admin.MapPost("/overrides/import", Import);
+        admin.MapPut("/order", Order);
     }
 
     /// <param name="all">For administrators: hidden models and those that cannot chat too.</param>
@@ -48,7 +50,7 @@ internal static class ModelEndpoints
         Tags = model.Tags,
         IsDefault = isDefault,
         Hidden = isAdmin ? model.Hidden || model.Unlisted : null,
-        Overridden = isAdmin ? snapshot.Override(resolved.ConnectionId, resolved.Model) is not null : null,
+        Overridden = isAdmin ? snapshot.Override(resolved.ConnectionId, resolved.Model) is { SaysMoreThanPlace: true } : null,
         AllowedUsers = isAdmin ? model.AllowedUsers : null,
     };
 
@@ -119,9 +121,9 @@ internal static class ModelEndpoints
     private static async Task<IResult> DeleteOverridden(
         [FromBody] DeleteOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
     {
-        if (body.All == true == body.Items is not null || body.Items?.Count > MaxImport || body.Items?.Contains(null) == true)
+        if (body.All == true == body.Items is not null || body.Items?.Count > MaxItems || body.Items?.Contains(null) == true)
         {
-            return Problems.Invalid("items", $"Either all is true, or there is a list of at most {MaxImport} models.");
+            return Problems.Invalid("items", $"Either all is true, or there is a list of at most {MaxItems} models.");
         }
 
         var entry = Entry(me, context, "model.reset", body.Items is null ? "all" : string.Join(", ", body.Items.Take(50).Select(item => $"{item!.ConnectionId}.{item.Model}")));
@@ -132,57 +134,34 @@ internal static class ModelEndpoints
         return TypedResults.Ok(new DeletedResponse(deleted));
     }
 
-    /// <summary>Takes what an export holds; every line must fit, or nothing is changed.</summary>
-    private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
+    /// <summary>Puts these models of one connection first, in this order; what is not named follows as its provider lists it.</summary>
+    private static async Task<IResult> Order(ModelOrder body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
     {
-        if (body.Items.Count > MaxImport || body.Items.Contains(null))
+        if (catalog.Current.Connection(body.ConnectionId) is null)
         {
-            return Problems.Invalid("items", $"There are at most {MaxImport} models, none of them null.");
+            return Problems.Invalid("connectionId", "There is no such connection.");
         }
 
-        var snapshot = catalog.Current;
-        var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
-        List<ModelOverrideRow> rows = [];
-        foreach (var (at, form) in body.Items.OfType<ModelOverrideForm>().Index())
+        if (body.Models.Count > MaxItems || body.Models.Any(model => model is not { Length: >= 1 and <= ProviderModel.MaxIdLength }))
         {
-            foreach (var (field, rules) in form.Check())
-            {
-                errors[$"items[{at}].{field}"] = rules;
-            }
-
-            if (Connection(snapshot, form) is { } connection)
-            {
-                rows.Add(form.Over(snapshot.Override(connection.Id, form.Model), connection.Id));
-            }
-            else
-            {
-                errors[$"items[{at}].connectionId"] = ["There is no such connection."];
-            }
+            return Problems.Invalid("models", $"There are at most {MaxItems} models with an id of 1 to {ProviderModel.MaxIdLength} characters.");
         }
 
-        if (errors.Count > 0)
+        string[] order = [.. body.Models.OfType<string>().Distinct(StringComparer.Ordinal)];
+        var unknown = order.FirstOrDefault(model => !catalog.Current.Knows(body.ConnectionId, model));
+        if (unknown is not null)
         {
-            return Problems.Invalid(errors);
+            return Problems.Invalid("models", $"This connection has no model {unknown}.");
         }
 
-        await models.PutOverrides(rows, Entry(me, context, "model.import", $"{rows.Count} models"), clock.GetUtcNow());
+        var json = JsonSerializer.Serialize(order, CatalogJson.Default.StringArray);
+        await models.Order(body.ConnectionId, json, Entry(me, context, "model.order", $"{body.ConnectionId}: {order.Length} models"), clock.GetUtcNow());
         await catalog.Reload();
-        return TypedResults.Ok(new ImportedResponse(rows.Count));
+        return TypedResults.NoContent();
     }
 
     private static AuditEntry Entry(CurrentUser me, HttpContext context, string action, string detail) =>
         new(me.Id, action, "catalog", context.Caller().Address.ToString(), detail);
-
-    private static CatalogConnection? Connection(CatalogSnapshot snapshot, ModelOverrideForm form)
-    {
-        if (snapshot.Connection(form.ConnectionId) is { } same && (form.ConnectionName is null || form.ConnectionName == same.Row.Name))
-        {
-            return same;
-        }
-
-        var named = snapshot.Connections.Where(connection => connection.Row.Name == form.ConnectionName).Take(2).ToList();
-        return named.Count == 1 ? named[0] : null;
-    }
 }
 
 internal sealed record ModelList(IReadOnlyList<ModelView> Items);
@@ -195,7 +174,7 @@ internal sealed record OverrideList(IReadOnlyList<OverrideView> Items);
 
 internal sealed record DeletedResponse(int Deleted);
 
-internal sealed record ImportedResponse(int Imported);
+internal sealed record ModelOrder(long ConnectionId, IReadOnlyList<string?> Models);
 
 /// <summary>A model as people see it; the last three members are for administrators only.</summary>
 internal sealed record ModelView
@@ -233,7 +212,7 @@ internal sealed record ModelView
     public IReadOnlySet<long>? AllowedUsers { get; init; }
 }
 
-/// <summary>An override as exported; <see cref="ImportOverrides"/> takes the same.</summary>
+/// <summary>An override as exported; an import takes the same.</summary>
 internal sealed record OverrideView
 {
     public required long ConnectionId { get; init; }

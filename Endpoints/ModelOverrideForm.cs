@@ -95,5 +95,3 @@ internal sealed record ModelOverrideForm
 internal sealed record DeleteOverrides(bool? All = null, IReadOnlyList<ModelReference?>? Items = null);
 
 internal sealed record ModelReference(long ConnectionId, string Model);
-
-internal sealed record ImportOverrides(IReadOnlyList<ModelOverrideForm?> Items);

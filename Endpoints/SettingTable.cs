@@ -12,6 +12,7 @@ internal static class SettingTable
         new FlagSetting("registrationEnabled", true) { IsPublic = true, Variables = ["DEFAULT_REGISTRATION_ENABLED", "REGISTRATION_ENABLED"] },
         new TextSetting("brandText", "AiChat", 1, 40) { IsPublic = true },
         new TextSetting("loginNotice", "", 0, 1_000) { IsPublic = true, HasLines = true },
+        new TextSetting("welcomeText", "", 0, 500) { IsPublic = true, HasLines = true },
         // Where on the colour circle the accent is, in degrees; lightness is the page's, so that text stays readable.
         new NumberSetting("accentHue", 195, 0, 359) { IsPublic = true },
         Choice("defaultLocale", "system", "system", "en", "zh") with { IsPublic = true },

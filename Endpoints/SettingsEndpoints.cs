@@ -24,7 +24,7 @@ internal static class SettingsEndpoints
 
     private static BrandingResponse Branding(HttpContext context, SystemSettings settings, SetupCode setup, AvatarLinks avatars) => new(
         settings.BrandText,
-        null,
+        avatars.Logo,
         avatars.Assistant,
         settings.RegistrationEnabled || setup.SetupRequired,
         setup.SetupRequired,
@@ -32,7 +32,9 @@ internal static class SettingsEndpoints
         settings.AnonymousDailyQuota > 0,
         settings.DefaultLocale,
         settings.AccentHue,
-        settings.LoginNotice);
+        settings.LoginNotice,
+        settings.WelcomeText,
+        settings.ReasoningDefaultExpand);
 
     private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, StoreFacts facts)
     {
@@ -98,7 +100,7 @@ internal static class SettingsEndpoints
 
 internal sealed record BrandingResponse(
     string BrandText, string? LogoUrl, string? AssistantAvatarUrl, bool RegistrationOpen, bool SetupRequired, bool SetupCodeRequired,
-    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice);
+    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice, string WelcomeText, bool ReasoningOpen);
 
 internal sealed record AppInfoResponse(
     string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null);

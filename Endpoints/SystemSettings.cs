@@ -24,6 +24,8 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
 
     public string LoginNotice => Text("loginNotice");
 
+    public string WelcomeText => Text("welcomeText");
+
     public int AccentHue => Number("accentHue");
 
     /// <summary>Null = the browser's language.</summary>

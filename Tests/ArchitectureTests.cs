@@ -91,6 +91,21 @@ public sealed partial class ArchitectureTests
     }
 
     [Fact]
+    public void Every_setting_is_at_work_somewhere()
+    {
+        var settings = Path.Combine(Root, "Endpoints/SystemSettings.cs");
+        var typed = File.ReadAllText(settings);
+        var users = string.Join('\n', Product().Where(file => file != settings && Path.GetFileName(file) != "SettingTable.cs").Select(Code));
+        var idle =
+            from key in AiChat.Endpoints.SettingTable.All.Select(definition => definition.Key)
+            let name = char.ToUpperInvariant(key[0]) + key[1..]
+            let own = PropertyFor(typed, key) ?? name
+            where !Regex.IsMatch(users, $@"\.{own}\b") && Regex.Count(typed, $@"\b{own}\b") < 2
+            select key;
+        Assert.Empty(idle);
+    }
+
+    [Fact]
     public void Names_of_stream_events_are_what_clients_know()
     {
         var names = typeof(AiChat.Endpoints.Chat.ChatEvent).GetFields(BindingFlags.Public | BindingFlags.Static)
@@ -111,6 +126,10 @@ public sealed partial class ArchitectureTests
         ["usage_source"] = ["provider", "estimate"],
         ["source"] = ["provider", "estimate"],
     };
+
+    /// <summary>The typed property that reads a setting, whatever it is called.</summary>
+    private static string? PropertyFor(string source, string key) =>
+        Regex.Match(source, $@"(\w+) =>[^;]*""{key}""") is { Success: true } found ? found.Groups[1].Value : null;
 
     private static IEnumerable<string> Product() =>
         new[] { "Commands", "Data", "Endpoints", "Providers" }.SelectMany(folder => Sources(folder, "*.cs"))

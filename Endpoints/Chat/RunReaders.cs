@@ -71,6 +71,9 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
     {
         var frames = new List<RunFrame>();
         var heartbeat = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
+
+        // What is to be gathered may not keep a connection silent for longer than a proxy bears.
+        var gather = Math.Min(settings.StreamDeltaFlushIntervalMs, heartbeat.TotalMilliseconds);
         var lastWrite = clock.GetTimestamp();
         var told = false;
         while (!ends.IsCancellationRequested)
@@ -108,6 +111,10 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
             if (frames.Count == 0)
             {
                 await signal.WaitAsync();
+            }
+            else if (gather > 0 && frames.Exists(frame => frame.Text is not null))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(gather), clock, ends);
             }
 
             frames.Clear();

@@ -5,7 +5,7 @@ namespace AiChat.Endpoints.Http;
 
 /// <summary>
 /// Where avatars are found: one address a user, with a part that changes when the picture does. Relative to the page's base, which holds
-/// under every name and path of this server. Knows the assistant's from memory.
+/// under every name and path of this server. Knows the assistant's and the installation's from memory.
 /// </summary>
 internal sealed class AvatarLinks(Avatars avatars) : IHostedService
 {
@@ -13,15 +13,24 @@ internal sealed class AvatarLinks(Avatars avatars) : IHostedService
     private const int VersionLength = 8;
 
     private volatile string? _assistantFile;
+    private volatile string? _logoFile;
 
     public string? AssistantFile => _assistantFile;
 
+    public string? LogoFile => _logoFile;
+
     public string? Assistant => Of("assistant", _assistantFile);
+
+    public string? Logo => Of("logo", _logoFile);
 
     public static string? Of(long userId, string? file) => Of(userId.ToString(CultureInfo.InvariantCulture), file);
 
-    /// <summary>The assistant's picture was changed.</summary>
-    public async Task Reload() => _assistantFile = await avatars.FindAssistant();
+    /// <summary>A picture that all see was changed.</summary>
+    public async Task Reload()
+    {
+        _assistantFile = await avatars.FindShared(FileRows.AssistantAvatar);
+        _logoFile = await avatars.FindShared(FileRows.Logo);
+    }
 
     public Task StartAsync(CancellationToken cancellationToken) => Reload();
 

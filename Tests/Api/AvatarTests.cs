@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Pictures of users and of the assistant: bytes only (attack A50), for those who are signed in.</summary>
+/// <summary>Pictures of users, of the assistant and of the installation: bytes only (attack A50); a user's for those who are signed in.</summary>
 public sealed class AvatarTests
 {
     [Fact]
@@ -68,9 +68,41 @@ public sealed class AvatarTests
         }
     }
 
+    [Fact]
+    public async Task The_logo_is_shown_to_everybody_before_a_login_too_and_replaced_and_removed()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        Assert.False((await server.Client().GetJson("/api/settings/branding")).TryGetProperty("logoUrl", out _));
+        Assert.Equal(HttpStatusCode.NotFound, (await server.Client().GetAsync("/avatars/logo")).StatusCode);
+        var first = (await (await Put(admin, "/api/settings/logo", SampleImages.Png())).Json()).Text("logoUrl")!;
+        Assert.Matches(@"\Aavatars/logo\?v=[0-9a-f]{8}\z", first);
+        var old = Files(server).Single();
+
+        var second = (await (await Put(admin, "/api/settings/logo", SampleImages.Webp())).Json()).Text("logoUrl")!;
+        Assert.NotEqual(first, second);
+        await FileGone.WaitAsync(old);
+        await server.RestartAsync();
+        Assert.Equal(second, (await server.Client().GetJson("/api/settings/branding")).Text("logoUrl"));
+        using var shown = await server.Client().GetAsync("/" + second);
+        Assert.Equal(SampleImages.Webp(), await shown.Content.ReadAsByteArrayAsync());
+        Assert.Equal("image/webp", shown.Content.Headers.ContentType!.ToString());
+        Assert.Equal("nosniff", shown.Headers.GetValues("X-Content-Type-Options").Single());
+        Assert.Equal("default-src 'none'; sandbox", shown.Headers.GetValues("Content-Security-Policy").Single());
+        Assert.False((await server.Client().GetJson("/api/settings/branding")).TryGetProperty("assistantAvatarUrl", out _));
+
+        var file = Files(server).Single();
+        await (await admin.DeleteAsync("/api/settings/logo")).Expect(HttpStatusCode.NoContent);
+        Assert.False((await server.Client().GetJson("/api/settings/branding")).TryGetProperty("logoUrl", out _));
+        await FileGone.WaitAsync(file);
+        var changes = (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray().Where(item => item.Text("action") == "settings.logo");
+        Assert.Equal(["removed", "set", "set"], changes.Select(item => item.Text("detail")));
+    }
+
     [Theory]
     [InlineData("/api/settings/personal/avatar")]
     [InlineData("/api/settings/assistant-avatar")]
+    [InlineData("/api/settings/logo")]
     public async Task Only_the_bytes_of_a_small_image_are_taken(string path)
     {
         await using var server = await TestServer.StartAsync();
@@ -85,7 +117,7 @@ public sealed class AvatarTests
         await (await Put(admin, path, SampleImages.Png(1_025, 1))).ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
         await (await Put(admin, path, [.. SampleImages.Png(), .. new byte[1024 * 1024]])).ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "too_large");
         Assert.Empty(Files(server));
-        Assert.Equal(0, (await admin.GetJson("/api/settings/branding")).EnumerateObject().Count(member => member.Name == "assistantAvatarUrl"));
+        Assert.Equal(0, (await admin.GetJson("/api/settings/branding")).EnumerateObject().Count(member => member.Name is "assistantAvatarUrl" or "logoUrl"));
     }
 
     [Fact]

@@ -175,10 +175,11 @@ public sealed class CatalogTests
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o", "o3"], "hi"));
         var admin = await server.RegisterAdminAsync();
         var id = await Connect(admin, upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", price = new { input = 1, output = 2 }, isDefault = true })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", maxOutputTokens = 500, price = new { input = 1, output = 2 }, isDefault = true })).Expect(HttpStatusCode.OK);
         await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true })).Expect(HttpStatusCode.OK);
         var export = await admin.GetJson("/api/catalog/models/overrides");
         Assert.Equal(2, export.GetProperty("items").GetArrayLength());
+        Assert.Equal(500, Model(export.GetProperty("items"), "o3").GetProperty("maxOutputTokens").GetInt32());
 
         Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", new { items = new[] { new { connectionId = id, model = "o3" } } })).Json()).GetProperty("deleted").GetInt32());
         Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", new { all = true })).Json()).GetProperty("deleted").GetInt32());
@@ -226,6 +227,78 @@ public sealed class CatalogTests
         await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true })).Expect(HttpStatusCode.OK);
         await (await admin.DeleteAsync($"/api/connections/{id}")).Expect(HttpStatusCode.NoContent);
         Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task The_order_an_administrator_gives_is_everybody_s_and_outlives_a_refresh_and_a_reset()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o", "o3", "gpt-4.1", "a'b"], "hi"));
+        var admin = await server.RegisterAdminAsync();
+        var user = await server.RegisterUserAsync(admin);
+        var id = await Connect(admin, upstream);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker" })).Expect(HttpStatusCode.OK);
+
+        await (await admin.PutJson("/api/catalog/models/order", new { connectionId = id, models = new[] { "a'b", "o3" } })).Expect(HttpStatusCode.NoContent);
+        await (await admin.PostJson("/api/catalog/models/refresh", new { })).Expect(HttpStatusCode.OK);
+        await server.RestartAsync();
+        string[] expected = ["a'b", "o3", "gpt-4o", "gpt-4.1"];
+        foreach (var client in new[] { admin, user })
+        {
+            Assert.Equal(expected, (await client.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray().Select(item => item.Text("model")).Take(4));
+        }
+
+        // A place alone is no change of the model, and what undoes changes leaves it where it is.
+        var items = (await admin.GetJson("/api/catalog/models?all=true")).GetProperty("items");
+        Assert.False(Model(items, "a'b").GetProperty("overridden").GetBoolean());
+        Assert.True(Model(items, "o3").GetProperty("overridden").GetBoolean());
+        Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", new { items = new[] { new { connectionId = id, model = "o3" } } })).Json()).GetProperty("deleted").GetInt32());
+        items = (await admin.GetJson("/api/catalog/models?all=true")).GetProperty("items");
+        Assert.Equal("o3", items[1].Text("name"));
+        Assert.False(Model(items, "o3").GetProperty("overridden").GetBoolean());
+
+        foreach (var wrong in new object[] { new { connectionId = 999, models = new[] { "o3" } }, new { connectionId = id, models = new[] { "o3", "nobody" } }, new { connectionId = id, models = new string?[] { null } } })
+        {
+            await (await admin.PutJson("/api/catalog/models/order", wrong)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        }
+
+        await (await admin.PutJson("/api/catalog/models/order", new { connectionId = id, models = Array.Empty<string>() })).Expect(HttpStatusCode.NoContent);
+        Assert.Equal("gpt-4o", (await user.GetJson("/api/catalog/models")).GetProperty("items")[0].Text("model"));
+        Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task An_import_says_first_what_it_would_add_change_and_not_know()
+    {
+        await using var server = await TestServer.StartAsync();
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o", "o3"], "hi"));
+        var admin = await server.RegisterAdminAsync();
+        var id = await Connect(admin, upstream);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", tags = new[] { "slow" }, maxOutputTokens = 500 })).Expect(HttpStatusCode.OK);
+        var stored = (await admin.GetJson("/api/catalog/models/overrides")).GetRawText();
+
+        var body = new
+        {
+            items = new object[]
+            {
+                new { connectionId = id, model = "gpt-4o", hidden = true, price = new { input = 1, output = 2 } },
+                new { connectionId = id, model = "o3", name = "Deep", tags = new[] { "slow" } },
+                new { connectionId = id, model = "o3", name = "Thinker", maxOutputTokens = 500 },
+                new { connectionId = 999, connectionName = "Elsewhere", model = "o3", name = "Deep" },
+                new { connectionId = 999, connectionName = "Fake", model = "later", name = "Later" },
+                new { connectionId = id, model = "o3", contextLimit = 0 },
+            },
+        };
+        var lines = (await (await admin.PostJson("/api/catalog/models/overrides/import/preview", body)).Json()).GetProperty("items").EnumerateArray()
+            .Select(line => $"{line.Text("connectionName")} {line.Text("model")} {line.Text("outcome")} {line.GetProperty("listed").GetBoolean()} {string.Join(',', line.GetProperty("fields").EnumerateArray())}");
+        Assert.Equal(
+            [
+                "Fake gpt-4o added True hidden,price", "Fake o3 changed True name", "Fake o3 same True ", "Elsewhere o3 unknown False ",
+                "Fake later added False name", "Fake o3 invalid False contextLimit",
+            ],
+            lines);
+        Assert.Equal(stored, (await admin.GetJson("/api/catalog/models/overrides")).GetRawText());
+        await (await admin.PostJson("/api/catalog/models/overrides/import/preview", new { items = new object?[] { null } })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
 
     [Fact]

@@ -35,6 +35,8 @@ internal static class RouteTable
         new("HEAD", "/chat-images/{id}", Access.Public),
         new("GET", "/avatars/assistant", Access.Public),
         new("HEAD", "/avatars/assistant", Access.Public),
+        new("GET", "/avatars/logo", Access.Public),
+        new("HEAD", "/avatars/logo", Access.Public),
 
         new("GET", "/api/auth/me", Access.Any),
         new("GET", "/api/sessions", Access.Any),
@@ -111,6 +113,8 @@ internal static class RouteTable
         new("POST", "/api/settings/images/refresh", Access.Admin),
         new("PUT", "/api/settings/assistant-avatar", Access.Admin),
         new("DELETE", "/api/settings/assistant-avatar", Access.Admin),
+        new("PUT", "/api/settings/logo", Access.Admin),
+        new("DELETE", "/api/settings/logo", Access.Admin),
         new("GET", "/api/users", Access.Admin),
         new("POST", "/api/users", Access.Admin, Body: true),
         new("GET", "/api/users/{id:long}", Access.Admin),
@@ -132,5 +136,7 @@ internal static class RouteTable
         new("GET", "/api/catalog/models/overrides", Access.Admin),
         new("DELETE", "/api/catalog/models/overrides", Access.Admin, Body: true),
         new("POST", "/api/catalog/models/overrides/import", Access.Admin, Body: true),
+        new("POST", "/api/catalog/models/overrides/import/preview", Access.Admin, Body: true),
+        new("PUT", "/api/catalog/models/order", Access.Admin, Body: true),
     ];
 }

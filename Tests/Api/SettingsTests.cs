@@ -1,4 +1,5 @@
 using System.Net;
+using System.Reflection;
 using System.Text.Json;
 
 namespace AiChat.Tests.Api;
@@ -11,6 +12,7 @@ public sealed class SettingsTests
         { "registrationEnabled", "false" },
         { "brandText", "\"团队助手\"" },
         { "loginNotice", "\"For members only.\\nAsk Lin.\"" },
+        { "welcomeText", "\"Ask about our products.\\nNo customer data, please.\"" },
         { "accentHue", "25" },
         { "defaultLocale", "\"zh\"" },
         { "siteBaseUrl", "\"https://chat.example.org\"" },
@@ -210,11 +212,12 @@ public sealed class SettingsTests
         Assert.False(fresh.GetProperty("guestsAllowed").GetBoolean());
 
         var admin = await server.RegisterAdminAsync();
-        await (await admin.PatchJson("/api/settings/system", new { brandText = "Team", loginNotice = "For members only.", registrationEnabled = false, defaultLocale = "zh" })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new { brandText = "Team", loginNotice = "For members only.", welcomeText = "Ask away.", registrationEnabled = false, defaultLocale = "zh" })).Expect(HttpStatusCode.OK);
 
         var later = await stranger.GetJson("/api/settings/branding");
         Assert.Equal("Team", later.GetProperty("brandText").GetString());
         Assert.Equal("For members only.", later.GetProperty("loginNotice").GetString());
+        Assert.Equal("Ask away.", later.GetProperty("welcomeText").GetString());
         Assert.False(later.GetProperty("setupRequired").GetBoolean());
         Assert.False(later.GetProperty("registrationOpen").GetBoolean());
         Assert.Equal("zh", later.GetProperty("defaultLocale").GetString());
@@ -261,6 +264,26 @@ public sealed class SettingsTests
         Assert.StartsWith("3.", told.GetProperty("sqliteVersion").GetString());
         Assert.True(told.GetProperty("dataBytes").GetInt64() > 0);
         Assert.EndsWith("Z", told.GetProperty("startedAt").GetString());
+    }
+
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task There_is_one_version_number()
+    {
+        await using var server = await TestServer.StartAsync();
+        var told = await (await server.RegisterAdminAsync()).GetJson("/api/settings/app-info");
+        var commit = told.TryGetProperty("commit", out var at) ? $"+{at.GetString()}" : "";
+        Assert.Equal(AiChat.Commands.VersionCommand.Text, told.GetProperty("version").GetString() + commit);
+
+        // Nothing else tells one of its own that could disagree: no health check, no visitor's page, no package of the page.
+        foreach (var path in new[] { "/api/health", "/api/settings/health", "/api/settings/branding" })
+        {
+            Assert.DoesNotContain("ersion", await server.Client().GetStringAsync(path), StringComparison.Ordinal);
+        }
+
+        var root = typeof(SettingsTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!;
+        var page = Json(await File.ReadAllTextAsync(Path.Combine(root, "ClientApp/package.json")));
+        Assert.Equal("0.0.0", page.GetProperty("version").GetString());
     }
 
     [Fact]

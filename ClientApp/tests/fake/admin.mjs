@@ -1,7 +1,7 @@
 // What the fake server answers on the settings pages.
 
 const settings = () => ({
-  brandText: 'AiChat', loginNotice: '', accentHue: 195, registrationEnabled: true, defaultLocale: 'system', assistantReplyHistoryLimit: 5, chatImageRetentionDays: 30, siteBaseUrl: '',
+  brandText: 'AiChat', loginNotice: '', welcomeText: '', accentHue: 195, registrationEnabled: true, defaultLocale: 'system', assistantReplyHistoryLimit: 5, chatImageRetentionDays: 30, siteBaseUrl: '',
   defaultUserDailyQuota: 200, defaultDailyTokenBudget: -1, defaultMonthlyTokenBudget: -1, defaultDailyMoneyBudget: -1, defaultMonthlyMoneyBudget: -1,
   anonymousDailyQuota: 0, anonymousTotalDailyQuota: 500, anonymousRetentionDays: 15, maxRunsPerUser: 8, maxRuns: 4096, requestsPerMinute: 240,
   sseHeartbeatIntervalMs: 15_000, providerConnectTimeoutMs: 10_000, providerInitialGraceMs: 120_000, providerMaxIdleMs: 90_000, providerReasoningIdleMs: 300_000,
@@ -33,6 +33,7 @@ function usage(params) {
 }
 
 export const faceUrl = (state) => (state.face ? `avatars/assistant?v=${state.face.length}` : null)
+export const logoUrl = (state) => (state.logo ? `avatars/logo?v=${state.logo.length}` : null)
 
 export function adminRoutes({ state, ok, problem, id, now, query, models }) {
   state.settings = settings()
@@ -40,10 +41,11 @@ export function adminRoutes({ state, ok, problem, id, now, query, models }) {
   state.keys = []
   const user = (uid) => state.users.find((one) => one.id === Number(uid))
   const key = (one) => `${one.connectionId} ${one.model}`
-  const managed = () => models().map((model) => {
+  const place = (model) => state.overrides.get(key(model))?.position ?? 1e9
+  const managed = () => models().toSorted((a, b) => (a.connectionId === b.connectionId ? place(a) - place(b) : 0)).map((model) => {
     const change = state.overrides.get(key(model)) ?? {}
     const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value != null))
-    return { ...model, capabilitySource: 'provider', overridden: state.overrides.has(key(model)), ...given, hidden: change.hidden ?? false }
+    return { ...model, capabilitySource: 'provider', overridden: Object.keys(change).some((name) => !['connectionId', 'model', 'position'].includes(name)), ...given, hidden: change.hidden ?? false }
   })
 
   return [
@@ -81,6 +83,13 @@ export function adminRoutes({ state, ok, problem, id, now, query, models }) {
     ['GET', /^\/api\/catalog\/models\/overrides$/, (_, r) => ok(r, { items: [...state.overrides.values()] })],
     ['PUT', /^\/api\/catalog\/models$/, (_, r, __, body) => { state.overrides.set(key(body), { ...state.overrides.get(key(body)), ...body }); ok(r, managed().find((one) => key(one) === key(body)) ?? {}) }],
     ['DELETE', /^\/api\/catalog\/models\/overrides$/, (_, r, __, body) => { if (body.all) state.overrides.clear(); else for (const one of body.items) state.overrides.delete(key(one)); ok(r, { deleted: 1 }) }],
+    ['PUT', /^\/api\/catalog\/models\/order$/, (_, r, __, { connectionId, models: list }) => { list.forEach((model, position) => { const one = { connectionId, model }; state.overrides.set(key(one), { ...one, ...state.overrides.get(key(one)), position }) }); ok(r, undefined, 204) }],
+    ['POST', /^\/api\/catalog\/models\/overrides\/import\/preview$/, (_, r, __, body) => ok(r, { items: body.items.map((one) => {
+      const fields = Object.keys(one).filter((name) => !['connectionId', 'connectionName', 'model'].includes(name))
+      const known = state.connections.find((connection) => connection.id === one.connectionId)
+      const outcome = one.contextLimit === 0 ? 'invalid' : !known ? 'unknown' : state.overrides.has(key(one)) ? 'changed' : 'added'
+      return { model: one.model, connectionName: known?.name ?? one.connectionName, outcome, fields, listed: models().some((model) => key(model) === key(one)) }
+    }) })],
     ['POST', /^\/api\/catalog\/models\/overrides\/import$/, (_, r, __, body) => { for (const one of body.items) state.overrides.set(key(one), one); ok(r, { imported: body.items.length }) }],
     ['POST', /^\/api\/catalog\/models\/refresh$/, (_, r) => ok(r, { items: state.connections.map((one) => ({ connectionId: one.id, ok: true, modelCount: 2 })) })],
 
@@ -99,6 +108,8 @@ export function adminRoutes({ state, ok, problem, id, now, query, models }) {
     ['PUT', /^\/api\/settings\/personal$/, (_, r, __, body) => ok(r, (state.personal = { ...state.personal, ...body }))],
     ['PUT', /^\/api\/settings\/personal\/avatar$/, (q, r, __, bytes) => { state.avatar = bytes; state.current.avatarUrl = `/avatars/${id()}.webp`; ok(r, undefined, 204) }],
     ['PUT', /^\/api\/settings\/assistant-avatar$/, (_, r, __, bytes) => { state.face = bytes; ok(r, { avatarUrl: faceUrl(state) }) }],
+    ['PUT', /^\/api\/settings\/logo$/, (_, r, __, bytes) => { state.logo = bytes; ok(r, { logoUrl: logoUrl(state) }) }],
+    ['DELETE', /^\/api\/settings\/logo$/, (_, r) => { state.logo = null; ok(r, undefined, 204) }],
     ['DELETE', /^\/api\/settings\/assistant-avatar$/, (_, r) => { state.face = null; ok(r, undefined, 204) }],
     ['DELETE', /^\/api\/settings\/personal\/avatar$/, (_, r) => { state.current.avatarUrl = null; ok(r, undefined, 204) }],
     ['DELETE', /^\/api\/account$/, (_, r, __, body) => {

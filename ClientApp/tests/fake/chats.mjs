@@ -61,6 +61,16 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
     const held = () => state.hold && next > parts.length / 2
     function step() {
       if (held()) return
+      if (state.fail && next > parts.length / 2) {
+        position += 1
+        const frame = `id: ${position}\nevent: error\ndata: ${state.fail}\n\n`
+        run.events.push({ position, frame })
+        for (const listener of run.listeners) listener(frame, false)
+        let code = null
+        try { code = JSON.parse(state.fail).code ?? null } catch { /* the page has to bear it */ }
+        message.error = code ? { code, detail: null } : null
+        return finish('failed')
+      }
       const part = parts[next++]
       if (!part) return finish('done')
       const [type, data] = part

@@ -29,6 +29,11 @@ export interface Fake {
     avatar?: Uint8Array
     /** The assistant's picture. */
     face: Uint8Array | null
+    logo: Uint8Array | null
+    /** In place of the usual one. */
+    quota?: { limit: number | null; used: number; remaining: number | null; resetsAt: string }
+    /** How the next answers fail half-way: the data of the event, as it stands on the wire. */
+    fail?: string | null
     drafts: Map<string, string>
     runs: Map<number, unknown>
     /** Answers stop half-way until this is false again. */

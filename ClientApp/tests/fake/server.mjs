@@ -3,7 +3,7 @@
 import { readFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
-import { adminRoutes, faceUrl } from './admin.mjs'
+import { adminRoutes, faceUrl, logoUrl } from './admin.mjs'
 import { aroundRoutes } from './around.mjs'
 import { chatRoutes } from './chats.mjs'
 import { traceRoutes } from './traces.mjs'
@@ -20,7 +20,7 @@ const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 's
 export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}) {
   const state = {
     users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), leaves: new Map(), runs: new Map(), connections: [],
-    images: new Map(), files: new Map(), prompts: [], asked: [], say: null, tools: null, nextId: 100, cutAfter: 0, face: null, worker: '', hold: false,
+    images: new Map(), files: new Map(), prompts: [], asked: [], say: null, tools: null, nextId: 100, cutAfter: 0, face: null, logo: null, worker: '', hold: false,
   }
   const demo = { id: 'demo', connectionId: 0, model: 'demo', name: 'Demo', provider: 'demo', connectionName: 'Demo', capabilities: {}, contextLimit: 8192 }
   const id = () => ++state.nextId
@@ -51,8 +51,8 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     ...aroundRoutes({ state, ok, problem, now, query }),
     ...adminRoutes({ state, ok, problem, id, now, query, models }),
     ...traceRoutes({ state, ok, problem, query }),
-    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, loginNotice: state.settings.loginNotice, accentHue: state.settings.accentHue, assistantAvatarUrl: faceUrl(state), registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
-    ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: { limit: 200, used: 12, remaining: 188, resetsAt: now() }, permissions: ['chat', ...(state.settings.taskTraceEnabled && (state.current.role === 'ADMIN' || !state.settings.taskTraceAdminOnly) ? ['trace'] : [])] }) : problem(r, 401, 'unauthenticated'))],
+    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, loginNotice: state.settings.loginNotice, welcomeText: state.settings.welcomeText, logoUrl: logoUrl(state), reasoningOpen: state.settings.reasoningDefaultExpand, accentHue: state.settings.accentHue, assistantAvatarUrl: faceUrl(state), registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
+    ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: state.quota ?? { limit: 200, used: 12, remaining: 188, resetsAt: now() }, permissions: ['chat', ...(state.settings.taskTraceEnabled && (state.current.role === 'ADMIN' || !state.settings.taskTraceAdminOnly) ? ['trace'] : [])] }) : problem(r, 401, 'unauthenticated'))],
     ['POST', /^\/api\/auth\/refresh$/, (_, r) => problem(r, 401, 'unauthenticated')],
     ['POST', /^\/api\/auth\/register$/, (_, r, __, body) => {
       const first = state.users.length === 0
@@ -85,6 +85,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     const image = state.images.get(path.replace('/chat-images/', ''))
     if (image) return response.writeHead(200, { 'Content-Type': image.mime }).end(image.bytes)
     if (path === '/avatars/assistant' && state.face) return response.writeHead(200, { 'Content-Type': 'image/webp' }).end(state.face)
+    if (path === '/avatars/logo' && state.logo) return response.writeHead(200, { 'Content-Type': 'image/png' }).end(state.logo)
     if (path.startsWith('/api/')) {
       const chunks = []
       for await (const chunk of request) chunks.push(chunk)

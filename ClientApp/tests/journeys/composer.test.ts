@@ -42,8 +42,12 @@ it('takes images by paste and choice, makes large ones small, keeps them over a 
   v.fake.state.say = 'I see.'
   await page.goto(v.fake.url)
   await box(v).waitFor()
+  const sent = page.waitForRequest('**/api/images')
   await pasteImage(v, await picture(v, 4000))
   await page.getByRole('list', { name: 'Added to the message' }).getByRole('img').waitFor()
+  // Bytes on the wire and in memory, never text.
+  expect(await page.getByRole('list', { name: 'Added to the message' }).getByRole('img').getAttribute('src')).toMatch(/^blob:/)
+  expect((await sent).headers()['content-type']).toMatch(/^image\//)
   await page.getByRole('progressbar').waitFor({ state: 'detached' })
   const size = [...v.fake.state.images.values()][0]?.bytes
   expect(await page.evaluate(async (bytes) => { const map = await createImageBitmap(new Blob([new Uint8Array(bytes)])); return [map.width, map.height] }, [...(size ?? [])])).toEqual([2048, 1024])
@@ -59,6 +63,9 @@ it('takes images by paste and choice, makes large ones small, keeps them over a 
   await page.getByRole('button', { name: 'Send' }).click()
   await page.getByText('I see.', { exact: true }).waitFor()
   expect(v.fake.state.asked.at(-1)).toMatchObject({ content: '', imageIds: [...v.fake.state.images.keys()] })
+  expect(JSON.stringify(v.fake.state.asked.at(-1))).not.toContain('base64')
+  for (const image of await page.getByRole('article', { name: 'You' }).getByRole('img').all()) expect(await image.getAttribute('src')).toContain('chat-images/')
+  expect(await page.locator('img[src^="data:"]').count()).toBe(0)
   await page.getByRole('button', { name: 'Show the image large' }).first().click()
   await page.getByRole('dialog', { name: 'Image' }).waitFor()
   await page.keyboard.press('ArrowRight')
@@ -85,6 +92,25 @@ it('keeps a long pasted text as a block and refuses what a message cannot hold',
   await v.page.getByText('Read.', { exact: true }).waitFor()
   expect(String(v.fake.state.asked.at(-1)?.['content'])).toMatch(/^Summarise this\n\nword word/)
   expect(await v.page.getByText('Pasted text').count()).toBe(0)
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+it('says at once that a typed message is too long, sends none of it and keeps all of it', async () => {
+  const v = await visit(browser, { tokenMs: 2 })
+  await v.page.goto(v.fake.url)
+  await box(v).fill('x'.repeat(100_001))
+  await v.page.getByText('100,001 characters; the limit is 100,000.').waitFor()
+  expect(await v.page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true)
+  await v.page.keyboard.press('Enter')
+  expect((await box(v).inputValue()).length).toBe(100_001)
+  expect(v.fake.state.asked).toEqual([])
+  expect(v.fake.state.sessions.size).toBe(0)
+  v.fake.state.say = 'Read.'
+  await box(v).fill('x'.repeat(100_000))
+  await v.page.keyboard.press('Enter')
+  await v.page.getByText('Read.', { exact: true }).waitFor()
+  expect(String(v.fake.state.asked.at(-1)?.['content']).length).toBe(100_000)
   expect(v.complaints).toEqual([])
   await v.end()
 })

@@ -155,7 +155,7 @@ it('shows the picture that an administrator gives the assistant', async () => {
   const { page } = v
   const face = page.getByRole('article', { name: 'Assistant' }).locator('header img, .who img')
   await page.goto(`${v.fake.url}/settings/system/general`)
-  await page.locator('input[type=file]').setInputFiles({ name: 'robot.png', mimeType: 'image/png', buffer: await page.screenshot() })
+  await page.locator('input[type=file]').last().setInputFiles({ name: 'robot.png', mimeType: 'image/png', buffer: await page.screenshot() })
   await page.getByRole('button', { name: 'Remove' }).waitFor()
   expect(Buffer.from(v.fake.state.face?.subarray(8, 12) ?? []).toString()).toBe('WEBP')
   await page.goto(v.fake.url)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { changeOf, formOf } from '../../src/lib/admin/models/form'
+import { moved, ordered } from '../../src/lib/admin/models/order'
 import { readLimit, showLimit } from '../../src/lib/admin/users/limits'
 import type { CatalogModel } from '../../src/lib/api/types'
 import { modelSections } from '../../src/lib/chat/model-sections'
@@ -26,10 +27,26 @@ describe('limits of a user', () => {
 
 describe('the form of a model', () => {
   it('sends null for what is left to the provider', () => {
-    expect(changeOf(formOf(null))).toEqual({ change: { name: null, tags: null, capabilities: null, contextLimit: null, maxOutputTokens: null, position: null, price: null } })
+    expect(changeOf(formOf(null))).toEqual({ change: { name: null, tags: null, capabilities: null, contextLimit: null, maxOutputTokens: null, price: null } })
     const form = formOf({ connectionId: 1, model: 'm', name: 'M', tags: ['fast', '便宜'], capabilities: { vision: false }, price: { input: 1.5, output: 6 }, contextLimit: 32_000 })
-    expect(changeOf(form)).toEqual({ change: { name: 'M', tags: ['fast', '便宜'], capabilities: { vision: false }, contextLimit: 32_000, maxOutputTokens: null, position: null, price: { input: 1.5, output: 6, cachedInput: null, cacheWrite: null } } })
+    expect(changeOf(form)).toEqual({ change: { name: 'M', tags: ['fast', '便宜'], capabilities: { vision: false }, contextLimit: 32_000, maxOutputTokens: null, price: { input: 1.5, output: 6, cachedInput: null, cacheWrite: null } } })
     expect(changeOf({ ...form, output: '', contextLimit: 'many' })).toEqual({ wrong: expect.arrayContaining(['price', 'contextLimit']) as string[] })
+  })
+})
+
+describe('the order of models', () => {
+  const model = (name: string, connectionId = 1, hidden = false) => ({ id: name, connectionId, model: name, name, provider: 'openai' as const, connectionName: `C${connectionId}`, capabilitySource: 'provider', hidden })
+  it('is by connection, without those nobody is offered and those that stand alone', () => {
+    const groups = ordered([model('a'), model('b', 2), model('c'), model('d', 1, true), model('e', 3), model('f', 2)])
+    expect(groups.map((group) => [group.name, group.models.map((one) => one.name)])).toEqual([['C1', ['a', 'c']], ['C2', ['b', 'f']]])
+  })
+  it('changes by one place or to an end, and not beyond', () => {
+    const list = ['a', 'b', 'c']
+    expect(moved(list, 2, 0)).toEqual(['c', 'a', 'b'])
+    expect(moved(list, 0, 1)).toEqual(['b', 'a', 'c'])
+    expect(moved(list, 0, 9)).toEqual(['b', 'c', 'a'])
+    expect(moved(list, 0, -1)).toBe(list)
+    expect(moved(list, 5, 0)).toBe(list)
   })
 })
 

@@ -1,5 +1,8 @@
 const side = 256
 
+const encode = (canvas: HTMLCanvasElement, type: string, quality?: number) =>
+  new Promise<Blob>((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), type, quality))
+
 /** The middle square of a picture, small enough for an avatar. Throws when the file is no picture. */
 export async function shrink(file: Blob): Promise<Blob> {
   const picture = await createImageBitmap(file, { imageOrientation: 'from-image' })
@@ -10,6 +13,29 @@ export async function shrink(file: Blob): Promise<Blob> {
   if (!context) throw new Error('no canvas')
   context.drawImage(picture, (picture.width - cut) / 2, (picture.height - cut) / 2, cut, cut, 0, 0, canvas.width, canvas.height)
   picture.close()
-  return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), 'image/webp', 0.88))
+  return encode(canvas, 'image/webp', 0.88)
+}
+
+/** The whole of a logo, small; a drawing becomes pixels, so that nothing in it can run. PNG, which every browser shows on a tab. */
+export async function shrinkLogo(file: Blob): Promise<Blob> {
+  const source = URL.createObjectURL(file)
+  try {
+    const picture = new Image()
+    picture.src = source
+    await picture.decode()
+    // A drawing has no pixels of its own, and perhaps no size.
+    const drawn = file.type === 'image/svg+xml'
+    const width = picture.naturalWidth || side
+    const height = picture.naturalHeight || side
+    const scale = drawn ? side / Math.max(width, height) : Math.min(1, side / Math.max(width, height))
+    const canvas = document.createElement('canvas')
+    canvas.width = Math.max(1, Math.round(width * scale))
+    canvas.height = Math.max(1, Math.round(height * scale))
+    const context = canvas.getContext('2d')
+    if (!context) throw new Error('no canvas')
+    context.drawImage(picture, 0, 0, canvas.width, canvas.height)
+    return await encode(canvas, 'image/png')
+  } finally {
+    URL.revokeObjectURL(source)
+  }
 }

@@ -1,13 +1,5 @@
 import { get, write } from './http'
-import type { Connection, ConnectionInput, Page, Role, User, VerifyResult } from './types'
-
-/** `providers` are the native protocols this server speaks. */
-export const connections = () => get<{ items: Connection[]; providers?: string[] }>('api/connections')
-export const createConnection = (input: ConnectionInput) => write<Connection>('POST', 'api/connections', input)
-export const saveConnection = (id: number, input: Partial<ConnectionInput>) => write<Connection>('PUT', `api/connections/${id}`, input)
-export const deleteConnection = (id: number) => write('DELETE', `api/connections/${id}`)
-export const verifyConnection = (input: ConnectionInput | ({ id: number } & Partial<ConnectionInput>)) =>
-  write<VerifyResult>('POST', 'api/connections/verify', input)
+import type { Page, Role, User } from './types'
 
 export const users = (query: { q?: string; status?: string; cursor?: string | null }) => get<Page<ManagedUser>>('api/users', query)
 export const approveUser = (id: number) => write<unknown>('POST', `api/users/${id}/approve`, {})

@@ -1,5 +1,5 @@
 import { get, write } from './http'
-import type { ManagedModel, ModelOverride, RefreshedConnection } from './managed-models'
+import type { ImportLine, ManagedModel, ModelOverride, RefreshedConnection } from './managed-models'
 import type { CatalogModel } from './types'
 
 export const models = async () => (await get<{ items: CatalogModel[] }>('api/catalog/models')).items
@@ -14,4 +14,9 @@ export const refreshModels = async () => (await write<{ items: RefreshedConnecti
 export const override = (change: ModelOverride) => write<ManagedModel | undefined>('PUT', 'api/catalog/models', change)
 export const resetModels = (which: { all: true } | { items: { connectionId: number; model: string }[] }) =>
   write<{ deleted: number }>('DELETE', 'api/catalog/models/overrides', which)
+/** These stand first; the connection's other models follow as its provider lists them. */
+export const orderModels = (connectionId: number, models: readonly string[]) => write('PUT', 'api/catalog/models/order', { connectionId, models })
+/** One line for each item; changes nothing. */
+export const previewImport = async (items: readonly unknown[]) =>
+  (await write<{ items: ImportLine[] }>('POST', 'api/catalog/models/overrides/import/preview', { items })).items
 export const importOverrides = (items: readonly ModelOverride[]) => write<{ imported: number }>('POST', 'api/catalog/models/overrides/import', { items })

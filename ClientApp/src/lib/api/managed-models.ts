@@ -25,6 +25,17 @@ export interface ModelOverride {
   isDefault?: boolean
 }
 
+/** What an import would do with one of its items. */
+export interface ImportLine {
+  model: string
+  connectionName?: string | null
+  outcome: 'added' | 'changed' | 'same' | 'unknown' | 'invalid'
+  /** What would be different, or what is wrong. */
+  fields: string[]
+  /** The connection offers this model now. */
+  listed: boolean
+}
+
 export interface RefreshedConnection {
   connectionId: number
   ok: boolean

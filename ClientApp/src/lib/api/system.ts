@@ -25,6 +25,12 @@ export interface ImageLinks {
 /** What links to images look like now. */
 export const imageLinks = () => write<ImageLinks>('POST', 'api/settings/images/refresh')
 
+/** The installation's sign. */
+export async function saveLogo(image: Blob): Promise<void> {
+  await send('PUT', 'api/settings/logo', { headers: { 'Content-Type': image.type }, body: image })
+}
+export const removeLogo = () => write('DELETE', 'api/settings/logo')
+
 /** The picture beside every answer. */
 export async function saveAssistantAvatar(image: Blob): Promise<void> {
   await send('PUT', 'api/settings/assistant-avatar', { headers: { 'Content-Type': image.type }, body: image })

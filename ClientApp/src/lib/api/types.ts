@@ -31,6 +31,10 @@ export interface Branding {
   brandText: string
   /** What an administrator tells whoever comes to log in. */
   loginNotice?: string
+  /** What an administrator tells whoever begins a chat. */
+  welcomeText?: string
+  /** Whether reasoning is shown opened until a reader closes it. */
+  reasoningOpen?: boolean
   logoUrl?: string | null
   assistantAvatarUrl?: string | null
   /** Where on the colour circle the accent is; absent is the page's own. */
@@ -233,46 +237,6 @@ export type Capability = 'vision' | 'tools' | 'webSearch' | 'reasoning' | 'image
 
 export type Provider = 'openai' | 'azure_openai' | 'anthropic' | 'google_genai' | 'ollama' | 'demo'
 export type AuthType = 'bearer' | 'api_key' | 'none' | 'entra'
-
-export interface Connection {
-  id: number
-  name: string
-  provider: Provider
-  baseUrl: string
-  authType: AuthType
-  hasKey: boolean
-  keyHint?: string | null
-  azureApiVersion?: string | null
-  prefix?: string | null
-  modelIds?: string[] | null
-  local?: boolean
-  enabled: boolean
-  modelCount?: number
-  lastCheckedAt?: string | null
-  lastError?: string | null
-  lastErrorCode?: string | null
-}
-
-/** What the connection form sends; `key` only when the person typed one. */
-export interface ConnectionInput {
-  name: string
-  provider: Provider
-  baseUrl: string
-  authType: AuthType
-  key?: string
-  azureApiVersion?: string
-  prefix?: string
-  modelIds?: string[]
-  local?: boolean
-  enabled?: boolean
-}
-
-export interface VerifyResult {
-  ok: boolean
-  code?: string | null
-  detail?: string | null
-  models?: (string | { id: string; name?: string })[] | null
-}
 
 export interface PersonalSettings {
   locale?: string | null

@@ -42,6 +42,7 @@ export const errorsEn = {
   'error.provider_server_error': 'The provider had an error of its own.',
   'error.provider_unreachable': 'The provider cannot be reached.',
   'error.provider_dns': 'The provider’s host name is unknown.',
+  'error.provider_lists_no_models': 'The provider was reached, but lists no models, so the key could not be checked.',
   'error.provider_tls': 'The provider’s certificate is not trusted.',
   'error.provider_connect_timeout': 'The provider did not accept the connection in time.',
   'error.provider_first_byte_timeout': 'The provider did not begin to answer in time.',

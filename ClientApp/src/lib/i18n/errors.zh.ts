@@ -43,6 +43,7 @@ export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.provider_server_error': '服务商内部出错。',
   'error.provider_unreachable': '无法连接服务商。',
   'error.provider_dns': '找不到服务商的主机名。',
+  'error.provider_lists_no_models': '已连接到服务商，但它不提供模型列表，因此无法验证密钥。',
   'error.provider_tls': '服务商的证书不受信任。',
   'error.provider_connect_timeout': '连接服务商超时。',
   'error.provider_first_byte_timeout': '服务商未及时开始回答。',

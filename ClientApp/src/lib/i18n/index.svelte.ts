@@ -92,7 +92,7 @@ export class I18n {
     return this.t('chat.minutes', { m: Math.floor(seconds / 60), s: seconds % 60 })
   }
 
-  code = (code: string): string => (`error.${code}` in en ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code }))
+  code = (code: string): string => (code !== 'unknown' && `error.${code}` in en ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code }))
 
   problem = (problem: Problem): string => {
     if (problem.code === 'rate_limited' && problem.retryAfterSeconds !== null) {

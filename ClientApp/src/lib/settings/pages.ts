@@ -14,7 +14,7 @@ export interface SettingsEntry {
 
 function system(name: keyof typeof groups, icon: IconName): SettingsEntry {
   const settings = groups[name].map((field) => `system.${field.key}` as MessageKey)
-  return { path: `/settings/system/${name}`, label: `system.${name}`, icon, settings: name === 'general' ? [...settings, 'system.assistantAvatar', 'system.linkTest'] : settings, load: () => import('../admin/system/SystemPage.svelte') }
+  return { path: `/settings/system/${name}`, label: `system.${name}`, icon, settings: name === 'general' ? [...settings, 'system.logo', 'system.assistantAvatar', 'system.linkTest'] : settings, load: () => import('../admin/system/SystemPage.svelte') }
 }
 
 /** Each page is loaded when it is opened. */

@@ -1,4 +1,5 @@
-import type { AuthType, ConnectionInput, Provider } from '../api/types'
+import type { ConnectionInput } from '../api/connections'
+import type { AuthType, Provider } from '../api/types'
 
 export type PresetId = 'openai' | 'anthropic' | 'google' | 'azure' | 'ollama' | 'deepseek' | 'openrouter' | 'custom'
 

@@ -11,7 +11,6 @@ export interface ModelForm {
   tags: string
   contextLimit: string
   maxOutputTokens: string
-  position: string
   input: string
   output: string
   cachedInput: string
@@ -31,7 +30,6 @@ export function formOf(override: ModelOverride | null): ModelForm {
     tags: (override?.tags ?? []).join(', '),
     contextLimit: text(override?.contextLimit),
     maxOutputTokens: text(override?.maxOutputTokens),
-    position: text(override?.position),
     input: text(override?.price?.input),
     output: text(override?.price?.output),
     cachedInput: text(override?.price?.cachedInput),
@@ -40,7 +38,7 @@ export function formOf(override: ModelOverride | null): ModelForm {
   }
 }
 
-type Field = 'contextLimit' | 'maxOutputTokens' | 'position' | 'price'
+type Field = 'contextLimit' | 'maxOutputTokens' | 'price'
 
 /** What to send, or the fields that hold no number. */
 export function changeOf(form: ModelForm): { change: Omit<ModelOverride, 'connectionId' | 'model'> } | { wrong: Field[] } {
@@ -62,7 +60,6 @@ export function changeOf(form: ModelForm): { change: Omit<ModelOverride, 'connec
     capabilities: chosen.length > 0 ? Object.fromEntries(chosen.map((capability) => [capability, form.capabilities[capability] === 'yes'])) : null,
     contextLimit: number(form.contextLimit, 'contextLimit', true),
     maxOutputTokens: number(form.maxOutputTokens, 'maxOutputTokens', true),
-    position: number(form.position, 'position', true),
     price: priced ? { input: input ?? 0, output: output ?? 0, cachedInput: cachedInput ?? null, cacheWrite: cacheWrite ?? null } : null,
   }
   return wrong.size > 0 ? { wrong: [...wrong] } : { change }

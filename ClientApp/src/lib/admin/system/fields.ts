@@ -18,6 +18,7 @@ export const groups = {
   general: [
     { key: 'brandText', kind: 'text', max: 40 },
     { key: 'loginNotice', kind: 'text', max: 1000, wide: true, lines: true },
+    { key: 'welcomeText', kind: 'text', max: 500, wide: true, lines: true },
     { key: 'accentHue', kind: 'hue', min: 0, max: 359 },
     flag('registrationEnabled'),
     { key: 'defaultLocale', kind: 'choice', options: ['system', 'en', 'zh'] },

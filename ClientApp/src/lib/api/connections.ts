@@ -1,0 +1,55 @@
+import { get, write } from './http'
+import type { AuthType, Provider } from './types'
+
+/** Of keys only their ends, of headers only their names. */
+export interface Connection {
+  id: number
+  name: string
+  provider: Provider
+  baseUrl: string
+  authType: AuthType
+  hasKey: boolean
+  keyHint?: string | null
+  keys?: string[] | null
+  headers?: Record<string, string> | null
+  azureApiVersion?: string | null
+  prefix?: string | null
+  modelIds?: string[] | null
+  local?: boolean
+  enabled: boolean
+  modelCount?: number
+  lastCheckedAt?: string | null
+  lastError?: string | null
+  lastErrorCode?: string | null
+}
+
+/** What the form sends. Keys in the order to try them, a stored one by its end; headers by name, a stored value by its mask. */
+export interface ConnectionInput {
+  name: string
+  provider: Provider
+  baseUrl: string
+  authType: AuthType
+  key?: string
+  keys?: string[]
+  headers?: Record<string, string>
+  azureApiVersion?: string
+  prefix?: string
+  modelIds?: string[]
+  local?: boolean
+  enabled?: boolean
+}
+
+export interface VerifyResult {
+  ok: boolean
+  code?: string | null
+  detail?: string | null
+  models?: (string | { id: string; name?: string })[] | null
+}
+
+/** `providers` are the native protocols this server speaks. */
+export const connections = () => get<{ items: Connection[]; providers?: string[] }>('api/connections')
+export const createConnection = (input: ConnectionInput) => write<Connection>('POST', 'api/connections', input)
+export const saveConnection = (id: number, input: Partial<ConnectionInput>) => write<Connection>('PUT', `api/connections/${id}`, input)
+export const deleteConnection = (id: number) => write('DELETE', `api/connections/${id}`)
+export const verifyConnection = (input: ConnectionInput | ({ id: number } & Partial<ConnectionInput>)) =>
+  write<VerifyResult>('POST', 'api/connections/verify', input)

@@ -1,0 +1,13 @@
+import { url } from '../api/http'
+
+const own = new Map<HTMLLinkElement, { href: string; type: string }>()
+
+/** Puts the installation's logo on the browser's tab and the home screen, or the product's sign back. */
+export function showLogo(logo: string | null | undefined): void {
+  for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel$=icon]')) {
+    const first = own.get(link) ?? { href: link.href, type: link.type }
+    own.set(link, first)
+    link.type = logo ? '' : first.type
+    link.href = logo ? url(logo) : first.href
+  }
+}

@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+
+const root = join(import.meta.dirname, '../../..')
+const built = join(root, 'wwwroot')
+const source = join(root, 'ClientApp/src')
+const files = (folder: string, end: RegExp) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => end.test(file)).map((file) => join(folder, file))
+const page = readFileSync(join(built, 'index.html'), 'utf8')
+
+describe('the page as it is built', () => {
+  it('is little before it can be used', () => {
+    const first = [...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.(?:js|css))"/g)].map((match) => join(built, match[1] ?? ''))
+    expect(first.length).toBeGreaterThan(0)
+    // Script and styles of the first page as they go over the wire; what else there is comes when it is wanted.
+    expect(first.reduce((sum, file) => sum + statSync(`${file}.br`).size, 0)).toBeLessThan(120_000)
+  })
+
+  it('names no other server: fonts, formulas and styles are its own', () => {
+    const loads = /(?:url\(|@import\s*|(?:src|href)=)["']?(?:https?:)?\/\//
+    for (const file of [join(built, 'index.html'), ...files(built, /\.css$/)]) expect(readFileSync(file, 'utf8'), file).not.toMatch(loads)
+    const styles = files(join(built, 'assets'), /\.css$/).map((file) => readFileSync(file, 'utf8')).join('\n')
+    const fonts = [...styles.matchAll(/url\(["']?([^"')]+\.woff2)/g)].map((match) => match[1] ?? '')
+    expect(fonts.some((font) => font.includes('KaTeX'))).toBe(true)
+    for (const font of fonts) expect(statSync(join(built, 'assets', font)).size).toBeGreaterThan(0)
+    for (const file of files(source, /\.(ts|svelte|css)$/)) expect(readFileSync(file, 'utf8'), file).not.toMatch(/jsdelivr|unpkg|cdnjs|fonts\.g(?:oogleapis|static)/)
+  })
+
+  it('moves nothing for ever but what waits, and holds no layers for it', () => {
+    for (const file of files(source, /\.(svelte|css)$/)) {
+      const text = readFileSync(file, 'utf8')
+      expect(text, file).not.toContain('will-change')
+      for (const [, name] of text.matchAll(/animation:\s*(\w+)[^;]*infinite/g)) expect(['turn', 'breathe'], file).toContain(name)
+    }
+  })
+})
+
+describe('rules that the page and the server share', () => {
+  it('are the same for passwords and names', () => {
+    const server = readFileSync(join(root, 'Endpoints/Http/Passwords.cs'), 'utf8')
+    const bound = (name: string) => Number(new RegExp(`const int ${name} = (\\d+)`).exec(server)?.[1])
+    for (const file of ['auth/AccountForm.svelte', 'settings/PasswordPage.svelte', 'auth/NewPasswordPage.svelte']) {
+      expect(/\.length < (\d+) \|\| \w+\.length > (\d+)/.exec(readFileSync(join(source, 'lib', file), 'utf8'))?.slice(1).map(Number), file).toEqual([bound('Shortest'), bound('Longest')])
+    }
+  })
+})
