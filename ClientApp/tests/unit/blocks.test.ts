@@ -1,7 +1,7 @@
 import type { Token } from 'marked'
 import { describe, expect, it } from 'vitest'
 import { headingLevels } from '../../src/lib/markdown/headings'
-import { BlockStream } from '../../src/lib/markdown/blocks'
+import { BlockStream, readAhead } from '../../src/lib/markdown/blocks'
 import { answer } from '../fake/answer.mjs'
 
 const tricky = [
@@ -25,6 +25,16 @@ describe('BlockStream', () => {
       expect(shape(stream.update(text, true))).toEqual(whole)
     })
   }
+
+  it('draws what was read ahead, once, and nothing else', async () => {
+    const text = `${answer}\r\n\r\nend`
+    const whole = shape(new BlockStream().update(text, true))
+    await readAhead(text)
+    expect(shape(new BlockStream().update('another', true))).toEqual([['paragraph', 'another']])
+    const first = new BlockStream().update(text, true)
+    expect(shape(first)).toEqual(whole)
+    expect(new BlockStream().update(text, true)[0]).not.toBe(first[0])
+  })
 
   it('keeps the very same tokens for blocks that are finished', () => {
     const stream = new BlockStream()

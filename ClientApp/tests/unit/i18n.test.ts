@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { grouped } from '../../src/lib/i18n/grouped'
 import { en } from '../../src/lib/i18n/en'
 import { zh } from '../../src/lib/i18n/zh'
 
@@ -10,6 +11,12 @@ describe('languages', () => {
   it('have the same keys and the same places to fill', () => {
     expect(Object.keys(zh).sort()).toEqual(Object.keys(en).sort())
     for (const key of Object.keys(en) as (keyof typeof en)[]) expect(holes(zh[key]), key).toEqual(holes(en[key]))
+  })
+
+  it('write whole numbers as the browser would', () => {
+    for (const tag of ['en', 'zh-CN'])
+      for (const value of [0, 7, -7, 999, 1000, -1000, 12345, 123456, 1234567, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER])
+        expect(grouped(value)).toBe(new Intl.NumberFormat(tag).format(value))
   })
 
   it('leave nothing empty or untranslated', () => {

@@ -4,7 +4,7 @@ import type { Place } from '../state/places'
 import type { Turn } from '../state/turn.svelte'
 
 /** Turns drawn when a chat opens, and how many more each time the reader comes near the upper end. */
-const firstWindow = 2
+const firstWindow = 4
 const step = 6
 /** At the end of a chat nothing above this many turns stays drawn. */
 const mostAtEnd = 80

@@ -1,5 +1,6 @@
 import type { Problem } from '../api/http'
 import { en, type MessageKey } from './en'
+import { grouped } from './grouped'
 import { zh } from './zh'
 
 export type { MessageKey } from './en'
@@ -58,7 +59,7 @@ export class I18n {
     const text: string = this.locale === 'zh' ? zh[key] : en[key]
     return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
       const value = params[name]
-      return value === undefined ? whole : typeof value === 'number' ? this.#number.format(value) : value
+      return value === undefined ? whole : typeof value === 'number' ? this.number(value) : value
     })
   }
 
@@ -66,7 +67,7 @@ export class I18n {
   plural = (key: PluralKey, count: number): string =>
     this.t(this.#plural.select(count) === 'one' ? (`${key}.one` as MessageKey) : (`${key}.other` as MessageKey), { count })
 
-  number = (value: number): string => this.#number.format(value)
+  number = (value: number): string => (Number.isSafeInteger(value) ? grouped(value) : this.#number.format(value))
 
   date = (iso: string, options: Intl.DateTimeFormatOptions = { dateStyle: 'medium' }): string => {
     // Making a formatter costs a hundred times what using it does.

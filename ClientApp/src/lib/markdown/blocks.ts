@@ -16,6 +16,43 @@ function lex(text: string, links: Lexed['links']): Lexed {
   return { tokens, links: lexer.tokens.links }
 }
 
+/** Below this a text is read as quickly as anything. */
+const long = 800
+
+let ahead: { text: string; lexed: Lexed } | null = null
+
+/** The next task of the browser, after whatever waits: a click, a frame. */
+function nextTask(): Promise<void> {
+  return new Promise((go) => {
+    const { port1, port2 } = new MessageChannel()
+    port1.onmessage = () => {
+      port1.close()
+      go()
+    }
+    port2.postMessage(null)
+  })
+}
+
+/** Reads a long text in a task of its own, for who draws it next: both in one would be a long stop on a phone. */
+export async function readAhead(source: string): Promise<void> {
+  if (source.length < long) return
+  await nextTask()
+  const text = unified(source)
+  ahead = { text, lexed: lex(text, {}) }
+  await nextTask()
+}
+
+function unified(source: string): string {
+  return source.includes('\r') ? source.replace(/\r\n?/g, '\n') : source
+}
+
+function lexOrTake(text: string, links: Lexed['links']): Lexed {
+  if (ahead?.text !== text || Object.keys(links).length > 0) return lex(text, links)
+  const { lexed } = ahead
+  ahead = null
+  return lexed
+}
+
 /**
  * Markdown that grows at its end. Blocks that can no longer change keep their token objects, so only the
  * tail is read again and only the tail is drawn again.
@@ -26,9 +63,9 @@ export class BlockStream {
   #links: Lexed['links'] = {}
 
   update(source: string, complete: boolean): Token[] {
-    const text = source.includes('\r') ? source.replace(/\r\n?/g, '\n') : source
+    const text = unified(source)
     if (!text.startsWith(this.#prefix)) this.#reset()
-    const { tokens, links } = lex(text.slice(this.#prefix.length), this.#links)
+    const { tokens, links } = lexOrTake(text.slice(this.#prefix.length), this.#links)
     const all = [...this.#settled, ...tokens].filter((token) => token.type !== 'space' && token.type !== 'def')
     if (!complete) this.#settle(tokens, links)
     return all

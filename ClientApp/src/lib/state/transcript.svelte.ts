@@ -1,6 +1,7 @@
 import { Problem } from '../api/http'
 import * as sessions from '../api/sessions'
 import type { Message, Page } from '../api/types'
+import { readAhead } from '../markdown/blocks'
 import { Turn } from './turn.svelte'
 
 // Far beyond what one looks through by hand; a guard, not a limit of the chat.
@@ -45,6 +46,7 @@ export class Transcript {
     if (this.#turns.length === 0) this.#state = 'loading'
     try {
       const page = await sessions.messages(this.sessionId)
+      if (this.#turns.length === 0) await readAhead(page.items.at(-1)?.content ?? '')
       if (!wanted()) return null
       const above = this.#above(page)
       this.#turns = [...above, ...this.#merge(page.items)]
