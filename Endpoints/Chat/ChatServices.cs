@@ -37,7 +37,8 @@ internal static class ChatServices
 /// Sweeps before the server listens, and on the way down lets answers end: not ready any more, no new runs, the grace, then
 /// interrupted. A second signal cuts the grace short.
 /// </summary>
-internal sealed class ChatLifetime(ChatRuns runs, Readiness readiness, ServerOptions options, IHostApplicationLifetime lifetime) : IHostedService, IDisposable
+internal sealed class ChatLifetime(
+    ChatRuns runs, ConnectionListeners listeners, Readiness readiness, ServerOptions options, IHostApplicationLifetime lifetime) : IHostedService, IDisposable
 {
     private PosixSignalRegistration? _again;
 
@@ -47,6 +48,7 @@ internal sealed class ChatLifetime(ChatRuns runs, Readiness readiness, ServerOpt
         lifetime.ApplicationStopping.Register(() =>
         {
             readiness.Stop();
+            listeners.Close(); // before readers are told: who comes back at once must not reach this process
             _again = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
             {
                 signal.Cancel = true;

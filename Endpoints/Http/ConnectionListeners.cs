@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
@@ -12,12 +13,24 @@ namespace AiChat.Endpoints.Http;
 /// </summary>
 internal sealed class ConnectionListeners(IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListenerFactory
 {
+    private readonly ConcurrentBag<Socket> _sockets = [];
+
+    /// <summary>From now on nobody can connect; connections that stand go on.</summary>
+    public void Close()
+    {
+        foreach (var socket in _sockets)
+        {
+            socket.Dispose();
+        }
+    }
+
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         try
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
             socket.Listen(512);
+            _sockets.Add(socket);
 
             // Bytes go from the application to the socket and back without changing threads in between; handlers do not block.
             var options = new SocketConnectionFactoryOptions { UnsafePreferInlineScheduling = true };

@@ -32,7 +32,8 @@ internal static class WebServer
             Listen(kestrel, options);
         });
 
-        builder.Services.AddSingleton<IConnectionListenerFactory, ConnectionListeners>(); // the one that was added last listens
+        builder.Services.AddSingleton<ConnectionListeners>();
+        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<ConnectionListeners>()); // the one that was added last listens
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownGrace + TimeSpan.FromSeconds(4));
     }
 
