@@ -8,8 +8,8 @@ namespace AiChat.Endpoints;
 /// <summary>Pictures of users, of the assistant and of the installation: always bytes that are sent here, never an address or a path.</summary>
 internal static class AvatarEndpoints
 {
-    private const long MaxBytes = 1024 * 1024;
-    private const int MaxSide = 1_024;
+    internal const long MaxBytes = 1024 * 1024;
+    internal const int MaxSide = 1_024;
 
     public static void MapAvatars(this RouteGroupBuilder api)
     {
@@ -55,49 +55,17 @@ internal static class AvatarEndpoints
         return TypedResults.NoContent();
     }
 
-    private static async Task<IResult> SetAssistant(
-        HttpContext context, CurrentUser me, Avatars avatars, ImageFiles files, AvatarLinks links, Retention retention, TimeProvider clock)
-    {
-        var (image, problem) = await ImageUploads.Receive(context, files, MaxBytes, MaxSide);
-        if (image is null)
-        {
-            return problem!;
-        }
+    private static async Task<IResult> SetAssistant(HttpContext context, CurrentUser me, SharedPictures pictures, AvatarLinks links) =>
+        await pictures.Receive(context, me, FileRows.AssistantAvatar) ?? (IResult)TypedResults.Ok(new AvatarResponse(links.Assistant));
 
-        await avatars.SetShared(FileRows.AssistantAvatar, image.File, Change(context, me, "assistant_avatar", "set"), clock.GetUtcNow());
-        await links.Reload();
-        retention.Wake();
-        return TypedResults.Ok(new AvatarResponse(links.Assistant));
-    }
+    private static Task<IResult> RemoveAssistant(HttpContext context, CurrentUser me, SharedPictures pictures) =>
+        pictures.Remove(context, me, FileRows.AssistantAvatar);
 
-    private static async Task<IResult> RemoveAssistant(HttpContext context, CurrentUser me, Avatars avatars, AvatarLinks links, TimeProvider clock)
-    {
-        await avatars.SetShared(FileRows.AssistantAvatar, null, Change(context, me, "assistant_avatar", "removed"), clock.GetUtcNow());
-        await links.Reload();
-        return TypedResults.NoContent();
-    }
+    private static async Task<IResult> SetLogo(HttpContext context, CurrentUser me, SharedPictures pictures, AvatarLinks links) =>
+        await pictures.Receive(context, me, FileRows.Logo) ?? (IResult)TypedResults.Ok(new LogoResponse(links.Logo));
 
-    private static async Task<IResult> SetLogo(
-        HttpContext context, CurrentUser me, Avatars avatars, ImageFiles files, AvatarLinks links, Retention retention, TimeProvider clock)
-    {
-        var (image, problem) = await ImageUploads.Receive(context, files, MaxBytes, MaxSide);
-        if (image is null)
-        {
-            return problem!;
-        }
-
-        await avatars.SetShared(FileRows.Logo, image.File, Change(context, me, "logo", "set"), clock.GetUtcNow());
-        await links.Reload();
-        retention.Wake();
-        return TypedResults.Ok(new LogoResponse(links.Logo));
-    }
-
-    private static async Task<IResult> RemoveLogo(HttpContext context, CurrentUser me, Avatars avatars, AvatarLinks links, TimeProvider clock)
-    {
-        await avatars.SetShared(FileRows.Logo, null, Change(context, me, "logo", "removed"), clock.GetUtcNow());
-        await links.Reload();
-        return TypedResults.NoContent();
-    }
+    private static Task<IResult> RemoveLogo(HttpContext context, CurrentUser me, SharedPictures pictures) =>
+        pictures.Remove(context, me, FileRows.Logo);
 
     private static async Task<IResult> ShowUser(long userId, HttpContext context, Avatars avatars, ImageFiles files) =>
         Show(context, files, await avatars.Find(userId));
@@ -120,9 +88,37 @@ internal static class AvatarEndpoints
         context.Response.Headers.CacheControl = "private, no-cache";
         return TypedResults.Stream(file, mime, entityTag: new EntityTagHeaderValue($"\"{Path.GetFileNameWithoutExtension(name)}\""));
     }
+}
 
-    private static AuditEntry Change(HttpContext context, CurrentUser me, string picture, string what) =>
-        new(me.Id, $"settings.{picture}", "settings", context.Caller().Address.ToString(), what);
+/// <summary>The pictures that all see, each named by its key in the settings.</summary>
+internal sealed class SharedPictures(Avatars avatars, ImageFiles files, AvatarLinks links, Retention retention, TimeProvider clock)
+{
+    /// <summary>Takes the picture that the request brings in place of the one there was; says what is wrong with it.</summary>
+    public async Task<Problem?> Receive(HttpContext context, CurrentUser me, string key)
+    {
+        var (image, problem) = await ImageUploads.Receive(context, files, AvatarEndpoints.MaxBytes, AvatarEndpoints.MaxSide);
+        if (image is null)
+        {
+            return problem;
+        }
+
+        await Set(context, me, key, image.File, "set");
+        retention.Wake();
+        return null;
+    }
+
+    public async Task<IResult> Remove(HttpContext context, CurrentUser me, string key)
+    {
+        await Set(context, me, key, null, "removed");
+        return TypedResults.NoContent();
+    }
+
+    private async Task Set(HttpContext context, CurrentUser me, string key, string? file, string what)
+    {
+        var audit = new AuditEntry(me.Id, $"settings.{key[(key.IndexOf('.', StringComparison.Ordinal) + 1)..]}", "settings", context.Caller().Address.ToString(), what);
+        await avatars.SetShared(key, file, audit, clock.GetUtcNow());
+        await links.Reload();
+    }
 }
 
 internal sealed record AvatarResponse(string? AvatarUrl);

@@ -42,6 +42,7 @@ internal static class ImageServices
         services.AddSingleton<Images>();
         services.AddSingleton<ImageLinks>();
         services.AddSingleton<Avatars>();
+        services.AddSingleton<SharedPictures>();
         services.AddSingleton<AvatarLinks>();
         services.AddHostedService(provider => provider.GetRequiredService<AvatarLinks>());
         services.AddSingleton<Expiry>();
