@@ -44,8 +44,9 @@ internal sealed partial class ChatRuns(
 
     public ChatRun? Find(long userId, long messageId) => _live.TryGetValue(messageId, out var run) && run.UserId == userId ? run : null;
 
+    /// <summary>A user's answers that are being written; one whose end was told is none of them any more.</summary>
     public IReadOnlyList<ChatRun> Of(long userId) => _byUser.ContainsKey(userId)
-        ? [.. _live.Select(entry => entry.Value).Where(run => run.UserId == userId)]
+        ? [.. _live.Select(entry => entry.Value).Where(run => run.UserId == userId && !run.Log.Completed)]
         : [];
 
     /// <summary>
