@@ -11,7 +11,7 @@ namespace AiChat.Tests;
 /// </summary>
 internal sealed class FakeUpstream : IAsyncDisposable
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
     private readonly CancellationTokenSource _end = new();
     private readonly Channel<FakeExchange> _arrived = Channel.CreateUnbounded<FakeExchange>();
     private readonly ConcurrentBag<FakeExchange> _exchanges = [];
@@ -22,11 +22,12 @@ internal sealed class FakeUpstream : IAsyncDisposable
     private FakeUpstream(Func<FakeExchange, Task> script)
     {
         _script = script;
-        _listener.Start();
+        _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        _listener.Listen();
         _accepting = AcceptAsync();
     }
 
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+    public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
 
     /// <summary>What an administrator enters as the base URL of an OpenAI-compatible connection.</summary>
     public string BaseUrl => $"http://127.0.0.1:{Port}/v1";
@@ -64,7 +65,7 @@ internal sealed class FakeUpstream : IAsyncDisposable
         {
             while (true)
             {
-                var socket = await _listener.AcceptSocketAsync(_end.Token);
+                var socket = await _listener.AcceptAsync(_end.Token);
                 Interlocked.Increment(ref _connections);
                 serving.Add(ServeAsync(socket));
             }
