@@ -37,10 +37,7 @@ public sealed class AnswerSettingsTests
         }
 
         more.SetResult();
-        while ((await admin.Messages(session))[^1].Text("status") != "done")
-        {
-            await Task.Delay(20);
-        }
+        await Eventually.Holds(async () => (await admin.Messages(session))[^1].Text("status") == "done");
 
         var next = stream.NextAsync();
         await Task.WhenAny(next, Task.Delay(200));

@@ -151,10 +151,7 @@ public sealed class GuestTests
 
         await server.RestartAsync();
         Assert.Empty((await old.GetJson("/api/sessions")).GetProperty("items").EnumerateArray());
-        while (Guests(server) > 1)
-        {
-            await Task.Delay(20);
-        }
+        await Eventually.Holds(() => Guests(server) <= 1);
 
         Assert.Equal(1, GateTests.Number(server, "select count(*) from sessions"));
         Assert.Equal(0, GateTests.Number(server, "select count(*) from messages"));

@@ -27,10 +27,7 @@ public sealed class KeysTests
         Assert.Equal(JsonValueKind.Null, listed.GetProperty("lastUsedAt").ValueKind);
 
         await (await With(server, key).GetAsync("/api/auth/me")).Expect(HttpStatusCode.OK);
-        while ((await admin.GetJson("/api/keys")).GetProperty("items")[0].GetProperty("lastUsedAt").ValueKind == JsonValueKind.Null)
-        {
-            await Task.Yield();
-        }
+        await Eventually.Holds(async () => (await admin.GetJson("/api/keys")).GetProperty("items")[0].GetProperty("lastUsedAt").ValueKind != JsonValueKind.Null);
 
         foreach (var file in Directory.EnumerateFiles(server.DataDir, "app.db*"))
         {

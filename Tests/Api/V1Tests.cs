@@ -213,10 +213,7 @@ public sealed class V1Tests
         }
 
         await (await steps.Upstream.NextChatAsync()).ClientGone.WaitAsync(TimeSpan.FromSeconds(5));
-        while (GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'stopped'") == 0)
-        {
-            await Task.Yield();
-        }
+        await Eventually.Holds(() => GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'stopped'") > 0);
 
         GateTests.AssertBalanced(steps.Server);
     }
@@ -259,10 +256,7 @@ public sealed class V1Tests
         await using var stream = await steps.Script.PostStream("/v1/chat/completions", V1Steps.Ask("hi", stream: true));
         await stream.ReadUntilAsync(frame => frame.Data.Contains("first", StringComparison.Ordinal));
         var rest = stream.ReadAllAsync();
-        while (stream.Heartbeats == 0)
-        {
-            await Task.Delay(20);
-        }
+        await Eventually.Holds(() => stream.Heartbeats > 0);
 
         release.SetResult();
         Assert.Equal("[DONE]", (await rest)[^1].Data);

@@ -157,10 +157,7 @@ public sealed class GateTests
         await using var silent = await admin.Ask(await admin.NewSession(connection), "silent");
         await using var spoken = await admin.Ask(await admin.NewSession(connection), "speak");
         await spoken.ReadUntilAsync(e => e.Event == "delta");
-        while (Number(server, "select count(*) from run_chunks where kind = 'content'") == 0)
-        {
-            await Task.Delay(20);
-        }
+        await Eventually.Holds(() => Number(server, "select count(*) from run_chunks where kind = 'content'") > 0);
 
         await server.KillAsync();
         await server.RestartAsync();

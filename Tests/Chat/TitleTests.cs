@@ -15,7 +15,7 @@ public sealed class TitleTests
         var session = await Prepare(admin, upstream);
         await using var stream = await admin.Ask(session, "I want to travel to Beijing in May, what should I know");
 
-        await Until(async () => (await admin.GetJson($"/api/sessions/{session}")).Text("title") == "Trip to 北京");
+        await Eventually.Holds(async () => (await admin.GetJson($"/api/sessions/{session}")).Text("title") == "Trip to 北京");
         release.SetResult();
         var events = await stream.ReadAllAsync();
 
@@ -58,7 +58,7 @@ public sealed class TitleTests
         var last = await admin.NewSession(await First(admin), "fake-model");
         await admin.AskAndWait(last, "third chat");
 
-        await Until(async () => (await admin.GetJson($"/api/sessions/{last}")).Text("title") == "The model's");
+        await Eventually.Holds(async () => (await admin.GetJson($"/api/sessions/{last}")).Text("title") == "The model's");
         Assert.Equal("My own", (await admin.GetJson($"/api/sessions/{named}")).Text("title"));
         Assert.Equal("this fails", (await admin.GetJson($"/api/sessions/{failing}")).Text("title"));
     }
@@ -82,14 +82,4 @@ public sealed class TitleTests
 
     private static async Task<long> First(HttpClient admin) =>
         (await admin.GetJson("/api/connections")).GetProperty("items").EnumerateArray().Single(item => item.Text("name") == "Fake").Id();
-
-    /// <summary>Asks the server again and again: nothing tells a client that the background has done something.</summary>
-    private static async Task Until(Func<Task<bool>> holds)
-    {
-        var patience = TimeProvider.System.GetTimestamp();
-        while (!await holds())
-        {
-            Assert.True(TimeProvider.System.GetElapsedTime(patience) < TimeSpan.FromSeconds(20), "It did not happen.");
-        }
-    }
 }

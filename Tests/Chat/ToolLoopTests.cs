@@ -302,10 +302,7 @@ public sealed class ToolLoopTests
         var session = await admin.SearchSession(upstream, engine);
         await using var stream = await admin.AskWithSearch(session, "go");
         var live = await stream.ReadUntilAsync(e => e.Event == "tool" && e.Data.Contains("stall"));
-        while (GateTests.Number(server, "select count(*) from run_chunks where kind = 'tool'") < 3)
-        {
-            await Task.Delay(20);
-        }
+        await Eventually.Holds(() => GateTests.Number(server, "select count(*) from run_chunks where kind = 'tool'") >= 3);
 
         await server.KillAsync();
         await server.RestartAsync();
