@@ -17,7 +17,6 @@ internal sealed class DeltaWriter
     private readonly Action<string, bool> _emit;
     private readonly HashSet<int> _calls = [];
     private readonly List<ChatDelta> _frames = [];
-    private readonly string _callPrefix = $"call_{Guid.NewGuid():N}"[..21];
     private int _text;
     private int _reasoning;
     private int _arguments;
@@ -44,6 +43,9 @@ internal sealed class DeltaWriter
     public bool Finished => _reason is not null;
 
     public bool HasToolCalls => _calls.Count > 0;
+
+    /// <summary>Begins the ids of calls that came without one.</summary>
+    private string CallPrefix => field ??= $"call_{Guid.NewGuid():N}"[..21];
 
     public void Text(string? piece)
     {
@@ -76,7 +78,7 @@ internal sealed class DeltaWriter
         if (first || !string.IsNullOrEmpty(arguments))
         {
             Visible = true;
-            id = first && string.IsNullOrEmpty(id) ? $"{_callPrefix}_{index}" : id;
+            id = first && string.IsNullOrEmpty(id) ? $"{CallPrefix}_{index}" : id;
             Ready.Add(new ChatDelta.ToolCall(index, first ? id : null, first ? name ?? "" : null, arguments ?? ""));
         }
     }

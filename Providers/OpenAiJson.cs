@@ -8,8 +8,8 @@ namespace AiChat.Providers;
 /// </summary>
 internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 {
-    private readonly OpenAiToolCalls _tools = new();
     private readonly OpenAiReplay _replay = new();
+    private OpenAiToolCalls? _tools;
     private string? _content;
     private string? _reasoning;
     private string? _finish;
@@ -28,7 +28,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         _content = _reasoning = _finish = null;
         _known = _error = _sound = false;
         _usage = default;
-        _tools.Begin();
+        _tools?.Begin();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
             ReadMember(ref reader);
@@ -221,7 +221,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("tool_calls"u8) && !_otherChoice)
             {
                 reader.Read();
-                _tools.Read(ref reader);
+                (_tools ??= new OpenAiToolCalls()).Read(ref reader);
             }
             else if (reader.ValueTextEquals("audio"u8))
             {
@@ -296,7 +296,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         Output.Reasoning(_reasoning);
         _replay.AddReasoning(_reasoning);
         Output.Text(_content);
-        _tools.Emit(Output, _replay);
+        _tools?.Emit(Output, _replay);
         if (_usage.Any)
         {
             Output.Usage(_usage.Prompt, _usage.Completion, _usage.Reasoning, _usage.Cached);

@@ -85,7 +85,7 @@ internal sealed class OpenAiReplay
 {
     public const string Kind = "openai";
     private const int MaxLength = 256 * 1024;
-    private readonly Dictionary<int, string> _extras = [];
+    private Dictionary<int, string>? _extras;
     private StringBuilder? _reasoning;
     private List<string>? _details;
     private int _length;
@@ -120,11 +120,11 @@ internal sealed class OpenAiReplay
     {
         if (Fits(json.Length))
         {
-            _extras[index] = json;
+            (_extras ??= [])[index] = json;
         }
     }
 
-    public string? Pack(string model) => _reasoning is null && _details is null && _extras.Count == 0 ? null : ProviderState.Pack(Kind, model, json =>
+    public string? Pack(string model) => _reasoning is null && _details is null && _extras is null ? null : ProviderState.Pack(Kind, model, json =>
     {
         json.WriteStartObject();
         if (_details is not null)
@@ -139,7 +139,7 @@ internal sealed class OpenAiReplay
         }
 
         json.WriteStartObject("extras");
-        foreach (var (index, extra) in _extras)
+        foreach (var (index, extra) in _extras ?? [])
         {
             json.WritePropertyName(index.ToString());
             json.WriteRawValue(extra, skipInputValidation: true);

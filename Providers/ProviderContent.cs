@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Headers;
 
 namespace AiChat.Providers;
 
@@ -18,7 +17,7 @@ internal sealed class ProviderContent : HttpContent
         _body = body;
         _length = body.Length;
         _clock = clock;
-        Headers.ContentType = new MediaTypeHeaderValue(mediaType);
+        Headers.TryAddWithoutValidation("Content-Type", mediaType);
     }
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)

@@ -36,7 +36,6 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
     // One live run holds one connection; the process allows 4,096 runs.
     private const int MaxConnections = 8_192;
     private const int MaxPools = 1_000;
-    private static readonly HttpRequestOptionsKey<TimeSpan> ConnectLimit = new("connect");
     private readonly ConcurrentDictionary<long, Pool> _pools = new();
 
     /// <summary>True for the addresses this server itself listens on: a connection to ourselves would loop.</summary>
@@ -88,16 +87,15 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
         }
     }
 
-    private static HttpRequestMessage Build(ProviderCall call, CallClock clock)
+    private static Request Build(ProviderCall call, CallClock clock)
     {
         if (!ProviderUrl.SameOrigin(call.Url, call.Endpoint.BaseUrl))
         {
             throw new ProviderException(ProviderFailure.Blocked, "The request would leave the connection's own origin.");
         }
 
-        var request = new HttpRequestMessage(call.Body is null ? HttpMethod.Get : HttpMethod.Post, call.Url);
-        request.Options.Set(ConnectLimit, call.Timeouts.Connect);
-        request.Headers.UserAgent.Add(new ProductInfoHeaderValue("AiChat", "1"));
+        var request = new Request(call);
+        request.Headers.TryAddWithoutValidation("User-Agent", "AiChat/1");
         if (call.Body is { } body)
         {
             request.Content = new ProviderContent(body, call.MediaType, clock);
@@ -151,7 +149,8 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
         }
 
         var mediaType = response.Content.Headers.ContentType?.MediaType?.ToLowerInvariant() ?? "";
-        return new ProviderReply(stream, mediaType, clock, maxLine, response);
+        // The reply needs only the stream, which ends the exchange when it is disposed; the headers need not stay for as long as an answer takes.
+        return new ProviderReply(stream, mediaType, clock, maxLine);
     }
 
     private static async Task<ReadOnlyMemory<byte>> ReadErrorAsync(ProviderReply reply)
@@ -226,8 +225,7 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, NetworkScope scope, CancellationToken cancel)
     {
-        context.InitialRequestMessage.Options.TryGetValue(ConnectLimit, out var limit);
-        using var timer = new CancellationTokenSource(limit > TimeSpan.Zero ? limit : ChatTimeouts.Default.Connect, time);
+        using var timer = new CancellationTokenSource(((Request)context.InitialRequestMessage).ConnectLimit, time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancel);
         try
         {
@@ -292,6 +290,12 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
         {
             throw new ProviderException(ProviderFailure.Dns, "The provider's name could not be resolved.", inner: exception);
         }
+    }
+
+    private sealed class Request(ProviderCall call) : HttpRequestMessage(call.Body is null ? HttpMethod.Get : HttpMethod.Post, call.Url)
+    {
+        /// <summary>For as long as the connection is being made, should the call need one.</summary>
+        public TimeSpan ConnectLimit { get; } = call.Timeouts.Connect > TimeSpan.Zero ? call.Timeouts.Connect : ChatTimeouts.Default.Connect;
     }
 
     private sealed record Pool(NetworkScope Scope, string? CaFile, HttpMessageInvoker Invoker);

@@ -8,7 +8,7 @@ namespace AiChat.Providers;
 /// last one. A line longer than the limit and every transport fault is a <see cref="ProviderException"/>.
 /// Memory is one pooled buffer, which grows to the longest line and is given back while nothing is here: most streams wait most of the time.
 /// </summary>
-internal sealed class ProviderReply(Stream stream, string mediaType, CallClock clock, int maxLine, IDisposable? owner = null) : IAsyncDisposable
+internal sealed class ProviderReply(Stream stream, string mediaType, CallClock clock, int maxLine) : IAsyncDisposable
 {
     private const int FirstBuffer = 4 * 1024;
     private const int FastBuffer = 32 * 1024;
@@ -140,7 +140,6 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
     {
         clock.Dispose();
         await stream.DisposeAsync();
-        owner?.Dispose();
         if (_ended)
         {
             // Only a finished read gives the buffer back: a cancelled one may still own it.

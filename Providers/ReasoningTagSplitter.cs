@@ -1,5 +1,3 @@
-using System.Buffers;
-
 namespace AiChat.Providers;
 
 /// <summary>
@@ -10,7 +8,7 @@ namespace AiChat.Providers;
 internal sealed class ReasoningTagSplitter
 {
     private readonly IReadOnlyList<ReasoningTag> _tags;
-    private readonly SearchValues<char> _firsts;
+    private readonly string _firsts;
     private string _held = "";
     private string? _close;
     private bool _trimBreaks;
@@ -21,7 +19,7 @@ internal sealed class ReasoningTagSplitter
     public ReasoningTagSplitter(IReadOnlyList<ReasoningTag> tags)
     {
         _tags = tags;
-        _firsts = SearchValues.Create([.. tags.Select(tag => tag.Open[0])]);
+        _firsts = string.Concat(tags.Select(tag => tag.Open[0]).Distinct());
     }
 
     /// <summary>Takes the next piece and hands out what is certain by now, in order.</summary>

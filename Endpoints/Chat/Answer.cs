@@ -7,7 +7,10 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>The tools that a model wants called, and the visible text it said before; without calls the text is not gathered.</summary>
-internal sealed record Said(string Text, IReadOnlyList<ChatToolCall> Calls);
+internal sealed record Said(string Text, IReadOnlyList<ChatToolCall> Calls)
+{
+    public static readonly Said NoCalls = new("", []);
+}
 
 /// <summary>
 /// Gathers what a provider says into a run's log, round after round. Deltas that come without a wait between them go to the log as one.
@@ -25,7 +28,7 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
 
     private readonly long _begun = clock.GetTimestamp();
     private readonly List<string> _pending = [];
-    private readonly SortedDictionary<int, PartialCall> _calls = [];
+    private SortedDictionary<int, PartialCall>? _calls;
     private int _pendingLength;
     private bool _pendingIsReasoning;
     private int _uncounted;
@@ -59,7 +62,7 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
     {
         Writer = call.Model;
         State = null;
-        _calls.Clear();
+        _calls = null;
         var start = log.ContentLength;
         _textApart = Calls.Count > 0 && start > 0;
         _reasoningApart = Calls.Count > 0 && log.ReasoningLength > 0;
@@ -87,7 +90,8 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
             Flush();
         }
 
-        return new Said(_calls.Count == 0 ? "" : log.ContentFrom(start).Trim(), [.. _calls.Values.Select(part => new ChatToolCall(part.Id, part.Name, part.Arguments.ToString()))]);
+        return _calls is null ? Said.NoCalls
+            : new Said(log.ContentFrom(start).Trim(), [.. _calls.Values.Select(part => new ChatToolCall(part.Id, part.Name, part.Arguments.ToString()))]);
     }
 
     private void Take(ChatDelta delta)
@@ -126,6 +130,7 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
 
     private void Add(ChatDelta.ToolCall piece)
     {
+        _calls ??= [];
         if (!_calls.TryGetValue(piece.Index, out var call))
         {
             _calls[piece.Index] = call = new PartialCall(piece.Id ?? "", piece.Name ?? "", new StringBuilder());
