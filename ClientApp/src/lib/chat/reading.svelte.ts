@@ -2,6 +2,7 @@ import { tick } from 'svelte'
 import type { Conversation } from '../state/conversation.svelte'
 import type { Place } from '../state/places'
 import type { Turn } from '../state/turn.svelte'
+import { nextTask } from '../ui/tasks'
 
 /** Turns drawn when a chat opens, and how many more each time the reader comes near the upper end. */
 const firstWindow = 4
@@ -19,6 +20,8 @@ export class Reading {
   #following = $state(true)
   /** The first turn that is drawn; turns keep their key when the list around them changes. */
   #first = $state<number | null>(null)
+  /** How many turns stand while the chat opens, one task of the browser for each; null when it is open. */
+  #opening = $state<number | null>(1)
   #scroller: HTMLElement | null = null
   #lastTop = 0
   #widening = false
@@ -33,9 +36,9 @@ export class Reading {
     if (turn) this.#drawFrom(turn)
   }
 
-  /** Not shown before the reader's place is found: else the end would flash. */
-  get returning() {
-    return this.#wanted !== null
+  /** Not shown before the reader's place is found or the end stands: else what is seen would jump. */
+  get hidden() {
+    return this.#wanted !== null || this.#opening !== null
   }
 
   get following() {
@@ -45,10 +48,10 @@ export class Reading {
   readonly start = $derived.by(() => {
     const { turns } = this.conversation
     const at = this.#first === null ? -1 : turns.findIndex((turn) => turn.key === this.#first)
-    return at >= 0 ? at : Math.max(0, turns.length - firstWindow)
+    return at >= 0 ? at : Math.max(0, turns.length - (this.#opening ?? firstWindow))
   })
   readonly shown = $derived.by(() => this.conversation.turns.slice(this.start))
-  readonly hasMore = $derived.by(() => this.start > 0 || this.conversation.transcript.hasOlder)
+  readonly hasMore = $derived.by(() => this.#opening === null && (this.start > 0 || this.conversation.transcript.hasOlder))
 
   /** For the element that scrolls. */
   attach = (node: HTMLElement) => {
@@ -105,6 +108,15 @@ export class Reading {
     const element = this.#scroller?.querySelector(`[data-key="${turn.key}"]`) ?? null
     element?.scrollIntoView({ block: 'center' })
     return element
+  }
+
+  /** Once there are messages: turn by turn to the first window, because all in one task would be a long stop on a phone. */
+  async open(): Promise<void> {
+    while (this.#opening !== null) {
+      await nextTask()
+      const drawn = this.#opening + 1
+      this.#opening = this.#first === null && drawn < Math.min(firstWindow, this.conversation.turns.length) ? drawn : null
+    }
   }
 
   /** Once the messages are there: back to where the reader was; to the end where that is gone. */
