@@ -1,6 +1,7 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { cheapStart } from './build/cheap-start.ts'
 import { firstPageGroup } from './build/first-page.ts'
 import { fontFormats } from './build/font-formats.ts'
 import { precompress } from './build/precompress.ts'
@@ -14,6 +15,7 @@ export default defineConfig({
   // Relative, so that the same files work under any BASE_PATH; the server rewrites only <base href>.
   base: './',
   plugins: [
+    cheapStart(),
     fontFormats(),
     svelte({
       compilerOptions: {

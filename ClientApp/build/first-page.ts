@@ -4,7 +4,7 @@ interface ModuleInfo {
 }
 
 // A new server's very first page: what it shares with later pages would be three more files.
-const setup = /\/src\/lib\/(setup\/|auth\/AccountForm|api\/connections)/
+const setup = /\/src\/lib\/(setup\/|auth\/AccountForm|api\/connections|i18n\/)/
 
 /**
  * Puts everything the first page imports statically into one chunk. Without it the bundler splits off what

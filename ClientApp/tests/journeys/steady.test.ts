@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Message } from '../../src/lib/api/types'
+import { answer } from '../fake/answer.mjs'
 import { launch, visit, type Visit } from './browser'
 
 let browser: Browser
@@ -28,6 +29,51 @@ it('opens a chat far down the list by its address, at its newest message', async
   expect(new URL(v.page.url()).pathname).toBe(`/c/${sid}`)
   await expect.poll(() => v.page.title()).toContain(v.fake.state.sessions.get(sid)?.title)
   await expect.poll(() => fromEnd(v.page)).toBeLessThan(32)
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
+for (const [kind, word] of [['long', `${answer}\n\nold`], ['short', 'old']] as const) {
+  it(`opens a chat of ${kind} messages turn by turn, and nothing that is seen jumps`, async () => {
+    const v = await visit(browser, { chats: 1 }, { viewport: { width: 412, height: 820 }, hasTouch: true, isMobile: true })
+    const [sid = 0] = [...v.fake.state.sessions.keys()]
+    fill(v, sid, 24, word)
+    await v.page.addInitScript(() => {
+      const jumps: number[] = []
+      Object.assign(window, { jumps })
+      new PerformanceObserver((list) => { for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) jumps.push(entry.value) }).observe({ type: 'layout-shift', buffered: true })
+    })
+    await v.page.goto(`${v.fake.url}/c/${sid}`)
+    await v.page.getByText('old 23').waitFor()
+    if (kind === 'long') await v.page.locator('.katex').first().waitFor()
+    await expect.poll(() => v.page.locator('[data-key]').count()).toBeGreaterThan(3)
+    await expect.poll(() => fromEnd(v.page)).toBeLessThan(32)
+    expect(await v.page.evaluate(() => (window as unknown as { jumps: number[] }).jumps.reduce((sum, one) => sum + one, 0))).toBeLessThan(0.05)
+    expect(v.complaints).toEqual([])
+    await v.end()
+  })
+}
+
+it('shows a question that was asked before the earlier messages came', async () => {
+  const v = await visit(browser, { chats: 1, tokenMs: 4 })
+  const { page } = v
+  const [sid = 0] = [...v.fake.state.sessions.keys()]
+  fill(v, sid, 6, 'old')
+  let release: () => void = () => undefined
+  const held = new Promise<void>((resolve) => (release = resolve))
+  await page.route(`**/api/sessions/${sid}/messages*`, async (route) => {
+    await held
+    await route.continue()
+  })
+  await page.goto(`${v.fake.url}/c/${sid}`)
+  v.fake.state.hold = true
+  await box(page).fill('Explain hash tables')
+  await page.keyboard.press('Enter')
+  await page.getByRole('article', { name: 'You' }).getByText('Explain hash tables').waitFor()
+  await page.getByRole('heading', { name: 'How it works' }).waitFor()
+  release()
+  v.fake.state.hold = false
+  await page.getByRole('link', { name: 'the article' }).waitFor()
   expect(v.complaints).toEqual([])
   await v.end()
 })

@@ -33,6 +33,7 @@ describe('BlockStream', () => {
     expect(shape(new BlockStream().update('another', true))).toEqual([['paragraph', 'another']])
     const first = new BlockStream().update(text, true)
     expect(shape(first)).toEqual(whole)
+    expect(first).toEqual(new BlockStream().update(text, true))
     expect(new BlockStream().update(text, true)[0]).not.toBe(first[0])
   })
 

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { grouped } from '../../src/lib/i18n/grouped'
 import { en } from '../../src/lib/i18n/en'
+import { first } from '../../src/lib/i18n/first'
 import { zh } from '../../src/lib/i18n/zh'
 
 const holes = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort()
@@ -25,6 +26,23 @@ describe('languages', () => {
       expect(zh[key].trim(), key).not.toBe('')
       if (!same.has(key)) expect(zh[key], key).not.toBe(en[key])
     }
+  })
+
+  it('have what the chat and the login say from the start', () => {
+    const seen = new Map<string, string>()
+    const visit = (file: string) => {
+      const path = [file, `${file}.ts`].find((one) => existsSync(one) && /\.(svelte|ts)$/.test(one))
+      if (!path || seen.has(path) || path.includes('/i18n/')) return
+      const source = readFileSync(path, 'utf8')
+      if (source.includes("import '../i18n/later'")) return
+      seen.set(path, source)
+      for (const [, target] of source.matchAll(/(?:from |import |import\()'(\.[^']+)'/g)) visit(resolve(dirname(path), target ?? ''))
+    }
+    visit(join(import.meta.dirname, '../../src/main.ts'))
+    const later = Object.keys(en).filter((key) => first.en.every((words) => !(key in words))).map((key) => key.replace(/(?<=\..*)\.(one|other)$/, ''))
+    const missing = [...seen].flatMap(([path, source]) => later.filter((key) => source.includes(`'${key}'`)).map((key) => `${path}: ${key}`))
+    expect(missing).toEqual([])
+    expect(seen.size).toBeGreaterThan(100)
   })
 
   it('have no words that nothing shows', () => {

@@ -2,8 +2,9 @@ import { tick } from 'svelte'
 import type { Conversation } from '../state/conversation.svelte'
 import type { Place } from '../state/places'
 import type { Turn } from '../state/turn.svelte'
+import { nextTask } from '../ui/tasks'
 
-/** Turns drawn when a chat opens, and how many more each time the reader comes near the upper end. */
+/** Turns drawn at least when a chat opens, and how many more each time the reader comes near the upper end. */
 const firstWindow = 4
 const step = 6
 /** At the end of a chat nothing above this many turns stays drawn. */
@@ -19,6 +20,9 @@ export class Reading {
   #following = $state(true)
   /** The first turn that is drawn; turns keep their key when the list around them changes. */
   #first = $state<number | null>(null)
+  /** How many turns stand at the end where no first one is named. */
+  #last = $state(1)
+  #opening = $state(true)
   #scroller: HTMLElement | null = null
   #lastTop = 0
   #widening = false
@@ -33,9 +37,9 @@ export class Reading {
     if (turn) this.#drawFrom(turn)
   }
 
-  /** Not shown before the reader's place is found: else the end would flash. */
-  get returning() {
-    return this.#wanted !== null
+  /** Not shown before the reader's place is found or the end stands: else what is seen would jump. */
+  get hidden() {
+    return this.#wanted !== null || this.#opening
   }
 
   get following() {
@@ -45,10 +49,10 @@ export class Reading {
   readonly start = $derived.by(() => {
     const { turns } = this.conversation
     const at = this.#first === null ? -1 : turns.findIndex((turn) => turn.key === this.#first)
-    return at >= 0 ? at : Math.max(0, turns.length - firstWindow)
+    return at >= 0 ? at : Math.max(0, turns.length - this.#last)
   })
   readonly shown = $derived.by(() => this.conversation.turns.slice(this.start))
-  readonly hasMore = $derived.by(() => this.start > 0 || this.conversation.transcript.hasOlder)
+  readonly hasMore = $derived.by(() => !this.#opening && (this.start > 0 || this.conversation.transcript.hasOlder))
 
   /** For the element that scrolls. */
   attach = (node: HTMLElement) => {
@@ -86,7 +90,7 @@ export class Reading {
     this.#wanted = null
     this.#following = true
     const { turns } = this.conversation
-    if (turns.length - this.start > mostAtEnd) this.#first = turns[turns.length - firstWindow]?.key ?? null
+    if (turns.length - this.start > mostAtEnd) this.#first = turns[turns.length - this.#last]?.key ?? null
     this.#jump()
   }
 
@@ -105,6 +109,16 @@ export class Reading {
     const element = this.#scroller?.querySelector(`[data-key="${turn.key}"]`) ?? null
     element?.scrollIntoView({ block: 'center' })
     return element
+  }
+
+  /** Once there are messages: turn by turn until the window is full, because all in one task would be a long stop on a phone. */
+  async open(): Promise<void> {
+    while (this.#opening) {
+      await nextTask()
+      const left = this.conversation.turns.length - this.#last
+      this.#opening = this.#first === null && left > 0 && (this.#last < firstWindow || !this.#full())
+      this.#last = this.#opening ? this.#last + 1 : Math.max(this.#last, firstWindow)
+    }
   }
 
   /** Once the messages are there: back to where the reader was; to the end where that is gone. */
@@ -170,6 +184,10 @@ export class Reading {
       await new Promise((drawn) => requestAnimationFrame(drawn))
     }
     element.style.contentVisibility = ''
+  }
+
+  #full(): boolean {
+    return !this.#scroller || this.#scroller.scrollHeight > this.#scroller.clientHeight
   }
 
   #jump(): void {

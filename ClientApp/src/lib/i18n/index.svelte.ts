@@ -1,7 +1,7 @@
 import type { Problem } from '../api/http'
-import { en, type MessageKey } from './en'
+import type { MessageKey } from './en'
+import { first, type Words } from './first'
 import { grouped } from './grouped'
-import { zh } from './zh'
 
 export type { MessageKey } from './en'
 export type Locale = 'en' | 'zh'
@@ -12,6 +12,12 @@ type PluralKey = { [K in MessageKey]: K extends `${infer Stem}.other` ? Stem : n
 
 const storageKey = 'aichat.locale'
 const tags: Record<Locale, string> = { en: 'en', zh: 'zh-CN' }
+
+/** Adds words that came later; their page asks for them before it shows any. */
+export function learn(more: Record<Locale, Words>): void {
+  first.en.push(more.en)
+  first.zh.push(more.zh)
+}
 
 function fromBrowser(): Locale {
   for (const language of navigator.languages) {
@@ -55,9 +61,16 @@ export class I18n {
     }
   }
 
+  #text(key: string): string | undefined {
+    for (const words of first[this.locale]) {
+      const text = words[key]
+      if (text !== undefined) return text
+    }
+    return undefined
+  }
+
   t = (key: MessageKey, params: Params = {}): string => {
-    const text: string = this.locale === 'zh' ? zh[key] : en[key]
-    return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    return (this.#text(key) ?? key).replace(/\{(\w+)\}/g, (whole, name: string) => {
       const value = params[name]
       return value === undefined ? whole : typeof value === 'number' ? this.number(value) : value
     })
@@ -93,7 +106,7 @@ export class I18n {
     return this.t('chat.minutes', { m: Math.floor(seconds / 60), s: seconds % 60 })
   }
 
-  code = (code: string): string => (code !== 'unknown' && `error.${code}` in en ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code }))
+  code = (code: string): string => (code !== 'unknown' && this.#text(`error.${code}`) !== undefined ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code }))
 
   problem = (problem: Problem): string => {
     if (problem.code === 'rate_limited' && problem.retryAfterSeconds !== null) {

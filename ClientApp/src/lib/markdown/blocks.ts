@@ -1,4 +1,5 @@
 import { Lexer, Marked, type Token } from 'marked'
+import { inTurn, nextTask } from '../ui/tasks'
 import { mathBlock, mathInline } from './math'
 
 const marked = new Marked({ gfm: true, async: false })
@@ -21,24 +22,17 @@ const long = 800
 
 let ahead: { text: string; lexed: Lexed } | null = null
 
-/** The next task of the browser, after whatever waits: a click, a frame. */
-function nextTask(): Promise<void> {
-  return new Promise((go) => {
-    const { port1, port2 } = new MessageChannel()
-    port1.onmessage = () => {
-      port1.close()
-      go()
-    }
-    port2.postMessage(null)
-  })
-}
-
-/** Reads a long text in a task of its own, for who draws it next: both in one would be a long stop on a phone. */
+/** Reads a long text piece by piece, for who draws it next: both in one task would be a long stop on a phone. */
 export async function readAhead(source: string): Promise<void> {
   if (source.length < long) return
   await nextTask()
   const text = unified(source)
-  ahead = { text, lexed: lex(text, {}) }
+  const lexer = new Lexer(marked.defaults)
+  // What `lex` does: the blocks, then what stands in each.
+  const tokens = lexer.blockTokens(text, lexer.tokens)
+  for (const piece of lexer.inlineQueue) inTurn(() => lexer.inlineTokens(piece.src, piece.tokens))
+  await new Promise<void>((done) => inTurn(done))
+  ahead = { text, lexed: { tokens, links: lexer.tokens.links } }
   await nextTask()
 }
 

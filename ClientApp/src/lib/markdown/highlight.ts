@@ -1,3 +1,4 @@
+import { inTurn } from '../ui/tasks'
 import { whenNear } from './near'
 
 type Draw = (code: string) => DocumentFragment
@@ -20,7 +21,7 @@ function whenReady(language: string, then: () => void): void {
   let coming = loading.get(language)
   if (!coming) loading.set(language, coming = load(language))
   // Not to be had now: the next block asks again.
-  coming.then(then).catch(() => loading.delete(language))
+  coming.then(() => inTurn(then)).catch(() => loading.delete(language))
 }
 
 /**

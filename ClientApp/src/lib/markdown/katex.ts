@@ -1,3 +1,4 @@
+import { inTurn } from '../ui/tasks'
 import { whenNear } from './near'
 
 type Katex = typeof import('./katex-lazy')
@@ -32,7 +33,7 @@ export function drawMath(node: HTMLElement, tex: string, display: boolean): void
   }
   node.textContent = tex
   whenNear(node, () => {
-    load(tex).then(({ render }) => render(node, tex, display)).catch(() => {
+    load(tex).then(({ render }) => inTurn(() => render(node, tex, display))).catch(() => {
       // Not to be had now: the next formula asks again.
       loading = loadingChemistry = null
     })

@@ -3,6 +3,9 @@ import { url } from '../api/http'
 type Policy = { createScriptURL(address: string): string }
 type TrustedTypes = { createPolicy(name: string, rules: { createScriptURL: (address: string) => string }): Policy }
 
+// What the page opens with is drawn by then: a worker that copies files takes a phone's time from it.
+const afterMs = 3000
+
 /** The one script address this page ever hands out: its own worker. */
 function workerAddress(): string {
   const address = url('sw.js')
@@ -21,6 +24,7 @@ export async function install(onUpdate: (apply: () => void) => void, onOpen: (pa
   workers.addEventListener('message', (event: MessageEvent<{ open?: string } | null>) => {
     if (typeof event.data?.open === 'string') onOpen(event.data.open)
   })
+  await new Promise((soon) => setTimeout(soon, afterMs))
   const registration = await workers.register(workerAddress())
   const offer = (worker: ServiceWorker | null) => {
     // Without a controller it is the first one, and the page it belongs to is already here.

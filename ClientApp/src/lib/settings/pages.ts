@@ -21,7 +21,7 @@ function system(name: keyof typeof groups, icon: IconName): SettingsEntry {
 export const personalPages: readonly SettingsEntry[] = [
   { path: '/settings/appearance', label: 'settings.general', icon: 'sun', settings: ['menu.theme', 'menu.language', 'settings.notify'], load: () => import('./AppearancePage.svelte') },
   { path: '/settings/account', label: 'account.title', icon: 'user', settings: ['account.export', 'account.delete'], load: () => import('../account/AccountPage.svelte') },
-  { path: '/settings/password', label: 'settings.security', icon: 'lock', settings: ['settings.passwordNew'], load: () => import('./PasswordPage.svelte') },
+  { path: '/settings/password', label: 'settings.security', icon: 'lock', settings: ['auth.passwordNew'], load: () => import('./PasswordPage.svelte') },
   { path: '/settings/devices', label: 'settings.devices', icon: 'device', load: () => import('./DevicesPage.svelte') },
   { path: '/settings/keys', label: 'apikey.pageTitle', icon: 'key', load: () => import('../keys/KeysPage.svelte') },
   { path: '/settings/usage', label: 'usage.title', icon: 'chart', load: () => import('../usage/OwnUsagePage.svelte') },

@@ -65,7 +65,6 @@ export const admin = {
   'users.role.ADMIN': 'Administrator',
   'users.role.USER': 'Member',
   'users.since': 'Since {date}',
-  'users.more': 'Show more',
   'users.approved': '{name} can log in now',
   'users.rejected': '{name} was rejected',
   'users.waitingCount.one': '{count} person is waiting for approval',

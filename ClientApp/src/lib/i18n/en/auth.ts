@@ -1,5 +1,8 @@
 export const auth = {
   'auth.login': 'Log in',
+  'auth.passwordNew': 'New password',
+  'auth.setupCode': 'Setup code',
+  'auth.setupCodeHint': 'Printed on the server’s console at start, and in the file setup-code in its data folder.',
   'auth.loginTitle': 'Log in to {brand}',
   'auth.register': 'Create account',
   'auth.registerTitle': 'Create an account',

@@ -11,6 +11,8 @@ export const common = {
   'app.back': 'Back',
   'app.undo': 'Undo',
   'app.more': 'More actions',
+  'app.showMore': 'Show more',
+  'app.untilRevoked': 'until it is revoked',
   'app.unreachable': 'The server cannot be reached',
   'app.unreachableHint': 'Check the network. This page tries again by itself.',
   'app.crashed': 'This part of the page stopped working',

@@ -79,7 +79,6 @@ export const people = {
   'apikey.nameHint': 'What it is for, so that you know it again.',
   'apikey.nameRule': '1 to 100 characters',
   'apikey.life': 'Works for',
-  'apikey.forever': 'until it is revoked',
   'apikey.budget': 'Money a day',
   'apikey.budgetRule': 'A number above 0',
   'apikey.api': 'May also use the page’s own API',

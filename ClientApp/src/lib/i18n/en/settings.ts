@@ -13,7 +13,6 @@ export const settings = {
   'settings.security': 'Password',
   'settings.securityText': 'Changing the password ends every other login.',
   'settings.passwordCurrent': 'Current password',
-  'settings.passwordNew': 'New password',
   'settings.passwordChange': 'Change password',
   'settings.passwordChanged': 'The password is changed. Other logins have ended.',
   'settings.devices': 'Logged-in devices',

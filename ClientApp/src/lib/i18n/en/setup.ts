@@ -2,8 +2,6 @@ export const setup = {
   'setup.step': 'Step {n} of {total}',
   'setup.accountTitle': 'Set up {brand}',
   'setup.accountText': 'Create the administrator account. You need it to connect models and to approve other people.',
-  'setup.code': 'Setup code',
-  'setup.codeHint': 'Printed on the server’s console at start, and in the file setup-code in its data folder.',
   'setup.create': 'Create account',
   'setup.providerTitle': 'Connect a model provider',
   'setup.providerText': 'Keys stay on the server, encrypted. You can add more connections later.',

@@ -2,6 +2,9 @@ import type { auth as en } from '../en/auth'
 
 export const auth: Record<keyof typeof en, string> = {
   'auth.login': '登录',
+  'auth.passwordNew': '新密码',
+  'auth.setupCode': '安装码',
+  'auth.setupCodeHint': '启动时显示在服务器控制台，也保存在数据目录的 setup-code 文件中。',
   'auth.loginTitle': '登录 {brand}',
   'auth.register': '注册',
   'auth.registerTitle': '注册账号',

@@ -13,6 +13,8 @@ export const common: Record<keyof typeof en, string> = {
   'app.back': '返回',
   'app.undo': '撤销',
   'app.more': '更多操作',
+  'app.showMore': '显示更多',
+  'app.untilRevoked': '直到吊销',
   'app.unreachable': '无法连接服务器',
   'app.unreachableHint': '请检查网络，页面会自动重试。',
   'app.crashed': '页面的这一部分出错了',

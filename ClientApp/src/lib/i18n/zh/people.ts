@@ -81,7 +81,6 @@ export const people: Record<keyof typeof en, string> = {
   'apikey.nameHint': '写明用途，便于识别。',
   'apikey.nameRule': '1 到 100 个字符',
   'apikey.life': '有效期',
-  'apikey.forever': '直到吊销',
   'apikey.budget': '每日费用',
   'apikey.budgetRule': '大于 0 的数字',
   'apikey.api': '也可以使用页面自身的 API',

@@ -15,7 +15,6 @@ export const settings: Record<keyof typeof en, string> = {
   'settings.security': '密码',
   'settings.securityText': '修改密码会使其他设备退出登录。',
   'settings.passwordCurrent': '当前密码',
-  'settings.passwordNew': '新密码',
   'settings.passwordChange': '修改密码',
   'settings.passwordChanged': '密码已修改，其他设备已退出登录。',
   'settings.devices': '已登录的设备',

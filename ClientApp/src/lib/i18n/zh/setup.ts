@@ -4,8 +4,6 @@ export const setup: Record<keyof typeof en, string> = {
   'setup.step': '第 {n} 步，共 {total} 步',
   'setup.accountTitle': '设置 {brand}',
   'setup.accountText': '创建管理员账号，用于连接模型和批准其他人。',
-  'setup.code': '安装码',
-  'setup.codeHint': '启动时显示在服务器控制台，也保存在数据目录的 setup-code 文件中。',
   'setup.create': '创建账号',
   'setup.providerTitle': '连接模型服务',
   'setup.providerText': '密钥加密保存在服务器上。以后可以添加更多连接。',

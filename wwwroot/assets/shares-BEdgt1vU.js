@@ -1,1 +1,0 @@
-import{Q as e,Y as t,Z as n}from"./index-BF5jnXYq.js";var r=e=>t(`api/sessions/${e}/share`),i=(t,n)=>e(`POST`,`api/sessions/${t}/share`,n===null?{}:{expiresAt:n}),a=t=>e(`DELETE`,`api/sessions/${t}/share`),o=(e,n)=>t(`api/shares/${encodeURIComponent(e)}`,{cursor:n}),s=(e,t)=>n(`api/sessions/${e}/export`,{format:t});export{o as a,r as i,s as n,i as r,a as t};
