@@ -51,7 +51,7 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
         using var wake = ends.Token.Register(() => signal.Set());
         try
         {
-            using var sse = await Sse.Begin(context, ends.Token);
+            var sse = await Sse.Begin(context, ends.Token);
             await Pump(sse, log, signal, after, ends.Token);
         }
         catch (OperationCanceledException)

@@ -1,25 +1,26 @@
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Encodings.Web;
-using System.Text.Json;
 using System.Text.Unicode;
 using AiChat.Endpoints.Chat;
 
 namespace AiChat.Endpoints.Http;
 
 /// <summary>The one writer of server-sent events. A frame is one event; its data is one line of JSON, so no text can forge another frame.</summary>
-internal sealed class Sse : IDisposable
+internal sealed class Sse
 {
-    private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, SkipValidation = true };
+    /// <summary>UTF-16 units that are written at a time, and what one of them becomes at most: <c>\uFFFD</c>.</summary>
+    private const int Piece = 256;
+    private const int MostPerUnit = 6;
+
+    /// <summary>For a frame's first lines and for what stands around its text.</summary>
+    private const int Around = 128;
+
+    private static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
     private readonly PipeWriter _output;
-    private readonly Utf8JsonWriter _json;
 
-    private Sse(PipeWriter output)
-    {
-        _output = output;
-        _json = new Utf8JsonWriter(output, Options);
-    }
+    private Sse(PipeWriter output) => _output = output;
 
     /// <summary>Sends the headers and the first bytes, so that proxies and clients see that the stream stands.</summary>
     public static async Task<Sse> Begin(HttpContext context, CancellationToken cancellationToken)
@@ -37,27 +38,38 @@ internal sealed class Sse : IDisposable
 
     public void Write(RunFrame frame)
     {
-        Span<byte> head = stackalloc byte[96];
-        if (!Utf8.TryWrite(head, CultureInfo.InvariantCulture, $"id: {frame.Id}\nevent: {frame.Type}\ndata: ", out var length))
+        var span = _output.GetSpan(RoomFor(frame.Text));
+        if (!Utf8.TryWrite(span, CultureInfo.InvariantCulture, $"id: {frame.Id}\nevent: {frame.Type}\ndata: ", out var length))
         {
             throw new ArgumentException("The event's name is too long.", nameof(frame));
         }
 
-        Raw(head[..length]);
         if (frame.Text is { } text)
         {
-            _json.Reset();
-            _json.WriteStartObject();
-            _json.WriteString("text"u8, text);
-            _json.WriteEndObject();
-            _json.Flush();
+            Append("{\"text\":\""u8, span, ref length);
+            var rest = text.AsSpan();
+            while (true)
+            {
+                rest = rest[Escape(rest, span, ref length)..];
+                if (rest.IsEmpty)
+                {
+                    break;
+                }
+
+                _output.Advance(length);
+                span = _output.GetSpan(RoomFor(rest));
+                length = 0;
+            }
+
+            Append("\"}\n\n"u8, span, ref length);
+            _output.Advance(length);
         }
         else
         {
+            _output.Advance(length);
             Raw(frame.Json);
+            Raw("\n\n"u8);
         }
-
-        Raw("\n\n"u8);
     }
 
     public void Heartbeat() => Raw(": \n\n"u8);
@@ -75,7 +87,24 @@ internal sealed class Sse : IDisposable
         }
     }
 
-    public void Dispose() => _json.Dispose();
+    private static void Append(ReadOnlySpan<byte> bytes, Span<byte> span, ref int length)
+    {
+        bytes.CopyTo(span[length..]);
+        length += bytes.Length;
+    }
+
+    /// <summary>Writes the first piece of the text as the inside of a JSON string; how many of its units that were.</summary>
+    private static int Escape(ReadOnlySpan<char> text, Span<byte> span, ref int length)
+    {
+        Span<byte> utf8 = stackalloc byte[3 * Piece];
+        Utf8.FromUtf16(text[..Math.Min(text.Length, Piece)], utf8, out var read, out var bytes, isFinalBlock: text.Length <= Piece);
+        Encoder.EncodeUtf8(utf8[..bytes], span[length..], out _, out var written);
+        length += written;
+        return read;
+    }
+
+    /// <summary>For the next piece of a text and what stands around it.</summary>
+    private static int RoomFor(ReadOnlySpan<char> text) => Around + (MostPerUnit * Math.Min(Piece, text.Length));
 
     private void Raw(ReadOnlySpan<byte> bytes)
     {
