@@ -1,5 +1,7 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
+using System.Runtime.CompilerServices;
 
 namespace AiChat.Providers;
 
@@ -7,6 +9,10 @@ namespace AiChat.Providers;
 internal static class ProviderUrl
 {
     private const int MaxLength = 2_048;
+
+    // Read once for as long as the text or the base is held somewhere, which is until its connection changes: answers share them.
+    private static readonly ConditionalWeakTable<string, Uri> Stored = [];
+    private static readonly ConditionalWeakTable<Uri, ConcurrentDictionary<string, Uri>> Combined = [];
 
     /// <summary>
     /// Canonical form of a base URL: lower-case http or https scheme and host, explicit port only when it is not the default,
@@ -39,7 +45,13 @@ internal static class ProviderUrl
         left.Scheme == right.Scheme && left.Port == right.Port && string.Equals(left.IdnHost, right.IdnHost, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>The base with a relative path (no leading slash) and an optional query behind it.</summary>
-    public static Uri Combine(Uri baseUrl, string path, string query = "") => new($"{baseUrl.AbsoluteUri.TrimEnd('/')}/{path}{query}");
+    public static Uri Combine(Uri baseUrl, string path, string query = "") => query.Length > 0 ? Under(baseUrl, path + query)
+        : Combined.GetValue(baseUrl, static _ => new()).GetOrAdd(path, static (path, baseUrl) => Under(baseUrl, path), baseUrl);
+
+    /// <summary>A base URL as it is stored, which has passed <see cref="Parse"/>.</summary>
+    public static Uri OfRow(string baseUrl) => Stored.GetValue(baseUrl, static text => new Uri(text));
+
+    private static Uri Under(Uri baseUrl, string path) => new($"{baseUrl.AbsoluteUri.TrimEnd('/')}/{path}");
 
     private static string? Refuse(string text, out Uri? parsed)
     {

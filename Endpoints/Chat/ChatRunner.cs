@@ -32,7 +32,8 @@ internal sealed partial class ChatRunner(
         ProviderException? failure = null;
         try
         {
-            var prompt = await Begin(run);
+            // What was told of the question need not stay for as long as its answer takes.
+            var prompt = (await Begin(run)) with { Question = null, QuestionImages = [] };
             answer.TrimmedTurns = prompt.TrimmedTurns;
             size.Add(run.Log.ContentLength + run.Log.ReasoningLength); // what a continued answer says already
             titler.Consider(run);

@@ -77,7 +77,7 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
         {
             ConnectionId = pool,
             Provider = row.Provider,
-            BaseUrl = row.Provider == "demo" ? DemoAddress : new Uri(row.BaseUrl),
+            BaseUrl = row.Provider == "demo" ? DemoAddress : ProviderUrl.OfRow(row.BaseUrl),
             Auth = Auth(row.AuthType),
             Headers = [.. headers],
             AzureApiVersion = row.AzureApiVersion,
