@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 
 namespace AiChat.Providers;
 
@@ -17,7 +18,7 @@ internal sealed class ProviderContent : HttpContent
         _body = body;
         _length = body.Length;
         _clock = clock;
-        Headers.TryAddWithoutValidation("Content-Type", mediaType);
+        Headers.ContentType = new MediaTypeHeaderValue(mediaType);
     }
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)

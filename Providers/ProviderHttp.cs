@@ -36,6 +36,7 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
     // One live run holds one connection; the process allows 4,096 runs.
     private const int MaxConnections = 8_192;
     private const int MaxPools = 1_000;
+    private static readonly ProductInfoHeaderValue Agent = new("AiChat", "1");
     private readonly ConcurrentDictionary<long, Pool> _pools = new();
 
     /// <summary>True for the addresses this server itself listens on: a connection to ourselves would loop.</summary>
@@ -95,7 +96,7 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
         }
 
         var request = new Request(call);
-        request.Headers.TryAddWithoutValidation("User-Agent", "AiChat/1");
+        request.Headers.UserAgent.Add(Agent);
         if (call.Body is { } body)
         {
             request.Content = new ProviderContent(body, call.MediaType, clock);
