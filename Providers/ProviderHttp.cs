@@ -150,7 +150,7 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
         }
 
         var mediaType = response.Content.Headers.ContentType?.MediaType?.ToLowerInvariant() ?? "";
-        // The reply needs only the stream, which ends the exchange when it is disposed; the headers need not stay for as long as an answer takes.
+        // Disposing the stream is what ends the exchange.
         return new ProviderReply(stream, mediaType, clock, maxLine);
     }
 

@@ -37,6 +37,16 @@ export async function visit(browser: Browser, options: Parameters<typeof startFa
   }
 }
 
+/** Opens a new server's page and makes its first account. */
+export async function firstAccount(page: Page, url: string): Promise<void> {
+  await page.goto(url)
+  await page.getByLabel('User name').waitFor() // its own attempt to renew an old login, which ends with the cookies of none, is over
+  await page.evaluate(async (body) => {
+    const response = await fetch('/api/auth/register', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
+    if (!response.ok) throw new Error(`register: ${response.status} ${await response.text()}`)
+  }, JSON.stringify({ username: 'lin', password: 'correct horse battery' }))
+}
+
 /** Collects console errors, exceptions and CSP violations. */
 export function watch(page: Page): string[] {
   const complaints: string[] = []

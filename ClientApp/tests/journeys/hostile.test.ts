@@ -3,7 +3,7 @@ import { createServer, type Server as HttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newDataDir, removeDataDir, startServer, type Server } from './binary'
-import { launch, watch } from './browser'
+import { firstAccount, launch, watch } from './browser'
 import { payloads } from './payloads'
 
 const perChat = 90
@@ -60,9 +60,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('hostile text', () => {
     page.on('request', (request) => {
       if (!request.url().startsWith(server.url) && !request.url().startsWith('blob:')) foreign.push(request.url())
     })
-    await page.goto(server.url)
-    await page.getByLabel('User name').waitFor() // its own attempt to renew an old login, which ends with the cookies of none, is over
-    await call('POST', '/api/auth/register', { username: 'lin', password: 'correct horse battery' })
+    await firstAccount(page, server.url)
     const connection = await call('POST', '/api/connections', {
       name: '<img src=x onerror=window.__pwned=1>', provider: 'openai', baseUrl: `http://127.0.0.1:${port(provider)}/v1`, authType: 'none', local: true,
       modelIds: ['hostile'],

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newDataDir, removeDataDir, startServer, type Server } from './binary'
-import { launch, watch } from './browser'
+import { firstAccount, launch, watch } from './browser'
 
 // What the stand-in promises, once on the real server: one chat from its first picture to its copy.
 describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('a chat on the real server', () => {
@@ -17,9 +17,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('a chat on the real server',
     server = await startServer(dataDir)
     page = await (await browser.newContext({ locale: 'en-US', viewport: { width: 1280, height: 800 } })).newPage()
     complaints = watch(page)
-    await page.goto(server.url)
-    await page.getByLabel('User name').waitFor() // its own attempt to renew an old login, which ends with the cookies of none, is over
-    await page.evaluate((body) => fetch('/api/auth/register', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }), JSON.stringify({ username: 'lin', password: 'correct horse battery' }))
+    await firstAccount(page, server.url)
     await page.goto(server.url)
   })
   afterAll(async () => {

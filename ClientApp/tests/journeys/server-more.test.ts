@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newDataDir, removeDataDir, startServer, type Server } from './binary'
-import { launch, watch } from './browser'
+import { firstAccount, launch, watch } from './browser'
 
 const diagram = '```mermaid\nflowchart LR\n  accTitle: How an answer is made\n  A[Question] --> B{Allowed?}\n  B --> C[Answer]\n```\n\nThat is all.'
 const models = Array.from({ length: 230 }, (_, at) => `model-${String(at).padStart(3, '0')}`)
@@ -46,9 +46,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('diagrams, traces and many m
     server = await startServer(dataDir)
     page = await (await browser.newContext({ locale: 'en-US', viewport: { width: 1280, height: 800 } })).newPage()
     complaints = watch(page)
-    await page.goto(server.url)
-    await page.getByLabel('User name').waitFor() // its own attempt to renew an old login, which ends with the cookies of none, is over
-    await call('POST', '/api/auth/register', { username: 'lin', password: 'correct horse battery' })
+    await firstAccount(page, server.url)
     const baseUrl = `http://127.0.0.1:${(provider.address() as AddressInfo).port}/v1`
     await call('POST', '/api/connections', { name: 'Workstation', provider: 'openai', baseUrl, authType: 'none', local: true, modelIds: models })
     await page.goto(server.url)

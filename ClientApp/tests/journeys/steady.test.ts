@@ -20,6 +20,17 @@ function fill(v: Visit, sid: number, turns: number, word: string) {
   })))
 }
 
+/** Keeps a chat's messages from coming until what it gives is called. */
+async function holdMessages(page: Page, sid: number): Promise<() => void> {
+  let release: () => void = () => undefined
+  const held = new Promise<void>((resolve) => (release = resolve))
+  await page.route(`**/api/sessions/${sid}/messages*`, async (route) => {
+    await held
+    await route.continue()
+  })
+  return release
+}
+
 it('opens a chat far down the list by its address, at its newest message', async () => {
   const v = await visit(browser, { chats: 120 })
   const sid = [...v.fake.state.sessions.keys()].at(-1) ?? 0
@@ -59,12 +70,7 @@ it('shows a question that was asked before the earlier messages came', async () 
   const { page } = v
   const [sid = 0] = [...v.fake.state.sessions.keys()]
   fill(v, sid, 6, 'old')
-  let release: () => void = () => undefined
-  const held = new Promise<void>((resolve) => (release = resolve))
-  await page.route(`**/api/sessions/${sid}/messages*`, async (route) => {
-    await held
-    await route.continue()
-  })
+  const release = await holdMessages(page, sid)
   await page.goto(`${v.fake.url}/c/${sid}`)
   v.fake.state.hold = true
   await box(page).fill('Explain hash tables')
@@ -84,12 +90,7 @@ it('never shows one chat under the name of another, however late its messages co
   const [slow = 0, quick = 0] = [...v.fake.state.sessions.keys()]
   fill(v, slow, 4, 'slow')
   fill(v, quick, 4, 'quick')
-  let release: () => void = () => undefined
-  const held = new Promise<void>((resolve) => (release = resolve))
-  await page.route(`**/api/sessions/${slow}/messages*`, async (route) => {
-    await held
-    await route.continue()
-  })
+  const release = await holdMessages(page, slow)
   await page.goto(v.fake.url)
   const link = (id: number) => page.getByRole('navigation').locator(`a[href$="/c/${id}"]`)
   await link(slow).click()
