@@ -22,7 +22,8 @@ internal sealed class Passwords : IDisposable
     private const int TagLength = 32;
     private const int MaxWaiting = 32;
 
-    private readonly int _slots = Math.Min(4, Environment.ProcessorCount);
+    /// <summary>A hash takes a whole core for a while: one stays free for everybody else.</summary>
+    private readonly int _slots = Math.Clamp(Environment.ProcessorCount - 1, 1, 4);
     private readonly SemaphoreSlim _free;
     private readonly string _nobody = Format(MemoryKib, Passes, Lanes, RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(TagLength));
     private int _inside;
@@ -89,15 +90,30 @@ internal sealed class Passwords : IDisposable
             }
             finally
             {
-                // The 19 MiB of a hash are large objects, which the collector would keep until a crowd of logins has
-                // piled up hundreds. Taken back before the next hash may begin, they stay at one block a slot.
-                GC.Collect(2, GCCollectionMode.Forced, blocking: true);
+                GiveBack(crowd: Volatile.Read(ref _inside) > 1);
                 _free.Release();
             }
         }
         finally
         {
             Interlocked.Decrement(ref _inside);
+        }
+    }
+
+    /// <summary>
+    /// The 19 MiB of a hash are large objects, which the collector would keep until a crowd of logins has piled up hundreds. Taken
+    /// back before the next hash may begin, they stay at one block a slot. A crowd's go back to the system, because a block that
+    /// one of the collector's heaps keeps is of no use to another; a single one is kept for the next, or for streams.
+    /// </summary>
+    private static void GiveBack(bool crowd)
+    {
+        if (crowd)
+        {
+            GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        }
+        else
+        {
+            GC.Collect(2, GCCollectionMode.Forced, blocking: true);
         }
     }
 
