@@ -182,12 +182,19 @@ public sealed class ProviderFaultTests
                 await exchange.Send(piece);
             }
         });
-        var before = GC.GetTotalAllocatedBytes();
+        var allocated = new List<long>();
+        for (var round = 0; round < 5; round++)
+        {
+            var before = GC.GetTotalAllocatedBytes();
 
-        var (_, failure) = await StreamAsync(upstream.BaseUrl, TimeProvider.System);
+            var (_, failure) = await StreamAsync(upstream.BaseUrl, TimeProvider.System);
 
-        Assert.Equal(ProviderFailure.Protocol, failure?.Failure);
-        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 16 * 1024 * 1024);
+            Assert.Equal(ProviderFailure.Protocol, failure?.Failure);
+            allocated.Add(GC.GetTotalAllocatedBytes() - before);
+        }
+
+        // Tests beside this one allocate too (a password's hash takes 19 MiB): the least is this one's own.
+        Assert.InRange(allocated.Min(), 0, 16 * 1024 * 1024);
     }
 
     [Theory]
