@@ -70,18 +70,6 @@ async function askAiChat(server, model, streams) {
   return requests
 }
 
-/** The most memory that a process has in RAM from now until it is stopped. */
-function watchRss(pid) {
-  const watch = {
-    most: 0,
-    look: () => (watch.most = Math.max(watch.most, usage(pid).rssKb)),
-    stop: () => clearInterval(timer),
-  }
-  const timer = setInterval(watch.look, 250)
-  watch.look()
-  return watch
-}
-
 async function relay(server, scenario) {
   const { tokens, gapMs, streams, atOnce, rampMs } = scenario
   const isAiChat = server.name === 'AiChat'
@@ -91,18 +79,15 @@ async function relay(server, scenario) {
   const lines = await requests(`bench-${tokens}-${gapMs}`, streams)
   await wait(1_000)
   const before = usage(server.pid)
-  const watch = watchRss(server.pid)
+  let most = before.rssKb
+  const watching = setInterval(() => (most = Math.max(most, usage(server.pid).rssKb)), 250)
   const marks = {}
   const mark = (name) => async () => {
     marks[name] = { ...usage(server.pid), at: performance.now() }
-    if (name === 'ending') {
-      watch.look()
-      watch.stop()
-    }
     if (isAiChat) marks[name].commits = await metric(server, 'aichat_commits_total')
   }
   const result = await load(['stream', server.port, kind, streams, atOnce, rampMs, tokens], lines, { live: mark('live'), ending: mark('ending') })
-  watch.stop()
+  clearInterval(watching)
   const used = usage(server.pid).cpu - before.cpu
   await wait(100) // the last mark's counter
   const steady = marks.live && marks.ending && streams === atOnce && gapMs > 0 ? (marks.ending.at - marks.live.at) / 1000 : 0
@@ -114,7 +99,7 @@ async function relay(server, scenario) {
     ratePerRun: gapMs === 0 ? result.ratePerRun : undefined,
     cpuPerToken: (used * 1e6) / result.tokens,
     cpuSteady: steady > 0.5 ? ((marks.ending.cpu - marks.live.cpu) * 1e6) / (steady * (1000 / gapMs) * streams) : undefined,
-    rssPerStream: streams === atOnce && gapMs > 0 ? (watch.most - before.rssKb) / streams : undefined,
+    rssPerStream: streams === atOnce && gapMs > 0 ? (most - before.rssKb) / streams : undefined,
     commitsPerSecond: steady > 0.5 && isAiChat ? (marks.ending.commits - marks.live.commits) / steady : undefined,
   }
 }
@@ -188,8 +173,7 @@ async function main() {
   }
   console.log(`${cpus().length} cores of ${cpus()[0].model.trim()}, load ${loadavg()[0].toFixed(2)} before; provider, load generator and server share them.`)
   console.log('first = time from connecting to the first token, which the provider sends at once; gap = between two arrivals of text;')
-  console.log('CPU = user and system time of the server process (nginx: all its processes), starts and ends of answers included; steady = while all run;')
-  console.log('RSS = the most until the first answer ends, over what it was before.\n')
+  console.log('CPU = user and system time of the server process (nginx: all its processes), starts and ends of answers included; steady = while all run.\n')
   line(([name]) => name)
   const verdicts = []
   for (const scenario of chosen) await run(scenario, verdicts)

@@ -1,0 +1,31 @@
+using AiChat.Providers;
+using AiChat.Tests.Api;
+
+namespace AiChat.Tests.Providers;
+
+/// <summary>What a hostile provider costs in memory. It is counted for the whole process, so no other test may run beside it (fault F20).</summary>
+[Collection(nameof(Measured))]
+public sealed class ProviderMemoryTests
+{
+    [Fact]
+    public async Task Endless_line_is_given_up_early()
+    {
+        await using var upstream = FakeUpstream.Start(async exchange =>
+        {
+            await exchange.StartSse();
+            await exchange.Send("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
+            var piece = new byte[64 * 1024];
+            Array.Fill(piece, (byte)'a');
+            for (var sent = 0; sent < 64 * 1024 * 1024; sent += piece.Length)
+            {
+                await exchange.Send(piece);
+            }
+        });
+        var before = GC.GetTotalAllocatedBytes();
+
+        var (_, failure) = await ProviderFaultTests.StreamAsync(upstream.BaseUrl, TimeProvider.System);
+
+        Assert.Equal(ProviderFailure.Protocol, failure?.Failure);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 16 * 1024 * 1024);
+    }
+}
