@@ -80,7 +80,7 @@ internal sealed class Db : IDisposable
     }
 
     /// <summary>
-    /// Queues work for the writer. Each piece runs in its own savepoint (an exception undoes that piece alone) and the task
+    /// Queues work for the writer. An exception undoes that piece of work alone, and the task
     /// completes only after the commit that holds it is on disk. No waiting on anything else inside.
     /// </summary>
     /// <exception cref="StoreException">Busy, full or unavailable; after Unavailable the outcome is unknown.</exception>
@@ -125,7 +125,7 @@ internal sealed class Db : IDisposable
             """ + (mode == SqliteOpenMode.ReadOnly
             ? "pragma query_only = on; pragma cache_size = -1000;"
             : """
-            pragma cache_size = -2000;
+            pragma cache_size = -1000;
             pragma journal_mode = wal;
             pragma synchronous = full;
             pragma journal_size_limit = 67108864;

@@ -167,13 +167,15 @@ internal sealed class DbWriter : IDisposable
             }
 
             Execute("begin immediate");
-            foreach (var item in group)
+            if (RunAll(group))
             {
-                RunOne(item);
+                Execute("commit");
+                Interlocked.Increment(ref _commits);
             }
-
-            Execute("commit");
-            Interlocked.Increment(ref _commits);
+            else
+            {
+                Execute("rollback");
+            }
         }
         catch (Exception error)
         {
@@ -193,21 +195,39 @@ internal sealed class DbWriter : IDisposable
         }
     }
 
-    private void RunOne(WriteItem item)
+    /// <summary>False when there is nothing to commit: the only piece failed.</summary>
+    private bool RunAll(List<WriteItem> group)
     {
-        Execute("savepoint piece");
-        if (!item.Run(_connection))
+        if (group is [var only])
         {
-            if (raw.sqlite3_get_autocommit(_connection.Handle) != 0)
-            {
-                // A full disk or an I/O error ends the whole transaction, not only this piece.
-                throw new StoreException(StoreFailure.Unavailable, "The transaction was rolled back.");
-            }
-
-            Execute("rollback to piece");
+            return Run(only); // the transaction is its own; a savepoint would keep a copy of every page that it changes
         }
 
-        Execute("release piece");
+        foreach (var item in group)
+        {
+            Execute("savepoint piece");
+            if (!Run(item))
+            {
+                Execute("rollback to piece");
+            }
+
+            Execute("release piece");
+        }
+
+        return true;
+    }
+
+    /// <summary>False when the piece failed and can be undone.</summary>
+    private bool Run(WriteItem item)
+    {
+        if (item.Run(_connection))
+        {
+            return true;
+        }
+
+        // A full disk or an I/O error ends the whole transaction, not only this piece.
+        return raw.sqlite3_get_autocommit(_connection.Handle) == 0 ? false
+            : throw new StoreException(StoreFailure.Unavailable, "The transaction was rolled back.");
     }
 
     private void Abandon(Exception error)

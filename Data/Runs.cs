@@ -13,12 +13,15 @@ internal sealed class Runs(Db db)
     public Task<StartedRun> Start(NewRun run, DateTimeOffset now) => db.Write(connection => Start(connection, run, now));
 
     /// <summary>Appends text of live runs; a run that has ended meanwhile is passed over.</summary>
-    public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection => connection.Execute("""
-        insert into run_chunks (run_id, position, kind, value)
-        select @RunId, @Position, @Kind, @Value
-        where exists (select 1 from runs where id = @RunId and status = 'running')
-        on conflict (run_id, position) do nothing
-        """, chunks));
+    public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection =>
+    {
+        // Asked once, not for every piece: an insert that selects would keep a copy of each page that it touches.
+        var running = connection.Query<long>("select id from runs where status = 'running'").ToHashSet();
+        connection.Execute("""
+            insert into run_chunks (run_id, position, kind, value) values (@RunId, @Position, @Kind, @Value)
+            on conflict (run_id, position) do nothing
+            """, chunks.Where(chunk => running.Contains(chunk.RunId)));
+    });
 
     /// <summary>Ends a run, once, and settles what it held. False when it has ended already or its session is gone.</summary>
     public Task<bool> Finish(FinishedRun run, DateTimeOffset now)

@@ -29,6 +29,37 @@ public sealed class DbTests : IDisposable
         Assert.Equal(0, await db.Read(connection => Number(connection, "select count(*) from settings where key = 'lost'")));
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(5)]
+    public async Task A_failed_piece_takes_nobody_with_it_alone_or_among_others(int others)
+    {
+        Migrator.Run(FilePath);
+        using var db = new Db(FilePath);
+        using var queued = new ManualResetEventSlim();
+        var first = db.Write(connection =>
+        {
+            queued.Wait(TimeSpan.FromSeconds(30)); // those behind it become one group
+            Put(connection, "first");
+        });
+        var bad = db.Write(connection =>
+        {
+            Put(connection, "lost");
+            throw new InvalidOperationException("mine");
+        });
+        var good = Enumerable.Range(0, others).Select(i => db.Write(connection => Put(connection, $"k{i}"))).ToList();
+        queued.Set();
+
+        await first;
+        Assert.Equal("mine", (await Assert.ThrowsAsync<InvalidOperationException>(() => bad)).Message);
+        await Task.WhenAll(good);
+        await db.Write(connection => Put(connection, "last"));
+
+        Assert.Equal(others + 2, await db.Read(connection => Number(connection, "select count(*) from settings where key in ('first', 'last') or key like 'k%'")));
+        Assert.Equal(0, await db.Read(connection => Number(connection, "select count(*) from settings where key = 'lost'")));
+    }
+
     [Fact]
     public async Task A_reader_cannot_write()
     {
