@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace AiChat.Providers;
 
 /// <summary>
@@ -12,19 +10,15 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
 
     public string Kind => "anthropic";
 
-    public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, Url(request.Endpoint, "messages"))
-        {
-            Body = AnthropicBody.Build(request, refused),
-            Headers = Headers(request.Endpoint),
-            Timeouts = request.Timeouts,
-        }, cancel);
-        await foreach (var delta in ReplyParser.ReadAsync(reply, new AnthropicParser(request), cancel))
-        {
-            yield return delta;
-        }
-    }
+    public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel) =>
+        new AnthropicParser(request).ReadAsync(
+            stop => _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, Url(request.Endpoint, "messages"))
+            {
+                Body = AnthropicBody.Build(request, refused),
+                Headers = Headers(request.Endpoint),
+                Timeouts = request.Timeouts,
+            }, stop),
+            cancel);
 
     public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)
     {

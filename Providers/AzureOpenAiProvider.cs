@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace AiChat.Providers;
 
 /// <summary>
@@ -18,14 +16,10 @@ internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IE
     /// <summary>Where Entra tokens come from; another cloud or a test has another.</summary>
     public EntraTokens Tokens { get; init; } = new(http);
 
-    public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
+    public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel)
     {
-        var headers = await HeadersAsync(request.Endpoint, cancel);
         var path = IsV1(request.Endpoint) ? "openai/v1/chat/completions" : $"openai/deployments/{Uri.EscapeDataString(request.Model)}/chat/completions";
-        await foreach (var delta in _openAi.StreamAsync(request, Url(request.Endpoint, path), headers, cancel))
-        {
-            yield return delta;
-        }
+        return _openAi.StreamAsync(request, Url(request.Endpoint, path), stop => HeadersAsync(request.Endpoint, stop), cancel);
     }
 
     /// <summary>The base models of the resource; deployments cannot be listed with a key, and usually bear the model's name.</summary>

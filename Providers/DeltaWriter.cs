@@ -14,9 +14,8 @@ internal sealed class DeltaWriter
     private const int MaxToolCalls = 128;
 
     private readonly ReasoningTagSplitter _splitter;
-    private readonly Action<string, bool> _emit;
-    private readonly HashSet<int> _calls = [];
-    private readonly List<ChatDelta> _frames = [];
+    private HashSet<int>? _calls;
+    private List<ChatDelta>? _frames;
     private int _text;
     private int _reasoning;
     private int _arguments;
@@ -27,11 +26,7 @@ internal sealed class DeltaWriter
     private FinishReason? _reason;
     private string? _raw;
 
-    public DeltaWriter(IReadOnlyList<ReasoningTag> tags)
-    {
-        _splitter = new ReasoningTagSplitter(tags);
-        _emit = Emit;
-    }
+    public DeltaWriter(IReadOnlyList<ReasoningTag> tags) => _splitter = new ReasoningTagSplitter(tags, this);
 
     /// <summary>What is ready to be handed to the caller, who clears it.</summary>
     public List<ChatDelta> Ready { get; } = [];
@@ -42,7 +37,7 @@ internal sealed class DeltaWriter
     /// <summary>The model said that it is done.</summary>
     public bool Finished => _reason is not null;
 
-    public bool HasToolCalls => _calls.Count > 0;
+    public bool HasToolCalls => _calls is not null;
 
     /// <summary>Begins the ids of calls that came without one.</summary>
     private string CallPrefix => field ??= $"call_{Guid.NewGuid():N}"[..21];
@@ -52,7 +47,7 @@ internal sealed class DeltaWriter
         piece = Whole(piece, ref _half);
         if (piece.Length > 0)
         {
-            _splitter.Push(piece, _emit);
+            _splitter.Push(piece);
         }
     }
 
@@ -68,6 +63,7 @@ internal sealed class DeltaWriter
     /// <summary>A piece of a tool call. The first piece of an index gets an id if it has none.</summary>
     public void ToolCall(int index, string? id, string? name, string? arguments)
     {
+        _calls ??= [];
         var first = _calls.Add(index);
         _arguments += arguments?.Length ?? 0;
         if (_calls.Count > MaxToolCalls || _arguments > MaxToolArguments)
@@ -87,6 +83,7 @@ internal sealed class DeltaWriter
     /// <param name="speaks">It holds something of the answer that no other delta shows.</param>
     public void Frame(JsonElement json, bool speaks)
     {
+        _frames ??= [];
         _frames.Add(new ChatDelta.Frame(json));
         if (speaks || Ready.Count > 0)
         {
@@ -113,10 +110,10 @@ internal sealed class DeltaWriter
         if (_half != '\0')
         {
             _half = '\0';
-            _splitter.Push("\uFFFD", _emit);
+            _splitter.Push("\uFFFD");
         }
 
-        _splitter.Finish(_emit);
+        _splitter.Finish();
     }
 
     /// <summary>The reply is complete: the closing deltas.</summary>
@@ -167,8 +164,11 @@ internal sealed class DeltaWriter
 
     private void TakeFrames()
     {
-        Ready.AddRange(_frames);
-        _frames.Clear();
+        if (_frames is not null)
+        {
+            Ready.AddRange(_frames);
+            _frames.Clear();
+        }
     }
 
     // Some servers cut a surrogate pair in two; the halves belong into one delta.
@@ -194,7 +194,8 @@ internal sealed class DeltaWriter
         return piece;
     }
 
-    private void Emit(string text, bool reasoning)
+    /// <summary>Text of which it is certain what it is.</summary>
+    public void Emit(string text, bool reasoning)
     {
         ref var count = ref reasoning ? ref _reasoning : ref _text;
         count += text.Length;

@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace AiChat.Providers;
@@ -14,22 +13,20 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
 
     public string Kind => "google_genai";
 
-    public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
+    public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel)
     {
         var url = Url(request.Endpoint, $"models/{Uri.EscapeDataString(GoogleBody.Name(request.Model))}:streamGenerateContent", "?alt=sse");
-        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
-        {
-            Body = GoogleBody.Build(request, refused),
-            Headers = Headers(request.Endpoint),
-            Timeouts = request.Timeouts,
+        return new GoogleParser(request).ReadAsync(
+            stop => _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
+            {
+                Body = GoogleBody.Build(request, refused),
+                Headers = Headers(request.Endpoint),
+                Timeouts = request.Timeouts,
 
-            // A chunk can hold an image in base64, which is passed over but must be read.
-            MaxLine = FrameDecoder.MaxDocument,
-        }, cancel);
-        await foreach (var delta in ReplyParser.ReadAsync(reply, new GoogleParser(request), cancel))
-        {
-            yield return delta;
-        }
+                // A chunk can hold an image in base64, which is passed over but must be read.
+                MaxLine = FrameDecoder.MaxDocument,
+            }, stop),
+            cancel);
     }
 
     /// <summary>Gemini API reference: "Embeddings", <c>models.batchEmbedContents</c>; it reports no tokens.</summary>

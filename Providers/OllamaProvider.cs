@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace AiChat.Providers;
@@ -15,19 +14,15 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
 
     public string Kind => "ollama";
 
-    public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, Url(request.Endpoint, "chat"))
-        {
-            Body = OllamaBody.Build(request, refused),
-            Headers = ProviderCredential.Headers(request.Endpoint, "Authorization"),
-            Timeouts = request.Timeouts,
-        }, cancel);
-        await foreach (var delta in ReplyParser.ReadAsync(reply, new OllamaParser(request), cancel))
-        {
-            yield return delta;
-        }
-    }
+    public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel) =>
+        new OllamaParser(request).ReadAsync(
+            stop => _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, Url(request.Endpoint, "chat"))
+            {
+                Body = OllamaBody.Build(request, refused),
+                Headers = ProviderCredential.Headers(request.Endpoint, "Authorization"),
+                Timeouts = request.Timeouts,
+            }, stop),
+            cancel);
 
     /// <summary>Ollama docs, "API": "Generate embeddings".</summary>
     public Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel)

@@ -8,7 +8,6 @@ namespace AiChat.Providers;
 /// </summary>
 internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 {
-    private readonly OpenAiReplay _replay = new();
     private OpenAiToolCalls? _tools;
     private string? _content;
     private string? _reasoning;
@@ -21,6 +20,9 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private string? _reason;
     private int _ended;
     private OpenAiUsage _usage;
+
+    /// <summary>What a later turn wants back; most answers have nothing of it.</summary>
+    private OpenAiReplay Replay => field ??= new OpenAiReplay();
 
     public override void Read(ref Utf8JsonReader reader)
     {
@@ -48,7 +50,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 
     public override void End()
     {
-        if (Output.HasToolCalls && _replay.Pack(Request.Model) is { } state)
+        if (Output.HasToolCalls && Replay.Pack(Request.Model) is { } state)
         {
             Output.State(state);
         }
@@ -237,7 +239,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("reasoning_details"u8))
             {
                 reader.Read();
-                _replay.AddDetails(ref reader);
+                Replay.AddDetails(ref reader);
             }
             else
             {
@@ -294,9 +296,13 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private void Emit()
     {
         Output.Reasoning(_reasoning);
-        _replay.AddReasoning(_reasoning);
+        if (_reasoning is not null)
+        {
+            Replay.AddReasoning(_reasoning);
+        }
+
         Output.Text(_content);
-        _tools?.Emit(Output, _replay);
+        _tools?.Emit(Output, Replay);
         if (_usage.Any)
         {
             Output.Usage(_usage.Prompt, _usage.Completion, _usage.Reasoning, _usage.Cached);

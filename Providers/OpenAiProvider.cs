@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Text.Json;
 
 namespace AiChat.Providers;
@@ -16,7 +15,8 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
     public bool TakesTokens => true;
 
     public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel) =>
-        StreamAsync(request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "chat/completions"), ProviderCredential.Headers(request.Endpoint), cancel);
+        StreamAsync(
+            request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "chat/completions"), _ => Task.FromResult(ProviderCredential.Headers(request.Endpoint)), cancel);
 
     public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)
     {
@@ -46,21 +46,21 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
     }
 
     /// <summary>The same protocol at another address and with another key header: Azure.</summary>
-    public async IAsyncEnumerable<ChatDelta> StreamAsync(
-        ChatRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, [EnumeratorCancellation] CancellationToken cancel)
-    {
-        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
-        {
-            Body = OpenAiBody.Build(request, refused),
-            Headers = headers,
-            Timeouts = request.Timeouts,
-            MaxLine = request.Native is null ? ProviderCall.UsualLine : FrameDecoder.MaxDocument, // sounds and probabilities are long
-        }, cancel);
-        await foreach (var delta in ReplyParser.ReadAsync(reply, new OpenAiParser(request), cancel))
-        {
-            yield return delta;
-        }
-    }
+    public IAsyncEnumerable<ChatDelta> StreamAsync(
+        ChatRequest request, Uri url, Func<CancellationToken, Task<IReadOnlyList<KeyValuePair<string, string>>>> headers, CancellationToken cancel) =>
+        new OpenAiParser(request).ReadAsync(
+            async stop =>
+            {
+                var sent = await headers(stop);
+                return await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
+                {
+                    Body = OpenAiBody.Build(request, refused),
+                    Headers = sent,
+                    Timeouts = request.Timeouts,
+                    MaxLine = request.Native is null ? ProviderCall.UsualLine : FrameDecoder.MaxDocument, // sounds and probabilities are long
+                }, stop);
+            },
+            cancel);
 
     private static void WriteTokens(Utf8JsonWriter json, IReadOnlyList<IReadOnlyList<int>> texts)
     {

@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace AiChat.Providers;
 
 /// <summary>
@@ -13,22 +11,20 @@ internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
 
     public string Kind => "openai_responses";
 
-    public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
+    public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel)
     {
         var url = ProviderUrl.Combine(request.Endpoint.BaseUrl, "responses");
-        await using var reply = await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
-        {
-            Body = OpenAiResponsesBody.Build(request, refused),
-            Headers = ProviderCredential.Headers(request.Endpoint),
-            Timeouts = request.Timeouts,
+        return new OpenAiResponsesParser(request).ReadAsync(
+            stop => _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
+            {
+                Body = OpenAiResponsesBody.Build(request, refused),
+                Headers = ProviderCredential.Headers(request.Endpoint),
+                Timeouts = request.Timeouts,
 
-            // The last event repeats the whole answer.
-            MaxLine = FrameDecoder.MaxDocument,
-        }, cancel);
-        await foreach (var delta in ReplyParser.ReadAsync(reply, new OpenAiResponsesParser(request), cancel))
-        {
-            yield return delta;
-        }
+                // The last event repeats the whole answer.
+                MaxLine = FrameDecoder.MaxDocument,
+            }, stop),
+            cancel);
     }
 
     public Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel) => _openAi.ListModelsAsync(endpoint, cancel);

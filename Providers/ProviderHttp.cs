@@ -55,11 +55,12 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
     {
         var clock = new CallClock(call.Timeouts, time, cancel);
         HttpResponseMessage? response = null;
+        ProviderReply? reply = null;
         try
         {
             using var request = Build(call, clock);
             response = await PoolFor(call.Endpoint).Invoker.SendAsync(request, clock.Token);
-            var reply = await OpenAsync(response, clock, call.MaxLine);
+            reply = Open(response, clock, call.MaxLine);
             if (response.StatusCode is >= HttpStatusCode.OK and < HttpStatusCode.MultipleChoices and not HttpStatusCode.NoContent)
             {
                 return reply;
@@ -70,8 +71,13 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
         }
         catch (Exception exception)
         {
-            response?.Dispose();
             var failure = ProviderErrors.FromException(exception, clock);
+            if (reply is not null)
+            {
+                await reply.DisposeAsync();
+            }
+
+            response?.Dispose();
             clock.Dispose();
             throw failure;
         }
@@ -134,10 +140,10 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
     }
 
     // We never ask for compression, but some gateways compress anyway.
-    private static async Task<ProviderReply> OpenAsync(HttpResponseMessage response, CallClock clock, int maxLine)
+    private static ProviderReply Open(HttpResponseMessage response, CallClock clock, int maxLine)
     {
-        var stream = await response.Content.ReadAsStreamAsync(clock.Token);
-        foreach (var encoding in response.Content.Headers.ContentEncoding.Reverse())
+        var stream = response.Content.ReadAsStream(clock.Token);
+        foreach (var encoding in Header(response, "Content-Encoding").Split(',', StringSplitOptions.TrimEntries).Reverse())
         {
             stream = encoding.ToLowerInvariant() switch
             {
@@ -149,10 +155,14 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
             };
         }
 
-        var mediaType = response.Content.Headers.ContentType?.MediaType?.ToLowerInvariant() ?? "";
+        var mediaType = Header(response, "Content-Type").Split(';')[0].Trim().ToLowerInvariant();
         // Disposing the stream is what ends the exchange.
         return new ProviderReply(stream, mediaType, clock, maxLine);
     }
+
+    // As it was sent: headers that are read into objects keep those for as long as the reply.
+    private static string Header(HttpResponseMessage response, string name) =>
+        response.Content.Headers.NonValidated.TryGetValues(name, out var values) ? string.Join(',', values) : "";
 
     private static async Task<ReadOnlyMemory<byte>> ReadErrorAsync(ProviderReply reply)
     {

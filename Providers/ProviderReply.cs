@@ -1,23 +1,23 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
 
 namespace AiChat.Providers;
 
 /// <summary>
 /// The body of a provider's reply, line by line or whole. Lines end with LF, CR or CRLF, and the end of the body ends the
 /// last one. A line longer than the limit and every transport fault is a <see cref="ProviderException"/>.
-/// Memory is one pooled buffer, which grows to the longest line and is given back while nothing is here: most streams wait most of the time.
+/// Lines are read where they arrived; only the beginning of one that goes on in a later piece is kept, in a pooled buffer.
 /// </summary>
 internal sealed class ProviderReply(Stream stream, string mediaType, CallClock clock, int maxLine) : IAsyncDisposable
 {
     private const int FirstBuffer = 4 * 1024;
-    private const int FastBuffer = 32 * 1024;
 
-    private byte[] _buffer = [];
+    private readonly BodyPump _body = new(stream, clock);
+    private ReadOnlyMemory<byte> _here;
+    private byte[] _kept = [];
+    private int _keptLength;
     private int _start;
     private int _scanned;
-    private int _end;
-    private bool _ended;
+    private bool _isTakenIn = true;
     private bool _skipLineFeed;
 
     /// <summary>Lower case, without parameters; empty when the provider named none.</summary>
@@ -28,71 +28,37 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
     /// <summary>The next line that is already here, without its end. It is valid until the next call.</summary>
     public bool TryReadLine(out ReadOnlySpan<byte> line)
     {
-        if (_skipLineFeed && _start < _end)
+        var here = Here();
+        if (_skipLineFeed && _start < here.Length)
         {
             _skipLineFeed = false;
-            if (_buffer[_start] == '\n')
+            if (here[_start] == '\n')
             {
                 _start++;
                 _scanned = Math.Max(_scanned, _start);
             }
         }
 
-        var length = _buffer.AsSpan(_scanned, _end - _scanned).IndexOfAny((byte)'\n', (byte)'\r');
+        var length = here[_scanned..].IndexOfAny((byte)'\n', (byte)'\r');
         if (length < 0)
         {
-            _scanned = _end;
+            _scanned = here.Length;
             return TakeLastLine(out line);
         }
 
         var at = _scanned + length;
-        line = _buffer.AsSpan(_start, at - _start);
+        line = here[_start..at];
         Guard(line.Length);
-        _skipLineFeed = _buffer[at] == '\r';
+        _skipLineFeed = here[at] == '\r';
         _start = _scanned = at + 1;
         return true;
     }
 
     /// <summary>Waits for more bytes. False at the end of the body; a last unended line can then still be read.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<bool> FillAsync()
+    public ValueTask<bool> FillAsync()
     {
-        if (_ended)
-        {
-            return false;
-        }
-
-        try
-        {
-            if (_start == _end)
-            {
-                GiveBack();
-                _ = await stream.ReadAsync(Memory<byte>.Empty, clock.Token); // waits without a buffer
-            }
-
-            MakeRoom();
-            var read = await stream.ReadAsync(_buffer.AsMemory(_end), clock.Token);
-            _ended = read == 0;
-            _end += read;
-        }
-        catch (Exception) when (clock.EndedQuietly)
-        {
-            _ended = true;
-        }
-        catch (OperationCanceledException exception)
-        {
-            throw clock.Translate(exception);
-        }
-        catch (InvalidDataException exception)
-        {
-            throw new ProviderException(ProviderFailure.Protocol, "The compressed reply is broken.", inner: exception);
-        }
-        catch (Exception exception) when (exception is IOException or HttpRequestException or ObjectDisposedException)
-        {
-            throw new ProviderException(ProviderFailure.ConnectionLost, "The connection to the provider broke during the reply.", inner: exception);
-        }
-
-        return !_ended;
+        KeepRest();
+        return _body.NextAsync();
     }
 
     /// <summary>The whole body, at most <paramref name="max"/> bytes; what is beyond is an error, or cut off when told so.</summary>
@@ -101,15 +67,15 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
         var body = new ArrayBufferWriter<byte>(FirstBuffer);
         while (await FillAsync())
         {
-            var take = Math.Min(_end - _start, max - body.WrittenCount);
-            body.Write(_buffer.AsSpan(_start, take));
-            _start += take;
-            if (_start < _end)
+            var here = Here();
+            var take = Math.Min(here.Length, max - body.WrittenCount);
+            body.Write(here[..take]);
+            if (take < here.Length)
             {
                 return cut ? body.WrittenMemory : throw new ProviderException(ProviderFailure.TooLarge, $"The reply is longer than {max} bytes.");
             }
 
-            _start = _scanned = _end = 0;
+            _start = _scanned = here.Length;
         }
 
         await SocketThreads.Leave();
@@ -127,7 +93,7 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
             clock.Draining();
             for (var reads = 0; reads < 16 && await FillAsync(); reads++)
             {
-                _start = _scanned = _end = 0;
+                _start = _scanned = Here().Length;
             }
         }
         catch (Exception exception) when (exception is ProviderException or OperationCanceledException)
@@ -138,27 +104,73 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
 
     public async ValueTask DisposeAsync()
     {
+        await _body.DisposeAsync();
         clock.Dispose();
-        await stream.DisposeAsync();
-        if (_ended)
+        GiveBack();
+    }
+
+    /// <summary>What has not been read yet, from <see cref="_start"/> on: the piece that came last, behind what was kept of those before.</summary>
+    private ReadOnlySpan<byte> Here()
+    {
+        if (!_isTakenIn)
         {
-            // Only a finished read gives the buffer back: a cancelled one may still own it.
-            GiveBack();
+            _isTakenIn = true;
+            _here = _keptLength == 0 ? _body.Piece : Keep(_body.Piece.Span);
         }
 
-        _buffer = [];
+        return _here.Span;
+    }
+
+    /// <summary>Before the piece goes: a line may have begun in it.</summary>
+    private void KeepRest()
+    {
+        var rest = Here()[_start..];
+        if (rest.IsEmpty)
+        {
+            GiveBack();
+        }
+        else if (_keptLength == 0 || _start > 0)
+        {
+            _keptLength = 0;
+            Keep(rest);
+        }
+
+        _scanned -= _start;
+        _start = 0;
+        _isTakenIn = false;
+    }
+
+    /// <summary>Adds to what is kept. The bytes may be a later part of it.</summary>
+    private ReadOnlyMemory<byte> Keep(ReadOnlySpan<byte> bytes)
+    {
+        var needed = _keptLength + bytes.Length;
+        if (needed > _kept.Length)
+        {
+            var bigger = ArrayPool<byte>.Shared.Rent(Math.Max(FirstBuffer, 2 * needed));
+            _kept.AsSpan(0, _keptLength).CopyTo(bigger);
+            bytes.CopyTo(bigger.AsSpan(_keptLength));
+            ReturnKept();
+            _kept = bigger;
+        }
+        else
+        {
+            bytes.CopyTo(_kept.AsSpan(_keptLength));
+        }
+
+        _keptLength = needed;
+        return _kept.AsMemory(0, needed);
     }
 
     private bool TakeLastLine(out ReadOnlySpan<byte> line)
     {
-        line = _buffer.AsSpan(_start, _end - _start);
+        line = Here()[_start..];
         Guard(line.Length);
-        if (!_ended || line.IsEmpty)
+        if (!_body.Ended || line.IsEmpty)
         {
             return false;
         }
 
-        _start = _scanned = _end;
+        _start = _scanned = _here.Length;
         return true;
     }
 
@@ -172,34 +184,17 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
 
     private void GiveBack()
     {
-        _start = _scanned = _end = 0;
-        if (_buffer.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = [];
-        }
+        ReturnKept();
+        _kept = [];
+        _keptLength = 0;
+        _here = default;
     }
 
-    private void MakeRoom()
+    private void ReturnKept()
     {
-        if (_end < _buffer.Length)
+        if (_kept.Length > 0)
         {
-            return;
+            ArrayPool<byte>.Shared.Return(_kept);
         }
-
-        // A full buffer means that the provider is faster than our reads: larger reads save system calls.
-        var used = _end - _start;
-        var target = _buffer.Length == 0 ? FirstBuffer : used > _buffer.Length / 2 ? Math.Max(FastBuffer, _buffer.Length * 2) : Math.Max(FastBuffer, _buffer.Length);
-        var bigger = target > _buffer.Length ? ArrayPool<byte>.Shared.Rent(target) : _buffer;
-        _buffer.AsSpan(_start, used).CopyTo(bigger);
-        if (bigger != _buffer && _buffer.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_buffer);
-        }
-
-        _buffer = bigger;
-        _scanned -= _start;
-        _start = 0;
-        _end = used;
     }
 }

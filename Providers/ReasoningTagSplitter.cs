@@ -7,6 +7,7 @@ namespace AiChat.Providers;
 /// </summary>
 internal sealed class ReasoningTagSplitter
 {
+    private readonly DeltaWriter _output;
     private readonly IReadOnlyList<ReasoningTag> _tags;
     private readonly string _firsts;
     private string _held = "";
@@ -16,48 +17,49 @@ internal sealed class ReasoningTagSplitter
     private bool _visible;
     private char _last;
 
-    public ReasoningTagSplitter(IReadOnlyList<ReasoningTag> tags)
+    public ReasoningTagSplitter(IReadOnlyList<ReasoningTag> tags, DeltaWriter output)
     {
+        _output = output;
         _tags = tags;
         _firsts = string.Concat(tags.Select(tag => tag.Open[0]).Distinct());
     }
 
     /// <summary>Takes the next piece and hands out what is certain by now, in order.</summary>
-    public void Push(string piece, Action<string, bool> emit)
+    public void Push(string piece)
     {
         if (_tags.Count == 0)
         {
-            emit(piece, false);
+            _output.Emit(piece, reasoning: false);
             return;
         }
 
         // The usual piece of an answer: outside, nothing held, nothing that could begin a tag.
         if (_held.Length == 0 && _close is null && !_trimSpace && piece.AsSpan().IndexOfAny(_firsts) < 0)
         {
-            Emit(piece, emit);
+            Emit(piece);
             return;
         }
 
-        Scan(_held.Length == 0 ? piece : _held + piece, emit, last: false);
+        Scan(_held.Length == 0 ? piece : _held + piece, last: false);
     }
 
     /// <summary>The text has ended: an incomplete tag was text after all.</summary>
-    public void Finish(Action<string, bool> emit)
+    public void Finish()
     {
         if (_held.Length > 0)
         {
-            Scan(_held, emit, last: true);
+            Scan(_held, last: true);
         }
     }
 
-    private void Scan(string text, Action<string, bool> emit, bool last)
+    private void Scan(string text, bool last)
     {
         _held = "";
         var from = 0;
         while (from < text.Length)
         {
             var (at, length) = _close is null ? FindOpen(text, from, last, out var tag) : FindClose(text, from, last, out tag);
-            Emit(text[from..at], emit);
+            Emit(text[from..at]);
             if (length == 0)
             {
                 _held = text[at..];
@@ -124,7 +126,7 @@ internal sealed class ReasoningTagSplitter
         return (text.Length, 0);
     }
 
-    private void Emit(string text, Action<string, bool> emit)
+    private void Emit(string text)
     {
         var reasoning = _close is not null;
         if (reasoning ? _trimBreaks : _trimSpace)
@@ -141,6 +143,6 @@ internal sealed class ReasoningTagSplitter
         _trimSpace = false;
         _last = text[^1];
         _visible |= !reasoning && !string.IsNullOrWhiteSpace(text);
-        emit(text, reasoning);
+        _output.Emit(text, reasoning);
     }
 }

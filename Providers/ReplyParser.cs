@@ -6,6 +6,8 @@ namespace AiChat.Providers;
 /// <summary>What a vendor's protocol has of its own: the meaning of one JSON frame.</summary>
 internal abstract class ReplyParser(ChatRequest request)
 {
+    private Func<CancellationToken, Task<ProviderReply>>? _send;
+
     public DeltaWriter Output { get; } = new(request.Reasoning.Tags);
 
     /// <summary>The protocol's own end mark was read; the rest of the body is of no interest.</summary>
@@ -25,11 +27,24 @@ internal abstract class ReplyParser(ChatRequest request)
     {
     }
 
-    /// <summary>The deltas of a reply, in order; throws <see cref="ProviderException"/> where the reply breaks.</summary>
-    public static async IAsyncEnumerable<ChatDelta> ReadAsync(ProviderReply reply, ReplyParser parser, [EnumeratorCancellation] CancellationToken cancel = default)
+    /// <summary>
+    /// Sends and gives the deltas of the reply, in order; throws <see cref="ProviderException"/> where the reply breaks. Read it once.
+    /// </summary>
+    /// <param name="send">Makes the call when the first delta is asked for; what it holds is let go then.</param>
+    /// <param name="cancel">Ends the call under way.</param>
+    public IAsyncEnumerable<ChatDelta> ReadAsync(Func<CancellationToken, Task<ProviderReply>> send, CancellationToken cancel = default)
     {
-        var output = parser.Output;
-        var frames = new FrameDecoder(parser, reply);
+        _send = send;
+        return ReadAsync(cancel);
+    }
+
+    private async IAsyncEnumerable<ChatDelta> ReadAsync([EnumeratorCancellation] CancellationToken cancel)
+    {
+        var send = _send!;
+        _send = null;
+        await using var reply = await send(cancel);
+        var output = Output;
+        var frames = new FrameDecoder(this, reply);
         ProviderException? broken = null;
         while (!frames.Ended)
         {

@@ -59,8 +59,8 @@ internal sealed partial class Transcript
     public async Task<string> ReplayAsync(Func<int> nextSize, byte[]? damaged = null)
     {
         var clock = new CallClock(ChatTimeouts.Default, TimeProvider.System, CancellationToken.None);
-        await using var reply = new ProviderReply(new PiecewiseStream(damaged ?? Bytes, nextSize), MediaType, clock, 256 * 1024);
-        return await WriteAsync(ReplyParser.ReadAsync(reply, Vendors.Parser(Vendor, Request())));
+        var reply = new ProviderReply(new PiecewiseStream(damaged ?? Bytes, nextSize), MediaType, clock, 256 * 1024);
+        return await WriteAsync(Vendors.Parser(Vendor, Request()).ReadAsync(_ => Task.FromResult(reply)));
     }
 
     /// <summary>One line a delta; made-up call ids are replaced, because they are random.</summary>
