@@ -59,9 +59,6 @@ internal sealed record NewRun
 
     public required string Provider { get; init; }
 
-    /// <summary>What it asks for at the gate.</summary>
-    public required Admission Admission { get; init; }
-
     /// <summary>The title that the session gets when it has none yet.</summary>
     public string? Title { get; init; }
 }

@@ -10,7 +10,7 @@ namespace AiChat.Data;
 internal sealed class Runs(Db db)
 {
     /// <summary>Stores the start, or says why not. Nothing is changed unless the outcome is <see cref="StartOutcome.Started"/>.</summary>
-    public Task<StartedRun> Start(NewRun run, DateTimeOffset now) => db.Write(connection => Start(connection, run, now));
+    public Task<StartedRun> Start(NewRun run, Admission admission, DateTimeOffset now) => db.Write(connection => Start(connection, run, admission, now));
 
     /// <summary>Appends text of live runs; a run that has ended meanwhile is passed over.</summary>
     public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection =>
@@ -144,7 +144,7 @@ internal sealed class Runs(Db db)
         };
     }
 
-    private static StartedRun Start(SqliteConnection connection, NewRun run, DateTimeOffset now)
+    private static StartedRun Start(SqliteConnection connection, NewRun run, Admission admission, DateTimeOffset now)
     {
         if (Sessions.Find(connection, run.UserId, run.SessionId) is not { } session)
         {
@@ -175,7 +175,7 @@ internal sealed class Runs(Db db)
             return new StartedRun(refused);
         }
 
-        var gate = Gate.Enter(connection, run.Admission, now);
+        var gate = Gate.Enter(connection, admission, now);
         if (gate.Hold is null)
         {
             return new StartedRun(StartOutcome.Refused) { Verdict = gate.Verdict };

@@ -93,7 +93,7 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
             Endpoint = endpoint,
             Model = model.Model,
             SystemPrompt = prompt.SystemPrompt,
-            Turns = [.. prompt.Turns, .. exchange],
+            Turns = exchange.Count == 0 ? prompt.Turns : [.. prompt.Turns, .. exchange],
             Sampling = settings.SamplingFor(run, model),
             Reasoning = settings.ReasoningFor(run.Options, model),
             Tools = tools is null ? [] : [tools.Definition],

@@ -19,10 +19,10 @@ internal static class ChatEndpoints
         chat.MapGet("/runs", Running);
     }
 
-    private static async Task<IResult> Send(ChatStreamRequest body, HttpContext context, CurrentUser me, RunStarter starter, RunStreams streams)
+    private static async Task<IResult> Send(ChatStreamRequest body, CurrentUser me, RunStarter starter, RunStreams streams)
     {
         var (run, problem) = await starter.Send(me, body);
-        return problem ?? await streams.Follow(context, me, run!, after: 0);
+        return problem ?? await streams.Follow(me, run!, after: 0);
     }
 
     private static async Task<IResult> Complete(ChatStreamRequest body, CurrentUser me, RunStarter starter, RunStreams streams)
@@ -31,21 +31,21 @@ internal static class ChatEndpoints
         return problem ?? await streams.Finished(me, run!);
     }
 
-    private static async Task<IResult> Regenerate(ChatAgainRequest body, HttpContext context, CurrentUser me, RunStarter starter, RunStreams streams)
+    private static async Task<IResult> Regenerate(ChatAgainRequest body, CurrentUser me, RunStarter starter, RunStreams streams)
     {
         var (run, problem) = await starter.Again(me, body, NewRun.Regenerate);
-        return problem ?? await streams.Follow(context, me, run!, after: 0);
+        return problem ?? await streams.Follow(me, run!, after: 0);
     }
 
-    private static async Task<IResult> Continue(ChatAgainRequest body, HttpContext context, CurrentUser me, RunStarter starter, RunStreams streams)
+    private static async Task<IResult> Continue(ChatAgainRequest body, CurrentUser me, RunStarter starter, RunStreams streams)
     {
         var (run, problem) = await starter.Again(me, body, NewRun.Continue);
-        return problem ?? await streams.Follow(context, me, run!, after: 0);
+        return problem ?? await streams.Follow(me, run!, after: 0);
     }
 
     private static Task<IResult> Attach(
-        long messageId, [FromQuery] long? after, [FromHeader(Name = "Last-Event-ID")] long? lastEventId, HttpContext context, CurrentUser me, RunStreams streams) =>
-        streams.Follow(context, me, new StartedAnswer(messageId, null), lastEventId ?? after ?? 0);
+        long messageId, [FromQuery] long? after, [FromHeader(Name = "Last-Event-ID")] long? lastEventId, CurrentUser me, RunStreams streams) =>
+        streams.Follow(me, new StartedAnswer(messageId, null), lastEventId ?? after ?? 0);
 
     private static async Task<IResult> Stop(ChatStopRequest body, CurrentUser me, ChatRuns runs, Messages messages)
     {

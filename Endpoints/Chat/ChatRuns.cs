@@ -52,8 +52,10 @@ internal sealed partial class ChatRuns(
     /// <summary>
     /// Starts a run, or finds the one that the same request started before. The run's start is durable when this returns it.
     /// </summary>
+    /// <param name="request">What is asked, of whom.</param>
+    /// <param name="admission">What it asks for at the gate.</param>
     /// <param name="create">Makes the run from its stored start.</param>
-    public async Task<RunStart> Start(NewRun request, Func<StartedRun, ChatRun> create)
+    public async Task<RunStart> Start(NewRun request, Admission admission, Func<StartedRun, ChatRun> create)
     {
         var key = new StartKey(request.UserId, request.SessionId, request.ClientMessageId);
         while (true)
@@ -64,7 +66,7 @@ internal sealed partial class ChatRuns(
                 ChatRun? started = null;
                 try
                 {
-                    var result = await Begin(request, create);
+                    var result = await Begin(request, admission, create);
                     started = result.Run;
                     return result;
                 }
@@ -178,7 +180,7 @@ internal sealed partial class ChatRuns(
         }
     }
 
-    private async Task<RunStart> Begin(NewRun request, Func<StartedRun, ChatRun> create)
+    private async Task<RunStart> Begin(NewRun request, Admission admission, Func<StartedRun, ChatRun> create)
     {
         if (Enter(request.UserId) is { } refused)
         {
@@ -188,7 +190,7 @@ internal sealed partial class ChatRuns(
         ChatRun? run = null;
         try
         {
-            var started = await runs.Start(request, clock.GetUtcNow());
+            var started = await runs.Start(request, admission, clock.GetUtcNow());
             if (started.Outcome != StartOutcome.Started)
             {
                 return new RunStart(started.Outcome) { MessageId = started.MessageId, Verdict = started.Verdict };

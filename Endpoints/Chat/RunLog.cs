@@ -13,9 +13,12 @@ internal sealed class RunLog
     /// <summary>Longest text of one frame, in characters; a long text goes out in several.</summary>
     public const int MaxFrameText = 32 * 1024;
 
+    /// <summary>A usual answer's beginning: room that grows from nothing would leave many small pieces behind.</summary>
+    private const int FirstRoom = 256;
+
     private readonly Lock _gate = new();
-    private readonly StringBuilder _content = new();
-    private readonly StringBuilder _reasoning = new();
+    private readonly StringBuilder _content = new(FirstRoom);
+    private StringBuilder? _reasoning;
     private readonly List<Segment> _segments = [];
     private readonly List<Signal> _readers = [];
     private string _last = "";
@@ -26,46 +29,30 @@ internal sealed class RunLog
     /// <summary>No event will follow.</summary>
     public bool Completed { get; private set; }
 
-    public int ContentLength
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _content.Length;
-            }
-        }
-    }
+    public int ContentLength { get; private set; }
 
-    public int ReasoningLength
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _reasoning.Length;
-            }
-        }
-    }
+    public int ReasoningLength { get; private set; }
 
-    public void AppendContent(string text) => AppendText('c', _content, text);
+    public void AppendContent(string text) => AppendText('c', text);
 
-    public void AppendReasoning(string text) => AppendText('r', _reasoning, text);
+    public void AppendReasoning(string text) => AppendText('r', text);
 
     /// <summary>Adds an event of another kind; <paramref name="json"/> is its one-line data.</summary>
     /// <param name="more">Another event follows at once; readers are told with it, so that both go out together.</param>
     public void Append(string type, byte[] json, bool more = false)
     {
+        Signal? only;
         lock (_gate)
         {
             _segments.Add(new Segment('e', Position, 1, 0, type, json));
             Position++;
             Completed |= type == ChatEvent.Done; // in one step, so that a reader who has taken it is not told it again
+            only = OnlyReader;
         }
 
         if (!more)
         {
-            Tell();
+            Tell(only);
         }
     }
 
@@ -97,7 +84,7 @@ internal sealed class RunLog
     {
         lock (_gate)
         {
-            return (_content.ToString(), _reasoning.Length > 0 ? _reasoning.ToString() : null, Position);
+            return (_content.ToString(), _reasoning?.ToString(), Position);
         }
     }
 
@@ -158,10 +145,10 @@ internal sealed class RunLog
                     continue;
                 }
 
-                var (type, source) = segment.Kind == 'c' ? ("delta", _content) : ("reasoning", _reasoning);
+                var type = segment.Kind == 'c' ? "delta" : "reasoning";
                 while (position < segment.Start + segment.Length && room > 0)
                 {
-                    var text = Slice(source, segment, position, room);
+                    var text = Slice(segment, position, room);
                     position += text.Length;
                     room -= text.Length;
                     into.Add(new RunFrame(position, type, text, null));
@@ -191,13 +178,12 @@ internal sealed class RunLog
                 }
 
                 var start = Math.Max(_stored, segment.Start);
-                var source = segment.Kind == 'c' ? _content : _reasoning;
                 into.Add(new RunChunk
                 {
                     RunId = runId,
                     Position = start,
                     Kind = segment.Kind == 'c' ? RunChunk.Content : RunChunk.Reasoning,
-                    Value = source.ToString((int)(segment.Offset + (start - segment.Start)), (int)(segment.Start + segment.Length - start)),
+                    Value = TextOf(segment.Kind).ToString((int)(segment.Offset + (start - segment.Start)), (int)(segment.Start + segment.Length - start)),
                 });
             }
 
@@ -223,6 +209,9 @@ internal sealed class RunLog
 
     private bool EndsWithEvent => _segments.Count > 0 && _segments[^1].Json is not null;
 
+    /// <summary>The usual single reader; none at the end, because the end of a response is the reader's own work.</summary>
+    private Signal? OnlyReader => _readers.Count == 1 && !Completed ? _readers[0] : null;
+
     /// <summary>Wakes every reader, also when there is nothing new: to send a heartbeat or to see that it must end.</summary>
     public void Wake()
     {
@@ -239,16 +228,10 @@ internal sealed class RunLog
 
     /// <summary>
     /// Wakes the readers for something new. The usual single one goes on in this thread, which saves two changes of thread for
-    /// every token; several are woken on threads of their own, so that they do not hold up the run.
+    /// every token; several are woken on threads of their own, so that they do not hold up the run. Hold no lock here.
     /// </summary>
-    private void Tell()
+    private void Tell(Signal? only)
     {
-        Signal? only;
-        lock (_gate)
-        {
-            only = _readers.Count == 1 && !Completed ? _readers[0] : null; // the end of a response is the reader's own work
-        }
-
         if (only is null)
         {
             Wake();
@@ -259,7 +242,9 @@ internal sealed class RunLog
         }
     }
 
-    private string Slice(StringBuilder source, Segment segment, long position, int room)
+    private StringBuilder TextOf(char kind) => kind == 'c' ? _content : _reasoning ??= new StringBuilder(FirstRoom);
+
+    private string Slice(Segment segment, long position, int room)
     {
         // A reader who keeps up takes just what was appended last.
         if (position == Position - _last.Length && _last.Length <= room && position + _last.Length == segment.Start + segment.Length)
@@ -267,6 +252,7 @@ internal sealed class RunLog
             return _last;
         }
 
+        var source = TextOf(segment.Kind);
         var offset = (int)(segment.Offset + (position - segment.Start));
         var length = (int)Math.Min(segment.Start + segment.Length - position, room);
 
@@ -279,15 +265,17 @@ internal sealed class RunLog
         return source.ToString(offset, length);
     }
 
-    private void AppendText(char kind, StringBuilder target, string text)
+    private void AppendText(char kind, string text)
     {
         if (text.Length == 0)
         {
             return;
         }
 
+        Signal? only;
         lock (_gate)
         {
+            var target = TextOf(kind);
             var last = _segments.Count - 1;
             if (last >= 0 && _segments[last].Kind == kind)
             {
@@ -299,11 +287,13 @@ internal sealed class RunLog
             }
 
             target.Append(text);
+            (ContentLength, ReasoningLength) = (_content.Length, _reasoning?.Length ?? 0);
             Position += text.Length;
             _last = text;
+            only = OnlyReader;
         }
 
-        Tell();
+        Tell(only);
     }
 
     /// <summary>The segment that holds the event after a position. Readers are near the end, so that is where the search begins.</summary>

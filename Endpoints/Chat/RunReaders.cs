@@ -35,13 +35,14 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
     public void Dispose() => _stop.Dispose();
 
     /// <summary>Writes what comes after a position until the run ends, the client goes, or its login ends.</summary>
-    public async Task<IResult> Stream(HttpContext context, CurrentUser me, RunLog log, long after)
+    public async Task Stream(HttpContext context, CurrentUser me, RunLog log, long after)
     {
         var most = settings.MaxRunsPerUser == 0 ? int.MaxValue : settings.MaxRunsPerUser + ExtraPerUser;
         if (_byUser.AddOrUpdate(me.Id, 1, (_, count) => count + 1) > most)
         {
             Leave(me.Id);
-            return Problems.TooMany("too_many_runs", "This account follows too many answers at once.", 5);
+            await Problems.TooMany("too_many_runs", "This account follows too many answers at once.", 5).ExecuteAsync(context);
+            return;
         }
 
         var revoked = await live.Watch(me);
@@ -63,8 +64,6 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
             log.Unsubscribe(signal);
             Leave(me.Id);
         }
-
-        return TypedResults.Empty;
     }
 
     private async Task Pump(Sse sse, RunLog log, Signal signal, long position, CancellationToken ends)

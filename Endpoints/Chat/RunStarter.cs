@@ -25,7 +25,7 @@ internal sealed class RunStarter(
             return (null, Problems.NotFound());
         }
 
-        return await Start(me, session, body.ConnectionId, body.Model, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch, body.Trace), model => new NewRun
+        return await Start(me, session, body.ConnectionId, body.Model, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch, body.Trace), body.Content, model => new NewRun
         {
             UserId = me.Id,
             SessionId = session.Id,
@@ -41,7 +41,6 @@ internal sealed class RunStarter(
             ConnectionId = model.ConnectionId,
             Model = model.Model,
             Provider = model.Provider,
-            Admission = settings.Admission(me, model, body.Content),
             Title = RunRequests.Title(body.Content),
         });
     }
@@ -61,7 +60,7 @@ internal sealed class RunStarter(
 
         // A continued answer stays with the model that began it unless another is asked for.
         var (connectionId, named) = kind == NewRun.Continue && body.Model is null ? (target.ConnectionId, target.Model) : (body.ConnectionId, body.Model);
-        return await Start(me, session, connectionId, named, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch, body.Trace), model => new NewRun
+        return await Start(me, session, connectionId, named, Options(session, body.ContextEnabled, body.Reasoning, body.WebSearch, body.Trace), "", model => new NewRun
         {
             UserId = me.Id,
             SessionId = session.Id,
@@ -73,12 +72,11 @@ internal sealed class RunStarter(
             ConnectionId = model.ConnectionId,
             Model = model.Model,
             Provider = model.Provider,
-            Admission = settings.Admission(me, model, ""),
         });
     }
 
     private async Task<(StartedAnswer? Answer, Problem? Problem)> Start(
-        CurrentUser me, SessionRow session, long? connectionId, string? modelName, RunOptions options, Func<ResolvedModel, NewRun> request)
+        CurrentUser me, SessionRow session, long? connectionId, string? modelName, RunOptions options, string text, Func<ResolvedModel, NewRun> request)
     {
         var model = connectionId is null && modelName is null
             ? catalog.Resolve(me, session.ConnectionId, session.Model) ?? catalog.Resolve(me, null, null)
@@ -105,7 +103,7 @@ internal sealed class RunStarter(
         options = options with { WebSearch = canSearch && (options.WebSearch ?? SessionParameters.Parse(session.Parameters).WebSearch) == true };
         var trace = traces.Begin(me, options.Trace, run.Kind, run.ClientMessageId, model.Provider, model.Model);
         trace?.Asked(run, model, options);
-        var starting = runs.Start(run, started =>
+        var starting = runs.Start(run, settings.Admission(me, model, text), started =>
             new ChatRun(
                 run, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
                 catalog.WithFallbacks(me, model), options, clock.GetUtcNow())

@@ -10,19 +10,10 @@ internal sealed class RunStreams(
     ChatRuns runs, RunReaders readers, Messages messages, Images images, ImageLinks links, ModelCatalog catalog)
 {
     /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
-    public async Task<IResult> Follow(HttpContext context, CurrentUser me, StartedAnswer answer, long after)
+    public async Task<IResult> Follow(CurrentUser me, StartedAnswer answer, long after)
     {
         var run = answer.Run ?? runs.Find(me.Id, answer.MessageId);
-        var log = run?.Log ?? await Stored(me, answer.MessageId);
-        if (log is null)
-        {
-            return Problems.NotFound();
-        }
-
-        run?.Trace?.Attached(after);
-        var result = await readers.Stream(context, me, log, after);
-        run?.Trace?.Detached(context.RequestAborted.IsCancellationRequested, log.Completed);
-        return result;
+        return (run?.Log ?? await Stored(me, answer.MessageId)) is { } log ? new LogStream(readers, me, log, run?.Trace, after) : Problems.NotFound();
     }
 
     /// <summary>Waits for the end and gives both messages.</summary>
@@ -146,5 +137,18 @@ internal sealed class RunStreams(
         }
 
         log.Skip(end - log.Position);
+    }
+
+    /// <summary>A result, so that nothing of what asked for the answer stays in memory for as long as it is read.</summary>
+    private sealed class LogStream(RunReaders readers, CurrentUser me, RunLog log, RunTrace? trace, long after) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => trace is null ? readers.Stream(httpContext, me, log, after) : Traced(httpContext, trace);
+
+        private async Task Traced(HttpContext context, RunTrace told)
+        {
+            told.Attached(after);
+            await readers.Stream(context, me, log, after);
+            told.Detached(context.RequestAborted.IsCancellationRequested, log.Completed);
+        }
     }
 }
