@@ -9,7 +9,8 @@ namespace AiChat.Providers;
 /// </summary>
 internal sealed class BodyPump(Stream source, CallClock clock) : Stream, IValueTaskSource<bool>, IValueTaskSource
 {
-    private const int Copied = 4 * 1024;
+    /// <summary>Bytes that a compressed body is unpacked by; what comes as it is comes as it arrived.</summary>
+    private const int Unpacked = 4 * 1024;
 
     private readonly Lock _gate = new();
     private ManualResetValueTaskSourceCore<bool> _next;
@@ -169,7 +170,7 @@ internal sealed class BodyPump(Stream source, CallClock clock) : Stream, IValueT
         Exception? failure = null;
         try
         {
-            await source.CopyToAsync(this, Copied, clock.Token);
+            await source.CopyToAsync(this, Unpacked, clock.Token);
         }
         catch (Exception) when (clock.EndedQuietly)
         {

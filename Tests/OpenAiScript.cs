@@ -43,6 +43,19 @@ internal static class OpenAiScript
         await exchange.Send("data: [DONE]\n\n");
     }
 
+    /// <summary>An answer whose first frame is a line of 64 MB (fault F20).</summary>
+    public static async Task EndlessLine(FakeExchange exchange)
+    {
+        await exchange.StartSse();
+        await exchange.Send("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
+        var piece = new byte[64 * 1024];
+        Array.Fill(piece, (byte)'a');
+        for (var sent = 0; sent < 64 * 1024 * 1024; sent += piece.Length)
+        {
+            await exchange.Send(piece);
+        }
+    }
+
     private static object Chunk(object delta, string? finish = null) => new
     {
         id = "chatcmpl-1",

@@ -209,7 +209,7 @@ internal sealed class RunLog
 
     private bool EndsWithEvent => _segments.Count > 0 && _segments[^1].Json is not null;
 
-    /// <summary>The usual single reader; none at the end, because the end of a response is the reader's own work.</summary>
+    /// <summary>The usual single reader, asked under the lock; none at the end, because the end of a response is the reader's own work.</summary>
     private Signal? OnlyReader => _readers.Count == 1 && !Completed ? _readers[0] : null;
 
     /// <summary>Wakes every reader, also when there is nothing new: to send a heartbeat or to see that it must end.</summary>

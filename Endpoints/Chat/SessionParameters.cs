@@ -35,21 +35,17 @@ internal sealed record SessionParameters
 
     public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Wire.SessionParameters);
 
-    public ChatSampling ToSampling()
+    public ChatSampling ToSampling() => new()
     {
-        var sampling = new ChatSampling
-        {
-            Temperature = Temperature,
-            TopP = TopP,
-            TopK = TopK,
-            FrequencyPenalty = FrequencyPenalty,
-            PresencePenalty = PresencePenalty,
-            MaxOutputTokens = MaxOutputTokens,
-            Stop = Stop ?? [],
-            Seed = Seed,
-        };
-        return sampling == ChatSampling.Unset ? ChatSampling.Unset : sampling;
-    }
+        Temperature = Temperature,
+        TopP = TopP,
+        TopK = TopK,
+        FrequencyPenalty = FrequencyPenalty,
+        PresencePenalty = PresencePenalty,
+        MaxOutputTokens = MaxOutputTokens,
+        Stop = Stop ?? [],
+        Seed = Seed,
+    };
 
     /// <summary>What is out of bounds, by field; bounds are the widest that a vendor documents.</summary>
     public void Validate(IDictionary<string, string[]> errors)

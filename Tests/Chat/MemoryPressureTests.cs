@@ -83,17 +83,7 @@ public sealed class MemoryPressureTests
     [NativeFact]
     public async Task A_line_of_64_megabytes_is_given_up_without_being_held()
     {
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await exchange.StartSse();
-            await exchange.Send("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
-            var piece = new byte[64 * 1024];
-            Array.Fill(piece, (byte)'a');
-            for (var sent = 0; sent < 64 * 1024 * 1024; sent += piece.Length)
-            {
-                await exchange.Send(piece);
-            }
-        });
+        await using var upstream = ChatSteps.Provider(OpenAiScript.EndlessLine);
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));

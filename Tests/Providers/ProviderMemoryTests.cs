@@ -10,17 +10,7 @@ public sealed class ProviderMemoryTests
     [Fact]
     public async Task Endless_line_is_given_up_early()
     {
-        await using var upstream = FakeUpstream.Start(async exchange =>
-        {
-            await exchange.StartSse();
-            await exchange.Send("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"");
-            var piece = new byte[64 * 1024];
-            Array.Fill(piece, (byte)'a');
-            for (var sent = 0; sent < 64 * 1024 * 1024; sent += piece.Length)
-            {
-                await exchange.Send(piece);
-            }
-        });
+        await using var upstream = FakeUpstream.Start(OpenAiScript.EndlessLine);
         var before = GC.GetTotalAllocatedBytes();
 
         var (_, failure) = await ProviderFaultTests.StreamAsync(upstream.BaseUrl, TimeProvider.System);
