@@ -1,6 +1,4 @@
 using System.Globalization;
-using System.Net.Http.Headers;
-using System.Security.Authentication;
 using System.Text;
 using System.Text.Json;
 
@@ -25,9 +23,9 @@ internal static class ProviderErrors
     private static readonly string[] ModelWords = ["model", "deployment"];
 
     /// <summary>A reply whose status is not 2xx; <paramref name="body"/> is its beginning.</summary>
-    public static ProviderException FromReply(HttpResponseMessage response, ReadOnlySpan<byte> body, ProviderEndpoint endpoint)
+    public static ProviderException FromReply(Http1Head reply, ReadOnlySpan<byte> body, ProviderEndpoint endpoint)
     {
-        var status = (int)response.StatusCode;
+        var status = reply.Status;
         if (status is >= 300 and < 400)
         {
             return new ProviderException(ProviderFailure.Redirected, $"The provider answered with a redirect ({status}), which is not followed.", null, status);
@@ -35,7 +33,7 @@ internal static class ProviderErrors
 
         var error = ErrorText.Read(body);
         var detail = error.Message.Length > 0 ? ProviderRedactor.Clean(error.Message, endpoint) : $"The provider answered with HTTP {status}.";
-        return new ProviderException(FromStatus(status, error), detail, RetryAfter(response.Headers), status);
+        return new ProviderException(FromStatus(status, error), detail, reply.RetryAfter, status);
     }
 
     /// <summary>An error object inside a reply that began well.</summary>
@@ -58,30 +56,9 @@ internal static class ProviderErrors
         }
 
         // A cancelled call can fail in many ways, depending on where it was.
-        return clock.Token.IsCancellationRequested ? clock.Translate(exception) : exception switch
-        {
-            OperationCanceledException cancelled => clock.Translate(cancelled),
-            HttpRequestException { InnerException: OperationCanceledException or TimeoutException } =>
-                new ProviderException(ProviderFailure.ConnectTimeout, "The connection could not be made in time.", inner: exception),
-            HttpRequestException { InnerException: AuthenticationException } or AuthenticationException =>
-                new ProviderException(ProviderFailure.Tls, "The provider's certificate or TLS handshake was refused.", inner: exception),
-            HttpRequestException request => FromRequestError(request),
-            _ => new ProviderException(ProviderFailure.ConnectionLost, "The connection to the provider broke.", inner: exception),
-        };
+        return clock.Token.IsCancellationRequested || exception is OperationCanceledException ? clock.Translate(exception)
+            : new ProviderException(ProviderFailure.ConnectionLost, "The connection to the provider broke before it answered.", inner: exception);
     }
-
-    private static ProviderException FromRequestError(HttpRequestException exception) => exception.HttpRequestError switch
-    {
-        HttpRequestError.NameResolutionError => new(ProviderFailure.Dns, "The provider's name could not be resolved.", inner: exception),
-        HttpRequestError.ConnectionError => new(ProviderFailure.Unreachable, "The provider refused the connection or cannot be reached.", inner: exception),
-        HttpRequestError.SecureConnectionError => new(ProviderFailure.Tls, "The provider's certificate or TLS handshake was refused.", inner: exception),
-        HttpRequestError.ConfigurationLimitExceeded => new(ProviderFailure.Protocol, "The reply's headers are too long.", inner: exception),
-        HttpRequestError.InvalidResponse or HttpRequestError.VersionNegotiationError or HttpRequestError.ExtendedConnectNotSupported
-            or HttpRequestError.HttpProtocolError or HttpRequestError.ProxyTunnelError or HttpRequestError.UserAuthenticationError =>
-            new(ProviderFailure.Protocol, "The reply is not valid HTTP.", inner: exception),
-        HttpRequestError.ResponseEnded or HttpRequestError.Unknown =>
-            new(ProviderFailure.ConnectionLost, "The connection to the provider broke before it answered.", inner: exception),
-    };
 
     private static ProviderFailure FromStatus(int status, ErrorText error) => status switch
     {
@@ -109,30 +86,6 @@ internal static class ProviderErrors
         "rate_limit_error" or "rate_limit_exceeded" or "insufficient_quota" or "RESOURCE_EXHAUSTED" => 429,
         _ => 500,
     };
-
-    private static TimeSpan? RetryAfter(HttpResponseHeaders headers)
-    {
-        if (headers.NonValidated.TryGetValues("retry-after-ms", out var exact)
-            && double.TryParse(exact.ToString(), NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var ms))
-        {
-            return TimeSpan.FromMilliseconds(Math.Min(ms, 1e9));
-        }
-
-        if (!headers.NonValidated.TryGetValues("Retry-After", out var values))
-        {
-            return null;
-        }
-
-        var text = values.ToString();
-        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds))
-        {
-            return TimeSpan.FromSeconds(Math.Min(seconds, 1e9));
-        }
-
-        // A date is judged by the provider's own clock, so that a wrong clock here cannot stretch the wait.
-        return headers.Date is { } sent && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var until)
-            ? TimeSpan.FromTicks(Math.Max(0, (until - sent).Ticks)) : null;
-    }
 }
 
 /// <summary>What an error body says, in any of the shapes providers use.</summary>

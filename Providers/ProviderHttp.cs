@@ -1,9 +1,9 @@
 using System.Collections.Concurrent;
-using System.IO.Compression;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace AiChat.Providers;
@@ -31,13 +31,19 @@ internal sealed record ProviderCall(ProviderEndpoint Endpoint, Uri Url)
 /// connecting, whatever its name said before. No proxy, cookies, redirects or trace headers.
 /// Safe for parallel use; one instance serves the process.
 /// </summary>
-internal sealed class ProviderHttp(TimeProvider time) : IDisposable
+internal sealed class ProviderHttp : IDisposable
 {
-    // One live run holds one connection; the process allows 4,096 runs.
-    private const int MaxConnections = 8_192;
     private const int MaxPools = 1_000;
-    private static readonly ProductInfoHeaderValue Agent = new("AiChat", "1");
-    private readonly ConcurrentDictionary<long, Pool> _pools = new();
+    private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(30);
+    private readonly ConcurrentDictionary<PoolKey, Pool> _pools = new();
+    private readonly TimeProvider _time;
+    private readonly ITimer _sweep;
+
+    public ProviderHttp(TimeProvider time)
+    {
+        _time = time;
+        _sweep = time.CreateTimer(static http => ((ProviderHttp)http!).Sweep(), this, SweepEvery, SweepEvery);
+    }
 
     /// <summary>True for the addresses this server itself listens on: a connection to ourselves would loop.</summary>
     public Func<IPEndPoint, bool> IsOwnEndpoint { get; init; } = _ => false;
@@ -45,7 +51,7 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
     /// <summary>Replaceable, because what a name resolves to is what attacks play with.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
 
-    public TimeProvider Time => time;
+    public TimeProvider Time => _time;
 
     /// <summary>
     /// Sends the call and returns its 2xx reply; anything else is a <see cref="ProviderException"/>. Disposing the reply
@@ -53,21 +59,24 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
     /// </summary>
     public async Task<ProviderReply> SendAsync(ProviderCall call, CancellationToken cancel)
     {
-        var clock = new CallClock(call.Timeouts, time, cancel);
-        HttpResponseMessage? response = null;
+        var clock = new CallClock(call.Timeouts, _time, cancel);
         ProviderReply? reply = null;
         try
         {
-            using var request = Build(call, clock);
-            response = await PoolFor(call.Endpoint).Invoker.SendAsync(request, clock.Token);
-            reply = Open(response, clock, call.MaxLine);
-            if (response.StatusCode is >= HttpStatusCode.OK and < HttpStatusCode.MultipleChoices and not HttpStatusCode.NoContent)
+            if (!ProviderUrl.SameOrigin(call.Url, call.Endpoint.BaseUrl))
+            {
+                throw new ProviderException(ProviderFailure.Blocked, "The request would leave the connection's own origin.");
+            }
+
+            var (head, body) = await ExchangeAsync(call, clock);
+            reply = new ProviderReply(body, MediaType(head.ContentType), clock, call.MaxLine);
+            if (head.Status is >= 200 and < 300 and not 204)
             {
                 return reply;
             }
 
-            var body = await ReadErrorAsync(reply);
-            throw ProviderErrors.FromReply(response, body.Span, call.Endpoint);
+            var error = await ReadErrorAsync(reply);
+            throw ProviderErrors.FromReply(head, error.Span, call.Endpoint);
         }
         catch (Exception exception)
         {
@@ -77,92 +86,58 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
                 await reply.DisposeAsync();
             }
 
-            response?.Dispose();
             clock.Dispose();
             throw failure;
         }
     }
 
-    /// <summary>Drops the pool of a connection that was changed or deleted; calls under way finish on it.</summary>
-    public void Forget(long connectionId) => _pools.TryRemove(connectionId, out _);
+    /// <summary>Drops the pools of a connection that was changed or deleted; calls under way finish.</summary>
+    public void Forget(long connectionId)
+    {
+        foreach (var key in _pools.Keys.Where(key => key.ConnectionId == connectionId))
+        {
+            Drop(key);
+        }
+    }
 
     public void Dispose()
     {
-        foreach (var pool in _pools.Values)
+        _sweep.Dispose();
+        foreach (var key in _pools.Keys)
         {
-            pool.Invoker.Dispose();
+            Drop(key);
         }
     }
 
-    private static Request Build(ProviderCall call, CallClock clock)
+    private async Task<(Http1Head Head, IReplyBody Body)> ExchangeAsync(ProviderCall call, CallClock clock)
     {
-        if (!ProviderUrl.SameOrigin(call.Url, call.Endpoint.BaseUrl))
+        var pool = PoolFor(call.Endpoint);
+        while (true)
         {
-            throw new ProviderException(ProviderFailure.Blocked, "The request would leave the connection's own origin.");
-        }
-
-        var request = new Request(call);
-        request.Headers.UserAgent.Add(Agent);
-        if (call.Body is { } body)
-        {
-            request.Content = new ProviderContent(body, call.MediaType, clock);
-        }
-
-        foreach (var (name, value) in call.Headers)
-        {
-            Add(request, name, value);
-        }
-
-        foreach (var (name, value) in call.Endpoint.Headers)
-        {
-            request.Headers.Remove(name);
-            Add(request, name, value);
-        }
-
-        return request;
-    }
-
-    private static void Add(HttpRequestMessage request, string name, string value)
-    {
-        if (ProviderHeaders.Validate(name, value) is { } reason)
-        {
-            throw new ProviderException(ProviderFailure.BadRequest, reason);
-        }
-
-        try
-        {
-            request.Headers.Add(name, value);
-        }
-        catch (Exception exception) when (exception is FormatException or InvalidOperationException)
-        {
-            throw new ProviderException(ProviderFailure.BadRequest, $"The header {name} cannot be sent with this value.", inner: exception);
-        }
-    }
-
-    // We never ask for compression, but some gateways compress anyway.
-    private static ProviderReply Open(HttpResponseMessage response, CallClock clock, int maxLine)
-    {
-        var stream = response.Content.ReadAsStream(clock.Token);
-        foreach (var encoding in Header(response, "Content-Encoding").Split(',', StringSplitOptions.TrimEntries).Reverse())
-        {
-            stream = encoding.ToLowerInvariant() switch
+            using var request = new Http1Request(call, clock);
+            var used = pool.Connections.TryTake();
+            var connection = used ?? await ConnectAsync(call, pool, clock.Token);
+            try
             {
-                "identity" or "" => stream,
-                "gzip" or "x-gzip" => new GZipStream(stream, CompressionMode.Decompress),
-                "br" => new BrotliStream(stream, CompressionMode.Decompress),
-                "deflate" => new ZLibStream(stream, CompressionMode.Decompress),
-                _ => throw new ProviderException(ProviderFailure.Protocol, "The reply is compressed in a way that is not known here."),
-            };
-        }
+                connection.Begin(clock.Token);
+                await connection.SendAsync(request);
+                var head = await connection.ReadHeadAsync();
+                return (head, UnpackedBody.Of(new Http1Body(head, connection, pool.Connections, clock), head.ContentEncoding, clock));
+            }
+            catch (Exception exception)
+            {
+                connection.Dispose();
 
-        var mediaType = Header(response, "Content-Type").Split(';')[0].Trim().ToLowerInvariant();
-        // Disposing the stream is what ends the exchange.
-        return new ProviderReply(stream, mediaType, clock, maxLine);
+                // The provider may close a connection in the moment we use it again. What only asks may then be asked once more.
+                if (used is null || call.Body is not null || clock.Token.IsCancellationRequested || exception is ProviderException { Failure: not ProviderFailure.ConnectionLost })
+                {
+                    throw;
+                }
+            }
+        }
     }
 
-    // As it was sent: headers that are read into objects keep those for as long as the reply.
-    private static string Header(HttpResponseMessage response, string name) =>
-        response.Content.Headers.NonValidated.TryGetValues(name, out var values) ? string.Join(',', values) : "";
+    private static string MediaType(string contentType) => contentType.Split([';', ','], 2)[0].Trim().ToLowerInvariant();
 
     private static async Task<ReadOnlyMemory<byte>> ReadErrorAsync(ProviderReply reply)
     {
@@ -179,45 +154,37 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
 
     private Pool PoolFor(ProviderEndpoint endpoint)
     {
-        if (_pools.TryGetValue(endpoint.ConnectionId, out var pool) && pool.Scope == endpoint.Scope && pool.CaFile == endpoint.CaFile)
+        var key = new PoolKey(endpoint.ConnectionId, endpoint.BaseUrl.Scheme, endpoint.BaseUrl.IdnHost, endpoint.BaseUrl.Port, endpoint.Scope, endpoint.CaFile);
+        if (_pools.TryGetValue(key, out var pool))
         {
             return pool;
         }
 
         if (_pools.Count >= MaxPools)
         {
-            _pools.Clear();
+            foreach (var other in _pools.Keys)
+            {
+                Drop(other);
+            }
         }
 
-        // The old pool is not disposed: calls under way end on it, its idle connections close by themselves.
-        return _pools[endpoint.ConnectionId] = new Pool(endpoint.Scope, endpoint.CaFile, CreateInvoker(endpoint.Scope, endpoint.CaFile));
+        return _pools.GetOrAdd(key, new Pool(new Http1Pool(_time), key.CaFile is null ? null : TrustOnly(key.CaFile)));
     }
 
-    private HttpMessageInvoker CreateInvoker(NetworkScope scope, string? caFile)
+    private void Drop(PoolKey key)
     {
-        var handler = new SocketsHttpHandler
+        if (_pools.TryRemove(key, out var pool))
         {
-            UseProxy = false,
-            UseCookies = false,
-            AllowAutoRedirect = false,
-            AutomaticDecompression = DecompressionMethods.None,
-            ConnectTimeout = TimeSpan.FromSeconds(20),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(2),
-            MaxResponseHeadersLength = 32,
-            MaxConnectionsPerServer = MaxConnections,
-            ActivityHeadersPropagator = null,
-
-            // Disposing an unread reply must close it now: with a drain the provider would go on generating for a while.
-            MaxResponseDrainSize = 0,
-            ResponseDrainTimeout = TimeSpan.FromMilliseconds(1),
-            ConnectCallback = (context, cancel) => ConnectAsync(context, scope, cancel),
-        };
-        if (caFile is not null)
-        {
-            handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = TrustOnly(caFile) };
+            pool.Connections.Dispose();
         }
+    }
 
-        return new HttpMessageInvoker(handler);
+    private void Sweep()
+    {
+        foreach (var pool in _pools.Values)
+        {
+            pool.Connections.Sweep();
+        }
     }
 
     private static X509ChainPolicy TrustOnly(string caFile)
@@ -228,23 +195,50 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
             policy.CustomTrustStore.ImportFromPemFile(caFile);
             return policy;
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
         {
             throw new ProviderException(ProviderFailure.Tls, "The connection's certificate authority file cannot be read.", inner: exception);
         }
     }
 
-    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, NetworkScope scope, CancellationToken cancel)
+    private async Task<Http1Connection> ConnectAsync(ProviderCall call, Pool pool, CancellationToken cancel)
     {
-        using var timer = new CancellationTokenSource(((Request)context.InitialRequestMessage).ConnectLimit, time);
+        var limit = call.Timeouts.Connect > TimeSpan.Zero ? call.Timeouts.Connect : ChatTimeouts.Default.Connect;
+        using var timer = new CancellationTokenSource(limit, _time);
         using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancel);
         try
         {
-            return new NetworkStream(await ConnectAsync(context.DnsEndPoint, scope, both.Token), ownsSocket: true);
+            var url = call.Endpoint.BaseUrl;
+            var socket = await ConnectAsync(new DnsEndPoint(url.IdnHost, url.Port), call.Endpoint.Scope, both.Token);
+            Stream stream = new NetworkStream(socket, ownsSocket: true);
+            if (url.Scheme == Uri.UriSchemeHttps)
+            {
+                stream = await SecureAsync(stream, url.IdnHost, pool.Trusted, both.Token);
+            }
+
+            return new Http1Connection(socket, stream, _time.GetTimestamp());
         }
         catch (OperationCanceledException exception) when (timer.IsCancellationRequested)
         {
             throw new ProviderException(ProviderFailure.ConnectTimeout, "The connection could not be made in time.", inner: exception);
+        }
+    }
+
+    private static async Task<SslStream> SecureAsync(Stream plain, string host, X509ChainPolicy? trusted, CancellationToken cancel)
+    {
+        var stream = new SslStream(plain);
+        try
+        {
+            await stream.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions { TargetHost = host, ApplicationProtocols = [SslApplicationProtocol.Http11], CertificateChainPolicy = trusted },
+                cancel);
+            return stream;
+        }
+        catch (Exception exception)
+        {
+            await stream.DisposeAsync();
+            throw exception is AuthenticationException or IOException
+                ? new ProviderException(ProviderFailure.Tls, "The provider's certificate or TLS handshake was refused.", inner: exception) : exception;
         }
     }
 
@@ -303,11 +297,8 @@ internal sealed class ProviderHttp(TimeProvider time) : IDisposable
         }
     }
 
-    private sealed class Request(ProviderCall call) : HttpRequestMessage(call.Body is null ? HttpMethod.Get : HttpMethod.Post, call.Url)
-    {
-        /// <summary>For as long as the connection is being made, should the call need one.</summary>
-        public TimeSpan ConnectLimit { get; } = call.Timeouts.Connect > TimeSpan.Zero ? call.Timeouts.Connect : ChatTimeouts.Default.Connect;
-    }
+    /// <summary>Connections of two endpoints, or under two rules, never mix.</summary>
+    private readonly record struct PoolKey(long ConnectionId, string Scheme, string Host, int Port, NetworkScope Scope, string? CaFile);
 
-    private sealed record Pool(NetworkScope Scope, string? CaFile, HttpMessageInvoker Invoker);
+    private sealed record Pool(Http1Pool Connections, X509ChainPolicy? Trusted);
 }

@@ -7,11 +7,10 @@ namespace AiChat.Providers;
 /// last one. A line longer than the limit and every transport fault is a <see cref="ProviderException"/>.
 /// Lines are read where they arrived; only the beginning of one that goes on in a later piece is kept, in a pooled buffer.
 /// </summary>
-internal sealed class ProviderReply(Stream stream, string mediaType, CallClock clock, int maxLine) : IAsyncDisposable
+internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock clock, int maxLine) : IAsyncDisposable
 {
     private const int FirstBuffer = 4 * 1024;
 
-    private readonly BodyPump _body = new(stream, clock);
     private ReadOnlyMemory<byte> _here;
     private byte[] _kept = [];
     private int _keptLength;
@@ -58,28 +57,28 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
     public ValueTask<bool> FillAsync()
     {
         KeepRest();
-        return _body.NextAsync();
+        return body.NextAsync();
     }
 
     /// <summary>The whole body, at most <paramref name="max"/> bytes; what is beyond is an error, or cut off when told so.</summary>
     public async Task<ReadOnlyMemory<byte>> ReadAllAsync(int max, bool cut = false)
     {
-        var body = new ArrayBufferWriter<byte>(FirstBuffer);
+        var whole = new ArrayBufferWriter<byte>(FirstBuffer);
         while (await FillAsync())
         {
             var here = Here();
-            var take = Math.Min(here.Length, max - body.WrittenCount);
-            body.Write(here[..take]);
+            var take = Math.Min(here.Length, max - whole.WrittenCount);
+            whole.Write(here[..take]);
             if (take < here.Length)
             {
-                return cut ? body.WrittenMemory : throw new ProviderException(ProviderFailure.TooLarge, $"The reply is longer than {max} bytes.");
+                return cut ? whole.WrittenMemory : throw new ProviderException(ProviderFailure.TooLarge, $"The reply is longer than {max} bytes.");
             }
 
             _start = _scanned = here.Length;
         }
 
         await SocketThreads.Leave();
-        return body.WrittenMemory;
+        return whole.WrittenMemory;
     }
 
     /// <summary>
@@ -104,7 +103,7 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
 
     public async ValueTask DisposeAsync()
     {
-        await _body.DisposeAsync();
+        await body.DisposeAsync();
         clock.Dispose();
         GiveBack();
     }
@@ -115,7 +114,7 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
         if (!_isTakenIn)
         {
             _isTakenIn = true;
-            _here = _keptLength == 0 ? _body.Piece : Keep(_body.Piece.Span);
+            _here = _keptLength == 0 ? body.Piece : Keep(body.Piece.Span);
         }
 
         return _here.Span;
@@ -165,7 +164,7 @@ internal sealed class ProviderReply(Stream stream, string mediaType, CallClock c
     {
         line = Here()[_start..];
         Guard(line.Length);
-        if (!_body.Ended || line.IsEmpty)
+        if (!body.Ended || line.IsEmpty)
         {
             return false;
         }

@@ -28,8 +28,8 @@ public sealed partial class ArchitectureTests
     }
 
     [Theory]
-    [InlineData(@"\bnew HttpClient\(", "Providers/ProviderHttp.cs")]
-    [InlineData(@"\bnew SocketsHttpHandler\b", "Providers/ProviderHttp.cs")]
+    [InlineData(@"\bHttpClient\b|\bSocketsHttpHandler\b", "")]
+    [InlineData(@"\bnew (Socket|SslStream)\(", "Providers/ProviderHttp.cs")]
     [InlineData(@"\bTryAddWithoutValidation\b", "")]
     [InlineData(@"\bDateTime(Offset)?\.(Utc)?Now\b", "")]
     [InlineData(@"\bThread\.Sleep\b", "")]

@@ -59,7 +59,7 @@ internal sealed partial class Transcript
     public async Task<string> ReplayAsync(Func<int> nextSize, byte[]? damaged = null)
     {
         var clock = new CallClock(ChatTimeouts.Default, TimeProvider.System, CancellationToken.None);
-        var reply = new ProviderReply(new PiecewiseStream(damaged ?? Bytes, nextSize), MediaType, clock, 256 * 1024);
+        var reply = new ProviderReply(new PiecewiseBody(damaged ?? Bytes, nextSize), MediaType, clock, 256 * 1024);
         return await WriteAsync(Vendors.Parser(Vendor, Request()).ReadAsync(_ => Task.FromResult(reply)));
     }
 
@@ -105,36 +105,26 @@ internal sealed partial class Transcript
     private static partial Regex RandomId();
 }
 
-/// <summary>Hands bytes out in pieces, and waits before each, as a network does.</summary>
-internal sealed class PiecewiseStream(byte[] bytes, Func<int> nextSize) : Stream
+/// <summary>A body in pieces of these sizes. A piece is overwritten when the next is asked for, as a network's buffer is.</summary>
+internal sealed class PiecewiseBody(byte[] bytes, Func<int> nextSize) : IReplyBody
 {
+    private byte[] _piece = [];
     private int _at;
 
-    public override bool CanRead => true;
-    public override bool CanSeek => false;
-    public override bool CanWrite => false;
-    public override long Length => throw new NotSupportedException();
-    public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+    public ReadOnlyMemory<byte> Piece => _piece;
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    public bool Ended { get; private set; }
+
+    public ValueTask<bool> NextAsync()
     {
-        var count = Math.Min(Math.Min(buffer.Length, nextSize()), bytes.Length - _at);
-        bytes.AsMemory(_at, count).CopyTo(buffer);
-        _at += count;
-        return ValueTask.FromResult(count);
+        Array.Fill(_piece, (byte)'\n');
+        _piece = bytes.AsSpan(_at, Math.Min(nextSize(), bytes.Length - _at)).ToArray();
+        _at += _piece.Length;
+        Ended = _piece.Length == 0;
+        return ValueTask.FromResult(!Ended);
     }
 
-    public override void Flush()
-    {
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    public ValueTask DisposeAsync() => default;
 }
 
 internal static class Endpoints

@@ -1,0 +1,128 @@
+using System.IO.Compression;
+
+namespace AiChat.Providers;
+
+/// <summary>
+/// A body that came compressed (RFC 9110 §8.4), unpacked as it arrives: we never ask for compression, but some gateways compress anyway.
+/// </summary>
+internal sealed class UnpackedBody : IReplyBody
+{
+    private const int MaxPiece = 4 * 1024;
+
+    private readonly IReplyBody _packed;
+    private readonly CallClock _clock;
+    private readonly Stream _unpacking;
+    private readonly byte[] _buffer = new byte[MaxPiece];
+
+    private UnpackedBody(IReplyBody packed, Stream unpacking, CallClock clock)
+    {
+        _packed = packed;
+        _unpacking = unpacking;
+        _clock = clock;
+    }
+
+    public ReadOnlyMemory<byte> Piece { get; private set; }
+
+    public bool Ended { get; private set; }
+
+    /// <summary>The body as it was before the encodings that the header names, in their order.</summary>
+    /// <exception cref="ProviderException">One of them is not known here.</exception>
+    public static IReplyBody Of(IReplyBody body, string contentEncoding, CallClock clock)
+    {
+        Stream? unpacking = null;
+        foreach (var encoding in contentEncoding.ToLowerInvariant().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Reverse())
+        {
+            if (encoding != "identity")
+            {
+                unpacking = Unpack(unpacking ?? new PackedStream(body), encoding);
+            }
+        }
+
+        return unpacking is null ? body : new UnpackedBody(body, unpacking, clock);
+    }
+
+    public async ValueTask<bool> NextAsync()
+    {
+        if (Ended)
+        {
+            return false;
+        }
+
+        Ended = true;
+        try
+        {
+            Piece = _buffer.AsMemory(0, await _unpacking.ReadAsync(_buffer));
+        }
+        catch (InvalidDataException exception) when (!_clock.EndedQuietly)
+        {
+            throw new ProviderException(ProviderFailure.Protocol, "The compressed reply is broken.", inner: exception);
+        }
+        catch (InvalidDataException)
+        {
+            Piece = default; // the model was done; the silence is the end
+        }
+
+        Ended = Piece.IsEmpty;
+        return !Ended;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _unpacking.DisposeAsync();
+        await _packed.DisposeAsync();
+    }
+
+    private static Stream Unpack(Stream packed, string encoding) => encoding switch
+    {
+        "gzip" or "x-gzip" => new GZipStream(packed, CompressionMode.Decompress),
+        "br" => new BrotliStream(packed, CompressionMode.Decompress),
+        "deflate" => new ZLibStream(packed, CompressionMode.Decompress),
+        _ => throw new ProviderException(ProviderFailure.Protocol, "The reply is compressed in a way that is not known here."),
+    };
+
+    /// <summary>The body as the unpacking streams read it.</summary>
+    private sealed class PackedStream(IReplyBody body) : Stream
+    {
+        private ReadOnlyMemory<byte> _here;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (_here.IsEmpty && await body.NextAsync())
+            {
+                _here = body.Piece;
+            }
+
+            var count = Math.Min(buffer.Length, _here.Length);
+            _here[..count].CopyTo(buffer);
+            _here = _here[count..];
+            return count;
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Flush() => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+    }
+}
