@@ -39,6 +39,7 @@ internal static class ServeCommand
                 Terminal.Say(announcement);
             }
 
+            using var memory = IdleMemory.OfProcess(TimeProvider.System);
             await app.WaitForShutdownAsync();
             return broken ? StartupException.InputOutput : 0;
         }

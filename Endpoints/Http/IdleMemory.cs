@@ -1,0 +1,51 @@
+namespace AiChat.Endpoints.Http;
+
+/// <summary>
+/// Gives memory back to the system when the process has come to rest. The collector works only while something is allocated, so an idle
+/// server would keep for ever what its last crowd, or the hash of its last login, has left behind.
+/// </summary>
+internal sealed class IdleMemory : IDisposable
+{
+    /// <summary>How long the process must be at rest.</summary>
+    public static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
+
+    /// <summary>Bytes that a process at rest allocates in that time at most: a few tokens, a health check.</summary>
+    public const long AtRest = 512 * 1024;
+
+    /// <summary>Bytes that must have been allocated since the last time: for less, a collection is not worth its pause.</summary>
+    public const long Worthwhile = 4 * 1024 * 1024;
+
+    private readonly Func<long> _allocated;
+    private readonly Action _giveBack;
+    private readonly ITimer _timer;
+    private long _before;
+    private long _givenBack;
+
+    /// <summary>Begins at once, and until it is disposed.</summary>
+    /// <param name="clock">Tells the time.</param>
+    /// <param name="allocated">Bytes allocated so far in all.</param>
+    /// <param name="giveBack">Collects, and gives back what is free.</param>
+    public IdleMemory(TimeProvider clock, Func<long> allocated, Action giveBack)
+    {
+        _allocated = allocated;
+        _giveBack = giveBack;
+        _timer = clock.CreateTimer(static state => ((IdleMemory)state!).Look(), this, Rest, Rest);
+    }
+
+    public static IdleMemory OfProcess(TimeProvider clock) => new(
+        clock, static () => GC.GetTotalAllocatedBytes(), static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
+
+    public void Dispose() => _timer.Dispose();
+
+    private void Look()
+    {
+        var now = _allocated();
+        if (now - _before <= AtRest && now - _givenBack >= Worthwhile)
+        {
+            _giveBack();
+            _givenBack = now;
+        }
+
+        _before = now;
+    }
+}
