@@ -28,6 +28,7 @@ internal sealed class Http1Body : IReplyBody
     public Http1Body(Http1Head head, Http1Connection connection, Http1Pool pool, CallClock clock)
     {
         _connection = connection;
+        _connection.MaxIdle = head.MaxIdle ?? TimeSpan.MaxValue;
         _pool = pool;
         _clock = clock;
         _keepsAlive = head.KeepsAlive;

@@ -27,12 +27,16 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
     private int _start;
     private int _end;
     private bool _isReading;
+    private bool _isCutShort;
     private volatile bool _isAborted;
 
     public long Made => made;
 
     /// <summary>When its last exchange ended, as a timestamp.</summary>
     public long IdleSince { get; set; }
+
+    /// <summary>How long the provider lets it be idle, by its last reply.</summary>
+    public TimeSpan MaxIdle { get; set; } = TimeSpan.MaxValue;
 
     /// <summary>The provider has closed it, or sent what nobody asked for.</summary>
     public bool IsSpent => socket.Poll(0, SelectMode.SelectRead);
@@ -47,7 +51,7 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
     public bool End()
     {
         _abort.Dispose(); // waits when it is closing just now
-        if (_isAborted || _start < _end)
+        if (_isAborted || _isCutShort || _start < _end)
         {
             return false;
         }
@@ -56,7 +60,18 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
         return true;
     }
 
-    public Task SendAsync(Http1Request request) => request.SendAsync(stream);
+    /// <summary>Sends the request, or as much of it as the provider takes: whoever refuses it may have said so and closed.</summary>
+    public async Task SendAsync(Http1Request request)
+    {
+        try
+        {
+            await request.SendAsync(stream);
+        }
+        catch (IOException) when (!_isAborted)
+        {
+            _isCutShort = true; // reading tells whether there is a reply
+        }
+    }
 
     /// <summary>Waits for the status line and headers of the reply; interim ones are skipped.</summary>
     public async Task<Http1Head> ReadHeadAsync()

@@ -23,6 +23,9 @@ internal sealed class Http1Head
     /// <summary>The connection may be used again after the body.</summary>
     public bool KeepsAlive { get; private set; }
 
+    /// <summary>How long the connection may then be idle; null when the provider does not say.</summary>
+    public TimeSpan? MaxIdle { get; private set; }
+
     /// <summary>How long the provider asks to wait; can be absurd.</summary>
     public TimeSpan? RetryAfter { get; private set; }
 
@@ -158,6 +161,10 @@ internal sealed class Http1Head
         {
             ReadConnection(value);
         }
+        else if (Is(name, "Keep-Alive"u8))
+        {
+            ReadKeepAlive(value);
+        }
         else if (Is(name, "Retry-After"u8))
         {
             fields.RetryAfter = Encoding.Latin1.GetString(value);
@@ -178,6 +185,19 @@ internal sealed class Http1Head
         {
             var word = value[part].Trim(" \t"u8);
             KeepsAlive = Is(word, "keep-alive"u8) || (KeepsAlive && !Is(word, "close"u8));
+        }
+    }
+
+    /// <summary><c>timeout=5, max=100</c> (RFC 2068 §19.7.1.1): seconds, of which the last is left for the way.</summary>
+    private void ReadKeepAlive(ReadOnlySpan<byte> value)
+    {
+        foreach (var part in value.Split((byte)','))
+        {
+            var word = value[part].Trim(" \t"u8);
+            if (word.StartsWith("timeout="u8) && int.TryParse(word["timeout=".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+            {
+                MaxIdle = TimeSpan.FromSeconds(Math.Max(0, seconds - 1));
+            }
         }
     }
 

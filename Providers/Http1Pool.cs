@@ -79,6 +79,9 @@ internal sealed class Http1Pool(TimeProvider time) : IDisposable
         }
     }
 
-    private bool IsOver(Http1Connection connection) =>
-        time.GetElapsedTime(connection.IdleSince) > MaxIdle || time.GetElapsedTime(connection.Made) > MaxAge || connection.IsSpent;
+    private bool IsOver(Http1Connection connection)
+    {
+        var idle = time.GetElapsedTime(connection.IdleSince);
+        return idle > MaxIdle || idle >= connection.MaxIdle || time.GetElapsedTime(connection.Made) > MaxAge || connection.IsSpent;
+    }
 }

@@ -230,7 +230,7 @@ internal sealed class ProviderHttp : IDisposable
         try
         {
             await stream.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions { TargetHost = host, ApplicationProtocols = [SslApplicationProtocol.Http11], CertificateChainPolicy = trusted },
+                new SslClientAuthenticationOptions { TargetHost = host, ApplicationProtocols = [SslApplicationProtocol.Http11], CertificateChainPolicy = trusted?.Clone() },
                 cancel);
             return stream;
         }

@@ -39,6 +39,25 @@ public sealed class Http1PoolTests
         Assert.Equal(3, server.Connections);
     }
 
+    [Theory]
+    [InlineData("timeout=5", 3, 1)]
+    [InlineData("max=100, timeout=5", 4, 2)]
+    [InlineData("timeout=1", 0, 2)]
+    [InlineData("timeout=soon", 30, 1)]
+    public async Task Provider_says_how_long_a_connection_may_be_idle(string keepAlive, int seconds, int connections)
+    {
+        var time = new FakeTimeProvider();
+        using var http = new ProviderHttp(time);
+        await using var server = new Server(async (stream, _) =>
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: {keepAlive}\r\n\r\n{{}}")));
+
+        await AskAsync(http, server);
+        time.Advance(TimeSpan.FromSeconds(seconds));
+        await AskAsync(http, server);
+
+        Assert.Equal(connections, server.Connections);
+    }
+
     [Fact]
     public async Task Connection_that_the_provider_closed_is_not_used()
     {
@@ -129,6 +148,27 @@ public sealed class Http1PoolTests
 
         Assert.Equal(ProviderFailure.ConnectionLost, (await Assert.ThrowsAsync<ProviderException>(() => AskAsync(http, server))).Failure);
         Assert.Equal(1, server.Connections);
+    }
+
+    [Fact]
+    public async Task Refusal_of_a_request_that_was_not_taken_whole_is_read()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var refusing = Task.Run(async () =>
+        {
+            using var client = await listener.AcceptSocketAsync();
+            await client.ReceiveAsync(new byte[1]);
+            await client.SendAsync("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}"u8.ToArray());
+            client.Close();
+        });
+        using var http = new ProviderHttp(TimeProvider.System);
+
+        var failure = await Assert.ThrowsAsync<ProviderException>(() =>
+            AskAsync(http, Endpoints.Local("openai", $"http://{listener.LocalEndpoint}/v1"), new string('x', 32 * 1024 * 1024)));
+
+        await refusing;
+        Assert.Equal((ProviderFailure.ContextTooLong, 413), (failure.Failure, failure.UpstreamStatus));
     }
 
     [Fact]
