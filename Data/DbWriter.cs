@@ -57,7 +57,8 @@ internal sealed class WriteItem<T>(Func<SqliteConnection, T> work) : WriteItem
 
 /// <summary>
 /// The only thread that writes. It takes what waits (at most <see cref="MaxGroup"/> pieces), commits it as one transaction and
-/// only then answers the callers, so one flush to disk is shared by all who came during the last one.
+/// only then answers the callers, so one flush to disk is shared by all who came during the last one. In a crowd it waits a moment
+/// for more: a flush and the waking of its callers cost more than the pieces. A caller who is alone never waits.
 /// </summary>
 internal sealed class DbWriter : IDisposable
 {
@@ -66,11 +67,15 @@ internal sealed class DbWriter : IDisposable
 
     private const int MaxGroup = 128;
 
+    /// <summary>How long a crowd's first piece waits for the others.</summary>
+    private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(2);
+
     /// <summary>After this long without work the log is folded into the database and cut to zero.</summary>
     private static readonly TimeSpan IdleBeforeCheckpoint = TimeSpan.FromSeconds(5);
 
     private readonly BlockingCollection<WriteItem> _queue = new(MaxQueue);
     private readonly SqliteConnection _connection;
+    private readonly ManualResetEvent _closing = new(false);
     private readonly Thread _thread;
     private Exception? _fatal;
     private long _commits;
@@ -114,9 +119,11 @@ internal sealed class DbWriter : IDisposable
     public void Dispose()
     {
         _queue.CompleteAdding();
+        _closing.Set();
         _thread.Join();
         _connection.Dispose();
         _queue.Dispose();
+        _closing.Dispose();
     }
 
     /// <summary>The store's own failures as <see cref="StoreException"/>; null for errors of a statement (constraints, syntax).</summary>
@@ -132,11 +139,16 @@ internal sealed class DbWriter : IDisposable
     private void Loop()
     {
         var group = new List<WriteItem>(MaxGroup);
-        var dirty = false;
+        var (dirty, crowded) = (false, false);
         while (!_queue.IsCompleted)
         {
             if (_queue.TryTake(out var first, dirty ? IdleBeforeCheckpoint : Timeout.InfiniteTimeSpan))
             {
+                if (crowded && _queue.Count < MaxGroup)
+                {
+                    _closing.WaitOne(Gathering);
+                }
+
                 group.Add(first);
                 while (group.Count < MaxGroup && _queue.TryTake(out var next))
                 {
@@ -144,6 +156,7 @@ internal sealed class DbWriter : IDisposable
                 }
 
                 Commit(group);
+                crowded = group.Count > 1 || _queue.Count > 0;
                 group.Clear();
                 dirty = true;
             }

@@ -61,6 +61,29 @@ public sealed class DbTests : IDisposable
     }
 
     [Fact]
+    public async Task A_crowd_shares_its_commits_and_one_alone_has_each_to_itself()
+    {
+        Migrator.Run(FilePath);
+        using var db = new Db(FilePath);
+        for (var i = 1; i <= 20; i++)
+        {
+            await db.Write(connection => Put(connection, $"alone{i}"));
+            Assert.Equal(i, db.Commits);
+        }
+
+        await Task.WhenAll(Enumerable.Range(0, 16).Select(async caller =>
+        {
+            for (var i = 0; i < 50; i++)
+            {
+                await db.Write(connection => Put(connection, $"crowd{caller}.{i}"));
+            }
+        }));
+
+        Assert.InRange(db.Commits - 20, 50, 16 * 50 / 2);
+        Assert.Equal(800, await db.Read(connection => Number(connection, "select count(*) from settings where key like 'crowd%'")));
+    }
+
+    [Fact]
     public async Task A_reader_cannot_write()
     {
         Migrator.Run(FilePath);
