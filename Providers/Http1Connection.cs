@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Net.Security;
 using System.Net.Sockets;
 
 namespace AiChat.Providers;
@@ -28,6 +29,7 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
     private int _end;
     private bool _isReading;
     private bool _isCutShort;
+    private bool _isFilled;
     private volatile bool _isAborted;
 
     public long Made => made;
@@ -51,7 +53,7 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
     public bool End()
     {
         _abort.Dispose(); // waits when it is closing just now
-        if (_isAborted || _isCutShort || _start < _end)
+        if (_isAborted || _isCutShort || _start < _end || (_isFilled && stream is SslStream)) // there may be more, unseen
         {
             return false;
         }
@@ -122,9 +124,9 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
     public int Arrived(int count)
     {
         _isReading = false;
-        var filled = count == _buffer.Length - _end;
+        _isFilled = count == _buffer.Length - _end;
         _end += count;
-        _bufferLength = filled ? Math.Min(4 * _buffer.Length, LargeBuffer)
+        _bufferLength = _isFilled ? Math.Min(4 * _buffer.Length, LargeBuffer)
             : count < _buffer.Length / 4 ? Math.Max(_buffer.Length / 4, SmallBuffer) : _buffer.Length;
         return count;
     }

@@ -6,6 +6,8 @@ namespace AiChat.Providers;
 /// <summary>The status line and headers of a reply (RFC 9112 §4-§6), as far as they are of interest here.</summary>
 internal sealed class Http1Head
 {
+    private bool _closes;
+
     public int Status { get; private set; }
 
     /// <summary>As it was sent; empty when it was not.</summary>
@@ -184,7 +186,8 @@ internal sealed class Http1Head
         foreach (var part in value.Split((byte)','))
         {
             var word = value[part].Trim(" \t"u8);
-            KeepsAlive = Is(word, "keep-alive"u8) || (KeepsAlive && !Is(word, "close"u8));
+            _closes |= Is(word, "close"u8); // whatever else is said
+            KeepsAlive |= Is(word, "keep-alive"u8);
         }
     }
 
@@ -204,6 +207,7 @@ internal sealed class Http1Head
     private void Conclude(Fields fields)
     {
         RetryAfter = fields.Wait();
+        KeepsAlive &= !_closes;
         if (Status is < 200 or 204 or 304)
         {
             (IsChunked, Length) = (false, 0);
@@ -245,7 +249,7 @@ internal sealed class Http1Head
         }
 
         private static double? Number(string? text) =>
-            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, 1e9) : null;
+            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? Math.Min(number, 1e9) : null;
 
         private static DateTimeOffset? Time(string? text) =>
             DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;

@@ -49,10 +49,22 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<Body
         for (var left = image.Length; left > 0;)
         {
             var count = (int)Math.Min(left, Piece);
-            await source.ReadExactlyAsync(bytes.AsMemory(0, count), cancel);
+            await ReadAsync(source, bytes.AsMemory(0, count), cancel);
             Base64.EncodeToUtf8(bytes.AsSpan(0, count), encoded, out _, out var written);
             await write(encoded.AsMemory(0, written));
             left -= count;
+        }
+    }
+
+    private static async Task ReadAsync(Stream source, Memory<byte> bytes, CancellationToken cancel)
+    {
+        try
+        {
+            await source.ReadExactlyAsync(bytes, cancel);
+        }
+        catch (IOException exception)
+        {
+            throw new ProviderException(ProviderFailure.BadRequest, "An image of this chat cannot be read.", inner: exception);
         }
     }
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -168,7 +167,7 @@ internal sealed class ProviderHttp : IDisposable
             }
         }
 
-        return _pools.GetOrAdd(key, new Pool(new Http1Pool(_time), key.CaFile is null ? null : TrustOnly(key.CaFile)));
+        return _pools.GetOrAdd(key, new Pool(new Http1Pool(_time), Trust(key.CaFile)));
     }
 
     private void Drop(PoolKey key)
@@ -187,11 +186,19 @@ internal sealed class ProviderHttp : IDisposable
         }
     }
 
-    private static X509ChainPolicy TrustOnly(string caFile)
+    /// <summary>How a certificate is judged: by the system's authorities, or by those of a file alone.</summary>
+    private static X509ChainPolicy Trust(string? caFile)
     {
+        // A certificate can name addresses to fetch others from; those would be asked past every rule of this class.
+        var policy = new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
+        if (caFile is null)
+        {
+            return policy;
+        }
+
         try
         {
-            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
             policy.CustomTrustStore.ImportFromPemFile(caFile);
             return policy;
         }
@@ -213,7 +220,7 @@ internal sealed class ProviderHttp : IDisposable
             Stream stream = new NetworkStream(socket, ownsSocket: true);
             if (url.Scheme == Uri.UriSchemeHttps)
             {
-                stream = await SecureAsync(stream, url.IdnHost, pool.Trusted, both.Token);
+                stream = await SecureAsync(stream, url.IdnHost, pool.Trust, both.Token);
             }
 
             return new Http1Connection(socket, stream, _time.GetTimestamp());
@@ -224,21 +231,21 @@ internal sealed class ProviderHttp : IDisposable
         }
     }
 
-    private static async Task<SslStream> SecureAsync(Stream plain, string host, X509ChainPolicy? trusted, CancellationToken cancel)
+    private static async Task<SslStream> SecureAsync(Stream plain, string host, X509ChainPolicy trust, CancellationToken cancel)
     {
         var stream = new SslStream(plain);
         try
         {
             await stream.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions { TargetHost = host, ApplicationProtocols = [SslApplicationProtocol.Http11], CertificateChainPolicy = trusted?.Clone() },
+                new SslClientAuthenticationOptions { TargetHost = host, ApplicationProtocols = [SslApplicationProtocol.Http11], CertificateChainPolicy = trust.Clone() },
                 cancel);
             return stream;
         }
         catch (Exception exception)
         {
             await stream.DisposeAsync();
-            throw exception is AuthenticationException or IOException
-                ? new ProviderException(ProviderFailure.Tls, "The provider's certificate or TLS handshake was refused.", inner: exception) : exception;
+            throw exception is OperationCanceledException ? exception
+                : new ProviderException(ProviderFailure.Tls, "The provider's certificate or TLS handshake was refused.", inner: exception);
         }
     }
 
@@ -258,15 +265,16 @@ internal sealed class ProviderHttp : IDisposable
         Exception? last = null;
         foreach (var address in addresses.OrderBy(address => address.AddressFamily == AddressFamily.InterNetworkV6))
         {
-            var socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            Socket? socket = null;
             try
             {
+                socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
                 await socket.ConnectAsync(new IPEndPoint(address, target.Port), cancel);
                 return socket;
             }
             catch (Exception exception)
             {
-                socket.Dispose();
+                socket?.Dispose();
                 if (exception is not SocketException)
                 {
                     throw;
@@ -300,5 +308,5 @@ internal sealed class ProviderHttp : IDisposable
     /// <summary>Connections of two endpoints, or under two rules, never mix.</summary>
     private readonly record struct PoolKey(long ConnectionId, string Scheme, string Host, int Port, NetworkScope Scope, string? CaFile);
 
-    private sealed record Pool(Http1Pool Connections, X509ChainPolicy? Trusted);
+    private sealed record Pool(Http1Pool Connections, X509ChainPolicy Trust);
 }

@@ -9,6 +9,9 @@ internal sealed class UnpackedBody : IReplyBody
 {
     private const int MaxPiece = 4 * 1024;
 
+    /// <summary>One inside the other; each takes a buffer of its own.</summary>
+    private const int MaxEncodings = 2;
+
     private readonly IReplyBody _packed;
     private readonly CallClock _clock;
     private readonly Stream _unpacking;
@@ -29,13 +32,17 @@ internal sealed class UnpackedBody : IReplyBody
     /// <exception cref="ProviderException">One of them is not known here.</exception>
     public static IReplyBody Of(IReplyBody body, string contentEncoding, CallClock clock)
     {
-        Stream? unpacking = null;
-        foreach (var encoding in contentEncoding.ToLowerInvariant().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Reverse())
+        if (contentEncoding.Length == 0)
         {
-            if (encoding != "identity")
-            {
-                unpacking = Unpack(unpacking ?? new PackedStream(body), encoding);
-            }
+            return body;
+        }
+
+        Stream? unpacking = null;
+        var encodings = contentEncoding.ToLowerInvariant().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Where(encoding => encoding != "identity").ToList();
+        foreach (var encoding in encodings.Count <= MaxEncodings ? encodings.AsEnumerable().Reverse() : throw Unknown())
+        {
+            unpacking = Unpack(unpacking ?? new PackedStream(body), encoding);
         }
 
         return unpacking is null ? body : new UnpackedBody(body, unpacking, clock);
@@ -53,13 +60,11 @@ internal sealed class UnpackedBody : IReplyBody
         {
             Piece = _buffer.AsMemory(0, await _unpacking.ReadAsync(_buffer));
         }
-        catch (InvalidDataException exception) when (!_clock.EndedQuietly)
+        catch (Exception exception) when (exception is InvalidDataException or InvalidOperationException or IOException)
         {
-            throw new ProviderException(ProviderFailure.Protocol, "The compressed reply is broken.", inner: exception);
-        }
-        catch (InvalidDataException)
-        {
-            Piece = default; // the model was done; the silence is the end
+            // Each format has its own way to say so. What the network did comes as a ProviderException.
+            Piece = _clock.EndedQuietly ? default // the model was done; the silence is the end
+                : throw new ProviderException(ProviderFailure.Protocol, "The compressed reply is broken.", inner: exception);
         }
 
         Ended = Piece.IsEmpty;
@@ -77,8 +82,10 @@ internal sealed class UnpackedBody : IReplyBody
         "gzip" or "x-gzip" => new GZipStream(packed, CompressionMode.Decompress),
         "br" => new BrotliStream(packed, CompressionMode.Decompress),
         "deflate" => new ZLibStream(packed, CompressionMode.Decompress),
-        _ => throw new ProviderException(ProviderFailure.Protocol, "The reply is compressed in a way that is not known here."),
+        _ => throw Unknown(),
     };
+
+    private static ProviderException Unknown() => new(ProviderFailure.Protocol, "The reply is compressed in a way that is not known here.");
 
     /// <summary>The body as the unpacking streams read it.</summary>
     private sealed class PackedStream(IReplyBody body) : Stream

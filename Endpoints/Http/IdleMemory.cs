@@ -9,8 +9,8 @@ internal sealed class IdleMemory : IDisposable
     /// <summary>How long the process must be at rest.</summary>
     public static readonly TimeSpan Rest = TimeSpan.FromSeconds(5);
 
-    /// <summary>Bytes that a process at rest allocates in that time at most: a few tokens, a health check.</summary>
-    public const long AtRest = 512 * 1024;
+    /// <summary>Bytes that a process at rest allocates in that time at most: a health check, not an answer.</summary>
+    public const long AtRest = 64 * 1024;
 
     /// <summary>Bytes that must have been allocated since the last time: for less, a collection is not worth its pause.</summary>
     public const long Worthwhile = 4 * 1024 * 1024;

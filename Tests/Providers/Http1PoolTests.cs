@@ -12,6 +12,9 @@ namespace AiChat.Tests.Providers;
 /// <summary>When a connection is used again, when it is not, and that a request is never sent twice.</summary>
 public sealed class Http1PoolTests
 {
+    private static readonly DateTimeOffset Since = DateTimeOffset.UnixEpoch;
+    private static readonly DateTimeOffset Until = new(2100, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
     private const string Reply = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
 
     [Fact]
@@ -230,14 +233,38 @@ public sealed class Http1PoolTests
         Assert.Equal(ProviderFailure.ConnectTimeout, (await Assert.ThrowsAsync<ProviderException>(() => asking)).Failure);
     }
 
+    [Fact]
+    public async Task Certificate_does_not_send_us_anywhere()
+    {
+        await using var canary = FakeUpstream.Start(_ => Task.CompletedTask);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var issuerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = Request("model.example", key);
+        request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension([$"{canary.BaseUrl}/ocsp"], [$"{canary.BaseUrl}/issuer.cer"]));
+        using var signed = request.Create(
+            new X500DistinguishedName("CN=somebody"), X509SignatureGenerator.CreateForECDsa(issuerKey), Since, Until, serialNumber: [1]);
+        using var certificate = signed.CopyWithPrivateKey(key);
+        using var http = new ProviderHttp(TimeProvider.System) { Resolve = (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]) };
+        await using var server = new Server(certificate, static (_, _, _) => Task.CompletedTask);
+        var endpoint = server.Endpoint with { BaseUrl = new Uri($"https://model.example:{server.Port}/v1") };
+
+        Assert.Equal(ProviderFailure.Tls, (await Assert.ThrowsAsync<ProviderException>(() => AskAsync(http, endpoint))).Failure);
+        Assert.Equal(0, canary.Connections);
+    }
+
     private static X509Certificate2 Certificate(string name)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        return Request(name, key).CreateSelfSigned(Since, Until);
+    }
+
+    private static CertificateRequest Request(string name, ECDsa key)
+    {
         var request = new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256);
         var names = new SubjectAlternativeNameBuilder();
         names.AddDnsName(name);
         request.CertificateExtensions.Add(names.Build());
-        return request.CreateSelfSigned(DateTimeOffset.UnixEpoch, new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero));
+        return request;
     }
 
     private static Task<string> AskAsync(ProviderHttp http, Server server, string? body = null) => AskAsync(http, server.Endpoint, body);
@@ -366,7 +393,7 @@ public sealed class Http1PoolTests
             await tls.AuthenticateAsServerAsync(
                 new SslServerAuthenticationOptions
                 {
-                    ServerCertificate = _certificate,
+                    ServerCertificateContext = SslStreamCertificateContext.Create(_certificate, additionalCertificates: null, offline: true),
                     ApplicationProtocols = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11],
                 },
                 _end.Token);

@@ -18,6 +18,8 @@ public sealed class Http1Tests : IDisposable
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", true)]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello", false)]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: x, Close\r\n\r\nhello", false)]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\nConnection: keep-alive\r\n\r\nhello", false)]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nRetry-After: NaN\r\nretry-after-ms: -Infinity\r\n\r\nhello", true)]
     [InlineData("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", false)]
     [InlineData("HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: Keep-Alive\r\n\r\nhello", true)]
     [InlineData("HTTP/1.1 200 OK\r\n\r\nhello", false)]

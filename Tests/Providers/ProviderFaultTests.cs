@@ -327,6 +327,42 @@ public sealed class ProviderFaultTests
     }
 
     [Theory]
+    [InlineData("gzip", 200, nameof(ProviderFailure.Protocol))]
+    [InlineData("br", 200, nameof(ProviderFailure.Protocol))]
+    [InlineData("deflate", 200, nameof(ProviderFailure.Protocol))]
+    [InlineData("zip", 200, nameof(ProviderFailure.Protocol))]
+    [InlineData("gzip, br, gzip", 200, nameof(ProviderFailure.Protocol))]
+    [InlineData("gzip", 429, nameof(ProviderFailure.RateLimited))]
+    [InlineData("br", 429, nameof(ProviderFailure.RateLimited))]
+    [InlineData("deflate", 429, nameof(ProviderFailure.RateLimited))]
+    public async Task Broken_compression_is_said_and_hides_no_status(string encoding, int status, string failure)
+    {
+        foreach (var start in (byte[][])[[0x78, 0x20], [0x1f, 0x8b], [0xff], [0x91, 0x19]])
+        {
+            await using var upstream = FakeUpstream.Start(async exchange =>
+            {
+                await exchange.StartAsync(status, "application/json", $"Content-Encoding: {encoding}");
+                await exchange.Send(start.Concat(new byte[100]).ToArray());
+            });
+
+            Assert.Equal(failure, (await FailAsync(upstream.BaseUrl)).Failure.ToString());
+        }
+    }
+
+    [Fact]
+    public async Task Image_that_is_shorter_than_it_was_is_said_at_once()
+    {
+        await using var upstream = FakeUpstream.Start(_ => Task.CompletedTask);
+        var image = new ChatImage("image/png", 100_000, () => new MemoryStream(new byte[1_000]));
+        var request = ProviderHttpTests.Chat(upstream.BaseUrl) with { Turns = [new ChatTurn(ChatRole.User, "Hi") { Images = [image] }] };
+        using var http = new ProviderHttp(TimeProvider.System);
+
+        var (_, failure) = await CollectAsync(new OpenAiProvider(http).StreamAsync(request, CancellationToken.None), null);
+
+        Assert.Equal(ProviderFailure.BadRequest, failure?.Failure);
+    }
+
+    [Theory]
     [InlineData("gzip", "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"CONTENT\"}}]}\n\n", nameof(ProviderFailure.TooLarge))]
     [InlineData("br", "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"CONTENT\"}}]}\n\n", nameof(ProviderFailure.TooLarge))]
     [InlineData("gzip", "CONTENT", nameof(ProviderFailure.Protocol))]
