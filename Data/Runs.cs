@@ -23,11 +23,12 @@ internal sealed class Runs(Db db)
             """, chunks.Where(chunk => running.Contains(chunk.RunId)));
     });
 
-    /// <summary>Ends a run, once, and settles what it held. False when it has ended already or its session is gone.</summary>
-    public Task<bool> Finish(FinishedRun run, DateTimeOffset now)
+    /// <summary>Ends a run, once, and settles what it held.</summary>
+    /// <returns>Null when it has ended already or its session is gone, else the older versions of the answer that went for it.</returns>
+    public Task<IReadOnlyList<long>?> Finish(FinishedRun run, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
-        return db.Write(connection =>
+        return db.Write<IReadOnlyList<long>?>(connection =>
         {
             if (connection.Execute("""
                 update runs set status = @Status, ended_at = @at where id = @RunId and status = 'running'
@@ -39,7 +40,7 @@ internal sealed class Runs(Db db)
                     Gate.Settle(connection, run.Hold, run.Calls, at);
                 }
 
-                return false;
+                return null;
             }
 
             connection.Execute("""
@@ -53,13 +54,9 @@ internal sealed class Runs(Db db)
                 """, run);
             connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
             connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
-            if (run is { Status: "done", KeptVersions: > 0 })
-            {
-                Versions.Prune(connection, run);
-            }
-
+            var removed = run is { Status: "done", KeptVersions: > 0 } ? Versions.Prune(connection, run) : [];
             Gate.Settle(connection, run.Hold, run.Calls, at);
-            return true;
+            return removed;
         });
     }
 

@@ -10,9 +10,10 @@ internal static class Versions
     /// Removes the oldest answers beside a new one that is done, as many as are too many. Never the one that is shown, one that the
     /// chat went on from, or one that a link ends with.
     /// </summary>
-    public static void Prune(SqliteConnection connection, FinishedRun run)
+    /// <returns>Their ids.</returns>
+    public static IReadOnlyList<long> Prune(SqliteConnection connection, FinishedRun run)
     {
-        var removed = connection.Execute("""
+        var removed = connection.Query<long>("""
             delete from messages where id in (
                 select m.id
                 from messages fresh
@@ -29,12 +30,15 @@ internal static class Versions
                     where fresh.id = @MessageId and m.role = 'assistant'
                 ) - @KeptVersions)
             )
-            """, new { run.MessageId, run.SessionId, run.KeptVersions });
-        if (removed > 0)
+            returning id
+            """, new { run.MessageId, run.SessionId, run.KeptVersions }).ToList();
+        if (removed.Count > 0)
         {
             connection.Execute("""
                 update sessions set message_count = message_count - @removed where id = @SessionId
-                """, new { removed, run.SessionId });
+                """, new { removed = removed.Count, run.SessionId });
         }
+
+        return removed;
     }
 }

@@ -38,10 +38,13 @@ internal sealed record TitleEvent(long SessionId, string Title);
 /// <summary>Why an attempt failed, and which model is asked next after how long.</summary>
 internal sealed record RetryEvent(string Code, string Detail, long WaitMs, long ConnectionId, string Model, string Provider);
 
-/// <summary>The model is the one that wrote the answer, which another may have been asked for; TrimmedMessages is what that one did not get.</summary>
+/// <summary>
+/// The model is the one that wrote the answer, which another may have been asked for; TrimmedMessages is what that one did not get.
+/// RemovedVersions are the older answers to the same question that went for this one.
+/// </summary>
 internal sealed record DoneEvent(
     long MessageId, string Status, string? FinishReason, UsageResponse? Usage, long? FirstTokenMs, long? TotalMs,
-    long? ConnectionId, string? Model, string? Provider, int? TrimmedMessages);
+    long? ConnectionId, string? Model, string? Provider, int? TrimmedMessages, IReadOnlyList<long>? RemovedVersions = null);
 
 internal sealed record UsageResponse(
     long PromptTokens, long CompletionTokens, long ReasoningTokens, long CachedTokens, long TotalTokens, decimal? Cost, string Source);

@@ -102,6 +102,7 @@ internal sealed partial class ChatRunner(
     private async Task Finish(ChatRun run, Answer answer, ProviderException? failure, CancellationToken abandon)
     {
         FinishedRun? finished = null;
+        IReadOnlyList<long> removed = [];
         var (failureTold, isStored, troubleTold) = (failure is null || run.StoppedAs is not null, false, false);
         while (true)
         {
@@ -119,7 +120,7 @@ internal sealed partial class ChatRunner(
                 };
                 if (!isStored)
                 {
-                    await Store(run, finished);
+                    removed = await Store(run, finished);
                     isStored = true;
                 }
 
@@ -128,7 +129,7 @@ internal sealed partial class ChatRunner(
                     RunEvents.Title(run, title);
                 }
 
-                RunEvents.Done(run.Log, finished, RunResult.Usage(finished), settings.UsageEmit);
+                RunEvents.Done(run.Log, finished, RunResult.Usage(finished), settings.UsageEmit, removed);
                 return;
             }
             catch (Exception error)
@@ -152,14 +153,17 @@ internal sealed partial class ChatRunner(
         }
     }
 
-    private async Task Store(ChatRun run, FinishedRun finished)
+    /// <summary>Gives the older versions of the answer that went for this one.</summary>
+    private async Task<IReadOnlyList<long>> Store(ChatRun run, FinishedRun finished)
     {
-        var stored = await runs.Finish(finished, clock.GetUtcNow());
-        run.Trace?.Finished(finished, stored);
-        if (!stored)
+        var removed = await runs.Finish(finished, clock.GetUtcNow());
+        run.Trace?.Finished(finished, stored: removed is not null);
+        if (removed is null)
         {
             LogGone(logger, run.MessageId);
         }
+
+        return removed ?? [];
     }
 
     [LoggerMessage(LogLevel.Error, "The answer {MessageId} failed on our side")]

@@ -78,7 +78,7 @@ internal static class RunEvents
         log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(problem.Body(null), ApiJson.Wire.ProblemBody));
 
     /// <summary>The last event; only after the final row is durable.</summary>
-    public static void Done(RunLog log, FinishedRun finished, UsageResponse? usage, bool showUsage)
+    public static void Done(RunLog log, FinishedRun finished, UsageResponse? usage, bool showUsage, IReadOnlyList<long> removed)
     {
         if (usage is not null && showUsage)
         {
@@ -88,7 +88,8 @@ internal static class RunEvents
         log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
             new DoneEvent(
                 finished.MessageId, finished.Status, finished.FinishReason, usage, finished.FirstTokenMs, finished.TotalMs,
-                finished.ConnectionId, finished.Model, finished.Provider, finished.TrimmedMessages),
+                finished.ConnectionId, finished.Model, finished.Provider, finished.TrimmedMessages,
+                removed.Count > 0 ? removed : null),
             ApiJson.Wire.DoneEvent));
     }
 }

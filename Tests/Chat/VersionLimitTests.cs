@@ -23,7 +23,10 @@ public sealed class VersionLimitTests
         Assert.Equal([first, second, failed], await Siblings(admin, session)); // nothing goes for an answer that did not come
 
         works = true;
-        var fourth = await Again(admin, session, second);
+        await using var told = await admin.PostStream("/api/chat/regenerate", new { messageId = second, clientMessageId = ChatSteps.NewId() });
+        var done = (await told.ReadAllAsync())[^1].Json;
+        var fourth = done.GetProperty("messageId").GetInt64();
+        Assert.Equal([first, second], done.GetProperty("removedVersions").EnumerateArray().Select(id => id.GetInt64()).Order());
         Assert.Equal([failed, fourth], await Siblings(admin, session));
         Assert.Equal(3, (await admin.GetJson($"/api/sessions/{session}")).GetProperty("messageCount").GetInt64());
     }

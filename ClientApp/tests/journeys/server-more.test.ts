@@ -6,8 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newDataDir, removeDataDir, startServer, type Server } from './binary'
 import { firstAccount, launch, watch } from './browser'
 
-const diagram = '```mermaid\nflowchart LR\n  accTitle: How an answer is made\n  A[Question] --> B{Allowed?}\n  B --> C[Answer]\n```\n\nThat is all.'
+const diagram = '```mermaid\nflowchart LR\n  accTitle: How an answer is made\n  A[Question] --> B{Allowed?}\n  B --> C[Answer]\n```\n\nThat is all'
 const models = Array.from({ length: 230 }, (_, at) => `model-${String(at).padStart(3, '0')}`)
+
+/** How many answers the provider has begun. */
+let answered = 0
 
 /** Says a diagram; to "fail" it answers with an error. */
 function startProvider(): Promise<Provider> {
@@ -18,7 +21,7 @@ function startProvider(): Promise<Provider> {
       const { messages } = JSON.parse(Buffer.concat(parts).toString()) as { messages: { content: unknown }[] }
       if (JSON.stringify(messages.at(-1)).includes('fail')) return response.writeHead(400, { 'Content-Type': 'application/json' }).end('{"error":{"message":"no such luck"}}')
       response.writeHead(200, { 'Content-Type': 'text/event-stream' })
-      for (const line of diagram.split(/(?<=\n)/)) response.write(`data: ${JSON.stringify({ choices: [{ delta: { content: line } }] })}\n\n`)
+      for (const line of [...diagram.split(/(?<=\n)/), `, for the ${++answered}. time.`]) response.write(`data: ${JSON.stringify({ choices: [{ delta: { content: line } }] })}\n\n`)
       return response.end('data: {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":812,"completion_tokens":31}}\n\ndata: [DONE]\n\n')
     })
   })
@@ -109,6 +112,24 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('diagrams, traces and many m
     await page.getByRole('button', { name: 'Source' }).click()
     expect(await page.locator('figure.code pre').innerText()).toContain('B{Allowed?}')
     expect(foreign).toEqual([])
+    expect(complaints).toEqual([])
+  })
+
+  it('shows as many versions of an answer as are kept', async () => {
+    await call('PATCH', '/api/settings/system', { assistantReplyHistoryLimit: 2 })
+    await page.goto(server.url)
+    await ask('Once more')
+    const answer = page.getByRole('article', { name: 'Assistant' }).last()
+    for (let again = 0; again < 3; again++) {
+      await answer.hover()
+      const next = `That is all, for the ${answered + 1}. time.`
+      await page.getByRole('button', { name: 'Answer again', exact: true }).click()
+      await answer.getByText(next).waitFor()
+      await answer.getByRole('button', { name: 'About this answer' }).waitFor()
+      await page.getByText('2 / 2', { exact: true }).waitFor()
+    }
+    await page.getByRole('button', { name: 'Version before' }).click()
+    await page.getByText('1 / 2', { exact: true }).waitFor()
     expect(complaints).toEqual([])
   })
 

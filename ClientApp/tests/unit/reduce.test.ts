@@ -41,6 +41,12 @@ describe('applyEvent', () => {
     expect(run([{ type: 'done', messageId: 7, status: 'done' }], asked).model).toBe('asked')
   })
 
+  it('forgets the older versions that went for a new one', () => {
+    const again: Message = { ...empty, siblings: [3, 5, 7] }
+    expect(run([{ type: 'done', messageId: 7, status: 'done', removedVersions: [3] }], again).siblings).toEqual([5, 7])
+    expect(run([{ type: 'done', messageId: 7, status: 'done' }], again).siblings).toEqual([3, 5, 7])
+  })
+
   it('does not change the message it was given', () => {
     const before = Object.freeze({ ...empty })
     run([{ type: 'delta', text: 'x' }, { type: 'done', messageId: 7, status: 'done' }], before)

@@ -176,7 +176,7 @@ export type ChatEvent =
   | ({ type: 'quota' } & Quota)
   | { type: 'title'; sessionId: number; title: string }
   | ({ type: 'error' } & { code: string; detail?: string | null })
-  | { type: 'done'; messageId: number; status: MessageStatus; finishReason?: string | null; usage?: Usage | null; firstTokenMs?: number | null; totalMs?: number | null; connectionId?: number | null; model?: string | null; provider?: string | null }
+  | { type: 'done'; messageId: number; status: MessageStatus; finishReason?: string | null; usage?: Usage | null; firstTokenMs?: number | null; totalMs?: number | null; connectionId?: number | null; model?: string | null; provider?: string | null; removedVersions?: number[] | null }
 
 export type Effort = 'minimal' | 'low' | 'medium' | 'high'
 

@@ -29,6 +29,7 @@ export function applyEvent(message: Message, event: ChatEvent): Message {
         usage: event.usage ?? message.usage ?? null,
         firstTokenMs: event.firstTokenMs ?? null,
         totalMs: event.totalMs ?? null,
+        ...(event.removedVersions ? { siblings: message.siblings?.filter((id) => !event.removedVersions?.includes(id)) ?? null } : {}),
         // Another model may have stood in for the one that was asked.
         ...(event.model ? { connectionId: event.connectionId ?? null, model: event.model, provider: event.provider ?? null } : {}),
       }
