@@ -102,9 +102,6 @@ internal sealed class CallClock : IDisposable
         Enter(Phase.Draining);
     }
 
-    /// <summary>Ends what is under way: nobody waits for it any more.</summary>
-    public void GiveUp() => _source.Cancel();
-
     /// <summary>What a cancellation of <see cref="Token"/> means: the caller's own, or a timeout.</summary>
     public Exception Translate(Exception exception)
     {

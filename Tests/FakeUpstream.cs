@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 
@@ -11,29 +10,24 @@ namespace AiChat.Tests;
 /// </summary>
 internal sealed class FakeUpstream : IAsyncDisposable
 {
-    private readonly Socket _listener = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-    private readonly CancellationTokenSource _end = new();
     private readonly Channel<FakeExchange> _arrived = Channel.CreateUnbounded<FakeExchange>();
     private readonly ConcurrentBag<FakeExchange> _exchanges = [];
     private readonly Func<FakeExchange, Task> _script;
-    private readonly Task _accepting;
-    private int _connections;
+    private readonly LoopbackListener _listener;
 
     private FakeUpstream(Func<FakeExchange, Task> script)
     {
         _script = script;
-        _listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
-        _listener.Listen();
-        _accepting = AcceptAsync();
+        _listener = new LoopbackListener(ServeAsync);
     }
 
-    public int Port => ((IPEndPoint)_listener.LocalEndPoint!).Port;
+    public int Port => _listener.Port;
 
     /// <summary>What an administrator enters as the base URL of an OpenAI-compatible connection.</summary>
     public string BaseUrl => $"http://127.0.0.1:{Port}/v1";
 
     /// <summary>Connections accepted so far, whether or not a request came on them.</summary>
-    public int Connections => _connections;
+    public int Connections => _listener.Connections;
 
     /// <summary>Every exchange whose request arrived whole.</summary>
     public IReadOnlyCollection<FakeExchange> Exchanges => _exchanges;
@@ -45,51 +39,28 @@ internal sealed class FakeUpstream : IAsyncDisposable
     public async Task<FakeExchange> NextRequestAsync(TimeSpan? patience = null) =>
         await _arrived.Reader.ReadAsync().AsTask().WaitAsync(patience ?? TimeSpan.FromSeconds(20));
 
-    public async ValueTask DisposeAsync()
+    public async ValueTask DisposeAsync() => await _listener.CloseAsync(() =>
     {
-        await _end.CancelAsync();
-        _listener.Dispose();
         foreach (var exchange in _exchanges)
         {
             exchange.Abort();
         }
+    });
 
-        await _accepting;
-        _end.Dispose();
-    }
-
-    private async Task AcceptAsync()
-    {
-        List<Task> serving = [];
-        try
-        {
-            while (true)
-            {
-                var socket = await _listener.AcceptAsync(_end.Token);
-                Interlocked.Increment(ref _connections);
-                serving.Add(ServeAsync(socket));
-            }
-        }
-        catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException)
-        {
-            await Task.WhenAll(serving);
-        }
-    }
-
-    private async Task ServeAsync(Socket socket)
+    private async Task ServeAsync(Socket socket, CancellationToken end)
     {
         using var stream = new NetworkStream(socket, ownsSocket: true);
         try
         {
-            if (await FakeRequest.ReadAsync(stream, _end.Token) is not { } request)
+            if (await FakeRequest.ReadAsync(stream, end) is not { } request)
             {
                 return;
             }
 
-            var exchange = new FakeExchange(socket, stream, request, _end.Token);
+            var exchange = new FakeExchange(socket, stream, request, end);
             _exchanges.Add(exchange);
             _arrived.Writer.TryWrite(exchange);
-            await _script(exchange).WaitAsync(_end.Token);
+            await _script(exchange).WaitAsync(end);
             await exchange.CloseAsync();
         }
         catch (Exception error) when (error is OperationCanceledException or IOException or SocketException or ObjectDisposedException)

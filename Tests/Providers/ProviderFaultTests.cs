@@ -1,9 +1,6 @@
 using System.IO.Compression;
 using System.Net;
-using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using AiChat.Providers;
 using Microsoft.Extensions.Time.Testing;
@@ -30,46 +27,6 @@ public sealed class ProviderFaultTests
         using var http = new ProviderHttp(TimeProvider.System) { Resolve = (_, _) => throw new SocketException((int)SocketError.HostNotFound) };
 
         Assert.Equal(ProviderFailure.Dns, (await FailAsync("http://nowhere.example/v1", http)).Failure);
-    }
-
-    [Fact]
-    public async Task Self_signed_certificate_is_a_tls_failure_unless_trusted()
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
-        request.CertificateExtensions.Add(names.Build());
-        using var certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero));
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var url = $"https://{listener.LocalEndpoint}/v1";
-        var pem = Path.Combine(Directory.CreateTempSubdirectory("aichat-ca").FullName, "ca.pem");
-        await File.WriteAllTextAsync(pem, certificate.ExportCertificatePem());
-
-        var refused = AnswerTlsAsync(listener, certificate);
-        Assert.Equal(ProviderFailure.Tls, (await FailAsync(url)).Failure);
-        await refused;
-
-        var served = AnswerTlsAsync(listener, certificate);
-        using var http = new ProviderHttp(TimeProvider.System);
-        Assert.Empty(await new OpenAiProvider(http).ListModelsAsync(Endpoints.Local("openai", url) with { CaFile = pem }, CancellationToken.None));
-        await served;
-    }
-
-    [Fact]
-    public async Task Plain_server_behind_https_is_a_tls_failure()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var answer = Task.Run(async () =>
-        {
-            using var client = await listener.AcceptTcpClientAsync();
-            await client.GetStream().WriteAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
-        });
-
-        Assert.Equal(ProviderFailure.Tls, (await FailAsync($"https://{listener.LocalEndpoint}/v1")).Failure);
-        await answer;
     }
 
     [Fact]
@@ -409,22 +366,6 @@ public sealed class ProviderFaultTests
         await using var upstream = FakeUpstream.Start(exchange => exchange.Reply(200, $"{{\"data\":[{items}]}}"));
 
         Assert.Equal(ProviderFailure.TooLarge, (await FailAsync(upstream.BaseUrl)).Failure);
-    }
-
-    private static async Task AnswerTlsAsync(TcpListener listener, X509Certificate2 certificate)
-    {
-        using var client = await listener.AcceptTcpClientAsync();
-        await using var tls = new SslStream(client.GetStream());
-        try
-        {
-            await tls.AuthenticateAsServerAsync(certificate);
-            await FakeRequest.ReadAsync(tls, CancellationToken.None);
-            await tls.WriteAsync("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{\"data\":[]}"u8.ToArray());
-        }
-        catch (Exception exception) when (exception is IOException or System.Security.Authentication.AuthenticationException)
-        {
-            // The client did not like the certificate.
-        }
     }
 
     private static async Task AdvanceUntilAsync(Task task, FakeTimeProvider time, TimeSpan step)

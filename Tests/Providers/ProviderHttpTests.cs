@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using AiChat.Providers;
 
 namespace AiChat.Tests.Providers;
@@ -201,35 +200,20 @@ public sealed class ProviderHttpTests
     [Fact]
     public async Task Finished_reply_leaves_its_connection_for_the_next()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        var url = $"http://{listener.LocalEndpoint}/v1";
-        var serving = ServeTwiceAsync(listener);
+        await using var server = new KeptUpstream(static async (stream, _, _) =>
+        {
+            const string Event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(
+                $"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n{Event.Length:x}\r\n{Event}\r\n0\r\n\r\n"));
+        });
         using var http = new ProviderHttp(TimeProvider.System);
 
         for (var round = 0; round < 2; round++)
         {
-            await foreach (var _ in new OpenAiProvider(http).StreamAsync(Chat(url), CancellationToken.None))
-            {
-                // Read to its end.
-            }
+            Assert.NotEmpty(await new OpenAiProvider(http).StreamAsync(Chat(server.Endpoint.BaseUrl.AbsoluteUri), CancellationToken.None).ToListAsync());
         }
 
-        await serving;
-    }
-
-    // One socket, two exchanges; a second connection would wait for ever.
-    private static async Task ServeTwiceAsync(TcpListener listener)
-    {
-        using var client = await listener.AcceptTcpClientAsync();
-        var stream = client.GetStream();
-        for (var round = 0; round < 2; round++)
-        {
-            Assert.NotNull(await FakeRequest.ReadAsync(stream, CancellationToken.None));
-            const string Event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
-            await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(
-                $"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n{Event.Length:x}\r\n{Event}\r\n0\r\n\r\n"));
-        }
+        Assert.Equal(1, server.Connections);
     }
 
     internal static ChatRequest Chat(string baseUrl) => new()

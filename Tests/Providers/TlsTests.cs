@@ -1,0 +1,121 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using AiChat.Providers;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AiChat.Tests.Providers;
+
+/// <summary>Which providers are believed to be who they say they are, and that asking costs nothing else (attacks A34, A36).</summary>
+public sealed class TlsTests
+{
+    private static readonly DateTimeOffset Since = DateTimeOffset.UnixEpoch;
+    private static readonly DateTimeOffset Until = new(2100, 1, 1, 0, 0, 0, TimeSpan.Zero);
+
+    [Theory]
+    [InlineData("model.example", "model.example")]
+    [InlineData("127.0.0.1", "")]
+    public async Task Provider_is_named_judged_by_its_own_authority_and_used_again(string host, string named)
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var certificate = Request(host, key).CreateSelfSigned(Since, Until);
+        var pem = Path.Combine(Directory.CreateTempSubdirectory("aichat-ca").FullName, "ca.pem");
+        await File.WriteAllTextAsync(pem, certificate.ExportCertificatePem());
+        using var http = Resolving();
+        await using var server = new KeptUpstream(SpellAsync, certificate);
+        var endpoint = At(server, host);
+        var text = new string('x', 2_000) + "end";
+
+        Assert.Equal(ProviderFailure.Tls, await FailAsync(http, endpoint));
+        Assert.Equal(text, await http.AskAsync(endpoint with { CaFile = pem }, text));
+        Assert.Equal(text, await http.AskAsync(endpoint with { CaFile = pem }, text));
+
+        Assert.Equal((2, named, "http/1.1"), (server.Connections, server.Name, server.Protocol));
+        Assert.Equal(ProviderFailure.Tls, await FailAsync(http, At(server, "other.example") with { CaFile = pem }));
+    }
+
+    [Fact]
+    public async Task Certificate_does_not_send_us_anywhere()
+    {
+        await using var canary = FakeUpstream.Start(_ => Task.CompletedTask);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var issuerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = Request("model.example", key);
+        request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension([$"{canary.BaseUrl}/ocsp"], [$"{canary.BaseUrl}/issuer.cer"]));
+        using var signed = request.Create(
+            new X500DistinguishedName("CN=somebody"), X509SignatureGenerator.CreateForECDsa(issuerKey), Since, Until, serialNumber: [1]);
+        using var certificate = signed.CopyWithPrivateKey(key);
+        using var http = Resolving();
+        await using var server = new KeptUpstream(SpellAsync, certificate);
+
+        Assert.Equal(ProviderFailure.Tls, await FailAsync(http, At(server, "model.example")));
+        Assert.Equal((1, 0), (server.Connections, canary.Connections));
+    }
+
+    [Fact]
+    public async Task Plain_server_is_refused()
+    {
+        await using var server = new LoopbackListener(static async (socket, _) =>
+        {
+            await socket.SendAsync("HTTP/1.1 400 Bad Request\r\n\r\n"u8.ToArray());
+            socket.Close();
+        });
+        using var http = new ProviderHttp(TimeProvider.System);
+
+        Assert.Equal(ProviderFailure.Tls, await FailAsync(http, Endpoints.Local("openai", $"https://127.0.0.1:{server.Port}/v1")));
+    }
+
+    [Fact]
+    public async Task Handshake_that_stalls_is_over_with_the_time_to_connect()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var time = new FakeTimeProvider();
+        using var http = new ProviderHttp(time);
+        var failing = FailAsync(http, Endpoints.Local("openai", $"https://{listener.LocalEndpoint}/v1"));
+        using var silent = await listener.AcceptTcpClientAsync();
+        Assert.Equal(22, silent.GetStream().ReadByte()); // the hello is here, so the clock runs
+
+        time.Advance(TimeSpan.FromSeconds(10));
+
+        Assert.Equal(ProviderFailure.ConnectTimeout, await failing);
+    }
+
+    private static ProviderHttp Resolving() => new(TimeProvider.System) { Resolve = (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]) };
+
+    private static ProviderEndpoint At(KeptUpstream server, string host) => server.Endpoint with { BaseUrl = new Uri($"https://{host}:{server.Port}/v1") };
+
+    private static async Task<ProviderFailure> FailAsync(ProviderHttp http, ProviderEndpoint endpoint) =>
+        (await Assert.ThrowsAsync<ProviderException>(() => http.AskAsync(endpoint))).Failure;
+
+    private static CertificateRequest Request(string name, ECDsa key)
+    {
+        var request = new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        if (IPAddress.TryParse(name, out var address))
+        {
+            names.AddIpAddress(address);
+        }
+        else
+        {
+            names.AddDnsName(name);
+        }
+
+        request.CertificateExtensions.Add(names.Build());
+        return request;
+    }
+
+    /// <summary>Says the question again, a letter at a time, as a model writes.</summary>
+    private static async Task SpellAsync(Stream stream, Socket socket, FakeRequest request)
+    {
+        await stream.WriteAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray());
+        foreach (var letter in request.Text)
+        {
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"1\r\n{letter}\r\n"));
+        }
+
+        await stream.WriteAsync("0\r\n\r\n"u8.ToArray());
+    }
+}
