@@ -1,7 +1,4 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
 using Microsoft.Data.Sqlite;
-using SQLitePCL;
 
 namespace AiChat.Data;
 
@@ -13,28 +10,30 @@ internal sealed class Db : IDisposable
 {
     /// <summary>
     /// Statements run without waiting, so more connections than cores make nothing faster, only memory grows (about 1 MB each); a few
-    /// more than that let short reads pass a long search.
+    /// more than that let the many pass a slow one.
     /// </summary>
-    private static readonly int MaxReaders = Math.Clamp(Environment.ProcessorCount + 2, 4, 8);
+    private static readonly int MaxReads = Math.Clamp(Environment.ProcessorCount + 2, 4, 8);
 
-    /// <summary>A single statement that runs longer is interrupted.</summary>
-    private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(30);
+    /// <summary>A short read is done in milliseconds; one that takes this long holds up others.</summary>
+    private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan LongReadLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>Pages of 4 KiB that a file may have whose rows are disposable: 256 MiB.</summary>
     private const int MaxDisposablePages = 65_536;
 
-    private readonly string _path;
-    private readonly bool _disposable;
     private readonly DbWriter _writer;
-    private readonly ConcurrentStack<Reader> _idle = new();
-    private readonly SemaphoreSlim _readers = new(MaxReaders);
+    private readonly Readers _readers;
+    private readonly LongReads _longReads;
+    private readonly SemaphoreSlim _places = new(MaxReads);
+    private bool _isClosed;
 
     /// <param name="disposable">The rows may be lost: a commit does not wait for the disk, and the file has a largest size.</param>
     public Db(string path, bool disposable = false)
     {
-        _path = path;
-        _disposable = disposable;
         _writer = new DbWriter(Connect(path, SqliteOpenMode.ReadWriteCreate, disposable));
+        _readers = new Readers(path);
+        _longReads = new LongReads(_readers, LongReadLimit);
     }
 
     /// <summary>Raised once, on the writer's thread, when the file can no longer be trusted to take writes; the process should end.</summary>
@@ -47,37 +46,23 @@ internal sealed class Db : IDisposable
     /// <summary>Transactions written to disk since the start.</summary>
     public long Commits => _writer.Commits;
 
-    /// <summary>Runs short statements on a read-only connection. No waiting on anything else inside.</summary>
-    /// <exception cref="StoreException">The file cannot be read.</exception>
-    public async Task<T> Read<T>(Func<SqliteConnection, T> work)
-    {
-        await _readers.WaitAsync();
-        try
-        {
-            if (!_idle.TryPop(out var reader))
-            {
-                reader = new Reader(Connect(_path, SqliteOpenMode.ReadOnly, _disposable));
-            }
+    /// <summary>
+    /// Runs short statements on a read-only connection. No waiting on anything else inside. They run on a thread of the pool, never on
+    /// one that other people's sockets share, and the caller goes on there too.
+    /// </summary>
+    /// <exception cref="StoreException">The file cannot be read, or the read took too long.</exception>
+    public Task<T> Read<T>(Func<SqliteConnection, T> work) =>
+        Thread.CurrentThread.IsThreadPoolThread ? ReadHere(work) : Task.Run(() => ReadHere(work));
 
-            try
-            {
-                reader.Begin();
-                return work(reader.Connection);
-            }
-            catch (SqliteException error)
-            {
-                throw DbWriter.Translate(error) ?? (Exception)error;
-            }
-            finally
-            {
-                _idle.Push(reader);
-            }
-        }
-        finally
-        {
-            _readers.Release();
-        }
-    }
+    /// <summary>
+    /// As <see cref="Read{T}"/>, for what grows with a person's data: searches, exports, sums. It waits for its turn among the long
+    /// reads, where each person has one at a time, and never takes a short read's place.
+    /// </summary>
+    /// <param name="userId">Whose turn it takes.</param>
+    /// <param name="cancel">Ends the waiting and the reading, as when the caller has gone.</param>
+    /// <exception cref="StoreException">The file cannot be read, too many wait (Busy), or the read took too long (TooLong).</exception>
+    /// <exception cref="OperationCanceledException">It was cancelled.</exception>
+    public Task<T> ReadLong<T>(long userId, Func<SqliteConnection, T> work, CancellationToken cancel) => _longReads.Run(userId, work, cancel);
 
     /// <summary>
     /// Queues work for the writer. An exception undoes that piece of work alone, and the task
@@ -100,53 +85,63 @@ internal sealed class Db : IDisposable
 
     public void Dispose()
     {
-        _writer.Dispose();
-        foreach (var reader in _idle)
+        if (Interlocked.Exchange(ref _isClosed, true))
         {
-            reader.Connection.Dispose();
+            return;
         }
 
-        _readers.Dispose();
+        _longReads.Dispose();
+        _readers.Dispose(); // the last connection to close folds the log in and removes it, which only the writer's can
+        _writer.Dispose();
+        _places.Dispose();
     }
 
     internal static SqliteConnection Connect(string path, SqliteOpenMode mode, bool disposable = false)
     {
         var connection = new KeptStatements(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
-        connection.Open();
-        using var command = connection.CreateCommand();
-        // busy_timeout first, since the next ones may have to wait; no memory map, because it can turn a disk error into a crash.
-        command.CommandText = """
-            pragma busy_timeout = 5000;
-            pragma foreign_keys = on;
-            pragma trusted_schema = off;
-            pragma cell_size_check = on;
-            pragma mmap_size = 0;
-            pragma temp_store = memory;
-            """ + (mode == SqliteOpenMode.ReadOnly
-            ? "pragma query_only = on; pragma cache_size = -1000;"
-            : """
-            pragma cache_size = -1000;
-            pragma journal_mode = wal;
-            pragma synchronous = full;
-            pragma journal_size_limit = 67108864;
-            pragma secure_delete = fast;
-            """) + (disposable ? $"pragma synchronous = normal; pragma max_page_count = {MaxDisposablePages};" : "");
-        command.ExecuteNonQuery();
-        return connection;
+        try
+        {
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = Pragmas(mode, disposable);
+            command.ExecuteNonQuery();
+            return connection;
+        }
+        catch
+        {
+            connection.Dispose();
+            throw;
+        }
     }
 
-    private sealed class Reader
+    /// <summary>busy_timeout first, since the next ones may have to wait; no memory map, because it can turn a disk error into a crash.</summary>
+    private static string Pragmas(SqliteOpenMode mode, bool disposable) => """
+        pragma busy_timeout = 5000;
+        pragma foreign_keys = on;
+        pragma trusted_schema = off;
+        pragma cell_size_check = on;
+        pragma mmap_size = 0;
+        pragma temp_store = memory;
+        """ + (mode == SqliteOpenMode.ReadOnly
+        ? "pragma query_only = on; pragma cache_size = -1000;"
+        : """
+        pragma cache_size = -1000;
+        pragma journal_mode = wal;
+        pragma synchronous = full;
+        pragma journal_size_limit = 67108864;
+        pragma secure_delete = fast;
+        """) + (disposable ? $"pragma synchronous = normal; pragma max_page_count = {MaxDisposablePages};" : "");
+
+    private async Task<T> ReadHere<T>(Func<SqliteConnection, T> work)
     {
-        private readonly Stopwatch _watch = new();
-
-        public Reader(SqliteConnection connection)
+        await _places.WaitAsync();
+        try
         {
-            Connection = connection;
-            raw.sqlite3_progress_handler(connection.Handle, 100_000, _ => _watch.Elapsed > ReadLimit ? 1 : 0, null);
+            return _readers.Use(reader => reader.Run(work, ReadLimit));
         }
-
-        public SqliteConnection Connection { get; }
-
-        public void Begin() => _watch.Restart();
+        finally
+        {
+            _places.Release();
+        }
     }
 }

@@ -3,7 +3,7 @@ namespace AiChat.Data;
 /// <summary>Why the store could not do its work.</summary>
 internal enum StoreFailure
 {
-    /// <summary>The writer's queue is full; the same call may pass a moment later.</summary>
+    /// <summary>Too many wait; the same call may pass a moment later.</summary>
     Busy,
 
     /// <summary>The disk (or the user's share of it) is full. Nothing was written.</summary>
@@ -11,6 +11,9 @@ internal enum StoreFailure
 
     /// <summary>The file cannot be read or written now. After a failed commit the row may or may not be there.</summary>
     Unavailable,
+
+    /// <summary>The read was ended because it takes more time than one may have; asked again it would again.</summary>
+    TooLong,
 }
 
 /// <summary>A failure of the store itself, never of a caller's input.</summary>

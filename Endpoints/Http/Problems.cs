@@ -97,6 +97,7 @@ internal static partial class Problems
         StoreFailure.Busy => Overloaded(),
         StoreFailure.Full => new Problem(507, "storage_full", "The server's disk is full. Nothing was changed."),
         StoreFailure.Unavailable => new Problem(503, "storage_unavailable", "The server's database cannot be used now.") { RetryAfter = 5 },
+        StoreFailure.TooLong => new Problem(503, "overloaded", "This asks for more than can be read in time. Ask for less.") { RetryAfter = 5 },
     };
 
     /// <summary>Answers every exception and every empty error response with a problem.</summary>
@@ -132,9 +133,9 @@ internal static partial class Problems
             ProviderException provider => FromProvider(provider),
             _ => new Problem(500, "internal_error", "Something failed here. The trace id finds the details in the server's log."),
         };
-        if (error is StoreException { Failure: StoreFailure.Busy })
+        if (error is StoreException { Failure: StoreFailure.Busy or StoreFailure.TooLong } refused)
         {
-            LogBusy(logger, context.Request.Method, context.Request.Path);
+            LogBusy(logger, context.Request.Method, context.Request.Path, refused.Message);
         }
         else if (problem.Status >= 500)
         {
@@ -173,8 +174,8 @@ internal static partial class Problems
     [LoggerMessage(LogLevel.Error, "Request {TraceId} {Method} {Path} failed")]
     private static partial void LogFailed(ILogger logger, string traceId, string method, string path, Exception? error);
 
-    [LoggerMessage(LogLevel.Warning, "{Method} {Path} was refused: more writes wait than the database takes")]
-    private static partial void LogBusy(ILogger logger, string method, string path);
+    [LoggerMessage(LogLevel.Warning, "{Method} {Path} was refused: {Reason}")]
+    private static partial void LogBusy(ILogger logger, string method, string path, string reason);
 
     [LoggerMessage(LogLevel.Debug, "Caller of {Method} {Path} has gone")]
     private static partial void LogCallerGone(ILogger logger, string method, string path);

@@ -98,7 +98,7 @@ public sealed partial class StartCostTests
         private SqliteConnection Writer() => (SqliteConnection)Field(Field(_db, "_writer"), "_connection");
 
         private List<SqliteConnection> Readers() =>
-            [.. ((System.Collections.IEnumerable)Field(_db, "_idle")).Cast<object>().Select(reader => (SqliteConnection)reader.GetType().GetProperty("Connection")!.GetValue(reader)!)];
+            [.. ((System.Collections.IEnumerable)Field(Field(_db, "_readers"), "_idle")).Cast<object>().Select(reader => (SqliteConnection)reader.GetType().GetProperty("Connection")!.GetValue(reader)!)];
 
         private static object Field(object of, string name) => of.GetType().GetField(name, BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(of)!;
     }
