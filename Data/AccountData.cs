@@ -5,15 +5,10 @@ namespace AiChat.Data;
 /// <summary>Everything that is one user's, for taking it along.</summary>
 internal sealed class AccountData(Db db)
 {
-    /// <summary>By id, those after <paramref name="afterId"/>; archived and temporary ones too.</summary>
-    public Task<List<SessionRow>> Sessions(long userId, long afterId, int limit) => db.Read(connection => connection.Query<SessionRow>("""
-        select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
-            pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
-        from sessions
-        where user_id = @userId and id > @afterId
-        order by id
-        limit @limit
-        """, new { userId, afterId, limit }).ToList());
+    /// <summary>In the order they were made; archived and temporary ones too.</summary>
+    public Task<List<long>> SessionIds(long userId) => db.Read(connection => connection.Query<long>("""
+        select id from sessions where user_id = @userId order by id
+        """, new { userId }).ToList());
 
     public Task<List<OwnDraftRow>> Drafts(long userId) => db.Read(connection => connection.Query<OwnDraftRow>("""
         select session_id, content, updated_at

@@ -1,33 +1,71 @@
+using System.Runtime.CompilerServices;
 using Dapper;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data;
 
-/// <summary>Whole branches: read a piece at a time, and copied into a session of their own.</summary>
+/// <summary>Long chats: read a piece at a time, and branches copied into a session of their own.</summary>
 internal sealed class Branches(Db db)
 {
     /// <summary>A copy is one piece of the writer's time, most of it for the full-text index: this many take about a second.</summary>
     private const int MostCopied = 2_500;
 
+    /// <summary>What is read at once: so many messages, or fewer with together so many characters.</summary>
+    private const int MaxPiece = 50;
+    private const int MaxPieceText = 1_000_000;
+
     /// <summary>Ids of the branch that ends at a message, in reading order; empty when there is none of the user's.</summary>
     public Task<List<long>> Ids(long userId, long sessionId, long leafId) =>
-        db.Read(connection => Ids(connection, userId, sessionId, leafId, int.MaxValue));
+        db.Read(connection => Ids(connection, userId, sessionId, leafId));
+
+    /// <summary>Ids of all branches of a session, each after its parent.</summary>
+    public Task<List<long>> AllIds(long userId, long sessionId) => db.Read(connection => connection.Query<long>("""
+        select m.id
+        from sessions s
+        join messages m on m.session_id = s.id
+        where s.id = @sessionId and s.user_id = @userId
+        order by m.id
+        """, new { userId, sessionId }).ToList());
 
     /// <summary>The messages of a session with these ids, in the order of the ids; those that are gone are left out.</summary>
-    public Task<List<MessageRow>> Page(long userId, long sessionId, IEnumerable<long> messageIds)
+    public Task<List<MessageRow>> Page(long userId, long sessionId, IEnumerable<long> messageIds) =>
+        db.Read(connection => messageIds.Select(id => Find(connection, userId, sessionId, id)).OfType<MessageRow>().ToList());
+
+    /// <summary>As <see cref="Page"/>, however many and long they are: a piece in memory at a time, each in its owner's turn.</summary>
+    public async IAsyncEnumerable<List<MessageRow>> Pieces(
+        long userId, long sessionId, List<long> messageIds, [EnumeratorCancellation] CancellationToken cancel)
     {
-        var ids = $"[{string.Join(',', messageIds)}]";
-        return db.Read(connection => connection.Query<MessageRow>("""
-            select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
-                m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
-                m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
-                m.first_token_ms, m.total_ms, m.created_at
-            from json_each(@ids) wanted
-            join messages m on m.id = wanted.value and m.session_id = @sessionId
-            join sessions s on s.id = m.session_id and s.user_id = @userId
-            order by wanted.key
-            """, new { userId, sessionId, ids }).ToList());
+        for (var at = 0; at < messageIds.Count;)
+        {
+            var rows = await db.ReadLong(userId, connection => Piece(connection, userId, sessionId, messageIds, ref at), cancel);
+            yield return rows;
+        }
     }
+
+    private static List<MessageRow> Piece(SqliteConnection connection, long userId, long sessionId, List<long> messageIds, ref int at)
+    {
+        var rows = new List<MessageRow>(MaxPiece);
+        for (var room = MaxPieceText; at < messageIds.Count && rows.Count < MaxPiece && room > 0; at++)
+        {
+            if (Find(connection, userId, sessionId, messageIds[at]) is { } row)
+            {
+                rows.Add(row);
+                room -= row.Content.Length + (row.Reasoning?.Length ?? 0);
+            }
+        }
+
+        return rows;
+    }
+
+    private static MessageRow? Find(SqliteConnection connection, long userId, long sessionId, long id) => connection.QueryFirstOrDefault<MessageRow>("""
+        select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
+            m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
+            m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
+            m.first_token_ms, m.total_ms, m.created_at
+        from messages m
+        join sessions s on s.id = m.session_id and s.user_id = @userId
+        where m.id = @id and m.session_id = @sessionId
+        """, new { userId, sessionId, id });
 
     /// <summary>
     /// A new session with copies of all messages up to an answer, their images included. What the answers cost stays with the session
@@ -63,7 +101,7 @@ internal sealed class Branches(Db db)
             """, new { sessionId, userId, at });
 
         // A branch is a chain, so that the copies' ids follow one another and each one's parent is the one before.
-        var first = connection.ExecuteScalar<long>("select coalesce(max(id), 0) + 1 from messages");
+        var first = connection.ExecuteScalar<long>("select coalesce(max(seq), 0) + 1 from sqlite_sequence where name = 'messages'");
         var ids = $"[{string.Join(',', branch)}]";
         connection.Execute("""
             insert into messages (id, session_id, parent_id, role, content, reasoning, reasoning_ms, tool_calls, layout, provider_state,
@@ -89,7 +127,7 @@ internal sealed class Branches(Db db)
         return Sessions.Find(connection, userId, fork)!;
     }
 
-    private static List<long> Ids(SqliteConnection connection, long userId, long sessionId, long leafId, int most) => connection.Query<SiblingRow>("""
+    internal static List<long> Ids(SqliteConnection connection, long userId, long sessionId, long leafId, int most = int.MaxValue) => connection.Query<SiblingRow>("""
         with recursive branch (id, parent_id, depth) as (
             select m.id, m.parent_id, 1
             from messages m

@@ -98,7 +98,7 @@ internal sealed class Connections(Db db)
         });
     }
 
-    /// <summary>Its models and overrides go with it; chats keep their text and lose the link.</summary>
+    /// <summary>Its models and overrides go with it; chats keep their text and its id, which no other connection gets.</summary>
     public Task<bool> Delete(long id, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
         var deleted = connection.Execute("delete from connections where id = @id", new { id }) == 1;

@@ -2,7 +2,10 @@ using Dapper;
 
 namespace AiChat.Data;
 
-/// <summary>Deletes what is over, oldest first, at most <c>limit</c> rows a call so that the writer is never held for long.</summary>
+/// <summary>
+/// Deletes what is over, oldest first, at most <c>limit</c> rows a call so that the writer is never held for long. What belongs to a chat
+/// or a guest is left to <see cref="Removal"/>.
+/// </summary>
 internal sealed class Expiry(Db db)
 {
     /// <summary>Images that were uploaded and never sent.</summary>
@@ -29,16 +32,14 @@ internal sealed class Expiry(Db db)
     public Task<int> TemporarySessions(DateTimeOffset before, int limit)
     {
         var at = before.ToUnixTimeMilliseconds();
-        return db.Write(connection => connection.Execute("""
-            delete from sessions
-            where id in (
-                select s.id
-                from sessions s
-                where s.temporary = 1 and s.updated_at < @at
-                    and not exists (select 1 from runs r where r.session_id = s.id and r.status = 'running')
-                order by s.updated_at
-                limit @limit)
-            """, new { at, limit }));
+        return db.Write(connection => Removal.Begin(connection, connection.Query<long>("""
+            select s.id
+            from sessions s
+            where s.temporary = 1 and s.updated_at < @at and s.user_id is not null
+                and not exists (select 1 from runs r where r.session_id = s.id and r.status = 'running')
+            order by s.updated_at
+            limit @limit
+            """, new { at, limit }).ToList()));
     }
 
     /// <summary>Guests whose time is over, with all that is theirs.</summary>

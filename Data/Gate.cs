@@ -115,7 +115,8 @@ internal static class Gate
     {
         var tokens = used.PromptTokens + used.CompletionTokens;
         connection.Execute("""
-            insert into daily_usage (user_id, day, messages, tokens, cost_nanos) values (@UserId, @day, 1, @tokens, @CostNanos)
+            insert into daily_usage (user_id, day, messages, tokens, cost_nanos)
+            select @UserId, @day, 1, @tokens, @CostNanos where exists (select 1 from users where id = @UserId)
             on conflict (user_id, day) do update set messages = messages + 1, tokens = tokens + excluded.tokens, cost_nanos = cost_nanos + excluded.cost_nanos
             """, new { used.UserId, day, tokens, used.CostNanos });
         Usage.Record(connection, used, at);

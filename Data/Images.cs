@@ -35,7 +35,7 @@ internal sealed class Images(Db db)
     public Task<ImageRow?> FindSigned(string id) => db.Read<ImageRow?>(connection => connection.QuerySingleOrDefault<ImageRow>("""
         select id, message_id, mime, width, height, bytes, file
         from images
-        where id = @id
+        where id = @id and user_id is not null
         """, new { id }));
 
     public Task<bool> Delete(long userId, string id) => db.Write(connection =>
@@ -60,7 +60,7 @@ internal sealed class Images(Db db)
     private static List<ImageRow> Of(SqliteConnection connection, long userId, string ids) => connection.Query<ImageRow>("""
         select id, message_id, mime, width, height, bytes, file
         from images
-        where user_id = @userId and message_id in (select value from json_each(@ids))
+        where +user_id = @userId and message_id in (select value from json_each(@ids)) -- by the messages, not all of the user's
         order by message_id, position
         limit 20000
         """, new { userId, ids }).ToList();

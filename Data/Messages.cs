@@ -52,11 +52,15 @@ internal sealed class Messages(Db db)
         var ids = $"[{string.Join(',', parents)}]";
         return db.Read(connection => connection.Query<SiblingRow>("""
             select m.id, m.parent_id
+            from json_each(@ids) wanted
+            cross join messages m on m.parent_id = wanted.value and m.session_id = @sessionId -- in this order, not the whole session
+            cross join sessions s on s.id = m.session_id and s.user_id = @userId
+            union all
+            select m.id, m.parent_id
             from messages m
             join sessions s on s.id = m.session_id and s.user_id = @userId
-            where m.session_id = @sessionId
-                and (m.parent_id in (select value from json_each(@ids)) or (@roots and m.parent_id is null))
-            order by m.id
+            where m.session_id = @sessionId and m.parent_id is null and @roots
+            order by 1
             limit 10000
             """, new { userId, sessionId, ids, roots }).ToList());
     }
@@ -75,58 +79,61 @@ internal sealed class Messages(Db db)
             and exists (select 1 from messages where id = @messageId and session_id = @sessionId)
         """, new { userId, sessionId, messageId, DeepestBranch }) == 1);
 
-    /// <summary>Removes every message of a session.</summary>
-    public Task<bool> Clear(long userId, long sessionId) => db.Write(connection =>
+    /// <summary>Removes every message of a session: the branch is empty at once, the rows go in steps before this returns.</summary>
+    public async Task<bool> Clear(long userId, long sessionId)
     {
-        if (connection.Execute("""
-            update sessions set leaf_id = null, message_count = 0 where id = @sessionId and user_id = @userId
-            """, new { userId, sessionId }) == 0)
-        {
-            return false;
-        }
+        var ids = await db.Write(connection =>
+            connection.Execute("update sessions set leaf_id = null where id = @sessionId and user_id = @userId", new { userId, sessionId }) == 0
+                ? null
+                : connection.Query<long>("select id from messages where session_id = @sessionId order by id", new { sessionId }).ToList());
+        await Removal.Messages(db, sessionId, ids ?? [], ids?.Count ?? 0);
+        return ids is not null;
+    }
 
-        connection.Execute("delete from messages where session_id = @sessionId", new { sessionId });
-        return true;
-    });
-
-    /// <summary>Removes a message and all that follow it on its branch; the branch of the nearest sibling becomes the active one.</summary>
-    public Task<bool> DeleteBranch(long userId, long sessionId, long messageId) => db.Write(connection =>
+    /// <summary>
+    /// Removes a message and all that follow it on its branch, in steps before this returns; the branch of the nearest sibling
+    /// becomes the active one at once.
+    /// </summary>
+    public async Task<bool> DeleteBranch(long userId, long sessionId, long messageId)
     {
-        var session = Sessions.Find(connection, userId, sessionId);
-        var message = session is null ? null : connection.QueryFirstOrDefault<SiblingRow>("""
-            select id, parent_id from messages where id = @messageId and session_id = @sessionId
-            """, new { messageId, sessionId });
-        if (message is null)
+        var (ids, left) = await db.Write(connection =>
         {
-            return false;
-        }
+            var session = Sessions.Find(connection, userId, sessionId);
+            var ids = session is null ? [] : connection.Query<long>("""
+                with recursive down (id) as (
+                    select id from messages where id = @messageId and session_id = @sessionId
+                    union all
+                    select m.id from down join messages m on m.parent_id = down.id
+                )
+                select id from down order by id
+                """, new { messageId, sessionId }).ToList();
+            if (ids.Count > 0 && (session!.LeafId is not { } leaf || ids.BinarySearch(leaf) >= 0))
+            {
+                LeaveBranch(connection, sessionId, messageId);
+            }
 
-        connection.Execute("""
-            with recursive down (id) as (
-                select id from messages where id = @messageId
-                union all
-                select m.id from down join messages m on m.parent_id = down.id
-            )
-            delete from messages where id in (select id from down)
-            """, new { messageId });
-        var parent = message.ParentId;
-        connection.Execute("""
-            with recursive down (id, depth) as (
-                select max(m.id), 0 from messages m where m.session_id = @sessionId and m.parent_id is not distinct from @parent
-                union all
-                select (select max(m.id) from messages m where m.parent_id = down.id), depth + 1
-                from down
-                where down.id is not null and depth < @DeepestBranch
-            )
-            update sessions set
-                leaf_id = case
-                    when exists (select 1 from messages where id = leaf_id) then leaf_id
-                    else coalesce((select id from down where id is not null order by depth desc limit 1), @parent) end,
-                message_count = (select count(*) from messages where session_id = @sessionId)
-            where id = @sessionId
-            """, new { sessionId, parent, DeepestBranch });
-        return true;
-    });
+            return (ids, Removal.Messages(connection, sessionId, ids, ids.Count));
+        });
+        await Removal.Messages(db, sessionId, ids, left);
+        return ids.Count > 0;
+    }
+
+    private static void LeaveBranch(SqliteConnection connection, long sessionId, long messageId) => connection.Execute("""
+        with recursive down (id, depth) as (
+            select max(m.id), 0
+            from messages gone
+            join messages m on m.session_id = @sessionId and m.parent_id is not distinct from gone.parent_id and m.id <> gone.id
+            where gone.id = @messageId
+            union all
+            select (select max(m.id) from messages m where m.parent_id = down.id), depth + 1
+            from down
+            where down.id is not null and depth < @DeepestBranch
+        )
+        update sessions set leaf_id = coalesce(
+            (select id from down where id is not null order by depth desc limit 1),
+            (select parent_id from messages where id = @messageId))
+        where id = @sessionId
+        """, new { sessionId, messageId, DeepestBranch });
 
     internal static List<MessageRow> Branch(SqliteConnection connection, long sessionId, long last, int limit) => connection.Query<MessageRow>("""
         with recursive branch (id, parent_id, depth) as (

@@ -62,11 +62,20 @@ internal static class Migrator
             KeepCopy(connection, path, current);
         }
 
+        // With foreign keys on, a table that is made anew would take along what refers to it; the switch has no effect inside a transaction.
+        Scalar(connection, "pragma foreign_keys = off");
         foreach (var (version, name, sql) in migrations.Where(migration => migration.Version > current))
         {
             try
             {
-                Scalar(connection, $"begin immediate;\n{sql}\npragma user_version = {version};\npragma application_id = {ApplicationId};\ncommit;");
+                Scalar(connection, $"begin immediate;\n{sql}\npragma user_version = {version};\npragma application_id = {ApplicationId};");
+                if (current > 0 && Scalar(connection, "select \"table\" from pragma_foreign_key_check limit 1") is string table)
+                {
+                    throw new StartupException(
+                        StartupException.Configuration, $"Migration {name} failed: a row of {table} refers to none. The database is as it was before.");
+                }
+
+                Scalar(connection, "commit");
             }
             catch (SqliteException error)
             {
@@ -75,6 +84,7 @@ internal static class Migrator
             }
         }
 
+        Scalar(connection, "pragma foreign_keys = on");
         return newest;
     }
 

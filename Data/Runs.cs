@@ -60,15 +60,6 @@ internal sealed class Runs(Db db)
         });
     }
 
-    /// <summary>A finished or running answer by its owner: what an attaching client needs when no live run is in memory.</summary>
-    public Task<RunRow?> FindByMessage(long userId, long messageId) => db.Read(connection => connection.QueryFirstOrDefault<RunRow>("""
-        select id, user_id, session_id, message_id, kind, status, started_at
-        from runs
-        where message_id = @messageId and user_id = @userId
-        order by id desc
-        limit 1
-        """, new { userId, messageId }));
-
     /// <summary>
     /// Ends what another process left running: its text so far becomes the message's, marked interrupted.
     /// Call before listening. <paramref name="bootId"/> names this process; its own runs are left alone. What the other process

@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json;
 
 namespace AiChat.Data;
 
@@ -14,30 +13,28 @@ internal sealed class SearchTerms
     /// <summary>The index holds groups of three characters, so that it cannot find what is shorter.</summary>
     private const int Indexed = 3;
 
-    private const int MostTerms = 10;
+    private const int MaxTerms = 10;
 
-    private SearchTerms(List<string> terms)
+    /// <summary>Each group asked for costs a look for every message of its owner; the text itself decides in the end.</summary>
+    private const int MaxGroups = 4;
+
+    private readonly List<TextPattern> _patterns;
+
+    private SearchTerms(IEnumerable<string> terms)
     {
-        Terms = terms;
-        var indexed = terms.Where(IsIndexed).ToList();
-        Match = indexed.Count == 0 ? null : string.Join(" AND ", indexed.Select(term => $"\"{term.Replace("\"", "\"\"", StringComparison.Ordinal)}\""));
-        Patterns = Array(terms);
-        Rest = Array(terms.Where(term => !IsIndexed(term)));
+        _patterns = [.. terms.Select(term => new TextPattern(term))];
+        var groups = terms.SelectMany(Groups).Distinct().ToList();
+        var asked = Math.Min(groups.Count, MaxGroups);
+        Match = asked == 0 ? null : string.Join(" AND ", Enumerable.Range(0, asked).Select(i => Quoted(groups[i * groups.Count / asked])));
     }
 
-    public IReadOnlyList<string> Terms { get; }
+    public IReadOnlyList<TextPattern> Patterns => _patterns;
 
-    /// <summary>For the full-text index; null when all terms are too short for it.</summary>
+    /// <summary>For the full-text index: finds all that holds the terms, and some more. Null when all are too short for it.</summary>
     public string? Match { get; }
 
-    /// <summary>One of the terms too short for the index, as a pattern for LIKE: what a search without the index looks at first.</summary>
-    public string First => Pattern(Terms[0]);
-
-    /// <summary>Patterns for LIKE of all terms, as a JSON array.</summary>
-    public string Patterns { get; }
-
-    /// <summary>Patterns of the terms that <see cref="Match"/> leaves out.</summary>
-    public string Rest { get; }
+    /// <summary>Whether a text holds all of them.</summary>
+    public bool AreIn(string text) => _patterns.TrueForAll(pattern => pattern.IndexIn(text) >= 0);
 
     /// <summary>Null when there is nothing to search for.</summary>
     public static SearchTerms? Parse(string? text)
@@ -62,9 +59,12 @@ internal sealed class SearchTerms
         return terms.Count == 0 ? null : new SearchTerms(terms);
     }
 
+    /// <summary>For the index, quoted: each user's messages have one group of their own, of characters that stand for no letter.</summary>
+    public static string Owner(long userId) => Quoted(string.Concat(Digit(userId / 40_960_000), Digit(userId / 6_400), Digit(userId)));
+
     private static void Add(List<string> terms, StringBuilder term)
     {
-        if (term.ToString().Trim() is { Length: > 0 } found && terms.Count < MostTerms && !terms.Contains(found))
+        if (term.ToString().Trim() is { Length: > 0 } found && terms.Count < MaxTerms && !terms.Contains(found, StringComparer.OrdinalIgnoreCase))
         {
             terms.Add(found);
         }
@@ -72,11 +72,13 @@ internal sealed class SearchTerms
         term.Clear();
     }
 
-    private static bool IsIndexed(string term) => term.EnumerateRunes().Count() >= Indexed;
+    private static IEnumerable<string> Groups(string term)
+    {
+        var letters = term.EnumerateRunes().ToList();
+        return Enumerable.Range(0, Math.Max(0, letters.Count - Indexed + 1)).Select(at => string.Concat(letters.Skip(at).Take(Indexed)));
+    }
 
-    private static string Pattern(string term) =>
-        $"%{term.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("%", "\\%", StringComparison.Ordinal).Replace("_", "\\_", StringComparison.Ordinal)}%";
+    private static string Digit(long number) => ((char)('\uE000' + (number % 6_400))).ToString();
 
-    private static string Array(IEnumerable<string> terms) =>
-        $"[{string.Join(',', terms.Select(term => $"\"{JsonEncodedText.Encode(Pattern(term))}\""))}]";
+    private static string Quoted(string group) => $"\"{group.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
 }

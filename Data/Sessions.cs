@@ -32,15 +32,7 @@ internal sealed class Sessions(Db db)
 
     /// <summary>What is pinned, then the rest, newest activity first in both; the cursor is the last row of the page before.</summary>
     public Task<List<SessionRow>> List(long userId, bool archived, SessionCursor? after, int limit) =>
-        db.Read(connection => connection.Query<SessionRow>("""
-            select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
-                pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
-            from sessions
-            where user_id = @userId and archived = @archived and temporary = 0
-                and (@id is null or (pinned, updated_at, id) < (@pinned, @at, @id))
-            order by pinned desc, updated_at desc, id desc
-            limit @limit
-            """, new { userId, archived, pinned = after?.Pinned, at = after?.UpdatedAt, id = after?.Id, limit }).ToList());
+        db.Read(connection => Stream(connection, userId, archived, after, limit).ToList());
 
     /// <summary>Replaces what a person may change; decided by <paramref name="change"/> on the row as it is at that moment.</summary>
     /// <returns>The row as it is afterwards, or null when there is none.</returns>
@@ -66,16 +58,16 @@ internal sealed class Sessions(Db db)
         where id = @id and user_id = @userId and title_source in ('default', 'first_message')
         """, new { userId, id, title }) == 1);
 
-    public Task<bool> Delete(long userId, long id) => db.Write(connection =>
-        connection.Execute("delete from sessions where id = @id and user_id = @userId", new { id, userId }) == 1);
+    public async Task<bool> Delete(long userId, long id) => await DeleteMany(userId, [id]) == 1;
 
+    /// <summary>Nobody sees them any more; the rows go in steps (<see cref="Removal"/>).</summary>
     /// <returns>How many were there and the user's.</returns>
     public Task<int> DeleteMany(long userId, IEnumerable<long> sessionIds)
     {
         var ids = $"[{string.Join(',', sessionIds)}]";
-        return db.Write(connection => connection.Execute("""
-            delete from sessions where user_id = @userId and id in (select value from json_each(@ids))
-            """, new { userId, ids }));
+        return db.Write(connection => Removal.Begin(connection, connection.Query<long>("""
+            select id from sessions where user_id = @userId and id in (select value from json_each(@ids))
+            """, new { userId, ids }).ToList()));
     }
 
     /// <returns>How many were there and the user's.</returns>
@@ -86,6 +78,18 @@ internal sealed class Sessions(Db db)
             update sessions set archived = @archived where user_id = @userId and id in (select value from json_each(@ids))
             """, new { userId, ids, archived }));
     }
+
+    /// <summary>As <see cref="List"/>, row by row.</summary>
+    internal static IEnumerable<SessionRow> Stream(SqliteConnection connection, long userId, bool archived, SessionCursor? after, int limit = -1) =>
+        connection.Query<SessionRow>("""
+            select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
+                pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+            from sessions
+            where user_id = @userId and archived = @archived and temporary = 0
+                and (@id is null or (pinned, updated_at, id) < (@pinned, @at, @id))
+            order by pinned desc, updated_at desc, id desc
+            limit @limit
+            """, new { userId, archived, pinned = after?.Pinned, at = after?.UpdatedAt, id = after?.Id, limit }, buffered: false);
 
     internal static SessionRow? Find(SqliteConnection connection, long userId, long id) => connection.QueryFirstOrDefault<SessionRow>("""
         select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
@@ -112,6 +116,7 @@ internal sealed record SessionRow
     /// <summary>default, first_message, model or user: a title is replaced only by one of a later kind.</summary>
     public string TitleSource { get; init; } = "default";
 
+    /// <summary>Its model's; may be gone. Null with a model: it was gone before such ids were kept.</summary>
     public long? ConnectionId { get; init; }
 
     public string? Model { get; init; }

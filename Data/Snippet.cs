@@ -9,10 +9,10 @@ internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
     private const int Length = 160;
     private const int MostMarks = 20;
 
-    /// <summary>Around the first hit; the beginning of the text when the index found what this comparison does not.</summary>
-    public static Snippet Of(string content, IReadOnlyList<string> terms)
+    /// <summary>Around the first hit; the beginning of the text when there is none.</summary>
+    public static Snippet Of(string content, IReadOnlyList<TextPattern> terms)
     {
-        var first = terms.Select(term => content.IndexOf(term, StringComparison.OrdinalIgnoreCase)).Where(at => at >= 0).DefaultIfEmpty(0).Min();
+        var first = terms.Select(term => term.IndexIn(content)).Where(at => at >= 0).DefaultIfEmpty(0).Min();
         var from = Whole(content, Math.Max(0, first - Before));
         var to = Whole(content, Math.Min(content.Length, from + Length));
         var text = new StringBuilder(to - from + 2);
@@ -27,18 +27,21 @@ internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
         return new Snippet(line, Marked(line, terms));
     }
 
-    /// <summary>In order and without overlap.</summary>
-    private static List<TextMark> Marked(string text, IReadOnlyList<string> terms)
+    /// <summary>In order and without overlap; the text is a line of a fixed length.</summary>
+    private static List<TextMark> Marked(string text, IReadOnlyList<TextPattern> terms)
     {
         var marks = new List<TextMark>();
-        for (var at = 0; at < text.Length && marks.Count < MostMarks; at++)
+        for (var at = 0; at < text.Length && marks.Count < MostMarks;)
         {
-            var length = terms.Where(term => text.AsSpan(at).StartsWith(term, StringComparison.OrdinalIgnoreCase)).Select(term => term.Length).DefaultIfEmpty(0).Max();
-            if (length > 0)
+            var next = terms.Select(term => new TextMark(term.IndexIn(text.AsSpan(at)), term.Length)).Where(mark => mark.Start >= 0)
+                .OrderBy(mark => mark.Start).ThenByDescending(mark => mark.Length).FirstOrDefault();
+            if (next is null)
             {
-                marks.Add(new TextMark(at, length));
-                at += length - 1;
+                break;
             }
+
+            marks.Add(next with { Start = at + next.Start });
+            at += next.Start + next.Length;
         }
 
         return marks;

@@ -104,13 +104,14 @@ internal sealed class Traces(TraceFile file)
             """, new { after, limit }).ToList())
         : Task.FromResult<List<long>>([]);
 
-    public Task<int> DeleteUsers(IEnumerable<long> userIds)
+    /// <summary>At most so many of these users.</summary>
+    public Task<int> DeleteUsers(IEnumerable<long> userIds, int limit)
     {
         var ids = $"[{string.Join(',', userIds)}]";
         return Change(connection => connection.Execute("""
             delete from traces
-            where user_id in (select value from json_each(@ids))
-            """, new { ids }));
+            where id in (select id from traces where user_id in (select value from json_each(@ids)) limit @limit)
+            """, new { ids, limit }));
     }
 
     private static List<long> Store(SqliteConnection connection, IReadOnlyList<TraceBatch> batches)

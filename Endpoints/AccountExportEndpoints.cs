@@ -26,9 +26,8 @@ internal static class AccountExportEndpoints
 
 /// <summary>Writes an account as JSON while reading it, so that its size does not matter.</summary>
 internal sealed class AccountExport(
-    AccountData data, Users users, Preferences preferences, Prompts prompts, SessionExport sessions, ServerOptions options, TimeProvider clock)
+    AccountData data, Users users, Preferences preferences, Prompts prompts, Sessions chats, SessionExport sessions, ServerOptions options, TimeProvider clock)
 {
-    private const int SessionsAtOnce = 50;
     private const double Burst = 5;
     private static readonly TimeSpan OneMoreAfter = TimeSpan.FromMinutes(10);
 
@@ -63,11 +62,11 @@ internal sealed class AccountExport(
         await WriteDrafts(writer, me);
         await WriteImages(writer, me);
         writer.WriteStartArray("sessions");
-        for (long after = 0; await data.Sessions(me.Id, after, SessionsAtOnce) is { Count: > 0 } rows; after = rows[^1].Id)
+        foreach (var id in await data.SessionIds(me.Id))
         {
-            foreach (var row in rows)
+            if (await chats.Find(me.Id, id) is { } row)
             {
-                await sessions.WriteSession(file, me, row);
+                await sessions.WriteSession(file, me, row, cancel);
             }
         }
 

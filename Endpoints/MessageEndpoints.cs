@@ -63,7 +63,7 @@ internal static class MessageEndpoints
         return TypedResults.Ok(await list.Of(me, id, rows, more ? rows[0].Id.ToString(CultureInfo.InvariantCulture) : null));
     }
 
-    private static async Task<IResult> Find(long id, CurrentUser me, Search search, string? q, string? cursor, int? limit)
+    private static async Task<IResult> Find(long id, CurrentUser me, Search search, CancellationToken cancel, string? q, string? cursor, int? limit)
     {
         var page = limit ?? 100;
         var skip = 0;
@@ -82,7 +82,7 @@ internal static class MessageEndpoints
             return Problems.Invalid("q", $"1 to {SearchTerms.MaxLength} characters.");
         }
 
-        if (await search.Find(me.Id, id, q, skip, page) is not var (hits, total))
+        if (await search.Find(me.Id, id, q, skip, page, cancel) is not var (hits, total))
         {
             return Problems.NotFound();
         }

@@ -23,7 +23,8 @@ internal static class SessionEndpoints
     }
 
     private static async Task<IResult> List(
-        CurrentUser me, Sessions sessions, SessionPages pages, Search search, SessionView view, string? q, bool? archived, string? cursor, int? limit)
+        CurrentUser me, Sessions sessions, SessionPages pages, Search search, SessionView view, CancellationToken cancel,
+        string? q, bool? archived, string? cursor, int? limit)
     {
         var page = limit ?? 50;
         if (page is < 1 or > 100)
@@ -44,9 +45,10 @@ internal static class SessionEndpoints
 
         if (SearchTerms.Parse(q) is { } terms)
         {
-            var found = Page(await search.Sessions(me.Id, terms, archived ?? false, after, page + 1));
-            var matches = (await search.Matches(me.Id, terms, found.Items.Select(item => item.Id))).ToLookup(match => match.SessionId);
-            return TypedResults.Ok(found with { Items = [.. found.Items.Select(item => item with { Matches = [.. matches[item.Id].Select(SearchMatch.Of)] })] });
+            var found = await search.Sessions(me.Id, terms, archived ?? false, after, page + 1, cancel);
+            var matches = found.ToDictionary(one => one.Session.Id, one => one.Matches);
+            var items = Page([.. found.Select(one => one.Session)]);
+            return TypedResults.Ok(items with { Items = [.. items.Items.Select(item => item with { Matches = [.. matches[item.Id].Select(SearchMatch.Of)] })] });
         }
 
         return await pages.Get(
@@ -117,8 +119,9 @@ internal static class SessionEndpoints
 
     private static async Task<IResult> Delete(long id, CurrentUser me, Sessions sessions, ChatRuns runs)
     {
-        await runs.StopSession(me.Id, id);
-        return await sessions.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
+        var deleted = await sessions.Delete(me.Id, id);
+        await runs.StopSession(me.Id, id); // afterwards: nothing can begin in it any more
+        return deleted ? TypedResults.NoContent() : Problems.NotFound();
     }
 
     /// <summary>What is not there or not the caller's is passed over.</summary>
@@ -132,13 +135,13 @@ internal static class SessionEndpoints
         switch (body.Action)
         {
             case "delete":
+                var deleted = await sessions.DeleteMany(me.Id, body.Ids);
                 foreach (var id in body.Ids)
                 {
                     await runs.StopSession(me.Id, id);
                 }
 
-                var deleted = await sessions.DeleteMany(me.Id, body.Ids);
-                retention.Wake(); // their images' files
+                retention.Wake(); // their rows and files
                 return TypedResults.Ok(new BulkChanged(deleted));
             case "archive" or "unarchive":
                 return TypedResults.Ok(new BulkChanged(await sessions.ArchiveMany(me.Id, body.Ids, body.Action == "archive")));
@@ -173,7 +176,7 @@ internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs, SystemSet
         Title = row.Title,
         ConnectionId = row.ConnectionId,
         Model = row.Model,
-        ModelName = row.Model is null ? null : catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.Name ?? row.Model,
+        ModelName = row.ConnectionId is { } connection ? catalog.Resolve(me.Id, me.IsAdmin, connection, row.Model)?.Name ?? row.Model : row.Model,
         SystemPrompt = row.SystemPrompt,
         Parameters = row.Parameters is not null && SessionParameters.Parse(row.Parameters) with { Reasoning = null } is var own && own != Unset ? own : null,
         Reasoning = SessionParameters.Parse(row.Parameters).Reasoning,

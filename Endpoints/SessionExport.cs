@@ -10,23 +10,26 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints;
 
 /// <summary>Writes a session as a file, a few messages at a time, however long it is.</summary>
-internal sealed class SessionExport(Messages messages, Branches branches, Images images, SessionView view, ChatRuns runs)
+internal sealed class SessionExport(Branches branches, Images images, SessionView view, ChatRuns runs)
 {
-    private const int AtOnce = 50;
-
     /// <summary>The active branch, for reading.</summary>
     public async Task WriteMarkdown(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
     {
-        await Write(output, $"# {(session.Title.Length == 0 ? "Chat" : session.Title)}\n");
-        var ids = session.LeafId is { } leaf ? await branches.Ids(me.Id, session.Id, leaf) : [];
-        foreach (var some in ids.Chunk(AtOnce))
+        var pipe = PipeWriter.Create(output, new StreamPipeWriterOptions(leaveOpen: true));
+        try
         {
-            cancel.ThrowIfCancellationRequested();
-            var pictures = await images.Of(me.Id, some);
-            foreach (var row in await branches.Page(me.Id, session.Id, some))
+            Write(pipe, $"# {(session.Title.Length == 0 ? "Chat" : session.Title)}\n");
+            var ids = session.LeafId is { } leaf ? await branches.Ids(me.Id, session.Id, leaf) : [];
+            await foreach (var rows in branches.Pieces(me.Id, session.Id, ids, cancel))
             {
-                await Write(output, Markdown(Current(me, row), pictures[row.Id]));
+                var pictures = await images.Of(me.Id, rows.Select(row => row.Id));
+                rows.ForEach(row => Write(pipe, Markdown(Current(me, row), pictures[row.Id])));
+                await pipe.FlushAsync(cancel);
             }
+        }
+        finally
+        {
+            await pipe.CompleteAsync();
         }
     }
 
@@ -34,18 +37,18 @@ internal sealed class SessionExport(Messages messages, Branches branches, Images
     public async Task WriteJson(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
     {
         await using var file = new JsonFile(output, cancel);
-        await WriteSession(file, me, session);
+        await WriteSession(file, me, session, cancel);
     }
 
     /// <summary>The session as a JSON object with its messages; also a part of the export of an account.</summary>
-    public async Task WriteSession(JsonFile file, CurrentUser me, SessionRow session)
+    public async Task WriteSession(JsonFile file, CurrentUser me, SessionRow session, CancellationToken cancel)
     {
         var writer = file.Writer;
         writer.WriteStartObject();
         writer.WritePropertyName("session");
         JsonSerializer.Serialize(writer, view.Of(me, session), ApiJson.Wire.SessionResponse);
         writer.WriteStartArray("messages");
-        for (long after = 0; await messages.Tree(me.Id, session.Id, after, AtOnce) is { Count: > 0 } rows; after = rows[^1].Id)
+        await foreach (var rows in branches.Pieces(me.Id, session.Id, await branches.AllIds(me.Id, session.Id), cancel))
         {
             var pictures = await images.Of(me.Id, rows.Select(row => row.Id));
             foreach (var row in rows)
@@ -102,7 +105,7 @@ internal sealed class SessionExport(Messages messages, Branches branches, Images
     /// <summary>By its lasting name: a signed link would be over before somebody reads the file.</summary>
     private static ImageResponse Image(ImageRow row) => new(row.Id, $"/chat-images/{row.Id}", row.Width, row.Height, row.Mime);
 
-    private static async Task Write(Stream output, string text) => await output.WriteAsync(Encoding.UTF8.GetBytes(text));
+    private static void Write(PipeWriter output, string text) => Encoding.UTF8.GetBytes(text, output);
 }
 
 /// <summary>JSON on its way to a client. The writer alone would write to the connection while a thread waits.</summary>

@@ -78,9 +78,9 @@ internal sealed class RunStarter(
     private async Task<(StartedAnswer? Answer, Problem? Problem)> Start(
         CurrentUser me, SessionRow session, long? connectionId, string? modelName, RunOptions options, string text, Func<ResolvedModel, NewRun> request)
     {
-        var model = connectionId is null && modelName is null
-            ? catalog.Resolve(me, session.ConnectionId, session.Model) ?? catalog.Resolve(me, null, null)
-            : catalog.Resolve(me, connectionId, modelName);
+        // A chat whose connection is gone goes on with the default model, never with whoever has a model of that name.
+        var own = session.ConnectionId is { } connection ? catalog.Resolve(me, connection, session.Model) : null;
+        var model = connectionId is null && modelName is null ? own ?? catalog.Resolve(me, null, null) : catalog.Resolve(me, connectionId, modelName);
         if (model is null)
         {
             return (null, modelName is null

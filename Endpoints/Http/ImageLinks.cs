@@ -46,6 +46,7 @@ internal static class ImageServices
         services.AddSingleton<AvatarLinks>();
         services.AddHostedService(provider => provider.GetRequiredService<AvatarLinks>());
         services.AddSingleton<Expiry>();
+        services.AddSingleton<Removal>();
         services.AddSingleton<FileRows>();
         services.AddSingleton<Retention>();
         services.AddHostedService(provider => provider.GetRequiredService<Retention>());

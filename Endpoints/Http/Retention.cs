@@ -5,16 +5,16 @@ namespace AiChat.Endpoints.Http;
 
 /// <summary>
 /// Removes what is over: logins, shares, guests, temporary chats, images, and the files that nothing needs any more. Runs when the
-/// server listens and every hour; files also right after something was deleted. One thing failing does not keep the next from its turn,
+/// server listens and every hour; deleted chats and files also right after something was deleted. One thing failing does not keep the next from its turn,
 /// and whatever was cut short is done in the next round.
 /// </summary>
 internal sealed partial class Retention(
-    Expiry expiry, FileRows rows, ImageFiles files, Logins logins, LiveLogins live, SystemSettings settings, TimeProvider clock,
+    Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, LiveLogins live, SystemSettings settings, TimeProvider clock,
     Traces traces, IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
 {
     private const int Batch = 200;
 
-    /// <summary>A chat or a guest takes all its rows along, in one piece of the writer's time.</summary>
+    /// <summary>A chat's images and a guest's small rows go along in one piece of the writer's time.</summary>
     private const int HeavyBatch = 10;
 
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
@@ -59,6 +59,7 @@ internal sealed partial class Retention(
                 await Try("stray files", () => Reconcile(by, stoppingToken));
             }
 
+            await Try("deleted chats", () => RemoveChats(stoppingToken));
             await Try("files", () => RemoveFiles(stoppingToken));
             Ran?.Invoke(now);
         }
@@ -106,7 +107,7 @@ internal sealed partial class Retention(
             last = users[^1];
             if (await expiry.GoneUsers(users) is { Count: > 0 } gone)
             {
-                await traces.DeleteUsers(gone);
+                await InBatches(() => traces.DeleteUsers(gone, Batch), stop);
             }
         }
     }
@@ -114,6 +115,15 @@ internal sealed partial class Retention(
     private static async Task InBatches(Func<Task<int>> batch, CancellationToken stop, int size = Batch)
     {
         while (await batch() == size)
+        {
+            stop.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>Step by step, so that everybody's writes come in between. What a stop or a crash leaves is done at the next start.</summary>
+    private async Task RemoveChats(CancellationToken stop)
+    {
+        while (await removal.Step())
         {
             stop.ThrowIfCancellationRequested();
         }

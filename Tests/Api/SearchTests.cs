@@ -67,6 +67,28 @@ public sealed class SearchTests
     }
 
     [Fact]
+    public async Task Letters_of_either_case_and_any_script_are_found_and_only_together()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "Привет, Мир. abc and bcd apart. 世界 ΣΊΣΥΦΟΣ"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        await admin.AskAndWait(session, "hello");
+
+        foreach (var q in new[] { "ПРИВЕТ", "мир", "ир", "ИР", "АРТ. bcd apart", "\"bc AND\"", "界", "世界 σίσυφος", "П" })
+        {
+            Assert.Equal(q.StartsWith("АРТ", StringComparison.Ordinal) ? [] : [session], (await Found(admin, q)).Select(item => item.Id()));
+        }
+
+        Assert.Empty(await Found(admin, "abcd")); // the index knows both of its groups
+        Assert.Empty(await Found(admin, "ветмир"));
+        Assert.Empty(await Found(admin, "\uE000\uE000\uE001")); // what the index has for the owner is no text
+        await (await admin.PatchJson($"/api/sessions/{session}", new { title = "Список ДЕЛ" })).Expect(HttpStatusCode.OK);
+        Assert.Equal(session, (await Found(admin, "дел список")).Single().Id());
+        Assert.Equal(session, (await Found(admin, "ДЕ")).Single().Id());
+    }
+
+    [Fact]
     public async Task Pages_follow_one_another_and_the_archive_is_apart()
     {
         await using var server = await TestServer.StartAsync();
@@ -138,7 +160,7 @@ public sealed class SearchTests
 
         await (await admin.DeleteAsync($"/api/sessions/{session}")).Expect(HttpStatusCode.NoContent);
         Assert.Empty(await Found(admin, "treasure"));
-        await admin.AskAndWait(await admin.NewSession(), "hello"); // its id may be used again: the index must not remember the old text
+        await admin.AskAndWait(await admin.NewSession(), "hello");
         Assert.Empty(await Found(admin, "buried"));
     }
 

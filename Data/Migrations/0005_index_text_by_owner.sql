@@ -1,0 +1,30 @@
+-- Full text of chats, by trigrams, so that languages without spaces are found too. The owner is one trigram of the private use area,
+-- so that a search asks for one person's messages and its cost does not grow with everybody's. The index holds which trigrams a
+-- message has, not where: what it finds is compared with the text before it is shown. A row is taken out by its id alone.
+-- An answer that has only begun has no text to be found.
+create virtual table messages_text using fts5 (
+    owner, content, content = '', contentless_delete = 1, detail = none, tokenize = 'trigram'
+);
+create view message_owners as
+select m.id, char(57344 + s.user_id / 40960000 % 6400, 57344 + s.user_id / 6400 % 6400, 57344 + s.user_id % 6400) as owner,
+    m.session_id, m.content
+from messages m
+join sessions s on s.id = m.session_id and s.user_id is not null;
+create trigger messages_text_insert after insert on messages when new.content <> '' begin
+    insert into messages_text (rowid, owner, content) select id, owner, content from message_owners where id = new.id;
+end;
+create trigger messages_text_update after update of content on messages begin
+    delete from messages_text where rowid = old.id and old.content <> '';
+    insert into messages_text (rowid, owner, content) select id, owner, content from message_owners where id = new.id and content <> '';
+end;
+create trigger messages_text_delete after delete on messages when old.content <> '' begin
+    delete from messages_text where rowid = old.id;
+end;
+-- A guest's chats move into an account.
+create trigger messages_text_move after update of user_id on sessions when new.user_id <> old.user_id begin
+    delete from messages_text where rowid in (select id from messages where session_id = new.id and content <> '');
+    insert into messages_text (rowid, owner, content)
+    select id, owner, content from message_owners where session_id = new.id and content <> '';
+end;
+
+insert into messages_text (rowid, owner, content) select id, owner, content from message_owners where content <> '' order by id;

@@ -1,0 +1,53 @@
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Tests.Api;
+
+/// <summary>Chats of thousands of messages, written straight into the file of a running server.</summary>
+internal static class LongChat
+{
+    /// <param name="length">Characters of each message.</param>
+    /// <returns>The session's id and that of its first message.</returns>
+    public static (long Session, long First) Write(TestServer server, string username, int messages, int length = 500)
+    {
+        using var store = Open(server);
+        using var transaction = store.BeginTransaction();
+        var session = Number(store, $"""
+            insert into sessions (user_id, title, connection_id, model, message_count, created_at, updated_at)
+            select id, 'A long chat', 1, 'm', {messages}, 1, 1 from users where username = '{username}'
+            returning id
+            """);
+        var first = Number(store, "select coalesce(max(seq), 0) + 1 from sqlite_sequence where name = 'messages'");
+        Number(store, $"""
+            with recursive n (i) as (select 0 union all select i + 1 from n where i < {messages - 1})
+            insert into messages (id, session_id, parent_id, role, content, status, created_at)
+            select {first} + i, {session}, nullif({first} + i - 1, {first - 1}), iif(i % 2, 'assistant', 'user'),
+                'number ' || i || ' has a needle ' || substr(replace(hex(zeroblob({length})), '0', 'words of a text; '), 1, {length}), 'done', 1
+            from n
+            returning 1
+            """);
+        Number(store, $"update sessions set leaf_id = {first + messages - 1} where id = {session} returning 1");
+        transaction.Commit();
+        Number(store, "pragma wal_checkpoint(truncate)"); // its cost is this method's, not the test's
+        return (session, first);
+    }
+
+    public static long Number(TestServer server, string sql)
+    {
+        using var store = Open(server);
+        return Number(store, sql);
+    }
+
+    private static SqliteConnection Open(TestServer server)
+    {
+        var store = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=false;Default Timeout=20");
+        store.Open();
+        return store;
+    }
+
+    private static long Number(SqliteConnection store, string sql)
+    {
+        using var command = store.CreateCommand();
+        command.CommandText = sql;
+        return (long)(command.ExecuteScalar() ?? 0L);
+    }
+}

@@ -1,0 +1,53 @@
+using System.Diagnostics;
+using AiChat.Data;
+
+namespace AiChat.Tests.Data;
+
+/// <summary>Text is found where comparing at every place finds it, in time that does not depend on what is looked for.</summary>
+public sealed class TextPatternTests
+{
+    [Fact]
+    public void It_finds_what_comparing_at_every_place_finds()
+    {
+        var random = new Random(7);
+        string[] alphabets = ["ab", "aA", "aB1", "жЖщ", "аbß", "人工", "%_\\", "İiIı", "ǅǆß"];
+        for (var i = 0; i < 20_000; i++)
+        {
+            var alphabet = alphabets[i % alphabets.Length];
+            var (text, term) = (Letters(random.Next(0, 40)), Letters(random.Next(1, 7)));
+
+            Assert.True(text.IndexOf(term, StringComparison.OrdinalIgnoreCase) == new TextPattern(term).IndexIn(text), $"{term} in {text}");
+
+            string Letters(int length) => string.Concat(Enumerable.Range(0, length).Select(_ => alphabet[random.Next(alphabet.Length)]));
+        }
+    }
+
+    [Theory]
+    [InlineData("a", "b")]
+    [InlineData("ж", "ъ")]
+    [InlineData("%", "_")]
+    [InlineData("人", "工")]
+    [InlineData("ab", "b")]
+    public void One_letter_200_times_costs_no_more_than_any_other_term(string repeated, string last)
+    {
+        var text = string.Concat(Enumerable.Repeat(repeated, 4_000_000 / repeated.Length));
+        var begun = Stopwatch.GetTimestamp();
+
+        Assert.Equal(-1, new TextPattern(string.Concat(Enumerable.Repeat(repeated, 200 / repeated.Length - 1)) + last + last).IndexIn(text));
+        var snippet = Snippet.Of(text, [new TextPattern(string.Concat(Enumerable.Repeat(repeated, 200 / repeated.Length)))]);
+
+        Assert.True(snippet.Text.Length < 200);
+        Assert.True(Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(2), "It compared anew at every place.");
+    }
+
+    [Fact]
+    public void A_search_is_bounded_however_many_words_it_has()
+    {
+        var terms = SearchTerms.Parse(string.Join(' ', Enumerable.Range(0, 60).Select(i => (char)('a' + i % 26))) + " Word word WORD")!;
+
+        Assert.Equal(10, terms.Patterns.Count);
+        Assert.Equal(4, SearchTerms.Parse(new string('x', 50) + "abcdefghijklmnopq")!.Match!.Split(" AND ").Length);
+        Assert.Single(SearchTerms.Parse("Word word WORD")!.Patterns);
+        Assert.Equal("\"xxx\"", SearchTerms.Parse(new string('x', 200))!.Match);
+    }
+}
