@@ -12,7 +12,8 @@ internal sealed class Prompts(Db db)
         select p.id, p.user_id, p.name, p.title, p.content, p.shared, p.updated_at
         from prompts p
         join users u on u.id = p.user_id
-        where p.user_id = @userId or (p.shared = 1 and u.role = 'ADMIN' and u.status = 'ACTIVE')
+        where p.id in (select id from prompts where user_id = @userId union select id from prompts where shared = 1)
+            and (p.user_id = @userId or (u.role = 'ADMIN' and u.status = 'ACTIVE'))
         order by p.name, p.user_id <> @userId, p.id
         limit 5000
         """, new { userId }).ToList());

@@ -14,16 +14,16 @@ internal sealed class UserAdmin(Db db, LiveLogins live)
     /// <summary>The newest first, with an id below <paramref name="before"/>; both filters may be null.</summary>
     public Task<List<UserRow>> List(string? search, string? status, long before, int limit)
     {
-        var pattern = search is null ? null : "%" + Escape(Users.KeyOf(search)) + "%";
+        var key = search is null ? null : Users.KeyOf(search);
         return db.Read(connection => connection.Query<UserRow>($"""
             select {Users.Columns}
             from users
             where role <> 'GUEST' and id < @before
                 and (@status is null or status = @status)
-                and (@pattern is null or username_key like @pattern escape '\')
+                and (@key is null or instr(username_key, @key) > 0)
             order by id desc
             limit @limit
-            """, new { before, status, pattern, limit }).ToList());
+            """, new { before, status, key, limit }).ToList());
     }
 
     /// <returns>Done with the id, or with null when the name is taken; or Forbidden.</returns>
@@ -235,8 +235,6 @@ internal sealed class UserAdmin(Db db, LiveLogins live)
         delete from logins
         where user_id = @userId
         """, new { userId });
-
-    private static string Escape(string text) => text.Replace("\\", "\\\\").Replace("%", "\\%").Replace("_", "\\_");
 
     /// <summary>Refused is what it means when the statement changed nothing although the user is there.</summary>
     private readonly record struct Step(string Action, string? Detail, UserChange Refused, bool Revokes = true);

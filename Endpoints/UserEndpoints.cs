@@ -46,6 +46,11 @@ internal static class UserEndpoints
             return Problems.Invalid("status", "is PENDING, ACTIVE or DISABLED");
         }
 
+        if (q is { Length: > SearchTerms.MaxLength })
+        {
+            return Problems.Invalid("q", $"At most {SearchTerms.MaxLength} characters.");
+        }
+
         var rows = await users.List(string.IsNullOrWhiteSpace(q) ? null : q.Trim(), status, before, limit + 1);
         var next = rows.Count > limit ? rows[limit - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
         return TypedResults.Json(new UserPage([.. rows.Take(limit).Select(ManagedUserResponse.Of)], next), ApiJson.Wire.UserPage);
