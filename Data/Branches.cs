@@ -57,15 +57,16 @@ internal sealed class Branches(Db db)
         return rows;
     }
 
-    private static MessageRow? Find(SqliteConnection connection, long userId, long sessionId, long id) => connection.QueryFirstOrDefault<MessageRow>("""
-        select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
-            m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
-            m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
-            m.first_token_ms, m.total_ms, m.created_at
-        from messages m
-        join sessions s on s.id = m.session_id and s.user_id = @userId
-        where m.id = @id and m.session_id = @sessionId
-        """, new { userId, sessionId, id });
+    private static MessageRow? Find(SqliteConnection connection, long userId, long sessionId, long id) =>
+        connection.QueryFirstOrDefault<MessageRow>("""
+            select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
+                m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
+                m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
+                m.first_token_ms, m.total_ms, m.created_at
+            from messages m
+            join sessions s on s.id = m.session_id and s.user_id = @userId
+            where m.id = @id and m.session_id = @sessionId
+            """, new { userId, sessionId, id });
 
     /// <summary>
     /// A new session with copies of all messages up to an answer, their images included. What the answers cost stays with the session
@@ -127,20 +128,21 @@ internal sealed class Branches(Db db)
         return Sessions.Find(connection, userId, fork)!;
     }
 
-    internal static List<long> Ids(SqliteConnection connection, long userId, long sessionId, long leafId, int most = int.MaxValue) => connection.Query<SiblingRow>("""
-        with recursive branch (id, parent_id, depth) as (
-            select m.id, m.parent_id, 1
-            from messages m
-            join sessions s on s.id = m.session_id and s.user_id = @userId
-            where m.id = @leafId and m.session_id = @sessionId
-            union all
-            select m.id, m.parent_id, branch.depth + 1
-            from branch
-            join messages m on m.id = branch.parent_id
-            where branch.depth < @most
-        )
-        select id, parent_id from branch order by depth desc
-        """, new { userId, sessionId, leafId, most }).Select(row => row.Id).ToList();
+    internal static List<long> Ids(SqliteConnection connection, long userId, long sessionId, long leafId, int most = int.MaxValue) =>
+        connection.Query<SiblingRow>("""
+            with recursive branch (id, parent_id, depth) as (
+                select m.id, m.parent_id, 1
+                from messages m
+                join sessions s on s.id = m.session_id and s.user_id = @userId
+                where m.id = @leafId and m.session_id = @sessionId
+                union all
+                select m.id, m.parent_id, branch.depth + 1
+                from branch
+                join messages m on m.id = branch.parent_id
+                where branch.depth < @most
+            )
+            select id, parent_id from branch order by depth desc
+            """, new { userId, sessionId, leafId, most }).Select(row => row.Id).ToList();
 }
 
 internal enum ForkOutcome

@@ -83,9 +83,11 @@ internal sealed class Messages(Db db)
     public async Task<bool> Clear(long userId, long sessionId)
     {
         var ids = await db.Write(connection =>
-            connection.Execute("update sessions set leaf_id = null where id = @sessionId and user_id = @userId", new { userId, sessionId }) == 0
-                ? null
-                : connection.Query<long>("select id from messages where session_id = @sessionId order by id", new { sessionId }).ToList());
+            connection.Execute("""
+                update sessions set leaf_id = null where id = @sessionId and user_id = @userId
+                """, new { userId, sessionId }) == 0 ? null : connection.Query<long>("""
+                select id from messages where session_id = @sessionId order by id
+                """, new { sessionId }).ToList());
         await Removal.Messages(db, sessionId, ids ?? [], ids?.Count ?? 0);
         return ids is not null;
     }

@@ -62,7 +62,7 @@ internal static class Migrator
             KeepCopy(connection, path, current);
         }
 
-        // With foreign keys on, a table that is made anew would take along what refers to it; the switch has no effect inside a transaction.
+        // With foreign keys on, a table that is made anew would take along what refers to it. Inside a transaction the switch does nothing.
         Scalar(connection, "pragma foreign_keys = off");
         foreach (var (version, name, sql) in migrations.Where(migration => migration.Version > current))
         {
@@ -72,7 +72,8 @@ internal static class Migrator
                 if (current > 0 && Scalar(connection, "select \"table\" from pragma_foreign_key_check limit 1") is string table)
                 {
                     throw new StartupException(
-                        StartupException.Configuration, $"Migration {name} failed: a row of {table} refers to none. The database is as it was before.");
+                        StartupException.Configuration,
+                        $"Migration {name} failed: a row of {table} refers to none. The database is as it was before.");
                 }
 
                 Scalar(connection, "commit");

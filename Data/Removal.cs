@@ -14,7 +14,7 @@ internal sealed class Removal(Db db)
     /// <summary>How long a step may keep the writer from others.</summary>
     private static readonly TimeSpan MaxStep = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Takes sessions from their owner, together with their images, drafts and links. Call inside <see cref="Db.Write{T}"/>.</summary>
+    /// <summary>Takes sessions from their owner, with their images, drafts and links. Call inside <see cref="Db.Write{T}"/>.</summary>
     /// <returns>How many there were.</returns>
     public static int Begin(SqliteConnection connection, IReadOnlyCollection<long> sessionIds)
     {
@@ -71,7 +71,9 @@ internal sealed class Removal(Db db)
             removed += Branch(connection, sessionId, messageIds[--left]);
         }
 
-        connection.Execute("update sessions set message_count = message_count - @removed where id = @sessionId", new { sessionId, removed });
+        connection.Execute("""
+            update sessions set message_count = message_count - @removed where id = @sessionId
+            """, new { sessionId, removed });
         return left;
     }
 

@@ -12,7 +12,8 @@ internal sealed class Search(Db db)
     /// Sessions whose title or one of whose messages holds all terms, with the newest of these messages; order and cursor as in
     /// <see cref="Sessions.List"/>. Reading ends when the page is full.
     /// </summary>
-    public Task<List<FoundSession>> Sessions(long userId, SearchTerms terms, bool archived, SessionCursor? after, int limit, CancellationToken cancel) =>
+    public Task<List<FoundSession>> Sessions(
+        long userId, SearchTerms terms, bool archived, SessionCursor? after, int limit, CancellationToken cancel) =>
         db.ReadLong(userId, connection =>
         {
             var candidates = Candidates(connection, userId, terms);
@@ -65,7 +66,7 @@ internal sealed class Search(Db db)
         return (hits, total);
     }, cancel);
 
-    /// <summary>The user's messages that may hold the terms; null when the index cannot say, because all terms are too short for it.</summary>
+    /// <summary>The user's messages that may hold the terms; null when all terms are too short for the index.</summary>
     private static HashSet<long>? Candidates(SqliteConnection connection, long userId, SearchTerms terms)
     {
         if (terms.Match is null)
@@ -74,7 +75,9 @@ internal sealed class Search(Db db)
         }
 
         var match = $"{SearchTerms.Owner(userId)} AND {terms.Match}";
-        return connection.Query<long>("select rowid from messages_text where messages_text match @match", new { match }, buffered: false).ToHashSet();
+        return connection.Query<long>("""
+            select rowid from messages_text where messages_text match @match
+            """, new { match }, buffered: false).ToHashSet();
     }
 
     /// <summary>Messages of a session, the newest first: the candidates, or all.</summary>
@@ -87,8 +90,9 @@ internal sealed class Search(Db db)
             order by id desc
             """, new { sessionId }, buffered: false),
         { Count: 0 } => [],
-        _ => connection.Query<long>("select id from messages where session_id = @sessionId order by id desc", new { sessionId }, buffered: false)
-            .Where(candidates.Contains).Select(id => Text(connection, id)),
+        _ => connection.Query<long>("""
+            select id from messages where session_id = @sessionId order by id desc
+            """, new { sessionId }, buffered: false).Where(candidates.Contains).Select(id => Text(connection, id)),
     };
 
     private static TextRow Text(SqliteConnection connection, long id) =>

@@ -64,7 +64,8 @@ internal sealed class SearchTerms
 
     private static void Add(List<string> terms, StringBuilder term)
     {
-        if (term.ToString().Trim() is { Length: > 0 } found && terms.Count < MaxTerms && !terms.Contains(found, StringComparer.OrdinalIgnoreCase))
+        var found = term.ToString().Trim();
+        if (found.Length > 0 && terms.Count < MaxTerms && !terms.Contains(found, StringComparer.OrdinalIgnoreCase))
         {
             terms.Add(found);
         }

@@ -80,7 +80,8 @@ internal sealed class Sessions(Db db)
     }
 
     /// <summary>As <see cref="List"/>, row by row.</summary>
-    internal static IEnumerable<SessionRow> Stream(SqliteConnection connection, long userId, bool archived, SessionCursor? after, int limit = -1) =>
+    internal static IEnumerable<SessionRow> Stream(
+        SqliteConnection connection, long userId, bool archived, SessionCursor? after, int limit = -1) =>
         connection.Query<SessionRow>("""
             select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
                 pinned, archived, temporary, leaf_id, message_count, created_at, updated_at

@@ -26,7 +26,8 @@ internal static class AccountExportEndpoints
 
 /// <summary>Writes an account as JSON while reading it, so that its size does not matter.</summary>
 internal sealed class AccountExport(
-    AccountData data, Users users, Preferences preferences, Prompts prompts, Sessions chats, SessionExport sessions, ServerOptions options, TimeProvider clock)
+    AccountData data, Users users, Preferences preferences, Prompts prompts, Sessions chats, SessionExport sessions,
+    ServerOptions options, TimeProvider clock)
 {
     private const double Burst = 5;
     private static readonly TimeSpan OneMoreAfter = TimeSpan.FromMinutes(10);

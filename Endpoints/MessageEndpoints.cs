@@ -63,7 +63,8 @@ internal static class MessageEndpoints
         return TypedResults.Ok(await list.Of(me, id, rows, more ? rows[0].Id.ToString(CultureInfo.InvariantCulture) : null));
     }
 
-    private static async Task<IResult> Find(long id, CurrentUser me, Search search, CancellationToken cancel, string? q, string? cursor, int? limit)
+    private static async Task<IResult> Find(
+        long id, CurrentUser me, Search search, CancellationToken cancel, string? q, string? cursor, int? limit)
     {
         var page = limit ?? 100;
         var skip = 0;

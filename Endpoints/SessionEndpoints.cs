@@ -46,9 +46,9 @@ internal static class SessionEndpoints
         if (SearchTerms.Parse(q) is { } terms)
         {
             var found = await search.Sessions(me.Id, terms, archived ?? false, after, page + 1, cancel);
-            var matches = found.ToDictionary(one => one.Session.Id, one => one.Matches);
-            var items = Page([.. found.Select(one => one.Session)]);
-            return TypedResults.Ok(items with { Items = [.. items.Items.Select(item => item with { Matches = [.. matches[item.Id].Select(SearchMatch.Of)] })] });
+            var matches = found.ToDictionary(one => one.Session.Id, one => one.Matches.Select(SearchMatch.Of).ToList());
+            var listed = Page([.. found.Select(one => one.Session)]);
+            return TypedResults.Ok(listed with { Items = [.. listed.Items.Select(item => item with { Matches = matches[item.Id] })] });
         }
 
         return await pages.Get(
@@ -176,7 +176,7 @@ internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs, SystemSet
         Title = row.Title,
         ConnectionId = row.ConnectionId,
         Model = row.Model,
-        ModelName = row.ConnectionId is { } connection ? catalog.Resolve(me.Id, me.IsAdmin, connection, row.Model)?.Name ?? row.Model : row.Model,
+        ModelName = (row.ConnectionId is { } connection ? catalog.Resolve(me.Id, me.IsAdmin, connection, row.Model)?.Name : null) ?? row.Model,
         SystemPrompt = row.SystemPrompt,
         Parameters = row.Parameters is not null && SessionParameters.Parse(row.Parameters) with { Reasoning = null } is var own && own != Unset ? own : null,
         Reasoning = SessionParameters.Parse(row.Parameters).Reasoning,

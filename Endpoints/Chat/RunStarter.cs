@@ -80,7 +80,9 @@ internal sealed class RunStarter(
     {
         // A chat whose connection is gone goes on with the default model, never with whoever has a model of that name.
         var own = session.ConnectionId is { } connection ? catalog.Resolve(me, connection, session.Model) : null;
-        var model = connectionId is null && modelName is null ? own ?? catalog.Resolve(me, null, null) : catalog.Resolve(me, connectionId, modelName);
+        var model = connectionId is null && modelName is null
+            ? own ?? catalog.Resolve(me, null, null)
+            : catalog.Resolve(me, connectionId, modelName);
         if (model is null)
         {
             return (null, modelName is null

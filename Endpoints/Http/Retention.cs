@@ -5,8 +5,8 @@ namespace AiChat.Endpoints.Http;
 
 /// <summary>
 /// Removes what is over: logins, shares, guests, temporary chats, images, and the files that nothing needs any more. Runs when the
-/// server listens and every hour; deleted chats and files also right after something was deleted. One thing failing does not keep the next from its turn,
-/// and whatever was cut short is done in the next round.
+/// server listens and every hour; deleted chats and files also right after something was deleted. One thing failing does not keep the
+/// next from its turn, and whatever was cut short is done in the next round.
 /// </summary>
 internal sealed partial class Retention(
     Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, LiveLogins live, SystemSettings settings, TimeProvider clock,

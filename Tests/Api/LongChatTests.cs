@@ -139,7 +139,9 @@ public sealed class LongChatTests
         for (var i = 0; i < letters.Length; i++)
         {
             LongChat.Number(server, $"""
-                update messages set content = replace(hex(zeroblob(50000)), '0', '{letters[i]}') where id between {first + i * 8} and {first + i * 8 + 7} returning 1
+                update messages set content = replace(hex(zeroblob(50000)), '0', '{letters[i]}')
+                where id between {first + i * 8} and {first + i * 8 + 7}
+                returning 1
                 """);
         }
 

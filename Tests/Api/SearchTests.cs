@@ -77,7 +77,8 @@ public sealed class SearchTests
 
         foreach (var q in new[] { "ПРИВЕТ", "мир", "ир", "ИР", "АРТ. bcd apart", "\"bc AND\"", "界", "世界 σίσυφος", "П" })
         {
-            Assert.Equal(q.StartsWith("АРТ", StringComparison.Ordinal) ? [] : [session], (await Found(admin, q)).Select(item => item.Id()));
+            var expected = q.StartsWith("АРТ", StringComparison.Ordinal) ? Array.Empty<long>() : [session];
+            Assert.Equal(expected, (await Found(admin, q)).Select(item => item.Id()));
         }
 
         Assert.Empty(await Found(admin, "abcd")); // the index knows both of its groups

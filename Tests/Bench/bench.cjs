@@ -2,6 +2,7 @@
 const { writeFileSync, mkdtempSync, rmSync } = require('node:fs')
 const { cpus, loadavg, tmpdir } = require('node:os')
 const { join } = require('node:path')
+const { search, startFilled } = require('./filled.cjs')
 const { call, launch, metric, startAiChat, startNginx, startProvider, usage, wait } = require('./servers.cjs')
 const { relays, SCENARIOS } = require('./scenarios.cjs')
 
@@ -28,6 +29,9 @@ const COLUMNS = [
 ]
 const line = (of) => console.log(COLUMNS.map((column, i) => (i < 2 ? of(column).padEnd(column[1]) : of(column).padStart(column[1]))).join(' '))
 const print = (row) => line(([, , key, show]) => (row[key] === undefined ? '-' : show(row[key])))
+
+const printSearch = (row, { what, found, p50, p95 }) =>
+  console.log(`${row.scenario.padEnd(40)} ${what.padEnd(30)} ${ms(p50)} p50, ${ms(p95)} p95, ${found} chats`)
 
 /** How many times nginx's value ours is, column by column. */
 const printRatios = (ours, nginx) => line(([, , key]) => (key === 'scenario' ? '' : key === 'server' ? 'x nginx' : nginx[key] > 0 && ours[key] > 0 ? (ours[key] / nginx[key]).toFixed(2) : ''))
@@ -148,11 +152,13 @@ async function measured(start, measure, scenario) {
 async function run(scenario, verdicts) {
   const provider = await startProvider()
   try {
-    const measure = scenario.kind === 'reads' ? reads : scenario.kind === 'attach' ? attach : relay
+    const measure = { reads, attach, search }[scenario.kind] ?? relay
+    const start = scenario.kind === 'search' ? () => startFilled(scenario.messages) : () => startAiChat(provider.port, scenario.variables)
     const nginx = relays(scenario) ? await measured(() => startNginx(provider.port), measure, scenario) : null
-    const ours = await measured(() => startAiChat(provider.port, scenario.variables), measure, scenario)
+    const ours = await measured(start, measure, scenario)
     for (const row of [nginx, ours].filter(Boolean)) {
       if (row.requestsPerSecond) console.log(`${row.scenario.padEnd(34)} ${row.server.padEnd(7)} ${count(row.requestsPerSecond)} requests/s, ${ms(row.gapP50)} p50, ${ms(row.gapP99)} p99, ${row.cpuPerRequest.toFixed(0)} CPU us/request, ${row.errors} errors`)
+      else if (row.searches) row.searches.forEach((one) => printSearch(row, one))
       else print(row)
       if (row.firstError) console.log(`    first error: ${row.firstError}`)
     }

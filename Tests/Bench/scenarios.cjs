@@ -9,6 +9,18 @@ const gap = (ours, nginx) => most('gap p99', nginx.gapP99 + 10_000, ours.gapP99,
 /** Paced streams of `gapMs` begin evenly over `rampMs`, so that beginnings do not hide how the middle runs. */
 const relay = (id, name, streams, tokens, gapMs, extra, judge) => ({ id, name, streams, tokens, gapMs, atOnce: streams, rampMs: 0, judge, ...extra })
 
+/** A person with 1,000 messages looks for words in them; `of` are everybody's. */
+const search = (of, limit) => ({
+  id: of > 1_000_000 ? 'search' : 'search-small', kind: 'search', messages: of,
+  name: `search in 1,000 of ${of.toLocaleString('en')} messages`,
+  searches: [
+    ['common', 'the'], ['word', 'function'], ['three words', 'because where could'], ['phrase', '"the function of"'], ['rare', 'zqxjvw'],
+    ['Chinese', '人工智能'], ['Russian', 'ПРИВЕТ'], ['two letters', 'th'], ['one character', '工'], ['two characters', '数据'],
+    ['two letters that nobody wrote', 'q%'], ['one letter 200 times', 'e'.repeat(200)],
+  ],
+  judge: (ours) => ours.searches.map(({ what, p95 }) => most(`${what} p95`, limit, p95, us)),
+})
+
 const SCENARIOS = [
   relay('one', '1 stream x 2,000 tokens, unpaced', 50, 2000, 0, { atOnce: 1 }, (ours, nginx) => [
     most('added time to first token p50', 5_000, ours.firstP50 - nginx.firstP50, us),
@@ -51,6 +63,8 @@ const SCENARIOS = [
     },
     judge: (ours) => [noErrors(ours)],
   },
+  search(261_000, 50_000),
+  search(3_000_000, 100_000),
 ]
 
 module.exports = { SCENARIOS, relays: (scenario) => scenario.kind === undefined }

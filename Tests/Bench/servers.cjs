@@ -96,6 +96,7 @@ async function startNginx(providerPort) {
 /** What is tried out with the runtime's own variables reaches the server. */
 const runtime = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('DOTNET_')))
 
+/** Without a provider there is no account and no connection: whoever starts it makes them. */
 async function startAiChat(providerPort, variables = {}) {
   const home = mkdtempSync(join(tmpdir(), 'aichat-bench-'))
   mkdirSync(join(home, 'data'))
@@ -105,7 +106,7 @@ async function startAiChat(providerPort, variables = {}) {
   try {
     const port = Number(await firstLine(child, /^Listening on http:\/\/[^:]+:(\d+)/m))
     const server = { name: 'AiChat', port, pid: child.pid, stop: () => end(child, home, 'SIGTERM') }
-    await prepare(server, providerPort)
+    if (providerPort) await prepare(server, providerPort)
     return server
   } catch (error) {
     await end(child, home, 'SIGKILL')

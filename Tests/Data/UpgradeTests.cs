@@ -9,27 +9,35 @@ public sealed class UpgradeTests : IDisposable
     /// <summary>Rows in every table that is made anew, and gaps where the newest rows of each were deleted.</summary>
     private const string Rows = """
         insert into users (id, username, username_key, role, status, created_at) values (1, 'Ann', 'ann', 'ADMIN', 'ACTIVE', 1);
-        insert into users (id, role, status, guest_token_hash, expires_at, created_at) values (40960007, 'GUEST', 'ACTIVE', 'g', 9999999999999, 1);
-        insert into connections (id, row_uuid, name, provider, base_url, auth_type, created_at, updated_at) values (2, 'u2', 'Two', 'openai', 'http://x', 'none', 1, 1);
+        insert into users (id, role, status, guest_token_hash, expires_at, created_at)
+        values (40960007, 'GUEST', 'ACTIVE', 'g', 9999999999999, 1);
+        insert into connections (id, row_uuid, name, provider, base_url, auth_type, created_at, updated_at)
+        values (2, 'u2', 'Two', 'openai', 'http://x', 'none', 1, 1);
         insert into models (id, connection_id, model, fetched_at) values (5, 2, 'm', 1);
         insert into model_overrides (connection_id, model, hidden, updated_at) values (2, 'm', 1, 1);
         insert into token_factors (connection_id, model, factor) values (2, 'm', 1.5);
         insert into sessions (id, user_id, title, connection_id, model, leaf_id, message_count, created_at, updated_at)
         values (1, 1, 'First', 2, 'm', 2, 2, 1, 1), (2, 40960007, 'Guest''s', null, 'gone', 4, 2, 1, 1);
-        insert into messages (id, session_id, parent_id, role, content, client_message_id, connection_id, status, created_at, trimmed_messages)
-        values (1, 1, null, 'user', 'Where is the treasure', 'c1', null, 'done', 1, null), (2, 1, 1, 'assistant', 'Под деревом', null, 7, 'done', 2, 3),
-            (3, 2, null, 'user', '人工智能改变世界', 'c1', null, 'done', 3, null), (4, 2, 3, 'assistant', '', null, 2, 'streaming', 4, null);
+        insert into messages
+            (id, session_id, parent_id, role, content, client_message_id, connection_id, status, created_at, trimmed_messages)
+        values (1, 1, null, 'user', 'Where is the treasure', 'c1', null, 'done', 1, null),
+            (2, 1, 1, 'assistant', 'Под деревом', null, 7, 'done', 2, 3),
+            (3, 2, null, 'user', '人工智能改变世界', 'c1', null, 'done', 3, null),
+            (4, 2, 3, 'assistant', '', null, 2, 'streaming', 4, null);
         insert into runs (id, user_id, session_id, message_id, kind, client_message_id, request_hash, boot_id, status, started_at)
         values (3, 1, 1, 2, 'send', 'c1', 'h', 'b', 'done', 1), (4, 40960007, 2, 4, 'send', 'c1', 'h', 'b', 'running', 1);
         insert into run_chunks (run_id, position, kind, value) values (4, 0, 'content', 'begun');
-        insert into images (id, user_id, message_id, mime, width, height, bytes, file, created_at) values ('i', 1, 1, 'image/png', 1, 1, 1, 'f', 1);
+        insert into images (id, user_id, message_id, mime, width, height, bytes, file, created_at)
+        values ('i', 1, 1, 'image/png', 1, 1, 1, 'f', 1);
         insert into usage_entries (id, user_id, session_id, message_id, run_id, connection_id, model, provider, status, prompt_tokens,
             completion_tokens, reasoning_tokens, cached_tokens, source, created_at)
         values (1, 1, 30, 400, 50, 6, 'm', 'openai', 'done', 1, 1, 0, 0, 'provider', 1);
         insert into prompts (id, user_id, name, title, content, created_at, updated_at) values (8, 1, 'p', 'P', 'text', 1, 1);
-        insert into shares (token, sealed_token, session_id, user_id, leaf_id, leaf_length, leaf_status, created_at) values ('t', 's', 1, 1, 2, 11, 'done', 1);
+        insert into shares (token, sealed_token, session_id, user_id, leaf_id, leaf_length, leaf_status, created_at)
+        values ('t', 's', 1, 1, 2, 11, 'done', 1);
         insert into drafts (user_id, session_id, content, updated_at) values (1, 1, 'draft', 1);
-        insert into audit (id, actor_id, action, target, created_at, hash) values (1, 1, 'connection.create', 'connection:9', 1, 'x'), (2, 1, 'share.create', 'session:77', 1, 'y');
+        insert into audit (id, actor_id, action, target, created_at, hash)
+        values (1, 1, 'connection.create', 'connection:9', 1, 'x'), (2, 1, 'share.create', 'session:77', 1, 'y');
         """;
 
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aichat-upgrade-");
@@ -66,19 +74,26 @@ public sealed class UpgradeTests : IDisposable
         long Added(string insert) => long.Parse(All(connection, $"{insert} returning id").Single());
         string Session() => "insert into sessions (user_id, title, created_at, updated_at) values (1, '', 1, 1)";
         string Message() => "insert into messages (session_id, role, content, status, created_at) values (1, 'user', 'x', 'done', 1)";
-        string Upstream() => "insert into connections (row_uuid, name, provider, base_url, auth_type, created_at, updated_at) values (hex(randomblob(8)), '', 'demo', '', 'none', 1, 1)";
+        string Upstream() => """
+            insert into connections (row_uuid, name, provider, base_url, auth_type, created_at, updated_at)
+            values (hex(randomblob(8)), '', 'demo', '', 'none', 1, 1)
+            """;
 
         Assert.Equal(10, Added(Upstream())); // the audit knows of 9
         Assert.True(Added(Session()) > 77);
         Assert.True(Added(Message()) > 400);
-        All(connection, "delete from connections where id > 2; delete from sessions where id > 2; delete from messages where id > 4; delete from prompts");
+        All(connection, "delete from connections where id > 2; delete from sessions where id > 2; delete from messages where id > 4");
+        All(connection, "delete from prompts");
         Assert.Equal(11, Added(Upstream()));
         Assert.True(Added(Session()) > 78);
         Assert.True(Added(Message()) > 401);
         Assert.Equal(9, Added("insert into prompts (user_id, name, title, content, created_at, updated_at) values (1, 'p', '', '', 1, 1)"));
 
         // Days are no ids.
-        var reusing = All(connection, "select name from sqlite_schema where sql like '%integer primary key%' and sql not like '%autoincrement%' and name <> 'guest_days'");
+        var reusing = All(connection, """
+            select name from sqlite_schema
+            where sql like '%integer primary key%' and sql not like '%autoincrement%' and name <> 'guest_days'
+            """);
         Assert.DoesNotContain(reusing, name => !name.StartsWith("messages_text", StringComparison.Ordinal));
     }
 
@@ -103,15 +118,19 @@ public sealed class UpgradeTests : IDisposable
         Assert.Empty(await Found(1, "treasure"));
         Assert.Equal([1L], await Found(1, "nowhere"));
 
-        async Task<List<long>> Found(long userId, string q) =>
-            [.. (await search.Sessions(userId, SearchTerms.Parse(q)!, false, null, 50, default)).Where(found => found.Matches.Count > 0).Select(found => found.Session.Id)];
+        async Task<List<long>> Found(long userId, string q)
+        {
+            var found = await search.Sessions(userId, SearchTerms.Parse(q)!, false, null, 50, default);
+            return [.. found.Where(one => one.Matches.Count > 0).Select(one => one.Session.Id)];
+        }
     }
 
     [Fact]
     public void A_step_that_leaves_a_row_without_what_it_refers_to_changes_nothing()
     {
         var now = Migrator.Run(FilePath);
-        List<Migration> steps = [.. Migrator.Load(), new Migration(now + 1, "torn", "insert into drafts (user_id, content, updated_at) values (77, '', 1);")];
+        var torn = new Migration(now + 1, "torn", "insert into drafts (user_id, content, updated_at) values (77, '', 1);");
+        List<Migration> steps = [.. Migrator.Load(), torn];
 
         var error = Assert.Throws<StartupException>(() => Migrator.Run(FilePath, steps));
 
@@ -129,7 +148,9 @@ public sealed class UpgradeTests : IDisposable
         Migrator.Run(FilePath, [.. Migrator.Load().Take(3)]);
         using var connection = Db.Connect(FilePath, SqliteOpenMode.ReadWrite);
         All(connection, Rows);
-        var tables = All(connection, "select name from sqlite_schema where type = 'table' and name not like 'messages\\_text%' escape '\\' and name not like 'sqlite%' order by name");
+        var tables = All(connection, """
+            select name from sqlite_schema where type = 'table' and name not glob 'messages_text*' and name not glob 'sqlite*' order by name
+            """);
         return [.. tables.Select(table =>
         {
             var columns = All(connection, $"select name from pragma_table_info('{table}')");
