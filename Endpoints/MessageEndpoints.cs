@@ -64,7 +64,7 @@ internal static class MessageEndpoints
     }
 
     private static async Task<IResult> Find(
-        long id, CurrentUser me, Search search, CancellationToken cancel, string? q, string? cursor, int? limit)
+        long id, CurrentUser me, Search search, string? q, string? cursor, int? limit, CancellationToken cancel)
     {
         var page = limit ?? 100;
         var skip = 0;

@@ -23,8 +23,8 @@ internal static class SessionEndpoints
     }
 
     private static async Task<IResult> List(
-        CurrentUser me, Sessions sessions, SessionPages pages, Search search, SessionView view, CancellationToken cancel,
-        string? q, bool? archived, string? cursor, int? limit)
+        CurrentUser me, Sessions sessions, SessionPages pages, Search search, SessionView view,
+        string? q, bool? archived, string? cursor, int? limit, CancellationToken cancel)
     {
         var page = limit ?? 50;
         if (page is < 1 or > 100)
