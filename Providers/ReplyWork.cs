@@ -12,8 +12,8 @@ internal sealed class ReplyWork(TimeProvider time)
     /// <summary>So does a frame that cannot be read: it takes as long as thousands of bytes that can.</summary>
     public const int BrokenFrame = 2 * 1024;
 
-    /// <summary>About a millisecond of reading: others have their turn after it.</summary>
-    private const int MaxTurn = 64 * 1024;
+    /// <summary>About a millisecond of reading an answer, a few of the worst: others have their turn after it.</summary>
+    private const int MaxTurn = 256 * 1024;
 
     /// <summary>
     /// What may come at once without content: a picture that is passed over, the answer repeated in the last event. What is legitimate
