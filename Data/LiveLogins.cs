@@ -65,7 +65,8 @@ internal sealed class LiveLogins(Db db)
 
         // Entered first and looked at second, so that a revocation in between is seen by one of the two.
         var user = await User(userId);
-        var stillGood = user is { Status: "ACTIVE" } && user.Epoch == epoch && (loginId == 0 || await Login(loginId) is not null) && !_endedKeys.ContainsKey(keyId);
+        var stillGood = user is { Status: "ACTIVE" } && user.Epoch == epoch && !_endedKeys.ContainsKey(keyId)
+            && (loginId == 0 || await Login(loginId) is not null);
         return stillGood ? token : new CancellationToken(canceled: true);
     }
 

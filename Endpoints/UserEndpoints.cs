@@ -106,7 +106,8 @@ internal static class UserEndpoints
     }
 
     private static async Task<IResult> SetStatus(
-        long id, StatusRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, ChatRuns runs, LiveCalls calls, TimeProvider clock)
+        long id, StatusRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, ChatRuns runs, LiveCalls calls,
+        TimeProvider clock)
     {
         if (body.Status is not ("ACTIVE" or "DISABLED"))
         {

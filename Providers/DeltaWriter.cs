@@ -114,7 +114,7 @@ internal sealed class DeltaWriter
 
     public void State(string value) => _state = value;
 
-    /// <summary>Counts what a protocol keeps for <see cref="State"/>, which is no content and would grow for as long as the provider likes.</summary>
+    /// <summary>Counts what a protocol keeps for <see cref="State"/>: it is no content, and would grow as long as the provider likes.</summary>
     public void Keep(int characters)
     {
         _kept += characters;

@@ -210,8 +210,9 @@ internal sealed class ProviderHttp : IDisposable
             throw new ProviderException(ProviderFailure.Tls, "The connection's certificate authority file cannot be read.", inner: exception);
         }
 
-        return ShortRsaKey(policy.CustomTrustStore) is { } bits ? throw new ProviderException(
-            ProviderFailure.Tls, $"The connection's certificate authority file holds an RSA key of {bits} bits; at least {MinRsaBits} are needed.") : policy;
+        return ShortRsaKey(policy.CustomTrustStore) is not { } bits ? policy : throw new ProviderException(
+            ProviderFailure.Tls,
+            $"The connection's certificate authority file holds an RSA key of {bits} bits; at least {MinRsaBits} are needed.");
     }
 
     /// <summary>The bits of the first RSA key that is too short; null when all are long enough.</summary>
@@ -264,7 +265,10 @@ internal sealed class ProviderHttp : IDisposable
                     ApplicationProtocols = [SslApplicationProtocol.Http11],
                     CertificateChainPolicy = trust.Clone(),
                     RemoteCertificateValidationCallback = (_, _, chain, errors) =>
-                        (weak = chain is null ? null : ShortRsaKey(chain.ChainElements.Select(element => element.Certificate))) is null && errors == SslPolicyErrors.None,
+                    {
+                        weak = chain is null ? null : ShortRsaKey(chain.ChainElements.Select(element => element.Certificate));
+                        return weak is null && errors == SslPolicyErrors.None;
+                    },
                 },
                 cancel);
             return stream;

@@ -54,7 +54,7 @@ internal sealed class UnpackedBody : IReplyBody
         Ended = true;
         try
         {
-            // A small packed piece holds many; what came packed is not asked for more between them, so nothing else sees the end of the time.
+            // A small packed piece can hold many: between them nothing is received, so nothing else sees that the time is over.
             if (_clock.Token.IsCancellationRequested)
             {
                 Piece = _clock.EndedQuietly ? default : throw _clock.Translate(new OperationCanceledException());

@@ -85,7 +85,8 @@ internal sealed class LiveCalls : IDisposable
         try
         {
             return _catalog.Endpoints(connection.Row).Any(endpoint =>
-                endpoint.ApiKey == used.ApiKey && endpoint.BaseUrl == used.BaseUrl && endpoint.Auth == used.Auth && endpoint.Scope == used.Scope);
+                endpoint.ApiKey == used.ApiKey && endpoint.BaseUrl == used.BaseUrl
+                && endpoint.Auth == used.Auth && endpoint.Scope == used.Scope);
         }
         catch (ProviderException)
         {

@@ -21,7 +21,8 @@ internal sealed class OpenCall : IAsyncDisposable
     private Task _waiting = Task.CompletedTask;
 
     private OpenCall(
-        ResolvedModel model, ChatRequest request, IAsyncEnumerator<ChatDelta> deltas, LiveCall live, TokenFactors factors, TimeProvider clock, long begun)
+        ResolvedModel model, ChatRequest request, IAsyncEnumerator<ChatDelta> deltas, LiveCall live, TokenFactors factors, TimeProvider clock,
+        long begun)
     {
         Model = model;
         _request = request;
@@ -44,7 +45,7 @@ internal sealed class OpenCall : IAsyncDisposable
     /// <summary>Whether the provider did work that counts. An empty answer without usage does not.</summary>
     public bool Counts { get; private set; }
 
-    /// <summary>Why the call was ended under way, when what it was made with was taken away; what reading it throws is of no interest then.</summary>
+    /// <summary>Why the call was ended under way, when what it was made with was taken away; it counts instead of what reading throws.</summary>
     public ProviderException? CutBy => _live.CutBy;
 
     /// <summary>Sends the request and waits for the first delta.</summary>

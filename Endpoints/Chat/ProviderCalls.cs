@@ -11,7 +11,8 @@ namespace AiChat.Endpoints.Chat;
 /// ledger entry. Safe for parallel use.
 /// </summary>
 internal sealed class ProviderCalls(
-    ModelCatalog catalog, ProviderRegistry providers, LiveCalls live, KeyRing keys, TokenFactors factors, SystemSettings settings, Metrics metrics, TimeProvider clock)
+    ModelCatalog catalog, ProviderRegistry providers, LiveCalls live, KeyRing keys, TokenFactors factors, SystemSettings settings, Metrics metrics,
+    TimeProvider clock)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(400);
 
@@ -114,7 +115,8 @@ internal sealed class ProviderCalls(
     /// False for what is wrong with the question itself, which no other model would answer either, and when it may have been answered.
     /// </summary>
     private static bool MayDoBetterElsewhere(ProviderException failure) =>
-        !failure.HasAnswered && failure.Failure is not (ProviderFailure.BadRequest or ProviderFailure.ContextTooLong or ProviderFailure.ContentFilter or ProviderFailure.TooLarge);
+        !failure.HasAnswered
+        && failure.Failure is not (ProviderFailure.BadRequest or ProviderFailure.ContextTooLong or ProviderFailure.ContentFilter or ProviderFailure.TooLarge);
 }
 
 /// <summary>What is asked, of whom, and who is told that it takes another attempt.</summary>

@@ -146,7 +146,7 @@ internal sealed class DoorCalls(
         return TypedResults.Empty;
     }
 
-    /// <summary>Begins the stream when the first word is there or has been waited for long; null when there is a failure to tell instead.</summary>
+    /// <summary>Begins the stream when the first word is there or was waited for long; null when there is a failure to tell instead.</summary>
     private async Task<DoorStream?> Begin(Task<OpenCall> opening, CancellationTokenSource giveUp, DoorJob job)
     {
         try

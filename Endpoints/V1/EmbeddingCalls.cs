@@ -9,7 +9,8 @@ namespace AiChat.Endpoints.V1;
 
 /// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), by every provider that has them.</summary>
 internal sealed class EmbeddingCalls(
-    DoorCalls doors, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, LiveLogins live, SystemSettings settings, TimeProvider clock)
+    DoorCalls doors, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, LiveLogins live, SystemSettings settings,
+    TimeProvider clock)
 {
     private const int MostInputs = 2_048;
 
@@ -89,7 +90,8 @@ internal sealed class EmbeddingCalls(
         : [.. text.EnumerateArray().Select(token => token.ValueKind == JsonValueKind.Number && token.TryGetInt32(out var number) && number >= 0
             ? number : throw DoorRefusal.Bad("input holds something that is not the number of a token."))];
 
-    private async Task<EmbeddingReply> Embed(IEmbeddingProvider provider, CurrentUser me, ResolvedModel model, EmbeddingRequest request, CancellationToken cancel)
+    private async Task<EmbeddingReply> Embed(
+        IEmbeddingProvider provider, CurrentUser me, ResolvedModel model, EmbeddingRequest request, CancellationToken cancel)
     {
         var order = keys.Order(catalog.Endpoints(model));
         for (var at = 0; ; at++)

@@ -71,7 +71,8 @@ internal static class V1Endpoints
     }
 
     private static IResult GetModel(string id, HttpContext context, CurrentUser me, ModelCatalog catalog) =>
-        (catalog.Resolve(me, null, id) ?? catalog.Resolve(me, null, WholeId(context))) is { } found && catalog.Current.Find(found.ConnectionId, found.Model) is { } model
+        (catalog.Resolve(me, null, id) ?? catalog.Resolve(me, null, WholeId(context))) is { } found
+        && catalog.Current.Find(found.ConnectionId, found.Model) is { } model
             ? new JsonAnswer(json => Write(json, model))
             : new Problem(404, "model_not_found", "There is no such model, or you may not use it.");
 
@@ -80,7 +81,8 @@ internal static class V1Endpoints
     {
         const string before = "/v1/models/";
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?', 2)[0];
-        return Uri.UnescapeDataString(target[(target.IndexOf(before, StringComparison.OrdinalIgnoreCase) is var at and >= 0 ? at + before.Length : 0)..]);
+        var at = target.IndexOf(before, StringComparison.OrdinalIgnoreCase);
+        return Uri.UnescapeDataString(at < 0 ? "" : target[(at + before.Length)..]);
     }
 
     /// <summary>For clients of both vendors: each finds the members it knows.</summary>

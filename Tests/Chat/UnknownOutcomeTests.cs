@@ -87,7 +87,8 @@ public sealed class UnknownOutcomeTests
         var events = await stream.ReadAllAsync();
 
         await AssertCostsNothing(server, admin, session, events);
-        var failures = (await admin.GetStringAsync("/metrics")).Split('\n').Where(line => line.StartsWith("aichat_provider_errors_total", StringComparison.Ordinal) && !line.EndsWith(" 0", StringComparison.Ordinal));
+        var failures = (await admin.GetStringAsync("/metrics")).Split('\n').Where(line =>
+            line.StartsWith("aichat_provider_errors_total", StringComparison.Ordinal) && !line.EndsWith(" 0", StringComparison.Ordinal));
         Assert.EndsWith(" 1", Assert.Single(failures));
 
         // Attaching later tells the same.
