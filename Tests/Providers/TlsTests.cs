@@ -96,7 +96,7 @@ public sealed class TlsTests
         }
 
         await sending;
-        Assert.InRange(waits, 15, 1_000);
+        Assert.InRange(waits, 5, 1_000); // some may be over before they are looked at
     }
 
     [Fact]
