@@ -19,6 +19,7 @@ internal sealed class LiveLogins(Db db)
     private readonly ConcurrentDictionary<string, LiveKey> _keys = new();
     private readonly ConcurrentDictionary<string, LiveGuest> _guests = new();
     private readonly ConcurrentDictionary<(long UserId, long LoginId, long KeyId), CancellationTokenSource> _watched = new();
+    private readonly ConcurrentDictionary<long, bool> _endedKeys = new();
     private readonly Lock _gate = new();
     private long _generation;
 
@@ -64,7 +65,8 @@ internal sealed class LiveLogins(Db db)
 
         // Entered first and looked at second, so that a revocation in between is seen by one of the two.
         var user = await User(userId);
-        var stillGood = user is { Status: "ACTIVE" } && user.Epoch == epoch && (loginId == 0 || await Login(loginId) is not null);
+        var stillGood = user is { Status: "ACTIVE" } && user.Epoch == epoch && !_endedKeys.ContainsKey(keyId)
+            && (loginId == 0 || await Login(loginId) is not null);
         return stillGood ? token : new CancellationToken(canceled: true);
     }
 
@@ -106,6 +108,7 @@ internal sealed class LiveLogins(Db db)
 
     public void KeyChanged(string keyHash, long keyId)
     {
+        _endedKeys[keyId] = true;
         Forget(() => _keys.TryRemove(keyHash, out _));
         Cancel(watched => watched.KeyId == keyId);
     }

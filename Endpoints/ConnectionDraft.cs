@@ -122,9 +122,9 @@ internal sealed class ConnectionDraft
         if (_form.ModelIds is { } ids)
         {
             Require(
-                ids.Length <= 1_000 && ids.All(id => id is { Length: >= 1 and <= ProviderModel.MaxIdLength } && !id.Any(c => char.IsControl(c) || char.IsWhiteSpace(c))),
+                ids.Length <= 1_000 && ids.All(id => id is { Length: >= 1 and <= ProviderModel.MaxIdLength } && ProviderUrl.IsSegment(id) && !id.Any(char.IsWhiteSpace)),
                 "modelIds",
-                $"There are at most 1000 model ids of 1 to {ProviderModel.MaxIdLength} characters without spaces.");
+                $"There are at most 1000 model ids of 1 to {ProviderModel.MaxIdLength} characters without spaces; . and .. are none.");
             Row = Row with { ModelIds = Store([.. ids.Distinct(StringComparer.Ordinal)]) };
         }
 

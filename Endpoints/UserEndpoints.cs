@@ -93,21 +93,44 @@ internal static class UserEndpoints
             ? TooLong()
             : await Answer(id, await admin.Reject(Actor(me, context), id, body?.Reason, clock.GetUtcNow()), users);
 
-    private static async Task<IResult> SetRole(long id, RoleRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
-        IsRole(body.Role)
-            ? await Answer(id, await admin.SetRole(Actor(me, context), id, body.Role, clock.GetUtcNow()), users)
-            : Problems.Invalid("role", "is ADMIN or USER");
+    private static async Task<IResult> SetRole(
+        long id, RoleRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, LiveCalls calls, TimeProvider clock)
+    {
+        if (!IsRole(body.Role))
+        {
+            return Problems.Invalid("role", "is ADMIN or USER");
+        }
 
-    private static async Task<IResult> SetStatus(long id, StatusRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock)
+        var outcome = await admin.SetRole(Actor(me, context), id, body.Role, clock.GetUtcNow());
+        if (outcome == UserChange.Done && body.Role != "ADMIN")
+        {
+            calls.Demoted(id);
+        }
+
+        return await Answer(id, outcome, users);
+    }
+
+    private static async Task<IResult> SetStatus(
+        long id, StatusRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, ChatRuns runs, LiveCalls calls,
+        TimeProvider clock)
     {
         if (body.Status is not ("ACTIVE" or "DISABLED"))
         {
             return Problems.Invalid("status", "is ACTIVE or DISABLED");
         }
 
-        return body.Reason is { Length: > LongestReason }
-            ? TooLong()
-            : await Answer(id, await admin.SetStatus(Actor(me, context), id, body.Status, body.Reason, clock.GetUtcNow()), users);
+        if (body.Reason is { Length: > LongestReason })
+        {
+            return TooLong();
+        }
+
+        var outcome = await admin.SetStatus(Actor(me, context), id, body.Status, body.Reason, clock.GetUtcNow());
+        if (outcome == UserChange.Done && body.Status == "DISABLED")
+        {
+            await Silence(id, runs, calls);
+        }
+
+        return await Answer(id, outcome, users);
     }
 
     private static async Task<IResult> SetQuota(long id, QuotaRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
@@ -123,7 +146,8 @@ internal static class UserEndpoints
         return outcome == UserChange.Done ? TypedResults.Json(new OneTimeCodeResponse(code), ApiJson.Wire.OneTimeCodeResponse) : Refusal(outcome);
     }
 
-    private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, UserAdmin admin, ChatRuns runs, TimeProvider clock)
+    private static async Task<IResult> Delete(
+        long id, CurrentUser me, HttpContext context, UserAdmin admin, ChatRuns runs, LiveCalls calls, TimeProvider clock)
     {
         var outcome = await admin.Delete(Actor(me, context), id, clock.GetUtcNow());
         if (outcome != UserChange.Done)
@@ -131,8 +155,16 @@ internal static class UserEndpoints
             return Refusal(outcome);
         }
 
-        await runs.StopUser(id);
+        await Silence(id, runs, calls);
         return TypedResults.NoContent();
+    }
+
+    /// <summary>Nothing is asked of a provider for this account any more; answers that were being written keep what they say.</summary>
+    private static async Task Silence(long id, ChatRuns runs, LiveCalls calls)
+    {
+        var stopping = runs.StopUser(id);
+        calls.CutUser(id); // what belongs to no answer: titles
+        await stopping;
     }
 
     private static async Task<IResult> Answer(long id, UserChange outcome, Users users) =>

@@ -68,10 +68,12 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
                 break;
             case "thinking":
                 _thinking.Add(_open = new ThinkingBlock());
+                Output.Keep(ReplyWork.Line);
                 Think(block.Text("thinking"), block.Text("signature"));
                 break;
             case "redacted_thinking":
                 _thinking.Add(new ThinkingBlock { Redacted = block.Text("data") });
+                Output.Keep(ReplyWork.Line + (_thinking[^1].Redacted?.Length ?? 0));
                 break;
             case "tool_use":
                 // The input is empty here and follows in pieces, except from servers that send it at once.
@@ -110,6 +112,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
     private void Think(string? text, string? signature)
     {
         Output.Reasoning(text);
+        Output.Keep(signature?.Length ?? 0);
         _open?.Text.Append(text);
         _open?.Signature.Append(signature);
     }

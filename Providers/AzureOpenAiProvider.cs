@@ -18,7 +18,7 @@ internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IE
 
     public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel)
     {
-        var path = IsV1(request.Endpoint) ? "openai/v1/chat/completions" : $"openai/deployments/{Uri.EscapeDataString(request.Model)}/chat/completions";
+        var path = IsV1(request.Endpoint) ? "openai/v1/chat/completions" : $"openai/deployments/{ProviderUrl.Segment(request.Model)}/chat/completions";
         return _openAi.StreamAsync(request, Url(request.Endpoint, path), stop => HeadersAsync(request.Endpoint, stop), cancel);
     }
 
@@ -32,7 +32,7 @@ internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IE
 
     public async Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel)
     {
-        var path = IsV1(request.Endpoint) ? "openai/v1/embeddings" : $"openai/deployments/{Uri.EscapeDataString(request.Model)}/embeddings";
+        var path = IsV1(request.Endpoint) ? "openai/v1/embeddings" : $"openai/deployments/{ProviderUrl.Segment(request.Model)}/embeddings";
         return await _openAi.EmbedAsync(request, Url(request.Endpoint, path), await HeadersAsync(request.Endpoint, cancel), cancel);
     }
 

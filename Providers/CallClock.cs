@@ -30,6 +30,7 @@ internal sealed class CallClock : IDisposable
         _limits = limits;
         _time = time;
         _cancel = cancel;
+        Work = new ReplyWork(time);
         _source = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         _started = _since = time.GetTimestamp();
         _timer = time.CreateTimer(static state => ((CallClock)state!).Check(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
@@ -50,6 +51,9 @@ internal sealed class CallClock : IDisposable
     public CancellationToken Token => _source.Token;
 
     public ChatTimeouts Limits => _limits;
+
+    /// <summary>What reading the reply has taken so far.</summary>
+    public ReplyWork Work { get; }
 
     /// <summary>The model was done when the time ran out, so the silence is the end of the reply.</summary>
     public bool EndedQuietly => _phase >= Phase.Finishing && _source.IsCancellationRequested && !_cancel.IsCancellationRequested
@@ -100,6 +104,23 @@ internal sealed class CallClock : IDisposable
     {
         _since = _time.GetTimestamp();
         Enter(Phase.Draining);
+    }
+
+    /// <summary>
+    /// Gives up the thread, so that others have their turn however fast the reply comes, and looks at the deadlines and at what came
+    /// without content: while a reply is read without waits, nothing else does.
+    /// </summary>
+    public async ValueTask PauseAsync()
+    {
+        await Task.Yield(); // behind everything that waits for a thread
+        Work.Waited();
+        Check();
+        if (Token.IsCancellationRequested && !EndedQuietly)
+        {
+            throw Translate(new OperationCanceledException());
+        }
+
+        Work.Check();
     }
 
     /// <summary>What a cancellation of <see cref="Token"/> means: the caller's own, or a timeout.</summary>

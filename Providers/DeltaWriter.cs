@@ -13,9 +13,16 @@ internal sealed class DeltaWriter
     private const int MaxToolArguments = 1024 * 1024;
     private const int MaxToolCalls = 128;
 
+    /// <summary>Characters kept for later turns: signatures, encrypted reasoning.</summary>
+    private const int MaxKept = 4 * 1024 * 1024;
+
+    /// <summary>Frames that wait for one that says something; the oldest go.</summary>
+    private const int MaxWaitingFrames = 1_024;
+
     private readonly ReasoningTagSplitter _splitter;
-    private HashSet<int>? _calls;
-    private List<ChatDelta>? _frames;
+    private Dictionary<int, char>? _calls;
+    private Queue<ChatDelta>? _frames;
+    private int _kept;
     private int _text;
     private int _reasoning;
     private int _arguments;
@@ -47,6 +54,7 @@ internal sealed class DeltaWriter
         piece = Whole(piece, ref _half);
         if (piece.Length > 0)
         {
+            EndReasoning();
             _splitter.Push(piece);
         }
     }
@@ -64,18 +72,21 @@ internal sealed class DeltaWriter
     public void ToolCall(int index, string? id, string? name, string? arguments)
     {
         _calls ??= [];
-        var first = _calls.Add(index);
-        _arguments += arguments?.Length ?? 0;
+        var first = !_calls.TryGetValue(index, out var half);
+        arguments = Whole(arguments, ref half);
+        _calls[index] = half;
+        _arguments += arguments.Length + (first ? (id?.Length ?? 0) + (name?.Length ?? 0) : 0);
         if (_calls.Count > MaxToolCalls || _arguments > MaxToolArguments)
         {
             throw new ProviderException(ProviderFailure.TooLarge, "The model asked for too many or too long tool calls.");
         }
 
-        if (first || !string.IsNullOrEmpty(arguments))
+        if (first || arguments.Length > 0)
         {
+            EndReasoning();
             Visible = true;
             id = first && string.IsNullOrEmpty(id) ? $"{CallPrefix}_{index}" : id;
-            Ready.Add(new ChatDelta.ToolCall(index, first ? id : null, first ? name ?? "" : null, arguments ?? ""));
+            Ready.Add(new ChatDelta.ToolCall(index, first ? id : null, first ? name ?? "" : null, arguments));
         }
     }
 
@@ -84,7 +95,12 @@ internal sealed class DeltaWriter
     public void Frame(JsonElement json, bool speaks)
     {
         _frames ??= [];
-        _frames.Add(new ChatDelta.Frame(json));
+        _frames.Enqueue(new ChatDelta.Frame(json));
+        if (_frames.Count > MaxWaitingFrames)
+        {
+            _frames.Dequeue();
+        }
+
         if (speaks || Ready.Count > 0)
         {
             TakeFrames();
@@ -98,6 +114,16 @@ internal sealed class DeltaWriter
 
     public void State(string value) => _state = value;
 
+    /// <summary>Counts what a protocol keeps for <see cref="State"/>: it is no content, and would grow as long as the provider likes.</summary>
+    public void Keep(int characters)
+    {
+        _kept += characters;
+        if (_kept > MaxKept)
+        {
+            throw new ProviderException(ProviderFailure.TooLarge, "What the provider wants back with the next message is too long.");
+        }
+    }
+
     public void Finish(FinishReason reason, string? raw)
     {
         _reason = reason;
@@ -107,6 +133,7 @@ internal sealed class DeltaWriter
     /// <summary>Writes what was held back, also when the reply broke off.</summary>
     public void Flush()
     {
+        EndReasoning();
         if (_half != '\0')
         {
             _half = '\0';
@@ -114,6 +141,15 @@ internal sealed class DeltaWriter
         }
 
         _splitter.Finish();
+        foreach (var (index, half) in _calls ?? [])
+        {
+            if (half != '\0')
+            {
+                Ready.Add(new ChatDelta.ToolCall(index, null, null, "\uFFFD"));
+            }
+        }
+
+        _calls = _calls?.ToDictionary(call => call.Key, _ => '\0');
     }
 
     /// <summary>The reply is complete: the closing deltas.</summary>
@@ -171,6 +207,16 @@ internal sealed class DeltaWriter
         }
     }
 
+    /// <summary>Nothing will complete half a character of reasoning any more.</summary>
+    private void EndReasoning()
+    {
+        if (_reasoningHalf != '\0')
+        {
+            _reasoningHalf = '\0';
+            Emit("\uFFFD", reasoning: true);
+        }
+    }
+
     // Some servers cut a surrogate pair in two; the halves belong into one delta.
     private static string Whole(string? piece, ref char half)
     {
@@ -181,8 +227,12 @@ internal sealed class DeltaWriter
 
         if (half != '\0')
         {
-            piece = half + piece;
+            piece = (char.IsLowSurrogate(piece[0]) ? half : '\uFFFD') + piece;
             half = '\0';
+        }
+        else if (char.IsLowSurrogate(piece[0]))
+        {
+            piece = '\uFFFD' + piece[1..];
         }
 
         if (char.IsHighSurrogate(piece[^1]))

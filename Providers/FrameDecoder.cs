@@ -23,6 +23,9 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
 
     public int Bad { get; private set; }
 
+    /// <summary>Bytes of a frame that goes on in the next line.</summary>
+    public int Gathered => _pending.WrittenCount;
+
     /// <summary>The closing deltas are written; nothing more will come.</summary>
     public bool Ended { get; private set; }
 
@@ -127,6 +130,10 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         {
             Append(data);
         }
+        else if (data[0] == ':')
+        {
+            // A gateway in between has made a comment into data.
+        }
         else if (data.SequenceEqual("[DONE]"u8) || data.SequenceEqual("DONE"u8) || data.SequenceEqual("[done]"u8) || data.SequenceEqual("\"[DONE]\""u8))
         {
             _marker = true;
@@ -220,6 +227,7 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         }
         catch (JsonException)
         {
+            reply.Clock.Work.Add(ReplyWork.BrokenFrame);
             Bad += read ? 1 : 0;
             return read;
         }

@@ -70,6 +70,7 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
             if (signature is not null)
             {
                 _signatures[_calls] = signature;
+                Output.Keep(signature.Length);
             }
 
             Output.ToolCall(_calls++, call.Text("id"), call.Text("name"), arguments.ValueKind == JsonValueKind.Object ? LooseJsonText.Raw(arguments) : "{}");

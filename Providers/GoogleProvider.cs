@@ -15,7 +15,7 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
 
     public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel)
     {
-        var url = Url(request.Endpoint, $"models/{Uri.EscapeDataString(GoogleBody.Name(request.Model))}:streamGenerateContent", "?alt=sse");
+        var url = Url(request.Endpoint, $"models/{ProviderUrl.Segment(GoogleBody.Name(request.Model))}:streamGenerateContent", "?alt=sse");
         return new GoogleParser(request).ReadAsync(
             stop => _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
             {
@@ -51,7 +51,7 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
         }
 
         body.Json.WriteEndArray();
-        var url = Url(request.Endpoint, $"models/{Uri.EscapeDataString(name)}:batchEmbedContents", "");
+        var url = Url(request.Endpoint, $"models/{ProviderUrl.Segment(name)}:batchEmbedContents", "");
         var call = new ProviderCall(request.Endpoint, url) { Body = body.Finish(default), Headers = Headers(request.Endpoint) };
         return Embeddings.SendAsync(http, request, call, root =>
             new EmbeddingReply(Embeddings.Read(root.Child("embeddings"), item => item.Child("values")), null), cancel);

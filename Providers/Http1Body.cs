@@ -107,7 +107,15 @@ internal sealed class Http1Body : IReplyBody
         {
             do
             {
-                if (_connection.Arrived(await _connection.ReadAsync()) == 0)
+                var reading = _connection.ReadAsync();
+                if (!reading.IsCompleted)
+                {
+                    _clock.Work.Waited();
+                }
+
+                var count = _connection.Arrived(await reading);
+                _clock.Work.Add(count);
+                if (count == 0)
                 {
                     Ended = _part == Part.Rest ? true : throw Lost();
                     return false;

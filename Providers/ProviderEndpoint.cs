@@ -9,6 +9,9 @@ internal sealed record ProviderEndpoint
     /// <summary>Names the connection pool: two connections never share sockets, so their network rules cannot mix.</summary>
     public required long ConnectionId { get; init; }
 
+    /// <summary>The state of the connection that this was made of.</summary>
+    public long Revision { get; init; }
+
     /// <summary>One of <see cref="ProviderRegistry.Kinds"/>.</summary>
     public required string Provider { get; init; }
 

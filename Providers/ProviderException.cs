@@ -21,6 +21,12 @@ internal sealed class ProviderException(
     /// <summary>The same call may succeed later or elsewhere; safe to repeat only when no delta was seen.</summary>
     public bool IsTransient => failure.IsTransient();
 
+    /// <summary>
+    /// The provider had taken the question and begun to reply, or may have: the work may be done and paid for, so the question is not
+    /// put again by itself, to nobody.
+    /// </summary>
+    public bool HasAnswered { get; set; }
+
     /// <summary>Another key of the same connection may do better.</summary>
     public bool IsAboutKey => failure is ProviderFailure.Unauthorized or ProviderFailure.RateLimited or ProviderFailure.QuotaExhausted;
 }

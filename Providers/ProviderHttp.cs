@@ -33,6 +33,10 @@ internal sealed record ProviderCall(ProviderEndpoint Endpoint, Uri Url)
 internal sealed class ProviderHttp : IDisposable
 {
     private const int MaxPools = 1_000;
+
+    /// <summary>Bits of an RSA key; shorter ones can be broken, so they prove nothing (NIST SP 800-131A).</summary>
+    private const int MinRsaBits = 2_048;
+
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<PoolKey, Pool> _pools = new();
     private readonly TimeProvider _time;
@@ -200,12 +204,30 @@ internal sealed class ProviderHttp : IDisposable
         {
             policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
             policy.CustomTrustStore.ImportFromPemFile(caFile);
-            return policy;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
         {
             throw new ProviderException(ProviderFailure.Tls, "The connection's certificate authority file cannot be read.", inner: exception);
         }
+
+        return ShortRsaKey(policy.CustomTrustStore) is not { } bits ? policy : throw new ProviderException(
+            ProviderFailure.Tls,
+            $"The connection's certificate authority file holds an RSA key of {bits} bits; at least {MinRsaBits} are needed.");
+    }
+
+    /// <summary>The bits of the first RSA key that is too short; null when all are long enough.</summary>
+    internal static int? ShortRsaKey(IEnumerable<X509Certificate2> certificates)
+    {
+        foreach (var certificate in certificates)
+        {
+            using var key = certificate.GetRSAPublicKey();
+            if (key?.KeySize < MinRsaBits)
+            {
+                return key.KeySize;
+            }
+        }
+
+        return null;
     }
 
     private async Task<Http1Connection> ConnectAsync(ProviderCall call, Pool pool, CancellationToken cancel)
@@ -217,11 +239,10 @@ internal sealed class ProviderHttp : IDisposable
         {
             var url = call.Endpoint.BaseUrl;
             var socket = await ConnectAsync(new DnsEndPoint(url.IdnHost, url.Port), call.Endpoint.Scope, both.Token);
-            Stream stream = new NetworkStream(socket, ownsSocket: true);
-            if (url.Scheme == Uri.UriSchemeHttps)
-            {
-                stream = await SecureAsync(stream, url.IdnHost, pool.Trust, both.Token);
-            }
+            var isSecure = url.Scheme == Uri.UriSchemeHttps;
+            Stream stream = isSecure
+                ? await SecureAsync(new TurnStream(socket), url.IdnHost, pool.Trust, both.Token)
+                : new NetworkStream(socket, ownsSocket: true);
 
             return new Http1Connection(socket, stream, _time.GetTimestamp());
         }
@@ -234,10 +255,21 @@ internal sealed class ProviderHttp : IDisposable
     private static async Task<SslStream> SecureAsync(Stream plain, string host, X509ChainPolicy trust, CancellationToken cancel)
     {
         var stream = new SslStream(plain);
+        int? weak = null;
         try
         {
             await stream.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions { TargetHost = host, ApplicationProtocols = [SslApplicationProtocol.Http11], CertificateChainPolicy = trust.Clone() },
+                new SslClientAuthenticationOptions
+                {
+                    TargetHost = host,
+                    ApplicationProtocols = [SslApplicationProtocol.Http11],
+                    CertificateChainPolicy = trust.Clone(),
+                    RemoteCertificateValidationCallback = (_, _, chain, errors) =>
+                    {
+                        weak = chain is null ? null : ShortRsaKey(chain.ChainElements.Select(element => element.Certificate));
+                        return weak is null && errors == SslPolicyErrors.None;
+                    },
+                },
                 cancel);
             return stream;
         }
@@ -245,7 +277,12 @@ internal sealed class ProviderHttp : IDisposable
         {
             await stream.DisposeAsync();
             throw exception is OperationCanceledException ? exception
-                : new ProviderException(ProviderFailure.Tls, "The provider's certificate or TLS handshake was refused.", inner: exception);
+                : new ProviderException(
+                    ProviderFailure.Tls,
+                    weak is { } bits
+                        ? $"A certificate of the provider has an RSA key of {bits} bits; at least {MinRsaBits} are needed."
+                        : "The provider's certificate or TLS handshake was refused.",
+                    inner: exception);
         }
     }
 

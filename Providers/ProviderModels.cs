@@ -43,7 +43,7 @@ internal static class ProviderModels
         foreach (var item in list.EnumerateArray())
         {
             var model = item.ValueKind == JsonValueKind.String ? read(default, DeltaWriter.Read(item)) : read(item, null);
-            if (model is null || model.Id.Length is 0 or > ProviderModel.MaxIdLength || model.Id.Any(char.IsControl) || !seen.Add(model.Id))
+            if (model is null || model.Id.Length > ProviderModel.MaxIdLength || !ProviderUrl.IsSegment(model.Id) || !seen.Add(model.Id))
             {
                 continue;
             }

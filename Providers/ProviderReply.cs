@@ -11,6 +11,9 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
 {
     private const int FirstBuffer = 4 * 1024;
 
+    /// <summary>Reading more than this at once is no work for the threads of the sockets.</summary>
+    private const int LongWork = 64 * 1024;
+
     private ReadOnlyMemory<byte> _here;
     private byte[] _kept = [];
     private int _keptLength;
@@ -24,9 +27,15 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
 
     public CallClock Clock => clock;
 
+    /// <summary>Call before each line: takes longer when others are to have their turn, or when much will be read at once.</summary>
+    /// <param name="gathered">Bytes of earlier lines that may be read with the next.</param>
+    public ValueTask PauseAsync(int gathered) =>
+        clock.Work.IsDue || (_keptLength + gathered > LongWork && !Thread.CurrentThread.IsThreadPoolThread) ? clock.PauseAsync() : default;
+
     /// <summary>The next line that is already here, without its end. It is valid until the next call.</summary>
     public bool TryReadLine(out ReadOnlySpan<byte> line)
     {
+        clock.Work.Add(ReplyWork.Line);
         var here = Here();
         if (_skipLineFeed && _start < here.Length)
         {
@@ -75,6 +84,11 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
             }
 
             _start = _scanned = here.Length;
+            clock.Work.Pay(take);
+            if (clock.Work.IsDue)
+            {
+                await clock.PauseAsync();
+            }
         }
 
         await SocketThreads.Leave();

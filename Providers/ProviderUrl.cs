@@ -48,6 +48,15 @@ internal static class ProviderUrl
     public static Uri Combine(Uri baseUrl, string path, string query = "") => query.Length > 0 ? Under(baseUrl, path + query)
         : Combined.GetValue(baseUrl, static _ => new()).GetOrAdd(path, static (path, baseUrl) => Under(baseUrl, path), baseUrl);
 
+    /// <summary>A model's id may be part of an address.</summary>
+    /// <remarks>A segment of only dots is resolved by whoever reads the address, also when they are escaped.</remarks>
+    public static bool IsSegment(string id) => id is not ("" or "." or "..") && !id.Any(char.IsControl);
+
+    /// <summary>A model's id as one segment of a path.</summary>
+    /// <exception cref="ProviderException">It cannot be one.</exception>
+    public static string Segment(string id) => IsSegment(id) ? Uri.EscapeDataString(id)
+        : throw new ProviderException(ProviderFailure.BadRequest, "The model's id cannot be part of an address.");
+
     /// <summary>A base URL as it is stored, which has passed <see cref="Parse"/>.</summary>
     public static Uri OfRow(string baseUrl) => Stored.GetValue(baseUrl, static text => new Uri(text));
 

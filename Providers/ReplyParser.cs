@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Text.Json;
 
 namespace AiChat.Providers;
@@ -45,17 +46,31 @@ internal abstract class ReplyParser(ChatRequest request)
         await using var reply = await send(cancel);
         var output = Output;
         var frames = new FrameDecoder(this, reply);
-        ProviderException? broken = null;
+        Exception? broken = null;
+        var cut = false;
         while (!frames.Ended)
         {
+            var waiting = true;
             try
             {
-                if (!frames.ReadNext() && !await reply.FillAsync())
+                if (!cut)
                 {
+                    await reply.PauseAsync(frames.Gathered);
+                }
+
+                waiting = false;
+                if (cut || (!frames.ReadNext() && (waiting = true) && !await reply.FillAsync()))
+                {
+                    waiting = false;
                     frames.EndOfBody();
                 }
             }
-            catch (ProviderException exception)
+            catch (ProviderException) when (waiting && output.Finished)
+            {
+                // The model had said that it is done; how the connection ends no longer matters.
+                cut = true;
+            }
+            catch (Exception exception) when (exception is ProviderException or OperationCanceledException)
             {
                 // What was held back is still the model's text, and comes before the error.
                 output.Flush();
@@ -71,7 +86,12 @@ internal abstract class ReplyParser(ChatRequest request)
             output.Ready.Clear();
             if (broken is not null)
             {
-                throw broken;
+                if (broken is ProviderException failure)
+                {
+                    failure.HasAnswered = true;
+                }
+
+                ExceptionDispatchInfo.Throw(broken);
             }
         }
 
@@ -88,6 +108,7 @@ internal abstract class ReplyParser(ChatRequest request)
         else if (output.Ready.Count > 0)
         {
             clock.Content(output.Visible);
+            clock.Work.Content(output.Ready.Count);
         }
         else if (frames.Good > 0)
         {

@@ -9,9 +9,6 @@ internal sealed class UnpackedBody : IReplyBody
 {
     private const int MaxPiece = 4 * 1024;
 
-    /// <summary>One inside the other; each takes a buffer of its own.</summary>
-    private const int MaxEncodings = 2;
-
     private readonly IReplyBody _packed;
     private readonly CallClock _clock;
     private readonly Stream _unpacking;
@@ -37,15 +34,14 @@ internal sealed class UnpackedBody : IReplyBody
             return body;
         }
 
-        Stream? unpacking = null;
-        var encodings = contentEncoding.ToLowerInvariant().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
-            .Where(encoding => encoding != "identity").ToList();
-        foreach (var encoding in encodings.Count <= MaxEncodings ? encodings.AsEnumerable().Reverse() : throw Unknown())
+        // One inside the other is how a few bytes become gigabytes; no server does so in good faith.
+        return contentEncoding.ToLowerInvariant().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Where(encoding => encoding != "identity").ToList() switch
         {
-            unpacking = Unpack(unpacking ?? new PackedStream(body), encoding);
-        }
-
-        return unpacking is null ? body : new UnpackedBody(body, unpacking, clock);
+            [] => body,
+            [var encoding] => new UnpackedBody(body, Unpack(new PackedStream(body, clock), encoding), clock),
+            _ => throw new ProviderException(ProviderFailure.Protocol, "The reply is compressed more than once."),
+        };
     }
 
     public async ValueTask<bool> NextAsync()
@@ -58,7 +54,15 @@ internal sealed class UnpackedBody : IReplyBody
         Ended = true;
         try
         {
+            // A small packed piece can hold many: between them nothing is received, so nothing else sees that the time is over.
+            if (_clock.Token.IsCancellationRequested)
+            {
+                Piece = _clock.EndedQuietly ? default : throw _clock.Translate(new OperationCanceledException());
+                return false;
+            }
+
             Piece = _buffer.AsMemory(0, await _unpacking.ReadAsync(_buffer));
+            _clock.Work.Add(Piece.Length);
         }
         catch (Exception exception) when (exception is InvalidDataException or InvalidOperationException or IOException)
         {
@@ -88,7 +92,7 @@ internal sealed class UnpackedBody : IReplyBody
     private static ProviderException Unknown() => new(ProviderFailure.Protocol, "The reply is compressed in a way that is not known here.");
 
     /// <summary>The body as the unpacking streams read it.</summary>
-    private sealed class PackedStream(IReplyBody body) : Stream
+    private sealed class PackedStream(IReplyBody body, CallClock clock) : Stream
     {
         private ReadOnlyMemory<byte> _here;
 
@@ -108,6 +112,11 @@ internal sealed class UnpackedBody : IReplyBody
 
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
+            if (clock.Work.IsDue)
+            {
+                await clock.PauseAsync(); // what is packed may be nothing at all, for ever
+            }
+
             if (_here.IsEmpty && await body.NextAsync())
             {
                 _here = body.Piece;

@@ -84,6 +84,10 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
                 Take(call.Take());
             }
         }
+        catch (OperationCanceledException) when (call.CutBy is { } reason)
+        {
+            throw reason;
+        }
         finally
         {
             EndReasoning();

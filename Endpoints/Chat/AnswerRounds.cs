@@ -20,6 +20,8 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
         {
             var said = await Ask(run, answer, new CallPlan
             {
+                UserId = run.UserId,
+                IsAdmin = run.IsAdmin,
                 Models = models,
                 Request = async (model, endpoint) =>
                 {

@@ -49,6 +49,9 @@ internal sealed class ChatRun(
 
     public DateTimeOffset StartedAt { get; } = now;
 
+    /// <summary>Asked by an administrator, who may use more models.</summary>
+    public bool IsAdmin { get; init; }
+
     /// <summary>What is recorded of it; null for most.</summary>
     public RunTrace? Trace { get; init; }
 

@@ -86,24 +86,11 @@ internal sealed partial class ChatRuns(
     }
 
     /// <summary>Ends the live runs of a session and waits for their last row; before the session is removed.</summary>
-    public async Task StopSession(long userId, long sessionId)
-    {
-        foreach (var run in _live.Values.Where(run => run.UserId == userId && run.Session.Id == sessionId))
-        {
-            run.Stop("stopped");
-            await run.Ended;
-        }
-    }
+    public Task StopSession(long userId, long sessionId) =>
+        StopAll([.. _live.Values.Where(run => run.UserId == userId && run.Session.Id == sessionId)]);
 
-    /// <summary>Ends the live runs of a user who is gone.</summary>
-    public async Task StopUser(long userId)
-    {
-        foreach (var run in Of(userId))
-        {
-            run.Stop("stopped");
-            await run.Ended;
-        }
-    }
+    /// <summary>Ends the live runs of a user who is gone or may do nothing any more; all of them before it waits for their last rows.</summary>
+    public Task StopUser(long userId) => StopAll(Of(userId));
 
     /// <summary>Wakes all readers, so that those who have been silent for long send a heartbeat.</summary>
     public void WakeReaders()
@@ -178,6 +165,16 @@ internal sealed partial class ChatRuns(
         {
             _byUser.TryRemove(new KeyValuePair<long, int>(userId, 0));
         }
+    }
+
+    private static Task StopAll(IReadOnlyList<ChatRun> ending)
+    {
+        foreach (var run in ending)
+        {
+            run.Stop("stopped");
+        }
+
+        return Task.WhenAll(ending.Select(run => run.Ended));
     }
 
     private async Task<RunStart> Begin(NewRun request, Admission admission, Func<StartedRun, ChatRun> create)

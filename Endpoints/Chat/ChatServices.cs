@@ -13,6 +13,7 @@ internal static class ChatServices
         services.AddSingleton<KeyRing>();
         services.AddSingleton<TokenFactors>();
         services.AddHostedService(provider => provider.GetRequiredService<TokenFactors>());
+        services.AddSingleton<LiveCalls>();
         services.AddSingleton<ProviderCalls>();
         services.AddSingleton<OneShot>();
         services.AddSingleton<AnswerRounds>();

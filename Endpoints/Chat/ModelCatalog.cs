@@ -18,6 +18,9 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
 
     public CatalogSnapshot Current => _current;
 
+    /// <summary>The tables said something new; <see cref="Current"/> knows it already. Handlers are quick and do not throw.</summary>
+    public event Action? Changed;
+
     /// <summary>
     /// The model somebody asked for, or null when it does not exist, is switched off or is not for this user.
     /// With a connection the model is the provider's id; without one it is a public id (<c>prefix.model</c>, or bare when
@@ -76,6 +79,7 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
         var endpoint = new ProviderEndpoint
         {
             ConnectionId = pool,
+            Revision = row.Revision,
             Provider = row.Provider,
             BaseUrl = row.Provider == "demo" ? DemoAddress : ProviderUrl.OfRow(row.BaseUrl),
             Auth = Auth(row.AuthType),
@@ -126,6 +130,7 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
             }
 
             _current = new CatalogSnapshot(rows, await models.List(), await models.ListOverrides());
+            Changed?.Invoke();
         }
         finally
         {

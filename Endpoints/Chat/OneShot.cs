@@ -40,6 +40,8 @@ internal sealed class OneShot(ProviderCalls calls, ModelCatalog catalog, Usage u
         {
             var plan = new CallPlan
             {
+                UserId = place.UserId,
+                IsAdmin = isAdmin,
                 Models = catalog.WithFallbacks(place.UserId, isAdmin, model),
                 Request = (chosen, endpoint) => ValueTask.FromResult(Request(chosen, endpoint, system, prompt, maxTokens)),
             };
@@ -79,6 +81,10 @@ internal sealed class OneShot(ProviderCalls calls, ModelCatalog catalog, Usage u
 
             status = "done";
             return text.ToString().Trim();
+        }
+        catch (OperationCanceledException) when (call.CutBy is { } reason)
+        {
+            throw reason;
         }
         finally
         {

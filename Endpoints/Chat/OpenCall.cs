@@ -11,18 +11,23 @@ internal sealed class OpenCall : IAsyncDisposable
 {
     private readonly ChatRequest _request;
     private readonly IAsyncEnumerator<ChatDelta> _deltas;
+    private readonly LiveCall _live;
     private readonly TokenFactors _factors;
     private readonly TimeProvider _clock;
     private readonly long _begun;
     private readonly long _firstMs;
     private TokenCount _said;
     private bool _opened = true;
+    private Task _waiting = Task.CompletedTask;
 
-    private OpenCall(ResolvedModel model, ChatRequest request, IAsyncEnumerator<ChatDelta> deltas, TokenFactors factors, TimeProvider clock, long begun)
+    private OpenCall(
+        ResolvedModel model, ChatRequest request, IAsyncEnumerator<ChatDelta> deltas, LiveCall live, TokenFactors factors, TimeProvider clock,
+        long begun)
     {
         Model = model;
         _request = request;
         _deltas = deltas;
+        _live = live;
         _factors = factors;
         _clock = clock;
         _begun = begun;
@@ -40,23 +45,28 @@ internal sealed class OpenCall : IAsyncDisposable
     /// <summary>Whether the provider did work that counts. An empty answer without usage does not.</summary>
     public bool Counts { get; private set; }
 
+    /// <summary>Why the call was ended under way, when what it was made with was taken away; it counts instead of what reading throws.</summary>
+    public ProviderException? CutBy => _live.CutBy;
+
     /// <summary>Sends the request and waits for the first delta.</summary>
     public static async Task<OpenCall> Begin(
-        IChatProvider provider, ResolvedModel model, ChatRequest request, TokenFactors factors, TimeProvider clock, CancellationToken cancel)
+        IChatProvider provider, ResolvedModel model, ChatRequest request, TokenFactors factors, TimeProvider clock, LiveCall live)
     {
         var begun = clock.GetTimestamp();
-        var deltas = provider.StreamAsync(request, cancel).GetAsyncEnumerator(cancel);
+        IAsyncEnumerator<ChatDelta>? deltas = null;
         try
         {
+            deltas = provider.StreamAsync(request, live.Token).GetAsyncEnumerator(live.Token);
             return await deltas.MoveNextAsync()
-                ? new OpenCall(model, request, deltas, factors, clock, begun)
-                : throw new ProviderException(ProviderFailure.Protocol, "The reply ended before it began.");
+                ? new OpenCall(model, request, deltas, live, factors, clock, begun)
+                : throw new ProviderException(ProviderFailure.Protocol, "The reply ended before it began.") { HasAnswered = true };
         }
-        catch
+        catch (Exception exception)
         {
-            await deltas.DisposeAsync();
+            await (deltas?.DisposeAsync() ?? default);
             await SocketThreads.Leave();
-            throw;
+            live.Dispose();
+            throw exception is OperationCanceledException && live.CutBy is { } reason ? reason : exception;
         }
     }
 
@@ -70,6 +80,14 @@ internal sealed class OpenCall : IAsyncDisposable
 
         _opened = false;
         return new ValueTask<bool>(true);
+    }
+
+    /// <summary>For who does something else while <see cref="MoveNextAsync"/> waits: the call may be disposed before it completes.</summary>
+    public Task<bool> Meanwhile(ValueTask<bool> next)
+    {
+        var waiting = next.AsTask();
+        _waiting = waiting;
+        return waiting;
     }
 
     /// <summary>The delta that <see cref="MoveNextAsync"/> moved to; once each.</summary>
@@ -134,8 +152,15 @@ internal sealed class OpenCall : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        if (!_waiting.IsCompleted)
+        {
+            _live.Cancel(); // an enumerator that moves cannot be disposed
+            await _waiting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+
         await _deltas.DisposeAsync();
         await SocketThreads.Leave(); // storing and counting follow
+        _live.Dispose();
     }
 }
 

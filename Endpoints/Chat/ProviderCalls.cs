@@ -6,11 +6,13 @@ namespace AiChat.Endpoints.Chat;
 /// <summary>
 /// Every call that generates goes through here, from whatever door. <see cref="Open"/> returns with the first delta in hand; until
 /// then the connection's other keys, the same call after a wait, and the models that may stand in are tried. After it nothing
-/// is repeated, because somebody has seen what came. The caller reads the <see cref="OpenCall"/>, disposes it, and stores its
+/// is repeated, because somebody has seen what came; nor is it once a provider has begun to reply, because its work may be done and
+/// paid for. The caller reads the <see cref="OpenCall"/>, disposes it, and stores its
 /// ledger entry. Safe for parallel use.
 /// </summary>
 internal sealed class ProviderCalls(
-    ModelCatalog catalog, ProviderRegistry providers, KeyRing keys, TokenFactors factors, SystemSettings settings, Metrics metrics, TimeProvider clock)
+    ModelCatalog catalog, ProviderRegistry providers, LiveCalls live, KeyRing keys, TokenFactors factors, SystemSettings settings, Metrics metrics,
+    TimeProvider clock)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(400);
 
@@ -39,6 +41,7 @@ internal sealed class ProviderCalls(
 
     private async Task<OpenCall> Ask(CallPlan plan, ResolvedModel model, CancellationToken cancel)
     {
+        var provider = providers.Get(model.Provider);
         var endpoints = keys.Order(catalog.Endpoints(model));
         var request = await plan.Request(model, endpoints[0]);
         var retries = 0;
@@ -49,7 +52,8 @@ internal sealed class ProviderCalls(
             ProviderException failure;
             try
             {
-                return await OpenCall.Begin(providers.Get(model.Provider), model, request with { Endpoint = endpoints[at] }, factors, clock, cancel);
+                var call = live.Enter(plan.UserId, plan.IsAdmin, model, endpoints[at], cancel);
+                return await OpenCall.Begin(provider, model, request with { Endpoint = endpoints[at] }, factors, clock, call);
             }
             catch (ProviderException error)
             {
@@ -58,6 +62,11 @@ internal sealed class ProviderCalls(
                 if (error.IsAboutKey)
                 {
                     keys.Rest(endpoints[at], error);
+                }
+
+                if (error.HasAnswered)
+                {
+                    throw;
                 }
 
                 if (error.IsAboutKey && at + 1 < endpoints.Count)
@@ -102,14 +111,23 @@ internal sealed class ProviderCalls(
         return waited + wait <= LongestWait ? wait : null;
     }
 
-    /// <summary>False for what is wrong with the question itself, which no other model would answer either.</summary>
+    /// <summary>
+    /// False for what is wrong with the question itself, which no other model would answer either, and when it may have been answered.
+    /// </summary>
     private static bool MayDoBetterElsewhere(ProviderException failure) =>
-        failure.Failure is not (ProviderFailure.BadRequest or ProviderFailure.ContextTooLong or ProviderFailure.ContentFilter or ProviderFailure.TooLarge);
+        !failure.HasAnswered
+        && failure.Failure is not (ProviderFailure.BadRequest or ProviderFailure.ContextTooLong or ProviderFailure.ContentFilter or ProviderFailure.TooLarge);
 }
 
 /// <summary>What is asked, of whom, and who is told that it takes another attempt.</summary>
 internal sealed record CallPlan
 {
+    /// <summary>On whose account; the call ends when the model is taken away from this user.</summary>
+    public required long UserId { get; init; }
+
+    /// <summary>As an administrator, who may use more models.</summary>
+    public required bool IsAdmin { get; init; }
+
     /// <summary>The model that was chosen, then those that may stand in for it; never empty.</summary>
     public required IReadOnlyList<ResolvedModel> Models { get; init; }
 

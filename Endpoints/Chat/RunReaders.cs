@@ -45,13 +45,13 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
             return;
         }
 
-        var revoked = await live.Watch(me);
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, revoked);
         var signal = new Signal();
-        log.Subscribe(signal);
-        using var wake = ends.Token.Register(() => signal.Set());
         try
         {
+            var revoked = await live.Watch(me);
+            using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, revoked);
+            log.Subscribe(signal);
+            using var wake = ends.Token.Register(() => signal.Set());
             var sse = await Sse.Begin(context, ends.Token);
             await Pump(sse, log, signal, after, ends.Token);
         }

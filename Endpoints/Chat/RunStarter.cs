@@ -109,7 +109,7 @@ internal sealed class RunStarter(
             new ChatRun(
                 run, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
                 catalog.WithFallbacks(me, model), options, clock.GetUtcNow())
-            { Trace = trace });
+            { Trace = trace, IsAdmin = me.IsAdmin });
         var start = trace is null ? await starting : await trace.Watch(starting);
         var problem = Refusal(start);
         trace?.Answered(start, problem);

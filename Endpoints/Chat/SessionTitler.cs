@@ -56,7 +56,7 @@ internal sealed partial class SessionTitler(
 
     private async Task Name(ChatRun run, CancellationToken stopping)
     {
-        if (catalog.Resolve(run.UserId, isAdmin: true, null, settings.TitleModel) is not { } model)
+        if (run.StoppedAs is not null || catalog.Resolve(run.UserId, isAdmin: true, null, settings.TitleModel) is not { } model)
         {
             return;
         }

@@ -47,14 +47,14 @@ internal sealed partial class TaskTraces(
         return new RunTrace(this, redactor, clock, head, me.IsAdmin, settings.TaskTraceMaxEvents, settings.TaskTraceIdleTimeoutMs);
     }
 
-    /// <summary>This trace has something to store.</summary>
-    public void Enqueue(RunTrace trace)
+    /// <summary>This trace has something to store. False: nothing is stored any more.</summary>
+    public bool Enqueue(RunTrace trace)
     {
         lock (_gate)
         {
             if (_closed)
             {
-                return;
+                return false;
             }
 
             if (_due is null)
@@ -63,7 +63,7 @@ internal sealed partial class TaskTraces(
                 _storing = Task.Run(() => StoreAll(_due.Reader));
             }
 
-            _due.Writer.TryWrite(trace);
+            return _due.Writer.TryWrite(trace);
         }
     }
 
@@ -79,8 +79,7 @@ internal sealed partial class TaskTraces(
         }
 
         var marker = new RunTrace(this);
-        Enqueue(marker);
-        return marker.Reached;
+        return Enqueue(marker) ? marker.Reached : Task.CompletedTask; // it may have been closed in between
     }
 
     public async ValueTask DisposeAsync()

@@ -94,6 +94,8 @@ internal sealed class DoorCalls(
     {
         var plan = new CallPlan
         {
+            UserId = job.Me.Id,
+            IsAdmin = job.Me.IsAdmin,
             Models = [.. catalog.WithFallbacks(job.Me, job.Model).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
             Request = (model, endpoint) =>
             {
@@ -104,15 +106,14 @@ internal sealed class DoorCalls(
             },
             OnRetry = retry => job.Trace?.Retrying(retry),
         };
-        var opening = calls.Open(plan, job.Ends);
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(job.Ends);
+        var opening = calls.Open(plan, giveUp.Token);
         DoorStream? stream = null;
         try
         {
             if (job.Request.Stream)
             {
-                await Task.WhenAny(opening, Task.Delay(Grace, clock, job.Ends));
-                stream = opening.IsFaulted ? null : DoorStream.Begin(job.Context, job.Ends);
-                await Wait(opening, stream, job.Writer);
+                stream = await Begin(opening, giveUp, job);
             }
 
             await using var call = await opening;
@@ -145,6 +146,30 @@ internal sealed class DoorCalls(
         return TypedResults.Empty;
     }
 
+    /// <summary>Begins the stream when the first word is there or was waited for long; null when there is a failure to tell instead.</summary>
+    private async Task<DoorStream?> Begin(Task<OpenCall> opening, CancellationTokenSource giveUp, DoorJob job)
+    {
+        try
+        {
+            await Task.WhenAny(opening, Task.Delay(Grace, clock, job.Ends));
+            var stream = opening.IsFaulted ? null : DoorStream.Begin(job.Context, job.Ends);
+            await Wait(opening, stream, job.Writer);
+            return stream;
+        }
+        catch
+        {
+            // The client has gone while the provider was waited for: nobody else would close what comes of it.
+            await giveUp.CancelAsync();
+            await ((Task)opening).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (opening.IsCompletedSuccessfully)
+            {
+                await (await opening).DisposeAsync();
+            }
+
+            throw;
+        }
+    }
+
     /// <summary>Whether something more came; while it has to be waited for, what is there goes out.</summary>
     private async ValueTask<bool> Next(OpenCall call, DoorJob job, DoorStream? stream)
     {
@@ -154,7 +179,8 @@ internal sealed class DoorCalls(
             return await next;
         }
 
-        var waiting = next.AsTask();
+        var waiting = call.Meanwhile(next);
+
         await stream.Send(job.Writer.Ready);
         await Wait(waiting, stream, job.Writer);
         return await waiting;
@@ -179,6 +205,10 @@ internal sealed class DoorCalls(
                 size.Add(Length(delta));
                 job.Writer.Write(delta);
             }
+        }
+        catch (OperationCanceledException) when (call.CutBy is { } reason)
+        {
+            throw reason;
         }
         catch (OperationCanceledException)
         {

@@ -9,7 +9,8 @@ namespace AiChat.Endpoints.V1;
 
 /// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), by every provider that has them.</summary>
 internal sealed class EmbeddingCalls(
-    DoorCalls doors, ModelCatalog catalog, ProviderRegistry providers, KeyRing keys, LiveLogins live, SystemSettings settings, TimeProvider clock)
+    DoorCalls doors, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, LiveLogins live, SystemSettings settings,
+    TimeProvider clock)
 {
     private const int MostInputs = 2_048;
 
@@ -49,7 +50,7 @@ internal sealed class EmbeddingCalls(
             return await doors.Metered(me, settings.Admission(me, model, tokens, 0), async used =>
             {
                 var begun = clock.GetTimestamp();
-                var reply = await Embed(provider, catalog.Endpoints(model), request, ends.Token);
+                var reply = await Embed(provider, me, model, request, ends.Token);
                 var entry = Entry(me, model, reply.PromptTokens, tokens, (long)clock.GetElapsedTime(begun).TotalMilliseconds);
                 used.Add(entry);
                 return new JsonAnswer(json => Write(json, model.PublicId, reply.Vectors, format == "base64", entry.PromptTokens));
@@ -89,14 +90,20 @@ internal sealed class EmbeddingCalls(
         : [.. text.EnumerateArray().Select(token => token.ValueKind == JsonValueKind.Number && token.TryGetInt32(out var number) && number >= 0
             ? number : throw DoorRefusal.Bad("input holds something that is not the number of a token."))];
 
-    private async Task<EmbeddingReply> Embed(IEmbeddingProvider provider, IReadOnlyList<ProviderEndpoint> endpoints, EmbeddingRequest request, CancellationToken cancel)
+    private async Task<EmbeddingReply> Embed(
+        IEmbeddingProvider provider, CurrentUser me, ResolvedModel model, EmbeddingRequest request, CancellationToken cancel)
     {
-        var order = keys.Order(endpoints);
+        var order = keys.Order(catalog.Endpoints(model));
         for (var at = 0; ; at++)
         {
+            using var call = calls.Enter(me.Id, me.IsAdmin, model, order[at], cancel);
             try
             {
-                return await provider.EmbedAsync(request with { Endpoint = order[at] }, cancel);
+                return await provider.EmbedAsync(request with { Endpoint = order[at] }, call.Token);
+            }
+            catch (OperationCanceledException) when (call.CutBy is { } reason)
+            {
+                throw reason;
             }
             catch (ProviderException error) when (error.IsAboutKey && at + 1 < order.Count)
             {

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.V1;
@@ -69,10 +70,20 @@ internal static class V1Endpoints
         }
     }
 
-    private static IResult GetModel(string id, CurrentUser me, ModelCatalog catalog) =>
-        catalog.Resolve(me, null, id) is { } found && catalog.Current.Find(found.ConnectionId, found.Model) is { } model
+    private static IResult GetModel(string id, HttpContext context, CurrentUser me, ModelCatalog catalog) =>
+        (catalog.Resolve(me, null, id) ?? catalog.Resolve(me, null, WholeId(context))) is { } found
+        && catalog.Current.Find(found.ConnectionId, found.Model) is { } model
             ? new JsonAnswer(json => Write(json, model))
             : new Problem(404, "model_not_found", "There is no such model, or you may not use it.");
+
+    /// <summary>The id as its client wrote it: a slash that was escaped is still so in the route.</summary>
+    private static string WholeId(HttpContext context)
+    {
+        const string before = "/v1/models/";
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?', 2)[0];
+        var at = target.IndexOf(before, StringComparison.OrdinalIgnoreCase);
+        return Uri.UnescapeDataString(at < 0 ? "" : target[(at + before.Length)..]);
+    }
 
     /// <summary>For clients of both vendors: each finds the members it knows.</summary>
     private static void Write(Utf8JsonWriter json, CatalogModel model)

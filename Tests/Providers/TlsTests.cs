@@ -36,6 +36,69 @@ public sealed class TlsTests
         Assert.Equal(ProviderFailure.Tls, await FailAsync(http, At(server, "other.example") with { CaFile = pem }));
     }
 
+    [Theory]
+    [InlineData(1_024, "The connection's certificate authority file holds an RSA key of 1024 bits; at least 2048 are needed.")]
+    [InlineData(2_048, null)]
+    public async Task An_authority_with_a_short_key_is_refused(int bits, string? detail)
+    {
+        using var key = RSA.Create(bits);
+        using var certificate = Named("model.example", new CertificateRequest("CN=model.example", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)).CreateSelfSigned(Since, Until);
+        await using var server = new KeptUpstream(SpellAsync, certificate);
+        using var http = Resolving();
+        var endpoint = At(server, "model.example") with { CaFile = await PemAsync(certificate) };
+
+        if (detail is null)
+        {
+            Assert.Equal("x", await http.AskAsync(endpoint, "x"));
+            return;
+        }
+
+        var failure = await Assert.ThrowsAsync<ProviderException>(() => http.AskAsync(endpoint));
+        Assert.Equal((ProviderFailure.Tls, detail), (failure.Failure, failure.Detail));
+    }
+
+    /// <summary>Leaf, intermediate or root; servers that could send such a chain do not run here, their own TLS refuses it.</summary>
+    [Theory]
+    [InlineData(1_024, 1_024)]
+    [InlineData(1_536, 1_536)]
+    [InlineData(2_048, null)]
+    [InlineData(4_096, null)]
+    public void A_short_key_anywhere_in_a_chain_is_found(int bits, int? found)
+    {
+        using var good = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var strong = Request("strong.example", good).CreateSelfSigned(Since, Until);
+        using var key = RSA.Create(bits);
+        using var weak = Named("weak.example", new CertificateRequest("CN=weak.example", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)).CreateSelfSigned(Since, Until);
+
+        Assert.Equal(found, ProviderHttp.ShortRsaKey([weak, strong]));
+        Assert.Equal(found, ProviderHttp.ShortRsaKey([strong, weak]));
+        Assert.Null(ProviderHttp.ShortRsaKey([strong]));
+    }
+
+    /// <summary>Records of TLS may hold nothing for those above it: whoever reads them on a thread of the sockets must leave it, too.</summary>
+    [Fact]
+    public async Task Reading_below_tls_gives_up_its_thread()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        await client.ConnectAsync((IPEndPoint)listener.LocalEndpoint);
+        using var server = await listener.AcceptSocketAsync();
+        await using var stream = new TurnStream(client);
+        var sending = server.SendAsync(new byte[1024 * 1024]);
+        var (read, waits) = (0, 0);
+        while (read < 1024 * 1024)
+        {
+            await Eventually.Holds(() => client.Available > 0);
+            var reading = stream.ReadAsync(new byte[1024]);
+            waits += reading.IsCompleted ? 0 : 1;
+            read += await reading;
+        }
+
+        await sending;
+        Assert.InRange(waits, 5, 1_000); // some may be over before they are looked at
+    }
+
     [Fact]
     public async Task Certificate_does_not_send_us_anywhere()
     {
@@ -90,9 +153,17 @@ public sealed class TlsTests
     private static async Task<ProviderFailure> FailAsync(ProviderHttp http, ProviderEndpoint endpoint) =>
         (await Assert.ThrowsAsync<ProviderException>(() => http.AskAsync(endpoint))).Failure;
 
-    private static CertificateRequest Request(string name, ECDsa key)
+    private static async Task<string> PemAsync(X509Certificate2 certificate)
     {
-        var request = new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256);
+        var pem = Path.Combine(Directory.CreateTempSubdirectory("aichat-ca").FullName, "ca.pem");
+        await File.WriteAllTextAsync(pem, certificate.ExportCertificatePem());
+        return pem;
+    }
+
+    private static CertificateRequest Request(string name, ECDsa key) => Named(name, new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256));
+
+    private static CertificateRequest Named(string name, CertificateRequest request)
+    {
         var names = new SubjectAlternativeNameBuilder();
         if (IPAddress.TryParse(name, out var address))
         {

@@ -1,0 +1,143 @@
+using System.Net;
+using AiChat.Tests.Api;
+
+namespace AiChat.Tests.Chat;
+
+/// <summary>
+/// A question that a provider has begun to answer may have been worked on and paid for: it is not put again by itself, to nobody. A
+/// failure before the first token costs nothing and is told as a failure wherever it is told.
+/// </summary>
+public sealed class UnknownOutcomeTests
+{
+    [Theory]
+    [InlineData("reset", "provider_connection_lost")]
+    [InlineData("end", "provider_connection_lost")]
+    [InlineData("comment and end", "provider_connection_lost")]
+    [InlineData("role and reset", "provider_connection_lost")]
+    [InlineData("nonsense", "provider_protocol")]
+    [InlineData("page", "provider_protocol")]
+    [InlineData("error", "provider_server_error")]
+    [InlineData("limit", "provider_rate_limited")]
+    [InlineData("key", "provider_unauthorized")]
+    public async Task After_the_head_the_question_is_put_to_nobody_again(string how, string code)
+    {
+        await using var upstream = ChatSteps.Provider(exchange => Break(exchange, how));
+        await using var other = FakeUpstream.Start(OpenAiScript.Answer(["other-model"], "I am the other"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var form = new
+        {
+            name = "Keys",
+            provider = "openai",
+            baseUrl = upstream.BaseUrl,
+            authType = "bearer",
+            keys = new[] { "sk-one-0123456789", "sk-two-0123456789" },
+            local = true,
+            modelIds = new[] { "fake-model" },
+        };
+        var connection = (await (await admin.PostJson("/api/connections", form)).Json(HttpStatusCode.Created)).Id();
+        await admin.Connect(other, "other-model");
+        await GateTests.Set(admin, new { fallbackModels = new[] { "other-model" } });
+        var session = await admin.NewSession(connection);
+
+        await using var stream = await admin.Ask(session, "go");
+        var events = await stream.ReadAllAsync();
+
+        Assert.DoesNotContain(events, e => e.Event is "retry" or "delta");
+        Assert.Equal(code, events.Single(e => e.Event == "error").Json.Text("code"));
+        Assert.Single(upstream.Chats());
+        Assert.Empty(other.Chats());
+        await AssertCostsNothing(server, admin, session, events);
+
+        // A person may.
+        var answer = (await admin.Messages(session))[^1];
+        await using var again = await admin.PostStream("/api/chat/regenerate", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() });
+        await again.ReadAllAsync();
+        Assert.Equal(2, upstream.Chats().Count);
+    }
+
+    [Fact]
+    public async Task The_same_holds_for_programs()
+    {
+        await using var steps = await V1Steps.StartAsync(exchange => Break(exchange, "reset"));
+
+        foreach (var stream in (bool[])[false, true])
+        {
+            Assert.Equal(HttpStatusCode.BadGateway, (await steps.Chat(V1Steps.Ask("hi", stream))).StatusCode);
+        }
+
+        Assert.Equal(2, steps.Upstream.Chats().Count);
+        Assert.Equal(0, GateTests.Number(steps.Server, "select count(*) from usage_entries"));
+        GateTests.AssertBalanced(steps.Server);
+    }
+
+    [Theory]
+    [InlineData(400)]
+    [InlineData(500)]
+    public async Task A_failure_before_the_first_token_is_a_failure_everywhere(int status)
+    {
+        await using var upstream = ChatSteps.Provider(exchange => exchange.Reply(status, """{"error":{"message":"no"}}"""));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await GateTests.Set(admin, new { providerMaxRetries = 0 });
+        var session = await admin.NewSession(await admin.Connect(upstream));
+
+        await using var stream = await admin.Ask(session, "go");
+        var events = await stream.ReadAllAsync();
+
+        await AssertCostsNothing(server, admin, session, events);
+        var failures = (await admin.GetStringAsync("/metrics")).Split('\n').Where(line =>
+            line.StartsWith("aichat_provider_errors_total", StringComparison.Ordinal) && !line.EndsWith(" 0", StringComparison.Ordinal));
+        Assert.EndsWith(" 1", Assert.Single(failures));
+
+        // Attaching later tells the same.
+        await using var later = await admin.GetStream($"/api/chat/stream/{events[0].AssistantId()}");
+        var replay = await later.ReadAllAsync();
+        Assert.Equal(events[^1].Data, replay[^1].Data);
+        Assert.DoesNotContain(replay, e => e.Event == "usage");
+    }
+
+    private static async Task AssertCostsNothing(TestServer server, HttpClient admin, long session, List<ServerEvent> events)
+    {
+        var done = events[^1];
+        Assert.Equal(("done", "failed"), (done.Event, done.Json.Text("status")));
+        Assert.False(done.Json.TryGetProperty("usage", out _) || done.Json.TryGetProperty("firstTokenMs", out _));
+        Assert.DoesNotContain(events, e => e.Event == "usage");
+        var message = (await admin.Messages(session))[^1];
+        Assert.Equal("failed", message.Text("status"));
+        Assert.False(message.TryGetProperty("usage", out _));
+        Assert.Equal(0, (await admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
+        Assert.Equal(0, (await admin.GetJson($"/api/sessions/{session}/usage")).GetProperty("total").GetProperty("totalTokens").GetInt64());
+        Assert.Equal(0, GateTests.Number(server, "select count(*) from usage_entries"));
+        GateTests.AssertBalanced(server);
+    }
+
+    private static async Task Break(FakeExchange exchange, string how)
+    {
+        await exchange.StartSse();
+        switch (how)
+        {
+            case "reset":
+                exchange.Reset();
+                break;
+            case "comment and end":
+                await exchange.Send(": OPENROUTER PROCESSING\n\n");
+                break;
+            case "role and reset":
+                await exchange.SendEvent(new { choices = new[] { new { index = 0, delta = new { role = "assistant" } } } });
+                exchange.Reset();
+                break;
+            case "nonsense":
+                await exchange.Send("data: nonsense\n\n");
+                break;
+            case "page":
+                await exchange.Send("<html></html>\n");
+                break;
+            case "error" or "limit" or "key":
+                await exchange.SendEvent(new { error = new { message = "no", code = how switch { "error" => 502, "limit" => 429, _ => 401 } } });
+                break;
+            default:
+                break;
+        }
+    }
+}
