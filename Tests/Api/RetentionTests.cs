@@ -143,6 +143,7 @@ public sealed class RetentionTests
         await admin.Record(session, "two");
         await admin.Record(session, "three");
         await admin.Record(session, "four");
+        Assert.Equal(4, (await admin.Traces()).Count); // all are stored
         using (var traces = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "traces.db")};Pooling=false"))
         {
             traces.Open();

@@ -77,6 +77,7 @@ async function data(messages) {
 async function startFilled(messages) {
   const server = await startAiChat(null, { DATA_DIR: await data(messages) })
   server.token = (await call(server, 'POST', '/api/auth/token', ACCOUNT)).accessToken
+  await call(server, 'PATCH', '/api/settings/system', { requestsPerMinute: 0 })
   return server
 }
 
