@@ -79,6 +79,7 @@ internal static class Program
     private static void AddServices(IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton(options);
+        services.AddSingleton<BackgroundWork>();
         services.AddSingleton<Readiness>();
         services.AddSingleton<Metrics>();
         services.AddAccounts();
