@@ -14,6 +14,7 @@ internal static class ChatServices
         services.AddSingleton<TokenFactors>();
         services.AddHostedService(provider => provider.GetRequiredService<TokenFactors>());
         services.AddSingleton<ProviderCalls>();
+        services.AddSingleton<Settlements>();
         services.AddSingleton<OneShot>();
         services.AddSingleton<AnswerRounds>();
         services.AddSingleton<SessionTitler>();
