@@ -50,6 +50,7 @@ internal static class Program
         app.UsePathBase(options.BasePath);
         app.UseRouting();
         app.UseAccessControl();
+        app.UseBodyBudget();
         app.UseRetention();
         MapRoutes(app);
         app.UseEmbeddedUi(options);
@@ -80,6 +81,7 @@ internal static class Program
     {
         services.AddSingleton(options);
         services.AddSingleton<BackgroundWork>();
+        services.AddSingleton(_ => BodyBudget.OfProcess());
         services.AddSingleton<Readiness>();
         services.AddSingleton<Metrics>();
         services.AddAccounts();

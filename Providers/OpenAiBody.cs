@@ -7,7 +7,7 @@ internal static class OpenAiBody
 {
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        using var body = new RequestBody();
+        using var body = new RequestBody(request.Native is null ? RequestBody.Usual : OpenAiNativeBody.LengthOf(request.Native) + request.ExtraBody.Length + RequestBody.Rest);
         var json = body.Json;
         json.WriteString("model", request.Model);
         json.WriteStartArray("messages");

@@ -80,7 +80,8 @@ internal sealed class EmbeddingCalls(
         return input[0].ValueKind switch
         {
             JsonValueKind.Number => [Numbers(input)],
-            JsonValueKind.Array => [.. input.EnumerateArray().Select(Numbers)],
+            JsonValueKind.Array when input.GetArrayLength() <= MostInputs => [.. input.EnumerateArray().Select(Numbers)],
+            JsonValueKind.Array => throw DoorRefusal.Bad($"input has more than {MostInputs} texts."),
             _ => [],
         };
     }
