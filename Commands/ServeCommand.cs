@@ -60,12 +60,13 @@ internal static class ServeCommand
     /// <returns>0 when all services ended because they were asked to.</returns>
     internal static int CodeOf(IEnumerable<IHostedService> services)
     {
-        if (services.OfType<BackgroundService>().FirstOrDefault(service => service.ExecuteTask is { IsFaulted: true }) is not { ExecuteTask: { } failed } one)
+        var failed = services.OfType<BackgroundService>().FirstOrDefault(service => service.ExecuteTask is { IsFaulted: true });
+        if (failed is null)
         {
             return 0;
         }
 
-        Terminal.Complain($"{one.GetType().Name} failed: {failed.Exception?.InnerException?.Message} Stopped.");
+        Terminal.Complain($"{failed.GetType().Name} failed: {failed.ExecuteTask?.Exception?.InnerException?.Message} Stopped.");
         return StartupException.Software;
     }
 }

@@ -216,7 +216,8 @@ internal sealed record AdmittedRow
 
 /// <summary>What is held for a call that runs.</summary>
 /// <param name="OnlyFree">It was let in because it is free; no model that costs something may stand in for its model.</param>
-internal sealed record Hold(long UserId, long Day, long Messages, long Tokens, long Nanos, long? ApiKeyId, bool Guest, bool OnlyFree = false);
+internal sealed record Hold(
+    long UserId, long Day, long Messages, long Tokens, long Nanos, long? ApiKeyId, bool Guest, bool OnlyFree = false);
 
 /// <summary>The values that the gate's statement names.</summary>
 internal sealed class GateQuestion(Admission call, long day, long firstDay)

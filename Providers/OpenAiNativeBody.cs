@@ -84,7 +84,8 @@ internal static class OpenAiNativeBody
     public static int LengthOf(NativeCall call) => call.Messages.Sum(message => JsonMarshal.GetRawUtf8Value(message.Json).Length + 1);
 
     /// <summary>As it came: nothing is decoded and encoded again, which for a text with escapes takes six times its length.</summary>
-    public static void Raw(Utf8JsonWriter json, JsonElement value) => json.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
+    public static void Raw(Utf8JsonWriter json, JsonElement value) =>
+        json.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
 
     /// <inheritdoc cref="Raw(Utf8JsonWriter, JsonElement)"/>
     public static void Raw(Utf8JsonWriter json, JsonProperty member)

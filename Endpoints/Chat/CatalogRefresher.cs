@@ -11,8 +11,8 @@ namespace AiChat.Endpoints.Chat;
 /// its old list and is asked again after a growing while. Safe for any number of threads.
 /// </summary>
 internal sealed partial class CatalogRefresher(
-    ModelCatalog catalog, Connections connections, ProviderRegistry providers, SystemSettings settings, BackgroundWork background, TimeProvider clock,
-    ILogger<CatalogRefresher> logger)
+    ModelCatalog catalog, Connections connections, ProviderRegistry providers, SystemSettings settings, BackgroundWork background,
+    TimeProvider clock, ILogger<CatalogRefresher> logger)
     : BackgroundService
 {
     /// <summary>A provider has this long to list its models.</summary>

@@ -9,7 +9,8 @@ namespace AiChat.Endpoints.Chat;
 /// ends them when the process stops. Safe for any thread.
 /// </summary>
 internal sealed partial class ChatRuns(
-    Runs runs, ChatRunner runner, MemoryRoom room, SystemSettings settings, BackgroundWork background, TimeProvider clock, ILogger<ChatRuns> logger)
+    Runs runs, ChatRunner runner, MemoryRoom room, SystemSettings settings, BackgroundWork background, TimeProvider clock,
+    ILogger<ChatRuns> logger)
     : IAsyncDisposable
 {
     /// <summary>With the commit that follows, at most half a second of text is lost when the process is killed.</summary>

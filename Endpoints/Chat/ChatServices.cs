@@ -39,7 +39,8 @@ internal static class ChatServices
 /// interrupted. A second signal cuts the grace short.
 /// </summary>
 internal sealed class ChatLifetime(
-    ChatRuns runs, ConnectionListeners listeners, Readiness readiness, ServerOptions options, BackgroundWork background, IHostApplicationLifetime lifetime)
+    ChatRuns runs, ConnectionListeners listeners, Readiness readiness, ServerOptions options, BackgroundWork background,
+    IHostApplicationLifetime lifetime)
     : IHostedService, IDisposable
 {
     private PosixSignalRegistration? _again;
@@ -56,7 +57,8 @@ internal sealed class ChatLifetime(
                 signal.Cancel = true;
                 background.Try("the second signal", runs.Interrupt);
             });
-            background.Forget("the end of running answers", runs.Drain(options.ShutdownGrace)); // the web server's own stop waits for the streams that end with it
+            // The web server's own stop waits for the streams that end with it.
+            background.Forget("the end of running answers", runs.Drain(options.ShutdownGrace));
         });
     }
 

@@ -33,8 +33,12 @@ internal static class GateRules
     /// <param name="answers">How many were asked for.</param>
     /// <param name="prompts">How many texts the prompt is, each with the model's whole context.</param>
     public static Admission Admission(
-        this SystemSettings settings, CurrentUser me, ResolvedModel model, long promptTokens, long? answerTokens, int answers = 1, int prompts = 1) =>
-        settings.Admission(me.Id, me.ApiKeyId, model, Math.Clamp(promptTokens, 0, (long)model.ContextLimit * prompts), answerTokens, answers);
+        this SystemSettings settings, CurrentUser me, ResolvedModel model, long promptTokens, long? answerTokens,
+        int answers = 1, int prompts = 1)
+    {
+        var prompt = Math.Clamp(promptTokens, 0, (long)model.ContextLimit * prompts);
+        return settings.Admission(me.Id, me.ApiKeyId, model, prompt, answerTokens, answers);
+    }
 
     /// <summary>As above, for a call on behalf of somebody.</summary>
     public static Admission Admission(

@@ -11,7 +11,9 @@ internal sealed partial class BackgroundWork(TimeProvider clock, ILogger<Backgro
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
 
-    /// <summary>Raised before each turn of a loop and of a timer, with its name; what a handler throws counts as the turn's own. For tests.</summary>
+    /// <summary>
+    /// Raised before each turn of a loop and of a timer, with its name; what a handler throws counts as the turn's own. For tests.
+    /// </summary>
     public event Action<string>? Turning;
 
     /// <summary>Runs the work again and again until the server stops or it gives false. Never throws.</summary>

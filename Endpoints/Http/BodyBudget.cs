@@ -94,8 +94,9 @@ internal sealed class BodyLease(BodyBudget budget, string person, long? declared
         }
 
         // By steps, so that not every piece asks.
-        var step = received <= BodyBudget.Small ? BodyBudget.Uncounted : 4 * BodyBudget.Small;
-        var wanted = received <= BodyBudget.Small ? Math.Min(RoundUp(received, step), BodyBudget.Small) : Math.Max(declared ?? 0, RoundUp(received, step));
+        var wanted = received <= BodyBudget.Small
+            ? RoundUp(received, BodyBudget.Uncounted)
+            : Math.Max(declared ?? 0, RoundUp(received, 4 * BodyBudget.Small));
         if (budget.Change(person, _has, wanted) is { } refused)
         {
             return refused;

@@ -34,7 +34,10 @@ internal sealed class IdleMemory : IDisposable
     }
 
     public static IdleMemory OfProcess(BackgroundWork background, TimeProvider clock) => new(
-        background, clock, static () => GC.GetTotalAllocatedBytes(), static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
+        background,
+        clock,
+        static () => GC.GetTotalAllocatedBytes(),
+        static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
 
     public void Dispose() => _timer.Dispose();
 

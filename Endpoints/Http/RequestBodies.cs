@@ -111,15 +111,18 @@ internal static class RequestBodiesExtensions
     {
         var budget = app.Services.GetRequiredService<BodyBudget>();
         var clock = app.Services.GetRequiredService<TimeProvider>();
-        app.Use((context, next) => context.GetEndpoint()?.Metadata is { } metadata && metadata.GetMetadata<IRequestSizeLimitMetadata>()?.MaxRequestBodySize is { } limit
-            && limit > WebServer.DefaultBody && context.Request.ContentLength != 0
-                ? Counted(context, next, limit, metadata.GetMetadata<UploadMetadata>() is not null)
-                : next(context));
-
-        async Task Counted(HttpContext context, RequestDelegate next, long limit, bool toFile)
+        app.Use((context, next) =>
         {
+            var limit = context.GetEndpoint()?.Metadata.GetMetadata<IRequestSizeLimitMetadata>()?.MaxRequestBodySize ?? 0;
+            return limit > WebServer.DefaultBody && context.Request.ContentLength != 0 ? Counted(context, next, limit) : next(context);
+        });
+
+        async Task Counted(HttpContext context, RequestDelegate next, long limit)
+        {
+            var toFile = context.GetEndpoint()!.Metadata.GetMetadata<UploadMetadata>() is not null;
+            var declared = context.Request.ContentLength <= limit ? context.Request.ContentLength : null;
             var person = context.Features.Get<CurrentUser>() is { IsVisitor: false } user ? $"user {user.Id}" : context.Caller().Bucket;
-            var lease = toFile ? null : new BodyLease(budget, person, context.Request.ContentLength is { } length && length <= limit ? length : null);
+            var lease = toFile ? null : new BodyLease(budget, person, declared);
             var time = TimeSpan.FromMinutes(1) + TimeSpan.FromSeconds(limit / SlowestBytesPerSecond);
             var body = new ArrivingBody(context.Request.Body, lease, time, clock, context.RequestAborted);
             context.Request.Body = body;

@@ -81,7 +81,10 @@ internal sealed partial class Retention(
         await Try("logins", () => logins.Sweep(now), stop);
         await Try("shares", () => InBatches(() => expiry.Shares(now, Batch), stop), stop);
         await Try("guests", () => InBatches(() => Guests(now), stop, HeavyBatch), stop);
-        await Try("temporary chats", () => InBatches(() => expiry.TemporarySessions(now - settings.TemporaryChatLife, HeavyBatch), stop, HeavyBatch), stop);
+        await Try(
+            "temporary chats",
+            () => InBatches(() => expiry.TemporarySessions(now - settings.TemporaryChatLife, HeavyBatch), stop, HeavyBatch),
+            stop);
         await Try("waiting images", () => InBatches(() => expiry.UnattachedImages(now - WaitingImages, Batch), stop), stop);
         if (settings.ChatImageRetentionDays is > 0 and var days)
         {

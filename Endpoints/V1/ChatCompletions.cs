@@ -182,7 +182,9 @@ internal sealed class ChatCompletions : Dialect
                     text.Append(part.String("text") ?? part.String("refusal"));
                     break;
                 case "image_url":
-                    var image = part.Get("image_url") is { ValueKind: JsonValueKind.Object } link ? link.Image("url", images) : part.Image("image_url", images);
+                    var image = part.Get("image_url") is { ValueKind: JsonValueKind.Object } link
+                        ? link.Image("url", images)
+                        : part.Image("image_url", images);
                     images.Add(image);
                     own.Add(image);
                     break;

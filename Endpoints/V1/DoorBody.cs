@@ -24,7 +24,7 @@ internal static class DoorBody
     private const int MaxTurns = 4_000;
     private const int MaxImages = 64;
 
-    /// <summary>Of the whole body. Each takes 12 bytes beside its text, so bodies of nothing but numbers would take many times their length.</summary>
+    /// <summary>Of the whole body. Each takes 12 bytes beside its text, so a body of nothing but numbers would take many times its length.</summary>
     private const int MaxValues = 1_000_000;
 
     private const int FirstBuffer = 16 * 1024;
@@ -205,7 +205,9 @@ internal static class DoorBody
     public static ChatImage Image64(this JsonElement holder, string name, List<ChatImage> sofar)
     {
         var data = holder.Get(name);
-        return data.ValueKind == JsonValueKind.String && !HasEscapes(data) ? Image64(data, 0, sofar) : Image64(holder.Required(name), sofar);
+        return data.ValueKind == JsonValueKind.String && !HasEscapes(data)
+            ? Image64(data, 0, sofar)
+            : Image64(holder.Required(name), sofar);
     }
 
     /// <summary>True when a text holds this; looked for where it is, because what holds a file may be long.</summary>
@@ -222,7 +224,8 @@ internal static class DoorBody
     private static int Base64At(ReadOnlySpan<char> url)
     {
         var comma = url.IndexOf(',');
-        return url.StartsWith("data:", StringComparison.OrdinalIgnoreCase) && comma >= 0 && url[..comma].EndsWith(";base64", StringComparison.OrdinalIgnoreCase)
+        return url.StartsWith("data:", StringComparison.OrdinalIgnoreCase) && comma >= 0
+            && url[..comma].EndsWith(";base64", StringComparison.OrdinalIgnoreCase)
             ? comma + 1
             : throw DoorRefusal.Bad("Images are taken as data: URLs in base64 only; addresses are not fetched.");
     }
@@ -263,5 +266,6 @@ internal static class DoorBody
         return header?.Mime ?? throw DoorRefusal.Bad(refused!);
     }
 
-    private static DoorRefusal BadImage() => DoorRefusal.Bad($"An image is base64 of at most {MaxImage / 1024 / 1024} MiB, and a message has at most {MaxImages}.");
+    private static DoorRefusal BadImage() =>
+        DoorRefusal.Bad($"An image is base64 of at most {MaxImage / 1024 / 1024} MiB, and a message has at most {MaxImages}.");
 }

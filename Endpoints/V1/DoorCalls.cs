@@ -11,8 +11,8 @@ namespace AiChat.Endpoints.V1;
 /// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
 /// </summary>
 internal sealed class DoorCalls(
-    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, MemoryRoom room, Usage usage, Settlements settlements, CallStates states, LiveLogins live,
-    SystemSettings settings, TaskTraces traces, TimeProvider clock)
+    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, MemoryRoom room, Usage usage, Settlements settlements, CallStates states,
+    LiveLogins live, SystemSettings settings, TaskTraces traces, TimeProvider clock)
 {
     /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
@@ -39,7 +39,8 @@ internal sealed class DoorCalls(
                 traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
             job.Trace?.AskedByKey(request, model, me.ApiKeyId);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
-            var answering = Metered(me, settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices), (hold, used) => Answer(job, hold, used));
+            var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
+            var answering = Metered(me, admission, (hold, used) => Answer(job, hold, used));
             return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
         }
         catch (DoorRefusal refusal)

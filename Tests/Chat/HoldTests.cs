@@ -53,6 +53,41 @@ public sealed class HoldTests
         await Eventually.Holds(() => Held(server) == 0);
     }
 
+    /// <summary>A budget of nothing is used up before the first call; the list of models is no call.</summary>
+    [Fact]
+    public async Task A_budget_of_zero_leaves_the_free_models_and_the_list()
+    {
+        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "a"));
+        await GateTests.Set(steps.Admin, new { defaultDailyMoneyBudget = 0 });
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await Chat(steps.Script, "fake-model")).StatusCode);
+        Assert.NotEqual(0, (await steps.Script.GetJson("/v1/models")).GetProperty("data").GetArrayLength());
+        await Price(steps.Admin, steps.Connection, "fake-model", new { input = 0m, output = 0m, cachedInput = 1m });
+        Assert.Equal(HttpStatusCode.TooManyRequests, (await Chat(steps.Script, "fake-model")).StatusCode);
+        await Price(steps.Admin, steps.Connection, "fake-model", Free);
+        await (await Chat(steps.Script, "fake-model")).Expect(HttpStatusCode.OK);
+        GateTests.AssertBalanced(steps.Server);
+    }
+
+    /// <summary>Whoever leaves just before the end, where a stream says what it used, has had the answer all the same.</summary>
+    [Fact]
+    public async Task A_client_that_leaves_before_the_usage_came_pays_for_what_was_said()
+    {
+        await using var steps = await V1Steps.StartAsync(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, string.Concat(Enumerable.Repeat("many words ", 200)));
+            await exchange.Stall();
+        });
+        await using (var stream = await steps.Script.PostStream("/v1/chat/completions", V1Steps.Ask("x", stream: true)))
+        {
+            await stream.ReadUntilAsync(next => next.Data.Contains("many words", StringComparison.Ordinal));
+        }
+
+        await Eventually.Holds(() => Held(steps.Server) == 0);
+        Assert.InRange(GateTests.Number(steps.Server, "select sum(tokens) from daily_usage"), 300, 3_000);
+        GateTests.AssertBalanced(steps.Server);
+    }
+
     [Fact]
     public async Task Nothing_that_costs_stands_in_for_a_free_model_once_the_money_is_used_up()
     {

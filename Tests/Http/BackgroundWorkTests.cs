@@ -129,10 +129,21 @@ public sealed class BackgroundWorkTests
         using var stop = new CancellationTokenSource();
         var loop = background.Repeat("a loop", () => ++turns > 3 ? Task.FromResult(false) : throw new InvalidOperationException("no"), stop.Token);
 
-        foreach (var (seconds, expected) in new[] { (0, 1), (1, 2), (1, 2), (1, 3), (3, 3), (1, 4) })
+        for (var turn = 2; turn <= 4; turn++)
         {
-            clock.Advance(TimeSpan.FromSeconds(seconds));
-            await Eventually.Holds(() => turns == expected);
+            var waited = TimeSpan.Zero;
+            await Eventually.Holds(() =>
+            {
+                if (turns >= turn)
+                {
+                    return true;
+                }
+
+                clock.Advance(BackgroundWork.FirstPause / 2);
+                waited += BackgroundWork.FirstPause / 2;
+                return false;
+            });
+            Assert.True(waited >= BackgroundWork.FirstPause * Math.Pow(2, turn - 2), $"turn {turn} after {waited}");
         }
 
         await loop;
