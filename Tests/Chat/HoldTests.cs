@@ -1,5 +1,4 @@
 using System.Net;
-using System.Text.Json;
 using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
