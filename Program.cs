@@ -50,6 +50,7 @@ internal static class Program
         app.UsePathBase(options.BasePath);
         app.UseRouting();
         app.UseAccessControl();
+        app.UseBodyBudget();
         app.UseRetention();
         MapRoutes(app);
         app.UseEmbeddedUi(options);
@@ -79,6 +80,8 @@ internal static class Program
     private static void AddServices(IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton(options);
+        services.AddSingleton<BackgroundWork>();
+        services.AddSingleton(_ => BodyBudget.OfProcess());
         services.AddSingleton<Readiness>();
         services.AddSingleton<Metrics>();
         services.AddAccounts();

@@ -15,6 +15,7 @@ internal static class ServeCommand
         {
             var options = ServerOptions.Load(Environment.GetEnvironmentVariable) with { Initialize = initialize };
             await using var app = Program.Build(options);
+            using var unobserved = new UnobservedTasks(app.Services.GetRequiredService<BackgroundWork>());
             var broken = false;
             app.Services.GetRequiredService<Db>().Broken += error =>
             {
@@ -39,9 +40,9 @@ internal static class ServeCommand
                 Terminal.Say(announcement);
             }
 
-            using var memory = IdleMemory.OfProcess(TimeProvider.System);
+            using var memory = IdleMemory.OfProcess(app.Services.GetRequiredService<BackgroundWork>(), TimeProvider.System);
             await app.WaitForShutdownAsync();
-            return broken ? StartupException.InputOutput : 0;
+            return broken ? StartupException.InputOutput : CodeOf(app.Services.GetServices<IHostedService>());
         }
         catch (StartupException error)
         {
@@ -54,4 +55,36 @@ internal static class ServeCommand
             return StartupException.Configuration;
         }
     }
+
+    /// <summary>The host stops when one of its services fails, and says nothing of it in the end.</summary>
+    /// <returns>0 when all services ended because they were asked to.</returns>
+    internal static int CodeOf(IEnumerable<IHostedService> services)
+    {
+        var failed = services.OfType<BackgroundService>().FirstOrDefault(service => service.ExecuteTask is { IsFaulted: true });
+        if (failed is null)
+        {
+            return 0;
+        }
+
+        Terminal.Complain($"{failed.GetType().Name} failed: {failed.ExecuteTask?.Exception?.InnerException?.Message} Stopped.");
+        return StartupException.Software;
+    }
+}
+
+/// <summary>Logs what tasks threw that nobody awaited.</summary>
+internal sealed class UnobservedTasks : IDisposable
+{
+    private readonly EventHandler<UnobservedTaskExceptionEventArgs> _report;
+
+    public UnobservedTasks(BackgroundWork background)
+    {
+        _report = (_, failed) =>
+        {
+            background.Report("a task that nobody awaited", failed.Exception);
+            failed.SetObserved();
+        };
+        TaskScheduler.UnobservedTaskException += _report;
+    }
+
+    public void Dispose() => TaskScheduler.UnobservedTaskException -= _report;
 }

@@ -142,32 +142,46 @@ internal sealed class DbWriter : IDisposable
         var (dirty, crowded) = (false, false);
         while (!_queue.IsCompleted)
         {
-            if (_queue.TryTake(out var first, dirty ? IdleBeforeCheckpoint : Timeout.InfiniteTimeSpan))
+            try
             {
-                if (crowded && _queue.Count < MaxGroup)
-                {
-                    _closing.WaitOne(Gathering);
-                }
-
-                group.Add(first);
-                while (group.Count < MaxGroup && _queue.TryTake(out var next))
-                {
-                    group.Add(next);
-                }
-
-                Commit(group);
-                crowded = group.Count > 1 || _queue.Count > 0;
-                group.Clear();
-                dirty = true;
+                Turn(group, ref dirty, ref crowded);
             }
-            else if (dirty)
+            catch (Exception error)
             {
-                Checkpoint();
-                dirty = false;
+                // Nothing here should throw. What was under way is in doubt, so nothing is acknowledged from now on and the process ends.
+                group.ForEach(item => item.Fail(new StoreException(StoreFailure.Unavailable, "The store has stopped writing.", error)));
+                Break(error);
             }
         }
 
         Checkpoint();
+    }
+
+    private void Turn(List<WriteItem> group, ref bool dirty, ref bool crowded)
+    {
+        group.Clear();
+        if (_queue.TryTake(out var first, dirty ? IdleBeforeCheckpoint : Timeout.InfiniteTimeSpan))
+        {
+            if (crowded && _queue.Count < MaxGroup)
+            {
+                _closing.WaitOne(Gathering);
+            }
+
+            group.Add(first);
+            while (group.Count < MaxGroup && _queue.TryTake(out var next))
+            {
+                group.Add(next);
+            }
+
+            Commit(group);
+            crowded = group.Count > 1 || _queue.Count > 0;
+            dirty = true;
+        }
+        else if (dirty)
+        {
+            Checkpoint();
+            dirty = false;
+        }
     }
 
     private void Commit(List<WriteItem> group)
@@ -258,7 +272,15 @@ internal sealed class DbWriter : IDisposable
         }
 
         // A failed flush leaves in doubt what is on disk, and trying again would hide it.
-        if (error is SqliteException { SqliteErrorCode: raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB } && _fatal is null)
+        if (error is SqliteException { SqliteErrorCode: raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB })
+        {
+            Break(error);
+        }
+    }
+
+    private void Break(Exception error)
+    {
+        if (_fatal is null)
         {
             Volatile.Write(ref _fatal, error);
             Broken?.Invoke(error);

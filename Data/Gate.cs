@@ -7,7 +7,7 @@ namespace AiChat.Data;
 /// The one gate before every call to a provider. A call is let in while its user has a message left and everything spent and held so
 /// far stays below each budget; it then holds one message and an estimate of its tokens and money. When it ends, the hold is replaced
 /// by what it really used, or by nothing when it brought nothing. So counters and ledger always agree, calls at the same moment cannot
-/// take the same last message, and a budget is overrun by one call's own use at most.
+/// take the same last message, and a budget is overrun by one call's own use at most. Budgets of money do not stop a call that is free.
 /// </summary>
 internal static class Gate
 {
@@ -34,18 +34,24 @@ internal static class Gate
             from users
             where id = @UserId
         ),
+        money as (
+            select
+                coalesce(spent.day_nanos >= limits.day_nanos, false)
+                    or coalesce((select cost_nanos + held_nanos from api_key_days where api_key_id = @ApiKeyId and day = @Day), 0)
+                        >= coalesce((select daily_budget_nanos from api_keys where id = @ApiKeyId), 9223372036854775807) as day_is_spent,
+                coalesce(spent.month_nanos >= limits.month_nanos, false) as month_is_spent
+            from limits, spent
+        ),
         verdict as (
-            select limits.guest, case
+            select limits.guest, money.day_is_spent or money.month_is_spent as money_is_spent, case
                 when @Count > 0 and spent.messages + @Count > limits.messages then 1
                 when @Count > 0 and limits.guest
                     and coalesce((select messages + held from guest_days where day = @Day), 0) + @Count > @AllGuestsMessages then 1
-                when spent.day_tokens >= limits.day_tokens or spent.day_nanos >= limits.day_nanos then 2
-                when spent.month_tokens >= limits.month_tokens or spent.month_nanos >= limits.month_nanos then 3
-                when coalesce((select cost_nanos + held_nanos from api_key_days where api_key_id = @ApiKeyId and day = @Day), 0)
-                    >= (select daily_budget_nanos from api_keys where id = @ApiKeyId) then 2
+                when spent.day_tokens >= limits.day_tokens or (money.day_is_spent and @Free = 0) then 2
+                when spent.month_tokens >= limits.month_tokens or (money.month_is_spent and @Free = 0) then 3
                 else 0
             end as word
-            from limits, spent
+            from limits, spent, money
         )
         """;
 
@@ -73,7 +79,12 @@ internal static class Gate
             return new GateAnswer(word is null ? GateVerdict.Nobody : (GateVerdict)word.Value, null, 0, null);
         }
 
-        var hold = new Hold(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest);
+        // It holds no money of its own, so the statement still sees what was there before.
+        var onlyFree = call.Free && connection.ExecuteScalar<long>($"""
+            {Verdict}
+            select count(*) from verdict where money_is_spent
+            """, ask) > 0;
+        var hold = new Hold(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, onlyFree);
         HoldElsewhere(connection, hold);
         return new GateAnswer(GateVerdict.Open, hold, admitted.Used, admitted.DailyLimit);
     }
@@ -183,6 +194,9 @@ internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defa
     public long Tokens { get; init; }
 
     public long Nanos { get; init; }
+
+    /// <summary>The model's price is 0; one without a price is not free, because nobody knows what it costs.</summary>
+    public bool Free { get; init; }
 }
 
 /// <summary>What the gate says to a call; <paramref name="Hold"/> only when it is open.</summary>
@@ -202,7 +216,9 @@ internal sealed record AdmittedRow
 }
 
 /// <summary>What is held for a call that runs.</summary>
-internal sealed record Hold(long UserId, long Day, long Messages, long Tokens, long Nanos, long? ApiKeyId, bool Guest);
+/// <param name="OnlyFree">It was let in because it is free; no model that costs something may stand in for its model.</param>
+internal sealed record Hold(
+    long UserId, long Day, long Messages, long Tokens, long Nanos, long? ApiKeyId, bool Guest, bool OnlyFree = false);
 
 /// <summary>The values that the gate's statement names.</summary>
 internal sealed class GateQuestion(Admission call, long day, long firstDay)
@@ -216,6 +232,8 @@ internal sealed class GateQuestion(Admission call, long day, long firstDay)
     public long Tokens => call.Tokens;
 
     public long Nanos => call.Nanos;
+
+    public long Free => call.Free ? 1 : 0;
 
     public long Day => day;
 

@@ -25,6 +25,9 @@ internal sealed class StoreException(StoreFailure failure, string message, Excep
 /// <summary>The process cannot start; the message is one line for the operator, the code follows sysexits.h.</summary>
 internal sealed class StartupException(int exitCode, string message, Exception? inner = null) : Exception(message, inner)
 {
+    /// <summary>Something failed while running that must not.</summary>
+    public const int Software = 70;
+
     /// <summary>The database file failed while running.</summary>
     public const int InputOutput = 74;
 

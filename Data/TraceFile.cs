@@ -144,7 +144,19 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
             }
         }
 
-        ThreadPool.QueueUserWorkItem(static gone => gone.Dispose(), db, preferLocal: false);
+        ThreadPool.QueueUserWorkItem(Close, db, preferLocal: false);
+    }
+
+    private static void Close(Db gone)
+    {
+        try
+        {
+            gone.Dispose();
+        }
+        catch (Exception error) when (error is SqliteException or InvalidOperationException)
+        {
+            // The file was given up already; what a pool's thread throws would end the process.
+        }
     }
 
     /// <summary>A full disk says nothing about the file.</summary>

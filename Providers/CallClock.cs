@@ -162,9 +162,9 @@ internal sealed class CallClock : IDisposable
             _expired = failure;
             _source.Cancel();
         }
-        catch (ObjectDisposedException)
+        catch (Exception error) when (error is ObjectDisposedException or AggregateException)
         {
-            // The call ended while the timer fired.
+            // The call ended while the timer fired, or what the cancellation woke threw: all were woken, and the call ends by the deadline.
         }
     }
 

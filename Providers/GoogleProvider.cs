@@ -53,8 +53,7 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
         body.Json.WriteEndArray();
         var url = Url(request.Endpoint, $"models/{ProviderUrl.Segment(name)}:batchEmbedContents", "");
         var call = new ProviderCall(request.Endpoint, url) { Body = body.Finish(default), Headers = Headers(request.Endpoint) };
-        return Embeddings.SendAsync(http, request, call, root =>
-            new EmbeddingReply(Embeddings.Read(root.Child("embeddings"), item => item.Child("values")), null), cancel);
+        return Embeddings.SendAsync(http, request, call, "values", null, cancel);
     }
 
     public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)

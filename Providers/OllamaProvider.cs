@@ -32,8 +32,7 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
         body.Strings("input", request.Inputs);
         body.Number("dimensions", (long?)request.Dimensions);
         var call = new ProviderCall(request.Endpoint, Url(request.Endpoint, "embed")) { Body = body.Finish(default), Headers = ProviderCredential.Headers(request.Endpoint, "Authorization") };
-        return Embeddings.SendAsync(http, request, call, root =>
-            new EmbeddingReply(Embeddings.Read(root.Child("embeddings"), item => item), root.Number("prompt_eval_count")), cancel);
+        return Embeddings.SendAsync(http, request, call, "embeddings", "prompt_eval_count", cancel);
     }
 
     /// <summary>The local models; what each can do is asked for one by one, and missing when a model does not answer.</summary>

@@ -7,7 +7,8 @@ internal static class OpenAiBody
 {
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        using var body = new RequestBody();
+        var known = request.Native is null ? 0 : OpenAiNativeBody.LengthOf(request.Native) + request.ExtraBody.Length + RequestBody.Rest;
+        using var body = new RequestBody(Math.Max(known, RequestBody.Usual));
         var json = body.Json;
         json.WriteString("model", request.Model);
         json.WriteStartArray("messages");

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 
 namespace AiChat.Providers;
@@ -18,7 +19,7 @@ internal static class OpenAiNativeBody
             }
             else
             {
-                message.Json.WriteTo(json);
+                Raw(json, message.Json);
             }
         }
     }
@@ -34,7 +35,7 @@ internal static class OpenAiNativeBody
             }
             else
             {
-                member.WriteTo(json);
+                Raw(json, member);
             }
         }
 
@@ -61,7 +62,7 @@ internal static class OpenAiNativeBody
                 json.WriteStartObject();
                 foreach (var member in call.EnumerateObject())
                 {
-                    member.WriteTo(json);
+                    Raw(json, member);
                 }
 
                 json.WritePropertyName("extra_content");
@@ -70,12 +71,26 @@ internal static class OpenAiNativeBody
             }
             else
             {
-                call.WriteTo(json);
+                Raw(json, call);
             }
 
             index++;
         }
 
         json.WriteEndArray();
+    }
+
+    /// <summary>Bytes that the messages take.</summary>
+    public static int LengthOf(NativeCall call) => call.Messages.Sum(message => JsonMarshal.GetRawUtf8Value(message.Json).Length + 1);
+
+    /// <summary>As it came: nothing is decoded and encoded again, which for a text with escapes takes six times its length.</summary>
+    public static void Raw(Utf8JsonWriter json, JsonElement value) =>
+        json.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
+
+    /// <inheritdoc cref="Raw(Utf8JsonWriter, JsonElement)"/>
+    public static void Raw(Utf8JsonWriter json, JsonProperty member)
+    {
+        json.WritePropertyName(member.Name);
+        Raw(json, member.Value);
     }
 }

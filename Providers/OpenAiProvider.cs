@@ -41,8 +41,7 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
 
         body.Number("dimensions", (long?)request.Dimensions);
         var call = new ProviderCall(request.Endpoint, url) { Body = body.Finish(default), Headers = headers };
-        return Embeddings.SendAsync(http, request, call, root =>
-            new EmbeddingReply(Embeddings.Read(root.Child("data"), item => item.Child("embedding")), root.Child("usage").Number("prompt_tokens")), cancel);
+        return Embeddings.SendAsync(http, request, call, "embedding", "prompt_tokens", cancel);
     }
 
     /// <summary>The same protocol at another address and with another key header: Azure.</summary>

@@ -51,6 +51,9 @@ internal sealed class ProviderHttp : IDisposable
     /// <summary>True for the addresses this server itself listens on: a connection to ourselves would loop.</summary>
     public Func<IPEndPoint, bool> IsOwnEndpoint { get; init; } = _ => false;
 
+    /// <summary>Told when idle connections could not be closed; the next turn tries again.</summary>
+    public Action<Exception> SweepFailed { get; init; } = _ => { };
+
     /// <summary>Replaceable, because what a name resolves to is what attacks play with.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
 
@@ -182,11 +185,19 @@ internal sealed class ProviderHttp : IDisposable
         }
     }
 
+    /// <summary>A timer's callback: what it throws would end the process.</summary>
     private void Sweep()
     {
-        foreach (var pool in _pools.Values)
+        try
         {
-            pool.Connections.Sweep();
+            foreach (var pool in _pools.Values)
+            {
+                pool.Connections.Sweep();
+            }
+        }
+        catch (Exception exception)
+        {
+            SweepFailed(exception);
         }
     }
 

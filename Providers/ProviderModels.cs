@@ -11,22 +11,42 @@ internal static class ProviderModels
     /// <summary>One JSON document, by GET or POST, within seconds.</summary>
     public static async Task<JsonDocument> GetAsync(ProviderHttp http, ProviderCall call, CancellationToken cancel, int maxBytes = MaxBytes)
     {
-        await using var reply = await http.SendAsync(call with { Timeouts = Limits }, cancel);
-        var body = await reply.ReadAllAsync(maxBytes);
+        var body = await GetBytesAsync(http, call, maxBytes, cancel);
         try
         {
             var document = JsonDocument.Parse(body, new JsonDocumentOptions { MaxDepth = 32 });
-            if (document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("error", out var error)
-                && error.ValueKind is JsonValueKind.Object or JsonValueKind.String)
-            {
-                throw ProviderErrors.FromError(ErrorText.Read(document.RootElement), call.Endpoint);
-            }
-
+            ThrowIfError(document.RootElement, call.Endpoint);
             return document;
         }
         catch (JsonException exception)
         {
             throw new ProviderException(ProviderFailure.Protocol, "The provider's reply is not JSON. Is the base URL right?", inner: exception);
+        }
+    }
+
+    /// <summary>The whole reply as it came.</summary>
+    public static async Task<ReadOnlyMemory<byte>> GetBytesAsync(ProviderHttp http, ProviderCall call, int maxBytes, CancellationToken cancel)
+    {
+        await using var reply = await http.SendAsync(call with { Timeouts = Limits }, cancel);
+        return await reply.ReadAllAsync(maxBytes);
+    }
+
+    /// <summary>Some servers tell an error under the status 200.</summary>
+    public static void ThrowIfError(ReadOnlyMemory<byte> body, ProviderEndpoint endpoint)
+    {
+        if (body.Length <= ProviderErrors.MaxBody)
+        {
+            using var document = JsonDocument.Parse(body);
+            ThrowIfError(document.RootElement, endpoint);
+        }
+    }
+
+    private static void ThrowIfError(JsonElement root, ProviderEndpoint endpoint)
+    {
+        if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out var error)
+            && error.ValueKind is JsonValueKind.Object or JsonValueKind.String)
+        {
+            throw ProviderErrors.FromError(ErrorText.Read(root), endpoint);
         }
     }
 

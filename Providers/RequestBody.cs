@@ -6,11 +6,18 @@ namespace AiChat.Providers;
 /// <summary>Writes a JSON request body; members without a value are left out.</summary>
 internal sealed class RequestBody : IDisposable
 {
-    private readonly ArrayBufferWriter<byte> _buffer = new(1024);
+    public const int Usual = 1024;
+
+    /// <summary>For what comes beside messages that are written as they came, and for what the writer wants ahead.</summary>
+    public const int Rest = 16 * 1024;
+
+    private readonly ArrayBufferWriter<byte> _buffer;
     private readonly List<BodyImage> _images = [];
 
-    public RequestBody()
+    /// <param name="capacity">Bytes that it will have at least; a buffer that has to grow is copied and holds twice as much.</param>
+    public RequestBody(int capacity = Usual)
     {
+        _buffer = new ArrayBufferWriter<byte>(capacity);
         Json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { SkipValidation = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         Json.WriteStartObject();
     }
@@ -111,7 +118,7 @@ internal sealed class RequestBody : IDisposable
             using var document = JsonDocument.Parse(extra);
             foreach (var member in document.RootElement.EnumerateObject().Where(member => names.Add(member.Name)))
             {
-                member.WriteTo(Json);
+                OpenAiNativeBody.Raw(Json, member);
             }
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)

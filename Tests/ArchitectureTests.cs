@@ -38,6 +38,19 @@ public sealed partial class ArchitectureTests
     public void Only_its_one_home_uses(string pattern, string home) =>
         AssertNone(Product().Where(file => Relative(file) != home), pattern);
 
+    /// <summary>What runs without a request goes through <c>BackgroundWork</c>; these guard what they call themselves.</summary>
+    [Fact]
+    public void Nothing_runs_in_the_background_unguarded()
+    {
+        string[] homes =
+        [
+            "Data/DbWriter.cs", "Data/TraceFile.cs", "Endpoints/Http/BackgroundWork.cs", "Endpoints/Http/IdleMemory.cs", "Providers/CallClock.cs", "Providers/ProviderHttp.cs",
+        ];
+        AssertNone(
+            Product().Where(file => !homes.Contains(Relative(file))),
+            @"\.CreateTimer\(|\bnew (Periodic)?Timer\(|\bTask\.Run\(|\bnew Thread\(|\basync void\b|\.ContinueWith\(|QueueUserWorkItem|^\s*_ = (?!Close\()[\w.]+\(");
+    }
+
     [Fact]
     public void Only_the_store_opens_the_database() =>
         AssertNone(Product().Where(file => !Relative(file).StartsWith("Data/", StringComparison.Ordinal)), @"\bSqlite(Connection|Command)\b");

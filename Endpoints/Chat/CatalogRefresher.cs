@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AiChat.Data;
+using AiChat.Endpoints.Http;
 using AiChat.Providers;
 
 namespace AiChat.Endpoints.Chat;
@@ -10,7 +11,8 @@ namespace AiChat.Endpoints.Chat;
 /// its old list and is asked again after a growing while. Safe for any number of threads.
 /// </summary>
 internal sealed partial class CatalogRefresher(
-    ModelCatalog catalog, Connections connections, ProviderRegistry providers, SystemSettings settings, TimeProvider clock, ILogger<CatalogRefresher> logger)
+    ModelCatalog catalog, Connections connections, ProviderRegistry providers, SystemSettings settings, BackgroundWork background,
+    TimeProvider clock, ILogger<CatalogRefresher> logger)
     : BackgroundService
 {
     /// <summary>A provider has this long to list its models.</summary>
@@ -95,23 +97,20 @@ internal sealed partial class CatalogRefresher(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         _stopping = stoppingToken;
-        try
-        {
-            while (true)
+        await background.Repeat(
+            "asking providers for their models",
+            async () =>
             {
                 foreach (var due in Due())
                 {
-                    // Not awaited: a slow provider does not delay the others. It cannot throw.
-                    _ = Refresh(due);
+                    // Not awaited: a slow provider does not delay the others.
+                    background.Forget($"asking connection {due} for its models", Refresh(due));
                 }
 
                 await Task.Delay(Tick, clock, stoppingToken);
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The server stops.
-        }
+                return true;
+            },
+            stoppingToken);
     }
 
     private List<long> Due()
@@ -150,6 +149,12 @@ internal sealed partial class CatalogRefresher(
         {
             return null;
         }
+        catch (Exception error)
+        {
+            // Planned as any other failure, or it would come back at every tick.
+            background.Report($"asking connection {row.Id} for its models", error);
+            failure = new CheckFailure(ProviderFailure.Protocol.Code(), "The provider's list of models could not be read.");
+        }
 
         Plan(row, failure is not null);
         await Keep(row, models, failure);
@@ -166,7 +171,7 @@ internal sealed partial class CatalogRefresher(
                 await catalog.Reload();
             }
         }
-        catch (StoreException error)
+        catch (Exception error)
         {
             LogNotKept(logger, row.Id, error);
         }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AiChat.Data;
+using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Chat;
 
@@ -8,7 +9,9 @@ namespace AiChat.Endpoints.Chat;
 /// ends them when the process stops. Safe for any thread.
 /// </summary>
 internal sealed partial class ChatRuns(
-    Runs runs, ChatRunner runner, MemoryRoom room, SystemSettings settings, TimeProvider clock, ILogger<ChatRuns> logger) : IAsyncDisposable
+    Runs runs, ChatRunner runner, MemoryRoom room, SystemSettings settings, BackgroundWork background, TimeProvider clock,
+    ILogger<ChatRuns> logger)
+    : IAsyncDisposable
 {
     /// <summary>With the commit that follows, at most half a second of text is lost when the process is killed.</summary>
     private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(400);
@@ -39,7 +42,8 @@ internal sealed partial class ChatRuns(
             LogSwept(logger, swept);
         }
 
-        _flushing = FlushLoop();
+        var chunks = new List<RunChunk>();
+        _flushing = background.Every("storing running answers", FlushInterval, () => Flush(chunks), _closing.Token);
     }
 
     public ChatRun? Find(long userId, long messageId) => _live.TryGetValue(messageId, out var run) && run.UserId == userId ? run : null;
@@ -195,7 +199,7 @@ internal sealed partial class ChatRuns(
 
             run = create(started);
             _live[run.MessageId] = run;
-            _ = Carry(run);
+            background.Forget("an answer", Carry(run));
             return new RunStart(StartOutcome.Started) { Run = run, MessageId = run.MessageId };
         }
         finally
@@ -222,44 +226,32 @@ internal sealed partial class ChatRuns(
         }
     }
 
-    private async Task FlushLoop()
+    /// <param name="chunks">
+    /// What is to be stored. After a failure they are tried again together with what comes next, so that no gap can arise; when the
+    /// process ends, each run stores its whole text by itself.
+    /// </param>
+    private async Task Flush(List<RunChunk> chunks)
     {
-        using var timer = new PeriodicTimer(FlushInterval, clock);
-        var chunks = new List<RunChunk>();
-        try
+        foreach (var run in _live.Values)
         {
-            while (await timer.WaitForNextTickAsync(_closing.Token))
-            {
-                foreach (var run in _live.Values)
-                {
-                    run.Log.TakeUnstored(run.Started.RunId, chunks);
-                    run.Trace?.Progress(run.Log.ContentLength, run.Log.ReasoningLength);
-                }
-
-                if (chunks.Count > 0 && await Store(chunks))
-                {
-                    chunks.Clear();
-                }
-            }
+            // One run's trouble keeps no other's text from being stored.
+            background.Try("taking an answer's text", () => run.Log.TakeUnstored(run.Started.RunId, chunks));
+            run.Trace?.Progress(run.Log.ContentLength, run.Log.ReasoningLength);
         }
-        catch (OperationCanceledException)
+
+        if (chunks.Count == 0)
         {
-            // The process ends; each run stores its whole text by itself.
+            return;
         }
-    }
 
-    private async Task<bool> Store(List<RunChunk> chunks)
-    {
         try
         {
             await runs.Append([.. chunks]);
-            return true;
+            chunks.Clear();
         }
-        catch (StoreException error)
+        catch (Exception error)
         {
-            // They are tried again together with what comes next, so that no gap can arise.
             LogNotFlushed(logger, chunks.Count, error);
-            return false;
         }
     }
 

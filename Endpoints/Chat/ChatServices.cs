@@ -15,6 +15,7 @@ internal static class ChatServices
         services.AddHostedService(provider => provider.GetRequiredService<TokenFactors>());
         services.AddSingleton<LiveCalls>();
         services.AddSingleton<ProviderCalls>();
+        services.AddSingleton<Settlements>();
         services.AddSingleton<OneShot>();
         services.AddSingleton<AnswerRounds>();
         services.AddSingleton<SessionTitler>();
@@ -39,7 +40,9 @@ internal static class ChatServices
 /// interrupted. A second signal cuts the grace short.
 /// </summary>
 internal sealed class ChatLifetime(
-    ChatRuns runs, ConnectionListeners listeners, Readiness readiness, ServerOptions options, IHostApplicationLifetime lifetime) : IHostedService, IDisposable
+    ChatRuns runs, ConnectionListeners listeners, Readiness readiness, ServerOptions options, BackgroundWork background,
+    IHostApplicationLifetime lifetime)
+    : IHostedService, IDisposable
 {
     private PosixSignalRegistration? _again;
 
@@ -53,9 +56,10 @@ internal sealed class ChatLifetime(
             _again = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
             {
                 signal.Cancel = true;
-                runs.Interrupt();
+                background.Try("the second signal", runs.Interrupt);
             });
-            _ = runs.Drain(options.ShutdownGrace); // the web server's own stop waits for the streams that end with it
+            // The web server's own stop waits for the streams that end with it.
+            background.Forget("the end of running answers", runs.Drain(options.ShutdownGrace));
         });
     }
 

@@ -28,17 +28,34 @@ internal static class GateRules
     public static Admission Admission(this SystemSettings settings, CurrentUser me, ResolvedModel model, ReadOnlySpan<char> text) =>
         settings.Admission(me, model, TokenEstimate.Of(text), null);
 
+    /// <summary>Holds what was asked for, but no more than the model can take and answer, whatever the caller says.</summary>
     /// <param name="answerTokens">The longest answer that was asked for, if one was.</param>
     /// <param name="answers">How many were asked for.</param>
-    public static Admission Admission(this SystemSettings settings, CurrentUser me, ResolvedModel model, long promptTokens, long? answerTokens, int answers = 1)
+    /// <param name="prompts">How many texts the prompt is, each with the model's whole context.</param>
+    public static Admission Admission(
+        this SystemSettings settings, CurrentUser me, ResolvedModel model, long promptTokens, long? answerTokens,
+        int answers = 1, int prompts = 1)
     {
-        var answer = Math.Clamp(answerTokens ?? UsualAnswer, 0, model.MaxOutputTokens ?? long.MaxValue) * answers;
-        return new Admission(me.Id, me.ApiKeyId, settings.DefaultLimits())
+        var prompt = Math.Clamp(promptTokens, 0, (long)model.ContextLimit * prompts);
+        return settings.Admission(me.Id, me.ApiKeyId, model, prompt, answerTokens, answers);
+    }
+
+    /// <summary>As above, for a call on behalf of somebody.</summary>
+    public static Admission Admission(
+        this SystemSettings settings, long userId, long? keyId, ResolvedModel model, long promptTokens, long? answerTokens, int answers = 1)
+    {
+        var answer = Math.Clamp(answerTokens ?? UsualAnswer, 0, model.LongestAnswer) * answers;
+        return new Admission(userId, keyId, settings.DefaultLimits())
         {
             Tokens = promptTokens + answer,
             Nanos = model.Price?.CostNanos(promptTokens, answer, 0) ?? 0,
+            Free = model.IsFree,
         };
     }
+
+    /// <summary>Those of the models that may be asked with what was let in.</summary>
+    public static IReadOnlyList<ResolvedModel> May(this Hold? hold, IReadOnlyList<ResolvedModel> models) =>
+        hold is { OnlyFree: true } ? [.. models.Where(model => model.IsFree)] : models;
 
     public static long? Nanos(decimal? amount) => amount is { } units ? (long)(units * NanosPerUnit) : null;
 

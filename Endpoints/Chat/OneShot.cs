@@ -9,7 +9,8 @@ namespace AiChat.Endpoints.Chat;
 /// of every call, answered whole, and entered in the ledger of the user it is for. It counts as no message, but its tokens and its
 /// cost count. Safe for parallel use.
 /// </summary>
-internal sealed class OneShot(ProviderCalls calls, ModelCatalog catalog, Usage usage, SystemSettings settings, TimeProvider clock)
+internal sealed class OneShot(
+    ProviderCalls calls, ModelCatalog catalog, Usage usage, Settlements settlements, SystemSettings settings, TimeProvider clock)
 {
     /// <summary>The visible text of the answer, trimmed; empty when the model said nothing, null when a budget is used up.</summary>
     /// <param name="place">Whose ledger, and the session and message it is about.</param>
@@ -23,13 +24,7 @@ internal sealed class OneShot(ProviderCalls calls, ModelCatalog catalog, Usage u
     public async Task<string?> Ask(
         CallPlace place, bool isAdmin, ResolvedModel model, string? system, string prompt, int maxTokens, CancellationToken cancel)
     {
-        var tokens = TokenEstimate.Of(prompt);
-        var admission = new Admission(place.UserId, place.ApiKeyId, settings.DefaultLimits())
-        {
-            Count = 0,
-            Tokens = tokens + maxTokens,
-            Nanos = model.Price?.CostNanos(tokens, maxTokens, 0) ?? 0,
-        };
+        var admission = settings.Admission(place.UserId, place.ApiKeyId, model, TokenEstimate.Of(prompt), maxTokens) with { Count = 0 };
         if ((await usage.Enter(admission, clock.GetUtcNow())).Hold is not { } hold)
         {
             return null;
@@ -42,7 +37,7 @@ internal sealed class OneShot(ProviderCalls calls, ModelCatalog catalog, Usage u
             {
                 UserId = place.UserId,
                 IsAdmin = isAdmin,
-                Models = catalog.WithFallbacks(place.UserId, isAdmin, model),
+                Models = hold.May(catalog.WithFallbacks(place.UserId, isAdmin, model)),
                 Request = (chosen, endpoint) => ValueTask.FromResult(Request(chosen, endpoint, system, prompt, maxTokens)),
             };
             await using var call = await calls.Open(plan, cancel);
@@ -50,7 +45,7 @@ internal sealed class OneShot(ProviderCalls calls, ModelCatalog catalog, Usage u
         }
         finally
         {
-            await usage.Settle(hold, used, clock.GetUtcNow());
+            await settlements.Settle(hold, used);
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.NetworkInformation;
+using AiChat.Endpoints.Http;
 using AiChat.Providers;
 using AiChat.Providers.Search;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -15,6 +16,7 @@ internal static class ProviderServices
         services.AddSingleton(all => new ProviderHttp(all.GetRequiredService<TimeProvider>())
         {
             IsOwnEndpoint = endpoint => IsOwn(all.GetRequiredService<IServer>(), endpoint),
+            SweepFailed = error => all.GetRequiredService<BackgroundWork>().Report("closing idle connections to providers", error),
         });
         services.AddSingleton<SearchEngines>();
         services.AddSingleton<WebSearch>();

@@ -28,4 +28,13 @@ internal sealed record ResolvedModel
     public int? MaxOutputTokens { get; init; }
 
     public ModelPrice? Price { get; init; }
+
+    /// <summary>Somebody said that it costs nothing.</summary>
+    public bool IsFree => Price is { Input: 0, Output: 0, CachedInput: null or 0, CacheWrite: null or 0 };
+
+    /// <summary>Tokens of the longest answer it can give.</summary>
+    public long LongestAnswer => Math.Max(0, Math.Min(MaxOutputTokens ?? LongestOfUnknown, ContextLimit));
+
+    /// <summary>As long as what the models of today give at most.</summary>
+    private const int LongestOfUnknown = 131_072;
 }

@@ -8,7 +8,8 @@ namespace AiChat.Endpoints.Chat;
 /// Streams a run's log to one client from a position on. The run does not notice: a client that goes away, reads slowly or comes
 /// back later changes nothing for it.
 /// </summary>
-internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings settings, TimeProvider clock) : IHostedService, IDisposable
+internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings settings, BackgroundWork background, TimeProvider clock)
+    : IHostedService, IDisposable
 {
     /// <summary>Readers that an account may have beyond one for each of its runs: other tabs, other devices.</summary>
     private const int ExtraPerUser = 16;
@@ -22,7 +23,15 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        _beating = Beat();
+        _beating = background.Every(
+            "heartbeats",
+            Tick,
+            () =>
+            {
+                runs.WakeReaders();
+                return Task.CompletedTask;
+            },
+            _stop.Token);
         return Task.CompletedTask;
     }
 
@@ -125,22 +134,6 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
         if (_byUser.AddOrUpdate(userId, 0, (_, count) => count - 1) == 0)
         {
             _byUser.TryRemove(new KeyValuePair<long, int>(userId, 0));
-        }
-    }
-
-    private async Task Beat()
-    {
-        using var timer = new PeriodicTimer(Tick, clock);
-        try
-        {
-            while (await timer.WaitForNextTickAsync(_stop.Token))
-            {
-                runs.WakeReaders();
-            }
-        }
-        catch (OperationCanceledException)
-        {
-            // The host stops.
         }
     }
 }

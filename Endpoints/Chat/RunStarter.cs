@@ -105,10 +105,11 @@ internal sealed class RunStarter(
         options = options with { WebSearch = canSearch && (options.WebSearch ?? SessionParameters.Parse(session.Parameters).WebSearch) == true };
         var trace = traces.Begin(me, options.Trace, run.Kind, run.ClientMessageId, model.Provider, model.Model);
         trace?.Asked(run, model, options);
+        var models = catalog.WithFallbacks(me, model); // before the start: nothing may fail between it and the run that ends it
         var starting = runs.Start(run, settings.Admission(me, model, text), started =>
             new ChatRun(
                 run, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
-                catalog.WithFallbacks(me, model), options, clock.GetUtcNow())
+                started.Hold.May(models), options, clock.GetUtcNow())
             { Trace = trace, IsAdmin = me.IsAdmin });
         var start = trace is null ? await starting : await trace.Watch(starting);
         var problem = Refusal(start);

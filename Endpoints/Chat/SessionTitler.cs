@@ -1,5 +1,6 @@
 using System.Threading.Channels;
 using AiChat.Data;
+using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Chat;
 
@@ -8,7 +9,8 @@ namespace AiChat.Endpoints.Chat;
 /// not come, or comes after a person has named the session, is let go; the one made of the first message stays.
 /// </summary>
 internal sealed partial class SessionTitler(
-    OneShot oneShot, ModelCatalog catalog, Sessions sessions, SystemSettings settings, ILogger<SessionTitler> logger) : BackgroundService
+    OneShot oneShot, ModelCatalog catalog, Sessions sessions, SystemSettings settings, BackgroundWork background,
+    ILogger<SessionTitler> logger) : BackgroundService
 {
     private const int Workers = 4;
     private const int MostWaiting = 200;
@@ -37,21 +39,21 @@ internal sealed partial class SessionTitler(
     }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => Work(stoppingToken)));
+        Task.WhenAll(Enumerable.Range(0, Workers).Select(_ => background.Repeat("titles", () => Work(stoppingToken), stoppingToken)));
 
-    private async Task Work(CancellationToken stopping)
+    private async Task<bool> Work(CancellationToken stopping)
     {
-        await foreach (var run in _waiting.Reader.ReadAllAsync(stopping))
+        var run = await _waiting.Reader.ReadAsync(stopping);
+        try
         {
-            try
-            {
-                await Name(run, stopping);
-            }
-            catch (Exception error) when (!stopping.IsCancellationRequested)
-            {
-                LogNoTitle(logger, run.Session.Id, error);
-            }
+            await Name(run, stopping);
         }
+        catch (Exception error) when (!stopping.IsCancellationRequested)
+        {
+            LogNoTitle(logger, run.Session.Id, error);
+        }
+
+        return true;
     }
 
     private async Task Name(ChatRun run, CancellationToken stopping)

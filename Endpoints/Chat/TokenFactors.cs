@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AiChat.Data;
+using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Chat;
 
@@ -7,7 +8,7 @@ namespace AiChat.Endpoints.Chat;
 /// How many of a model's tokens one of our estimated ones is, learnt from what its provider reports and kept over restarts.
 /// Safe for any number of threads; reading and learning never wait.
 /// </summary>
-internal sealed partial class TokenFactors(TokenFactorRows rows, ILogger<TokenFactors> logger) : IHostedService
+internal sealed class TokenFactors(TokenFactorRows rows, BackgroundWork background) : IHostedService
 {
     /// <summary>Shorter prompts are mostly frame and say little about text.</summary>
     private const int LeastPrompt = 200;
@@ -51,23 +52,8 @@ internal sealed partial class TokenFactors(TokenFactorRows rows, ILogger<TokenFa
         if (Math.Abs(factor - _stored.GetValueOrDefault(key, 1)) > WorthStoring)
         {
             _stored[key] = factor;
-            _ = Store(new TokenFactorRow { ConnectionId = model.ConnectionId, Model = model.Model, Factor = factor });
+            var row = new TokenFactorRow { ConnectionId = model.ConnectionId, Model = model.Model, Factor = factor };
+            background.Forget("storing what was learnt about tokens", rows.Put(row)); // should it fail, it is learnt again
         }
     }
-
-    private async Task Store(TokenFactorRow row)
-    {
-        try
-        {
-            await rows.Put(row);
-        }
-        catch (StoreException error)
-        {
-            // It is learnt again.
-            LogNotStored(logger, row.Model, error);
-        }
-    }
-
-    [LoggerMessage(LogLevel.Debug, "What was learnt about the tokens of {Model} could not be stored")]
-    private static partial void LogNotStored(ILogger logger, string model, Exception error);
 }

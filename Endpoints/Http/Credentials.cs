@@ -11,7 +11,7 @@ internal readonly record struct Credential(CurrentUser? User, bool WasSent, bool
 /// The one place that turns a request into a user: Authorization: Bearer (access token or key), then x-api-key, then the cookie.
 /// A header wins over the cookie even when it is not good. Query strings are never looked at. User, login and key come from memory.
 /// </summary>
-internal sealed class Credentials(AccessTokens tokens, LiveLogins live, ApiKeys keys, TimeProvider clock)
+internal sealed class Credentials(AccessTokens tokens, LiveLogins live, ApiKeys keys, BackgroundWork background, TimeProvider clock)
 {
     public const string KeyPrefix = "sk-";
 
@@ -91,7 +91,7 @@ internal sealed class Credentials(AccessTokens tokens, LiveLogins live, ApiKeys 
             return new Credential(null, WasSent: true, InHeader: true);
         }
 
-        _ = keys.Touch(row.Id, now); // nobody waits for the note
+        background.Forget("noting the use of a key", keys.Touch(row.Id, now)); // nobody waits for the note
         var me = new CurrentUser(user.Id, user.Role, user.Username, user.Epoch, 0, row.Id) { KeyModels = row.Models };
         return new Credential(me, WasSent: true, InHeader: true, KeyOutOfScope: !KeyScopes.Opens(row, endpoint));
     }

@@ -22,18 +22,22 @@ internal sealed class IdleMemory : IDisposable
     private long _givenBack;
 
     /// <summary>Begins at once, and until it is disposed.</summary>
+    /// <param name="background">Where its timer's failures go.</param>
     /// <param name="clock">Tells the time.</param>
     /// <param name="allocated">Bytes allocated so far in all.</param>
     /// <param name="giveBack">Collects, and gives back what is free.</param>
-    public IdleMemory(TimeProvider clock, Func<long> allocated, Action giveBack)
+    public IdleMemory(BackgroundWork background, TimeProvider clock, Func<long> allocated, Action giveBack)
     {
         _allocated = allocated;
         _giveBack = giveBack;
-        _timer = clock.CreateTimer(static state => ((IdleMemory)state!).Look(), this, Rest, Rest);
+        _timer = clock.CreateTimer(_ => background.Try("giving memory back", Look), null, Rest, Rest);
     }
 
-    public static IdleMemory OfProcess(TimeProvider clock) => new(
-        clock, static () => GC.GetTotalAllocatedBytes(), static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
+    public static IdleMemory OfProcess(BackgroundWork background, TimeProvider clock) => new(
+        background,
+        clock,
+        static () => GC.GetTotalAllocatedBytes(),
+        static () => GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true));
 
     public void Dispose() => _timer.Dispose();
 

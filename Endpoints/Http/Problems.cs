@@ -130,6 +130,7 @@ internal static partial class Problems
         {
             BadHttpRequestException bad => FromBadRequest(bad),
             StoreException store => FromStore(store),
+            BodyRefusedException refused => refused.Problem,
             ProviderException provider => FromProvider(provider),
             _ => new Problem(500, "internal_error", "Something failed here. The trace id finds the details in the server's log."),
         };
@@ -137,7 +138,7 @@ internal static partial class Problems
         {
             LogBusy(logger, context.Request.Method, context.Request.Path, refused.Message);
         }
-        else if (problem.Status >= 500)
+        else if (problem.Status >= 500 && error is not BodyRefusedException)
         {
             LogFailed(logger, context.TraceIdentifier, context.Request.Method, context.Request.Path, error);
         }

@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Http;
 /// </summary>
 internal sealed partial class Retention(
     Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, LiveLogins live, SystemSettings settings, TimeProvider clock,
-    Traces traces, IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
+    Traces traces, BackgroundWork background, IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
 {
     private const int Batch = 200;
 
@@ -48,46 +48,55 @@ internal sealed partial class Retention(
         var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = lifetime.ApplicationStarted.Register(listening.SetResult);
         await listening.Task.WaitAsync(stoppingToken);
-        await using var timer = clock.CreateTimer(_ => Hourly(), null, Interval, Interval);
+        var hours = background.Every("the hour of the removal", Interval, Hourly, stoppingToken);
         Wake();
-        while (await _due.Reader.ReadAsync(stoppingToken))
-        {
-            DateTimeOffset? now = Interlocked.Exchange(ref _whole, 0) == 1 ? clock.GetUtcNow() : null;
-            if (now is { } by)
-            {
-                await RemoveExpired(by, stoppingToken);
-                await Try("stray files", () => Reconcile(by, stoppingToken));
-            }
-
-            await Try("deleted chats", () => RemoveChats(stoppingToken));
-            await Try("files", () => RemoveFiles(stoppingToken));
-            Ran?.Invoke(now);
-        }
+        await background.Repeat("removal of what is over", () => Round(stoppingToken), stoppingToken);
+        await hours;
     }
 
-    private void Hourly()
+    private Task Hourly()
     {
         Interlocked.Exchange(ref _whole, 1);
         Wake();
+        return Task.CompletedTask;
+    }
+
+    private async Task<bool> Round(CancellationToken stop)
+    {
+        await _due.Reader.ReadAsync(stop);
+        DateTimeOffset? now = Interlocked.Exchange(ref _whole, 0) == 1 ? clock.GetUtcNow() : null;
+        if (now is { } by)
+        {
+            await RemoveExpired(by, stop);
+            await Try("stray files", () => Reconcile(by, stop), stop);
+        }
+
+        await Try("deleted chats", () => RemoveChats(stop), stop);
+        await Try("files", () => RemoveFiles(stop), stop);
+        Ran?.Invoke(now);
+        return true;
     }
 
     private async Task RemoveExpired(DateTimeOffset now, CancellationToken stop)
     {
-        await Try("logins", () => logins.Sweep(now));
-        await Try("shares", () => InBatches(() => expiry.Shares(now, Batch), stop));
-        await Try("guests", () => InBatches(() => Guests(now), stop, HeavyBatch));
-        await Try("temporary chats", () => InBatches(() => expiry.TemporarySessions(now - settings.TemporaryChatLife, HeavyBatch), stop, HeavyBatch));
-        await Try("waiting images", () => InBatches(() => expiry.UnattachedImages(now - WaitingImages, Batch), stop));
+        await Try("logins", () => logins.Sweep(now), stop);
+        await Try("shares", () => InBatches(() => expiry.Shares(now, Batch), stop), stop);
+        await Try("guests", () => InBatches(() => Guests(now), stop, HeavyBatch), stop);
+        await Try(
+            "temporary chats",
+            () => InBatches(() => expiry.TemporarySessions(now - settings.TemporaryChatLife, HeavyBatch), stop, HeavyBatch),
+            stop);
+        await Try("waiting images", () => InBatches(() => expiry.UnattachedImages(now - WaitingImages, Batch), stop), stop);
         if (settings.ChatImageRetentionDays is > 0 and var days)
         {
-            await Try("images", () => InBatches(() => expiry.Images(now.AddDays(-days), Batch), stop));
+            await Try("images", () => InBatches(() => expiry.Images(now.AddDays(-days), Batch), stop), stop);
         }
 
         await Try("task traces", async () =>
         {
             await InBatches(() => traces.DeleteBefore(now.AddDays(-settings.TaskTraceRetentionDays), Batch), stop);
             await TracesOfNobody(stop);
-        });
+        }, stop);
     }
 
     private async Task<int> Guests(DateTimeOffset now)
@@ -170,13 +179,13 @@ internal sealed partial class Retention(
         }
     }
 
-    private async Task Try(string what, Func<Task> work)
+    private async Task Try(string what, Func<Task> work, CancellationToken stop)
     {
         try
         {
             await work();
         }
-        catch (Exception error) when (error is StoreException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (!stop.IsCancellationRequested)
         {
             LogFailed(logger, what, error);
         }

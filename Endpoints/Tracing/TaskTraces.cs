@@ -10,7 +10,8 @@ namespace AiChat.Endpoints.Tracing;
 /// notices nothing. While nobody traces, nothing is opened and nothing waits. Safe for any thread.
 /// </summary>
 internal sealed partial class TaskTraces(
-    Traces store, SystemSettings settings, Redactor redactor, TimeProvider clock, ILogger<TaskTraces> logger) : IAsyncDisposable
+    Traces store, SystemSettings settings, Redactor redactor, BackgroundWork background, TimeProvider clock, ILogger<TaskTraces> logger)
+    : IAsyncDisposable
 {
     /// <summary>Traces with something to store, taken together into one transaction.</summary>
     private const int MaxGroup = 64;
@@ -60,7 +61,8 @@ internal sealed partial class TaskTraces(
             if (_due is null)
             {
                 _due = Channel.CreateUnbounded<RunTrace>(new UnboundedChannelOptions { SingleReader = true });
-                _storing = Task.Run(() => StoreAll(_due.Reader));
+                var (due, group) = (_due.Reader, new List<RunTrace>(MaxGroup));
+                _storing = background.Repeat("storing task traces", () => StoreNext(due, group), CancellationToken.None);
             }
 
             return _due.Writer.TryWrite(trace);
@@ -93,20 +95,31 @@ internal sealed partial class TaskTraces(
         await _storing; // the file is closed after this by whoever made it
     }
 
-    private async Task StoreAll(ChannelReader<RunTrace> due)
+    /// <summary>False when no more will come.</summary>
+    private async Task<bool> StoreNext(ChannelReader<RunTrace> due, List<RunTrace> group)
     {
-        var group = new List<RunTrace>(MaxGroup);
-        while (await due.WaitToReadAsync())
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // never on the thread of whoever is recorded
+        if (!await due.WaitToReadAsync())
         {
-            while (group.Count < MaxGroup && due.TryRead(out var next))
-            {
-                group.Add(next);
-            }
+            return false;
+        }
 
+        while (group.Count < MaxGroup && due.TryRead(out var next))
+        {
+            group.Add(next);
+        }
+
+        try
+        {
             await Store(group);
+        }
+        finally
+        {
             group.ForEach(trace => trace.Pass());
             group.Clear();
         }
+
+        return true;
     }
 
     private async Task Store(List<RunTrace> group)

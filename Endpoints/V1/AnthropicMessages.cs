@@ -115,7 +115,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
     {
         var source = block.Get("source");
         var image = source.ValueKind == JsonValueKind.Object && source.Required("type") == "base64"
-            ? DoorBody.Image64(source.Required("data"), images)
+            ? source.Image64("data", images)
             : throw DoorRefusal.Bad("Images are taken in base64 only; addresses are not fetched.");
         images.Add(image);
         return image;

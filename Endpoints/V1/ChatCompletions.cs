@@ -182,7 +182,9 @@ internal sealed class ChatCompletions : Dialect
                     text.Append(part.String("text") ?? part.String("refusal"));
                     break;
                 case "image_url":
-                    var image = DoorBody.Image(part.Get("image_url") is { ValueKind: JsonValueKind.Object } link ? link.Required("url") : part.Required("image_url"), images);
+                    var image = part.Get("image_url") is { ValueKind: JsonValueKind.Object } link
+                        ? link.Image("url", images)
+                        : part.Image("image_url", images);
                     images.Add(image);
                     own.Add(image);
                     break;
@@ -209,7 +211,7 @@ internal sealed class ChatCompletions : Dialect
             throw DoorRefusal.Bad($"{holder} is missing.");
         }
 
-        if (value.String(data)?.Contains("://", StringComparison.Ordinal) == true)
+        if (value.Holds(data, "://"))
         {
             throw DoorRefusal.Bad($"{holder}.{data} is data, not an address; addresses are not fetched.");
         }

@@ -67,7 +67,7 @@ internal abstract class Dialect
         json.WriteStartObject();
         foreach (var member in body.EnumerateObject().Where(member => !Kept.Contains(member.Name) && !Steering.Contains(member.Name)))
         {
-            member.WriteTo(json);
+            OpenAiNativeBody.Raw(json, member);
         }
 
         json.WriteEndObject();

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using AiChat.Data;
 using AiChat.Endpoints.Http;
@@ -23,6 +24,11 @@ internal static class DoorBody
     private const int MaxTurns = 4_000;
     private const int MaxImages = 64;
 
+    /// <summary>Of the whole body. Each takes 12 bytes beside its text, so a body of nothing but numbers would take many times its length.</summary>
+    private const int MaxValues = 1_000_000;
+
+    private const int FirstBuffer = 16 * 1024;
+
     /// <summary>The body as a JSON object; whoever called disposes it.</summary>
     public static async Task<JsonDocument> Read(HttpContext context)
     {
@@ -31,11 +37,17 @@ internal static class DoorBody
             throw new DoorRefusal(new Problem(415, "unsupported_media_type", "Send application/json."));
         }
 
+        var text = await ReadWhole(context);
+        if (text.Length > BodyBudget.Uncounted)
+        {
+            await SocketThreads.Leave(); // parsing it takes its time
+        }
+
         JsonDocument document;
         try
         {
-            document = await JsonDocument.ParseAsync(
-                context.Request.Body, new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false }, context.RequestAborted);
+            CheckValues(text.Span);
+            document = JsonDocument.Parse(text, new JsonDocumentOptions { MaxDepth = 64, AllowDuplicateProperties = false });
         }
         catch (JsonException error)
         {
@@ -49,6 +61,58 @@ internal static class DoorBody
 
         document.Dispose();
         throw DoorRefusal.Bad("The body is not a JSON object.");
+    }
+
+    /// <summary>The bytes of the body, in one piece that grows with what was received and has the declared length in the end.</summary>
+    private static async Task<ReadOnlyMemory<byte>> ReadWhole(HttpContext context)
+    {
+        var body = context.Request.Body;
+        (body as ArrivingBody)?.Keep();
+        var declared = context.Request.ContentLength is { } length and <= MaxBytes ? (int)length : (int)MaxBytes;
+
+        // Not from a pool: what still reads the text when its request has ended must not see another's.
+        var buffer = GC.AllocateUninitializedArray<byte>(Math.Min(FirstBuffer, declared + 1));
+        var filled = 0;
+        while (await body.ReadAsync(buffer.AsMemory(filled), context.RequestAborted) is > 0 and var count)
+        {
+            filled += count;
+            if (filled == buffer.Length)
+            {
+                (body as ArrivingBody)?.Reserve(filled + 1);
+                var larger = GC.AllocateUninitializedArray<byte>(Larger(filled, declared, context.Request.ContentLength is not null));
+                buffer.CopyTo(larger, 0);
+                buffer = larger;
+            }
+        }
+
+        return buffer.AsMemory(0, filled);
+    }
+
+    /// <summary>A large body whose length is known gets it at once, so that nothing is copied again.</summary>
+    private static int Larger(int filled, int declared, bool isKnown) =>
+        filled > declared ? throw new DoorRefusal(new Problem(413, "too_large", "The request is larger than allowed here."))
+        : isKnown && filled >= BodyBudget.Small ? declared + 1
+        : Math.Min(filled * 4, declared + 1);
+
+    /// <summary>
+    /// Before it is parsed: every value but the first follows one of four signs. Their number is quickly found; only where texts are
+    /// full of them is it counted well.
+    /// </summary>
+    private static void CheckValues(ReadOnlySpan<byte> text)
+    {
+        if (text.Count((byte)',') + text.Count((byte)':') + text.Count((byte)'[') + text.Count((byte)'{') < MaxValues)
+        {
+            return;
+        }
+
+        var reader = new Utf8JsonReader(text, new JsonReaderOptions { MaxDepth = 64 });
+        for (var values = 0; reader.Read(); values++)
+        {
+            if (values > MaxValues)
+            {
+                throw new DoorRefusal(new Problem(413, "too_large", $"The body holds more than {MaxValues} values."));
+            }
+        }
     }
 
     /// <summary>The value, or undefined when it is absent or null.</summary>
@@ -122,29 +186,86 @@ internal static class DoorBody
     };
 
     /// <summary>An image in the request itself. We fetch no address that a client names.</summary>
-    public static ChatImage Image(string url, List<ChatImage> sofar)
+    public static ChatImage Image(this JsonElement holder, string name, List<ChatImage> sofar)
     {
-        const string scheme = "data:";
-        var comma = url.IndexOf(',', StringComparison.Ordinal);
-        if (!url.StartsWith(scheme, StringComparison.OrdinalIgnoreCase) || comma < 0 || !url.AsSpan(0, comma).EndsWith(";base64", StringComparison.OrdinalIgnoreCase))
+        const int longestHead = 200;
+        var url = holder.Get(name);
+        if (url.ValueKind != JsonValueKind.String || HasEscapes(url))
         {
-            throw DoorRefusal.Bad("Images are taken as data: URLs in base64 only; addresses are not fetched.");
+            var text = holder.Required(name);
+            return Image64(text.AsSpan(Base64At(text.AsSpan(0, Math.Min(text.Length, longestHead)))), sofar);
         }
 
-        return Image64(url.AsSpan(comma + 1), sofar);
+        var raw = JsonMarshal.GetRawUtf8Value(url)[1..^1];
+        var head = System.Text.Encoding.Latin1.GetString(raw[..Math.Min(raw.Length, longestHead)]);
+        return Image64(url, Base64At(head), sofar);
     }
 
-    /// <summary>Its kind is what its own bytes say.</summary>
-    public static ChatImage Image64(ReadOnlySpan<char> base64, List<ChatImage> sofar)
+    /// <summary>As <see cref="Image"/>, where only the base64 is written.</summary>
+    public static ChatImage Image64(this JsonElement holder, string name, List<ChatImage> sofar)
     {
-        var bytes = new byte[base64.Length / 4 * 3 + 3];
+        var data = holder.Get(name);
+        return data.ValueKind == JsonValueKind.String && !HasEscapes(data)
+            ? Image64(data, 0, sofar)
+            : Image64(holder.Required(name), sofar);
+    }
+
+    /// <summary>True when a text holds this; looked for where it is, because what holds a file may be long.</summary>
+    public static bool Holds(this JsonElement holder, string name, string part)
+    {
+        var text = holder.Get(name);
+        return text.ValueKind == JsonValueKind.String && !HasEscapes(text)
+            ? JsonMarshal.GetRawUtf8Value(text).IndexOf(System.Text.Encoding.UTF8.GetBytes(part)) >= 0
+            : holder.String(name)?.Contains(part, StringComparison.Ordinal) == true;
+    }
+
+    private static bool HasEscapes(JsonElement text) => JsonMarshal.GetRawUtf8Value(text).Contains((byte)'\\');
+
+    private static int Base64At(ReadOnlySpan<char> url)
+    {
+        var comma = url.IndexOf(',');
+        return url.StartsWith("data:", StringComparison.OrdinalIgnoreCase) && comma >= 0
+            && url[..comma].EndsWith(";base64", StringComparison.OrdinalIgnoreCase)
+            ? comma + 1
+            : throw DoorRefusal.Bad("Images are taken as data: URLs in base64 only; addresses are not fetched.");
+    }
+
+    private static ChatImage Image64(JsonElement text, int start, List<ChatImage> sofar)
+    {
+        var base64 = JsonMarshal.GetRawUtf8Value(text)[1..^1][start..];
+        if (!Base64Stream.TryMeasure(base64, out var length))
+        {
+            return Image64(System.Text.Encoding.Latin1.GetString(base64), sofar);
+        }
+
+        if (sofar.Count >= MaxImages || length > MaxImage)
+        {
+            throw BadImage();
+        }
+
+        using var file = new Base64Stream(text, start, length);
+        return new ChatImage(Kind(file), length, () => new Base64Stream(text, start, length));
+    }
+
+    private static ChatImage Image64(ReadOnlySpan<char> base64, List<ChatImage> sofar)
+    {
+        var bytes = new byte[Math.Min((base64.Length / 4 * 3) + 3, MaxImage + 4)];
         if (sofar.Count >= MaxImages || bytes.Length > MaxImage + 3 || !Convert.TryFromBase64Chars(base64, bytes, out var length))
         {
-            throw DoorRefusal.Bad($"An image is base64 of at most {MaxImage / 1024 / 1024} MiB, and a message has at most {MaxImages}.");
+            throw BadImage();
         }
 
         using var file = new MemoryStream(bytes, 0, length, writable: false);
-        var header = ImageHeader.Read(file, out var refused);
-        return header is null ? throw DoorRefusal.Bad(refused!) : ChatImage.FromBytes(header.Mime, bytes.AsMemory(0, length));
+        return ChatImage.FromBytes(Kind(file), bytes.AsMemory(0, length));
     }
+
+    /// <summary>What its own bytes say.</summary>
+    private static string Kind(Stream file)
+    {
+        var header = ImageHeader.Read(file, out var refused);
+        return header?.Mime ?? throw DoorRefusal.Bad(refused!);
+    }
+
+    private static DoorRefusal BadImage() =>
+        DoorRefusal.Bad($"An image is base64 of at most {MaxImage / 1024 / 1024} MiB, and a message has at most {MaxImages}.");
 }

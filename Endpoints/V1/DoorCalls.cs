@@ -11,8 +11,8 @@ namespace AiChat.Endpoints.V1;
 /// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
 /// </summary>
 internal sealed class DoorCalls(
-    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, MemoryRoom room, Usage usage, CallStates states, LiveLogins live, SystemSettings settings, TaskTraces traces,
-    TimeProvider clock)
+    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, MemoryRoom room, Usage usage, Settlements settlements, CallStates states,
+    LiveLogins live, SystemSettings settings, TaskTraces traces, TimeProvider clock)
 {
     /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
@@ -39,7 +39,8 @@ internal sealed class DoorCalls(
                 traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
             job.Trace?.AskedByKey(request, model, me.ApiKeyId);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
-            var answering = Metered(me, settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices), used => Answer(job, used));
+            var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
+            var answering = Metered(me, admission, (hold, used) => Answer(job, hold, used));
             return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
         }
         catch (DoorRefusal refusal)
@@ -53,7 +54,7 @@ internal sealed class DoorCalls(
     }
 
     /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
-    public async Task<IResult> Metered(CurrentUser me, Admission admission, Func<List<LedgerEntry>, Task<IResult>> work)
+    public async Task<IResult> Metered(CurrentUser me, Admission admission, Func<Hold, List<LedgerEntry>, Task<IResult>> work)
     {
         switch (runs.Enter(me.Id))
         {
@@ -74,11 +75,11 @@ internal sealed class DoorCalls(
             List<LedgerEntry> used = [];
             try
             {
-                return await work(used);
+                return await work(hold, used);
             }
             finally
             {
-                await usage.Settle(hold, used, clock.GetUtcNow());
+                await settlements.Settle(hold, used);
             }
         }
         finally
@@ -90,13 +91,13 @@ internal sealed class DoorCalls(
     public ResolvedModel Resolve(CurrentUser me, string model) => catalog.Resolve(me, null, model)
         ?? throw new DoorRefusal(new Problem(404, "model_not_found", $"The model {model} does not exist or you may not use it."));
 
-    private async Task<IResult> Answer(DoorJob job, List<LedgerEntry> used)
+    private async Task<IResult> Answer(DoorJob job, Hold hold, List<LedgerEntry> used)
     {
         var plan = new CallPlan
         {
             UserId = job.Me.Id,
             IsAdmin = job.Me.IsAdmin,
-            Models = [.. catalog.WithFallbacks(job.Me, job.Model).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
+            Models = [.. hold.May(catalog.WithFallbacks(job.Me, job.Model)).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
             Request = (model, endpoint) =>
             {
                 var request = job.Dialect.For(

@@ -47,13 +47,13 @@ internal sealed class EmbeddingCalls(
 
             var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, ToolWords.Positive(body.Int("dimensions"))) { Tokens = texts };
             var tokens = inputs.Sum(input => TokenEstimate.Of(input)) + texts.Sum(text => text.Count);
-            return await doors.Metered(me, settings.Admission(me, model, tokens, 0), async used =>
+            return await doors.Metered(me, settings.Admission(me, model, tokens, 0, prompts: request.Count), async (_, used) =>
             {
                 var begun = clock.GetTimestamp();
                 var reply = await Embed(provider, me, model, request, ends.Token);
                 var entry = Entry(me, model, reply.PromptTokens, tokens, (long)clock.GetElapsedTime(begun).TotalMilliseconds);
                 used.Add(entry);
-                return new JsonAnswer(json => Write(json, model.PublicId, reply.Vectors, format == "base64", entry.PromptTokens));
+                return new EmbeddingAnswer(model.PublicId, reply.Vectors, format == "base64", entry.PromptTokens);
             });
         }
         catch (DoorRefusal refusal)
@@ -81,7 +81,8 @@ internal sealed class EmbeddingCalls(
         return input[0].ValueKind switch
         {
             JsonValueKind.Number => [Numbers(input)],
-            JsonValueKind.Array => [.. input.EnumerateArray().Select(Numbers)],
+            JsonValueKind.Array when input.GetArrayLength() <= MostInputs => [.. input.EnumerateArray().Select(Numbers)],
+            JsonValueKind.Array => throw DoorRefusal.Bad($"input has more than {MostInputs} texts."),
             _ => [],
         };
     }
@@ -127,32 +128,29 @@ internal sealed class EmbeddingCalls(
         FirstTokenMs = ms,
         TotalMs = ms,
     };
+}
 
-    private static void Write(Utf8JsonWriter json, string model, IReadOnlyList<float[]> vectors, bool base64, long tokens)
+/// <summary>The list of vectors, written piece by piece: as text they are several times as long.</summary>
+internal sealed class EmbeddingAnswer(string model, IReadOnlyList<float[]> vectors, bool base64, long tokens) : IResult
+{
+    private const int Piece = 64 * 1024;
+
+    public async Task ExecuteAsync(HttpContext httpContext)
     {
+        var body = httpContext.Response.BodyWriter;
+        httpContext.Response.ContentType = "application/json";
+        await using var json = new Utf8JsonWriter(body);
+        json.WriteStartObject();
         json.WriteString("object", "list");
         json.WriteStartArray("data");
         for (var at = 0; at < vectors.Count; at++)
         {
-            json.WriteStartObject();
-            json.WriteString("object", "embedding");
-            json.WriteNumber("index", at);
-            if (base64)
+            Write(json, at);
+            if (json.BytesPending + body.UnflushedBytes > Piece)
             {
-                json.WriteBase64String("embedding", MemoryMarshal.AsBytes(vectors[at].AsSpan())); // little-endian, as this machine has it
+                json.Flush();
+                await body.FlushAsync(httpContext.RequestAborted);
             }
-            else
-            {
-                json.WriteStartArray("embedding");
-                foreach (var value in vectors[at])
-                {
-                    json.WriteNumberValue(value);
-                }
-
-                json.WriteEndArray();
-            }
-
-            json.WriteEndObject();
         }
 
         json.WriteEndArray();
@@ -160,6 +158,31 @@ internal sealed class EmbeddingCalls(
         json.WriteStartObject("usage");
         json.WriteNumber("prompt_tokens", tokens);
         json.WriteNumber("total_tokens", tokens);
+        json.WriteEndObject();
+        json.WriteEndObject();
+        await json.FlushAsync(httpContext.RequestAborted);
+    }
+
+    private void Write(Utf8JsonWriter json, int at)
+    {
+        json.WriteStartObject();
+        json.WriteString("object", "embedding");
+        json.WriteNumber("index", at);
+        if (base64)
+        {
+            json.WriteBase64String("embedding", MemoryMarshal.AsBytes(vectors[at].AsSpan())); // little-endian, as this machine has it
+        }
+        else
+        {
+            json.WriteStartArray("embedding");
+            foreach (var value in vectors[at])
+            {
+                json.WriteNumberValue(value);
+            }
+
+            json.WriteEndArray();
+        }
+
         json.WriteEndObject();
     }
 }

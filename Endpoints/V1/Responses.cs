@@ -139,7 +139,7 @@ internal sealed class Responses : Dialect
                     text.Append(part.String("refusal"));
                     break;
                 case "input_image":
-                    var image = DoorBody.Image(part.Required("image_url"), images);
+                    var image = part.Image("image_url", images);
                     images.Add(image);
                     own.Add(image);
                     break;

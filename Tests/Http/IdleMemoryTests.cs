@@ -1,4 +1,5 @@
 using AiChat.Endpoints.Http;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Http;
@@ -11,7 +12,7 @@ public sealed class IdleMemoryTests
     {
         var time = new FakeTimeProvider();
         var (allocated, given) = (0L, 0);
-        using var memory = new IdleMemory(time, () => allocated, () => given++);
+        using var memory = new IdleMemory(new BackgroundWork(time, NullLogger<BackgroundWork>.Instance), time, () => allocated, () => given++);
 
         void After(long bytes, int expected)
         {

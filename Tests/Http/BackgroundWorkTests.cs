@@ -1,0 +1,303 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using AiChat.Commands;
+using AiChat.Data;
+using AiChat.Endpoints.Http;
+using AiChat.Tests.Chat;
+using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+
+namespace AiChat.Tests.Http;
+
+/// <summary>What runs without a request outlives whatever it throws, and the process never ends with 0 for it.</summary>
+public sealed class BackgroundWorkTests
+{
+    private static readonly string[] Loops =
+    [
+        "asking providers for their models", "heartbeats", "removal of what is over", "storing running answers", "storing task traces",
+        "taking an answer's text", "the hour of the removal", "titles",
+    ];
+
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task Each_loop_goes_on_after_an_exception()
+    {
+        var turns = new ConcurrentDictionary<string, int>();
+        var errors = new ErrorLog();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "begun");
+            await Eventually.Holds(() => Loops.All(name => turns.GetValueOrDefault(name) > 1));
+            await OpenAiScript.Finish(exchange, 1);
+        });
+        await using var server = await TestServer.StartAsync(new TestServerOptions
+        {
+            Configure = builder =>
+            {
+                builder.Logging.AddProvider(errors);
+                builder.Services.Replace(ServiceDescriptor.Singleton(all =>
+                {
+                    var background = ActivatorUtilities.CreateInstance<BackgroundWork>(all);
+                    background.Turning += name =>
+                    {
+                        if (turns.AddOrUpdate(name, 1, (_, count) => count + 1) == 1)
+                        {
+                            throw new InvalidOperationException("thrown in " + name);
+                        }
+                    };
+                    return background;
+                }));
+            },
+        });
+        var admin = await server.RegisterAdminAsync();
+        await admin.Trace(new { taskTraceEnabled = true, taskTraceDefaultOn = true });
+
+        var answer = await admin.AskAndWait(await admin.NewSession(await admin.Connect(upstream)), "go");
+
+        Assert.Equal("begun", answer.Text("content"));
+        Assert.Equal(Loops, turns.Keys.Order(StringComparer.Ordinal));
+        Assert.All(Loops, name => Assert.Contains(errors.Said, line => line.Contains("thrown in " + name, StringComparison.Ordinal)));
+        await (await server.Client().GetAsync("/api/health")).Expect(HttpStatusCode.OK);
+    }
+
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task Text_is_stored_again_after_the_table_was_gone_for_a_while()
+    {
+        var (more, end) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var errors = new ErrorLog();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "first ");
+            await more.Task;
+            await OpenAiScript.Piece(exchange, "second");
+            await end.Task;
+            await OpenAiScript.Finish(exchange, 1);
+        });
+        await using var server = await TestServer.StartAsync(new TestServerOptions { Configure = builder => builder.Logging.AddProvider(errors) });
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        Execute(server, "alter table run_chunks rename to run_chunks_away");
+        await using var stream = await admin.Ask(session, "go");
+        await Eventually.Holds(() => errors.Said.Any(line => line.Contains("no such table", StringComparison.Ordinal)));
+
+        Execute(server, "alter table run_chunks_away rename to run_chunks");
+        more.SetResult();
+
+        await Eventually.Holds(() => Text(server) == "first second");
+        end.SetResult();
+        Assert.Equal("done", (await stream.ReadAllAsync())[^1].Event);
+    }
+
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task The_removal_goes_on_after_a_failure_that_nobody_foresaw()
+    {
+        var errors = new ErrorLog();
+        await using var server = await TestServer.StartAsync(new TestServerOptions { Configure = builder => builder.Logging.AddProvider(errors) });
+        var retention = server.Services.GetRequiredService<Retention>();
+        Execute(server, "alter table doomed_files rename to doomed_files_away");
+        retention.Wake();
+        await Eventually.Holds(() => errors.Said.Any(line => line.Contains("no such table", StringComparison.Ordinal)));
+        Execute(server, "alter table doomed_files_away rename to doomed_files");
+
+        var ran = new TaskCompletionSource();
+        retention.Ran += _ => ran.TrySetResult();
+        retention.Wake();
+
+        await ran.Task.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.False(server.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested);
+    }
+
+    [Fact]
+    public async Task What_fails_is_tried_again_after_a_growing_pause()
+    {
+        var clock = new FakeTimeProvider();
+        var errors = new ErrorLog();
+        using var logs = LoggerFactory.Create(logging => logging.AddProvider(errors));
+        var background = new BackgroundWork(clock, logs.CreateLogger<BackgroundWork>());
+        var turns = 0;
+        using var stop = new CancellationTokenSource();
+        var loop = background.Repeat("a loop", () => ++turns > 3 ? Task.FromResult(false) : throw new InvalidOperationException("no"), stop.Token);
+
+        for (var turn = 2; turn <= 4; turn++)
+        {
+            var waited = TimeSpan.Zero;
+            await Eventually.Holds(() =>
+            {
+                if (turns >= turn)
+                {
+                    return true;
+                }
+
+                clock.Advance(BackgroundWork.FirstPause / 2);
+                waited += BackgroundWork.FirstPause / 2;
+                return false;
+            });
+            Assert.True(waited >= BackgroundWork.FirstPause * Math.Pow(2, turn - 2), $"turn {turn} after {waited}");
+        }
+
+        await loop;
+        Assert.Equal(3, errors.Said.Count);
+        background.Try("a timer", () => throw new InvalidOperationException("no"));
+        background.Forget("a task", Task.FromException(new InvalidOperationException("no")));
+        Assert.Equal(5, errors.Said.Count);
+        Assert.Contains(errors.Said, line => line.Contains("a task", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_service_that_failed_ends_the_process_with_a_code()
+    {
+        using var failed = new Failing();
+        await failed.StartAsync(default);
+        await Eventually.Holds(() => failed.ExecuteTask!.IsFaulted);
+        Assert.Equal(StartupException.Software, ServeCommand.CodeOf([failed]));
+        using var fine = new Fine();
+        await fine.StartAsync(default);
+        await fine.StopAsync(default);
+        Assert.Equal(0, ServeCommand.CodeOf([fine]));
+    }
+
+    [Fact]
+    public async Task Tasks_that_nobody_awaited_are_logged()
+    {
+        var errors = new ErrorLog();
+        using var logs = LoggerFactory.Create(logging => logging.AddProvider(errors));
+        using var unobserved = new UnobservedTasks(new BackgroundWork(TimeProvider.System, logs.CreateLogger<BackgroundWork>()));
+        Drop();
+        await Eventually.Holds(() =>
+        {
+            GC.Collect();
+            GC.WaitForPendingFinalizers();
+            return errors.Said.Any(line => line.Contains("dropped here", StringComparison.Ordinal));
+        });
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.NoInlining)]
+        static void Drop() => _ = Task.FromException(new InvalidOperationException("dropped here"));
+    }
+
+    [Fact]
+    public async Task What_the_writer_did_not_expect_ends_its_writing_and_is_told()
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory("aichat-test-").FullName, "app.db");
+        try
+        {
+            using var writer = new DbWriter(Db.Connect(path, SqliteOpenMode.ReadWriteCreate));
+            var broken = new TaskCompletionSource<Exception>();
+            writer.Broken += error => broken.TrySetResult(error);
+            writer.Enqueue(new BadItem());
+
+            Assert.Equal("not expected", (await broken.Task.WaitAsync(TimeSpan.FromSeconds(20))).Message);
+            var after = new WriteItem<bool>(_ => true);
+            writer.Enqueue(after);
+            Assert.Equal(StoreFailure.Unavailable, (await Assert.ThrowsAsync<StoreException>(() => after.Task)).Failure);
+        }
+        finally
+        {
+            Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+        }
+    }
+
+    [NativeFact]
+    public async Task A_moment_without_descriptors_does_not_end_the_process()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var crowd = Enumerable.Range(0, 12).Select(_ => server.Client(IPAddress.Parse("127.0.0.9"))).ToList();
+        await Task.WhenAll(crowd.Select(client => client.GetAsync("/api/health")));
+
+        await LimitFiles(server, "8:4096");
+        var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => Task.WhenAny(admin.DeleteAsync("/api/sessions/1"), Task.Delay(3_000))));
+        await LimitFiles(server, "4096:4096");
+
+        Assert.NotEmpty(answers);
+        await Eventually.Holds(async () => (await admin.GetAsync("/api/auth/me")).StatusCode == HttpStatusCode.OK);
+        await (await admin.PostJson("/api/sessions", new { })).Expect(HttpStatusCode.Created);
+        await server.StopAsync();
+        Assert.Equal(0, server.ExitCode);
+    }
+
+    private static async Task LimitFiles(TestServer server, string limit)
+    {
+        using var process = Process.Start("prlimit", ["--pid", server.ProcessId.ToString(CultureInfo.InvariantCulture), $"--nofile={limit}"]);
+        await process.WaitForExitAsync();
+        Assert.Equal(0, process.ExitCode);
+    }
+
+    private static SqliteConnection Open(TestServer server)
+    {
+        var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False");
+        connection.Open();
+        return connection;
+    }
+
+    private static void Execute(TestServer server, string sql)
+    {
+        using var connection = Open(server);
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private static string Text(TestServer server)
+    {
+        using var connection = Open(server);
+        using var command = connection.CreateCommand();
+        command.CommandText = "select coalesce(group_concat(value, ''), '') from (select value from run_chunks order by position)";
+        return (string)command.ExecuteScalar()!;
+    }
+
+    private sealed class Failing : BackgroundService
+    {
+        protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.FromException(new InvalidOperationException("on purpose"));
+    }
+
+    private sealed class Fine : BackgroundService
+    {
+        protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Delay(Timeout.Infinite, stoppingToken);
+    }
+
+    private sealed class BadItem : WriteItem
+    {
+        public override bool Run(SqliteConnection connection) => true;
+
+        public override void Complete() => throw new InvalidOperationException("not expected");
+
+        public override void Fail(Exception error)
+        {
+        }
+    }
+}
+
+/// <summary>The warnings and errors that a server logs.</summary>
+internal sealed class ErrorLog : ILoggerProvider, ILogger
+{
+    public ConcurrentQueue<string> Said { get; } = new();
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (IsEnabled(logLevel))
+        {
+            Said.Enqueue($"{formatter(state, exception)} {exception}");
+        }
+    }
+
+    public void Dispose()
+    {
+    }
+}
