@@ -73,7 +73,7 @@ describe('small things', () => {
 
   it('find models by every word', () => {
     const model = { id: 'o.gpt-x', connectionId: 1, model: 'gpt-x', name: 'GPT X', provider: 'openai' as const, connectionName: 'Office', tags: ['fast'] }
-    const groups = [{ name: 'Office', demo: false, models: [model] }]
+    const groups = [{ connectionId: 1, name: 'Office', demo: false, models: [model] }]
     expect(searchModels(groups, 'fast gpt')).toHaveLength(1)
     expect(searchModels(groups, 'fast claude')).toHaveLength(0)
   })

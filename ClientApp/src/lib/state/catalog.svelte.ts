@@ -5,6 +5,7 @@ import { storage } from './storage'
 const key = 'aichat.model'
 
 export interface ModelGroup {
+  connectionId: number
   name: string
   demo: boolean
   models: CatalogModel[]
@@ -37,7 +38,7 @@ export class Catalog {
   readonly groups = $derived.by(() => {
     const groups = new Map<number, ModelGroup>()
     for (const model of this.#models) {
-      const group = groups.get(model.connectionId) ?? { name: model.connectionName, demo: model.provider === 'demo', models: [] }
+      const group = groups.get(model.connectionId) ?? { connectionId: model.connectionId, name: model.connectionName, demo: model.provider === 'demo', models: [] }
       group.models.push(model)
       groups.set(model.connectionId, group)
     }

@@ -13,6 +13,15 @@ export interface Outgoing extends Saying {
   clientMessageId: string
   /** Set when it takes the place of an earlier message: what that one followed. */
   parentId?: number | null
+  /** Why the server did not take it. */
+  refused?: Refusal
+}
+
+/** A refusal as it is kept: what a reload must still be able to say. */
+export interface Refusal {
+  status: number
+  code: string
+  againAt: number | null
 }
 
 type Slot = number | 'new'
@@ -157,5 +166,10 @@ function isImage(value: unknown): value is MessageImage {
 }
 
 function isOutgoing(value: unknown): value is Outgoing {
-  return isSaying(value) && 'clientMessageId' in value && typeof value.clientMessageId === 'string'
+  return isSaying(value) && 'clientMessageId' in value && typeof value.clientMessageId === 'string' && (!('refused' in value) || isRefusal(value.refused))
+}
+
+function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && 'status' in value && typeof value.status === 'number'
+    && 'code' in value && typeof value.code === 'string' && 'againAt' in value && (value.againAt === null || typeof value.againAt === 'number')
 }
