@@ -71,6 +71,9 @@ export const presets: readonly Preset[] = [
   { id: 'custom', native: openai(''), editableUrl: true, local: false },
 ]
 
+/** Vendors of mainland China. */
+export const chinese: ReadonlySet<PresetId> = new Set(['deepseek', 'qwen', 'glm', 'kimi', 'siliconflow', 'volcengine', 'minimax'])
+
 /** The preset's address in a protocol this server speaks; null when there is none. */
 export function addressOf(preset: Preset, spoken: readonly string[]): Address | null {
   if (spoken.includes(preset.native.provider)) return preset.native

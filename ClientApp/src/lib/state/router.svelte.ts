@@ -6,7 +6,7 @@ const setupCodeKey = 'aichat.setupCode'
 export class Router {
   readonly #base = new URL(document.baseURI).pathname
   #path = $state('/')
-  #setupCode = $state(tabStorage.read(setupCodeKey) ?? '')
+  #setup = $state.raw({ code: tabStorage.read(setupCodeKey) ?? '' })
   #hold: ((leave: () => void) => void) | null = null
 
   constructor() {
@@ -19,12 +19,13 @@ export class Router {
     return this.#path
   }
 
-  /** What the link on the server's console brought, `#setup=<code>`; kept over reloads of this tab until it has been used. */
-  get setupCode(): string {
-    return this.#setupCode
+  /** What the link on the server's console brought, `#setup=<code>`, anew each time; kept over reloads of this tab until it was used. */
+  get setup(): { readonly code: string } {
+    return this.#setup
   }
-  set setupCode(code: string) {
-    this.#setupCode = code
+
+  keepSetupCode(code: string): void {
+    this.#setup = { code }
     tabStorage.write(setupCodeKey, code === '' ? null : code)
   }
 
@@ -81,7 +82,7 @@ export class Router {
     const { pathname, search, hash } = location
     const code = /^#setup=(.+)$/.exec(hash)?.[1]
     if (code !== undefined) {
-      this.setupCode = decoded(code)
+      this.keepSetupCode(decoded(code))
       // Neither the address bar nor the history goes on telling it.
       history.replaceState(null, '', pathname + search)
     }

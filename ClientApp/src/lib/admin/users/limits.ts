@@ -24,7 +24,7 @@ export interface TypedLimit {
 export function limitsOf(user: UserLimits, i18n: Pick<I18n, 't' | 'number'>): string {
   const parts: string[] = []
   if (user.unlimited) parts.push(i18n.t('users.unlimited'))
-  else if (user.dailyLimit !== null) parts.push(i18n.t('users.perDay', { n: user.dailyLimit }))
+  else if (user.dailyLimit != null) parts.push(i18n.t('users.perDay', { n: user.dailyLimit }))
   const budgets = [user.dailyTokenBudget, user.monthlyTokenBudget, user.dailyMoneyBudget, user.monthlyMoneyBudget]
   if (budgets.some((budget) => budget != null)) parts.push(i18n.t('users.ownBudgets'))
   return parts.join(' · ')

@@ -5,7 +5,7 @@ export const admin: Record<keyof typeof en, string> = {
   'connection.kind': '服务类型',
   'connection.kindPick': '选择服务商…',
   'connection.baseUrl': '接口地址',
-  'connection.baseUrlRule': '例如 https://example.com/v1',
+  'connection.baseUrlRule': '请填写地址，例如 https://example.com/v1',
   'connection.baseUrlHint': '通常以 /v1 结尾；省略 http:// 或 https:// 时自动补上。',
   'connection.auth': '认证方式',
   'connection.auth.bearer': 'Bearer 令牌',
