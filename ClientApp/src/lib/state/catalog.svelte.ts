@@ -61,7 +61,9 @@ export class Catalog {
     return this.#models.find((model) => model.connectionId === session.connectionId && model.model === session.model) ?? null
   }
 
-  nameOf(modelId: string): string {
-    return this.#models.find((model) => model.id === modelId || model.model === modelId)?.name ?? modelId
+  /** Two providers may have a model of the same id, each under a name of its own. */
+  nameOf(modelId: string, connectionId?: number | null): string {
+    const called = this.#models.filter((model) => model.id === modelId || model.model === modelId)
+    return (called.find((model) => model.connectionId === connectionId) ?? called[0])?.name ?? modelId
   }
 }

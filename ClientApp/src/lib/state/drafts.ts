@@ -79,7 +79,9 @@ export class Drafts {
 
   outgoing(slot: number): Outgoing | null {
     const value = this.#json('outgoing', slot)
-    return isOutgoing(value) ? value : null
+    if (!isOutgoing(value)) return null
+    const { refused, ...outgoing } = value
+    return isRefusal(refused) ? value : outgoing
   }
 
   /** Messages that wait for the answer before them. */
@@ -166,7 +168,7 @@ function isImage(value: unknown): value is MessageImage {
 }
 
 function isOutgoing(value: unknown): value is Outgoing {
-  return isSaying(value) && 'clientMessageId' in value && typeof value.clientMessageId === 'string' && (!('refused' in value) || isRefusal(value.refused))
+  return isSaying(value) && 'clientMessageId' in value && typeof value.clientMessageId === 'string'
 }
 
 function isRefusal(value: unknown): value is Refusal {
