@@ -13,7 +13,7 @@ internal sealed class Usage(Db db)
         return db.Read(connection => (Limit(connection, userId, defaults), MessagesUsed(connection, userId, day)));
     }
 
-    /// <summary>What a user has used today and in this month, with what running calls hold: what the gate compares with the limits.</summary>
+    /// <summary>What a user has used today and in this month, with what running calls hold, as the gate compares it with the limits.</summary>
     public Task<SpentRow> Spent(long userId, DateTimeOffset now)
     {
         var day = Days.Of(now);

@@ -121,12 +121,14 @@ internal static class ConnectionEndpoints
         {
             // No saved connection's sockets: ids below zero are the checks', by what they may reach.
             var found = await refresher.List(ModelCatalog.Endpoints(draft.Row, -(long)ModelCatalog.Scope(draft.Row.Local), keys, headers), cancel);
-            return TypedResults.Ok(new VerifyResponse(true, Models: [.. found.Select(model => new VerifiedModel(model.Id, model.Name ?? model.Id))], SameAs: same));
+            var models = found.Select(model => new VerifiedModel(model.Id, model.Name ?? model.Id));
+            return TypedResults.Ok(new VerifyResponse(true, Models: [.. models], SameAs: same));
         }
         catch (ProviderException error) when (CatalogRefresher.IsWithoutList(draft.Row, error))
         {
             var models = new CatalogConnection(draft.Row).ModelIds.Select(model => new VerifiedModel(model, model));
-            return TypedResults.Ok(new VerifyResponse(true, "provider_lists_no_models", "The provider lists no models, so the key could not be checked.", [.. models], same));
+            return TypedResults.Ok(new VerifyResponse(
+                true, "provider_lists_no_models", "The provider lists no models, so the key could not be checked.", [.. models], same));
         }
         catch (ProviderException error)
         {
@@ -136,16 +138,21 @@ internal static class ConnectionEndpoints
 
     /// <summary>The saved connection that asks the same address with the same key, so that a form need not make it again.</summary>
     private static long? Same(
-        ConnectionRow row, IReadOnlyList<string> keys, IReadOnlyDictionary<string, string> headers, CatalogSnapshot snapshot, ConnectionSecrets secrets) =>
-        snapshot.Connections
-            .Where(one => one.Id != row.Id && one.Row.Provider == row.Provider && one.Row.BaseUrl == row.BaseUrl && one.Row.AuthType == row.AuthType
-                && secrets.Keys(one.Row) is { } savedKeys && keys.All(savedKeys.Contains) && savedKeys.Count == keys.Count
-                && secrets.Headers(one.Row) is { } savedHeaders && savedHeaders.Count == headers.Count
-                && headers.All(header => savedHeaders.GetValueOrDefault(header.Key) == header.Value))
+        ConnectionRow row, IReadOnlyList<string> keys, IReadOnlyDictionary<string, string> headers, CatalogSnapshot snapshot,
+        ConnectionSecrets secrets)
+    {
+        bool HasKeys(ConnectionRow saved) => secrets.Keys(saved) is { } own && own.Count == keys.Count && keys.All(own.Contains);
+        bool HasHeaders(ConnectionRow saved) => secrets.Headers(saved) is { } own && own.Count == headers.Count
+            && headers.All(header => own.GetValueOrDefault(header.Key) == header.Value);
+
+        return snapshot.Connections
+            .Where(one => one.Id != row.Id && one.Row.Provider == row.Provider && one.Row.BaseUrl == row.BaseUrl
+                && one.Row.AuthType == row.AuthType && HasKeys(one.Row) && HasHeaders(one.Row))
             .OrderBy(one => !one.Row.Enabled)
             .ThenBy(one => one.Id)
             .Select(one => (long?)one.Id)
             .FirstOrDefault();
+    }
 
     /// <summary>For the record: what the connection is now, nothing of its secrets.</summary>
     private static AuditEntry Entry(CurrentUser me, HttpContext context, string action, long? id, ConnectionRow? row) => new(

@@ -266,7 +266,8 @@ internal sealed record ManagedUserResponse(
 
 /// <summary>What an account has used of its limits. Days and months are UTC's; each says when it begins again.</summary>
 internal sealed record UsedResponse(
-    long Messages, long DayTokens, long MonthTokens, decimal DayMoney, decimal MonthMoney, DateTimeOffset DayEndsAt, DateTimeOffset MonthEndsAt)
+    long Messages, long DayTokens, long MonthTokens, decimal DayMoney, decimal MonthMoney,
+    DateTimeOffset DayEndsAt, DateTimeOffset MonthEndsAt)
 {
     public static UsedResponse Of(SpentRow row, DateTimeOffset now) => new(
         row.Messages, row.DayTokens, row.MonthTokens, GateRules.Amount(row.DayNanos) ?? 0, GateRules.Amount(row.MonthNanos) ?? 0,

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using AiChat.Tests.Chat;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
@@ -25,7 +24,8 @@ public sealed class TwinTests
 
         Assert.Equal(["Team", "Team 2", "team 3", "Demo 2"], names);
         var audit = (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray()
-            .Where(entry => entry.GetProperty("action").GetString() == "connection.create").Select(entry => entry.GetProperty("detail").GetString()!);
+            .Where(entry => entry.GetProperty("action").GetString() == "connection.create")
+            .Select(entry => entry.GetProperty("detail").GetString()!);
         Assert.Contains(audit, detail => detail.StartsWith("Team 2,", StringComparison.Ordinal));
         var models = (await admin.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray()
             .Where(model => model.GetProperty("model").GetString() == "gpt-4o").ToList();
@@ -100,7 +100,8 @@ public sealed class TwinTests
         await server.RestartAsync();
         Assert.Equal("Twin", await Rename(second, "Twin"));
         await (await admin.PutJson($"/api/connections/{first}", new { enabled = false })).Expect(HttpStatusCode.OK);
-        Assert.Equal(2, (await admin.GetJson("/api/connections")).GetProperty("items").EnumerateArray().Count(one => one.GetProperty("name").GetString() == "Twin"));
+        var items = (await admin.GetJson("/api/connections")).GetProperty("items").EnumerateArray();
+        Assert.Equal(2, items.Count(one => one.GetProperty("name").GetString() == "Twin"));
 
         async Task<string?> Rename(long id, string name) =>
             (await (await admin.PutJson($"/api/connections/{id}", new { name })).Json()).GetProperty("name").GetString();
