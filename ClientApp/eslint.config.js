@@ -16,6 +16,8 @@ export default ts.config(
       'svelte/no-navigation-without-resolve': 'off', // SvelteKit only
       // State is replaced, not mutated ($state.raw): plain Map, Set and Date are meant.
       'svelte/prefer-svelte-reactivity': 'off',
+      // {' · '} keeps the blanks that the compiler cuts off at the edge of an element.
+      'svelte/no-useless-mustaches': 'off',
       '@typescript-eslint/no-unused-vars': ['error', { varsIgnorePattern: '^_', argsIgnorePattern: '^_' }],
     },
   },

@@ -1,10 +1,13 @@
 using Dapper;
+using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data;
 
 /// <summary>Configured upstreams. What is secret about them stays sealed here; who opens it is told by the row's uuid.</summary>
 internal sealed class Connections(Db db)
 {
+    public const int MaxNameLength = 80;
+
     public Task<List<ConnectionRow>> List() => db.Read(connection => connection.Query<ConnectionRow>("""
         select id, row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers, header_names,
             azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position,
@@ -14,12 +17,15 @@ internal sealed class Connections(Db db)
         limit 1000
         """).ToList());
 
-    /// <returns>The new row's id; the audit entry's target is completed with it.</returns>
-    public Task<long> Insert(ConnectionRow row, AuditEntry audit, DateTimeOffset now)
+    /// <param name="draft">Its name is numbered when another connection has it.</param>
+    /// <param name="audit">Makes the entry from the row as it is stored; the target is completed with the id.</param>
+    /// <returns>The new row's id.</returns>
+    public Task<long> Insert(ConnectionRow draft, Func<ConnectionRow, AuditEntry> audit, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            var row = WithFreeName(connection, draft);
             var id = connection.QuerySingle<long>("""
                 insert into connections (row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers, header_names,
                     azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position, created_at, updated_at)
@@ -48,17 +54,21 @@ internal sealed class Connections(Db db)
                     row.Position,
                     at,
                 });
-            Audit.Append(connection, audit with { Target = $"connection:{id}" }, now);
+            Audit.Append(connection, audit(row) with { Target = $"connection:{id}" }, now);
             return id;
         });
     }
 
-    /// <summary>Stores the row over the revision it was made from; false when somebody else was faster or it is gone.</summary>
-    public Task<bool> Update(ConnectionRow row, AuditEntry audit, DateTimeOffset now)
+    /// <summary>
+    /// Stores the row over the revision it was made from; false when somebody else was faster or it is gone. A new name is numbered
+    /// when another connection has it; a name that stays is left as it is, also where an old database has it twice.
+    /// </summary>
+    public Task<bool> Update(ConnectionRow draft, Func<ConnectionRow, AuditEntry> audit, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            var row = WithFreeName(connection, draft);
             var updated = connection.Execute("""
                 update connections set
                     name = @Name, provider = @Provider, base_url = @BaseUrl, auth_type = @AuthType, secret_keys = @SecretKeys,
@@ -91,7 +101,7 @@ internal sealed class Connections(Db db)
                 }) == 1;
             if (updated)
             {
-                Audit.Append(connection, audit, now);
+                Audit.Append(connection, audit(row), now);
             }
 
             return updated;
@@ -130,6 +140,38 @@ internal sealed class Connections(Db db)
             return kept;
         });
     }
+
+    /// <summary>In the write that stores it, so that two forms at the same moment do not both find the name free.</summary>
+    private static ConnectionRow WithFreeName(SqliteConnection connection, ConnectionRow row)
+    {
+        var names = connection.Query<NamedRow>("select id, name from connections").ToList();
+        return names.Any(one => one.Id == row.Id && one.Name == row.Name)
+            ? row
+            : row with { Name = FreeName(row.Name, names.Where(one => one.Id != row.Id).Select(one => one.Name)) };
+    }
+
+    /// <summary>The name, or the first of "Name 2", "Name 3" that nobody has; case makes no difference to a reader's eye.</summary>
+    internal static string FreeName(string name, IEnumerable<string> taken)
+    {
+        var others = taken.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var free = name;
+        for (var n = 2; others.Contains(free); n++)
+        {
+            var number = $" {n}";
+            var kept = Math.Min(name.Length, MaxNameLength - number.Length);
+            // Half of a character outside the basic plane is no character.
+            free = name[..(char.IsHighSurrogate(name[kept - 1]) ? kept - 1 : kept)] + number;
+        }
+
+        return free;
+    }
+}
+
+internal sealed class NamedRow
+{
+    public long Id { get; init; }
+
+    public string Name { get; init; } = "";
 }
 
 /// <summary>One configured upstream. The secret members are sealed; the row never leaves the server as it is.</summary>

@@ -13,6 +13,22 @@ internal sealed class Usage(Db db)
         return db.Read(connection => (Limit(connection, userId, defaults), MessagesUsed(connection, userId, day)));
     }
 
+    /// <summary>What a user has used today and in this month, with what running calls hold, as the gate compares it with the limits.</summary>
+    public Task<SpentRow> Spent(long userId, DateTimeOffset now)
+    {
+        var day = Days.Of(now);
+        var first = Days.FirstOfMonth(now);
+        return db.Read(connection => connection.QuerySingle<SpentRow>("""
+            select coalesce(sum(messages + held_messages) filter (where day = @day), 0) as messages,
+                coalesce(sum(tokens + held_tokens) filter (where day = @day), 0) as day_tokens,
+                coalesce(sum(tokens + held_tokens), 0) as month_tokens,
+                coalesce(sum(cost_nanos + held_nanos) filter (where day = @day), 0) as day_nanos,
+                coalesce(sum(cost_nanos + held_nanos), 0) as month_nanos
+            from daily_usage
+            where user_id = @userId and day between @first and @day
+            """, new { userId, day, first }));
+    }
+
     /// <summary>Lets calls that belong to no run through the gate, or says why not.</summary>
     public Task<GateAnswer> Enter(Admission call, DateTimeOffset now) => db.Write(connection => Gate.Enter(connection, call, now));
 
@@ -57,6 +73,20 @@ internal sealed class Usage(Db db)
         entry.TotalMs,
         at,
     });
+}
+
+/// <summary>What one user has used; nanos are 1e-9 of the currency unit.</summary>
+internal sealed class SpentRow
+{
+    public long Messages { get; init; }
+
+    public long DayTokens { get; init; }
+
+    public long MonthTokens { get; init; }
+
+    public long DayNanos { get; init; }
+
+    public long MonthNanos { get; init; }
 }
 
 /// <summary>One call to a provider that brought something.</summary>

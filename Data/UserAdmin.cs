@@ -98,8 +98,7 @@ internal sealed class UserAdmin(Db db, LiveLogins live)
     public Task<UserChange> SetQuota(Actor actor, long id, UserLimits limits, DateTimeOffset now)
     {
         var day = Days.Of(now);
-        var detail = limits.Unlimited ? "unlimited" : limits.DailyLimit?.ToString() ?? "default";
-        return Change(actor, id, new Step("user.quota", detail, UserChange.NotFound, Revokes: false), now, connection =>
+        return Change(actor, id, new Step("user.quota", limits.Told(), UserChange.NotFound, Revokes: false), now, connection =>
         {
             if (limits.ResetUsed)
             {

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace AiChat.Data;
 
 /// <summary>A user as the API shows one; holds nothing secret.</summary>
@@ -73,6 +75,36 @@ internal sealed record UserLimits(long? DailyLimit, bool Unlimited, bool ResetUs
     public bool SetsMonthlyNanos { get; init; }
 
     public long? MonthlyNanos { get; init; }
+
+    /// <summary>For the record: everything that is set here, by the names of the API.</summary>
+    public string Told()
+    {
+        List<string> told = [$"dailyLimit = {(Unlimited ? "none" : Amount(DailyLimit))}"];
+        Tell(SetsDailyTokens, "dailyTokenBudget", Amount(DailyTokens));
+        Tell(SetsMonthlyTokens, "monthlyTokenBudget", Amount(MonthlyTokens));
+        Tell(SetsDailyNanos, "dailyMoneyBudget", Money(DailyNanos));
+        Tell(SetsMonthlyNanos, "monthlyMoneyBudget", Money(MonthlyNanos));
+        Tell(ResetUsed, "resetUsed", "true");
+        return string.Join(", ", told);
+
+        void Tell(bool set, string name, string value)
+        {
+            if (set)
+            {
+                told.Add($"{name} = {value}");
+            }
+        }
+    }
+
+    private static string Amount(long? value) => value switch
+    {
+        null => "default",
+        -1 => "none",
+        { } amount => amount.ToString(CultureInfo.InvariantCulture),
+    };
+
+    private static string Money(long? nanos) =>
+        nanos is null or -1 ? Amount(nanos) : (nanos.Value / 1_000_000_000m).ToString("0.#########", CultureInfo.InvariantCulture);
 }
 
 /// <summary>How a registration ended.</summary>

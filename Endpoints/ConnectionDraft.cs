@@ -91,7 +91,7 @@ internal sealed class ConnectionDraft
     private void Labels()
     {
         var name = _form.Name?.Trim() ?? (Row.Name.Length > 0 ? Row.Name : DefaultName());
-        Require(name.Length is >= 1 and <= 80 && !name.Any(char.IsControl), "name", "A name has 1 to 80 characters.");
+        Require(name.Length is >= 1 and <= Connections.MaxNameLength && !name.Any(char.IsControl), "name", $"A name has 1 to {Connections.MaxNameLength} characters.");
         var prefix = _form.Prefix?.Trim() ?? Row.Prefix ?? "";
         Require(prefix.Length <= 32 && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), "prefix", "A prefix has at most 32 letters, digits, - or _.");
         var version = _form.AzureApiVersion?.Trim() ?? Row.AzureApiVersion ?? "";
@@ -109,7 +109,7 @@ internal sealed class ConnectionDraft
     }
 
     private string DefaultName() =>
-        Uri.TryCreate(Row.BaseUrl, UriKind.Absolute, out var url) && url.Host.Length is > 0 and <= 80 ? url.Host : Row.Provider;
+        Uri.TryCreate(Row.BaseUrl, UriKind.Absolute, out var url) && url.Host.Length is > 0 and <= Connections.MaxNameLength ? url.Host : Row.Provider;
 
     private void Lists()
     {

@@ -46,7 +46,7 @@ internal static class ConnectionEndpoints
             return Problems.Invalid(draft.Errors);
         }
 
-        var id = await connections.Insert(draft.Row, Entry(me, context, "connection.create", null, draft.Row), clock.GetUtcNow());
+        var id = await connections.Insert(draft.Row, row => Entry(me, context, "connection.create", null, row), clock.GetUtcNow());
         await catalog.Reload();
         await refresher.RefreshFor(id, Courtesy);
         return View(catalog.Current, id) is { } view ? TypedResults.Created($"/api/connections/{id}", view) : Problems.NotFound();
@@ -67,7 +67,7 @@ internal static class ConnectionEndpoints
             return Problems.Invalid(draft.Errors);
         }
 
-        if (!await connections.Update(draft.Row, Entry(me, context, "connection.update", id, draft.Row), clock.GetUtcNow()))
+        if (!await connections.Update(draft.Row, row => Entry(me, context, "connection.update", id, row), clock.GetUtcNow()))
         {
             await catalog.Reload();
             return catalog.Current.Connection(id) is null ? Problems.NotFound() : Problems.Conflict("connection_changed", "Somebody else changed this connection. Load it again.");
@@ -116,21 +116,42 @@ internal static class ConnectionEndpoints
             return TypedResults.Ok(new VerifyResponse(false, ProviderFailure.Unauthorized.Code(), "The saved key cannot be read on this installation. Enter it again."));
         }
 
+        var same = Same(draft.Row, keys, headers, catalog.Current, secrets);
         try
         {
             // No saved connection's sockets: ids below zero are the checks', by what they may reach.
             var found = await refresher.List(ModelCatalog.Endpoints(draft.Row, -(long)ModelCatalog.Scope(draft.Row.Local), keys, headers), cancel);
-            return TypedResults.Ok(new VerifyResponse(true, Models: [.. found.Select(model => new VerifiedModel(model.Id, model.Name ?? model.Id))]));
+            var models = found.Select(model => new VerifiedModel(model.Id, model.Name ?? model.Id));
+            return TypedResults.Ok(new VerifyResponse(true, Models: [.. models], SameAs: same));
         }
         catch (ProviderException error) when (CatalogRefresher.IsWithoutList(draft.Row, error))
         {
             var models = new CatalogConnection(draft.Row).ModelIds.Select(model => new VerifiedModel(model, model));
-            return TypedResults.Ok(new VerifyResponse(true, "provider_lists_no_models", "The provider lists no models, so the key could not be checked.", [.. models]));
+            return TypedResults.Ok(new VerifyResponse(
+                true, "provider_lists_no_models", "The provider lists no models, so the key could not be checked.", [.. models], same));
         }
         catch (ProviderException error)
         {
             return TypedResults.Ok(new VerifyResponse(false, error.Failure.Code(), error.Detail));
         }
+    }
+
+    /// <summary>The saved connection that asks the same address with the same key, so that a form need not make it again.</summary>
+    private static long? Same(
+        ConnectionRow row, IReadOnlyList<string> keys, IReadOnlyDictionary<string, string> headers, CatalogSnapshot snapshot,
+        ConnectionSecrets secrets)
+    {
+        bool HasKeys(ConnectionRow saved) => secrets.Keys(saved) is { } own && own.Count == keys.Count && keys.All(own.Contains);
+        bool HasHeaders(ConnectionRow saved) => secrets.Headers(saved) is { } own && own.Count == headers.Count
+            && headers.All(header => own.GetValueOrDefault(header.Key) == header.Value);
+
+        return snapshot.Connections
+            .Where(one => one.Id != row.Id && one.Row.Provider == row.Provider && one.Row.BaseUrl == row.BaseUrl
+                && one.Row.AuthType == row.AuthType && HasKeys(one.Row) && HasHeaders(one.Row))
+            .OrderBy(one => !one.Row.Enabled)
+            .ThenBy(one => one.Id)
+            .Select(one => (long?)one.Id)
+            .FirstOrDefault();
     }
 
     /// <summary>For the record: what the connection is now, nothing of its secrets.</summary>
@@ -179,7 +200,9 @@ internal static class ConnectionEndpoints
 /// <param name="Providers">The kinds of provider this build speaks.</param>
 public sealed record ConnectionList(IReadOnlyList<ConnectionView> Items, string? NextCursor, IReadOnlyList<string> Providers);
 
-public sealed record VerifyResponse(bool Ok, string? Code = null, string? Detail = null, IReadOnlyList<VerifiedModel>? Models = null);
+/// <param name="SameAs">The saved connection with this address and these keys, when there is one.</param>
+public sealed record VerifyResponse(
+    bool Ok, string? Code = null, string? Detail = null, IReadOnlyList<VerifiedModel>? Models = null, long? SameAs = null);
 
 public sealed record VerifiedModel(string Id, string Name);
 

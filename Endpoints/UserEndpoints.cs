@@ -56,9 +56,17 @@ internal static class UserEndpoints
         return TypedResults.Json(new UserPage([.. rows.Take(limit).Select(ManagedUserResponse.Of)], next), ApiJson.Wire.UserPage);
     }
 
-    private static async Task<IResult> Get(long id, Users users) => await users.Find(id) is { } row
-        ? TypedResults.Json(ManagedUserResponse.Of(row), ApiJson.Wire.ManagedUserResponse)
-        : Problems.NotFound();
+    private static async Task<IResult> Get(long id, Users users, Usage usage, TimeProvider clock)
+    {
+        if (await users.Find(id) is not { } row)
+        {
+            return Problems.NotFound();
+        }
+
+        var now = clock.GetUtcNow();
+        var used = UsedResponse.Of(await usage.Spent(id, now), now);
+        return TypedResults.Json(ManagedUserResponse.Of(row) with { Used = used }, ApiJson.Wire.ManagedUserResponse);
+    }
 
     private static async Task<IResult> Create(CreateUserRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock)
     {
@@ -167,8 +175,17 @@ internal static class UserEndpoints
         await stopping;
     }
 
-    private static async Task<IResult> Answer(long id, UserChange outcome, Users users) =>
-        outcome == UserChange.Done ? await Get(id, users) : Refusal(outcome);
+    private static async Task<IResult> Answer(long id, UserChange outcome, Users users)
+    {
+        if (outcome != UserChange.Done)
+        {
+            return Refusal(outcome);
+        }
+
+        return await users.Find(id) is { } row
+            ? TypedResults.Json(ManagedUserResponse.Of(row), ApiJson.Wire.ManagedUserResponse)
+            : Problems.NotFound();
+    }
 
     private static Problem Refusal(UserChange outcome) => outcome switch
     {
@@ -270,6 +287,9 @@ internal sealed record ManagedUserResponse(
     decimal? DailyMoneyBudget,
     decimal? MonthlyMoneyBudget)
 {
+    /// <summary>Told of one account, not in lists.</summary>
+    public UsedResponse? Used { get; init; }
+
     public static ManagedUserResponse Of(UserRow row)
     {
         var user = UserResponse.Of(row);
@@ -279,4 +299,14 @@ internal sealed record ManagedUserResponse(
     }
 
     private static decimal? Amount(long? nanos) => nanos == -1 ? -1 : GateRules.Amount(nanos);
+}
+
+/// <summary>What an account has used of its limits. Days and months are UTC's; each says when it begins again.</summary>
+internal sealed record UsedResponse(
+    long Messages, long DayTokens, long MonthTokens, decimal DayMoney, decimal MonthMoney,
+    DateTimeOffset DayEndsAt, DateTimeOffset MonthEndsAt)
+{
+    public static UsedResponse Of(SpentRow row, DateTimeOffset now) => new(
+        row.Messages, row.DayTokens, row.MonthTokens, GateRules.Amount(row.DayNanos) ?? 0, GateRules.Amount(row.MonthNanos) ?? 0,
+        Days.EndOf(now), Days.EndOfMonth(now));
 }

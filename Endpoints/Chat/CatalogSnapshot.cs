@@ -171,10 +171,20 @@ internal sealed class CatalogSnapshot
     {
         static string Natural(CatalogModel model) => model.Connection.Row.Prefix is { Length: > 0 } prefix ? $"{prefix}.{model.Model}" : model.Model;
         var counts = models.CountBy(Natural, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
-        return models.ConvertAll(model => model with
+        var taken = counts.Where(one => one.Value == 1).Select(one => one.Key).ToHashSet(StringComparer.Ordinal);
+        return models.ConvertAll(model => model with { PublicId = counts[Natural(model)] == 1 ? Natural(model) : Numbered(model) });
+
+        // A prefix or a model may itself look like a connection's number.
+        string Numbered(CatalogModel model)
         {
-            PublicId = counts[Natural(model)] == 1 ? Natural(model) : $"{model.Connection.Id}.{model.Model}",
-        });
+            var id = $"{model.Connection.Id}.{model.Model}";
+            while (!taken.Add(id))
+            {
+                id = $"{model.Connection.Id}.{id}";
+            }
+
+            return id;
+        }
     }
 }
 

@@ -185,6 +185,28 @@ public sealed class UsersTests
     }
 
     [Fact]
+    public async Task Limits_are_told_with_their_use_and_recorded_whole()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await server.RegisterUserAsync(admin, "limited");
+        var id = await IdOf(admin, "limited");
+        var limits = new { dailyLimit = 2, monthlyTokenBudget = -1, dailyMoneyBudget = 0.5m, monthlyMoneyBudget = (decimal?)null, resetUsed = true };
+        await (await admin.PutJson($"/api/users/{id}/quota", limits)).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson($"/api/users/{id}/quota", new { dailyLimit = (long?)null, unlimited = true })).Expect(HttpStatusCode.OK);
+
+        var details = (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray()
+            .Where(entry => entry.GetProperty("action").GetString() == "user.quota").Select(entry => entry.GetProperty("detail").GetString());
+        Assert.Equal(
+            ["dailyLimit = none", "dailyLimit = 2, monthlyTokenBudget = none, dailyMoneyBudget = 0.5, monthlyMoneyBudget = default, resetUsed = true"],
+            details);
+        var used = (await admin.GetJson($"/api/users/{id}")).GetProperty("used");
+        Assert.Equal((0, 0, 0), (used.GetProperty("messages").GetInt64(), used.GetProperty("dayTokens").GetInt64(), used.GetProperty("monthTokens").GetInt64()));
+        Assert.Equal((0m, 0m), (used.GetProperty("dayMoney").GetDecimal(), used.GetProperty("monthMoney").GetDecimal()));
+        Assert.True(used.GetProperty("dayEndsAt").GetDateTimeOffset() <= used.GetProperty("monthEndsAt").GetDateTimeOffset());
+    }
+
+    [Fact]
     public async Task Every_change_is_in_the_audit_and_the_chain_holds()
     {
         await using var server = await TestServer.StartAsync();

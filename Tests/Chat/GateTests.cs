@@ -25,6 +25,9 @@ public sealed class GateTests
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1) + TimeSpan.FromSeconds(1));
         Assert.Equal(2, upstream.Chats().Count);
         Assert.Equal(2, (await admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
+        var me = (await admin.GetJson("/api/auth/me")).GetProperty("user").Id();
+        var used = (await admin.GetJson($"/api/users/{me}")).GetProperty("used");
+        Assert.Equal((2, 20, 20), (used.GetProperty("messages").GetInt64(), used.GetProperty("dayTokens").GetInt64(), used.GetProperty("monthTokens").GetInt64()));
     }
 
     [Theory]

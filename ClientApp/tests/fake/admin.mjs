@@ -72,6 +72,11 @@ export function adminRoutes({ state, ok, problem, id, now, query, models }) {
       state.users.push(made)
       return ok(r, { user: made, oneTimeCode: 'KXQ4-7MPD-2WRT' }, 201)
     }],
+    ['GET', /^\/api\/users\/(\d+)$/, (_, r, [uid]) => {
+      const at = new Date()
+      const ends = (month, day) => new Date(Date.UTC(at.getUTCFullYear(), month, day)).toISOString()
+      return ok(r, { ...user(uid), used: { messages: 12, dayTokens: 3400, monthTokens: 81_000, dayMoney: 0.25, monthMoney: 6.5, dayEndsAt: ends(at.getUTCMonth(), at.getUTCDate() + 1), monthEndsAt: ends(at.getUTCMonth() + 1, 1) } })
+    }],
     ['POST', /^\/api\/users\/(\d+)\/reset-password$/, (_, r) => ok(r, { oneTimeCode: 'ABCD-EFGH-JKLM' })],
     ['POST', /^\/api\/users\/(\d+)\/reject$/, (_, r, [uid], body) => ok(r, Object.assign(user(uid), { status: 'DISABLED', rejectionReason: body.reason ?? null }))],
     ['PUT', /^\/api\/users\/(\d+)\/role$/, (_, r, [uid], body) => ok(r, Object.assign(user(uid), body))],

@@ -19,6 +19,8 @@ export interface Fake {
     /** The next connection is cut after this many frames. */
     cutAfter: number
     connections: Record<string, unknown>[]
+    /** Keys of connections, by id. */
+    secrets: Map<number, string>
     settings: Record<string, unknown>
     overrides: Map<string, Record<string, unknown>>
     keys: unknown[]

@@ -19,7 +19,7 @@ const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 's
 
 export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}) {
   const state = {
-    users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), leaves: new Map(), runs: new Map(), connections: [],
+    users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), leaves: new Map(), runs: new Map(), connections: [], secrets: new Map(),
     images: new Map(), files: new Map(), prompts: [], asked: [], say: null, tools: null, nextId: 100, cutAfter: 0, face: null, logo: null, worker: '', hold: false,
   }
   const demo = { id: 'demo', connectionId: 0, model: 'demo', name: 'Demo', provider: 'demo', connectionName: 'Demo', capabilities: {}, contextLimit: 8192 }
@@ -51,7 +51,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     ...aroundRoutes({ state, ok, problem, now, query }),
     ...adminRoutes({ state, ok, problem, id, now, query, models }),
     ...traceRoutes({ state, ok, problem, query }),
-    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, loginNotice: state.settings.loginNotice, welcomeText: state.settings.welcomeText, logoUrl: logoUrl(state), reasoningOpen: state.settings.reasoningDefaultExpand, accentHue: state.settings.accentHue, assistantAvatarUrl: faceUrl(state), registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: true, guestsAllowed: false })],
+    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, loginNotice: state.settings.loginNotice, welcomeText: state.settings.welcomeText, logoUrl: logoUrl(state), reasoningOpen: state.settings.reasoningDefaultExpand, accentHue: state.settings.accentHue, assistantAvatarUrl: faceUrl(state), registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: state.users.length === 0, guestsAllowed: false })],
     ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: state.quota ?? { limit: 200, used: 12, remaining: 188, resetsAt: now() }, permissions: ['chat', ...(state.settings.taskTraceEnabled && (state.current.role === 'ADMIN' || !state.settings.taskTraceAdminOnly) ? ['trace'] : [])] }) : problem(r, 401, 'unauthenticated'))],
     ['POST', /^\/api\/auth\/refresh$/, (_, r) => problem(r, 401, 'unauthenticated')],
     ['POST', /^\/api\/auth\/register$/, (_, r, __, body) => {
@@ -74,8 +74,23 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     ['GET', /^\/api\/users$/, (q, r) => { const status = new URL(q.url, 'http://x').searchParams.get('status'); ok(r, { items: state.users.filter((one) => !status || one.status === status), nextCursor: null }) }],
     ['POST', /^\/api\/users\/(\d+)\/approve$/, (_, r, [uid]) => { const user = state.users.find((one) => one.id === Number(uid)); user.status = 'ACTIVE'; ok(r, user) }],
     ['GET', /^\/api\/connections$/, (_, r) => ok(r, { items: state.connections, nextCursor: null, providers: ['demo', 'openai'] })],
-    ['POST', /^\/api\/connections\/verify$/, (_, r, __, body) => ok(r, body.key === 'bad' ? { ok: false, code: 'provider_unauthorized', detail: 'HTTP 401' } : { ok: true, models: ['gpt-large', 'gpt-small'].map((name) => ({ id: name, name })) })],
-    ['POST', /^\/api\/connections$/, (_, r, __, body) => { const one = { ...body, id: id(), hasKey: Boolean(body.key), keyHint: '…abcd', enabled: true, modelCount: 2, lastCheckedAt: now() }; delete one.key; state.connections.push(one); ok(r, one, 201) }],
+    ['POST', /^\/api\/connections\/verify$/, (_, r, __, body) => {
+      if (body.key === 'bad') return ok(r, { ok: false, code: 'provider_unauthorized', detail: 'HTTP 401' })
+      if (body.key === 'listless' && !body.modelIds) return ok(r, { ok: false, code: 'provider_bad_request', detail: 'HTTP 404' })
+      const same = state.connections.find((one) => one.baseUrl === body.baseUrl && state.secrets.get(one.id) === body.key)
+      return ok(r, { ok: true, models: ['gpt-large', 'gpt-small'].map((name) => ({ id: name, name })), sameAs: same?.id ?? null })
+    }],
+    ['POST', /^\/api\/connections$/, (_, r, __, body) => {
+      const taken = (name) => state.connections.some((one) => one.name === name)
+      let name = body.name
+      for (let n = 2; taken(name); n++) name = `${body.name} ${n}`
+      const one = { ...body, name, id: id(), hasKey: Boolean(body.key), keyHint: '…abcd', enabled: true, modelCount: 2, lastCheckedAt: now() }
+      delete one.key
+      state.secrets.set(one.id, body.key)
+      state.connections.push(one)
+      return ok(r, one, 201)
+    }],
+    ['GET', /^\/v1\/models$/, (q, r) => (q.headers.authorization?.startsWith('Bearer sk-') && !q.headers.cookie ? ok(r, { data: models().map((one) => ({ id: one.id })) }) : problem(r, 401, 'unauthenticated'))],
     ['PUT', /^\/api\/connections\/(\d+)$/, (_, r, [cid], body) => ok(r, Object.assign(state.connections.find((one) => one.id === Number(cid)), body))],
     ...ofChats,
   ]
@@ -86,7 +101,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     if (image) return response.writeHead(200, { 'Content-Type': image.mime }).end(image.bytes)
     if (path === '/avatars/assistant' && state.face) return response.writeHead(200, { 'Content-Type': 'image/webp' }).end(state.face)
     if (path === '/avatars/logo' && state.logo) return response.writeHead(200, { 'Content-Type': 'image/png' }).end(state.logo)
-    if (path.startsWith('/api/')) {
+    if (path.startsWith('/api/') || path.startsWith('/v1/')) {
       const chunks = []
       for await (const chunk of request) chunks.push(chunk)
       const bytes = Buffer.concat(chunks)

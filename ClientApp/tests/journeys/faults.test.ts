@@ -42,7 +42,7 @@ it('shows several errors at once, none hiding another', async () => {
   v.fake.state.connections.push(...['One', 'Two'].map((name, at) => ({ id: 5 + at, name, provider: 'openai', baseUrl: 'http://x', authType: 'none', hasKey: false, enabled: true })))
   await page.route('**/api/catalog/models/refresh', (route) => route.fulfill({ json: { items: [{ connectionId: 5, ok: false, code: 'provider_unauthorized', modelCount: 0 }, { connectionId: 6, ok: false, code: 'provider_dns', modelCount: 0 }] } }))
   await page.goto(`${v.fake.url}/settings/models`)
-  await page.getByRole('button', { name: 'Ask providers' }).click()
+  await page.getByRole('button', { name: 'Refresh' }).click()
   const toasts = page.locator('.toasts')
   await toasts.getByText('The provider refused the key.').waitFor()
   await toasts.getByText('The provider’s host name is unknown.').waitFor()

@@ -81,7 +81,7 @@ it('shows what a file of changes would do before anything is changed, and leaves
   await page.getByText('3 models were changed').waitFor()
   expect([...v.fake.state.overrides.keys()]).toEqual(['5 gpt-small', '5 gpt-large', '5 gpt-later'])
   await page.getByText('Tiny').waitFor()
-  await page.getByText('1 in, 2 out per million').waitFor()
+  await page.getByText('$1 in, $2 out per million').waitFor()
   expect(v.complaints).toEqual([])
   await v.end()
 })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { changeOf, formOf } from '../../src/lib/admin/models/form'
 import { moved, ordered } from '../../src/lib/admin/models/order'
-import { readLimit, showLimit } from '../../src/lib/admin/users/limits'
+import { aboutLimit, readLimit, toLimits, typedLimits } from '../../src/lib/admin/users/limits'
 import type { CatalogModel } from '../../src/lib/api/types'
 import { modelSections } from '../../src/lib/chat/model-sections'
 import { dayBefore, everyDay, niceTop } from '../../src/lib/usage/series'
@@ -19,9 +19,20 @@ describe('usage by day', () => {
 
 describe('limits of a user', () => {
   it('tell default, none and a number apart', () => {
-    expect([null, -1, 0, 5].map(showLimit)).toEqual(['', '-', '0', '5'])
-    expect(['', '-', '0', '5', '1.5', 'x', '-2'].map((text) => readLimit(text, true))).toEqual([null, -1, 0, 5, undefined, undefined, undefined])
-    expect(readLimit('1.5', false)).toBe(1.5)
+    const own = { dailyLimit: 5, unlimited: false, dailyTokenBudget: -1, monthlyTokenBudget: null, dailyMoneyBudget: 0.5, monthlyMoneyBudget: 0 }
+    const typed = typedLimits(own)
+    expect(typed.dailyTokenBudget).toEqual({ text: '', none: true })
+    expect(toLimits(typed)).toEqual(own)
+    expect(toLimits(typedLimits({ dailyLimit: null, unlimited: true }))).toMatchObject({ dailyLimit: null, unlimited: true, dailyMoneyBudget: null })
+    expect(['', '0', '5', '1.5', 'x', '-2', '-'].map((text) => readLimit({ text, none: false }, true))).toEqual([null, 0, 5, undefined, undefined, undefined, undefined])
+    expect(readLimit({ text: '1.5', none: false }, false)).toBe(1.5)
+    expect(readLimit({ text: 'what stood there before', none: true }, true)).toBe(-1)
+    expect(toLimits({ ...typed, dailyMoneyBudget: { text: 'x', none: false } })).toBeNull()
+    const i18n = { t: (key: string, params: object = {}) => `${key} ${Object.values(params).join()}`, number: String, tag: 'en' }
+    const used = { messages: 12, dayTokens: 0, monthTokens: 0, dayMoney: 0.25, monthMoney: 0, dayEndsAt: '', monthEndsAt: '' }
+    expect(aboutLimit('dailyLimit', { defaultUserDailyQuota: 200 }, used, i18n)).toBe('users.limitDefault 200 · users.usedToday 12')
+    expect(aboutLimit('dailyMoneyBudget', { defaultDailyMoneyBudget: -1 }, used, i18n)).toBe('users.limitDefault users.noLimit  · users.usedToday $0.25')
+    expect(aboutLimit('monthlyTokenBudget', null, null, i18n)).toBe('')
   })
 })
 
@@ -52,7 +63,7 @@ describe('the order of models', () => {
 
 describe('the list of models', () => {
   const model = (id: string, tags: string[] = []): CatalogModel => ({ id, connectionId: 1, model: id, name: id.toUpperCase(), provider: 'openai', connectionName: 'Team', tags })
-  const groups = [{ name: 'Team', demo: false, models: ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => model(id, id === 'g' ? ['cheap'] : [])) }]
+  const groups = [{ connectionId: 1, name: 'Team', demo: false, models: ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => model(id, id === 'g' ? ['cheap'] : [])) }]
   it('has favourites first, then those used last, then all', () => {
     const sections = modelSections(groups, '', ['c', 'gone'], ['c', 'b'])
     expect(sections.map((section) => [section.kind, section.options.map((option) => option.model.id).join('')])).toEqual([['starred', 'c'], ['recent', 'b'], ['group', 'abcdefg']])

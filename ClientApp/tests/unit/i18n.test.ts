@@ -21,7 +21,7 @@ describe('languages', () => {
   })
 
   it('leave nothing empty or untranslated', () => {
-    const same = new Set(['system.unit.MB', 'provider.openai', 'provider.google', 'provider.azure', 'provider.deepseek', 'provider.openrouter', 'provider.anthropic', 'model.context', 'chat.versionOf', 'setupChat.topP', 'system.defaultLocale.en', 'system.defaultLocale.zh', 'system.webSearchEngine.tavily', 'system.webSearchEngine.brave', 'system.webSearchEngine.searxng', 'system.webSearchEngine.exa', 'about.sqlite', 'share.markdown', 'share.json'])
+    const same = new Set(['system.unit.MB', 'provider.openai', 'provider.google', 'provider.azure', 'provider.deepseek', 'provider.openrouter', 'provider.anthropic', 'provider.xai', 'provider.mistral', 'provider.groq', 'provider.minimax', 'model.context', 'chat.versionOf', 'setupChat.topP', 'system.defaultLocale.en', 'system.defaultLocale.zh', 'system.webSearchEngine.tavily', 'system.webSearchEngine.brave', 'system.webSearchEngine.searxng', 'system.webSearchEngine.exa', 'about.sqlite', 'share.markdown', 'share.json'])
     for (const key of Object.keys(en) as (keyof typeof en)[]) {
       expect(zh[key].trim(), key).not.toBe('')
       if (!same.has(key)) expect(zh[key], key).not.toBe(en[key])

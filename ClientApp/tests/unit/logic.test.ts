@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../src/lib/api/types'
 import { namesAnotherHost, safeUrl, decodeEntities } from '../../src/lib/markdown/inline'
-import { addressOf, looksLocal, presets, toInput } from '../../src/lib/setup/presets'
+import { addressOf, looksLocal, presets, toInput, wholeAddress } from '../../src/lib/setup/presets'
 import { backoffMs } from '../../src/lib/state/backoff'
 import { groupByDate } from '../../src/lib/state/date-groups'
 import { describeAgent } from '../../src/lib/settings/user-agent'
@@ -37,7 +37,29 @@ describe('presets', () => {
 
   it('know which addresses are near', () => {
     for (const near of ['http://localhost:1234/v1', 'http://192.168.1.5/v1', 'http://ollama:11434', 'http://10.0.0.1', 'http://[::1]:80']) expect(looksLocal(near), near).toBe(true)
+    for (const near of ['http://[fd00::1]/v1', 'http://nas.lan', 'http://box.local:8080', 'http://100.64.0.7']) expect(looksLocal(near), near).toBe(true)
     for (const far of ['https://api.openai.com/v1', 'https://172.15.0.1', 'nonsense']) expect(looksLocal(far), far).toBe(false)
+    // What only begins or ends like a private name is somebody else's.
+    for (const far of ['https://fdn.example.org', 'https://localhost.example.org', 'https://10.example.org', 'https://api.local.example.org']) expect(looksLocal(far), far).toBe(false)
+  })
+
+  it('make a typed address whole, as people type and paste it', () => {
+    for (const [typed, whole] of [
+      ['', ''], [' https://a.example/v1/ ', 'https://a.example/v1'], ['a.example/v1', 'https://a.example/v1'], ['//a.example', 'https://a.example'],
+      ['localhost:11434', 'http://localhost:11434'], ['ollama:11434', 'http://ollama:11434'], ['[::1]:8080/v1', 'http://[::1]:8080/v1'], ['192.168.1.5', 'http://192.168.1.5'],
+      ['HTTP://a.example', 'HTTP://a.example'], ['https：／／a。example/v1', 'https://a.example/v1'], ['https://a.example/v1//', 'https://a.example/v1'],
+      ['https://api.example/chat/completions', 'https://api.example'], ['https://a.example/v1/models', 'https://a.example/v1'], ['https://a.example/models-api', 'https://a.example/models-api'],
+    ] as const) {
+      expect(wholeAddress(typed), typed).toBe(whole)
+      expect(wholeAddress(whole), typed).toBe(whole)
+    }
+  })
+
+  it('are addresses over TLS, each vendor once, also abroad', () => {
+    const all = presets.flatMap((preset) => [preset.native.baseUrl, preset.abroad ?? '']).filter((url) => url !== '')
+    expect(new Set(all).size).toBe(all.length)
+    for (const url of all) if (!looksLocal(url)) expect(url).toMatch(/^https:\/\/[\w.-]+(\/[\w/.-]+)?$/)
+    for (const id of ['qwen', 'glm', 'kimi', 'siliconflow', 'volcengine', 'minimax', 'xai', 'mistral', 'groq']) expect(presets.some((preset) => preset.id === id), id).toBe(true)
   })
 
   it('ask without a key when none is given', () => {
@@ -73,7 +95,7 @@ describe('small things', () => {
 
   it('find models by every word', () => {
     const model = { id: 'o.gpt-x', connectionId: 1, model: 'gpt-x', name: 'GPT X', provider: 'openai' as const, connectionName: 'Office', tags: ['fast'] }
-    const groups = [{ name: 'Office', demo: false, models: [model] }]
+    const groups = [{ connectionId: 1, name: 'Office', demo: false, models: [model] }]
     expect(searchModels(groups, 'fast gpt')).toHaveLength(1)
     expect(searchModels(groups, 'fast claude')).toHaveLength(0)
   })

@@ -1,4 +1,4 @@
-import { get, send, url, write } from './http'
+import { get, Problem, send, toProblem, url, write } from './http'
 import type { Page } from './types'
 
 export interface ApiKey {
@@ -26,6 +26,14 @@ export interface NewApiKey {
 export const keys = () => get<Page<ApiKey>>('api/keys')
 /** The answer holds the key itself, this once. */
 export const createKey = (key: NewApiKey) => write<{ id: number; name: string; key: string; prefix: string }>('POST', 'api/keys', key)
+/** Calls the API for programs as a program would, with the key alone. Gives the number of models it opens. */
+export async function tryKey(key: string): Promise<number> {
+  const response = await fetch(url('v1/models'), { headers: { Authorization: `Bearer ${key}` }, credentials: 'omit', cache: 'no-store' }).catch(() => null)
+  if (!response) throw new Problem(0, 'offline')
+  if (!response.ok) throw await toProblem(response)
+  const { data } = (await response.json()) as { data: unknown[] }
+  return data.length
+}
 export const deleteKey = (id: number) => write('DELETE', `api/keys/${id}`)
 
 export async function saveAvatar(image: Blob): Promise<void> {

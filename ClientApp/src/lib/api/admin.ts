@@ -2,6 +2,7 @@ import { get, write } from './http'
 import type { Page, Role, User } from './types'
 
 export const users = (query: { q?: string; status?: string; cursor?: string | null }) => get<Page<ManagedUser>>('api/users', query)
+export const user = (id: number) => get<ManagedUser & { used?: Used | null }>(`api/users/${id}`)
 export const approveUser = (id: number) => write<unknown>('POST', `api/users/${id}/approve`, {})
 export const rejectUser = (id: number, reason: string) => write<unknown>('POST', `api/users/${id}/reject`, reason ? { reason } : {})
 export const createUser = (username: string, role: Role) => write<{ user: User; oneTimeCode: string }>('POST', 'api/users', { username, role })
@@ -22,6 +23,17 @@ export interface UserLimits {
   monthlyMoneyBudget?: number | null
 }
 export type ManagedUser = User & UserLimits
+
+/** What is used of the limits, and when day and month begin again. */
+export interface Used {
+  messages: number
+  dayTokens: number
+  monthTokens: number
+  dayMoney: number
+  monthMoney: number
+  dayEndsAt: string
+  monthEndsAt: string
+}
 
 export interface AuditItem {
   id: number

@@ -44,6 +44,8 @@ export interface VerifyResult {
   code?: string | null
   detail?: string | null
   models?: (string | { id: string; name?: string })[] | null
+  /** The stored connection with this address and these keys. */
+  sameAs?: number | null
 }
 
 /** `providers` are the native protocols this server speaks. */

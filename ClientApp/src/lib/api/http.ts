@@ -3,6 +3,9 @@ import type { ProblemBody } from './types'
 
 /** A request that the server refused, or that never reached it (`code` = `offline`). Shown by `code`. */
 export class Problem extends Error {
+  /** When the server lets it be tried again; null when it did not say. */
+  readonly againAt: number | null
+
   constructor(
     readonly status: number,
     readonly code: string,
@@ -12,6 +15,7 @@ export class Problem extends Error {
     readonly traceId: string | null = null,
   ) {
     super(detail ?? code)
+    this.againAt = retryAfterSeconds === null ? null : Date.now() + retryAfterSeconds * 1000
   }
 }
 

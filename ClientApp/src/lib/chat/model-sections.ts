@@ -9,6 +9,8 @@ export interface ModelOption {
 }
 
 export interface ModelSection {
+  /** Of its connection: names are what people type, and may be the same. */
+  key: string
   kind: 'starred' | 'recent' | 'group'
   name: string
   demo: boolean
@@ -20,10 +22,11 @@ export function modelSections(groups: readonly ModelGroup[], query: string, star
   const matching = searchModels(groups, query)
   const all = new Map(matching.flatMap((group) => group.models).map((model) => [model.id, model]))
   const pick = (kind: 'starred' | 'recent', ids: readonly string[]): ModelSection => ({
+    key: kind,
     kind,
     name: kind,
     demo: false,
-    options: ids.flatMap((id) => {
+    options: [...new Set(ids)].flatMap((id) => {
       const model = all.get(id)
       return model ? [{ key: `${kind}-${id}`, model }] : []
     }),
@@ -33,6 +36,12 @@ export function modelSections(groups: readonly ModelGroup[], query: string, star
   return [
     pick('starred', starred),
     ...(searching || few ? [] : [pick('recent', recent.filter((id) => !starred.includes(id)))]),
-    ...matching.map((group): ModelSection => ({ kind: 'group', name: group.name, demo: group.demo, options: group.models.map((model) => ({ key: `${model.connectionId}-${model.id}`, model })) })),
+    ...matching.map((group): ModelSection => ({
+      key: `group-${group.connectionId}`,
+      kind: 'group',
+      name: group.name,
+      demo: group.demo,
+      options: group.models.map((model) => ({ key: `${model.connectionId}-${model.id}`, model })),
+    })),
   ].filter((section) => section.options.length > 0)
 }

@@ -1,5 +1,6 @@
 import type { Message } from '../api/types'
 import type { I18n } from '../i18n/index.svelte'
+import { money } from '../usage/money'
 
 export interface Fact {
   label: string
@@ -25,9 +26,4 @@ export function facts(message: Message, modelName: string, i18n: Pick<I18n, 't' 
 
 function seconds(ms: number, i18n: Pick<I18n, 't' | 'tag'>): string {
   return i18n.t('chat.seconds', { n: new Intl.NumberFormat(i18n.tag, { maximumFractionDigits: ms < 10_000 ? 1 : 0 }).format(ms / 1000) })
-}
-
-/** Prices are US dollars; an answer is often a fraction of a cent, so two figures count, not two decimals. */
-function money(cost: number, tag: string): string {
-  return new Intl.NumberFormat(tag, { style: 'currency', currency: 'USD', ...(cost < 0.01 ? { maximumSignificantDigits: 2 } : {}) }).format(cost)
 }

@@ -23,6 +23,7 @@ export const errorsEn = {
   'error.weak_password': 'This password is too easy to guess.',
   'error.rate_limited': 'Too many requests. Wait a moment.',
   'error.rate_limitedFor': 'Too many requests. Try again in {seconds} s.',
+  'error.again': '{reason} You can go on from {time}.',
   'error.quota_exceeded': 'Your messages for today are used up.',
   'error.budget_exceeded': 'Your budget is used up.',
   'error.too_many_runs': 'Too many answers are being written at once. Wait for one to finish.',

@@ -24,6 +24,7 @@ export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.weak_password': '这个密码太容易被猜到。',
   'error.rate_limited': '请求过于频繁，请稍候。',
   'error.rate_limitedFor': '请求过于频繁，请在 {seconds} 秒后重试。',
+  'error.again': '{reason}{time} 起可以继续。',
   'error.quota_exceeded': '今天的消息额度已用完。',
   'error.budget_exceeded': '预算已用完。',
   'error.too_many_runs': '同时生成的回答太多，请等其中一个完成。',

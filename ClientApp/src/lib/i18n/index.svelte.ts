@@ -112,6 +112,17 @@ export class I18n {
     if (problem.code === 'rate_limited' && problem.retryAfterSeconds !== null) {
       return this.t('error.rate_limitedFor', { seconds: problem.retryAfterSeconds })
     }
+    // A limit of a day or a month says when it begins again.
+    if (/^(quota|budget)_exceeded$/.test(problem.code) && problem.againAt !== null && problem.againAt > Date.now()) {
+      return this.t('error.again', { reason: this.code(problem.code), time: this.time(problem.againAt) })
+    }
     return this.code(problem.code)
+  }
+
+  /** A moment to come, to the minute; with its day when that is not today. */
+  time = (at: number): string => {
+    const minute = new Date(Math.round(at / 60_000) * 60_000)
+    const today = minute.toDateString() === new Date().toDateString()
+    return this.date(minute.toISOString(), today ? { timeStyle: 'short' } : { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' })
   }
 }

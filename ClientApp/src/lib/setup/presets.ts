@@ -1,7 +1,9 @@
 import type { ConnectionInput } from '../api/connections'
 import type { AuthType, Provider } from '../api/types'
 
-export type PresetId = 'openai' | 'anthropic' | 'google' | 'azure' | 'ollama' | 'deepseek' | 'openrouter' | 'custom'
+export type PresetId =
+  | 'openai' | 'anthropic' | 'google' | 'xai' | 'mistral' | 'groq' | 'openrouter' | 'azure'
+  | 'deepseek' | 'qwen' | 'glm' | 'kimi' | 'siliconflow' | 'volcengine' | 'minimax' | 'ollama' | 'custom'
 
 interface Address {
   provider: Provider
@@ -16,14 +18,17 @@ export interface Preset {
   native: Address
   /** The vendor's OpenAI-compatible door, for a server that does not speak the native one. */
   compatible?: Address
+  /** The same vendor's address outside mainland China, with accounts and keys of its own. */
+  abroad?: string
   editableUrl: boolean
   local: boolean
 }
 
 const openai = (baseUrl: string, authType: AuthType = 'bearer'): Address => ({ provider: 'openai', baseUrl, authType })
+const vendor = (id: PresetId, baseUrl: string, abroad?: string): Preset => ({ id, native: openai(baseUrl), ...(abroad ? { abroad } : {}), editableUrl: false, local: false })
 
 export const presets: readonly Preset[] = [
-  { id: 'openai', native: openai('https://api.openai.com/v1'), editableUrl: false, local: false },
+  vendor('openai', 'https://api.openai.com/v1'),
   {
     id: 'anthropic',
     native: { provider: 'anthropic', baseUrl: 'https://api.anthropic.com', authType: 'api_key' },
@@ -38,6 +43,10 @@ export const presets: readonly Preset[] = [
     editableUrl: false,
     local: false,
   },
+  vendor('xai', 'https://api.x.ai/v1'),
+  vendor('mistral', 'https://api.mistral.ai/v1'),
+  vendor('groq', 'https://api.groq.com/openai/v1'),
+  vendor('openrouter', 'https://openrouter.ai/api/v1'),
   {
     id: 'azure',
     native: { provider: 'azure_openai', baseUrl: 'https://YOUR-RESOURCE.openai.azure.com', authType: 'api_key' },
@@ -45,6 +54,13 @@ export const presets: readonly Preset[] = [
     editableUrl: true,
     local: false,
   },
+  vendor('deepseek', 'https://api.deepseek.com/v1'),
+  vendor('qwen', 'https://dashscope.aliyuncs.com/compatible-mode/v1', 'https://dashscope-intl.aliyuncs.com/compatible-mode/v1'),
+  vendor('glm', 'https://open.bigmodel.cn/api/paas/v4', 'https://api.z.ai/api/paas/v4'),
+  vendor('kimi', 'https://api.moonshot.cn/v1', 'https://api.moonshot.ai/v1'),
+  vendor('siliconflow', 'https://api.siliconflow.cn/v1', 'https://api.siliconflow.com/v1'),
+  vendor('volcengine', 'https://ark.cn-beijing.volces.com/api/v3'),
+  vendor('minimax', 'https://api.minimaxi.com/v1', 'https://api.minimax.io/v1'),
   {
     id: 'ollama',
     native: { provider: 'ollama', baseUrl: 'http://127.0.0.1:11434', authType: 'none' },
@@ -52,10 +68,11 @@ export const presets: readonly Preset[] = [
     editableUrl: true,
     local: true,
   },
-  { id: 'deepseek', native: openai('https://api.deepseek.com/v1'), editableUrl: false, local: false },
-  { id: 'openrouter', native: openai('https://openrouter.ai/api/v1'), editableUrl: false, local: false },
   { id: 'custom', native: openai(''), editableUrl: true, local: false },
 ]
+
+/** Vendors of mainland China. */
+export const chinese: ReadonlySet<PresetId> = new Set(['deepseek', 'qwen', 'glm', 'kimi', 'siliconflow', 'volcengine', 'minimax'])
 
 /** The preset's address in a protocol this server speaks; null when there is none. */
 export function addressOf(preset: Preset, spoken: readonly string[]): Address | null {
@@ -63,16 +80,28 @@ export function addressOf(preset: Preset, spoken: readonly string[]): Address | 
   return preset.compatible && spoken.includes(preset.compatible.provider) ? preset.compatible : null
 }
 
-const privateHost = /^(localhost|.*\.local|.*\.lan|.*\.internal|127\.|10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|\[?(::1|f[cd]))/i
+const privateName = /^(.*\.)?(localhost|local|lan|internal|home\.arpa)$/i
+const privateNumber = /^(127|10|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\.[\d.]+$|^\[(::1\]|f[cd])/i
 
 /** Whether an address looks like this machine or the network around it. */
 export function looksLocal(baseUrl: string): boolean {
   try {
     const { hostname } = new URL(baseUrl)
-    return privateHost.test(hostname) || (hostname !== '' && !hostname.includes('.') && !hostname.includes(':'))
+    return privateName.test(hostname) || privateNumber.test(hostname) || (hostname !== '' && !hostname.includes('.') && !hostname.includes(':'))
   } catch {
     return false
   }
+}
+
+/**
+ * An address as people type and paste it, made whole: characters of a Chinese keyboard, a missing scheme, the path of a single call.
+ * What is left wrong the server says.
+ */
+export function wholeAddress(typed: string): string {
+  const ascii = typed.trim().replaceAll('：', ':').replaceAll('／', '/').replaceAll('。', '.')
+  if (ascii === '') return ''
+  const bare = /^[a-z][a-z0-9+.-]*:\/\//i.test(ascii) ? ascii : `${looksLocal(`http://${ascii.replace(/^\/+/, '')}`) ? 'http' : 'https'}://${ascii.replace(/^\/+/, '')}`
+  return bare.replace(/\/+$/, '').replace(/\/(chat\/completions|completions|responses|models)$/, '')
 }
 
 export function toInput(name: string, address: Address, baseUrl: string, key: string, local: boolean): ConnectionInput {

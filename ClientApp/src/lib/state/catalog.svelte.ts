@@ -5,6 +5,7 @@ import { storage } from './storage'
 const key = 'aichat.model'
 
 export interface ModelGroup {
+  connectionId: number
   name: string
   demo: boolean
   models: CatalogModel[]
@@ -37,7 +38,7 @@ export class Catalog {
   readonly groups = $derived.by(() => {
     const groups = new Map<number, ModelGroup>()
     for (const model of this.#models) {
-      const group = groups.get(model.connectionId) ?? { name: model.connectionName, demo: model.provider === 'demo', models: [] }
+      const group = groups.get(model.connectionId) ?? { connectionId: model.connectionId, name: model.connectionName, demo: model.provider === 'demo', models: [] }
       group.models.push(model)
       groups.set(model.connectionId, group)
     }
@@ -60,7 +61,9 @@ export class Catalog {
     return this.#models.find((model) => model.connectionId === session.connectionId && model.model === session.model) ?? null
   }
 
-  nameOf(modelId: string): string {
-    return this.#models.find((model) => model.id === modelId || model.model === modelId)?.name ?? modelId
+  /** Two providers may have a model of the same id, each under a name of its own. */
+  nameOf(modelId: string, connectionId?: number | null): string {
+    const called = this.#models.filter((model) => model.id === modelId || model.model === modelId)
+    return (called.find((model) => model.connectionId === connectionId) ?? called[0])?.name ?? modelId
   }
 }

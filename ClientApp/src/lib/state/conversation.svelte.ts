@@ -1,10 +1,10 @@
 import * as chat from '../api/chat'
-import { Problem } from '../api/http'
 import * as sessions from '../api/sessions'
 import type { AgainRequest, Message } from '../api/types'
 import type { Drafts, Outgoing, Saying } from './drafts'
 import { LiveRun, type RunEvents } from './live-run.svelte'
 import type { Place, Places } from './places'
+import { keep, revive } from './refusal'
 import { Removal } from './removal'
 import { Transcript } from './transcript.svelte'
 import { localMessage, newClientMessageId, Turn } from './turn.svelte'
@@ -105,13 +105,13 @@ export class Conversation {
 
   /** Sends again what was not accepted. The same id makes it safe: a message that did arrive is not doubled. */
   resend(turn: Turn): void {
-    const outgoing = this.#outgoingOf(turn)
+    const { refused: _, ...outgoing } = this.#outgoingOf(turn)
     const same = turn.problem?.code !== 'message_conflict' && outgoing.clientMessageId
     this.#send({ ...outgoing, clientMessageId: same || newClientMessageId() }, this.turns.filter((one) => one !== turn))
   }
 
   discard(turn: Turn): Saying {
-    const { parentId, ...saying } = this.#outgoingOf(turn)
+    const { parentId, refused: _, ...saying } = this.#outgoingOf(turn)
     this.transcript.turns = this.turns.filter((one) => one !== turn)
     this.drafts.setOutgoing(this.id, null)
     if (parentId !== undefined) void this.load()
@@ -200,6 +200,8 @@ export class Conversation {
       onRefused: (problem) => {
         this.transcript.turns = this.turns.filter((turn) => turn !== answer)
         question.problem = problem
+        const refused = keep(problem)
+        if (refused) this.drafts.setOutgoing(this.id, { ...outgoing, refused })
       },
     })
   }
@@ -255,9 +257,9 @@ export class Conversation {
       this.drafts.setOutgoing(this.id, null)
       return
     }
-    const { clientMessageId, content, images } = outgoing
+    const { clientMessageId, content, images, refused } = outgoing
     const turn = new Turn(localMessage(this.id, 'user', { content, clientMessageId, images: images ?? null }))
-    turn.problem = new Problem(0, 'offline')
+    turn.problem = revive(refused, Date.now())
     this.transcript.turns = [...this.turns, turn]
   }
 }

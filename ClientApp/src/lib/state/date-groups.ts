@@ -25,8 +25,8 @@ export function groupByDate(sessions: readonly Session[], now: Date): SessionGro
       : time >= midnight - 7 * day ? 'week'
       : time >= midnight - 30 * day ? 'month'
       : `${at.getFullYear()}-${at.getMonth() + 1}`
-    const last = groups.at(-1)
-    if (last?.key === key) last.sessions.push(session)
+    const group = groups.find((one) => one.key === key)
+    if (group) group.sessions.push(session)
     else groups.push({ key, sessions: [session] })
   }
   return groups

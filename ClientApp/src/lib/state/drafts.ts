@@ -13,6 +13,15 @@ export interface Outgoing extends Saying {
   clientMessageId: string
   /** Set when it takes the place of an earlier message: what that one followed. */
   parentId?: number | null
+  /** Why the server did not take it. */
+  refused?: Refusal
+}
+
+/** A refusal as it is kept: what a reload must still be able to say. */
+export interface Refusal {
+  status: number
+  code: string
+  againAt: number | null
 }
 
 type Slot = number | 'new'
@@ -70,7 +79,9 @@ export class Drafts {
 
   outgoing(slot: number): Outgoing | null {
     const value = this.#json('outgoing', slot)
-    return isOutgoing(value) ? value : null
+    if (!isOutgoing(value)) return null
+    const { refused, ...outgoing } = value
+    return isRefusal(refused) ? value : outgoing
   }
 
   /** Messages that wait for the answer before them. */
@@ -158,4 +169,9 @@ function isImage(value: unknown): value is MessageImage {
 
 function isOutgoing(value: unknown): value is Outgoing {
   return isSaying(value) && 'clientMessageId' in value && typeof value.clientMessageId === 'string'
+}
+
+function isRefusal(value: unknown): value is Refusal {
+  return typeof value === 'object' && value !== null && 'status' in value && typeof value.status === 'number'
+    && 'code' in value && typeof value.code === 'string' && 'againAt' in value && (value.againAt === null || typeof value.againAt === 'number')
 }

@@ -1,7 +1,12 @@
+import { tabStorage } from './storage'
+
+const setupCodeKey = 'aichat.setupCode'
+
 /** The address of the page below its base path; the only place that touches `history`. */
 export class Router {
   readonly #base = new URL(document.baseURI).pathname
   #path = $state('/')
+  #setup = $state.raw({ code: tabStorage.read(setupCodeKey) ?? '' })
   #hold: ((leave: () => void) => void) | null = null
 
   constructor() {
@@ -12,6 +17,16 @@ export class Router {
 
   get path(): string {
     return this.#path
+  }
+
+  /** What the link on the server's console brought, `#setup=<code>`, anew each time; kept over reloads of this tab until it was used. */
+  get setup(): { readonly code: string } {
+    return this.#setup
+  }
+
+  keepSetupCode(code: string): void {
+    this.#setup = { code }
+    tabStorage.write(setupCodeKey, code === '' ? null : code)
   }
 
   readonly sessionId = $derived.by(() => {
@@ -64,7 +79,13 @@ export class Router {
   }
 
   #read(): void {
-    const { pathname } = location
+    const { pathname, search, hash } = location
+    const code = /^#setup=(.+)$/.exec(hash)?.[1]
+    if (code !== undefined) {
+      this.keepSetupCode(decoded(code))
+      // Neither the address bar nor the history goes on telling it.
+      history.replaceState(null, '', pathname + search)
+    }
     this.#path = pathname.startsWith(this.#base) ? `/${pathname.slice(this.#base.length)}` : '/'
   }
 
@@ -76,5 +97,13 @@ export class Router {
     if (!link.hasAttribute('data-route') || !link.pathname.startsWith(this.#base)) return
     event.preventDefault()
     this.go(`/${link.pathname.slice(this.#base.length)}`)
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text).trim()
+  } catch {
+    return text
   }
 }

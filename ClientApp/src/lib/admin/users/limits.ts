@@ -1,24 +1,72 @@
-import type { UserLimits } from '../../api/admin'
+import type { ManagedUser, Used, UserLimits } from '../../api/admin'
+import type { SystemSettings } from '../../api/system'
 import type { I18n } from '../../i18n/index.svelte'
+import { money } from '../../usage/money'
+
+/** The limits of an account, in the order they are shown; each with the setting that is its default and its part of what was used. */
+export const limits = {
+  dailyLimit: { setting: 'defaultUserDailyQuota', used: 'messages', kind: 'count', span: 'day' },
+  dailyTokenBudget: { setting: 'defaultDailyTokenBudget', used: 'dayTokens', kind: 'count', span: 'day' },
+  monthlyTokenBudget: { setting: 'defaultMonthlyTokenBudget', used: 'monthTokens', kind: 'count', span: 'month' },
+  dailyMoneyBudget: { setting: 'defaultDailyMoneyBudget', used: 'dayMoney', kind: 'money', span: 'day' },
+  monthlyMoneyBudget: { setting: 'defaultMonthlyMoneyBudget', used: 'monthMoney', kind: 'money', span: 'month' },
+} as const
+export type LimitName = keyof typeof limits
+export const limitNames = Object.keys(limits) as LimitName[]
+
+/** A limit as it is typed: a number, nothing for the default, or none at all. */
+export interface TypedLimit {
+  text: string
+  none: boolean
+}
 
 /** What is special about this account's limits; empty when it has the defaults. */
 export function limitsOf(user: UserLimits, i18n: Pick<I18n, 't' | 'number'>): string {
   const parts: string[] = []
   if (user.unlimited) parts.push(i18n.t('users.unlimited'))
-  else if (user.dailyLimit !== null) parts.push(i18n.t('users.perDay', { n: user.dailyLimit }))
+  else if (user.dailyLimit != null) parts.push(i18n.t('users.perDay', { n: user.dailyLimit }))
   const budgets = [user.dailyTokenBudget, user.monthlyTokenBudget, user.dailyMoneyBudget, user.monthlyMoneyBudget]
   if (budgets.some((budget) => budget != null)) parts.push(i18n.t('users.ownBudgets'))
   return parts.join(' · ')
 }
 
-/** What a limit's field holds: empty is the server's default, "-" none at all. */
-export const showLimit = (value: number | null | undefined): string => (value == null ? '' : value === -1 ? '-' : String(value))
+export function typedLimits(user: UserLimits | null): Record<LimitName, TypedLimit> {
+  const typed = (value: number | null | undefined, none = value === -1): TypedLimit => ({ none, text: value == null || none ? '' : String(value) })
+  return {
+    dailyLimit: typed(user?.dailyLimit, user?.unlimited ?? false),
+    dailyTokenBudget: typed(user?.dailyTokenBudget),
+    monthlyTokenBudget: typed(user?.monthlyTokenBudget),
+    dailyMoneyBudget: typed(user?.dailyMoneyBudget),
+    monthlyMoneyBudget: typed(user?.monthlyMoneyBudget),
+  }
+}
 
-/** Undefined: not a limit. */
-export function readLimit(text: string, whole: boolean): number | null | undefined {
+/** Null is the default, -1 none; undefined: not a limit. */
+export function readLimit({ text, none }: TypedLimit, whole: boolean): number | null | undefined {
+  if (none) return -1
   const typed = text.trim()
   if (typed === '') return null
-  if (typed === '-') return -1
   const value = Number(typed)
   return Number.isFinite(value) && value >= 0 && (!whole || Number.isInteger(value)) ? value : undefined
+}
+
+/** "Default: 200 · 12 used today", as far as it is known. */
+export function aboutLimit(name: LimitName, defaults: SystemSettings | null, used: Used | null, i18n: Pick<I18n, 't' | 'number' | 'tag'>): string {
+  const { setting, used: part, kind, span } = limits[name]
+  const format = (value: number) => (kind === 'money' ? money(value, i18n.tag) : i18n.number(value))
+  const byDefault = defaults?.[setting]
+  return [
+    typeof byDefault === 'number' ? i18n.t('users.limitDefault', { limit: byDefault === -1 ? i18n.t('users.noLimit') : format(byDefault) }) : '',
+    used ? i18n.t(span === 'day' ? 'users.usedToday' : 'users.usedMonth', { used: format(used[part]) }) : '',
+  ].filter((one) => one !== '').join(' · ')
+}
+
+export const isMoney = (name: LimitName): boolean => limits[name].kind === 'money'
+
+/** What is sent for what was typed; null where something is no limit. */
+export function toLimits(typed: Record<LimitName, TypedLimit>): Pick<ManagedUser, LimitName | 'unlimited'> | null {
+  const read = Object.fromEntries(limitNames.map((name) => [name, readLimit(typed[name], !isMoney(name))])) as Record<LimitName, number | null | undefined>
+  if (Object.values(read).some((value) => value === undefined)) return null
+  const { dailyLimit, ...budgets } = read as Record<LimitName, number | null>
+  return { ...budgets, dailyLimit: dailyLimit === -1 ? null : dailyLimit, unlimited: dailyLimit === -1 }
 }

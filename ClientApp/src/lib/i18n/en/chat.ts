@@ -27,6 +27,7 @@ export const chat = {
   'chat.interrupted': 'The server stopped while this answer was written. What arrived is kept.',
   'chat.failed': 'The answer failed: {reason}',
   'chat.notSent': 'Not sent: {reason}',
+  'chat.unsent': 'Not sent.',
   'chat.lengthCut': 'The model reached its length limit here.',
   'chat.filtered': 'The provider’s content filter ended this answer.',
   'chat.retry': 'Retry',

@@ -22,6 +22,7 @@ export const common = {
   'app.notFoundHint': 'The chat may have been deleted, or it belongs to another account.',
   'app.toChat': 'Go to the chat',
   'app.optional': 'optional',
+  'app.fillIn': 'This must not be empty',
 
   'menu.account': 'Account menu',
   'menu.settings': 'Settings',

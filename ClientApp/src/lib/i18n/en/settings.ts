@@ -1,4 +1,6 @@
 export const settings = {
+  'settings.notFound': 'The page was moved, or it is for administrators.',
+  'settings.toFirst': 'All settings',
   'settings.title': 'Settings',
   'settings.find': 'Search settings',
   'settings.findNothing': 'Nothing here has such a name',

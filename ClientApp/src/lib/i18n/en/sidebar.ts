@@ -47,5 +47,5 @@ export const sidebar = {
   'model.recent': 'Used last',
   'model.star': 'Add to favourites',
   'model.unstar': 'Remove from favourites',
-  'model.price': '{input} in, {output} out per million',
+  'model.price': '${input} in, ${output} out per million',
 } as const

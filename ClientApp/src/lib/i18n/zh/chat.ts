@@ -29,6 +29,7 @@ export const chat: Record<keyof typeof en, string> = {
   'chat.interrupted': '回答过程中服务器停止了，已收到的内容保留在此。',
   'chat.failed': '回答失败：{reason}',
   'chat.notSent': '未发送：{reason}',
+  'chat.unsent': '未发送。',
   'chat.lengthCut': '模型在此达到了长度上限。',
   'chat.filtered': '服务商的内容过滤中止了这次回答。',
   'chat.retry': '重试',

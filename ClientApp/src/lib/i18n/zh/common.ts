@@ -24,6 +24,7 @@ export const common: Record<keyof typeof en, string> = {
   'app.notFoundHint': '聊天可能已被删除，或属于其他账号。',
   'app.toChat': '返回聊天',
   'app.optional': '选填',
+  'app.fillIn': '不能为空',
 
   'menu.account': '账号菜单',
   'menu.settings': '设置',

@@ -1,6 +1,8 @@
 import type { settings as en } from '../en/settings'
 
 export const settings: Record<keyof typeof en, string> = {
+  'settings.notFound': '页面可能已移动，或仅管理员可见。',
+  'settings.toFirst': '全部设置',
   'settings.title': '设置',
   'settings.find': '搜索设置',
   'settings.findNothing': '没有名称相符的设置',

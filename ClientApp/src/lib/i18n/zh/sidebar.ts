@@ -49,5 +49,5 @@ export const sidebar: Record<keyof typeof en, string> = {
   'model.recent': '最近使用',
   'model.star': '加入收藏',
   'model.unstar': '取消收藏',
-  'model.price': '每百万输入 {input}，输出 {output}',
+  'model.price': '每百万输入 ${input}，输出 ${output}',
 }
