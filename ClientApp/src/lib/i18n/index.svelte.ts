@@ -112,6 +112,8 @@ export class I18n {
     if (problem.code === 'rate_limited' && problem.retryAfterSeconds !== null) {
       return this.t('error.rate_limitedFor', { seconds: problem.retryAfterSeconds })
     }
+    // The server says what it saw of the page's address, and which line of a proxy's configuration mends it.
+    if (problem.code === 'forbidden' && problem.errors['origin']) return this.t('error.cross_site', { detail: problem.detail ?? '' })
     return this.code(problem.code)
   }
 }
