@@ -63,13 +63,13 @@ public sealed class FullDiskTests
     private static async Task Fill(TestServer server)
     {
         var db = server.Services.GetRequiredService<Db>();
-        await db.Write(connection => Execute(connection, $"pragma max_page_count = {Execute(connection, "pragma page_count")}"));
+        await db.Write(connection => Run(connection, $"pragma max_page_count = {Run(connection, "pragma page_count")}"));
         var rows = 0;
         foreach (var length in new[] { 300, 30, 0 })
         {
             var text = new string('x', length);
             await UntilFull(() => db.Write(connection => Audit.Append(connection, new AuditEntry(1, "filler", text, null), DateTimeOffset.UnixEpoch)));
-            await UntilFull(() => db.Write(connection => Execute(connection, $"""
+            await UntilFull(() => db.Write(connection => Run(connection, $"""
                 insert into logins (user_id, kind, family_hash, refresh_hash, rotated_at, ip, user_agent, created_at, last_used_at, expires_at)
                 values (1, 'api', '{rows++}', '', 0, '', '{text}', 0, 0, 0)
                 """)));
@@ -92,9 +92,9 @@ public sealed class FullDiskTests
     }
 
     private static Task Empty(TestServer server) =>
-        server.Services.GetRequiredService<Db>().Write(connection => Execute(connection, "pragma max_page_count = 1000000"));
+        server.Services.GetRequiredService<Db>().Write(connection => Run(connection, "pragma max_page_count = 1000000"));
 
-    private static object? Execute(SqliteConnection connection, string sql)
+    private static object? Run(SqliteConnection connection, string sql)
     {
         using var command = ((System.Data.Common.DbConnection)connection).CreateCommand();
         command.CommandText = sql;
