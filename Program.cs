@@ -156,6 +156,9 @@ internal static class Program
         // A refused start is one line for the operator; the host would log its stack before it.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
 
+        // Nor would Kestrel write anything else as critical.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", level => level is >= LogLevel.Warning and < LogLevel.Critical && level >= options.LogLevel);
+
         // Standard output is for what a person at the console must read; the log has the other stream.
         builder.Logging.AddConsole(console =>
         {

@@ -29,6 +29,12 @@ internal sealed record ServerOptions
 
     public string? MasterKeyFile { get; init; }
 
+    /// <summary>The code the first registration must give; null makes one up.</summary>
+    public string? SetupCode { get; init; }
+
+    /// <summary>A file that holds it; wins over <see cref="SetupCode"/>.</summary>
+    public string? SetupCodeFile { get; init; }
+
     /// <summary>Opens /metrics to a monitoring system; null leaves it to administrators.</summary>
     public string? MetricsToken { get; init; }
 
@@ -76,6 +82,8 @@ internal sealed record ServerOptions
             JwtSecret = Text(get, "JWT_SECRET"),
             MasterKey = Text(get, "AICHAT_MASTER_KEY"),
             MasterKeyFile = Text(get, "AICHAT_MASTER_KEY_FILE"),
+            SetupCode = Text(get, "AICHAT_SETUP_CODE"),
+            SetupCodeFile = Text(get, "AICHAT_SETUP_CODE_FILE"),
             MetricsToken = Text(get, "METRICS_TOKEN") is { Length: < 16 } ? throw Wrong("METRICS_TOKEN", "has 16 characters or more") : Text(get, "METRICS_TOKEN"),
             CorsOrigins = cors,
             TrustedProxies = List(get, "TRUSTED_PROXIES"),
@@ -93,7 +101,7 @@ internal sealed record ServerOptions
         Text(get, name)?.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 
     private static string[] Hosts(Func<string, string?> get) => List(get, "ALLOWED_HOSTS") is var hosts && hosts.All(IsHost)
-        ? hosts
+        ? [.. hosts.Select(host => host.Contains(':') && host[0] != '[' ? $"[{host}]" : host)] // as in a Host header
         : throw Wrong("ALLOWED_HOSTS", "is a list of host names without scheme and port, such as chat.example.org");
 
     private static bool IsHost(string name) => Uri.CheckHostName(name.Trim('[', ']')) != UriHostNameType.Unknown;

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using AiChat.Data;
@@ -14,13 +15,18 @@ internal static class HealthCheckCommand
         try
         {
             var options = ServerOptions.Load(Environment.GetEnvironmentVariable);
-            var host = options.Host is null or "0.0.0.0" or "*" ? "127.0.0.1" : options.Host == "::" ? "::1" : options.Host;
+            // A server that listens everywhere listens here too.
+            var host = options.Host is null or "*" || (IPAddress.TryParse(options.Host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)))
+                ? "127.0.0.1"
+                : options.Host;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(Limit);
             using var client = new TcpClient();
             await client.ConnectAsync(host, options.Port, limit.Token);
             var stream = client.GetStream();
-            var request = $"GET {options.BasePath}/api/settings/health HTTP/1.0\r\nHost: localhost\r\n\r\n";
+            // By a name it listens to.
+            var name = options.AllowedHosts.Count > 0 ? options.AllowedHosts[0] : "localhost";
+            var request = $"GET {options.BasePath}/api/settings/health HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n";
             await stream.WriteAsync(Encoding.ASCII.GetBytes(request), limit.Token);
             using var reader = new StreamReader(stream, Encoding.ASCII);
             var status = await reader.ReadLineAsync(limit.Token);

@@ -1,5 +1,7 @@
+using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using AiChat.Data;
+using AiChat.Endpoints;
 using AiChat.Endpoints.Http;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -24,18 +26,21 @@ internal static class ServeCommand
                 Terminal.Complain($"The database cannot be written any more: {error.Message} Stopping.");
                 app.Lifetime.StopApplication();
             };
-            await app.StartAsync();
+            await Start(app);
             using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
             {
                 signal.Cancel = true;
                 app.Lifetime.StopApplication();
             });
-            foreach (var address in app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses)
+            var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Select(Reachable).ToList();
+            foreach (var address in addresses)
             {
-                Terminal.Say($"Listening on {address.Replace("[::]", "localhost").Replace("0.0.0.0", "localhost")}{options.BasePath}");
+                Terminal.Say($"Listening on {address}{options.BasePath}");
             }
 
-            if (app.Services.GetRequiredService<SetupCode>().Announcement is { } announcement)
+            var site = app.Services.GetRequiredService<SystemSettings>().SiteBaseUrl.TrimEnd('/');
+            var page = site.Length > 0 ? site : addresses[0].Replace("//127.0.0.1:", "//localhost:").Replace("//[::1]:", "//localhost:") + options.BasePath;
+            if (app.Services.GetRequiredService<SetupCode>().Announcement(page) is { } announcement)
             {
                 Terminal.Say(announcement);
             }
@@ -49,9 +54,9 @@ internal static class ServeCommand
             Terminal.Complain(error.Message);
             return error.ExitCode;
         }
-        catch (IOException error) when (error.InnerException is Microsoft.AspNetCore.Connections.AddressInUseException)
+        catch (Exception error) when (BindFailure(error) is { } failure)
         {
-            Terminal.Complain($"The port is in use: {error.Message}");
+            Terminal.Complain(failure);
             return StartupException.Configuration;
         }
     }
@@ -68,6 +73,45 @@ internal static class ServeCommand
 
         Terminal.Complain($"{failed.GetType().Name} failed: {failed.ExecuteTask?.Exception?.InnerException?.Message} Stopped.");
         return StartupException.Software;
+    }
+
+    private static async Task Start(WebApplication app)
+    {
+        try
+        {
+            await app.StartAsync();
+        }
+        catch
+        {
+            // Work that has begun already ends as in every stop; otherwise the host would log its end as a failure.
+            app.Lifetime.StopApplication();
+            throw;
+        }
+    }
+
+    /// <summary>The address as a browser on this machine can open it.</summary>
+    private static string Reachable(string address) => address.Replace("[::]", "localhost").Replace("0.0.0.0", "localhost");
+
+    /// <summary>Why the server cannot listen where it should, in one line; null when it is something else.</summary>
+    private static string? BindFailure(Exception error)
+    {
+        var socket = error as SocketException ?? error.InnerException as SocketException ?? error.InnerException?.InnerException as SocketException;
+        var reason = socket?.SocketErrorCode switch
+        {
+            null => null,
+            SocketError.AddressAlreadyInUse => "another program listens there; choose another PORT",
+            SocketError.AccessDenied => "ports below 1024 need more rights; choose another PORT or allow it (setcap cap_net_bind_service=+ep on the executable)",
+            SocketError.AddressNotAvailable => "this machine does not have that address; correct HOST",
+            SocketError.AddressFamilyNotSupported => "this machine does not speak that kind of address (is IPv6 off?); correct HOST",
+            _ => socket.Message,
+        };
+        if (reason is null)
+        {
+            return null;
+        }
+
+        var where = ServerOptions.Load(Environment.GetEnvironmentVariable);
+        return $"Cannot listen on {where.Host ?? "any address"}, port {where.Port}: {reason}.";
     }
 }
 

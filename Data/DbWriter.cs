@@ -15,6 +15,9 @@ internal abstract class WriteItem
     public abstract void Complete();
 
     public abstract void Fail(Exception error);
+
+    /// <summary>The store's own failure that ended <see cref="Run"/>, if one did.</summary>
+    public abstract StoreException? Failure { get; }
 }
 
 internal sealed class WriteItem<T>(Func<SqliteConnection, T> work) : WriteItem
@@ -25,6 +28,8 @@ internal sealed class WriteItem<T>(Func<SqliteConnection, T> work) : WriteItem
     private Exception? _error;
 
     public Task<T> Task => _completion.Task;
+
+    public override StoreException? Failure => _error as StoreException;
 
     public override bool Run(SqliteConnection connection)
     {
@@ -254,7 +259,7 @@ internal sealed class DbWriter : IDisposable
 
         // A full disk or an I/O error ends the whole transaction, not only this piece.
         return raw.sqlite3_get_autocommit(_connection.Handle) == 0 ? false
-            : throw new StoreException(StoreFailure.Unavailable, "The transaction was rolled back.");
+            : throw item.Failure ?? new StoreException(StoreFailure.Unavailable, "The transaction was rolled back.");
     }
 
     private void Abandon(Exception error)

@@ -14,14 +14,21 @@ internal sealed class LiveLogins(Db db)
     /// <summary>About 10 MB when full. Past it everything is dropped and read again on demand.</summary>
     private const int MaxEntries = 50_000;
 
+    /// <summary>Ids from here on are of logins that no row tells of; the database never comes this far.</summary>
+    private const long FirstUnrecorded = 1L << 62;
+
+    private const int MaxUnrecorded = 1_000;
+
     private readonly ConcurrentDictionary<long, LiveUser> _users = new();
     private readonly ConcurrentDictionary<long, LiveLogin> _logins = new();
+    private readonly ConcurrentDictionary<long, LiveLogin> _unrecorded = new();
     private readonly ConcurrentDictionary<string, LiveKey> _keys = new();
     private readonly ConcurrentDictionary<string, LiveGuest> _guests = new();
     private readonly ConcurrentDictionary<(long UserId, long LoginId, long KeyId), CancellationTokenSource> _watched = new();
     private readonly ConcurrentDictionary<long, bool> _endedKeys = new();
     private readonly Lock _gate = new();
     private long _generation;
+    private long _lastUnrecorded = FirstUnrecorded;
 
     public ValueTask<LiveUser?> User(long id) =>
         _users.TryGetValue(id, out var user) ? new ValueTask<LiveUser?>(user) : Load(_users, id, () => db.Read(connection =>
@@ -32,12 +39,32 @@ internal sealed class LiveLogins(Db db)
                 """, new { id })));
 
     public ValueTask<LiveLogin?> Login(long id) =>
-        _logins.TryGetValue(id, out var login) ? new ValueTask<LiveLogin?>(login) : Load(_logins, id, () => db.Read(connection =>
+        id > FirstUnrecorded ? new ValueTask<LiveLogin?>(_unrecorded.GetValueOrDefault(id))
+        : _logins.TryGetValue(id, out var login) ? new ValueTask<LiveLogin?>(login) : Load(_logins, id, () => db.Read(connection =>
             connection.QuerySingleOrDefault<LiveLogin>("""
                 select id, user_id, expires_at
                 from logins
                 where id = @id
                 """, new { id })));
+
+    /// <summary>A login that only this process knows, because the disk is full.</summary>
+    /// <returns>Its id, or null when there are too many.</returns>
+    public long? AddUnrecorded(long userId, DateTimeOffset now, DateTimeOffset expires)
+    {
+        foreach (var over in _unrecorded.Where(login => login.Value.ExpiresAt <= now.ToUnixTimeMilliseconds()))
+        {
+            _unrecorded.TryRemove(over);
+        }
+
+        if (_unrecorded.Count >= MaxUnrecorded)
+        {
+            return null;
+        }
+
+        var id = Interlocked.Increment(ref _lastUnrecorded);
+        _unrecorded[id] = new LiveLogin(id, userId, expires.ToUnixTimeMilliseconds());
+        return id;
+    }
 
     /// <summary>By the SHA-256 of the whole key, as lower-case hex.</summary>
     public ValueTask<LiveKey?> Key(string keyHash) =>
@@ -84,6 +111,11 @@ internal sealed class LiveLogins(Db db)
                 _logins.TryRemove(login.Id, out _);
             }
 
+            foreach (var login in _unrecorded.Values.Where(login => login.UserId == userId))
+            {
+                _unrecorded.TryRemove(login.Id, out _);
+            }
+
             foreach (var guest in _guests.Where(guest => guest.Value.Id == userId))
             {
                 _guests.TryRemove(guest.Key, out _);
@@ -102,9 +134,12 @@ internal sealed class LiveLogins(Db db)
 
     public void LoginEnded(long loginId)
     {
+        _unrecorded.TryRemove(loginId, out _);
         Forget(() => _logins.TryRemove(loginId, out _));
         Cancel(watched => watched.LoginId == loginId);
     }
+
+    public static bool IsUnrecorded(long loginId) => loginId > FirstUnrecorded;
 
     public void KeyChanged(string keyHash, long keyId)
     {

@@ -21,9 +21,29 @@ internal sealed class Logins(Db db, LiveLogins live)
 
     private const int LongestUserAgent = 200;
 
-    /// <summary>Opens a login for an active user, with its audit row.</summary>
+    /// <summary>How long a login is good that the full disk did not take: as long as an access token, because nothing can renew it.</summary>
+    private static readonly TimeSpan UnrecordedLife = TimeSpan.FromMinutes(10);
+
+    /// <summary>Opens a login for an active user, with its audit row; on a full disk without both, so that people can come in and read.</summary>
     /// <returns>Null when the user is not active or has another password than the one that was checked.</returns>
     public async Task<OpenedLogin?> Insert(NewLogin login, DateTimeOffset now)
+    {
+        try
+        {
+            return await Record(login, now);
+        }
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        {
+            if (await OpenUnrecorded(login, now) is { } opened)
+            {
+                return opened;
+            }
+
+            throw;
+        }
+    }
+
+    private async Task<OpenedLogin?> Record(NewLogin login, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         var expires = (now + Idle).ToUnixTimeMilliseconds();
@@ -60,18 +80,29 @@ internal sealed class Logins(Db db, LiveLogins live)
         return opened;
     }
 
-    /// <summary>Exchanges the changing part of a refresh token, or finds out why not.</summary>
+    /// <summary>Exchanges the changing part of a refresh token, or finds out why not. On a full disk it stays as it is.</summary>
     public async Task<RotatedLogin> Rotate(string familyHash, string refreshHash, string newHash, string ip, DateTimeOffset now)
+    {
+        try
+        {
+            return await Exchange(familyHash, refreshHash, newHash, ip, now);
+        }
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        {
+            var at = now.ToUnixTimeMilliseconds();
+            var row = await db.Read(connection => FindToken(connection, familyHash));
+            return row is not null && row.ExpiresAt > at && (row.RefreshHash == refreshHash || IsPrevious(row, refreshHash, at))
+                ? new RotatedLogin(Rotation.JustRotated, row.Id, row.UserId, row.Epoch)
+                : new RotatedLogin(Rotation.Unknown, 0, 0, 0);
+        }
+    }
+
+    private async Task<RotatedLogin> Exchange(string familyHash, string refreshHash, string newHash, string ip, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         var result = await db.Write(connection =>
         {
-            var row = connection.QuerySingleOrDefault<LoginTokenRow>("""
-                select logins.id, user_id, refresh_hash, previous_hash, rotated_at, logins.created_at, logins.expires_at, users.epoch
-                from logins
-                join users on users.id = logins.user_id
-                where family_hash = @familyHash and users.status = 'ACTIVE'
-                """, new { familyHash });
+            var row = FindToken(connection, familyHash);
             if (row is null || row.ExpiresAt <= at)
             {
                 return new RotatedLogin(Rotation.Unknown, 0, 0, 0);
@@ -83,7 +114,7 @@ internal sealed class Logins(Db db, LiveLogins live)
                 return new RotatedLogin(Rotation.Rotated, row.Id, row.UserId, row.Epoch);
             }
 
-            if (row.PreviousHash == refreshHash && at - row.RotatedAt <= PreviousHonoured.TotalMilliseconds)
+            if (IsPrevious(row, refreshHash, at))
             {
                 return new RotatedLogin(Rotation.JustRotated, row.Id, row.UserId, row.Epoch);
             }
@@ -111,6 +142,12 @@ internal sealed class Logins(Db db, LiveLogins live)
     /// <returns>False when the user has no such login.</returns>
     public async Task<bool> End(long userId, long id, string ip, DateTimeOffset now)
     {
+        if (LiveLogins.IsUnrecorded(id))
+        {
+            live.LoginEnded(id);
+            return true;
+        }
+
         var ended = await db.Write(connection =>
         {
             var deleted = Delete(connection, userId, id);
@@ -171,6 +208,28 @@ internal sealed class Logins(Db db, LiveLogins live)
         ended.ForEach(live.LoginEnded);
     }
 
+    private async Task<OpenedLogin?> OpenUnrecorded(NewLogin login, DateTimeOffset now)
+    {
+        var (userId, passwordHash) = (login.UserId, login.PasswordHash);
+        var epoch = await db.Read(connection => connection.QuerySingleOrDefault<long?>("""
+            select epoch
+            from users
+            where id = @userId and status = 'ACTIVE' and password_hash is @passwordHash
+            """, new { userId, passwordHash }));
+        return epoch is { } known && live.AddUnrecorded(userId, now, now + UnrecordedLife) is { } id ? new OpenedLogin(id, known, Recorded: false) : null;
+    }
+
+    private static LoginTokenRow? FindToken(SqliteConnection connection, string familyHash) => connection.QuerySingleOrDefault<LoginTokenRow>("""
+        select logins.id, user_id, refresh_hash, previous_hash, rotated_at, logins.created_at, logins.expires_at, users.epoch
+        from logins
+        join users on users.id = logins.user_id
+        where family_hash = @familyHash and users.status = 'ACTIVE'
+        """, new { familyHash });
+
+    /// <summary>A clock that went back does not make the time of grace longer.</summary>
+    private static bool IsPrevious(LoginTokenRow row, string refreshHash, long at) =>
+        row.PreviousHash == refreshHash && Math.Abs(at - row.RotatedAt) <= PreviousHonoured.TotalMilliseconds;
+
     private static void Exchange(SqliteConnection connection, LoginTokenRow row, string oldHash, string newHash, string ip, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
@@ -206,7 +265,8 @@ internal sealed class Logins(Db db, LiveLogins live)
 /// <summary>Kind is "browser" or "api"; PasswordHash is what the password was checked against, null after a one-time code.</summary>
 internal sealed record NewLogin(long UserId, string Kind, string FamilyHash, string RefreshHash, string? PasswordHash, string Ip, string UserAgent);
 
-internal readonly record struct OpenedLogin(long Id, long Epoch);
+/// <summary>Recorded is false when the disk is full and only this process knows of it.</summary>
+internal readonly record struct OpenedLogin(long Id, long Epoch, bool Recorded = true);
 
 internal enum Rotation
 {

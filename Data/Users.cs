@@ -47,7 +47,7 @@ internal sealed class Users(Db db, LiveLogins live)
         """, new { id }));
 
     /// <summary>The first account becomes the administrator, whoever else registers at the same moment.</summary>
-    /// <param name="mayBeFirst">The caller sits at this machine or gave the setup code.</param>
+    /// <param name="mayBeFirst">The caller gave the setup code.</param>
     /// <param name="open">Others may register.</param>
     public Task<(Registration Outcome, long Id)> Register(
         string username, string passwordHash, bool mayBeFirst, bool open, string ip, DateTimeOffset now)

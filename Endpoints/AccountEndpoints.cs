@@ -57,7 +57,7 @@ internal static class AccountEndpoints
             return problem;
         }
 
-        if (await passwords.Hash(body.NewPassword) is not { } newHash)
+        if (await passwords.Hash(context, body.NewPassword) is not { } newHash)
         {
             return Problems.Overloaded();
         }
@@ -126,7 +126,7 @@ internal static class AccountEndpoints
             return PasswordCheck.TooMany(attempt.Wait);
         }
 
-        switch (await passwords.Verify(given, hash))
+        switch (await passwords.Verify(context, given, hash))
         {
             case true:
                 throttle.Succeeded(context, attempt, remember: false);

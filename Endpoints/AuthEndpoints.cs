@@ -26,20 +26,21 @@ internal static class AuthEndpoints
             return invalid;
         }
 
+        // The right code is not counted: at a proxy that hides its visitors, a stranger's wrong ones would keep the owner out.
         var caller = context.Caller();
-        if (throttle.Register(caller) is { } wait && wait > TimeSpan.Zero)
+        var mayBeFirst = setup.Matches(body.SetupCode);
+        if (!mayBeFirst && throttle.Register(caller) is { } wait && wait > TimeSpan.Zero)
         {
             return PasswordCheck.TooMany(wait);
         }
 
         // Asked before the expensive hash; the write asks again.
-        var mayBeFirst = setup.SetupRequired && (caller.Straight || setup.Matches(body.SetupCode));
         if (setup.SetupRequired ? !mayBeFirst : !settings.RegistrationEnabled)
         {
             return Refusal(setup.SetupRequired ? Registration.NeedsSetupCode : Registration.Closed);
         }
 
-        if (await passwords.Hash(body.Password) is not { } hash)
+        if (await passwords.Hash(context, body.Password) is not { } hash)
         {
             return Problems.Overloaded();
         }
@@ -134,7 +135,8 @@ internal static class AuthEndpoints
     {
         Registration.Taken => Problems.Conflict("username_taken", "This user name is taken."),
         Registration.Closed => Problems.Forbidden("Registration is closed.", "registration_closed"),
-        Registration.NeedsSetupCode => Problems.Forbidden("The first account needs the setup code from the server's console.", "setup_code_required"),
+        Registration.NeedsSetupCode => Problems.Forbidden(
+            "The first account needs the setup code, which stands on the server's console and in the file setup-code of its data folder.", "setup_code_required"),
         Registration.TooManyWaiting => Problems.TooMany("rate_limited", "Too many accounts wait for approval.", 3_600),
         Registration.First or Registration.Pending => throw new InvalidOperationException("Not a refusal."),
     };

@@ -64,7 +64,7 @@ internal static class SettingTable
         // Web search.
         new FlagSetting("webSearchEnabled", false) { IsPublic = true, Variables = ["WEB_SEARCH_ENABLED", "WEB_SEARCH_AGENT_ENABLE"] },
         Choice("webSearchEngine", "tavily", "tavily", "brave", "searxng", "exa") with { Variables = ["WEB_SEARCH_ENGINE", "WEB_SEARCH_DEFAULT_ENGINE"] },
-        new TextSetting("webSearchApiKey", null, 1, 4_096) { IsSecret = true, Check = Providers.ProviderHeaders.ValidateKey },
+        new TextSetting("webSearchApiKey", null, 1, 4_096) { IsSecret = true, Check = Key },
         new TextSetting("webSearchEndpoint", "", 0, 2_000) { Check = SearchAddress },
         new FlagSetting("webSearchLocal", false),
         new NumberSetting("webSearchResultLimit", 4, 1, 10),
@@ -118,6 +118,9 @@ internal static class SettingTable
     private static bool IsAddress(string text) =>
         Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.Host.Length > 0
         && !text.Contains('@') && !text.Contains('?') && !text.Contains('#') && !text.Contains('\\') && !text.Contains(' ');
+
+    private static string? Key(string text) =>
+        Providers.ProviderHeaders.ValidateKey(text) is null ? null : "has at most 4096 printable characters of ASCII and no spaces";
 
     private static string? TagPair(string text) =>
         StoredJson.Read(text, CatalogJson.Default.StringArray) is [{ Length: > 0 } open, { Length: > 0 } close] && open != close

@@ -22,13 +22,13 @@ internal static class SettingsEndpoints
         group.MapPost("/web-search/test", TestSearch).Allow(Access.Admin);
     }
 
-    private static BrandingResponse Branding(HttpContext context, SystemSettings settings, SetupCode setup, AvatarLinks avatars) => new(
+    private static BrandingResponse Branding(SystemSettings settings, SetupCode setup, AvatarLinks avatars) => new(
         settings.BrandText,
         avatars.Logo,
         avatars.Assistant,
         settings.RegistrationEnabled || setup.SetupRequired,
         setup.SetupRequired,
-        setup.RequiredFrom(context.Caller()),
+        setup.SetupRequired,
         settings.AnonymousDailyQuota > 0,
         settings.DefaultLocale,
         settings.AccentHue,

@@ -59,6 +59,12 @@ internal static class HttpExtensions
         var problem = await response.Json(status);
         Assert.Equal(code, problem.GetProperty("code").GetString());
         Assert.Equal((int)status, problem.GetProperty("status").GetInt32());
+        Wording.Check(problem.GetProperty("detail").GetString()!);
+        foreach (var error in problem.TryGetProperty("errors", out var errors) ? errors.EnumerateObject().SelectMany(field => field.Value.EnumerateArray()) : [])
+        {
+            Wording.Check(error.GetString()!);
+        }
+
         return problem;
     }
 

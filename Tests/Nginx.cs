@@ -6,7 +6,7 @@ namespace AiChat.Tests;
 
 /// <summary>
 /// A real nginx in front of a server, as an administrator gets it who sets nothing: it gathers answers, speaks HTTP/1.0 to the server
-/// and cuts what is silent. Fails where nginx is not installed.
+/// (since 1.29.7 it is 1.1) and cuts what is silent. Fails where nginx is not installed.
 /// </summary>
 internal sealed class Nginx : IAsyncDisposable
 {
@@ -23,7 +23,15 @@ internal sealed class Nginx : IAsyncDisposable
     public Uri Address { get; }
 
     /// <param name="readTimeout">After how long a silence it cuts, in seconds; its own value is 60.</param>
-    public static async Task<Nginx> StartAsync(Uri server, string prefix, int readTimeout)
+    public static Task<Nginx> StartAsync(Uri server, string prefix, int readTimeout) => StartAsync(prefix, $"""
+        proxy_pass http://{server.Authority};
+        proxy_http_version 1.0;
+        proxy_read_timeout {readTimeout}s;
+        proxy_set_header Host $http_host;
+        """);
+
+    /// <param name="directives">What stands in the location.</param>
+    public static async Task<Nginx> StartAsync(string prefix, string directives)
     {
         var folder = Directory.CreateTempSubdirectory("aichat-nginx-");
         var address = new Uri($"http://127.0.0.1:{FreePort()}");
@@ -35,12 +43,7 @@ internal sealed class Nginx : IAsyncDisposable
                 access_log off; {{temporary}}
                 server {
                     listen 127.0.0.1:{{address.Port}};
-                    location {{prefix}}/ {
-                        proxy_pass http://{{server.Authority}};
-                        proxy_http_version 1.0;
-                        proxy_read_timeout {{readTimeout}}s;
-                        proxy_set_header Host $http_host;
-                    }
+                    location {{prefix}}/ { {{directives}} }
                 }
             }
             """);

@@ -10,6 +10,10 @@ namespace AiChat.Tests;
 internal sealed class TestServer : IAsyncDisposable
 {
     public const string Password = "pw-CANARY-1a2b3c4d";
+
+    /// <summary>What the first registration must give; every server of the tests starts with it.</summary>
+    public const string SetupCode = "setup-CANARY-5e6f7g";
+
     private static int _names;
     private readonly TestServerOptions _options;
     private readonly bool _ownsFolder;
@@ -92,7 +96,7 @@ internal sealed class TestServer : IAsyncDisposable
     public async Task<HttpClient> RegisterAdminAsync(string username = "admin", string password = Password)
     {
         var client = Client();
-        await (await client.PostJson("/api/auth/register", new { username, password })).Expect(HttpStatusCode.Created);
+        await (await client.PostJson("/api/auth/register", new { username, password, setupCode = SetupCode })).Expect(HttpStatusCode.Created);
         return client;
     }
 
@@ -151,6 +155,7 @@ internal sealed class TestServer : IAsyncDisposable
             ["HOST"] = "127.0.0.1",
             ["DATA_DIR"] = dataDir,
             ["LOG_LEVEL"] = "info",
+            ["AICHAT_SETUP_CODE"] = SetupCode,
         };
         foreach (var (name, value) in options.Variables)
         {

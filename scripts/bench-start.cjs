@@ -12,6 +12,7 @@ const IDLE_MS = 10_000
 /** Long enough for the server to see that it is at rest. */
 const REST_MS = 15_000
 const QUIET_MS = 1_000
+const SETUP_CODE = 'bench-setup-code'
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]
 
@@ -38,7 +39,7 @@ function healthy(port) {
 async function start(dataDir) {
   const port = await freePort()
   const began = performance.now()
-  const child = spawn(BINARY, [], { env: { PORT: String(port), HOST: '127.0.0.1', DATA_DIR: dataDir }, stdio: 'ignore' })
+  const child = spawn(BINARY, [], { env: { PORT: String(port), HOST: '127.0.0.1', DATA_DIR: dataDir, AICHAT_SETUP_CODE: SETUP_CODE }, stdio: 'ignore' })
   const ended = new Promise((resolve) => child.on('exit', resolve))
   while (!(await healthy(port))) {
     if (child.exitCode !== null) throw new Error(`the server ended with ${child.exitCode}`)
@@ -81,8 +82,8 @@ async function firstPage(port) {
 
 /** Makes the first account and logs it in, which takes two password hashes. */
 async function firstLogin(port) {
-  const body = JSON.stringify({ username: 'bench', password: 'relay-9z8y7x-speed' })
-  for (const path of ['register', 'token']) {
+  const account = { username: 'bench', password: 'relay-9z8y7x-speed' }
+  for (const [path, body] of Object.entries({ register: JSON.stringify({ ...account, setupCode: SETUP_CODE }), token: JSON.stringify(account) })) {
     const response = await fetch(`http://127.0.0.1:${port}/api/auth/${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     if (!response.ok) throw new Error(`${path} answered ${response.status}`)
     await response.arrayBuffer()

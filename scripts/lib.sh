@@ -2,6 +2,11 @@
 # shellcheck shell=bash
 set -euo pipefail
 ROOT="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
+
+# The comment at the head of a script is its help, given before anything is looked at, built or deleted.
+case "${1:-}" in
+  -h | --help) sed -n '2,/^[^#]/ { /^[^#]/d; s/^# \{0,1\}//; p }' "$0"; exit 0 ;;
+esac
 cd "$ROOT"
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDTERMINALLOGGER=off
@@ -78,13 +83,29 @@ source_stamp() {
 # Publishes when the binary is missing or older than the sources; quiet unless it fails.
 need_binary() {
   if [ -x "$BINARY" ] && [ "$(cat artifacts/publish.stamp 2>/dev/null)" = "$(source_stamp)" ]; then return 0; fi
-  echo "Building the native binary (a minute or two; only when sources changed)"
+  need_native_tools
+  echo "Building the native executable from the sources: two to six minutes on two cores, only when they changed."
+  echo "(restores packages, compiles SQLite once, compiles C# and then everything to machine code; details in artifacts/publish.log)"
   mkdir -p artifacts
-  if ! scripts/publish >artifacts/publish.log 2>&1; then
+  : >artifacts/publish.log
+  tell_progress artifacts/publish.log &
+  local teller=$! ok=0
+  scripts/publish >artifacts/publish.log 2>&1 || ok=1
+  kill "$teller" 2>/dev/null || true
+  wait "$teller" 2>/dev/null || true
+  if [ "$ok" = 1 ]; then
     tail -40 artifacts/publish.log >&2
     fail "the build failed; the whole log is in artifacts/publish.log"
   fi
   tail -1 artifacts/publish.log
+}
+
+# Says every 15 seconds how long it has been and what the log's last line is, so that a long build is not taken for a hung one.
+tell_progress() { # LOG
+  local start=$SECONDS
+  while sleep 15 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+    printf '  %d:%02d  %s\n' $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)) "$(tail -n 1 "$1" | sed "s|$ROOT/||g; s/^ *//" | cut -c 1-90)"
+  done
 }
 
 # Totals of every suite that ran, one line each: name passed failed skipped.

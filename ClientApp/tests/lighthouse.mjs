@@ -23,7 +23,7 @@ function startProvider() {
 }
 
 function startServer(dataDir) {
-  const server = spawn(process.env.BINARY, [], { env: { DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: '0' }, stdio: ['ignore', 'pipe', 'ignore'] })
+  const server = spawn(process.env.BINARY, [], { env: { DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: '0', AICHAT_SETUP_CODE: 'picture-setup-code' }, stdio: ['ignore', 'pipe', 'ignore'] })
   return new Promise((resolve, reject) => {
     let said = ''
     server.stdout.on('data', (part) => {
@@ -45,7 +45,7 @@ async function prepare(url, providerPort) {
     if (given.length > 0) cookies = given.join('; ')
     return response.json()
   }
-  await call('/api/auth/register', { username: 'lin', password: 'correct horse battery' })
+  await call('/api/auth/register', { username: 'lin', password: 'correct horse battery', setupCode: 'picture-setup-code' })
   const connection = await call('/api/connections', { name: 'Workstation', provider: 'openai', baseUrl: `http://127.0.0.1:${providerPort}/v1`, authType: 'none', local: true, modelIds: ['qwen3-32b'] })
   const session = await call('/api/sessions', { title: 'Explain hash tables', connectionId: connection.id, model: 'qwen3-32b' })
   for (let turn = 1; turn <= 3; turn++) await call('/api/chat/completion', { sessionId: session.id, content: 'Explain hash tables', clientMessageId: `turn-${turn}` })

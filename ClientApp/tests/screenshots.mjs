@@ -15,7 +15,7 @@ const provider = createServer((request, response) => {
   response.end('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
 })
 await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve))
-const server = spawn(process.env.BINARY, [], { env: { DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: '0' }, stdio: ['ignore', 'pipe', 'ignore'] })
+const server = spawn(process.env.BINARY, [], { env: { DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: '0', AICHAT_SETUP_CODE: 'picture-setup-code' }, stdio: ['ignore', 'pipe', 'ignore'] })
 const url = await new Promise((resolve) => {
   let said = ''
   server.stdout.on('data', (part) => {
@@ -31,7 +31,7 @@ try {
   await page.goto(url)
   const call = (path, body) => page.evaluate(async ([target, json]) =>
     (await fetch(target, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: json })).json(), [path, JSON.stringify(body)])
-  await call('/api/auth/register', { username: 'lin', password: 'correct horse battery' })
+  await call('/api/auth/register', { username: 'lin', password: 'correct horse battery', setupCode: 'picture-setup-code' })
   const connection = await call('/api/connections', {
     name: 'Workstation', provider: 'openai', baseUrl: `http://127.0.0.1:${provider.address().port}/v1`, authType: 'none', local: true, modelIds: ['qwen3-32b'],
   })

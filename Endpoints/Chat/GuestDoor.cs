@@ -21,8 +21,7 @@ internal sealed class GuestDoor(Guests guests, LiveLogins live, ChatRuns runs, S
             return (me, null);
         }
 
-        var caller = context.Caller();
-        var wait = caller.Straight ? TimeSpan.Zero : _addresses.Take(caller.Bucket, PerHour, TimeSpan.FromHours(1) / PerHour);
+        var wait = _addresses.Take(context.Caller().Bucket, PerHour, TimeSpan.FromHours(1) / PerHour);
         if (wait > TimeSpan.Zero)
         {
             return (null, Problems.TooMany("rate_limited", "Too many new guests from here. Wait a while or sign in.", (int)Math.Ceiling(wait.TotalSeconds)));
@@ -48,12 +47,19 @@ internal sealed class GuestDoor(Guests guests, LiveLogins live, ChatRuns runs, S
             return;
         }
 
-        var hash = Credentials.Hash(token);
-        Cookies.ClearGuest(context);
-        if (await live.Guest(hash) is { } guest && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds())
+        try
         {
-            await runs.StopUser(guest.Id);
-            await guests.Move(guest.Id, userId);
+            if (await live.Guest(Credentials.Hash(token)) is { } guest && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds())
+            {
+                await runs.StopUser(guest.Id);
+                await guests.Move(guest.Id, userId);
+            }
+
+            Cookies.ClearGuest(context);
+        }
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        {
+            // The browser keeps its token: the next login takes along what this one could not.
         }
     }
 }

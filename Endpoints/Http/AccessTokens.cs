@@ -20,7 +20,10 @@ internal sealed class AccessTokens(Secrets secrets, InstanceMarker instance, Tim
     private const string TokenType = "at+jwt";
 
     /// <summary>Far above what we make; longer ones are not read at all.</summary>
-    private const int LongestToken = 2_048;
+    public const int LongestToken = 2_048;
+
+    /// <summary>A token from later than this was not made by this clock; it has gone wrong or back since.</summary>
+    private static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(1);
 
     /// <summary>About 6 MB when full.</summary>
     private const int MaxRemembered = 10_000;
@@ -62,7 +65,7 @@ internal sealed class AccessTokens(Secrets secrets, InstanceMarker instance, Tim
         var now = clock.GetUtcNow().ToUnixTimeSeconds();
         if (_remembered.TryGetValue(token, out var known))
         {
-            return known.ExpiresAt > now ? known : null;
+            return IsNow(known, now) ? known : null;
         }
 
         var claims = Validate(token);
@@ -87,8 +90,9 @@ internal sealed class AccessTokens(Secrets secrets, InstanceMarker instance, Tim
             _handler.ValidateToken(token, _rules.Value, out var valid);
             var payload = ((JwtSecurityToken)valid).Payload;
             return Number(payload, JwtRegisteredClaimNames.Sub) is { } user && Number(payload, JwtRegisteredClaimNames.Sid) is { } login
-                && Number(payload, "epoch") is { } epoch && payload.Expiration is { } expires
-                ? new AccessClaims(user, login, epoch, expires)
+                && Number(payload, "epoch") is { } epoch && payload.Expiration is { } expires && Time(payload, JwtRegisteredClaimNames.Iat) is { } issued
+                && new AccessClaims(user, login, epoch, issued, expires) is var claims && IsNow(claims, clock.GetUtcNow().ToUnixTimeSeconds())
+                ? claims
                 : null;
         }
         catch (Exception error) when (error is SecurityTokenException or ArgumentException or FormatException or System.Text.Json.JsonException)
@@ -117,11 +121,15 @@ internal sealed class AccessTokens(Secrets secrets, InstanceMarker instance, Tim
 
     private static bool IsNow(DateTime? notBefore, DateTime? expires, DateTime now) => expires is { } end && now < end && (notBefore is not { } start || start <= now);
 
+    private static bool IsNow(AccessClaims claims, long now) => claims.ExpiresAt > now && claims.IssuedAt <= now + MaxAhead.TotalSeconds;
+
+    private static long? Time(JwtPayload payload, string name) => payload.TryGetValue(name, out var value) ? value as long? ?? value as int? : null;
+
     private static long? Number(JwtPayload payload, string name) =>
         payload.TryGetValue(name, out var value) && value is string text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? number
             : null;
 }
 
-/// <summary>ExpiresAt is in unix seconds, as in the token.</summary>
-internal sealed record AccessClaims(long UserId, long LoginId, long Epoch, long ExpiresAt);
+/// <summary>Times are in unix seconds, as in the token.</summary>
+internal sealed record AccessClaims(long UserId, long LoginId, long Epoch, long IssuedAt, long ExpiresAt);

@@ -20,6 +20,7 @@ internal static class AccountServices
         services.AddSingleton<LoginThrottle>();
         services.AddSingleton<PasswordCheck>();
         services.AddSingleton<AccessTokens>();
+        services.AddSingleton<CookieMark>();
         services.AddSingleton<SignIns>();
         services.AddSingleton<ClientAddress>();
         services.AddSingleton<Credentials>();

@@ -16,8 +16,8 @@ internal static class HostNames
 
         var allowed = options.AllowedHosts.ToHashSet(StringComparer.OrdinalIgnoreCase);
 
-        // A health check on this machine itself has no other name for it.
-        app.Use((context, next) => context.Caller().Straight || allowed.Contains(context.Request.Host.Host)
+        // A health check or a monitor on this machine itself has no other name for it.
+        app.Use((context, next) => context.Caller().OnThisMachine || allowed.Contains(context.Request.Host.Host)
             ? next(context)
             : Problems.BadRequest("This server is not known by that name.").ExecuteAsync(context));
     }

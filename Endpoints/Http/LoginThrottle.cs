@@ -94,10 +94,9 @@ internal sealed class LoginThrottle(Secrets secrets, TimeProvider clock)
         }
     }
 
-    /// <summary>Whether this address may register once more; zero, or how long it waits. From this machine itself nothing is counted.</summary>
-    public TimeSpan Register(Caller caller) => caller.Straight
-        ? TimeSpan.Zero
-        : _registrations.Take(caller.Bucket, RegistrationsPerHour, TimeSpan.FromHours(1) / RegistrationsPerHour);
+    /// <summary>Whether this address may register once more; zero, or how long it waits.</summary>
+    public TimeSpan Register(Caller caller) =>
+        _registrations.Take(caller.Bucket, RegistrationsPerHour, TimeSpan.FromHours(1) / RegistrationsPerHour);
 
     private string? DeviceOf(HttpContext context, string usernameKey) =>
         Cookies.Device(context.Request) is { } cookie && cookie.Split('.') is [{ Length: 32 } id, var signature]

@@ -38,7 +38,7 @@ internal sealed class PasswordCheck(Users users, Passwords passwords, LoginThrot
         }
 
         var user = await users.FindCredential(username);
-        if (await IsRight(user, password) is not { } right)
+        if (await IsRight(context, user, password) is not { } right)
         {
             throttle.Forgive(attempt);
             return (null, Problems.Overloaded());
@@ -53,7 +53,7 @@ internal sealed class PasswordCheck(Users users, Passwords passwords, LoginThrot
         throttle.Succeeded(context, attempt, browser && user!.Status == "ACTIVE");
         return user!.Status switch
         {
-            "ACTIVE" => (await Strengthen(user, password), null),
+            "ACTIVE" => (await Strengthen(context, user, password), null),
             "PENDING" => (null, Problems.Forbidden("This account waits for an administrator's approval.", "account_pending")),
             _ => (null, Problems.Forbidden(user.StatusReason ?? "This account is disabled.", "account_disabled")),
         };
@@ -62,18 +62,27 @@ internal sealed class PasswordCheck(Users users, Passwords passwords, LoginThrot
     public static Problem TooMany(TimeSpan wait) =>
         Problems.TooMany("rate_limited", "Too many attempts. Wait a moment.", (int)Math.Ceiling(wait.TotalSeconds));
 
-    private async Task<bool?> IsRight(UserCredentialRow? user, string password)
+    private async Task<bool?> IsRight(HttpContext context, UserCredentialRow? user, string password)
     {
-        var right = await passwords.Verify(password, user?.PasswordHash);
+        var right = await passwords.Verify(context, password, user?.PasswordHash);
         return right is not false ? right : await IsOneTimeCode(user, password);
     }
 
-    /// <summary>Stores the password under today's cost when the hash is of cheaper days.</summary>
-    private async Task<UserCredentialRow> Strengthen(UserCredentialRow user, string password) =>
-        user.PasswordHash is { } weak && Passwords.IsOutdated(weak) && await passwords.Hash(password) is { } strong
-            && await users.Rehash(user.Id, weak, strong)
-            ? user with { PasswordHash = strong }
-            : user;
+    /// <summary>Stores the password under today's cost when the hash is of cheaper days and the disk takes it.</summary>
+    private async Task<UserCredentialRow> Strengthen(HttpContext context, UserCredentialRow user, string password)
+    {
+        try
+        {
+            return user.PasswordHash is { } weak && Passwords.IsOutdated(weak) && await passwords.Hash(context, password) is { } strong
+                && await users.Rehash(user.Id, weak, strong)
+                ? user with { PasswordHash = strong }
+                : user;
+        }
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        {
+            return user;
+        }
+    }
 
     private async Task<bool> IsOneTimeCode(UserCredentialRow? user, string code)
     {
@@ -92,6 +101,13 @@ internal sealed class PasswordCheck(Users users, Passwords passwords, LoginThrot
 
         // People type their password into the wrong field: only what can be a name is written down.
         var target = UserNames.Broken(username) is null ? $"username:{username}" : null;
-        await audit.Write(new AuditEntry(null, "login.failed", target, context.Caller().Address.ToString()), clock.GetUtcNow());
+        try
+        {
+            await audit.Write(new AuditEntry(null, "login.failed", target, context.Caller().Address.ToString()), clock.GetUtcNow());
+        }
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        {
+            // The answer is the same; the log tells of the disk.
+        }
     }
 }

@@ -6,10 +6,10 @@ using Konscious.Security.Cryptography;
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
-/// Hashes and checks passwords with Argon2id. Each hash takes 19 MiB, so only a few run at once and a few dozen wait; past that the
-/// answer is "overloaded" at once. An unknown name costs what a known one does.
+/// Hashes and checks passwords with Argon2id. Each hash takes 19 MiB, so only a few run at once; the others wait their turn for
+/// <see cref="Patience"/>, then the answer is "overloaded". An unknown name costs what a known one does.
 /// </summary>
-internal sealed class Passwords : IDisposable
+internal sealed class Passwords
 {
     public const int Shortest = 8;
     public const int Longest = 128;
@@ -20,15 +20,20 @@ internal sealed class Passwords : IDisposable
     private const int Lanes = 1;
     private const int SaltLength = 16;
     private const int TagLength = 32;
-    private const int MaxWaiting = 32;
+
+    /// <summary>Those who wait hold little more than their password, at most 64 KB of a body: 64 MB, and by one address a quarter.</summary>
+    private const int MaxWaiting = 1_024;
+    private const int MaxWaitingPerAddress = MaxWaiting / 4;
+
+    /// <summary>Longer nobody looks at a page that does not answer.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+
+    private readonly FairSlots _slots;
+    private readonly string _nobody = Format(MemoryKib, Passes, Lanes, RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(TagLength));
 
     /// <summary>A hash takes a whole core for a while: one stays free for everybody else.</summary>
-    private readonly int _slots = Math.Clamp(Environment.ProcessorCount - 1, 1, 4);
-    private readonly SemaphoreSlim _free;
-    private readonly string _nobody = Format(MemoryKib, Passes, Lanes, RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(TagLength));
-    private int _inside;
-
-    public Passwords() => _free = new SemaphoreSlim(_slots);
+    public Passwords(TimeProvider clock) =>
+        _slots = new FairSlots(Math.Clamp(Environment.ProcessorCount - 1, 1, 4), MaxWaiting, MaxWaitingPerAddress, Patience, clock);
 
     /// <summary>The rule a new password breaks, or null.</summary>
     public static string? Broken(string password, string username)
@@ -48,18 +53,18 @@ internal sealed class Passwords : IDisposable
         return null;
     }
 
-    /// <summary>The PHC string to store, or null when too many wait.</summary>
-    public Task<string?> Hash(string password) => InSlot(() =>
+    /// <summary>The PHC string to store, or null when it would have to wait too long.</summary>
+    public Task<string?> Hash(HttpContext context, string password) => InSlot(context, () =>
     {
         var salt = RandomNumberGenerator.GetBytes(SaltLength);
         return Format(MemoryKib, Passes, Lanes, salt, Tag(password, salt, MemoryKib, Passes, Lanes, TagLength));
     });
 
-    /// <summary>Whether the password is the stored one, or null when too many wait. A null hash takes as long and is never right.</summary>
-    public async Task<bool?> Verify(string password, string? stored)
+    /// <summary>Whether the password is the stored one, or null when it would have to wait too long. A null hash takes as long and is never right.</summary>
+    public async Task<bool?> Verify(HttpContext context, string password, string? stored)
     {
         var parsed = Parse(stored) ?? Parse(_nobody)!;
-        var right = await InSlot(() =>
+        var right = await InSlot(context, () =>
         {
             var tag = Tag(password, parsed.Salt, parsed.MemoryKib, parsed.Passes, parsed.Lanes, parsed.Tag.Length);
             return CryptographicOperations.FixedTimeEquals(tag, parsed.Tag) ? "yes" : "no";
@@ -70,33 +75,22 @@ internal sealed class Passwords : IDisposable
     /// <summary>The hash was made with weaker parameters than today's.</summary>
     public static bool IsOutdated(string stored) => Parse(stored) is not { MemoryKib: >= MemoryKib, Passes: >= Passes };
 
-    public void Dispose() => _free.Dispose();
-
-    private async Task<string?> InSlot(Func<string> work)
+    private async Task<string?> InSlot(HttpContext context, Func<string> work)
     {
-        if (Interlocked.Increment(ref _inside) > _slots + MaxWaiting)
+        if (!await _slots.Enter(context.Caller().Bucket, context.RequestAborted))
         {
-            Interlocked.Decrement(ref _inside);
             return null;
         }
 
         try
         {
-            await _free.WaitAsync();
-            try
-            {
-                // A thread of its own: on the pool, hashes would hold the few threads that every other request needs.
-                return await Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-            }
-            finally
-            {
-                GiveBack(crowd: Volatile.Read(ref _inside) > 1);
-                _free.Release();
-            }
+            // A thread of its own: on the pool, hashes would hold the few threads that every other request needs.
+            return await Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         finally
         {
-            Interlocked.Decrement(ref _inside);
+            GiveBack(_slots.Crowded);
+            _slots.Leave();
         }
     }
 

@@ -12,7 +12,7 @@ internal sealed class RequestLimits(SystemSettings settings, TimeProvider clock)
     public Problem? Check(HttpContext context, CurrentUser? user)
     {
         var caller = context.Caller();
-        if (user is null && (caller.Straight || !IsApi(context.Request.Path)))
+        if (user is null && !IsApi(context.Request.Path))
         {
             return null;
         }

@@ -5,10 +5,11 @@ using AiChat.Data;
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
-/// Protects the first registration, which makes the administrator: whoever does not sit at this machine must give the code that
-/// stands in the data folder and, once, on the console.
+/// Protects the first registration, which makes the administrator. Everybody must give the code, also on this machine: a stranger
+/// behind a proxy here may look exactly like the person at the keyboard. It stands once on the console and, until it is used, in the
+/// data folder; AICHAT_SETUP_CODE and AICHAT_SETUP_CODE_FILE choose it.
 /// </summary>
-internal sealed class SetupCode(DataFolder folder, Users users)
+internal sealed class SetupCode(DataFolder folder, Users users, Redactor redactor, ServerOptions options)
 {
     private const string FileName = "setup-code";
     private const string Alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
@@ -16,23 +17,30 @@ internal sealed class SetupCode(DataFolder folder, Users users)
     /// <summary>100 bits: nobody guesses it.</summary>
     private const int Length = 20;
 
+    private const int MinLength = 8;
+    private const int MaxLength = 128;
+    private static readonly string Rule = $"it has {MinLength} to {MaxLength} letters, digits and signs, without spaces";
+
     private volatile string? _code;
 
     /// <summary>There is no account yet.</summary>
     public bool SetupRequired => _code is not null;
 
-    /// <summary>There is none, and this caller has to give the code to make it.</summary>
-    public bool RequiredFrom(Caller caller) => SetupRequired && !caller.Straight;
-
     public bool Matches(string? given) => _code is { } code && given is not null
         && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given.Trim()), Encoding.UTF8.GetBytes(code));
 
     /// <summary>What the console shows once at start, while there is no account.</summary>
-    public string? Announcement => _code is { } code
-        ? $"No account yet. The first one becomes the administrator; from another machine it needs this setup code: {code}"
+    /// <param name="address">Where the page is, without a slash at its end.</param>
+    public string? Announcement(string address) => _code is { } code
+        ? $"""
+            No account yet. The first one becomes the administrator; make it here:
+              {address}/register#setup={Uri.EscapeDataString(code)}
+            Setup code: {code} (also in the file {folder.File(FileName)} until it is used)
+            """
         : null;
 
-    /// <summary>Makes the code when there is no account.</summary>
+    /// <summary>Finds or makes the code when there is no account.</summary>
+    /// <exception cref="StartupException">The given code is not one.</exception>
     public async Task Open()
     {
         if (await users.AnyAccount())
@@ -41,9 +49,8 @@ internal sealed class SetupCode(DataFolder folder, Users users)
             return;
         }
 
-        var path = folder.File(FileName);
-        var kept = File.Exists(path) ? File.ReadAllText(path).Trim() : "";
-        var code = kept.Length == Length ? kept : RandomNumberGenerator.GetString(Alphabet, Length);
+        var code = Given() ?? Kept() ?? RandomNumberGenerator.GetString(Alphabet, Length);
+        redactor.Add(code);
         folder.WriteDurably(FileName, Encoding.ASCII.GetBytes(code + "\n"));
         _code = code;
     }
@@ -54,4 +61,33 @@ internal sealed class SetupCode(DataFolder folder, Users users)
         _code = null;
         File.Delete(folder.File(FileName));
     }
+
+    private string? Given()
+    {
+        if (options.SetupCodeFile is not { } path)
+        {
+            return options.SetupCode is { } text ? Valid(text.Trim(), "AICHAT_SETUP_CODE") : null;
+        }
+
+        try
+        {
+            return Valid(File.ReadAllText(path).Trim(), "AICHAT_SETUP_CODE_FILE");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException(StartupException.Configuration, $"AICHAT_SETUP_CODE_FILE is wrong: {error.Message}");
+        }
+    }
+
+    /// <summary>Of an earlier start: who wrote it down can still use it.</summary>
+    private string? Kept()
+    {
+        var path = folder.File(FileName);
+        return File.Exists(path) && File.ReadAllText(path).Trim() is var kept && IsCode(kept) ? kept : null;
+    }
+
+    private static string Valid(string code, string name) =>
+        IsCode(code) ? code : throw new StartupException(StartupException.Configuration, $"{name} is wrong: {Rule}.");
+
+    private static bool IsCode(string code) => code.Length is >= MinLength and <= MaxLength && code.All(c => c is > ' ' and <= '~');
 }

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Http;
 internal sealed record SignIn(string AccessToken, string? RefreshToken);
 
 /// <summary>Opens, renews and ends logins: the tokens here, their rows in <see cref="Logins"/>.</summary>
-internal sealed class SignIns(Logins logins, AccessTokens tokens, TimeProvider clock)
+internal sealed partial class SignIns(Logins logins, AccessTokens tokens, TimeProvider clock, ILogger<SignIns> logger)
 {
     private const int FamilyLength = 16;
     private const int SecretLength = 32;
@@ -33,7 +33,12 @@ internal sealed class SignIns(Logins logins, AccessTokens tokens, TimeProvider c
             return null;
         }
 
-        return Deliver(context, new SignIn(tokens.Issue(userId, opened.Epoch, opened.Id), $"{family}.{secret}"), browser);
+        if (!opened.Recorded)
+        {
+            LogUnrecorded(userId);
+        }
+
+        return Deliver(context, new SignIn(tokens.Issue(userId, opened.Epoch, opened.Id), opened.Recorded ? $"{family}.{secret}" : null), browser);
     }
 
     /// <summary>Null when the token is not good; then the browser's cookies are gone.</summary>
@@ -133,4 +138,7 @@ internal sealed class SignIns(Logins logins, AccessTokens tokens, TimeProvider c
 
     private static (string Family, string Secret)? Split(string? token) =>
         token is { Length: < 100 } && token.Split('.') is [var family, var secret] ? (family, secret) : null;
+
+    [LoggerMessage(LogLevel.Warning, "The disk is full: user {UserId} is signed in for a few minutes, and the login is not recorded.")]
+    private partial void LogUnrecorded(long userId);
 }

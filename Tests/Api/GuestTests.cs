@@ -40,7 +40,7 @@ public sealed class GuestTests
 
         using var made = await visitor.PostJson("/api/sessions", new { });
         await made.Expect(HttpStatusCode.Created);
-        var cookie = made.Headers.GetValues("Set-Cookie").Single(value => value.StartsWith("aichat_guest=", StringComparison.Ordinal));
+        var cookie = made.Headers.GetValues("Set-Cookie").Single(value => value.StartsWith("aichat_guest_", StringComparison.Ordinal));
         Assert.Contains("httponly", cookie);
         Assert.Contains("samesite=lax", cookie);
         Assert.Equal(1, Guests(server));

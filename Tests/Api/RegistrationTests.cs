@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
@@ -12,7 +13,7 @@ public sealed class RegistrationTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = server.Client();
-        var first = await (await admin.PostJson("/api/auth/register", new { username = "Owner_1", password = TestServer.Password })).Json(HttpStatusCode.Created);
+        var first = await (await admin.PostJson("/api/auth/register", new { username = "Owner_1", password = TestServer.Password, setupCode = TestServer.SetupCode })).Json(HttpStatusCode.Created);
         Assert.Equal("ADMIN", first.GetProperty("user").GetProperty("role").GetString());
         Assert.Equal("ACTIVE", first.GetProperty("user").GetProperty("status").GetString());
         var me = await admin.GetJson("/api/auth/me");
@@ -33,47 +34,24 @@ public sealed class RegistrationTests
     [InlineData(3)]
     public async Task Fifty_first_registrations_at_once_make_one_admin(int round)
     {
-        await using var server = await TestServer.StartAsync();
+        await using var server = await TestServer.StartAsync(Patient);
         var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(n =>
-            server.Client().PostJson("/api/auth/register", new { username = $"racer_{round}_{n}", password = TestServer.Password })));
+            server.Client().PostJson("/api/auth/register", new { username = $"racer_{round}_{n}", password = TestServer.Password, setupCode = TestServer.SetupCode })));
 
-        Assert.All(answers, answer => Assert.Contains((int)answer.StatusCode, new[] { 201, 202, 503 }));
+        Assert.All(answers, answer => Assert.Contains((int)answer.StatusCode, new[] { 201, 202 }));
         Assert.Single(answers, answer => answer.StatusCode == HttpStatusCode.Created);
         Assert.Equal(1L, Scalar(server, "select count(*) from users where role = 'ADMIN'"));
         Assert.Equal(0L, Scalar(server, "select count(*) from users where role = 'USER' and status <> 'PENDING'"));
     }
 
     [Fact]
-    public async Task From_elsewhere_the_first_account_needs_the_setup_code()
+    public async Task Fifty_logins_at_once_all_come_in()
     {
-        await using var server = await TestServer.StartAsync();
-        var path = Path.Combine(server.DataDir, "setup-code");
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
-        var code = (await File.ReadAllTextAsync(path)).Trim();
-
-        // A forwarding header means that somebody stands behind a proxy.
-        var remote = server.Client();
-        remote.DefaultRequestHeaders.Add("X-Forwarded-For", "203.0.113.9");
-        object Body(string? setupCode) => setupCode is null
-            ? new { username = "owner", password = TestServer.Password }
-            : new { username = "owner", password = TestServer.Password, setupCode };
-        await (await remote.PostJson("/api/auth/register", Body(null))).ExpectProblem(HttpStatusCode.Forbidden, "setup_code_required");
-        await (await remote.PostJson("/api/auth/register", Body(new string('a', code.Length)))).ExpectProblem(HttpStatusCode.Forbidden, "setup_code_required");
-        await (await remote.PostJson("/api/auth/register", Body(code))).Expect(HttpStatusCode.Created);
-        Assert.False(File.Exists(path));
-    }
-
-    [Fact]
-    public async Task A_foreign_host_name_is_not_this_machine()
-    {
-        await using var server = await TestServer.StartAsync();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/register")
-        {
-            Content = new StringContent($$"""{"username":"owner","password":"{{TestServer.Password}}"}""", new System.Net.Http.Headers.MediaTypeHeaderValue("application/json")),
-        };
-        request.Headers.Host = "rebound.example";
-        request.Headers.Add("Origin", "http://rebound.example");
-        await (await server.Client().SendAsync(request)).ExpectProblem(HttpStatusCode.Forbidden, "setup_code_required");
+        await using var server = await TestServer.StartAsync(Patient);
+        await server.RegisterAdminAsync();
+        var answers = await Task.WhenAll(Enumerable.Range(0, 49).Select(_ =>
+            server.Client().PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password })));
+        Assert.All(answers, answer => Assert.Equal(HttpStatusCode.OK, answer.StatusCode));
     }
 
     [Fact]
@@ -163,6 +141,9 @@ public sealed class RegistrationTests
         await (await server.Client().PostJson("/api/auth/register", new { username = "late", password = TestServer.Password }))
             .ExpectProblem(HttpStatusCode.Forbidden, "registration_closed");
     }
+
+    /// <summary>On the JIT beside other tests fifty hashes may take longer than anybody waits, so there the wait has no end.</summary>
+    private static TestServerOptions Patient => new() { Clock = TestServer.Binary is null ? new FakeTimeProvider(DateTimeOffset.UtcNow) : null };
 
     private static object? Scalar(TestServer server, string sql)
     {

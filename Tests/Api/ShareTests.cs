@@ -153,7 +153,7 @@ public sealed class ShareTests
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "An answer."));
         await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["BASE_PATH"] = "/chat" } });
         var admin = server.Client();
-        await (await admin.PostJson("/chat/api/auth/register", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.Created);
+        await (await admin.PostJson("/chat/api/auth/register", new { username = "admin", password = TestServer.Password, setupCode = TestServer.SetupCode })).Expect(HttpStatusCode.Created);
         var session = (await (await admin.PostJson("/chat/api/sessions", new { })).Json(HttpStatusCode.Created)).Id();
         await using (var stream = await admin.PostStream("/chat/api/chat/stream", new { sessionId = session, content = "hi", clientMessageId = ChatSteps.NewId() }))
         {

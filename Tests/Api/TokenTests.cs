@@ -25,6 +25,8 @@ public sealed class TokenTests
 
         // The way of signing works with the right secret, so that what follows fails for its own reason.
         await (await Get(server, "Authorization", $"Bearer {Sign("""{"alg":"HS256","typ":"at+jwt"}""", payload, Secret)}")).Expect(HttpStatusCode.OK);
+        var soon = Claims(payload, ("iat", DateTimeOffset.UtcNow.AddSeconds(40).ToUnixTimeSeconds())); // clocks differ a little
+        await (await Get(server, "Authorization", $"Bearer {Sign("""{"alg":"HS256","typ":"at+jwt"}""", soon, Secret)}")).Expect(HttpStatusCode.OK);
         string[] forged =
         [
             Sign("""{"alg":"HS256","typ":"at+jwt"}""", payload, ""),
@@ -50,6 +52,7 @@ public sealed class TokenTests
         [
             Claims(payload, ("iss", "other")), Claims(payload, ("aud", "other")), Claims(payload, ("exp", null)), Claims(payload, ("exp", 1)),
             Claims(payload, ("nbf", 4_000_000_000)), Claims(payload, ("sid", "999")), Claims(payload, ("sub", "999")), Claims(payload, ("epoch", "0")), Claims(payload, ("sid", null)),
+            Claims(payload, ("iat", DateTimeOffset.UtcNow.AddSeconds(70).ToUnixTimeSeconds())), Claims(payload, ("iat", 4_000_000_000)), Claims(payload, ("iat", null)),
         ];
         foreach (var token in forged.Concat(changed.Select(claims => Sign("""{"alg":"HS256","typ":"at+jwt"}""", claims, Secret))))
         {
@@ -167,6 +170,22 @@ public sealed class TokenTests
         clock.Advance(TimeSpan.FromSeconds(11));
         await (await Refresh(server, first)).Expect(HttpStatusCode.Unauthorized);
         await (await Refresh(server, second)).Expect(HttpStatusCode.Unauthorized);
+    }
+
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task A_token_from_the_future_is_refused_also_when_it_was_good_before_the_clock_went_back()
+    {
+        var clock = new FakeTimeProvider(DateTimeOffset.Parse("2026-11-23T08:00:00Z"));
+        await using var server = await TestServer.StartAsync(new TestServerOptions { Clock = clock });
+        await server.RegisterAdminAsync();
+        var (access, refresh) = await Tokens(server);
+        await (await Get(server, "Authorization", $"Bearer {access}")).Expect(HttpStatusCode.OK);
+        clock.AdjustTime(clock.GetUtcNow() - TimeSpan.FromSeconds(59));
+        await (await Get(server, "Authorization", $"Bearer {access}")).Expect(HttpStatusCode.OK);
+        clock.AdjustTime(clock.GetUtcNow() - TimeSpan.FromSeconds(10));
+        await (await Get(server, "Authorization", $"Bearer {access}")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
+        await (await Refresh(server, refresh)).Expect(HttpStatusCode.OK);
     }
 
     private static TestServerOptions With(params (string Name, string Value)[] variables) =>

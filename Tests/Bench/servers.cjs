@@ -96,12 +96,14 @@ async function startNginx(providerPort) {
 /** What is tried out with the runtime's own variables reaches the server. */
 const runtime = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('DOTNET_')))
 
+const SETUP_CODE = 'bench-setup-code'
+
 /** Without a provider there is no account and no connection: whoever starts it makes them. */
 async function startAiChat(providerPort, variables = {}) {
   const home = mkdtempSync(join(tmpdir(), 'aichat-bench-'))
   mkdirSync(join(home, 'data'))
   const child = launch(BINARY, [], {
-    env: { PORT: '0', HOST: '127.0.0.1', DATA_DIR: join(home, 'data'), LOG_LEVEL: 'none', METRICS_TOKEN: 'bench-metrics-token-0123456789', ...runtime, ...variables },
+    env: { PORT: '0', HOST: '127.0.0.1', DATA_DIR: join(home, 'data'), LOG_LEVEL: 'none', METRICS_TOKEN: 'bench-metrics-token-0123456789', AICHAT_SETUP_CODE: SETUP_CODE, ...runtime, ...variables },
   })
   try {
     const port = Number(await firstLine(child, /^Listening on http:\/\/[^:]+:(\d+)/m))
@@ -117,7 +119,7 @@ async function startAiChat(providerPort, variables = {}) {
 /** The first account, limits out of the way, and a connection to the fake provider. */
 async function prepare(server, providerPort) {
   const account = { username: 'bench', password: 'relay-9z8y7x-speed' }
-  await call(server, 'POST', '/api/auth/register', account)
+  await call(server, 'POST', '/api/auth/register', { ...account, setupCode: SETUP_CODE })
   server.token = (await call(server, 'POST', '/api/auth/token', account)).accessToken
   await call(server, 'PATCH', '/api/settings/system', { requestsPerMinute: 0, maxRunsPerUser: 0, defaultUserDailyQuota: -1 })
   const connection = await call(server, 'POST', '/api/connections', {

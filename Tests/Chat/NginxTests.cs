@@ -128,7 +128,7 @@ public sealed class NginxTests
     private static async Task<(HttpClient Client, long Session, string Key)> SetUp(TestServer server, Nginx nginx, FakeUpstream upstream, int heartbeatMs = 1_000)
     {
         var admin = server.Client();
-        await (await admin.PostJson("/chat/api/auth/register", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.Created);
+        await (await admin.PostJson("/chat/api/auth/register", new { username = "admin", password = TestServer.Password, setupCode = TestServer.SetupCode })).Expect(HttpStatusCode.Created);
         await (await admin.PatchJson("/chat/api/settings/system", new { sseHeartbeatIntervalMs = heartbeatMs })).Expect(HttpStatusCode.OK);
         var connection = await (await admin.PostJson("/chat/api/connections", new
         {

@@ -1,4 +1,4 @@
-import { newDataDir, removeDataDir, startServer, type Server } from '../journeys/binary'
+import { newDataDir, removeDataDir, setupCode, startServer, type Server } from '../journeys/binary'
 import { startProvider, type Provider } from './provider'
 
 export interface Place {
@@ -19,7 +19,7 @@ export async function setUp(): Promise<Place> {
     cookie ||= response.headers.getSetCookie().map((set) => set.split(';')[0]).join('; ')
     return (await response.json()) as Record<string, unknown>
   }
-  await call('/api/auth/register', { username: 'lin', password: 'correct horse battery' })
+  await call('/api/auth/register', { username: 'lin', password: 'correct horse battery', setupCode })
   for (const [kind, model] of [['openai', 'gpt'], ['anthropic', 'claude']] as const) {
     const baseUrl = kind === 'openai' ? `${provider.url}/v1` : provider.url
     await call('/api/connections', { name: kind, provider: kind, baseUrl, authType: 'none', local: true, modelIds: [model], defaultCapabilities: { vision: true, tools: true } })

@@ -8,11 +8,17 @@ export interface Server {
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
+/** What the first registration must give. */
+export const setupCode = 'journey-setup-code'
+
 /** The real server on a free port with a data folder of its own, or again on a folder that is there. */
 export async function startServer(dataDir: string, port = 0): Promise<Server> {
   const binary = process.env['AICHAT_TEST_BINARY']
   if (!binary) throw new Error('AICHAT_TEST_BINARY names no server')
-  const child = spawn(binary, [], { env: { ...process.env, DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: String(port) }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(binary, [], {
+    env: { ...process.env, DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: String(port), AICHAT_SETUP_CODE: setupCode },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
   return {
     url: await address(child),
     stop: (signal = 'SIGTERM') =>

@@ -1,6 +1,7 @@
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core'
 import type { User } from '../../src/lib/api/types'
 import { startFake, type Fake } from '../fake/server.mjs'
+import { setupCode } from './binary'
 
 export const admin: User = { id: 1, username: 'lin', role: 'ADMIN', status: 'ACTIVE', avatarUrl: null, createdAt: '2026-11-20T08:00:00.000Z' }
 
@@ -44,7 +45,7 @@ export async function firstAccount(page: Page, url: string): Promise<void> {
   await page.evaluate(async (body) => {
     const response = await fetch('/api/auth/register', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
     if (!response.ok) throw new Error(`register: ${response.status} ${await response.text()}`)
-  }, JSON.stringify({ username: 'lin', password: 'correct horse battery' }))
+  }, JSON.stringify({ username: 'lin', password: 'correct horse battery', setupCode }))
 }
 
 /** Collects console errors, exceptions and CSP violations. */

@@ -3,7 +3,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Message } from '../../src/lib/api/types'
-import { newDataDir, removeDataDir, startServer, type Server } from './binary'
+import { newDataDir, removeDataDir, setupCode, startServer, type Server } from './binary'
 import { launch, watch } from './browser'
 import { startWire, type Wire } from './wire'
 
@@ -71,7 +71,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     page = await context.newPage()
     await page.goto(wire.url)
     await ready(page)
-    await call(page, 'POST', '/api/auth/register', account)
+    await call(page, 'POST', '/api/auth/register', { ...account, setupCode })
     const { id } = await call<{ id: number }>(page, 'POST', '/api/connections', { name: 'Paced', provider: 'openai', baseUrl: provider.url, authType: 'none', local: true, modelIds: ['tiny-1'] })
     await call(page, 'PUT', '/api/catalog/models', { connectionId: id, model: 'tiny-1', isDefault: true })
   })

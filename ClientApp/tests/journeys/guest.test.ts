@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newDataDir, removeDataDir, startServer, type Server } from './binary'
+import { newDataDir, removeDataDir, setupCode, startServer, type Server } from './binary'
 import { launch, watch } from './browser'
 
 const password = 'correct horse battery'
@@ -15,7 +15,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('a visitor without an accoun
     dataDir = await newDataDir()
     server = await startServer(dataDir)
     const headers = (cookie = '') => ({ 'Content-Type': 'application/json', Origin: server.url, Cookie: cookie })
-    const made = await fetch(`${server.url}/api/auth/register`, { method: 'POST', headers: headers(), body: JSON.stringify({ username: 'lin', password }) })
+    const made = await fetch(`${server.url}/api/auth/register`, { method: 'POST', headers: headers(), body: JSON.stringify({ username: 'lin', password, setupCode }) })
     const cookie = made.headers.getSetCookie().map((set) => set.split(';')[0]).join('; ')
     const set = await fetch(`${server.url}/api/settings/system`, { method: 'PATCH', headers: headers(cookie), body: JSON.stringify({ anonymousDailyQuota: 3 }) })
     expect(set.status).toBe(200)

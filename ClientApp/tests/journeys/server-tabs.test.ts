@@ -2,7 +2,7 @@ import type { Browser, BrowserContext } from 'playwright-core'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newDataDir, removeDataDir, startServer, type Server } from './binary'
+import { newDataDir, removeDataDir, setupCode, startServer, type Server } from './binary'
 import { launch, watch } from './browser'
 
 const tabs = [...Array(8).keys()]
@@ -59,11 +59,11 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('eight tabs on the real serv
     const complaints = pages.map(watch)
     await first.goto(server.url)
     await first.getByLabel('User name').waitFor()
-    await first.evaluate(async ([base, password]) => {
+    await first.evaluate(async ([base, password, setupCode]) => {
       const post = (path: string, body: object) => fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
-      await post('/api/auth/register', { username: 'lin', password })
+      await post('/api/auth/register', { username: 'lin', password, setupCode })
       await post('/api/connections', { name: 'Tiny', provider: 'openai', baseUrl: base, authType: 'none', local: true })
-    }, [provider.url, 'correct horse battery'])
+    }, [provider.url, 'correct horse battery', setupCode])
 
     for (const page of pages) await page.goto(server.url)
     await Promise.all(pages.map(async (page, at) => {

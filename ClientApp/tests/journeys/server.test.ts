@@ -2,7 +2,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newDataDir, removeDataDir, startServer, type Server } from './binary'
+import { newDataDir, removeDataDir, setupCode, startServer, type Server } from './binary'
 import { launch, watch } from './browser'
 
 const password = 'correct horse battery'
@@ -57,6 +57,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the page on the real server
 
   it('goes from nothing to a streamed, stored answer of the demo model', async () => {
     await page.goto(server.url)
+    await page.getByLabel('Setup code').fill(setupCode)
     await page.getByLabel('User name').fill('lin')
     await page.getByLabel('Password', { exact: true }).fill(password)
     await page.getByLabel('Password again').fill(password)

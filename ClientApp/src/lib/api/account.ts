@@ -1,4 +1,4 @@
-import { get, Problem, send, toProblem, url, write } from './http'
+import { get, ownPage, Problem, send, toProblem, url, write } from './http'
 import type { Page } from './types'
 
 export interface ApiKey {
@@ -37,7 +37,7 @@ export async function tryKey(key: string): Promise<number> {
 export const deleteKey = (id: number) => write('DELETE', `api/keys/${id}`)
 
 export async function saveAvatar(image: Blob): Promise<void> {
-  await send('PUT', 'api/settings/personal/avatar', { headers: { 'Content-Type': image.type }, body: image })
+  await send('PUT', 'api/settings/personal/avatar', { headers: { ...ownPage, 'Content-Type': image.type }, body: image })
 }
 export const removeAvatar = () => write('DELETE', 'api/settings/personal/avatar')
 

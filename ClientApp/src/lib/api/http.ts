@@ -21,6 +21,14 @@ export class Problem extends Error {
 
 export type Query = Record<string, string | number | boolean | null | undefined>
 
+/**
+ * Goes with everything that changes something: another site's page cannot add it, so the server knows its own page by it where a proxy
+ * hides the address it was opened under.
+ */
+export const ownPage = { 'X-Requested-With': 'aichat' }
+
+const asJson = { ...ownPage, 'Content-Type': 'application/json' }
+
 /** Resolves against `<base href>`, so the page works under any BASE_PATH. */
 export function url(path: string, query: Query = {}): string {
   const target = new URL(path.replace(/^\//, ''), document.baseURI)
@@ -41,7 +49,7 @@ let refreshing: Promise<boolean> | null = null
 
 /** One refresh for all requests that wait for it. Other tabs are covered by the server's grace period. */
 export function refresh(): Promise<boolean> {
-  refreshing ??= fetch(url('api/auth/refresh'), { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' })
+  refreshing ??= fetch(url('api/auth/refresh'), { method: 'POST', headers: asJson, body: '{}' })
     .then(async (response) => {
       await response.text() // an unread body would hold the connection
       if (response.ok) noteAccess()
@@ -98,7 +106,7 @@ export async function send(method: string, path: string, init: RequestInit = {},
 }
 
 export function json(body: unknown): RequestInit {
-  return { headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }
+  return { headers: asJson, body: JSON.stringify(body) }
 }
 
 export async function get<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
@@ -108,7 +116,7 @@ export async function get<T>(path: string, query: Query = {}, signal?: AbortSign
 
 /** POST, PUT, PATCH and DELETE with a JSON body; 204 gives `undefined`. */
 export async function write<T = void>(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
-  const response = await send(method, path, body === undefined ? { headers: { 'Content-Type': 'application/json' } } : json(body))
+  const response = await send(method, path, body === undefined ? { headers: asJson } : json(body))
   if (response.status === 204) return undefined as T
   return (await response.json()) as T
 }

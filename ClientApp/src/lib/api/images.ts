@@ -1,4 +1,4 @@
-import { Problem, refresh, toProblem, url, write } from './http'
+import { ownPage, Problem, refresh, toProblem, url, write } from './http'
 import type { MessageImage, ProblemBody } from './types'
 
 /** Sends one image; by XMLHttpRequest, because fetch does not tell how far an upload is. Throws `Problem`. */
@@ -35,6 +35,7 @@ function put(image: Blob, onProgress: (share: number) => void, signal: AbortSign
     const fail = () => reject(new Problem(0, 'offline'))
     request.open('POST', url('api/images'))
     request.setRequestHeader('Content-Type', image.type)
+    for (const [name, value] of Object.entries(ownPage)) request.setRequestHeader(name, value)
     request.responseType = 'json'
     request.upload.onprogress = ({ loaded, total }) => onProgress(total > 0 ? loaded / total : 0)
     request.onload = () => {

@@ -1,4 +1,4 @@
-import { get, send, write } from './http'
+import { get, ownPage, send, write } from './http'
 
 /** A secret shows only whether it is set. */
 export type SettingValue = string | number | boolean | null | readonly string[] | { set: boolean }
@@ -27,12 +27,12 @@ export const imageLinks = () => write<ImageLinks>('POST', 'api/settings/images/r
 
 /** The installation's sign. */
 export async function saveLogo(image: Blob): Promise<void> {
-  await send('PUT', 'api/settings/logo', { headers: { 'Content-Type': image.type }, body: image })
+  await send('PUT', 'api/settings/logo', { headers: { ...ownPage, 'Content-Type': image.type }, body: image })
 }
 export const removeLogo = () => write('DELETE', 'api/settings/logo')
 
 /** The picture beside every answer. */
 export async function saveAssistantAvatar(image: Blob): Promise<void> {
-  await send('PUT', 'api/settings/assistant-avatar', { headers: { 'Content-Type': image.type }, body: image })
+  await send('PUT', 'api/settings/assistant-avatar', { headers: { ...ownPage, 'Content-Type': image.type }, body: image })
 }
 export const removeAssistantAvatar = () => write('DELETE', 'api/settings/assistant-avatar')

@@ -6,6 +6,7 @@ export const errorsEn = {
   'error.unauthenticated': 'Your login has ended.',
   'error.invalid_credentials': 'The user name or the password is wrong.',
   'error.forbidden': 'You may not do this.',
+  'error.cross_site': 'The server cannot tell that this request comes from its own page. For the administrator: {detail}',
   'error.account_pending': 'The account still waits for approval.',
   'error.account_disabled': 'The account is disabled.',
   'error.registration_closed': 'Registration is closed.',

@@ -7,6 +7,7 @@ export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.unauthenticated': '登录已失效。',
   'error.invalid_credentials': '用户名或密码错误。',
   'error.forbidden': '没有权限。',
+  'error.cross_site': '服务器无法确认该请求来自它自己的页面。请管理员查看：{detail}',
   'error.account_pending': '账号仍在等待批准。',
   'error.account_disabled': '账号已停用。',
   'error.registration_closed': '注册已关闭。',

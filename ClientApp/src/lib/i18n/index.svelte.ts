@@ -116,6 +116,8 @@ export class I18n {
     if (/^(quota|budget)_exceeded$/.test(problem.code) && problem.againAt !== null && problem.againAt > Date.now()) {
       return this.t('error.again', { reason: this.code(problem.code), time: this.time(problem.againAt) })
     }
+    // The server says what it saw of the page's address, and which line of a proxy's configuration mends it.
+    if (problem.code === 'forbidden' && problem.errors['origin']) return this.t('error.cross_site', { detail: problem.detail ?? '' })
     return this.code(problem.code)
   }
 

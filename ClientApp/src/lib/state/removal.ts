@@ -1,4 +1,4 @@
-import { url } from '../api/http'
+import { ownPage, url } from '../api/http'
 import * as sessions from '../api/sessions'
 import { tabStorage } from './storage'
 
@@ -60,7 +60,7 @@ export class Removal {
   }
 
   #leave = () => {
-    if (!this.#done) void fetch(url(`api/sessions/${this.sessionId}/messages/${this.messageId}`), { method: 'DELETE', keepalive: true, headers: { 'Content-Type': 'application/json' } }).catch(() => undefined)
+    if (!this.#done) void fetch(url(`api/sessions/${this.sessionId}/messages/${this.messageId}`), { method: 'DELETE', keepalive: true, headers: ownPage }).catch(() => undefined)
     this.#stop()
   }
 }

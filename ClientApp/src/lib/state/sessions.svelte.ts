@@ -1,5 +1,5 @@
 import * as chat from '../api/chat'
-import { url } from '../api/http'
+import { ownPage, url } from '../api/http'
 import * as api from '../api/sessions'
 import type { ChatSetup, Session } from '../api/types'
 import { byActivity, groupByDate } from './date-groups'
@@ -206,7 +206,7 @@ export class Sessions {
   #deleteNow(): void {
     for (const [id, { timer }] of this.#leaving) {
       clearTimeout(timer)
-      void fetch(url(`api/sessions/${id}`), { method: 'DELETE', keepalive: true, headers: { 'Content-Type': 'application/json' } }).catch(() => undefined)
+      void fetch(url(`api/sessions/${id}`), { method: 'DELETE', keepalive: true, headers: ownPage }).catch(() => undefined)
     }
     this.#leaving.clear()
   }

@@ -1,0 +1,84 @@
+using AiChat.Data;
+using AiChat.Endpoints;
+
+namespace AiChat.Tests.Http;
+
+/// <summary>Every message that is put together from a name and a rule. Those of the API are checked where they are expected (ExpectProblem).</summary>
+public sealed class WordingTests
+{
+    private static readonly string[] Wrong = ["", " ", "x", "-7", "1.5", "a b", "\u0001", "ä", "http://", "ftp://x", "*", "/../", "[", new string('9', 30), new string('y', 5_000), "a\nb"];
+
+    [Fact]
+    public void The_rules_of_settings_make_sentences()
+    {
+        var messages = new HashSet<string>();
+        foreach (var definition in SettingTable.All)
+        {
+            foreach (var variable in definition.Variables)
+            {
+                foreach (var value in Wrong)
+                {
+                    Collect(messages, () => SettingTable.ReadVariables(name => name == variable ? value : null));
+                }
+            }
+
+            foreach (var json in Wrong.Select(text => System.Text.Json.JsonSerializer.SerializeToElement(text))
+                .Concat([Parsed("[1]"), Parsed("{}"), Parsed("true"), Parsed("1e99"), Parsed("[\"\"]")]))
+            {
+                definition.Read(json, out var broken);
+                if (broken is not null)
+                {
+                    Assert.Matches("^[a-z]+ ", broken);
+                    messages.Add($"The value {broken}.");
+                }
+            }
+        }
+
+        Assert.True(messages.Count > 50);
+        Assert.All(messages, Wording.Check);
+    }
+
+    [Fact]
+    public void The_rules_of_variables_make_sentences()
+    {
+        string[] variables =
+        [
+            "PORT", "BACKEND_PORT", "HOST", "DATABASE_URL", "METRICS_TOKEN", "CORS_ORIGIN", "ENABLE_CORS", "TRUSTED_PROXIES", "ALLOWED_HOSTS", "BASE_PATH", "LOG_LEVEL",
+            "SHUTDOWN_GRACE_SECONDS", "JWT_SECRET", "AICHAT_MASTER_KEY",
+        ];
+        var messages = new HashSet<string>();
+        foreach (var variable in variables)
+        {
+            foreach (var value in Wrong)
+            {
+                Collect(messages, () => ServerOptions.Load(name => name == variable ? value : name == "ENABLE_CORS" ? "true" : null));
+            }
+        }
+
+        Assert.True(messages.Count >= 8);
+        Assert.All(messages, Wording.Check);
+    }
+
+    [Theory]
+    [InlineData("A is wrong: it A key is at most 4096 characters.")]
+    [InlineData("It has no spaces..")]
+    [InlineData("It is is wrong.")]
+    [InlineData("It ends here. .")]
+    [InlineData("Two  blanks.")]
+    [InlineData("")]
+    public void What_is_badly_put_together_is_found(string text) => Assert.ThrowsAny<Xunit.Sdk.XunitException>(() => Wording.Check(text));
+
+    private static void Collect(HashSet<string> messages, Action load)
+    {
+        try
+        {
+            load();
+        }
+        catch (StartupException error)
+        {
+            messages.Add(error.Message);
+        }
+    }
+
+    private static System.Text.Json.JsonElement Parsed(string json) => System.Text.Json.JsonDocument.Parse(json).RootElement;
+}

@@ -1,0 +1,17 @@
+using System.Text.RegularExpressions;
+
+namespace AiChat.Tests;
+
+/// <summary>What texts that are put together from parts must not look like: "it A key is at most 4096 characters, without spaces..".</summary>
+internal static partial class Wording
+{
+    public static void Check(string text)
+    {
+        Assert.False(Doubled().Match(text) is { Success: true } wrong && wrong.Value != "...", $"Badly put together: {text}");
+        Assert.False(text.Length == 0 || text != text.Trim(), $"Empty or padded: '{text}'");
+    }
+
+    /// <summary>Two signs in a row, a blank before one, a word twice, or a sentence that begins in the middle of another.</summary>
+    [GeneratedRegex(@"\.{2,}|[,;:.!?] *[,;:!?]|(?<= ) |\s[.,;!?](\s|$)|\b(?<word>\p{L}+) \k<word>\b|\b(it|value|is|has) (A|The|It|There|At|From|Use)\b")]
+    private static partial Regex Doubled();
+}
