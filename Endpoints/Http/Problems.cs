@@ -130,7 +130,7 @@ internal static partial class Problems
         {
             BadHttpRequestException bad => FromBadRequest(bad),
             StoreException store => FromStore(store),
-            BodyRefusedException refused => refused.Problem,
+            BodyRefusedException refusal => refusal.Problem,
             ProviderException provider => FromProvider(provider),
             _ => new Problem(500, "internal_error", "Something failed here. The trace id finds the details in the server's log."),
         };

@@ -65,7 +65,7 @@ async function data(messages) {
   console.log(`Making a database of ${messages.toLocaleString('en')} messages in ${folder} (once)`)
   const begun = performance.now()
   const server = await startAiChat(null, { DATA_DIR: making })
-  await call(server, 'POST', '/api/auth/register', ACCOUNT)
+  await call(server, 'POST', '/api/auth/register', { ...ACCOUNT, setupCode: SETUP_CODE })
   await server.stop()
   const filled = spawnSync(join(TOOLS, 'fill'), [join(making, 'app.db')], { input: sql(messages), stdio: ['pipe', 'inherit', 'inherit'] })
   if (filled.status !== 0) throw new Error('the database could not be filled')
