@@ -75,30 +75,6 @@ public sealed class TlsTests
         Assert.Null(ProviderHttp.ShortRsaKey([strong]));
     }
 
-    /// <summary>Records of TLS may hold nothing for those above it: whoever reads them on a thread of the sockets must leave it, too.</summary>
-    [Fact]
-    public async Task Reading_below_tls_gives_up_its_thread()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        await client.ConnectAsync((IPEndPoint)listener.LocalEndpoint);
-        using var server = await listener.AcceptSocketAsync();
-        await using var stream = new TurnStream(client);
-        var sending = server.SendAsync(new byte[1024 * 1024]);
-        var (read, waits) = (0, 0);
-        while (read < 1024 * 1024)
-        {
-            await Eventually.Holds(() => client.Available > 0);
-            var reading = stream.ReadAsync(new byte[1024]);
-            waits += reading.IsCompleted ? 0 : 1;
-            read += await reading;
-        }
-
-        await sending;
-        Assert.InRange(waits, 5, 1_000); // some may be over before they are looked at
-    }
-
     [Fact]
     public async Task Certificate_does_not_send_us_anywhere()
     {
