@@ -24,6 +24,7 @@ internal static class Program
     public static WebApplication Build(ServerOptions options, Action<WebApplicationBuilder>? configure = null)
     {
         SocketThreads.CompleteInline();
+        ThreadPool.SetMinThreads(Environment.ProcessorCount + Db.MaxReads, Environment.ProcessorCount); // reads that wait for the disk stop nobody
 
         // Nothing is read again while it runs, so nothing is watched: the watcher would walk through every folder below the current one.
         var builder = WebApplication.CreateSlimBuilder(

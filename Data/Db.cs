@@ -12,7 +12,7 @@ internal sealed class Db : IDisposable
     /// Statements run without waiting, so more connections than cores make nothing faster, only memory grows (about 1 MB each); a few
     /// more than that let the many pass a slow one.
     /// </summary>
-    private static readonly int MaxReads = Math.Clamp(Environment.ProcessorCount + 2, 4, 8);
+    public static readonly int MaxReads = Math.Clamp(Environment.ProcessorCount + 2, 4, 8);
 
     /// <summary>A short read is done in milliseconds; one that takes this long holds up others.</summary>
     private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(5);
