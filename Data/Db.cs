@@ -31,7 +31,7 @@ internal sealed class Db : IDisposable
     /// <param name="disposable">The rows may be lost: a commit does not wait for the disk, and the file has a largest size.</param>
     public Db(string path, bool disposable = false)
     {
-        _writer = new DbWriter(Connect(path, SqliteOpenMode.ReadWriteCreate, disposable));
+        _writer = new DbWriter(Connect(path, SqliteOpenMode.ReadWriteCreate, disposable), path);
         _readers = new Readers(path);
         _longReads = new LongReads(_readers, LongReadLimit);
     }
@@ -41,6 +41,13 @@ internal sealed class Db : IDisposable
     {
         add => _writer.Broken += value;
         remove => _writer.Broken -= value;
+    }
+
+    /// <summary>Raised on the writer's thread when another program has changed the file; it may have done so well.</summary>
+    public event Action? ChangedByOthers
+    {
+        add => _writer.ChangedByOthers += value;
+        remove => _writer.ChangedByOthers -= value;
     }
 
     /// <summary>Transactions written to disk since the start.</summary>

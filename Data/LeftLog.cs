@@ -26,7 +26,7 @@ internal static class LeftLog
             return;
         }
 
-        if (!HasGoodHead(log, PageSize(database)))
+        if (!HasGoodHead(log.FullName, PageSize(database)))
         {
             throw Refused(log.FullName, "is damaged");
         }
@@ -76,7 +76,7 @@ internal static class LeftLog
         return Identity(connection);
     }
 
-    private static string? Identity(SqliteConnection connection) =>
+    internal static string? Identity(SqliteConnection connection) =>
         Text(connection, "select name from sqlite_schema where name = 'settings'") is null
             ? null
             : Text(connection, "select value from settings where key = 'internal.key_check'");
@@ -111,11 +111,15 @@ internal static class LeftLog
         return BinaryPrimitives.ReadUInt16BigEndian(head[16..]) is var size && size == 1 ? 65_536 : size;
     }
 
-    private static bool HasGoodHead(FileInfo log, int pageSize)
+    internal static bool HasGoodHead(string log, int pageSize)
     {
         Span<byte> head = stackalloc byte[HeadLength];
-        using var stream = log.OpenRead();
-        stream.ReadExactly(head);
+        using var stream = new FileStream(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+        if (stream.ReadAtLeast(head, HeadLength, throwOnEndOfStream: false) < HeadLength)
+        {
+            return false;
+        }
+
         var magic = BinaryPrimitives.ReadUInt32BigEndian(head);
         // A database that is still empty has no page size of its own yet.
         return (magic & ~1u) == Magic
