@@ -81,6 +81,8 @@ internal static class Program
     {
         services.AddSingleton(options);
         services.AddSingleton<Readiness>();
+        services.AddSingleton<StoreCheck>();
+        services.AddHostedService(provider => provider.GetRequiredService<StoreCheck>());
         services.AddSingleton<Metrics>();
         services.AddAccounts();
         services.AddCatalog();

@@ -168,9 +168,9 @@ public sealed class StoreFilesTests : IDisposable
         file.Write(bytes);
     }
 
-    private Task Fill() => Task.WhenAll(Enumerable.Range(0, 300).Select(i => Put($"k{i}")));
+    private Task<object?[]> Fill() => Task.WhenAll(Enumerable.Range(0, 300).Select(i => Put($"k{i}")));
 
-    private Task Put(string key) => _db.Write(connection => Scalar(connection, $"insert into settings (key, value, updated_at) values ('{key}', hex(randomblob(400)), 0)"));
+    private Task<object?> Put(string key) => _db.Write(connection => Scalar(connection, $"insert into settings (key, value, updated_at) values ('{key}', hex(randomblob(400)), 0)"));
 
     private static long Number(SqliteConnection connection, string sql) => Convert.ToInt64(Scalar(connection, sql));
 
