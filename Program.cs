@@ -24,6 +24,7 @@ internal static class Program
     public static WebApplication Build(ServerOptions options, Action<WebApplicationBuilder>? configure = null)
     {
         SocketThreads.CompleteInline();
+        ThreadPool.SetMinThreads(Environment.ProcessorCount + Db.MaxReads, Environment.ProcessorCount); // reads that wait for the disk stop nobody
 
         // Nothing is read again while it runs, so nothing is watched: the watcher would walk through every folder below the current one.
         var builder = WebApplication.CreateSlimBuilder(
@@ -83,6 +84,8 @@ internal static class Program
         services.AddSingleton<BackgroundWork>();
         services.AddSingleton(_ => BodyBudget.OfProcess());
         services.AddSingleton<Readiness>();
+        services.AddSingleton<StoreCheck>();
+        services.AddHostedService(provider => provider.GetRequiredService<StoreCheck>());
         services.AddSingleton<Metrics>();
         services.AddAccounts();
         services.AddCatalog();

@@ -23,7 +23,8 @@ internal static class ServeCommand
             {
                 // What a failed flush left on disk is in doubt; a new start looks at the file and goes on from there.
                 broken = true;
-                Terminal.Complain($"The database cannot be written any more: {error.Message} Stopping.");
+                Terminal.Complain(error is StoreException ? error.Message
+                    : $"The database cannot be written any more: {error.Message} Stopping. Start again: the file is looked at then; restore a backup if it is damaged.");
                 app.Lifetime.StopApplication();
             };
             await Start(app);

@@ -88,7 +88,7 @@ internal sealed class DataFolder : IDisposable
                 return JsonSerializer.Deserialize(System.IO.File.ReadAllBytes(marker), DataJson.Default.InstanceMarker)
                     ?? throw new JsonException("empty");
             }
-            catch (JsonException error)
+            catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
             {
                 throw new StartupException(StartupException.Configuration, $"{marker} cannot be read: {error.Message}");
             }

@@ -12,7 +12,7 @@ internal sealed class Db : IDisposable
     /// Statements run without waiting, so more connections than cores make nothing faster, only memory grows (about 1 MB each); a few
     /// more than that let the many pass a slow one.
     /// </summary>
-    private static readonly int MaxReads = Math.Clamp(Environment.ProcessorCount + 2, 4, 8);
+    public static readonly int MaxReads = Math.Clamp(Environment.ProcessorCount + 2, 4, 8);
 
     /// <summary>A short read is done in milliseconds; one that takes this long holds up others.</summary>
     private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(5);
@@ -31,7 +31,7 @@ internal sealed class Db : IDisposable
     /// <param name="disposable">The rows may be lost: a commit does not wait for the disk, and the file has a largest size.</param>
     public Db(string path, bool disposable = false)
     {
-        _writer = new DbWriter(Connect(path, SqliteOpenMode.ReadWriteCreate, disposable));
+        _writer = new DbWriter(Connect(path, SqliteOpenMode.ReadWriteCreate, disposable), path);
         _readers = new Readers(path);
         _longReads = new LongReads(_readers, LongReadLimit);
     }
@@ -41,6 +41,13 @@ internal sealed class Db : IDisposable
     {
         add => _writer.Broken += value;
         remove => _writer.Broken -= value;
+    }
+
+    /// <summary>Raised on the writer's thread when another program has changed the file; it may have done so well.</summary>
+    public event Action? ChangedByOthers
+    {
+        add => _writer.ChangedByOthers += value;
+        remove => _writer.ChangedByOthers -= value;
     }
 
     /// <summary>Transactions written to disk since the start.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Reflection;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace AiChat.Data;
 
@@ -16,8 +17,8 @@ internal static class Migrator
     /// <summary>Older versions can corrupt a database whose log is reset by two connections at once (fixed in 3.51.3).</summary>
     private static readonly Version OldestSqlite = new(3, 51, 3);
 
-    /// <summary>Checking reads the whole file, about one second a gigabyte; larger files are not checked at start.</summary>
-    private const long LargestCheckedAtStart = 4L << 30;
+    /// <summary>Checking takes about 20 ms a megabyte. Larger files are checked while the server runs (<see cref="WholeCheck"/>).</summary>
+    private const long LargestCheckedAtStart = 4L << 20;
 
     /// <returns>The schema version the file now has.</returns>
     /// <exception cref="StartupException">The file is damaged, foreign, newer than this program, or a migration failed.</exception>
@@ -26,23 +27,49 @@ internal static class Migrator
     /// <summary>As <see cref="Run(string)"/> with these migrations, the oldest first.</summary>
     internal static int Run(string path, IReadOnlyList<Migration> migrations)
     {
-        CheckHeader(path);
-        LeftLog.Check(path);
         try
         {
+            CheckHeader(path);
+            LeftLog.Check(path);
             using var connection = Db.Connect(path, SqliteOpenMode.ReadWriteCreate);
             RefuseOldSqlite(connection);
             RefuseForeign(connection, path);
             Check(connection, path);
             var version = Upgrade(connection, path, migrations);
             Scalar(connection, "pragma wal_checkpoint(truncate)");
-            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            HideFromOthers(path);
             return version;
+        }
+        catch (SqliteException error) when (error.SqliteErrorCode is raw.SQLITE_READONLY or raw.SQLITE_CANTOPEN or raw.SQLITE_PERM)
+        {
+            throw NotWritable(path, error);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw NotWritable(path, error);
         }
         catch (SqliteException error)
         {
             throw new StartupException(
                 StartupException.Configuration, $"The database {path} cannot be opened: {error.Message} Nothing was changed; restore a backup if it is damaged.", error);
+        }
+    }
+
+    private static StartupException NotWritable(string path, Exception error) => new(
+        StartupException.Configuration,
+        $"The database {path} cannot be opened for writing as user {Environment.UserName}: {error.Message.TrimEnd('.')}. " +
+        "That user must own it and its folder, on a disk that is mounted writable. Nothing was changed.",
+        error);
+
+    private static void HideFromOthers(string path)
+    {
+        try
+        {
+            File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // Somebody else owns it and lets this user write.
         }
     }
 

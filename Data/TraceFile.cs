@@ -19,6 +19,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
     private StoreException? _failure;
     private long _failedAt;
     private bool _swept;
+    private bool _isDamaged;
     private bool _closed;
 
     /// <summary>Raised when a file was set aside, with its new name and what was wrong with it.</summary>
@@ -69,16 +70,17 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
     {
         try
         {
+            if (_isDamaged && Exists)
+            {
+                _isDamaged = false;
+                SetFileAside("it is damaged");
+            }
+
             Prepare();
         }
         catch (StartupException damage) when (Exists && !IsAboutTheDisk(damage))
         {
-            // Traces are disposable: one older file is kept for whoever wants to look, not a row of them.
-            var aside = path + ".aside";
-            File.Move(path, aside, overwrite: true);
-            File.Delete(path + "-wal");
-            File.Delete(path + "-shm");
-            SetAside?.Invoke(aside, damage.Message);
+            SetFileAside(damage.Message);
             Prepare();
         }
 
@@ -87,6 +89,16 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
         db.Broken += error => Give(db, error);
         _failure = null;
         return db;
+    }
+
+    private void SetFileAside(string reason)
+    {
+        // Traces are disposable: one older file is kept for whoever wants to look, not a row of them.
+        var aside = path + ".aside";
+        File.Move(path, aside, overwrite: true);
+        File.Delete(path + "-wal");
+        File.Delete(path + "-shm");
+        SetAside?.Invoke(aside, reason);
     }
 
     private void Prepare()
@@ -140,6 +152,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
             {
                 _db = null;
                 _failedAt = clock.GetTimestamp();
+                _isDamaged = error is SqliteException { SqliteErrorCode: raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB };
                 _failure = new StoreException(StoreFailure.Unavailable, "The file of the task traces failed.", error);
             }
         }

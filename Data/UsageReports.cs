@@ -30,10 +30,10 @@ internal sealed class UsageReports(Db db)
         """, new { userId, sessionId }));
 
     /// <summary>A user's own, from a moment up to another. By day the oldest first, else the dearest.</summary>
-    public Task<List<UsageSums>> OfUser(long userId, UsageBy by, long from, long to)
+    public Task<List<UsageSums>> OfUser(long userId, UsageBy by, long from, long to, CancellationToken cancel)
     {
         var range = new UsageRange(userId, from, to, MostGroups);
-        return db.Read(connection => (by switch
+        return db.ReadLong(userId, connection => (by switch
         {
             UsageBy.Model => connection.Query<UsageSums>($"""
                 select min(connection_id) as id, model as name, provider, {Sums}
@@ -59,14 +59,14 @@ internal sealed class UsageReports(Db db)
                 order by id
                 limit @Limit
                 """, range),
-        }).ToList());
+        }).ToList(), cancel);
     }
 
     /// <summary>Everybody's.</summary>
-    public Task<List<UsageSums>> OfAll(UsageBy by, long from, long to)
+    public Task<List<UsageSums>> OfAll(long askerId, UsageBy by, long from, long to, CancellationToken cancel)
     {
         var range = new UsageRange(0, from, to, MostGroups);
-        return db.Read(connection => (by switch
+        return db.ReadLong(askerId, connection => (by switch
         {
             UsageBy.Model => connection.Query<UsageSums>($"""
                 select min(connection_id) as id, model as name, provider, {Sums}
@@ -100,7 +100,7 @@ internal sealed class UsageReports(Db db)
                 order by id
                 limit @Limit
                 """, range),
-        }).ToList());
+        }).ToList(), cancel);
     }
 }
 

@@ -2,7 +2,7 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints;
 
-/// <summary>Whether the process turns, and whether it can write.</summary>
+/// <summary>Whether the process turns, and whether it can write into a database that is sound.</summary>
 internal static class HealthEndpoints
 {
     public static void MapHealth(this RouteGroupBuilder api)
@@ -13,9 +13,11 @@ internal static class HealthEndpoints
 
     private static HealthResponse Alive() => new("ok");
 
-    private static async Task<IResult> Ready(Readiness readiness) => await readiness.CanWrite()
-        ? TypedResults.Ok(new HealthResponse("ok"))
-        : TypedResults.Json(new HealthResponse("unavailable"), ApiJson.Wire.HealthResponse, statusCode: 503);
+    private static async Task<IResult> Ready(Readiness readiness, StoreCheck check)
+    {
+        var status = !await readiness.CanWrite() ? "unavailable" : check.Damage is not null ? "damaged" : "ok";
+        return TypedResults.Json(new HealthResponse(status), ApiJson.Wire.HealthResponse, statusCode: status == "ok" ? 200 : 503);
+    }
 }
 
 public sealed record HealthResponse(string Status);

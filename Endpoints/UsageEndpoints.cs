@@ -36,7 +36,8 @@ internal static class UsageEndpoints
             ApiJson.Wire.SessionUsageResponse);
     }
 
-    private static async Task<IResult> Own(CurrentUser me, UsageReports reports, TimeProvider clock, string? from, string? to, string? by)
+    private static async Task<IResult> Own(
+        CurrentUser me, UsageReports reports, TimeProvider clock, string? from, string? to, string? by, CancellationToken cancel)
     {
         UsageBy? group = by switch { null or "day" => UsageBy.Day, "model" => UsageBy.Model, "session" => UsageBy.Session, _ => null };
         if (group is null)
@@ -46,10 +47,12 @@ internal static class UsageEndpoints
 
         return Range(from, to, clock, out var first, out var end) is { } wrong
             ? wrong
-            : TypedResults.Json(UsageResponseOf(await reports.OfUser(me.Id, group.Value, Ms(first), Ms(end)), group.Value, first, end), ApiJson.Wire.UsageSummary);
+            : TypedResults.Json(
+                UsageResponseOf(await reports.OfUser(me.Id, group.Value, Ms(first), Ms(end), cancel), group.Value, first, end), ApiJson.Wire.UsageSummary);
     }
 
-    private static async Task<IResult> All(UsageReports reports, TimeProvider clock, string? from, string? to, string? by, string? format)
+    private static async Task<IResult> All(
+        CurrentUser me, UsageReports reports, TimeProvider clock, string? from, string? to, string? by, string? format, CancellationToken cancel)
     {
         UsageBy? group = by switch { null or "day" => UsageBy.Day, "model" => UsageBy.Model, "user" => UsageBy.User, "connection" => UsageBy.Connection, _ => null };
         if (group is null)
@@ -67,7 +70,7 @@ internal static class UsageEndpoints
             return wrong;
         }
 
-        var summary = UsageResponseOf(await reports.OfAll(group.Value, Ms(first), Ms(end)), group.Value, first, end);
+        var summary = UsageResponseOf(await reports.OfAll(me.Id, group.Value, Ms(first), Ms(end), cancel), group.Value, first, end);
         return format == "csv"
             ? TypedResults.File(Encoding.UTF8.GetBytes(UsageCsv.Of(summary)), "text/csv; charset=utf-8", $"usage-by-{summary.By}.csv")
             : TypedResults.Json(summary, ApiJson.Wire.UsageSummary);

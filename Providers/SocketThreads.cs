@@ -2,8 +2,9 @@ namespace AiChat.Providers;
 
 /// <summary>
 /// What a provider sends is taken on in the thread that saw it arrive: for every token that saves handing it to the thread pool, a
-/// quarter of the relay's work. There is one such thread a core and all sockets share them, so work that comes after a reply
-/// leaves first. Kestrel hands its own events to the pool all the same.
+/// quarter of the relay's work. There is one such thread a core and all sockets share them, so whatever may take longer leaves first:
+/// what comes after a reply by <see cref="Leave"/>, a client's request by the pipes of its connection (PoolPipe), a read of the store by
+/// itself.
 /// </summary>
 internal static class SocketThreads
 {

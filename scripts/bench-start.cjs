@@ -1,13 +1,14 @@
 // The measuring half of bench-start, in Node because a shell cannot poll every millisecond.
-const { spawn } = require('node:child_process')
+const { spawn, spawnSync } = require('node:child_process')
 const { mkdtempSync, readFileSync, rmSync, statSync } = require('node:fs')
 const http = require('node:http')
 const { createServer } = require('node:net')
 const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 
-const { BINARY, CHROMIUM } = process.env
+const { BINARY, CHROMIUM, FILL } = process.env
 const STARTS = 11
+const LARGE_STARTS = 5
 const IDLE_MS = 10_000
 /** Long enough for the server to see that it is at rest. */
 const REST_MS = 15_000
@@ -46,7 +47,38 @@ async function start(dataDir) {
     await wait(1)
   }
   const ms = performance.now() - began
-  return { ms, port, child, stop: () => (child.kill('SIGTERM'), ended) }
+  return { ms, port, child, stop: () => (child.kill('SIGTERM'), ended), kill: () => (child.kill('SIGKILL'), ended) }
+}
+
+/** A gigabyte of messages in a database that the server has made. */
+function fillGigabyte(dataDir) {
+  const sql = `
+    insert into users (id, username, username_key, role, status, created_at) values (1000, 'bench', 'bench', 'USER', 'ACTIVE', 0);
+    with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000)
+    insert into sessions (id, user_id, title, created_at, updated_at) select 100000 + i, 1000, 'Chat ' || i, i, i from n;
+    with recursive n (i) as (select 1 union all select i + 1 from n where i < 250000)
+    insert into messages (session_id, role, content, status, created_at) select 100001 + i % 1000, 'user', hex(randomblob(2000)), 'done', i from n;`
+  const { status, stderr } = spawnSync(FILL, [join(dataDir, 'app.db')], { input: sql })
+  if (status !== 0) throw new Error(`the database could not be filled: ${stderr}`)
+}
+
+/** Starts on a large database, after a clean end and after a kill. */
+async function largeStarts(home) {
+  const dataDir = join(home, 'large')
+  await (await start(dataDir)).stop()
+  fillGigabyte(dataDir)
+  const times = { clean: [], killed: [] }
+  await (await start(dataDir)).stop() // warm: what was just written is on its way to the disk
+  for (let i = 0; i < LARGE_STARTS; i++) {
+    const server = await start(dataDir)
+    times.clean.push(server.ms)
+    await firstLogin(server.port, `bench${i}`) // something for the log
+    await server.kill()
+    const again = await start(dataDir)
+    times.killed.push(again.ms)
+    await again.stop()
+  }
+  return { megabytes: statSync(join(dataDir, 'app.db')).size / 1e6, ...times }
 }
 
 function rssMegabytes(pid) {
@@ -81,9 +113,11 @@ async function firstPage(port) {
 }
 
 /** Makes the first account and logs it in, which takes two password hashes. */
-async function firstLogin(port) {
-  const account = { username: 'bench', password: 'relay-9z8y7x-speed' }
-  for (const [path, body] of Object.entries({ register: JSON.stringify({ ...account, setupCode: SETUP_CODE }), token: JSON.stringify(account) })) {
+async function firstLogin(port, username = 'bench') {
+  const account = { username, password: 'relay-9z8y7x-speed' }
+  const isFirst = username === 'bench'
+  for (const path of isFirst ? ['register', 'token'] : ['register']) {
+    const body = JSON.stringify(isFirst && path === 'register' ? { ...account, setupCode: SETUP_CODE } : account)
     const response = await fetch(`http://127.0.0.1:${port}/api/auth/${path}`, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     if (!response.ok) throw new Error(`${path} answered ${response.status}`)
     await response.arrayBuffer()
@@ -106,6 +140,10 @@ async function main() {
     }
     row(`start to first 200, existing folder (median of ${STARTS})`, `${median(times.again).toFixed(0)} ms`, '<= 150 ms')
     row(`start to first 200, empty folder (median of ${STARTS})`, `${median(times.fresh).toFixed(0)} ms`, 'for comparison')
+
+    const large = await largeStarts(home)
+    row(`the same with ${large.megabytes.toFixed(0)} MB of data (median of ${LARGE_STARTS})`, `${median(large.clean).toFixed(0)} ms`, '<= 150 ms')
+    row('the same after a kill', `${median(large.killed).toFixed(0)} ms`, '<= 150 ms')
 
     const server = await start(join(home, '0'))
     try {

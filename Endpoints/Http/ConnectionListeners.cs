@@ -32,7 +32,8 @@ internal sealed class ConnectionListeners(IMemoryPoolFactory<byte> pools, TimePr
             socket.Listen(512);
             _sockets.Add(socket);
 
-            // Bytes go from the application to the socket and back without changing threads in between; handlers do not block.
+            // What is written leaves on the thread that writes it, and what arrives is taken in by the thread that saw it arrive.
+            // From there on PoolPipe leads to the thread pool, where requests are answered.
             var options = new SocketConnectionFactoryOptions { UnsafePreferInlineScheduling = true };
             SetPools(options, pools);
             return new ValueTask<IConnectionListener>(new ConnectionListener(socket, new SocketConnectionContextFactory(options, logger), clock, logger));
@@ -69,7 +70,9 @@ internal sealed partial class ConnectionListener(Socket socket, SocketConnection
             {
                 var accepted = await socket.AcceptAsync(cancellationToken);
                 accepted.NoDelay = true;
-                return connections.Create(accepted);
+                var connection = connections.Create(accepted);
+                connection.Transport = new PoolPipe(connection.Transport);
+                return connection;
             }
             catch (ObjectDisposedException)
             {

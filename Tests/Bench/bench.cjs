@@ -126,6 +126,25 @@ async function attach(server, scenario) {
   }
 }
 
+/** Streams alone, and then beside people whose reads take long. */
+async function slowReads(server, scenario) {
+  const readers = await scenario.prepare(server, call)
+  const alone = await relay(server, scenario)
+  let ends = false
+  let reads = 0
+  const reading = readers.map(async ({ token, paths }) => {
+    for (let i = 0; !ends; i++) {
+      const response = await fetch(`http://127.0.0.1:${server.port}${paths[i % paths.length]}`, { headers: { authorization: `Bearer ${token}` } })
+      await response.arrayBuffer()
+      if (response.ok) reads++
+    }
+  })
+  const beside = await relay(server, scenario)
+  ends = true
+  await Promise.all(reading)
+  return { ...beside, gapAlone: alone.gapP99, reads }
+}
+
 /** A page again and again over 32 connections. */
 async function reads(server, scenario) {
   const lines = await scenario.prepare(server, { call, http, load, askAiChat })
@@ -152,7 +171,7 @@ async function measured(start, measure, scenario) {
 async function run(scenario, verdicts) {
   const provider = await startProvider()
   try {
-    const measure = { reads, attach, search }[scenario.kind] ?? relay
+    const measure = { reads, attach, search, slow: slowReads }[scenario.kind] ?? relay
     const start = scenario.kind === 'search' ? () => startFilled(scenario.messages) : () => startAiChat(provider.port, scenario.variables)
     const nginx = relays(scenario) ? await measured(() => startNginx(provider.port), measure, scenario) : null
     const ours = await measured(start, measure, scenario)

@@ -2,7 +2,7 @@
 const { spawnSync } = require('node:child_process')
 const { existsSync, mkdirSync, readdirSync, renameSync, rmSync } = require('node:fs')
 const { join } = require('node:path')
-const { call, startAiChat, wait } = require('./servers.cjs')
+const { SETUP_CODE, call, startAiChat, wait } = require('./servers.cjs')
 
 const { TOOLS, ROOT } = process.env
 const OWN = 1000

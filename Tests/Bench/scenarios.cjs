@@ -21,6 +21,27 @@ const search = (of, limit) => ({
   judge: (ours) => ours.searches.map(({ what, p95 }) => most(`${what} p95`, limit, p95, us)),
 })
 
+/** Four people with four megabytes of text each, who search it for what is too short for an index and load it as files. */
+async function slowReaders(server, call) {
+  const text = 'All work and no play makes a long text that has to be read to the end. '.repeat(1300)
+  const make = async (_, number) => {
+    const account = { username: `reader${number}`, password: 'relay-9z8y7x-speed' }
+    const { user } = await call({ ...server, token: null }, 'POST', '/api/auth/register', account)
+    await call(server, 'POST', `/api/users/${user.id}/approve`, {})
+    const reader = { ...server, token: (await call({ ...server, token: null }, 'POST', '/api/auth/token', account)).accessToken }
+    const { id } = await call(reader, 'POST', '/api/sessions', { connectionId: server.connectionId, model: 'bench-20-0' })
+    for (let i = 0; i < 40; i++) {
+      const response = await fetch(`http://127.0.0.1:${server.port}/api/chat/stream`, {
+        method: 'POST', headers: { authorization: `Bearer ${reader.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ sessionId: id, content: text, clientMessageId: `slow-${number}-${i}` }),
+      })
+      await response.arrayBuffer()
+    }
+    return { token: reader.token, paths: ['/api/sessions?q=zq', `/api/sessions/${id}/find?q=zqzq`, `/api/sessions/${id}/export?format=md`] }
+  }
+  return Promise.all(Array.from({ length: 4 }, make))
+}
+
 const SCENARIOS = [
   relay('one', '1 stream x 2,000 tokens, unpaced', 50, 2000, 0, { atOnce: 1 }, (ours, nginx) => [
     most('added time to first token p50', 5_000, ours.firstP50 - nginx.firstP50, us),
@@ -42,6 +63,15 @@ const SCENARIOS = [
     noErrors(ours),
   ]),
   { id: 'attach', kind: 'attach', name: '500 attach to one running answer', streams: 500, tokens: 200, gapMs: 25, judge: (ours) => [noErrors(ours)] },
+  {
+    id: 'slow-reads', kind: 'slow', name: '100 streams beside 4 slow reads', streams: 100, atOnce: 100, tokens: 100, gapMs: 50, rampMs: 100,
+    prepare: slowReaders,
+    judge: (ours) => [
+      most('gap p99, times without the reads', 2, ours.gapP99 / ours.gapAlone, (ratio) => ratio.toFixed(2)),
+      least('reads meanwhile', 4, ours.reads),
+      noErrors(ours),
+    ],
+  },
   {
     id: 'sessions', kind: 'reads', name: 'sessions: page of 20 among 200',
     async prepare(server, { call, http }) {

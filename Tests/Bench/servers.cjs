@@ -174,4 +174,4 @@ async function end(child, home, signal) {
   return code
 }
 
-module.exports = { startProvider, startNginx, startAiChat, call, metric, usage, launch, wait }
+module.exports = { SETUP_CODE, startProvider, startNginx, startAiChat, call, metric, usage, launch, wait }

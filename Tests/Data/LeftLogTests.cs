@@ -71,6 +71,23 @@ public sealed class LeftLogTests : IDisposable
         Assert.Equal("mine", Owner(crashed));
     }
 
+    [Fact]
+    public void The_log_of_a_large_database_is_replayed_too_and_that_of_another_one_is_not()
+    {
+        const string large = """
+            create table filler (text text) strict;
+            with recursive n (i) as (select 1 union all select i + 1 from n where i < 1500) insert into filler select hex(randomblob(2000)) from n;
+            """;
+        var crashed = Crash("mine", fill: large);
+        var strange = Crash("strange", fill: large + large.Replace("filler", "more"));
+        File.Copy(Crash("theirs", fill: large) + "-wal", strange + "-wal", overwrite: true);
+
+        Migrator.Run(crashed);
+
+        Assert.Equal("in the log", Text(crashed, "select value from settings where key = 'late'"));
+        Assert.Throws<StartupException>(() => Migrator.Run(strange));
+    }
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     private static void Refused(string path, string reason)
@@ -85,7 +102,7 @@ public sealed class LeftLogTests : IDisposable
     }
 
     /// <summary>A database and its log as a process leaves them that is killed after its last commit.</summary>
-    private string Crash(string owner, string before = "")
+    private string Crash(string owner, string before = "", string fill = "")
     {
         var live = Path.Combine(_folder.FullName, $"{owner}-live.db");
         var crashed = Path.Combine(_folder.FullName, $"{owner}.db");
@@ -95,6 +112,11 @@ public sealed class LeftLogTests : IDisposable
         }
 
         Migrator.Run(live);
+        if (fill.Length > 0)
+        {
+            Text(live, fill);
+        }
+
         Text(live, $"insert into settings (key, value, updated_at) values ('internal.key_check', '{owner}', 1)");
         using var connection = Db.Connect(live, SqliteOpenMode.ReadWrite);
         using var command = connection.CreateCommand();

@@ -1,0 +1,223 @@
+using System.Buffers.Binary;
+using System.Data.Common;
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
+using SQLitePCL;
+
+namespace AiChat.Data;
+
+/// <summary>
+/// Looks whether the files under the store are still those that it opened. SQLite itself goes on writing into a file that has lost its
+/// name, and over one that somebody has copied into its place, until a restart shows that what was acknowledged is gone.
+/// Used by the writer's thread, which is the only one here that changes them. Other programs may change them as SQLite does.
+/// </summary>
+internal sealed class StoreFiles : IDisposable
+{
+    private const int HeadLength = 100;
+
+    /// <summary>Another program that folds the log in writes the head before the rest.</summary>
+    private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A file that is moved and comes back is the same; nothing is acknowledged meanwhile.</summary>
+    private static readonly TimeSpan Absence = TimeSpan.FromSeconds(1);
+
+    private readonly string _path;
+    private readonly string? _identity;
+    private readonly SafeFileHandle? _file;
+    private FileStatus? _main;
+    private FileStatus? _log;
+    private FileStatus? _shared;
+    private uint _pageSize;
+    private uint _changes;
+
+    /// <param name="path">The database. It is open already, and closes before this is disposed: to close a file
+    /// lets go of all locks that the process has on it, SQLite's too.</param>
+    public StoreFiles(string path)
+    {
+        _path = path;
+        try
+        {
+            _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            _identity = Identity(path);
+            Remember();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Nothing is known, so nothing is judged.
+        }
+    }
+
+    /// <summary>
+    /// A file that has no name any more is gone when the process ends: a copy is what stays of it. Says where that is, as a sentence.
+    /// </summary>
+    public string Rescue(SqliteConnection connection)
+    {
+        try
+        {
+            if (_file is null || FileStatus.Of(_file) is not { Links: 0 })
+            {
+                return "";
+            }
+
+            var copy = _path + ".rescued";
+            File.Delete(copy);
+            using var command = ((DbConnection)connection).CreateCommand();
+            command.CommandText = "vacuum into @copy";
+            var name = command.CreateParameter();
+            (name.ParameterName, name.Value) = ("copy", copy);
+            command.Parameters.Add(name);
+            command.ExecuteNonQuery();
+            return $"What it held is in {copy}. ";
+        }
+        catch (Exception error) when (error is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    /// <summary>Takes the files as they are now, after the writer itself has changed them.</summary>
+    public void Remember()
+    {
+        _main = FileStatus.Of(_path);
+        _log = FileStatus.Of(_path + "-wal");
+        _shared = FileStatus.Of(_path + "-shm");
+        if (Head() is { } head)
+        {
+            (_pageSize, _changes) = (head.PageSize, head.Changes);
+        }
+    }
+
+    /// <summary>What has happened to the files, as the rest of a sentence; null when nothing has.</summary>
+    /// <param name="wrote">Whether the writer may have changed them since the last look.</param>
+    /// <param name="others">Whether another program has changed the database, in a way that a program may.</param>
+    public string? Look(bool wrote, out bool others)
+    {
+        others = false;
+        try
+        {
+            return _main is { } known ? Look(known, wrote, ref others) : null;
+        }
+        catch (IOException)
+        {
+            return null; // what the system cannot tell now is looked at again soon
+        }
+    }
+
+    private string? Look(FileStatus known, bool wrote, ref bool others)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        var found = FileStatus.Of(_path);
+        while (found is null && Stopwatch.GetElapsedTime(begun) < Absence)
+        {
+            Thread.Sleep(Settling);
+            found = FileStatus.Of(_path);
+        }
+
+        if (found is not { } main)
+        {
+            return "has been deleted or moved away";
+        }
+
+        if (main.Id != known.Id)
+        {
+            return "has been replaced by another file";
+        }
+
+        var isChanged = main.Size != known.Size || main.Modified != known.Modified;
+        if (Beside("-wal", ref _log, out var log) is { } lost || (lost = Beside("-shm", ref _shared, out _)) is not null)
+        {
+            return lost;
+        }
+
+        if (!wrote && !isChanged && log is { } now && _log is { } before && now != before
+            && (now.Size < before.Size || (now.Size > 0 && !LeftLog.HasGoodHead(_path + "-wal", (int)_pageSize))))
+        {
+            return "has lost a part of its log (-wal), which has been truncated or overwritten";
+        }
+
+        _log = log;
+        if (!isChanged)
+        {
+            return null;
+        }
+
+        others = !wrote;
+        if (Damage(checksIdentity: !wrote) is null)
+        {
+            return null;
+        }
+
+        Thread.Sleep(Settling);
+        return Damage(checksIdentity: !wrote);
+    }
+
+    public void Dispose() => _file?.Dispose();
+
+    /// <summary>One of the two files that belong to the database while it is open.</summary>
+    private string? Beside(string suffix, ref FileStatus? known, out FileStatus? now)
+    {
+        now = FileStatus.Of(_path + suffix);
+        if (known is null)
+        {
+            known = now; // it comes with the first use
+            return null;
+        }
+
+        return now is null || now.Value.Id != known.Value.Id ? $"has lost its file {Path.GetFileName(_path)}{suffix}, which has been deleted or replaced" : null;
+    }
+
+    private string? Damage(bool checksIdentity)
+    {
+        if (FileStatus.Of(_path) is not { } main || Head() is not { } head)
+        {
+            return "has been truncated or overwritten";
+        }
+
+        if (main.Size < (long)head.Pages * head.PageSize)
+        {
+            return "has been truncated";
+        }
+
+        // The counter grows with every change, so a copy that is older than the file has a smaller one.
+        if (head.PageSize != _pageSize || head.Changes < _changes || (checksIdentity && _identity is not null && Identity(_path) != _identity))
+        {
+            return "has been overwritten with another database";
+        }
+
+        (_main, _changes) = (main, head.Changes);
+        return null;
+    }
+
+    /// <summary>See "The Database Header" in SQLite's file format document.</summary>
+    private (uint PageSize, uint Changes, uint Pages)? Head()
+    {
+        Span<byte> head = stackalloc byte[HeadLength];
+        if (_file is null || RandomAccess.Read(_file, head, 0) < HeadLength || !head.StartsWith("SQLite format 3\0"u8))
+        {
+            return null;
+        }
+
+        var size = BinaryPrimitives.ReadUInt16BigEndian(head[16..]);
+        return (size == 1 ? 65_536u : size, BinaryPrimitives.ReadUInt32BigEndian(head[24..]), BinaryPrimitives.ReadUInt32BigEndian(head[28..]));
+    }
+
+    /// <summary>What the file alone says of whose it is, without its log; null while it does not say.</summary>
+    private static string? Identity(string path)
+    {
+        try
+        {
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = $"{new Uri(path).AbsoluteUri}?immutable=1", Pooling = false }.ToString());
+            connection.Open();
+            return LeftLog.Identity(connection);
+        }
+        catch (SqliteException error) when (error.SqliteErrorCode is raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB or raw.SQLITE_ERROR)
+        {
+            return "damaged";
+        }
+        catch (SqliteException)
+        {
+            return null;
+        }
+    }
+}
