@@ -190,7 +190,7 @@ public sealed class BackgroundWorkTests
         var path = Path.Combine(Directory.CreateTempSubdirectory("aichat-test-").FullName, "app.db");
         try
         {
-            using var writer = new DbWriter(Db.Connect(path, SqliteOpenMode.ReadWriteCreate));
+            using var writer = new DbWriter(Db.Connect(path, SqliteOpenMode.ReadWriteCreate), path);
             var broken = new TaskCompletionSource<Exception>();
             writer.Broken += error => broken.TrySetResult(error);
             writer.Enqueue(new BadItem());
@@ -274,6 +274,8 @@ public sealed class BackgroundWorkTests
         public override void Fail(Exception error)
         {
         }
+
+        public override StoreException? Failure => null;
     }
 }
 
