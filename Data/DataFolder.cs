@@ -9,6 +9,7 @@ namespace AiChat.Data;
 /// </summary>
 internal sealed class DataFolder : IDisposable
 {
+    private const int ReadOnlyFileSystem = 30; // EROFS
     private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -116,7 +117,7 @@ internal sealed class DataFolder : IDisposable
             };
             file = new FileStream(path, options);
         }
-        catch (IOException) when (System.IO.File.Exists(path))
+        catch (IOException error) when (error.HResult != ReadOnlyFileSystem && System.IO.File.Exists(path))
         {
             var pidFile = System.IO.Path.Combine(folder, "pid");
             var holder = System.IO.File.Exists(pidFile) ? System.IO.File.ReadAllText(pidFile).Trim() : "unknown";

@@ -57,7 +57,7 @@ internal sealed class DbWriter : IDisposable
     {
         _connection = connection;
         raw.sqlite3_busy_timeout(connection.Handle, BusyMilliseconds);
-        _files = new StoreFiles(path);
+        _files = new StoreFiles(path, _closing);
         _path = path;
         _rounds = new Timer(static writer => ((DbWriter)writer!).LetGo(), this, Timeout.Infinite, Timeout.Infinite);
         _thread = new Thread(Loop) { IsBackground = true, Name = "db-writer" };

@@ -29,6 +29,7 @@ internal static class Migrator
     {
         try
         {
+            ProveWritable(path);
             CheckHeader(path);
             LeftLog.Check(path);
             using var connection = Db.Connect(path, SqliteOpenMode.ReadWriteCreate);
@@ -150,6 +151,15 @@ internal static class Migrator
         }
 
         return migrations;
+    }
+
+    /// <summary>SQLite opens for reading what it may not write, and leaves a log behind that cannot be written later either.</summary>
+    private static void ProveWritable(string path)
+    {
+        foreach (var file in new[] { path, path + "-wal" }.Where(File.Exists))
+        {
+            File.OpenHandle(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite).Dispose();
+        }
     }
 
     private static void CheckHeader(string path)

@@ -23,6 +23,7 @@ internal sealed class StoreFiles : IDisposable
     private static readonly TimeSpan Absence = TimeSpan.FromSeconds(1);
 
     private readonly string _path;
+    private readonly WaitHandle _closing;
     private readonly string? _identity;
     private readonly SafeFileHandle? _file;
     private FileStatus? _main;
@@ -33,9 +34,11 @@ internal sealed class StoreFiles : IDisposable
 
     /// <param name="path">The database. It is open already, and closes before this is disposed: to close a file
     /// lets go of all locks that the process has on it, SQLite's too.</param>
-    public StoreFiles(string path)
+    /// <param name="closing">Ends a wait.</param>
+    public StoreFiles(string path, WaitHandle closing)
     {
         _path = path;
+        _closing = closing;
         try
         {
             _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
@@ -108,9 +111,8 @@ internal sealed class StoreFiles : IDisposable
     {
         var begun = Stopwatch.GetTimestamp();
         var found = FileStatus.Of(_path);
-        while (found is null && Stopwatch.GetElapsedTime(begun) < Absence)
+        while (found is null && Stopwatch.GetElapsedTime(begun) < Absence && !_closing.WaitOne(Settling))
         {
-            Thread.Sleep(Settling);
             found = FileStatus.Of(_path);
         }
 
@@ -148,7 +150,7 @@ internal sealed class StoreFiles : IDisposable
             return null;
         }
 
-        Thread.Sleep(Settling);
+        _closing.WaitOne(Settling);
         return Damage(checksIdentity: !wrote);
     }
 

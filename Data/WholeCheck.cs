@@ -15,34 +15,52 @@ internal static class WholeCheck
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(6);
 
     /// <returns>What is wrong, or null. It takes the calling thread for as long as it lasts.</returns>
-    /// <exception cref="SqliteException">The database cannot be read.</exception>
+    /// <exception cref="StoreException">The database cannot be read.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static string? Run(string path, CancellationToken cancel)
     {
-        using var connection = Db.Connect(path, SqliteOpenMode.ReadOnly);
-        var since = Stopwatch.GetTimestamp();
-        raw.sqlite3_progress_handler(connection.Handle, StepsBetweenLooks, _ => Rest(ref since, cancel) ? 1 : 0, null);
         try
         {
-            foreach (var table in Column(connection, "select name from pragma_table_list where schema = 'main' and type in ('table', 'virtual') order by name"))
-            {
-                cancel.ThrowIfCancellationRequested();
-                var name = table.Replace("'", "''", StringComparison.Ordinal);
-                if (Column(connection, $"pragma quick_check('{name}')").Find(line => line != "ok") is { } damage)
-                {
-                    return $"{table}: {damage}";
-                }
-            }
-
-            return null;
-        }
-        catch (SqliteException error) when (error.SqliteErrorCode is raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB)
-        {
-            return error.Message;
+            return Walk(path, cancel);
         }
         catch (SqliteException) when (cancel.IsCancellationRequested)
         {
             throw new OperationCanceledException(cancel);
+        }
+        catch (SqliteException error)
+        {
+            return error.SqliteErrorCode is raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB
+                ? error.Message
+                : throw new StoreException(StoreFailure.Unavailable, "The database cannot be read now.", error);
+        }
+    }
+
+    private static string? Walk(string path, CancellationToken cancel)
+    {
+        using var connection = Db.Connect(path, SqliteOpenMode.ReadOnly);
+        var since = Stopwatch.GetTimestamp();
+        raw.sqlite3_progress_handler(connection.Handle, StepsBetweenLooks, _ => Rest(ref since, cancel) ? 1 : 0, null);
+        foreach (var table in Column(connection, "select name from pragma_table_list where schema = 'main' and type in ('table', 'virtual') order by name"))
+        {
+            cancel.ThrowIfCancellationRequested();
+            if (Damage(connection, table) is { } damage)
+            {
+                return $"{table}: {damage}";
+            }
+        }
+
+        return null;
+    }
+
+    private static string? Damage(SqliteConnection connection, string table)
+    {
+        try
+        {
+            return Column(connection, $"pragma quick_check('{table.Replace("'", "''", StringComparison.Ordinal)}')").Find(line => line != "ok");
+        }
+        catch (SqliteException error) when (error.SqliteErrorCode == raw.SQLITE_CORRUPT)
+        {
+            return error.Message;
         }
     }
 

@@ -1,6 +1,5 @@
 using System.Threading.Channels;
 using AiChat.Data;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Endpoints.Http;
 
@@ -49,7 +48,7 @@ internal sealed partial class StoreCheck(Db db, DataFolder folder, TimeProvider 
                 LogSound(logger, (long)clock.GetElapsedTime(begun).TotalMilliseconds);
             }
         }
-        catch (SqliteException error)
+        catch (StoreException error)
         {
             LogFailed(logger, error);
         }
