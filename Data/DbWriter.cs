@@ -125,16 +125,6 @@ internal sealed class DbWriter : IDisposable
         _closing.Dispose();
     }
 
-    /// <summary>The store's own failures as <see cref="StoreException"/>; null for errors of a statement (constraints, syntax).</summary>
-    public static StoreException? Translate(SqliteException error) => error.SqliteErrorCode switch
-    {
-        raw.SQLITE_FULL => new StoreException(StoreFailure.Full, "The disk is full.", error),
-        raw.SQLITE_BUSY or raw.SQLITE_LOCKED => new StoreException(StoreFailure.Busy, "The database is in use by another program.", error),
-        raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB or raw.SQLITE_CANTOPEN or raw.SQLITE_READONLY or raw.SQLITE_INTERRUPT =>
-            new StoreException(StoreFailure.Unavailable, "The database cannot be used now.", error),
-        _ => null,
-    };
-
     private void Loop()
     {
         var state = new LoopState { IdleSince = Stopwatch.GetTimestamp() };
@@ -237,7 +227,7 @@ internal sealed class DbWriter : IDisposable
         }
         catch (Exception error)
         {
-            var failure = error is SqliteException sqlite ? Translate(sqlite) ?? error : error;
+            var failure = error is SqliteException sqlite ? SqliteErrors.Translate(sqlite) ?? error : error;
             Abandon(error);
             foreach (var item in group)
             {
@@ -256,7 +246,7 @@ internal sealed class DbWriter : IDisposable
     /// <summary>False when everybody has gone before another program let go of the database.</summary>
     private bool Begin(ReadOnlySpan<WriteItem> group)
     {
-        while (AnyQueued(group))
+        while (WriteItem.AnyQueued(group))
         {
             try
             {
@@ -266,19 +256,6 @@ internal sealed class DbWriter : IDisposable
             catch (SqliteException error) when (error.SqliteErrorCode == raw.SQLITE_BUSY)
             {
                 // Each attempt waits a while; who has waited too long leaves in the meantime.
-            }
-        }
-
-        return false;
-    }
-
-    private static bool AnyQueued(ReadOnlySpan<WriteItem> group)
-    {
-        foreach (var item in group)
-        {
-            if (item.IsQueued)
-            {
-                return true;
             }
         }
 

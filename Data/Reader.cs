@@ -69,7 +69,7 @@ internal sealed class Reader : IDisposable
         }
         catch (SqliteException error)
         {
-            throw DbWriter.Translate(error) ?? (Exception)error;
+            throw SqliteErrors.Translate(error) ?? (Exception)error;
         }
     }
 

@@ -19,6 +19,19 @@ internal abstract class WriteItem
 
     public bool IsQueued => Volatile.Read(ref _state) == (int)State.Queued;
 
+    public static bool AnyQueued(ReadOnlySpan<WriteItem> items)
+    {
+        foreach (var item in items)
+        {
+            if (item.IsQueued)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>False when it was taken out before: then it never runs.</summary>
     public bool TryBegin() => Interlocked.CompareExchange(ref _state, (int)State.Begun, (int)State.Queued) == (int)State.Queued;
 
@@ -57,7 +70,7 @@ internal sealed class WriteItem<T>(Func<SqliteConnection, T> work) : WriteItem
         }
         catch (Exception error)
         {
-            _error = error is SqliteException sqlite ? DbWriter.Translate(sqlite) ?? error : error;
+            _error = error is SqliteException sqlite ? SqliteErrors.Translate(sqlite) ?? error : error;
             return false;
         }
     }

@@ -124,7 +124,7 @@ internal sealed class ConnectionDraft
             Require(
                 ids.Length <= 1_000 && ids.All(id => id is { Length: >= 1 and <= ProviderModel.MaxIdLength } && ProviderUrl.IsSegment(id) && !id.Any(char.IsWhiteSpace)),
                 "modelIds",
-                $"There are at most 1000 model ids of 1 to {ProviderModel.MaxIdLength} characters without spaces; . and .. are none.");
+                $"There are at most 1000 model ids of 1 to {ProviderModel.MaxIdLength} characters without spaces, and none is only one or two dots.");
             Row = Row with { ModelIds = Store([.. ids.Distinct(StringComparer.Ordinal)]) };
         }
 

@@ -7,7 +7,9 @@ namespace AiChat.Endpoints.Http;
 /// Has the whole database checked after each start, and again when another program has changed it, while the server runs: a start takes
 /// the same time whatever the data. Damage is logged, and told by the health of settings and to administrators.
 /// </summary>
-internal sealed partial class StoreCheck(Db db, DataFolder folder, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<StoreCheck> logger) : BackgroundService
+internal sealed partial class StoreCheck(
+    Db db, DataFolder folder, BackgroundWork background, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<StoreCheck> logger)
+    : BackgroundService
 {
     /// <summary>The first people come first.</summary>
     private static readonly TimeSpan AfterStart = TimeSpan.FromSeconds(5);
@@ -25,12 +27,16 @@ internal sealed partial class StoreCheck(Db db, DataFolder folder, TimeProvider 
         await listening.Task.WaitAsync(stoppingToken);
         db.ChangedByOthers += () => _due.Writer.TryWrite(true);
         _due.Writer.TryWrite(true);
-        while (await _due.Reader.WaitToReadAsync(stoppingToken))
-        {
-            await Task.Delay(AfterStart, clock, stoppingToken);
-            _due.Reader.TryRead(out _);
-            await Task.Factory.StartNew(() => Check(stoppingToken), stoppingToken, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        }
+        await background.Repeat("check of the database", () => Round(stoppingToken), stoppingToken);
+    }
+
+    private async Task<bool> Round(CancellationToken stop)
+    {
+        await _due.Reader.WaitToReadAsync(stop);
+        await Task.Delay(AfterStart, clock, stop);
+        _due.Reader.TryRead(out _);
+        await Task.Factory.StartNew(() => Check(stop), stop, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        return true;
     }
 
     private void Check(CancellationToken stop)
