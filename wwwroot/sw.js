@@ -1,6 +1,6 @@
 // The page's files, so that it opens at once and without a network. Never anything of /api: no text of a chat is kept here.
-const name = 'aichat-shell-ekqHW5t-'
-const shell = ["./","./assets/theme-2IB5Yu9C.js","./assets/index-olzs_brp.js","./assets/index-XIjLv_nI.css","./icon.svg"]
+const name = 'aichat-shell-ipK3NB8f'
+const shell = ["./","./assets/theme-2IB5Yu9C.js","./assets/index-BhyWsRs5.js","./assets/index-XIjLv_nI.css","./icon.svg"]
 const scope = new URL(self.registration.scope).pathname
 
 const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)

@@ -1,1 +1,0 @@
-import{_t as e,pt as t}from"./index-olzs_brp.js";var n=async()=>(await t(`api/prompts`)).items,r=t=>e(`POST`,`api/prompts`,t),i=(t,n)=>e(`PUT`,`api/prompts/${t}`,n),a=t=>e(`DELETE`,`api/prompts/${t}`);export{i,n,a as r,r as t};

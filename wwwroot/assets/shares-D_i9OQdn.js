@@ -1,1 +1,0 @@
-import{_t as e,gt as t,pt as n}from"./index-olzs_brp.js";var r=e=>n(`api/sessions/${e}/share`),i=(t,n)=>e(`POST`,`api/sessions/${t}/share`,n===null?{}:{expiresAt:n}),a=t=>e(`DELETE`,`api/sessions/${t}/share`),o=(e,t)=>n(`api/shares/${encodeURIComponent(e)}`,{cursor:t}),s=(e,n)=>t(`api/sessions/${e}/export`,{format:n});export{o as a,r as i,s as n,i as r,a as t};
