@@ -20,7 +20,7 @@ public sealed class BackgroundWorkTests
 {
     private static readonly string[] Loops =
     [
-        "asking providers for their models", "heartbeats", "removal of what is over", "storing running answers", "storing task traces",
+        "asking providers for their models", "check of the database", "heartbeats", "removal of what is over", "storing running answers", "storing task traces",
         "taking an answer's text", "the hour of the removal", "titles",
     ];
 
