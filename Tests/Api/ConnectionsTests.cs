@@ -30,7 +30,7 @@ public sealed class ConnectionsTests
 
         await server.StopAsync();
         Assert.All(Directory.GetFiles(server.DataDir, "app.db*"), file => Assert.DoesNotContain("CANARY-abc", File.ReadAllText(file, System.Text.Encoding.Latin1)));
-        Assert.DoesNotContain("CANARY", server.Output);
+        Assert.DoesNotContain("CANARY", server.Output.Replace(TestServer.SetupCode, "", StringComparison.Ordinal)); // the code is for the console
     }
 
     [Fact]
