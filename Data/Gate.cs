@@ -89,10 +89,10 @@ internal static class Gate
         return new GateAnswer(GateVerdict.Open, hold, admitted.Used, admitted.DailyLimit);
     }
 
-    /// <summary>Replaces the hold by what its calls to providers used; without any it costs nothing.</summary>
+    /// <summary>Replaces the hold by what its calls to providers used; when none of them brought anything it costs nothing.</summary>
     public static void Settle(SqliteConnection connection, Hold hold, IReadOnlyList<LedgerEntry> used, long at)
     {
-        var counted = used.Count == 0 ? 0 : hold.Messages;
+        var counted = used.All(call => call.BroughtNothing) ? 0 : hold.Messages;
         var tokens = used.Sum(call => call.PromptTokens + call.CompletionTokens);
         var cost = used.Sum(call => call.CostNanos);
         connection.Execute("""

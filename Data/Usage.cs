@@ -32,7 +32,7 @@ internal sealed class Usage(Db db)
     /// <summary>Lets calls that belong to no run through the gate, or says why not.</summary>
     public Task<GateAnswer> Enter(Admission call, DateTimeOffset now) => db.Write(connection => Gate.Enter(connection, call, now));
 
-    /// <summary>Ends what was let in, with an entry for each call that brought something.</summary>
+    /// <summary>Ends what was let in, with an entry for each call that began.</summary>
     public Task Settle(Hold hold, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>
         db.Write(connection => Gate.Settle(connection, hold, used, now.ToUnixTimeMilliseconds()));
 
@@ -89,9 +89,12 @@ internal sealed class SpentRow
     public long MonthNanos { get; init; }
 }
 
-/// <summary>One call to a provider that brought something.</summary>
+/// <summary>One call to a provider.</summary>
 internal sealed record LedgerEntry
 {
+    /// <summary>It failed before the provider said anything: it is told as failed and costs nothing, no message either.</summary>
+    public bool BroughtNothing => Status == "failed" && PromptTokens + CompletionTokens == 0;
+
     public required long UserId { get; init; }
 
     public long? SessionId { get; init; }

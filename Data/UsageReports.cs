@@ -20,11 +20,11 @@ internal sealed class UsageReports(Db db)
         where session_id = @sessionId and user_id = @userId
         """, new { userId, sessionId }));
 
-    /// <summary>The last call of a chat, if there was one.</summary>
+    /// <summary>The last call of a chat that brought something, if there was one.</summary>
     public Task<LastCallRow?> LastOfSession(long userId, long sessionId) => db.Read(connection => connection.QueryFirstOrDefault<LastCallRow>("""
         select message_id, connection_id, model, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, source
         from usage_entries
-        where session_id = @sessionId and user_id = @userId
+        where session_id = @sessionId and user_id = @userId and (status <> 'failed' or prompt_tokens + completion_tokens > 0)
         order by id desc
         limit 1
         """, new { userId, sessionId }));

@@ -71,14 +71,7 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
         {
             if (call.Counts)
             {
-                var place = new CallPlace(run.UserId)
-                {
-                    SessionId = run.Session.Id,
-                    MessageId = run.MessageId,
-                    RunId = run.Started.RunId,
-                    ApiKeyId = run.Started.Hold?.ApiKeyId,
-                };
-                var entry = call.Entry(place, run.StoppedAs ?? status);
+                var entry = call.Entry(RunResult.Place(run), run.StoppedAs ?? status);
                 answer.Calls.Add(entry);
                 run.Trace?.Used(entry);
             }

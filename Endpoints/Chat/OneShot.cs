@@ -43,6 +43,11 @@ internal sealed class OneShot(
             await using var call = await calls.Open(plan, cancel);
             return await Read(call, place, used);
         }
+        catch (ProviderException) when (used.Count == 0)
+        {
+            used.Add(place.Failed(model));
+            throw;
+        }
         finally
         {
             await settlements.Settle(hold, used);

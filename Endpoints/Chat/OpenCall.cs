@@ -174,4 +174,19 @@ internal sealed record CallPlace(long UserId)
     public long? RunId { get; init; }
 
     public long? ApiKeyId { get; init; }
+
+    /// <summary>The entry of a call that failed before its provider said anything.</summary>
+    public LedgerEntry Failed(ResolvedModel model) => new()
+    {
+        UserId = UserId,
+        SessionId = SessionId,
+        MessageId = MessageId,
+        RunId = RunId,
+        ApiKeyId = ApiKeyId,
+        ConnectionId = model.ConnectionId,
+        Model = model.Model,
+        Provider = model.Provider,
+        Status = "failed",
+        Source = "estimate",
+    };
 }

@@ -44,7 +44,7 @@ internal static class RunResult
             TotalMs = answer.ElapsedMs,
             TrimmedMessages = answer.TrimmedTurns,
             Hold = run.Started.Hold!,
-            Calls = answer.Calls,
+            Calls = status == "failed" && answer.Calls.Count == 0 ? [Place(run).Failed(run.Model)] : answer.Calls,
         };
     }
 
@@ -56,6 +56,15 @@ internal static class RunResult
         run.PromptTokens + run.CompletionTokens,
         run.CostNanos / NanosPerUnit,
         source);
+
+    /// <summary>On whose account a run's calls are made.</summary>
+    public static CallPlace Place(ChatRun run) => new(run.UserId)
+    {
+        SessionId = run.Session.Id,
+        MessageId = run.MessageId,
+        RunId = run.Started.RunId,
+        ApiKeyId = run.Started.Hold?.ApiKeyId,
+    };
 
     private static string Word(FinishReason reason) => reason switch
     {

@@ -40,7 +40,7 @@ internal sealed class DoorCalls(
             job.Trace?.AskedByKey(request, model, me.ApiKeyId);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
             var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
-            var answering = Metered(me, admission, (hold, used) => Answer(job, hold, used));
+            var answering = Metered(me, job.Model, admission, (hold, used) => Answer(job, hold, used));
             return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
         }
         catch (DoorRefusal refusal)
@@ -54,7 +54,7 @@ internal sealed class DoorCalls(
     }
 
     /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
-    public async Task<IResult> Metered(CurrentUser me, Admission admission, Func<Hold, List<LedgerEntry>, Task<IResult>> work)
+    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Hold, List<LedgerEntry>, Task<IResult>> work)
     {
         switch (runs.Enter(me.Id))
         {
@@ -76,6 +76,11 @@ internal sealed class DoorCalls(
             try
             {
                 return await work(hold, used);
+            }
+            catch (ProviderException) when (used.Count == 0)
+            {
+                used.Add(Place(me).Failed(model));
+                throw;
             }
             finally
             {
@@ -126,11 +131,13 @@ internal sealed class DoorCalls(
         catch (ProviderException error) when (stream is null)
         {
             job.Trace?.Failed(error);
+            AddFailed(job, used);
             return VendorErrors.FromProvider(error);
         }
         catch (ProviderException error)
         {
             job.Trace?.Failed(error);
+            AddFailed(job, used);
             job.Writer.Fail(VendorErrors.FromProvider(error), job.Context.TraceIdentifier);
             await stream!.Send(job.Writer.Ready);
             return TypedResults.Empty;
@@ -145,6 +152,16 @@ internal sealed class DoorCalls(
         job.Writer.End();
         await stream.Send(job.Writer.Ready);
         return TypedResults.Empty;
+    }
+
+    private static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };
+
+    private static void AddFailed(DoorJob job, List<LedgerEntry> used)
+    {
+        if (used.Count == 0)
+        {
+            used.Add(Place(job.Me).Failed(job.Model));
+        }
     }
 
     /// <summary>Begins the stream when the first word is there or was waited for long; null when there is a failure to tell instead.</summary>
@@ -189,7 +206,7 @@ internal sealed class DoorCalls(
 
     private async Task Read(OpenCall call, DoorJob job, DoorStream? stream, List<LedgerEntry> used)
     {
-        var place = new CallPlace(job.Me.Id) { ApiKeyId = job.Me.ApiKeyId };
+        var place = Place(job.Me);
         var status = "failed";
         using var size = new AnswerSize(room);
         try

@@ -237,7 +237,8 @@ public sealed class V1Tests
         await using var stream = await steps.Script.PostStream("/v1/chat/completions", V1Steps.Ask("late", stream: true));
         var frames = await stream.ReadAllAsync();
         Assert.Equal("provider_connection_lost", frames[^1].Json.GetProperty("error").Text("code"));
-        Assert.Equal(1, GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed'"));
+        Assert.Equal(2, GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed'"));
+        Assert.Equal(1, GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and completion_tokens > 0"));
         GateTests.AssertBalanced(steps.Server);
     }
 

@@ -67,7 +67,7 @@ public sealed class UnknownOutcomeTests
         }
 
         Assert.Equal(2, steps.Upstream.Chats().Count);
-        Assert.Equal(0, GateTests.Number(steps.Server, "select count(*) from usage_entries"));
+        Assert.Equal(2, GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and prompt_tokens = 0"));
         GateTests.AssertBalanced(steps.Server);
     }
 
@@ -108,7 +108,9 @@ public sealed class UnknownOutcomeTests
         Assert.False(message.TryGetProperty("usage", out _));
         Assert.Equal(0, (await admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
         Assert.Equal(0, (await admin.GetJson($"/api/sessions/{session}/usage")).GetProperty("total").GetProperty("totalTokens").GetInt64());
-        Assert.Equal(0, GateTests.Number(server, "select count(*) from usage_entries"));
+        var summary = (await admin.GetJson("/api/usage/summary")).GetProperty("total");
+        Assert.Equal((1, 1), (summary.GetProperty("calls").GetInt64(), summary.GetProperty("failed").GetInt64()));
+        Assert.Equal(0, summary.GetProperty("totalTokens").GetInt64());
         GateTests.AssertBalanced(server);
     }
 
