@@ -176,13 +176,15 @@ internal sealed class StoreFiles : IDisposable
             return "has been truncated or overwritten";
         }
 
-        if (main.Size < (long)head.Pages * head.PageSize)
+        // Shorter than its head says is no damage by itself: folding the log in leaves out pages that a reader may still need as they were.
+        var isWhole = main.Size >= (long)head.Pages * head.PageSize;
+        if (!isWhole && main.Size < (_main?.Size ?? 0))
         {
             return "has been truncated";
         }
 
         // The counter grows with every change, so a copy that is older than the file has a smaller one.
-        if (head.PageSize != _pageSize || head.Changes < _changes || (checksIdentity && _identity is not null && Identity(_path) != _identity))
+        if (head.PageSize != _pageSize || head.Changes < _changes || (checksIdentity && isWhole && _identity is not null && Identity(_path) != _identity))
         {
             return "has been overwritten with another database";
         }

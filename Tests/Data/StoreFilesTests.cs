@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using AiChat.Data;
 using Microsoft.Data.Sqlite;
 
@@ -20,6 +21,31 @@ public sealed class StoreFilesTests : IDisposable
     public static TheoryData<string> Ways => ["delete", "delete-all", "move", "replace", "empty", "half", "zeros", "foreign", "older", "log-delete", "log-empty", "log-zeros", "shm-delete"];
 
     private string FilePath => Path.Combine(_folder.FullName, "app.db");
+
+    /// <summary>Page 1 is in the file with the new number of pages, the last page only in the log, because a reader needs it as it was.</summary>
+    [Fact]
+    public async Task A_file_that_is_folded_in_beside_a_reader_is_not_truncated()
+    {
+        await _db.Write(connection => Scalar(connection, "create table filler (id integer primary key, text text) strict"));
+        await _db.Write(connection => Scalar(connection, """
+            with recursive n (i) as (select 1 union all select i + 1 from n where i < 300)
+            insert into filler (text) select hex(randomblob(1500)) from n
+            """));
+        using (var reader = new SqliteConnection($"Data Source={FilePath};Mode=ReadOnly;Pooling=false"))
+        {
+            reader.Open();
+            Scalar(reader, "begin");
+            Assert.Equal(300, Number(reader, "select count(*) from filler"));
+            await _db.Write(connection => Scalar(connection, "update filler set text = hex(randomblob(1500)) where id > 290"));
+            Sql(FilePath, "pragma wal_checkpoint(passive)");
+            var pages = File.ReadAllBytes(FilePath).AsSpan(28, 4);
+            Assert.True(new FileInfo(FilePath).Length < BinaryPrimitives.ReadUInt32BigEndian(pages) * 4096L, "the file is whole: the test shows nothing");
+
+            await Put("beside");
+        }
+
+        await Put("after");
+    }
 
     [Theory]
     [MemberData(nameof(Ways))]
