@@ -58,7 +58,7 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
 
     /// <summary>Takes everything a call says: one round.</summary>
     /// <exception cref="ProviderException">It broke off or is longer than allowed; what came before stays.</exception>
-    public async Task<Said> Relay(OpenCall call)
+    public async Task<Said> Relay(OpenCall call, CancellationToken cancellationToken)
     {
         Writer = call.Model;
         State = null;
@@ -81,7 +81,19 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
                     break;
                 }
 
-                Take(call.Take());
+                var delta = call.Take();
+                if (showReasoning || delta is not ChatDelta.Reasoning)
+                {
+                    var room = size.Add(delta, cancellationToken);
+                    if (!room.IsCompleted)
+                    {
+                        Flush();
+                    }
+
+                    await room;
+                }
+
+                Take(delta);
             }
         }
         catch (OperationCanceledException) when (call.CutBy is { } reason)
@@ -195,7 +207,6 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
             throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server stores; it was ended here.");
         }
 
-        size.Add(text.Length);
         _pendingIsReasoning = reasoning;
         _pending.Add(text);
         _pendingLength += text.Length;

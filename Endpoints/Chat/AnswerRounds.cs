@@ -63,7 +63,7 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
         var status = "failed";
         try
         {
-            var said = await answer.Relay(call);
+            var said = await answer.Relay(call, run.Stopping);
             status = "done";
             return said;
         }

@@ -15,7 +15,6 @@ internal sealed partial class ChatRunner(
     PromptBuilder prompts,
     AnswerRounds rounds,
     SessionTitler titler,
-    MemoryRoom room,
     SystemSettings settings,
     Metrics metrics,
     TimeProvider clock,
@@ -24,10 +23,11 @@ internal sealed partial class ChatRunner(
     private static readonly TimeSpan FinishRetry = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs to the end whatever happens; never throws. Completes after the final row is durable.</summary>
+    /// <param name="run">The one.</param>
+    /// <param name="size">The memory that its answer takes; the caller's to give back.</param>
     /// <param name="abandon">Ends the attempts to write the final row: the process stops and the next start will sweep.</param>
-    public async Task Execute(ChatRun run, CancellationToken abandon)
+    public async Task Execute(ChatRun run, AnswerSize size, CancellationToken abandon)
     {
-        using var size = new AnswerSize(room);
         var answer = new Answer(run.Log, size, metrics, clock, settings.ReasoningEnabled);
         ProviderException? failure = null;
         try
@@ -35,7 +35,7 @@ internal sealed partial class ChatRunner(
             // What was told of the question need not stay for as long as its answer takes.
             var prompt = (await Begin(run)) with { Question = null, QuestionImages = [] };
             answer.TrimmedTurns = prompt.TrimmedTurns;
-            size.Add(run.Log.ContentLength + run.Log.ReasoningLength); // what a continued answer says already
+            await size.Add(run.Log.ContentLength + run.Log.ReasoningLength, run.Stopping); // what a continued answer says already
             titler.Consider(run);
             await rounds.Write(run, prompt, answer);
         }

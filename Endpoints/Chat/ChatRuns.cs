@@ -137,33 +137,31 @@ internal sealed partial class ChatRuns(
         _closing.Dispose();
     }
 
-    /// <summary>
-    /// Takes a place among the answers that are written at once, for a call of another door; null when there is one, and then
-    /// <see cref="Leave"/> gives it back.
-    /// </summary>
-    public RunRefusal? Enter(long userId)
+    /// <summary>Takes a place among the answers that are written at once; null when there is none.</summary>
+    public RunPlace? Enter(long userId, out RunRefusal refused)
     {
+        refused = RunRefusal.Overloaded;
         if (_draining || !room.TryBegin())
         {
-            return RunRefusal.Overloaded;
+            return null;
         }
 
         var all = Interlocked.Increment(ref _count);
         var own = _byUser.AddOrUpdate(userId, 1, (_, count) => count + 1);
-        RunRefusal? refused = settings.MaxRuns > 0 && all > settings.MaxRuns ? RunRefusal.Overloaded
-            : settings.MaxRunsPerUser > 0 && own > settings.MaxRunsPerUser ? RunRefusal.TooManyRuns
-            : null;
-        if (refused is not null)
+        var place = new RunPlace(this, userId, new AnswerSize(room));
+        var tooMany = settings.MaxRuns > 0 && all > settings.MaxRuns;
+        if (!tooMany && (settings.MaxRunsPerUser == 0 || own <= settings.MaxRunsPerUser))
         {
-            Leave(userId);
+            return place;
         }
 
-        return refused;
+        refused = tooMany ? RunRefusal.Overloaded : RunRefusal.TooManyRuns;
+        place.Dispose();
+        return null;
     }
 
-    public void Leave(long userId)
+    internal void Leave(long userId)
     {
-        room.GiveBack(1);
         Interlocked.Decrement(ref _count);
         if (_byUser.AddOrUpdate(userId, 0, (_, count) => count - 1) == 0)
         {
@@ -183,7 +181,7 @@ internal sealed partial class ChatRuns(
 
     private async Task<RunStart> Begin(NewRun request, Admission admission, Func<StartedRun, ChatRun> create)
     {
-        if (Enter(request.UserId) is { } refused)
+        if (Enter(request.UserId, out var refused) is not { } place)
         {
             return new RunStart(StartOutcome.NotNow) { Refused = refused };
         }
@@ -199,29 +197,29 @@ internal sealed partial class ChatRuns(
 
             run = create(started);
             _live[run.MessageId] = run;
-            background.Forget("an answer", Carry(run));
+            background.Forget("an answer", Carry(run, place));
             return new RunStart(StartOutcome.Started) { Run = run, MessageId = run.MessageId };
         }
         finally
         {
             if (run is null)
             {
-                Leave(request.UserId);
+                place.Dispose();
             }
         }
     }
 
-    private async Task Carry(ChatRun run)
+    private async Task Carry(ChatRun run, RunPlace place)
     {
         await Task.Yield(); // the caller streams from the log meanwhile
         try
         {
-            await runner.Execute(run, _abandon.Token);
+            await runner.Execute(run, place.Size, _abandon.Token);
         }
         finally
         {
             _live.TryRemove(new KeyValuePair<long, ChatRun>(run.MessageId, run)); // a continued answer may have taken the place
-            Leave(run.UserId);
+            place.Dispose();
             run.Dispose();
         }
     }
@@ -262,6 +260,23 @@ internal sealed partial class ChatRuns(
     private static partial void LogNotFlushed(ILogger logger, int count, Exception error);
 
     private readonly record struct StartKey(long UserId, long SessionId, string ClientMessageId);
+}
+
+/// <summary>A place among the answers that are written at once, with the memory of the one that has it. Given back once, by any thread.</summary>
+internal sealed class RunPlace(ChatRuns runs, long userId, AnswerSize size) : IDisposable
+{
+    private bool _left;
+
+    public AnswerSize Size => size;
+
+    public void Dispose()
+    {
+        if (!Interlocked.Exchange(ref _left, true))
+        {
+            size.Dispose();
+            runs.Leave(userId);
+        }
+    }
 }
 
 internal enum RunRefusal

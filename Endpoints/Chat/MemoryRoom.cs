@@ -20,23 +20,46 @@ internal sealed class MemoryRoom(Func<bool, long> used, long limit, TimeProvider
     /// </summary>
     private const long ForPiece = 3 * sizeof(char) * Piece;
 
-    /// <summary>Collecting stops every thread for a moment; refusing meanwhile is cheaper.</summary>
-    private static readonly TimeSpan BetweenCollections = TimeSpan.FromSeconds(2);
+    /// <summary>
+    /// Collecting stops every thread, so that refusing meanwhile is cheaper: it takes at most a twentieth of the time. A small heap is
+    /// collected in milliseconds, and with so little memory garbage fills it as fast.
+    /// </summary>
+    private const int TimesItsLength = 20;
 
-    /// <summary>When was collected last; 0 = never.</summary>
-    private long _collected;
+    private static readonly TimeSpan MinBetweenCollections = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan MaxBetweenCollections = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long an answer waits for what another leaves; that one may wait for the disk.</summary>
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _gate = new();
+
+    /// <summary>When a collection may begin next, as a timestamp of the clock; long.MaxValue while one goes on.</summary>
+    private long _nextCollection = long.MinValue;
 
     /// <summary>Pieces that answers have.</summary>
     private long _taken;
 
+    /// <summary>Answers that wait to become longer.</summary>
+    private int _waiting;
+
+    /// <summary>An answer ends for the others, and what it has comes back soon.</summary>
+    private bool _oneEnds;
+
+    /// <summary>Completes when pieces come back.</summary>
+    private TaskCompletionSource _cameBack = NewSignal();
+
     /// <summary>Of this process: what the collector counts, against what it may take.</summary>
     public static MemoryRoom OfProcess(TimeProvider clock) => new(InUse, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, clock);
 
-    /// <summary>The first piece of another answer, given back with <see cref="GiveBack"/>; false when there is no room.</summary>
+    /// <summary>
+    /// The first piece of another answer, given back with <see cref="GiveBack"/>; false when there is no room, or when answers that are
+    /// being written wait for it.
+    /// </summary>
     public bool TryBegin()
     {
         var most = Most - ((Interlocked.Increment(ref _taken) - 1) * ForPiece);
-        if (used(false) <= most || (MayCollect() && used(true) <= most))
+        if (Volatile.Read(ref _waiting) == 0 && (used(false) <= most || (MayCollect() && Collect() <= most)))
         {
             return true;
         }
@@ -46,9 +69,13 @@ internal sealed class MemoryRoom(Func<bool, long> used, long limit, TimeProvider
     }
 
     /// <summary>
-    /// Another piece for an answer that goes on. Only what is promised is counted, not what is in use, so that no answer ends because of
-    /// garbage: together they never hold more than their part of the limit.
+    /// Another piece for an answer that goes on; false when the answer has to end. Only what is promised is counted, not what is in use,
+    /// so that no answer ends because of garbage: together they never hold more than their part of the limit. When a crowd has grown
+    /// into it evenly, one answer ends at a time and the others wait for what it leaves; ending them all would finish none.
     /// </summary>
+    public ValueTask<bool> Grow(CancellationToken cancellationToken) => TryGrow() ? new(true) : new(GrowOrWait(cancellationToken));
+
+    /// <summary>Another piece at once; false when there is no room.</summary>
     public bool TryGrow()
     {
         if (Interlocked.Increment(ref _taken) * ForPiece <= Most)
@@ -56,11 +83,68 @@ internal sealed class MemoryRoom(Func<bool, long> used, long limit, TimeProvider
             return true;
         }
 
-        GiveBack(1);
+        Interlocked.Decrement(ref _taken);
         return false;
     }
 
-    public void GiveBack(int pieces) => Interlocked.Add(ref _taken, -pieces);
+    /// <param name="pieces">How many.</param>
+    /// <param name="ended">They are of an answer for which there was no room.</param>
+    public void GiveBack(int pieces, bool ended = false)
+    {
+        TaskCompletionSource cameBack;
+        lock (_gate)
+        {
+            Interlocked.Add(ref _taken, -pieces);
+            _oneEnds &= !ended;
+            if (_waiting == 0)
+            {
+                return;
+            }
+
+            (cameBack, _cameBack) = (_cameBack, NewSignal());
+        }
+
+        cameBack.SetResult();
+    }
+
+    private async Task<bool> GrowOrWait(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task cameBack;
+            lock (_gate)
+            {
+                if (TryGrow())
+                {
+                    return true;
+                }
+
+                if (!_oneEnds)
+                {
+                    _oneEnds = true;
+                    return false;
+                }
+
+                cameBack = _cameBack.Task;
+                Interlocked.Increment(ref _waiting);
+            }
+
+            try
+            {
+                await cameBack.WaitAsync(MaxWait, clock, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                return false;
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _waiting);
+            }
+        }
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private long Most => limit / 10 * Full;
 
@@ -77,8 +161,24 @@ internal sealed class MemoryRoom(Func<bool, long> used, long limit, TimeProvider
     /// <summary>A server that has become idle does not collect by itself, and would refuse for what is garbage.</summary>
     private bool MayCollect()
     {
-        var last = Volatile.Read(ref _collected);
-        return (last == 0 || clock.GetElapsedTime(last) >= BetweenCollections)
-            && Interlocked.CompareExchange(ref _collected, clock.GetTimestamp(), last) == last;
+        var next = Volatile.Read(ref _nextCollection);
+        return clock.GetTimestamp() >= next && Interlocked.CompareExchange(ref _nextCollection, long.MaxValue, next) == next;
+    }
+
+    private long Collect()
+    {
+        var began = clock.GetTimestamp();
+        var pause = MaxBetweenCollections;
+        try
+        {
+            var left = used(true);
+            var length = clock.GetElapsedTime(began);
+            pause = TimeSpan.FromTicks(Math.Clamp(length.Ticks * TimesItsLength, MinBetweenCollections.Ticks, MaxBetweenCollections.Ticks));
+            return left;
+        }
+        finally
+        {
+            Volatile.Write(ref _nextCollection, clock.GetTimestamp() + (long)(pause.TotalSeconds * clock.TimestampFrequency));
+        }
     }
 }

@@ -11,7 +11,7 @@ namespace AiChat.Endpoints.V1;
 /// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
 /// </summary>
 internal sealed class DoorCalls(
-    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, MemoryRoom room, Usage usage, Settlements settlements, CallStates states,
+    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, Usage usage, Settlements settlements, CallStates states,
     LiveLogins live, SystemSettings settings, TaskTraces traces, TimeProvider clock)
 {
     /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
@@ -40,7 +40,7 @@ internal sealed class DoorCalls(
             job.Trace?.AskedByKey(request, model, me.ApiKeyId);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
             var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
-            var answering = Metered(me, job.Model, admission, (hold, used) => Answer(job, hold, used));
+            var answering = Metered(me, job.Model, admission, (hold, size, used) => Answer(job, hold, size, used));
             return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
         }
         catch (DoorRefusal refusal)
@@ -54,49 +54,41 @@ internal sealed class DoorCalls(
     }
 
     /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
-    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Hold, List<LedgerEntry>, Task<IResult>> work)
+    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Hold, AnswerSize, List<LedgerEntry>, Task<IResult>> work)
     {
-        switch (runs.Enter(me.Id))
+        using var place = runs.Enter(me.Id, out var refused);
+        if (place is null)
         {
-            case RunRefusal.Overloaded:
-                return Problems.Overloaded(5);
-            case RunRefusal.TooManyRuns:
-                return Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5);
+            return refused == RunRefusal.Overloaded ? Problems.Overloaded(5)
+                : Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5);
         }
 
+        var (verdict, hold, _, _) = await usage.Enter(admission, clock.GetUtcNow());
+        if (hold is null)
+        {
+            return GateRules.Refusal(verdict, clock.GetUtcNow());
+        }
+
+        List<LedgerEntry> used = [];
         try
         {
-            var (verdict, hold, _, _) = await usage.Enter(admission, clock.GetUtcNow());
-            if (hold is null)
-            {
-                return GateRules.Refusal(verdict, clock.GetUtcNow());
-            }
-
-            List<LedgerEntry> used = [];
-            try
-            {
-                return await work(hold, used);
-            }
-            catch (ProviderException) when (used.Count == 0)
-            {
-                used.Add(Place(me).Failed(model));
-                throw;
-            }
-            finally
-            {
-                await settlements.Settle(hold, used);
-            }
+            return await work(hold, place.Size, used);
+        }
+        catch (ProviderException) when (used.Count == 0)
+        {
+            used.Add(Place(me).Failed(model));
+            throw;
         }
         finally
         {
-            runs.Leave(me.Id);
+            await settlements.Settle(hold, used);
         }
     }
 
     public ResolvedModel Resolve(CurrentUser me, string model) => catalog.Resolve(me, null, model)
         ?? throw new DoorRefusal(new Problem(404, "model_not_found", $"The model {model} does not exist or you may not use it."));
 
-    private async Task<IResult> Answer(DoorJob job, Hold hold, List<LedgerEntry> used)
+    private async Task<IResult> Answer(DoorJob job, Hold hold, AnswerSize size, List<LedgerEntry> used)
     {
         var plan = new CallPlan
         {
@@ -126,7 +118,7 @@ internal sealed class DoorCalls(
             job.Trace?.FirstToken(call, call.FirstMs);
             job.Writer.RelaysFrames = job.Dialect.RelaysFrames(call.Model.Provider);
             job.Writer.Begin();
-            await Read(call, job, stream, used);
+            await Read(call, job, stream, size, used);
         }
         catch (ProviderException error) when (stream is null)
         {
@@ -204,11 +196,10 @@ internal sealed class DoorCalls(
         return await waiting;
     }
 
-    private async Task Read(OpenCall call, DoorJob job, DoorStream? stream, List<LedgerEntry> used)
+    private async Task Read(OpenCall call, DoorJob job, DoorStream? stream, AnswerSize size, List<LedgerEntry> used)
     {
         var place = Place(job.Me);
         var status = "failed";
-        using var size = new AnswerSize(room);
         try
         {
             while (true)
@@ -220,7 +211,7 @@ internal sealed class DoorCalls(
                 }
 
                 var delta = call.Take();
-                size.Add(Length(delta));
+                await size.Add(delta, job.Ends);
                 job.Writer.Write(delta);
             }
         }
@@ -244,14 +235,6 @@ internal sealed class DoorCalls(
             }
         }
     }
-
-    private static int Length(ChatDelta delta) => delta switch
-    {
-        ChatDelta.Text text => text.Value.Length,
-        ChatDelta.Reasoning reasoning => reasoning.Value.Length,
-        ChatDelta.ToolCall call => call.ArgumentsFragment.Length,
-        _ => 0, // what is relayed as it came has a cap of its own
-    };
 
     /// <summary>Until the task ends, a heartbeat whenever the interval has passed. Does not throw for the task.</summary>
     private async Task Wait(Task task, DoorStream? stream, AnswerWriter writer)

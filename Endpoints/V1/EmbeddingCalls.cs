@@ -47,7 +47,7 @@ internal sealed class EmbeddingCalls(
 
             var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, ToolWords.Positive(body.Int("dimensions"))) { Tokens = texts };
             var tokens = inputs.Sum(input => TokenEstimate.Of(input)) + texts.Sum(text => text.Count);
-            return await doors.Metered(me, model, settings.Admission(me, model, tokens, 0, prompts: request.Count), async (_, used) =>
+            return await doors.Metered(me, model, settings.Admission(me, model, tokens, 0, prompts: request.Count), async (_, _, used) =>
             {
                 var begun = clock.GetTimestamp();
                 var reply = await Embed(provider, me, model, request, ends.Token);

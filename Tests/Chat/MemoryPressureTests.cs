@@ -66,7 +66,9 @@ public sealed class MemoryPressureTests
         var statuses = await Task.WhenAll(uploads);
 
         Assert.All(statuses, status => Assert.True(status is HttpStatusCode.Created or HttpStatusCode.ServiceUnavailable));
-        Assert.Contains("done", answers);
+        var counts = string.Join(", ", answers.CountBy(answer => answer).Select(pair => $"{pair.Value} {pair.Key}"));
+        // Nine of the longest fill the room; a crowd that fills it evenly still finishes as many.
+        Assert.True(answers.Count(answer => answer == "done") >= 9, counts);
 
         // Whoever was told to come back is served soon: what the crowd left behind is collected.
         var began = TimeProvider.System.GetTimestamp();

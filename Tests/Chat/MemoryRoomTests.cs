@@ -63,22 +63,77 @@ public sealed class MemoryRoomTests
     }
 
     [Fact]
-    public void Answers_grow_together_to_their_part_of_the_limit_and_no_further()
+    public async Task Answers_grow_together_to_their_part_of_the_limit_and_no_further()
     {
         var room = new MemoryRoom(_ => 0, Limit, TimeProvider.System);
-        using var first = new AnswerSize(room);
         Assert.True(room.TryBegin());
-        first.Add(MemoryRoom.Piece); // it began with this much
-        for (var grown = 1; grown < Pieces(70L << 20); grown++)
+        var first = new AnswerSize(room);
+        Assert.True(room.TryBegin());
+        await first.Add(MemoryRoom.Piece, CancellationToken.None); // it began with this much
+        for (var grown = 2; grown < Pieces(70L << 20); grown++)
         {
-            first.Add(MemoryRoom.Piece);
+            await first.Add(MemoryRoom.Piece, CancellationToken.None);
         }
 
-        Assert.Equal(ProviderFailure.TooLarge, Assert.Throws<ProviderException>(() => first.Add(1)).Failure);
+        Assert.Equal(ProviderFailure.TooLarge, (await Assert.ThrowsAsync<ProviderException>(async () => await first.Add(1, CancellationToken.None))).Failure);
         Assert.False(room.TryGrow());
         first.Dispose();
         room.GiveBack(1);
         Assert.Equal(Pieces(70L << 20), Enumerable.Range(0, 200).Count(_ => room.TryGrow()));
+    }
+
+    [Fact]
+    public async Task Of_a_crowd_that_grows_evenly_as_many_are_finished_as_there_is_room_for()
+    {
+        const int Needed = 8;
+        var room = new MemoryRoom(_ => 0, Limit, TimeProvider.System);
+        var crowd = Enumerable.Range(0, Pieces(70L << 20)).Select(_ => room.TryBegin()).ToList();
+        Assert.DoesNotContain(false, crowd);
+        var finished = await Task.WhenAll(crowd.Select(_ => Task.Run(async () =>
+        {
+            using var size = new AnswerSize(room);
+            try
+            {
+                for (var has = 0; has < Needed; has++)
+                {
+                    await size.Add(MemoryRoom.Piece, CancellationToken.None);
+                    await Task.Yield();
+                }
+
+                return true;
+            }
+            catch (ProviderException)
+            {
+                return false;
+            }
+        })));
+        Assert.InRange(finished.Count(isFinished => isFinished), crowd.Count / Needed, crowd.Count);
+        Assert.True(room.TryBegin());
+    }
+
+    [Fact]
+    public async Task Who_waits_for_room_goes_before_new_answers_and_waits_no_longer_than_ten_seconds()
+    {
+        var clock = new FakeTimeProvider();
+        var room = new MemoryRoom(_ => 0, Limit, clock);
+        var pieces = Enumerable.Range(0, 200).TakeWhile(_ => room.TryGrow()).Count();
+        Assert.False(await room.Grow(CancellationToken.None)); // the one that ends
+        var waits = room.Grow(CancellationToken.None).AsTask();
+        using var stop = new CancellationTokenSource();
+        var stopped = room.Grow(stop.Token).AsTask();
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stopped);
+
+        Assert.False(waits.IsCompleted);
+        room.GiveBack(1, ended: true);
+        Assert.True(await waits);
+
+        Assert.False(await room.Grow(CancellationToken.None));
+        waits = room.Grow(CancellationToken.None).AsTask();
+        clock.Advance(TimeSpan.FromSeconds(10));
+        Assert.False(await waits);
+        room.GiveBack(pieces, ended: true);
+        Assert.True(room.TryBegin());
     }
 
     [Fact]
@@ -161,12 +216,16 @@ public sealed class MemoryRoomTests
     public void Garbage_refuses_nobody_and_is_not_collected_for_everybody()
     {
         var clock = new FakeTimeProvider();
-        var (live, garbage, collections) = (10L << 20, 80L << 20, 0);
+        var (live, garbage, collections, length) = (10L << 20, 80L << 20, 0, TimeSpan.Zero);
         var room = new MemoryRoom(
             collect =>
             {
-                collections += collect ? 1 : 0;
-                garbage = collect ? 0 : garbage;
+                if (collect)
+                {
+                    (collections, garbage) = (collections + 1, 0);
+                    clock.Advance(length);
+                }
+
                 return live + garbage;
             },
             Limit,
@@ -177,8 +236,17 @@ public sealed class MemoryRoomTests
         garbage = 80L << 20;
         Assert.False(TryOne(room));
         Assert.Equal(1, collections);
-        clock.Advance(TimeSpan.FromSeconds(2));
+        clock.Advance(TimeSpan.FromSeconds(0.1)); // it took no time, so the next one may follow soon
+        length = TimeSpan.FromSeconds(0.05);
         Assert.True(TryOne(room));
+        Assert.Equal(2, collections);
+
+        garbage = 80L << 20;
+        clock.Advance(TimeSpan.FromSeconds(0.9));
+        Assert.False(TryOne(room));
+        clock.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.True(TryOne(room));
+        Assert.Equal(3, collections);
 
         live = 80L << 20;
         clock.Advance(TimeSpan.FromSeconds(2));
