@@ -20,6 +20,7 @@ internal static class LeftLog
     // Head of the log, see "WAL Format" in SQLite's file format document: two magics (byte order of the checksums), one version.
     private const int HeadLength = 32;
     private const int FrameHeadLength = 24;
+    private const int DatabaseHeadLength = 100;
     private const int CounterAt = 24;
     private const uint Magic = 0x377f0682;
     private const uint Version = 3_007_000;
@@ -51,27 +52,56 @@ internal static class LeftLog
     /// </summary>
     private static bool Follows(string database, string log)
     {
-        Span<byte> head = stackalloc byte[HeadLength];
-        Span<byte> frame = stackalloc byte[FrameHeadLength + CounterAt + 4];
-        using var main = File.OpenHandle(database);
-        RandomAccess.Read(main, frame, 0);
-        var counted = BinaryPrimitives.ReadUInt32BigEndian(frame[CounterAt..]);
-        using var file = File.OpenHandle(log);
-        RandomAccess.Read(file, head, 0);
-        var pageSize = BinaryPrimitives.ReadUInt32BigEndian(head[8..]);
-        var salts = head[16..24];
+        Span<byte> head = stackalloc byte[CounterAt + 4];
+        using (var main = File.OpenHandle(database))
+        {
+            RandomAccess.Read(main, head, 0);
+        }
+
+        var counted = BinaryPrimitives.ReadUInt32BigEndian(head[CounterAt..]);
         uint? first = null;
         var last = 0u;
-        for (long at = HeadLength; RandomAccess.Read(file, frame, at) == frame.Length && frame[8..16].SequenceEqual(salts); at += FrameHeadLength + pageSize)
+        foreach (var page in FirstPages(log))
         {
-            if (BinaryPrimitives.ReadUInt32BigEndian(frame) == 1)
-            {
-                last = BinaryPrimitives.ReadUInt32BigEndian(frame[(FrameHeadLength + CounterAt)..]);
-                first ??= last;
-            }
+            last = BinaryPrimitives.ReadUInt32BigEndian(page.AsSpan(CounterAt));
+            first ??= last;
         }
 
         return first is null || (counted + 1 >= first && counted <= last);
+    }
+
+    /// <summary>Whether a version of the database's first page in the log begins like this.</summary>
+    internal static bool HasFirstPage(string log, byte[] head)
+    {
+        try
+        {
+            return FirstPages(log).Any(page => page.AsSpan().SequenceEqual(head));
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>The heads (100 bytes) of the first page's versions in the log, oldest first.</summary>
+    private static IEnumerable<byte[]> FirstPages(string log)
+    {
+        var head = new byte[HeadLength];
+        var frame = new byte[FrameHeadLength + DatabaseHeadLength];
+        using var file = File.OpenHandle(log, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        if (RandomAccess.Read(file, head, 0) < HeadLength)
+        {
+            yield break;
+        }
+
+        var step = FrameHeadLength + BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(8));
+        for (long at = HeadLength; RandomAccess.Read(file, frame, at) == frame.Length && frame.AsSpan(8, 8).SequenceEqual(head.AsSpan(16, 8)); at += step)
+        {
+            if (BinaryPrimitives.ReadUInt32BigEndian(frame) == 1)
+            {
+                yield return frame[FrameHeadLength..];
+            }
+        }
     }
 
     private static void Try(string database, string log)

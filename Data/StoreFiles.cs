@@ -16,19 +16,22 @@ internal sealed class StoreFiles : IDisposable
 {
     private const int HeadLength = 100;
 
-    /// <summary>Another program that folds the log in writes the head before the rest.</summary>
+    /// <summary>Another program that folds the log in writes the head before the rest, and last how far it came.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>A file that is moved and comes back is the same; nothing is acknowledged meanwhile.</summary>
+    /// <summary>A file that is moved and comes back is the same, as is one that was being folded in; nothing is acknowledged meanwhile.</summary>
     private static readonly TimeSpan Absence = TimeSpan.FromSeconds(1);
 
     private readonly string _path;
     private readonly WaitHandle _closing;
     private readonly string? _identity;
     private readonly SafeFileHandle? _file;
+    private readonly SafeFileHandle? _sharedFile;
     private FileStatus? _main;
     private FileStatus? _log;
     private FileStatus? _shared;
+    private byte[] _head = [];
+    private (ulong Log, uint Frames) _folded;
     private uint _pageSize;
     private uint _changes;
 
@@ -42,7 +45,8 @@ internal sealed class StoreFiles : IDisposable
         try
         {
             _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            _identity = Identity(path);
+            _sharedFile = File.OpenHandle(path + "-shm", FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            _identity = Identity(FileAlone(path));
             Remember();
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -85,9 +89,10 @@ internal sealed class StoreFiles : IDisposable
         _main = FileStatus.Of(_path);
         _log = FileStatus.Of(_path + "-wal");
         _shared = FileStatus.Of(_path + "-shm");
-        if (Head() is { } head)
+        _folded = ReadFolded();
+        if (ReadHead() is { } head)
         {
-            (_pageSize, _changes) = (head.PageSize, head.Changes);
+            (_head, _pageSize, _changes) = (head.Bytes, head.PageSize, head.Changes);
         }
     }
 
@@ -141,20 +146,25 @@ internal sealed class StoreFiles : IDisposable
         _log = log;
         if (!isChanged)
         {
+            _folded = wrote ? ReadFolded() : _folded; // a write begins a new log
             return null;
         }
 
         others = !wrote;
-        if (Damage(checksIdentity: !wrote) is null)
+        string? damage;
+        do
         {
-            return null;
+            damage = Damage(checksIdentity: !wrote);
         }
-
-        _closing.WaitOne(Settling);
-        return Damage(checksIdentity: !wrote);
+        while (damage is not null && Stopwatch.GetElapsedTime(begun) < Absence && !_closing.WaitOne(Settling));
+        return damage;
     }
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose()
+    {
+        _file?.Dispose();
+        _sharedFile?.Dispose();
+    }
 
     /// <summary>One of the two files that belong to the database while it is open.</summary>
     private string? Beside(string suffix, ref FileStatus? known, out FileStatus? now)
@@ -171,7 +181,7 @@ internal sealed class StoreFiles : IDisposable
 
     private string? Damage(bool checksIdentity)
     {
-        if (FileStatus.Of(_path) is not { } main || Head() is not { } head)
+        if (FileStatus.Of(_path) is not { } main || ReadHead() is not { } head)
         {
             return "has been truncated or overwritten";
         }
@@ -184,34 +194,55 @@ internal sealed class StoreFiles : IDisposable
         }
 
         // The counter grows with every change, so a copy that is older than the file has a smaller one.
-        if (head.PageSize != _pageSize || head.Changes < _changes || (checksIdentity && isWhole && _identity is not null && Identity(_path) != _identity))
+        if (head.PageSize != _pageSize || head.Changes < _changes || (checksIdentity && isWhole && !IsOurs(head)))
         {
             return "has been overwritten with another database";
         }
 
-        (_main, _changes) = (main, head.Changes);
+        (_main, _head, _folded, _changes) = (main, head.Bytes, ReadFolded(), head.Changes);
         return null;
     }
 
-    /// <summary>See "The Database Header" in SQLite's file format document.</summary>
-    private (uint PageSize, uint Changes, uint Pages)? Head()
+    /// <summary>
+    /// When another program has folded a part of the log in beside a reader, the file alone does not fit together. Then its head is the
+    /// one that was there or one that stands in the log, and with the log it says whose it is.
+    /// </summary>
+    private bool IsOurs(Head head) =>
+        _identity is null
+        || Identity(FileAlone(_path)) == _identity
+        || (ReadFolded() != _folded
+            && (head.Bytes.AsSpan().SequenceEqual(_head) || LeftLog.HasFirstPage(_path + "-wal", head.Bytes))
+            && Identity(_path) == _identity);
+
+    /// <summary>Which log it is and how much of it is in the file; see "WAL-Index File Format" in SQLite's documents.</summary>
+    private (ulong Log, uint Frames) ReadFolded()
     {
-        Span<byte> head = stackalloc byte[HeadLength];
-        if (_file is null || RandomAccess.Read(_file, head, 0) < HeadLength || !head.StartsWith("SQLite format 3\0"u8))
+        const int SaltsAt = 32, FoldedAt = 96;
+        Span<byte> bytes = stackalloc byte[FoldedAt + 4 - SaltsAt];
+        return _sharedFile is null || RandomAccess.Read(_sharedFile, bytes, SaltsAt) < bytes.Length ? default
+            : (BitConverter.ToUInt64(bytes), BitConverter.ToUInt32(bytes[(FoldedAt - SaltsAt)..]));
+    }
+
+    /// <summary>See "The Database Header" in SQLite's file format document.</summary>
+    private Head? ReadHead()
+    {
+        var head = new byte[HeadLength];
+        if (_file is null || RandomAccess.Read(_file, head, 0) < HeadLength || !head.AsSpan().StartsWith("SQLite format 3\0"u8))
         {
             return null;
         }
 
-        var size = BinaryPrimitives.ReadUInt16BigEndian(head[16..]);
-        return (size == 1 ? 65_536u : size, BinaryPrimitives.ReadUInt32BigEndian(head[24..]), BinaryPrimitives.ReadUInt32BigEndian(head[28..]));
+        var size = BinaryPrimitives.ReadUInt16BigEndian(head.AsSpan(16));
+        return new Head(
+            head, size == 1 ? 65_536u : size, BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(24)), BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(28)));
     }
 
-    /// <summary>What the file alone says of whose it is, without its log; null while it does not say.</summary>
+    /// <summary>What the database says of whose it is; null while it does not say.</summary>
     private static string? Identity(string path)
     {
         try
         {
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = $"{new Uri(path).AbsoluteUri}?immutable=1", Pooling = false }.ToString());
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
             connection.Open();
             return LeftLog.Identity(connection);
         }
@@ -224,4 +255,9 @@ internal sealed class StoreFiles : IDisposable
             return null;
         }
     }
+
+    /// <summary>Opens the file without its log.</summary>
+    private static string FileAlone(string path) => $"{new Uri(path).AbsoluteUri}?immutable=1";
+
+    private sealed record Head(byte[] Bytes, uint PageSize, uint Changes, uint Pages);
 }

@@ -47,6 +47,33 @@ public sealed class StoreFilesTests : IDisposable
         await Put("after");
     }
 
+    /// <summary>The schema in the file names a page that is only in the log: the file alone reads as damaged.</summary>
+    [Fact]
+    public async Task A_file_that_another_program_folds_in_beside_a_reader_is_not_overwritten()
+    {
+        await Put("first");
+        Sql(FilePath, """
+            begin;
+            create table moved as select * from settings;
+            drop table settings;
+            alter table moved rename to settings;
+            create table filler as with recursive n (i) as (select 1 union all select i + 1 from n where i < 300) select hex(randomblob(1500)) as text from n;
+            commit
+            """);
+        using (var reader = new SqliteConnection($"Data Source={FilePath};Mode=ReadOnly;Pooling=false"))
+        {
+            reader.Open();
+            Scalar(reader, "begin");
+            Assert.Equal(300, Number(reader, "select count(*) from filler"));
+            Sql(FilePath, "update settings set updated_at = 1; pragma wal_checkpoint(passive)");
+            Assert.Throws<SqliteException>(() => Sql($"file:{FilePath}?immutable=1", "select count(*) from settings"));
+
+            await Put("beside");
+        }
+
+        await Put("after");
+    }
+
     [Theory]
     [MemberData(nameof(Ways))]
     public async Task Nothing_is_acknowledged_once_the_file_is_not_the_one_that_was_opened(string way)
