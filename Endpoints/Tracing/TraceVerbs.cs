@@ -29,7 +29,7 @@ internal static class TraceVerbs
     }
 
     /// <summary>A program asks, by a protocol of another vendor.</summary>
-    public static void AskedByKey(this RunTrace trace, DoorRequest request, ResolvedModel model, long? apiKeyId) => trace.Add("request", json => json
+    public static void AskedByKey(this RunTrace trace, CompatRequest request, ResolvedModel model, long? apiKeyId) => trace.Add("request", json => json
         .Number("apiKeyId", apiKeyId)
         .Flag("stream", request.Stream)
         .Number("turns", request.Turns.Count)

@@ -16,7 +16,7 @@ internal abstract class AnswerWriter
 {
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    public DoorAnswer Answer { get; } = new();
+    public CompatAnswer Answer { get; } = new();
 
     /// <summary>Frames that are not sent yet; whoever sends them clears it.</summary>
     public ArrayBufferWriter<byte> Ready { get; } = new();
@@ -63,7 +63,7 @@ internal abstract class AnswerWriter
 
     protected abstract void OnReasoning(string text);
 
-    protected abstract void OnCall(DoorToolCall call, string arguments, bool first);
+    protected abstract void OnCall(CompatToolCall call, string arguments, bool first);
 
     protected virtual void OnFrame(JsonElement frame)
     {

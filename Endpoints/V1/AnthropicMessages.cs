@@ -14,7 +14,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 
     protected override bool IsSpokenBy(string provider) => provider == "anthropic";
 
-    public override DoorRequest Read(JsonElement body)
+    public override CompatRequest Read(JsonElement body)
     {
         List<ChatTurn> turns = [];
         List<ChatImage> images = [];
@@ -25,19 +25,19 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 
         if (turns.Count == 0)
         {
-            throw DoorRefusal.Bad("messages is empty.");
+            throw CompatRefusal.Bad("messages is empty.");
         }
 
         var thinking = body.Get("thinking");
         var choice = body.Get("tool_choice");
-        return new DoorRequest
+        return new CompatRequest
         {
             Model = body.Required("model"),
             System = Text(body.Get("system")) is { Length: > 0 } system ? system : null,
             Turns = turns,
             Sampling = new ChatSampling
             {
-                MaxOutputTokens = ToolWords.Positive(body.Int("max_tokens")) ?? (onlyCounts ? null : throw DoorRefusal.Bad("max_tokens is missing.")),
+                MaxOutputTokens = ToolWords.Positive(body.Int("max_tokens")) ?? (onlyCounts ? null : throw CompatRefusal.Bad("max_tokens is missing.")),
                 Temperature = body.Double("temperature"),
                 TopP = body.Double("top_p"),
                 TopK = body.Int("top_k"),
@@ -58,10 +58,10 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
         };
     }
 
-    public override AnswerWriter Writer(DoorRequest request, string model, DateTimeOffset now) => new AnthropicMessageWriter(model);
+    public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) => new AnthropicMessageWriter(model);
 
     // The system blocks go on as they came, with their cache marks.
-    protected override ChatRequest Native(ChatRequest sent, DoorRequest request, ResolvedCall call) =>
+    protected override ChatRequest Native(ChatRequest sent, CompatRequest request, ResolvedCall call) =>
         sent with { SystemPrompt = null, Sampling = new ChatSampling { MaxOutputTokens = request.Sampling.MaxOutputTokens } };
 
     private static void ReadMessage(JsonElement message, List<ChatTurn> turns, List<ChatImage> images)
@@ -70,12 +70,12 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
         {
             "user" => ChatRole.User,
             "assistant" => ChatRole.Assistant,
-            var other => throw DoorRefusal.Bad($"There is no role {other}."),
+            var other => throw CompatRefusal.Bad($"There is no role {other}."),
         };
         var content = message.Get("content");
         if (content.ValueKind == JsonValueKind.String)
         {
-            turns.Add(new ChatTurn(role, DoorBody.AsString(content, "content")));
+            turns.Add(new ChatTurn(role, CompatBody.AsString(content, "content")));
             return;
         }
 
@@ -101,7 +101,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
                 case "thinking" or "redacted_thinking":
                     break; // what of it must go back is kept by the calls' ids
                 case var type:
-                    throw DoorRefusal.Bad($"Blocks of the type {type} are not taken here.");
+                    throw CompatRefusal.Bad($"Blocks of the type {type} are not taken here.");
             }
         }
 
@@ -116,7 +116,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
         var source = block.Get("source");
         var image = source.ValueKind == JsonValueKind.Object && source.Required("type") == "base64"
             ? source.Image64("data", images)
-            : throw DoorRefusal.Bad("Images are taken in base64 only; addresses are not fetched.");
+            : throw CompatRefusal.Bad("Images are taken in base64 only; addresses are not fetched.");
         images.Add(image);
         return image;
     }
@@ -125,9 +125,9 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
     private static string Text(JsonElement content) => content.ValueKind switch
     {
         JsonValueKind.Undefined => "",
-        JsonValueKind.String => DoorBody.AsString(content, "content"),
+        JsonValueKind.String => CompatBody.AsString(content, "content"),
         JsonValueKind.Array => string.Join('\n', content.EnumerateArray().Where(block => block.Required("type") == "text").Select(block => block.Required("text"))),
-        _ => throw DoorRefusal.Bad("This is neither a text nor a list of blocks."),
+        _ => throw CompatRefusal.Bad("This is neither a text nor a list of blocks."),
     };
 }
 
@@ -135,7 +135,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 internal sealed class AnthropicMessageWriter(string model) : AnswerWriter
 {
     private readonly string _id = NewId("msg_");
-    private readonly Dictionary<DoorToolCall, int> _callBlocks = [];
+    private readonly Dictionary<CompatToolCall, int> _callBlocks = [];
     private string _open = "";
     private int _blocks;
 
@@ -226,7 +226,7 @@ internal sealed class AnthropicMessageWriter(string model) : AnswerWriter
         Delta(_blocks - 1, "thinking_delta", "thinking", text);
     }
 
-    protected override void OnCall(DoorToolCall call, string arguments, bool first)
+    protected override void OnCall(CompatToolCall call, string arguments, bool first)
     {
         if (first)
         {

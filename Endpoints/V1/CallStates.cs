@@ -14,7 +14,7 @@ internal sealed class CallStates
     private readonly ConcurrentDictionary<(long UserId, string CallId), string> _states = new();
     private long _characters;
 
-    public void Keep(long userId, DoorAnswer answer)
+    public void Keep(long userId, CompatAnswer answer)
     {
         if (answer is not { State: { } state, Calls: [var first, ..] } || state.Length > MaxCharacters / 16)
         {

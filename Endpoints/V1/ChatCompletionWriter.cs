@@ -121,7 +121,7 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
         }
     }
 
-    protected override void OnCall(DoorToolCall call, string arguments, bool first) => Chunk(json =>
+    protected override void OnCall(CompatToolCall call, string arguments, bool first) => Chunk(json =>
     {
         json.WriteStartArray("tool_calls");
         json.WriteStartObject();

@@ -16,12 +16,12 @@ internal sealed class ChatCompletions : Dialect
 
     protected override bool IsSpokenBy(string provider) => provider is "openai" or "azure_openai";
 
-    public override DoorRequest Read(JsonElement body)
+    public override CompatRequest Read(JsonElement body)
     {
         var choices = body.Int("n") ?? 1;
         if (choices is < 1 or > MostChoices)
         {
-            throw DoorRefusal.Bad($"n is 1 to {MostChoices}.");
+            throw CompatRefusal.Bad($"n is 1 to {MostChoices}.");
         }
 
         var system = new StringBuilder();
@@ -34,10 +34,10 @@ internal sealed class ChatCompletions : Dialect
 
         if (turns.Count == 0)
         {
-            throw DoorRefusal.Bad("messages holds no message of a user.");
+            throw CompatRefusal.Bad("messages holds no message of a user.");
         }
 
-        return new DoorRequest
+        return new CompatRequest
         {
             Model = body.Required("model"),
             System = system.Length == 0 ? null : system.ToString(),
@@ -55,13 +55,13 @@ internal sealed class ChatCompletions : Dialect
         };
     }
 
-    public override AnswerWriter Writer(DoorRequest request, string model, DateTimeOffset now) =>
+    public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) =>
         new ChatCompletionWriter(model, now.ToUnixTimeSeconds(), request.Stream, request.IncludeUsage);
 
     public override bool RelaysFrames(string provider) => IsSpokenBy(provider);
 
     // The messages go on as they came: names, details, sounds and files are their provider's to read.
-    protected override ChatRequest Native(ChatRequest sent, DoorRequest request, ResolvedCall call)
+    protected override ChatRequest Native(ChatRequest sent, CompatRequest request, ResolvedCall call)
     {
         // A sound is given whole, or in pieces of a form that the client would have to have asked for.
         var whole = !request.Stream && WantsSound(request.Body);
@@ -128,7 +128,7 @@ internal sealed class ChatCompletions : Dialect
     // Tools of other kinds run at one vendor; others would not know them.
     private static ChatTool? Tool(JsonElement tool) => tool.String("type") != "function" ? null : tool.Get("function") is { ValueKind: JsonValueKind.Object } function
         ? new ChatTool(function.Required("name"), function.String("description") ?? "", ToolWords.Parameters(function.Get("parameters")))
-        : throw DoorRefusal.Bad("A tool has no function.");
+        : throw CompatRefusal.Bad("A tool has no function.");
 
     private static void ReadMessage(JsonElement message, StringBuilder system, List<ChatTurn> turns, List<ChatImage> images)
     {
@@ -149,7 +149,7 @@ internal sealed class ChatCompletions : Dialect
                 turns.Add(new ChatTurn(ChatRole.Tool, text) { ToolCallId = message.Required("tool_call_id") });
                 break;
             case var role:
-                throw DoorRefusal.Bad($"There is no role {role}.");
+                throw CompatRefusal.Bad($"There is no role {role}.");
         }
     }
 
@@ -158,7 +158,7 @@ internal sealed class ChatCompletions : Dialect
         var function = call.Get("function");
         return function.ValueKind == JsonValueKind.Object
             ? new ChatToolCall(call.Required("id"), function.Required("name"), function.String("arguments") ?? "")
-            : throw DoorRefusal.Bad("A tool call has no function.");
+            : throw CompatRefusal.Bad("A tool call has no function.");
     }
 
     private static string ReadContent(JsonElement content, List<ChatImage> own, List<ChatImage> images)
@@ -170,11 +170,11 @@ internal sealed class ChatCompletions : Dialect
 
         if (content.ValueKind == JsonValueKind.String)
         {
-            return DoorBody.AsString(content, "content");
+            return CompatBody.AsString(content, "content");
         }
 
         var text = new StringBuilder();
-        foreach (var part in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : throw DoorRefusal.Bad("content is neither a text nor a list."))
+        foreach (var part in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : throw CompatRefusal.Bad("content is neither a text nor a list."))
         {
             switch (part.Required("type"))
             {
@@ -195,7 +195,7 @@ internal sealed class ChatCompletions : Dialect
                     CheckHolder(part, "file", "file_data");
                     break;
                 case var type:
-                    throw DoorRefusal.Bad($"Parts of the type {type} are not taken here.");
+                    throw CompatRefusal.Bad($"Parts of the type {type} are not taken here.");
             }
         }
 
@@ -208,12 +208,12 @@ internal sealed class ChatCompletions : Dialect
         var value = part.Get(holder);
         if (value.ValueKind != JsonValueKind.Object)
         {
-            throw DoorRefusal.Bad($"{holder} is missing.");
+            throw CompatRefusal.Bad($"{holder} is missing.");
         }
 
         if (value.Holds(data, "://"))
         {
-            throw DoorRefusal.Bad($"{holder}.{data} is data, not an address; addresses are not fetched.");
+            throw CompatRefusal.Bad($"{holder}.{data} is data, not an address; addresses are not fetched.");
         }
     }
 }

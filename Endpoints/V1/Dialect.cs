@@ -21,18 +21,18 @@ internal abstract class Dialect
     public virtual bool RelaysFrames(string provider) => false;
 
     /// <summary>Whether this provider can be asked for all that the request names.</summary>
-    public bool Takes(DoorRequest request, string provider) => request.OnlyNative.Count == 0 || IsSpokenBy(provider);
+    public bool Takes(CompatRequest request, string provider) => request.OnlyNative.Count == 0 || IsSpokenBy(provider);
 
     /// <summary>Members that a provider's own code writes, or that stay here.</summary>
     protected abstract IReadOnlySet<string> Kept { get; }
 
     /// <summary>Reads what is translated for providers of other protocols; their own get the rest as it came.</summary>
-    public abstract DoorRequest Read(JsonElement body);
+    public abstract CompatRequest Read(JsonElement body);
 
-    public abstract AnswerWriter Writer(DoorRequest request, string model, DateTimeOffset now);
+    public abstract AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now);
 
     /// <summary>The call to this model: as it came where the provider speaks the same, else in our own terms.</summary>
-    public ChatRequest For(DoorRequest request, ResolvedCall call)
+    public ChatRequest For(CompatRequest request, ResolvedCall call)
     {
         var native = IsSpokenBy(call.Provider);
         var sent = new ChatRequest
@@ -48,9 +48,9 @@ internal abstract class Dialect
         return native ? Native(sent, request, call) with { ExtraBody = Rest(request.Body) } : Translate(sent, request, call.Provider);
     }
 
-    protected virtual ChatRequest Native(ChatRequest sent, DoorRequest request, ResolvedCall call) => sent;
+    protected virtual ChatRequest Native(ChatRequest sent, CompatRequest request, ResolvedCall call) => sent;
 
-    private static ChatRequest Translate(ChatRequest sent, DoorRequest request, string provider) => sent with
+    private static ChatRequest Translate(ChatRequest sent, CompatRequest request, string provider) => sent with
     {
         SystemPrompt = request.Schema is null || provider == "openai_responses" ? request.System : WithSchema(request.System, request.Schema),
         Sampling = request.Sampling,

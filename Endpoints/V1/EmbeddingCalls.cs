@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.V1;
 
 /// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), by every provider that has them.</summary>
 internal sealed class EmbeddingCalls(
-    DoorCalls doors, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, LiveLogins live, SystemSettings settings,
+    CompatCalls compat, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, LiveLogins live, SystemSettings settings,
     TimeProvider clock)
 {
     private const int MostInputs = 2_048;
@@ -19,35 +19,35 @@ internal sealed class EmbeddingCalls(
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await live.Watch(me));
         try
         {
-            using var document = await DoorBody.Read(context);
+            using var document = await CompatBody.Read(context);
             var body = document.RootElement;
             var texts = Tokens(body.Get("input"));
             var inputs = texts.Count > 0 ? [] : body.Strings("input");
             if (texts.Count + inputs.Count is 0 or > MostInputs || inputs.Any(input => input.Length == 0) || texts.Any(text => text.Count == 0))
             {
-                throw DoorRefusal.Bad($"input is a text or a list of 1 to {MostInputs} texts, none of them empty.");
+                throw CompatRefusal.Bad($"input is a text or a list of 1 to {MostInputs} texts, none of them empty.");
             }
 
             var format = body.String("encoding_format") ?? "float";
             if (format is not ("float" or "base64"))
             {
-                throw DoorRefusal.Bad("encoding_format is float or base64.");
+                throw CompatRefusal.Bad("encoding_format is float or base64.");
             }
 
-            var model = doors.Resolve(me, body.Required("model"));
+            var model = compat.Resolve(me, body.Required("model"));
             if (providers.Get(model.Provider) is not IEmbeddingProvider provider)
             {
-                throw DoorRefusal.Bad($"The provider of {model.PublicId} has no embeddings.");
+                throw CompatRefusal.Bad($"The provider of {model.PublicId} has no embeddings.");
             }
 
             if (texts.Count > 0 && !provider.TakesTokens)
             {
-                throw DoorRefusal.Bad($"input: the provider of {model.PublicId} takes texts, not tokens.");
+                throw CompatRefusal.Bad($"input: the provider of {model.PublicId} takes texts, not tokens.");
             }
 
             var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, ToolWords.Positive(body.Int("dimensions"))) { Tokens = texts };
             var tokens = inputs.Sum(input => TokenEstimate.Of(input)) + texts.Sum(text => text.Count);
-            return await doors.Metered(me, model, settings.Admission(me, model, tokens, 0, prompts: request.Count), async (_, _, used) =>
+            return await compat.Metered(me, model, settings.Admission(me, model, tokens, 0, prompts: request.Count), async (_, _, used) =>
             {
                 var begun = clock.GetTimestamp();
                 var reply = await Embed(provider, me, model, request, ends.Token);
@@ -56,7 +56,7 @@ internal sealed class EmbeddingCalls(
                 return new EmbeddingAnswer(model.PublicId, reply.Vectors, format == "base64", entry.PromptTokens);
             });
         }
-        catch (DoorRefusal refusal)
+        catch (CompatRefusal refusal)
         {
             return refusal.Problem;
         }
@@ -82,14 +82,14 @@ internal sealed class EmbeddingCalls(
         {
             JsonValueKind.Number => [Numbers(input)],
             JsonValueKind.Array when input.GetArrayLength() <= MostInputs => [.. input.EnumerateArray().Select(Numbers)],
-            JsonValueKind.Array => throw DoorRefusal.Bad($"input has more than {MostInputs} texts."),
+            JsonValueKind.Array => throw CompatRefusal.Bad($"input has more than {MostInputs} texts."),
             _ => [],
         };
     }
 
-    private static int[] Numbers(JsonElement text) => text.ValueKind != JsonValueKind.Array ? throw DoorRefusal.Bad("input mixes texts and tokens.")
+    private static int[] Numbers(JsonElement text) => text.ValueKind != JsonValueKind.Array ? throw CompatRefusal.Bad("input mixes texts and tokens.")
         : [.. text.EnumerateArray().Select(token => token.ValueKind == JsonValueKind.Number && token.TryGetInt32(out var number) && number >= 0
-            ? number : throw DoorRefusal.Bad("input holds something that is not the number of a token."))];
+            ? number : throw CompatRefusal.Bad("input holds something that is not the number of a token."))];
 
     private async Task<EmbeddingReply> Embed(
         IEmbeddingProvider provider, CurrentUser me, ResolvedModel model, EmbeddingRequest request, CancellationToken cancel)

@@ -11,7 +11,7 @@ internal sealed class ResponseWriter(string model, long created) : AnswerWriter
     private readonly List<OutputItem> _items = [];
     private long _sequence;
 
-    private sealed record OutputItem(string Kind, string Id, int Index, DoorToolCall? Call);
+    private sealed record OutputItem(string Kind, string Id, int Index, CompatToolCall? Call);
 
     public override void Begin()
     {
@@ -54,7 +54,7 @@ internal sealed class ResponseWriter(string model, long created) : AnswerWriter
         });
     }
 
-    protected override void OnCall(DoorToolCall call, string arguments, bool first)
+    protected override void OnCall(CompatToolCall call, string arguments, bool first)
     {
         var item = Open("function_call", call);
         if (arguments.Length > 0)
@@ -67,7 +67,7 @@ internal sealed class ResponseWriter(string model, long created) : AnswerWriter
         }
     }
 
-    private OutputItem Open(string kind, DoorToolCall? call)
+    private OutputItem Open(string kind, CompatToolCall? call)
     {
         if (_items.Find(known => known.Kind == kind && known.Call == call) is { } open)
         {

@@ -16,23 +16,23 @@ internal sealed class Responses : Dialect
 
     protected override bool IsSpokenBy(string provider) => provider == "openai_responses";
 
-    public override DoorRequest Read(JsonElement body)
+    public override CompatRequest Read(JsonElement body)
     {
         if (body.String("previous_response_id") is not null || body.Get("conversation").ValueKind != JsonValueKind.Undefined || body.Bool("background"))
         {
-            throw DoorRefusal.Bad("Nothing is stored between calls: send the whole input, without previous_response_id, conversation or background.");
+            throw CompatRefusal.Bad("Nothing is stored between calls: send the whole input, without previous_response_id, conversation or background.");
         }
 
         var system = new StringBuilder(body.String("instructions"));
         var turns = ReadInput(body, system);
         if (turns.Count == 0)
         {
-            throw DoorRefusal.Bad("input is empty.");
+            throw CompatRefusal.Bad("input is empty.");
         }
 
         var text = body.Get("text");
         var reasoning = body.Get("reasoning");
-        return new DoorRequest
+        return new CompatRequest
         {
             Model = body.Required("model"),
             System = system.Length == 0 ? null : system.ToString(),
@@ -53,7 +53,7 @@ internal sealed class Responses : Dialect
         };
     }
 
-    public override AnswerWriter Writer(DoorRequest request, string model, DateTimeOffset now) => new ResponseWriter(model, now.ToUnixTimeSeconds());
+    public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) => new ResponseWriter(model, now.ToUnixTimeSeconds());
 
     private static List<ChatTurn> ReadInput(JsonElement body, StringBuilder system)
     {
@@ -80,7 +80,7 @@ internal sealed class Responses : Dialect
                 case "reasoning":
                     break; // what of it must go back is kept by the calls' ids
                 case var type:
-                    throw DoorRefusal.Bad($"Items of the type {type} are not taken here.");
+                    throw CompatRefusal.Bad($"Items of the type {type} are not taken here.");
             }
         }
 
@@ -103,7 +103,7 @@ internal sealed class Responses : Dialect
                 turns.Add(new ChatTurn(ChatRole.Assistant, text));
                 break;
             case var role:
-                throw DoorRefusal.Bad($"There is no role {role}.");
+                throw CompatRefusal.Bad($"There is no role {role}.");
         }
     }
 
@@ -124,11 +124,11 @@ internal sealed class Responses : Dialect
     {
         if (content.ValueKind is JsonValueKind.Undefined or JsonValueKind.String)
         {
-            return content.ValueKind == JsonValueKind.Undefined ? "" : DoorBody.AsString(content, "content");
+            return content.ValueKind == JsonValueKind.Undefined ? "" : CompatBody.AsString(content, "content");
         }
 
         var text = new StringBuilder();
-        foreach (var part in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : throw DoorRefusal.Bad("content is neither a text nor a list."))
+        foreach (var part in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : throw CompatRefusal.Bad("content is neither a text nor a list."))
         {
             switch (part.Required("type"))
             {
@@ -144,7 +144,7 @@ internal sealed class Responses : Dialect
                     own.Add(image);
                     break;
                 case var type:
-                    throw DoorRefusal.Bad($"Parts of the type {type} are not taken here.");
+                    throw CompatRefusal.Bad($"Parts of the type {type} are not taken here.");
             }
         }
 

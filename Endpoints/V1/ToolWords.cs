@@ -20,10 +20,10 @@ internal static class ToolWords
     public static string? Choice(JsonElement choice, string? holder) => choice.ValueKind switch
     {
         JsonValueKind.Undefined => null,
-        JsonValueKind.String => DoorBody.AsString(choice, "tool_choice") is "auto" or "none" or "required" ? choice.GetString() : throw DoorRefusal.Bad("tool_choice is auto, none, required or one tool."),
+        JsonValueKind.String => CompatBody.AsString(choice, "tool_choice") is "auto" or "none" or "required" ? choice.GetString() : throw CompatRefusal.Bad("tool_choice is auto, none, required or one tool."),
         JsonValueKind.Object when holder is not null && choice.Get(holder) is { ValueKind: JsonValueKind.Object } named => named.Required("name"),
         JsonValueKind.Object when choice.String("name") is { } name => name,
-        _ => throw DoorRefusal.Bad("tool_choice is auto, none, required or one tool."),
+        _ => throw CompatRefusal.Bad("tool_choice is auto, none, required or one tool."),
     };
 
     /// <summary>The schema of a wanted format as JSON text, "" for any object, null for free text.</summary>
@@ -44,5 +44,5 @@ internal static class ToolWords
     public static string Parameters(JsonElement parameters) =>
         parameters.ValueKind == JsonValueKind.Object ? parameters.GetRawText() : """{"type":"object","properties":{}}""";
 
-    public static int? Positive(int? number) => number is null or > 0 ? number : throw DoorRefusal.Bad("The most tokens of an answer are above 0.");
+    public static int? Positive(int? number) => number is null or > 0 ? number : throw CompatRefusal.Bad("The most tokens of an answer are above 0.");
 }

@@ -46,7 +46,7 @@ public sealed class ChosenModelTests
             await member.PostJson("/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
             await member.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
             await member.PostJson("/api/chat/regenerate", new { messageId, clientMessageId = id(), connectionId, model }),
-            await script.PostJson("/v1/chat/completions", V1Steps.Ask("go")),
+            await script.PostJson("/v1/chat/completions", CompatSteps.Ask("go")),
             await script.PostJson("/v1/responses", new { model, input = "go" }),
             await script.PostJson("/v1/messages", new { model, max_tokens = 5, messages = new[] { new { role = "user", content = "go" } } }),
             await script.PostJson("/v1/messages/count_tokens", new { model, messages = new[] { new { role = "user", content = "go" } } }),

@@ -19,11 +19,11 @@ public sealed class RequestBodyTests
     [Fact]
     public async Task Sixty_unfinished_bodies_by_one_key_take_the_memory_of_a_few()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "fine"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "fine"));
         var other = await steps.Server.RegisterUserAsync(steps.Admin);
         var others = KeysTests.With(steps.Server, (await KeysTests.Make(other, new { name = "o" })).Text("key")!);
         await GateTests.Set(steps.Admin, new { requestsPerMinute = 0 });
-        await (await steps.Chat(V1Steps.Ask("warm"))).Expect(HttpStatusCode.OK);
+        await (await steps.Chat(CompatSteps.Ask("warm"))).Expect(HttpStatusCode.OK);
         var before = steps.Server.ResetPeak();
 
         var crowd = await Task.WhenAll(Enumerable.Range(0, Crowd).Select(_ => RawBody.Send(steps, Large, Large - 1)));
@@ -32,9 +32,9 @@ public sealed class RequestBodyTests
         var told = await Task.WhenAll(crowd.Select(body => body.Status()));
         Assert.InRange(told.Count(status => status is null), 1, 2);
         Assert.All(told, status => Assert.True(status is null or 429, $"was {status}"));
-        await (await steps.Chat(V1Steps.Ask("small"))).Expect(HttpStatusCode.OK);
-        await (await steps.Chat(V1Steps.Ask(new string('x', 900_000)))).Expect(HttpStatusCode.OK);
-        await (await others.PostJson("/v1/chat/completions", V1Steps.Ask(new string('x', 5_000_000)))).Expect(HttpStatusCode.OK);
+        await (await steps.Chat(CompatSteps.Ask("small"))).Expect(HttpStatusCode.OK);
+        await (await steps.Chat(CompatSteps.Ask(new string('x', 900_000)))).Expect(HttpStatusCode.OK);
+        await (await others.PostJson("/v1/chat/completions", CompatSteps.Ask(new string('x', 5_000_000)))).Expect(HttpStatusCode.OK);
         if (before is { } idle)
         {
             Assert.InRange(steps.Server.PeakBytes() - idle, 0, 220L << 20);
@@ -45,13 +45,13 @@ public sealed class RequestBodyTests
             body.Dispose();
         }
 
-        await Eventually.Holds(async () => (await steps.Chat(V1Steps.Ask(new string('y', 20_000_000)))).StatusCode == HttpStatusCode.OK);
+        await Eventually.Holds(async () => (await steps.Chat(CompatSteps.Ask(new string('y', 20_000_000)))).StatusCode == HttpStatusCode.OK);
     }
 
     [Fact]
     public async Task Ten_million_numbers_are_refused_for_little_memory()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(200, """{"data":[{"embedding":[1]}]}"""));
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, """{"data":[{"embedding":[1]}]}"""));
         var numbers = "{\"model\":\"fake-model\",\"input\":[" + string.Concat(Enumerable.Repeat("1,", 10_000_000)) + "1]}";
         var before = steps.Server.ResetPeak();
 
@@ -70,8 +70,8 @@ public sealed class RequestBodyTests
     [Fact]
     public async Task Commas_of_a_text_are_no_values()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "fine"));
-        await (await steps.Chat(V1Steps.Ask(string.Concat(Enumerable.Repeat("1,2;", 700_000))))).Expect(HttpStatusCode.OK);
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "fine"));
+        await (await steps.Chat(CompatSteps.Ask(string.Concat(Enumerable.Repeat("1,2;", 700_000))))).Expect(HttpStatusCode.OK);
         var many = "{\"model\":\"fake-model\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"metadata\":[" + string.Concat(Enumerable.Repeat("{},", 700_000)) + "1]}";
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await steps.Script.PostRaw("/v1/chat/completions", many)).StatusCode);
     }
@@ -80,7 +80,7 @@ public sealed class RequestBodyTests
     public async Task An_image_of_ten_megabytes_is_held_about_once()
     {
         var (sent, fits) = (0, false);
-        await using var steps = await V1Steps.StartAsync(
+        await using var steps = await CompatSteps.StartAsync(
             async exchange =>
             {
                 (sent, fits) = (exchange.Request.Body.Length, exchange.Request.Text.Contains("iVBORw0KGgo", StringComparison.Ordinal));
@@ -191,7 +191,7 @@ public sealed class RequestBodyTests
 
         private RawBody(TcpClient socket) => _socket = socket;
 
-        public static Task<RawBody> Send(V1Steps steps, int declared, int sent) =>
+        public static Task<RawBody> Send(CompatSteps steps, int declared, int sent) =>
             Send(steps.Server, "/v1/chat/completions", $"Authorization: {steps.Script.DefaultRequestHeaders.Authorization}", declared, sent);
 
         public static async Task<RawBody> Send(TestServer server, string path, string header, int declared, int sent)

@@ -56,7 +56,7 @@ public sealed class HoldTests
     [Fact]
     public async Task A_budget_of_zero_leaves_the_free_models_and_the_list()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "a"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "a"));
         await GateTests.Set(steps.Admin, new { defaultDailyMoneyBudget = 0 });
         Assert.Equal(HttpStatusCode.TooManyRequests, (await Chat(steps.Script, "fake-model")).StatusCode);
         Assert.NotEqual(0, (await steps.Script.GetJson("/v1/models")).GetProperty("data").GetArrayLength());
@@ -71,13 +71,13 @@ public sealed class HoldTests
     [Fact]
     public async Task A_client_that_leaves_before_the_usage_came_pays_for_what_was_said()
     {
-        await using var steps = await V1Steps.StartAsync(async exchange =>
+        await using var steps = await CompatSteps.StartAsync(async exchange =>
         {
             await exchange.StartSse();
             await OpenAiScript.Piece(exchange, string.Concat(Enumerable.Repeat("many words ", 200)));
             await exchange.Stall();
         });
-        await using (var stream = await steps.Script.PostStream("/v1/chat/completions", V1Steps.Ask("x", stream: true)))
+        await using (var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("x", stream: true)))
         {
             await stream.ReadUntilAsync(next => next.Data.Contains("many words", StringComparison.Ordinal));
         }
@@ -116,7 +116,7 @@ public sealed class HoldTests
     public async Task What_is_held_is_no_more_than_the_model_can_answer(string door, string body, int answers)
     {
         var end = new TaskCompletionSource();
-        await using var steps = await V1Steps.StartAsync(async exchange =>
+        await using var steps = await CompatSteps.StartAsync(async exchange =>
         {
             if (exchange.Request.Method == "POST")
             {
@@ -132,7 +132,7 @@ public sealed class HoldTests
         await steps.Upstream.NextChatAsync();
         Assert.InRange(GateTests.Number(steps.Server, "select sum(held_tokens) from daily_usage"), 1_000 * answers, (1_000 * answers) + 100);
         Assert.InRange(GateTests.Number(steps.Server, "select sum(held_nanos) / 1000000000 from daily_usage"), 1_000 * answers, (1_000 * answers) + 100);
-        var second = steps.Chat(V1Steps.Ask("also"));
+        var second = steps.Chat(CompatSteps.Ask("also"));
         end.SetResult();
 
         await (await first).Expect(HttpStatusCode.OK);
@@ -144,7 +144,7 @@ public sealed class HoldTests
     public async Task Without_known_limits_and_with_a_prompt_beyond_the_context_the_hold_stays_within_reason()
     {
         var end = new TaskCompletionSource();
-        await using var steps = await V1Steps.StartAsync(async exchange =>
+        await using var steps = await CompatSteps.StartAsync(async exchange =>
         {
             if (exchange.Request.Method == "POST")
             {
@@ -173,7 +173,7 @@ public sealed class HoldTests
     [InlineData("""{"model":"fake-model","n":-1,"messages":[{"role":"user","content":"x"}]}""")]
     public async Task Numbers_that_mean_nothing_are_refused_and_hold_nothing(string body)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "a"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "a"));
         await (await steps.Script.PostRaw("/v1/chat/completions", body)).Expect(HttpStatusCode.BadRequest);
         Assert.Empty(steps.Upstream.Chats());
         Assert.Equal(0, Held(steps.Server));
@@ -191,7 +191,7 @@ public sealed class HoldTests
     public async Task Every_end_of_a_call_by_key_lets_go_what_was_held(string ending)
     {
         var reached = new TaskCompletionSource();
-        await using var steps = await V1Steps.StartAsync(async exchange =>
+        await using var steps = await CompatSteps.StartAsync(async exchange =>
         {
             if (exchange.Request.Method == "GET")
             {
@@ -333,7 +333,7 @@ public sealed class HoldTests
     public async Task What_the_store_cannot_take_at_the_end_is_settled_later()
     {
         var end = new TaskCompletionSource();
-        await using var steps = await V1Steps.StartAsync(async exchange =>
+        await using var steps = await CompatSteps.StartAsync(async exchange =>
         {
             if (exchange.Request.Method == "POST")
             {
@@ -342,7 +342,7 @@ public sealed class HoldTests
 
             await OpenAiScript.Stream(exchange, "whole");
         });
-        var answer = steps.Chat(V1Steps.Ask("x"));
+        var answer = steps.Chat(CompatSteps.Ask("x"));
         await steps.Upstream.NextChatAsync();
         Execute(steps.Server, "alter table usage_entries rename to usage_entries_away");
         end.SetResult();
@@ -358,8 +358,8 @@ public sealed class HoldTests
     [Fact]
     public async Task The_usage_of_a_connection_that_is_gone_stays_under_its_own_number()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "a"));
-        await (await steps.Chat(V1Steps.Ask("x"))).Expect(HttpStatusCode.OK);
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "a"));
+        await (await steps.Chat(CompatSteps.Ask("x"))).Expect(HttpStatusCode.OK);
         await (await steps.Admin.DeleteAsync($"/api/connections/{steps.Connection}")).Expect(HttpStatusCode.NoContent);
 
         var line = (await steps.Admin.GetJson("/api/admin/usage?by=connection")).GetProperty("items").EnumerateArray().Single();

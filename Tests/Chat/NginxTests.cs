@@ -80,7 +80,7 @@ public sealed class NginxTests
         using var script = nginx.Client();
         script.DefaultRequestHeaders.Add("Authorization", $"Bearer {key}");
 
-        await using var stream = await script.PostStream("/chat/v1/chat/completions", V1Steps.Ask("hi", stream: true));
+        await using var stream = await script.PostStream("/chat/v1/chat/completions", CompatSteps.Ask("hi", stream: true));
         await stream.ReadUntilAsync(frame => frame.Data.Contains("first", StringComparison.Ordinal));
         seen.SetResult();
         var rest = stream.ReadAllAsync();

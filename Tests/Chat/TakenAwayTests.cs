@@ -140,10 +140,10 @@ public sealed class TakenAwayTests
     [InlineData("connection")]
     public async Task A_call_of_a_program_ends_too(string what)
     {
-        await using var steps = await V1Steps.StartAsync(Half);
-        await using var stream = await steps.Script.PostStream("/v1/chat/completions", V1Steps.Ask("hi", stream: true));
+        await using var steps = await CompatSteps.StartAsync(Half);
+        await using var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("hi", stream: true));
         await stream.ReadUntilAsync(frame => frame.Data.Contains("half", StringComparison.Ordinal));
-        var whole = steps.Chat(V1Steps.Ask("hi"));
+        var whole = steps.Chat(CompatSteps.Ask("hi"));
         var exchanges = new[] { await steps.Upstream.NextChatAsync(), await steps.Upstream.NextChatAsync() };
 
         switch (what)

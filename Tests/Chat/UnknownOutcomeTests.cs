@@ -59,11 +59,11 @@ public sealed class UnknownOutcomeTests
     [Fact]
     public async Task The_same_holds_for_programs()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => Break(exchange, "reset"));
+        await using var steps = await CompatSteps.StartAsync(exchange => Break(exchange, "reset"));
 
         foreach (var stream in (bool[])[false, true])
         {
-            Assert.Equal(HttpStatusCode.BadGateway, (await steps.Chat(V1Steps.Ask("hi", stream))).StatusCode);
+            Assert.Equal(HttpStatusCode.BadGateway, (await steps.Chat(CompatSteps.Ask("hi", stream))).StatusCode);
         }
 
         Assert.Equal(2, steps.Upstream.Chats().Count);

@@ -6,7 +6,7 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.V1;
 
 /// <summary>What a client of another vendor's API asks, in our own terms.</summary>
-internal sealed record DoorRequest
+internal sealed record CompatRequest
 {
     public required string Model { get; init; }
 
@@ -43,13 +43,13 @@ internal sealed record DoorRequest
 }
 
 /// <summary>An answer as far as it has come.</summary>
-internal sealed class DoorAnswer
+internal sealed class CompatAnswer
 {
     public StringBuilder Text { get; } = new();
 
     public StringBuilder Reasoning { get; } = new();
 
-    public List<DoorToolCall> Calls { get; } = [];
+    public List<CompatToolCall> Calls { get; } = [];
 
     public FinishReason Finish { get; private set; } = FinishReason.Stop;
 
@@ -60,7 +60,7 @@ internal sealed class DoorAnswer
     public LedgerEntry? Used { get; set; }
 
     /// <returns>The call that a piece of one belongs to.</returns>
-    public DoorToolCall? Take(ChatDelta delta)
+    public CompatToolCall? Take(ChatDelta delta)
     {
         switch (delta)
         {
@@ -83,11 +83,11 @@ internal sealed class DoorAnswer
         return null;
     }
 
-    private DoorToolCall Add(ChatDelta.ToolCall piece)
+    private CompatToolCall Add(ChatDelta.ToolCall piece)
     {
         if (Calls.Find(known => known.Index == piece.Index) is not { } call)
         {
-            call = new DoorToolCall(piece.Index, Calls.Count, piece.Id ?? $"call_{Calls.Count}", piece.Name ?? "");
+            call = new CompatToolCall(piece.Index, Calls.Count, piece.Id ?? $"call_{Calls.Count}", piece.Name ?? "");
             Calls.Add(call);
         }
 
@@ -98,7 +98,7 @@ internal sealed class DoorAnswer
 
 /// <param name="Index">The provider's number.</param>
 /// <param name="Place">The how-manieth call of the answer it is.</param>
-internal sealed record DoorToolCall(int Index, int Place, string Id, string Name)
+internal sealed record CompatToolCall(int Index, int Place, string Id, string Name)
 {
     public StringBuilder Arguments { get; } = new();
 

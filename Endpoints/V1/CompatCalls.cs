@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.V1;
 /// Carries a call of another vendor's API: read, let in by the gate and the run limits, answered as a stream or whole, entered in the
 /// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
 /// </summary>
-internal sealed class DoorCalls(
+internal sealed class CompatCalls(
     ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, Usage usage, Settlements settlements, CallStates states,
     LiveLogins live, SystemSettings settings, TaskTraces traces, TimeProvider clock)
 {
@@ -22,20 +22,20 @@ internal sealed class DoorCalls(
         using var revoked = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await live.Watch(me));
         try
         {
-            using var document = await DoorBody.Read(context);
+            using var document = await CompatBody.Read(context);
             var request = dialect.Read(document.RootElement);
             var model = Resolve(me, request.Model);
             if (!model.Capabilities.Vision && request.Turns.Any(turn => turn.Images.Count > 0))
             {
-                throw DoorRefusal.Bad($"The model {request.Model} cannot see images.");
+                throw CompatRefusal.Bad($"The model {request.Model} cannot see images.");
             }
 
             if (!dialect.Takes(request, model.Provider))
             {
-                throw DoorRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyNative)}.");
+                throw CompatRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyNative)}.");
             }
 
-            var job = new DoorJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()),
+            var job = new CompatJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()),
                 traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
             job.Trace?.AskedByKey(request, model, me.ApiKeyId);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
@@ -43,7 +43,7 @@ internal sealed class DoorCalls(
             var answering = Metered(me, job.Model, admission, (hold, size, used) => Answer(job, hold, size, used));
             return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
         }
-        catch (DoorRefusal refusal)
+        catch (CompatRefusal refusal)
         {
             return refusal.Problem;
         }
@@ -86,9 +86,9 @@ internal sealed class DoorCalls(
     }
 
     public ResolvedModel Resolve(CurrentUser me, string model) => catalog.Resolve(me, null, model)
-        ?? throw new DoorRefusal(new Problem(404, "model_not_found", $"The model {model} does not exist or you may not use it."));
+        ?? throw new CompatRefusal(new Problem(404, "model_not_found", $"The model {model} does not exist or you may not use it."));
 
-    private async Task<IResult> Answer(DoorJob job, Hold hold, AnswerSize size, List<LedgerEntry> used)
+    private async Task<IResult> Answer(CompatJob job, Hold hold, AnswerSize size, List<LedgerEntry> used)
     {
         var plan = new CallPlan
         {
@@ -106,7 +106,7 @@ internal sealed class DoorCalls(
         };
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(job.Ends);
         var opening = calls.Open(plan, giveUp.Token);
-        DoorStream? stream = null;
+        CompatStream? stream = null;
         try
         {
             if (job.Request.Stream)
@@ -148,7 +148,7 @@ internal sealed class DoorCalls(
 
     private static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };
 
-    private static void AddFailed(DoorJob job, List<LedgerEntry> used)
+    private static void AddFailed(CompatJob job, List<LedgerEntry> used)
     {
         if (used.Count == 0)
         {
@@ -157,12 +157,12 @@ internal sealed class DoorCalls(
     }
 
     /// <summary>Begins the stream when the first word is there or was waited for long; null when there is a failure to tell instead.</summary>
-    private async Task<DoorStream?> Begin(Task<OpenCall> opening, CancellationTokenSource giveUp, DoorJob job)
+    private async Task<CompatStream?> Begin(Task<OpenCall> opening, CancellationTokenSource giveUp, CompatJob job)
     {
         try
         {
             await Task.WhenAny(opening, Task.Delay(Grace, clock, job.Ends));
-            var stream = opening.IsFaulted ? null : DoorStream.Begin(job.Context, job.Ends);
+            var stream = opening.IsFaulted ? null : CompatStream.Begin(job.Context, job.Ends);
             await Wait(opening, stream, job.Writer);
             return stream;
         }
@@ -181,7 +181,7 @@ internal sealed class DoorCalls(
     }
 
     /// <summary>Whether something more came; while it has to be waited for, what is there goes out.</summary>
-    private async ValueTask<bool> Next(OpenCall call, DoorJob job, DoorStream? stream)
+    private async ValueTask<bool> Next(OpenCall call, CompatJob job, CompatStream? stream)
     {
         var next = call.MoveNextAsync();
         if (next.IsCompleted || stream is null)
@@ -196,7 +196,7 @@ internal sealed class DoorCalls(
         return await waiting;
     }
 
-    private async Task Read(OpenCall call, DoorJob job, DoorStream? stream, AnswerSize size, List<LedgerEntry> used)
+    private async Task Read(OpenCall call, CompatJob job, CompatStream? stream, AnswerSize size, List<LedgerEntry> used)
     {
         var place = Place(job.Me);
         var status = "failed";
@@ -237,7 +237,7 @@ internal sealed class DoorCalls(
     }
 
     /// <summary>Until the task ends, a heartbeat whenever the interval has passed. Does not throw for the task.</summary>
-    private async Task Wait(Task task, DoorStream? stream, AnswerWriter writer)
+    private async Task Wait(Task task, CompatStream? stream, AnswerWriter writer)
     {
         var interval = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
         while (!task.IsCompleted)
@@ -253,7 +253,7 @@ internal sealed class DoorCalls(
         }
     }
 
-    private sealed record DoorJob(
-        HttpContext Context, CurrentUser Me, Dialect Dialect, DoorRequest Request, ResolvedModel Model, AnswerWriter Writer, RunTrace? Trace, CancellationToken Ends);
+    private sealed record CompatJob(
+        HttpContext Context, CurrentUser Me, Dialect Dialect, CompatRequest Request, ResolvedModel Model, AnswerWriter Writer, RunTrace? Trace, CancellationToken Ends);
 }
 

@@ -7,12 +7,12 @@ using Microsoft.AspNetCore.Mvc;
 namespace AiChat.Endpoints.V1;
 
 /// <summary>The doors for clients of OpenAI's and Anthropic's APIs: every model of the catalogue by any of these protocols.</summary>
-internal static class V1Endpoints
+internal static class CompatEndpoints
 {
     public static void AddV1(this IServiceCollection services)
     {
         services.AddSingleton<CallStates>();
-        services.AddSingleton<DoorCalls>();
+        services.AddSingleton<CompatCalls>();
         services.AddSingleton<EmbeddingCalls>();
     }
 
@@ -21,10 +21,10 @@ internal static class V1Endpoints
         var v1 = app.MapGroup("/v1").Allow(Access.User);
         v1.MapGet("/models", ListModels).NeedsScope(KeyScopes.Models);
         v1.MapGet("/models/{**id}", GetModel).NeedsScope(KeyScopes.Models);
-        var calls = v1.MapGroup("").NeedsScope(KeyScopes.Chat).WithMetadata(new RequestSizeLimitAttribute(DoorBody.MaxBytes));
-        calls.MapPost("/chat/completions", (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, new ChatCompletions()));
-        calls.MapPost("/responses", (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, new Responses()));
-        calls.MapPost("/messages", (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, new AnthropicMessages()));
+        var calls = v1.MapGroup("").NeedsScope(KeyScopes.Chat).WithMetadata(new RequestSizeLimitAttribute(CompatBody.MaxBytes));
+        calls.MapPost("/chat/completions", (HttpContext context, CurrentUser me, CompatCalls compat) => compat.Answer(context, me, new ChatCompletions()));
+        calls.MapPost("/responses", (HttpContext context, CurrentUser me, CompatCalls compat) => compat.Answer(context, me, new Responses()));
+        calls.MapPost("/messages", (HttpContext context, CurrentUser me, CompatCalls compat) => compat.Answer(context, me, new AnthropicMessages()));
         calls.MapPost("/messages/count_tokens", CountTokens);
         calls.MapPost("/embeddings", (HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me));
     }
@@ -54,17 +54,17 @@ internal static class V1Endpoints
     /// Anthropic's "Count tokens": by our own estimate for every model, corrected by what its provider has reported of earlier calls. It
     /// asks nobody and costs nothing.
     /// </summary>
-    private static async Task<IResult> CountTokens(HttpContext context, CurrentUser me, DoorCalls doors, TokenFactors factors)
+    private static async Task<IResult> CountTokens(HttpContext context, CurrentUser me, CompatCalls compat, TokenFactors factors)
     {
         try
         {
-            using var document = await DoorBody.Read(context);
+            using var document = await CompatBody.Read(context);
             var request = new AnthropicMessages(onlyCounts: true).Read(document.RootElement);
-            var model = doors.Resolve(me, request.Model);
+            var model = compat.Resolve(me, request.Model);
             var tokens = TokenEstimate.Of(request.System, request.Turns, request.Tools) * factors.Of(model);
             return new JsonAnswer(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens)));
         }
-        catch (DoorRefusal refusal)
+        catch (CompatRefusal refusal)
         {
             return refusal.Problem;
         }

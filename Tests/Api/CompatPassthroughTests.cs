@@ -8,7 +8,7 @@ namespace AiChat.Tests.Api;
 /// Clients of OpenAI's protocol in front of a provider that speaks it: what they send and what it answers goes through, known to us or
 /// not; a provider of another protocol is not asked for what it does not have.
 /// </summary>
-public sealed class V1NativeTests
+public sealed class CompatPassthroughTests
 {
     private const string Sound = "UklGRiQAAABXQVZF";
 
@@ -27,7 +27,7 @@ public sealed class V1NativeTests
     [Fact]
     public async Task Several_answers_and_probabilities_come_through_whole()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => Frames(exchange, Two));
+        await using var steps = await CompatSteps.StartAsync(exchange => Frames(exchange, Two));
 
         var whole = await (await steps.Chat(Ask(stream: false))).Json();
 
@@ -53,7 +53,7 @@ public sealed class V1NativeTests
     [InlineData(false)]
     public async Task A_stream_is_the_providers_own_but_for_the_model_and_the_usage_nobody_asked_for(bool includeUsage)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => Frames(exchange, Two));
+        await using var steps = await CompatSteps.StartAsync(exchange => Frames(exchange, Two));
         await using var stream = await steps.Script.PostStream("/v1/chat/completions", Ask(stream: true, includeUsage));
 
         var frames = await stream.ReadAllAsync();
@@ -71,14 +71,14 @@ public sealed class V1NativeTests
     [Fact]
     public async Task Messages_go_on_as_they_came_with_names_details_sounds_and_files()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         object[] messages =
         [
             new { role = "developer", content = "Be brief.", name = "boss" },
             new { role = "user", name = "eva", content = new object[]
             {
                 new { type = "text", text = "Listen", tomorrow = 1 },
-                new { type = "image_url", image_url = new { url = $"data:image/png;base64,{V1Steps.Png}", detail = "high" } },
+                new { type = "image_url", image_url = new { url = $"data:image/png;base64,{CompatSteps.Png}", detail = "high" } },
                 new { type = "input_audio", input_audio = new { data = Sound, format = "wav" } },
                 new { type = "file", file = new { filename = "a.pdf", file_data = "data:application/pdf;base64,JVBERi0=" } },
             } },
@@ -95,7 +95,7 @@ public sealed class V1NativeTests
     [Fact]
     public async Task A_sound_is_asked_for_and_given_whole_or_in_the_pieces_of_a_stream()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Request.Method == "GET" ? exchange.Reply(404, "{}") : exchange.Request.Json.GetProperty("stream").GetBoolean()
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Request.Method == "GET" ? exchange.Reply(404, "{}") : exchange.Request.Json.GetProperty("stream").GetBoolean()
             ? Frames(exchange,
                 """{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","audio":{"id":"audio_1","transcript":"Hel"}}}]}""",
                 """{"id":"c","choices":[{"index":0,"delta":{"audio":{"data":"SOUND"}}}]}""".Replace("SOUND", Sound),
@@ -128,7 +128,7 @@ public sealed class V1NativeTests
     [InlineData("file", """{"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}""")]
     public async Task A_provider_of_another_protocol_is_not_asked_and_the_member_is_named(string name, string members)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(500, "{}"), "anthropic");
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"), "anthropic");
         var body = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(members)!;
         body.TryAdd("messages", JsonSerializer.SerializeToElement(new[] { new { role = "user", content = "hi" } }));
         body["model"] = JsonSerializer.SerializeToElement("fake-model");
@@ -149,7 +149,7 @@ public sealed class V1NativeTests
     [InlineData("""{"messages":[{"role":"user","content":[{"type":"video_url","video_url":{"url":"http://127.0.0.1/x"}}]}]}""")]
     public async Task What_is_out_of_bounds_or_an_address_is_refused(string members)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(500, "{}"));
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"));
         var body = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(members)!;
         body.TryAdd("messages", JsonSerializer.SerializeToElement(new[] { new { role = "user", content = "hi" } }));
         body["model"] = JsonSerializer.SerializeToElement("fake-model");
@@ -161,7 +161,7 @@ public sealed class V1NativeTests
     [Fact]
     public async Task Tool_calls_are_numbered_by_us_and_what_the_server_wants_back_is_added()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Request.Text.Contains("tool_call_id", StringComparison.Ordinal)
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Request.Text.Contains("tool_call_id", StringComparison.Ordinal)
             ? OpenAiScript.Stream(exchange, "22 degrees")
             : Frames(exchange,
                 """{"choices":[{"index":0,"delta":{"role":"assistant","reasoning_content":"hm"}}]}""",
@@ -189,17 +189,17 @@ public sealed class V1NativeTests
     [Fact]
     public async Task A_stand_in_of_another_protocol_is_not_asked_for_what_it_does_not_have()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(500, "{}"));
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"));
         await GateTests.Set(steps.Admin, new { providerMaxRetries = 0, fallbackModels = new[] { "demo" } });
 
-        await (await steps.Chat(V1Steps.Ask("hi"))).Expect(HttpStatusCode.OK);
+        await (await steps.Chat(CompatSteps.Ask("hi"))).Expect(HttpStatusCode.OK);
         await (await steps.Chat(new { model = "fake-model", n = 2, messages = new[] { new { role = "user", content = "hi" } } })).Expect(HttpStatusCode.BadGateway);
     }
 
     [Fact]
     public async Task Tokens_are_counted_without_asking_anybody_or_paying()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(500, "{}"), "anthropic");
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"), "anthropic");
         object Ask(string text) => new { model = "fake-model", system = "Be brief.", messages = new[] { new { role = "user", content = text } } };
 
         var little = (await (await steps.Script.PostJson("/v1/messages/count_tokens", Ask("hi"))).Json()).GetProperty("input_tokens").GetInt64();

@@ -6,7 +6,7 @@ namespace AiChat.Tests.Api;
 
 /// <summary>Embeddings by every provider that has them, each asked in its own protocol.</summary>
 [Collection(nameof(Measured))]
-public sealed class V1EmbeddingTests
+public sealed class CompatEmbeddingTests
 {
     [Theory]
     [InlineData("ollama", "/api/embed", """{"embeddings":[[0.5,1],[2,3]],"prompt_eval_count":6}""", 6)]
@@ -14,7 +14,7 @@ public sealed class V1EmbeddingTests
     [InlineData("azure_openai", "/openai/v1/embeddings", """{"data":[{"embedding":[0.5,1]},{"embedding":[2,3]}],"usage":{"prompt_tokens":5}}""", 5)]
     public async Task Each_provider_is_asked_in_its_own_words(string provider, string path, string reply, int tokens)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(200, exchange.Request.Path.Contains("mbed", StringComparison.Ordinal) ? reply : "{}"), provider);
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, exchange.Request.Path.Contains("mbed", StringComparison.Ordinal) ? reply : "{}"), provider);
 
         var made = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = new[] { "one", "two" }, dimensions = 2 })).Json();
 
@@ -35,7 +35,7 @@ public sealed class V1EmbeddingTests
     public async Task Texts_as_tokens_go_on_where_they_are_taken(string provider, string input, string sent, int tokens)
     {
         var count = JsonSerializer.Deserialize<int[][]>(sent)!.Length;
-        await using var steps = await V1Steps.StartAsync(
+        await using var steps = await CompatSteps.StartAsync(
             exchange => exchange.Reply(200, $$"""{"data":[{{string.Join(',', Enumerable.Repeat("""{"embedding":[1]}""", count))}}]}"""), provider);
 
         var made = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = JsonSerializer.Deserialize<JsonElement>(input) })).Json();
@@ -56,7 +56,7 @@ public sealed class V1EmbeddingTests
     [InlineData("openai", "[]", "none of them empty")]
     public async Task Other_input_is_refused_by_name(string provider, string input, string said)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(200, "{}"), provider);
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, "{}"), provider);
         var error = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = JsonSerializer.Deserialize<JsonElement>(input) })).Json(HttpStatusCode.BadRequest);
         Assert.Contains("input", error.GetProperty("error").Text("message"));
         Assert.Contains(said, error.GetProperty("error").Text("message"));
@@ -78,7 +78,7 @@ public sealed class V1EmbeddingTests
     [InlineData("google_genai", "{\"embeddings\":[{\"values\":[1]},{\"values\":{}}]}")]
     public async Task A_reply_without_a_vector_for_each_text_is_the_providers_failure(string provider, string reply)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(200, exchange.Request.Path.Contains("mbed", StringComparison.Ordinal) ? reply : "{}"), provider);
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, exchange.Request.Path.Contains("mbed", StringComparison.Ordinal) ? reply : "{}"), provider);
         await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = new[] { "one", "two" } })).Expect(HttpStatusCode.BadGateway);
         GateTests.AssertBalanced(steps.Server);
     }
@@ -88,7 +88,7 @@ public sealed class V1EmbeddingTests
     [InlineData("{\"data\":[{\"embedding\":[ 0.5 ,\\n1 ]},{\"embedding\":[2,3]}],\"usage\":{\"prompt_tokens\":\"many\"}}", "[0.5,1]", 2)]
     public async Task A_reply_may_hold_more_and_in_another_order(string reply, string first, int tokens)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(200, reply.Replace("\\n", "\n", StringComparison.Ordinal)));
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, reply.Replace("\\n", "\n", StringComparison.Ordinal)));
         var made = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = new[] { "one", "two" } })).Json();
         Assert.Equal(first, made.GetProperty("data")[0].GetProperty("embedding").GetRawText());
         Assert.Equal("[2,3]", made.GetProperty("data")[1].GetProperty("embedding").GetRawText());
@@ -100,7 +100,7 @@ public sealed class V1EmbeddingTests
     {
         const int count = 2_000, length = 1_536;
         var vector = $"{{\"embedding\":[{string.Join(',', Enumerable.Range(0, length).Select(n => $"-0.{n + 10_000:00000}1"))}]}}";
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(200, $"{{\"data\":[{string.Join(',', Enumerable.Repeat(vector, count))}]}}"));
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, $"{{\"data\":[{string.Join(',', Enumerable.Repeat(vector, count))}]}}"));
         var before = steps.Server.ResetPeak();
 
         var made = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = Enumerable.Repeat("x", count) })).Json();
@@ -116,7 +116,7 @@ public sealed class V1EmbeddingTests
     [Fact]
     public async Task A_reply_longer_than_what_was_asked_for_can_be_is_given_up()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(200, "{\"data\":[{\"embedding\":[" + string.Concat(Enumerable.Repeat("1,", 8_000_000)) + "1]}]}"));
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, "{\"data\":[{\"embedding\":[" + string.Concat(Enumerable.Repeat("1,", 8_000_000)) + "1]}]}"));
         var before = steps.Server.ResetPeak();
         await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "x" })).Expect(HttpStatusCode.BadGateway);
         if (before is { } idle)
@@ -128,7 +128,7 @@ public sealed class V1EmbeddingTests
     [Fact]
     public async Task A_key_that_is_refused_is_followed_by_the_next()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Request.Headers.TryGetValue("Authorization", out var sent) && sent.EndsWith("good", StringComparison.Ordinal)
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Request.Headers.TryGetValue("Authorization", out var sent) && sent.EndsWith("good", StringComparison.Ordinal)
             ? exchange.Reply(200, """{"data":[{"embedding":[1]}]}""") : exchange.Reply(401, "{}"));
         await (await steps.Admin.PutJson($"/api/connections/{steps.Connection}", new { authType = "bearer", keys = new[] { "key-bad", "key-good" } })).Expect(HttpStatusCode.OK);
         await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "x" })).Expect(HttpStatusCode.OK);

@@ -7,15 +7,15 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.V1;
 
 /// <summary>A request that cannot be answered as it is; becomes an error in the client's own protocol.</summary>
-internal sealed class DoorRefusal(Problem problem) : Exception(problem.Detail)
+internal sealed class CompatRefusal(Problem problem) : Exception(problem.Detail)
 {
     public Problem Problem => problem;
 
-    public static DoorRefusal Bad(string detail) => new(Problems.BadRequest(detail));
+    public static CompatRefusal Bad(string detail) => new(Problems.BadRequest(detail));
 }
 
 /// <summary>Reads bodies of other vendors' APIs: members we do not know are left alone, those we know have their type.</summary>
-internal static class DoorBody
+internal static class CompatBody
 {
     /// <summary>Room for a few images in base64 beside a long conversation.</summary>
     public const long MaxBytes = 32 * 1024 * 1024;
@@ -34,7 +34,7 @@ internal static class DoorBody
     {
         if (context.Request.ContentType?.Split(';')[0].Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase) != true)
         {
-            throw new DoorRefusal(new Problem(415, "unsupported_media_type", "Send application/json."));
+            throw new CompatRefusal(new Problem(415, "unsupported_media_type", "Send application/json."));
         }
 
         var text = await ReadWhole(context);
@@ -51,7 +51,7 @@ internal static class DoorBody
         }
         catch (JsonException error)
         {
-            throw DoorRefusal.Bad($"The body is not JSON (line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}).");
+            throw CompatRefusal.Bad($"The body is not JSON (line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1}).");
         }
 
         if (document.RootElement.ValueKind == JsonValueKind.Object)
@@ -60,7 +60,7 @@ internal static class DoorBody
         }
 
         document.Dispose();
-        throw DoorRefusal.Bad("The body is not a JSON object.");
+        throw CompatRefusal.Bad("The body is not a JSON object.");
     }
 
     /// <summary>The bytes of the body, in one piece that grows with what was received and has the declared length in the end.</summary>
@@ -90,7 +90,7 @@ internal static class DoorBody
 
     /// <summary>A large body whose length is known gets it at once, so that nothing is copied again.</summary>
     private static int Larger(int filled, int declared, bool isKnown) =>
-        filled > declared ? throw new DoorRefusal(new Problem(413, "too_large", "The request is larger than allowed here."))
+        filled > declared ? throw new CompatRefusal(new Problem(413, "too_large", "The request is larger than allowed here."))
         : isKnown && filled >= BodyBudget.Small ? declared + 1
         : Math.Min(filled * 4, declared + 1);
 
@@ -110,7 +110,7 @@ internal static class DoorBody
         {
             if (values > MaxValues)
             {
-                throw new DoorRefusal(new Problem(413, "too_large", $"The body holds more than {MaxValues} values."));
+                throw new CompatRefusal(new Problem(413, "too_large", $"The body holds more than {MaxValues} values."));
             }
         }
     }
@@ -120,7 +120,7 @@ internal static class DoorBody
     {
         if (element.ValueKind != JsonValueKind.Object)
         {
-            throw DoorRefusal.Bad($"There is no object where {name} belongs.");
+            throw CompatRefusal.Bad($"There is no object where {name} belongs.");
         }
 
         return element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : default;
@@ -133,17 +133,17 @@ internal static class DoorBody
     }
 
     public static string Required(this JsonElement element, string name) =>
-        element.String(name) is { Length: > 0 } value ? value : throw DoorRefusal.Bad($"{name} is missing.");
+        element.String(name) is { Length: > 0 } value ? value : throw CompatRefusal.Bad($"{name} is missing.");
 
     public static string AsString(JsonElement value, string name)
     {
         try
         {
-            return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw DoorRefusal.Bad($"{name} is not a text.");
+            return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw CompatRefusal.Bad($"{name} is not a text.");
         }
         catch (InvalidOperationException)
         {
-            throw DoorRefusal.Bad($"{name} holds half a character.");
+            throw CompatRefusal.Bad($"{name} holds half a character.");
         }
     }
 
@@ -151,21 +151,21 @@ internal static class DoorBody
     {
         { ValueKind: JsonValueKind.Undefined } => null,
         { ValueKind: JsonValueKind.Number } value when value.TryGetDouble(out var number) && double.IsFinite(number) => number,
-        _ => throw DoorRefusal.Bad($"{name} is not a number."),
+        _ => throw CompatRefusal.Bad($"{name} is not a number."),
     };
 
     public static int? Int(this JsonElement element, string name) => element.Get(name) switch
     {
         { ValueKind: JsonValueKind.Undefined } => null,
         { ValueKind: JsonValueKind.Number } value when value.TryGetInt32(out var number) => number,
-        _ => throw DoorRefusal.Bad($"{name} is not a whole number."),
+        _ => throw CompatRefusal.Bad($"{name} is not a whole number."),
     };
 
     public static bool Bool(this JsonElement element, string name) => element.Get(name).ValueKind switch
     {
         JsonValueKind.Undefined or JsonValueKind.False => false,
         JsonValueKind.True => true,
-        _ => throw DoorRefusal.Bad($"{name} is not true or false."),
+        _ => throw CompatRefusal.Bad($"{name} is not true or false."),
     };
 
     /// <summary>The entries of a list that may be absent.</summary>
@@ -173,8 +173,8 @@ internal static class DoorBody
     {
         { ValueKind: JsonValueKind.Undefined } => [],
         { ValueKind: JsonValueKind.Array } list when list.GetArrayLength() <= MaxTurns => list.EnumerateArray(),
-        { ValueKind: JsonValueKind.Array } => throw DoorRefusal.Bad($"{name} has more than {MaxTurns} entries."),
-        _ => throw DoorRefusal.Bad($"{name} is not a list."),
+        { ValueKind: JsonValueKind.Array } => throw CompatRefusal.Bad($"{name} has more than {MaxTurns} entries."),
+        _ => throw CompatRefusal.Bad($"{name} is not a list."),
     };
 
     /// <summary>One text or a list of them.</summary>
@@ -227,7 +227,7 @@ internal static class DoorBody
         return url.StartsWith("data:", StringComparison.OrdinalIgnoreCase) && comma >= 0
             && url[..comma].EndsWith(";base64", StringComparison.OrdinalIgnoreCase)
             ? comma + 1
-            : throw DoorRefusal.Bad("Images are taken as data: URLs in base64 only; addresses are not fetched.");
+            : throw CompatRefusal.Bad("Images are taken as data: URLs in base64 only; addresses are not fetched.");
     }
 
     private static ChatImage Image64(JsonElement text, int start, List<ChatImage> sofar)
@@ -263,9 +263,9 @@ internal static class DoorBody
     private static string Kind(Stream file)
     {
         var header = ImageHeader.Read(file, out var refused);
-        return header?.Mime ?? throw DoorRefusal.Bad(refused!);
+        return header?.Mime ?? throw CompatRefusal.Bad(refused!);
     }
 
-    private static DoorRefusal BadImage() =>
-        DoorRefusal.Bad($"An image is base64 of at most {MaxImage / 1024 / 1024} MiB, and a message has at most {MaxImages}.");
+    private static CompatRefusal BadImage() =>
+        CompatRefusal.Bad($"An image is base64 of at most {MaxImage / 1024 / 1024} MiB, and a message has at most {MaxImages}.");
 }

@@ -4,16 +4,16 @@ using Microsoft.AspNetCore.Http.Features;
 namespace AiChat.Endpoints.V1;
 
 /// <summary>The response as server-sent events in the form other vendors' clients expect: no ids, no retry line.</summary>
-internal sealed class DoorStream(HttpContext context, CancellationToken ends)
+internal sealed class CompatStream(HttpContext context, CancellationToken ends)
 {
-    public static DoorStream Begin(HttpContext context, CancellationToken ends)
+    public static CompatStream Begin(HttpContext context, CancellationToken ends)
     {
         var response = context.Response;
         response.ContentType = "text/event-stream; charset=utf-8";
         response.Headers.CacheControl = "no-store, no-transform";
         response.Headers["X-Accel-Buffering"] = "no"; // nginx would gather the stream otherwise
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
-        return new DoorStream(context, ends);
+        return new CompatStream(context, ends);
     }
 
     /// <summary>Sends what is ready and waits until the client can take more.</summary>

@@ -6,14 +6,14 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>The doors for other vendors' clients: what goes in, what comes out, who pays (attacks A06, A15, A40, A41, A69, A71, A73).</summary>
-public sealed class V1Tests
+public sealed class CompatTests
 {
     [Fact]
     public async Task A_completion_comes_whole_and_as_a_stream_and_is_entered_with_its_key()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "Hel", "lo"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "Hel", "lo"));
 
-        var whole = await (await steps.Chat(V1Steps.Ask("hi"))).Json();
+        var whole = await (await steps.Chat(CompatSteps.Ask("hi"))).Json();
         Assert.Equal("chat.completion", whole.Text("object"));
         Assert.Equal("Hello", whole.GetProperty("choices")[0].GetProperty("message").Text("content"));
         Assert.Equal("stop", whole.GetProperty("choices")[0].Text("finish_reason"));
@@ -42,7 +42,7 @@ public sealed class V1Tests
     [Fact]
     public async Task Unknown_members_go_on_and_steering_ones_end_here()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         await using var canary = FakeUpstream.Start(exchange => exchange.Reply(200, "{}"));
         var body = new Dictionary<string, object>
         {
@@ -86,7 +86,7 @@ public sealed class V1Tests
     [InlineData("data:image/png,plain")]
     public async Task Images_are_data_or_nothing_and_nothing_is_fetched(string url)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "seen"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "seen"));
         await using var canary = FakeUpstream.Start(exchange => exchange.Reply(200, "x"));
         var address = string.Format(url, $"127.0.0.1:{canary.Port}");
         object[] parts = [new { type = "text", text = "what?" }, new { type = "image_url", image_url = new { url = address } }];
@@ -103,18 +103,18 @@ public sealed class V1Tests
     [Fact]
     public async Task An_image_in_the_request_reaches_the_provider_whole()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "red"));
-        object[] blocks = [new { type = "image", source = new { type = "base64", media_type = "image/jpeg", data = V1Steps.Png } }, new { type = "text", text = "what?" }];
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "red"));
+        object[] blocks = [new { type = "image", source = new { type = "base64", media_type = "image/jpeg", data = CompatSteps.Png } }, new { type = "text", text = "what?" }];
         await (await steps.Script.PostJson("/v1/messages", new { model = "fake-model", max_tokens = 9, messages = new[] { new { role = "user", content = blocks } } })).Expect(HttpStatusCode.OK);
 
         var part = steps.Sent.GetProperty("messages")[0].GetProperty("content")[1].GetProperty("image_url");
-        Assert.Equal($"data:image/png;base64,{V1Steps.Png}", part.Text("url"));
+        Assert.Equal($"data:image/png;base64,{CompatSteps.Png}", part.Text("url"));
     }
 
     [Fact]
     public async Task A_hundred_at_once_by_both_doors_on_five_remaining_make_five_calls()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         await GateTests.Set(steps.Admin, new { defaultUserDailyQuota = 5, maxRunsPerUser = 0, requestsPerMinute = 0 });
         var sessions = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => steps.Admin.NewSession(steps.Connection)));
 
@@ -122,7 +122,7 @@ public sealed class V1Tests
         {
             using var answer = at % 2 == 0
                 ? await steps.Admin.PostJson("/api/chat/completion", new { sessionId = sessions[at % 20], content = "go", clientMessageId = ChatSteps.NewId(), parentId = (long?)null })
-                : await steps.Chat(V1Steps.Ask("go", stream: at % 4 == 1));
+                : await steps.Chat(CompatSteps.Ask("go", stream: at % 4 == 1));
             await answer.Content.ReadAsByteArrayAsync();
             return answer.StatusCode;
         }));
@@ -136,11 +136,11 @@ public sealed class V1Tests
     [Fact]
     public async Task When_the_quota_is_used_up_no_door_reaches_the_provider()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         var session = await steps.Admin.NewSession(steps.Connection);
         var messageId = (await steps.Admin.AskAndWait(session, "the last of this day")).Id();
         await GateTests.Set(steps.Admin, new { defaultUserDailyQuota = 1 });
-        using var first = await steps.Chat(V1Steps.Ask("go"));
+        using var first = await steps.Chat(CompatSteps.Ask("go"));
         Assert.NotNull(first.Headers.RetryAfter?.Delta);
         await Expect(first, HttpStatusCode.TooManyRequests, "quota_exceeded");
         await Expect(await steps.Script.PostJson("/v1/responses", new { model = "fake-model", input = "go" }), HttpStatusCode.TooManyRequests, "quota_exceeded");
@@ -157,7 +157,7 @@ public sealed class V1Tests
     [Fact]
     public async Task Keys_open_their_scopes_and_models_by_every_carrier()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         var lists = (await KeysTests.Make(steps.Admin, new { name = "k", scopes = new[] { "models" }, models = new[] { "demo" } })).Text("key")!;
         var other = (await KeysTests.Make(steps.Admin, new { name = "k", scopes = new[] { "chat" }, models = new[] { "demo" } })).Text("key")!;
         foreach (var (name, form) in new[] { ("Authorization", "Bearer {0}"), ("x-api-key", "{0}") })
@@ -171,9 +171,9 @@ public sealed class V1Tests
 
             var models = await With(lists).GetJson("/v1/models");
             Assert.Equal(["demo"], models.GetProperty("data").EnumerateArray().Select(model => model.Text("id")));
-            await Expect(await With(lists).PostJson("/v1/chat/completions", V1Steps.Ask("hi")), HttpStatusCode.Forbidden, "forbidden");
+            await Expect(await With(lists).PostJson("/v1/chat/completions", CompatSteps.Ask("hi")), HttpStatusCode.Forbidden, "forbidden");
             await Expect(await With(other).GetAsync("/v1/models"), HttpStatusCode.Forbidden, "forbidden");
-            await Expect(await With(other).PostJson("/v1/chat/completions", V1Steps.Ask("hi")), HttpStatusCode.NotFound, "model_not_found");
+            await Expect(await With(other).PostJson("/v1/chat/completions", CompatSteps.Ask("hi")), HttpStatusCode.NotFound, "model_not_found");
             await (await With(other).GetAsync("/api/sessions")).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
             await Expect(await With("sk-nonsense").GetAsync("/v1/models"), HttpStatusCode.Unauthorized, "unauthenticated");
         }
@@ -186,13 +186,13 @@ public sealed class V1Tests
     [Fact]
     public async Task Models_that_are_not_ones_own_do_not_exist()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         var member = await steps.Server.RegisterUserAsync(steps.Admin);
         var script = KeysTests.With(steps.Server, (await KeysTests.Make(member, new { name = "k" })).Text("key")!);
-        await (await script.PostJson("/v1/chat/completions", V1Steps.Ask("hi"))).Expect(HttpStatusCode.OK);
+        await (await script.PostJson("/v1/chat/completions", CompatSteps.Ask("hi"))).Expect(HttpStatusCode.OK);
         await (await steps.Admin.PutJson("/api/catalog/models", new { connectionId = steps.Connection, model = "fake-model", hidden = true })).Expect(HttpStatusCode.OK);
 
-        await Expect(await script.PostJson("/v1/chat/completions", V1Steps.Ask("hi")), HttpStatusCode.NotFound, "model_not_found");
+        await Expect(await script.PostJson("/v1/chat/completions", CompatSteps.Ask("hi")), HttpStatusCode.NotFound, "model_not_found");
         await Expect(await script.GetAsync("/v1/models/fake-model"), HttpStatusCode.NotFound, "model_not_found");
         Assert.DoesNotContain("fake-model", (await script.GetJson("/v1/models")).GetRawText());
         Assert.Single(steps.Upstream.Chats());
@@ -201,13 +201,13 @@ public sealed class V1Tests
     [Fact]
     public async Task When_the_client_goes_the_provider_is_let_go_and_what_came_is_entered()
     {
-        await using var steps = await V1Steps.StartAsync(async exchange =>
+        await using var steps = await CompatSteps.StartAsync(async exchange =>
         {
             await exchange.StartSse();
             await OpenAiScript.Piece(exchange, "some text");
             await exchange.ClientGone;
         });
-        await using (var stream = await steps.Script.PostStream("/v1/chat/completions", V1Steps.Ask("hi", stream: true)))
+        await using (var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("hi", stream: true)))
         {
             await stream.ReadUntilAsync(frame => frame.Data.Contains("some text", StringComparison.Ordinal));
         }
@@ -221,7 +221,7 @@ public sealed class V1Tests
     [Fact]
     public async Task A_failure_has_a_status_before_the_stream_and_an_error_inside_it()
     {
-        await using var steps = await V1Steps.StartAsync(async exchange =>
+        await using var steps = await CompatSteps.StartAsync(async exchange =>
         {
             if (exchange.Request.Text.Contains("early", StringComparison.Ordinal))
             {
@@ -233,8 +233,8 @@ public sealed class V1Tests
             await OpenAiScript.Piece(exchange, "half");
             exchange.Reset();
         });
-        await Expect(await steps.Chat(V1Steps.Ask("early", stream: true)), HttpStatusCode.BadRequest, "context_length_exceeded");
-        await using var stream = await steps.Script.PostStream("/v1/chat/completions", V1Steps.Ask("late", stream: true));
+        await Expect(await steps.Chat(CompatSteps.Ask("early", stream: true)), HttpStatusCode.BadRequest, "context_length_exceeded");
+        await using var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("late", stream: true));
         var frames = await stream.ReadAllAsync();
         Assert.Equal("provider_connection_lost", frames[^1].Json.GetProperty("error").Text("code"));
         Assert.Equal(2, GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed'"));
@@ -246,7 +246,7 @@ public sealed class V1Tests
     public async Task A_silent_provider_is_bridged_by_heartbeats()
     {
         var release = new TaskCompletionSource();
-        await using var steps = await V1Steps.StartAsync(async exchange =>
+        await using var steps = await CompatSteps.StartAsync(async exchange =>
         {
             await exchange.StartSse();
             await OpenAiScript.Piece(exchange, "first");
@@ -254,7 +254,7 @@ public sealed class V1Tests
             await OpenAiScript.Finish(exchange, 1);
         });
         await GateTests.Set(steps.Admin, new { sseHeartbeatIntervalMs = 1_000 });
-        await using var stream = await steps.Script.PostStream("/v1/chat/completions", V1Steps.Ask("hi", stream: true));
+        await using var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("hi", stream: true));
         await stream.ReadUntilAsync(frame => frame.Data.Contains("first", StringComparison.Ordinal));
         var rest = stream.ReadAllAsync();
         await Eventually.Holds(() => stream.Heartbeats > 0);
@@ -266,7 +266,7 @@ public sealed class V1Tests
     [Fact]
     public async Task Signed_thinking_goes_back_with_its_tool_calls_though_the_client_cannot_carry_it()
     {
-        await using var steps = await V1Steps.StartAsync(
+        await using var steps = await CompatSteps.StartAsync(
             async exchange =>
             {
                 await exchange.StartSse();
@@ -309,7 +309,7 @@ public sealed class V1Tests
     [Fact]
     public async Task Embeddings_come_as_numbers_and_as_bytes()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(
             200, """{"data":[{"index":0,"embedding":[0.5,-1]},{"index":1,"embedding":[1,2]}],"usage":{"prompt_tokens":4}}"""));
         var numbers = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = new[] { "a", "b" }, dimensions = 2 })).Json();
         Assert.Equal(-1, numbers.GetProperty("data")[0].GetProperty("embedding")[1].GetDouble());
@@ -328,7 +328,7 @@ public sealed class V1Tests
     [InlineData(200)]
     public async Task Nothing_of_a_providers_page_or_its_headers_is_passed_on(int status)
     {
-        await using var steps = await V1Steps.StartAsync(exchange => exchange.Reply(
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(
             status, "<script>alert('EVIL')</script>", "text/html", "Set-Cookie: EVIL=1", "Location: https://evil.example/EVIL",
             "Content-Security-Policy: script-src EVIL", "Refresh: 0;url=https://evil.example/EVIL"));
         var messages = new[] { new { role = "user", content = "go" } };
@@ -356,7 +356,7 @@ public sealed class V1Tests
     [Fact]
     public async Task A_body_over_the_limit_is_refused_in_the_clients_words()
     {
-        await using var steps = await V1Steps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = new ByteArrayContent(new byte[33 * 1024 * 1024]) };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         request.Headers.ExpectContinue = true;

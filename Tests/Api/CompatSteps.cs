@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>A server with one fake provider and a script that calls it with a key.</summary>
-internal sealed class V1Steps : IAsyncDisposable
+internal sealed class CompatSteps : IAsyncDisposable
 {
     /// <summary>One red pixel.</summary>
     public const string Png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";
@@ -19,7 +19,7 @@ internal sealed class V1Steps : IAsyncDisposable
 
     public required long Connection { get; init; }
 
-    public static async Task<V1Steps> StartAsync(Func<FakeExchange, Task> chat, string provider = "openai", string model = "fake-model")
+    public static async Task<CompatSteps> StartAsync(Func<FakeExchange, Task> chat, string provider = "openai", string model = "fake-model")
     {
         var upstream = FakeUpstream.Start(chat);
         var server = await TestServer.StartAsync();
@@ -36,7 +36,7 @@ internal sealed class V1Steps : IAsyncDisposable
         };
         var connection = (await (await admin.PostJson("/api/connections", form)).Json(System.Net.HttpStatusCode.Created)).Id();
         var key = (await KeysTests.Make(admin, new { name = "script" })).Text("key")!;
-        return new V1Steps { Server = server, Upstream = upstream, Admin = admin, Script = KeysTests.With(server, key), Connection = connection };
+        return new CompatSteps { Server = server, Upstream = upstream, Admin = admin, Script = KeysTests.With(server, key), Connection = connection };
     }
 
     public Task<HttpResponseMessage> Chat(object body) => Script.PostJson("/v1/chat/completions", body);
