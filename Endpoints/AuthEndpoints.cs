@@ -19,7 +19,7 @@ internal static class AuthEndpoints
 
     private static async Task<IResult> Register(
         RegisterRequest body, HttpContext context, Users users, Passwords passwords, LoginThrottle throttle, SetupCode setup, SignIns signIns,
-        GuestDoor guests, SystemSettings settings, TimeProvider clock)
+        GuestSignup guests, SystemSettings settings, TimeProvider clock)
     {
         if (Broken(body) is { } invalid)
         {
@@ -61,7 +61,7 @@ internal static class AuthEndpoints
         }
     }
 
-    private static async Task<IResult> Login(LoginRequest body, HttpContext context, PasswordCheck check, SignIns signIns, GuestDoor guests, Users users)
+    private static async Task<IResult> Login(LoginRequest body, HttpContext context, PasswordCheck check, SignIns signIns, GuestSignup guests, Users users)
     {
         var (user, problem) = await check.Check(context, body.Username, body.Password, browser: true);
         if (user is null)

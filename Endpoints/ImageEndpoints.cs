@@ -27,7 +27,7 @@ internal static class ImageEndpoints
         app.MapMethods("/chat-images/{id}", [HttpMethods.Get, HttpMethods.Head], Show).Allow(Access.Public);
 
     private static async Task<IResult> Upload(
-        HttpContext context, CurrentUser caller, GuestDoor guests, Images images, ImageFiles files, ImageLinks links, SystemSettings settings, TimeProvider clock)
+        HttpContext context, CurrentUser caller, GuestSignup guests, Images images, ImageFiles files, ImageLinks links, SystemSettings settings, TimeProvider clock)
     {
         var (me, refused) = await guests.Enter(context, caller);
         if (me is null)

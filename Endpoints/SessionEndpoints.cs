@@ -62,7 +62,7 @@ internal static class SessionEndpoints
     }
 
     private static async Task<IResult> Create(
-        CreateSession body, HttpContext context, CurrentUser caller, GuestDoor guests, Sessions sessions, ModelCatalog catalog, SessionView view, TimeProvider clock)
+        CreateSession body, HttpContext context, CurrentUser caller, GuestSignup guests, Sessions sessions, ModelCatalog catalog, SessionView view, TimeProvider clock)
     {
         var errors = new Dictionary<string, string[]>();
         SessionFields.Title(errors, body.Title);

@@ -24,7 +24,7 @@ internal static class ChatServices
         services.AddSingleton(provider => MemoryRoom.OfProcess(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ChatRuns>();
         services.AddSingleton<RunStarter>();
-        services.AddSingleton<GuestDoor>();
+        services.AddSingleton<GuestSignup>();
         services.AddSingleton<RunStreams>();
         services.AddSingleton<SessionView>();
         services.AddSingleton<SessionPages>();
