@@ -23,7 +23,7 @@ internal abstract record ChatDelta
 
     /// <summary>
     /// A frame of the provider's protocol as it came, behind the deltas that were read from it; only for a
-    /// <see cref="NativeCall"/>, whose client it is meant for.
+    /// <see cref="PassthroughRequest"/>, whose client it is meant for.
     /// </summary>
     internal sealed record Frame(JsonElement Json) : ChatDelta;
 

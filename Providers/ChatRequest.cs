@@ -31,7 +31,7 @@ internal sealed record ChatRequest
     public ReadOnlyMemory<byte> ExtraBody { get; init; }
 
     /// <summary>Only of clients that speak the provider's own protocol.</summary>
-    public NativeCall? Native { get; init; }
+    public PassthroughRequest? Native { get; init; }
 }
 
 internal enum ChatRole

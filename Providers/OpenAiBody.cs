@@ -7,14 +7,14 @@ internal static class OpenAiBody
 {
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        var known = request.Native is null ? 0 : OpenAiNativeBody.LengthOf(request.Native) + request.ExtraBody.Length + RequestBody.Rest;
+        var known = request.Native is null ? 0 : OpenAiPassthroughBody.LengthOf(request.Native) + request.ExtraBody.Length + RequestBody.Rest;
         using var body = new RequestBody(Math.Max(known, RequestBody.Usual));
         var json = body.Json;
         json.WriteString("model", request.Model);
         json.WriteStartArray("messages");
         if (request.Native is { } native)
         {
-            OpenAiNativeBody.WriteMessages(json, native, request.Model);
+            OpenAiPassthroughBody.WriteMessages(json, native, request.Model);
         }
         else
         {

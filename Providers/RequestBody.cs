@@ -118,7 +118,7 @@ internal sealed class RequestBody : IDisposable
             using var document = JsonDocument.Parse(extra);
             foreach (var member in document.RootElement.EnumerateObject().Where(member => names.Add(member.Name)))
             {
-                OpenAiNativeBody.Raw(Json, member);
+                OpenAiPassthroughBody.Raw(Json, member);
             }
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)

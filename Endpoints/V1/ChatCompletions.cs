@@ -50,7 +50,7 @@ internal sealed class ChatCompletions : Dialect
             Stream = body.Bool("stream"),
             IncludeUsage = body.Get("stream_options") is { ValueKind: JsonValueKind.Object } options && options.Bool("include_usage"),
             Choices = choices,
-            OnlyNative = [.. OnlyNative(body, choices)],
+            OnlyPassthrough = [.. OnlyPassthrough(body, choices)],
             Body = body,
         };
     }
@@ -67,19 +67,19 @@ internal sealed class ChatCompletions : Dialect
         var whole = !request.Stream && WantsSound(request.Body);
         return sent with
         {
-            Native = new NativeCall([.. request.Body.Items("messages").Select(message => Restored(message, call))], request.Choices, whole),
+            Native = new PassthroughRequest([.. request.Body.Items("messages").Select(message => Restored(message, call))], request.Choices, whole),
             Timeouts = whole ? sent.Timeouts with { FirstByte = sent.Timeouts.Total } : sent.Timeouts,
         };
     }
 
-    private static NativeMessage Restored(JsonElement message, ResolvedCall call)
+    private static PassthroughMessage Restored(JsonElement message, ResolvedCall call)
     {
         var calls = message.Items("tool_calls").Select(Call).ToList();
-        return new NativeMessage(message, calls.Count == 0 ? null : call.WithState(new ChatTurn(ChatRole.Assistant, "") { ToolCalls = calls }).State);
+        return new PassthroughMessage(message, calls.Count == 0 ? null : call.WithState(new ChatTurn(ChatRole.Assistant, "") { ToolCalls = calls }).State);
     }
 
     /// <summary>What the request names that only this protocol has.</summary>
-    private static IEnumerable<string> OnlyNative(JsonElement body, int choices)
+    private static IEnumerable<string> OnlyPassthrough(JsonElement body, int choices)
     {
         if (choices > 1)
         {

@@ -32,7 +32,7 @@ internal sealed class CompatCalls(
 
             if (!dialect.Takes(request, model.Provider))
             {
-                throw CompatRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyNative)}.");
+                throw CompatRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyPassthrough)}.");
             }
 
             var job = new CompatJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()),

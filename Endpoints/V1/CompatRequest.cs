@@ -36,7 +36,7 @@ internal sealed record CompatRequest
     public int Choices { get; init; } = 1;
 
     /// <summary>What is only had from a provider that speaks the client's own protocol, by the names of the members; empty for most requests.</summary>
-    public IReadOnlyList<string> OnlyNative { get; init; } = [];
+    public IReadOnlyList<string> OnlyPassthrough { get; init; } = [];
 
     /// <summary>The request as it came; providers that speak the client's own protocol get what we did not read of it.</summary>
     public required JsonElement Body { get; init; }

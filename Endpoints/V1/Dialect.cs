@@ -21,7 +21,7 @@ internal abstract class Dialect
     public virtual bool RelaysFrames(string provider) => false;
 
     /// <summary>Whether this provider can be asked for all that the request names.</summary>
-    public bool Takes(CompatRequest request, string provider) => request.OnlyNative.Count == 0 || IsSpokenBy(provider);
+    public bool Takes(CompatRequest request, string provider) => request.OnlyPassthrough.Count == 0 || IsSpokenBy(provider);
 
     /// <summary>Members that a provider's own code writes, or that stay here.</summary>
     protected abstract IReadOnlySet<string> Kept { get; }
@@ -67,7 +67,7 @@ internal abstract class Dialect
         json.WriteStartObject();
         foreach (var member in body.EnumerateObject().Where(member => !Kept.Contains(member.Name) && !Steering.Contains(member.Name)))
         {
-            OpenAiNativeBody.Raw(json, member);
+            OpenAiPassthroughBody.Raw(json, member);
         }
 
         json.WriteEndObject();

@@ -9,8 +9,8 @@ namespace AiChat.Providers;
 /// <param name="Messages">Sent instead of the request's system prompt and turns, which then only serve to estimate.</param>
 /// <param name="Choices">Answers asked for; the reply is over when each has ended.</param>
 /// <param name="Whole">Asked without a stream: some things are not given in pieces.</param>
-internal sealed record NativeCall(IReadOnlyList<NativeMessage> Messages, int Choices, bool Whole);
+internal sealed record PassthroughRequest(IReadOnlyList<PassthroughMessage> Messages, int Choices, bool Whole);
 
 /// <param name="Json">Belongs to the client's request and lives as long.</param>
 /// <param name="State">As <see cref="ChatTurn.State"/>.</param>
-internal sealed record NativeMessage(JsonElement Json, string? State);
+internal sealed record PassthroughMessage(JsonElement Json, string? State);

@@ -7,9 +7,9 @@ namespace AiChat.Providers;
 /// Writes messages as a client of the same protocol wrote them, and adds what the server behind it wants back with its tool calls
 /// when the client could not carry it.
 /// </summary>
-internal static class OpenAiNativeBody
+internal static class OpenAiPassthroughBody
 {
-    public static void WriteMessages(Utf8JsonWriter json, NativeCall call, string model)
+    public static void WriteMessages(Utf8JsonWriter json, PassthroughRequest call, string model)
     {
         foreach (var message in call.Messages)
         {
@@ -81,7 +81,7 @@ internal static class OpenAiNativeBody
     }
 
     /// <summary>Bytes that the messages take.</summary>
-    public static int LengthOf(NativeCall call) => call.Messages.Sum(message => JsonMarshal.GetRawUtf8Value(message.Json).Length + 1);
+    public static int LengthOf(PassthroughRequest call) => call.Messages.Sum(message => JsonMarshal.GetRawUtf8Value(message.Json).Length + 1);
 
     /// <summary>As it came: nothing is decoded and encoded again, which for a text with escapes takes six times its length.</summary>
     public static void Raw(Utf8JsonWriter json, JsonElement value) =>
