@@ -105,7 +105,7 @@ internal sealed class Db : IDisposable
 
     internal static SqliteConnection Connect(string path, SqliteOpenMode mode, bool disposable = false)
     {
-        var connection = new KeptStatements(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
+        var connection = new CachedStatementConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
         try
         {
             connection.Open();

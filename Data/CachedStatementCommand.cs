@@ -5,9 +5,9 @@ using System.Diagnostics.CodeAnalysis;
 namespace AiChat.Data;
 
 /// <summary>Stands for the kept statement of its text from the moment the text is set until it is disposed.</summary>
-internal sealed class KeptCommand(KeptStatements owner) : DbCommand
+internal sealed class CachedStatementCommand(CachedStatementConnection owner) : DbCommand
 {
-    private KeptStatement? _statement;
+    private CachedStatement? _statement;
 
     /// <summary>Somebody uses it, from when the connection gave it out until it is disposed.</summary>
     internal bool IsGiven { get; set; }
@@ -46,7 +46,7 @@ internal sealed class KeptCommand(KeptStatements owner) : DbCommand
 
     protected override DbTransaction? DbTransaction { get; set; }
 
-    private KeptStatement Statement => _statement ?? throw new InvalidOperationException("The text comes first.");
+    private CachedStatement Statement => _statement ?? throw new InvalidOperationException("The text comes first.");
 
     public override void Cancel()
     {
@@ -89,7 +89,7 @@ internal sealed class KeptCommand(KeptStatements owner) : DbCommand
         try
         {
             statement.Bind();
-            return new KeptReader(statement, statement.Step());
+            return new CachedStatementReader(statement, statement.Step());
         }
         catch
         {

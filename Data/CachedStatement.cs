@@ -6,7 +6,7 @@ using SQLitePCL;
 namespace AiChat.Data;
 
 /// <summary>One compiled statement with its parameters and what is known of its columns. Used by one command at a time.</summary>
-internal sealed class KeptStatement : IDisposable
+internal sealed class CachedStatement : IDisposable
 {
     /// <summary>Characters up to which a text is encoded in a buffer of the pool.</summary>
     private const int MostPooled = 16 * 1024;
@@ -19,7 +19,7 @@ internal sealed class KeptStatement : IDisposable
 
     /// <exception cref="SqliteException">The text is not valid.</exception>
     /// <exception cref="ArgumentException">It holds more than one statement.</exception>
-    public KeptStatement(sqlite3 db, string text)
+    public CachedStatement(sqlite3 db, string text)
     {
         _db = db;
         Text = text;
@@ -37,7 +37,7 @@ internal sealed class KeptStatement : IDisposable
 
     public string Text { get; }
 
-    public KeptParameters Parameters { get; } = new();
+    public CachedStatementParameters Parameters { get; } = new();
 
     public sqlite3_stmt Handle => _handle;
 

@@ -6,7 +6,7 @@ using SQLitePCL;
 namespace AiChat.Data;
 
 /// <summary>The rows of a kept statement, one after the other. Its first step is done, so that a failure is the execution's.</summary>
-internal sealed class KeptReader(KeptStatement statement, bool hasRows) : DbDataReader
+internal sealed class CachedStatementReader(CachedStatement statement, bool hasRows) : DbDataReader
 {
     private bool _begun;
     private bool _ended;

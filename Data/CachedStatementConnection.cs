@@ -9,13 +9,13 @@ namespace AiChat.Data;
 /// Used by one thread at a time, as every connection. Statements are known by their text's reference, which literals share, so a text
 /// that is put together at run time gains nothing here.
 /// </summary>
-internal sealed class KeptStatements(string connectionString) : SqliteConnection(connectionString)
+internal sealed class CachedStatementConnection(string connectionString) : SqliteConnection(connectionString)
 {
     /// <summary>More than the program has; each costs a few kilobytes.</summary>
-    private const int MaxKept = 256;
+    private const int MaxIdle = 256;
 
-    private readonly Stack<KeptCommand> _spare = new();
-    private readonly Dictionary<string, KeptStatement> _idle = new(ReferenceEqualityComparer.Instance);
+    private readonly Stack<CachedStatementCommand> _spare = new();
+    private readonly Dictionary<string, CachedStatement> _idle = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Finalizes the kept statements first: with one left, SQLite would neither close the file nor fold the log into it.</summary>
     public override void Close()
@@ -31,23 +31,23 @@ internal sealed class KeptStatements(string connectionString) : SqliteConnection
 
     /// <summary>A compiled statement for one command alone; one that is in use is compiled again.</summary>
     /// <exception cref="SqliteException">The text is not valid.</exception>
-    internal KeptStatement Take(string text) => _idle.Remove(text, out var known) ? known : new KeptStatement(Handle!, text);
+    internal CachedStatement Take(string text) => _idle.Remove(text, out var known) ? known : new CachedStatement(Handle!, text);
 
-    internal void Keep(KeptStatement statement)
+    internal void Keep(CachedStatement statement)
     {
         statement.Clear();
-        if (_idle.Count >= MaxKept || !_idle.TryAdd(statement.Text, statement))
+        if (_idle.Count >= MaxIdle || !_idle.TryAdd(statement.Text, statement))
         {
             statement.Dispose();
         }
     }
 
     /// <summary>A command that was disposed serves again: making one registers a finalizer.</summary>
-    internal void Keep(KeptCommand command) => _spare.Push(command);
+    internal void Keep(CachedStatementCommand command) => _spare.Push(command);
 
     protected override DbCommand CreateDbCommand()
     {
-        var command = _spare.TryPop(out var spare) ? spare : new KeptCommand(this);
+        var command = _spare.TryPop(out var spare) ? spare : new CachedStatementCommand(this);
         command.IsGiven = true;
         return command;
     }

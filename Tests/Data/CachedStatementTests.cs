@@ -4,13 +4,13 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 
-public sealed class KeptStatementsTests : IDisposable
+public sealed class CachedStatementTests : IDisposable
 {
     private const string Double = "select @value * 2 where @value is not null";
 
-    private readonly KeptStatements _connection = new("Data Source=:memory:");
+    private readonly CachedStatementConnection _connection = new("Data Source=:memory:");
 
-    public KeptStatementsTests() => _connection.Open();
+    public CachedStatementTests() => _connection.Open();
 
     [Fact]
     public void A_kept_statement_takes_other_values_and_keeps_none()

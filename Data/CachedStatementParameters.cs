@@ -6,10 +6,10 @@ using System.Diagnostics.CodeAnalysis;
 namespace AiChat.Data;
 
 /// <summary>A statement's parameters. The objects are used again at its next execution, when they come in the same number.</summary>
-internal sealed class KeptParameters : DbParameterCollection
+internal sealed class CachedStatementParameters : DbParameterCollection
 {
-    private readonly List<KeptParameter> _made = [];
-    private readonly List<KeptParameter> _added = [];
+    private readonly List<CachedStatementParameter> _made = [];
+    private readonly List<CachedStatementParameter> _added = [];
     private int _given;
 
     public override int Count => _added.Count;
@@ -17,21 +17,21 @@ internal sealed class KeptParameters : DbParameterCollection
     public override object SyncRoot => _added;
 
     /// <summary>One that is not in use. It counts when it is added.</summary>
-    public KeptParameter Spare()
+    public CachedStatementParameter Spare()
     {
         if (_given == _made.Count)
         {
-            _made.Add(new KeptParameter());
+            _made.Add(new CachedStatementParameter());
         }
 
         return _made[_given++];
     }
 
-    public KeptParameter At(int index) => _added[index];
+    public CachedStatementParameter At(int index) => _added[index];
 
     public override int Add(object value)
     {
-        _added.Add((KeptParameter)value);
+        _added.Add((CachedStatementParameter)value);
         return _added.Count - 1;
     }
 
@@ -54,7 +54,7 @@ internal sealed class KeptParameters : DbParameterCollection
         _given = 0;
     }
 
-    public override bool Contains(object value) => _added.Contains((KeptParameter)value);
+    public override bool Contains(object value) => _added.Contains((CachedStatementParameter)value);
 
     public override bool Contains(string value) => IndexOf(value) >= 0;
 
@@ -62,13 +62,13 @@ internal sealed class KeptParameters : DbParameterCollection
 
     public override IEnumerator GetEnumerator() => _added.GetEnumerator();
 
-    public override int IndexOf(object value) => _added.IndexOf((KeptParameter)value);
+    public override int IndexOf(object value) => _added.IndexOf((CachedStatementParameter)value);
 
     public override int IndexOf(string parameterName) => _added.FindIndex(parameter => parameter.ParameterName == parameterName);
 
-    public override void Insert(int index, object value) => _added.Insert(index, (KeptParameter)value);
+    public override void Insert(int index, object value) => _added.Insert(index, (CachedStatementParameter)value);
 
-    public override void Remove(object value) => _added.Remove((KeptParameter)value);
+    public override void Remove(object value) => _added.Remove((CachedStatementParameter)value);
 
     public override void RemoveAt(int index) => _added.RemoveAt(index);
 
@@ -78,13 +78,13 @@ internal sealed class KeptParameters : DbParameterCollection
 
     protected override DbParameter GetParameter(string parameterName) => _added[IndexOf(parameterName)];
 
-    protected override void SetParameter(int index, DbParameter value) => _added[index] = (KeptParameter)value;
+    protected override void SetParameter(int index, DbParameter value) => _added[index] = (CachedStatementParameter)value;
 
     protected override void SetParameter(string parameterName, DbParameter value) => SetParameter(IndexOf(parameterName), value);
 }
 
 /// <summary>A name and a value; what kind the value is says the value itself.</summary>
-internal sealed class KeptParameter : DbParameter
+internal sealed class CachedStatementParameter : DbParameter
 {
     public override DbType DbType { get; set; }
 
