@@ -31,7 +31,7 @@ internal static class Migrator
         {
             ProveWritable(path);
             CheckHeader(path);
-            LeftLog.Check(path);
+            WalRecoveryCheck.Check(path);
             using var connection = Db.Connect(path, SqliteOpenMode.ReadWriteCreate);
             RefuseOldSqlite(connection);
             RefuseForeign(connection, path);

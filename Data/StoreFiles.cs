@@ -138,7 +138,7 @@ internal sealed class StoreFiles : IDisposable
         }
 
         if (!wrote && !isChanged && log is { } now && _log is { } before && now != before
-            && (now.Size < before.Size || (now.Size > 0 && !LeftLog.HasGoodHead(_path + "-wal", (int)_pageSize))))
+            && (now.Size < before.Size || (now.Size > 0 && !WalRecoveryCheck.HasGoodHead(_path + "-wal", (int)_pageSize))))
         {
             return "has lost a part of its log (-wal), which has been truncated or overwritten";
         }
@@ -211,7 +211,7 @@ internal sealed class StoreFiles : IDisposable
         _identity is null
         || Identity(FileAlone(_path)) == _identity
         || (ReadFolded() != _folded
-            && (head.Bytes.AsSpan().SequenceEqual(_head) || LeftLog.HasFirstPage(_path + "-wal", head.Bytes))
+            && (head.Bytes.AsSpan().SequenceEqual(_head) || WalRecoveryCheck.HasFirstPage(_path + "-wal", head.Bytes))
             && Identity(_path) == _identity);
 
     /// <summary>Which log it is and how much of it is in the file; see "WAL-Index File Format" in SQLite's documents.</summary>
@@ -244,7 +244,7 @@ internal sealed class StoreFiles : IDisposable
         {
             using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
             connection.Open();
-            return LeftLog.Identity(connection);
+            return WalRecoveryCheck.Identity(connection);
         }
         catch (SqliteException error) when (error.SqliteErrorCode is raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB or raw.SQLITE_ERROR)
         {

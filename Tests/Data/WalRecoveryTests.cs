@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Tests.Data;
 
 /// <summary>The log a crash leaves beside the database (fault F09): the right one is replayed, any other stops the start.</summary>
-public sealed class LeftLogTests : IDisposable
+public sealed class WalRecoveryTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aichat-log-");
 

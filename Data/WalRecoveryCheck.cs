@@ -9,7 +9,7 @@ namespace AiChat.Data;
 /// count of changes is its own. Of a small database, or when it does not follow, the log is tried on a copy, which takes as long as the
 /// data is large.
 /// </summary>
-internal static class LeftLog
+internal static class WalRecoveryCheck
 {
     /// <summary>Copying takes about a second a gigabyte; of larger databases only the head of the log is judged.</summary>
     private const long LargestTried = 1L << 30;
