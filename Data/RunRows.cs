@@ -16,7 +16,7 @@ internal enum StartOutcome
     /// <summary>The message to go on from is still being written, or is no answer.</summary>
     NotNow,
 
-    /// <summary>A limit or budget is used up; <see cref="StartedRun.Verdict"/> says which.</summary>
+    /// <summary>A limit or budget is used up; <see cref="StartedRun.Limit"/> says which.</summary>
     Refused,
 }
 
@@ -65,10 +65,10 @@ internal sealed record NewRun
 
 internal sealed record StartedRun(StartOutcome Outcome)
 {
-    public GateVerdict Verdict { get; init; }
+    public LimitResult Limit { get; init; }
 
     /// <summary>What the gate holds for it until it ends.</summary>
-    public Hold? Hold { get; init; }
+    public Reservation? Hold { get; init; }
 
     public long RunId { get; init; }
 
@@ -236,7 +236,7 @@ internal sealed record FinishedRun
     public int? TrimmedMessages { get; init; }
 
     /// <summary>What the gate held for it.</summary>
-    public required Hold Hold { get; init; }
+    public required Reservation Hold { get; init; }
 
     /// <summary>The provider calls that count; none for a failure or a stop before the first token, which gives the message back.</summary>
     public IReadOnlyList<LedgerEntry> Calls { get; init; } = [];

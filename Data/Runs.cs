@@ -37,7 +37,7 @@ internal sealed class Runs(Db db)
                 // Gone together with its session: the provider has worked all the same.
                 if (connection.ExecuteScalar<long>("select count(*) from runs where id = @RunId", new { run.RunId }) == 0)
                 {
-                    Gate.Settle(connection, run.Hold, run.Calls, at);
+                    UsageLimits.Settle(connection, run.Hold, run.Calls, at);
                 }
 
                 return null;
@@ -55,7 +55,7 @@ internal sealed class Runs(Db db)
             connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
             connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
             var removed = run is { Status: "done", KeptVersions: > 0 } ? Versions.Prune(connection, run) : [];
-            Gate.Settle(connection, run.Hold, run.Calls, at);
+            UsageLimits.Settle(connection, run.Hold, run.Calls, at);
             return removed;
         });
     }
@@ -72,7 +72,7 @@ internal sealed class Runs(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
-            Gate.Reset(connection);
+            UsageLimits.Reset(connection);
             var orphans = connection.Query<OrphanRow>("""
                 select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content, m.reasoning, m.tool_calls, m.layout
                 from runs r
@@ -93,7 +93,7 @@ internal sealed class Runs(Db db)
                 var produced = text.Content[Math.Min(text.Content.Length, orphan.Content.Length)..] + text.Reasoning?[Math.Min(text.Reasoning.Length, orphan.Reasoning?.Length ?? 0)..];
                 if (produced.Length > 0)
                 {
-                    Gate.Charge(connection, LedgerEntry.Of(orphan, estimate(produced)), Days.Of(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt)), at);
+                    UsageLimits.Charge(connection, LedgerEntry.Of(orphan, estimate(produced)), Days.Of(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt)), at);
                 }
 
                 connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });
@@ -163,10 +163,10 @@ internal sealed class Runs(Db db)
             return new StartedRun(refused);
         }
 
-        var gate = Gate.Enter(connection, admission, now);
-        if (gate.Hold is null)
+        var gate = UsageLimits.Enter(connection, admission, now);
+        if (gate.Reservation is null)
         {
-            return new StartedRun(StartOutcome.Refused) { Verdict = gate.Verdict };
+            return new StartedRun(StartOutcome.Refused) { Limit = gate.Result };
         }
 
         var placed = RunPlacement.Store(connection, run, outcome, at);
@@ -192,7 +192,7 @@ internal sealed class Runs(Db db)
             Title = title,
             ParentId = outcome.ParentId,
             MayHaveVersions = outcome.MayHaveVersions,
-            Hold = gate.Hold,
+            Hold = gate.Reservation,
             DailyLimit = gate.DailyLimit,
             MessagesUsed = gate.Used,
             PreviousContent = outcome.Content,

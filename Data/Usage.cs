@@ -30,11 +30,11 @@ internal sealed class Usage(Db db)
     }
 
     /// <summary>Lets calls that belong to no run through the gate, or says why not.</summary>
-    public Task<GateAnswer> Enter(Admission call, DateTimeOffset now) => db.Write(connection => Gate.Enter(connection, call, now));
+    public Task<LimitDecision> Enter(Admission call, DateTimeOffset now) => db.Write(connection => UsageLimits.Enter(connection, call, now));
 
     /// <summary>Ends what was let in, with an entry for each call that began.</summary>
-    public Task Settle(Hold hold, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>
-        db.Write(connection => Gate.Settle(connection, hold, used, now.ToUnixTimeMilliseconds()));
+    public Task Settle(Reservation reservation, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>
+        db.Write(connection => UsageLimits.Settle(connection, reservation, used, now.ToUnixTimeMilliseconds()));
 
     internal static long? Limit(SqliteConnection connection, long userId, DefaultLimits defaults) => connection.ExecuteScalar<long?>("""
         select case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end

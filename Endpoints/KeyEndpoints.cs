@@ -47,7 +47,7 @@ internal static class KeyEndpoints
             key[..ShownLength],
             JsonSerializer.Serialize((body.Scopes ?? [KeyScopes.Chat, KeyScopes.Models]).Distinct().ToArray(), CatalogJson.Default.StringArray),
             body.Models is null ? null : JsonSerializer.Serialize(body.Models.Distinct().ToArray(), CatalogJson.Default.StringArray),
-            GateRules.Nanos(body.DailyBudget),
+            QuotaPolicy.Nanos(body.DailyBudget),
             body.ExpiresAt?.ToUnixTimeMilliseconds());
         return await keys.Insert(new Actor(me.Id, context.Caller().Address.ToString()), row, now) is { } id
             ? TypedResults.Json(new CreatedApiKey(id, row.Name, key, row.Prefix), ApiJson.Wire.CreatedApiKey, statusCode: 201)
@@ -130,8 +130,8 @@ internal sealed record ApiKeyResponse(
         StoredJson.Read(row.Scopes, CatalogJson.Default.StringArray) ?? [],
         StoredJson.Read(row.Models, CatalogJson.Default.StringArray),
         Time(row.ExpiresAt),
-        GateRules.Amount(row.DailyBudgetNanos),
-        GateRules.Amount(row.SpentNanos)!.Value,
+        QuotaPolicy.Amount(row.DailyBudgetNanos),
+        QuotaPolicy.Amount(row.SpentNanos)!.Value,
         Time(row.LastUsedAt),
         DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt));
 

@@ -145,7 +145,7 @@ internal sealed record UsageLine
         ReasoningTokens = row.ReasoningTokens ?? 0,
         CachedTokens = row.CachedTokens ?? 0,
         TotalTokens = (row.PromptTokens + row.CompletionTokens) ?? 0,
-        Cost = GateRules.Amount(row.CostNanos) ?? 0,
+        Cost = QuotaPolicy.Amount(row.CostNanos) ?? 0,
         Failed = row.Failed ?? 0,
         AverageFirstTokenMs = row.AverageFirstTokenMs,
     };
@@ -171,7 +171,7 @@ internal sealed record LastCallResponse(
 {
     public static LastCallResponse Of(LastCallRow row) => new(
         row.MessageId, row.Model, row.PromptTokens, row.CompletionTokens, row.ReasoningTokens, row.CachedTokens,
-        row.PromptTokens + row.CompletionTokens, GateRules.Amount(row.CostNanos)!.Value, row.Source);
+        row.PromptTokens + row.CompletionTokens, QuotaPolicy.Amount(row.CostNanos)!.Value, row.Source);
 }
 
 /// <summary>What the active branch is as a prompt for the chat's model, and how many of its oldest messages no longer fit.</summary>

@@ -252,7 +252,7 @@ internal sealed record QuotaRequest(
         MonthlyNanos = Nanos(MonthlyMoneyBudget.Value),
     };
 
-    private static long? Nanos(decimal? amount) => amount == -1 ? -1 : GateRules.Nanos(amount);
+    private static long? Nanos(decimal? amount) => amount == -1 ? -1 : QuotaPolicy.Nanos(amount);
 
     private static void Budget(Dictionary<string, string[]> errors, string field, decimal? value, decimal most)
     {
@@ -298,7 +298,7 @@ internal sealed record ManagedUserResponse(
             row.DailyLimit, row.Unlimited, row.DailyTokenBudget, row.MonthlyTokenBudget, Amount(row.DailyNanosBudget), Amount(row.MonthlyNanosBudget));
     }
 
-    private static decimal? Amount(long? nanos) => nanos == -1 ? -1 : GateRules.Amount(nanos);
+    private static decimal? Amount(long? nanos) => nanos == -1 ? -1 : QuotaPolicy.Amount(nanos);
 }
 
 /// <summary>What an account has used of its limits. Days and months are UTC's; each says when it begins again.</summary>
@@ -307,6 +307,6 @@ internal sealed record UsedResponse(
     DateTimeOffset DayEndsAt, DateTimeOffset MonthEndsAt)
 {
     public static UsedResponse Of(SpentRow row, DateTimeOffset now) => new(
-        row.Messages, row.DayTokens, row.MonthTokens, GateRules.Amount(row.DayNanos) ?? 0, GateRules.Amount(row.MonthNanos) ?? 0,
+        row.Messages, row.DayTokens, row.MonthTokens, QuotaPolicy.Amount(row.DayNanos) ?? 0, QuotaPolicy.Amount(row.MonthNanos) ?? 0,
         Days.EndOf(now), Days.EndOfMonth(now));
 }

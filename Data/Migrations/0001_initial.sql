@@ -288,7 +288,7 @@ create index usage_entries_by_time on usage_entries (created_at, id);
 create index usage_entries_by_session on usage_entries (session_id) where session_id is not null;
 create index usage_entries_by_message on usage_entries (message_id) where message_id is not null;
 
--- Counters that quotas and budgets are enforced on, by one statement (Data/Gate.cs). day = days since 1970-01-01 UTC.
+-- Counters that quotas and budgets are enforced on, by one statement (Data/UsageLimits.cs). day = days since 1970-01-01 UTC.
 -- The first three are the sum of the ledger; held is what calls that run now may still add.
 create table daily_usage (
     user_id integer not null references users (id) on delete cascade,

@@ -192,7 +192,7 @@ internal sealed partial class ChatRuns(
             var started = await runs.Start(request, admission, clock.GetUtcNow());
             if (started.Outcome != StartOutcome.Started)
             {
-                return new RunStart(started.Outcome) { MessageId = started.MessageId, Verdict = started.Verdict };
+                return new RunStart(started.Outcome) { MessageId = started.MessageId, Limit = started.Limit };
             }
 
             run = create(started);
@@ -295,5 +295,5 @@ internal sealed record RunStart(StartOutcome Outcome)
     public RunRefusal? Refused { get; init; }
 
     /// <summary>With <see cref="StartOutcome.Refused"/>: what is used up.</summary>
-    public GateVerdict Verdict { get; init; }
+    public LimitResult Limit { get; init; }
 }

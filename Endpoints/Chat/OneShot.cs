@@ -25,7 +25,7 @@ internal sealed class OneShot(
         CallPlace place, bool isAdmin, ResolvedModel model, string? system, string prompt, int maxTokens, CancellationToken cancel)
     {
         var admission = settings.Admission(place.UserId, place.ApiKeyId, model, TokenEstimate.Of(prompt), maxTokens) with { Count = 0 };
-        if ((await usage.Enter(admission, clock.GetUtcNow())).Hold is not { } hold)
+        if ((await usage.Enter(admission, clock.GetUtcNow())).Reservation is not { } reservation)
         {
             return null;
         }
@@ -37,7 +37,7 @@ internal sealed class OneShot(
             {
                 UserId = place.UserId,
                 IsAdmin = isAdmin,
-                Models = hold.May(catalog.WithFallbacks(place.UserId, isAdmin, model)),
+                Models = reservation.May(catalog.WithFallbacks(place.UserId, isAdmin, model)),
                 Request = (chosen, endpoint) => ValueTask.FromResult(Request(chosen, endpoint, system, prompt, maxTokens)),
             };
             await using var call = await calls.Open(plan, cancel);
@@ -50,7 +50,7 @@ internal sealed class OneShot(
         }
         finally
         {
-            await settlements.Settle(hold, used);
+            await settlements.Settle(reservation, used);
         }
     }
 

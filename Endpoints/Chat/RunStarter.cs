@@ -127,7 +127,7 @@ internal sealed class RunStarter(
         { Outcome: StartOutcome.Started or StartOutcome.Known } => null,
         { Outcome: StartOutcome.Conflict } => Problems.Conflict("message_conflict", "This clientMessageId was used for another message."),
         { Outcome: StartOutcome.NotNow } => Problems.Conflict("message_conflict", "The message to go on from is not a finished answer."),
-        { Outcome: StartOutcome.Refused } => GateRules.Refusal(start.Verdict, clock.GetUtcNow()),
+        { Outcome: StartOutcome.Refused } => QuotaPolicy.Refusal(start.Limit, clock.GetUtcNow()),
         _ => Problems.NotFound(),
     };
 

@@ -11,12 +11,12 @@ internal sealed class Settlements(Usage usage, BackgroundWork background, IHostA
 {
     private const string Name = "settling what a call used";
 
-    public async Task Settle(Hold hold, IReadOnlyList<LedgerEntry> used)
+    public async Task Settle(Reservation reservation, IReadOnlyList<LedgerEntry> used)
     {
         var now = clock.GetUtcNow();
         try
         {
-            await usage.Settle(hold, used, now);
+            await usage.Settle(reservation, used, now);
         }
         catch (Exception error)
         {
@@ -25,7 +25,7 @@ internal sealed class Settlements(Usage usage, BackgroundWork background, IHostA
                 Name,
                 async () =>
                 {
-                    await usage.Settle(hold, used, now);
+                    await usage.Settle(reservation, used, now);
                     return false;
                 },
                 lifetime.ApplicationStopped));

@@ -40,7 +40,7 @@ internal sealed class CompatCalls(
             job.Trace?.AskedByKey(request, model, me.ApiKeyId);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
             var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
-            var answering = Metered(me, job.Model, admission, (hold, size, used) => Answer(job, hold, size, used));
+            var answering = Metered(me, job.Model, admission, (reservation, size, used) => Answer(job, reservation, size, used));
             return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
         }
         catch (CompatRefusal refusal)
@@ -54,7 +54,7 @@ internal sealed class CompatCalls(
     }
 
     /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
-    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Hold, AnswerSize, List<LedgerEntry>, Task<IResult>> work)
+    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, AnswerSize, List<LedgerEntry>, Task<IResult>> work)
     {
         using var place = runs.Enter(me.Id, out var refused);
         if (place is null)
@@ -63,16 +63,16 @@ internal sealed class CompatCalls(
                 : Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5);
         }
 
-        var (verdict, hold, _, _) = await usage.Enter(admission, clock.GetUtcNow());
-        if (hold is null)
+        var (limit, reservation, _, _) = await usage.Enter(admission, clock.GetUtcNow());
+        if (reservation is null)
         {
-            return GateRules.Refusal(verdict, clock.GetUtcNow());
+            return QuotaPolicy.Refusal(limit, clock.GetUtcNow());
         }
 
         List<LedgerEntry> used = [];
         try
         {
-            return await work(hold, place.Size, used);
+            return await work(reservation, place.Size, used);
         }
         catch (ProviderException) when (used.Count == 0)
         {
@@ -81,20 +81,20 @@ internal sealed class CompatCalls(
         }
         finally
         {
-            await settlements.Settle(hold, used);
+            await settlements.Settle(reservation, used);
         }
     }
 
     public ResolvedModel Resolve(CurrentUser me, string model) => catalog.Resolve(me, null, model)
         ?? throw new CompatRefusal(new Problem(404, "model_not_found", $"The model {model} does not exist or you may not use it."));
 
-    private async Task<IResult> Answer(CompatJob job, Hold hold, AnswerSize size, List<LedgerEntry> used)
+    private async Task<IResult> Answer(CompatJob job, Reservation reservation, AnswerSize size, List<LedgerEntry> used)
     {
         var plan = new CallPlan
         {
             UserId = job.Me.Id,
             IsAdmin = job.Me.IsAdmin,
-            Models = [.. hold.May(catalog.WithFallbacks(job.Me, job.Model)).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
+            Models = [.. reservation.May(catalog.WithFallbacks(job.Me, job.Model)).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
             Request = (model, endpoint) =>
             {
                 var request = job.Dialect.For(

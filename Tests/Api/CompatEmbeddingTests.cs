@@ -25,7 +25,7 @@ public sealed class CompatEmbeddingTests
         Assert.Equal(path, sent.Path);
         Assert.Contains("\"one\"", sent.Text);
         Assert.Contains("\"two\"", sent.Text);
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Theory]
@@ -80,7 +80,7 @@ public sealed class CompatEmbeddingTests
     {
         await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, exchange.Request.Path.Contains("mbed", StringComparison.Ordinal) ? reply : "{}"), provider);
         await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = new[] { "one", "two" } })).Expect(HttpStatusCode.BadGateway);
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Theory]

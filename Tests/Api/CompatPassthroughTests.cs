@@ -42,8 +42,8 @@ public sealed class CompatPassthroughTests
         Assert.Equal(0.5, whole.GetProperty("usage").GetProperty("cost").GetDouble());
         Assert.Equal("a", whole.GetProperty("citations")[0].GetString());
         Assert.Equal((2, 3, true), (steps.Sent.GetProperty("n").GetInt32(), steps.Sent.GetProperty("top_logprobs").GetInt32(), steps.Sent.GetProperty("logprobs").GetBoolean()));
-        Assert.Equal(10, GateTests.Number(steps.Server, "select sum(tokens) from daily_usage"));
-        GateTests.AssertBalanced(steps.Server);
+        Assert.Equal(10, UsageLimitTests.Number(steps.Server, "select sum(tokens) from daily_usage"));
+        UsageLimitTests.AssertBalanced(steps.Server);
 
         static IEnumerable<string?> Tokens(JsonElement choice) => choice.GetProperty("logprobs").GetProperty("content").EnumerateArray().Select(token => token.Text("token"));
     }
@@ -115,7 +115,7 @@ public sealed class CompatPassthroughTests
         Assert.Equal("Hel", pieces[0].Text("transcript"));
         Assert.Equal(Sound, pieces[1].Text("data"));
         Assert.Equal(2, (await steps.Admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Theory]
@@ -190,7 +190,7 @@ public sealed class CompatPassthroughTests
     public async Task A_stand_in_of_another_protocol_is_not_asked_for_what_it_does_not_have()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"));
-        await GateTests.Set(steps.Admin, new { providerMaxRetries = 0, fallbackModels = new[] { "demo" } });
+        await UsageLimitTests.Set(steps.Admin, new { providerMaxRetries = 0, fallbackModels = new[] { "demo" } });
 
         await (await steps.Chat(CompatSteps.Ask("hi"))).Expect(HttpStatusCode.OK);
         await (await steps.Chat(new { model = "fake-model", n = 2, messages = new[] { new { role = "user", content = "hi" } } })).Expect(HttpStatusCode.BadGateway);

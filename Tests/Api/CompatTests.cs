@@ -34,9 +34,9 @@ public sealed class CompatTests
             .Select(chunk => chunk.GetProperty("choices")[0].GetProperty("delta").TryGetProperty("content", out var text) ? text.GetString() : "")));
         Assert.Equal(9, chunks[^1].GetProperty("usage").GetProperty("total_tokens").GetInt64());
 
-        Assert.Equal(2, GateTests.Number(steps.Server, "select count(*) from usage_entries where api_key_id = 1 and session_id is null and status = 'done'"));
+        Assert.Equal(2, UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where api_key_id = 1 and session_id is null and status = 'done'"));
         Assert.Equal(2, (await steps.Admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Fact]
@@ -115,7 +115,7 @@ public sealed class CompatTests
     public async Task A_hundred_at_once_by_both_doors_on_five_remaining_make_five_calls()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
-        await GateTests.Set(steps.Admin, new { defaultUserDailyQuota = 5, maxRunsPerUser = 0, requestsPerMinute = 0 });
+        await UsageLimitTests.Set(steps.Admin, new { defaultUserDailyQuota = 5, maxRunsPerUser = 0, requestsPerMinute = 0 });
         var sessions = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => steps.Admin.NewSession(steps.Connection)));
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(async at =>
@@ -130,7 +130,7 @@ public sealed class CompatTests
         Assert.Equal(5, answers.Count(status => status == HttpStatusCode.OK));
         Assert.Equal(95, answers.Count(status => status == HttpStatusCode.TooManyRequests));
         Assert.Equal(5, steps.Upstream.Chats().Count);
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Fact]
@@ -139,7 +139,7 @@ public sealed class CompatTests
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         var session = await steps.Admin.NewSession(steps.Connection);
         var messageId = (await steps.Admin.AskAndWait(session, "the last of this day")).Id();
-        await GateTests.Set(steps.Admin, new { defaultUserDailyQuota = 1 });
+        await UsageLimitTests.Set(steps.Admin, new { defaultUserDailyQuota = 1 });
         using var first = await steps.Chat(CompatSteps.Ask("go"));
         Assert.NotNull(first.Headers.RetryAfter?.Delta);
         await Expect(first, HttpStatusCode.TooManyRequests, "quota_exceeded");
@@ -213,9 +213,9 @@ public sealed class CompatTests
         }
 
         await (await steps.Upstream.NextChatAsync()).ClientGone.WaitAsync(TimeSpan.FromSeconds(5));
-        await Eventually.Holds(() => GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'stopped'") > 0);
+        await Eventually.Holds(() => UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'stopped'") > 0);
 
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Fact]
@@ -237,9 +237,9 @@ public sealed class CompatTests
         await using var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("late", stream: true));
         var frames = await stream.ReadAllAsync();
         Assert.Equal("provider_connection_lost", frames[^1].Json.GetProperty("error").Text("code"));
-        Assert.Equal(2, GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed'"));
-        Assert.Equal(1, GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and completion_tokens > 0"));
-        GateTests.AssertBalanced(steps.Server);
+        Assert.Equal(2, UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed'"));
+        Assert.Equal(1, UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and completion_tokens > 0"));
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Fact]
@@ -253,7 +253,7 @@ public sealed class CompatTests
             await release.Task;
             await OpenAiScript.Finish(exchange, 1);
         });
-        await GateTests.Set(steps.Admin, new { sseHeartbeatIntervalMs = 1_000 });
+        await UsageLimitTests.Set(steps.Admin, new { sseHeartbeatIntervalMs = 1_000 });
         await using var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("hi", stream: true));
         await stream.ReadUntilAsync(frame => frame.Data.Contains("first", StringComparison.Ordinal));
         var rest = stream.ReadAllAsync();
@@ -319,7 +319,7 @@ public sealed class CompatTests
         Assert.Equal([1f, 2f], MemoryMarshal.Cast<byte, float>(bytes.GetProperty("data")[1].GetProperty("embedding").GetBytesFromBase64()).ToArray());
         await Expect(await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "only one" }), HttpStatusCode.BadGateway, "provider_protocol");
         await Expect(await steps.Script.PostJson("/v1/embeddings", new { model = "demo", input = "a" }), HttpStatusCode.BadRequest, "bad_request");
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Theory]

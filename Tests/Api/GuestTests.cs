@@ -66,7 +66,7 @@ public sealed class GuestTests
         await (await Try(second, two)).ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
         Assert.Equal(3, upstream.Chats().Count);
         Assert.Equal(0, (await first.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("remaining").GetInt64());
-        GateTests.AssertBalanced(server);
+        UsageLimitTests.AssertBalanced(server);
 
         await (await second.GetAsync($"/api/sessions/{one}")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         await (await second.PostJson("/api/chat/stream", new { sessionId = one, content = "x", clientMessageId = "x" })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
@@ -91,7 +91,7 @@ public sealed class GuestTests
         Assert.Equal(1, (await browser.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
         Assert.Equal(1, (await browser.GetJson("/api/usage/summary")).GetProperty("total").GetProperty("calls").GetInt64());
         Assert.Equal(0, Guests(server));
-        GateTests.AssertBalanced(server);
+        UsageLimitTests.AssertBalanced(server);
         await browser.AskAndWait(session, "as a member");
         await (await browser.PostJson("/api/auth/logout", new { })).Expect(HttpStatusCode.NoContent);
         Assert.Empty((await browser.GetJson("/api/sessions")).GetProperty("items").EnumerateArray());
@@ -153,8 +153,8 @@ public sealed class GuestTests
         Assert.Empty((await old.GetJson("/api/sessions")).GetProperty("items").EnumerateArray());
         await Eventually.Holds(() => Guests(server) <= 1);
 
-        await Eventually.Holds(() => GateTests.Number(server, "select count(*) from sessions") == 1); // the rows go in steps
-        Assert.Equal(0, GateTests.Number(server, "select count(*) from messages"));
+        await Eventually.Holds(() => UsageLimitTests.Number(server, "select count(*) from sessions") == 1); // the rows go in steps
+        Assert.Equal(0, UsageLimitTests.Number(server, "select count(*) from messages"));
         Assert.Single((await young.GetJson("/api/sessions")).GetProperty("items").EnumerateArray());
     }
 
@@ -170,9 +170,9 @@ public sealed class GuestTests
     }
 
     private static Task Allow(HttpClient admin, int perDay, int total = -1) =>
-        GateTests.Set(admin, new { anonymousDailyQuota = perDay, anonymousTotalDailyQuota = total });
+        UsageLimitTests.Set(admin, new { anonymousDailyQuota = perDay, anonymousTotalDailyQuota = total });
 
-    private static long Guests(TestServer server) => GateTests.Number(server, "select count(*) from users where role = 'GUEST'");
+    private static long Guests(TestServer server) => UsageLimitTests.Number(server, "select count(*) from users where role = 'GUEST'");
 
     private static Task<HttpResponseMessage> Try(HttpClient client, long session) =>
         client.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() });

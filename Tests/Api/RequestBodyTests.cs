@@ -22,7 +22,7 @@ public sealed class RequestBodyTests
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "fine"));
         var other = await steps.Server.RegisterUserAsync(steps.Admin);
         var others = KeysTests.With(steps.Server, (await KeysTests.Make(other, new { name = "o" })).Text("key")!);
-        await GateTests.Set(steps.Admin, new { requestsPerMinute = 0 });
+        await UsageLimitTests.Set(steps.Admin, new { requestsPerMinute = 0 });
         await (await steps.Chat(CompatSteps.Ask("warm"))).Expect(HttpStatusCode.OK);
         var before = steps.Server.ResetPeak();
 

@@ -83,7 +83,7 @@ public sealed class ChatStreamTests
         });
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        await GateTests.Set(admin, new { maxRunsPerUser = 0 });
+        await UsageLimitTests.Set(admin, new { maxRunsPerUser = 0 });
         var session = await admin.NewSession(await admin.Connect(upstream));
         var id = ChatSteps.NewId();
 
@@ -305,7 +305,7 @@ public sealed class ChatStreamTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var stranger = await server.RegisterUserAsync(admin);
-        await GateTests.Set(admin, new { requestsPerMinute = 0 });
+        await UsageLimitTests.Set(admin, new { requestsPerMinute = 0 });
         await using var stream = await admin.Ask(await admin.NewSession(await admin.Connect(upstream)), "go");
         var messageId = (await stream.ReadUntilAsync(e => e.Event == (live ? "delta" : "done")))[0].AssistantId();
 

@@ -81,7 +81,7 @@ public sealed class CrowdTests
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
         await Unlimited(admin);
-        await GateTests.Set(admin, new { maxRuns = places });
+        await UsageLimitTests.Set(admin, new { maxRuns = places });
         var sessions = await Task.WhenAll(Enumerable.Range(0, senders).Select(_ => admin.NewSession(connection)));
 
         var answers = await Task.WhenAll(sessions.Select(session => Send(admin, session)));
@@ -105,7 +105,7 @@ public sealed class CrowdTests
         Assert.Equal("done", (await admin.AskAndWait(sessions[0], "later")).Text("status"));
 
         // With room for all, all of them are answered.
-        await GateTests.Set(admin, new { maxRuns = 0 });
+        await UsageLimitTests.Set(admin, new { maxRuns = 0 });
         var all = await Task.WhenAll(sessions.Select(async session =>
         {
             using var answer = await Send(admin, session);
@@ -133,7 +133,7 @@ public sealed class CrowdTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await GateTests.Set(admin, new { requestsPerMinute = 0, defaultUserDailyQuota = -1 });
+        await UsageLimitTests.Set(admin, new { requestsPerMinute = 0, defaultUserDailyQuota = -1 });
         var greedy = await server.RegisterUserAsync(admin);
         var other = await admin.NewSession(connection);
         var sessions = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => greedy.NewSession(connection)));
@@ -216,7 +216,7 @@ public sealed class CrowdTests
     }
 
     private static Task Unlimited(HttpClient admin) =>
-        GateTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 });
+        UsageLimitTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 });
 
     private static async Task<HttpResponseMessage> Send(HttpClient client, long session, string content = "go")
     {

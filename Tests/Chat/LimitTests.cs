@@ -147,7 +147,7 @@ public sealed class LimitTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await GateTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0 });
+        await UsageLimitTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0 });
         var streams = await Task.WhenAll(Enumerable.Range(0, 16 * Environment.ProcessorCount).Select(async _ =>
         {
             var stream = await admin.Ask(await admin.NewSession(connection), "go");

@@ -33,7 +33,7 @@ public sealed class MemoryPressureTests
         });
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await GateTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 });
+        await UsageLimitTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 });
         var sessions = await Task.WhenAll(Enumerable.Range(0, Streams).Select(_ => admin.NewSession(connection)));
         var picture = new byte[10 * 1024 * 1024 - 1024];
         SampleImages.Png(2, 3, ("zzZz", new byte[picture.Length - 100])).AsSpan().CopyTo(picture);

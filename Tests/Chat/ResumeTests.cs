@@ -23,7 +23,7 @@ public sealed class ResumeTests
         });
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        await GateTests.Set(admin, new { requestsPerMinute = 0 });
+        await UsageLimitTests.Set(admin, new { requestsPerMinute = 0 });
         var session = await admin.NewSession(await admin.Connect(upstream));
         var random = new Random(20260101);
         var transcript = new Transcript();
@@ -181,7 +181,7 @@ public sealed class ResumeTests
         await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["SHUTDOWN_GRACE_SECONDS"] = grace } });
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await GateTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 });
+        await UsageLimitTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 });
         var sessions = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => admin.NewSession(connection)));
         var streams = await Task.WhenAll(sessions.Select(async session =>
         {

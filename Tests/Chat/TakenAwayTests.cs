@@ -171,8 +171,8 @@ public sealed class TakenAwayTests
             Assert.False((await whole).IsSuccessStatusCode);
         }
 
-        await Eventually.Holds(() => GateTests.Number(steps.Server, "select count(*) from usage_entries") == 2);
-        GateTests.AssertBalanced(steps.Server);
+        await Eventually.Holds(() => UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries") == 2);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Fact]
@@ -180,7 +180,7 @@ public sealed class TakenAwayTests
     {
         await using var steps = await StartAsync(exchange => exchange.Request.Text.Contains("You name conversations", StringComparison.Ordinal)
             ? exchange.Stall() : Half(exchange));
-        await GateTests.Set(steps.Admin, new { titleModel = "fake-model" });
+        await UsageLimitTests.Set(steps.Admin, new { titleModel = "fake-model" });
         await using var stream = await steps.Admin.Ask(steps.Session, "go");
         var exchanges = new[] { await steps.Upstream.NextChatAsync(), await steps.Upstream.NextChatAsync() };
 

@@ -40,8 +40,8 @@ public sealed class ToolLoopTests
         Assert.Equal(("web_search", "succeeded", """{"query":"greek letters"}"""), (call.Text("name"), call.Text("status"), call.Text("arguments")));
         Assert.Equal(14, answer.GetProperty("usage").GetProperty("promptTokens").GetInt64());
         Assert.Equal(4, answer.GetProperty("usage").GetProperty("completionTokens").GetInt64());
-        Assert.Equal(2, GateTests.Number(server, "select count(*) from usage_entries"));
-        Assert.Equal(1, GateTests.Number(server, "select sum(messages) from daily_usage"));
+        Assert.Equal(2, UsageLimitTests.Number(server, "select count(*) from usage_entries"));
+        Assert.Equal(1, UsageLimitTests.Number(server, "select sum(messages) from daily_usage"));
     }
 
     [Fact]
@@ -144,7 +144,7 @@ public sealed class ToolLoopTests
         Assert.Equal("stopped", (await stream.ReadAllAsync())[^1].Json.Text("status"));
         var answer = (await admin.Messages(session))[^1];
         Assert.Equal(["failed", "failed", "failed"], answer.GetProperty("toolCalls").EnumerateArray().Select(call => call.Text("status")));
-        Assert.Equal(1, GateTests.Number(server, "select count(*) from usage_entries"));
+        Assert.Equal(1, UsageLimitTests.Number(server, "select count(*) from usage_entries"));
     }
 
     [Fact]
@@ -302,7 +302,7 @@ public sealed class ToolLoopTests
         var session = await admin.SearchSession(upstream, engine);
         await using var stream = await admin.AskWithSearch(session, "go");
         var live = await stream.ReadUntilAsync(e => e.Event == "tool" && e.Data.Contains("stall"));
-        await Eventually.Holds(() => GateTests.Number(server, "select count(*) from run_chunks where kind = 'tool'") >= 3);
+        await Eventually.Holds(() => UsageLimitTests.Number(server, "select count(*) from run_chunks where kind = 'tool'") >= 3);
 
         await server.KillAsync();
         await server.RestartAsync();

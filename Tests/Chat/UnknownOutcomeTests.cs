@@ -37,7 +37,7 @@ public sealed class UnknownOutcomeTests
         };
         var connection = (await (await admin.PostJson("/api/connections", form)).Json(HttpStatusCode.Created)).Id();
         await admin.Connect(other, "other-model");
-        await GateTests.Set(admin, new { fallbackModels = new[] { "other-model" } });
+        await UsageLimitTests.Set(admin, new { fallbackModels = new[] { "other-model" } });
         var session = await admin.NewSession(connection);
 
         await using var stream = await admin.Ask(session, "go");
@@ -67,8 +67,8 @@ public sealed class UnknownOutcomeTests
         }
 
         Assert.Equal(2, steps.Upstream.Chats().Count);
-        Assert.Equal(2, GateTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and prompt_tokens = 0"));
-        GateTests.AssertBalanced(steps.Server);
+        Assert.Equal(2, UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and prompt_tokens = 0"));
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Theory]
@@ -79,7 +79,7 @@ public sealed class UnknownOutcomeTests
         await using var upstream = ChatSteps.Provider(exchange => exchange.Reply(status, """{"error":{"message":"no"}}"""));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        await GateTests.Set(admin, new { providerMaxRetries = 0 });
+        await UsageLimitTests.Set(admin, new { providerMaxRetries = 0 });
         var session = await admin.NewSession(await admin.Connect(upstream));
 
         await using var stream = await admin.Ask(session, "go");
@@ -111,7 +111,7 @@ public sealed class UnknownOutcomeTests
         var summary = (await admin.GetJson("/api/usage/summary")).GetProperty("total");
         Assert.Equal((1, 1), (summary.GetProperty("calls").GetInt64(), summary.GetProperty("failed").GetInt64()));
         Assert.Equal(0, summary.GetProperty("totalTokens").GetInt64());
-        GateTests.AssertBalanced(server);
+        UsageLimitTests.AssertBalanced(server);
     }
 
     private static async Task Break(FakeExchange exchange, string how)

@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Tests.Chat;
 
 /// <summary>The one gate: messages, tokens and money, against many at once and against failing providers (attacks A69, A70, A71, A72).</summary>
-public sealed class GateTests
+public sealed class UsageLimitTests
 {
     /// <summary>Calls that brought something; one that failed before is in the ledger too, and costs no message.</summary>
     private const string Counted = "select count(*) from usage_entries where status <> 'failed' or prompt_tokens + completion_tokens > 0";

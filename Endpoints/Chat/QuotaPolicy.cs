@@ -4,11 +4,11 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>
-/// What the settings mean at the <see cref="Gate"/>, and how its refusals are told. A call counts once its provider has said something:
+/// What the settings mean at the <see cref="UsageLimits"/>, and how its refusals are told. A call counts once its provider has said something:
 /// then one message, the tokens the provider reports (or our estimate) and their price. Nothing is counted for a failure or a stop before
 /// that, and a repeated clientMessageId never comes here again. Everything counts on the day the call began (UTC).
 /// </summary>
-internal static class GateRules
+internal static class QuotaPolicy
 {
     private const decimal NanosPerUnit = 1_000_000_000m;
 
@@ -54,20 +54,20 @@ internal static class GateRules
     }
 
     /// <summary>Those of the models that may be asked with what was let in.</summary>
-    public static IReadOnlyList<ResolvedModel> May(this Hold? hold, IReadOnlyList<ResolvedModel> models) =>
-        hold is { OnlyFree: true } ? [.. models.Where(model => model.IsFree)] : models;
+    public static IReadOnlyList<ResolvedModel> May(this Reservation? reservation, IReadOnlyList<ResolvedModel> models) =>
+        reservation is { OnlyFree: true } ? [.. models.Where(model => model.IsFree)] : models;
 
     public static long? Nanos(decimal? amount) => amount is { } units ? (long)(units * NanosPerUnit) : null;
 
     public static decimal? Amount(long? nanos) => nanos / NanosPerUnit;
 
-    public static Problem Refusal(GateVerdict verdict, DateTimeOffset now) => verdict switch
+    public static Problem Refusal(LimitResult limit, DateTimeOffset now) => limit switch
     {
-        GateVerdict.NoMessages => Problems.TooMany("quota_exceeded", "The messages of this day are used up.", Seconds(Days.EndOf(now) - now)),
-        GateVerdict.NoBudgetToday => Problems.TooMany("budget_exceeded", "The budget of this day is used up.", Seconds(Days.EndOf(now) - now)),
-        GateVerdict.NoBudgetThisMonth => Problems.TooMany("budget_exceeded", "The budget of this month is used up.", Seconds(Days.EndOfMonth(now) - now)),
-        GateVerdict.Nobody => Problems.NotFound(),
-        GateVerdict.Open => throw new InvalidOperationException("Not a refusal."),
+        LimitResult.NoMessages => Problems.TooMany("quota_exceeded", "The messages of this day are used up.", Seconds(Days.EndOf(now) - now)),
+        LimitResult.NoBudgetToday => Problems.TooMany("budget_exceeded", "The budget of this day is used up.", Seconds(Days.EndOf(now) - now)),
+        LimitResult.NoBudgetThisMonth => Problems.TooMany("budget_exceeded", "The budget of this month is used up.", Seconds(Days.EndOfMonth(now) - now)),
+        LimitResult.Nobody => Problems.NotFound(),
+        LimitResult.Open => throw new InvalidOperationException("Not a refusal."),
     };
 
     private static int Seconds(TimeSpan left) => (int)left.TotalSeconds + 1;

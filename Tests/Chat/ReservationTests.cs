@@ -4,7 +4,7 @@ using AiChat.Tests.Api;
 namespace AiChat.Tests.Chat;
 
 /// <summary>Money at the gate: what is free stays usable, what is held is no more than a model can cost, and every end lets it go.</summary>
-public sealed class HoldTests
+public sealed class ReservationTests
 {
     private static readonly object Free = new { input = 0m, output = 0m };
     private static readonly object Dear = new { input = 1_000_000m, output = 1_000_000m };
@@ -24,7 +24,7 @@ public sealed class HoldTests
         await Price(admin, connection, "dear", Dear);
         await Price(admin, connection, "free", Free);
         var session = await admin.NewSession(connection, "free");
-        await GateTests.Set(admin, budget == "key" ? new { titleModel = "free" } : new Dictionary<string, object> { [budget] = 5, ["titleModel"] = "free" });
+        await UsageLimitTests.Set(admin, budget == "key" ? new { titleModel = "free" } : new Dictionary<string, object> { [budget] = 5, ["titleModel"] = "free" });
         var key = (await KeysTests.Make(admin, new { name = "k", dailyBudget = budget == "key" ? 5 : (int?)null, scopes = new[] { "chat", "models" } })).Text("key")!;
         var script = KeysTests.With(server, key);
         await (await Chat(script, "dear")).Expect(HttpStatusCode.OK);
@@ -47,7 +47,7 @@ public sealed class HoldTests
         }
 
         // A budget of tokens holds for what is free, too.
-        await GateTests.Set(admin, new { defaultDailyTokenBudget = 1 });
+        await UsageLimitTests.Set(admin, new { defaultDailyTokenBudget = 1 });
         Assert.Equal(HttpStatusCode.TooManyRequests, (await Chat(script, "free")).StatusCode);
         await Eventually.Holds(() => Held(server) == 0);
     }
@@ -57,14 +57,14 @@ public sealed class HoldTests
     public async Task A_budget_of_zero_leaves_the_free_models_and_the_list()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "a"));
-        await GateTests.Set(steps.Admin, new { defaultDailyMoneyBudget = 0 });
+        await UsageLimitTests.Set(steps.Admin, new { defaultDailyMoneyBudget = 0 });
         Assert.Equal(HttpStatusCode.TooManyRequests, (await Chat(steps.Script, "fake-model")).StatusCode);
         Assert.NotEqual(0, (await steps.Script.GetJson("/v1/models")).GetProperty("data").GetArrayLength());
         await Price(steps.Admin, steps.Connection, "fake-model", new { input = 0m, output = 0m, cachedInput = 1m });
         Assert.Equal(HttpStatusCode.TooManyRequests, (await Chat(steps.Script, "fake-model")).StatusCode);
         await Price(steps.Admin, steps.Connection, "fake-model", Free);
         await (await Chat(steps.Script, "fake-model")).Expect(HttpStatusCode.OK);
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     /// <summary>Whoever leaves just before the end, where a stream says what it used, has had the answer all the same.</summary>
@@ -83,8 +83,8 @@ public sealed class HoldTests
         }
 
         await Eventually.Holds(() => Held(steps.Server) == 0);
-        Assert.InRange(GateTests.Number(steps.Server, "select sum(tokens) from daily_usage"), 300, 3_000);
-        GateTests.AssertBalanced(steps.Server);
+        Assert.InRange(UsageLimitTests.Number(steps.Server, "select sum(tokens) from daily_usage"), 300, 3_000);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class HoldTests
         var connection = await admin.Connect(upstream, "free", "dear");
         await Price(admin, connection, "dear", Dear);
         await Price(admin, connection, "free", Free);
-        await GateTests.Set(admin, new { fallbackModels = new[] { "dear" }, providerMaxRetries = 0, defaultDailyMoneyBudget = 5 });
+        await UsageLimitTests.Set(admin, new { fallbackModels = new[] { "dear" }, providerMaxRetries = 0, defaultDailyMoneyBudget = 5 });
         var session = await admin.NewSession(connection, "free");
         var script = KeysTests.With(server, (await KeysTests.Make(admin, new { name = "k" })).Text("key")!);
         await (await Chat(script, "free")).Expect(HttpStatusCode.OK); // by the other, which is paid for and ends the budget
@@ -104,7 +104,7 @@ public sealed class HoldTests
         Assert.Equal(HttpStatusCode.BadGateway, (await Chat(script, "free")).StatusCode);
         Assert.Equal("failed", (await admin.AskAndWait(session, "go")).Text("status"));
         Assert.Single(upstream.Chats(), exchange => exchange.Request.Json.Text("model") == "dear");
-        GateTests.AssertBalanced(server);
+        UsageLimitTests.AssertBalanced(server);
     }
 
     [Theory]
@@ -126,18 +126,18 @@ public sealed class HoldTests
             await OpenAiScript.Stream(exchange, "a");
         });
         await (await steps.Admin.PutJson("/api/catalog/models", new { connectionId = steps.Connection, model = "fake-model", maxOutputTokens = 1_000, contextLimit = 8_000, price = Dear })).Expect(HttpStatusCode.OK);
-        await GateTests.Set(steps.Admin, new { defaultDailyTokenBudget = 20_000, defaultDailyMoneyBudget = 20_000 });
+        await UsageLimitTests.Set(steps.Admin, new { defaultDailyTokenBudget = 20_000, defaultDailyMoneyBudget = 20_000 });
 
         var first = steps.Script.PostRaw(door, body);
         await steps.Upstream.NextChatAsync();
-        Assert.InRange(GateTests.Number(steps.Server, "select sum(held_tokens) from daily_usage"), 1_000 * answers, (1_000 * answers) + 100);
-        Assert.InRange(GateTests.Number(steps.Server, "select sum(held_nanos) / 1000000000 from daily_usage"), 1_000 * answers, (1_000 * answers) + 100);
+        Assert.InRange(UsageLimitTests.Number(steps.Server, "select sum(held_tokens) from daily_usage"), 1_000 * answers, (1_000 * answers) + 100);
+        Assert.InRange(UsageLimitTests.Number(steps.Server, "select sum(held_nanos) / 1000000000 from daily_usage"), 1_000 * answers, (1_000 * answers) + 100);
         var second = steps.Chat(CompatSteps.Ask("also"));
         end.SetResult();
 
         await (await first).Expect(HttpStatusCode.OK);
         await (await second).Expect(HttpStatusCode.OK);
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Fact]
@@ -153,14 +153,14 @@ public sealed class HoldTests
 
             await OpenAiScript.Stream(exchange, "a");
         });
-        await GateTests.Set(steps.Admin, new { defaultContextTokenLimit = 10_000 });
+        await UsageLimitTests.Set(steps.Admin, new { defaultContextTokenLimit = 10_000 });
         var prompt = string.Concat(Enumerable.Repeat("wörter und 漢字, ", 20_000));
         var first = steps.Script.PostJson("/v1/chat/completions", new { model = "fake-model", max_tokens = 1_000_000_000, messages = new[] { new { role = "user", content = prompt } } });
         await steps.Upstream.NextChatAsync();
-        Assert.Equal(20_000, GateTests.Number(steps.Server, "select sum(held_tokens) from daily_usage"));
+        Assert.Equal(20_000, UsageLimitTests.Number(steps.Server, "select sum(held_tokens) from daily_usage"));
         end.SetResult();
         await (await first).Expect(HttpStatusCode.OK);
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Theory]
@@ -227,7 +227,7 @@ public sealed class HoldTests
                 await OpenAiScript.Finish(exchange, 1);
             }
         });
-        await GateTests.Set(steps.Admin, new { providerMaxRetries = 0, providerMaxIdleMs = ending == "timeout" ? 1_000 : 60_000, defaultUserDailyQuota = ending == "refused" ? 0 : -1 });
+        await UsageLimitTests.Set(steps.Admin, new { providerMaxRetries = 0, providerMaxIdleMs = ending == "timeout" ? 1_000 : 60_000, defaultUserDailyQuota = ending == "refused" ? 0 : -1 });
         foreach (var stream in new[] { true, false })
         {
             using var leave = new CancellationTokenSource();
@@ -257,7 +257,7 @@ public sealed class HoldTests
             }
         }
 
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Theory]
@@ -298,7 +298,7 @@ public sealed class HoldTests
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
         await Price(admin, connection, "fake-model", Dear);
-        await GateTests.Set(admin, new { providerMaxRetries = 0, providerMaxIdleMs = ending == "timeout" ? 1_000 : 60_000 });
+        await UsageLimitTests.Set(admin, new { providerMaxRetries = 0, providerMaxIdleMs = ending == "timeout" ? 1_000 : 60_000 });
         var session = await admin.NewSession(connection);
         var id = ChatSteps.NewId();
         await using var stream = await admin.Ask(session, "go", id);
@@ -326,7 +326,7 @@ public sealed class HoldTests
         }
 
         await Eventually.Holds(() => Held(server) == 0);
-        GateTests.AssertBalanced(server);
+        UsageLimitTests.AssertBalanced(server);
     }
 
     [Fact]
@@ -352,7 +352,7 @@ public sealed class HoldTests
         Execute(steps.Server, "alter table usage_entries_away rename to usage_entries");
 
         await Eventually.Holds(() => Held(steps.Server) == 0);
-        GateTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server);
     }
 
     [Fact]
@@ -381,8 +381,8 @@ public sealed class HoldTests
         }
     }
 
-    private static long Held(TestServer server) => GateTests.Number(server, "select coalesce(sum(held_messages + held_tokens + held_nanos), 0) from daily_usage")
-        + GateTests.Number(server, "select coalesce(sum(held_nanos), 0) from api_key_days") + GateTests.Number(server, "select coalesce(sum(held), 0) from guest_days");
+    private static long Held(TestServer server) => UsageLimitTests.Number(server, "select coalesce(sum(held_messages + held_tokens + held_nanos), 0) from daily_usage")
+        + UsageLimitTests.Number(server, "select coalesce(sum(held_nanos), 0) from api_key_days") + UsageLimitTests.Number(server, "select coalesce(sum(held), 0) from guest_days");
 
     private static void Execute(TestServer server, string sql)
     {

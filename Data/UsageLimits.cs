@@ -9,7 +9,7 @@ namespace AiChat.Data;
 /// by what it really used, or by nothing when it brought nothing. So counters and ledger always agree, calls at the same moment cannot
 /// take the same last message, and a budget is overrun by one call's own use at most. Budgets of money do not stop a call that is free.
 /// </summary>
-internal static class Gate
+internal static class UsageLimits
 {
     // The whole decision; ended by the statement that acts on it, so that nothing can come between the two.
     private const string Verdict = """
@@ -56,10 +56,10 @@ internal static class Gate
         """;
 
     /// <summary>Lets the call in and holds what it asks for, or says why not; inside <see cref="Db.Write{T}"/>.</summary>
-    public static GateAnswer Enter(SqliteConnection connection, Admission call, DateTimeOffset now)
+    public static LimitDecision Enter(SqliteConnection connection, Admission call, DateTimeOffset now)
     {
         var day = Days.Of(now);
-        var ask = new GateQuestion(call, day, Days.FirstOfMonth(now));
+        var ask = new LimitParameters(call, day, Days.FirstOfMonth(now));
         var admitted = connection.QuerySingleOrDefault<AdmittedRow>($"""
             {Verdict}
             insert into daily_usage (user_id, day, held_messages, held_tokens, held_nanos)
@@ -76,7 +76,7 @@ internal static class Gate
                 {Verdict}
                 select word from verdict
                 """, ask);
-            return new GateAnswer(word is null ? GateVerdict.Nobody : (GateVerdict)word.Value, null, 0, null);
+            return new LimitDecision(word is null ? LimitResult.Nobody : (LimitResult)word.Value, null, 0, null);
         }
 
         // It holds no money of its own, so the statement still sees what was there before.
@@ -84,35 +84,35 @@ internal static class Gate
             {Verdict}
             select count(*) from verdict where money_is_spent
             """, ask) > 0;
-        var hold = new Hold(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, onlyFree);
-        HoldElsewhere(connection, hold);
-        return new GateAnswer(GateVerdict.Open, hold, admitted.Used, admitted.DailyLimit);
+        var reservation = new Reservation(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, onlyFree);
+        HoldElsewhere(connection, reservation);
+        return new LimitDecision(LimitResult.Open, reservation, admitted.Used, admitted.DailyLimit);
     }
 
     /// <summary>Replaces the hold by what its calls to providers used; when none of them brought anything it costs nothing.</summary>
-    public static void Settle(SqliteConnection connection, Hold hold, IReadOnlyList<LedgerEntry> used, long at)
+    public static void Settle(SqliteConnection connection, Reservation reservation, IReadOnlyList<LedgerEntry> used, long at)
     {
-        var counted = used.All(call => call.BroughtNothing) ? 0 : hold.Messages;
+        var counted = used.All(call => call.BroughtNothing) ? 0 : reservation.Messages;
         var tokens = used.Sum(call => call.PromptTokens + call.CompletionTokens);
         var cost = used.Sum(call => call.CostNanos);
         connection.Execute("""
             update daily_usage set messages = messages + @counted, tokens = tokens + @used, cost_nanos = cost_nanos + @cost,
                 held_messages = max(0, held_messages - @Messages), held_tokens = max(0, held_tokens - @Tokens), held_nanos = max(0, held_nanos - @Nanos)
             where user_id = @UserId and day = @Day
-            """, new { hold.UserId, hold.Day, hold.Messages, hold.Tokens, hold.Nanos, counted, used = tokens, cost });
-        if (hold.ApiKeyId is not null)
+            """, new { reservation.UserId, reservation.Day, reservation.Messages, reservation.Tokens, reservation.Nanos, counted, used = tokens, cost });
+        if (reservation.ApiKeyId is not null)
         {
             connection.Execute("""
                 update api_key_days set cost_nanos = cost_nanos + @cost, held_nanos = max(0, held_nanos - @Nanos)
                 where api_key_id = @ApiKeyId and day = @Day
-                """, new { hold.ApiKeyId, hold.Day, hold.Nanos, cost });
+                """, new { reservation.ApiKeyId, reservation.Day, reservation.Nanos, cost });
         }
 
-        if (hold.Guest)
+        if (reservation.Guest)
         {
             connection.Execute("""
                 update guest_days set messages = messages + @counted, held = max(0, held - @Messages) where day = @Day
-                """, new { hold.Day, hold.Messages, counted });
+                """, new { reservation.Day, reservation.Messages, counted });
         }
 
         foreach (var call in used)
@@ -143,28 +143,28 @@ internal static class Gate
         connection.Execute("update guest_days set held = 0 where held > 0");
     }
 
-    private static void HoldElsewhere(SqliteConnection connection, Hold hold)
+    private static void HoldElsewhere(SqliteConnection connection, Reservation reservation)
     {
-        if (hold.ApiKeyId is not null)
+        if (reservation.ApiKeyId is not null)
         {
             connection.Execute("""
                 insert into api_key_days (api_key_id, day, held_nanos) values (@ApiKeyId, @Day, @Nanos)
                 on conflict (api_key_id, day) do update set held_nanos = held_nanos + excluded.held_nanos
-                """, new { hold.ApiKeyId, hold.Day, hold.Nanos });
+                """, new { reservation.ApiKeyId, reservation.Day, reservation.Nanos });
         }
 
-        if (hold.Guest)
+        if (reservation.Guest)
         {
             connection.Execute("""
                 insert into guest_days (day, held) values (@Day, @Messages)
                 on conflict (day) do update set held = held + excluded.held
-                """, new { hold.Day, hold.Messages });
+                """, new { reservation.Day, reservation.Messages });
         }
     }
 }
 
 /// <summary>What the gate said. The numbers are those of its statement.</summary>
-internal enum GateVerdict
+internal enum LimitResult
 {
     Open = 0,
 
@@ -204,7 +204,7 @@ internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defa
 /// <param name="Hold">What is held for it.</param>
 /// <param name="Used">The user's messages of this day with those that are being answered now.</param>
 /// <param name="DailyLimit">Messages a day; null is unlimited.</param>
-internal sealed record GateAnswer(GateVerdict Verdict, Hold? Hold, long Used, long? DailyLimit);
+internal sealed record LimitDecision(LimitResult Result, Reservation? Reservation, long Used, long? DailyLimit);
 
 internal sealed record AdmittedRow
 {
@@ -217,11 +217,11 @@ internal sealed record AdmittedRow
 
 /// <summary>What is held for a call that runs.</summary>
 /// <param name="OnlyFree">It was let in because it is free; no model that costs something may stand in for its model.</param>
-internal sealed record Hold(
+internal sealed record Reservation(
     long UserId, long Day, long Messages, long Tokens, long Nanos, long? ApiKeyId, bool Guest, bool OnlyFree = false);
 
 /// <summary>The values that the gate's statement names.</summary>
-internal sealed class GateQuestion(Admission call, long day, long firstDay)
+internal sealed class LimitParameters(Admission call, long day, long firstDay)
 {
     public long UserId => call.UserId;
 
