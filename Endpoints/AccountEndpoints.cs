@@ -81,7 +81,7 @@ internal static class AccountEndpoints
     /// <summary>Everything that is the user's goes: logins, keys, chats, images, also what is being written at this moment.</summary>
     private static async Task<IResult> DeleteAccount(
         [FromBody] DeleteAccountRequest body, CurrentUser me, HttpContext context, Users users, UserAdmin admin, Passwords passwords,
-        LoginThrottle throttle, ChatRuns runs, LiveCalls calls, TimeProvider clock)
+        LoginThrottle throttle, RunRegistry registry, LiveCalls calls, TimeProvider clock)
     {
         if (me.LoginId == 0)
         {
@@ -97,7 +97,7 @@ internal static class AccountEndpoints
         switch (await admin.DeleteSelf(new Actor(me.Id, context.Caller().Address.ToString()), clock.GetUtcNow()))
         {
             case UserChange.Done:
-                var stopping = runs.StopUser(me.Id);
+                var stopping = registry.StopUser(me.Id);
                 calls.CutUser(me.Id);
                 await stopping;
                 SignIns.Clear(context);

@@ -92,13 +92,13 @@ internal static class MessageEndpoints
         return TypedResults.Ok(new FoundMessages([.. hits.Select(SearchMatch.Of)], total, next));
     }
 
-    private static async Task<IResult> Clear(long id, CurrentUser me, Messages messages, ChatRuns runs)
+    private static async Task<IResult> Clear(long id, CurrentUser me, Messages messages, RunRegistry registry)
     {
-        await runs.StopSession(me.Id, id);
+        await registry.StopSession(me.Id, id);
         return await messages.Clear(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
     }
 
-    private static async Task<IResult> DeleteTurn(long id, long messageId, CurrentUser me, Messages messages, ChatRuns runs)
+    private static async Task<IResult> DeleteTurn(long id, long messageId, CurrentUser me, Messages messages, RunRegistry registry)
     {
         if (!await messages.DeleteBranch(me.Id, id, messageId))
         {
@@ -106,7 +106,7 @@ internal static class MessageEndpoints
         }
 
         // An answer that is being written on another branch goes on.
-        foreach (var run in runs.Of(me.Id).Where(run => run.Session.Id == id))
+        foreach (var run in registry.Of(me.Id).Where(run => run.Session.Id == id))
         {
             if (await messages.Find(me.Id, run.MessageId) is null)
             {
@@ -123,7 +123,7 @@ internal static class MessageEndpoints
 }
 
 /// <summary>Rows of one session as clients see them: with siblings and images, and a live answer as far as it is.</summary>
-internal sealed class MessageList(Messages messages, Images images, ImageLinks links, ChatRuns runs)
+internal sealed class MessageList(Messages messages, Images images, ImageLinks links, RunRegistry registry)
 {
     public async Task<MessagePage> Of(CurrentUser me, long sessionId, List<MessageRow> rows, string? next)
     {
@@ -137,7 +137,7 @@ internal sealed class MessageList(Messages messages, Images images, ImageLinks l
     private MessageResponse View(CurrentUser me, MessageRow row, IReadOnlyList<long> siblings, IReadOnlyList<ImageResponse> pictures)
     {
         var message = MessageView.Of(row, siblings, pictures);
-        if (row.Status != "streaming" || runs.Find(me.Id, row.Id) is not { } run)
+        if (row.Status != "streaming" || registry.Find(me.Id, row.Id) is not { } run)
         {
             return message;
         }

@@ -117,15 +117,15 @@ internal static class SessionEndpoints
         return row is null ? Problems.NotFound() : TypedResults.Ok(view.Of(me, row));
     }
 
-    private static async Task<IResult> Delete(long id, CurrentUser me, Sessions sessions, ChatRuns runs)
+    private static async Task<IResult> Delete(long id, CurrentUser me, Sessions sessions, RunRegistry registry)
     {
         var deleted = await sessions.Delete(me.Id, id);
-        await runs.StopSession(me.Id, id); // afterwards: nothing can begin in it any more
+        await registry.StopSession(me.Id, id); // afterwards: nothing can begin in it any more
         return deleted ? TypedResults.NoContent() : Problems.NotFound();
     }
 
     /// <summary>What is not there or not the caller's is passed over.</summary>
-    private static async Task<IResult> ChangeMany(BulkChange body, CurrentUser me, Sessions sessions, ChatRuns runs, Retention retention)
+    private static async Task<IResult> ChangeMany(BulkChange body, CurrentUser me, Sessions sessions, RunRegistry registry, Retention retention)
     {
         if (body.Ids.Count is 0 or > BulkChange.MostIds)
         {
@@ -138,7 +138,7 @@ internal static class SessionEndpoints
                 var deleted = await sessions.DeleteMany(me.Id, body.Ids);
                 foreach (var id in body.Ids)
                 {
-                    await runs.StopSession(me.Id, id);
+                    await registry.StopSession(me.Id, id);
                 }
 
                 retention.Wake(); // their rows and files
@@ -158,15 +158,15 @@ internal static class SessionEndpoints
 }
 
 /// <summary>Rows as clients see them: with the model's name and whether an answer is being written.</summary>
-internal sealed class SessionView(ModelCatalog catalog, ChatRuns runs, SystemSettings settings)
+internal sealed class SessionView(ModelCatalog catalog, RunRegistry registry, SystemSettings settings)
 {
     private static readonly SessionParameters Unset = new();
 
-    public SessionResponse Of(CurrentUser me, SessionRow row) => Of(me, row, runs.Of(me.Id));
+    public SessionResponse Of(CurrentUser me, SessionRow row) => Of(me, row, registry.Of(me.Id));
 
     public List<SessionResponse> Of(CurrentUser me, IEnumerable<SessionRow> rows)
     {
-        var running = runs.Of(me.Id);
+        var running = registry.Of(me.Id);
         return [.. rows.Select(row => Of(me, row, running))];
     }
 

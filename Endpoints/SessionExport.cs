@@ -10,7 +10,7 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints;
 
 /// <summary>Writes a session as a file, a few messages at a time, however long it is.</summary>
-internal sealed class SessionExport(Branches branches, Images images, SessionView view, ChatRuns runs)
+internal sealed class SessionExport(Branches branches, Images images, SessionView view, RunRegistry registry)
 {
     /// <summary>The active branch, for reading.</summary>
     public async Task WriteMarkdown(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
@@ -68,7 +68,7 @@ internal sealed class SessionExport(Branches branches, Images images, SessionVie
     /// <summary>With the text of an answer that is being written at this moment, which the row has only in part.</summary>
     private MessageRow Current(CurrentUser me, MessageRow row)
     {
-        if (row.Status != "streaming" || runs.Find(me.Id, row.Id) is not { } run)
+        if (row.Status != "streaming" || registry.Find(me.Id, row.Id) is not { } run)
         {
             return row;
         }

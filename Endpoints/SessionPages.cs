@@ -10,7 +10,7 @@ namespace AiChat.Endpoints;
 /// Pages of the session list as they were last sent, each good for as long as nothing at all has been stored since it was read and
 /// its owner has no answer running: then it cannot have changed. Safe for any number of threads.
 /// </summary>
-internal sealed class SessionPages(Db db, ModelCatalog catalog, ChatRuns runs)
+internal sealed class SessionPages(Db db, ModelCatalog catalog, RunRegistry registry)
 {
     /// <summary>About 10 MB when full of pages of 50. Past it everything is dropped and made again on demand.</summary>
     private const int MaxPages = 512;
@@ -24,7 +24,7 @@ internal sealed class SessionPages(Db db, ModelCatalog catalog, ChatRuns runs)
         var commits = db.Commits;
         var models = catalog.Current;
         var key = new Key(me.Id, me.Role, archived, after, limit);
-        if (me.ApiKeyId is not null || runs.Of(me.Id).Count > 0)
+        if (me.ApiKeyId is not null || registry.Of(me.Id).Count > 0)
         {
             return new JsonBytes(Bytes(await read()));
         }

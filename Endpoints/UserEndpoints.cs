@@ -119,7 +119,7 @@ internal static class UserEndpoints
     }
 
     private static async Task<IResult> SetStatus(
-        long id, StatusRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, ChatRuns runs, LiveCalls calls,
+        long id, StatusRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, RunRegistry registry, LiveCalls calls,
         TimeProvider clock)
     {
         if (body.Status is not ("ACTIVE" or "DISABLED"))
@@ -135,7 +135,7 @@ internal static class UserEndpoints
         var outcome = await admin.SetStatus(Actor(me, context), id, body.Status, body.Reason, clock.GetUtcNow());
         if (outcome == UserChange.Done && body.Status == "DISABLED")
         {
-            await Silence(id, runs, calls);
+            await Silence(id, registry, calls);
         }
 
         return await Answer(id, outcome, users);
@@ -155,7 +155,7 @@ internal static class UserEndpoints
     }
 
     private static async Task<IResult> Delete(
-        long id, CurrentUser me, HttpContext context, UserAdmin admin, ChatRuns runs, LiveCalls calls, TimeProvider clock)
+        long id, CurrentUser me, HttpContext context, UserAdmin admin, RunRegistry registry, LiveCalls calls, TimeProvider clock)
     {
         var outcome = await admin.Delete(Actor(me, context), id, clock.GetUtcNow());
         if (outcome != UserChange.Done)
@@ -163,14 +163,14 @@ internal static class UserEndpoints
             return Refusal(outcome);
         }
 
-        await Silence(id, runs, calls);
+        await Silence(id, registry, calls);
         return TypedResults.NoContent();
     }
 
     /// <summary>Nothing is asked of a provider for this account any more; answers that were being written keep what they say.</summary>
-    private static async Task Silence(long id, ChatRuns runs, LiveCalls calls)
+    private static async Task Silence(long id, RunRegistry registry, LiveCalls calls)
     {
-        var stopping = runs.StopUser(id);
+        var stopping = registry.StopUser(id);
         calls.CutUser(id); // what belongs to no answer: titles
         await stopping;
     }

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Asking, following and stopping answers: HTTP only, the work is done by <see cref="ChatRuns"/>.</summary>
+/// <summary>Asking, following and stopping answers: HTTP only, the work is done by <see cref="RunRegistry"/>.</summary>
 internal static class ChatEndpoints
 {
     public static void MapChat(this RouteGroupBuilder api)
@@ -19,25 +19,25 @@ internal static class ChatEndpoints
         chat.MapGet("/runs", Running);
     }
 
-    private static async Task<IResult> Send(ChatStreamRequest body, CurrentUser me, RunStarter starter, RunStreams streams)
+    private static async Task<IResult> Send(ChatStreamRequest body, CurrentUser me, RunLauncher starter, RunStreams streams)
     {
         var (run, problem) = await starter.Send(me, body);
         return problem ?? await streams.Follow(me, run!, after: 0);
     }
 
-    private static async Task<IResult> Complete(ChatStreamRequest body, CurrentUser me, RunStarter starter, RunStreams streams)
+    private static async Task<IResult> Complete(ChatStreamRequest body, CurrentUser me, RunLauncher starter, RunStreams streams)
     {
         var (run, problem) = await starter.Send(me, body);
         return problem ?? await streams.Finished(me, run!);
     }
 
-    private static async Task<IResult> Regenerate(ChatAgainRequest body, CurrentUser me, RunStarter starter, RunStreams streams)
+    private static async Task<IResult> Regenerate(ChatAgainRequest body, CurrentUser me, RunLauncher starter, RunStreams streams)
     {
         var (run, problem) = await starter.Again(me, body, NewRun.Regenerate);
         return problem ?? await streams.Follow(me, run!, after: 0);
     }
 
-    private static async Task<IResult> Continue(ChatAgainRequest body, CurrentUser me, RunStarter starter, RunStreams streams)
+    private static async Task<IResult> Continue(ChatAgainRequest body, CurrentUser me, RunLauncher starter, RunStreams streams)
     {
         var (run, problem) = await starter.Again(me, body, NewRun.Continue);
         return problem ?? await streams.Follow(me, run!, after: 0);
@@ -47,9 +47,9 @@ internal static class ChatEndpoints
         long messageId, [FromQuery] long? after, [FromHeader(Name = "Last-Event-ID")] long? lastEventId, CurrentUser me, RunStreams streams) =>
         streams.Follow(me, new StartedAnswer(messageId, null), lastEventId ?? after ?? 0);
 
-    private static async Task<IResult> Stop(ChatStopRequest body, CurrentUser me, ChatRuns runs, Messages messages)
+    private static async Task<IResult> Stop(ChatStopRequest body, CurrentUser me, RunRegistry registry, Messages messages)
     {
-        if (runs.Find(me.Id, body.MessageId) is { } run)
+        if (registry.Find(me.Id, body.MessageId) is { } run)
         {
             run.Stop("stopped");
             return TypedResults.NoContent();
@@ -58,6 +58,6 @@ internal static class ChatEndpoints
         return await messages.Find(me.Id, body.MessageId) is { Role: "assistant" } ? TypedResults.NoContent() : Problems.NotFound();
     }
 
-    private static List<RunResponse> Running(CurrentUser me, ChatRuns runs) =>
-        [.. runs.Of(me.Id).OrderBy(run => run.MessageId).Select(run => new RunResponse(run.Session.Id, run.MessageId, run.StartedAt))];
+    private static List<RunResponse> Running(CurrentUser me, RunRegistry registry) =>
+        [.. registry.Of(me.Id).OrderBy(run => run.MessageId).Select(run => new RunResponse(run.Session.Id, run.MessageId, run.StartedAt))];
 }

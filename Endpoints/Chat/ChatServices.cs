@@ -20,10 +20,10 @@ internal static class ChatServices
         services.AddSingleton<AnswerRounds>();
         services.AddSingleton<SessionTitler>();
         services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());
-        services.AddSingleton<ChatRunner>();
+        services.AddSingleton<RunExecutor>();
         services.AddSingleton(provider => MemoryRoom.OfProcess(provider.GetRequiredService<TimeProvider>()));
-        services.AddSingleton<ChatRuns>();
-        services.AddSingleton<RunStarter>();
+        services.AddSingleton<RunRegistry>();
+        services.AddSingleton<RunLauncher>();
         services.AddSingleton<GuestSignup>();
         services.AddSingleton<RunStreams>();
         services.AddSingleton<SessionView>();
@@ -40,7 +40,7 @@ internal static class ChatServices
 /// interrupted. A second signal cuts the grace short.
 /// </summary>
 internal sealed class ChatLifetime(
-    ChatRuns runs, ConnectionListeners listeners, Readiness readiness, ServerOptions options, BackgroundWork background,
+    RunRegistry registry, ConnectionListeners listeners, Readiness readiness, ServerOptions options, BackgroundWork background,
     IHostApplicationLifetime lifetime)
     : IHostedService, IDisposable
 {
@@ -48,7 +48,7 @@ internal sealed class ChatLifetime(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        await runs.Open();
+        await registry.Open();
         lifetime.ApplicationStopping.Register(() =>
         {
             readiness.Stop();
@@ -56,10 +56,10 @@ internal sealed class ChatLifetime(
             _again = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
             {
                 signal.Cancel = true;
-                background.Try("the second signal", runs.Interrupt);
+                background.Try("the second signal", registry.Interrupt);
             });
             // The web server's own stop waits for the streams that end with it.
-            background.Forget("the end of running answers", runs.Drain(options.ShutdownGrace));
+            background.Forget("the end of running answers", registry.Drain(options.ShutdownGrace));
         });
     }
 

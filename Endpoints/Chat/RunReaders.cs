@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Chat;
 /// Streams a run's log to one client from a position on. The run does not notice: a client that goes away, reads slowly or comes
 /// back later changes nothing for it.
 /// </summary>
-internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings settings, BackgroundWork background, TimeProvider clock)
+internal sealed class RunReaders(RunRegistry registry, LiveLogins live, SystemSettings settings, BackgroundWork background, TimeProvider clock)
     : IHostedService, IDisposable
 {
     /// <summary>Readers that an account may have beyond one for each of its runs: other tabs, other devices.</summary>
@@ -28,7 +28,7 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
             Tick,
             () =>
             {
-                runs.WakeReaders();
+                registry.WakeReaders();
                 return Task.CompletedTask;
             },
             _stop.Token);
@@ -93,7 +93,7 @@ internal sealed class RunReaders(ChatRuns runs, LiveLogins live, SystemSettings 
                 position = frame.Id;
             }
 
-            if (frames.Count == 0 && runs.Draining && !told)
+            if (frames.Count == 0 && registry.Draining && !told)
             {
                 told = true;
                 sse.Notice("event: restarting\ndata: {}\n\n"u8);

@@ -7,19 +7,19 @@ namespace AiChat.Endpoints.Chat;
 
 /// <summary>Gives an answer to a client as events, whether it is being written now or was long ago.</summary>
 internal sealed class RunStreams(
-    ChatRuns runs, RunReaders readers, Messages messages, Images images, ImageLinks links, ModelCatalog catalog)
+    RunRegistry registry, RunReaders readers, Messages messages, Images images, ImageLinks links, ModelCatalog catalog)
 {
     /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
     public async Task<IResult> Follow(CurrentUser me, StartedAnswer answer, long after)
     {
-        var run = answer.Run ?? runs.Find(me.Id, answer.MessageId);
+        var run = answer.Run ?? registry.Find(me.Id, answer.MessageId);
         return (run?.Log ?? await Stored(me, answer.MessageId)) is { } log ? new LogStream(readers, me, log, run?.Trace, after) : Problems.NotFound();
     }
 
     /// <summary>Waits for the end and gives both messages.</summary>
     public async Task<IResult> Finished(CurrentUser me, StartedAnswer answer)
     {
-        if ((answer.Run ?? runs.Find(me.Id, answer.MessageId)) is { } run)
+        if ((answer.Run ?? registry.Find(me.Id, answer.MessageId)) is { } run)
         {
             await run.Ended;
         }
@@ -46,7 +46,7 @@ internal sealed class RunStreams(
             return null;
         }
 
-        if (row.Status == "streaming" && runs.Find(me.Id, messageId) is { } started)
+        if (row.Status == "streaming" && registry.Find(me.Id, messageId) is { } started)
         {
             return started.Log; // it began between the two looks
         }

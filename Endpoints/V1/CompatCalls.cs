@@ -11,7 +11,7 @@ namespace AiChat.Endpoints.V1;
 /// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
 /// </summary>
 internal sealed class CompatCalls(
-    ProviderCalls calls, ModelCatalog catalog, ChatRuns runs, Usage usage, Settlements settlements, CallStates states,
+    ProviderCalls calls, ModelCatalog catalog, RunRegistry registry, Usage usage, Settlements settlements, CallStates states,
     LiveLogins live, SystemSettings settings, TaskTraces traces, TimeProvider clock)
 {
     /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
@@ -56,8 +56,8 @@ internal sealed class CompatCalls(
     /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
     public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, AnswerSize, List<LedgerEntry>, Task<IResult>> work)
     {
-        using var place = runs.Enter(me.Id, out var refused);
-        if (place is null)
+        using var slot = registry.Enter(me.Id, out var refused);
+        if (slot is null)
         {
             return refused == RunRefusal.Overloaded ? Problems.Overloaded(5)
                 : Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5);
@@ -72,7 +72,7 @@ internal sealed class CompatCalls(
         List<LedgerEntry> used = [];
         try
         {
-            return await work(reservation, place.Size, used);
+            return await work(reservation, slot.Size, used);
         }
         catch (ProviderException) when (used.Count == 0)
         {

@@ -8,9 +8,9 @@ namespace AiChat.Endpoints.Chat;
 /// All live runs. Starts them, finds them for readers, stores their text a few times a second in one transaction for all, and
 /// ends them when the process stops. Safe for any thread.
 /// </summary>
-internal sealed partial class ChatRuns(
-    Runs runs, ChatRunner runner, MemoryRoom room, SystemSettings settings, BackgroundWork background, TimeProvider clock,
-    ILogger<ChatRuns> logger)
+internal sealed partial class RunRegistry(
+    Runs runs, RunExecutor executor, MemoryRoom room, SystemSettings settings, BackgroundWork background, TimeProvider clock,
+    ILogger<RunRegistry> logger)
     : IAsyncDisposable
 {
     /// <summary>With the commit that follows, at most half a second of text is lost when the process is killed.</summary>
@@ -138,7 +138,7 @@ internal sealed partial class ChatRuns(
     }
 
     /// <summary>Takes a place among the answers that are written at once; null when there is none.</summary>
-    public RunPlace? Enter(long userId, out RunRefusal refused)
+    public RunSlot? Enter(long userId, out RunRefusal refused)
     {
         refused = RunRefusal.Overloaded;
         if (_draining || !room.TryBegin())
@@ -148,15 +148,15 @@ internal sealed partial class ChatRuns(
 
         var all = Interlocked.Increment(ref _count);
         var own = _byUser.AddOrUpdate(userId, 1, (_, count) => count + 1);
-        var place = new RunPlace(this, userId, new AnswerSize(room));
+        var slot = new RunSlot(this, userId, new AnswerSize(room));
         var tooMany = settings.MaxRuns > 0 && all > settings.MaxRuns;
         if (!tooMany && (settings.MaxRunsPerUser == 0 || own <= settings.MaxRunsPerUser))
         {
-            return place;
+            return slot;
         }
 
         refused = tooMany ? RunRefusal.Overloaded : RunRefusal.TooManyRuns;
-        place.Dispose();
+        slot.Dispose();
         return null;
     }
 
@@ -181,7 +181,7 @@ internal sealed partial class ChatRuns(
 
     private async Task<RunStart> Begin(NewRun request, Admission admission, Func<StartedRun, ChatRun> create)
     {
-        if (Enter(request.UserId, out var refused) is not { } place)
+        if (Enter(request.UserId, out var refused) is not { } slot)
         {
             return new RunStart(StartOutcome.NotNow) { Refused = refused };
         }
@@ -197,29 +197,29 @@ internal sealed partial class ChatRuns(
 
             run = create(started);
             _live[run.MessageId] = run;
-            background.Forget("an answer", Carry(run, place));
+            background.Forget("an answer", Carry(run, slot));
             return new RunStart(StartOutcome.Started) { Run = run, MessageId = run.MessageId };
         }
         finally
         {
             if (run is null)
             {
-                place.Dispose();
+                slot.Dispose();
             }
         }
     }
 
-    private async Task Carry(ChatRun run, RunPlace place)
+    private async Task Carry(ChatRun run, RunSlot slot)
     {
         await Task.Yield(); // the caller streams from the log meanwhile
         try
         {
-            await runner.Execute(run, place.Size, _abandon.Token);
+            await executor.Execute(run, slot.Size, _abandon.Token);
         }
         finally
         {
             _live.TryRemove(new KeyValuePair<long, ChatRun>(run.MessageId, run)); // a continued answer may have taken the place
-            place.Dispose();
+            slot.Dispose();
             run.Dispose();
         }
     }
@@ -263,7 +263,7 @@ internal sealed partial class ChatRuns(
 }
 
 /// <summary>A place among the answers that are written at once, with the memory of the one that has it. Given back once, by any thread.</summary>
-internal sealed class RunPlace(ChatRuns runs, long userId, AnswerSize size) : IDisposable
+internal sealed class RunSlot(RunRegistry registry, long userId, AnswerSize size) : IDisposable
 {
     private bool _left;
 
@@ -274,7 +274,7 @@ internal sealed class RunPlace(ChatRuns runs, long userId, AnswerSize size) : ID
         if (!Interlocked.Exchange(ref _left, true))
         {
             size.Dispose();
-            runs.Leave(userId);
+            registry.Leave(userId);
         }
     }
 }

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 /// Carries one run from its stored start to its stored end: builds the prompt, has the answer written into the log and stores the
 /// result once. It takes no part in who reads the log.
 /// </summary>
-internal sealed partial class ChatRunner(
+internal sealed partial class RunExecutor(
     Runs runs,
     Messages messages,
     PromptBuilder prompts,
@@ -18,7 +18,7 @@ internal sealed partial class ChatRunner(
     SystemSettings settings,
     Metrics metrics,
     TimeProvider clock,
-    ILogger<ChatRunner> logger)
+    ILogger<RunExecutor> logger)
 {
     private static readonly TimeSpan FinishRetry = TimeSpan.FromSeconds(1);
 

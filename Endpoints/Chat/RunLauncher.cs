@@ -9,8 +9,8 @@ namespace AiChat.Endpoints.Chat;
 internal sealed record StartedAnswer(long MessageId, ChatRun? Run);
 
 /// <summary>From a request to a durable start: who, where, which model, how often.</summary>
-internal sealed class RunStarter(
-    ChatRuns runs, Sessions sessions, Messages messages, ModelCatalog catalog, WebSearch search, SystemSettings settings, TaskTraces traces,
+internal sealed class RunLauncher(
+    RunRegistry registry, Sessions sessions, Messages messages, ModelCatalog catalog, WebSearch search, SystemSettings settings, TaskTraces traces,
     TimeProvider clock)
 {
     public async Task<(StartedAnswer? Answer, Problem? Problem)> Send(CurrentUser me, ChatStreamRequest body)
@@ -33,7 +33,7 @@ internal sealed class RunStarter(
             ClientMessageId = body.ClientMessageId,
             RequestHash = RunRequests.Hash(
                 NewRun.Send, body.Content, body.ParentId.IsSet ? Number(body.ParentId.Value) : "leaf", string.Join(',', body.ImageIds ?? [])),
-            BootId = runs.BootId,
+            BootId = registry.BootId,
             Content = body.Content,
             ImageIds = body.ImageIds ?? [],
             ParentId = body.ParentId.Value,
@@ -67,7 +67,7 @@ internal sealed class RunStarter(
             Kind = kind,
             ClientMessageId = body.ClientMessageId,
             RequestHash = RunRequests.Hash(kind, Number(body.MessageId)),
-            BootId = runs.BootId,
+            BootId = registry.BootId,
             TargetId = body.MessageId,
             ConnectionId = model.ConnectionId,
             Model = model.Model,
@@ -106,7 +106,7 @@ internal sealed class RunStarter(
         var trace = traces.Begin(me, options.Trace, run.Kind, run.ClientMessageId, model.Provider, model.Model);
         trace?.Asked(run, model, options);
         var models = catalog.WithFallbacks(me, model); // before the start: nothing may fail between it and the run that ends it
-        var starting = runs.Start(run, settings.Admission(me, model, text), started =>
+        var starting = registry.Start(run, settings.Admission(me, model, text), started =>
             new ChatRun(
                 run, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
                 started.Hold.May(models), options, clock.GetUtcNow())
