@@ -19,33 +19,33 @@ internal static class ChatEndpoints
         chat.MapGet("/runs", Running);
     }
 
-    private static async Task<IResult> Send(ChatStreamRequest body, CurrentUser me, RunLauncher starter, RunStreams streams)
+    private static async Task<IResult> Send(ChatStreamRequest body, CurrentUser me, RunLauncher starter, RunReplay replay)
     {
         var (run, problem) = await starter.Send(me, body);
-        return problem ?? await streams.Follow(me, run!, after: 0);
+        return problem ?? await replay.Follow(me, run!, after: 0);
     }
 
-    private static async Task<IResult> Complete(ChatStreamRequest body, CurrentUser me, RunLauncher starter, RunStreams streams)
+    private static async Task<IResult> Complete(ChatStreamRequest body, CurrentUser me, RunLauncher starter, RunReplay replay)
     {
         var (run, problem) = await starter.Send(me, body);
-        return problem ?? await streams.Finished(me, run!);
+        return problem ?? await replay.Finished(me, run!);
     }
 
-    private static async Task<IResult> Regenerate(ChatAgainRequest body, CurrentUser me, RunLauncher starter, RunStreams streams)
+    private static async Task<IResult> Regenerate(ChatAgainRequest body, CurrentUser me, RunLauncher starter, RunReplay replay)
     {
         var (run, problem) = await starter.Again(me, body, NewRun.Regenerate);
-        return problem ?? await streams.Follow(me, run!, after: 0);
+        return problem ?? await replay.Follow(me, run!, after: 0);
     }
 
-    private static async Task<IResult> Continue(ChatAgainRequest body, CurrentUser me, RunLauncher starter, RunStreams streams)
+    private static async Task<IResult> Continue(ChatAgainRequest body, CurrentUser me, RunLauncher starter, RunReplay replay)
     {
         var (run, problem) = await starter.Again(me, body, NewRun.Continue);
-        return problem ?? await streams.Follow(me, run!, after: 0);
+        return problem ?? await replay.Follow(me, run!, after: 0);
     }
 
     private static Task<IResult> Attach(
-        long messageId, [FromQuery] long? after, [FromHeader(Name = "Last-Event-ID")] long? lastEventId, CurrentUser me, RunStreams streams) =>
-        streams.Follow(me, new StartedAnswer(messageId, null), lastEventId ?? after ?? 0);
+        long messageId, [FromQuery] long? after, [FromHeader(Name = "Last-Event-ID")] long? lastEventId, CurrentUser me, RunReplay replay) =>
+        replay.Follow(me, new StartedAnswer(messageId, null), lastEventId ?? after ?? 0);
 
     private static async Task<IResult> Stop(ChatStopRequest body, CurrentUser me, RunRegistry registry, Messages messages)
     {

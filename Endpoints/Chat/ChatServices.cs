@@ -25,12 +25,12 @@ internal static class ChatServices
         services.AddSingleton<RunRegistry>();
         services.AddSingleton<RunLauncher>();
         services.AddSingleton<GuestSignup>();
-        services.AddSingleton<RunStreams>();
+        services.AddSingleton<RunReplay>();
         services.AddSingleton<SessionView>();
         services.AddSingleton<SessionPages>();
         services.AddSingleton<MessageList>();
-        services.AddSingleton<RunReaders>();
-        services.AddHostedService(provider => provider.GetRequiredService<RunReaders>());
+        services.AddSingleton<RunStreamer>();
+        services.AddHostedService(provider => provider.GetRequiredService<RunStreamer>());
         services.AddHostedService<ChatLifetime>();
     }
 }

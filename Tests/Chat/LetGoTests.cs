@@ -28,11 +28,11 @@ public sealed class LetGoTests
             command.ExecuteNonQuery();
         }
 
-        var readers = server.Services.GetRequiredService<RunReaders>();
+        var streamer = server.Services.GetRequiredService<RunStreamer>();
         for (var i = 0; i < 50; i++)
         {
             var context = new DefaultHttpContext { RequestServices = server.Services };
-            await Assert.ThrowsAnyAsync<Exception>(() => readers.Stream(context, new CurrentUser(4_711, "USER", "x", 0, 0, null), new RunLog(), 0));
+            await Assert.ThrowsAnyAsync<Exception>(() => streamer.Stream(context, new CurrentUser(4_711, "USER", "x", 0, 0, null), new RunLog(), 0));
         }
     }
 

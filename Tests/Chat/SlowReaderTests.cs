@@ -58,7 +58,7 @@ public sealed class SlowReaderTests
         var log = new RunLog();
         log.Append(ChatEvent.Start, "{}"u8.ToArray());
 
-        var streaming = server.Services.GetRequiredService<RunReaders>().Stream(context, new CurrentUser(id, user.Role, user.Username, user.Epoch, 0, null), log, 0);
+        var streaming = server.Services.GetRequiredService<RunStreamer>().Stream(context, new CurrentUser(id, user.Role, user.Username, user.Epoch, 0, null), log, 0);
         await client.Asked;
         for (var i = 0; i < Tokens; i++)
         {

@@ -6,14 +6,14 @@ using AiChat.Endpoints.Tracing;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>Gives an answer to a client as events, whether it is being written now or was long ago.</summary>
-internal sealed class RunStreams(
-    RunRegistry registry, RunReaders readers, Messages messages, Images images, ImageLinks links, ModelCatalog catalog)
+internal sealed class RunReplay(
+    RunRegistry registry, RunStreamer streamer, Messages messages, Images images, ImageLinks links, ModelCatalog catalog)
 {
     /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
     public async Task<IResult> Follow(CurrentUser me, StartedAnswer answer, long after)
     {
         var run = answer.Run ?? registry.Find(me.Id, answer.MessageId);
-        return (run?.Log ?? await Stored(me, answer.MessageId)) is { } log ? new LogStream(readers, me, log, run?.Trace, after) : Problems.NotFound();
+        return (run?.Log ?? await Stored(me, answer.MessageId)) is { } log ? new LogStream(streamer, me, log, run?.Trace, after) : Problems.NotFound();
     }
 
     /// <summary>Waits for the end and gives both messages.</summary>
@@ -140,14 +140,14 @@ internal sealed class RunStreams(
     }
 
     /// <summary>A result, so that nothing of what asked for the answer stays in memory for as long as it is read.</summary>
-    private sealed class LogStream(RunReaders readers, CurrentUser me, RunLog log, RunTrace? trace, long after) : IResult
+    private sealed class LogStream(RunStreamer streamer, CurrentUser me, RunLog log, RunTrace? trace, long after) : IResult
     {
-        public Task ExecuteAsync(HttpContext httpContext) => trace is null ? readers.Stream(httpContext, me, log, after) : Traced(httpContext, trace);
+        public Task ExecuteAsync(HttpContext httpContext) => trace is null ? streamer.Stream(httpContext, me, log, after) : Traced(httpContext, trace);
 
         private async Task Traced(HttpContext context, RunTrace told)
         {
             told.Attached(after);
-            await readers.Stream(context, me, log, after);
+            await streamer.Stream(context, me, log, after);
             told.Detached(context.RequestAborted.IsCancellationRequested, log.Completed);
         }
     }

@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Chat;
 /// Streams a run's log to one client from a position on. The run does not notice: a client that goes away, reads slowly or comes
 /// back later changes nothing for it.
 /// </summary>
-internal sealed class RunReaders(RunRegistry registry, LiveLogins live, SystemSettings settings, BackgroundWork background, TimeProvider clock)
+internal sealed class RunStreamer(RunRegistry registry, LiveLogins live, SystemSettings settings, BackgroundWork background, TimeProvider clock)
     : IHostedService, IDisposable
 {
     /// <summary>Readers that an account may have beyond one for each of its runs: other tabs, other devices.</summary>
