@@ -16,8 +16,8 @@ internal static class ChatServices
         services.AddSingleton<LiveCalls>();
         services.AddSingleton<ProviderCalls>();
         services.AddSingleton<Settlements>();
-        services.AddSingleton<OneShot>();
-        services.AddSingleton<AnswerRounds>();
+        services.AddSingleton<UtilityCompletion>();
+        services.AddSingleton<ToolLoop>();
         services.AddSingleton<SessionTitler>();
         services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());
         services.AddSingleton<RunExecutor>();

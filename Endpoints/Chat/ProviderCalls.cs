@@ -7,7 +7,7 @@ namespace AiChat.Endpoints.Chat;
 /// Every call that generates goes through here, from whatever door. <see cref="Open"/> returns with the first delta in hand; until
 /// then the connection's other keys, the same call after a wait, and the models that may stand in are tried. After it nothing
 /// is repeated, because somebody has seen what came; nor is it once a provider has begun to reply, because its work may be done and
-/// paid for. The caller reads the <see cref="OpenCall"/>, disposes it, and stores its
+/// paid for. The caller reads the <see cref="StreamingCall"/>, disposes it, and stores its
 /// ledger entry. Safe for parallel use.
 /// </summary>
 internal sealed class ProviderCalls(
@@ -24,7 +24,7 @@ internal sealed class ProviderCalls(
 
     /// <exception cref="ProviderException">The last failure, when no attempt got as far as a first delta.</exception>
     /// <exception cref="OperationCanceledException">Cancelled, also while it waited to try again.</exception>
-    public async Task<OpenCall> Open(CallPlan plan, CancellationToken cancel)
+    public async Task<StreamingCall> Open(CallPlan plan, CancellationToken cancel)
     {
         for (var at = 0; ; at++)
         {
@@ -39,7 +39,7 @@ internal sealed class ProviderCalls(
         }
     }
 
-    private async Task<OpenCall> Ask(CallPlan plan, ResolvedModel model, CancellationToken cancel)
+    private async Task<StreamingCall> Ask(CallPlan plan, ResolvedModel model, CancellationToken cancel)
     {
         var provider = providers.Get(model.Provider);
         var endpoints = keys.Order(catalog.Endpoints(model));
@@ -53,7 +53,7 @@ internal sealed class ProviderCalls(
             try
             {
                 var call = live.Enter(plan.UserId, plan.IsAdmin, model, endpoints[at], cancel);
-                return await OpenCall.Begin(provider, model, request with { Endpoint = endpoints[at] }, factors, clock, call);
+                return await StreamingCall.Begin(provider, model, request with { Endpoint = endpoints[at] }, factors, clock, call);
             }
             catch (ProviderException error)
             {

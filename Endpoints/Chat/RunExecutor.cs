@@ -13,7 +13,7 @@ internal sealed partial class RunExecutor(
     Runs runs,
     Messages messages,
     PromptBuilder prompts,
-    AnswerRounds rounds,
+    ToolLoop toolLoop,
     SessionTitler titler,
     SystemSettings settings,
     Metrics metrics,
@@ -28,16 +28,16 @@ internal sealed partial class RunExecutor(
     /// <param name="abandon">Ends the attempts to write the final row: the process stops and the next start will sweep.</param>
     public async Task Execute(ChatRun run, AnswerSize size, CancellationToken abandon)
     {
-        var answer = new Answer(run.Log, size, metrics, clock, settings.ReasoningEnabled);
+        var recorder = new AnswerRecorder(run.Log, size, metrics, clock, settings.ReasoningEnabled);
         ProviderException? failure = null;
         try
         {
             // What was told of the question need not stay for as long as its answer takes.
             var prompt = (await Begin(run)) with { Question = null, QuestionImages = [] };
-            answer.TrimmedTurns = prompt.TrimmedTurns;
+            recorder.TrimmedTurns = prompt.TrimmedTurns;
             await size.Add(run.Log.ContentLength + run.Log.ReasoningLength, run.Stopping); // what a continued answer says already
             titler.Consider(run);
-            await rounds.Write(run, prompt, answer);
+            await toolLoop.Write(run, prompt, recorder);
         }
         catch (OperationCanceledException) when (run.StoppedAs is not null)
         {
@@ -45,7 +45,7 @@ internal sealed partial class RunExecutor(
         }
         catch (ProviderException error)
         {
-            if (answer.Writer is not null)
+            if (recorder.Writer is not null)
             {
                 metrics.ProviderFailed(error.Failure); // those before the first token were counted call by call
             }
@@ -62,7 +62,7 @@ internal sealed partial class RunExecutor(
 
         try
         {
-            await Finish(run, answer, failure, abandon);
+            await Finish(run, recorder, failure, abandon);
         }
         finally
         {
@@ -99,7 +99,7 @@ internal sealed partial class RunExecutor(
     /// Stores and tells the end. What fails on the way, be it the disk or memory that is short for a moment, is tried again: the text
     /// stays in memory, readers have it, and the end is told only when it is on disk.
     /// </summary>
-    private async Task Finish(ChatRun run, Answer answer, ProviderException? failure, CancellationToken abandon)
+    private async Task Finish(ChatRun run, AnswerRecorder recorder, ProviderException? failure, CancellationToken abandon)
     {
         FinishedRun? finished = null;
         IReadOnlyList<long> removed = [];
@@ -114,7 +114,7 @@ internal sealed partial class RunExecutor(
                     RunEvents.Error(run.Log, Problems.FromProvider(failure!));
                 }
 
-                finished ??= RunResult.Of(run, answer, failure, settings.ReasoningSaveToDb) with
+                finished ??= RunResult.Of(run, recorder, failure, settings.ReasoningSaveToDb) with
                 {
                     KeptVersions = run.Request.Kind == NewRun.Regenerate ? settings.AssistantReplyHistoryLimit : 0,
                 };

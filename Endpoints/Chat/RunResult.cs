@@ -10,11 +10,11 @@ internal static class RunResult
 
     /// <param name="failure">Why it ended before the model was done, unless somebody ended it.</param>
     /// <param name="saveReasoning">Whether the installation keeps reasoning at all.</param>
-    public static FinishedRun Of(ChatRun run, Answer answer, ProviderException? failure, bool saveReasoning)
+    public static FinishedRun Of(ChatRun run, AnswerRecorder recorder, ProviderException? failure, bool saveReasoning)
     {
         var (content, reasoning, _) = run.Log.Snapshot();
         var status = run.StoppedAs ?? (failure is null ? "done" : "failed");
-        var writer = answer.Writer ?? run.Model;
+        var writer = recorder.Writer ?? run.Model;
         return new FinishedRun
         {
             RunId = run.Started.RunId,
@@ -24,27 +24,27 @@ internal static class RunResult
             Status = status,
             Content = content,
             Reasoning = run.Options.SaveReasoning && saveReasoning ? reasoning : null,
-            ReasoningMs = answer.ReasoningMs,
+            ReasoningMs = recorder.ReasoningMs,
             ToolCalls = run.Log.Tools(),
             Layout = run.Log.Layout(),
-            ProviderState = answer.State,
+            ProviderState = recorder.State,
             ErrorCode = status switch { "failed" => failure?.Failure.Code(), "interrupted" => "interrupted", _ => null },
             ErrorDetail = status switch { "failed" => failure?.Detail, "interrupted" => "The server stopped while this was being written.", _ => null },
-            FinishReason = answer.End is { } end ? Word(end.Reason) : null,
+            FinishReason = recorder.End is { } end ? Word(end.Reason) : null,
             ConnectionId = writer.ConnectionId,
             Model = writer.Model,
             Provider = writer.Provider,
-            PromptTokens = answer.Calls.Sum(call => call.PromptTokens),
-            CompletionTokens = answer.Calls.Sum(call => call.CompletionTokens),
-            ReasoningTokens = answer.Calls.Sum(call => call.ReasoningTokens),
-            CachedTokens = answer.Calls.Sum(call => call.CachedTokens),
-            CostNanos = answer.Calls.Any(call => call.Price is not null) ? answer.Calls.Sum(call => call.CostNanos) : null,
-            UsageSource = answer.Calls.Count == 0 ? null : answer.Calls.All(call => call.Source == "provider") ? "provider" : "estimate",
-            FirstTokenMs = answer.FirstTokenMs,
-            TotalMs = answer.ElapsedMs,
-            TrimmedMessages = answer.TrimmedTurns,
+            PromptTokens = recorder.Calls.Sum(call => call.PromptTokens),
+            CompletionTokens = recorder.Calls.Sum(call => call.CompletionTokens),
+            ReasoningTokens = recorder.Calls.Sum(call => call.ReasoningTokens),
+            CachedTokens = recorder.Calls.Sum(call => call.CachedTokens),
+            CostNanos = recorder.Calls.Any(call => call.Price is not null) ? recorder.Calls.Sum(call => call.CostNanos) : null,
+            UsageSource = recorder.Calls.Count == 0 ? null : recorder.Calls.All(call => call.Source == "provider") ? "provider" : "estimate",
+            FirstTokenMs = recorder.FirstTokenMs,
+            TotalMs = recorder.ElapsedMs,
+            TrimmedMessages = recorder.TrimmedTurns,
             Hold = run.Started.Hold!,
-            Calls = status == "failed" && answer.Calls.Count == 0 ? [Place(run).Failed(run.Model)] : answer.Calls,
+            Calls = status == "failed" && recorder.Calls.Count == 0 ? [Place(run).Failed(run.Model)] : recorder.Calls,
         };
     }
 

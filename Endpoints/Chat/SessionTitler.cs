@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 /// not come, or comes after a person has named the session, is let go; the one made of the first message stays.
 /// </summary>
 internal sealed partial class SessionTitler(
-    OneShot oneShot, ModelCatalog catalog, Sessions sessions, SystemSettings settings, BackgroundWork background,
+    UtilityCompletion oneShot, ModelCatalog catalog, Sessions sessions, SystemSettings settings, BackgroundWork background,
     ILogger<SessionTitler> logger) : BackgroundService
 {
     private const int Workers = 4;

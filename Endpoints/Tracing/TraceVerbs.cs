@@ -139,7 +139,7 @@ internal static class TraceVerbs
             .Text("nextModel", retry.Model.Model));
     }
 
-    public static void FirstToken(this RunTrace trace, OpenCall call, long elapsedMs) => trace.Add("upstream.first", json => json
+    public static void FirstToken(this RunTrace trace, StreamingCall call, long elapsedMs) => trace.Add("upstream.first", json => json
         .Number("connectionId", call.Model.ConnectionId)
         .Text("model", call.Model.Model)
         .Number("callMs", call.FirstMs)

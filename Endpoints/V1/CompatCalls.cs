@@ -157,7 +157,7 @@ internal sealed class CompatCalls(
     }
 
     /// <summary>Begins the stream when the first word is there or was waited for long; null when there is a failure to tell instead.</summary>
-    private async Task<CompatStream?> Begin(Task<OpenCall> opening, CancellationTokenSource giveUp, CompatJob job)
+    private async Task<CompatStream?> Begin(Task<StreamingCall> opening, CancellationTokenSource giveUp, CompatJob job)
     {
         try
         {
@@ -181,7 +181,7 @@ internal sealed class CompatCalls(
     }
 
     /// <summary>Whether something more came; while it has to be waited for, what is there goes out.</summary>
-    private async ValueTask<bool> Next(OpenCall call, CompatJob job, CompatStream? stream)
+    private async ValueTask<bool> Next(StreamingCall call, CompatJob job, CompatStream? stream)
     {
         var next = call.MoveNextAsync();
         if (next.IsCompleted || stream is null)
@@ -196,7 +196,7 @@ internal sealed class CompatCalls(
         return await waiting;
     }
 
-    private async Task Read(OpenCall call, CompatJob job, CompatStream? stream, AnswerSize size, List<LedgerEntry> used)
+    private async Task Read(StreamingCall call, CompatJob job, CompatStream? stream, AnswerSize size, List<LedgerEntry> used)
     {
         var place = Place(job.Me);
         var status = "failed";

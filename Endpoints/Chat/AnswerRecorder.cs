@@ -7,16 +7,16 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>The tools that a model wants called, and the visible text it said before; without calls the text is not gathered.</summary>
-internal sealed record Said(string Text, IReadOnlyList<ChatToolCall> Calls)
+internal sealed record RoundOutput(string Text, IReadOnlyList<ChatToolCall> Calls)
 {
-    public static readonly Said NoCalls = new("", []);
+    public static readonly RoundOutput NoCalls = new("", []);
 }
 
 /// <summary>
 /// Gathers what a provider says into a run's log, round after round. Deltas that come without a wait between them go to the log as one.
 /// Used by one thread at a time.
 /// </summary>
-internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeProvider clock, bool showReasoning)
+internal sealed class AnswerRecorder(RunLog log, AnswerSize size, Metrics metrics, TimeProvider clock, bool showReasoning)
 {
     /// <summary>Text is handed on at the latest when this much has gathered, so that a burst does not hold it back.</summary>
     private const int MostPending = 8 * 1024;
@@ -58,7 +58,7 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
 
     /// <summary>Takes everything a call says: one round.</summary>
     /// <exception cref="ProviderException">It broke off or is longer than allowed; what came before stays.</exception>
-    public async Task<Said> Relay(OpenCall call, CancellationToken cancellationToken)
+    public async Task<RoundOutput> Relay(StreamingCall call, CancellationToken cancellationToken)
     {
         Writer = call.Model;
         State = null;
@@ -106,8 +106,8 @@ internal sealed class Answer(RunLog log, AnswerSize size, Metrics metrics, TimeP
             Flush();
         }
 
-        return _calls is null ? Said.NoCalls
-            : new Said(log.ContentFrom(start).Trim(), [.. _calls.Values.Select(part => new ChatToolCall(part.Id, part.Name, part.Arguments.ToString()))]);
+        return _calls is null ? RoundOutput.NoCalls
+            : new RoundOutput(log.ContentFrom(start).Trim(), [.. _calls.Values.Select(part => new ChatToolCall(part.Id, part.Name, part.Arguments.ToString()))]);
     }
 
     private void Take(ChatDelta delta)

@@ -7,18 +7,18 @@ namespace AiChat.Endpoints.Chat;
 /// Writes one answer: asks the model, runs the tools it calls, and asks again with what they said, a bounded number of times. In the
 /// last round it may call no more. Every call to the provider is an entry of its own in the ledger.
 /// </summary>
-internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, WebSearch search, SystemSettings settings, TimeProvider clock)
+internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSearch search, SystemSettings settings, TimeProvider clock)
 {
     private const int MostRounds = 4;
 
-    public async Task Write(ChatRun run, Prompt prompt, Answer answer)
+    public async Task Write(ChatRun run, Prompt prompt, AnswerRecorder recorder)
     {
         var tools = run.Options.WebSearch == true ? new SearchCalls(search, run.Log, run.Model.ContextLimit, clock) : null;
         var exchange = new List<ChatTurn>();
         var models = run.Models;
         for (var round = 1; ; round++)
         {
-            var said = await Ask(run, answer, new CallPlan
+            var output = await Ask(run, recorder, new CallPlan
             {
                 UserId = run.UserId,
                 IsAdmin = run.IsAdmin,
@@ -27,11 +27,11 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
                 {
                     var fresh = model == run.Model && exchange.Count == 0;
                     var turns = fresh ? prompt : await prompts.Build(run, model, exchange.Sum(TokenEstimate.Of));
-                    var request = Request(run, model, endpoint, turns, exchange, model.Capabilities.Tools ? tools : null, answer.ElapsedMs) with
+                    var request = Request(run, model, endpoint, turns, exchange, model.Capabilities.Tools ? tools : null, recorder.ElapsedMs) with
                     {
                         ToolChoice = tools is not null && round == MostRounds ? "none" : null,
                     };
-                    answer.TrimmedTurns = turns.TrimmedTurns;
+                    recorder.TrimmedTurns = turns.TrimmedTurns;
                     run.Trace?.Calling(model, endpoint, request);
                     return request;
                 },
@@ -41,38 +41,38 @@ internal sealed class AnswerRounds(ProviderCalls calls, PromptBuilder prompts, W
                     RunEvents.Retry(run.Log, retry);
                 },
             });
-            if (tools is null || said.Calls.Count == 0 || round == MostRounds)
+            if (tools is null || output.Calls.Count == 0 || round == MostRounds)
             {
                 return;
             }
 
             // What a model keeps between rounds is of no use to another.
-            models = [answer.Writer!];
-            exchange.Add(new ChatTurn(ChatRole.Assistant, said.Text) { ToolCalls = said.Calls, State = answer.State });
-            run.Trace?.ToolsCalled(round, said.Calls);
-            var results = await tools.Run(said.Calls, run.Stopping);
+            models = [recorder.Writer!];
+            exchange.Add(new ChatTurn(ChatRole.Assistant, output.Text) { ToolCalls = output.Calls, State = recorder.State });
+            run.Trace?.ToolsCalled(round, output.Calls);
+            var results = await tools.Run(output.Calls, run.Stopping);
             run.Trace?.ToolsAnswered(round, results);
             exchange.AddRange(results);
         }
     }
 
-    private async Task<Said> Ask(ChatRun run, Answer answer, CallPlan plan)
+    private async Task<RoundOutput> Ask(ChatRun run, AnswerRecorder recorder, CallPlan plan)
     {
         await using var call = await calls.Open(plan, run.Stopping);
-        run.Trace?.FirstToken(call, answer.ElapsedMs);
+        run.Trace?.FirstToken(call, recorder.ElapsedMs);
         var status = "failed";
         try
         {
-            var said = await answer.Relay(call, run.Stopping);
+            var output = await recorder.Relay(call, run.Stopping);
             status = "done";
-            return said;
+            return output;
         }
         finally
         {
             if (call.Counts)
             {
                 var entry = call.Entry(RunResult.Place(run), run.StoppedAs ?? status);
-                answer.Calls.Add(entry);
+                recorder.Calls.Add(entry);
                 run.Trace?.Used(entry);
             }
         }

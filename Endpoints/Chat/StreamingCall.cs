@@ -7,7 +7,7 @@ namespace AiChat.Endpoints.Chat;
 /// A provider call whose first delta has come: read it with <see cref="MoveNextAsync"/> and <see cref="Take"/>, which completes at
 /// once while deltas are waiting. It measures itself for the ledger. Disposing closes the provider's connection. One reader.
 /// </summary>
-internal sealed class OpenCall : IAsyncDisposable
+internal sealed class StreamingCall : IAsyncDisposable
 {
     private readonly ChatRequest _request;
     private readonly IAsyncEnumerator<ChatDelta> _deltas;
@@ -20,7 +20,7 @@ internal sealed class OpenCall : IAsyncDisposable
     private bool _opened = true;
     private Task _waiting = Task.CompletedTask;
 
-    private OpenCall(
+    private StreamingCall(
         ResolvedModel model, ChatRequest request, IAsyncEnumerator<ChatDelta> deltas, LiveCall live, TokenFactors factors, TimeProvider clock,
         long begun)
     {
@@ -49,7 +49,7 @@ internal sealed class OpenCall : IAsyncDisposable
     public ProviderException? CutBy => _live.CutBy;
 
     /// <summary>Sends the request and waits for the first delta.</summary>
-    public static async Task<OpenCall> Begin(
+    public static async Task<StreamingCall> Begin(
         IChatProvider provider, ResolvedModel model, ChatRequest request, TokenFactors factors, TimeProvider clock, LiveCall live)
     {
         var begun = clock.GetTimestamp();
@@ -58,7 +58,7 @@ internal sealed class OpenCall : IAsyncDisposable
         {
             deltas = provider.StreamAsync(request, live.Token).GetAsyncEnumerator(live.Token);
             return await deltas.MoveNextAsync()
-                ? new OpenCall(model, request, deltas, live, factors, clock, begun)
+                ? new StreamingCall(model, request, deltas, live, factors, clock, begun)
                 : throw new ProviderException(ProviderFailure.Protocol, "The reply ended before it began.") { HasAnswered = true };
         }
         catch (Exception exception)

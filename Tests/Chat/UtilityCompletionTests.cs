@@ -6,7 +6,7 @@ namespace AiChat.Tests.Chat;
 
 /// <summary>The server's own small questions pass the gate, are repeated like any other and are entered in the ledger.</summary>
 [Trait("Mode", "InProcess")]
-public sealed class OneShotTests
+public sealed class UtilityCompletionTests
 {
     [Fact]
     public async Task It_is_answered_after_a_retry_and_costs_no_message_but_its_tokens()
@@ -21,7 +21,7 @@ public sealed class OneShotTests
         var me = (await admin.GetJson("/api/auth/me")).GetProperty("user").Id();
         var model = server.Services.GetRequiredService<ModelCatalog>().Resolve(me, true, connection, "fake-model");
 
-        var title = await server.Services.GetRequiredService<OneShot>().Ask(new CallPlace(me), true, model!, "You name chats.", "Hello?", 20, CancellationToken.None);
+        var title = await server.Services.GetRequiredService<UtilityCompletion>().Ask(new CallPlace(me), true, model!, "You name chats.", "Hello?", 20, CancellationToken.None);
 
         Assert.Equal("A short title", title);
         Assert.Equal(20, upstream.Chats()[0].Request.Json.GetProperty("max_tokens").GetInt32());
@@ -40,7 +40,7 @@ public sealed class OneShotTests
         var model = server.Services.GetRequiredService<ModelCatalog>().Resolve(me, true, connection, "fake-model");
         await (await admin.PatchJson("/api/settings/system", new { defaultDailyTokenBudget = 0 })).Json();
 
-        Assert.Null(await server.Services.GetRequiredService<OneShot>().Ask(new CallPlace(me), true, model!, null, "Hello?", 20, CancellationToken.None));
+        Assert.Null(await server.Services.GetRequiredService<UtilityCompletion>().Ask(new CallPlace(me), true, model!, null, "Hello?", 20, CancellationToken.None));
 
         Assert.Empty(upstream.Chats());
     }

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 /// of every call, answered whole, and entered in the ledger of the user it is for. It counts as no message, but its tokens and its
 /// cost count. Safe for parallel use.
 /// </summary>
-internal sealed class OneShot(
+internal sealed class UtilityCompletion(
     ProviderCalls calls, ModelCatalog catalog, Usage usage, Settlements settlements, SystemSettings settings, TimeProvider clock)
 {
     /// <summary>The visible text of the answer, trimmed; empty when the model said nothing, null when a budget is used up.</summary>
@@ -65,7 +65,7 @@ internal sealed class OneShot(
         Timeouts = settings.Timeouts,
     };
 
-    private static async Task<string> Read(OpenCall call, CallPlace place, List<LedgerEntry> used)
+    private static async Task<string> Read(StreamingCall call, CallPlace place, List<LedgerEntry> used)
     {
         var text = new StringBuilder();
         var status = "failed";
