@@ -16,7 +16,7 @@ internal sealed record RoundOutput(string Text, IReadOnlyList<ChatToolCall> Call
 /// Gathers what a provider says into a run's log, round after round. Deltas that come without a wait between them go to the log as one.
 /// Used by one thread at a time.
 /// </summary>
-internal sealed class AnswerRecorder(RunLog log, AnswerSize size, Metrics metrics, TimeProvider clock, bool showReasoning)
+internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics metrics, TimeProvider clock, bool showReasoning)
 {
     /// <summary>Text is handed on at the latest when this much has gathered, so that a burst does not hold it back.</summary>
     private const int MostPending = 8 * 1024;
@@ -84,7 +84,7 @@ internal sealed class AnswerRecorder(RunLog log, AnswerSize size, Metrics metric
                 var delta = call.Take();
                 if (showReasoning || delta is not ChatDelta.Reasoning)
                 {
-                    var room = size.Add(delta, cancellationToken);
+                    var room = memory.Add(delta, cancellationToken);
                     if (!room.IsCompleted)
                     {
                         Flush();

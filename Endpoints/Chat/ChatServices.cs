@@ -21,7 +21,7 @@ internal static class ChatServices
         services.AddSingleton<SessionTitler>();
         services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());
         services.AddSingleton<RunExecutor>();
-        services.AddSingleton(provider => MemoryRoom.OfProcess(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => MemoryBudget.OfProcess(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<RunRegistry>();
         services.AddSingleton<RunLauncher>();
         services.AddSingleton<GuestSignup>();

@@ -24,18 +24,18 @@ internal sealed partial class RunExecutor(
 
     /// <summary>Runs to the end whatever happens; never throws. Completes after the final row is durable.</summary>
     /// <param name="run">The one.</param>
-    /// <param name="size">The memory that its answer takes; the caller's to give back.</param>
+    /// <param name="memory">The memory that its answer takes; the caller's to give back.</param>
     /// <param name="abandon">Ends the attempts to write the final row: the process stops and the next start will sweep.</param>
-    public async Task Execute(ChatRun run, AnswerSize size, CancellationToken abandon)
+    public async Task Execute(ChatRun run, MemoryLease memory, CancellationToken abandon)
     {
-        var recorder = new AnswerRecorder(run.Log, size, metrics, clock, settings.ReasoningEnabled);
+        var recorder = new AnswerRecorder(run.Log, memory, metrics, clock, settings.ReasoningEnabled);
         ProviderException? failure = null;
         try
         {
             // What was told of the question need not stay for as long as its answer takes.
             var prompt = (await Begin(run)) with { Question = null, QuestionImages = [] };
             recorder.TrimmedTurns = prompt.TrimmedTurns;
-            await size.Add(run.Log.ContentLength + run.Log.ReasoningLength, run.Stopping); // what a continued answer says already
+            await memory.Add(run.Log.ContentLength + run.Log.ReasoningLength, run.Stopping); // what a continued answer says already
             titler.Consider(run);
             await toolLoop.Write(run, prompt, recorder);
         }

@@ -20,7 +20,7 @@ internal sealed class RunLog
     private readonly StringBuilder _content = new(FirstRoom);
     private StringBuilder? _reasoning;
     private readonly List<Segment> _segments = [];
-    private readonly List<Signal> _readers = [];
+    private readonly List<AsyncSignal> _readers = [];
     private string _last = "";
     private long _stored;
 
@@ -41,7 +41,7 @@ internal sealed class RunLog
     /// <param name="more">Another event follows at once; readers are told with it, so that both go out together.</param>
     public void Append(string type, byte[] json, bool more = false)
     {
-        Signal? only;
+        AsyncSignal? only;
         lock (_gate)
         {
             _segments.Add(new Segment('e', Position, 1, 0, type, json));
@@ -191,7 +191,7 @@ internal sealed class RunLog
         }
     }
 
-    public void Subscribe(Signal reader)
+    public void Subscribe(AsyncSignal reader)
     {
         lock (_gate)
         {
@@ -199,7 +199,7 @@ internal sealed class RunLog
         }
     }
 
-    public void Unsubscribe(Signal reader)
+    public void Unsubscribe(AsyncSignal reader)
     {
         lock (_gate)
         {
@@ -210,7 +210,7 @@ internal sealed class RunLog
     private bool EndsWithEvent => _segments.Count > 0 && _segments[^1].Json is not null;
 
     /// <summary>The usual single reader, asked under the lock; none at the end, because the end of a response is the reader's own work.</summary>
-    private Signal? OnlyReader => _readers.Count == 1 && !Completed ? _readers[0] : null;
+    private AsyncSignal? OnlyReader => _readers.Count == 1 && !Completed ? _readers[0] : null;
 
     /// <summary>Wakes every reader, also when there is nothing new: to send a heartbeat or to see that it must end.</summary>
     public void Wake()
@@ -230,7 +230,7 @@ internal sealed class RunLog
     /// Wakes the readers for something new. The usual single one goes on in this thread, which saves two changes of thread for
     /// every token; several are woken on threads of their own, so that they do not hold up the run. Hold no lock here.
     /// </summary>
-    private void Tell(Signal? only)
+    private void Tell(AsyncSignal? only)
     {
         if (only is null)
         {
@@ -272,7 +272,7 @@ internal sealed class RunLog
             return;
         }
 
-        Signal? only;
+        AsyncSignal? only;
         lock (_gate)
         {
             var target = TextOf(kind);

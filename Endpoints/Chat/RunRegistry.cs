@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 /// ends them when the process stops. Safe for any thread.
 /// </summary>
 internal sealed partial class RunRegistry(
-    Runs runs, RunExecutor executor, MemoryRoom room, SystemSettings settings, BackgroundWork background, TimeProvider clock,
+    Runs runs, RunExecutor executor, MemoryBudget memory, SystemSettings settings, BackgroundWork background, TimeProvider clock,
     ILogger<RunRegistry> logger)
     : IAsyncDisposable
 {
@@ -141,14 +141,14 @@ internal sealed partial class RunRegistry(
     public RunSlot? Enter(long userId, out RunRefusal refused)
     {
         refused = RunRefusal.Overloaded;
-        if (_draining || !room.TryBegin())
+        if (_draining || !memory.TryBegin())
         {
             return null;
         }
 
         var all = Interlocked.Increment(ref _count);
         var own = _byUser.AddOrUpdate(userId, 1, (_, count) => count + 1);
-        var slot = new RunSlot(this, userId, new AnswerSize(room));
+        var slot = new RunSlot(this, userId, new MemoryLease(memory));
         var tooMany = settings.MaxRuns > 0 && all > settings.MaxRuns;
         if (!tooMany && (settings.MaxRunsPerUser == 0 || own <= settings.MaxRunsPerUser))
         {
@@ -214,7 +214,7 @@ internal sealed partial class RunRegistry(
         await Task.Yield(); // the caller streams from the log meanwhile
         try
         {
-            await executor.Execute(run, slot.Size, _abandon.Token);
+            await executor.Execute(run, slot.Memory, _abandon.Token);
         }
         finally
         {
@@ -263,17 +263,17 @@ internal sealed partial class RunRegistry(
 }
 
 /// <summary>A place among the answers that are written at once, with the memory of the one that has it. Given back once, by any thread.</summary>
-internal sealed class RunSlot(RunRegistry registry, long userId, AnswerSize size) : IDisposable
+internal sealed class RunSlot(RunRegistry registry, long userId, MemoryLease memory) : IDisposable
 {
     private bool _left;
 
-    public AnswerSize Size => size;
+    public MemoryLease Memory => memory;
 
     public void Dispose()
     {
         if (!Interlocked.Exchange(ref _left, true))
         {
-            size.Dispose();
+            memory.Dispose();
             registry.Leave(userId);
         }
     }

@@ -54,7 +54,7 @@ internal sealed class RunStreamer(RunRegistry registry, LiveLogins live, SystemS
             return;
         }
 
-        var signal = new Signal();
+        var signal = new AsyncSignal();
         try
         {
             var revoked = await live.Watch(me);
@@ -75,7 +75,7 @@ internal sealed class RunStreamer(RunRegistry registry, LiveLogins live, SystemS
         }
     }
 
-    private async Task Pump(Sse sse, RunLog log, Signal signal, long position, CancellationToken ends)
+    private async Task Pump(Sse sse, RunLog log, AsyncSignal signal, long position, CancellationToken ends)
     {
         var frames = new List<RunFrame>();
         var heartbeat = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));

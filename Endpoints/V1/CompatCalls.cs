@@ -40,7 +40,7 @@ internal sealed class CompatCalls(
             job.Trace?.AskedByKey(request, model, me.ApiKeyId);
             var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
             var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
-            var answering = Metered(me, job.Model, admission, (reservation, size, used) => Answer(job, reservation, size, used));
+            var answering = Metered(me, job.Model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
             return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
         }
         catch (CompatRefusal refusal)
@@ -54,7 +54,7 @@ internal sealed class CompatCalls(
     }
 
     /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
-    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, AnswerSize, List<LedgerEntry>, Task<IResult>> work)
+    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, MemoryLease, List<LedgerEntry>, Task<IResult>> work)
     {
         using var slot = registry.Enter(me.Id, out var refused);
         if (slot is null)
@@ -72,7 +72,7 @@ internal sealed class CompatCalls(
         List<LedgerEntry> used = [];
         try
         {
-            return await work(reservation, slot.Size, used);
+            return await work(reservation, slot.Memory, used);
         }
         catch (ProviderException) when (used.Count == 0)
         {
@@ -88,7 +88,7 @@ internal sealed class CompatCalls(
     public ResolvedModel Resolve(CurrentUser me, string model) => catalog.Resolve(me, null, model)
         ?? throw new CompatRefusal(new Problem(404, "model_not_found", $"The model {model} does not exist or you may not use it."));
 
-    private async Task<IResult> Answer(CompatJob job, Reservation reservation, AnswerSize size, List<LedgerEntry> used)
+    private async Task<IResult> Answer(CompatJob job, Reservation reservation, MemoryLease memory, List<LedgerEntry> used)
     {
         var plan = new CallPlan
         {
@@ -118,7 +118,7 @@ internal sealed class CompatCalls(
             job.Trace?.FirstToken(call, call.FirstMs);
             job.Writer.RelaysFrames = job.Dialect.RelaysFrames(call.Model.Provider);
             job.Writer.Begin();
-            await Read(call, job, stream, size, used);
+            await Read(call, job, stream, memory, used);
         }
         catch (ProviderException error) when (stream is null)
         {
@@ -196,7 +196,7 @@ internal sealed class CompatCalls(
         return await waiting;
     }
 
-    private async Task Read(StreamingCall call, CompatJob job, CompatStream? stream, AnswerSize size, List<LedgerEntry> used)
+    private async Task Read(StreamingCall call, CompatJob job, CompatStream? stream, MemoryLease memory, List<LedgerEntry> used)
     {
         var place = Place(job.Me);
         var status = "failed";
@@ -211,7 +211,7 @@ internal sealed class CompatCalls(
                 }
 
                 var delta = call.Take();
-                await size.Add(delta, job.Ends);
+                await memory.Add(delta, job.Ends);
                 job.Writer.Write(delta);
             }
         }

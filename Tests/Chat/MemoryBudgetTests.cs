@@ -7,7 +7,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Chat;
 
-public sealed class MemoryRoomTests
+public sealed class MemoryBudgetTests
 {
     private const long Limit = 100L << 20; // seven tenths are 70 MiB
 
@@ -25,10 +25,10 @@ public sealed class MemoryRoomTests
             await OpenAiScript.Finish(exchange, 2);
         });
         var used = 10L << 20;
-        var room = new MemoryRoom(_ => Interlocked.Read(ref used), Limit, TimeProvider.System);
+        var memory = new MemoryBudget(_ => Interlocked.Read(ref used), Limit, TimeProvider.System);
         await using var server = await TestServer.StartAsync(new TestServerOptions
         {
-            Configure = builder => builder.Services.Replace(ServiceDescriptor.Singleton(room)),
+            Configure = builder => builder.Services.Replace(ServiceDescriptor.Singleton(memory)),
         });
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
@@ -55,48 +55,48 @@ public sealed class MemoryRoomTests
     [Fact]
     public void A_crowd_is_counted_by_what_it_will_hold()
     {
-        var room = new MemoryRoom(_ => 20L << 20, Limit, TimeProvider.System);
-        Assert.Equal(Pieces(50L << 20) + 1, Enumerable.Range(0, 200).Count(_ => room.TryBegin()));
-        room.GiveBack(1);
-        Assert.True(room.TryBegin());
-        Assert.False(room.TryBegin());
+        var memory = new MemoryBudget(_ => 20L << 20, Limit, TimeProvider.System);
+        Assert.Equal(Pieces(50L << 20) + 1, Enumerable.Range(0, 200).Count(_ => memory.TryBegin()));
+        memory.GiveBack(1);
+        Assert.True(memory.TryBegin());
+        Assert.False(memory.TryBegin());
     }
 
     [Fact]
     public async Task Answers_grow_together_to_their_part_of_the_limit_and_no_further()
     {
-        var room = new MemoryRoom(_ => 0, Limit, TimeProvider.System);
-        Assert.True(room.TryBegin());
-        var first = new AnswerSize(room);
-        Assert.True(room.TryBegin());
-        await first.Add(MemoryRoom.Piece, CancellationToken.None); // it began with this much
+        var memory = new MemoryBudget(_ => 0, Limit, TimeProvider.System);
+        Assert.True(memory.TryBegin());
+        var first = new MemoryLease(memory);
+        Assert.True(memory.TryBegin());
+        await first.Add(MemoryBudget.Piece, CancellationToken.None); // it began with this much
         for (var grown = 2; grown < Pieces(70L << 20); grown++)
         {
-            await first.Add(MemoryRoom.Piece, CancellationToken.None);
+            await first.Add(MemoryBudget.Piece, CancellationToken.None);
         }
 
         Assert.Equal(ProviderFailure.TooLarge, (await Assert.ThrowsAsync<ProviderException>(async () => await first.Add(1, CancellationToken.None))).Failure);
-        Assert.False(room.TryGrow());
+        Assert.False(memory.TryGrow());
         first.Dispose();
-        room.GiveBack(1);
-        Assert.Equal(Pieces(70L << 20), Enumerable.Range(0, 200).Count(_ => room.TryGrow()));
+        memory.GiveBack(1);
+        Assert.Equal(Pieces(70L << 20), Enumerable.Range(0, 200).Count(_ => memory.TryGrow()));
     }
 
     [Fact]
     public async Task Of_a_crowd_that_grows_evenly_as_many_are_finished_as_there_is_room_for()
     {
         const int Needed = 8;
-        var room = new MemoryRoom(_ => 0, Limit, TimeProvider.System);
-        var crowd = Enumerable.Range(0, Pieces(70L << 20)).Select(_ => room.TryBegin()).ToList();
+        var memory = new MemoryBudget(_ => 0, Limit, TimeProvider.System);
+        var crowd = Enumerable.Range(0, Pieces(70L << 20)).Select(_ => memory.TryBegin()).ToList();
         Assert.DoesNotContain(false, crowd);
         var finished = await Task.WhenAll(crowd.Select(_ => Task.Run(async () =>
         {
-            using var size = new AnswerSize(room);
+            using var memory = new MemoryLease(memory);
             try
             {
                 for (var has = 0; has < Needed; has++)
                 {
-                    await size.Add(MemoryRoom.Piece, CancellationToken.None);
+                    await memory.Add(MemoryBudget.Piece, CancellationToken.None);
                     await Task.Yield();
                 }
 
@@ -108,44 +108,44 @@ public sealed class MemoryRoomTests
             }
         })));
         Assert.InRange(finished.Count(isFinished => isFinished), crowd.Count / Needed, crowd.Count);
-        Assert.True(room.TryBegin());
+        Assert.True(memory.TryBegin());
     }
 
     [Fact]
     public async Task Who_waits_for_room_goes_before_new_answers_and_waits_no_longer_than_ten_seconds()
     {
         var clock = new FakeTimeProvider();
-        var room = new MemoryRoom(_ => 0, Limit, clock);
-        var pieces = Enumerable.Range(0, 200).TakeWhile(_ => room.TryGrow()).Count();
-        Assert.False(await room.Grow(CancellationToken.None)); // the one that ends
-        var waits = room.Grow(CancellationToken.None).AsTask();
+        var memory = new MemoryBudget(_ => 0, Limit, clock);
+        var pieces = Enumerable.Range(0, 200).TakeWhile(_ => memory.TryGrow()).Count();
+        Assert.False(await memory.Grow(CancellationToken.None)); // the one that ends
+        var waits = memory.Grow(CancellationToken.None).AsTask();
         using var stop = new CancellationTokenSource();
-        var stopped = room.Grow(stop.Token).AsTask();
+        var stopped = memory.Grow(stop.Token).AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => stopped);
 
         Assert.False(waits.IsCompleted);
-        room.GiveBack(1, ended: true);
+        memory.GiveBack(1, ended: true);
         Assert.True(await waits);
 
-        Assert.False(await room.Grow(CancellationToken.None));
-        waits = room.Grow(CancellationToken.None).AsTask();
+        Assert.False(await memory.Grow(CancellationToken.None));
+        waits = memory.Grow(CancellationToken.None).AsTask();
         clock.Advance(TimeSpan.FromSeconds(10));
         Assert.False(await waits);
-        room.GiveBack(pieces, ended: true);
-        Assert.True(room.TryBegin());
+        memory.GiveBack(pieces, ended: true);
+        Assert.True(memory.TryBegin());
     }
 
     [Fact]
     public async Task Starts_at_the_same_moment_do_not_pass_on_the_same_count()
     {
-        var room = new MemoryRoom(_ => 0, Limit, TimeProvider.System);
+        var memory = new MemoryBudget(_ => 0, Limit, TimeProvider.System);
         var begun = 0;
         await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
         {
             for (var i = 0; i < 100; i++)
             {
-                Interlocked.Add(ref begun, room.TryBegin() ? 1 : 0);
+                Interlocked.Add(ref begun, memory.TryBegin() ? 1 : 0);
             }
         })));
         Assert.InRange(begun, 1, Pieces(70L << 20) + 1);
@@ -176,10 +176,10 @@ public sealed class MemoryRoomTests
 
             await OpenAiScript.Finish(exchange, 2);
         });
-        var room = new MemoryRoom(_ => 0, 5L << 20, TimeProvider.System); // three pieces
+        var memory = new MemoryBudget(_ => 0, 5L << 20, TimeProvider.System); // three pieces
         await using var server = await TestServer.StartAsync(new TestServerOptions
         {
-            Configure = builder => builder.Services.Replace(ServiceDescriptor.Singleton(room)),
+            Configure = builder => builder.Services.Replace(ServiceDescriptor.Singleton(memory)),
         });
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
@@ -195,7 +195,7 @@ public sealed class MemoryRoomTests
         Assert.Equal("failed", seen.Done!.Json.Text("status"));
         Assert.Equal(("failed", "provider_too_large"), (answer.Text("status"), answer.GetProperty("error").Text("code")));
         Assert.Contains("memory", answer.GetProperty("error").Text("detail"));
-        Assert.InRange(seen.Content.Length, MemoryRoom.Piece, 2 * MemoryRoom.Piece);
+        Assert.InRange(seen.Content.Length, MemoryBudget.Piece, 2 * MemoryBudget.Piece);
         Assert.Equal(seen.Content, answer.Text("content"));
 
         // To go on with it would need as much again.
@@ -209,7 +209,7 @@ public sealed class MemoryRoomTests
         Assert.Equal("done", (await other.ReadAllAsync())[^1].Json.Text("status"));
 
         // What they had is free again.
-        Assert.Equal(3, Enumerable.Range(0, 10).Count(_ => room.TryGrow()));
+        Assert.Equal(3, Enumerable.Range(0, 10).Count(_ => memory.TryGrow()));
     }
 
     [Fact]
@@ -217,7 +217,7 @@ public sealed class MemoryRoomTests
     {
         var clock = new FakeTimeProvider();
         var (live, garbage, collections, length) = (10L << 20, 80L << 20, 0, TimeSpan.Zero);
-        var room = new MemoryRoom(
+        var memory = new MemoryBudget(
             collect =>
             {
                 if (collect)
@@ -230,43 +230,43 @@ public sealed class MemoryRoomTests
             },
             Limit,
             clock);
-        Assert.True(TryOne(room));
+        Assert.True(TryOne(memory));
         Assert.Equal(1, collections);
 
         garbage = 80L << 20;
-        Assert.False(TryOne(room));
+        Assert.False(TryOne(memory));
         Assert.Equal(1, collections);
         clock.Advance(TimeSpan.FromSeconds(0.1)); // it took no time, so the next one may follow soon
         length = TimeSpan.FromSeconds(0.05);
-        Assert.True(TryOne(room));
+        Assert.True(TryOne(memory));
         Assert.Equal(2, collections);
 
         garbage = 80L << 20;
         clock.Advance(TimeSpan.FromSeconds(0.9));
-        Assert.False(TryOne(room));
+        Assert.False(TryOne(memory));
         clock.Advance(TimeSpan.FromSeconds(0.1));
-        Assert.True(TryOne(room));
+        Assert.True(TryOne(memory));
         Assert.Equal(3, collections);
 
         live = 80L << 20;
         clock.Advance(TimeSpan.FromSeconds(2));
-        Assert.False(TryOne(room));
+        Assert.False(TryOne(memory));
     }
 
     [Fact]
     public void This_process_has_room_for_a_few()
     {
-        var room = MemoryRoom.OfProcess(TimeProvider.System);
-        Assert.All(Enumerable.Range(0, 50), _ => Assert.True(room.TryBegin()));
+        var memory = MemoryBudget.OfProcess(TimeProvider.System);
+        Assert.All(Enumerable.Range(0, 50), _ => Assert.True(memory.TryBegin()));
     }
 
     /// <summary>How many pieces fit into so many bytes.</summary>
-    private static int Pieces(long bytes) => (int)(bytes / (6 * MemoryRoom.Piece));
+    private static int Pieces(long bytes) => (int)(bytes / (6 * MemoryBudget.Piece));
 
-    private static bool TryOne(MemoryRoom room)
+    private static bool TryOne(MemoryBudget memory)
     {
-        var begun = room.TryBegin();
-        room.GiveBack(begun ? 1 : 0);
+        var begun = memory.TryBegin();
+        memory.GiveBack(begun ? 1 : 0);
         return begun;
     }
 }

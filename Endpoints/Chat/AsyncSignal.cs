@@ -6,7 +6,7 @@ namespace AiChat.Endpoints.Chat;
 /// Wakes one waiting reader; sets that come while nobody waits are remembered as one. Any thread may set,
 /// only one at a time may wait. Waiting again allocates nothing.
 /// </summary>
-internal sealed class Signal : IValueTaskSource
+internal sealed class AsyncSignal : IValueTaskSource
 {
     private readonly Lock _gate = new();
     private ManualResetValueTaskSourceCore<bool> _source;

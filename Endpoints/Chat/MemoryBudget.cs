@@ -6,7 +6,7 @@ namespace AiChat.Endpoints.Chat;
 /// with the process. Safe for any number of threads.
 /// </summary>
 /// <param name="used">Bytes in use; true asks to collect what nobody uses any more before counting.</param>
-internal sealed class MemoryRoom(Func<bool, long> used, long limit, TimeProvider clock)
+internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvider clock)
 {
     /// <summary>Characters of an answer that one piece of the room is for; it grows by whole pieces.</summary>
     public const int Piece = 160 * 1024;
@@ -50,7 +50,7 @@ internal sealed class MemoryRoom(Func<bool, long> used, long limit, TimeProvider
     private TaskCompletionSource _cameBack = NewSignal();
 
     /// <summary>Of this process: what the collector counts, against what it may take.</summary>
-    public static MemoryRoom OfProcess(TimeProvider clock) => new(InUse, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, clock);
+    public static MemoryBudget OfProcess(TimeProvider clock) => new(InUse, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, clock);
 
     /// <summary>
     /// The first piece of another answer, given back with <see cref="GiveBack"/>; false when there is no room, or when answers that are

@@ -3,7 +3,7 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>The memory that one answer takes as it grows, with the piece it began with. Used by one thread at a time.</summary>
-internal sealed class AnswerSize(MemoryRoom room) : IDisposable
+internal sealed class MemoryLease(MemoryBudget memory) : IDisposable
 {
     private long _characters;
     private int _pieces = 1;
@@ -25,20 +25,20 @@ internal sealed class AnswerSize(MemoryRoom room) : IDisposable
     public ValueTask Add(int characters, CancellationToken cancellationToken)
     {
         _characters += characters;
-        return _characters <= (long)_pieces * MemoryRoom.Piece ? ValueTask.CompletedTask : Grow(cancellationToken);
+        return _characters <= (long)_pieces * MemoryBudget.Piece ? ValueTask.CompletedTask : Grow(cancellationToken);
     }
 
     public void Dispose()
     {
-        room.GiveBack(_pieces, _noRoom);
+        memory.GiveBack(_pieces, _noRoom);
         (_pieces, _noRoom) = (0, false);
     }
 
     private async ValueTask Grow(CancellationToken cancellationToken)
     {
-        while (_characters > (long)_pieces * MemoryRoom.Piece)
+        while (_characters > (long)_pieces * MemoryBudget.Piece)
         {
-            if (!await room.Grow(cancellationToken))
+            if (!await memory.Grow(cancellationToken))
             {
                 _noRoom = true;
                 throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server has memory for now; it was ended here.");
