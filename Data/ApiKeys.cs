@@ -3,8 +3,8 @@ using Dapper;
 
 namespace AiChat.Data;
 
-/// <summary>Keys by which scripts act as their user. Only a hash is kept. Every change tells <see cref="LiveLogins"/> before it returns.</summary>
-internal sealed class ApiKeys(Db db, LiveLogins live)
+/// <summary>Keys by which scripts act as their user. Only a hash is kept. Every change tells <see cref="AuthCache"/> before it returns.</summary>
+internal sealed class ApiKeys(Db db, AuthCache authCache)
 {
     /// <summary>Of one user.</summary>
     public const int Most = 50;
@@ -70,7 +70,7 @@ internal sealed class ApiKeys(Db db, LiveLogins live)
             return false;
         }
 
-        live.KeyChanged(hash, id);
+        authCache.KeyChanged(hash, id);
         _touched.TryRemove(id, out _);
         return true;
     }

@@ -7,7 +7,7 @@ namespace AiChat.Data;
 /// Visitors without an account: a row in users each, known by a token of which only the hash is kept. They are made when a visitor
 /// first writes something, and what is theirs goes into the account they sign in to.
 /// </summary>
-internal sealed class Guests(Db db, LiveLogins live)
+internal sealed class Guests(Db db, AuthCache authCache)
 {
     /// <summary>Together with the limit by address, what keeps scripts from filling the table.</summary>
     private const int Most = 10_000;
@@ -34,7 +34,7 @@ internal sealed class Guests(Db db, LiveLogins live)
                 MoveRows(connection, guestId, userId);
             }
         });
-        live.UserRevoked(guestId);
+        authCache.UserRevoked(guestId);
     }
 
     private static void MoveRows(SqliteConnection connection, long guestId, long userId)

@@ -7,7 +7,7 @@ namespace AiChat.Data;
 /// Signed-in devices. A refresh token is a fixed part that finds the login and a part that changes with every use; only their
 /// hashes are stored. An old changing part with the right fixed part is a stolen or copied token: that login ends.
 /// </summary>
-internal sealed class Logins(Db db, LiveLogins live)
+internal sealed class Logins(Db db, AuthCache authCache)
 {
     public static readonly TimeSpan Idle = TimeSpan.FromDays(7);
 
@@ -76,7 +76,7 @@ internal sealed class Logins(Db db, LiveLogins live)
             Audit.Append(connection, new AuditEntry(login.UserId, "login.ok", $"login:{inserted}", login.Ip), now);
             return ((OpenedLogin?)new OpenedLogin(inserted.Value, epoch), surplus);
         });
-        dropped.ForEach(live.LoginEnded);
+        dropped.ForEach(authCache.LoginEnded);
         return opened;
     }
 
@@ -142,9 +142,9 @@ internal sealed class Logins(Db db, LiveLogins live)
     /// <returns>False when the user has no such login.</returns>
     public async Task<bool> End(long userId, long id, string ip, DateTimeOffset now)
     {
-        if (LiveLogins.IsUnrecorded(id))
+        if (AuthCache.IsUnrecorded(id))
         {
-            live.LoginEnded(id);
+            authCache.LoginEnded(id);
             return true;
         }
 
@@ -158,7 +158,7 @@ internal sealed class Logins(Db db, LiveLogins live)
 
             return deleted;
         });
-        live.LoginEnded(id);
+        authCache.LoginEnded(id);
         return ended;
     }
 
@@ -193,7 +193,7 @@ internal sealed class Logins(Db db, LiveLogins live)
                 """, new { userId });
             Audit.Append(connection, new AuditEntry(userId, "login.end_all", $"user:{userId}", actor.Ip), now);
         });
-        live.UserRevoked(userId);
+        authCache.UserRevoked(userId);
     }
 
     /// <summary>Deletes what is over and ends the streams of it.</summary>
@@ -205,7 +205,7 @@ internal sealed class Logins(Db db, LiveLogins live)
             where expires_at <= @at
             returning id
             """, new { at }).ToList());
-        ended.ForEach(live.LoginEnded);
+        ended.ForEach(authCache.LoginEnded);
     }
 
     private async Task<OpenedLogin?> OpenUnrecorded(NewLogin login, DateTimeOffset now)
@@ -216,7 +216,7 @@ internal sealed class Logins(Db db, LiveLogins live)
             from users
             where id = @userId and status = 'ACTIVE' and password_hash is @passwordHash
             """, new { userId, passwordHash }));
-        return epoch is { } known && live.AddUnrecorded(userId, now, now + UnrecordedLife) is { } id ? new OpenedLogin(id, known, Recorded: false) : null;
+        return epoch is { } known && authCache.AddUnrecorded(userId, now, now + UnrecordedLife) is { } id ? new OpenedLogin(id, known, Recorded: false) : null;
     }
 
     private static LoginTokenRow? FindToken(SqliteConnection connection, string familyHash) => connection.QuerySingleOrDefault<LoginTokenRow>("""
@@ -251,10 +251,10 @@ internal sealed class Logins(Db db, LiveLogins live)
         switch (result.Outcome)
         {
             case Rotation.Rotated:
-                live.LoginExtended(result.LoginId);
+                authCache.LoginExtended(result.LoginId);
                 break;
             case Rotation.Replayed:
-                live.LoginEnded(result.LoginId);
+                authCache.LoginEnded(result.LoginId);
                 break;
             default:
                 break;

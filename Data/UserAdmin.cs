@@ -5,9 +5,9 @@ namespace AiChat.Data;
 
 /// <summary>
 /// What administrators do with accounts. Each change checks in its own write that the one who asks still is an administrator and,
-/// in its WHERE, that an active administrator remains. Tells <see cref="LiveLogins"/> before it returns.
+/// in its WHERE, that an active administrator remains. Tells <see cref="AuthCache"/> before it returns.
 /// </summary>
-internal sealed class UserAdmin(Db db, LiveLogins live)
+internal sealed class UserAdmin(Db db, AuthCache authCache)
 {
     private const string AnotherAdmin = "exists (select 1 from users as other where other.role = 'ADMIN' and other.status = 'ACTIVE' and other.id <> users.id)";
 
@@ -182,7 +182,7 @@ internal sealed class UserAdmin(Db db, LiveLogins live)
             Audit.Append(connection, new AuditEntry(actor.UserId, "account.delete", $"user:{actor.UserId} {username}", actor.Ip), now);
             return UserChange.Done;
         });
-        live.UserRevoked(actor.UserId);
+        authCache.UserRevoked(actor.UserId);
         return outcome;
     }
 
@@ -216,11 +216,11 @@ internal sealed class UserAdmin(Db db, LiveLogins live)
         });
         if (step.Revokes)
         {
-            live.UserRevoked(id);
+            authCache.UserRevoked(id);
         }
         else
         {
-            live.UserChanged(id);
+            authCache.UserChanged(id);
         }
 
         return outcome;

@@ -5,9 +5,9 @@ namespace AiChat.Data;
 
 /// <summary>
 /// Accounts from their owners' side: registering, signing in, passwords. <see cref="UserAdmin"/> has what administrators do.
-/// Every change tells <see cref="LiveLogins"/> before it returns.
+/// Every change tells <see cref="AuthCache"/> before it returns.
 /// </summary>
-internal sealed class Users(Db db, LiveLogins live)
+internal sealed class Users(Db db, AuthCache authCache)
 {
     /// <summary>More registrations than these wait for approval only if a script makes them.</summary>
     private const int MaxPending = 200;
@@ -103,7 +103,7 @@ internal sealed class Users(Db db, LiveLogins live)
 
             return changed;
         });
-        live.UserRevoked(userId);
+        authCache.UserRevoked(userId);
         return epoch;
     }
 

@@ -38,7 +38,7 @@ internal static class AccountEndpoints
     }
 
     private static async Task<IResult> ChangePassword(
-        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, Passwords passwords, LoginThrottle throttle, SignIns signIns,
+        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle, LoginService loginService,
         TimeProvider clock)
     {
         if (me.LoginId == 0)
@@ -46,18 +46,18 @@ internal static class AccountEndpoints
             return Problems.Forbidden("A key cannot change the password.");
         }
 
-        if (Passwords.Broken(body.NewPassword, me.Username!) is { } rule)
+        if (PasswordHasher.Broken(body.NewPassword, me.Username!) is { } rule)
         {
             return Problems.Invalid("newPassword", rule);
         }
 
         var hash = (await users.FindCredential(me.Id))?.PasswordHash;
-        if (hash is not null && await WrongPassword(context, me, body.CurrentPassword ?? "", hash, passwords, throttle) is { } problem)
+        if (hash is not null && await WrongPassword(context, me, body.CurrentPassword ?? "", hash, hasher, throttle) is { } problem)
         {
             return problem;
         }
 
-        if (await passwords.Hash(context, body.NewPassword) is not { } newHash)
+        if (await hasher.Hash(context, body.NewPassword) is not { } newHash)
         {
             return Problems.Overloaded();
         }
@@ -72,7 +72,7 @@ internal static class AccountEndpoints
         if (browser)
         {
             // A new login too: what may have been copied of the old one is worth nothing.
-            await signIns.Open(context, me.Id, newHash, browser: true);
+            await loginService.Open(context, me.Id, newHash, browser: true);
         }
 
         return TypedResults.NoContent();
@@ -80,7 +80,7 @@ internal static class AccountEndpoints
 
     /// <summary>Everything that is the user's goes: logins, keys, chats, images, also what is being written at this moment.</summary>
     private static async Task<IResult> DeleteAccount(
-        [FromBody] DeleteAccountRequest body, CurrentUser me, HttpContext context, Users users, UserAdmin admin, Passwords passwords,
+        [FromBody] DeleteAccountRequest body, CurrentUser me, HttpContext context, Users users, UserAdmin admin, PasswordHasher hasher,
         LoginThrottle throttle, RunRegistry registry, LiveCalls calls, TimeProvider clock)
     {
         if (me.LoginId == 0)
@@ -89,7 +89,7 @@ internal static class AccountEndpoints
         }
 
         var hash = (await users.FindCredential(me.Id))?.PasswordHash;
-        if (hash is not null && await WrongPassword(context, me, body.Password, hash, passwords, throttle) is { } problem)
+        if (hash is not null && await WrongPassword(context, me, body.Password, hash, hasher, throttle) is { } problem)
         {
             return problem;
         }
@@ -100,7 +100,7 @@ internal static class AccountEndpoints
                 var stopping = registry.StopUser(me.Id);
                 calls.CutUser(me.Id);
                 await stopping;
-                SignIns.Clear(context);
+                LoginService.Clear(context);
                 return TypedResults.NoContent();
             case UserChange.LastAdmin:
                 return Problems.Conflict("last_admin", "There must be one active administrator.");
@@ -113,7 +113,7 @@ internal static class AccountEndpoints
     /// Guessed here as slowly as at the door. Not asked where there is no password: a one-time code opened the account and is used up.
     /// </summary>
     private static async Task<Problem?> WrongPassword(
-        HttpContext context, CurrentUser me, string given, string hash, Passwords passwords, LoginThrottle throttle)
+        HttpContext context, CurrentUser me, string given, string hash, PasswordHasher hasher, LoginThrottle throttle)
     {
         if (given.Length == 0)
         {
@@ -126,7 +126,7 @@ internal static class AccountEndpoints
             return PasswordCheck.TooMany(attempt.Wait);
         }
 
-        switch (await passwords.Verify(context, given, hash))
+        switch (await hasher.Verify(context, given, hash))
         {
             case true:
                 throttle.Succeeded(context, attempt, remember: false);
@@ -145,7 +145,7 @@ internal static class AccountEndpoints
     private static async Task<IResult> EndAll(CurrentUser me, HttpContext context, Logins logins, TimeProvider clock)
     {
         await logins.EndAll(new Actor(me.Id, context.Caller().Address.ToString()), clock.GetUtcNow());
-        SignIns.Clear(context);
+        LoginService.Clear(context);
         return TypedResults.NoContent();
     }
 
@@ -155,11 +155,11 @@ internal static class AccountEndpoints
         return TypedResults.Json(new LoginPage([.. rows.Select(row => LoginResponse.Of(row, me.LoginId))], NextCursor: null), ApiJson.Wire.LoginPage);
     }
 
-    private static async Task<IResult> EndLogin(long id, CurrentUser me, HttpContext context, Logins logins, SignIns signIns, TimeProvider clock)
+    private static async Task<IResult> EndLogin(long id, CurrentUser me, HttpContext context, Logins logins, LoginService loginService, TimeProvider clock)
     {
         if (id == me.LoginId)
         {
-            await signIns.End(context, me);
+            await loginService.End(context, me);
             return TypedResults.NoContent();
         }
 

@@ -18,7 +18,7 @@ internal static class AuthEndpoints
     }
 
     private static async Task<IResult> Register(
-        RegisterRequest body, HttpContext context, Users users, Passwords passwords, LoginThrottle throttle, SetupCode setup, SignIns signIns,
+        RegisterRequest body, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle, SetupCode setup, LoginService loginService,
         GuestSignup guests, SystemSettings settings, TimeProvider clock)
     {
         if (Broken(body) is { } invalid)
@@ -40,7 +40,7 @@ internal static class AuthEndpoints
             return Refusal(setup.SetupRequired ? Registration.NeedsSetupCode : Registration.Closed);
         }
 
-        if (await passwords.Hash(context, body.Password) is not { } hash)
+        if (await hasher.Hash(context, body.Password) is not { } hash)
         {
             return Problems.Overloaded();
         }
@@ -51,7 +51,7 @@ internal static class AuthEndpoints
         {
             case Registration.First:
                 setup.Consume();
-                await signIns.Open(context, id, hash, browser: true);
+                await loginService.Open(context, id, hash, browser: true);
                 await guests.TakeAlong(context, id);
                 return TypedResults.Json(await View(users, id), ApiJson.Wire.UserEnvelope, statusCode: 201);
             case Registration.Pending:
@@ -61,7 +61,7 @@ internal static class AuthEndpoints
         }
     }
 
-    private static async Task<IResult> Login(LoginRequest body, HttpContext context, PasswordCheck check, SignIns signIns, GuestSignup guests, Users users)
+    private static async Task<IResult> Login(LoginRequest body, HttpContext context, PasswordCheck check, LoginService loginService, GuestSignup guests, Users users)
     {
         var (user, problem) = await check.Check(context, body.Username, body.Password, browser: true);
         if (user is null)
@@ -69,7 +69,7 @@ internal static class AuthEndpoints
             return problem!;
         }
 
-        if (await signIns.Open(context, user.Id, user.PasswordHash, browser: true) is null)
+        if (await loginService.Open(context, user.Id, user.PasswordHash, browser: true) is null)
         {
             return Problems.Unauthenticated();
         }
@@ -78,11 +78,11 @@ internal static class AuthEndpoints
         return TypedResults.Json(await View(users, user.Id), ApiJson.Wire.UserEnvelope);
     }
 
-    private static async Task<IResult> Token(TokenRequest body, HttpContext context, PasswordCheck check, SignIns signIns)
+    private static async Task<IResult> Token(TokenRequest body, HttpContext context, PasswordCheck check, LoginService loginService)
     {
         if (body.RefreshToken is { } refreshToken)
         {
-            return Answer(await signIns.Refresh(context, refreshToken, browser: false));
+            return Answer(await loginService.Refresh(context, refreshToken, browser: false));
         }
 
         if (body.Username is null || body.Password is null)
@@ -91,20 +91,20 @@ internal static class AuthEndpoints
         }
 
         var (user, problem) = await check.Check(context, body.Username, body.Password, browser: false);
-        return user is null ? problem! : Answer(await signIns.Open(context, user.Id, user.PasswordHash, browser: false));
+        return user is null ? problem! : Answer(await loginService.Open(context, user.Id, user.PasswordHash, browser: false));
     }
 
-    private static async Task<IResult> Refresh(HttpContext context, SignIns signIns)
+    private static async Task<IResult> Refresh(HttpContext context, LoginService loginService)
     {
-        var refreshed = await signIns.Refresh(context, Cookies.Refresh(context.Request), browser: true);
+        var refreshed = await loginService.Refresh(context, Cookies.Refresh(context.Request), browser: true);
         return refreshed is null
             ? Problems.Unauthenticated()
             : TypedResults.Json(new RefreshResponse((int)AccessTokens.Life.TotalSeconds), ApiJson.Wire.RefreshResponse);
     }
 
-    private static async Task<IResult> Logout(HttpContext context, CurrentUser? me, SignIns signIns)
+    private static async Task<IResult> Logout(HttpContext context, CurrentUser? me, LoginService loginService)
     {
-        await signIns.End(context, me);
+        await loginService.End(context, me);
         return TypedResults.NoContent();
     }
 
@@ -123,7 +123,7 @@ internal static class AuthEndpoints
             errors["username"] = [name];
         }
 
-        if (Passwords.Broken(body.Password, body.Username) is { } password)
+        if (PasswordHasher.Broken(body.Password, body.Username) is { } password)
         {
             errors["password"] = [password];
         }

@@ -6,7 +6,7 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>Lets visitors in as guests when they first write something, and takes what is theirs along when they sign in.</summary>
-internal sealed class GuestSignup(Guests guests, LiveLogins live, RunRegistry registry, SystemSettings settings, TimeProvider clock)
+internal sealed class GuestSignup(Guests guests, AuthCache authCache, RunRegistry registry, SystemSettings settings, TimeProvider clock)
 {
     /// <summary>New guests from one address; a household or a class room is one.</summary>
     private const int PerHour = 20;
@@ -49,7 +49,7 @@ internal sealed class GuestSignup(Guests guests, LiveLogins live, RunRegistry re
 
         try
         {
-            if (await live.Guest(Credentials.Hash(token)) is { } guest && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds())
+            if (await authCache.Guest(Credentials.Hash(token)) is { } guest && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds())
             {
                 await registry.StopUser(guest.Id);
                 await guests.Move(guest.Id, userId);

@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Chat;
 /// Streams a run's log to one client from a position on. The run does not notice: a client that goes away, reads slowly or comes
 /// back later changes nothing for it.
 /// </summary>
-internal sealed class RunStreamer(RunRegistry registry, LiveLogins live, SystemSettings settings, BackgroundWork background, TimeProvider clock)
+internal sealed class RunStreamer(RunRegistry registry, AuthCache authCache, SystemSettings settings, BackgroundWork background, TimeProvider clock)
     : IHostedService, IDisposable
 {
     /// <summary>Readers that an account may have beyond one for each of its runs: other tabs, other devices.</summary>
@@ -57,7 +57,7 @@ internal sealed class RunStreamer(RunRegistry registry, LiveLogins live, SystemS
         var signal = new AsyncSignal();
         try
         {
-            var revoked = await live.Watch(me);
+            var revoked = await authCache.Watch(me);
             using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, revoked);
             log.Subscribe(signal);
             using var wake = ends.Token.Register(() => signal.Set());

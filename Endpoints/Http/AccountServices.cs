@@ -7,7 +7,7 @@ internal static class AccountServices
 {
     public static void AddAccounts(this IServiceCollection services)
     {
-        services.AddSingleton<LiveLogins>();
+        services.AddSingleton<AuthCache>();
         services.AddSingleton<Users>();
         services.AddSingleton<UserAdmin>();
         services.AddSingleton<Logins>();
@@ -16,12 +16,12 @@ internal static class AccountServices
         services.AddSingleton<Audit>();
         services.AddSingleton<Secrets>();
         services.AddSingleton<SetupCode>();
-        services.AddSingleton<Passwords>();
+        services.AddSingleton<PasswordHasher>();
         services.AddSingleton<LoginThrottle>();
         services.AddSingleton<PasswordCheck>();
         services.AddSingleton<AccessTokens>();
         services.AddSingleton<CookieMark>();
-        services.AddSingleton<SignIns>();
+        services.AddSingleton<LoginService>();
         services.AddSingleton<ClientAddress>();
         services.AddSingleton<Credentials>();
         services.AddSingleton<RequestLimits>();

@@ -11,7 +11,7 @@ internal readonly record struct Credential(CurrentUser? User, bool WasSent, bool
 /// The one place that turns a request into a user: Authorization: Bearer (access token or key), then x-api-key, then the cookie.
 /// A header wins over the cookie even when it is not good. Query strings are never looked at. User, login and key come from memory.
 /// </summary>
-internal sealed class Credentials(AccessTokens tokens, LiveLogins live, ApiKeys keys, BackgroundWork background, TimeProvider clock)
+internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiKeys keys, BackgroundWork background, TimeProvider clock)
 {
     public const string KeyPrefix = "sk-";
 
@@ -69,23 +69,23 @@ internal sealed class Credentials(AccessTokens tokens, LiveLogins live, ApiKeys 
             return null;
         }
 
-        var login = await live.Login(claims.LoginId);
-        var user = await live.User(claims.UserId);
+        var login = await authCache.Login(claims.LoginId);
+        var user = await authCache.User(claims.UserId);
         var good = login is not null && login.UserId == claims.UserId && login.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds()
             && user is { Status: "ACTIVE" } && user.Epoch == claims.Epoch;
         return good ? new CurrentUser(user!.Id, user.Role, user.Username, user.Epoch, login!.Id, ApiKeyId: null) : null;
     }
 
     private async ValueTask<CurrentUser?> FromGuest(string token) =>
-        token.Length <= 100 && await live.Guest(Hash(token)) is { } guest && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds()
+        token.Length <= 100 && await authCache.Guest(Hash(token)) is { } guest && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds()
             ? new CurrentUser(guest.Id, "GUEST", null, guest.Epoch, 0, null)
             : null;
 
     private async ValueTask<Credential> FromKey(string key, Endpoint? endpoint)
     {
         var now = clock.GetUtcNow();
-        var row = key.Length <= 200 ? await live.Key(Hash(key)) : null;
-        var user = row is null ? null : await live.User(row.UserId);
+        var row = key.Length <= 200 ? await authCache.Key(Hash(key)) : null;
+        var user = row is null ? null : await authCache.User(row.UserId);
         if (row is null || user is not { Status: "ACTIVE" } || row.ExpiresAt <= now.ToUnixTimeMilliseconds())
         {
             return new Credential(null, WasSent: true, InHeader: true);

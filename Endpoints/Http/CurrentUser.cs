@@ -27,6 +27,6 @@ internal sealed record CurrentUser(long Id, string Role, string? Username, long 
 internal static class WatchExtensions
 {
     /// <summary>For responses that outlive a moment: cancelled when what this user came with is no longer good.</summary>
-    public static ValueTask<CancellationToken> Watch(this LiveLogins live, CurrentUser me) =>
-        live.Watch(me.Id, me.Epoch, me.LoginId, me.ApiKeyId ?? 0);
+    public static ValueTask<CancellationToken> Watch(this AuthCache authCache, CurrentUser me) =>
+        authCache.Watch(me.Id, me.Epoch, me.LoginId, me.ApiKeyId ?? 0);
 }

@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Http;
 /// Finds out whether name and password belong together. A stranger learns nothing else: unknown, waiting and disabled accounts cost the
 /// same time and give the same answer until the password is right.
 /// </summary>
-internal sealed class PasswordCheck(Users users, Passwords passwords, LoginThrottle throttle, Audit audit, TimeProvider clock)
+internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThrottle throttle, Audit audit, TimeProvider clock)
 {
     /// <summary>Nothing longer is hashed; old installations had no limit on passwords, so this is above today's.</summary>
     private const int LongestPassword = 1_024;
@@ -64,7 +64,7 @@ internal sealed class PasswordCheck(Users users, Passwords passwords, LoginThrot
 
     private async Task<bool?> IsRight(HttpContext context, UserCredentialRow? user, string password)
     {
-        var right = await passwords.Verify(context, password, user?.PasswordHash);
+        var right = await hasher.Verify(context, password, user?.PasswordHash);
         return right is not false ? right : await IsOneTimeCode(user, password);
     }
 
@@ -73,7 +73,7 @@ internal sealed class PasswordCheck(Users users, Passwords passwords, LoginThrot
     {
         try
         {
-            return user.PasswordHash is { } weak && Passwords.IsOutdated(weak) && await passwords.Hash(context, password) is { } strong
+            return user.PasswordHash is { } weak && PasswordHasher.IsOutdated(weak) && await hasher.Hash(context, password) is { } strong
                 && await users.Rehash(user.Id, weak, strong)
                 ? user with { PasswordHash = strong }
                 : user;

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Http;
 /// next from its turn, and whatever was cut short is done in the next round.
 /// </summary>
 internal sealed partial class Retention(
-    Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, LiveLogins live, SystemSettings settings, TimeProvider clock,
+    Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, AuthCache authCache, SystemSettings settings, TimeProvider clock,
     Traces traces, BackgroundWork background, IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
 {
     private const int Batch = 200;
@@ -102,7 +102,7 @@ internal sealed partial class Retention(
     private async Task<int> Guests(DateTimeOffset now)
     {
         var gone = await expiry.Guests(now, HeavyBatch);
-        gone.ForEach(live.UserRevoked);
+        gone.ForEach(authCache.UserRevoked);
         return gone.Count;
     }
 

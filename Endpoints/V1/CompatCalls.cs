@@ -12,14 +12,14 @@ namespace AiChat.Endpoints.V1;
 /// </summary>
 internal sealed class CompatCalls(
     ProviderCalls calls, ModelCatalog catalog, RunRegistry registry, Usage usage, Settlements settlements, CallStates states,
-    LiveLogins live, SystemSettings settings, TaskTraces traces, TimeProvider clock)
+    AuthCache authCache, SystemSettings settings, TaskTraces traces, TimeProvider clock)
 {
     /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
     public async Task<IResult> Answer(HttpContext context, CurrentUser me, Dialect dialect)
     {
-        using var revoked = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await live.Watch(me));
+        using var revoked = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await authCache.Watch(me));
         try
         {
             using var document = await CompatBody.Read(context);

@@ -9,14 +9,14 @@ namespace AiChat.Endpoints.V1;
 
 /// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), by every provider that has them.</summary>
 internal sealed class EmbeddingCalls(
-    CompatCalls compat, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, LiveLogins live, SystemSettings settings,
+    CompatCalls compat, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, AuthCache authCache, SystemSettings settings,
     TimeProvider clock)
 {
     private const int MostInputs = 2_048;
 
     public async Task<IResult> Answer(HttpContext context, CurrentUser me)
     {
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await live.Watch(me));
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await authCache.Watch(me));
         try
         {
             using var document = await CompatBody.Read(context);

@@ -133,16 +133,16 @@ public sealed class UsersTests
         var admin = await server.RegisterAdminAsync();
         await server.RegisterUserAsync(admin, "streamer");
         var id = await IdOf(admin, "streamer");
-        var live = server.Services.GetRequiredService<LiveLogins>();
+        var authCache = server.Services.GetRequiredService<AuthCache>();
         var loginId = (await server.Services.GetRequiredService<Logins>().List(id, TimeProvider.System.GetUtcNow())).Single().Id;
         var me = new CurrentUser(id, "USER", "streamer", Epoch: 1, loginId, ApiKeyId: null);
-        var token = await live.Watch(me);
+        var token = await authCache.Watch(me);
         Assert.False(token.IsCancellationRequested);
         await (await admin.PutJson($"/api/users/{id}/role", new { role = "ADMIN" })).Expect(HttpStatusCode.OK);
         Assert.True(token.IsCancellationRequested);
 
         // Opened by a request that was checked before the change.
-        Assert.True((await live.Watch(me)).IsCancellationRequested);
+        Assert.True((await authCache.Watch(me)).IsCancellationRequested);
     }
 
     [Fact]

@@ -51,7 +51,7 @@ public sealed class SlowReaderTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var id = (await admin.GetJson("/api/auth/me")).GetProperty("user").Id();
-        var user = (await server.Services.GetRequiredService<LiveLogins>().User(id))!;
+        var user = (await server.Services.GetRequiredService<AuthCache>().User(id))!;
         var client = new SlowClient();
         var context = new DefaultHttpContext();
         context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(client));

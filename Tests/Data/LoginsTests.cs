@@ -16,9 +16,9 @@ public sealed class LoginsTests : IDisposable
         var path = Path.Combine(_folder, "app.db");
         Migrator.Run(path);
         _db = new Db(path);
-        var live = new LiveLogins(_db);
-        _logins = new Logins(_db, live);
-        _users = new Users(_db, live);
+        var authCache = new AuthCache(_db);
+        _logins = new Logins(_db, authCache);
+        _users = new Users(_db, authCache);
     }
 
     [Fact]

@@ -112,7 +112,7 @@ public sealed class UpgradeTests : IDisposable
         Assert.Empty(await Found(1, "智能改变"));
 
         // The guest signs in: what was written becomes the account's.
-        await new Guests(db, new LiveLogins(db)).Move(40_960_007, 1);
+        await new Guests(db, new AuthCache(db)).Move(40_960_007, 1);
         Assert.Equal([2L], await Found(1, "智能改变"));
         await db.Write(connection => All(connection, "update messages set content = 'Nowhere' where id = 1"));
         Assert.Empty(await Found(1, "treasure"));

@@ -9,7 +9,7 @@ namespace AiChat.Data;
 /// revocation holds from the answer on. Long-lived responses watch their login and are cancelled when it ends.
 /// Safe for any number of threads.
 /// </summary>
-internal sealed class LiveLogins(Db db)
+internal sealed class AuthCache(Db db)
 {
     /// <summary>About 10 MB when full. Past it everything is dropped and read again on demand.</summary>
     private const int MaxEntries = 50_000;

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Http;
 internal sealed record SignIn(string AccessToken, string? RefreshToken);
 
 /// <summary>Opens, renews and ends logins: the tokens here, their rows in <see cref="Logins"/>.</summary>
-internal sealed partial class SignIns(Logins logins, AccessTokens tokens, TimeProvider clock, ILogger<SignIns> logger)
+internal sealed partial class LoginService(Logins logins, AccessTokens tokens, TimeProvider clock, ILogger<LoginService> logger)
 {
     private const int FamilyLength = 16;
     private const int SecretLength = 32;

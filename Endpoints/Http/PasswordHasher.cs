@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Http;
 /// Hashes and checks passwords with Argon2id. Each hash takes 19 MiB, so only a few run at once; the others wait their turn for
 /// <see cref="Patience"/>, then the answer is "overloaded". An unknown name costs what a known one does.
 /// </summary>
-internal sealed class Passwords
+internal sealed class PasswordHasher
 {
     public const int Shortest = 8;
     public const int Longest = 128;
@@ -32,7 +32,7 @@ internal sealed class Passwords
     private readonly string _nobody = Format(MemoryKib, Passes, Lanes, RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(TagLength));
 
     /// <summary>A hash takes a whole core for a while: one stays free for everybody else.</summary>
-    public Passwords(TimeProvider clock) =>
+    public PasswordHasher(TimeProvider clock) =>
         _slots = new FairSlots(Math.Clamp(Environment.ProcessorCount - 1, 1, 4), MaxWaiting, MaxWaitingPerAddress, Patience, clock);
 
     /// <summary>The rule a new password breaks, or null.</summary>
