@@ -9,15 +9,15 @@ internal sealed class Usage(Db db)
     /// <summary>What a user may send today (null is unlimited) and has sent.</summary>
     public Task<(long? Limit, long Used)> Quota(long userId, DefaultLimits defaults, DateTimeOffset now)
     {
-        var day = Days.Of(now);
+        var day = UtcDay.Of(now);
         return db.Read(connection => (Limit(connection, userId, defaults), MessagesUsed(connection, userId, day)));
     }
 
     /// <summary>What a user has used today and in this month, with what running calls hold, as the gate compares it with the limits.</summary>
     public Task<SpentRow> Spent(long userId, DateTimeOffset now)
     {
-        var day = Days.Of(now);
-        var first = Days.FirstOfMonth(now);
+        var day = UtcDay.Of(now);
+        var first = UtcDay.FirstOfMonth(now);
         return db.Read(connection => connection.QuerySingle<SpentRow>("""
             select coalesce(sum(messages + held_messages) filter (where day = @day), 0) as messages,
                 coalesce(sum(tokens + held_tokens) filter (where day = @day), 0) as day_tokens,

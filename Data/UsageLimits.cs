@@ -58,8 +58,8 @@ internal static class UsageLimits
     /// <summary>Lets the call in and holds what it asks for, or says why not; inside <see cref="Db.Write{T}"/>.</summary>
     public static LimitDecision Enter(SqliteConnection connection, Admission call, DateTimeOffset now)
     {
-        var day = Days.Of(now);
-        var ask = new LimitParameters(call, day, Days.FirstOfMonth(now));
+        var day = UtcDay.Of(now);
+        var ask = new LimitParameters(call, day, UtcDay.FirstOfMonth(now));
         var admitted = connection.QuerySingleOrDefault<AdmittedRow>($"""
             {Verdict}
             insert into daily_usage (user_id, day, held_messages, held_tokens, held_nanos)

@@ -36,14 +36,14 @@ internal static class SettingsEndpoints
         settings.WelcomeText,
         settings.ReasoningDefaultExpand);
 
-    private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, StoreFacts facts, StoreCheck check)
+    private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, DatabaseInfo database, StoreCheck check)
     {
         if (me is not { IsAdmin: true })
         {
             return new AppInfoResponse(settings.BrandText);
         }
 
-        var store = await facts.Find();
+        var store = await database.Find();
         var version = typeof(SettingsEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+');
         using var process = Process.GetCurrentProcess();
         return new AppInfoResponse(

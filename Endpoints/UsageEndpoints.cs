@@ -85,7 +85,7 @@ internal static class UsageEndpoints
     /// <summary>Dates as in 2026-11-23; the last day is part of the range. The past 30 days when nothing is said.</summary>
     private static Problem? Range(string? from, string? to, TimeProvider clock, out DateTimeOffset first, out DateTimeOffset end)
     {
-        var today = Days.StartOf(Days.Of(clock.GetUtcNow()));
+        var today = UtcDay.StartOf(UtcDay.Of(clock.GetUtcNow()));
         end = Date(to) is { } last ? last.AddDays(1) : today.AddDays(1);
         first = Date(from) ?? end.AddDays(-UsualDays);
         return (from is not null && Date(from) is null) ? Problems.Invalid("from", "is a date such as 2026-11-23")
@@ -135,7 +135,7 @@ internal sealed record UsageLine
 
     public static UsageLine Of(UsageSums row, UsageBy by) => new()
     {
-        Day = by == UsageBy.Day && row.Id is { } day ? Days.StartOf(day).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) : null,
+        Day = by == UsageBy.Day && row.Id is { } day ? UtcDay.StartOf(day).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) : null,
         Id = by == UsageBy.Day ? null : row.Id,
         Name = row.Name,
         Provider = row.Provider,

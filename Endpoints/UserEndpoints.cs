@@ -308,5 +308,5 @@ internal sealed record UsedResponse(
 {
     public static UsedResponse Of(SpentRow row, DateTimeOffset now) => new(
         row.Messages, row.DayTokens, row.MonthTokens, QuotaPolicy.Amount(row.DayNanos) ?? 0, QuotaPolicy.Amount(row.MonthNanos) ?? 0,
-        Days.EndOf(now), Days.EndOfMonth(now));
+        UtcDay.EndOf(now), UtcDay.EndOfMonth(now));
 }

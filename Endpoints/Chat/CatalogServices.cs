@@ -12,7 +12,7 @@ internal static class CatalogServices
         services.AddSingleton<Connections>();
         services.AddSingleton<Models>();
         services.AddSingleton<Preferences>();
-        services.AddSingleton<StoreFacts>();
+        services.AddSingleton<DatabaseInfo>();
         services.AddSingleton<Redactor>();
         services.AddSingleton<SystemSettings>();
         services.AddHostedService(provider => provider.GetRequiredService<SystemSettings>());

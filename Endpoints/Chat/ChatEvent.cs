@@ -57,7 +57,7 @@ internal sealed record QuotaResponse(
     DateTimeOffset ResetsAt)
 {
     public static QuotaResponse Of(long? limit, long used, DateTimeOffset now) =>
-        new(limit, used, limit is { } most ? Math.Max(0, most - used) : null, Days.EndOf(now));
+        new(limit, used, limit is { } most ? Math.Max(0, most - used) : null, UtcDay.EndOf(now));
 }
 
 internal sealed record ImageResponse(string Id, string Url, int Width, int Height, string Mime);

@@ -63,9 +63,9 @@ internal static class QuotaPolicy
 
     public static Problem Refusal(LimitResult limit, DateTimeOffset now) => limit switch
     {
-        LimitResult.NoMessages => Problems.TooMany("quota_exceeded", "The messages of this day are used up.", Seconds(Days.EndOf(now) - now)),
-        LimitResult.NoBudgetToday => Problems.TooMany("budget_exceeded", "The budget of this day is used up.", Seconds(Days.EndOf(now) - now)),
-        LimitResult.NoBudgetThisMonth => Problems.TooMany("budget_exceeded", "The budget of this month is used up.", Seconds(Days.EndOfMonth(now) - now)),
+        LimitResult.NoMessages => Problems.TooMany("quota_exceeded", "The messages of this day are used up.", Seconds(UtcDay.EndOf(now) - now)),
+        LimitResult.NoBudgetToday => Problems.TooMany("budget_exceeded", "The budget of this day is used up.", Seconds(UtcDay.EndOf(now) - now)),
+        LimitResult.NoBudgetThisMonth => Problems.TooMany("budget_exceeded", "The budget of this month is used up.", Seconds(UtcDay.EndOfMonth(now) - now)),
         LimitResult.Nobody => Problems.NotFound(),
         LimitResult.Open => throw new InvalidOperationException("Not a refusal."),
     };

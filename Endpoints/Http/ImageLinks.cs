@@ -30,7 +30,7 @@ internal sealed class ImageLinks(SystemSettings settings, ServerOptions options,
         && secrets.Verify(SecretPurpose.UrlSign, Text(id, expires), signature);
 
     /// <summary>One to two days, ending at midnight: the same link all day, so that pages need not load an image twice.</summary>
-    public DateTimeOffset Expiry() => Days.EndOf(clock.GetUtcNow()).AddDays(1);
+    public DateTimeOffset Expiry() => UtcDay.EndOf(clock.GetUtcNow()).AddDays(1);
 
     private static string Text(string id, string expires) => $"chat-image|{id}|{expires}";
 }

@@ -5,7 +5,7 @@ namespace AiChat.Endpoints.Tracing;
 
 /// <summary>
 /// One recorded request: its events wait here until they are stored. What happened is told by the verbs of
-/// <see cref="TraceVerbs"/>. Safe for any thread.
+/// <see cref="RunTracing"/>. Safe for any thread.
 /// </summary>
 internal sealed class RunTrace
 {

@@ -37,7 +37,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
             Turns = turns,
             Sampling = new ChatSampling
             {
-                MaxOutputTokens = ToolWords.Positive(body.Int("max_tokens")) ?? (onlyCounts ? null : throw CompatRefusal.Bad("max_tokens is missing.")),
+                MaxOutputTokens = ToolMapping.Positive(body.Int("max_tokens")) ?? (onlyCounts ? null : throw CompatRefusal.Bad("max_tokens is missing.")),
                 Temperature = body.Double("temperature"),
                 TopP = body.Double("top_p"),
                 TopK = body.Int("top_k"),
@@ -45,7 +45,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
             },
             Reasons = thinking.ValueKind == JsonValueKind.Undefined ? null : thinking.String("type") is not "disabled",
             Tools = [.. body.Items("tools").Where(tool => tool.String("type") is null or "custom")
-                .Select(tool => new ChatTool(tool.Required("name"), tool.String("description") ?? "", ToolWords.Parameters(tool.Get("input_schema"))))],
+                .Select(tool => new ChatTool(tool.Required("name"), tool.String("description") ?? "", ToolMapping.Parameters(tool.Get("input_schema"))))],
             ToolChoice = choice.ValueKind == JsonValueKind.Undefined ? null : choice.Required("type") switch
             {
                 "auto" => "auto",
@@ -93,7 +93,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
                     own.Add(Image(block, images));
                     break;
                 case "tool_use":
-                    calls.Add(new ChatToolCall(block.Required("id"), block.Required("name"), ToolWords.Parameters(block.Get("input"))));
+                    calls.Add(new ChatToolCall(block.Required("id"), block.Required("name"), ToolMapping.Parameters(block.Get("input"))));
                     break;
                 case "tool_result":
                     turns.Add(new ChatTurn(ChatRole.Tool, Text(block.Get("content"))) { ToolCallId = block.Required("tool_use_id"), ToolFailed = block.Bool("is_error") });

@@ -43,10 +43,10 @@ internal sealed class ChatCompletions : Dialect
             System = system.Length == 0 ? null : system.ToString(),
             Turns = turns,
             Sampling = Sampling(body),
-            Effort = ToolWords.Effort(body.String("reasoning_effort")),
+            Effort = ToolMapping.Effort(body.String("reasoning_effort")),
             Tools = [.. body.Items("tools").Select(Tool).OfType<ChatTool>()],
-            ToolChoice = ToolWords.Choice(body.Get("tool_choice"), "function"),
-            Schema = ToolWords.Schema(body.Get("response_format"), "json_schema"),
+            ToolChoice = ToolMapping.Choice(body.Get("tool_choice"), "function"),
+            Schema = ToolMapping.Schema(body.Get("response_format"), "json_schema"),
             Stream = body.Bool("stream"),
             IncludeUsage = body.Get("stream_options") is { ValueKind: JsonValueKind.Object } options && options.Bool("include_usage"),
             Choices = choices,
@@ -120,14 +120,14 @@ internal sealed class ChatCompletions : Dialect
         TopK = body.Int("top_k"),
         FrequencyPenalty = body.Double("frequency_penalty"),
         PresencePenalty = body.Double("presence_penalty"),
-        MaxOutputTokens = ToolWords.Positive(body.Int("max_completion_tokens") ?? body.Int("max_tokens")),
+        MaxOutputTokens = ToolMapping.Positive(body.Int("max_completion_tokens") ?? body.Int("max_tokens")),
         Stop = body.Strings("stop"),
         Seed = body.Int("seed"),
     };
 
     // Tools of other kinds run at one vendor; others would not know them.
     private static ChatTool? Tool(JsonElement tool) => tool.String("type") != "function" ? null : tool.Get("function") is { ValueKind: JsonValueKind.Object } function
-        ? new ChatTool(function.Required("name"), function.String("description") ?? "", ToolWords.Parameters(function.Get("parameters")))
+        ? new ChatTool(function.Required("name"), function.String("description") ?? "", ToolMapping.Parameters(function.Get("parameters")))
         : throw CompatRefusal.Bad("A tool has no function.");
 
     private static void ReadMessage(JsonElement message, StringBuilder system, List<ChatTurn> turns, List<ChatImage> images)

@@ -41,13 +41,13 @@ internal sealed class Responses : Dialect
             {
                 Temperature = body.Double("temperature"),
                 TopP = body.Double("top_p"),
-                MaxOutputTokens = ToolWords.Positive(body.Int("max_output_tokens")),
+                MaxOutputTokens = ToolMapping.Positive(body.Int("max_output_tokens")),
             },
-            Effort = reasoning.ValueKind == JsonValueKind.Undefined ? null : ToolWords.Effort(reasoning.String("effort")),
+            Effort = reasoning.ValueKind == JsonValueKind.Undefined ? null : ToolMapping.Effort(reasoning.String("effort")),
             Tools = [.. body.Items("tools").Where(tool => tool.String("type") == "function")
-                .Select(tool => new ChatTool(tool.Required("name"), tool.String("description") ?? "", ToolWords.Parameters(tool.Get("parameters"))))],
-            ToolChoice = ToolWords.Choice(body.Get("tool_choice"), null),
-            Schema = text.ValueKind == JsonValueKind.Undefined ? null : ToolWords.Schema(text.Get("format"), null),
+                .Select(tool => new ChatTool(tool.Required("name"), tool.String("description") ?? "", ToolMapping.Parameters(tool.Get("parameters"))))],
+            ToolChoice = ToolMapping.Choice(body.Get("tool_choice"), null),
+            Schema = text.ValueKind == JsonValueKind.Undefined ? null : ToolMapping.Schema(text.Get("format"), null),
             Stream = body.Bool("stream"),
             Body = body,
         };

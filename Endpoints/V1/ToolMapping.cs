@@ -4,7 +4,7 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.V1;
 
 /// <summary>What several protocols say in nearly the same words.</summary>
-internal static class ToolWords
+internal static class ToolMapping
 {
     public static ReasoningEffort? Effort(string? word) => word switch
     {

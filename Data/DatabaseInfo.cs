@@ -3,16 +3,16 @@ using Dapper;
 namespace AiChat.Data;
 
 /// <summary>Facts about the store for administrators.</summary>
-internal sealed class StoreFacts(Db db)
+internal sealed class DatabaseInfo(Db db)
 {
-    public Task<StoreFactsRow> Find() => db.Read(connection => connection.QuerySingle<StoreFactsRow>("""
+    public Task<DatabaseInfoRow> Find() => db.Read(connection => connection.QuerySingle<DatabaseInfoRow>("""
         select
             sqlite_version() as sqlite_version,
             (select page_count * page_size from pragma_page_count(), pragma_page_size()) + (select coalesce(sum(bytes), 0) from images) as bytes
         """));
 }
 
-internal sealed class StoreFactsRow
+internal sealed class DatabaseInfoRow
 {
     public string SqliteVersion { get; init; } = "";
 

@@ -7,7 +7,7 @@ using AiChat.Providers;
 namespace AiChat.Endpoints.Tracing;
 
 /// <summary>What can be told of a request, in the order in which it happens. The types are read by people and kept stable.</summary>
-internal static class TraceVerbs
+internal static class RunTracing
 {
     public static void Asked(this RunTrace trace, NewRun request, ResolvedModel model, RunOptions options)
     {

@@ -1,7 +1,7 @@
 namespace AiChat.Data;
 
 /// <summary>Days as quotas count them: whole days since 1970-01-01 in UTC.</summary>
-internal static class Days
+internal static class UtcDay
 {
     private const long MillisecondsPerDay = 86_400_000;
 
