@@ -78,7 +78,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
             case "tool_use":
                 // The input is empty here and follows in pieces, except from servers that send it at once.
                 var input = block.Child("input");
-                var whole = input.ValueKind == JsonValueKind.Object && input.EnumerateObject().MoveNext() ? LooseJsonText.Raw(input) : null;
+                var whole = input.ValueKind == JsonValueKind.Object && input.EnumerateObject().MoveNext() ? LenientJson.Raw(input) : null;
                 Output.ToolCall(_calls[index] = _calls.Count, block.Text("id"), block.Text("name"), whole);
                 break;
             default:

@@ -182,7 +182,7 @@ internal sealed class DeltaWriter
         }
         catch (InvalidOperationException)
         {
-            return LooseJsonText.Decode(reader.ValueSpan);
+            return LenientJson.Decode(reader.ValueSpan);
         }
     }
 
@@ -194,7 +194,7 @@ internal sealed class DeltaWriter
         }
         catch (InvalidOperationException)
         {
-            return LooseJsonText.Decode(JsonMarshal.GetRawUtf8Value(value)[1..^1]);
+            return LenientJson.Decode(JsonMarshal.GetRawUtf8Value(value)[1..^1]);
         }
     }
 

@@ -73,7 +73,7 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
                 Output.Keep(signature.Length);
             }
 
-            Output.ToolCall(_calls++, call.Text("id"), call.Text("name"), arguments.ValueKind == JsonValueKind.Object ? LooseJsonText.Raw(arguments) : "{}");
+            Output.ToolCall(_calls++, call.Text("id"), call.Text("name"), arguments.ValueKind == JsonValueKind.Object ? LenientJson.Raw(arguments) : "{}");
             return;
         }
 

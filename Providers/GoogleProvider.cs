@@ -9,7 +9,7 @@ namespace AiChat.Providers;
 internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
 {
     private const int MaxPages = 5;
-    private readonly RefusalMemory _sender = new(http);
+    private readonly UnsupportedParameters _sender = new(http);
 
     public string Kind => "google_genai";
 

@@ -25,7 +25,7 @@ internal sealed class Http1Body : IReplyBody
     private int _framing;
     private bool _isClosed;
 
-    public Http1Body(Http1Head head, Http1Connection connection, Http1Pool pool, CallClock clock)
+    public Http1Body(ResponseHead head, Http1Connection connection, Http1Pool pool, CallClock clock)
     {
         _connection = connection;
         _connection.MaxIdle = head.MaxIdle ?? TimeSpan.MaxValue;

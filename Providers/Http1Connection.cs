@@ -76,13 +76,13 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
     }
 
     /// <summary>Waits for the status line and headers of the reply; interim ones are skipped.</summary>
-    public async Task<Http1Head> ReadHeadAsync()
+    public async Task<ResponseHead> ReadHeadAsync()
     {
         for (var heads = 0; heads <= MaxInterim; heads++)
         {
-            Http1Head? head;
+            ResponseHead? head;
             int length;
-            while ((head = Http1Head.Read(_buffer.AsSpan(_start, _end - _start), out length)) is null)
+            while ((head = ResponseHead.Read(_buffer.AsSpan(_start, _end - _start), out length)) is null)
             {
                 if (_end - _start >= MaxHead)
                 {

@@ -22,7 +22,7 @@ internal sealed class OllamaParser(ChatRequest request) : DocumentParser(request
         {
             var function = call.Child("function");
             var arguments = function.Child("arguments");
-            Output.ToolCall(_calls++, call.Text("id"), function.Text("name"), arguments.ValueKind == JsonValueKind.Object ? LooseJsonText.Raw(arguments) : function.Text("arguments") ?? "{}");
+            Output.ToolCall(_calls++, call.Text("id"), function.Text("name"), arguments.ValueKind == JsonValueKind.Object ? LenientJson.Raw(arguments) : function.Text("arguments") ?? "{}");
         }
 
         if (frame.Flag("done") == true)

@@ -10,7 +10,7 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
 {
     private const int MaxShown = 200;
     private const int ShowAtOnce = 4;
-    private readonly RefusalMemory _sender = new(http);
+    private readonly UnsupportedParameters _sender = new(http);
 
     public string Kind => "ollama";
 

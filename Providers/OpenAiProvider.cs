@@ -8,7 +8,7 @@ namespace AiChat.Providers;
 /// </summary>
 internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
 {
-    private readonly RefusalMemory _sender = new(http);
+    private readonly UnsupportedParameters _sender = new(http);
 
     public string Kind => "openai";
 

@@ -99,7 +99,7 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
 
                 break;
             case "reasoning" when item.Text("encrypted_content") is not null:
-                _reasoning.Add(LooseJsonText.Raw(item));
+                _reasoning.Add(LenientJson.Raw(item));
                 Output.Keep(_reasoning[^1].Length);
                 break;
             default:

@@ -6,7 +6,7 @@ namespace AiChat.Providers;
 /// </summary>
 internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
 {
-    private readonly RefusalMemory _sender = new(http);
+    private readonly UnsupportedParameters _sender = new(http);
     private readonly OpenAiProvider _openAi = new(http);
 
     public string Kind => "openai_responses";

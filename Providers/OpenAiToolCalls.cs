@@ -48,7 +48,7 @@ internal sealed class OpenAiToolCalls
     {
         int? index = call.TryGetProperty("index", out var number) && number.ValueKind == JsonValueKind.Number && number.TryGetInt32(out var value) ? value : null;
         var id = Text(call, "id");
-        var extra = call.TryGetProperty("extra_content", out var content) && content.ValueKind == JsonValueKind.Object ? LooseJsonText.Raw(content) : null;
+        var extra = call.TryGetProperty("extra_content", out var content) && content.ValueKind == JsonValueKind.Object ? LenientJson.Raw(content) : null;
         return call.TryGetProperty("function", out var function) && function.ValueKind == JsonValueKind.Object
             ? new Piece(index, id, Text(function, "name"), Text(function, "arguments"), extra) : new Piece(index, id, null, null, extra);
     }
@@ -56,7 +56,7 @@ internal sealed class OpenAiToolCalls
     private static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
     {
         JsonValueKind.String => DeltaWriter.Read(value),
-        JsonValueKind.Object => LooseJsonText.Raw(value),
+        JsonValueKind.Object => LenientJson.Raw(value),
         _ => null,
     };
 
@@ -108,7 +108,7 @@ internal sealed class OpenAiReplay
 
         foreach (var detail in details.RootElement.EnumerateArray())
         {
-            var text = LooseJsonText.Raw(detail);
+            var text = LenientJson.Raw(detail);
             if (Fits(text.Length))
             {
                 (_details ??= []).Add(text);

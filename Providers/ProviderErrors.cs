@@ -23,7 +23,7 @@ internal static class ProviderErrors
     private static readonly string[] ModelWords = ["model", "deployment"];
 
     /// <summary>A reply whose status is not 2xx; <paramref name="body"/> is its beginning.</summary>
-    public static ProviderException FromReply(Http1Head reply, ReadOnlySpan<byte> body, ProviderEndpoint endpoint)
+    public static ProviderException FromReply(ResponseHead reply, ReadOnlySpan<byte> body, ProviderEndpoint endpoint)
     {
         var status = reply.Status;
         if (status is >= 300 and < 400)
@@ -151,7 +151,7 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
     private static string? Word(JsonElement element, string name) => !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
     {
         JsonValueKind.String => DeltaWriter.Read(value),
-        JsonValueKind.Number or JsonValueKind.Object or JsonValueKind.Array => LooseJsonText.Raw(value),
+        JsonValueKind.Number or JsonValueKind.Object or JsonValueKind.Array => LenientJson.Raw(value),
         _ => null,
     };
 }

@@ -115,7 +115,7 @@ internal sealed class ProviderHttp : IDisposable
         }
     }
 
-    private async Task<(Http1Head Head, IReplyBody Body)> ExchangeAsync(ProviderCall call, CallClock clock)
+    private async Task<(ResponseHead Head, IReplyBody Body)> ExchangeAsync(ProviderCall call, CallClock clock)
     {
         var pool = PoolFor(call.Endpoint);
         while (true)
@@ -128,7 +128,7 @@ internal sealed class ProviderHttp : IDisposable
                 connection.Begin(clock.Token);
                 await connection.SendAsync(request);
                 var head = await connection.ReadHeadAsync();
-                return (head, UnpackedBody.Of(new Http1Body(head, connection, pool.Connections, clock), head.ContentEncoding, clock));
+                return (head, DecompressedBody.Of(new Http1Body(head, connection, pool.Connections, clock), head.ContentEncoding, clock));
             }
             catch (Exception exception)
             {

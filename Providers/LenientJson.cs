@@ -9,7 +9,7 @@ namespace AiChat.Providers;
 /// Decodes the inside of a JSON string that the strict reader refuses: lone surrogate escapes are kept for the next piece
 /// to complete, invalid UTF-8 becomes U+FFFD. Rare, so it is simple rather than fast.
 /// </summary>
-internal static class LooseJsonText
+internal static class LenientJson
 {
     /// <summary>A value as it was written, also when its strings are no valid text.</summary>
     public static string Raw(JsonElement value) => Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(value));

@@ -26,7 +26,7 @@ internal enum Refused
 /// Sends a request again without the part that the server complained about, before any delta was seen. It remembers the
 /// outcome for each connection and model, because the server would refuse the part in every later call too.
 /// </summary>
-internal sealed class RefusalMemory(ProviderHttp http)
+internal sealed class UnsupportedParameters(ProviderHttp http)
 {
     private const int MaxRemembered = 1_000;
     private readonly ConcurrentDictionary<(long Connection, string Model), Refused> _refused = new();

@@ -4,7 +4,7 @@ using System.Text;
 namespace AiChat.Providers;
 
 /// <summary>The status line and headers of a reply (RFC 9112 §4-§6), as far as they are of interest here.</summary>
-internal sealed class Http1Head
+internal sealed class ResponseHead
 {
     private bool _closes;
 
@@ -38,7 +38,7 @@ internal sealed class Http1Head
     /// <param name="bytes">Lines that were folded are joined in it.</param>
     /// <param name="length">Bytes of the head with the empty line after it.</param>
     /// <exception cref="ProviderException">It is not HTTP/1.</exception>
-    public static Http1Head? Read(Span<byte> bytes, out int length)
+    public static ResponseHead? Read(Span<byte> bytes, out int length)
     {
         length = EndOf(bytes);
         if (length == 0)
@@ -47,7 +47,7 @@ internal sealed class Http1Head
         }
 
         var lines = bytes[..length];
-        var head = new Http1Head();
+        var head = new ResponseHead();
         head.ReadStatus(NextLine(ref lines));
         var fields = new Fields();
         while (!lines.IsEmpty)

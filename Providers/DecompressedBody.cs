@@ -5,7 +5,7 @@ namespace AiChat.Providers;
 /// <summary>
 /// A body that came compressed (RFC 9110 §8.4), unpacked as it arrives: we never ask for compression, but some gateways compress anyway.
 /// </summary>
-internal sealed class UnpackedBody : IReplyBody
+internal sealed class DecompressedBody : IReplyBody
 {
     private const int MaxPiece = 4 * 1024;
 
@@ -14,7 +14,7 @@ internal sealed class UnpackedBody : IReplyBody
     private readonly Stream _unpacking;
     private readonly byte[] _buffer = new byte[MaxPiece];
 
-    private UnpackedBody(IReplyBody packed, Stream unpacking, CallClock clock)
+    private DecompressedBody(IReplyBody packed, Stream unpacking, CallClock clock)
     {
         _packed = packed;
         _unpacking = unpacking;
@@ -39,7 +39,7 @@ internal sealed class UnpackedBody : IReplyBody
             .Where(encoding => encoding != "identity").ToList() switch
         {
             [] => body,
-            [var encoding] => new UnpackedBody(body, Unpack(new PackedStream(body, clock), encoding), clock),
+            [var encoding] => new DecompressedBody(body, Unpack(new PackedStream(body, clock), encoding), clock),
             _ => throw new ProviderException(ProviderFailure.Protocol, "The reply is compressed more than once."),
         };
     }
