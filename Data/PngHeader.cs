@@ -51,7 +51,7 @@ internal static class PngHeader
             if (type.SequenceEqual("eXIf"u8))
             {
                 var left = length;
-                upright = ExifNote.Take(reader, ref left, out var note) && ExifNote.Turn(note) is { } turn ? Chunk("eXIf"u8, ExifNote.Of(turn)) : null;
+                upright = ExifOrientation.Take(reader, ref left, out var note) && ExifOrientation.Turn(note) is { } turn ? Chunk("eXIf"u8, ExifOrientation.Of(turn)) : null;
                 taken = (int)(length - left);
             }
 

@@ -101,13 +101,13 @@ internal static class WebpHeader
     /// <summary>Which way is up, in a chunk of its own; null for an upright picture. Some programs write JPEG's mark before the note.</summary>
     private static byte[]? Orientation(ImageReader reader, ref long length)
     {
-        if (!ExifNote.Take(reader, ref length, out var note))
+        if (!ExifOrientation.Take(reader, ref length, out var note))
         {
             return null;
         }
 
         var tiff = note.AsSpan().StartsWith("Exif\0\0"u8) ? note.AsSpan(6) : note;
-        return ExifNote.Turn(tiff) is { } turn ? [.. "EXIF"u8, 26, 0, 0, 0, .. ExifNote.Of(turn)] : null;
+        return ExifOrientation.Turn(tiff) is { } turn ? [.. "EXIF"u8, 26, 0, 0, 0, .. ExifOrientation.Of(turn)] : null;
     }
 
     /// <summary>Zero for a chunk that says nothing of sizes; null when it should and is not what it says.</summary>

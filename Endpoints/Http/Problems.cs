@@ -47,7 +47,7 @@ internal sealed class Problem(int status, string code, string detail) : IResult,
         if (VendorErrors.AreSpokenAt(httpContext.Request.Path))
         {
             response.StatusCode = VendorErrors.Status(Status);
-            return new JsonAnswer(json => VendorErrors.Write(json, httpContext.Request.Path, this, httpContext.TraceIdentifier)).ExecuteAsync(httpContext);
+            return new JsonResult(json => VendorErrors.Write(json, httpContext.Request.Path, this, httpContext.TraceIdentifier)).ExecuteAsync(httpContext);
         }
 
         return response.WriteAsJsonAsync(Body(httpContext.TraceIdentifier), ApiJson.Wire.ProblemBody, "application/problem+json");

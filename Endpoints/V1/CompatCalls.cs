@@ -138,7 +138,7 @@ internal sealed class CompatCalls(
         states.Keep(job.Me.Id, job.Writer.Answer);
         if (stream is null)
         {
-            return new JsonAnswer(job.Writer.WriteWhole);
+            return new JsonResult(job.Writer.WriteWhole);
         }
 
         job.Writer.End();

@@ -29,10 +29,10 @@ internal static class CompatEndpoints
         calls.MapPost("/embeddings", (HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me));
     }
 
-    private static JsonAnswer ListModels(CurrentUser me, ModelCatalog catalog)
+    private static JsonResult ListModels(CurrentUser me, ModelCatalog catalog)
     {
         var models = catalog.Current.Models.Where(model => !model.Hidden && model.MayUse(me.Id, me.IsAdmin) && ModelCatalog.IsForKey(me, catalog.Resolve(model))).ToList();
-        return new JsonAnswer(json =>
+        return new JsonResult(json =>
         {
             json.WriteString("object", "list");
             json.WriteStartArray("data");
@@ -62,7 +62,7 @@ internal static class CompatEndpoints
             var request = new AnthropicMessages(onlyCounts: true).Read(document.RootElement);
             var model = compat.Resolve(me, request.Model);
             var tokens = TokenEstimate.Of(request.System, request.Turns, request.Tools) * factors.Of(model);
-            return new JsonAnswer(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens)));
+            return new JsonResult(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens)));
         }
         catch (CompatRefusal refusal)
         {
@@ -73,7 +73,7 @@ internal static class CompatEndpoints
     private static IResult GetModel(string id, HttpContext context, CurrentUser me, ModelCatalog catalog) =>
         (catalog.Resolve(me, null, id) ?? catalog.Resolve(me, null, WholeId(context))) is { } found
         && catalog.Current.Find(found.ConnectionId, found.Model) is { } model
-            ? new JsonAnswer(json => Write(json, model))
+            ? new JsonResult(json => Write(json, model))
             : new Problem(404, "model_not_found", "There is no such model, or you may not use it.");
 
     /// <summary>The id as its client wrote it: a slash that was escaped is still so in the route.</summary>

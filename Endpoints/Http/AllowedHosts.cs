@@ -4,7 +4,7 @@ namespace AiChat.Endpoints.Http;
 /// Refuses requests to a name that is not this server's, when the operator listed the names: a page of somebody else's whose name
 /// was made to point here gets no answer. Without a list nothing depends on the name, because no link is built from it.
 /// </summary>
-internal static class HostNames
+internal static class AllowedHosts
 {
     /// <summary>Comes after <c>UseProblems</c>, so that the refusal is a problem object.</summary>
     public static void UseAllowedHosts(this WebApplication app, ServerOptions options)

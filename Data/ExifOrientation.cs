@@ -6,7 +6,7 @@ namespace AiChat.Data;
 /// What a camera wrote into an image (Exif 2.3): where, when and with what, none of which is kept, and which way is up, without
 /// which a picture lies on its side.
 /// </summary>
-internal static class ExifNote
+internal static class ExifOrientation
 {
     /// <summary>In every file that cameras make the first directory stands within this.</summary>
     private const int Looked = 4_096;

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace AiChat.Endpoints.Http;
 
 /// <summary>A JSON object written by hand.</summary>
-internal sealed class JsonAnswer(Action<Utf8JsonWriter> write) : IResult
+internal sealed class JsonResult(Action<Utf8JsonWriter> write) : IResult
 {
     public async Task ExecuteAsync(HttpContext httpContext)
     {
