@@ -102,7 +102,7 @@ internal static class Program
         services.AddSingleton<Drafts>();
         services.AddSingleton<AccountData>();
         services.AddSingleton<AccountExport>();
-        services.AddSingleton<Runs>();
+        services.AddSingleton<RunStore>();
         services.AddSingleton<Usage>();
         services.AddSingleton<TokenFactorRows>();
         services.AddImages();

@@ -28,7 +28,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
                 """, new { owner.UserId, key.Name, key.KeyHash, key.Prefix, key.Scopes, key.Models, key.DailyBudgetNanos, key.ExpiresAt, at, Most });
             if (id is not null)
             {
-                Audit.Append(connection, new AuditEntry(owner.UserId, "key.create", $"key:{id} {key.Prefix}", owner.Ip, key.Scopes), now);
+                AuditLog.Append(connection, new AuditEntry(owner.UserId, "key.create", $"key:{id} {key.Prefix}", owner.Ip, key.Scopes), now);
             }
 
             return id;
@@ -60,7 +60,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
                 """, new { id, owner.UserId });
             if (deleted is not null)
             {
-                Audit.Append(connection, new AuditEntry(owner.UserId, "key.delete", $"key:{id}", owner.Ip), now);
+                AuditLog.Append(connection, new AuditEntry(owner.UserId, "key.delete", $"key:{id}", owner.Ip), now);
             }
 
             return deleted;

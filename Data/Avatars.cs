@@ -35,7 +35,7 @@ internal sealed class Avatars(Db db)
                     """, new { key, file, at });
             }
 
-            Audit.Append(connection, audit, now);
+            AuditLog.Append(connection, audit, now);
         });
     }
 }

@@ -54,7 +54,7 @@ internal sealed class Connections(Db db)
                     row.Position,
                     at,
                 });
-            Audit.Append(connection, audit(row) with { Target = $"connection:{id}" }, now);
+            AuditLog.Append(connection, audit(row) with { Target = $"connection:{id}" }, now);
             return id;
         });
     }
@@ -101,7 +101,7 @@ internal sealed class Connections(Db db)
                 }) == 1;
             if (updated)
             {
-                Audit.Append(connection, audit(row), now);
+                AuditLog.Append(connection, audit(row), now);
             }
 
             return updated;
@@ -114,7 +114,7 @@ internal sealed class Connections(Db db)
         var deleted = connection.Execute("delete from connections where id = @id", new { id }) == 1;
         if (deleted)
         {
-            Audit.Append(connection, audit, now);
+            AuditLog.Append(connection, audit, now);
         }
 
         return deleted;

@@ -73,7 +73,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
                 where id in (select id from logins where user_id = @userId order by last_used_at desc, id desc limit 1000 offset @keep)
                 returning id
                 """, new { userId, keep = MaxPerUser }).ToList();
-            Audit.Append(connection, new AuditEntry(login.UserId, "login.ok", $"login:{inserted}", login.Ip), now);
+            AuditLog.Append(connection, new AuditEntry(login.UserId, "login.ok", $"login:{inserted}", login.Ip), now);
             return ((OpenedLogin?)new OpenedLogin(inserted.Value, epoch), surplus);
         });
         dropped.ForEach(authCache.LoginEnded);
@@ -120,7 +120,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
             }
 
             Delete(connection, row.UserId, row.Id);
-            Audit.Append(connection, new AuditEntry(row.UserId, "login.replay", $"login:{row.Id}", ip), now);
+            AuditLog.Append(connection, new AuditEntry(row.UserId, "login.replay", $"login:{row.Id}", ip), now);
             return new RotatedLogin(Rotation.Replayed, row.Id, row.UserId, 0);
         });
         Tell(result);
@@ -153,7 +153,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
             var deleted = Delete(connection, userId, id);
             if (deleted)
             {
-                Audit.Append(connection, new AuditEntry(userId, "login.end", $"login:{id}", ip), now);
+                AuditLog.Append(connection, new AuditEntry(userId, "login.end", $"login:{id}", ip), now);
             }
 
             return deleted;
@@ -191,7 +191,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
                 set epoch = epoch + 1
                 where id = @userId
                 """, new { userId });
-            Audit.Append(connection, new AuditEntry(userId, "login.end_all", $"user:{userId}", actor.Ip), now);
+            AuditLog.Append(connection, new AuditEntry(userId, "login.end_all", $"user:{userId}", actor.Ip), now);
         });
         authCache.UserRevoked(userId);
     }

@@ -38,7 +38,7 @@ internal sealed class Models(Db db)
             }
 
             DeleteEmpty(connection);
-            Audit.Append(connection, audit, now);
+            AuditLog.Append(connection, audit, now);
         });
     }
 
@@ -60,14 +60,14 @@ internal sealed class Models(Db db)
                 on conflict (connection_id, model) do update set position = excluded.position, updated_at = excluded.updated_at
                 """, new { connectionId, models, at });
             DeleteEmpty(connection);
-            Audit.Append(connection, audit, now);
+            AuditLog.Append(connection, audit, now);
         });
     }
 
     /// <returns>How many there were.</returns>
     public Task<int> DeleteAllOverrides(AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
-        Audit.Append(connection, audit, now);
+        AuditLog.Append(connection, audit, now);
         return connection.Execute("delete from model_overrides");
     });
 
@@ -87,7 +87,7 @@ internal sealed class Models(Db db)
         }
 
         DeleteEmpty(connection);
-        Audit.Append(connection, audit, now);
+        AuditLog.Append(connection, audit, now);
         return deleted;
     });
 

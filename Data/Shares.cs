@@ -37,7 +37,7 @@ internal sealed class Shares(Db db)
                 on conflict (session_id) do update set leaf_id = excluded.leaf_id, leaf_length = excluded.leaf_length,
                     leaf_status = excluded.leaf_status, expires_at = excluded.expires_at
                 """, new { share.TokenHash, share.SealedToken, sessionId, actor.UserId, session.LeafId, last.Content.Length, last.Status, share.ExpiresAt, at });
-            Audit.Append(connection, new AuditEntry(actor.UserId, "share.create", $"session:{sessionId}", actor.Ip), now);
+            AuditLog.Append(connection, new AuditEntry(actor.UserId, "share.create", $"session:{sessionId}", actor.Ip), now);
             return (Find(connection, actor.UserId, sessionId), true);
         });
     }
@@ -51,7 +51,7 @@ internal sealed class Shares(Db db)
             """, new { sessionId, actor.UserId }) == 1;
         if (deleted)
         {
-            Audit.Append(connection, new AuditEntry(actor.UserId, "share.delete", $"session:{sessionId}", actor.Ip), now);
+            AuditLog.Append(connection, new AuditEntry(actor.UserId, "share.delete", $"session:{sessionId}", actor.Ip), now);
         }
 
         return deleted;

@@ -47,7 +47,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
                 """, new { username, key, role, codeHash, expires, actorId = actor.UserId, at });
             if (id is not null)
             {
-                Audit.Append(connection, new AuditEntry(actor.UserId, "user.create", $"user:{id}", actor.Ip, role), now);
+                AuditLog.Append(connection, new AuditEntry(actor.UserId, "user.create", $"user:{id}", actor.Ip, role), now);
             }
 
             return (UserChange.Done, id);
@@ -179,7 +179,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
                 return UserChange.LastAdmin;
             }
 
-            Audit.Append(connection, new AuditEntry(actor.UserId, "account.delete", $"user:{actor.UserId} {username}", actor.Ip), now);
+            AuditLog.Append(connection, new AuditEntry(actor.UserId, "account.delete", $"user:{actor.UserId} {username}", actor.Ip), now);
             return UserChange.Done;
         });
         authCache.UserRevoked(actor.UserId);
@@ -211,7 +211,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
             }
 
             // The name, because the row may be gone when somebody reads this.
-            Audit.Append(connection, new AuditEntry(actor.UserId, step.Action, $"user:{id} {username}", actor.Ip, step.Detail), now);
+            AuditLog.Append(connection, new AuditEntry(actor.UserId, step.Action, $"user:{id} {username}", actor.Ip, step.Detail), now);
             return UserChange.Done;
         });
         if (step.Revokes)

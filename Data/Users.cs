@@ -58,7 +58,7 @@ internal sealed class Users(Db db, AuthCache authCache)
         {
             if (mayBeFirst && InsertFirst(connection, username, key, passwordHash, at) is { } first)
             {
-                Audit.Append(connection, new AuditEntry(first, "setup.first_admin", $"user:{first}", ip), now);
+                AuditLog.Append(connection, new AuditEntry(first, "setup.first_admin", $"user:{first}", ip), now);
                 return (Registration.First, first);
             }
 
@@ -73,7 +73,7 @@ internal sealed class Users(Db db, AuthCache authCache)
                 return (Registration.Taken, 0);
             }
 
-            Audit.Append(connection, new AuditEntry(id, "user.register", $"user:{id}", ip), now);
+            AuditLog.Append(connection, new AuditEntry(id, "user.register", $"user:{id}", ip), now);
             return (Registration.Pending, id);
         });
     }
@@ -98,7 +98,7 @@ internal sealed class Users(Db db, AuthCache authCache)
                     delete from logins
                     where user_id = @userId and id <> @keepLoginId
                     """, new { userId, keepLoginId });
-                Audit.Append(connection, new AuditEntry(userId, "user.password", $"user:{userId}", actor.Ip), now);
+                AuditLog.Append(connection, new AuditEntry(userId, "user.password", $"user:{userId}", actor.Ip), now);
             }
 
             return changed;

@@ -10,7 +10,7 @@ internal static class AccountExportEndpoints
     public static void MapAccountExport(this RouteGroupBuilder api) => api.MapGet("/account/export", Export).Allow(Access.User);
 
     /// <summary>Reading one's own data asks for no password, but for patience: it is the most work that one request can be.</summary>
-    private static async Task<IResult> Export(CurrentUser me, HttpContext context, AccountExport export, Audit audit, TimeProvider clock)
+    private static async Task<IResult> Export(CurrentUser me, HttpContext context, AccountExport export, AuditLog audit, TimeProvider clock)
     {
         if (export.Wait(me.Id) is var wait && wait > TimeSpan.Zero)
         {

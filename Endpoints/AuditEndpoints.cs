@@ -10,7 +10,7 @@ internal static class AuditEndpoints
 {
     public static void MapAudit(this RouteGroupBuilder api) => api.MapGet("/audit", List).Allow(Access.Admin);
 
-    private static async Task<IResult> List(Audit audit, string? cursor, int? limit)
+    private static async Task<IResult> List(AuditLog audit, string? cursor, int? limit)
     {
         var page = limit ?? 50;
         if (page is < 1 or > 100)

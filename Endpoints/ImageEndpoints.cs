@@ -27,7 +27,7 @@ internal static class ImageEndpoints
         app.MapMethods("/chat-images/{id}", [HttpMethods.Get, HttpMethods.Head], Show).Allow(Access.Public);
 
     private static async Task<IResult> Upload(
-        HttpContext context, CurrentUser caller, GuestSignup guests, Images images, ImageFiles files, ImageLinks links, SystemSettings settings, TimeProvider clock)
+        HttpContext context, CurrentUser caller, GuestSignup guests, ImageStore images, ImageFiles files, ImageLinks links, SystemSettings settings, TimeProvider clock)
     {
         var (me, refused) = await guests.Enter(context, caller);
         if (me is null)
@@ -66,7 +66,7 @@ internal static class ImageEndpoints
             : ShareUsed();
     }
 
-    private static async Task<IResult> Show(string id, string? exp, string? sig, HttpContext context, CurrentUser? me, Images images, ImageFiles files, ImageLinks links)
+    private static async Task<IResult> Show(string id, string? exp, string? sig, HttpContext context, CurrentUser? me, ImageStore images, ImageFiles files, ImageLinks links)
     {
         var row = me is null ? null : await images.Find(me.Id, id);
         row ??= links.IsGood(id, exp, sig) ? await images.FindSigned(id) : null;
@@ -80,14 +80,14 @@ internal static class ImageEndpoints
         return TypedResults.Stream(file, row.Mime, enableRangeProcessing: true);
     }
 
-    private static async Task<IResult> Delete(string id, CurrentUser me, Images images) =>
+    private static async Task<IResult> Delete(string id, CurrentUser me, ImageStore images) =>
         await images.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
 
     /// <summary>
     /// Links are made anew with every answer, so that a changed address holds at once; this tells what they look like. The one place
     /// that reads an address from the request, and only to show it to the administrator who made it.
     /// </summary>
-    private static async Task<IResult> Refresh(HttpContext context, CurrentUser me, Images images, ImageLinks links, SystemSettings settings)
+    private static async Task<IResult> Refresh(HttpContext context, CurrentUser me, ImageStore images, ImageLinks links, SystemSettings settings)
     {
         var request = context.Request;
         var isSet = settings.SiteBaseUrl.Length > 0;

@@ -123,7 +123,7 @@ internal static class MessageEndpoints
 }
 
 /// <summary>Rows of one session as clients see them: with siblings and images, and a live answer as far as it is.</summary>
-internal sealed class MessageList(Messages messages, Images images, ImageLinks links, RunRegistry registry)
+internal sealed class MessageList(Messages messages, ImageStore images, ImageLinks links, RunRegistry registry)
 {
     public async Task<MessagePage> Of(CurrentUser me, long sessionId, List<MessageRow> rows, string? next)
     {

@@ -10,7 +10,7 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints;
 
 /// <summary>Writes a session as a file, a few messages at a time, however long it is.</summary>
-internal sealed class SessionExport(Branches branches, Images images, SessionView view, RunRegistry registry)
+internal sealed class SessionExport(Branches branches, ImageStore images, SessionView view, RunRegistry registry)
 {
     /// <summary>The active branch, for reading.</summary>
     public async Task WriteMarkdown(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)

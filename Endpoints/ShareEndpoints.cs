@@ -51,7 +51,7 @@ internal static class ShareEndpoints
 
     /// <summary>Forwards from the beginning. Neither who wrote it, nor the system prompt, nor the model's reasoning and tools.</summary>
     private static async Task<IResult> Read(
-        string token, HttpContext context, Shares shares, Branches branches, Images images, ShareLinks links, TimeProvider clock, string? cursor, int? limit)
+        string token, HttpContext context, Shares shares, Branches branches, ImageStore images, ShareLinks links, TimeProvider clock, string? cursor, int? limit)
     {
         var page = limit ?? 50;
         if (page is < 1 or > 100)
@@ -92,7 +92,7 @@ internal static class ShareEndpoints
 }
 
 /// <summary>Tokens of links: found by a digest, shown to their owner by decrypting, so that the database alone opens no chat.</summary>
-internal sealed class ShareLinks(Secrets secrets, ImageLinks images, SystemSettings settings, ServerOptions options)
+internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemSettings settings, ServerOptions options)
 {
     /// <summary>How long an image can still be loaded after the link to its chat has ended.</summary>
     private static readonly TimeSpan ImageLife = TimeSpan.FromHours(1);
@@ -100,13 +100,13 @@ internal sealed class ShareLinks(Secrets secrets, ImageLinks images, SystemSetti
     public NewShare Seal(string token, DateTimeOffset? expiresAt)
     {
         var hash = Credentials.Hash(token);
-        return new NewShare(hash, secrets.Seal(SecretPurpose.ShareTokens, Place(hash), token), expiresAt?.ToUnixTimeMilliseconds());
+        return new NewShare(hash, cipher.Seal(SecretPurpose.ShareTokens, Place(hash), token), expiresAt?.ToUnixTimeMilliseconds());
     }
 
     /// <summary>Null when the link was made under another master key.</summary>
     public ShareResponse? View(ShareRow row)
     {
-        if (secrets.Open(SecretPurpose.ShareTokens, Place(row.Token), row.SealedToken) is not { } token)
+        if (cipher.Open(SecretPurpose.ShareTokens, Place(row.Token), row.SealedToken) is not { } token)
         {
             return null;
         }

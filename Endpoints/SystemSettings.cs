@@ -11,7 +11,7 @@ namespace AiChat.Endpoints;
 /// What an administrator has set, in memory: reading costs nothing and is always what was last stored.
 /// <see cref="SettingTable"/> has the names, defaults and bounds.
 /// </summary>
-internal sealed class SystemSettings(Settings store, ServerOptions options, Secrets secrets, Redactor redactor, TimeProvider clock) : IHostedService, IDisposable
+internal sealed class SystemSettings(SettingStore store, ServerOptions options, SecretCipher cipher, Redactor redactor, TimeProvider clock) : IHostedService, IDisposable
 {
     private const string SearchKey = "webSearchApiKey";
 
@@ -280,7 +280,7 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
         if (definition.IsSecret)
         {
             redactor.Add((string)value);
-            value = secrets.Seal(SecretPurpose.ProviderSecrets, Seal(place), (string)value);
+            value = cipher.Seal(SecretPurpose.ProviderSecrets, Seal(place), (string)value);
             stored[place] = (string)value;
         }
         else
@@ -314,7 +314,7 @@ internal sealed class SystemSettings(Settings store, ServerOptions options, Secr
 
     private static string Seal(string place) => $"settings|value|{place}|v1";
 
-    private string? Open(string place, string text) => secrets.Open(SecretPurpose.ProviderSecrets, Seal(place), text);
+    private string? Open(string place, string text) => cipher.Open(SecretPurpose.ProviderSecrets, Seal(place), text);
 
     private static object? Read(SettingDefinition definition, string text)
     {

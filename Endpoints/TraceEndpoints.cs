@@ -23,7 +23,7 @@ internal static class TraceEndpoints
         group.MapDelete("", DeleteAll);
     }
 
-    private static async Task<IResult> List(int? page, int? pageSize, long? sessionId, string? status, string? q, Traces traces, TaskTraces recorder)
+    private static async Task<IResult> List(int? page, int? pageSize, long? sessionId, string? status, string? q, TraceStore traces, TaskTraces recorder)
     {
         var (number, size) = (page ?? 1, pageSize ?? 20);
         if (number is < 1 or > 1_000_000)
@@ -52,7 +52,7 @@ internal static class TraceEndpoints
         return TypedResults.Ok(new TracePage([.. rows.Select(TraceResponse.Of)], total, number, size));
     }
 
-    private static async Task<IResult> Get(long id, CurrentUser me, HttpContext context, Traces traces, TaskTraces recorder, Audit audit, TimeProvider clock)
+    private static async Task<IResult> Get(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         if (await Find(id, "trace.view", me, context, traces, recorder, audit, clock) is not { } row)
         {
@@ -63,12 +63,12 @@ internal static class TraceEndpoints
         return TypedResults.Ok(new TraceDetail(TraceResponse.Of(row), [.. events.Select(TraceEventResponse.Of)], row.Truncated || row.EventCount > MaxShown));
     }
 
-    private static async Task<IResult> Export(long id, CurrentUser me, HttpContext context, Traces traces, TaskTraces recorder, Audit audit, TimeProvider clock) =>
+    private static async Task<IResult> Export(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock) =>
         await Find(id, "trace.export", me, context, traces, recorder, audit, clock) is { } row
             ? TypedResults.Stream(output => TraceText.Write(output, row, traces, context.RequestAborted), "text/plain; charset=utf-8", $"trace-{id}.txt")
             : Problems.NotFound();
 
-    private static async Task<IResult> CleanUp(TraceCleanup body, CurrentUser me, HttpContext context, Traces traces, SystemSettings settings, Audit audit, TimeProvider clock)
+    private static async Task<IResult> CleanUp(TraceCleanup body, CurrentUser me, HttpContext context, TraceStore traces, SystemSettings settings, AuditLog audit, TimeProvider clock)
     {
         var days = body.RetentionDays ?? settings.TaskTraceRetentionDays;
         if (days is < 1 or > 365)
@@ -81,7 +81,7 @@ internal static class TraceEndpoints
         return TypedResults.Ok(new DeletedResponse(await DeleteBefore(traces, now.AddDays(-days))));
     }
 
-    private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, Traces traces, TaskTraces recorder, Audit audit, TimeProvider clock)
+    private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();
         if (await traces.Find(id) is not { } row)
@@ -94,7 +94,7 @@ internal static class TraceEndpoints
     }
 
     /// <summary>All but what is being written.</summary>
-    private static async Task<IResult> DeleteAll(CurrentUser me, HttpContext context, Traces traces, TaskTraces recorder, Audit audit, TimeProvider clock)
+    private static async Task<IResult> DeleteAll(CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();
         var now = clock.GetUtcNow();
@@ -102,7 +102,7 @@ internal static class TraceEndpoints
         return TypedResults.Ok(new DeletedResponse(await DeleteBefore(traces, now.AddMilliseconds(1))));
     }
 
-    private static async Task<int> DeleteBefore(Traces traces, DateTimeOffset before)
+    private static async Task<int> DeleteBefore(TraceStore traces, DateTimeOffset before)
     {
         var (all, some) = (0, 0);
         do
@@ -115,7 +115,7 @@ internal static class TraceEndpoints
     }
 
     private static async Task<TraceRow?> Find(
-        long id, string action, CurrentUser me, HttpContext context, Traces traces, TaskTraces recorder, Audit audit, TimeProvider clock)
+        long id, string action, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();
         var row = await traces.Find(id);

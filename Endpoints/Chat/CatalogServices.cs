@@ -8,7 +8,7 @@ internal static class CatalogServices
 {
     public static void AddCatalog(this IServiceCollection services)
     {
-        services.AddSingleton<Settings>();
+        services.AddSingleton<SettingStore>();
         services.AddSingleton<Connections>();
         services.AddSingleton<Models>();
         services.AddSingleton<Preferences>();

@@ -5,7 +5,7 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>Keys and header values of connections: sealed into their row, bound to it, opened only for a call.</summary>
-internal sealed class ConnectionSecrets(Secrets secrets, Redactor redactor)
+internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
 {
     /// <summary>Ends of shorter keys would give away too much of them.</summary>
     private const int ShortestHinted = 12;
@@ -47,9 +47,9 @@ internal sealed class ConnectionSecrets(Secrets secrets, Redactor redactor)
 
     private static string Place(ConnectionRow row, string column) => $"connections|{column}|{row.RowUuid}|v1";
 
-    private string Seal(ConnectionRow row, string column, string text) => secrets.Seal(SecretPurpose.ProviderSecrets, Place(row, column), text);
+    private string Seal(ConnectionRow row, string column, string text) => cipher.Seal(SecretPurpose.ProviderSecrets, Place(row, column), text);
 
     private T? Open<T>(ConnectionRow row, string column, string text, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
         where T : class =>
-        StoredJson.Read(secrets.Open(SecretPurpose.ProviderSecrets, Place(row, column), text), type);
+        StoredJson.Read(cipher.Open(SecretPurpose.ProviderSecrets, Place(row, column), text), type);
 }

@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Chat;
 internal sealed record TurnImages(IReadOnlyList<ImageRow> Rows, IReadOnlyList<ChatImage> Sent, string? Note);
 
 /// <summary>Chooses the images of a prompt: those of the newest messages, as many as vendors take, and none for a model that cannot see.</summary>
-internal sealed class PromptImages(Images images, ImageFiles files, ImageLinks links)
+internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLinks links)
 {
     /// <summary>The smallest of the vendors' limits: Gemini refuses a request over 20 MB, of which base64 leaves three quarters.</summary>
     private const int Most = 20;

@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Chat;
 /// result once. It takes no part in who reads the log.
 /// </summary>
 internal sealed partial class RunExecutor(
-    Runs runs,
+    RunStore store,
     Messages messages,
     PromptBuilder prompts,
     ToolLoop toolLoop,
@@ -156,7 +156,7 @@ internal sealed partial class RunExecutor(
     /// <summary>Gives the older versions of the answer that went for this one.</summary>
     private async Task<IReadOnlyList<long>> Store(ChatRun run, FinishedRun finished)
     {
-        var removed = await runs.Finish(finished, clock.GetUtcNow());
+        var removed = await store.Finish(finished, clock.GetUtcNow());
         run.Trace?.Finished(finished, stored: removed is not null);
         if (removed is null)
         {

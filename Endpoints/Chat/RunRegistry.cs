@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 /// ends them when the process stops. Safe for any thread.
 /// </summary>
 internal sealed partial class RunRegistry(
-    Runs runs, RunExecutor executor, MemoryBudget memory, SystemSettings settings, BackgroundWork background, TimeProvider clock,
+    RunStore store, RunExecutor executor, MemoryBudget memory, SystemSettings settings, BackgroundWork background, TimeProvider clock,
     ILogger<RunRegistry> logger)
     : IAsyncDisposable
 {
@@ -36,7 +36,7 @@ internal sealed partial class RunRegistry(
     /// <summary>Ends what an earlier process left running and begins to store; call once, before listening.</summary>
     public async Task Open()
     {
-        var swept = await runs.Sweep(BootId, text => TokenEstimate.Of(text), clock.GetUtcNow());
+        var swept = await store.Sweep(BootId, text => TokenEstimate.Of(text), clock.GetUtcNow());
         if (swept > 0)
         {
             LogSwept(logger, swept);
@@ -189,7 +189,7 @@ internal sealed partial class RunRegistry(
         ChatRun? run = null;
         try
         {
-            var started = await runs.Start(request, admission, clock.GetUtcNow());
+            var started = await store.Start(request, admission, clock.GetUtcNow());
             if (started.Outcome != StartOutcome.Started)
             {
                 return new RunStart(started.Outcome) { MessageId = started.MessageId, Limit = started.Limit };
@@ -244,7 +244,7 @@ internal sealed partial class RunRegistry(
 
         try
         {
-            await runs.Append([.. chunks]);
+            await store.Append([.. chunks]);
             chunks.Clear();
         }
         catch (Exception error)

@@ -7,7 +7,7 @@ namespace AiChat.Endpoints.Chat;
 
 /// <summary>Gives an answer to a client as events, whether it is being written now or was long ago.</summary>
 internal sealed class RunReplay(
-    RunRegistry registry, RunStreamer streamer, Messages messages, Images images, ImageLinks links, ModelCatalog catalog)
+    RunRegistry registry, RunStreamer streamer, Messages messages, ImageStore images, ImageLinks links, ModelCatalog catalog)
 {
     /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
     public async Task<IResult> Follow(CurrentUser me, StartedAnswer answer, long after)

@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Http;
 /// Makes and reads access tokens: HS256 JWTs that live ten minutes and name a login and the user's epoch. What a good token says is
 /// remembered, so that a page's many requests pay for the signature once. Whether login and user are still good is not asked here.
 /// </summary>
-internal sealed class AccessTokens(Secrets secrets, InstanceMarker instance, TimeProvider clock)
+internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance, TimeProvider clock)
 {
     public static readonly TimeSpan Life = TimeSpan.FromMinutes(10);
 
@@ -36,7 +36,7 @@ internal sealed class AccessTokens(Secrets secrets, InstanceMarker instance, Tim
         ValidTypes = [TokenType],
         ValidIssuer = Issuer,
         ValidAudience = instance.InstallId,
-        IssuerSigningKey = new SymmetricSecurityKey(secrets.Key(SecretPurpose.Jwt)),
+        IssuerSigningKey = new SymmetricSecurityKey(cipher.Key(SecretPurpose.Jwt)),
         RequireSignedTokens = true,
         RequireExpirationTime = true,
         LifetimeValidator = (notBefore, expires, _, _) => IsNow(notBefore, expires, clock.GetUtcNow().UtcDateTime),

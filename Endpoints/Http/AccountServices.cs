@@ -13,8 +13,8 @@ internal static class AccountServices
         services.AddSingleton<Logins>();
         services.AddSingleton<Guests>();
         services.AddSingleton<ApiKeys>();
-        services.AddSingleton<Audit>();
-        services.AddSingleton<Secrets>();
+        services.AddSingleton<AuditLog>();
+        services.AddSingleton<SecretCipher>();
         services.AddSingleton<SetupCode>();
         services.AddSingleton<PasswordHasher>();
         services.AddSingleton<LoginThrottle>();
@@ -31,7 +31,7 @@ internal static class AccountServices
 }
 
 /// <summary>Before the server listens: the keys, the setup code.</summary>
-internal sealed class AccountsStart(Secrets secrets, SetupCode setup, Redactor redactor, ServerOptions options) : IHostedService
+internal sealed class AccountsStart(SecretCipher cipher, SetupCode setup, Redactor redactor, ServerOptions options) : IHostedService
 {
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -40,7 +40,7 @@ internal sealed class AccountsStart(Secrets secrets, SetupCode setup, Redactor r
             redactor.Add(secret ?? "");
         }
 
-        await secrets.Open(cancellationToken);
+        await cipher.Open(cancellationToken);
         await setup.Open();
     }
 

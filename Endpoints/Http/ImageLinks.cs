@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Http;
 /// sign-in opens them. With one they are absolute, signed, and open without a sign-in until they expire. No link is ever made from
 /// what a request says of the host.
 /// </summary>
-internal sealed class ImageLinks(SystemSettings settings, ServerOptions options, Secrets secrets, TimeProvider clock)
+internal sealed class ImageLinks(SystemSettings settings, ServerOptions options, SecretCipher cipher, TimeProvider clock)
 {
     public ImageResponse Of(ImageRow row) => new(row.Id, Url(row.Id), row.Width, row.Height, row.Mime);
 
@@ -20,14 +20,14 @@ internal sealed class ImageLinks(SystemSettings settings, ServerOptions options,
     public string Signed(string site, string id, DateTimeOffset expires)
     {
         var seconds = expires.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        return $"{site.TrimEnd('/')}/chat-images/{id}?exp={seconds}&sig={secrets.Sign(SecretPurpose.UrlSign, Text(id, seconds))}";
+        return $"{site.TrimEnd('/')}/chat-images/{id}?exp={seconds}&sig={cipher.Sign(SecretPurpose.UrlSign, Text(id, seconds))}";
     }
 
     public bool IsGood(string id, string? expires, string? signature) =>
         expires is { Length: > 0 and < 16 } && signature is { Length: > 0 and < 100 }
         && long.TryParse(expires, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
         && seconds > clock.GetUtcNow().ToUnixTimeSeconds()
-        && secrets.Verify(SecretPurpose.UrlSign, Text(id, expires), signature);
+        && cipher.Verify(SecretPurpose.UrlSign, Text(id, expires), signature);
 
     /// <summary>One to two days, ending at midnight: the same link all day, so that pages need not load an image twice.</summary>
     public DateTimeOffset Expiry() => UtcDay.EndOf(clock.GetUtcNow()).AddDays(1);
@@ -39,7 +39,7 @@ internal static class ImageServices
 {
     public static void AddImages(this IServiceCollection services)
     {
-        services.AddSingleton<Images>();
+        services.AddSingleton<ImageStore>();
         services.AddSingleton<ImageLinks>();
         services.AddSingleton<Avatars>();
         services.AddSingleton<SharedPictures>();

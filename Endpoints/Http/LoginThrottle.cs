@@ -7,7 +7,7 @@ namespace AiChat.Endpoints.Http;
 /// address; a right password gives both back. After five wrong ones for a name from an address the pause doubles up to a minute.
 /// A name that is tried from everywhere gets slower for all, but a browser that has signed in before has a bucket of its own.
 /// </summary>
-internal sealed class LoginThrottle(Secrets secrets, TimeProvider clock)
+internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
 {
     private const int AddressBurst = 10;
     private const int NameAtAddressFree = 5;
@@ -90,7 +90,7 @@ internal sealed class LoginThrottle(Secrets secrets, TimeProvider clock)
         if (remember && attempt.Device is null)
         {
             var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-            Cookies.SetDevice(context, $"{id}.{secrets.Sign(SecretPurpose.DeviceCookie, $"{id}|{attempt.UsernameKey}")}");
+            Cookies.SetDevice(context, $"{id}.{cipher.Sign(SecretPurpose.DeviceCookie, $"{id}|{attempt.UsernameKey}")}");
         }
     }
 
@@ -100,7 +100,7 @@ internal sealed class LoginThrottle(Secrets secrets, TimeProvider clock)
 
     private string? DeviceOf(HttpContext context, string usernameKey) =>
         Cookies.Device(context.Request) is { } cookie && cookie.Split('.') is [{ Length: 32 } id, var signature]
-            && secrets.Verify(SecretPurpose.DeviceCookie, $"{id}|{usernameKey}", signature)
+            && cipher.Verify(SecretPurpose.DeviceCookie, $"{id}|{usernameKey}", signature)
             ? id
             : null;
 

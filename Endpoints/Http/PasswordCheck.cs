@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Http;
 /// Finds out whether name and password belong together. A stranger learns nothing else: unknown, waiting and disabled accounts cost the
 /// same time and give the same answer until the password is right.
 /// </summary>
-internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThrottle throttle, Audit audit, TimeProvider clock)
+internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThrottle throttle, AuditLog audit, TimeProvider clock)
 {
     /// <summary>Nothing longer is hashed; old installations had no limit on passwords, so this is above today's.</summary>
     private const int LongestPassword = 1_024;

@@ -38,7 +38,7 @@ internal sealed class Readiness(Db db, TimeProvider clock)
     {
         try
         {
-            await Settings.Touch(db, clock.GetUtcNow());
+            await SettingStore.Touch(db, clock.GetUtcNow());
             return true;
         }
         catch (StoreException)

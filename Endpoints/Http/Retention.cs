@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Http;
 /// </summary>
 internal sealed partial class Retention(
     Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, AuthCache authCache, SystemSettings settings, TimeProvider clock,
-    Traces traces, BackgroundWork background, IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
+    TraceStore traces, BackgroundWork background, IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
 {
     private const int Batch = 200;
 

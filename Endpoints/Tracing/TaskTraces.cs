@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Tracing;
 /// notices nothing. While nobody traces, nothing is opened and nothing waits. Safe for any thread.
 /// </summary>
 internal sealed partial class TaskTraces(
-    Traces store, SystemSettings settings, Redactor redactor, BackgroundWork background, TimeProvider clock, ILogger<TaskTraces> logger)
+    TraceStore store, SystemSettings settings, Redactor redactor, BackgroundWork background, TimeProvider clock, ILogger<TaskTraces> logger)
     : IAsyncDisposable
 {
     /// <summary>Traces with something to store, taken together into one transaction.</summary>

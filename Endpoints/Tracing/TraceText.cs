@@ -9,7 +9,7 @@ internal static class TraceText
 {
     private const int EventsAtOnce = 500;
 
-    public static async Task Write(Stream output, TraceRow row, Traces traces, CancellationToken cancel)
+    public static async Task Write(Stream output, TraceRow row, TraceStore traces, CancellationToken cancel)
     {
         await using var text = new StreamWriter(output, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true) { NewLine = "\n" };
         await text.WriteAsync(Head(row).AsMemory(), cancel);

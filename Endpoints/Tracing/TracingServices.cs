@@ -13,7 +13,7 @@ internal static partial class TracingServices
             file.SetAside += (aside, why) => LogSetAside(logger, aside, why); // whoever opens it first
             return file;
         });
-        services.AddSingleton<Traces>();
+        services.AddSingleton<TraceStore>();
         services.AddSingleton<TaskTraces>();
     }
 

@@ -67,7 +67,7 @@ public sealed class FullDiskTests
         foreach (var length in new[] { 300, 30, 0 })
         {
             var text = new string('x', length);
-            await UntilFull(() => db.Write(connection => Audit.Append(connection, new AuditEntry(1, "filler", text, null), DateTimeOffset.UnixEpoch)));
+            await UntilFull(() => db.Write(connection => AuditLog.Append(connection, new AuditEntry(1, "filler", text, null), DateTimeOffset.UnixEpoch)));
             await UntilFull(() => db.Write(connection => Run(connection, $"""
                 insert into logins (user_id, kind, family_hash, refresh_hash, rotated_at, ip, user_agent, created_at, last_used_at, expires_at)
                 values (1, 'api', '{rows++}', '', 0, '', '{text}', 0, 0, 0)

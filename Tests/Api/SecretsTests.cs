@@ -17,24 +17,24 @@ public sealed class SecretsTests : IDisposable
     {
         await using var one = await TestServer.StartAsync();
         await using var two = await TestServer.StartAsync();
-        var secrets = one.Services.GetRequiredService<Secrets>();
-        var first = secrets.Seal(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", Key);
-        var second = secrets.Seal(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", Key);
+        var cipher = one.Services.GetRequiredService<SecretCipher>();
+        var first = cipher.Seal(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", Key);
+        var second = cipher.Seal(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", Key);
         Assert.NotEqual(first, second);
         Assert.StartsWith("v1.", first);
         Assert.DoesNotContain("CANARY", first);
-        Assert.Equal(Key, secrets.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first));
-        Assert.Null(secrets.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|b|v1", first));
-        Assert.Null(secrets.Open(SecretPurpose.UrlSign, "connections|secret_keys|a|v1", first));
-        Assert.Null(two.Services.GetRequiredService<Secrets>().Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first));
+        Assert.Equal(Key, cipher.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first));
+        Assert.Null(cipher.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|b|v1", first));
+        Assert.Null(cipher.Open(SecretPurpose.UrlSign, "connections|secret_keys|a|v1", first));
+        Assert.Null(two.Services.GetRequiredService<SecretCipher>().Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first));
         for (var length = 0; length < first.Length; length++)
         {
-            Assert.Null(secrets.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first[..length]));
+            Assert.Null(cipher.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first[..length]));
         }
 
         foreach (var text in new[] { "", "v1", "v1...", "v2" + first[2..], first + ".x", "plain text", "v1.x.é.é" })
         {
-            Assert.Null(secrets.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", text));
+            Assert.Null(cipher.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", text));
         }
     }
 

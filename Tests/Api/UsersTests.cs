@@ -224,7 +224,7 @@ public sealed class UsersTests
         {
             string? Text(int column) => reader.IsDBNull(column) ? null : reader.GetString(column);
             var entry = new AuditEntry(reader.IsDBNull(0) ? null : reader.GetInt64(0), reader.GetString(1), Text(2), Text(3), Text(4));
-            Assert.Equal(Audit.Hash(previous, entry, reader.GetInt64(5)), reader.GetString(6));
+            Assert.Equal(AuditLog.Hash(previous, entry, reader.GetInt64(5)), reader.GetString(6));
             previous = reader.GetString(6);
             actions.Add(entry.Action);
         }

@@ -44,7 +44,7 @@ public sealed class LetGoTests
         for (var round = 0; round < 300; round++)
         {
             var traces = new TaskTraces(
-                services.GetRequiredService<Traces>(), services.GetRequiredService<SystemSettings>(), services.GetRequiredService<Redactor>(),
+                services.GetRequiredService<TraceStore>(), services.GetRequiredService<SystemSettings>(), services.GetRequiredService<Redactor>(),
                 services.GetRequiredService<BackgroundWork>(), TimeProvider.System, NullLogger<TaskTraces>.Instance);
             traces.Enqueue(new RunTrace(traces)); // from now on there is a queue
             using var both = new Barrier(2);

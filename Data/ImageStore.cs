@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Data;
 
 /// <summary>Rows of images. Every call about somebody's image names the owner; the files are in <see cref="ImageFiles"/>.</summary>
-internal sealed class Images(Db db)
+internal sealed class ImageStore(Db db)
 {
     /// <summary>A file takes at least a block of the disk, however small it is.</summary>
     private const long Block = 4_096;

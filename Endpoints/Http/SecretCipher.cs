@@ -19,7 +19,7 @@ internal enum SecretPurpose
 /// Encryption at rest and the keys for signing, all derived from one master key and this installation's id.
 /// Usable after <see cref="Open(CancellationToken)"/>. Safe for any number of threads.
 /// </summary>
-internal sealed class Secrets(DataFolder folder, InstanceMarker instance, ServerOptions options, Db db, TimeProvider clock)
+internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, ServerOptions options, Db db, TimeProvider clock)
 {
     private const int NonceLength = 12;
     private const int TagLength = 16;

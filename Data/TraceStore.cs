@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Data;
 
 /// <summary>The recorded lives of chat requests, in a file of their own. Reading what was never written opens nothing.</summary>
-internal sealed class Traces(TraceFile file)
+internal sealed class TraceStore(TraceFile file)
 {
     /// <summary>So many of the oldest make room when the file has reached its size.</summary>
     private const int Displaced = 20;

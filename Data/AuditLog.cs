@@ -8,7 +8,7 @@ namespace AiChat.Data;
 /// <summary>
 /// The append-only record of who did what. Each row's hash covers the one before, so a row that is changed or removed later shows.
 /// </summary>
-internal sealed class Audit(Db db)
+internal sealed class AuditLog(Db db)
 {
     /// <summary>Writes the row together with the action it tells of; call inside <see cref="Db.Write{T}"/>.</summary>
     public static void Append(SqliteConnection connection, AuditEntry entry, DateTimeOffset now)

@@ -3,7 +3,7 @@ using Dapper;
 namespace AiChat.Data;
 
 /// <summary>Rows of the settings table: what an administrator changes, and a few facts of the installation.</summary>
-internal sealed class Settings(Db db)
+internal sealed class SettingStore(Db db)
 {
     /// <summary>Writes a row that means nothing, to prove that writing works.</summary>
     public static Task Touch(Db db, DateTimeOffset now)
@@ -43,7 +43,7 @@ internal sealed class Settings(Db db)
                 }
             }
 
-            Audit.Append(connection, audit, now);
+            AuditLog.Append(connection, audit, now);
         });
     }
 }

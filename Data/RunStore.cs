@@ -7,7 +7,7 @@ namespace AiChat.Data;
 /// Generations. A start is one transaction (question, empty answer, charge, run); while it goes on only new text is
 /// appended; the end is one transaction that happens once.
 /// </summary>
-internal sealed class Runs(Db db)
+internal sealed class RunStore(Db db)
 {
     /// <summary>Stores the start, or says why not. Nothing is changed unless the outcome is <see cref="StartOutcome.Started"/>.</summary>
     public Task<StartedRun> Start(NewRun run, Admission admission, DateTimeOffset now) => db.Write(connection => Start(connection, run, admission, now));
