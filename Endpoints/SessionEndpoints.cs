@@ -170,7 +170,7 @@ internal sealed class SessionView(ModelCatalog catalog, RunRegistry registry, Sy
         return [.. rows.Select(row => Of(me, row, running))];
     }
 
-    private SessionResponse Of(CurrentUser me, SessionRow row, IReadOnlyList<ChatRun> running) => new()
+    private SessionResponse Of(CurrentUser me, SessionRow row, IReadOnlyList<Run> running) => new()
     {
         Id = row.Id,
         Title = row.Title,

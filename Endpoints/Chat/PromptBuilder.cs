@@ -22,7 +22,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
     /// </summary>
     /// <param name="model">Who is asked: the run's model or one that stands in for it.</param>
     /// <param name="reserve">Estimated tokens of turns that the caller adds.</param>
-    public async Task<Prompt> Build(ChatRun run, ResolvedModel model, int reserve)
+    public async Task<Prompt> Build(Run run, ResolvedModel model, int reserve)
     {
         var question = run.Started.UserMessageId ?? run.MessageId;
         if (run is { Request: { Kind: NewRun.Send, ImageIds.Count: 0 }, Started.ParentId: null })

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 internal static class RunEvents
 {
     /// <summary>What a client needs to show the question and an empty answer, then what a continued answer already says.</summary>
-    public static void Begin(ChatRun run, Prompt? prompt, TurnVersions versions)
+    public static void Begin(Run run, Prompt? prompt, TurnVersions versions)
     {
         var createdAt = DateTimeOffset.FromUnixTimeMilliseconds(run.Started.CreatedAt);
         var question = run.Request.Kind == NewRun.Send
@@ -62,7 +62,7 @@ internal static class RunEvents
     public static void Start(RunLog log, StartEvent start) =>
         log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(start, ApiJson.Wire.StartEvent), more: true);
 
-    public static void Title(ChatRun run, string title) =>
+    public static void Title(Run run, string title) =>
         run.Log.Append(ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), ApiJson.Wire.TitleEvent));
 
     public static void Retry(RunLog log, CallRetry retry) => log.Append(ChatEvent.Retry, JsonSerializer.SerializeToUtf8Bytes(

@@ -26,7 +26,7 @@ internal sealed partial class RunExecutor(
     /// <param name="run">The one.</param>
     /// <param name="memory">The memory that its answer takes; the caller's to give back.</param>
     /// <param name="abandon">Ends the attempts to write the final row: the process stops and the next start will sweep.</param>
-    public async Task Execute(ChatRun run, MemoryLease memory, CancellationToken abandon)
+    public async Task Execute(Run run, MemoryLease memory, CancellationToken abandon)
     {
         var recorder = new AnswerRecorder(run.Log, memory, metrics, clock, settings.ReasoningEnabled);
         ProviderException? failure = null;
@@ -70,7 +70,7 @@ internal sealed partial class RunExecutor(
         }
     }
 
-    private async Task<Prompt> Begin(ChatRun run)
+    private async Task<Prompt> Begin(Run run)
     {
         Prompt? prompt = null;
         var question = run.Started.UserMessageId ?? 0;
@@ -99,7 +99,7 @@ internal sealed partial class RunExecutor(
     /// Stores and tells the end. What fails on the way, be it the disk or memory that is short for a moment, is tried again: the text
     /// stays in memory, readers have it, and the end is told only when it is on disk.
     /// </summary>
-    private async Task Finish(ChatRun run, AnswerRecorder recorder, ProviderException? failure, CancellationToken abandon)
+    private async Task Finish(Run run, AnswerRecorder recorder, ProviderException? failure, CancellationToken abandon)
     {
         FinishedRun? finished = null;
         IReadOnlyList<long> removed = [];
@@ -154,7 +154,7 @@ internal sealed partial class RunExecutor(
     }
 
     /// <summary>Gives the older versions of the answer that went for this one.</summary>
-    private async Task<IReadOnlyList<long>> Store(ChatRun run, FinishedRun finished)
+    private async Task<IReadOnlyList<long>> Store(Run run, FinishedRun finished)
     {
         var removed = await store.Finish(finished, clock.GetUtcNow());
         run.Trace?.Finished(finished, stored: removed is not null);

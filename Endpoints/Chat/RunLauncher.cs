@@ -6,7 +6,7 @@ using AiChat.Endpoints.Tracing;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>An answer that stands or is being written; <paramref name="Run"/> when it lives in memory.</summary>
-internal sealed record StartedAnswer(long MessageId, ChatRun? Run);
+internal sealed record StartedAnswer(long MessageId, Run? Run);
 
 /// <summary>From a request to a durable start: who, where, which model, how often.</summary>
 internal sealed class RunLauncher(
@@ -107,7 +107,7 @@ internal sealed class RunLauncher(
         trace?.Asked(run, model, options);
         var models = catalog.WithFallbacks(me, model); // before the start: nothing may fail between it and the run that ends it
         var starting = registry.Start(run, settings.Admission(me, model, text), started =>
-            new ChatRun(
+            new Run(
                 run, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
                 started.Hold.May(models), options, clock.GetUtcNow())
             { Trace = trace, IsAdmin = me.IsAdmin });

@@ -16,8 +16,8 @@ internal sealed partial class RunRegistry(
     /// <summary>With the commit that follows, at most half a second of text is lost when the process is killed.</summary>
     private static readonly TimeSpan FlushInterval = TimeSpan.FromMilliseconds(400);
 
-    private readonly ConcurrentDictionary<long, ChatRun> _live = new();
-    private readonly ConcurrentDictionary<StartKey, TaskCompletionSource<ChatRun?>> _starting = new();
+    private readonly ConcurrentDictionary<long, Run> _live = new();
+    private readonly ConcurrentDictionary<StartKey, TaskCompletionSource<Run?>> _starting = new();
     private readonly ConcurrentDictionary<long, int> _byUser = new();
     private readonly CancellationTokenSource _abandon = new();
     private readonly CancellationTokenSource _closing = new();
@@ -46,10 +46,10 @@ internal sealed partial class RunRegistry(
         _flushing = background.Every("storing running answers", FlushInterval, () => Flush(chunks), _closing.Token);
     }
 
-    public ChatRun? Find(long userId, long messageId) => _live.TryGetValue(messageId, out var run) && run.UserId == userId ? run : null;
+    public Run? Find(long userId, long messageId) => _live.TryGetValue(messageId, out var run) && run.UserId == userId ? run : null;
 
     /// <summary>A user's answers that are being written; one whose end was told is none of them any more.</summary>
-    public IReadOnlyList<ChatRun> Of(long userId) => _byUser.ContainsKey(userId)
+    public IReadOnlyList<Run> Of(long userId) => _byUser.ContainsKey(userId)
         ? [.. _live.Select(entry => entry.Value).Where(run => run.UserId == userId && !run.Log.Completed)]
         : [];
 
@@ -59,15 +59,15 @@ internal sealed partial class RunRegistry(
     /// <param name="request">What is asked, of whom.</param>
     /// <param name="admission">What it asks for at the gate.</param>
     /// <param name="create">Makes the run from its stored start.</param>
-    public async Task<RunStart> Start(NewRun request, Admission admission, Func<StartedRun, ChatRun> create)
+    public async Task<RunStart> Start(NewRun request, Admission admission, Func<StartedRun, Run> create)
     {
         var key = new StartKey(request.UserId, request.SessionId, request.ClientMessageId);
         while (true)
         {
-            var mine = new TaskCompletionSource<ChatRun?>(TaskCreationOptions.RunContinuationsAsynchronously);
+            var mine = new TaskCompletionSource<Run?>(TaskCreationOptions.RunContinuationsAsynchronously);
             if (_starting.TryAdd(key, mine))
             {
-                ChatRun? started = null;
+                Run? started = null;
                 try
                 {
                     var result = await Begin(request, admission, create);
@@ -169,7 +169,7 @@ internal sealed partial class RunRegistry(
         }
     }
 
-    private static Task StopAll(IReadOnlyList<ChatRun> ending)
+    private static Task StopAll(IReadOnlyList<Run> ending)
     {
         foreach (var run in ending)
         {
@@ -179,14 +179,14 @@ internal sealed partial class RunRegistry(
         return Task.WhenAll(ending.Select(run => run.Ended));
     }
 
-    private async Task<RunStart> Begin(NewRun request, Admission admission, Func<StartedRun, ChatRun> create)
+    private async Task<RunStart> Begin(NewRun request, Admission admission, Func<StartedRun, Run> create)
     {
         if (Enter(request.UserId, out var refused) is not { } slot)
         {
             return new RunStart(StartOutcome.NotNow) { Refused = refused };
         }
 
-        ChatRun? run = null;
+        Run? run = null;
         try
         {
             var started = await store.Start(request, admission, clock.GetUtcNow());
@@ -209,7 +209,7 @@ internal sealed partial class RunRegistry(
         }
     }
 
-    private async Task Carry(ChatRun run, RunSlot slot)
+    private async Task Carry(Run run, RunSlot slot)
     {
         await Task.Yield(); // the caller streams from the log meanwhile
         try
@@ -218,7 +218,7 @@ internal sealed partial class RunRegistry(
         }
         finally
         {
-            _live.TryRemove(new KeyValuePair<long, ChatRun>(run.MessageId, run)); // a continued answer may have taken the place
+            _live.TryRemove(new KeyValuePair<long, Run>(run.MessageId, run)); // a continued answer may have taken the place
             slot.Dispose();
             run.Dispose();
         }
@@ -288,7 +288,7 @@ internal enum RunRefusal
 internal sealed record RunStart(StartOutcome Outcome)
 {
     /// <summary>The live run, when there is one in memory.</summary>
-    public ChatRun? Run { get; init; }
+    public Run? Run { get; init; }
 
     public long MessageId { get; init; }
 

@@ -12,7 +12,7 @@ internal static class RunSettings
         Tags = settings.ReasoningTags,
     };
 
-    public static ChatSampling SamplingFor(this SystemSettings settings, ChatRun run, ResolvedModel model)
+    public static ChatSampling SamplingFor(this SystemSettings settings, Run run, ResolvedModel model)
     {
         var sampling = SessionParameters.Parse(run.Session.Parameters).ToSampling();
         return sampling.MaxOutputTokens is null && model.Capabilities.Reasoning

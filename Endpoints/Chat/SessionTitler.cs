@@ -27,10 +27,10 @@ internal sealed partial class SessionTitler(
         "You name conversations. Answer with a title for the conversation that begins with the message below: at most eight words, "
         + "in the language of the message, without quotation marks and without a full stop. Do not answer the message itself.";
 
-    private readonly Channel<ChatRun> _waiting = Channel.CreateBounded<ChatRun>(MostWaiting);
+    private readonly Channel<Run> _waiting = Channel.CreateBounded<Run>(MostWaiting);
 
     /// <summary>Takes note of a run that began a session; passed over when there is no such model or too much waits.</summary>
-    public void Consider(ChatRun run)
+    public void Consider(Run run)
     {
         if (run.Started.Title is not null && !run.Session.Temporary && settings.TitleModel.Length > 0)
         {
@@ -56,7 +56,7 @@ internal sealed partial class SessionTitler(
         return true;
     }
 
-    private async Task Name(ChatRun run, CancellationToken stopping)
+    private async Task Name(Run run, CancellationToken stopping)
     {
         if (run.StoppedAs is not null || catalog.Resolve(run.UserId, isAdmin: true, null, settings.TitleModel) is not { } model)
         {

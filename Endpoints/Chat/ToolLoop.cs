@@ -11,7 +11,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
 {
     private const int MostRounds = 4;
 
-    public async Task Write(ChatRun run, Prompt prompt, AnswerRecorder recorder)
+    public async Task Write(Run run, Prompt prompt, AnswerRecorder recorder)
     {
         var tools = run.Options.WebSearch == true ? new SearchCalls(search, run.Log, run.Model.ContextLimit, clock) : null;
         var exchange = new List<ChatTurn>();
@@ -56,7 +56,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
         }
     }
 
-    private async Task<RoundOutput> Ask(ChatRun run, AnswerRecorder recorder, CallPlan plan)
+    private async Task<RoundOutput> Ask(Run run, AnswerRecorder recorder, CallPlan plan)
     {
         await using var call = await calls.Open(plan, run.Stopping);
         run.Trace?.FirstToken(call, recorder.ElapsedMs);
@@ -79,7 +79,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
     }
 
     private ChatRequest Request(
-        ChatRun run, ResolvedModel model, ProviderEndpoint endpoint, Prompt prompt, List<ChatTurn> exchange, SearchCalls? tools, long elapsedMs)
+        Run run, ResolvedModel model, ProviderEndpoint endpoint, Prompt prompt, List<ChatTurn> exchange, SearchCalls? tools, long elapsedMs)
     {
         var limits = settings.Timeouts;
         var left = limits.Total - TimeSpan.FromMilliseconds(elapsedMs);

@@ -25,7 +25,7 @@ internal sealed record RunOptions
 /// <summary>
 /// One generation while it lives. It belongs to the server: readers come and go, only <see cref="Stop"/> ends it early.
 /// </summary>
-internal sealed class ChatRun(
+internal sealed class Run(
     NewRun request, StartedRun started, SessionRow session, IReadOnlyList<ResolvedModel> models, RunOptions options, DateTimeOffset now) : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
