@@ -38,7 +38,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
     /// <summary>The newest first, with what each has cost today.</summary>
     public Task<List<ApiKeyRow>> List(long userId, DateTimeOffset now)
     {
-        var day = UtcDay.Of(now);
+        var day = UtcDay.From(now);
         return db.Read(connection => connection.Query<ApiKeyRow>("""
             select k.id, k.name, k.prefix, k.scopes, k.models, k.daily_budget_nanos, k.expires_at, k.last_used_at, k.created_at,
                 coalesce(d.cost_nanos, 0) as spent_nanos

@@ -106,10 +106,10 @@ internal sealed class CachedStatement : IDisposable
 
         if (raw.sqlite3_column_decltype(_handle, column).utf8_to_string() is not { } declared)
         {
-            return ColumnType.Of(raw.sqlite3_column_type(_handle, column));
+            return ColumnType.From(raw.sqlite3_column_type(_handle, column));
         }
 
-        return _types[column] = ColumnType.Of(declared);
+        return _types[column] = ColumnType.From(declared);
     }
 
     public void Dispose() => _handle.Dispose();

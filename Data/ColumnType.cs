@@ -19,7 +19,7 @@ internal sealed class ColumnType
     public Type Type { get; }
 
     /// <summary>By one of SQLite's five storage classes; null counts as text.</summary>
-    public static ColumnType Of(int storage) => storage switch
+    public static ColumnType From(int storage) => storage switch
     {
         raw.SQLITE_INTEGER => s_integer,
         raw.SQLITE_FLOAT => s_real,
@@ -28,7 +28,7 @@ internal sealed class ColumnType
     };
 
     /// <summary>By the type that a strict table declares.</summary>
-    public static ColumnType Of(string declared) => declared.ToUpperInvariant() switch
+    public static ColumnType From(string declared) => declared.ToUpperInvariant() switch
     {
         "INTEGER" or "INT" => s_integer,
         "REAL" => s_real,

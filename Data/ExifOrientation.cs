@@ -52,7 +52,7 @@ internal static class ExifOrientation
     }
 
     /// <summary>A note that says the orientation and nothing else.</summary>
-    public static byte[] Of(byte turn) => [.. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, turn, 0, 0, 0, 0, 0, 0];
+    public static byte[] Create(byte turn) => [.. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, turn, 0, 0, 0, 0, 0, 0];
 
     private static int Short(ReadOnlySpan<byte> at, bool little) =>
         little ? BinaryPrimitives.ReadUInt16LittleEndian(at) : BinaryPrimitives.ReadUInt16BigEndian(at);

@@ -15,10 +15,10 @@ internal readonly partial record struct FileStatus((uint Major, uint Minor, ulon
 
     /// <summary>Null when there is none.</summary>
     /// <exception cref="IOException">The system cannot tell.</exception>
-    public static FileStatus? Of(string path) => Read(CurrentFolder, path, 0);
+    public static FileStatus? Read(string path) => Read(CurrentFolder, path, 0);
 
     /// <summary>Of an open file, which may have no name any more.</summary>
-    public static FileStatus? Of(SafeFileHandle file) => Read((int)file.DangerousGetHandle(), "", EmptyPath);
+    public static FileStatus? Read(SafeFileHandle file) => Read((int)file.DangerousGetHandle(), "", EmptyPath);
 
     private static FileStatus? Read(int folder, string path, int flags)
     {

@@ -42,12 +42,12 @@ internal sealed class ImageStore(Db db)
         connection.Execute("delete from images where id = @id and user_id = @userId", new { id, userId }) == 1);
 
     /// <summary>The images of these messages, in their order on each.</summary>
-    public Task<ILookup<long, ImageRow>> Of(long userId, IEnumerable<long> messageIds)
+    public Task<ILookup<long, ImageRow>> FindByMessages(long userId, IEnumerable<long> messageIds)
     {
         var ids = $"[{string.Join(',', messageIds)}]";
         return ids.Length == 2
             ? Task.FromResult(Enumerable.Empty<ImageRow>().ToLookup(row => 0L))
-            : db.Read(connection => Of(connection, userId, ids).ToLookup(row => row.MessageId ?? 0));
+            : db.Read(connection => FindByMessages(connection, userId, ids).ToLookup(row => row.MessageId ?? 0));
     }
 
     /// <summary>The newest image of a user, and how many there are of all.</summary>
@@ -57,7 +57,7 @@ internal sealed class ImageStore(Db db)
             """, new { userId }),
         connection.ExecuteScalar<long>("select count(*) from images")));
 
-    private static List<ImageRow> Of(SqliteConnection connection, long userId, string ids) => connection.Query<ImageRow>("""
+    private static List<ImageRow> FindByMessages(SqliteConnection connection, long userId, string ids) => connection.Query<ImageRow>("""
         select id, message_id, mime, width, height, bytes, file
         from images
         where +user_id = @userId and message_id in (select value from json_each(@ids)) -- by the messages, not all of the user's

@@ -115,6 +115,6 @@ internal static class JpegHeader
     /// <summary>Which way is up, in a segment of its own; null for an upright picture.</summary>
     private static byte[]? Orientation(ImageReader reader, ref long length) =>
         ExifOrientation.Take(reader, ref length, out var note) && note.AsSpan().StartsWith("Exif\0\0"u8) && ExifOrientation.Turn(note.AsSpan(6)) is { } turn
-            ? [0xFF, App1, 0, 34, .. "Exif\0\0"u8, .. ExifOrientation.Of(turn)]
+            ? [0xFF, App1, 0, 34, .. "Exif\0\0"u8, .. ExifOrientation.Create(turn)]
             : null;
 }

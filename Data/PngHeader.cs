@@ -51,7 +51,7 @@ internal static class PngHeader
             if (type.SequenceEqual("eXIf"u8))
             {
                 var left = length;
-                upright = ExifOrientation.Take(reader, ref left, out var note) && ExifOrientation.Turn(note) is { } turn ? Chunk("eXIf"u8, ExifOrientation.Of(turn)) : null;
+                upright = ExifOrientation.Take(reader, ref left, out var note) && ExifOrientation.Turn(note) is { } turn ? Chunk("eXIf"u8, ExifOrientation.Create(turn)) : null;
                 taken = (int)(length - left);
             }
 

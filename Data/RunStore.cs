@@ -93,7 +93,7 @@ internal sealed class RunStore(Db db)
                 var produced = text.Content[Math.Min(text.Content.Length, orphan.Content.Length)..] + text.Reasoning?[Math.Min(text.Reasoning.Length, orphan.Reasoning?.Length ?? 0)..];
                 if (produced.Length > 0)
                 {
-                    UsageLimits.Charge(connection, LedgerEntry.Of(orphan, estimate(produced)), UtcDay.Of(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt)), at);
+                    UsageLimits.Charge(connection, LedgerEntry.From(orphan, estimate(produced)), UtcDay.From(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt)), at);
                 }
 
                 connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });

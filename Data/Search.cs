@@ -99,7 +99,7 @@ internal sealed class Search(Db db)
         connection.QuerySingle<TextRow>("select id, session_id, role, content from messages where id = @id", new { id });
 
     private static MessageMatch Match(TextRow row, IReadOnlyList<TextPattern> terms) =>
-        new(row.Id, row.SessionId, row.Role, Snippet.Of(row.Content, terms));
+        new(row.Id, row.SessionId, row.Role, Snippet.From(row.Content, terms));
 }
 
 /// <summary>A chat that was found, and the messages in it that hold all terms; none when the title alone does.</summary>

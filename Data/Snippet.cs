@@ -10,7 +10,7 @@ internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
     private const int MostMarks = 20;
 
     /// <summary>Around the first hit; the beginning of the text when there is none.</summary>
-    public static Snippet Of(string content, IReadOnlyList<TextPattern> terms)
+    public static Snippet From(string content, IReadOnlyList<TextPattern> terms)
     {
         var first = terms.Select(term => term.IndexIn(content)).Where(at => at >= 0).DefaultIfEmpty(0).Min();
         var from = Whole(content, Math.Max(0, first - Before));

@@ -62,7 +62,7 @@ internal sealed class StoreFiles : IDisposable
     {
         try
         {
-            if (_file is null || FileStatus.Of(_file) is not { Links: 0 })
+            if (_file is null || FileStatus.Read(_file) is not { Links: 0 })
             {
                 return "";
             }
@@ -86,9 +86,9 @@ internal sealed class StoreFiles : IDisposable
     /// <summary>Takes the files as they are now, after the writer itself has changed them.</summary>
     public void Remember()
     {
-        _main = FileStatus.Of(_path);
-        _log = FileStatus.Of(_path + "-wal");
-        _shared = FileStatus.Of(_path + "-shm");
+        _main = FileStatus.Read(_path);
+        _log = FileStatus.Read(_path + "-wal");
+        _shared = FileStatus.Read(_path + "-shm");
         _folded = ReadFolded();
         if (ReadHead() is { } head)
         {
@@ -115,10 +115,10 @@ internal sealed class StoreFiles : IDisposable
     private string? Look(FileStatus known, bool wrote, ref bool others)
     {
         var begun = Stopwatch.GetTimestamp();
-        var found = FileStatus.Of(_path);
+        var found = FileStatus.Read(_path);
         while (found is null && Stopwatch.GetElapsedTime(begun) < Absence && !_closing.WaitOne(Settling))
         {
-            found = FileStatus.Of(_path);
+            found = FileStatus.Read(_path);
         }
 
         if (found is not { } main)
@@ -169,7 +169,7 @@ internal sealed class StoreFiles : IDisposable
     /// <summary>One of the two files that belong to the database while it is open.</summary>
     private string? Beside(string suffix, ref FileStatus? known, out FileStatus? now)
     {
-        now = FileStatus.Of(_path + suffix);
+        now = FileStatus.Read(_path + suffix);
         if (known is null)
         {
             known = now; // it comes with the first use
@@ -181,7 +181,7 @@ internal sealed class StoreFiles : IDisposable
 
     private string? Damage(bool checksIdentity)
     {
-        if (FileStatus.Of(_path) is not { } main || ReadHead() is not { } head)
+        if (FileStatus.Read(_path) is not { } main || ReadHead() is not { } head)
         {
             return "has been truncated or overwritten";
         }

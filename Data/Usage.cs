@@ -9,14 +9,14 @@ internal sealed class Usage(Db db)
     /// <summary>What a user may send today (null is unlimited) and has sent.</summary>
     public Task<(long? Limit, long Used)> Quota(long userId, DefaultLimits defaults, DateTimeOffset now)
     {
-        var day = UtcDay.Of(now);
+        var day = UtcDay.From(now);
         return db.Read(connection => (Limit(connection, userId, defaults), MessagesUsed(connection, userId, day)));
     }
 
     /// <summary>What a user has used today and in this month, with what running calls hold, as the gate compares it with the limits.</summary>
     public Task<SpentRow> Spent(long userId, DateTimeOffset now)
     {
-        var day = UtcDay.Of(now);
+        var day = UtcDay.From(now);
         var first = UtcDay.FirstOfMonth(now);
         return db.Read(connection => connection.QuerySingle<SpentRow>("""
             select coalesce(sum(messages + held_messages) filter (where day = @day), 0) as messages,
@@ -134,7 +134,7 @@ internal sealed record LedgerEntry
     public long? TotalMs { get; init; }
 
     /// <summary>A run that the end of a process cut off: nobody knows its prompt any more.</summary>
-    public static LedgerEntry Of(OrphanRow run, long completionTokens) => new()
+    public static LedgerEntry From(OrphanRow run, long completionTokens) => new()
     {
         UserId = run.UserId,
         SessionId = run.SessionId,

@@ -58,7 +58,7 @@ internal static class UsageLimits
     /// <summary>Lets the call in and holds what it asks for, or says why not; inside <see cref="Db.Write{T}"/>.</summary>
     public static LimitDecision Enter(SqliteConnection connection, Admission call, DateTimeOffset now)
     {
-        var day = UtcDay.Of(now);
+        var day = UtcDay.From(now);
         var ask = new LimitParameters(call, day, UtcDay.FirstOfMonth(now));
         var admitted = connection.QuerySingleOrDefault<AdmittedRow>($"""
             {Verdict}

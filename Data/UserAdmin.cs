@@ -97,7 +97,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
 
     public Task<UserChange> SetQuota(Actor actor, long id, UserLimits limits, DateTimeOffset now)
     {
-        var day = UtcDay.Of(now);
+        var day = UtcDay.From(now);
         return Change(actor, id, new Step("user.quota", limits.Told(), UserChange.NotFound, Revokes: false), now, connection =>
         {
             if (limits.ResetUsed)

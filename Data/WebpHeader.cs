@@ -107,7 +107,7 @@ internal static class WebpHeader
         }
 
         var tiff = note.AsSpan().StartsWith("Exif\0\0"u8) ? note.AsSpan(6) : note;
-        return ExifOrientation.Turn(tiff) is { } turn ? [.. "EXIF"u8, 26, 0, 0, 0, .. ExifOrientation.Of(turn)] : null;
+        return ExifOrientation.Turn(tiff) is { } turn ? [.. "EXIF"u8, 26, 0, 0, 0, .. ExifOrientation.Create(turn)] : null;
     }
 
     /// <summary>Zero for a chunk that says nothing of sizes; null when it should and is not what it says.</summary>

@@ -33,7 +33,7 @@ internal static class AccountEndpoints
 
         string[] permissions = ["chat", .. me.IsAdmin ? ["admin"] : Array.Empty<string>(), .. traces.Allowed(me) ? ["trace"] : Array.Empty<string>()];
         return TypedResults.Json(
-            new MeResponse(user is null ? null : UserResponse.Of(user), me.IsGuest, QuotaResponse.Of(limit, used, now), permissions),
+            new MeResponse(user is null ? null : UserResponse.From(user), me.IsGuest, QuotaResponse.From(limit, used, now), permissions),
             ApiJson.Wire.MeResponse);
     }
 
@@ -152,7 +152,7 @@ internal static class AccountEndpoints
     private static async Task<IResult> ListLogins(CurrentUser me, Logins logins, TimeProvider clock)
     {
         var rows = await logins.List(me.Id, clock.GetUtcNow());
-        return TypedResults.Json(new LoginPage([.. rows.Select(row => LoginResponse.Of(row, me.LoginId))], NextCursor: null), ApiJson.Wire.LoginPage);
+        return TypedResults.Json(new LoginPage([.. rows.Select(row => LoginResponse.From(row, me.LoginId))], NextCursor: null), ApiJson.Wire.LoginPage);
     }
 
     private static async Task<IResult> EndLogin(long id, CurrentUser me, HttpContext context, Logins logins, LoginService loginService, TimeProvider clock)
@@ -181,7 +181,7 @@ internal sealed record LoginPage(
 internal sealed record LoginResponse(
     long Id, string Kind, string Ip, string UserAgent, bool Current, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt)
 {
-    public static LoginResponse Of(LoginRow row, long current) => new(
+    public static LoginResponse From(LoginRow row, long current) => new(
         row.Id, row.Kind, row.Ip, row.UserAgent, row.Id == current, Time(row.CreatedAt), Time(row.LastUsedAt), Time(row.ExpiresAt));
 
     private static DateTimeOffset Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at);

@@ -48,7 +48,7 @@ internal sealed class AccountExport(
         if (await users.Find(me.Id) is { } user)
         {
             writer.WritePropertyName("user");
-            JsonSerializer.Serialize(writer, UserResponse.Of(user), ApiJson.Wire.UserResponse);
+            JsonSerializer.Serialize(writer, UserResponse.From(user), ApiJson.Wire.UserResponse);
         }
 
         writer.WritePropertyName("preferences");
@@ -56,7 +56,7 @@ internal sealed class AccountExport(
         writer.WriteStartArray("prompts");
         foreach (var row in (await prompts.List(me.Id)).Where(row => row.UserId == me.Id))
         {
-            JsonSerializer.Serialize(writer, PromptResponse.Of(row, me), ApiJson.Wire.PromptResponse);
+            JsonSerializer.Serialize(writer, PromptResponse.From(row, me), ApiJson.Wire.PromptResponse);
         }
 
         writer.WriteEndArray();

@@ -26,7 +26,7 @@ internal static class AuditEndpoints
 
         var rows = await audit.List(before, page + 1);
         var next = rows.Count > page ? rows[page - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
-        return TypedResults.Ok(new AuditPage([.. rows.Take(page).Select(AuditResponse.Of)], next));
+        return TypedResults.Ok(new AuditPage([.. rows.Take(page).Select(AuditResponse.From)], next));
     }
 }
 
@@ -36,6 +36,6 @@ internal sealed record AuditPage(
 /// <summary>Actor is the name that the account has today; it is missing when nobody was signed in or the account is gone.</summary>
 internal sealed record AuditResponse(long Id, long? ActorId, string? Actor, string Action, string? Target, string? Detail, string? Ip, DateTimeOffset At)
 {
-    public static AuditResponse Of(AuditRow row) => new(
+    public static AuditResponse From(AuditRow row) => new(
         row.Id, row.ActorId, row.Actor, row.Action, row.Target, row.Detail, row.Ip, DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt));
 }

@@ -113,7 +113,7 @@ internal static class AuthEndpoints
         : TypedResults.Json(
             new TokenResponse(signIn.AccessToken, signIn.RefreshToken, (int)AccessTokens.Life.TotalSeconds), ApiJson.Wire.TokenResponse);
 
-    private static async Task<UserEnvelope> View(Users users, long id) => new(UserResponse.Of((await users.Find(id))!));
+    private static async Task<UserEnvelope> View(Users users, long id) => new(UserResponse.From((await users.Find(id))!));
 
     private static Problem? Broken(RegisterRequest body)
     {

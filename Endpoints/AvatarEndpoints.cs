@@ -46,7 +46,7 @@ internal static class AvatarEndpoints
         }
 
         retention.Wake();
-        return TypedResults.Ok(new AvatarResponse(AvatarLinks.Of(me.Id, image.File)));
+        return TypedResults.Ok(new AvatarResponse(AvatarLinks.Find(me.Id, image.File)));
     }
 
     private static async Task<IResult> RemoveOwn(CurrentUser me, Avatars avatars)

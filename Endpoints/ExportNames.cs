@@ -10,7 +10,7 @@ internal static class ExportNames
     private const string Reserved = "<>:\"/\\|?*%;";
 
     /// <summary>The text without what a file system or a header could misread, or the fallback when nothing is left.</summary>
-    public static string Of(string text, string fallback)
+    public static string Create(string text, string fallback)
     {
         var name = new StringBuilder();
         foreach (var rune in text.EnumerateRunes())

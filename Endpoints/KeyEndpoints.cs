@@ -24,7 +24,7 @@ internal static class KeyEndpoints
     private static async Task<IResult> List(CurrentUser me, ApiKeys keys, TimeProvider clock)
     {
         var rows = await keys.List(me.Id, clock.GetUtcNow());
-        return TypedResults.Json(new ApiKeyPage([.. rows.Select(ApiKeyResponse.Of)], NextCursor: null), ApiJson.Wire.ApiKeyPage);
+        return TypedResults.Json(new ApiKeyPage([.. rows.Select(ApiKeyResponse.From)], NextCursor: null), ApiJson.Wire.ApiKeyPage);
     }
 
     private static async Task<IResult> Create(CreateApiKey body, CurrentUser me, HttpContext context, ApiKeys keys, TimeProvider clock)
@@ -123,7 +123,7 @@ internal sealed record ApiKeyResponse(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] DateTimeOffset? LastUsedAt,
     DateTimeOffset CreatedAt)
 {
-    public static ApiKeyResponse Of(ApiKeyRow row) => new(
+    public static ApiKeyResponse From(ApiKeyRow row) => new(
         row.Id,
         row.Name,
         row.Prefix,

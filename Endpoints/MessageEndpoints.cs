@@ -43,7 +43,7 @@ internal static class MessageEndpoints
         {
             var all = await messages.Tree(me.Id, id, from ?? 0, page + 1);
             var after = all?.Count > page ? all[page - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
-            return all is null ? Problems.NotFound() : TypedResults.Ok(await list.Of(me, id, [.. all.Take(page)], after));
+            return all is null ? Problems.NotFound() : TypedResults.Ok(await list.Create(me, id, [.. all.Take(page)], after));
         }
 
         // A cursor is the oldest message already shown: the page ends before it.
@@ -60,7 +60,7 @@ internal static class MessageEndpoints
 
         var more = rows.Count > page;
         rows = more ? rows[^page..] : rows;
-        return TypedResults.Ok(await list.Of(me, id, rows, more ? rows[0].Id.ToString(CultureInfo.InvariantCulture) : null));
+        return TypedResults.Ok(await list.Create(me, id, rows, more ? rows[0].Id.ToString(CultureInfo.InvariantCulture) : null));
     }
 
     private static async Task<IResult> Find(
@@ -89,7 +89,7 @@ internal static class MessageEndpoints
         }
 
         var next = skip + hits.Count < total ? (skip + hits.Count).ToString(CultureInfo.InvariantCulture) : null;
-        return TypedResults.Ok(new FoundMessages([.. hits.Select(SearchMatch.Of)], total, next));
+        return TypedResults.Ok(new FoundMessages([.. hits.Select(SearchMatch.From)], total, next));
     }
 
     private static async Task<IResult> Clear(long id, CurrentUser me, Messages messages, RunRegistry registry)
@@ -106,7 +106,7 @@ internal static class MessageEndpoints
         }
 
         // An answer that is being written on another branch goes on.
-        foreach (var run in registry.Of(me.Id).Where(run => run.Session.Id == id))
+        foreach (var run in registry.Find(me.Id).Where(run => run.Session.Id == id))
         {
             if (await messages.Find(me.Id, run.MessageId) is null)
             {
@@ -125,18 +125,18 @@ internal static class MessageEndpoints
 /// <summary>Rows of one session as clients see them: with siblings and images, and a live answer as far as it is.</summary>
 internal sealed class MessageList(Messages messages, ImageStore images, ImageLinks links, RunRegistry registry)
 {
-    public async Task<MessagePage> Of(CurrentUser me, long sessionId, List<MessageRow> rows, string? next)
+    public async Task<MessagePage> Create(CurrentUser me, long sessionId, List<MessageRow> rows, string? next)
     {
         var children = await messages.Children(
             me.Id, sessionId, rows.Select(row => row.ParentId).OfType<long>().Distinct(), rows.Any(row => row.ParentId is null));
         var byParent = children.ToLookup(child => child.ParentId, child => child.Id);
-        var pictures = await images.Of(me.Id, rows.Where(row => row.Role == "user").Select(row => row.Id));
-        return new MessagePage([.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.Of)]))], next);
+        var pictures = await images.FindByMessages(me.Id, rows.Where(row => row.Role == "user").Select(row => row.Id));
+        return new MessagePage([.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.From)]))], next);
     }
 
     private MessageResponse View(CurrentUser me, MessageRow row, IReadOnlyList<long> siblings, IReadOnlyList<ImageResponse> pictures)
     {
-        var message = MessageView.Of(row, siblings, pictures);
+        var message = MessageView.From(row, siblings, pictures);
         if (row.Status != "streaming" || registry.Find(me.Id, row.Id) is not { } run)
         {
             return message;
@@ -153,7 +153,7 @@ internal sealed record ActivateBranch(long MessageId);
 /// <summary>A message that holds what was searched for; marks say where the hits are in the snippet, in UTF-16 units.</summary>
 internal sealed record SearchMatch(long MessageId, string Role, string Snippet, IReadOnlyList<TextMark> Marks)
 {
-    public static SearchMatch Of(MessageMatch match) => new(match.MessageId, match.Role, match.Snippet.Text, match.Snippet.Marks);
+    public static SearchMatch From(MessageMatch match) => new(match.MessageId, match.Role, match.Snippet.Text, match.Snippet.Marks);
 }
 
 /// <summary>In reading order; total counts all pages.</summary>

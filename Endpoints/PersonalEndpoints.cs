@@ -18,7 +18,7 @@ internal static class PersonalEndpoints
     }
 
     private static async Task<PersonalResponse> Get(CurrentUser me, Preferences preferences, Avatars avatars) =>
-        View(await preferences.Find(me.Id), AvatarLinks.Of(me.Id, await avatars.Find(me.Id)));
+        View(await preferences.Find(me.Id), AvatarLinks.Find(me.Id, await avatars.Find(me.Id)));
 
     private static async Task<IResult> Put(
         PersonalForm form, CurrentUser me, Preferences preferences, ModelCatalog catalog, Avatars avatars)
@@ -41,7 +41,7 @@ internal static class PersonalEndpoints
 
         return errors.Count > 0
             ? Problems.Invalid(errors)
-            : TypedResults.Ok(View(await preferences.Patch(me.Id, Patch(form)), AvatarLinks.Of(me.Id, await avatars.Find(me.Id))));
+            : TypedResults.Ok(View(await preferences.Patch(me.Id, Patch(form)), AvatarLinks.Find(me.Id, await avatars.Find(me.Id))));
     }
 
     private static string Patch(PersonalForm form)

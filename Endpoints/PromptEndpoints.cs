@@ -19,7 +19,7 @@ internal static class PromptEndpoints
     }
 
     private static async Task<IResult> List(CurrentUser me, Prompts prompts) =>
-        TypedResults.Ok(new PromptPage([.. (await prompts.List(me.Id)).Select(row => PromptResponse.Of(row, me))], NextCursor: null));
+        TypedResults.Ok(new PromptPage([.. (await prompts.List(me.Id)).Select(row => PromptResponse.From(row, me))], NextCursor: null));
 
     private static async Task<IResult> Create(PromptForm body, CurrentUser me, Prompts prompts, TimeProvider clock)
     {
@@ -29,7 +29,7 @@ internal static class PromptEndpoints
         }
 
         var (outcome, row) = await prompts.Insert(me.Id, body.ToPrompt(), clock.GetUtcNow());
-        return row is null ? Refusal(outcome) : TypedResults.Created($"/api/prompts/{row.Id}", PromptResponse.Of(row, me));
+        return row is null ? Refusal(outcome) : TypedResults.Created($"/api/prompts/{row.Id}", PromptResponse.From(row, me));
     }
 
     private static async Task<IResult> Replace(long id, PromptForm body, CurrentUser me, Prompts prompts, TimeProvider clock)
@@ -40,7 +40,7 @@ internal static class PromptEndpoints
         }
 
         var (outcome, row) = await prompts.Update(me.Id, id, body.ToPrompt(), clock.GetUtcNow());
-        return row is null ? Refusal(outcome) : TypedResults.Ok(PromptResponse.Of(row, me));
+        return row is null ? Refusal(outcome) : TypedResults.Ok(PromptResponse.From(row, me));
     }
 
     private static async Task<IResult> Delete(long id, CurrentUser me, Prompts prompts) =>
@@ -103,7 +103,7 @@ internal sealed record PromptPage(
 internal sealed partial record PromptResponse(
     long Id, string Name, string Title, string Text, IReadOnlyList<string> Variables, bool Shared, bool Own, DateTimeOffset UpdatedAt)
 {
-    public static PromptResponse Of(PromptRow row, CurrentUser me) => new(
+    public static PromptResponse From(PromptRow row, CurrentUser me) => new(
         row.Id, row.Name, row.Title, row.Content, [.. Variable().Matches(row.Content).Select(match => match.Groups[1].Value).Distinct()],
         row.Shared, row.UserId == me.Id, DateTimeOffset.FromUnixTimeMilliseconds(row.UpdatedAt));
 

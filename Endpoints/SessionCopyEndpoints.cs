@@ -24,7 +24,7 @@ internal static class SessionCopyEndpoints
         var (outcome, row) = await branches.Fork(me.Id, id, body.MessageId, clock.GetUtcNow());
         return outcome switch
         {
-            ForkOutcome.Done => TypedResults.Created($"/api/sessions/{row!.Id}", view.Of(me, row)),
+            ForkOutcome.Done => TypedResults.Created($"/api/sessions/{row!.Id}", view.From(me, row)),
             ForkOutcome.NotFound => Problems.NotFound(),
             ForkOutcome.NotAnAnswer => Problems.Conflict("message_conflict", "Fork from an answer that is finished."),
             ForkOutcome.TooLong => new Problem(413, "too_large", "This chat is too long to be copied."),
@@ -43,7 +43,7 @@ internal static class SessionCopyEndpoints
             return Problems.NotFound();
         }
 
-        var name = ExportNames.Of(session.Title, $"chat-{id}");
+        var name = ExportNames.Create(session.Title, $"chat-{id}");
         return format == "md"
             ? TypedResults.Stream(output => export.WriteMarkdown(output, me, session, context.RequestAborted), "text/markdown; charset=utf-8", $"{name}.md")
             : TypedResults.Stream(output => export.WriteJson(output, me, session, context.RequestAborted), "application/json; charset=utf-8", $"{name}.json");

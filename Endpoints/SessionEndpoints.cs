@@ -46,7 +46,7 @@ internal static class SessionEndpoints
         if (SearchTerms.Parse(q) is { } terms)
         {
             var found = await search.Sessions(me.Id, terms, archived ?? false, after, page + 1, cancel);
-            var matches = found.ToDictionary(one => one.Session.Id, one => one.Matches.Select(SearchMatch.Of).ToList());
+            var matches = found.ToDictionary(one => one.Session.Id, one => one.Matches.Select(SearchMatch.From).ToList());
             var listed = Page([.. found.Select(one => one.Session)]);
             return TypedResults.Ok(listed with { Items = [.. listed.Items.Select(item => item with { Matches = matches[item.Id] })] });
         }
@@ -57,7 +57,7 @@ internal static class SessionEndpoints
         SessionPage Page(List<SessionRow> rows)
         {
             var next = rows.Count > page && rows[page - 1] is var last ? $"{(last.Pinned ? 1 : 0)}-{last.UpdatedAt}-{last.Id}" : null;
-            return new SessionPage(view.Of(me, rows.Take(page)), next);
+            return new SessionPage(view.From(me, rows.Take(page)), next);
         }
     }
 
@@ -93,11 +93,11 @@ internal static class SessionEndpoints
                 title ?? DefaultTitle, title is null ? "default" : "user", model?.ConnectionId, model?.Model,
                 body.SystemPrompt, body.Parameters?.ToJson(), body.Temporary ?? false),
             clock.GetUtcNow());
-        return TypedResults.Created($"/api/sessions/{row.Id}", view.Of(me, row));
+        return TypedResults.Created($"/api/sessions/{row.Id}", view.From(me, row));
     }
 
     private static async Task<IResult> Get(long id, CurrentUser me, Sessions sessions, SessionView view) =>
-        await sessions.Find(me.Id, id) is { } row ? TypedResults.Ok(view.Of(me, row)) : Problems.NotFound();
+        await sessions.Find(me.Id, id) is { } row ? TypedResults.Ok(view.From(me, row)) : Problems.NotFound();
 
     private static async Task<IResult> Change(long id, ChangeSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view)
     {
@@ -114,7 +114,7 @@ internal static class SessionEndpoints
         }
 
         var row = await sessions.Update(me.Id, id, session => body.Apply(session, model));
-        return row is null ? Problems.NotFound() : TypedResults.Ok(view.Of(me, row));
+        return row is null ? Problems.NotFound() : TypedResults.Ok(view.From(me, row));
     }
 
     private static async Task<IResult> Delete(long id, CurrentUser me, Sessions sessions, RunRegistry registry)
@@ -162,15 +162,15 @@ internal sealed class SessionView(ModelCatalog catalog, RunRegistry registry, Sy
 {
     private static readonly SessionParameters Unset = new();
 
-    public SessionResponse Of(CurrentUser me, SessionRow row) => Of(me, row, registry.Of(me.Id));
+    public SessionResponse From(CurrentUser me, SessionRow row) => From(me, row, registry.Find(me.Id));
 
-    public List<SessionResponse> Of(CurrentUser me, IEnumerable<SessionRow> rows)
+    public List<SessionResponse> From(CurrentUser me, IEnumerable<SessionRow> rows)
     {
-        var running = registry.Of(me.Id);
-        return [.. rows.Select(row => Of(me, row, running))];
+        var running = registry.Find(me.Id);
+        return [.. rows.Select(row => From(me, row, running))];
     }
 
-    private SessionResponse Of(CurrentUser me, SessionRow row, IReadOnlyList<Run> running) => new()
+    private SessionResponse From(CurrentUser me, SessionRow row, IReadOnlyList<Run> running) => new()
     {
         Id = row.Id,
         Title = row.Title,

@@ -22,7 +22,7 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
             var ids = session.LeafId is { } leaf ? await branches.Ids(me.Id, session.Id, leaf) : [];
             await foreach (var rows in branches.Pieces(me.Id, session.Id, ids, cancel))
             {
-                var pictures = await images.Of(me.Id, rows.Select(row => row.Id));
+                var pictures = await images.FindByMessages(me.Id, rows.Select(row => row.Id));
                 rows.ForEach(row => Write(pipe, Markdown(Current(me, row), pictures[row.Id])));
                 await pipe.FlushAsync(cancel);
             }
@@ -46,14 +46,14 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         var writer = file.Writer;
         writer.WriteStartObject();
         writer.WritePropertyName("session");
-        JsonSerializer.Serialize(writer, view.Of(me, session), ApiJson.Wire.SessionResponse);
+        JsonSerializer.Serialize(writer, view.From(me, session), ApiJson.Wire.SessionResponse);
         writer.WriteStartArray("messages");
         await foreach (var rows in branches.Pieces(me.Id, session.Id, await branches.AllIds(me.Id, session.Id), cancel))
         {
-            var pictures = await images.Of(me.Id, rows.Select(row => row.Id));
+            var pictures = await images.FindByMessages(me.Id, rows.Select(row => row.Id));
             foreach (var row in rows)
             {
-                var message = MessageView.Of(Current(me, row), images: [.. pictures[row.Id].Select(Image)]);
+                var message = MessageView.From(Current(me, row), images: [.. pictures[row.Id].Select(Image)]);
                 JsonSerializer.Serialize(writer, message, ApiJson.Wire.MessageResponse);
             }
 

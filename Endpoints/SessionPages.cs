@@ -24,7 +24,7 @@ internal sealed class SessionPages(Db db, ModelCatalog catalog, RunRegistry regi
         var commits = db.Commits;
         var models = catalog.Current;
         var key = new Key(me.Id, me.Role, archived, after, limit);
-        if (me.ApiKeyId is not null || registry.Of(me.Id).Count > 0)
+        if (me.ApiKeyId is not null || registry.Find(me.Id).Count > 0)
         {
             return new JsonBytes(Bytes(await read()));
         }

@@ -77,7 +77,7 @@ internal static class SettingsEndpoints
         try
         {
             var hits = await search.Search(query, WebSearch.MaxText, cancel);
-            return TypedResults.Ok(new SearchTestResponse(true, null, null, [.. hits.Select((hit, at) => SearchResult.Of(hit, at + 1))]));
+            return TypedResults.Ok(new SearchTestResponse(true, null, null, [.. hits.Select((hit, at) => SearchResult.From(hit, at + 1))]));
         }
         catch (ProviderException error)
         {

@@ -74,7 +74,7 @@ internal static class ShareEndpoints
 
         var ids = await branches.Ids(shared.UserId, shared.Id, shared.LeafId);
         var rows = await branches.Page(shared.UserId, shared.Id, ids.Skip(skip).Take(page));
-        var pictures = await images.Of(shared.UserId, rows.Select(row => row.Id));
+        var pictures = await images.FindByMessages(shared.UserId, rows.Select(row => row.Id));
         var next = skip + page < ids.Count ? (skip + page).ToString(CultureInfo.InvariantCulture) : null;
         return TypedResults.Ok(new SharedChat(
             shared.Title, ShareLinks.Time(shared.CreatedAt), shared.ExpiresAt is { } end ? ShareLinks.Time(end) : null,

@@ -49,7 +49,7 @@ internal static class TraceEndpoints
         await recorder.Stored();
         var filter = new TraceFilter(sessionId, status is "" ? null : status, q?.Trim() is { Length: > 0 } text ? text.ToLowerInvariant() : null);
         var (rows, total) = await traces.List(filter, size, (number - 1L) * size);
-        return TypedResults.Ok(new TracePage([.. rows.Select(TraceResponse.Of)], total, number, size));
+        return TypedResults.Ok(new TracePage([.. rows.Select(TraceResponse.From)], total, number, size));
     }
 
     private static async Task<IResult> Get(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
@@ -60,7 +60,7 @@ internal static class TraceEndpoints
         }
 
         var events = await traces.Events(id, 0, MaxShown);
-        return TypedResults.Ok(new TraceDetail(TraceResponse.Of(row), [.. events.Select(TraceEventResponse.Of)], row.Truncated || row.EventCount > MaxShown));
+        return TypedResults.Ok(new TraceDetail(TraceResponse.From(row), [.. events.Select(TraceEventResponse.From)], row.Truncated || row.EventCount > MaxShown));
     }
 
     private static async Task<IResult> Export(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock) =>
@@ -155,7 +155,7 @@ internal sealed record TraceResponse(
     long EventCount,
     bool Truncated)
 {
-    public static TraceResponse Of(TraceRow row) => new(
+    public static TraceResponse From(TraceRow row) => new(
         row.Id, row.UserId, row.Actor, row.Kind, row.SessionId, row.MessageId, row.ClientMessageId, row.Provider, row.Model, row.Status,
         DateTimeOffset.FromUnixTimeMilliseconds(row.StartedAt),
         row.EndedAt is { } end ? DateTimeOffset.FromUnixTimeMilliseconds(end) : null,
@@ -164,7 +164,7 @@ internal sealed record TraceResponse(
 
 internal sealed record TraceEventResponse(long Seq, string Type, DateTimeOffset At, Dictionary<string, JsonElement> Payload)
 {
-    public static TraceEventResponse Of(TraceEventRow row) => new(
+    public static TraceEventResponse From(TraceEventRow row) => new(
         row.Seq, row.Type, DateTimeOffset.FromUnixTimeMilliseconds(row.At),
         JsonSerializer.Deserialize(row.Payload, ApiJson.Wire.DictionaryStringJsonElement) ?? []);
 }

@@ -27,12 +27,12 @@ internal static class UsageEndpoints
             return Problems.NotFound();
         }
 
-        var total = UsageLine.Of(await reports.OfSession(me.Id, id), UsageBy.Session);
+        var total = UsageLine.From(await reports.OfSession(me.Id, id), UsageBy.Session);
         var last = await reports.LastOfSession(me.Id, id);
         var model = catalog.Resolve(me.Id, me.IsAdmin, session.ConnectionId, session.Model) ?? catalog.Resolve(me.Id, me.IsAdmin, null, null);
         var context = model is null ? null : await prompts.Measure(session, model);
         return TypedResults.Json(
-            new SessionUsageResponse(total, last is null ? null : LastCallResponse.Of(last), new ContextResponse(context?.PromptTokens ?? 0, context?.ContextLimit, context?.TrimmedTurns ?? 0)),
+            new SessionUsageResponse(total, last is null ? null : LastCallResponse.From(last), new ContextResponse(context?.PromptTokens ?? 0, context?.ContextLimit, context?.TrimmedTurns ?? 0)),
             ApiJson.Wire.SessionUsageResponse);
     }
 
@@ -72,20 +72,20 @@ internal static class UsageEndpoints
 
         var summary = UsageResponseOf(await reports.OfAll(me.Id, group.Value, Ms(first), Ms(end), cancel), group.Value, first, end);
         return format == "csv"
-            ? TypedResults.File(Encoding.UTF8.GetBytes(UsageCsv.Of(summary)), "text/csv; charset=utf-8", $"usage-by-{summary.By}.csv")
+            ? TypedResults.File(Encoding.UTF8.GetBytes(UsageCsv.From(summary)), "text/csv; charset=utf-8", $"usage-by-{summary.By}.csv")
             : TypedResults.Json(summary, ApiJson.Wire.UsageSummary);
     }
 
     private static UsageSummary UsageResponseOf(List<UsageSums> rows, UsageBy by, DateTimeOffset from, DateTimeOffset to)
     {
-        var items = rows.ConvertAll(row => UsageLine.Of(row, by));
+        var items = rows.ConvertAll(row => UsageLine.From(row, by));
         return new UsageSummary(from, to, by.ToString().ToLowerInvariant(), UsageLine.Total(items), items);
     }
 
     /// <summary>Dates as in 2026-11-23; the last day is part of the range. The past 30 days when nothing is said.</summary>
     private static Problem? Range(string? from, string? to, TimeProvider clock, out DateTimeOffset first, out DateTimeOffset end)
     {
-        var today = UtcDay.StartOf(UtcDay.Of(clock.GetUtcNow()));
+        var today = UtcDay.StartOf(UtcDay.From(clock.GetUtcNow()));
         end = Date(to) is { } last ? last.AddDays(1) : today.AddDays(1);
         first = Date(from) ?? end.AddDays(-UsualDays);
         return (from is not null && Date(from) is null) ? Problems.Invalid("from", "is a date such as 2026-11-23")
@@ -133,7 +133,7 @@ internal sealed record UsageLine
 
     public long? AverageFirstTokenMs { get; init; }
 
-    public static UsageLine Of(UsageSums row, UsageBy by) => new()
+    public static UsageLine From(UsageSums row, UsageBy by) => new()
     {
         Day = by == UsageBy.Day && row.Id is { } day ? UtcDay.StartOf(day).ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) : null,
         Id = by == UsageBy.Day ? null : row.Id,
@@ -169,7 +169,7 @@ internal sealed record SessionUsageResponse(UsageLine Total, LastCallResponse? L
 internal sealed record LastCallResponse(
     long? MessageId, string Model, long PromptTokens, long CompletionTokens, long ReasoningTokens, long CachedTokens, long TotalTokens, decimal Cost, string Source)
 {
-    public static LastCallResponse Of(LastCallRow row) => new(
+    public static LastCallResponse From(LastCallRow row) => new(
         row.MessageId, row.Model, row.PromptTokens, row.CompletionTokens, row.ReasoningTokens, row.CachedTokens,
         row.PromptTokens + row.CompletionTokens, QuotaPolicy.Amount(row.CostNanos)!.Value, row.Source);
 }
@@ -183,7 +183,7 @@ internal static class UsageCsv
 {
     private const string Header = "day,id,name,provider,calls,prompt_tokens,completion_tokens,reasoning_tokens,cached_tokens,total_tokens,cost,failed,average_first_token_ms";
 
-    public static string Of(UsageSummary summary)
+    public static string From(UsageSummary summary)
     {
         var text = new StringBuilder(Header).Append("\r\n");
         foreach (var line in summary.Items)

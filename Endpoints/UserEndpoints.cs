@@ -53,7 +53,7 @@ internal static class UserEndpoints
 
         var rows = await users.List(string.IsNullOrWhiteSpace(q) ? null : q.Trim(), status, before, limit + 1);
         var next = rows.Count > limit ? rows[limit - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
-        return TypedResults.Json(new UserPage([.. rows.Take(limit).Select(ManagedUserResponse.Of)], next), ApiJson.Wire.UserPage);
+        return TypedResults.Json(new UserPage([.. rows.Take(limit).Select(ManagedUserResponse.From)], next), ApiJson.Wire.UserPage);
     }
 
     private static async Task<IResult> Get(long id, Users users, Usage usage, TimeProvider clock)
@@ -64,8 +64,8 @@ internal static class UserEndpoints
         }
 
         var now = clock.GetUtcNow();
-        var used = UsedResponse.Of(await usage.Spent(id, now), now);
-        return TypedResults.Json(ManagedUserResponse.Of(row) with { Used = used }, ApiJson.Wire.ManagedUserResponse);
+        var used = UsedResponse.From(await usage.Spent(id, now), now);
+        return TypedResults.Json(ManagedUserResponse.From(row) with { Used = used }, ApiJson.Wire.ManagedUserResponse);
     }
 
     private static async Task<IResult> Create(CreateUserRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock)
@@ -90,7 +90,7 @@ internal static class UserEndpoints
 
         return id is null
             ? Problems.Conflict("username_taken", "This user name is taken.")
-            : TypedResults.Json(new CreatedUserResponse(UserResponse.Of((await users.Find(id.Value))!), code), ApiJson.Wire.CreatedUserResponse, statusCode: 201);
+            : TypedResults.Json(new CreatedUserResponse(UserResponse.From((await users.Find(id.Value))!), code), ApiJson.Wire.CreatedUserResponse, statusCode: 201);
     }
 
     private static async Task<IResult> Approve(long id, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
@@ -183,7 +183,7 @@ internal static class UserEndpoints
         }
 
         return await users.Find(id) is { } row
-            ? TypedResults.Json(ManagedUserResponse.Of(row), ApiJson.Wire.ManagedUserResponse)
+            ? TypedResults.Json(ManagedUserResponse.From(row), ApiJson.Wire.ManagedUserResponse)
             : Problems.NotFound();
     }
 
@@ -290,9 +290,9 @@ internal sealed record ManagedUserResponse(
     /// <summary>Told of one account, not in lists.</summary>
     public UsedResponse? Used { get; init; }
 
-    public static ManagedUserResponse Of(UserRow row)
+    public static ManagedUserResponse From(UserRow row)
     {
-        var user = UserResponse.Of(row);
+        var user = UserResponse.From(row);
         return new ManagedUserResponse(
             user.Id, user.Username, user.Role, user.Status, user.AvatarUrl, user.CreatedAt, user.RejectionReason, user.PasswordChangeRequired,
             row.DailyLimit, row.Unlimited, row.DailyTokenBudget, row.MonthlyTokenBudget, Amount(row.DailyNanosBudget), Amount(row.MonthlyNanosBudget));
@@ -306,7 +306,7 @@ internal sealed record UsedResponse(
     long Messages, long DayTokens, long MonthTokens, decimal DayMoney, decimal MonthMoney,
     DateTimeOffset DayEndsAt, DateTimeOffset MonthEndsAt)
 {
-    public static UsedResponse Of(SpentRow row, DateTimeOffset now) => new(
+    public static UsedResponse From(SpentRow row, DateTimeOffset now) => new(
         row.Messages, row.DayTokens, row.MonthTokens, QuotaPolicy.Amount(row.DayNanos) ?? 0, QuotaPolicy.Amount(row.MonthNanos) ?? 0,
         UtcDay.EndOf(now), UtcDay.EndOfMonth(now));
 }

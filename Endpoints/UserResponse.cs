@@ -14,12 +14,12 @@ internal sealed record UserResponse(
     string? RejectionReason,
     bool? PasswordChangeRequired)
 {
-    public static UserResponse Of(UserRow row) => new(
+    public static UserResponse From(UserRow row) => new(
         row.Id,
         row.Username ?? "",
         row.Role,
         row.Status,
-        AvatarLinks.Of(row.Id, row.AvatarFile),
+        AvatarLinks.Find(row.Id, row.AvatarFile),
         DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
         row.Status == "DISABLED" ? row.StatusReason : null,
         row.HasPassword ? null : true);

@@ -27,7 +27,7 @@ internal sealed class DecompressedBody : IReplyBody
 
     /// <summary>The body as it was before the encodings that the header names, in their order.</summary>
     /// <exception cref="ProviderException">One of them is not known here.</exception>
-    public static IReplyBody Of(IReplyBody body, string contentEncoding, CallClock clock)
+    public static IReplyBody Wrap(IReplyBody body, string contentEncoding, CallClock clock)
     {
         if (contentEncoding.Length == 0)
         {

@@ -14,7 +14,7 @@ internal sealed record DemoScript
     public IEnumerable<string> Reasoning { get; private init; } = [];
     public required IEnumerable<string> Text { get; init; }
 
-    public static DemoScript Of(ChatRequest request)
+    public static DemoScript Find(ChatRequest request)
     {
         var last = request.Turns.LastOrDefault(turn => turn.Role == ChatRole.User);
         var prompt = last?.Text.Trim() ?? "";

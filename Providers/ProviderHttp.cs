@@ -128,7 +128,7 @@ internal sealed class ProviderHttp : IDisposable
                 connection.Begin(clock.Token);
                 await connection.SendAsync(request);
                 var head = await connection.ReadHeadAsync();
-                return (head, DecompressedBody.Of(new Http1Body(head, connection, pool.Connections, clock), head.ContentEncoding, clock));
+                return (head, DecompressedBody.Wrap(new Http1Body(head, connection, pool.Connections, clock), head.ContentEncoding, clock));
             }
             catch (Exception exception)
             {

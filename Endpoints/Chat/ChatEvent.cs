@@ -56,7 +56,7 @@ internal sealed record QuotaResponse(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] long? Remaining,
     DateTimeOffset ResetsAt)
 {
-    public static QuotaResponse Of(long? limit, long used, DateTimeOffset now) =>
+    public static QuotaResponse From(long? limit, long used, DateTimeOffset now) =>
         new(limit, used, limit is { } most ? Math.Max(0, most - used) : null, UtcDay.EndOf(now));
 }
 

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 internal sealed record ReasoningRequest(bool? Enabled = null, string? Effort = null, bool? Save = null)
 {
     /// <summary>What this leaves open is as the session has it.</summary>
-    public static ReasoningRequest? Of(ReasoningRequest? asked, ReasoningRequest? session) => asked is null || session is null
+    public static ReasoningRequest? Merge(ReasoningRequest? asked, ReasoningRequest? session) => asked is null || session is null
         ? asked ?? session
         : new ReasoningRequest(asked.Enabled ?? session.Enabled, asked.Effort ?? session.Effort, asked.Save ?? session.Save);
 

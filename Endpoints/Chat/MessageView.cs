@@ -7,7 +7,7 @@ internal static class MessageView
 {
     private const decimal NanosPerUnit = 1_000_000_000m;
 
-    public static MessageResponse Of(MessageRow row, IReadOnlyList<long>? siblings = null, IReadOnlyList<ImageResponse>? images = null) => new()
+    public static MessageResponse From(MessageRow row, IReadOnlyList<long>? siblings = null, IReadOnlyList<ImageResponse>? images = null) => new()
     {
         Id = row.Id,
         SessionId = row.SessionId,

@@ -55,11 +55,11 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         }
 
         // Counted in our own tokens; the factor makes them the model's.
-        var factor = factors.Of(model);
+        var factor = factors.Find(model);
         var asked = SessionParameters.Parse(session.Parameters).MaxOutputTokens ?? model.MaxOutputTokens ?? UsualAnswer;
         var answer = Math.Min(asked, model.ContextLimit / 2);
         var system = session.SystemPrompt is { Length: > 0 } text ? text : null;
-        var besides = reserve + (system is null ? 0 : TokenEstimate.Of(system) + TokenEstimate.PerTurn);
+        var besides = reserve + (system is null ? 0 : TokenEstimate.Estimate(system) + TokenEstimate.PerTurn);
         var room = (int)((model.ContextLimit - answer) / factor) - besides;
         var (first, tokens) = Fit(turns, room, keep: partial is { Length: > 0 } ? 3 : 1);
         return new Prompt
@@ -81,7 +81,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         var tokens = 0;
         while (first > 0)
         {
-            var cost = TokenEstimate.Of(turns[first - 1]);
+            var cost = TokenEstimate.Estimate(turns[first - 1]);
             if (tokens + cost > room && turns.Count - first >= keep)
             {
                 break;
@@ -93,7 +93,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
 
         while (first < turns.Count - keep && turns[first].Role != ChatRole.User)
         {
-            tokens -= TokenEstimate.Of(turns[first]);
+            tokens -= TokenEstimate.Estimate(turns[first]);
             first++;
         }
 

@@ -17,7 +17,7 @@ internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLin
     /// <summary>By message, for those that have images. The files are read while the request is sent, not before.</summary>
     public async Task<IReadOnlyDictionary<long, TurnImages>> For(long userId, IReadOnlyList<MessageRow> rows, bool canSee)
     {
-        var all = await images.Of(userId, rows.Where(row => row.Role == "user").Select(row => row.Id));
+        var all = await images.FindByMessages(userId, rows.Where(row => row.Role == "user").Select(row => row.Id));
         var chosen = new Dictionary<long, TurnImages>();
         var (count, bytes) = (0, 0L);
         foreach (var group in all.OrderByDescending(group => group.Key))
@@ -43,7 +43,7 @@ internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLin
     }
 
     public IReadOnlyList<ImageResponse> View(IReadOnlyDictionary<long, TurnImages> chosen, long messageId) =>
-        [.. (chosen.GetValueOrDefault(messageId)?.Rows ?? []).Select(links.Of)];
+        [.. (chosen.GetValueOrDefault(messageId)?.Rows ?? []).Select(links.From)];
 
     private static string Note(int count, bool canSee) =>
         $"[{(count == 1 ? "1 image" : $"{count} images")} left out: {(canSee ? "there is room for the newest only" : "this model cannot see images")}]";

@@ -26,7 +26,7 @@ internal static class QuotaPolicy
 
     /// <summary>One message that asks this of a model; holds the text and a usual answer.</summary>
     public static Admission Admission(this SystemSettings settings, CurrentUser me, ResolvedModel model, ReadOnlySpan<char> text) =>
-        settings.Admission(me, model, TokenEstimate.Of(text), null);
+        settings.Admission(me, model, TokenEstimate.Estimate(text), null);
 
     /// <summary>Holds what was asked for, but no more than the model can take and answer, whatever the caller says.</summary>
     /// <param name="answerTokens">The longest answer that was asked for, if one was.</param>

@@ -26,7 +26,7 @@ internal static class RunEvents
                 Siblings = versions.Question,
                 CreatedAt = createdAt,
             }
-            : prompt?.Question is { } row ? MessageView.Of(row, versions.Question, prompt.QuestionImages) : null;
+            : prompt?.Question is { } row ? MessageView.From(row, versions.Question, prompt.QuestionImages) : null;
         var answer = new MessageResponse
         {
             Id = run.MessageId,
@@ -43,7 +43,7 @@ internal static class RunEvents
         };
         Start(run.Log, new StartEvent(
             run.Session.Id, question, answer, run.Model.Model, run.Model.ContextLimit, prompt?.PromptTokens ?? 0, prompt?.TrimmedTurns));
-        var quota = QuotaResponse.Of(run.Started.DailyLimit, run.Started.MessagesUsed, run.StartedAt);
+        var quota = QuotaResponse.From(run.Started.DailyLimit, run.Started.MessagesUsed, run.StartedAt);
         run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, ApiJson.Wire.QuotaResponse), more: run.Started.Title is not null);
         if (run.Started.Title is { } title)
         {

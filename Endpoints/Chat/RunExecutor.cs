@@ -114,7 +114,7 @@ internal sealed partial class RunExecutor(
                     RunEvents.Error(run.Log, Problems.FromProvider(failure!));
                 }
 
-                finished ??= RunResult.Of(run, recorder, failure, settings.ReasoningSaveToDb) with
+                finished ??= RunResult.From(run, recorder, failure, settings.ReasoningSaveToDb) with
                 {
                     KeptVersions = run.Request.Kind == NewRun.Regenerate ? settings.AssistantReplyHistoryLimit : 0,
                 };

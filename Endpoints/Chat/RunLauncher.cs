@@ -118,7 +118,7 @@ internal sealed class RunLauncher(
     }
 
     private static RunOptions Options(SessionRow session, bool? contextEnabled, ReasoningRequest? reasoning, bool? webSearch, bool? trace) =>
-        RunRequests.Options(contextEnabled, ReasoningRequest.Of(reasoning, SessionParameters.Parse(session.Parameters).Reasoning), webSearch, trace);
+        RunRequests.Options(contextEnabled, ReasoningRequest.Merge(reasoning, SessionParameters.Parse(session.Parameters).Reasoning), webSearch, trace);
 
     private Problem? Refusal(RunStart start) => start switch
     {

@@ -36,7 +36,7 @@ internal sealed partial class RunRegistry(
     /// <summary>Ends what an earlier process left running and begins to store; call once, before listening.</summary>
     public async Task Open()
     {
-        var swept = await store.Sweep(BootId, text => TokenEstimate.Of(text), clock.GetUtcNow());
+        var swept = await store.Sweep(BootId, text => TokenEstimate.Estimate(text), clock.GetUtcNow());
         if (swept > 0)
         {
             LogSwept(logger, swept);
@@ -49,7 +49,7 @@ internal sealed partial class RunRegistry(
     public Run? Find(long userId, long messageId) => _live.TryGetValue(messageId, out var run) && run.UserId == userId ? run : null;
 
     /// <summary>A user's answers that are being written; one whose end was told is none of them any more.</summary>
-    public IReadOnlyList<Run> Of(long userId) => _byUser.ContainsKey(userId)
+    public IReadOnlyList<Run> Find(long userId) => _byUser.ContainsKey(userId)
         ? [.. _live.Select(entry => entry.Value).Where(run => run.UserId == userId && !run.Log.Completed)]
         : [];
 
@@ -94,7 +94,7 @@ internal sealed partial class RunRegistry(
         StopAll([.. _live.Values.Where(run => run.UserId == userId && run.Session.Id == sessionId)]);
 
     /// <summary>Ends the live runs of a user who is gone or may do nothing any more; all of them before it waits for their last rows.</summary>
-    public Task StopUser(long userId) => StopAll(Of(userId));
+    public Task StopUser(long userId) => StopAll(Find(userId));
 
     /// <summary>Wakes all readers, so that those who have been silent for long send a heartbeat.</summary>
     public void WakeReaders()

@@ -35,7 +35,7 @@ internal sealed class RunReplay(
         }
 
         var versions = await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
-        return TypedResults.Ok(new CompletionResponse(await Question(me, question, versions), MessageView.Of(row, versions.Answer)));
+        return TypedResults.Ok(new CompletionResponse(await Question(me, question, versions), MessageView.From(row, versions.Answer)));
     }
 
     /// <summary>A finished answer as the log it had: the same positions mean the same places.</summary>
@@ -93,7 +93,7 @@ internal sealed class RunReplay(
     }
 
     private async Task<MessageResponse> Question(CurrentUser me, MessageRow row, TurnVersions versions) =>
-        MessageView.Of(row, versions.Question, [.. (await images.Of(me.Id, [row.Id]))[row.Id].Select(links.Of)]);
+        MessageView.From(row, versions.Question, [.. (await images.FindByMessages(me.Id, [row.Id]))[row.Id].Select(links.From)]);
 
     private static void Replay(RunLog log, MessageRow row)
     {

@@ -10,7 +10,7 @@ internal static class RunResult
 
     /// <param name="failure">Why it ended before the model was done, unless somebody ended it.</param>
     /// <param name="saveReasoning">Whether the installation keeps reasoning at all.</param>
-    public static FinishedRun Of(Run run, AnswerRecorder recorder, ProviderException? failure, bool saveReasoning)
+    public static FinishedRun From(Run run, AnswerRecorder recorder, ProviderException? failure, bool saveReasoning)
     {
         var (content, reasoning, _) = run.Log.Snapshot();
         var status = run.StoppedAs ?? (failure is null ? "done" : "failed");

@@ -122,9 +122,9 @@ internal sealed class StreamingCall : IAsyncDisposable
     /// <param name="status">done, stopped, interrupted or failed.</param>
     public LedgerEntry Entry(CallPlace place, string status)
     {
-        var estimated = TokenEstimate.Of(_request);
+        var estimated = TokenEstimate.Estimate(_request);
         _factors.Learn(Model, estimated, Usage?.PromptTokens);
-        var prompt = Usage?.PromptTokens ?? (int)(estimated * _factors.Of(Model));
+        var prompt = Usage?.PromptTokens ?? (int)(estimated * _factors.Find(Model));
         var completion = Usage?.CompletionTokens ?? _said.Tokens;
         var cached = Usage?.CachedTokens ?? 0;
         return new LedgerEntry

@@ -14,21 +14,21 @@ internal static class TokenEstimate
     /// <summary>An image costs about this much at most vendors' usual detail.</summary>
     public const int PerImage = 1_000;
 
-    public static int Of(ReadOnlySpan<char> text)
+    public static int Estimate(ReadOnlySpan<char> text)
     {
         var count = new TokenCount();
         count.Add(text);
         return count.Tokens;
     }
 
-    public static int Of(ChatTurn turn) =>
-        Of(turn.Text) + turn.Images.Count * PerImage + PerTurn + turn.ToolCalls.Sum(call => Of(call.Arguments) + PerTurn);
+    public static int Estimate(ChatTurn turn) =>
+        Estimate(turn.Text) + turn.Images.Count * PerImage + PerTurn + turn.ToolCalls.Sum(call => Estimate(call.Arguments) + PerTurn);
 
     /// <summary>A whole prompt, tools included.</summary>
-    public static int Of(ChatRequest request) => Of(request.SystemPrompt, request.Turns, request.Tools);
+    public static int Estimate(ChatRequest request) => Estimate(request.SystemPrompt, request.Turns, request.Tools);
 
-    public static int Of(string? system, IReadOnlyList<ChatTurn> turns, IReadOnlyList<ChatTool> tools) =>
-        (system is null ? 0 : Of(system) + PerTurn) + turns.Sum(Of) + tools.Sum(tool => Of(tool.Description) + Of(tool.ParametersJson) + PerTurn);
+    public static int Estimate(string? system, IReadOnlyList<ChatTurn> turns, IReadOnlyList<ChatTool> tools) =>
+        (system is null ? 0 : Estimate(system) + PerTurn) + turns.Sum(Estimate) + tools.Sum(tool => Estimate(tool.Description) + Estimate(tool.ParametersJson) + PerTurn);
 }
 
 /// <summary>The estimate of a text that comes in pieces.</summary>

@@ -36,7 +36,7 @@ internal sealed class TokenFactors(TokenFactorRows rows, BackgroundWork backgrou
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     /// <summary>1 until something was learnt.</summary>
-    public double Of(ResolvedModel model) => _factors.GetValueOrDefault((model.ConnectionId, model.Model), 1);
+    public double Find(ResolvedModel model) => _factors.GetValueOrDefault((model.ConnectionId, model.Model), 1);
 
     /// <summary>Takes a call's report into account, if it has one.</summary>
     public void Learn(ResolvedModel model, int estimated, int? reported)

@@ -26,7 +26,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
                 Request = async (model, endpoint) =>
                 {
                     var fresh = model == run.Model && exchange.Count == 0;
-                    var turns = fresh ? prompt : await prompts.Build(run, model, exchange.Sum(TokenEstimate.Of));
+                    var turns = fresh ? prompt : await prompts.Build(run, model, exchange.Sum(TokenEstimate.Estimate));
                     var request = Request(run, model, endpoint, turns, exchange, model.Capabilities.Tools ? tools : null, recorder.ElapsedMs) with
                     {
                         ToolChoice = tools is not null && round == MostRounds ? "none" : null,

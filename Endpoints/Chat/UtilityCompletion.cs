@@ -24,7 +24,7 @@ internal sealed class UtilityCompletion(
     public async Task<string?> Ask(
         CallPlace place, bool isAdmin, ResolvedModel model, string? system, string prompt, int maxTokens, CancellationToken cancel)
     {
-        var admission = settings.Admission(place.UserId, place.ApiKeyId, model, TokenEstimate.Of(prompt), maxTokens) with { Count = 0 };
+        var admission = settings.Admission(place.UserId, place.ApiKeyId, model, TokenEstimate.Estimate(prompt), maxTokens) with { Count = 0 };
         if ((await usage.Enter(admission, clock.GetUtcNow())).Reservation is not { } reservation)
         {
             return null;

@@ -19,11 +19,11 @@ internal sealed class AvatarLinks(Avatars avatars) : IHostedService
 
     public string? LogoFile => _logoFile;
 
-    public string? Assistant => Of("assistant", _assistantFile);
+    public string? Assistant => Find("assistant", _assistantFile);
 
-    public string? Logo => Of("logo", _logoFile);
+    public string? Logo => Find("logo", _logoFile);
 
-    public static string? Of(long userId, string? file) => Of(userId.ToString(CultureInfo.InvariantCulture), file);
+    public static string? Find(long userId, string? file) => Find(userId.ToString(CultureInfo.InvariantCulture), file);
 
     /// <summary>A picture that all see was changed.</summary>
     public async Task Reload()
@@ -36,6 +36,6 @@ internal sealed class AvatarLinks(Avatars avatars) : IHostedService
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    private static string? Of(string whose, string? file) =>
+    private static string? Find(string whose, string? file) =>
         file is null ? null : $"avatars/{whose}?v={file.AsSpan(VersionStart, VersionLength)}";
 }

@@ -11,7 +11,7 @@ namespace AiChat.Endpoints.Http;
 /// </summary>
 internal sealed class ImageLinks(SystemSettings settings, ServerOptions options, SecretCipher cipher, TimeProvider clock)
 {
-    public ImageResponse Of(ImageRow row) => new(row.Id, Url(row.Id), row.Width, row.Height, row.Mime);
+    public ImageResponse From(ImageRow row) => new(row.Id, Url(row.Id), row.Width, row.Height, row.Mime);
 
     public string Url(string id) => settings.SiteBaseUrl is { Length: > 0 } site ? Signed(site, id, Expiry()) : $"{options.BasePath}/chat-images/{id}";
 

@@ -38,7 +38,7 @@ internal sealed class CompatCalls(
             var job = new CompatJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()),
                 traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
             job.Trace?.AskedByKey(request, model, me.ApiKeyId);
-            var tokens = TokenEstimate.Of(request.System) + request.Turns.Sum(TokenEstimate.Of);
+            var tokens = TokenEstimate.Estimate(request.System) + request.Turns.Sum(TokenEstimate.Estimate);
             var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
             var answering = Metered(me, job.Model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
             return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);

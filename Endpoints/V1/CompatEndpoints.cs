@@ -61,7 +61,7 @@ internal static class CompatEndpoints
             using var document = await CompatBody.Read(context);
             var request = new AnthropicMessages(onlyCounts: true).Read(document.RootElement);
             var model = compat.Resolve(me, request.Model);
-            var tokens = TokenEstimate.Of(request.System, request.Turns, request.Tools) * factors.Of(model);
+            var tokens = TokenEstimate.Estimate(request.System, request.Turns, request.Tools) * factors.Find(model);
             return new JsonResult(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens)));
         }
         catch (CompatRefusal refusal)

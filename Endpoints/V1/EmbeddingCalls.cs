@@ -46,7 +46,7 @@ internal sealed class EmbeddingCalls(
             }
 
             var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, ToolMapping.Positive(body.Int("dimensions"))) { Tokens = texts };
-            var tokens = inputs.Sum(input => TokenEstimate.Of(input)) + texts.Sum(text => text.Count);
+            var tokens = inputs.Sum(input => TokenEstimate.Estimate(input)) + texts.Sum(text => text.Count);
             return await compat.Metered(me, model, settings.Admission(me, model, tokens, 0, prompts: request.Count), async (_, _, used) =>
             {
                 var begun = clock.GetTimestamp();

@@ -35,7 +35,7 @@ public sealed class TextPatternTests
         var begun = Stopwatch.GetTimestamp();
 
         Assert.Equal(-1, new TextPattern(term + last + last).IndexIn(text));
-        var snippet = Snippet.Of(text, [new TextPattern(term)]);
+        var snippet = Snippet.From(text, [new TextPattern(term)]);
 
         Assert.True(snippet.Text.Length < 200);
         Assert.True(Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(2), "It compared anew at every place.");
