@@ -42,7 +42,7 @@ internal sealed class DataFolder : IDisposable
         {
             throw new StartupException(
                 StartupException.Configuration,
-                $"Cannot write the data folder {full} as user {Environment.UserName}: {error.Message}");
+                $"Cannot write the data folder {full} as user {UserName()}: {error.Message}");
         }
     }
 
@@ -135,11 +135,33 @@ internal sealed class DataFolder : IDisposable
     private static void RefuseNetworkFileSystem(string folder)
     {
         // SQLite's locks and shared memory do not hold over these.
-        var format = new DriveInfo(folder).DriveFormat;
+        string format;
+        try
+        {
+            format = new DriveInfo(folder).DriveFormat;
+        }
+        catch (DriveNotFoundException)
+        {
+            return; // In a chroot that is not a mount point the system lists no drive for the folder.
+        }
+
         if (format is "nfs" or "nfs4" or "cifs" or "smb" or "smb2" or "smbfs")
         {
             throw new StartupException(
                 StartupException.Configuration, $"The data folder {folder} is on a network file system ({format}); use a local disk.");
+        }
+    }
+
+    /// <summary>The user of this process; a container may have no list of users, and then it is "unknown".</summary>
+    internal static string UserName()
+    {
+        try
+        {
+            return Environment.UserName;
+        }
+        catch (IOException)
+        {
+            return "unknown";
         }
     }
 

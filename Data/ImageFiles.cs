@@ -47,7 +47,7 @@ internal sealed partial class ImageFiles
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new StartupException(
-                StartupException.Configuration, $"Cannot write the image folder {files.Folder} as user {Environment.UserName}: {error.Message}");
+                StartupException.Configuration, $"Cannot write the image folder {files.Folder} as user {DataFolder.UserName()}: {error.Message}");
         }
     }
 
