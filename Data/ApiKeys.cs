@@ -7,7 +7,7 @@ namespace AiChat.Data;
 internal sealed class ApiKeys(Db db, AuthCache authCache)
 {
     /// <summary>Of one user.</summary>
-    public const int Most = 50;
+    public const int MaxCount = 50;
 
     /// <summary>A key that is in use all the time is written down this often.</summary>
     private const long TouchEveryMs = 60_000;
@@ -25,7 +25,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
                 select @UserId, @Name, @KeyHash, @Prefix, @Scopes, @Models, @DailyBudgetNanos, @ExpiresAt, @at
                 where (select count(*) from api_keys where user_id = @UserId) < @Most
                 returning id
-                """, new { owner.UserId, key.Name, key.KeyHash, key.Prefix, key.Scopes, key.Models, key.DailyBudgetNanos, key.ExpiresAt, at, Most });
+                """, new { owner.UserId, key.Name, key.KeyHash, key.Prefix, key.Scopes, key.Models, key.DailyBudgetNanos, key.ExpiresAt, at, MaxCount });
             if (id is not null)
             {
                 AuditLog.Append(connection, new AuditEntry(owner.UserId, "key.create", $"key:{id} {key.Prefix}", owner.Ip, key.Scopes), now);
@@ -47,7 +47,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
             where k.user_id = @userId
             order by k.id desc
             limit @Most
-            """, new { userId, day, Most }).ToList());
+            """, new { userId, day, MaxCount }).ToList());
     }
 
     /// <summary>It opens nothing from the return of this call on, and what it streams ends.</summary>

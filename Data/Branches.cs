@@ -8,7 +8,7 @@ namespace AiChat.Data;
 internal sealed class Branches(Db db)
 {
     /// <summary>A copy is one piece of the writer's time, most of it for the full-text index: this many take about a second.</summary>
-    private const int MostCopied = 2_500;
+    private const int MaxCopied = 2_500;
 
     /// <summary>What is read at once: so many messages, or fewer with together so many characters.</summary>
     private const int MaxPiece = 50;
@@ -79,8 +79,8 @@ internal sealed class Branches(Db db)
             return (ForkOutcome.NotFound, (SessionRow?)null);
         }
 
-        var ids = Ids(connection, userId, sessionId, messageId, MostCopied + 1);
-        if (ids.Count is 0 or > MostCopied)
+        var ids = Ids(connection, userId, sessionId, messageId, MaxCopied + 1);
+        if (ids.Count is 0 or > MaxCopied)
         {
             return (ids.Count == 0 ? ForkOutcome.NotFound : ForkOutcome.TooLong, null);
         }
@@ -128,7 +128,7 @@ internal sealed class Branches(Db db)
         return Sessions.Find(connection, userId, fork)!;
     }
 
-    internal static List<long> Ids(SqliteConnection connection, long userId, long sessionId, long leafId, int most = int.MaxValue) =>
+    internal static List<long> Ids(SqliteConnection connection, long userId, long sessionId, long leafId, int max = int.MaxValue) =>
         connection.Query<SiblingRow>("""
             with recursive branch (id, parent_id, depth) as (
                 select m.id, m.parent_id, 1
@@ -142,7 +142,7 @@ internal sealed class Branches(Db db)
                 where branch.depth < @most
             )
             select id, parent_id from branch order by depth desc
-            """, new { userId, sessionId, leafId, most }).Select(row => row.Id).ToList();
+            """, new { userId, sessionId, leafId, max }).Select(row => row.Id).ToList();
 }
 
 internal enum ForkOutcome

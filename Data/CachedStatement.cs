@@ -9,7 +9,7 @@ namespace AiChat.Data;
 internal sealed class CachedStatement : IDisposable
 {
     /// <summary>Characters up to which a text is encoded in a buffer of the pool.</summary>
-    private const int MostPooled = 16 * 1024;
+    private const int MaxPooled = 16 * 1024;
 
     private readonly sqlite3 _db;
     private readonly sqlite3_stmt _handle;
@@ -151,7 +151,7 @@ internal sealed class CachedStatement : IDisposable
     private int BindText(int index, string text)
     {
         // An empty span would be null; a long text's buffer would stay in the pool for ever.
-        if (text.Length is 0 or > MostPooled)
+        if (text.Length is 0 or > MaxPooled)
         {
             return raw.sqlite3_bind_text(_handle, index, text);
         }

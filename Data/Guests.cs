@@ -10,7 +10,7 @@ namespace AiChat.Data;
 internal sealed class Guests(Db db, AuthCache authCache)
 {
     /// <summary>Together with the limit by address, what keeps scripts from filling the table.</summary>
-    private const int Most = 10_000;
+    private const int MaxCount = 10_000;
 
     /// <summary>The new guest's id, or null when there are as many as allowed.</summary>
     public Task<long?> Insert(string tokenHash, DateTimeOffset expires, DateTimeOffset now)
@@ -21,7 +21,7 @@ internal sealed class Guests(Db db, AuthCache authCache)
             select 'GUEST', 'ACTIVE', @tokenHash, @expiresAt, @at
             where (select count(*) from users where expires_at is not null) < @Most
             returning id
-            """, new { tokenHash, expiresAt, at, Most }));
+            """, new { tokenHash, expiresAt, at, MaxCount }));
     }
 
     /// <summary>Gives what is the guest's to an account and ends the guest. The guest's answers must have ended before.</summary>

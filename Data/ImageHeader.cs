@@ -58,7 +58,7 @@ internal readonly record struct FilePart(long Offset, long Length, byte[]? Inste
 internal sealed class KeptParts
 {
     /// <summary>An image has one or two notes; more pieces than these are an attack on our memory.</summary>
-    private const int MostPieces = 200;
+    private const int MaxPieces = 200;
 
     private readonly List<FilePart> _parts = [];
     private long _from;
@@ -77,7 +77,7 @@ internal sealed class KeptParts
         }
 
         _from = end;
-        return _parts.Count <= MostPieces;
+        return _parts.Count <= MaxPieces;
     }
 
     /// <summary>The image ends here; what follows is not part of it.</summary>

@@ -14,12 +14,12 @@ internal sealed class Logins(Db db, AuthCache authCache)
     /// <summary>Two tabs refresh with the same token at the same time; the later one is not a thief.</summary>
     private static readonly TimeSpan PreviousHonoured = TimeSpan.FromSeconds(10);
 
-    private static readonly TimeSpan Longest = TimeSpan.FromDays(30);
+    private static readonly TimeSpan MaxLength = TimeSpan.FromDays(30);
 
     /// <summary>More devices than these nobody has; the longest unused one makes room.</summary>
     private const int MaxPerUser = 100;
 
-    private const int LongestUserAgent = 200;
+    private const int MaxUserAgent = 200;
 
     /// <summary>How long a login is good that the full disk did not take: as long as an access token, because nothing can renew it.</summary>
     private static readonly TimeSpan UnrecordedLife = TimeSpan.FromMinutes(10);
@@ -48,7 +48,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
         var at = now.ToUnixTimeMilliseconds();
         var expires = (now + Idle).ToUnixTimeMilliseconds();
         var userId = login.UserId;
-        var agent = login.UserAgent.Length > LongestUserAgent ? login.UserAgent[..LongestUserAgent] : login.UserAgent;
+        var agent = login.UserAgent.Length > MaxUserAgent ? login.UserAgent[..MaxUserAgent] : login.UserAgent;
         var (opened, dropped) = await db.Write(connection =>
         {
             var inserted = connection.QuerySingleOrDefault<long?>("""
@@ -233,7 +233,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
     private static void Exchange(SqliteConnection connection, LoginTokenRow row, string oldHash, string newHash, string ip, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
-        var expires = Math.Min((now + Idle).ToUnixTimeMilliseconds(), row.CreatedAt + (long)Longest.TotalMilliseconds);
+        var expires = Math.Min((now + Idle).ToUnixTimeMilliseconds(), row.CreatedAt + (long)MaxLength.TotalMilliseconds);
         connection.Execute("""
             update logins
             set refresh_hash = @newHash, previous_hash = @oldHash, rotated_at = @at, last_used_at = @at, expires_at = @expires, ip = @ip

@@ -18,7 +18,7 @@ internal static class Migrator
     private static readonly Version OldestSqlite = new(3, 51, 3);
 
     /// <summary>Checking takes about 20 ms a megabyte. Larger files are checked while the server runs (<see cref="WholeCheck"/>).</summary>
-    private const long LargestCheckedAtStart = 4L << 20;
+    private const long MaxCheckedAtStart = 4L << 20;
 
     /// <returns>The schema version the file now has.</returns>
     /// <exception cref="StartupException">The file is damaged, foreign, newer than this program, or a migration failed.</exception>
@@ -58,7 +58,7 @@ internal static class Migrator
 
     private static StartupException NotWritable(string path, Exception error) => new(
         StartupException.Configuration,
-        $"The database {path} cannot be opened for writing as user {DataFolder.UserName()}: {error.Message.TrimEnd('.')}. " +
+        $"The database {path} cannot be opened for writing as user {Environment.UserName}: {error.Message.TrimEnd('.')}. " +
         "That user must own it and its folder, on a disk that is mounted writable. Nothing was changed.",
         error);
 
@@ -200,7 +200,7 @@ internal static class Migrator
 
     private static void Check(SqliteConnection connection, string path)
     {
-        if (new FileInfo(path).Length <= LargestCheckedAtStart && Scalar(connection, "pragma quick_check(1)") is string result && result != "ok")
+        if (new FileInfo(path).Length <= MaxCheckedAtStart && Scalar(connection, "pragma quick_check(1)") is string result && result != "ok")
         {
             throw new StartupException(
                 StartupException.Configuration, $"The database {path} is damaged ({result}). Nothing was changed; restore a backup.");

@@ -64,8 +64,8 @@ internal static class PngHeader
             hasData |= type.SequenceEqual("IDAT"u8);
             if (type.SequenceEqual("IEND"u8))
             {
-                var most = (int)Math.Clamp(Math.Max(declared, frames), 1, int.MaxValue);
-                return hasData ? new ImageHeader("image/png", width, height, most, parts.End(reader.Position)) : null;
+                var max = (int)Math.Clamp(Math.Max(declared, frames), 1, int.MaxValue);
+                return hasData ? new ImageHeader("image/png", width, height, max, parts.End(reader.Position)) : null;
             }
 
             if (IsNote(type) && !parts.Drop(start, reader.Position, upright))

@@ -5,7 +5,7 @@ namespace AiChat.Data;
 /// <summary>Texts that people keep to send again. One that an administrator shares everybody may read.</summary>
 internal sealed class Prompts(Db db)
 {
-    private const int MostPerUser = 200;
+    private const int MaxPerUser = 200;
 
     /// <summary>The user's own and the shared ones, by name.</summary>
     public Task<List<PromptRow>> List(long userId) => db.Read(connection => connection.Query<PromptRow>("""
@@ -23,7 +23,7 @@ internal sealed class Prompts(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
-            if (connection.ExecuteScalar<long>("select count(*) from prompts where user_id = @userId", new { userId }) >= MostPerUser)
+            if (connection.ExecuteScalar<long>("select count(*) from prompts where user_id = @userId", new { userId }) >= MaxPerUser)
             {
                 return (PromptChange.TooMany, (PromptRow?)null);
             }

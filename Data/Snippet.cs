@@ -7,7 +7,7 @@ internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
 {
     private const int Before = 40;
     private const int Length = 160;
-    private const int MostMarks = 20;
+    private const int MaxMarks = 20;
 
     /// <summary>Around the first hit; the beginning of the text when there is none.</summary>
     public static Snippet From(string content, IReadOnlyList<TextPattern> terms)
@@ -31,7 +31,7 @@ internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
     private static List<TextMark> Marked(string text, IReadOnlyList<TextPattern> terms)
     {
         var marks = new List<TextMark>();
-        for (var at = 0; at < text.Length && marks.Count < MostMarks;)
+        for (var at = 0; at < text.Length && marks.Count < MaxMarks;)
         {
             var next = terms.Select(term => new TextMark(term.IndexIn(text.AsSpan(at)), term.Length)).Where(mark => mark.Start >= 0)
                 .OrderBy(mark => mark.Start).ThenByDescending(mark => mark.Length).FirstOrDefault();

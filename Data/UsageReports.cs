@@ -2,10 +2,10 @@ using Dapper;
 
 namespace AiChat.Data;
 
-/// <summary>Sums over the ledger, each over one index range and of at most <see cref="MostGroups"/> lines.</summary>
+/// <summary>Sums over the ledger, each over one index range and of at most <see cref="MaxGroups"/> lines.</summary>
 internal sealed class UsageReports(Db db)
 {
-    public const int MostGroups = 1_000;
+    public const int MaxGroups = 1_000;
 
     private const string Sums = """
         count(*) as calls, sum(prompt_tokens) as prompt_tokens, sum(completion_tokens) as completion_tokens,
@@ -32,7 +32,7 @@ internal sealed class UsageReports(Db db)
     /// <summary>A user's own, from a moment up to another. By day the oldest first, else the dearest.</summary>
     public Task<List<UsageSums>> OfUser(long userId, UsageBy by, long from, long to, CancellationToken cancel)
     {
-        var range = new UsageRange(userId, from, to, MostGroups);
+        var range = new UsageRange(userId, from, to, MaxGroups);
         return db.ReadLong(userId, connection => (by switch
         {
             UsageBy.Model => connection.Query<UsageSums>($"""
@@ -65,7 +65,7 @@ internal sealed class UsageReports(Db db)
     /// <summary>Everybody's.</summary>
     public Task<List<UsageSums>> OfAll(long askerId, UsageBy by, long from, long to, CancellationToken cancel)
     {
-        var range = new UsageRange(0, from, to, MostGroups);
+        var range = new UsageRange(0, from, to, MaxGroups);
         return db.ReadLong(askerId, connection => (by switch
         {
             UsageBy.Model => connection.Query<UsageSums>($"""

@@ -12,7 +12,7 @@ namespace AiChat.Data;
 internal static class WalRecoveryCheck
 {
     /// <summary>Copying takes about a second a gigabyte; of larger databases only the head of the log is judged.</summary>
-    private const long LargestTried = 1L << 30;
+    private const long MaxTried = 1L << 30;
 
     /// <summary>A copy of that is tried in well under a tenth of a second, whatever the log says of itself.</summary>
     private const long SmallDatabase = 4L << 20;
@@ -40,7 +40,7 @@ internal static class WalRecoveryCheck
         }
 
         var bytes = new FileInfo(database).Length + log.Length;
-        if (bytes <= SmallDatabase || (bytes <= LargestTried && !Follows(database, log.FullName)))
+        if (bytes <= SmallDatabase || (bytes <= MaxTried && !Follows(database, log.FullName)))
         {
             Try(database, log.FullName);
         }

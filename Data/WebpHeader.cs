@@ -6,7 +6,7 @@ namespace AiChat.Data;
 internal static class WebpHeader
 {
     /// <summary>An image has a note or two; more would be an attack on our memory.</summary>
-    private const int MostNotes = 60;
+    private const int MaxNotes = 60;
 
     private const byte SaysExif = 0x08;
     private const byte SaysXmp = 0x04;
@@ -39,7 +39,7 @@ internal static class WebpHeader
             {
                 var left = length;
                 var upright = type.SequenceEqual("EXIF"u8) ? Orientation(reader, ref left) : null;
-                if (notes.Count == MostNotes || !reader.Skip(left + (length & 1)))
+                if (notes.Count == MaxNotes || !reader.Skip(left + (length & 1)))
                 {
                     return null;
                 }

@@ -6,7 +6,7 @@ namespace AiChat.Endpoints;
 /// <summary>Names of files made of what people wrote: safe on every system, and never a path.</summary>
 internal static class ExportNames
 {
-    private const int Longest = 80;
+    private const int MaxLength = 80;
     private const string Reserved = "<>:\"/\\|?*%;";
 
     /// <summary>The text without what a file system or a header could misread, or the fallback when nothing is left.</summary>
@@ -15,7 +15,7 @@ internal static class ExportNames
         var name = new StringBuilder();
         foreach (var rune in text.EnumerateRunes())
         {
-            if (name.Length + rune.Utf16SequenceLength > Longest)
+            if (name.Length + rune.Utf16SequenceLength > MaxLength)
             {
                 break;
             }

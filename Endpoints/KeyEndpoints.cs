@@ -51,7 +51,7 @@ internal static class KeyEndpoints
             body.ExpiresAt?.ToUnixTimeMilliseconds());
         return await keys.Insert(new Actor(me.Id, context.Caller().Address.ToString()), row, now) is { } id
             ? TypedResults.Json(new CreatedApiKey(id, row.Name, key, row.Prefix), ApiJson.Wire.CreatedApiKey, statusCode: 201)
-            : Problems.Conflict("too_many_keys", $"An account has at most {ApiKeys.Most} keys.");
+            : Problems.Conflict("too_many_keys", $"An account has at most {ApiKeys.MaxCount} keys.");
     }
 
     private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, ApiKeys keys, TimeProvider clock)
@@ -69,17 +69,17 @@ internal static class KeyEndpoints
 internal sealed record CreateApiKey(
     string Name, IReadOnlyList<string>? Scopes = null, IReadOnlyList<string>? Models = null, DateTimeOffset? ExpiresAt = null, decimal? DailyBudget = null)
 {
-    private const int LongestName = 100;
-    private const int LongestModel = 200;
-    private const int MostModels = 100;
-    private const decimal MostMoney = 1_000_000;
+    private const int MaxName = 100;
+    private const int MaxModel = 200;
+    private const int MaxModels = 100;
+    private const decimal MaxMoney = 1_000_000;
 
     public Dictionary<string, string[]> Validate(DateTimeOffset now)
     {
         var errors = new Dictionary<string, string[]>();
-        if (Name.Trim().Length is 0 or > LongestName || Name.Any(char.IsControl))
+        if (Name.Trim().Length is 0 or > MaxName || Name.Any(char.IsControl))
         {
-            errors["name"] = [$"has 1 to {LongestName} characters on one line"];
+            errors["name"] = [$"has 1 to {MaxName} characters on one line"];
         }
 
         if (Scopes is not null && (Scopes.Count == 0 || !Scopes.All(scope => scope is KeyScopes.Chat or KeyScopes.Models or KeyScopes.Api)))
@@ -87,9 +87,9 @@ internal sealed record CreateApiKey(
             errors["scopes"] = ["is a list of chat, models and api"];
         }
 
-        if (Models is not null && (Models.Count is 0 or > MostModels || Models.Any(model => model is null || model.Length is 0 or > LongestModel)))
+        if (Models is not null && (Models.Count is 0 or > MaxModels || Models.Any(model => model is null || model.Length is 0 or > MaxModel)))
         {
-            errors["models"] = [$"is a list of 1 to {MostModels} model ids"];
+            errors["models"] = [$"is a list of 1 to {MaxModels} model ids"];
         }
 
         if (ExpiresAt <= now)
@@ -97,9 +97,9 @@ internal sealed record CreateApiKey(
             errors["expiresAt"] = ["is in the future"];
         }
 
-        if (DailyBudget is <= 0 or > MostMoney)
+        if (DailyBudget is <= 0 or > MaxMoney)
         {
-            errors["dailyBudget"] = [$"is above 0 and at most {MostMoney}"];
+            errors["dailyBudget"] = [$"is above 0 and at most {MaxMoney}"];
         }
 
         return errors;

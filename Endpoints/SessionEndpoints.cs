@@ -127,9 +127,9 @@ internal static class SessionEndpoints
     /// <summary>What is not there or not the caller's is passed over.</summary>
     private static async Task<IResult> ChangeMany(BulkChange body, CurrentUser me, Sessions sessions, RunRegistry registry, Retention retention)
     {
-        if (body.Ids.Count is 0 or > BulkChange.MostIds)
+        if (body.Ids.Count is 0 or > BulkChange.MaxIds)
         {
-            return Problems.Invalid("ids", $"1 to {BulkChange.MostIds} ids.");
+            return Problems.Invalid("ids", $"1 to {BulkChange.MaxIds} ids.");
         }
 
         switch (body.Action)
@@ -271,7 +271,7 @@ internal sealed record ChangeSession(
 /// <summary>Action is delete, archive or unarchive.</summary>
 internal sealed record BulkChange(IReadOnlyList<long> Ids, string Action)
 {
-    public const int MostIds = 100;
+    public const int MaxIds = 100;
 }
 
 internal sealed record BulkChanged(int Changed);

@@ -12,7 +12,7 @@ namespace AiChat.Endpoints;
 internal static class ShareEndpoints
 {
     private const int TokenLength = 16;
-    private static readonly TimeSpan LongestLife = TimeSpan.FromDays(3_660);
+    private static readonly TimeSpan MaxLife = TimeSpan.FromDays(3_660);
 
     public static void MapShares(this RouteGroupBuilder api)
     {
@@ -27,7 +27,7 @@ internal static class ShareEndpoints
         long id, ShareForm body, CurrentUser me, HttpContext context, Shares shares, ShareLinks links, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
-        if (body.ExpiresAt is { } end && (end <= now || end > now + LongestLife))
+        if (body.ExpiresAt is { } end && (end <= now || end > now + MaxLife))
         {
             return Problems.Invalid("expiresAt", "A time to come, within ten years.");
         }

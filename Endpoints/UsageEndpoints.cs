@@ -10,8 +10,8 @@ namespace AiChat.Endpoints;
 /// <summary>What was used: of a chat, of the caller, and for administrators of everybody. Days are whole days in UTC.</summary>
 internal static class UsageEndpoints
 {
-    private const int UsualDays = 30;
-    private const int MostDays = 366;
+    private const int DefaultDays = 30;
+    private const int MaxDays = 366;
 
     public static void MapUsage(this RouteGroupBuilder api)
     {
@@ -87,10 +87,10 @@ internal static class UsageEndpoints
     {
         var today = UtcDay.StartOf(UtcDay.From(clock.GetUtcNow()));
         end = Date(to) is { } last ? last.AddDays(1) : today.AddDays(1);
-        first = Date(from) ?? end.AddDays(-UsualDays);
+        first = Date(from) ?? end.AddDays(-DefaultDays);
         return (from is not null && Date(from) is null) ? Problems.Invalid("from", "is a date such as 2026-11-23")
             : (to is not null && Date(to) is null) ? Problems.Invalid("to", "is a date such as 2026-11-23")
-            : first >= end || end - first > TimeSpan.FromDays(MostDays) ? Problems.Invalid("from", $"is at most {MostDays} days before to")
+            : first >= end || end - first > TimeSpan.FromDays(MaxDays) ? Problems.Invalid("from", $"is at most {MaxDays} days before to")
             : null;
     }
 

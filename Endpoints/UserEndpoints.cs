@@ -9,9 +9,9 @@ namespace AiChat.Endpoints;
 /// <summary>Accounts as administrators see and change them.</summary>
 internal static class UserEndpoints
 {
-    private const int LongestReason = 500;
+    private const int MaxReason = 500;
     private const int DefaultPage = 50;
-    private const int LargestPage = 100;
+    private const int MaxPage = 100;
 
     public static void MapUsers(this RouteGroupBuilder api)
     {
@@ -36,9 +36,9 @@ internal static class UserEndpoints
             return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
         }
 
-        if (limit is < 1 or > LargestPage)
+        if (limit is < 1 or > MaxPage)
         {
-            return Problems.Invalid("limit", $"is from 1 to {LargestPage}");
+            return Problems.Invalid("limit", $"is from 1 to {MaxPage}");
         }
 
         if (status is not (null or "PENDING" or "ACTIVE" or "DISABLED"))
@@ -97,7 +97,7 @@ internal static class UserEndpoints
         await Answer(id, await admin.Approve(Actor(me, context), id, clock.GetUtcNow()), users);
 
     private static async Task<IResult> Reject(long id, ReasonRequest? body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
-        body?.Reason is { Length: > LongestReason }
+        body?.Reason is { Length: > MaxReason }
             ? TooLong()
             : await Answer(id, await admin.Reject(Actor(me, context), id, body?.Reason, clock.GetUtcNow()), users);
 
@@ -127,7 +127,7 @@ internal static class UserEndpoints
             return Problems.Invalid("status", "is ACTIVE or DISABLED");
         }
 
-        if (body.Reason is { Length: > LongestReason })
+        if (body.Reason is { Length: > MaxReason })
         {
             return TooLong();
         }
@@ -196,7 +196,7 @@ internal static class UserEndpoints
         UserChange.Done => throw new InvalidOperationException("Not a refusal."),
     };
 
-    private static Problem TooLong() => Problems.Invalid("reason", $"has at most {LongestReason} characters");
+    private static Problem TooLong() => Problems.Invalid("reason", $"has at most {MaxReason} characters");
 
     private static bool IsRole(string role) => role is "ADMIN" or "USER";
 
@@ -221,22 +221,22 @@ internal sealed record QuotaRequest(
     Optional<decimal?> DailyMoneyBudget = default,
     Optional<decimal?> MonthlyMoneyBudget = default)
 {
-    private const long MostPerDay = 1_000_000;
-    private const long MostTokens = 1_000_000_000_000;
-    private const decimal MostMoney = 1_000_000;
+    private const long MaxPerDay = 1_000_000;
+    private const long MaxTokens = 1_000_000_000_000;
+    private const decimal MaxMoney = 1_000_000;
 
     public Dictionary<string, string[]> Validate()
     {
         var errors = new Dictionary<string, string[]>();
-        if (DailyLimit is < 0 or > MostPerDay)
+        if (DailyLimit is < 0 or > MaxPerDay)
         {
-            errors["dailyLimit"] = [$"is from 0 to {MostPerDay}, or null for the default"];
+            errors["dailyLimit"] = [$"is from 0 to {MaxPerDay}, or null for the default"];
         }
 
-        Budget(errors, "dailyTokenBudget", DailyTokenBudget.Value, MostTokens);
-        Budget(errors, "monthlyTokenBudget", MonthlyTokenBudget.Value, MostTokens);
-        Budget(errors, "dailyMoneyBudget", DailyMoneyBudget.Value, MostMoney);
-        Budget(errors, "monthlyMoneyBudget", MonthlyMoneyBudget.Value, MostMoney);
+        Budget(errors, "dailyTokenBudget", DailyTokenBudget.Value, MaxTokens);
+        Budget(errors, "monthlyTokenBudget", MonthlyTokenBudget.Value, MaxTokens);
+        Budget(errors, "dailyMoneyBudget", DailyMoneyBudget.Value, MaxMoney);
+        Budget(errors, "monthlyMoneyBudget", MonthlyMoneyBudget.Value, MaxMoney);
         return errors;
     }
 
@@ -254,11 +254,11 @@ internal sealed record QuotaRequest(
 
     private static long? Nanos(decimal? amount) => amount == -1 ? -1 : QuotaPolicy.Nanos(amount);
 
-    private static void Budget(Dictionary<string, string[]> errors, string field, decimal? value, decimal most)
+    private static void Budget(Dictionary<string, string[]> errors, string field, decimal? value, decimal max)
     {
-        if (value is { } amount && amount != -1 && (amount < 0 || amount > most))
+        if (value is { } amount && amount != -1 && (amount < 0 || amount > max))
         {
-            errors[field] = [$"is from 0 to {most}, -1 for none or null for the default"];
+            errors[field] = [$"is from 0 to {max}, -1 for none or null for the default"];
         }
     }
 }

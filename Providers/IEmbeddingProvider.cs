@@ -37,8 +37,8 @@ internal static class Embeddings
     public static async Task<EmbeddingReply> SendAsync(
         ProviderHttp http, EmbeddingRequest request, ProviderCall call, string vector, string? tokens, CancellationToken cancel)
     {
-        var most = (int)Math.Min(MaxBytes, (request.Count + 1L) * MaxBytesOfVector);
-        var body = await ProviderModels.GetBytesAsync(http, call, most, cancel);
+        var max = (int)Math.Min(MaxBytes, (request.Count + 1L) * MaxBytesOfVector);
+        var body = await ProviderModels.GetBytesAsync(http, call, max, cancel);
         try
         {
             return Read(body, call.Endpoint, request.Count, vector, tokens);

@@ -8,7 +8,7 @@ internal static class OpenAiBody
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
         var known = request.Native is null ? 0 : OpenAiPassthroughBody.LengthOf(request.Native) + request.ExtraBody.Length + RequestBody.Rest;
-        using var body = new RequestBody(Math.Max(known, RequestBody.Usual));
+        using var body = new RequestBody(Math.Max(known, RequestBody.DefaultValue));
         var json = body.Json;
         json.WriteString("model", request.Model);
         json.WriteStartArray("messages");

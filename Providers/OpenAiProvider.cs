@@ -56,7 +56,7 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
                     Body = OpenAiBody.Build(request, refused),
                     Headers = sent,
                     Timeouts = request.Timeouts,
-                    MaxLine = request.Native is null ? ProviderCall.UsualLine : FrameDecoder.MaxDocument, // sounds and probabilities are long
+                    MaxLine = request.Native is null ? ProviderCall.DefaultLine : FrameDecoder.MaxDocument, // sounds and probabilities are long
                 }, stop);
             },
             cancel);

@@ -34,10 +34,10 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<Body
 
     private static async Task WriteJsonAsync(ReadOnlyMemory<byte> text, Func<ReadOnlyMemory<byte>, ValueTask> write)
     {
-        const int most = 64 * 1024;
-        for (var at = 0; at < text.Length; at += most)
+        const int max = 64 * 1024;
+        for (var at = 0; at < text.Length; at += max)
         {
-            await write(text.Slice(at, Math.Min(most, text.Length - at)));
+            await write(text.Slice(at, Math.Min(max, text.Length - at)));
         }
     }
 

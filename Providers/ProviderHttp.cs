@@ -20,9 +20,9 @@ internal sealed record ProviderCall(ProviderEndpoint Endpoint, Uri Url)
 
     public ChatTimeouts Timeouts { get; init; } = ChatTimeouts.Default;
 
-    public int MaxLine { get; init; } = UsualLine;
+    public int MaxLine { get; init; } = DefaultLine;
 
-    public const int UsualLine = 256 * 1024;
+    public const int DefaultLine = 256 * 1024;
 }
 
 /// <summary>

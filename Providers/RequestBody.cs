@@ -6,7 +6,7 @@ namespace AiChat.Providers;
 /// <summary>Writes a JSON request body; members without a value are left out.</summary>
 internal sealed class RequestBody : IDisposable
 {
-    public const int Usual = 1024;
+    public const int DefaultValue = 1024;
 
     /// <summary>For what comes beside messages that are written as they came, and for what the writer wants ahead.</summary>
     public const int Rest = 16 * 1024;
@@ -15,7 +15,7 @@ internal sealed class RequestBody : IDisposable
     private readonly List<BodyImage> _images = [];
 
     /// <param name="capacity">Bytes that it will have at least; a buffer that has to grow is copied and holds twice as much.</param>
-    public RequestBody(int capacity = Usual)
+    public RequestBody(int capacity = DefaultValue)
     {
         _buffer = new ArrayBufferWriter<byte>(capacity);
         Json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { SkipValidation = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });

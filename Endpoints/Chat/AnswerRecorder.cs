@@ -19,10 +19,10 @@ internal sealed record RoundOutput(string Text, IReadOnlyList<ChatToolCall> Call
 internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics metrics, TimeProvider clock, bool showReasoning)
 {
     /// <summary>Text is handed on at the latest when this much has gathered, so that a burst does not hold it back.</summary>
-    private const int MostPending = 8 * 1024;
+    private const int MaxPending = 8 * 1024;
 
     /// <summary>Longest answer and longest reasoning, in characters.</summary>
-    private const int MostText = 2 * 1024 * 1024;
+    private const int MaxText = 2 * 1024 * 1024;
 
     private const string RoundBreak = "\n\n";
 
@@ -194,7 +194,7 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
 
     private void Add(string text, bool reasoning)
     {
-        if (_pending.Count > 0 && (_pendingIsReasoning != reasoning || _pendingLength + text.Length > MostPending))
+        if (_pending.Count > 0 && (_pendingIsReasoning != reasoning || _pendingLength + text.Length > MaxPending))
         {
             Flush();
         }
@@ -202,7 +202,7 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
         ref var apart = ref reasoning ? ref _reasoningApart : ref _textApart;
         text = apart ? RoundBreak + text : text;
         apart = false;
-        if ((reasoning ? log.ReasoningLength : log.ContentLength) + text.Length > MostText)
+        if ((reasoning ? log.ReasoningLength : log.ContentLength) + text.Length > MaxText)
         {
             throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server stores; it was ended here.");
         }

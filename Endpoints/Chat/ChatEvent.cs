@@ -57,7 +57,7 @@ internal sealed record QuotaResponse(
     DateTimeOffset ResetsAt)
 {
     public static QuotaResponse From(long? limit, long used, DateTimeOffset now) =>
-        new(limit, used, limit is { } most ? Math.Max(0, most - used) : null, UtcDay.EndOf(now));
+        new(limit, used, limit is { } max ? Math.Max(0, max - used) : null, UtcDay.EndOf(now));
 }
 
 internal sealed record ImageResponse(string Id, string Url, int Width, int Height, string Mime);

@@ -130,17 +130,17 @@ internal static class RunRequests
     /// <summary>A title from what the person wrote: its first line, cut at a word.</summary>
     public static string? Title(string content)
     {
-        const int longest = 60;
+        const int max = 60;
         var line = content.AsSpan().Trim();
         var end = line.IndexOfAny('\r', '\n');
         line = (end < 0 ? line : line[..end]).TrimStart("#> ").Trim();
-        if (line.Length <= longest)
+        if (line.Length <= max)
         {
             return line.Length == 0 ? null : line.ToString();
         }
 
-        var cut = line[..longest].LastIndexOf(' ');
-        cut = cut > longest / 2 ? cut : longest;
+        var cut = line[..max].LastIndexOf(' ');
+        cut = cut > max / 2 ? cut : max;
         return string.Concat(line[..(char.IsHighSurrogate(line[cut - 1]) ? cut - 1 : cut)], "…");
     }
 }

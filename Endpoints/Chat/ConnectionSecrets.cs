@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Chat;
 internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
 {
     /// <summary>Ends of shorter keys would give away too much of them.</summary>
-    private const int ShortestHinted = 12;
+    private const int MinHinted = 12;
 
     /// <summary>Null when the row's keys cannot be read on this installation; empty when it has none.</summary>
     public IReadOnlyList<string>? Keys(ConnectionRow row) =>
@@ -43,7 +43,7 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
         }
     }
 
-    private static string Hint(string key) => key.Length < ShortestHinted ? "…" : "…" + key[^4..];
+    private static string Hint(string key) => key.Length < MinHinted ? "…" : "…" + key[^4..];
 
     private static string Place(ConnectionRow row, string column) => $"connections|{column}|{row.RowUuid}|v1";
 

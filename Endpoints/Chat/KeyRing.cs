@@ -14,7 +14,7 @@ internal sealed class KeyRing(TimeProvider clock)
 {
     private static readonly TimeSpan ShortRest = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan LongRest = TimeSpan.FromMinutes(5);
-    private const int MostResting = 10_000;
+    private const int MaxResting = 10_000;
 
     private readonly ConcurrentDictionary<(long Connection, long Key), DateTimeOffset> _resting = new();
     private readonly ConcurrentDictionary<long, int> _turns = new();
@@ -35,7 +35,7 @@ internal sealed class KeyRing(TimeProvider clock)
     /// <summary>Notes that a call failed because of its key.</summary>
     public void Rest(ProviderEndpoint endpoint, ProviderException failure)
     {
-        if (_resting.Count >= MostResting)
+        if (_resting.Count >= MaxResting)
         {
             _resting.Clear();
         }

@@ -58,8 +58,8 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     /// </summary>
     public bool TryBegin()
     {
-        var most = Most - ((Interlocked.Increment(ref _taken) - 1) * ForPiece);
-        if (Volatile.Read(ref _waiting) == 0 && (used(false) <= most || (MayCollect() && Collect() <= most)))
+        var max = Most - ((Interlocked.Increment(ref _taken) - 1) * ForPiece);
+        if (Volatile.Read(ref _waiting) == 0 && (used(false) <= max || (MayCollect() && Collect() <= max)))
         {
             return true;
         }

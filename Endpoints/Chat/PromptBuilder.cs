@@ -7,10 +7,10 @@ namespace AiChat.Endpoints.Chat;
 internal sealed class PromptBuilder(Messages messages, PromptImages pictures, TokenFactors factors)
 {
     /// <summary>More than any context holds; a longer branch is cut here before anything is counted.</summary>
-    private const int MostTurns = 4_000;
+    private const int MaxTurns = 4_000;
 
     /// <summary>Room for the answer when the model's own output limit is not known.</summary>
-    private const int UsualAnswer = 4_096;
+    private const int DefaultAnswer = 4_096;
 
     private const string GoOn = "Continue exactly where your last message stopped. Do not repeat anything and do not comment on it.";
 
@@ -40,7 +40,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
     /// <param name="partial">The answer so far when it is to be continued.</param>
     private async Task<Prompt> Build(SessionRow session, long? question, string? partial, bool contextEnabled, ResolvedModel model, int reserve)
     {
-        var rows = await messages.Branch(session.UserId, session.Id, question, contextEnabled ? MostTurns : 1) ?? [];
+        var rows = await messages.Branch(session.UserId, session.Id, question, contextEnabled ? MaxTurns : 1) ?? [];
         return Fill(session, question, rows, await pictures.For(session.UserId, rows, model.Capabilities.Vision), partial, model, reserve);
     }
 
@@ -56,7 +56,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
 
         // Counted in our own tokens; the factor makes them the model's.
         var factor = factors.Find(model);
-        var asked = SessionParameters.Parse(session.Parameters).MaxOutputTokens ?? model.MaxOutputTokens ?? UsualAnswer;
+        var asked = SessionParameters.Parse(session.Parameters).MaxOutputTokens ?? model.MaxOutputTokens ?? DefaultAnswer;
         var answer = Math.Min(asked, model.ContextLimit / 2);
         var system = session.SystemPrompt is { Length: > 0 } text ? text : null;
         var besides = reserve + (system is null ? 0 : TokenEstimate.Estimate(system) + TokenEstimate.PerTurn);

@@ -11,8 +11,8 @@ internal sealed record TurnImages(IReadOnlyList<ImageRow> Rows, IReadOnlyList<Ch
 internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLinks links)
 {
     /// <summary>The smallest of the vendors' limits: Gemini refuses a request over 20 MB, of which base64 leaves three quarters.</summary>
-    private const int Most = 20;
-    private const long MostBytes = 14 * 1024 * 1024;
+    private const int MaxCount = 20;
+    private const long MaxBytes = 14 * 1024 * 1024;
 
     /// <summary>By message, for those that have images. The files are read while the request is sent, not before.</summary>
     public async Task<IReadOnlyDictionary<long, TurnImages>> For(long userId, IReadOnlyList<MessageRow> rows, bool canSee)
@@ -26,7 +26,7 @@ internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLin
             foreach (var row in group.Where(row => canSee && files.Exists(row.File)))
             {
                 // The newest image goes in any case: that it is too much is for the provider to say.
-                if (count > 0 && (count == Most || bytes + row.Bytes > MostBytes))
+                if (count > 0 && (count == MaxCount || bytes + row.Bytes > MaxBytes))
                 {
                     break;
                 }

@@ -17,7 +17,7 @@ internal sealed class ProviderCalls(
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(400);
 
     /// <summary>The longest that a model is waited for, all waits together.</summary>
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(20);
 
     /// <summary>Whoever asks for more than this is not waited for at all.</summary>
     private static readonly TimeSpan NotWaitedFor = TimeSpan.FromMinutes(2);
@@ -105,10 +105,10 @@ internal sealed class ProviderCalls(
         var wait = FirstWait * (1 << retries) * (0.5 + Random.Shared.NextDouble() / 2);
         if (failure.RetryAfter is { } asked)
         {
-            wait = asked > NotWaitedFor ? asked : asked + wait < LongestWait ? asked + wait : LongestWait;
+            wait = asked > NotWaitedFor ? asked : asked + wait < MaxWait ? asked + wait : MaxWait;
         }
 
-        return waited + wait <= LongestWait ? wait : null;
+        return waited + wait <= MaxWait ? wait : null;
     }
 
     /// <summary>

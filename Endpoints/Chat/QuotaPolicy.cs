@@ -13,7 +13,7 @@ internal static class QuotaPolicy
     private const decimal NanosPerUnit = 1_000_000_000m;
 
     /// <summary>Held for an answer of a model whose limit is not known.</summary>
-    private const int UsualAnswer = 4_096;
+    private const int DefaultAnswer = 4_096;
 
     public static DefaultLimits DefaultLimits(this SystemSettings settings) => new(
         settings.DefaultUserDailyQuota,
@@ -44,7 +44,7 @@ internal static class QuotaPolicy
     public static Admission Admission(
         this SystemSettings settings, long userId, long? keyId, ResolvedModel model, long promptTokens, long? answerTokens, int answers = 1)
     {
-        var answer = Math.Clamp(answerTokens ?? UsualAnswer, 0, model.LongestAnswer) * answers;
+        var answer = Math.Clamp(answerTokens ?? DefaultAnswer, 0, model.LongestAnswer) * answers;
         return new Admission(userId, keyId, settings.DefaultLimits())
         {
             Tokens = promptTokens + answer,

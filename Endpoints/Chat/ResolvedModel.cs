@@ -33,8 +33,8 @@ internal sealed record ResolvedModel
     public bool IsFree => Price is { Input: 0, Output: 0, CachedInput: null or 0, CacheWrite: null or 0 };
 
     /// <summary>Tokens of the longest answer it can give.</summary>
-    public long LongestAnswer => Math.Max(0, Math.Min(MaxOutputTokens ?? LongestOfUnknown, ContextLimit));
+    public long LongestAnswer => Math.Max(0, Math.Min(MaxOutputTokens ?? MaxOfUnknown, ContextLimit));
 
     /// <summary>As long as what the models of today give at most.</summary>
-    private const int LongestOfUnknown = 131_072;
+    private const int MaxOfUnknown = 131_072;
 }

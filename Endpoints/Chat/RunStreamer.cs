@@ -46,8 +46,8 @@ internal sealed class RunStreamer(RunRegistry registry, AuthCache authCache, Sys
     /// <summary>Writes what comes after a position until the run ends, the client goes, or its login ends.</summary>
     public async Task Stream(HttpContext context, CurrentUser me, RunLog log, long after)
     {
-        var most = settings.MaxRunsPerUser == 0 ? int.MaxValue : settings.MaxRunsPerUser + ExtraPerUser;
-        if (_byUser.AddOrUpdate(me.Id, 1, (_, count) => count + 1) > most)
+        var max = settings.MaxRunsPerUser == 0 ? int.MaxValue : settings.MaxRunsPerUser + ExtraPerUser;
+        if (_byUser.AddOrUpdate(me.Id, 1, (_, count) => count + 1) > max)
         {
             Leave(me.Id);
             await Problems.TooMany("too_many_runs", "This account follows too many answers at once.", 5).ExecuteAsync(context);

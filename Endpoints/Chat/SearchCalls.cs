@@ -14,7 +14,7 @@ internal sealed class SearchCalls(WebSearch search, RunLog log, int contextLimit
 {
     public const string Name = "web_search";
 
-    private const int MostAtOnce = 3;
+    private const int MaxAtOnce = 3;
 
     /// <summary>Of arguments that a model made up, in characters; a sensible call is far shorter.</summary>
     private const int MaxArguments = 4_096;
@@ -48,7 +48,7 @@ internal sealed class SearchCalls(WebSearch search, RunLog log, int contextLimit
             var shown = new ToolCallResponse(
                 $"t{log.Position}", call.Name, "running", call.Arguments.Length > MaxArguments ? call.Arguments[..MaxArguments] : call.Arguments);
             RunEvents.Tool(log, shown);
-            begun.Add(Run(call, shown with { Arguments = null }, begun.Count < MostAtOnce, cancel));
+            begun.Add(Run(call, shown with { Arguments = null }, begun.Count < MaxAtOnce, cancel));
         }
 
         return await Task.WhenAll(begun);
@@ -57,7 +57,7 @@ internal sealed class SearchCalls(WebSearch search, RunLog log, int contextLimit
     private async Task<ChatTurn> Run(ChatToolCall call, ToolCallResponse shown, bool allowed, CancellationToken cancel)
     {
         var refused = call.Name != Name ? "There is no such tool."
-            : !allowed ? $"At most {MostAtOnce} calls at once."
+            : !allowed ? $"At most {MaxAtOnce} calls at once."
             : Query(call.Arguments) is not { Length: > 0 and <= WebSearch.MaxQuery } ? $"A query has 1 to {WebSearch.MaxQuery} characters."
             : null;
         try

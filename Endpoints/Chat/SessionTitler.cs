@@ -13,12 +13,12 @@ internal sealed partial class SessionTitler(
     ILogger<SessionTitler> logger) : BackgroundService
 {
     private const int Workers = 4;
-    private const int MostWaiting = 200;
+    private const int MaxWaiting = 200;
 
     /// <summary>A title is the sooner there, and the cheaper, the less of a long message is read for it.</summary>
-    private const int LongestExcerpt = 2_000;
+    private const int MaxExcerpt = 2_000;
 
-    private const int LongestTitle = 80;
+    private const int MaxTitle = 80;
 
     /// <summary>Enough for a model that thinks first although it is asked not to.</summary>
     private const int MaxTokens = 1_000;
@@ -27,7 +27,7 @@ internal sealed partial class SessionTitler(
         "You name conversations. Answer with a title for the conversation that begins with the message below: at most eight words, "
         + "in the language of the message, without quotation marks and without a full stop. Do not answer the message itself.";
 
-    private readonly Channel<Run> _waiting = Channel.CreateBounded<Run>(MostWaiting);
+    private readonly Channel<Run> _waiting = Channel.CreateBounded<Run>(MaxWaiting);
 
     /// <summary>Takes note of a run that began a session; passed over when there is no such model or too much waits.</summary>
     public void Consider(Run run)
@@ -63,7 +63,7 @@ internal sealed partial class SessionTitler(
             return;
         }
 
-        var excerpt = run.Request.Content.Length <= LongestExcerpt ? run.Request.Content : Cut(run.Request.Content, LongestExcerpt);
+        var excerpt = run.Request.Content.Length <= MaxExcerpt ? run.Request.Content : Cut(run.Request.Content, MaxExcerpt);
         var place = new CallPlace(run.UserId) { SessionId = run.Session.Id, MessageId = run.MessageId, ApiKeyId = run.Started.Hold?.ApiKeyId };
         var answer = await oneShot.Ask(place, isAdmin: true, model, Instruction, excerpt, MaxTokens, stopping);
         if (Clean(answer) is { } title && await sessions.NameByModel(run.UserId, run.Session.Id, title))
@@ -77,7 +77,7 @@ internal sealed partial class SessionTitler(
     {
         var line = (answer ?? "").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).FirstOrDefault() ?? "";
         line = string.Concat(line.Where(letter => !char.IsControl(letter))).Trim(' ', '"', '\'', '*', '#', '“', '”', '‘', '’', '「', '」', '《', '》', '.', '。');
-        return line.Length == 0 ? null : line.Length <= LongestTitle ? line : Cut(line, LongestTitle - 1).TrimEnd() + "…";
+        return line.Length == 0 ? null : line.Length <= MaxTitle ? line : Cut(line, MaxTitle - 1).TrimEnd() + "…";
     }
 
     /// <summary>Never between the halves of one character.</summary>

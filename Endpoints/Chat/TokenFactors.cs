@@ -17,7 +17,7 @@ internal sealed class TokenFactors(TokenFactorRows rows, BackgroundWork backgrou
     private const double Weight = 0.3;
 
     private const double Least = 0.5;
-    private const double Most = 4;
+    private const double MaxCount = 4;
 
     /// <summary>Smaller changes are not worth a write.</summary>
     private const double WorthStoring = 0.05;
@@ -47,7 +47,7 @@ internal sealed class TokenFactors(TokenFactorRows rows, BackgroundWork backgrou
         }
 
         var key = (model.ConnectionId, model.Model);
-        var now = Math.Clamp((double)tokens / estimated, Least, Most);
+        var now = Math.Clamp((double)tokens / estimated, Least, MaxCount);
         var factor = _factors.AddOrUpdate(key, now, (_, old) => old + Weight * (now - old));
         if (Math.Abs(factor - _stored.GetValueOrDefault(key, 1)) > WorthStoring)
         {

@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Chat;
 /// </summary>
 internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSearch search, SystemSettings settings, TimeProvider clock)
 {
-    private const int MostRounds = 4;
+    private const int MaxRounds = 4;
 
     public async Task Write(Run run, Prompt prompt, AnswerRecorder recorder)
     {
@@ -29,7 +29,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
                     var turns = fresh ? prompt : await prompts.Build(run, model, exchange.Sum(TokenEstimate.Estimate));
                     var request = Request(run, model, endpoint, turns, exchange, model.Capabilities.Tools ? tools : null, recorder.ElapsedMs) with
                     {
-                        ToolChoice = tools is not null && round == MostRounds ? "none" : null,
+                        ToolChoice = tools is not null && round == MaxRounds ? "none" : null,
                     };
                     recorder.TrimmedTurns = turns.TrimmedTurns;
                     run.Trace?.Calling(model, endpoint, request);
@@ -41,7 +41,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
                     RunEvents.Retry(run.Log, retry);
                 },
             });
-            if (tools is null || output.Calls.Count == 0 || round == MostRounds)
+            if (tools is null || output.Calls.Count == 0 || round == MaxRounds)
             {
                 return;
             }

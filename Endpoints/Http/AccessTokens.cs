@@ -20,7 +20,7 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
     private const string TokenType = "at+jwt";
 
     /// <summary>Far above what we make; longer ones are not read at all.</summary>
-    public const int LongestToken = 2_048;
+    public const int MaxToken = 2_048;
 
     /// <summary>A token from later than this was not made by this clock; it has gone wrong or back since.</summary>
     private static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(1);
@@ -28,7 +28,7 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
     /// <summary>About 6 MB when full.</summary>
     private const int MaxRemembered = 10_000;
 
-    private readonly JwtSecurityTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = LongestToken };
+    private readonly JwtSecurityTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxToken };
     private readonly ConcurrentDictionary<string, AccessClaims> _remembered = new(StringComparer.Ordinal);
     private readonly Lazy<TokenValidationParameters> _rules = new(() => new TokenValidationParameters
     {
@@ -80,7 +80,7 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
 
     private AccessClaims? Validate(string token)
     {
-        if (token.Length > LongestToken)
+        if (token.Length > MaxToken)
         {
             return null;
         }

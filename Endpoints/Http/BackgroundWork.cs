@@ -9,7 +9,7 @@ internal sealed partial class BackgroundWork(TimeProvider clock, ILogger<Backgro
     /// <summary>What failed is tried again after this long, then after twice as long, and so on.</summary>
     public static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(30);
 
     /// <summary>
     /// Raised before each turn of a loop and of a timer, with its name; what a handler throws counts as the turn's own. For tests.
@@ -43,7 +43,7 @@ internal sealed partial class BackgroundWork(TimeProvider clock, ILogger<Backgro
             {
                 LogFailed(logger, name, error);
                 await Task.Delay(pause, clock, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                pause = pause * 2 < MaxPause ? pause * 2 : MaxPause;
             }
         }
     }

@@ -31,7 +31,7 @@ internal sealed record Caller(IPAddress Address, bool Https, IReadOnlyList<HostS
 /// </summary>
 internal sealed partial class ClientAddress
 {
-    private const int LongestName = 260;
+    private const int MaxName = 260;
 
     private static readonly string[] ForwardingHeaders =
     [
@@ -107,7 +107,7 @@ internal sealed partial class ClientAddress
     private static HostString? ForwardedHost(HttpRequest request)
     {
         var last = LastOf(request.Headers["X-Forwarded-Host"]);
-        return last.Length is > 0 and < LongestName && last.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':' or '[' or ']') ? new HostString(last) : null;
+        return last.Length is > 0 and < MaxName && last.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':' or '[' or ']') ? new HostString(last) : null;
     }
 
     private static bool IsLoopbackName(string host) =>

@@ -99,7 +99,7 @@ internal sealed class CookieMark(InstanceMarker instance, ServerOptions options)
 
     public bool IsAudienceOf(string token)
     {
-        if (token.Length > AccessTokens.LongestToken || token.Split('.') is not [_, var payload, _] || !Base64Url.IsValid(payload))
+        if (token.Length > AccessTokens.MaxToken || token.Split('.') is not [_, var payload, _] || !Base64Url.IsValid(payload))
         {
             return false;
         }

@@ -11,7 +11,7 @@ internal static class ImageUploads
     /// <summary>What a form puts around a file.</summary>
     public const long FrameBytes = 16 * 1024;
 
-    private const int LongestBoundary = 100;
+    private const int MaxBoundary = 100;
 
     /// <summary>Takes the form's <c>file</c>, or a body that is declared an image, to disk. Never more than a small buffer in memory.</summary>
     /// <param name="maxSide">Most pixels a side.</param>
@@ -68,7 +68,7 @@ internal static class ImageUploads
 
     private static async Task<(Stream? Body, Problem? Problem)> FormFile(HttpContext context, string? boundary)
     {
-        if (string.IsNullOrEmpty(boundary) || boundary.Length > LongestBoundary)
+        if (string.IsNullOrEmpty(boundary) || boundary.Length > MaxBoundary)
         {
             return (null, Problems.BadRequest("The form has no boundary."));
         }

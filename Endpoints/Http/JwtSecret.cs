@@ -6,7 +6,7 @@ namespace AiChat.Endpoints.Http;
 /// <summary>Refuses secrets that somebody else knows or guesses.</summary>
 internal static class JwtSecret
 {
-    private const int Shortest = 32;
+    private const int MinLength = 32;
     private const int FewestDifferent = 8;
 
     /// <summary>Pieces of secrets that stand in published examples; whoever copies one signs with a key the world has.</summary>
@@ -19,9 +19,9 @@ internal static class JwtSecret
 
     public static byte[] Check(string secret)
     {
-        if (secret.Length < Shortest)
+        if (secret.Length < MinLength)
         {
-            throw Wrong($"has at least {Shortest} characters");
+            throw Wrong($"has at least {MinLength} characters");
         }
 
         if (secret.Distinct().Count() < FewestDifferent)

@@ -17,7 +17,7 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
     private const int MaxKeys = 50_000;
 
     private static readonly TimeSpan AddressRefill = TimeSpan.FromSeconds(6);
-    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(60);
 
     /// <summary>What an attempt on a name under attack waits before its hash; twenty a minute from one connection are no use to anybody.</summary>
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(3);
@@ -120,12 +120,12 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
 
     private static TimeSpan Pause(int failures) => failures < NameAtAddressFree
         ? TimeSpan.Zero
-        : TimeSpan.FromSeconds(Math.Min(LongestPause.TotalSeconds, Math.Pow(2, Math.Min(failures - NameAtAddressFree + 1, 10))));
+        : TimeSpan.FromSeconds(Math.Min(MaxPause.TotalSeconds, Math.Pow(2, Math.Min(failures - NameAtAddressFree + 1, 10))));
 
     /// <summary>Those that wait no more go first, then everything: the buckets above still hold.</summary>
     private void MakeRoom()
     {
-        foreach (var key in _failures.Where(entry => clock.GetElapsedTime(entry.Value.LastAt) > LongestPause).Select(entry => entry.Key).ToList())
+        foreach (var key in _failures.Where(entry => clock.GetElapsedTime(entry.Value.LastAt) > MaxPause).Select(entry => entry.Key).ToList())
         {
             _failures.Remove(key);
         }

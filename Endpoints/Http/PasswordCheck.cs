@@ -11,9 +11,9 @@ namespace AiChat.Endpoints.Http;
 internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThrottle throttle, AuditLog audit, TimeProvider clock)
 {
     /// <summary>Nothing longer is hashed; old installations had no limit on passwords, so this is above today's.</summary>
-    private const int LongestPassword = 1_024;
+    private const int MaxPassword = 1_024;
 
-    private const int LongestUsername = 64;
+    private const int MaxUsername = 64;
 
     /// <summary>Of a row of failures the first and every tenth are recorded.</summary>
     private const int RecordedFailures = 10;
@@ -21,9 +21,9 @@ internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThr
     /// <summary>The active account, or why not.</summary>
     public async Task<(UserCredentialRow? User, Problem? Problem)> Check(HttpContext context, string username, string password, bool browser)
     {
-        if (username.Length is 0 or > LongestUsername || password.Length is 0 or > LongestPassword)
+        if (username.Length is 0 or > MaxUsername || password.Length is 0 or > MaxPassword)
         {
-            return (null, Problems.Invalid(password.Length is 0 or > LongestPassword ? "password" : "username", "is too long or missing"));
+            return (null, Problems.Invalid(password.Length is 0 or > MaxPassword ? "password" : "username", "is too long or missing"));
         }
 
         var attempt = throttle.Begin(context, Users.KeyOf(username));

@@ -11,8 +11,8 @@ namespace AiChat.Endpoints.Http;
 /// </summary>
 internal sealed class PasswordHasher
 {
-    public const int Shortest = 8;
-    public const int Longest = 128;
+    public const int MinLength = 8;
+    public const int MaxLength = 128;
 
     // OWASP's minimum for Argon2id.
     private const int MemoryKib = 19_456;
@@ -38,9 +38,9 @@ internal sealed class PasswordHasher
     /// <summary>The rule a new password breaks, or null.</summary>
     public static string? Broken(string password, string username)
     {
-        if (password.Length is < Shortest or > Longest)
+        if (password.Length is < MinLength or > MaxLength)
         {
-            return $"has {Shortest} to {Longest} characters";
+            return $"has {MinLength} to {MaxLength} characters";
         }
 
         if (password.Contains(username, StringComparison.OrdinalIgnoreCase)

@@ -11,7 +11,7 @@ internal sealed partial class Redactor
     public const string Gone = "[redacted]";
 
     /// <summary>Shorter ones would take ordinary words out of the text.</summary>
-    private const int ShortestSecret = 8;
+    private const int MinSecret = 8;
 
     private readonly Lock _gate = new();
     private volatile string[] _secrets = [];
@@ -21,7 +21,7 @@ internal sealed partial class Redactor
     {
         lock (_gate)
         {
-            if (secret.Length >= ShortestSecret && !_secrets.Contains(secret))
+            if (secret.Length >= MinSecret && !_secrets.Contains(secret))
             {
                 // Longest first: a secret that contains another leaves nothing of itself.
                 _secrets = [.. _secrets.Append(secret).OrderByDescending(value => value.Length)];

@@ -21,7 +21,7 @@ internal sealed partial class Retention(
 
     /// <summary>How long an image may wait to be sent, and a temporary file for the rest of its upload.</summary>
     private static readonly TimeSpan WaitingImages = TimeSpan.FromDays(1);
-    private static readonly TimeSpan LongestUpload = TimeSpan.FromHours(1);
+    private static readonly TimeSpan MaxUpload = TimeSpan.FromHours(1);
 
     private readonly Channel<bool> _due = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private int _whole = 1;
@@ -159,8 +159,8 @@ internal sealed partial class Retention(
             return;
         }
 
-        files.DeleteUnfinished(now - LongestUpload);
-        foreach (var names in files.OlderThan(now - LongestUpload))
+        files.DeleteUnfinished(now - MaxUpload);
+        foreach (var names in files.OlderThan(now - MaxUpload))
         {
             stop.ThrowIfCancellationRequested();
             (await rows.Unknown(names)).ForEach(files.Delete);

@@ -11,7 +11,7 @@ internal sealed class Sse
 {
     /// <summary>UTF-16 units that are written at a time, and what one of them becomes at most: <c>\uFFFD</c>.</summary>
     private const int Piece = 256;
-    private const int MostPerUnit = 6;
+    private const int MaxPerUnit = 6;
 
     /// <summary>For a frame's first lines and for what stands around its text.</summary>
     private const int Around = 128;
@@ -104,7 +104,7 @@ internal sealed class Sse
     }
 
     /// <summary>For the next piece of a text and what stands around it.</summary>
-    private static int RoomFor(ReadOnlySpan<char> text) => Around + (MostPerUnit * Math.Min(Piece, text.Length));
+    private static int RoomFor(ReadOnlySpan<char> text) => Around + (MaxPerUnit * Math.Min(Piece, text.Length));
 
     private void Raw(ReadOnlySpan<byte> bytes)
     {

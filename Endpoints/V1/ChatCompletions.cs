@@ -10,7 +10,7 @@ internal sealed class ChatCompletions : Dialect
     private static readonly HashSet<string> Ours = new(StringComparer.Ordinal) { "model", "messages", "stream", "stream_options" };
 
     /// <summary>Each answer is paid for; more at once serve nobody.</summary>
-    private const int MostChoices = 8;
+    private const int MaxChoices = 8;
 
     protected override IReadOnlySet<string> Kept => Ours;
 
@@ -19,9 +19,9 @@ internal sealed class ChatCompletions : Dialect
     public override CompatRequest Read(JsonElement body)
     {
         var choices = body.Int("n") ?? 1;
-        if (choices is < 1 or > MostChoices)
+        if (choices is < 1 or > MaxChoices)
         {
-            throw CompatRefusal.Bad($"n is 1 to {MostChoices}.");
+            throw CompatRefusal.Bad($"n is 1 to {MaxChoices}.");
         }
 
         var system = new StringBuilder();

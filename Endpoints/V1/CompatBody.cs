@@ -188,16 +188,16 @@ internal static class CompatBody
     /// <summary>An image in the request itself. We fetch no address that a client names.</summary>
     public static ChatImage Image(this JsonElement holder, string name, List<ChatImage> sofar)
     {
-        const int longestHead = 200;
+        const int maxHead = 200;
         var url = holder.Get(name);
         if (url.ValueKind != JsonValueKind.String || HasEscapes(url))
         {
             var text = holder.Required(name);
-            return Image64(text.AsSpan(Base64At(text.AsSpan(0, Math.Min(text.Length, longestHead)))), sofar);
+            return Image64(text.AsSpan(Base64At(text.AsSpan(0, Math.Min(text.Length, maxHead)))), sofar);
         }
 
         var raw = JsonMarshal.GetRawUtf8Value(url)[1..^1];
-        var head = System.Text.Encoding.Latin1.GetString(raw[..Math.Min(raw.Length, longestHead)]);
+        var head = System.Text.Encoding.Latin1.GetString(raw[..Math.Min(raw.Length, maxHead)]);
         return Image64(url, Base64At(head), sofar);
     }
 

@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.V1;
 internal sealed class CompletionFrames
 {
     /// <summary>Longest answer that is put together, in characters: several answers, or a sound in base64.</summary>
-    private const int MostCharacters = 16 * 1024 * 1024;
+    private const int MaxCharacters = 16 * 1024 * 1024;
 
     private static readonly HashSet<string> Told = new(StringComparer.Ordinal) { "id", "object", "created", "model", "choices" };
 
@@ -85,7 +85,7 @@ internal sealed class CompletionFrames
             }
         }
 
-        if (_characters > MostCharacters)
+        if (_characters > MaxCharacters)
         {
             throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server passes on.");
         }

@@ -12,7 +12,7 @@ internal sealed class EmbeddingCalls(
     CompatCalls compat, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, AuthCache authCache, SystemSettings settings,
     TimeProvider clock)
 {
-    private const int MostInputs = 2_048;
+    private const int MaxInputs = 2_048;
 
     public async Task<IResult> Answer(HttpContext context, CurrentUser me)
     {
@@ -23,9 +23,9 @@ internal sealed class EmbeddingCalls(
             var body = document.RootElement;
             var texts = Tokens(body.Get("input"));
             var inputs = texts.Count > 0 ? [] : body.Strings("input");
-            if (texts.Count + inputs.Count is 0 or > MostInputs || inputs.Any(input => input.Length == 0) || texts.Any(text => text.Count == 0))
+            if (texts.Count + inputs.Count is 0 or > MaxInputs || inputs.Any(input => input.Length == 0) || texts.Any(text => text.Count == 0))
             {
-                throw CompatRefusal.Bad($"input is a text or a list of 1 to {MostInputs} texts, none of them empty.");
+                throw CompatRefusal.Bad($"input is a text or a list of 1 to {MaxInputs} texts, none of them empty.");
             }
 
             var format = body.String("encoding_format") ?? "float";
@@ -81,8 +81,8 @@ internal sealed class EmbeddingCalls(
         return input[0].ValueKind switch
         {
             JsonValueKind.Number => [Numbers(input)],
-            JsonValueKind.Array when input.GetArrayLength() <= MostInputs => [.. input.EnumerateArray().Select(Numbers)],
-            JsonValueKind.Array => throw CompatRefusal.Bad($"input has more than {MostInputs} texts."),
+            JsonValueKind.Array when input.GetArrayLength() <= MaxInputs => [.. input.EnumerateArray().Select(Numbers)],
+            JsonValueKind.Array => throw CompatRefusal.Bad($"input has more than {MaxInputs} texts."),
             _ => [],
         };
     }

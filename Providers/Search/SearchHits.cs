@@ -6,7 +6,7 @@ namespace AiChat.Providers.Search;
 /// <summary>Reads the lists that engines answer with, and bounds what comes out of them.</summary>
 internal static class SearchHits
 {
-    public const int Most = 10;
+    public const int MaxCount = 10;
 
     private const int MaxTitle = 300;
     private const int MaxUrl = 2_000;
@@ -22,7 +22,7 @@ internal static class SearchHits
         var hits = new List<SearchHit>();
         foreach (var item in list.EnumerateArray())
         {
-            if (item.Text("url") is { } url && hits.Count < Most * 5)
+            if (item.Text("url") is { } url && hits.Count < MaxCount * 5)
             {
                 hits.Add(new SearchHit(item.Text("title") ?? "", url, text(item) ?? ""));
             }
@@ -37,7 +37,7 @@ internal static class SearchHits
     /// </summary>
     public static List<SearchHit> Clean(IReadOnlyList<SearchHit> hits, int limit, IReadOnlyList<string> domains, int maxText)
     {
-        limit = Math.Min(limit, Most);
+        limit = Math.Min(limit, MaxCount);
         var clean = new List<SearchHit>();
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var hit in hits)

@@ -351,10 +351,10 @@ public sealed class CatalogTests
     }
 
     /// <summary>Lets time pass in small steps until the provider is asked again, at most for so long.</summary>
-    private static async Task Advance(FakeTimeProvider clock, FakeUpstream upstream, TimeSpan most)
+    private static async Task Advance(FakeTimeProvider clock, FakeUpstream upstream, TimeSpan max)
     {
         var asked = upstream.NextRequestAsync();
-        for (var passed = TimeSpan.Zero; passed < most && !asked.IsCompleted; passed += TimeSpan.FromSeconds(15))
+        for (var passed = TimeSpan.Zero; passed < max && !asked.IsCompleted; passed += TimeSpan.FromSeconds(15))
         {
             clock.Advance(TimeSpan.FromSeconds(15));
             await Task.WhenAny(asked, Task.Delay(50));

@@ -191,8 +191,8 @@ public sealed class ImagesTests
         Assert.DoesNotContain(".new", Tree(server.DataDir), StringComparison.Ordinal);
 
         // To the byte.
-        byte[] largest = [.. SampleImages.Png(), .. new byte[10 * 1024 * 1024 - SampleImages.Png().Length]];
-        await (await admin.Upload(largest, "image/png")).Expect(HttpStatusCode.Created);
+        byte[] max = [.. SampleImages.Png(), .. new byte[10 * 1024 * 1024 - SampleImages.Png().Length]];
+        await (await admin.Upload(max, "image/png")).Expect(HttpStatusCode.Created);
     }
 
     [Fact]

@@ -45,8 +45,8 @@ public sealed partial class StartCostTests
         Assert.DoesNotContain(late.Reads.Concat(late.Writes), sql => Remembered().IsMatch(sql));
     }
 
-    private static void AssertAtMost(int most, List<string> statements) =>
-        Assert.True(statements.Count <= most, $"{statements.Count} statements:\n{string.Join("\n\n", statements)}");
+    private static void AssertAtMost(int max, List<string> statements) =>
+        Assert.True(statements.Count <= max, $"{statements.Count} statements:\n{string.Join("\n\n", statements)}");
 
     /// <summary>The beginning of a statement, without the values in it.</summary>
     private static string Verb(string sql) => sql.Length > 20 ? sql[..20] : sql;

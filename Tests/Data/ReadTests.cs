@@ -78,7 +78,7 @@ public sealed class ReadTests : IDisposable
     {
         using var open = new ManualResetEventSlim();
         var order = new ConcurrentQueue<long>();
-        var (running, most) = (new ConcurrentDictionary<long, int>(), 0);
+        var (running, max) = (new ConcurrentDictionary<long, int>(), 0);
         var reads = new List<Task<int>>();
         for (var i = 0; i < 4; i++) // more than threads: the lane is full while the others queue
         {
@@ -91,13 +91,13 @@ public sealed class ReadTests : IDisposable
         open.Set();
         await Task.WhenAll(reads).WaitAsync(Limit);
 
-        Assert.Equal(1, most);
+        Assert.Equal(1, max);
         Assert.All(new long[] { 2, 3 }, user => Assert.InRange(order.ToList().IndexOf(user), 0, 4)); // not behind ten of the first
         Assert.Equal(12, order.Count);
 
         Task<int> Ask(long user) => _db.ReadLong(user, connection =>
         {
-            most = Math.Max(most, running.AddOrUpdate(user, 1, (_, now) => now + 1));
+            max = Math.Max(max, running.AddOrUpdate(user, 1, (_, now) => now + 1));
             order.Enqueue(user);
             var one = One(connection);
             running.AddOrUpdate(user, 0, (_, now) => now - 1);

@@ -82,15 +82,15 @@ public sealed class FairSlotsTests
     public async Task Never_more_are_in_than_there_are_slots()
     {
         var slots = new FairSlots(3, 10_000, 10_000, Patience, TimeProvider.System);
-        var (inside, most) = (0, 0);
+        var (inside, max) = (0, 0);
         await Task.WhenAll(Enumerable.Range(0, 500).Select(async n =>
         {
             Assert.True(await slots.Enter($"{n % 7}", default));
-            most = Math.Max(most, Interlocked.Increment(ref inside));
+            max = Math.Max(max, Interlocked.Increment(ref inside));
             await Task.Yield();
             Interlocked.Decrement(ref inside);
             slots.Leave();
         }));
-        Assert.InRange(most, 1, 3);
+        Assert.InRange(max, 1, 3);
     }
 }

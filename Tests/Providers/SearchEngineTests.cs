@@ -72,7 +72,7 @@ public sealed class SearchEngineTests
 
         var clean = SearchHits.Clean([.. bad, .. wild], 500, ["example.org"], 48 * 1024);
 
-        Assert.Equal(SearchHits.Most, clean.Count);
+        Assert.Equal(SearchHits.MaxCount, clean.Count);
         Assert.Equal(new SearchHit("g", "https://sub.example.org/", "kept once"), clean[0]);
         Assert.True(JsonSerializer.Serialize(clean).Length <= 64 * 1024);
         Assert.All(clean.Skip(1), hit => Assert.True(hit.Title.Length <= 300));
