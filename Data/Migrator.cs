@@ -58,7 +58,7 @@ internal static class Migrator
 
     private static StartupException NotWritable(string path, Exception error) => new(
         StartupException.Configuration,
-        $"The database {path} cannot be opened for writing as user {Environment.UserName}: {error.Message.TrimEnd('.')}. " +
+        $"The database {path} cannot be opened for writing as user {DataFolder.UserName()}: {error.Message.TrimEnd('.')}. " +
         "That user must own it and its folder, on a disk that is mounted writable. Nothing was changed.",
         error);
 

@@ -199,9 +199,9 @@ internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defa
     public bool Free { get; init; }
 }
 
-/// <summary>What the gate says to a call; <paramref name="Hold"/> only when it is open.</summary>
-/// <param name="Verdict">Whether the call may go on.</param>
-/// <param name="Hold">What is held for it.</param>
+/// <summary>What the gate says to a call; <paramref name="Reservation"/> only when it is open.</summary>
+/// <param name="Result">Whether the call may go on.</param>
+/// <param name="Reservation">What is held for it.</param>
 /// <param name="Used">The user's messages of this day with those that are being answered now.</param>
 /// <param name="DailyLimit">Messages a day; null is unlimited.</param>
 internal sealed record LimitDecision(LimitResult Result, Reservation? Reservation, long Used, long? DailyLimit);

@@ -2,7 +2,7 @@ using System.Text.Json;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
 using Microsoft.AspNetCore.Http.Features;
-using Microsoft.AspNetCore.Mvc;
+using RequestSizeLimitAttribute = Microsoft.AspNetCore.Mvc.RequestSizeLimitAttribute;
 
 namespace AiChat.Endpoints.V1;
 

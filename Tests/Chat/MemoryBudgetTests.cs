@@ -91,12 +91,12 @@ public sealed class MemoryBudgetTests
         Assert.DoesNotContain(false, crowd);
         var finished = await Task.WhenAll(crowd.Select(_ => Task.Run(async () =>
         {
-            using var memory = new MemoryLease(memory);
+            using var lease = new MemoryLease(memory);
             try
             {
                 for (var has = 0; has < Needed; has++)
                 {
-                    await memory.Add(MemoryBudget.Piece, CancellationToken.None);
+                    await lease.Add(MemoryBudget.Piece, CancellationToken.None);
                     await Task.Yield();
                 }
 
