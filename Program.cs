@@ -1,11 +1,22 @@
 using AiChat.Commands;
 using AiChat.Data;
-using AiChat.Endpoints;
+using AiChat.Data.Accounts;
+using AiChat.Data.Chats;
+using AiChat.Data.Images;
+using AiChat.Data.Runs;
+using AiChat.Data.Sqlite;
+using AiChat.Endpoints.Accounts;
+using AiChat.Endpoints.Admin;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Compat;
+using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
-using AiChat.Endpoints.Tracing;
-using AiChat.Endpoints.V1;
-using AiChat.Providers;
+using AiChat.Endpoints.Images;
+using AiChat.Endpoints.Runs;
+using AiChat.Endpoints.Traces;
+using AiChat.Providers.Transport;
 using Microsoft.Extensions.Logging.Console;
 
 namespace AiChat;

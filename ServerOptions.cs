@@ -1,6 +1,6 @@
 using System.Globalization;
 using AiChat.Data;
-using AiChat.Endpoints;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat;
 

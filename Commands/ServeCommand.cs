@@ -1,8 +1,11 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using AiChat.Data;
-using AiChat.Endpoints;
+using AiChat.Data.Sqlite;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Settings;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 

@@ -1,3 +1,5 @@
+using AiChat.Data.Chats;
+using AiChat.Data.Sqlite;
 using Dapper;
 
 namespace AiChat.Data;

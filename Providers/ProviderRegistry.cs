@@ -1,4 +1,11 @@
 using System.Diagnostics.CodeAnalysis;
+using AiChat.Providers.Anthropic;
+using AiChat.Providers.Demo;
+using AiChat.Providers.Google;
+using AiChat.Providers.Ollama;
+using AiChat.Providers.OpenAi;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers;
 

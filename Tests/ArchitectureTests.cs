@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat.Tests;
 
@@ -29,7 +30,7 @@ public sealed partial class ArchitectureTests
 
     [Theory]
     [InlineData(@"\bHttpClient\b|\bSocketsHttpHandler\b", "")]
-    [InlineData(@"\bnew (Socket|SslStream)\(", "Providers/ProviderHttp.cs")]
+    [InlineData(@"\bnew (Socket|SslStream)\(", "Providers/Transport/ProviderHttp.cs")]
     [InlineData(@"\bTryAddWithoutValidation\b", "")]
     [InlineData(@"\bDateTime(Offset)?\.(Utc)?Now\b", "")]
     [InlineData(@"\bThread\.Sleep\b", "")]
@@ -44,8 +45,8 @@ public sealed partial class ArchitectureTests
     {
         string[] homes =
         [
-            "Data/Db.cs", "Data/DbWriter.cs", "Data/LongReads.cs", "Data/TraceFile.cs", "Endpoints/Http/BackgroundWork.cs", "Endpoints/Http/IdleMemory.cs",
-            "Providers/CallClock.cs", "Providers/ProviderHttp.cs",
+            "Data/Sqlite/Db.cs", "Data/Sqlite/DbWriter.cs", "Data/Sqlite/LongReads.cs", "Data/Traces/TraceFile.cs", "Endpoints/Http/BackgroundWork.cs", "Endpoints/Housekeeping/IdleMemory.cs",
+            "Providers/Transport/CallClock.cs", "Providers/Transport/ProviderHttp.cs",
         ];
         AssertNone(
             Product().Where(file => !homes.Contains(Relative(file))),
@@ -107,11 +108,11 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void Every_setting_is_at_work_somewhere()
     {
-        var settings = Path.Combine(Root, "Endpoints/SystemSettings.cs");
+        var settings = Path.Combine(Root, "Endpoints/Settings/SystemSettings.cs");
         var typed = File.ReadAllText(settings);
         var users = string.Join('\n', Product().Where(file => file != settings && Path.GetFileName(file) != "SettingTable.cs").Select(Code));
         var idle =
-            from key in AiChat.Endpoints.SettingTable.All.Select(definition => definition.Key)
+            from key in AiChat.Endpoints.Settings.SettingTable.All.Select(definition => definition.Key)
             let name = char.ToUpperInvariant(key[0]) + key[1..]
             let own = PropertyFor(typed, key) ?? name
             where !Regex.IsMatch(users, $@"\.{own}\b") && Regex.Count(typed, $@"\b{own}\b") < 2
@@ -122,7 +123,7 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void Names_of_stream_events_are_what_clients_know()
     {
-        var names = typeof(AiChat.Endpoints.Chat.ChatEvent).GetFields(BindingFlags.Public | BindingFlags.Static)
+        var names = typeof(AiChat.Endpoints.Runs.ChatEvent).GetFields(BindingFlags.Public | BindingFlags.Static)
             .Where(field => field.IsLiteral).Select(field => (string)field.GetRawConstantValue()!);
         string[] known = ["start", "delta", "reasoning", "tool", "usage", "quota", "title", "error", "done"];
         Assert.Empty(known.Except(names));

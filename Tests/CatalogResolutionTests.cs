@@ -1,5 +1,5 @@
-using AiChat.Data;
-using AiChat.Endpoints.Chat;
+using AiChat.Data.Catalog;
+using AiChat.Endpoints.Catalog;
 
 namespace AiChat.Tests;
 

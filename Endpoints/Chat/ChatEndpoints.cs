@@ -1,5 +1,8 @@
-using AiChat.Data;
+using AiChat.Data.Chats;
+using AiChat.Data.Runs;
+using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Runs;
 using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Chat;

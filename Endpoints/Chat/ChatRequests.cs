@@ -1,7 +1,8 @@
 using System.Security.Cryptography;
 using System.Text;
 using AiChat.Endpoints.Http;
-using AiChat.Providers;
+using AiChat.Endpoints.Runs;
+using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Chat;
 

@@ -1,7 +1,11 @@
 using System.Buffers.Text;
 using System.Security.Cryptography;
 using AiChat.Data;
+using AiChat.Data.Accounts;
+using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Runs;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Chat;
 

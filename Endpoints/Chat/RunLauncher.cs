@@ -1,7 +1,13 @@
 using System.Globalization;
-using AiChat.Data;
+using AiChat.Data.Chats;
+using AiChat.Data.Runs;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
-using AiChat.Endpoints.Tracing;
+using AiChat.Endpoints.Runs;
+using AiChat.Endpoints.Settings;
+using AiChat.Endpoints.Traces;
 
 namespace AiChat.Endpoints.Chat;
 

@@ -1,7 +1,12 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using AiChat.Endpoints.Accounts;
+using AiChat.Endpoints.Admin;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Http;
 

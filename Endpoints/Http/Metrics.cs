@@ -1,4 +1,4 @@
-using AiChat.Providers;
+using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Http;
 

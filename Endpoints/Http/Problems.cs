@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AiChat.Data;
-using AiChat.Providers;
+using AiChat.Endpoints.Auth;
+using AiChat.Providers.Protocol;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace AiChat.Endpoints.Http;

@@ -1,4 +1,6 @@
 using AiChat.Data;
+using AiChat.Data.Accounts;
+using AiChat.Data.Sqlite;
 
 namespace AiChat.Endpoints.Http;
 

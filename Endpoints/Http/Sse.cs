@@ -2,7 +2,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Encodings.Web;
 using System.Text.Unicode;
-using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Http;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using AiChat.Providers;
+using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Http;
 

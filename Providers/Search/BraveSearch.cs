@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Search;
 

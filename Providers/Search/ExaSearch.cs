@@ -1,3 +1,6 @@
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
+
 namespace AiChat.Providers.Search;
 
 /// <summary>Exa (exa.ai/docs, API reference: "Search", <c>POST /search</c> with <c>contents</c>).</summary>

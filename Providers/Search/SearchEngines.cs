@@ -1,3 +1,5 @@
+using AiChat.Providers.Transport;
+
 namespace AiChat.Providers.Search;
 
 /// <summary>The search services this build speaks, by <see cref="ISearchEngine.Kind"/>.</summary>

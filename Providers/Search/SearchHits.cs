@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Search;
 

@@ -1,3 +1,6 @@
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
+
 namespace AiChat.Providers.Search;
 
 /// <summary>

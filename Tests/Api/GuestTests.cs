@@ -1,4 +1,5 @@
 using System.Net;
+using AiChat.Endpoints.Auth;
 using AiChat.Tests.Chat;
 using Microsoft.Data.Sqlite;
 
@@ -104,7 +105,7 @@ public sealed class GuestTests
         await Allow(await server.RegisterAdminAsync(), 3);
         var guest = server.Client();
         await guest.NewSession();
-        foreach (var row in RouteTable.Rows.Where(row => row.Access is AiChat.Endpoints.Http.Access.User or AiChat.Endpoints.Http.Access.Admin))
+        foreach (var row in RouteTable.Rows.Where(row => row.Access is AiChat.Endpoints.Auth.Access.User or AiChat.Endpoints.Auth.Access.Admin))
         {
             using var request = new HttpRequestMessage(new HttpMethod(row.Method), row.Missing) { Content = row.Body ? System.Net.Http.Json.JsonContent.Create(new { }) : null };
             using var answer = await guest.SendAsync(request);

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Auth;
 using AiChat.Tests.Chat;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Time.Testing;

@@ -1,6 +1,6 @@
 using System.Net;
-using AiChat.Data;
-using AiChat.Endpoints.Http;
+using AiChat.Data.Sqlite;
+using AiChat.Endpoints.Housekeeping;
 using AiChat.Tests.Chat;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;

@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
-using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Auth;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 

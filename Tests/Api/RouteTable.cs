@@ -1,4 +1,4 @@
-using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Auth;
 
 namespace AiChat.Tests.Api;
 

@@ -1,5 +1,5 @@
 using AiChat.Data;
-using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Secrets;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 

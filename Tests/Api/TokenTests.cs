@@ -3,7 +3,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Auth;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 

@@ -1,7 +1,8 @@
 using System.Net;
 using System.Text.Json;
-using AiChat.Data;
-using AiChat.Endpoints.Http;
+using AiChat.Data.Accounts;
+using AiChat.Data.Audit;
+using AiChat.Endpoints.Auth;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 

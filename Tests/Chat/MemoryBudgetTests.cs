@@ -1,6 +1,6 @@
 using System.Net;
-using AiChat.Endpoints.Chat;
-using AiChat.Providers;
+using AiChat.Endpoints.Calls;
+using AiChat.Providers.Protocol;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Time.Testing;

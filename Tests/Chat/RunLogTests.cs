@@ -1,6 +1,6 @@
 using System.Text;
-using AiChat.Data;
-using AiChat.Endpoints.Chat;
+using AiChat.Data.Runs;
+using AiChat.Endpoints.Runs;
 
 namespace AiChat.Tests.Chat;
 

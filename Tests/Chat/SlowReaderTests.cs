@@ -1,7 +1,7 @@
 using System.Text;
-using AiChat.Data;
-using AiChat.Endpoints.Chat;
-using AiChat.Endpoints.Http;
+using AiChat.Data.Accounts;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Runs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;

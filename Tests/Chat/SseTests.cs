@@ -1,7 +1,7 @@
 using System.Text;
 using System.Text.Json;
-using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Runs;
 using Microsoft.AspNetCore.Http;
 
 namespace AiChat.Tests.Chat;

@@ -1,4 +1,5 @@
-using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Catalog;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,5 +1,5 @@
 using System.Data.Common;
-using AiChat.Data;
+using AiChat.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using AiChat.Data;
+using AiChat.Data.Images;
 
 namespace AiChat.Tests.Data;
 

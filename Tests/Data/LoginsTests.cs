@@ -1,4 +1,5 @@
-using AiChat.Data;
+using AiChat.Data.Accounts;
+using AiChat.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using AiChat.Data;
+using AiChat.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using AiChat.Data;
+using AiChat.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 

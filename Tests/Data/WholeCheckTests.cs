@@ -1,5 +1,6 @@
 using System.Net;
 using AiChat.Data;
+using AiChat.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;

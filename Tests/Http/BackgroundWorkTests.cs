@@ -4,6 +4,8 @@ using System.Globalization;
 using System.Net;
 using AiChat.Commands;
 using AiChat.Data;
+using AiChat.Data.Sqlite;
+using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Tests.Chat;
 using Microsoft.Data.Sqlite;

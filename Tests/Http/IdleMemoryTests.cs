@@ -1,3 +1,4 @@
+using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;

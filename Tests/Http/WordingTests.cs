@@ -1,5 +1,5 @@
 using AiChat.Data;
-using AiChat.Endpoints;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat.Tests.Http;
 

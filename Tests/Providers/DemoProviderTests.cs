@@ -1,4 +1,6 @@
-using AiChat.Providers;
+using AiChat.Providers.Demo;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Providers;

@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Text;
 using AiChat.Providers;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 

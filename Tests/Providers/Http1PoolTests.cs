@@ -1,7 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using AiChat.Providers;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Providers;

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Text;
-using AiChat.Providers;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 

@@ -1,5 +1,8 @@
 using System.Net;
-using AiChat.Providers;
+using AiChat.Providers.Google;
+using AiChat.Providers.OpenAi;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 using AiChat.Tests.Api;
 using AiChat.Tests.Chat;
 

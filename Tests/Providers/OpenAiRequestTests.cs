@@ -1,6 +1,8 @@
 using System.Text;
 using System.Text.Json;
-using AiChat.Providers;
+using AiChat.Providers.OpenAi;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using AiChat.Providers;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 

@@ -1,5 +1,7 @@
 using System.Net;
-using AiChat.Providers;
+using AiChat.Providers.OpenAi;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 

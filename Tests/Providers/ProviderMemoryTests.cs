@@ -1,4 +1,4 @@
-using AiChat.Providers;
+using AiChat.Providers.Protocol;
 using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Providers;

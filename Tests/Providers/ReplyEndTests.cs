@@ -4,6 +4,9 @@ using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using AiChat.Providers;
+using AiChat.Providers.OpenAi;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
-using AiChat.Providers;
+using AiChat.Providers.Protocol;
 using AiChat.Providers.Search;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 

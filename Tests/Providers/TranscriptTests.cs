@@ -1,5 +1,7 @@
 using System.Reflection;
 using AiChat.Providers;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 

@@ -1,6 +1,12 @@
 using System.Text;
 using System.Text.Json;
 using AiChat.Providers;
+using AiChat.Providers.Anthropic;
+using AiChat.Providers.Google;
+using AiChat.Providers.Ollama;
+using AiChat.Providers.OpenAi;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 

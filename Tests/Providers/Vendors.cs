@@ -1,4 +1,8 @@
-using AiChat.Providers;
+using AiChat.Providers.Anthropic;
+using AiChat.Providers.Google;
+using AiChat.Providers.Ollama;
+using AiChat.Providers.OpenAi;
+using AiChat.Providers.Protocol;
 
 namespace AiChat.Tests.Providers;
 

@@ -37,7 +37,7 @@ describe('the page as it is built', () => {
 
 describe('rules that the page and the server share', () => {
   it('are the same for passwords and names', () => {
-    const server = readFileSync(join(root, 'Endpoints/Http/Passwords.cs'), 'utf8')
+    const server = readFileSync(join(root, 'Endpoints/Auth/PasswordHasher.cs'), 'utf8')
     const bound = (name: string) => Number(new RegExp(`const int ${name} = (\\d+)`).exec(server)?.[1])
     for (const file of ['auth/AccountForm.svelte', 'settings/PasswordPage.svelte', 'auth/NewPasswordPage.svelte']) {
       expect(/\.length < (\d+) \|\| \w+\.length > (\d+)/.exec(readFileSync(join(source, 'lib', file), 'utf8'))?.slice(1).map(Number), file).toEqual([bound('Shortest'), bound('Longest')])

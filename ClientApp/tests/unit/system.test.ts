@@ -5,7 +5,7 @@ import { read, show } from '../../src/lib/admin/system/draft.svelte'
 import { groups, type Field } from '../../src/lib/admin/system/fields'
 import { en } from '../../src/lib/i18n/en'
 
-const table = readFileSync(join(import.meta.dirname, '../../../Endpoints/SettingTable.cs'), 'utf8')
+const table = readFileSync(join(import.meta.dirname, '../../../Endpoints/Settings/SettingTable.cs'), 'utf8')
 const fields: readonly Field[] = Object.values(groups).flat()
 
 /** The bounds of a number in the server's table, in its own units. */

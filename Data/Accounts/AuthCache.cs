@@ -1,0 +1,208 @@
+using System.Collections.Concurrent;
+using AiChat.Data.Sqlite;
+using Dapper;
+
+namespace AiChat.Data.Accounts;
+
+/// <summary>
+/// What authentication needs to know of users, logins and keys, kept in memory so that no request asks the database for it.
+/// Whoever writes one of those rows calls the matching <c>…Changed</c> or <c>…Ended</c> after the commit and before answering, so a
+/// revocation holds from the answer on. Long-lived responses watch their login and are cancelled when it ends.
+/// Safe for any number of threads.
+/// </summary>
+internal sealed class AuthCache(Db db)
+{
+    /// <summary>About 10 MB when full. Past it everything is dropped and read again on demand.</summary>
+    private const int MaxEntries = 50_000;
+
+    /// <summary>Ids from here on are of logins that no row tells of; the database never comes this far.</summary>
+    private const long FirstUnrecorded = 1L << 62;
+
+    private const int MaxUnrecorded = 1_000;
+
+    private readonly ConcurrentDictionary<long, LiveUser> _users = new();
+    private readonly ConcurrentDictionary<long, LiveLogin> _logins = new();
+    private readonly ConcurrentDictionary<long, LiveLogin> _unrecorded = new();
+    private readonly ConcurrentDictionary<string, LiveKey> _keys = new();
+    private readonly ConcurrentDictionary<string, LiveGuest> _guests = new();
+    private readonly ConcurrentDictionary<(long UserId, long LoginId, long KeyId), CancellationTokenSource> _watched = new();
+    private readonly ConcurrentDictionary<long, bool> _endedKeys = new();
+    private readonly Lock _gate = new();
+    private long _generation;
+    private long _lastUnrecorded = FirstUnrecorded;
+
+    public ValueTask<LiveUser?> User(long id) =>
+        _users.TryGetValue(id, out var user) ? new ValueTask<LiveUser?>(user) : Load(_users, id, () => db.Read(connection =>
+            connection.QuerySingleOrDefault<LiveUser>("""
+                select id, username, role, status, epoch
+                from users
+                where id = @id
+                """, new { id })));
+
+    public ValueTask<LiveLogin?> Login(long id) =>
+        id > FirstUnrecorded ? new ValueTask<LiveLogin?>(_unrecorded.GetValueOrDefault(id))
+        : _logins.TryGetValue(id, out var login) ? new ValueTask<LiveLogin?>(login) : Load(_logins, id, () => db.Read(connection =>
+            connection.QuerySingleOrDefault<LiveLogin>("""
+                select id, user_id, expires_at
+                from logins
+                where id = @id
+                """, new { id })));
+
+    /// <summary>A login that only this process knows, because the disk is full.</summary>
+    /// <returns>Its id, or null when there are too many.</returns>
+    public long? AddUnrecorded(long userId, DateTimeOffset now, DateTimeOffset expires)
+    {
+        foreach (var over in _unrecorded.Where(login => login.Value.ExpiresAt <= now.ToUnixTimeMilliseconds()))
+        {
+            _unrecorded.TryRemove(over);
+        }
+
+        if (_unrecorded.Count >= MaxUnrecorded)
+        {
+            return null;
+        }
+
+        var id = Interlocked.Increment(ref _lastUnrecorded);
+        _unrecorded[id] = new LiveLogin(id, userId, expires.ToUnixTimeMilliseconds());
+        return id;
+    }
+
+    /// <summary>By the SHA-256 of the whole key, as lower-case hex.</summary>
+    public ValueTask<LiveKey?> Key(string keyHash) =>
+        _keys.TryGetValue(keyHash, out var key) ? new ValueTask<LiveKey?>(key) : Load(_keys, keyHash, () => db.Read(connection =>
+            connection.QuerySingleOrDefault<LiveKey>("""
+                select id, user_id, scopes, expires_at, models
+                from api_keys
+                where key_hash = @keyHash
+                """, new { keyHash })));
+
+    /// <summary>By the SHA-256 of a guest's token, as lower-case hex.</summary>
+    public ValueTask<LiveGuest?> Guest(string tokenHash) =>
+        _guests.TryGetValue(tokenHash, out var guest) ? new ValueTask<LiveGuest?>(guest) : Load(_guests, tokenHash, () => db.Read(connection =>
+            connection.QuerySingleOrDefault<LiveGuest>("""
+                select id, epoch, expires_at
+                from users
+                where guest_token_hash = @tokenHash and role = 'GUEST'
+                """, new { tokenHash })));
+
+    /// <summary>Cancelled when the login (or key) ends, and when its user is disabled, demoted, deleted or changes the password.</summary>
+    /// <returns>A token that is cancelled already when that happened after <paramref name="epoch"/> was read.</returns>
+    public async ValueTask<CancellationToken> Watch(long userId, long epoch, long loginId, long keyId)
+    {
+        var token = _watched.GetOrAdd((userId, loginId, keyId), _ => new CancellationTokenSource()).Token;
+
+        // Entered first and looked at second, so that a revocation in between is seen by one of the two.
+        var user = await User(userId);
+        var stillGood = user is { Status: "ACTIVE" } && user.Epoch == epoch && !_endedKeys.ContainsKey(keyId)
+            && (loginId == 0 || await Login(loginId) is not null);
+        return stillGood ? token : new CancellationToken(canceled: true);
+    }
+
+    /// <summary>The user's row changed in a way that leaves sign-ins valid.</summary>
+    public void UserChanged(long userId) => Forget(() => _users.TryRemove(userId, out _));
+
+    /// <summary>Everything signed in as this user loses its streams; what is still valid may open new ones.</summary>
+    public void UserRevoked(long userId)
+    {
+        Forget(() =>
+        {
+            _users.TryRemove(userId, out _);
+            foreach (var login in _logins.Values.Where(login => login.UserId == userId))
+            {
+                _logins.TryRemove(login.Id, out _);
+            }
+
+            foreach (var login in _unrecorded.Values.Where(login => login.UserId == userId))
+            {
+                _unrecorded.TryRemove(login.Id, out _);
+            }
+
+            foreach (var guest in _guests.Where(guest => guest.Value.Id == userId))
+            {
+                _guests.TryRemove(guest.Key, out _);
+            }
+
+            foreach (var key in _keys.Where(key => key.Value.UserId == userId))
+            {
+                _keys.TryRemove(key.Key, out _);
+            }
+        });
+        Cancel(watched => watched.UserId == userId);
+    }
+
+    /// <summary>The login lives longer than was known.</summary>
+    public void LoginExtended(long loginId) => Forget(() => _logins.TryRemove(loginId, out _));
+
+    public void LoginEnded(long loginId)
+    {
+        _unrecorded.TryRemove(loginId, out _);
+        Forget(() => _logins.TryRemove(loginId, out _));
+        Cancel(watched => watched.LoginId == loginId);
+    }
+
+    public static bool IsUnrecorded(long loginId) => loginId > FirstUnrecorded;
+
+    public void KeyChanged(string keyHash, long keyId)
+    {
+        _endedKeys[keyId] = true;
+        Forget(() => _keys.TryRemove(keyHash, out _));
+        Cancel(watched => watched.KeyId == keyId);
+    }
+
+    private async ValueTask<TValue?> Load<TKey, TValue>(ConcurrentDictionary<TKey, TValue> cache, TKey key, Func<Task<TValue?>> read)
+        where TKey : notnull
+        where TValue : class
+    {
+        var before = Interlocked.Read(ref _generation);
+        var row = await read();
+        if (row is null)
+        {
+            return null;
+        }
+
+        lock (_gate)
+        {
+            // A row read before somebody else's change must not be kept after it.
+            if (before == _generation)
+            {
+                if (cache.Count >= MaxEntries)
+                {
+                    cache.Clear();
+                }
+
+                cache[key] = row;
+            }
+        }
+
+        return row;
+    }
+
+    private void Forget(Action remove)
+    {
+        lock (_gate)
+        {
+            Interlocked.Increment(ref _generation);
+            remove();
+        }
+    }
+
+    private void Cancel(Predicate<(long UserId, long LoginId, long KeyId)> ends)
+    {
+        foreach (var key in _watched.Keys.Where(key => ends(key)))
+        {
+            if (_watched.TryRemove(key, out var source))
+            {
+                source.Cancel();
+            }
+        }
+    }
+}
+
+internal sealed record LiveUser(long Id, string? Username, string Role, string Status, long Epoch);
+
+internal sealed record LiveLogin(long Id, long UserId, long ExpiresAt);
+
+internal sealed record LiveGuest(long Id, long Epoch, long ExpiresAt);
+
+/// <summary>Scopes and models are JSON lists; null models are all.</summary>
+internal sealed record LiveKey(long Id, long UserId, string Scopes, long? ExpiresAt, string? Models);

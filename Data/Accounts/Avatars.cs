@@ -1,0 +1,44 @@
+using AiChat.Data.Audit;
+using AiChat.Data.Images;
+using AiChat.Data.Sqlite;
+using Dapper;
+
+namespace AiChat.Data.Accounts;
+
+/// <summary>Which file shows a user, the assistant, the installation. A file that is replaced goes to the list of those to remove.</summary>
+internal sealed class Avatars(Db db)
+{
+    public Task<string?> Find(long userId) => db.Read(connection => connection.QuerySingleOrDefault<string?>("""
+        select avatar_file from users where id = @userId and role <> 'GUEST'
+        """, new { userId }));
+
+    /// <summary>False when there is no such user any more.</summary>
+    public Task<bool> Set(long userId, string? file) => db.Write(connection => connection.Execute("""
+        update users set avatar_file = @file where id = @userId and role <> 'GUEST'
+        """, new { userId, file }) == 1);
+
+    /// <param name="key"><see cref="FileRows.AssistantAvatar"/> or <see cref="FileRows.Logo"/>.</param>
+    public Task<string?> FindShared(string key) => db.Read(connection => connection.QuerySingleOrDefault<string?>("""
+        select value from settings where key = @key
+        """, new { key }));
+
+    public Task SetShared(string key, string? file, AuditEntry audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            connection.Execute("""
+                insert or ignore into doomed_files (file) select value from settings where key = @key
+                """, new { key });
+            connection.Execute("delete from settings where key = @key", new { key });
+            if (file is not null)
+            {
+                connection.Execute("""
+                    insert into settings (key, value, updated_at) values (@key, @file, @at)
+                    """, new { key, file, at });
+            }
+
+            AuditLog.Append(connection, audit, now);
+        });
+    }
+}

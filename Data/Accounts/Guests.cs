@@ -1,0 +1,58 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Accounts;
+
+/// <summary>
+/// Visitors without an account: a row in users each, known by a token of which only the hash is kept. They are made when a visitor
+/// first writes something, and what is theirs goes into the account they sign in to.
+/// </summary>
+internal sealed class Guests(Db db, AuthCache authCache)
+{
+    /// <summary>Together with the limit by address, what keeps scripts from filling the table.</summary>
+    private const int MaxCount = 10_000;
+
+    /// <summary>The new guest's id, or null when there are as many as allowed.</summary>
+    public Task<long?> Insert(string tokenHash, DateTimeOffset expires, DateTimeOffset now)
+    {
+        var (at, expiresAt) = (now.ToUnixTimeMilliseconds(), expires.ToUnixTimeMilliseconds());
+        return db.Write(connection => connection.QuerySingleOrDefault<long?>("""
+            insert into users (role, status, guest_token_hash, expires_at, created_at)
+            select 'GUEST', 'ACTIVE', @tokenHash, @expiresAt, @at
+            where (select count(*) from users where expires_at is not null) < @Most
+            returning id
+            """, new { tokenHash, expiresAt, at, MaxCount }));
+    }
+
+    /// <summary>Gives what is the guest's to an account and ends the guest. The guest's answers must have ended before.</summary>
+    public async Task Move(long guestId, long userId)
+    {
+        await db.Write(connection =>
+        {
+            if (connection.ExecuteScalar<long>("select count(*) from users where id = @guestId and role = 'GUEST'", new { guestId }) == 1)
+            {
+                MoveRows(connection, guestId, userId);
+            }
+        });
+        authCache.UserRevoked(guestId);
+    }
+
+    private static void MoveRows(SqliteConnection connection, long guestId, long userId)
+    {
+        var both = new { guestId, userId };
+        connection.Execute("update sessions set user_id = @userId where user_id = @guestId", both);
+        connection.Execute("update runs set user_id = @userId where user_id = @guestId", both);
+        connection.Execute("update images set user_id = @userId where user_id = @guestId", both);
+        connection.Execute("update or ignore drafts set user_id = @userId where user_id = @guestId", both);
+        connection.Execute("update shares set user_id = @userId where user_id = @guestId", both);
+        connection.Execute("update usage_entries set user_id = @userId where user_id = @guestId", both);
+        connection.Execute("""
+            insert into daily_usage (user_id, day, messages, tokens, cost_nanos)
+            select @userId, day, messages, tokens, cost_nanos from daily_usage where user_id = @guestId
+            on conflict (user_id, day) do update set messages = messages + excluded.messages, tokens = tokens + excluded.tokens,
+                cost_nanos = cost_nanos + excluded.cost_nanos
+            """, both);
+        connection.Execute("delete from users where id = @guestId and role = 'GUEST'", both);
+    }
+}

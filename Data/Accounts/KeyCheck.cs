@@ -1,0 +1,35 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+
+namespace AiChat.Data.Accounts;
+
+/// <summary>The row that tells whether the master key is the one this database was written with.</summary>
+internal static class KeyCheck
+{
+    public static Task<KeyCheckRow> Find(Db db) => db.Read(connection => connection.QuerySingle<KeyCheckRow>("""
+        select
+            (select value from settings where key = 'internal.key_check') as value,
+            exists (select 1 from connections where secret_keys is not null or secret_headers is not null)
+            or exists (select 1 from settings where key <> 'internal.key_check' and (value like 'v1.%.%.%' or value like '"v1.%.%.%"')) as in_use
+        """));
+
+    public static Task Replace(Db db, string value, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            connection.Execute("""
+                insert into settings (key, value, updated_at) values ('internal.key_check', @value, @at)
+                on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at
+                """, new { value, at });
+        });
+    }
+}
+
+internal sealed class KeyCheckRow
+{
+    public string? Value { get; init; }
+
+    /// <summary>Something in the database can only be read with the key.</summary>
+    public bool InUse { get; init; }
+}

@@ -1,0 +1,58 @@
+using AiChat.Data.Audit;
+using AiChat.Data.Sqlite;
+using Dapper;
+
+namespace AiChat.Data.Accounts;
+
+/// <summary>Rows of the settings table: what an administrator changes, and a few facts of the installation.</summary>
+internal sealed class SettingStore(Db db)
+{
+    /// <summary>Writes a row that means nothing, to prove that writing works.</summary>
+    public static Task Touch(Db db, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            connection.Execute("""
+                insert into settings (key, value, updated_at) values ('internal.probe', '', @at)
+                on conflict (key) do update set updated_at = excluded.updated_at
+                """, new { at });
+        });
+    }
+
+    public Task<List<SettingRow>> List() => db.Read(connection => connection.Query<SettingRow>("""
+        select key, value from settings where key not like 'internal.%' order by key limit 1000
+        """).ToList());
+
+    /// <summary>Stores these values, null removing a key; all or nothing.</summary>
+    public Task Put(IReadOnlyDictionary<string, string?> values, AuditEntry audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            foreach (var (key, value) in values)
+            {
+                if (value is null)
+                {
+                    connection.Execute("delete from settings where key = @key", new { key });
+                }
+                else
+                {
+                    connection.Execute("""
+                        insert into settings (key, value, updated_at) values (@key, @value, @at)
+                        on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at
+                        """, new { key, value, at });
+                }
+            }
+
+            AuditLog.Append(connection, audit, now);
+        });
+    }
+}
+
+internal sealed class SettingRow
+{
+    public string Key { get; init; } = "";
+
+    public string Value { get; init; } = "";
+}

@@ -1,0 +1,152 @@
+using AiChat.Data.Runs;
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Accounts;
+
+/// <summary>The ledger of provider calls, and what of a user's daily messages is left.</summary>
+internal sealed class Usage(Db db)
+{
+    /// <summary>What a user may send today (null is unlimited) and has sent.</summary>
+    public Task<(long? Limit, long Used)> Quota(long userId, DefaultLimits defaults, DateTimeOffset now)
+    {
+        var day = UtcDay.From(now);
+        return db.Read(connection => (Limit(connection, userId, defaults), MessagesUsed(connection, userId, day)));
+    }
+
+    /// <summary>What a user has used today and in this month, with what running calls hold, as the gate compares it with the limits.</summary>
+    public Task<SpentRow> Spent(long userId, DateTimeOffset now)
+    {
+        var day = UtcDay.From(now);
+        var first = UtcDay.FirstOfMonth(now);
+        return db.Read(connection => connection.QuerySingle<SpentRow>("""
+            select coalesce(sum(messages + held_messages) filter (where day = @day), 0) as messages,
+                coalesce(sum(tokens + held_tokens) filter (where day = @day), 0) as day_tokens,
+                coalesce(sum(tokens + held_tokens), 0) as month_tokens,
+                coalesce(sum(cost_nanos + held_nanos) filter (where day = @day), 0) as day_nanos,
+                coalesce(sum(cost_nanos + held_nanos), 0) as month_nanos
+            from daily_usage
+            where user_id = @userId and day between @first and @day
+            """, new { userId, day, first }));
+    }
+
+    /// <summary>Lets calls that belong to no run through the gate, or says why not.</summary>
+    public Task<LimitDecision> Enter(Admission call, DateTimeOffset now) => db.Write(connection => UsageLimits.Enter(connection, call, now));
+
+    /// <summary>Ends what was let in, with an entry for each call that began.</summary>
+    public Task Settle(Reservation reservation, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>
+        db.Write(connection => UsageLimits.Settle(connection, reservation, used, now.ToUnixTimeMilliseconds()));
+
+    internal static long? Limit(SqliteConnection connection, long userId, DefaultLimits defaults) => connection.ExecuteScalar<long?>("""
+        select case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end
+        from users where id = @userId
+        """, new { userId, defaults.Messages, defaults.GuestMessages });
+
+    /// <summary>With those that are being answered now.</summary>
+    internal static long MessagesUsed(SqliteConnection connection, long userId, long day) => connection.ExecuteScalar<long>("""
+        select coalesce(max(messages + held_messages), 0) from daily_usage where user_id = @userId and day = @day
+        """, new { userId, day });
+
+    internal static void Record(SqliteConnection connection, LedgerEntry entry, long at) => connection.Execute("""
+        insert into usage_entries (user_id, session_id, message_id, run_id, api_key_id, connection_id, model, provider, status, prompt_tokens,
+            completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, first_token_ms, total_ms, created_at)
+        values (@UserId, @SessionId, @MessageId, @RunId, @ApiKeyId, @ConnectionId, @Model, @Provider, @Status, @PromptTokens,
+            @CompletionTokens, @ReasoningTokens, @CachedTokens, @Source, @Price, @CostNanos, @FirstTokenMs, @TotalMs, @at)
+        """, new
+    {
+        entry.UserId,
+        entry.SessionId,
+        entry.MessageId,
+        entry.RunId,
+        entry.ApiKeyId,
+        entry.ConnectionId,
+        entry.Model,
+        entry.Provider,
+        entry.Status,
+        entry.PromptTokens,
+        entry.CompletionTokens,
+        entry.ReasoningTokens,
+        entry.CachedTokens,
+        entry.Source,
+        entry.Price,
+        entry.CostNanos,
+        entry.FirstTokenMs,
+        entry.TotalMs,
+        at,
+    });
+}
+
+/// <summary>What one user has used; nanos are 1e-9 of the currency unit.</summary>
+internal sealed class SpentRow
+{
+    public long Messages { get; init; }
+
+    public long DayTokens { get; init; }
+
+    public long MonthTokens { get; init; }
+
+    public long DayNanos { get; init; }
+
+    public long MonthNanos { get; init; }
+}
+
+/// <summary>One call to a provider.</summary>
+internal sealed record LedgerEntry
+{
+    /// <summary>It failed before the provider said anything: it is told as failed and costs nothing, no message either.</summary>
+    public bool BroughtNothing => Status == "failed" && PromptTokens + CompletionTokens == 0;
+
+    public required long UserId { get; init; }
+
+    public long? SessionId { get; init; }
+
+    public long? MessageId { get; init; }
+
+    public long? RunId { get; init; }
+
+    public long? ApiKeyId { get; init; }
+
+    public long? ConnectionId { get; init; }
+
+    public required string Model { get; init; }
+
+    public required string Provider { get; init; }
+
+    public required string Status { get; init; }
+
+    public long PromptTokens { get; init; }
+
+    public long CompletionTokens { get; init; }
+
+    public long ReasoningTokens { get; init; }
+
+    public long CachedTokens { get; init; }
+
+    /// <summary>provider or estimate.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The price that held, as JSON.</summary>
+    public string? Price { get; init; }
+
+    public long CostNanos { get; init; }
+
+    public long? FirstTokenMs { get; init; }
+
+    public long? TotalMs { get; init; }
+
+    /// <summary>A run that the end of a process cut off: nobody knows its prompt any more.</summary>
+    public static LedgerEntry From(OrphanRow run, long completionTokens) => new()
+    {
+        UserId = run.UserId,
+        SessionId = run.SessionId,
+        MessageId = run.MessageId,
+        RunId = run.Id,
+        ConnectionId = run.ConnectionId,
+        Model = run.Model ?? "",
+        Provider = run.Provider ?? "",
+        Status = "interrupted",
+        CompletionTokens = completionTokens,
+        Source = "estimate",
+    };
+}

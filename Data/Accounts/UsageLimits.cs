@@ -1,0 +1,256 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Accounts;
+
+/// <summary>
+/// The one gate before every call to a provider. A call is let in while its user has a message left and everything spent and held so
+/// far stays below each budget; it then holds one message and an estimate of its tokens and money. When it ends, the hold is replaced
+/// by what it really used, or by nothing when it brought nothing. So counters and ledger always agree, calls at the same moment cannot
+/// take the same last message, and a budget is overrun by one call's own use at most. Budgets of money do not stop a call that is free.
+/// </summary>
+internal static class UsageLimits
+{
+    // The whole decision; ended by the statement that acts on it, so that nothing can come between the two.
+    private const string Verdict = """
+        with spent as (
+            select
+                coalesce(sum(messages + held_messages) filter (where day = @Day), 0) as messages,
+                coalesce(sum(tokens + held_tokens) filter (where day = @Day), 0) as day_tokens,
+                coalesce(sum(tokens + held_tokens), 0) as month_tokens,
+                coalesce(sum(cost_nanos + held_nanos) filter (where day = @Day), 0) as day_nanos,
+                coalesce(sum(cost_nanos + held_nanos), 0) as month_nanos
+            from daily_usage
+            where user_id = @UserId and day between @FirstDay and @Day
+        ),
+        limits as (
+            select
+                role = 'GUEST' as guest,
+                case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end as messages,
+                nullif(coalesce(daily_token_budget, @DailyTokens), -1) as day_tokens,
+                nullif(coalesce(monthly_token_budget, @MonthlyTokens), -1) as month_tokens,
+                nullif(coalesce(daily_nanos_budget, @DailyNanos), -1) as day_nanos,
+                nullif(coalesce(monthly_nanos_budget, @MonthlyNanos), -1) as month_nanos
+            from users
+            where id = @UserId
+        ),
+        money as (
+            select
+                coalesce(spent.day_nanos >= limits.day_nanos, false)
+                    or coalesce((select cost_nanos + held_nanos from api_key_days where api_key_id = @ApiKeyId and day = @Day), 0)
+                        >= coalesce((select daily_budget_nanos from api_keys where id = @ApiKeyId), 9223372036854775807) as day_is_spent,
+                coalesce(spent.month_nanos >= limits.month_nanos, false) as month_is_spent
+            from limits, spent
+        ),
+        verdict as (
+            select limits.guest, money.day_is_spent or money.month_is_spent as money_is_spent, case
+                when @Count > 0 and spent.messages + @Count > limits.messages then 1
+                when @Count > 0 and limits.guest
+                    and coalesce((select messages + held from guest_days where day = @Day), 0) + @Count > @AllGuestsMessages then 1
+                when spent.day_tokens >= limits.day_tokens or (money.day_is_spent and @Free = 0) then 2
+                when spent.month_tokens >= limits.month_tokens or (money.month_is_spent and @Free = 0) then 3
+                else 0
+            end as word
+            from limits, spent, money
+        )
+        """;
+
+    /// <summary>Lets the call in and holds what it asks for, or says why not; inside <see cref="Db.Write{T}"/>.</summary>
+    public static LimitDecision Enter(SqliteConnection connection, Admission call, DateTimeOffset now)
+    {
+        var day = UtcDay.From(now);
+        var ask = new LimitParameters(call, day, UtcDay.FirstOfMonth(now));
+        var admitted = connection.QuerySingleOrDefault<AdmittedRow>($"""
+            {Verdict}
+            insert into daily_usage (user_id, day, held_messages, held_tokens, held_nanos)
+            select @UserId, @Day, @Count, @Tokens, @Nanos from verdict where word = 0
+            on conflict (user_id, day) do update set held_messages = held_messages + excluded.held_messages,
+                held_tokens = held_tokens + excluded.held_tokens, held_nanos = held_nanos + excluded.held_nanos
+            returning messages + held_messages as used, (select role = 'GUEST' from users where id = @UserId) as guest,
+                (select case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end
+                    from users where id = @UserId) as daily_limit
+            """, ask);
+        if (admitted is null)
+        {
+            var word = connection.QuerySingleOrDefault<long?>($"""
+                {Verdict}
+                select word from verdict
+                """, ask);
+            return new LimitDecision(word is null ? LimitResult.Nobody : (LimitResult)word.Value, null, 0, null);
+        }
+
+        // It holds no money of its own, so the statement still sees what was there before.
+        var onlyFree = call.Free && connection.ExecuteScalar<long>($"""
+            {Verdict}
+            select count(*) from verdict where money_is_spent
+            """, ask) > 0;
+        var reservation = new Reservation(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, onlyFree);
+        HoldElsewhere(connection, reservation);
+        return new LimitDecision(LimitResult.Open, reservation, admitted.Used, admitted.DailyLimit);
+    }
+
+    /// <summary>Replaces the hold by what its calls to providers used; when none of them brought anything it costs nothing.</summary>
+    public static void Settle(SqliteConnection connection, Reservation reservation, IReadOnlyList<LedgerEntry> used, long at)
+    {
+        var counted = used.All(call => call.BroughtNothing) ? 0 : reservation.Messages;
+        var tokens = used.Sum(call => call.PromptTokens + call.CompletionTokens);
+        var cost = used.Sum(call => call.CostNanos);
+        connection.Execute("""
+            update daily_usage set messages = messages + @counted, tokens = tokens + @used, cost_nanos = cost_nanos + @cost,
+                held_messages = max(0, held_messages - @Messages), held_tokens = max(0, held_tokens - @Tokens), held_nanos = max(0, held_nanos - @Nanos)
+            where user_id = @UserId and day = @Day
+            """, new { reservation.UserId, reservation.Day, reservation.Messages, reservation.Tokens, reservation.Nanos, counted, used = tokens, cost });
+        if (reservation.ApiKeyId is not null)
+        {
+            connection.Execute("""
+                update api_key_days set cost_nanos = cost_nanos + @cost, held_nanos = max(0, held_nanos - @Nanos)
+                where api_key_id = @ApiKeyId and day = @Day
+                """, new { reservation.ApiKeyId, reservation.Day, reservation.Nanos, cost });
+        }
+
+        if (reservation.Guest)
+        {
+            connection.Execute("""
+                update guest_days set messages = messages + @counted, held = max(0, held - @Messages) where day = @Day
+                """, new { reservation.Day, reservation.Messages, counted });
+        }
+
+        foreach (var call in used)
+        {
+            Usage.Record(connection, call, at);
+        }
+    }
+
+    /// <summary>Counts a call that another process let in and that nobody holds anything for any more.</summary>
+    public static void Charge(SqliteConnection connection, LedgerEntry used, long day, long at)
+    {
+        var tokens = used.PromptTokens + used.CompletionTokens;
+        connection.Execute("""
+            insert into daily_usage (user_id, day, messages, tokens, cost_nanos)
+            select @UserId, @day, 1, @tokens, @CostNanos where exists (select 1 from users where id = @UserId)
+            on conflict (user_id, day) do update set messages = messages + 1, tokens = tokens + excluded.tokens, cost_nanos = cost_nanos + excluded.cost_nanos
+            """, new { used.UserId, day, tokens, used.CostNanos });
+        Usage.Record(connection, used, at);
+    }
+
+    /// <summary>Nothing runs: what a process that ended had held is let go.</summary>
+    public static void Reset(SqliteConnection connection)
+    {
+        connection.Execute("""
+            update daily_usage set held_messages = 0, held_tokens = 0, held_nanos = 0 where held_messages + held_tokens + held_nanos > 0
+            """);
+        connection.Execute("update api_key_days set held_nanos = 0 where held_nanos > 0");
+        connection.Execute("update guest_days set held = 0 where held > 0");
+    }
+
+    private static void HoldElsewhere(SqliteConnection connection, Reservation reservation)
+    {
+        if (reservation.ApiKeyId is not null)
+        {
+            connection.Execute("""
+                insert into api_key_days (api_key_id, day, held_nanos) values (@ApiKeyId, @Day, @Nanos)
+                on conflict (api_key_id, day) do update set held_nanos = held_nanos + excluded.held_nanos
+                """, new { reservation.ApiKeyId, reservation.Day, reservation.Nanos });
+        }
+
+        if (reservation.Guest)
+        {
+            connection.Execute("""
+                insert into guest_days (day, held) values (@Day, @Messages)
+                on conflict (day) do update set held = held + excluded.held
+                """, new { reservation.Day, reservation.Messages });
+        }
+    }
+}
+
+/// <summary>What the gate said. The numbers are those of its statement.</summary>
+internal enum LimitResult
+{
+    Open = 0,
+
+    /// <summary>The user's messages of this day, or those of all guests, are used up.</summary>
+    NoMessages = 1,
+
+    /// <summary>A budget of this day is used up: the user's or the key's.</summary>
+    NoBudgetToday = 2,
+
+    NoBudgetThisMonth = 3,
+
+    /// <summary>The account is gone.</summary>
+    Nobody = 4,
+}
+
+/// <summary>Limits for users without their own; null is none. Nanos are 1e-9 of the currency unit.</summary>
+internal sealed record DefaultLimits(
+    long? Messages, long? GuestMessages, long? AllGuestsMessages, long? DailyTokens, long? MonthlyTokens, long? DailyNanos, long? MonthlyNanos);
+
+/// <summary>A call that asks to be let in.</summary>
+internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defaults)
+{
+    /// <summary>Messages it counts as: 0 for what the server asks on its own behalf, such as a title; budgets hold for that too.</summary>
+    public long Count { get; init; } = 1;
+
+    /// <summary>Tokens it is expected to use, answer included.</summary>
+    public long Tokens { get; init; }
+
+    public long Nanos { get; init; }
+
+    /// <summary>The model's price is 0; one without a price is not free, because nobody knows what it costs.</summary>
+    public bool Free { get; init; }
+}
+
+/// <summary>What the gate says to a call; <paramref name="Reservation"/> only when it is open.</summary>
+/// <param name="Result">Whether the call may go on.</param>
+/// <param name="Reservation">What is held for it.</param>
+/// <param name="Used">The user's messages of this day with those that are being answered now.</param>
+/// <param name="DailyLimit">Messages a day; null is unlimited.</param>
+internal sealed record LimitDecision(LimitResult Result, Reservation? Reservation, long Used, long? DailyLimit);
+
+internal sealed record AdmittedRow
+{
+    public long Used { get; init; }
+
+    public bool Guest { get; init; }
+
+    public long? DailyLimit { get; init; }
+}
+
+/// <summary>What is held for a call that runs.</summary>
+/// <param name="OnlyFree">It was let in because it is free; no model that costs something may stand in for its model.</param>
+internal sealed record Reservation(
+    long UserId, long Day, long Messages, long Tokens, long Nanos, long? ApiKeyId, bool Guest, bool OnlyFree = false);
+
+/// <summary>The values that the gate's statement names.</summary>
+internal sealed class LimitParameters(Admission call, long day, long firstDay)
+{
+    public long UserId => call.UserId;
+
+    public long? ApiKeyId => call.ApiKeyId;
+
+    public long Count => call.Count;
+
+    public long Tokens => call.Tokens;
+
+    public long Nanos => call.Nanos;
+
+    public long Free => call.Free ? 1 : 0;
+
+    public long Day => day;
+
+    public long FirstDay => firstDay;
+
+    public long? Messages => call.Defaults.Messages;
+
+    public long? GuestMessages => call.Defaults.GuestMessages;
+
+    public long? AllGuestsMessages => call.Defaults.AllGuestsMessages;
+
+    public long? DailyTokens => call.Defaults.DailyTokens;
+
+    public long? MonthlyTokens => call.Defaults.MonthlyTokens;
+
+    public long? DailyNanos => call.Defaults.DailyNanos;
+
+    public long? MonthlyNanos => call.Defaults.MonthlyNanos;
+}

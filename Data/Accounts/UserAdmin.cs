@@ -1,0 +1,242 @@
+using AiChat.Data.Audit;
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Accounts;
+
+/// <summary>
+/// What administrators do with accounts. Each change checks in its own write that the one who asks still is an administrator and,
+/// in its WHERE, that an active administrator remains. Tells <see cref="AuthCache"/> before it returns.
+/// </summary>
+internal sealed class UserAdmin(Db db, AuthCache authCache)
+{
+    private const string AnotherAdmin = "exists (select 1 from users as other where other.role = 'ADMIN' and other.status = 'ACTIVE' and other.id <> users.id)";
+
+    /// <summary>The newest first, with an id below <paramref name="before"/>; both filters may be null.</summary>
+    public Task<List<UserRow>> List(string? search, string? status, long before, int limit)
+    {
+        var key = search is null ? null : Users.KeyOf(search);
+        return db.Read(connection => connection.Query<UserRow>($"""
+            select {Users.Columns}
+            from users
+            where role <> 'GUEST' and id < @before
+                and (@status is null or status = @status)
+                and (@key is null or instr(username_key, @key) > 0)
+            order by id desc
+            limit @limit
+            """, new { before, status, key, limit }).ToList());
+    }
+
+    /// <returns>Done with the id, or with null when the name is taken; or Forbidden.</returns>
+    public Task<(UserChange Outcome, long? Id)> Create(Actor actor, string username, string role, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
+    {
+        var key = Users.KeyOf(username);
+        var at = now.ToUnixTimeMilliseconds();
+        var expires = codeExpires.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            if (!IsAdmin(connection, actor.UserId))
+            {
+                return (UserChange.Forbidden, (long?)null);
+            }
+
+            var id = connection.QuerySingleOrDefault<long?>("""
+                insert into users (username, username_key, role, status, one_time_code_hash, one_time_code_expires_at, approved_by, approved_at, created_at)
+                values (@username, @key, @role, 'ACTIVE', @codeHash, @expires, @actorId, @at, @at)
+                on conflict (username_key) do nothing
+                returning id
+                """, new { username, key, role, codeHash, expires, actorId = actor.UserId, at });
+            if (id is not null)
+            {
+                AuditLog.Append(connection, new AuditEntry(actor.UserId, "user.create", $"user:{id}", actor.Ip, role), now);
+            }
+
+            return (UserChange.Done, id);
+        });
+    }
+
+    public Task<UserChange> Approve(Actor actor, long id, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return Change(actor, id, new Step("user.approve", null, UserChange.WrongState), now, connection => connection.Execute("""
+            update users
+            set status = 'ACTIVE', status_reason = null, approved_by = @actorId, approved_at = @at
+            where id = @id and status = 'PENDING'
+            """, new { id, actorId = actor.UserId, at }));
+    }
+
+    public Task<UserChange> Reject(Actor actor, long id, string? reason, DateTimeOffset now) =>
+        Change(actor, id, new Step("user.reject", null, UserChange.WrongState), now, connection => connection.Execute("""
+            update users
+            set status = 'DISABLED', status_reason = @reason, epoch = epoch + 1
+            where id = @id and status = 'PENDING'
+            """, new { id, reason }));
+
+    public Task<UserChange> SetRole(Actor actor, long id, string role, DateTimeOffset now) =>
+        Change(actor, id, new Step("user.role", role, UserChange.LastAdmin), now, connection => connection.Execute($"""
+            update users
+            set role = @role, epoch = epoch + (role <> @role)
+            where id = @id and role <> 'GUEST' and (@role = 'ADMIN' or role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
+            """, new { id, role }));
+
+    /// <summary>Disabling ends every login at once.</summary>
+    public Task<UserChange> SetStatus(Actor actor, long id, string status, string? reason, DateTimeOffset now) =>
+        Change(actor, id, new Step("user.status", status, UserChange.LastAdmin), now, connection =>
+        {
+            var changed = connection.Execute($"""
+                update users
+                set status = @status, status_reason = @reason, epoch = epoch + (status <> @status)
+                where id = @id and role <> 'GUEST' and (@status = 'ACTIVE' or role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
+                """, new { id, status, reason });
+            if (changed == 1 && status != "ACTIVE")
+            {
+                EndLogins(connection, id);
+            }
+
+            return changed;
+        });
+
+    public Task<UserChange> SetQuota(Actor actor, long id, UserLimits limits, DateTimeOffset now)
+    {
+        var day = UtcDay.From(now);
+        return Change(actor, id, new Step("user.quota", limits.Told(), UserChange.NotFound, Revokes: false), now, connection =>
+        {
+            if (limits.ResetUsed)
+            {
+                connection.Execute("""
+                    update daily_usage
+                    set messages = 0
+                    where user_id = @id and day = @day
+                    """, new { id, day });
+            }
+
+            return connection.Execute("""
+                update users
+                set daily_limit = @DailyLimit, unlimited = @Unlimited,
+                    daily_token_budget = iif(@SetsDailyTokens, @DailyTokens, daily_token_budget),
+                    monthly_token_budget = iif(@SetsMonthlyTokens, @MonthlyTokens, monthly_token_budget),
+                    daily_nanos_budget = iif(@SetsDailyNanos, @DailyNanos, daily_nanos_budget),
+                    monthly_nanos_budget = iif(@SetsMonthlyNanos, @MonthlyNanos, monthly_nanos_budget)
+                where id = @id and role <> 'GUEST'
+                """, new
+            {
+                id,
+                limits.DailyLimit,
+                limits.Unlimited,
+                limits.SetsDailyTokens,
+                limits.DailyTokens,
+                limits.SetsMonthlyTokens,
+                limits.MonthlyTokens,
+                limits.SetsDailyNanos,
+                limits.DailyNanos,
+                limits.SetsMonthlyNanos,
+                limits.MonthlyNanos,
+            });
+        });
+    }
+
+    /// <summary>The old password is worth nothing from now on, and everything signed in with it ends.</summary>
+    public Task<UserChange> ResetPassword(Actor actor, long id, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
+    {
+        var expires = codeExpires.ToUnixTimeMilliseconds();
+        return Change(actor, id, new Step("user.reset_password", null, UserChange.NotFound), now, connection =>
+        {
+            EndLogins(connection, id);
+            return connection.Execute("""
+                update users
+                set password_hash = null, one_time_code_hash = @codeHash, one_time_code_expires_at = @expires, epoch = epoch + 1
+                where id = @id and role <> 'GUEST'
+                """, new { id, codeHash, expires });
+        });
+    }
+
+    /// <summary>With everything that is the user's.</summary>
+    public Task<UserChange> Delete(Actor actor, long id, DateTimeOffset now) =>
+        Change(actor, id, new Step("user.delete", null, UserChange.LastAdmin), now, connection => connection.Execute($"""
+            delete from users
+            where id = @id and role <> 'GUEST' and (role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
+            """, new { id }));
+
+    /// <summary>As <see cref="Delete"/>, by the user's own wish.</summary>
+    public async Task<UserChange> DeleteSelf(Actor actor, DateTimeOffset now)
+    {
+        var outcome = await db.Write(connection =>
+        {
+            var username = connection.QuerySingleOrDefault<string>("""
+                select username
+                from users
+                where id = @UserId and role <> 'GUEST'
+                """, new { actor.UserId });
+            if (username is null)
+            {
+                return UserChange.NotFound;
+            }
+
+            if (connection.Execute($"""
+                delete from users
+                where id = @UserId and (role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
+                """, new { actor.UserId }) == 0)
+            {
+                return UserChange.LastAdmin;
+            }
+
+            AuditLog.Append(connection, new AuditEntry(actor.UserId, "account.delete", $"user:{actor.UserId} {username}", actor.Ip), now);
+            return UserChange.Done;
+        });
+        authCache.UserRevoked(actor.UserId);
+        return outcome;
+    }
+
+    private async Task<UserChange> Change(Actor actor, long id, Step step, DateTimeOffset now, Func<SqliteConnection, int> change)
+    {
+        var outcome = await db.Write(connection =>
+        {
+            if (!IsAdmin(connection, actor.UserId))
+            {
+                return UserChange.Forbidden;
+            }
+
+            var username = connection.QuerySingleOrDefault<string>("""
+                select username
+                from users
+                where id = @id and role <> 'GUEST'
+                """, new { id });
+            if (username is null)
+            {
+                return UserChange.NotFound;
+            }
+
+            if (change(connection) != 1)
+            {
+                return step.Refused;
+            }
+
+            // The name, because the row may be gone when somebody reads this.
+            AuditLog.Append(connection, new AuditEntry(actor.UserId, step.Action, $"user:{id} {username}", actor.Ip, step.Detail), now);
+            return UserChange.Done;
+        });
+        if (step.Revokes)
+        {
+            authCache.UserRevoked(id);
+        }
+        else
+        {
+            authCache.UserChanged(id);
+        }
+
+        return outcome;
+    }
+
+    private static bool IsAdmin(SqliteConnection connection, long userId) => connection.ExecuteScalar<bool>("""
+        select exists (select 1 from users where id = @userId and role = 'ADMIN' and status = 'ACTIVE')
+        """, new { userId });
+
+    private static int EndLogins(SqliteConnection connection, long userId) => connection.Execute("""
+        delete from logins
+        where user_id = @userId
+        """, new { userId });
+
+    /// <summary>Refused is what it means when the statement changed nothing although the user is there.</summary>
+    private readonly record struct Step(string Action, string? Detail, UserChange Refused, bool Revokes = true);
+}

@@ -1,0 +1,75 @@
+using System.Security.Cryptography;
+using System.Text;
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Audit;
+
+/// <summary>
+/// The append-only record of who did what. Each row's hash covers the one before, so a row that is changed or removed later shows.
+/// </summary>
+internal sealed class AuditLog(Db db)
+{
+    /// <summary>Writes the row together with the action it tells of; call inside <see cref="Db.Write{T}"/>.</summary>
+    public static void Append(SqliteConnection connection, AuditEntry entry, DateTimeOffset now)
+    {
+        var previous = connection.QueryFirstOrDefault<string>("""
+            select hash
+            from audit
+            order by id desc
+            limit 1
+            """);
+        var at = now.ToUnixTimeMilliseconds();
+        var hash = Hash(previous ?? "", entry, at);
+        connection.Execute("""
+            insert into audit (actor_id, action, target, detail, ip, created_at, hash)
+            values (@actorId, @action, @target, @detail, @ip, @at, @hash)
+            """, new { actorId = entry.ActorId, action = entry.Action, target = entry.Target, detail = entry.Detail, ip = entry.Ip, at, hash });
+    }
+
+    /// <summary>For what changes nothing else, such as a failed login.</summary>
+    public Task Write(AuditEntry entry, DateTimeOffset now) => db.Write(connection => Append(connection, entry, now));
+
+    /// <summary>The newest first, before the row <paramref name="before"/> names.</summary>
+    public Task<List<AuditRow>> List(long before, int limit) => db.Read(connection => connection.Query<AuditRow>("""
+        select a.id, a.actor_id, u.username as actor, a.action, a.target, a.detail, a.ip, a.created_at, a.hash
+        from audit a
+        left join users u on u.id = a.actor_id
+        where a.id < @before
+        order by a.id desc
+        limit @limit
+        """, new { before, limit }).ToList());
+
+    /// <summary>The chain's rule, for whoever checks it.</summary>
+    public static string Hash(string previous, AuditEntry entry, long at) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
+        string.Join('\n', previous, entry.ActorId?.ToString(), entry.Action, Line(entry.Target), Line(entry.Detail), entry.Ip, at.ToString()))));
+
+    /// <summary>A line break inside a field must not look like the next field.</summary>
+    private static string? Line(string? text) => text?.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+}
+
+/// <summary>Action is a dotted word such as "user.approve"; target names the object, as in "user:7".</summary>
+internal sealed record AuditEntry(long? ActorId, string Action, string? Target, string? Ip, string? Detail = null);
+
+internal sealed class AuditRow
+{
+    public long Id { get; init; }
+
+    public long? ActorId { get; init; }
+
+    /// <summary>The name that the actor has today; null when the account is gone.</summary>
+    public string? Actor { get; init; }
+
+    public string Action { get; init; } = "";
+
+    public string? Target { get; init; }
+
+    public string? Detail { get; init; }
+
+    public string? Ip { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public string Hash { get; init; } = "";
+}

@@ -1,0 +1,232 @@
+using AiChat.Data.Audit;
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Catalog;
+
+/// <summary>Configured upstreams. What is secret about them stays sealed here; who opens it is told by the row's uuid.</summary>
+internal sealed class Connections(Db db)
+{
+    public const int MaxNameLength = 80;
+
+    public Task<List<ConnectionRow>> List() => db.Read(connection => connection.Query<ConnectionRow>("""
+        select id, row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers, header_names,
+            azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position,
+            last_checked_at, last_error, created_at, updated_at, revision
+        from connections
+        order by provider = 'demo', position, id
+        limit 1000
+        """).ToList());
+
+    /// <param name="draft">Its name is numbered when another connection has it.</param>
+    /// <param name="audit">Makes the entry from the row as it is stored; the target is completed with the id.</param>
+    /// <returns>The new row's id.</returns>
+    public Task<long> Insert(ConnectionRow draft, Func<ConnectionRow, AuditEntry> audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            var row = WithFreeName(connection, draft);
+            var id = connection.QuerySingle<long>("""
+                insert into connections (row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers, header_names,
+                    azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position, created_at, updated_at)
+                values (@RowUuid, @Name, @Provider, @BaseUrl, @AuthType, @SecretKeys, @KeyHints, @SecretHeaders, @HeaderNames,
+                    @AzureApiVersion, @Prefix, @Tags, @ModelIds, @DefaultCapabilities, @Local, @Enabled, @Position, @at, @at)
+                returning id
+                """,
+                new
+                {
+                    row.RowUuid,
+                    row.Name,
+                    row.Provider,
+                    row.BaseUrl,
+                    row.AuthType,
+                    row.SecretKeys,
+                    row.KeyHints,
+                    row.SecretHeaders,
+                    row.HeaderNames,
+                    row.AzureApiVersion,
+                    row.Prefix,
+                    row.Tags,
+                    row.ModelIds,
+                    row.DefaultCapabilities,
+                    row.Local,
+                    row.Enabled,
+                    row.Position,
+                    at,
+                });
+            AuditLog.Append(connection, audit(row) with { Target = $"connection:{id}" }, now);
+            return id;
+        });
+    }
+
+    /// <summary>
+    /// Stores the row over the revision it was made from; false when somebody else was faster or it is gone. A new name is numbered
+    /// when another connection has it; a name that stays is left as it is, also where an old database has it twice.
+    /// </summary>
+    public Task<bool> Update(ConnectionRow draft, Func<ConnectionRow, AuditEntry> audit, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            var row = WithFreeName(connection, draft);
+            var updated = connection.Execute("""
+                update connections set
+                    name = @Name, provider = @Provider, base_url = @BaseUrl, auth_type = @AuthType, secret_keys = @SecretKeys,
+                    key_hints = @KeyHints, secret_headers = @SecretHeaders, header_names = @HeaderNames, azure_api_version = @AzureApiVersion,
+                    prefix = @Prefix, tags = @Tags, model_ids = @ModelIds, default_capabilities = @DefaultCapabilities, local = @Local,
+                    enabled = @Enabled, position = @Position, revision = revision + 1, updated_at = @at
+                where id = @Id and revision = @Revision
+                """,
+                new
+                {
+                    row.Id,
+                    row.Revision,
+                    row.Name,
+                    row.Provider,
+                    row.BaseUrl,
+                    row.AuthType,
+                    row.SecretKeys,
+                    row.KeyHints,
+                    row.SecretHeaders,
+                    row.HeaderNames,
+                    row.AzureApiVersion,
+                    row.Prefix,
+                    row.Tags,
+                    row.ModelIds,
+                    row.DefaultCapabilities,
+                    row.Local,
+                    row.Enabled,
+                    row.Position,
+                    at,
+                }) == 1;
+            if (updated)
+            {
+                AuditLog.Append(connection, audit(row), now);
+            }
+
+            return updated;
+        });
+    }
+
+    /// <summary>Its models and overrides go with it; chats keep their text and its id, which no other connection gets.</summary>
+    public Task<bool> Delete(long id, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
+    {
+        var deleted = connection.Execute("delete from connections where id = @id", new { id }) == 1;
+        if (deleted)
+        {
+            AuditLog.Append(connection, audit, now);
+        }
+
+        return deleted;
+    });
+
+    /// <summary>
+    /// Keeps the outcome of asking the provider for its models, unless the connection was changed meanwhile.
+    /// Null for <paramref name="models"/> keeps the old list: the provider did not answer.
+    /// </summary>
+    public Task<bool> KeepCheck(long id, long revision, IReadOnlyList<ModelRow>? models, string? error, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            var kept = connection.Execute("""
+                update connections set last_checked_at = @at, last_error = @error where id = @id and revision = @revision
+                """, new { id, revision, error, at }) == 1;
+            if (kept && models is not null)
+            {
+                Models.Replace(connection, id, models, at);
+            }
+
+            return kept;
+        });
+    }
+
+    /// <summary>In the write that stores it, so that two forms at the same moment do not both find the name free.</summary>
+    private static ConnectionRow WithFreeName(SqliteConnection connection, ConnectionRow row)
+    {
+        var names = connection.Query<NamedRow>("select id, name from connections").ToList();
+        return names.Any(one => one.Id == row.Id && one.Name == row.Name)
+            ? row
+            : row with { Name = FreeName(row.Name, names.Where(one => one.Id != row.Id).Select(one => one.Name)) };
+    }
+
+    /// <summary>The name, or the first of "Name 2", "Name 3" that nobody has; case makes no difference to a reader's eye.</summary>
+    internal static string FreeName(string name, IEnumerable<string> taken)
+    {
+        var others = taken.ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var free = name;
+        for (var n = 2; others.Contains(free); n++)
+        {
+            var number = $" {n}";
+            var kept = Math.Min(name.Length, MaxNameLength - number.Length);
+            // Half of a character outside the basic plane is no character.
+            free = name[..(char.IsHighSurrogate(name[kept - 1]) ? kept - 1 : kept)] + number;
+        }
+
+        return free;
+    }
+}
+
+internal sealed class NamedRow
+{
+    public long Id { get; init; }
+
+    public string Name { get; init; } = "";
+}
+
+/// <summary>One configured upstream. The secret members are sealed; the row never leaves the server as it is.</summary>
+internal sealed record ConnectionRow
+{
+    public long Id { get; init; }
+
+    /// <summary>Binds the sealed members to this row.</summary>
+    public string RowUuid { get; init; } = "";
+
+    public string Name { get; init; } = "";
+
+    public string Provider { get; init; } = "";
+
+    public string BaseUrl { get; init; } = "";
+
+    public string AuthType { get; init; } = "";
+
+    /// <summary>A sealed JSON list of keys, in the order they are tried.</summary>
+    public string? SecretKeys { get; init; }
+
+    public string KeyHints { get; init; } = "[]";
+
+    /// <summary>A sealed JSON object of header names and values.</summary>
+    public string? SecretHeaders { get; init; }
+
+    public string HeaderNames { get; init; } = "[]";
+
+    public string? AzureApiVersion { get; init; }
+
+    public string? Prefix { get; init; }
+
+    public string Tags { get; init; } = "[]";
+
+    public string ModelIds { get; init; } = "[]";
+
+    public string DefaultCapabilities { get; init; } = "{}";
+
+    public bool Local { get; init; }
+
+    public bool Enabled { get; init; }
+
+    public int Position { get; init; }
+
+    public long? LastCheckedAt { get; init; }
+
+    /// <summary>A JSON object of code and detail; null after a success.</summary>
+    public string? LastError { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public long UpdatedAt { get; init; }
+
+    /// <summary>Grows with each change by an administrator, so that the outcome of an older check is not taken for the new form's.</summary>
+    public long Revision { get; init; }
+}

@@ -1,0 +1,37 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+
+namespace AiChat.Data.Chats;
+
+/// <summary>What somebody has typed and not sent, one text a chat; a null session is the chat that is not made yet.</summary>
+internal sealed class Drafts(Db db)
+{
+    public Task<DraftRow?> Find(long userId, long? sessionId) => db.Read(connection => connection.QueryFirstOrDefault<DraftRow>("""
+        select content, updated_at
+        from drafts
+        where user_id = @userId and ifnull(session_id, 0) = ifnull(@sessionId, 0)
+        """, new { userId, sessionId }));
+
+    /// <summary>False when the session is not the user's.</summary>
+    public Task<bool> Put(long userId, long? sessionId, string content, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.Execute("""
+            insert into drafts (user_id, session_id, content, updated_at)
+            select @userId, @sessionId, @content, @at
+            where @sessionId is null or exists (select 1 from sessions where id = @sessionId and user_id = @userId)
+            on conflict (user_id, ifnull(session_id, 0)) do update set content = excluded.content, updated_at = excluded.updated_at
+            """, new { userId, sessionId, content, at }) == 1);
+    }
+
+    public Task Delete(long userId, long? sessionId) => db.Write(connection => connection.Execute("""
+        delete from drafts where user_id = @userId and ifnull(session_id, 0) = ifnull(@sessionId, 0)
+        """, new { userId, sessionId }));
+}
+
+internal sealed record DraftRow
+{
+    public string Content { get; init; } = "";
+
+    public long UpdatedAt { get; init; }
+}

@@ -1,0 +1,225 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Chats;
+
+/// <summary>Messages: one row each, a tree by parent. Every call names the owner of the session.</summary>
+internal sealed class Messages(Db db)
+{
+    private const int DeepestBranch = 100_000;
+
+    /// <summary>
+    /// A page of the branch that ends at <paramref name="from"/>, in reading order.
+    /// Null when the session or that message is not the user's; at most <paramref name="limit"/> rows.
+    /// </summary>
+    /// <param name="from">The newest message of the page; null is the end of the active branch.</param>
+    public Task<List<MessageRow>?> Branch(long userId, long sessionId, long? from, int limit) => db.Read(connection =>
+    {
+        if (Sessions.Find(connection, userId, sessionId) is not { } session)
+        {
+            return null;
+        }
+
+        return (from ?? session.LeafId) is { } last ? Branch(connection, sessionId, last, limit) : [];
+    });
+
+    /// <summary>All messages of a session by id, for a view of the whole tree.</summary>
+    public Task<List<MessageRow>?> Tree(long userId, long sessionId, long afterId, int limit) => db.Read(connection =>
+        Sessions.Find(connection, userId, sessionId) is null ? null : connection.Query<MessageRow>("""
+            select id, session_id, parent_id, role, content, reasoning, reasoning_ms, tool_calls, layout, provider_state, client_message_id,
+                connection_id, model, provider, status, error_code, error_detail, finish_reason, prompt_tokens, completion_tokens,
+                reasoning_tokens, cached_tokens, cost_nanos, usage_source, first_token_ms, total_ms, created_at
+            from messages
+            where session_id = @sessionId and id > @afterId
+            order by id
+            limit @limit
+            """, new { sessionId, afterId, limit }).ToList());
+
+    public Task<MessageRow?> Find(long userId, long id) => db.Read(connection => connection.QueryFirstOrDefault<MessageRow>("""
+        select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
+            m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
+            m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
+            m.first_token_ms, m.total_ms, m.trimmed_messages, m.created_at
+        from messages m
+        join sessions s on s.id = m.session_id
+        where m.id = @id and s.user_id = @userId
+        """, new { id, userId }));
+
+    /// <summary>The children of each given parent, which are the siblings of one another; by id.</summary>
+    /// <param name="parents">Ids of parents; whether the roots are asked for too is said by <paramref name="roots"/>.</param>
+    public Task<List<SiblingRow>> Children(long userId, long sessionId, IEnumerable<long> parents, bool roots)
+    {
+        var ids = $"[{string.Join(',', parents)}]";
+        return db.Read(connection => connection.Query<SiblingRow>("""
+            select m.id, m.parent_id
+            from json_each(@ids) wanted
+            cross join messages m on m.parent_id = wanted.value and m.session_id = @sessionId -- in this order, not the whole session
+            cross join sessions s on s.id = m.session_id and s.user_id = @userId
+            union all
+            select m.id, m.parent_id
+            from messages m
+            join sessions s on s.id = m.session_id and s.user_id = @userId
+            where m.session_id = @sessionId and m.parent_id is null and @roots
+            order by 1
+            limit 10000
+            """, new { userId, sessionId, ids, roots }).ToList());
+    }
+
+    /// <summary>Makes the branch through a message the active one: from it on, always the newest child.</summary>
+    public Task<bool> Activate(long userId, long sessionId, long messageId) => db.Write(connection => connection.Execute("""
+        with recursive down (id, depth) as (
+            select id, 0 from messages where id = @messageId and session_id = @sessionId
+            union all
+            select (select max(m.id) from messages m where m.parent_id = down.id), depth + 1
+            from down
+            where down.id is not null and depth < @DeepestBranch
+        )
+        update sessions set leaf_id = (select id from down where id is not null order by depth desc limit 1)
+        where id = @sessionId and user_id = @userId
+            and exists (select 1 from messages where id = @messageId and session_id = @sessionId)
+        """, new { userId, sessionId, messageId, DeepestBranch }) == 1);
+
+    /// <summary>Removes every message of a session: the branch is empty at once, the rows go in steps before this returns.</summary>
+    public async Task<bool> Clear(long userId, long sessionId)
+    {
+        var ids = await db.Write(connection =>
+            connection.Execute("""
+                update sessions set leaf_id = null where id = @sessionId and user_id = @userId
+                """, new { userId, sessionId }) == 0 ? null : connection.Query<long>("""
+                select id from messages where session_id = @sessionId order by id
+                """, new { sessionId }).ToList());
+        await Removal.Messages(db, sessionId, ids ?? [], ids?.Count ?? 0);
+        return ids is not null;
+    }
+
+    /// <summary>
+    /// Removes a message and all that follow it on its branch, in steps before this returns; the branch of the nearest sibling
+    /// becomes the active one at once.
+    /// </summary>
+    public async Task<bool> DeleteBranch(long userId, long sessionId, long messageId)
+    {
+        var (ids, left) = await db.Write(connection =>
+        {
+            var session = Sessions.Find(connection, userId, sessionId);
+            var ids = session is null ? [] : connection.Query<long>("""
+                with recursive down (id) as (
+                    select id from messages where id = @messageId and session_id = @sessionId
+                    union all
+                    select m.id from down join messages m on m.parent_id = down.id
+                )
+                select id from down order by id
+                """, new { messageId, sessionId }).ToList();
+            if (ids.Count > 0 && (session!.LeafId is not { } leaf || ids.BinarySearch(leaf) >= 0))
+            {
+                LeaveBranch(connection, sessionId, messageId);
+            }
+
+            return (ids, Removal.Messages(connection, sessionId, ids, ids.Count));
+        });
+        await Removal.Messages(db, sessionId, ids, left);
+        return ids.Count > 0;
+    }
+
+    private static void LeaveBranch(SqliteConnection connection, long sessionId, long messageId) => connection.Execute("""
+        with recursive down (id, depth) as (
+            select max(m.id), 0
+            from messages gone
+            join messages m on m.session_id = @sessionId and m.parent_id is not distinct from gone.parent_id and m.id <> gone.id
+            where gone.id = @messageId
+            union all
+            select (select max(m.id) from messages m where m.parent_id = down.id), depth + 1
+            from down
+            where down.id is not null and depth < @DeepestBranch
+        )
+        update sessions set leaf_id = coalesce(
+            (select id from down where id is not null order by depth desc limit 1),
+            (select parent_id from messages where id = @messageId))
+        where id = @sessionId
+        """, new { sessionId, messageId, DeepestBranch });
+
+    internal static List<MessageRow> Branch(SqliteConnection connection, long sessionId, long last, int limit) => connection.Query<MessageRow>("""
+        with recursive branch (id, parent_id, depth) as (
+            select id, parent_id, 1 from messages where id = @last and session_id = @sessionId
+            union all
+            select m.id, m.parent_id, branch.depth + 1
+            from branch
+            join messages m on m.id = branch.parent_id
+            where branch.depth < @limit
+        )
+        select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
+            m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
+            m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
+            m.first_token_ms, m.total_ms, m.created_at
+        from branch
+        join messages m on m.id = branch.id
+        order by branch.depth desc
+        """, new { last, sessionId, limit }).ToList();
+}
+
+internal sealed record SiblingRow
+{
+    public long Id { get; init; }
+
+    public long? ParentId { get; init; }
+}
+
+internal sealed record MessageRow
+{
+    public long Id { get; init; }
+
+    public long SessionId { get; init; }
+
+    public long? ParentId { get; init; }
+
+    public string Role { get; init; } = "";
+
+    public string Content { get; init; } = "";
+
+    public string? Reasoning { get; init; }
+
+    public long? ReasoningMs { get; init; }
+
+    public string? ToolCalls { get; init; }
+
+    public string? Layout { get; init; }
+
+    public string? ProviderState { get; init; }
+
+    public string? ClientMessageId { get; init; }
+
+    public long? ConnectionId { get; init; }
+
+    public string? Model { get; init; }
+
+    public string? Provider { get; init; }
+
+    public string Status { get; init; } = "";
+
+    public string? ErrorCode { get; init; }
+
+    public string? ErrorDetail { get; init; }
+
+    public string? FinishReason { get; init; }
+
+    public long? PromptTokens { get; init; }
+
+    public long? CompletionTokens { get; init; }
+
+    public long? ReasoningTokens { get; init; }
+
+    public long? CachedTokens { get; init; }
+
+    public long? CostNanos { get; init; }
+
+    public string? UsageSource { get; init; }
+
+    public long? FirstTokenMs { get; init; }
+
+    public long? TotalMs { get; init; }
+
+    /// <summary>Read with a single message only.</summary>
+    public int? TrimmedMessages { get; init; }
+
+    public long CreatedAt { get; init; }
+}

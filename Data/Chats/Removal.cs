@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Chats;
+
+/// <summary>
+/// Deletes chats without keeping the writer from others. First a chat loses its owner, in one short write: from then on it is nobody's,
+/// so that no statement that names an owner finds it. Its rows go afterwards in short steps, and after a crash from the next start on.
+/// A deleted account leaves its chats and images like that too (the schema sets their owner to null).
+/// </summary>
+internal sealed class Removal(Db db)
+{
+    /// <summary>How long a step may keep the writer from others.</summary>
+    private static readonly TimeSpan MaxStep = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Takes sessions from their owner, with their images, drafts and links. Call inside <see cref="Db.Write{T}"/>.</summary>
+    /// <returns>How many there were.</returns>
+    public static int Begin(SqliteConnection connection, IReadOnlyCollection<long> sessionIds)
+    {
+        var ids = $"[{string.Join(',', sessionIds)}]";
+        connection.Execute("""
+            update images set user_id = null
+            where user_id in (select user_id from sessions where id in (select value from json_each(@ids)))
+                and exists (
+                    select 1 from messages m where m.id = images.message_id and m.session_id in (select value from json_each(@ids)))
+            """, new { ids });
+        connection.Execute("delete from drafts where session_id in (select value from json_each(@ids))", new { ids });
+        connection.Execute("delete from shares where session_id in (select value from json_each(@ids))", new { ids });
+        return connection.Execute("update sessions set user_id = null where id in (select value from json_each(@ids))", new { ids });
+    }
+
+    /// <summary>One short step of what is left to remove.</summary>
+    /// <returns>False when nothing is left.</returns>
+    public Task<bool> Step() => db.Write(connection =>
+    {
+        var begun = Stopwatch.GetTimestamp();
+        do
+        {
+            if (!RemoveNext(connection))
+            {
+                return false;
+            }
+        }
+        while (Stopwatch.GetElapsedTime(begun) < MaxStep);
+
+        return true;
+    });
+
+    /// <summary>
+    /// Removes messages of a session, each with what follows it, the newest first: so many of the list's beginning as are
+    /// <paramref name="left"/>, in as many writes as it takes. Others' writes come in between.
+    /// </summary>
+    /// <param name="messageIds">Each after its parent.</param>
+    public static async Task Messages(Db db, long sessionId, List<long> messageIds, int left)
+    {
+        while (left > 0)
+        {
+            left = await db.Write(connection => Messages(connection, sessionId, messageIds, left));
+        }
+    }
+
+    /// <summary>One step of it.</summary>
+    /// <returns>How many are left.</returns>
+    public static int Messages(SqliteConnection connection, long sessionId, List<long> messageIds, int left)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        var removed = 0;
+        while (left > 0 && Stopwatch.GetElapsedTime(begun) < MaxStep)
+        {
+            removed += Branch(connection, sessionId, messageIds[--left]);
+        }
+
+        connection.Execute("""
+            update sessions set message_count = message_count - @removed where id = @sessionId
+            """, new { sessionId, removed });
+        return left;
+    }
+
+    /// <summary>The next message, chat or image that has no owner. One at a time: a message may be megabytes.</summary>
+    private static bool RemoveNext(SqliteConnection connection)
+    {
+        if (connection.QueryFirstOrDefault<long?>("select id from sessions where user_id is null limit 1") is not { } id)
+        {
+            return connection.Execute("delete from images where id = (select id from images where user_id is null limit 1)") > 0;
+        }
+
+        return connection.Execute("delete from messages where id = (select max(id) from messages where session_id = @id)", new { id }) > 0
+            || connection.Execute("delete from sessions where id = @id", new { id }) > 0;
+    }
+
+    /// <summary>Usually the message alone; with what somebody added to it meanwhile.</summary>
+    private static int Branch(SqliteConnection connection, long sessionId, long messageId) => connection.Execute("""
+        with recursive down (id) as (
+            select id from messages where id = @messageId and session_id = @sessionId
+            union all
+            select m.id from down join messages m on m.parent_id = down.id
+        )
+        delete from messages where id in (select id from down)
+        """, new { sessionId, messageId });
+}

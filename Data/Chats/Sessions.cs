@@ -1,0 +1,146 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Chats;
+
+/// <summary>Chat sessions. Every call names the owner; a session of somebody else is not there.</summary>
+internal sealed class Sessions(Db db)
+{
+    public Task<SessionRow> Insert(long userId, NewSession session, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.QuerySingle<SessionRow>("""
+            insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, temporary, created_at, updated_at)
+            values (@userId, @Title, @TitleSource, @ConnectionId, @Model, @SystemPrompt, @Parameters, @Temporary, @at, @at)
+            returning id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
+                pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+            """, new
+        {
+            userId,
+            at,
+            session.Title,
+            session.TitleSource,
+            session.ConnectionId,
+            session.Model,
+            session.SystemPrompt,
+            session.Parameters,
+            session.Temporary,
+        }));
+    }
+
+    public Task<SessionRow?> Find(long userId, long id) => db.Read(connection => Find(connection, userId, id));
+
+    /// <summary>What is pinned, then the rest, newest activity first in both; the cursor is the last row of the page before.</summary>
+    public Task<List<SessionRow>> List(long userId, bool archived, SessionCursor? after, int limit) =>
+        db.Read(connection => Stream(connection, userId, archived, after, limit).ToList());
+
+    /// <summary>Replaces what a person may change; decided by <paramref name="change"/> on the row as it is at that moment.</summary>
+    /// <returns>The row as it is afterwards, or null when there is none.</returns>
+    public Task<SessionRow?> Update(long userId, long id, Func<SessionRow, SessionRow> change) => db.Write(connection =>
+    {
+        if (Find(connection, userId, id) is not { } row)
+        {
+            return null;
+        }
+
+        var changed = change(row);
+        connection.Execute("""
+            update sessions set title = @Title, title_source = @TitleSource, connection_id = @ConnectionId, model = @Model,
+                system_prompt = @SystemPrompt, parameters = @Parameters, reasoning = @Reasoning, pinned = @Pinned, archived = @Archived
+            where id = @Id and user_id = @UserId
+            """, changed);
+        return changed;
+    });
+
+    /// <summary>Never over a title that a person or a model gave before.</summary>
+    public Task<bool> NameByModel(long userId, long id, string title) => db.Write(connection => connection.Execute("""
+        update sessions set title = @title, title_source = 'model'
+        where id = @id and user_id = @userId and title_source in ('default', 'first_message')
+        """, new { userId, id, title }) == 1);
+
+    public async Task<bool> Delete(long userId, long id) => await DeleteMany(userId, [id]) == 1;
+
+    /// <summary>Nobody sees them any more; the rows go in steps (<see cref="Removal"/>).</summary>
+    /// <returns>How many were there and the user's.</returns>
+    public Task<int> DeleteMany(long userId, IEnumerable<long> sessionIds)
+    {
+        var ids = $"[{string.Join(',', sessionIds)}]";
+        return db.Write(connection => Removal.Begin(connection, connection.Query<long>("""
+            select id from sessions where user_id = @userId and id in (select value from json_each(@ids))
+            """, new { userId, ids }).ToList()));
+    }
+
+    /// <returns>How many were there and the user's.</returns>
+    public Task<int> ArchiveMany(long userId, IEnumerable<long> sessionIds, bool archived)
+    {
+        var ids = $"[{string.Join(',', sessionIds)}]";
+        return db.Write(connection => connection.Execute("""
+            update sessions set archived = @archived where user_id = @userId and id in (select value from json_each(@ids))
+            """, new { userId, ids, archived }));
+    }
+
+    /// <summary>As <see cref="List"/>, row by row.</summary>
+    internal static IEnumerable<SessionRow> Stream(
+        SqliteConnection connection, long userId, bool archived, SessionCursor? after, int limit = -1) =>
+        connection.Query<SessionRow>("""
+            select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
+                pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+            from sessions
+            where user_id = @userId and archived = @archived and temporary = 0
+                and (@id is null or (pinned, updated_at, id) < (@pinned, @at, @id))
+            order by pinned desc, updated_at desc, id desc
+            limit @limit
+            """, new { userId, archived, pinned = after?.Pinned, at = after?.UpdatedAt, id = after?.Id, limit }, buffered: false);
+
+    internal static SessionRow? Find(SqliteConnection connection, long userId, long id) => connection.QueryFirstOrDefault<SessionRow>("""
+        select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
+            pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+        from sessions
+        where id = @id and user_id = @userId
+        """, new { id, userId });
+}
+
+/// <summary>A place in the list of sessions.</summary>
+internal sealed record SessionCursor(bool Pinned, long UpdatedAt, long Id);
+
+internal sealed record NewSession(
+    string Title, string TitleSource, long? ConnectionId, string? Model, string? SystemPrompt, string? Parameters, bool Temporary);
+
+internal sealed record SessionRow
+{
+    public long Id { get; init; }
+
+    public long UserId { get; init; }
+
+    public string Title { get; init; } = "";
+
+    /// <summary>default, first_message, model or user: a title is replaced only by one of a later kind.</summary>
+    public string TitleSource { get; init; } = "default";
+
+    /// <summary>Its model's; may be gone. Null with a model: it was gone before such ids were kept.</summary>
+    public long? ConnectionId { get; init; }
+
+    public string? Model { get; init; }
+
+    public string? SystemPrompt { get; init; }
+
+    public string? Parameters { get; init; }
+
+    public string? Reasoning { get; init; }
+
+    public bool Pinned { get; init; }
+
+    public bool Archived { get; init; }
+
+    public bool Temporary { get; init; }
+
+    /// <summary>The last message of the active branch.</summary>
+    public long? LeafId { get; init; }
+
+    public long MessageCount { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public long UpdatedAt { get; init; }
+}

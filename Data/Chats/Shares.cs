@@ -1,0 +1,124 @@
+using AiChat.Data.Accounts;
+using AiChat.Data.Audit;
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Chats;
+
+/// <summary>
+/// Links under which anybody may read a session up to the answer that was its last when the link was made, as that was then: at most
+/// one a session.
+/// A link ends with its time, with its session, and with that answer.
+/// </summary>
+internal sealed class Shares(Db db)
+{
+    /// <summary>Makes the link, or moves the one there is to the end the session has now.</summary>
+    /// <returns>The link, or null with why there is none.</returns>
+    public Task<(ShareRow? Share, bool Found)> Put(Actor actor, long sessionId, NewShare share, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            if (Sessions.Find(connection, actor.UserId, sessionId) is not { } session)
+            {
+                return ((ShareRow?)null, false);
+            }
+
+            // How long it is counts in UTF-16, as it is cut; SQLite would count otherwise.
+            var last = connection.QueryFirstOrDefault<SharedEnd>("""
+                select content, status from messages where id = @LeafId and session_id = @Id and status <> 'streaming'
+                """, new { session.LeafId, session.Id });
+            if (last is null)
+            {
+                return (null, true);
+            }
+
+            connection.Execute("""
+                insert into shares (token, sealed_token, session_id, user_id, leaf_id, leaf_length, leaf_status, expires_at, created_at)
+                values (@TokenHash, @SealedToken, @sessionId, @UserId, @LeafId, @Length, @Status, @ExpiresAt, @at)
+                on conflict (session_id) do update set leaf_id = excluded.leaf_id, leaf_length = excluded.leaf_length,
+                    leaf_status = excluded.leaf_status, expires_at = excluded.expires_at
+                """, new { share.TokenHash, share.SealedToken, sessionId, actor.UserId, session.LeafId, last.Content.Length, last.Status, share.ExpiresAt, at });
+            AuditLog.Append(connection, new AuditEntry(actor.UserId, "share.create", $"session:{sessionId}", actor.Ip), now);
+            return (Find(connection, actor.UserId, sessionId), true);
+        });
+    }
+
+    public Task<ShareRow?> Find(long userId, long sessionId) => db.Read(connection => Find(connection, userId, sessionId));
+
+    public Task<bool> Delete(Actor actor, long sessionId, DateTimeOffset now) => db.Write(connection =>
+    {
+        var deleted = connection.Execute("""
+            delete from shares where session_id = @sessionId and user_id = @UserId
+            """, new { sessionId, actor.UserId }) == 1;
+        if (deleted)
+        {
+            AuditLog.Append(connection, new AuditEntry(actor.UserId, "share.delete", $"session:{sessionId}", actor.Ip), now);
+        }
+
+        return deleted;
+    });
+
+    /// <summary>Whoever's it is: for somebody who holds the token. Null when it is unknown, revoked or over, or its owner is not active.</summary>
+    public Task<SharedSession?> Open(string tokenHash, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Read(connection => connection.QueryFirstOrDefault<SharedSession>("""
+            select s.id, s.user_id, s.title, h.leaf_id, h.leaf_length, h.leaf_status, h.expires_at, h.created_at
+            from shares h
+            join sessions s on s.id = h.session_id
+            join users u on u.id = h.user_id and u.status = 'ACTIVE'
+            where h.token = @tokenHash and (h.expires_at is null or h.expires_at > @at)
+            """, new { tokenHash, at }));
+    }
+
+    private static ShareRow? Find(SqliteConnection connection, long userId, long sessionId) => connection.QueryFirstOrDefault<ShareRow>("""
+        select token, sealed_token, leaf_id, expires_at, created_at
+        from shares
+        where session_id = @sessionId and user_id = @userId
+        """, new { sessionId, userId });
+}
+
+/// <summary>The token as a digest to be found by, and encrypted to be shown to its owner again.</summary>
+internal sealed record NewShare(string TokenHash, string SealedToken, long? ExpiresAt);
+
+internal sealed record ShareRow
+{
+    /// <summary>SHA-256 of the token.</summary>
+    public string Token { get; init; } = "";
+
+    public string SealedToken { get; init; } = "";
+
+    public long LeafId { get; init; }
+
+    public long? ExpiresAt { get; init; }
+
+    public long CreatedAt { get; init; }
+}
+
+internal sealed record SharedSession
+{
+    public long Id { get; init; }
+
+    public long UserId { get; init; }
+
+    public string Title { get; init; } = "";
+
+    public long LeafId { get; init; }
+
+    public long? LeafLength { get; init; }
+
+    public string? LeafStatus { get; init; }
+
+    public long? ExpiresAt { get; init; }
+
+    public long CreatedAt { get; init; }
+}
+
+internal sealed record SharedEnd
+{
+    public string Content { get; init; } = "";
+
+    public string Status { get; init; } = "";
+}

@@ -1,0 +1,45 @@
+using AiChat.Data.Runs;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Chats;
+
+/// <summary>Answers to the same question: how many of them are kept.</summary>
+internal static class Versions
+{
+    /// <summary>
+    /// Removes the oldest answers beside a new one that is done, as many as are too many. Never the one that is shown, one that the
+    /// chat went on from, or one that a link ends with.
+    /// </summary>
+    /// <returns>Their ids.</returns>
+    public static IReadOnlyList<long> Prune(SqliteConnection connection, FinishedRun run)
+    {
+        var removed = connection.Query<long>("""
+            delete from messages where id in (
+                select m.id
+                from messages fresh
+                join messages m on m.parent_id = fresh.parent_id and m.id <> fresh.id
+                where fresh.id = @MessageId and m.role = 'assistant' and m.status <> 'streaming'
+                    and m.id is not (select leaf_id from sessions where id = @SessionId)
+                    and not exists (select 1 from messages child where child.parent_id = m.id)
+                    and not exists (select 1 from shares where leaf_id = m.id)
+                order by m.id
+                limit max(0, (
+                    select count(*)
+                    from messages fresh
+                    join messages m on m.parent_id = fresh.parent_id
+                    where fresh.id = @MessageId and m.role = 'assistant'
+                ) - @KeptVersions)
+            )
+            returning id
+            """, new { run.MessageId, run.SessionId, run.KeptVersions }).ToList();
+        if (removed.Count > 0)
+        {
+            connection.Execute("""
+                update sessions set message_count = message_count - @removed where id = @SessionId
+                """, new { removed = removed.Count, run.SessionId });
+        }
+
+        return removed;
+    }
+}

@@ -1,0 +1,66 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+
+namespace AiChat.Data.Images;
+
+/// <summary>Which files the rows of images, users and settings need, from the side of the folder.</summary>
+internal sealed class FileRows(Db db)
+{
+    /// <summary>Where the assistant's picture is named in the settings.</summary>
+    public const string AssistantAvatar = "internal.assistant_avatar";
+
+    /// <summary>Where the installation's own sign is named in the settings.</summary>
+    public const string Logo = "internal.logo";
+
+    public Task<bool> Any() => db.Read(connection => connection.ExecuteScalar<bool>("""
+        select exists (select 1 from images)
+            or exists (select 1 from users where avatar_file is not null)
+            or exists (select 1 from settings where key in (@AssistantAvatar, @Logo))
+        """, new { AssistantAvatar, Logo }));
+
+    /// <summary>Files whose last row is gone.</summary>
+    public Task<List<string>> Doomed(int limit) => db.Read(connection => connection.Query<string>("""
+        select file from doomed_files order by file limit @limit
+        """, new { limit }).ToList());
+
+    /// <summary>These files are off the disk.</summary>
+    public Task Forget(IEnumerable<string> files)
+    {
+        var names = Names(files);
+        return db.Write(connection =>
+        {
+            connection.Execute("delete from doomed_files where file in (select value from json_each(@names))", new { names });
+        });
+    }
+
+    /// <summary>Those of the files that no row names.</summary>
+    public Task<List<string>> Unknown(IEnumerable<string> files)
+    {
+        var names = Names(files);
+        return db.Read(connection => connection.Query<string>("""
+            select value
+            from json_each(@names)
+            where not exists (select 1 from images where file = value)
+                and not exists (select 1 from users where avatar_file = value)
+                and not exists (select 1 from settings where key in (@AssistantAvatar, @Logo) and settings.value = json_each.value)
+            """, new { names, AssistantAvatar, Logo }).ToList());
+    }
+
+    /// <summary>Images in the order of their ids, after one of them.</summary>
+    public Task<List<ImageRow>> Page(string afterId, int limit) => db.Read(connection => connection.Query<ImageRow>("""
+        select id, message_id, mime, width, height, bytes, file
+        from images
+        where id > @afterId
+        order by id
+        limit @limit
+        """, new { afterId, limit }).ToList());
+
+    public Task<int> DeleteImages(IEnumerable<string> ids)
+    {
+        var names = Names(ids);
+        return db.Write(connection => connection.Execute("delete from images where id in (select value from json_each(@names))", new { names }));
+    }
+
+    /// <summary>Ids and file names are of letters, digits, dots and slashes, so that nothing needs escaping.</summary>
+    private static string Names(IEnumerable<string> names) => $"[{string.Join(',', names.Select(name => $"\"{name}\""))}]";
+}

@@ -1,0 +1,289 @@
+using System.Security.Cryptography;
+using System.Text.RegularExpressions;
+
+namespace AiChat.Data.Images;
+
+/// <summary>
+/// The folder of image files. Names are made here, of random bytes, and a name that was not is never looked for: nothing from outside
+/// becomes a path. A stored file is whole and on disk before anybody hears of it, and never changes. Safe for any number of threads.
+/// </summary>
+internal sealed partial class ImageFiles
+{
+    private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+    private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+    private const string Unfinished = ".new";
+    private const int DiskFull = 28; // ENOSPC
+    private const int ShareFull = 122; // EDQUOT
+
+    private readonly string _installId;
+
+    private ImageFiles(string folder, string installId)
+    {
+        Folder = folder;
+        _installId = installId;
+    }
+
+    public string Folder { get; }
+
+    private string MarkerPath => Path.Combine(Folder, "aichat-images");
+
+    /// <summary>Takes the folder, creating it (mode 0700) when it is missing.</summary>
+    /// <exception cref="StartupException">It cannot be written, or holds another installation's images.</exception>
+    public static ImageFiles Open(string folder, InstanceMarker instance)
+    {
+        var files = new ImageFiles(Path.GetFullPath(folder), instance.InstallId);
+        try
+        {
+            Directory.CreateDirectory(files.Folder, OwnerFolder);
+            DurableFiles.SyncFolder(Path.GetDirectoryName(files.Folder) ?? "/");
+            if (File.Exists(files.MarkerPath) && !files.IsClaimed)
+            {
+                throw new StartupException(
+                    StartupException.Configuration, $"The folder {files.Folder} holds the images of another AiChat. Give this one a folder of its own.");
+            }
+
+            return files;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException(
+                StartupException.Configuration, $"Cannot write the image folder {files.Folder} as user {DataFolder.UserName()}: {error.Message}");
+        }
+    }
+
+    /// <summary>Whether this folder is known to hold what the database speaks of; nothing may be concluded from a missing file before.</summary>
+    public bool IsClaimed => File.Exists(MarkerPath) && File.ReadAllText(MarkerPath).Trim() == _installId;
+
+    public void Claim() => File.WriteAllText(MarkerPath, _installId);
+
+    /// <summary>
+    /// Receives an image. The body goes through a small buffer to disk and is judged there; when this returns a file, it would survive
+    /// a power cut.
+    /// </summary>
+    /// <param name="limit">Most bytes; one more and the rest is not read.</param>
+    /// <param name="maxSide">Most pixels a side.</param>
+    /// <exception cref="StoreException">The disk is full or cannot be written; nothing stays.</exception>
+    /// <exception cref="UploadBrokenException">The body could not be read to its end.</exception>
+    public async Task<ReceivedImage> Receive(Stream body, long limit, int maxSide, CancellationToken cancel)
+    {
+        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var raw = Path.Combine(Folder, id + Unfinished);
+        var clean = Path.Combine(Folder, id + ".clean" + Unfinished);
+        try
+        {
+            await using var upload = Create(raw);
+            if (!await Copy(body, upload, limit, cancel))
+            {
+                return new ReceivedImage { TooLarge = true };
+            }
+
+            upload.Position = 0;
+            var header = ImageHeader.Read(upload, out var refused);
+            if (header is null || header.Width > maxSide || header.Height > maxSide)
+            {
+                return new ReceivedImage { Refused = refused ?? $"At most {maxSide} pixels a side." };
+            }
+
+            await using var final = Create(clean);
+            var length = await Keep(upload, final, header.Keep, cancel);
+            final.Flush(flushToDisk: true);
+            var file = $"{id[..2]}/{id}{Extension(header.Mime)}";
+            Publish(clean, file);
+            return new ReceivedImage { Image = new StoredImage(id, file, header.Mime, (int)header.Width, (int)header.Height, length) };
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException && !cancel.IsCancellationRequested)
+        {
+            throw Translate(error);
+        }
+        finally
+        {
+            File.Delete(raw);
+            File.Delete(clean);
+        }
+    }
+
+    /// <summary>Null when there is no such file, or a link stands in its place.</summary>
+    public FileStream? Open(string file)
+    {
+        if (!NameForm().IsMatch(file))
+        {
+            return null;
+        }
+
+        try
+        {
+            return DurableFiles.OpenPlain(Path.Combine(Folder, file)) is { } handle ? new FileStream(handle, FileAccess.Read, bufferSize: 0) : null;
+        }
+        catch (IOException error)
+        {
+            throw Translate(error);
+        }
+    }
+
+    public bool Exists(string file) => NameForm().IsMatch(file) && File.Exists(Path.Combine(Folder, file));
+
+    public void Delete(string file)
+    {
+        if (!NameForm().IsMatch(file) || !Directory.Exists(Path.Combine(Folder, file[..2])))
+        {
+            return;
+        }
+
+        try
+        {
+            File.Delete(Path.Combine(Folder, file));
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Translate(error);
+        }
+    }
+
+    /// <summary>Names of stored files last changed before a moment, by shard folder.</summary>
+    public IEnumerable<IReadOnlyList<string>> OlderThan(DateTimeOffset moment)
+    {
+        foreach (var shard in Directory.EnumerateDirectories(Folder))
+        {
+            var names = Directory.EnumerateFiles(shard)
+                .Where(path => File.GetLastWriteTimeUtc(path) < moment.UtcDateTime)
+                .Select(path => $"{Path.GetFileName(shard)}/{Path.GetFileName(path)}")
+                .Where(name => NameForm().IsMatch(name))
+                .ToList();
+            if (names.Count > 0)
+            {
+                yield return names;
+            }
+        }
+    }
+
+    /// <summary>Removes uploads that a crash left half done.</summary>
+    public void DeleteUnfinished(DateTimeOffset before)
+    {
+        foreach (var path in Directory.EnumerateFiles(Folder, "*" + Unfinished).Where(path => File.GetLastWriteTimeUtc(path) < before.UtcDateTime))
+        {
+            File.Delete(path);
+        }
+    }
+
+    public static string MimeOf(string file) => Path.GetExtension(file) switch
+    {
+        ".jpg" => "image/jpeg",
+        ".gif" => "image/gif",
+        ".webp" => "image/webp",
+        _ => "image/png",
+    };
+
+    public static string Extension(string mime) => mime switch
+    {
+        "image/jpeg" => ".jpg",
+        "image/gif" => ".gif",
+        "image/webp" => ".webp",
+        _ => ".png",
+    };
+
+    private static FileStream Create(string path) => new(path, new FileStreamOptions
+    {
+        Mode = FileMode.CreateNew, // O_EXCL: never through a link, never over a file
+        Access = FileAccess.ReadWrite,
+        Share = FileShare.Read,
+        UnixCreateMode = OwnerFile,
+        BufferSize = 0,
+    });
+
+    private static async Task<bool> Copy(Stream from, FileStream to, long limit, CancellationToken cancel)
+    {
+        var buffer = new byte[64 * 1024];
+        long total = 0;
+        int count;
+        while ((count = await Read(from, buffer, cancel)) > 0)
+        {
+            total += count;
+            if (total > limit)
+            {
+                return false;
+            }
+
+            await to.WriteAsync(buffer.AsMemory(0, count), cancel);
+        }
+
+        return true;
+    }
+
+    /// <summary>What goes wrong on the sender's side must not look like trouble with our disk.</summary>
+    private static async ValueTask<int> Read(Stream from, byte[] buffer, CancellationToken cancel)
+    {
+        try
+        {
+            return await from.ReadAsync(buffer, cancel);
+        }
+        catch (Exception error) when (error is IOException or InvalidDataException)
+        {
+            throw new UploadBrokenException(error);
+        }
+    }
+
+    private static async Task<long> Keep(FileStream from, FileStream to, IReadOnlyList<FilePart> parts, CancellationToken cancel)
+    {
+        var buffer = new byte[64 * 1024];
+        foreach (var part in parts)
+        {
+            if (part.Instead is { } bytes)
+            {
+                await to.WriteAsync(bytes, cancel);
+                continue;
+            }
+
+            from.Position = part.Offset;
+            for (var left = part.Length; left > 0;)
+            {
+                var count = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(left, buffer.Length)), cancel);
+                if (count == 0)
+                {
+                    throw new IOException("The file became shorter while it was read.");
+                }
+
+                await to.WriteAsync(buffer.AsMemory(0, count), cancel);
+                left -= count;
+            }
+        }
+
+        return to.Length;
+    }
+
+    private void Publish(string temporary, string file)
+    {
+        var target = Path.Combine(Folder, file);
+        var shard = Path.GetDirectoryName(target)!;
+        if (!Directory.Exists(shard))
+        {
+            Directory.CreateDirectory(shard, OwnerFolder);
+            DurableFiles.SyncFolder(Folder);
+        }
+
+        File.Move(temporary, target);
+        DurableFiles.SyncFolder(shard);
+    }
+
+    private static StoreException Translate(Exception error) => error.HResult is DiskFull or ShareFull
+        ? new StoreException(StoreFailure.Full, "The disk of the images is full.", error)
+        : new StoreException(StoreFailure.Unavailable, "The image folder cannot be used now.", error);
+
+    [GeneratedRegex(@"\A[0-9a-f]{2}/[0-9a-f]{32}\.(png|jpg|gif|webp)\z")]
+    private static partial Regex NameForm();
+}
+
+/// <summary>A file that is on disk, with no row yet.</summary>
+internal sealed record StoredImage(string Id, string File, string Mime, int Width, int Height, long Bytes);
+
+/// <summary>How an upload ended: an image, too many bytes, or the reason it is none.</summary>
+internal sealed record ReceivedImage
+{
+    public StoredImage? Image { get; init; }
+
+    public bool TooLarge { get; init; }
+
+    public string? Refused { get; init; }
+}
+
+/// <summary>The sender did not send what was announced; the inner exception says how.</summary>
+internal sealed class UploadBrokenException(Exception inner) : Exception(inner.Message, inner);

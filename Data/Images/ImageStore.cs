@@ -1,0 +1,86 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Images;
+
+/// <summary>Rows of images. Every call about somebody's image names the owner; the files are in <see cref="ImageFiles"/>.</summary>
+internal sealed class ImageStore(Db db)
+{
+    /// <summary>A file takes at least a block of the disk, however small it is.</summary>
+    private const long Block = 4_096;
+
+    /// <summary>False when the owner's share of the disk does not hold it.</summary>
+    /// <param name="share">Bytes that all images of this owner may take.</param>
+    public Task<bool> Insert(long userId, StoredImage image, long share, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.Execute("""
+            insert into images (id, user_id, mime, width, height, bytes, file, created_at)
+            select @Id, @userId, @Mime, @Width, @Height, @Bytes, @File, @at
+            where (select coalesce(sum(max(bytes, @Block)), 0) from images where user_id = @userId) + max(@Bytes, @Block) <= @share
+            """, new { image.Id, userId, image.Mime, image.Width, image.Height, image.Bytes, image.File, at, Block, share }) == 1);
+    }
+
+    public Task<long> BytesOf(long userId) => db.Read(connection => connection.ExecuteScalar<long>("""
+        select coalesce(sum(max(bytes, @Block)), 0) from images where user_id = @userId
+        """, new { userId, Block }));
+
+    public Task<ImageRow?> Find(long userId, string id) => db.Read<ImageRow?>(connection => connection.QuerySingleOrDefault<ImageRow>("""
+        select id, message_id, mime, width, height, bytes, file
+        from images
+        where id = @id and user_id = @userId
+        """, new { id, userId }));
+
+    /// <summary>Whoever owns it: for somebody who holds a link that we signed.</summary>
+    public Task<ImageRow?> FindSigned(string id) => db.Read<ImageRow?>(connection => connection.QuerySingleOrDefault<ImageRow>("""
+        select id, message_id, mime, width, height, bytes, file
+        from images
+        where id = @id and user_id is not null
+        """, new { id }));
+
+    public Task<bool> Delete(long userId, string id) => db.Write(connection =>
+        connection.Execute("delete from images where id = @id and user_id = @userId", new { id, userId }) == 1);
+
+    /// <summary>The images of these messages, in their order on each.</summary>
+    public Task<ILookup<long, ImageRow>> FindByMessages(long userId, IEnumerable<long> messageIds)
+    {
+        var ids = $"[{string.Join(',', messageIds)}]";
+        return ids.Length == 2
+            ? Task.FromResult(Enumerable.Empty<ImageRow>().ToLookup(row => 0L))
+            : db.Read(connection => FindByMessages(connection, userId, ids).ToLookup(row => row.MessageId ?? 0));
+    }
+
+    /// <summary>The newest image of a user, and how many there are of all.</summary>
+    public Task<(string? Newest, long Count)> Sample(long userId) => db.Read(connection => (
+        connection.QueryFirstOrDefault<string?>("""
+            select id from images where user_id = @userId order by created_at desc, id desc limit 1
+            """, new { userId }),
+        connection.ExecuteScalar<long>("select count(*) from images")));
+
+    private static List<ImageRow> FindByMessages(SqliteConnection connection, long userId, string ids) => connection.Query<ImageRow>("""
+        select id, message_id, mime, width, height, bytes, file
+        from images
+        where +user_id = @userId and message_id in (select value from json_each(@ids)) -- by the messages, not all of the user's
+        order by message_id, position
+        limit 20000
+        """, new { userId, ids }).ToList();
+}
+
+internal sealed record ImageRow
+{
+    public string Id { get; init; } = "";
+
+    public long? MessageId { get; init; }
+
+    public string Mime { get; init; } = "";
+
+    public int Width { get; init; }
+
+    public int Height { get; init; }
+
+    public long Bytes { get; init; }
+
+    /// <summary>Its name in the folder of images.</summary>
+    public string File { get; init; } = "";
+}

@@ -1,0 +1,206 @@
+using AiChat.Data.Accounts;
+using AiChat.Data.Chats;
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Runs;
+
+/// <summary>
+/// Generations. A start is one transaction (question, empty answer, charge, run); while it goes on only new text is
+/// appended; the end is one transaction that happens once.
+/// </summary>
+internal sealed class RunStore(Db db)
+{
+    /// <summary>Stores the start, or says why not. Nothing is changed unless the outcome is <see cref="StartOutcome.Started"/>.</summary>
+    public Task<StartedRun> Start(NewRun run, Admission admission, DateTimeOffset now) => db.Write(connection => Start(connection, run, admission, now));
+
+    /// <summary>Appends text of live runs; a run that has ended meanwhile is passed over.</summary>
+    public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection =>
+    {
+        // Asked once, not for every piece: an insert that selects would keep a copy of each page that it touches.
+        var running = connection.Query<long>("select id from runs where status = 'running'").ToHashSet();
+        connection.Execute("""
+            insert into run_chunks (run_id, position, kind, value) values (@RunId, @Position, @Kind, @Value)
+            on conflict (run_id, position) do nothing
+            """, chunks.Where(chunk => running.Contains(chunk.RunId)));
+    });
+
+    /// <summary>Ends a run, once, and settles what it held.</summary>
+    /// <returns>Null when it has ended already or its session is gone, else the older versions of the answer that went for it.</returns>
+    public Task<IReadOnlyList<long>?> Finish(FinishedRun run, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write<IReadOnlyList<long>?>(connection =>
+        {
+            if (connection.Execute("""
+                update runs set status = @Status, ended_at = @at where id = @RunId and status = 'running'
+                """, new { run.Status, run.RunId, at }) == 0)
+            {
+                // Gone together with its session: the provider has worked all the same.
+                if (connection.ExecuteScalar<long>("select count(*) from runs where id = @RunId", new { run.RunId }) == 0)
+                {
+                    UsageLimits.Settle(connection, run.Hold, run.Calls, at);
+                }
+
+                return null;
+            }
+
+            connection.Execute("""
+                update messages set content = @Content, reasoning = @Reasoning, reasoning_ms = @ReasoningMs, tool_calls = @ToolCalls,
+                    layout = @Layout, provider_state = @ProviderState, status = @Status, error_code = @ErrorCode, error_detail = @ErrorDetail,
+                    finish_reason = @FinishReason, connection_id = @ConnectionId, model = @Model, provider = @Provider,
+                    prompt_tokens = @PromptTokens, completion_tokens = @CompletionTokens, reasoning_tokens = @ReasoningTokens,
+                    cached_tokens = @CachedTokens, cost_nanos = @CostNanos, usage_source = @UsageSource,
+                    first_token_ms = @FirstTokenMs, total_ms = @TotalMs, trimmed_messages = @TrimmedMessages
+                where id = @MessageId
+                """, run);
+            connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
+            connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
+            var removed = run is { Status: "done", KeptVersions: > 0 } ? Versions.Prune(connection, run) : [];
+            UsageLimits.Settle(connection, run.Hold, run.Calls, at);
+            return removed;
+        });
+    }
+
+    /// <summary>
+    /// Ends what another process left running: its text so far becomes the message's, marked interrupted.
+    /// Call before listening. <paramref name="bootId"/> names this process; its own runs are left alone. What the other process
+    /// held is let go; answers that had begun count as a message and the tokens of what is there.
+    /// </summary>
+    /// <param name="estimate">Tokens of a text.</param>
+    /// <returns>How many runs were ended.</returns>
+    public Task<int> Sweep(string bootId, Func<string, int> estimate, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            UsageLimits.Reset(connection);
+            var orphans = connection.Query<OrphanRow>("""
+                select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content, m.reasoning, m.tool_calls, m.layout
+                from runs r
+                join messages m on m.id = r.message_id
+                where r.status = 'running' and r.boot_id <> @bootId
+                order by r.id
+                limit 100000
+                """, new { bootId }).ToList();
+            foreach (var orphan in orphans)
+            {
+                var text = Recover(connection, orphan);
+                connection.Execute("""
+                    update messages set status = 'interrupted', content = @Content, reasoning = @Reasoning, tool_calls = @ToolCalls, layout = @Layout,
+                        error_code = 'interrupted', error_detail = 'The server stopped while this was being written.'
+                    where id = @MessageId
+                    """, text);
+                connection.Execute("update runs set status = 'interrupted', ended_at = @at where id = @Id", new { orphan.Id, at });
+                var produced = text.Content[Math.Min(text.Content.Length, orphan.Content.Length)..] + text.Reasoning?[Math.Min(text.Reasoning.Length, orphan.Reasoning?.Length ?? 0)..];
+                if (produced.Length > 0)
+                {
+                    UsageLimits.Charge(connection, LedgerEntry.From(orphan, estimate(produced)), UtcDay.From(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt)), at);
+                }
+
+                connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });
+            }
+
+            connection.Execute("update messages set status = 'interrupted' where status = 'streaming' and id not in (select message_id from runs where status = 'running')");
+            return orphans.Count;
+        });
+    }
+
+    private static OrphanRow Recover(SqliteConnection connection, OrphanRow orphan)
+    {
+        var chunks = connection.Query<RunChunk>("""
+            select run_id, position, kind, value from run_chunks where run_id = @Id order by position
+            """, new { orphan.Id }).ToList();
+        if (chunks.Count == 0)
+        {
+            return orphan;
+        }
+
+        var layout = new EventLayout();
+        foreach (var chunk in chunks)
+        {
+            layout.Extend(chunk.Kind, chunk.Position, chunk.Value.Length);
+        }
+
+        // A continued answer's chunks begin with the text it already had, so they are the whole text here too.
+        return orphan with
+        {
+            Content = string.Concat(chunks.Where(chunk => chunk.Kind == RunChunk.Content).Select(chunk => chunk.Value)),
+            Reasoning = chunks.Any(chunk => chunk.Kind == RunChunk.Reasoning)
+                ? string.Concat(chunks.Where(chunk => chunk.Kind == RunChunk.Reasoning).Select(chunk => chunk.Value))
+                : null,
+            ToolCalls = RunChunk.ToolEvents(chunks.Where(chunk => chunk.Kind == RunChunk.Tool).Select(chunk => (chunk.Position, chunk.Value))),
+            Layout = layout.ToString(),
+        };
+    }
+
+    private static StartedRun Start(SqliteConnection connection, NewRun run, Admission admission, DateTimeOffset now)
+    {
+        if (Sessions.Find(connection, run.UserId, run.SessionId) is not { } session)
+        {
+            return new StartedRun(StartOutcome.NotFound);
+        }
+
+        if (connection.QueryFirstOrDefault<RunRow>("""
+            select r.id, r.user_id, r.session_id, r.message_id, r.kind, r.status, r.started_at, r.request_hash, m.parent_id
+            from runs r
+            join messages m on m.id = r.message_id
+            where r.session_id = @SessionId and r.client_message_id = @ClientMessageId
+            """, new { run.SessionId, run.ClientMessageId }) is { } known)
+        {
+            return known.RequestHash == run.RequestHash
+                ? new StartedRun(StartOutcome.Known) { RunId = known.Id, MessageId = known.MessageId, UserMessageId = known.ParentId }
+                : new StartedRun(StartOutcome.Conflict);
+        }
+
+        var at = now.ToUnixTimeMilliseconds();
+        var outcome = run.Kind switch
+        {
+            NewRun.Send => RunPlacement.ForSend(connection, run, session),
+            NewRun.Regenerate => RunPlacement.ForRegenerate(connection, run),
+            _ => RunPlacement.ForContinue(connection, run),
+        };
+        if (outcome.Refused is { } refused)
+        {
+            return new StartedRun(refused);
+        }
+
+        var gate = UsageLimits.Enter(connection, admission, now);
+        if (gate.Reservation is null)
+        {
+            return new StartedRun(StartOutcome.Refused) { Limit = gate.Result };
+        }
+
+        var placed = RunPlacement.Store(connection, run, outcome, at);
+        var title = session.TitleSource == "default" && run.Title is { } first ? first : null;
+        connection.Execute("""
+            update sessions set leaf_id = @MessageId, updated_at = @at, connection_id = @ConnectionId, model = @Model,
+                message_count = message_count + @Added,
+                title = coalesce(@title, title),
+                title_source = case when @title is null then title_source else 'first_message' end
+            where id = @SessionId
+            """, new { placed.MessageId, at, run.ConnectionId, run.Model, placed.Added, title, run.SessionId });
+        var runId = connection.ExecuteScalar<long>("""
+            insert into runs (user_id, session_id, message_id, kind, client_message_id, request_hash, boot_id, status, started_at)
+            values (@UserId, @SessionId, @MessageId, @Kind, @ClientMessageId, @RequestHash, @BootId, 'running', @at)
+            returning id
+            """, new { run.UserId, run.SessionId, placed.MessageId, run.Kind, run.ClientMessageId, run.RequestHash, run.BootId, at });
+        return new StartedRun(StartOutcome.Started)
+        {
+            RunId = runId,
+            MessageId = placed.MessageId,
+            UserMessageId = placed.UserMessageId,
+            CreatedAt = outcome.CreatedAt ?? at,
+            Title = title,
+            ParentId = outcome.ParentId,
+            MayHaveVersions = outcome.MayHaveVersions,
+            Hold = gate.Reservation,
+            DailyLimit = gate.DailyLimit,
+            MessagesUsed = gate.Used,
+            PreviousContent = outcome.Content,
+            PreviousReasoning = outcome.Reasoning,
+            PreviousTools = outcome.Tools,
+        };
+    }
+}

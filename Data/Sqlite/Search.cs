@@ -1,0 +1,121 @@
+using AiChat.Data.Chats;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Sqlite;
+
+/// <summary>Finds chats by title and text, and messages in a chat. Temporary chats are not searched.</summary>
+internal sealed class Search(Db db)
+{
+    private const int MatchesPerSession = 3;
+
+    /// <summary>
+    /// Sessions whose title or one of whose messages holds all terms, with the newest of these messages; order and cursor as in
+    /// <see cref="Sessions.List"/>. Reading ends when the page is full.
+    /// </summary>
+    public Task<List<FoundSession>> Sessions(
+        long userId, SearchTerms terms, bool archived, SessionCursor? after, int limit, CancellationToken cancel) =>
+        db.ReadLong(userId, connection =>
+        {
+            var candidates = Candidates(connection, userId, terms);
+            var found = new List<FoundSession>();
+            foreach (var session in Chats.Sessions.Stream(connection, userId, archived, after))
+            {
+                cancel.ThrowIfCancellationRequested();
+                var matches = Texts(connection, session.Id, candidates).Where(row => terms.AreIn(row.Content))
+                    .Take(MatchesPerSession).Select(row => Match(row, terms.Patterns)).ToList();
+                if (matches.Count > 0 || terms.AreIn(session.Title))
+                {
+                    found.Add(new FoundSession(session, matches));
+                    if (found.Count == limit)
+                    {
+                        break;
+                    }
+                }
+            }
+
+            return found;
+        }, cancel);
+
+    /// <summary>
+    /// The messages of the active branch that hold the phrase, in reading order. Null when the session is not the user's.
+    /// </summary>
+    /// <param name="skip">How many hits to pass over.</param>
+    /// <returns>At most <paramref name="limit"/> hits, and how many there are in all.</returns>
+    public Task<(List<MessageMatch> Hits, int Total)?> Find(
+        long userId, long sessionId, string phrase, int skip, int limit, CancellationToken cancel) => db.ReadLong(userId, connection =>
+    {
+        if (Chats.Sessions.Find(connection, userId, sessionId) is not { } session)
+        {
+            return ((List<MessageMatch>, int)?)null;
+        }
+
+        var pattern = new TextPattern(phrase);
+        var hits = new List<MessageMatch>();
+        var total = 0;
+        // One row at a time: a chat may be longer than what should be in memory.
+        foreach (var id in session.LeafId is { } leaf ? Branches.Ids(connection, userId, sessionId, leaf) : [])
+        {
+            cancel.ThrowIfCancellationRequested();
+            var row = Text(connection, id);
+            if (pattern.IndexIn(row.Content) >= 0 && total++ >= skip && hits.Count < limit)
+            {
+                hits.Add(Match(row, [pattern]));
+            }
+        }
+
+        return (hits, total);
+    }, cancel);
+
+    /// <summary>The user's messages that may hold the terms; null when all terms are too short for the index.</summary>
+    private static HashSet<long>? Candidates(SqliteConnection connection, long userId, SearchTerms terms)
+    {
+        if (terms.Match is null)
+        {
+            return null;
+        }
+
+        var match = $"{SearchTerms.Owner(userId)} AND {terms.Match}";
+        return connection.Query<long>("""
+            select rowid from messages_text where messages_text match @match
+            """, new { match }, buffered: false).ToHashSet();
+    }
+
+    /// <summary>Messages of a session, the newest first: the candidates, or all.</summary>
+    private static IEnumerable<TextRow> Texts(SqliteConnection connection, long sessionId, HashSet<long>? candidates) => candidates switch
+    {
+        null => connection.Query<TextRow>("""
+            select id, session_id, role, content
+            from messages
+            where session_id = @sessionId
+            order by id desc
+            """, new { sessionId }, buffered: false),
+        { Count: 0 } => [],
+        _ => connection.Query<long>("""
+            select id from messages where session_id = @sessionId order by id desc
+            """, new { sessionId }, buffered: false).Where(candidates.Contains).Select(id => Text(connection, id)),
+    };
+
+    private static TextRow Text(SqliteConnection connection, long id) =>
+        connection.QuerySingle<TextRow>("select id, session_id, role, content from messages where id = @id", new { id });
+
+    private static MessageMatch Match(TextRow row, IReadOnlyList<TextPattern> terms) =>
+        new(row.Id, row.SessionId, row.Role, Snippet.From(row.Content, terms));
+}
+
+/// <summary>A chat that was found, and the messages in it that hold all terms; none when the title alone does.</summary>
+internal sealed record FoundSession(SessionRow Session, IReadOnlyList<MessageMatch> Matches);
+
+/// <summary>A message that holds what was searched for.</summary>
+internal sealed record MessageMatch(long MessageId, long SessionId, string Role, Snippet Snippet);
+
+internal sealed record TextRow
+{
+    public long Id { get; init; }
+
+    public long SessionId { get; init; }
+
+    public string Role { get; init; } = "";
+
+    public string Content { get; init; } = "";
+}

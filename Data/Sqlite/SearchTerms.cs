@@ -1,0 +1,85 @@
+using System.Text;
+
+namespace AiChat.Data.Sqlite;
+
+/// <summary>
+/// What somebody typed into a search field. Words, and phrases in quotation marks, all of which must be found; nothing in it is
+/// syntax to the database.
+/// </summary>
+internal sealed class SearchTerms
+{
+    public const int MaxLength = 200;
+
+    /// <summary>The index holds groups of three characters, so that it cannot find what is shorter.</summary>
+    private const int Indexed = 3;
+
+    private const int MaxTerms = 10;
+
+    /// <summary>Each group asked for costs a look for every message of its owner; the text itself decides in the end.</summary>
+    private const int MaxGroups = 4;
+
+    private readonly List<TextPattern> _patterns;
+
+    private SearchTerms(IEnumerable<string> terms)
+    {
+        _patterns = [.. terms.Select(term => new TextPattern(term))];
+        var groups = terms.SelectMany(Groups).Distinct().ToList();
+        var asked = Math.Min(groups.Count, MaxGroups);
+        Match = asked == 0 ? null : string.Join(" AND ", Enumerable.Range(0, asked).Select(i => Quoted(groups[i * groups.Count / asked])));
+    }
+
+    public IReadOnlyList<TextPattern> Patterns => _patterns;
+
+    /// <summary>For the full-text index: finds all that holds the terms, and some more. Null when all are too short for it.</summary>
+    public string? Match { get; }
+
+    /// <summary>Whether a text holds all of them.</summary>
+    public bool AreIn(string text) => _patterns.TrueForAll(pattern => pattern.IndexIn(text) >= 0);
+
+    /// <summary>Null when there is nothing to search for.</summary>
+    public static SearchTerms? Parse(string? text)
+    {
+        var terms = new List<string>();
+        var term = new StringBuilder();
+        var quoted = false;
+        foreach (var letter in text ?? "")
+        {
+            if (letter == '"' || (!quoted && char.IsWhiteSpace(letter)) || char.IsControl(letter))
+            {
+                Add(terms, term);
+                quoted ^= letter == '"';
+            }
+            else
+            {
+                term.Append(letter);
+            }
+        }
+
+        Add(terms, term);
+        return terms.Count == 0 ? null : new SearchTerms(terms);
+    }
+
+    /// <summary>For the index, quoted: each user's messages have one group of their own, of characters that stand for no letter.</summary>
+    public static string Owner(long userId) => Quoted(string.Concat(Digit(userId / 40_960_000), Digit(userId / 6_400), Digit(userId)));
+
+    private static void Add(List<string> terms, StringBuilder term)
+    {
+        var found = term.ToString().Trim();
+        if (found.Length > 0 && terms.Count < MaxTerms && !terms.Contains(found, StringComparer.OrdinalIgnoreCase))
+        {
+            terms.Add(found);
+        }
+
+        term.Clear();
+    }
+
+    private static IEnumerable<string> Groups(string term)
+    {
+        var letters = term.EnumerateRunes().ToList();
+        return Enumerable.Range(0, Math.Max(0, letters.Count - Indexed + 1)).Select(at => string.Concat(letters.Skip(at).Take(Indexed)));
+    }
+
+    private static string Digit(long number) => ((char)('\uE000' + (number % 6_400))).ToString();
+
+    private static string Quoted(string group) => $"\"{group.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+}

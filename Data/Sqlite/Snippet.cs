@@ -1,0 +1,55 @@
+using System.Text;
+
+namespace AiChat.Data.Sqlite;
+
+/// <summary>A piece of plain text around what was searched for, on one line, and where in it the hits are.</summary>
+internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
+{
+    private const int Before = 40;
+    private const int Length = 160;
+    private const int MaxMarks = 20;
+
+    /// <summary>Around the first hit; the beginning of the text when there is none.</summary>
+    public static Snippet From(string content, IReadOnlyList<TextPattern> terms)
+    {
+        var first = terms.Select(term => term.IndexIn(content)).Where(at => at >= 0).DefaultIfEmpty(0).Min();
+        var from = Whole(content, Math.Max(0, first - Before));
+        var to = Whole(content, Math.Min(content.Length, from + Length));
+        var text = new StringBuilder(to - from + 2);
+        text.Append(from > 0 ? "…" : "");
+        foreach (var letter in content.AsSpan(from, to - from))
+        {
+            text.Append(char.IsWhiteSpace(letter) || char.IsControl(letter) ? ' ' : letter);
+        }
+
+        text.Append(to < content.Length ? "…" : "");
+        var line = text.ToString();
+        return new Snippet(line, Marked(line, terms));
+    }
+
+    /// <summary>In order and without overlap; the text is a line of a fixed length.</summary>
+    private static List<TextMark> Marked(string text, IReadOnlyList<TextPattern> terms)
+    {
+        var marks = new List<TextMark>();
+        for (var at = 0; at < text.Length && marks.Count < MaxMarks;)
+        {
+            var next = terms.Select(term => new TextMark(term.IndexIn(text.AsSpan(at)), term.Length)).Where(mark => mark.Start >= 0)
+                .OrderBy(mark => mark.Start).ThenByDescending(mark => mark.Length).FirstOrDefault();
+            if (next is null)
+            {
+                break;
+            }
+
+            marks.Add(next with { Start = at + next.Start });
+            at += next.Start + next.Length;
+        }
+
+        return marks;
+    }
+
+    /// <summary>Never between the halves of one character.</summary>
+    private static int Whole(string text, int at) => at > 0 && at < text.Length && char.IsLowSurrogate(text[at]) ? at - 1 : at;
+}
+
+/// <summary>In UTF-16 units, as JavaScript counts.</summary>
+internal sealed record TextMark(int Start, int Length);

@@ -1,0 +1,263 @@
+using System.Buffers.Binary;
+using System.Data.Common;
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+using Microsoft.Win32.SafeHandles;
+using SQLitePCL;
+
+namespace AiChat.Data.Sqlite;
+
+/// <summary>
+/// Looks whether the files under the store are still those that it opened. SQLite itself goes on writing into a file that has lost its
+/// name, and over one that somebody has copied into its place, until a restart shows that what was acknowledged is gone.
+/// Used by the writer's thread, which is the only one here that changes them. Other programs may change them as SQLite does.
+/// </summary>
+internal sealed class StoreFiles : IDisposable
+{
+    private const int HeadLength = 100;
+
+    /// <summary>Another program that folds the log in writes the head before the rest, and last how far it came.</summary>
+    private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A file that is moved and comes back is the same, as is one that was being folded in; nothing is acknowledged meanwhile.</summary>
+    private static readonly TimeSpan Absence = TimeSpan.FromSeconds(1);
+
+    private readonly string _path;
+    private readonly WaitHandle _closing;
+    private readonly string? _identity;
+    private readonly SafeFileHandle? _file;
+    private readonly SafeFileHandle? _sharedFile;
+    private FileStatus? _main;
+    private FileStatus? _log;
+    private FileStatus? _shared;
+    private byte[] _head = [];
+    private (ulong Log, uint Frames) _folded;
+    private uint _pageSize;
+    private uint _changes;
+
+    /// <param name="path">The database. It is open already, and closes before this is disposed: to close a file
+    /// lets go of all locks that the process has on it, SQLite's too.</param>
+    /// <param name="closing">Ends a wait.</param>
+    public StoreFiles(string path, WaitHandle closing)
+    {
+        _path = path;
+        _closing = closing;
+        try
+        {
+            _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            _sharedFile = File.OpenHandle(path + "-shm", FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            _identity = Identity(FileAlone(path));
+            Remember();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Nothing is known, so nothing is judged.
+        }
+    }
+
+    /// <summary>
+    /// A file that has no name any more is gone when the process ends: a copy is what stays of it. Says where that is, as a sentence.
+    /// </summary>
+    public string Rescue(SqliteConnection connection)
+    {
+        try
+        {
+            if (_file is null || FileStatus.Read(_file) is not { Links: 0 })
+            {
+                return "";
+            }
+
+            var copy = _path + ".rescued";
+            File.Delete(copy);
+            using var command = ((DbConnection)connection).CreateCommand();
+            command.CommandText = "vacuum into @copy";
+            var name = command.CreateParameter();
+            (name.ParameterName, name.Value) = ("copy", copy);
+            command.Parameters.Add(name);
+            command.ExecuteNonQuery();
+            return $"What it held is in {copy}. ";
+        }
+        catch (Exception error) when (error is SqliteException or IOException or UnauthorizedAccessException)
+        {
+            return "";
+        }
+    }
+
+    /// <summary>Takes the files as they are now, after the writer itself has changed them.</summary>
+    public void Remember()
+    {
+        _main = FileStatus.Read(_path);
+        _log = FileStatus.Read(_path + "-wal");
+        _shared = FileStatus.Read(_path + "-shm");
+        _folded = ReadFolded();
+        if (ReadHead() is { } head)
+        {
+            (_head, _pageSize, _changes) = (head.Bytes, head.PageSize, head.Changes);
+        }
+    }
+
+    /// <summary>What has happened to the files, as the rest of a sentence; null when nothing has.</summary>
+    /// <param name="wrote">Whether the writer may have changed them since the last look.</param>
+    /// <param name="others">Whether another program has changed the database, in a way that a program may.</param>
+    public string? Look(bool wrote, out bool others)
+    {
+        others = false;
+        try
+        {
+            return _main is { } known ? Look(known, wrote, ref others) : null;
+        }
+        catch (IOException)
+        {
+            return null; // what the system cannot tell now is looked at again soon
+        }
+    }
+
+    private string? Look(FileStatus known, bool wrote, ref bool others)
+    {
+        var begun = Stopwatch.GetTimestamp();
+        var found = FileStatus.Read(_path);
+        while (found is null && Stopwatch.GetElapsedTime(begun) < Absence && !_closing.WaitOne(Settling))
+        {
+            found = FileStatus.Read(_path);
+        }
+
+        if (found is not { } main)
+        {
+            return "has been deleted or moved away";
+        }
+
+        if (main.Id != known.Id)
+        {
+            return "has been replaced by another file";
+        }
+
+        var isChanged = main.Size != known.Size || main.Modified != known.Modified;
+        if (Beside("-wal", ref _log, out var log) is { } lost || (lost = Beside("-shm", ref _shared, out _)) is not null)
+        {
+            return lost;
+        }
+
+        if (!wrote && !isChanged && log is { } now && _log is { } before && now != before
+            && (now.Size < before.Size || (now.Size > 0 && !WalRecoveryCheck.HasGoodHead(_path + "-wal", (int)_pageSize))))
+        {
+            return "has lost a part of its log (-wal), which has been truncated or overwritten";
+        }
+
+        _log = log;
+        if (!isChanged)
+        {
+            _folded = wrote ? ReadFolded() : _folded; // a write begins a new log
+            return null;
+        }
+
+        others = !wrote;
+        string? damage;
+        do
+        {
+            damage = Damage(checksIdentity: !wrote);
+        }
+        while (damage is not null && Stopwatch.GetElapsedTime(begun) < Absence && !_closing.WaitOne(Settling));
+        return damage;
+    }
+
+    public void Dispose()
+    {
+        _file?.Dispose();
+        _sharedFile?.Dispose();
+    }
+
+    /// <summary>One of the two files that belong to the database while it is open.</summary>
+    private string? Beside(string suffix, ref FileStatus? known, out FileStatus? now)
+    {
+        now = FileStatus.Read(_path + suffix);
+        if (known is null)
+        {
+            known = now; // it comes with the first use
+            return null;
+        }
+
+        return now is null || now.Value.Id != known.Value.Id ? $"has lost its file {Path.GetFileName(_path)}{suffix}, which has been deleted or replaced" : null;
+    }
+
+    private string? Damage(bool checksIdentity)
+    {
+        if (FileStatus.Read(_path) is not { } main || ReadHead() is not { } head)
+        {
+            return "has been truncated or overwritten";
+        }
+
+        // Shorter than its head says is no damage by itself: folding the log in leaves out pages that a reader may still need as they were.
+        var isWhole = main.Size >= (long)head.Pages * head.PageSize;
+        if (!isWhole && main.Size < (_main?.Size ?? 0))
+        {
+            return "has been truncated";
+        }
+
+        // The counter grows with every change, so a copy that is older than the file has a smaller one.
+        if (head.PageSize != _pageSize || head.Changes < _changes || (checksIdentity && isWhole && !IsOurs(head)))
+        {
+            return "has been overwritten with another database";
+        }
+
+        (_main, _head, _folded, _changes) = (main, head.Bytes, ReadFolded(), head.Changes);
+        return null;
+    }
+
+    /// <summary>
+    /// When another program has folded a part of the log in beside a reader, the file alone does not fit together. Then its head is the
+    /// one that was there or one that stands in the log, and with the log it says whose it is.
+    /// </summary>
+    private bool IsOurs(Head head) =>
+        _identity is null
+        || Identity(FileAlone(_path)) == _identity
+        || (ReadFolded() != _folded
+            && (head.Bytes.AsSpan().SequenceEqual(_head) || WalRecoveryCheck.HasFirstPage(_path + "-wal", head.Bytes))
+            && Identity(_path) == _identity);
+
+    /// <summary>Which log it is and how much of it is in the file; see "WAL-Index File Format" in SQLite's documents.</summary>
+    private (ulong Log, uint Frames) ReadFolded()
+    {
+        const int SaltsAt = 32, FoldedAt = 96;
+        Span<byte> bytes = stackalloc byte[FoldedAt + 4 - SaltsAt];
+        return _sharedFile is null || RandomAccess.Read(_sharedFile, bytes, SaltsAt) < bytes.Length ? default
+            : (BitConverter.ToUInt64(bytes), BitConverter.ToUInt32(bytes[(FoldedAt - SaltsAt)..]));
+    }
+
+    /// <summary>See "The Database Header" in SQLite's file format document.</summary>
+    private Head? ReadHead()
+    {
+        var head = new byte[HeadLength];
+        if (_file is null || RandomAccess.Read(_file, head, 0) < HeadLength || !head.AsSpan().StartsWith("SQLite format 3\0"u8))
+        {
+            return null;
+        }
+
+        var size = BinaryPrimitives.ReadUInt16BigEndian(head.AsSpan(16));
+        return new Head(
+            head, size == 1 ? 65_536u : size, BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(24)), BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(28)));
+    }
+
+    /// <summary>What the database says of whose it is; null while it does not say.</summary>
+    private static string? Identity(string path)
+    {
+        try
+        {
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+            connection.Open();
+            return WalRecoveryCheck.Identity(connection);
+        }
+        catch (SqliteException error) when (error.SqliteErrorCode is raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB or raw.SQLITE_ERROR)
+        {
+            return "damaged";
+        }
+        catch (SqliteException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Opens the file without its log.</summary>
+    private static string FileAlone(string path) => $"{new Uri(path).AbsoluteUri}?immutable=1";
+
+    private sealed record Head(byte[] Bytes, uint PageSize, uint Changes, uint Pages);
+}

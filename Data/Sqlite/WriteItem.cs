@@ -1,0 +1,91 @@
+using System.Diagnostics;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Sqlite;
+
+/// <summary>A piece of work for the writer and the promise made to its caller.</summary>
+internal abstract class WriteItem
+{
+    private int _state;
+
+    private enum State
+    {
+        Queued,
+        Begun,
+        TakenOut,
+    }
+
+    public long QueuedAt { get; } = Stopwatch.GetTimestamp();
+
+    public bool IsQueued => Volatile.Read(ref _state) == (int)State.Queued;
+
+    public static bool AnyQueued(ReadOnlySpan<WriteItem> items)
+    {
+        foreach (var item in items)
+        {
+            if (item.IsQueued)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>False when it was taken out before: then it never runs.</summary>
+    public bool TryBegin() => Interlocked.CompareExchange(ref _state, (int)State.Begun, (int)State.Queued) == (int)State.Queued;
+
+    /// <summary>False when it has begun: then its end has to be waited for.</summary>
+    public bool TryTakeOut() => Interlocked.CompareExchange(ref _state, (int)State.TakenOut, (int)State.Queued) == (int)State.Queued;
+
+    /// <summary>Runs the work; keeps the result or the exception for later. True when the work succeeded.</summary>
+    public abstract bool Run(SqliteConnection connection);
+
+    /// <summary>Tells the caller, after the commit.</summary>
+    public abstract void Complete();
+
+    public abstract void Fail(Exception error);
+
+    /// <summary>The store's own failure that ended <see cref="Run"/>, if one did.</summary>
+    public abstract StoreException? Failure { get; }
+}
+
+internal sealed class WriteItem<T>(Func<SqliteConnection, T> work) : WriteItem
+{
+    // Callers go on elsewhere: the writer's thread only writes.
+    private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private T? _result;
+    private Exception? _error;
+
+    public Task<T> Task => _completion.Task;
+
+    public override StoreException? Failure => _error as StoreException;
+
+    public override bool Run(SqliteConnection connection)
+    {
+        try
+        {
+            _result = work(connection);
+            return true;
+        }
+        catch (Exception error)
+        {
+            _error = error is SqliteException sqlite ? SqliteErrors.Translate(sqlite) ?? error : error;
+            return false;
+        }
+    }
+
+    public override void Complete()
+    {
+        if (_error is null)
+        {
+            _completion.TrySetResult(_result!);
+        }
+        else
+        {
+            _completion.TrySetException(_error);
+        }
+    }
+
+    public override void Fail(Exception error) => _completion.TrySetException(_error ?? error);
+}

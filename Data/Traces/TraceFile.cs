@@ -1,0 +1,179 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+using SQLitePCL;
+
+namespace AiChat.Data.Traces;
+
+/// <summary>
+/// The file of the task traces. Nothing is opened before it is needed, and nothing that happens to it reaches the chats: a file that
+/// cannot be read is set aside for a new one, and one that can be neither read nor replaced is tried again a while later.
+/// Safe for any number of threads.
+/// </summary>
+internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
+{
+    /// <summary>Between two attempts to open what could not be opened.</summary>
+    private static readonly TimeSpan Rest = TimeSpan.FromMinutes(1);
+
+    private readonly Lock _gate = new();
+    private Db? _db;
+    private StoreException? _failure;
+    private long _failedAt;
+    private bool _swept;
+    private bool _isDamaged;
+    private bool _closed;
+
+    /// <summary>Raised when a file was set aside, with its new name and what was wrong with it.</summary>
+    public event Action<string, string>? SetAside;
+
+    /// <summary>Whether there is anything to read.</summary>
+    public bool Exists => File.Exists(path);
+
+    /// <summary>The store, opened by the first who needs it.</summary>
+    /// <exception cref="StoreException">There is none now.</exception>
+    public Db Open()
+    {
+        lock (_gate)
+        {
+            if (_closed)
+            {
+                throw new StoreException(StoreFailure.Unavailable, "The task traces are closed.");
+            }
+
+            if (_failure is not null && clock.GetElapsedTime(_failedAt) < Rest)
+            {
+                throw _failure;
+            }
+
+            try
+            {
+                return _db ??= Begin();
+            }
+            catch (Exception error) when (error is StartupException or SqliteException or IOException or UnauthorizedAccessException)
+            {
+                _failedAt = clock.GetTimestamp();
+                throw _failure = new StoreException(StoreFailure.Unavailable, error.Message, error);
+            }
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _closed = true;
+            _db?.Dispose();
+            _db = null;
+        }
+    }
+
+    private Db Begin()
+    {
+        try
+        {
+            if (_isDamaged && Exists)
+            {
+                _isDamaged = false;
+                SetFileAside("it is damaged");
+            }
+
+            Prepare();
+        }
+        catch (StartupException damage) when (Exists && !IsAboutTheDisk(damage))
+        {
+            SetFileAside(damage.Message);
+            Prepare();
+        }
+
+        Sweep();
+        var db = new Db(path, disposable: true);
+        db.Broken += error => Give(db, error);
+        _failure = null;
+        return db;
+    }
+
+    private void SetFileAside(string reason)
+    {
+        // Traces are disposable: one older file is kept for whoever wants to look, not a row of them.
+        var aside = path + ".aside";
+        File.Move(path, aside, overwrite: true);
+        File.Delete(path + "-wal");
+        File.Delete(path + "-shm");
+        SetAside?.Invoke(aside, reason);
+    }
+
+    private void Prepare()
+    {
+        if (!Exists)
+        {
+            // Has to be said before the first table: what is deleted leaves the file at once.
+            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+            connection.Open();
+            using var command = connection.CreateCommand();
+            command.CommandText = "pragma auto_vacuum = full; pragma journal_mode = wal;";
+            command.ExecuteNonQuery();
+        }
+
+        Migrator.Run(path, Migrator.Load("trace-migrations/"));
+    }
+
+    /// <summary>What an earlier process left running ended with it.</summary>
+    private void Sweep()
+    {
+        if (_swept)
+        {
+            return;
+        }
+
+        using var connection = Db.Connect(path, SqliteOpenMode.ReadWrite, disposable: true);
+        using var transaction = connection.BeginTransaction();
+        connection.Execute("""
+            insert into trace_events (trace_id, seq, type, at, payload)
+            select t.id, 1 + coalesce((select max(e.seq) from trace_events e where e.trace_id = t.id), 0), 'end',
+                coalesce((select max(e.at) from trace_events e where e.trace_id = t.id), t.started_at), '{"status":"interrupted"}'
+            from traces t
+            where t.status = 'running'
+            """);
+        connection.Execute("""
+            update traces
+            set status = 'failed', event_count = event_count + 1, truncated = 1,
+                ended_at = coalesce((select max(e.at) from trace_events e where e.trace_id = traces.id), started_at)
+            where status = 'running'
+            """);
+        transaction.Commit();
+        _swept = true;
+    }
+
+    /// <summary>Called by the writer's own thread when its file fails under it; the next attempt looks at the file anew.</summary>
+    private void Give(Db db, Exception error)
+    {
+        lock (_gate)
+        {
+            if (_db == db)
+            {
+                _db = null;
+                _failedAt = clock.GetTimestamp();
+                _isDamaged = error is SqliteException { SqliteErrorCode: raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB };
+                _failure = new StoreException(StoreFailure.Unavailable, "The file of the task traces failed.", error);
+            }
+        }
+
+        ThreadPool.QueueUserWorkItem(Close, db, preferLocal: false);
+    }
+
+    private static void Close(Db gone)
+    {
+        try
+        {
+            gone.Dispose();
+        }
+        catch (Exception error) when (error is SqliteException or InvalidOperationException)
+        {
+            // The file was given up already; what a pool's thread throws would end the process.
+        }
+    }
+
+    /// <summary>A full disk says nothing about the file.</summary>
+    private static bool IsAboutTheDisk(StartupException error) =>
+        error.InnerException is SqliteException { SqliteErrorCode: raw.SQLITE_FULL or raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_IOERR };
+}

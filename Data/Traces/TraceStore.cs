@@ -1,0 +1,157 @@
+using AiChat.Data.Sqlite;
+using Dapper;
+using Microsoft.Data.Sqlite;
+
+namespace AiChat.Data.Traces;
+
+/// <summary>The recorded lives of chat requests, in a file of their own. Reading what was never written opens nothing.</summary>
+internal sealed class TraceStore(TraceFile file)
+{
+    /// <summary>So many of the oldest make room when the file has reached its size.</summary>
+    private const int Displaced = 20;
+
+    /// <summary>Stores what these traces gathered, all of it or nothing; called by one writer at a time.</summary>
+    /// <returns>The ids of the traces, in their order.</returns>
+    /// <exception cref="StoreException">Nothing was stored.</exception>
+    public async Task<List<long>> Write(IReadOnlyList<TraceBatch> batches)
+    {
+        var db = Open();
+        try
+        {
+            return await db.Write(connection => Store(connection, batches));
+        }
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        {
+            await db.Write(connection => connection.Execute("""
+                delete from traces
+                where id in (select id from traces where status <> 'running' order by started_at limit @limit)
+                """, new { limit = Displaced }));
+            return await db.Write(connection => Store(connection, batches));
+        }
+    }
+
+    public async Task<(List<TraceRow> Rows, long Total)> List(TraceFilter filter, int limit, long offset)
+    {
+        if (!file.Exists)
+        {
+            return ([], 0);
+        }
+
+        var (sessionId, status, q) = (filter.SessionId, filter.Status, filter.Text);
+        var db = Open();
+        var rows = await db.Read(connection => connection.Query<TraceRow>("""
+            select id, user_id, actor, kind, session_id, message_id, client_message_id, provider, model, status, event_count, truncated, started_at, ended_at
+            from traces
+            where (@sessionId is null or session_id = @sessionId) and (@status is null or status = @status)
+                and (@q is null or instr(lower(actor), @q) > 0 or instr(lower(coalesce(model, '')), @q) > 0 or instr(lower(coalesce(client_message_id, '')), @q) > 0)
+            order by id desc
+            limit @limit offset @offset
+            """, new { sessionId, status, q, limit, offset }).ToList());
+        var total = await db.Read(connection => connection.QuerySingle<long>("""
+            select count(*)
+            from traces
+            where (@sessionId is null or session_id = @sessionId) and (@status is null or status = @status)
+                and (@q is null or instr(lower(actor), @q) > 0 or instr(lower(coalesce(model, '')), @q) > 0 or instr(lower(coalesce(client_message_id, '')), @q) > 0)
+            """, new { sessionId, status, q }));
+        return (rows, total);
+    }
+
+    public async Task<TraceRow?> Find(long id)
+    {
+        if (!file.Exists)
+        {
+            return null;
+        }
+
+        return await Open().Read(connection => connection.QuerySingleOrDefault<TraceRow>("""
+            select id, user_id, actor, kind, session_id, message_id, client_message_id, provider, model, status, event_count, truncated, started_at, ended_at
+            from traces
+            where id = @id
+            """, new { id }));
+    }
+
+    /// <summary>The events after one, the first first.</summary>
+    public Task<List<TraceEventRow>> Events(long id, long after, int limit) => Open().Read(connection => connection.Query<TraceEventRow>("""
+        select seq, type, at, payload
+        from trace_events
+        where trace_id = @id and seq > @after
+        order by seq
+        limit @limit
+        """, new { id, after, limit }).ToList());
+
+    public Task<int> Delete(long id) => Change(connection => connection.Execute("""
+        delete from traces
+        where id = @id
+        """, new { id }));
+
+    /// <summary>At most so many of those that began before; what is being written stays.</summary>
+    public Task<int> DeleteBefore(DateTimeOffset before, int limit)
+    {
+        var at = before.ToUnixTimeMilliseconds();
+        return Change(connection => connection.Execute("""
+            delete from traces
+            where id in (select id from traces where started_at < @at and status <> 'running' order by started_at limit @limit)
+            """, new { at, limit }));
+    }
+
+    /// <summary>The next users after one whose requests were recorded.</summary>
+    public Task<List<long>> Users(long after, int limit) => file.Exists
+        ? Open().Read(connection => connection.Query<long>("""
+            select distinct user_id
+            from traces
+            where user_id > @after
+            order by user_id
+            limit @limit
+            """, new { after, limit }).ToList())
+        : Task.FromResult<List<long>>([]);
+
+    /// <summary>At most so many of these users.</summary>
+    public Task<int> DeleteUsers(IEnumerable<long> userIds, int limit)
+    {
+        var ids = $"[{string.Join(',', userIds)}]";
+        return Change(connection => connection.Execute("""
+            delete from traces
+            where id in (select id from traces where user_id in (select value from json_each(@ids)) limit @limit)
+            """, new { ids, limit }));
+    }
+
+    private static List<long> Store(SqliteConnection connection, IReadOnlyList<TraceBatch> batches)
+    {
+        var ids = new List<long>(batches.Count);
+        foreach (var batch in batches)
+        {
+            var id = batch.Id == 0 ? Insert(connection, batch) : batch.Id;
+            ids.Add(id);
+            var (sessionId, messageId, status, endedAt, eventCount, truncated) =
+                (batch.SessionId, batch.MessageId, batch.Status, batch.EndedAt, batch.EventCount, batch.Truncated);
+            var known = connection.Execute("""
+                update traces
+                set message_id = @messageId, session_id = @sessionId, status = @status, ended_at = @endedAt, event_count = @eventCount, truncated = @truncated
+                where id = @id
+                """, new { id, sessionId, messageId, status, endedAt, eventCount, truncated });
+            foreach (var item in known == 1 ? batch.Events : []) // else it was deleted while it was written
+            {
+                connection.Execute("""
+                    insert into trace_events (trace_id, seq, type, at, payload)
+                    values (@id, @Seq, @Type, @At, @Payload)
+                    """, new { id, item.Seq, item.Type, item.At, item.Payload });
+            }
+        }
+
+        return ids;
+    }
+
+    private static long Insert(SqliteConnection connection, TraceBatch batch)
+    {
+        var head = batch.Head;
+        return connection.QuerySingle<long>("""
+            insert into traces (user_id, actor, kind, client_message_id, provider, model, status, event_count, truncated, started_at)
+            values (@UserId, @Actor, @Kind, @ClientMessageId, @Provider, @Model, 'running', 0, 0, @StartedAt)
+            returning id
+            """, new { head.UserId, head.Actor, head.Kind, head.ClientMessageId, head.Provider, head.Model, head.StartedAt });
+    }
+
+    private async Task<int> Change(Func<SqliteConnection, int> work) => file.Exists ? await Open().Write(work) : 0;
+
+    private Db Open() => file.Open();
+}

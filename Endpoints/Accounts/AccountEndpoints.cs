@@ -1,0 +1,191 @@
+using System.Text.Json.Serialization;
+using AiChat.Data.Accounts;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Runs;
+using AiChat.Endpoints.Settings;
+using AiChat.Endpoints.Traces;
+using Microsoft.AspNetCore.Mvc;
+
+namespace AiChat.Endpoints.Accounts;
+
+/// <summary>What somebody who is signed in sees and changes of the own account.</summary>
+internal static class AccountEndpoints
+{
+    public static void MapAccount(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/auth").Allow(Access.User);
+        group.MapGet("/me", Me).Allow(Access.Any);
+        group.MapPut("/password", ChangePassword);
+        group.MapPost("/logout-all", EndAll);
+        group.MapGet("/logins", ListLogins);
+        group.MapDelete("/logins/{id:long}", EndLogin);
+        api.MapDelete("/account", DeleteAccount).Allow(Access.User);
+    }
+
+    private static async Task<IResult> Me(CurrentUser me, Users users, Usage usage, SystemSettings settings, TaskTraces traces, TimeProvider clock)
+    {
+        var now = clock.GetUtcNow();
+        var (limit, used) = me.IsVisitor ? (settings.AnonymousDailyQuota, 0) : await usage.Quota(me.Id, settings.DefaultLimits(), now);
+        var user = me.IsGuest ? null : await users.Find(me.Id);
+        if (user is null && !me.IsGuest)
+        {
+            return Problems.Unauthenticated();
+        }
+
+        string[] permissions = ["chat", .. me.IsAdmin ? ["admin"] : Array.Empty<string>(), .. traces.Allowed(me) ? ["trace"] : Array.Empty<string>()];
+        return TypedResults.Json(
+            new MeResponse(user is null ? null : UserResponse.From(user), me.IsGuest, QuotaResponse.From(limit, used, now), permissions),
+            ApiJson.Wire.MeResponse);
+    }
+
+    private static async Task<IResult> ChangePassword(
+        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle, LoginService loginService,
+        TimeProvider clock)
+    {
+        if (me.LoginId == 0)
+        {
+            return Problems.Forbidden("A key cannot change the password.");
+        }
+
+        if (PasswordHasher.Broken(body.NewPassword, me.Username!) is { } rule)
+        {
+            return Problems.Invalid("newPassword", rule);
+        }
+
+        var hash = (await users.FindCredential(me.Id))?.PasswordHash;
+        if (hash is not null && await WrongPassword(context, me, body.CurrentPassword ?? "", hash, hasher, throttle) is { } problem)
+        {
+            return problem;
+        }
+
+        if (await hasher.Hash(context, body.NewPassword) is not { } newHash)
+        {
+            return Problems.Overloaded();
+        }
+
+        var browser = Cookies.Access(context.Request) is not null && context.Request.Headers.Authorization.Count == 0;
+        var actor = new Actor(me.Id, context.Caller().Address.ToString());
+        if (await users.ChangePassword(actor, browser ? 0 : me.LoginId, hash, newHash, clock.GetUtcNow()) is null)
+        {
+            return Problems.Unauthenticated();
+        }
+
+        if (browser)
+        {
+            // A new login too: what may have been copied of the old one is worth nothing.
+            await loginService.Open(context, me.Id, newHash, browser: true);
+        }
+
+        return TypedResults.NoContent();
+    }
+
+    /// <summary>Everything that is the user's goes: logins, keys, chats, images, also what is being written at this moment.</summary>
+    private static async Task<IResult> DeleteAccount(
+        [FromBody] DeleteAccountRequest body, CurrentUser me, HttpContext context, Users users, UserAdmin admin, PasswordHasher hasher,
+        LoginThrottle throttle, RunRegistry registry, LiveCalls calls, TimeProvider clock)
+    {
+        if (me.LoginId == 0)
+        {
+            return Problems.Forbidden("A key cannot delete the account.");
+        }
+
+        var hash = (await users.FindCredential(me.Id))?.PasswordHash;
+        if (hash is not null && await WrongPassword(context, me, body.Password, hash, hasher, throttle) is { } problem)
+        {
+            return problem;
+        }
+
+        switch (await admin.DeleteSelf(new Actor(me.Id, context.Caller().Address.ToString()), clock.GetUtcNow()))
+        {
+            case UserChange.Done:
+                var stopping = registry.StopUser(me.Id);
+                calls.CutUser(me.Id);
+                await stopping;
+                LoginService.Clear(context);
+                return TypedResults.NoContent();
+            case UserChange.LastAdmin:
+                return Problems.Conflict("last_admin", "There must be one active administrator.");
+            default:
+                return Problems.Unauthenticated();
+        }
+    }
+
+    /// <summary>
+    /// Guessed here as slowly as at the door. Not asked where there is no password: a one-time code opened the account and is used up.
+    /// </summary>
+    private static async Task<Problem?> WrongPassword(
+        HttpContext context, CurrentUser me, string given, string hash, PasswordHasher hasher, LoginThrottle throttle)
+    {
+        if (given.Length == 0)
+        {
+            return Wrong();
+        }
+
+        var attempt = throttle.Begin(context, Users.KeyOf(me.Username!));
+        if (attempt.Wait > TimeSpan.Zero)
+        {
+            return PasswordCheck.TooMany(attempt.Wait);
+        }
+
+        switch (await hasher.Verify(context, given, hash))
+        {
+            case true:
+                throttle.Succeeded(context, attempt, remember: false);
+                return null;
+            case false:
+                throttle.Failed(attempt);
+                return Wrong();
+            default:
+                throttle.Forgive(attempt);
+                return Problems.Overloaded();
+        }
+    }
+
+    private static Problem Wrong() => new(422, "wrong_password", "The current password is wrong.");
+
+    private static async Task<IResult> EndAll(CurrentUser me, HttpContext context, Logins logins, TimeProvider clock)
+    {
+        await logins.EndAll(new Actor(me.Id, context.Caller().Address.ToString()), clock.GetUtcNow());
+        LoginService.Clear(context);
+        return TypedResults.NoContent();
+    }
+
+    private static async Task<IResult> ListLogins(CurrentUser me, Logins logins, TimeProvider clock)
+    {
+        var rows = await logins.List(me.Id, clock.GetUtcNow());
+        return TypedResults.Json(new LoginPage([.. rows.Select(row => LoginResponse.From(row, me.LoginId))], NextCursor: null), ApiJson.Wire.LoginPage);
+    }
+
+    private static async Task<IResult> EndLogin(long id, CurrentUser me, HttpContext context, Logins logins, LoginService loginService, TimeProvider clock)
+    {
+        if (id == me.LoginId)
+        {
+            await loginService.End(context, me);
+            return TypedResults.NoContent();
+        }
+
+        return await logins.End(me.Id, id, context.Caller().Address.ToString(), clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
+    }
+}
+
+/// <summary>CurrentPassword may be missing only while the account has none.</summary>
+internal sealed record ChangePasswordRequest(string NewPassword, string? CurrentPassword = null);
+
+internal sealed record DeleteAccountRequest(string Password);
+
+internal sealed record MeResponse(
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] UserResponse? User, bool Guest, QuotaResponse Quota, IReadOnlyList<string> Permissions);
+
+internal sealed record LoginPage(
+    IReadOnlyList<LoginResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
+
+internal sealed record LoginResponse(
+    long Id, string Kind, string Ip, string UserAgent, bool Current, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt)
+{
+    public static LoginResponse From(LoginRow row, long current) => new(
+        row.Id, row.Kind, row.Ip, row.UserAgent, row.Id == current, Time(row.CreatedAt), Time(row.LastUsedAt), Time(row.ExpiresAt));
+
+    private static DateTimeOffset Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at);
+}

@@ -1,0 +1,51 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using AiChat.Data.Sqlite;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Runs;
+using AiChat.Providers.Protocol;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace AiChat.Endpoints.Admin;
+
+/// <summary>The counters in Prometheus' text format, version 0.0.4.</summary>
+internal static class MetricsEndpoints
+{
+    public static void MapMetrics(this WebApplication app) => app.MapGet("/metrics", Read).Allow(Access.Admin).OrMetricsToken();
+
+    private static ContentHttpResult Read(Metrics metrics, RunRegistry registry, Db db)
+    {
+        using var process = Process.GetCurrentProcess();
+        var text = new StringBuilder();
+        Add(text, "process_cpu_seconds_total", "counter", "User and system CPU time.", process.TotalProcessorTime.TotalSeconds);
+        Add(text, "process_resident_memory_bytes", "gauge", "Resident memory.", process.WorkingSet64);
+        Add(text, "process_start_time_seconds", "gauge", "Start, in unix time.", new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000d);
+        Add(text, "aichat_runs", "gauge", "Answers that are being written.", registry.Count);
+        Add(text, "aichat_stream_deltas_total", "counter", "Pieces of text that providers have sent; for most one is a token.", metrics.Deltas);
+        Add(text, "aichat_commits_total", "counter", "Transactions written to disk.", db.Commits);
+        Head(text, "aichat_http_requests_total", "counter", "Answered requests.");
+        for (var status = 1; status <= 5; status++)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"aichat_http_requests_total{{status=\"{status}xx\"}} {metrics.Requests(status)}\n");
+        }
+
+        Head(text, "aichat_provider_errors_total", "counter", "Failed calls to providers.");
+        foreach (var failure in Enum.GetValues<ProviderFailure>())
+        {
+            text.Append(CultureInfo.InvariantCulture, $"aichat_provider_errors_total{{code=\"{failure.Code()}\"}} {metrics.ProviderFailures(failure)}\n");
+        }
+
+        return TypedResults.Text(text.ToString(), "text/plain; version=0.0.4", Encoding.UTF8);
+    }
+
+    private static void Add(StringBuilder text, string name, string type, string help, double value)
+    {
+        Head(text, name, type, help);
+        text.Append(CultureInfo.InvariantCulture, $"{name} {value}\n");
+    }
+
+    private static void Head(StringBuilder text, string name, string type, string help) =>
+        text.Append(CultureInfo.InvariantCulture, $"# HELP {name} {help}\n# TYPE {name} {type}\n");
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using AiChat.Data.Sqlite;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Housekeeping;
+using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Images;
+using AiChat.Endpoints.Settings;
+using AiChat.Providers.Protocol;
+
+namespace AiChat.Endpoints.Admin;
+
+/// <summary>Settings of the installation, facts about it, and each user's own choices.</summary>
+internal static class SettingsEndpoints
+{
+    public static void MapSettings(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/settings");
+        group.MapGet("/branding", Branding).Allow(Access.Public);
+        group.MapGet("/app-info", AppInfo).Allow(Access.Public);
+        group.MapGet("/system", GetSystem).Allow(Access.Any);
+        group.MapPatch("/system", ChangeSystem).Allow(Access.Admin);
+        group.MapPost("/web-search/test", TestSearch).Allow(Access.Admin);
+    }
+
+    private static BrandingResponse Branding(SystemSettings settings, SetupCode setup, AvatarLinks avatars) => new(
+        settings.BrandText,
+        avatars.Logo,
+        avatars.Assistant,
+        settings.RegistrationEnabled || setup.SetupRequired,
+        setup.SetupRequired,
+        setup.SetupRequired,
+        settings.AnonymousDailyQuota > 0,
+        settings.DefaultLocale,
+        settings.AccentHue,
+        settings.LoginNotice,
+        settings.WelcomeText,
+        settings.ReasoningDefaultExpand);
+
+    private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, DatabaseInfo database, StoreCheck check)
+    {
+        if (me is not { IsAdmin: true })
+        {
+            return new AppInfoResponse(settings.BrandText);
+        }
+
+        var store = await database.Find();
+        var version = typeof(SettingsEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+');
+        using var process = Process.GetCurrentProcess();
+        return new AppInfoResponse(
+            settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.SqliteVersion, new DateTimeOffset(process.StartTime).ToUniversalTime(), store.Bytes,
+            check.Damage);
+    }
+
+    private static JsonObject GetSystem(CurrentUser me, SystemSettings settings) => View(settings, me.IsAdmin);
+
+    private static async Task<IResult> ChangeSystem(
+        Dictionary<string, JsonElement> changes, CurrentUser me, HttpContext context, SystemSettings settings)
+    {
+        if (changes.Keys.FirstOrDefault(key => !SettingTable.ByKey.ContainsKey(key)) is not null)
+        {
+            return Problems.BadRequest("There is no setting of that name.");
+        }
+
+        var errors = await settings.Change(changes, me.Id, context.Caller().Address.ToString());
+        return errors.Count > 0 ? Problems.Invalid(errors) : TypedResults.Ok(View(settings, true));
+    }
+
+    /// <summary>Asks the engine as it is set up now, switched on or not.</summary>
+    private static async Task<IResult> TestSearch(SearchTestRequest body, WebSearch search, CancellationToken cancel)
+    {
+        var query = body.Query?.Trim() is { Length: > 0 } words ? words : "AiChat";
+        if (query.Length > WebSearch.MaxQuery)
+        {
+            return Problems.Invalid("query", $"At most {WebSearch.MaxQuery} characters.");
+        }
+
+        try
+        {
+            var hits = await search.Search(query, WebSearch.MaxText, cancel);
+            return TypedResults.Ok(new SearchTestResponse(true, null, null, [.. hits.Select((hit, at) => SearchResult.From(hit, at + 1))]));
+        }
+        catch (ProviderException error)
+        {
+            return TypedResults.Ok(new SearchTestResponse(false, error.Failure.Code(), error.Detail, []));
+        }
+    }
+
+    private static JsonObject View(SystemSettings settings, bool isAdmin)
+    {
+        var view = new JsonObject();
+        foreach (var definition in SettingTable.All.Where(definition => isAdmin || definition.IsPublic))
+        {
+            var value = settings.Value(definition.Key);
+            view[definition.Key] = definition.IsSecret ? new JsonObject { ["set"] = value is not null }
+                : value is null ? null : definition.ToJson(value);
+        }
+
+        return view;
+    }
+}
+
+internal sealed record BrandingResponse(
+    string BrandText, string? LogoUrl, string? AssistantAvatarUrl, bool RegistrationOpen, bool SetupRequired, bool SetupCodeRequired,
+    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice, string WelcomeText, bool ReasoningOpen);
+
+internal sealed record AppInfoResponse(
+    string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null,
+    string? Damage = null);
+
+internal sealed record SearchTestRequest(string? Query = null);
+
+/// <summary>What the engine found, or why it could not be asked.</summary>
+internal sealed record SearchTestResponse(bool Ok, string? Code, string? Detail, IReadOnlyList<SearchResult> Results);

@@ -1,0 +1,136 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.IdentityModel.Tokens.Jwt;
+using AiChat.Data;
+using AiChat.Endpoints.Secrets;
+using Microsoft.IdentityModel.Tokens;
+
+namespace AiChat.Endpoints.Auth;
+
+/// <summary>
+/// Makes and reads access tokens: HS256 JWTs that live ten minutes and name a login and the user's epoch. What a good token says is
+/// remembered, so that a page's many requests pay for the signature once. Whether login and user are still good is not asked here.
+/// </summary>
+internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance, TimeProvider clock)
+{
+    public static readonly TimeSpan Life = TimeSpan.FromMinutes(10);
+
+    private const string Issuer = "aichat";
+
+    /// <summary>RFC 9068; a token of another kind is not an access token.</summary>
+    private const string TokenType = "at+jwt";
+
+    /// <summary>Far above what we make; longer ones are not read at all.</summary>
+    public const int MaxToken = 2_048;
+
+    /// <summary>A token from later than this was not made by this clock; it has gone wrong or back since.</summary>
+    private static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(1);
+
+    /// <summary>About 6 MB when full.</summary>
+    private const int MaxRemembered = 10_000;
+
+    private readonly JwtSecurityTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxToken };
+    private readonly ConcurrentDictionary<string, AccessClaims> _remembered = new(StringComparer.Ordinal);
+    private readonly Lazy<TokenValidationParameters> _rules = new(() => new TokenValidationParameters
+    {
+        ValidAlgorithms = [SecurityAlgorithms.HmacSha256],
+        ValidTypes = [TokenType],
+        ValidIssuer = Issuer,
+        ValidAudience = instance.InstallId,
+        IssuerSigningKey = new SymmetricSecurityKey(cipher.Key(SecretPurpose.Jwt)),
+        RequireSignedTokens = true,
+        RequireExpirationTime = true,
+        LifetimeValidator = (notBefore, expires, _, _) => IsNow(notBefore, expires, clock.GetUtcNow().UtcDateTime),
+    });
+
+    public string Issue(long userId, long epoch, long loginId)
+    {
+        var now = clock.GetUtcNow();
+        var payload = new JwtPayload
+        {
+            [JwtRegisteredClaimNames.Iss] = Issuer,
+            [JwtRegisteredClaimNames.Aud] = instance.InstallId,
+            [JwtRegisteredClaimNames.Sub] = userId.ToString(CultureInfo.InvariantCulture),
+            [JwtRegisteredClaimNames.Sid] = loginId.ToString(CultureInfo.InvariantCulture),
+            ["epoch"] = epoch.ToString(CultureInfo.InvariantCulture),
+            [JwtRegisteredClaimNames.Iat] = now.ToUnixTimeSeconds(),
+            [JwtRegisteredClaimNames.Exp] = (now + Life).ToUnixTimeSeconds(),
+        };
+        var signing = new SigningCredentials(_rules.Value.IssuerSigningKey, SecurityAlgorithms.HmacSha256);
+        return _handler.WriteToken(new JwtSecurityToken(new JwtHeader(signing, null, TokenType), payload));
+    }
+
+    /// <summary>What the token says, or null when it is not one of ours or its time is over.</summary>
+    public AccessClaims? Read(string token)
+    {
+        var now = clock.GetUtcNow().ToUnixTimeSeconds();
+        if (_remembered.TryGetValue(token, out var known))
+        {
+            return IsNow(known, now) ? known : null;
+        }
+
+        var claims = Validate(token);
+        if (claims is not null)
+        {
+            MakeRoom(now);
+            _remembered[token] = claims;
+        }
+
+        return claims;
+    }
+
+    private AccessClaims? Validate(string token)
+    {
+        if (token.Length > MaxToken)
+        {
+            return null;
+        }
+
+        try
+        {
+            _handler.ValidateToken(token, _rules.Value, out var valid);
+            var payload = ((JwtSecurityToken)valid).Payload;
+            return Number(payload, JwtRegisteredClaimNames.Sub) is { } user && Number(payload, JwtRegisteredClaimNames.Sid) is { } login
+                && Number(payload, "epoch") is { } epoch && payload.Expiration is { } expires && Time(payload, JwtRegisteredClaimNames.Iat) is { } issued
+                && new AccessClaims(user, login, epoch, issued, expires) is var claims && IsNow(claims, clock.GetUtcNow().ToUnixTimeSeconds())
+                ? claims
+                : null;
+        }
+        catch (Exception error) when (error is SecurityTokenException or ArgumentException or FormatException or System.Text.Json.JsonException)
+        {
+            return null;
+        }
+    }
+
+    private void MakeRoom(long now)
+    {
+        if (_remembered.Count < MaxRemembered)
+        {
+            return;
+        }
+
+        foreach (var entry in _remembered.Where(entry => entry.Value.ExpiresAt <= now))
+        {
+            _remembered.TryRemove(entry.Key, out _);
+        }
+
+        if (_remembered.Count >= MaxRemembered)
+        {
+            _remembered.Clear();
+        }
+    }
+
+    private static bool IsNow(DateTime? notBefore, DateTime? expires, DateTime now) => expires is { } end && now < end && (notBefore is not { } start || start <= now);
+
+    private static bool IsNow(AccessClaims claims, long now) => claims.ExpiresAt > now && claims.IssuedAt <= now + MaxAhead.TotalSeconds;
+
+    private static long? Time(JwtPayload payload, string name) => payload.TryGetValue(name, out var value) ? value as long? ?? value as int? : null;
+
+    private static long? Number(JwtPayload payload, string name) =>
+        payload.TryGetValue(name, out var value) && value is string text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
+}
+
+/// <summary>Times are in unix seconds, as in the token.</summary>
+internal sealed record AccessClaims(long UserId, long LoginId, long Epoch, long IssuedAt, long ExpiresAt);

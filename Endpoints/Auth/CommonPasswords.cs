@@ -1,0 +1,39 @@
+using System.Reflection;
+
+namespace AiChat.Endpoints.Auth;
+
+/// <summary>
+/// Passwords that guessing starts with: the 10,000 most frequent of eight characters and more in leaks (frequency list of zxcvbn-ts,
+/// MIT), also with marks at the end, and a few characters again and again. Read from the executable each time: choosing a password is rare.
+/// </summary>
+internal static class CommonPasswords
+{
+    private const string Resource = "common-passwords.txt";
+    private const string Marks = "!?.*#$";
+
+    public static bool Contains(string password)
+    {
+        var lower = password.ToLowerInvariant();
+        return IsRepetition(lower) || IsListed(lower) || IsListed(lower.TrimEnd(Marks.ToCharArray()));
+    }
+
+    private static bool IsListed(string text)
+    {
+        using var stream = Assembly.GetExecutingAssembly().GetManifestResourceStream(Resource)
+            ?? throw new InvalidOperationException($"{Resource} is not embedded.");
+        using var reader = new StreamReader(stream);
+        while (reader.ReadLine() is { } line)
+        {
+            if (line == text)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>"aaaaaaaa", "abcabcabc", "12121212".</summary>
+    private static bool IsRepetition(string text) =>
+        Enumerable.Range(1, 4).Any(unit => text.Length >= 2 * unit && text.Select((c, at) => c == text[at % unit]).All(same => same));
+}

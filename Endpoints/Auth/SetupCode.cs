@@ -1,0 +1,95 @@
+using System.Security.Cryptography;
+using System.Text;
+using AiChat.Data;
+using AiChat.Data.Accounts;
+using AiChat.Endpoints.Secrets;
+
+namespace AiChat.Endpoints.Auth;
+
+/// <summary>
+/// Protects the first registration, which makes the administrator. Everybody must give the code, also on this machine: a stranger
+/// behind a proxy here may look exactly like the person at the keyboard. It stands once on the console and, until it is used, in the
+/// data folder; AICHAT_SETUP_CODE and AICHAT_SETUP_CODE_FILE choose it.
+/// </summary>
+internal sealed class SetupCode(DataFolder folder, Users users, Redactor redactor, ServerOptions options)
+{
+    private const string FileName = "setup-code";
+    private const string Alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
+
+    /// <summary>100 bits: nobody guesses it.</summary>
+    private const int Length = 20;
+
+    private const int MinLength = 8;
+    private const int MaxLength = 128;
+    private static readonly string Rule = $"it has {MinLength} to {MaxLength} letters, digits and signs, without spaces";
+
+    private volatile string? _code;
+
+    /// <summary>There is no account yet.</summary>
+    public bool SetupRequired => _code is not null;
+
+    public bool Matches(string? given) => _code is { } code && given is not null
+        && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given.Trim()), Encoding.UTF8.GetBytes(code));
+
+    /// <summary>What the console shows once at start, while there is no account.</summary>
+    /// <param name="address">Where the page is, without a slash at its end.</param>
+    public string? Announcement(string address) => _code is { } code
+        ? $"""
+            No account yet. The first one becomes the administrator; make it here:
+              {address}/register#setup={Uri.EscapeDataString(code)}
+            Setup code: {code} (also in the file {folder.File(FileName)} until it is used)
+            """
+        : null;
+
+    /// <summary>Finds or makes the code when there is no account.</summary>
+    /// <exception cref="StartupException">The given code is not one.</exception>
+    public async Task Open()
+    {
+        if (await users.AnyAccount())
+        {
+            Consume();
+            return;
+        }
+
+        var code = Given() ?? Kept() ?? RandomNumberGenerator.GetString(Alphabet, Length);
+        redactor.Add(code);
+        folder.WriteDurably(FileName, Encoding.ASCII.GetBytes(code + "\n"));
+        _code = code;
+    }
+
+    /// <summary>The first account exists; the code is worth nothing from now on.</summary>
+    public void Consume()
+    {
+        _code = null;
+        File.Delete(folder.File(FileName));
+    }
+
+    private string? Given()
+    {
+        if (options.SetupCodeFile is not { } path)
+        {
+            return options.SetupCode is { } text ? Valid(text.Trim(), "AICHAT_SETUP_CODE") : null;
+        }
+
+        try
+        {
+            return Valid(File.ReadAllText(path).Trim(), "AICHAT_SETUP_CODE_FILE");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException(StartupException.Configuration, $"AICHAT_SETUP_CODE_FILE is wrong: {error.Message}");
+        }
+    }
+
+    /// <summary>Of an earlier start: who wrote it down can still use it.</summary>
+    private string? Kept()
+    {
+        var path = folder.File(FileName);
+        return File.Exists(path) && File.ReadAllText(path).Trim() is var kept && IsCode(kept) ? kept : null;
+    }
+
+    private static string Valid(string code, string name) =>
+        IsCode(code) ? code : throw new StartupException(StartupException.Configuration, $"{name} is wrong: {Rule}.");
+
+    private static bool IsCode(string code) => code.Length is >= MinLength and <= MaxLength && code.All(c => c is > ' ' and <= '~');
+}

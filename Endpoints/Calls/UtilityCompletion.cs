@@ -1,0 +1,100 @@
+using System.Text;
+using AiChat.Data.Accounts;
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Settings;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Endpoints.Calls;
+
+/// <summary>
+/// A small question of the server's own to a model, such as one for a title: let in by the gate, asked with the retries and stand-ins
+/// of every call, answered whole, and entered in the ledger of the user it is for. It counts as no message, but its tokens and its
+/// cost count. Safe for parallel use.
+/// </summary>
+internal sealed class UtilityCompletion(
+    ProviderCalls calls, ModelCatalog catalog, Usage usage, Settlements settlements, SystemSettings settings, TimeProvider clock)
+{
+    /// <summary>The visible text of the answer, trimmed; empty when the model said nothing, null when a budget is used up.</summary>
+    /// <param name="place">Whose ledger, and the session and message it is about.</param>
+    /// <param name="isAdmin">Whether that user is an administrator, who may use more models.</param>
+    /// <param name="model">Who is asked; the fallback models that this user may use stand in for it.</param>
+    /// <param name="system">What the model is to be; null sends none.</param>
+    /// <param name="prompt">The question.</param>
+    /// <param name="maxTokens">The longest answer. Reasoning is asked to be off, but a model may think within it all the same.</param>
+    /// <param name="cancel">Ends the call; what it used so far is entered.</param>
+    /// <exception cref="ProviderException">It failed; what it used until then is entered.</exception>
+    public async Task<string?> Ask(
+        CallPlace place, bool isAdmin, ResolvedModel model, string? system, string prompt, int maxTokens, CancellationToken cancel)
+    {
+        var admission = settings.Admission(place.UserId, place.ApiKeyId, model, TokenEstimate.Estimate(prompt), maxTokens) with { Count = 0 };
+        if ((await usage.Enter(admission, clock.GetUtcNow())).Reservation is not { } reservation)
+        {
+            return null;
+        }
+
+        List<LedgerEntry> used = [];
+        try
+        {
+            var plan = new CallPlan
+            {
+                UserId = place.UserId,
+                IsAdmin = isAdmin,
+                Models = reservation.May(catalog.WithFallbacks(place.UserId, isAdmin, model)),
+                Request = (chosen, endpoint) => ValueTask.FromResult(Request(chosen, endpoint, system, prompt, maxTokens)),
+            };
+            await using var call = await calls.Open(plan, cancel);
+            return await Read(call, place, used);
+        }
+        catch (ProviderException) when (used.Count == 0)
+        {
+            used.Add(place.Failed(model));
+            throw;
+        }
+        finally
+        {
+            await settlements.Settle(reservation, used);
+        }
+    }
+
+    private ChatRequest Request(ResolvedModel model, ProviderEndpoint endpoint, string? system, string prompt, int maxTokens) => new()
+    {
+        Endpoint = endpoint,
+        Model = model.Model,
+        SystemPrompt = system,
+        Turns = [new ChatTurn(ChatRole.User, prompt)],
+        Sampling = new ChatSampling { MaxOutputTokens = maxTokens },
+        Reasoning = new ChatReasoning { Enabled = model.Capabilities.Reasoning ? false : null, Tags = settings.ReasoningTags },
+        Timeouts = settings.Timeouts,
+    };
+
+    private static async Task<string> Read(StreamingCall call, CallPlace place, List<LedgerEntry> used)
+    {
+        var text = new StringBuilder();
+        var status = "failed";
+        try
+        {
+            while (await call.MoveNextAsync())
+            {
+                if (call.Take() is ChatDelta.Text piece)
+                {
+                    text.Append(piece.Value);
+                }
+            }
+
+            status = "done";
+            return text.ToString().Trim();
+        }
+        catch (OperationCanceledException) when (call.CutBy is { } reason)
+        {
+            throw reason;
+        }
+        finally
+        {
+            if (call.Counts)
+            {
+                used.Add(call.Entry(place, status));
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Settings;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Search;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Endpoints.Calls;
+
+/// <summary>
+/// Searches the web as the administrator set it up. The engine is asked, the pages it finds are never fetched. Safe for parallel use.
+/// </summary>
+internal sealed class WebSearch(SearchEngines engines, SystemSettings settings)
+{
+    public const int MaxQuery = 400;
+
+    /// <summary>All hits of one search together, in characters.</summary>
+    public const int MaxText = 48 * 1024;
+
+    // Apart from the pools of connections, whose ids are positive, and of drafts; one for each set of network rules.
+    private const long Pool = -1_000;
+
+    /// <summary>Switched on and with all it needs.</summary>
+    public bool IsReady => settings.WebSearchEnabled && Missing is null;
+
+    /// <summary>What has to be set before it can be used, in English; null when nothing is missing.</summary>
+    public string? Missing
+    {
+        get
+        {
+            var engine = engines.Get(settings.WebSearchEngine);
+            return engine.Home is null && settings.WebSearchEndpoint.Length == 0 ? "This engine needs the address of your own server."
+                : engine.NeedsKey && settings.WebSearchApiKey is null ? "This engine needs a key." : null;
+        }
+    }
+
+    /// <summary>At most as many hits as the administrator allows, cleaned.</summary>
+    /// <exception cref="ProviderException">The engine could not be asked or did not answer.</exception>
+    public async Task<IReadOnlyList<SearchHit>> Search(string query, int maxText, CancellationToken cancel)
+    {
+        if (Missing is { } missing)
+        {
+            throw new ProviderException(ProviderFailure.BadRequest, missing);
+        }
+
+        var engine = engines.Get(settings.WebSearchEngine);
+        var domains = settings.WebSearchDomainFilter;
+        var hits = await engine.SearchAsync(new SearchQuery(Endpoint(engine), query, settings.WebSearchResultLimit, domains), cancel);
+        return SearchHits.Clean(hits, settings.WebSearchResultLimit, domains, Math.Min(maxText, MaxText));
+    }
+
+    private ProviderEndpoint Endpoint(ISearchEngine engine)
+    {
+        var scope = settings.WebSearchEndpoint.Length > 0 ? ModelCatalog.Scope(settings.WebSearchLocal) : NetworkScope.External;
+        var address = engine.Home;
+        if (settings.WebSearchEndpoint is { Length: > 0 } own && !ProviderUrl.Parse(own, scope, out address, out var reason))
+        {
+            throw new ProviderException(ProviderFailure.Blocked, reason);
+        }
+
+        return new ProviderEndpoint
+        {
+            ConnectionId = Pool - (long)scope,
+            Provider = engine.Kind,
+            BaseUrl = address!,
+            ApiKey = settings.WebSearchApiKey,
+            Scope = scope,
+        };
+    }
+}

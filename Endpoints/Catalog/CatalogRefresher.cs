@@ -1,0 +1,233 @@
+using System.Text.Json;
+using AiChat.Data.Catalog;
+using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Settings;
+using AiChat.Providers;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Endpoints.Catalog;
+
+/// <summary>
+/// Asks providers for their models, in the background: at start, then every so often, and when somebody changes a connection or
+/// asks for it. One question to a connection at a time; whoever asks meanwhile gets the same answer. A provider that fails keeps
+/// its old list and is asked again after a growing while. Safe for any number of threads.
+/// </summary>
+internal sealed partial class CatalogRefresher(
+    ModelCatalog catalog, Connections connections, ProviderRegistry providers, SystemSettings settings, BackgroundWork background,
+    TimeProvider clock, ILogger<CatalogRefresher> logger)
+    : BackgroundService
+{
+    /// <summary>A provider has this long to list its models.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(30);
+
+    private readonly Lock _gate = new();
+    private readonly Dictionary<long, (long Revision, Task<CheckFailure?> Task)> _running = [];
+    private readonly Dictionary<long, Schedule> _schedules = [];
+    private CancellationToken _stopping;
+
+    /// <summary>Asks this connection now, or joins who is asking; null after success, and for one that is off or gone.</summary>
+    public Task<CheckFailure?> Refresh(long connectionId)
+    {
+        if (catalog.Current.Connection(connectionId)?.Row is not { Enabled: true } row)
+        {
+            return Task.FromResult<CheckFailure?>(null);
+        }
+
+        lock (_gate)
+        {
+            if (_running.TryGetValue(connectionId, out var running) && running.Revision == row.Revision && !running.Task.IsCompleted)
+            {
+                return running.Task;
+            }
+
+            var task = Ask(row);
+            _running[connectionId] = (row.Revision, task);
+            return task;
+        }
+    }
+
+    /// <summary>As <see cref="Refresh"/>, but waits no longer than <paramref name="patience"/>; it goes on in the background.</summary>
+    public async Task RefreshFor(long connectionId, TimeSpan patience)
+    {
+        try
+        {
+            await Refresh(connectionId).WaitAsync(patience, clock);
+        }
+        catch (TimeoutException)
+        {
+            // The list is updated when the provider answers.
+        }
+    }
+
+    /// <summary>The models these endpoints list, asking with the next key when one is refused.</summary>
+    /// <exception cref="ProviderException">None could be listed, and why.</exception>
+    public async Task<IReadOnlyList<ProviderModel>> List(IReadOnlyList<ProviderEndpoint> endpoints, CancellationToken cancel)
+    {
+        using var limit = new CancellationTokenSource(Patience, clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancel);
+        for (var at = 0; ; at++)
+        {
+            try
+            {
+                return await providers.Get(endpoints[at].Provider).ListModelsAsync(endpoints[at], either.Token);
+            }
+            catch (ProviderException error) when (error.IsAboutKey && at + 1 < endpoints.Count)
+            {
+                // The next key may do.
+            }
+            catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
+            {
+                throw new ProviderException(ProviderFailure.TotalTimeout, $"The provider did not list its models within {Patience.TotalSeconds} seconds.");
+            }
+        }
+    }
+
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        // The demo is inside this program: its models are there before the first request.
+        foreach (var demo in catalog.Current.Connections.Where(connection => connection.IsDemo))
+        {
+            await Refresh(demo.Id);
+        }
+
+        await base.StartAsync(cancellationToken);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        _stopping = stoppingToken;
+        await background.Repeat(
+            "asking providers for their models",
+            async () =>
+            {
+                foreach (var due in Due())
+                {
+                    // Not awaited: a slow provider does not delay the others.
+                    background.Forget($"asking connection {due} for its models", Refresh(due));
+                }
+
+                await Task.Delay(Tick, clock, stoppingToken);
+                return true;
+            },
+            stoppingToken);
+    }
+
+    private List<long> Due()
+    {
+        var now = clock.GetUtcNow();
+        lock (_gate)
+        {
+            return [.. catalog.Current.Connections
+                .Where(connection => connection.Row.Enabled
+                    && (!_schedules.TryGetValue(connection.Id, out var next) || next.Revision != connection.Row.Revision || next.At <= now))
+                .Select(connection => connection.Id)];
+        }
+    }
+
+    private async Task<CheckFailure?> Ask(ConnectionRow row)
+    {
+        // Off the caller's lock and thread at once.
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+        CheckFailure? failure = null;
+        List<ModelRow>? models = null;
+        try
+        {
+            var found = await List(catalog.Endpoints(row), _stopping);
+            var wanted = StoredJson.Read(row.ModelIds, CatalogJson.Default.StringArray) is { Length: > 0 } fixedIds ? fixedIds.ToHashSet(StringComparer.Ordinal) : null;
+            models = [.. found.DistinctBy(model => model.Id).Where(model => wanted?.Contains(model.Id) != false).Select(model => ToRow(row, model))];
+        }
+        catch (ProviderException error) when (IsWithoutList(row, error))
+        {
+            models = [];
+        }
+        catch (ProviderException error)
+        {
+            failure = new CheckFailure(error.Failure.Code(), error.Detail);
+        }
+        catch (OperationCanceledException)
+        {
+            return null;
+        }
+        catch (Exception error)
+        {
+            // Planned as any other failure, or it would come back at every tick.
+            background.Report($"asking connection {row.Id} for its models", error);
+            failure = new CheckFailure(ProviderFailure.Protocol.Code(), "The provider's list of models could not be read.");
+        }
+
+        Plan(row, failure is not null);
+        await Keep(row, models, failure);
+        return failure;
+    }
+
+    private async Task Keep(ConnectionRow row, List<ModelRow>? models, CheckFailure? failure)
+    {
+        try
+        {
+            var error = failure is null ? null : JsonSerializer.Serialize(failure, CatalogJson.Default.CheckFailure);
+            if (await connections.KeepCheck(row.Id, row.Revision, models, error, clock.GetUtcNow()))
+            {
+                await catalog.Reload();
+            }
+        }
+        catch (Exception error)
+        {
+            LogNotKept(logger, row.Id, error);
+        }
+
+        if (failure is not null)
+        {
+            LogFailed(logger, row.Id, failure.Code, failure.Detail);
+        }
+    }
+
+    private void Plan(ConnectionRow row, bool failed)
+    {
+        lock (_gate)
+        {
+            var failures = failed ? (_schedules.TryGetValue(row.Id, out var last) ? last.Failures : 0) + 1 : 0;
+            var wait = settings.ModelsRefreshInterval;
+            if (failed && FirstRetry * Math.Pow(2, Math.Min(failures - 1, 16)) is var retry && retry < wait)
+            {
+                wait = retry;
+            }
+
+            _schedules[row.Id] = new Schedule(row.Revision, failures, clock.GetUtcNow() + wait);
+        }
+    }
+
+    /// <summary>With a list entered by hand the provider's own is only a source of details, and some have none.</summary>
+    public static bool IsWithoutList(ConnectionRow row, ProviderException error) =>
+        row.ModelIds != "[]" && error.UpstreamStatus is 404 or 405 or 501;
+
+    private static ModelRow ToRow(ConnectionRow row, ProviderModel model) => new()
+    {
+        ConnectionId = row.Id,
+        Model = model.Id,
+        Name = model.Name,
+        Capabilities = JsonSerializer.Serialize(
+            new CapabilityLayer
+            {
+                Vision = model.Vision,
+                Tools = model.Tools,
+                Reasoning = model.Reasoning,
+                ImageGeneration = model.ImageGeneration,
+                Chat = model.Chat,
+            },
+            CatalogJson.Default.CapabilityLayer),
+        ContextLimit = model.ContextLimit,
+        MaxOutputTokens = model.MaxOutputTokens,
+    };
+
+    [LoggerMessage(LogLevel.Warning, "Connection {Connection} does not list its models: {Code} {Detail}")]
+    private static partial void LogFailed(ILogger logger, long connection, string code, string detail);
+
+    [LoggerMessage(LogLevel.Warning, "The models of connection {Connection} could not be stored")]
+    private static partial void LogNotKept(ILogger logger, long connection, Exception error);
+
+    private sealed record Schedule(long Revision, int Failures, DateTimeOffset At);
+}

@@ -1,0 +1,259 @@
+using System.Text.Json;
+using AiChat.Data.Catalog;
+using AiChat.Providers;
+using AiChat.Providers.OpenAi;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Endpoints.Catalog;
+
+/// <summary>
+/// A form laid over a connection (or over nothing) and checked. What the form leaves out stays as it is. A secret that is not
+/// entered again never moves to another origin than the one it was entered for.
+/// </summary>
+internal sealed class ConnectionDraft
+{
+    /// <summary>Stands for a stored header value. Not a character that a header may have, so nobody means it literally.</summary>
+    public const string Mask = "••••••••";
+
+    private readonly ConnectionForm _form;
+    private readonly ConnectionRow? _old;
+    private readonly ConnectionSecrets _secrets;
+    private readonly Dictionary<string, string[]> _errors = new(StringComparer.Ordinal);
+
+    private ConnectionDraft(ConnectionForm form, ConnectionRow? old, ConnectionSecrets secrets)
+    {
+        _form = form;
+        _old = old;
+        _secrets = secrets;
+        Row = old ?? new ConnectionRow { RowUuid = Guid.NewGuid().ToString("N"), Enabled = true };
+    }
+
+    public ConnectionRow Row { get; private set; }
+
+    /// <summary>What is wrong, by field; empty when it may be saved.</summary>
+    public IReadOnlyDictionary<string, string[]> Errors => _errors;
+
+    public static ConnectionDraft Merge(ConnectionForm form, ConnectionRow? old, ConnectionSecrets secrets, ProviderRegistry providers)
+    {
+        var draft = new ConnectionDraft(form, old, secrets);
+        draft.Address(providers);
+        draft.Labels();
+        draft.Lists();
+        var moved = old is not null && draft.Moved(old);
+        draft.Keys(moved);
+        draft.Headers(moved);
+        return draft;
+    }
+
+    private void Address(ProviderRegistry providers)
+    {
+        var provider = _form.Provider ?? Row.Provider;
+        if (!providers.Kinds.Contains(provider))
+        {
+            _errors["provider"] = [$"The provider is one of {string.Join(", ", providers.Kinds.Order(StringComparer.Ordinal))}."];
+        }
+
+        var local = _form.Local ?? (_old is null ? provider == "ollama" : Row.Local);
+        var baseUrl = _form.BaseUrl?.Trim() ?? Row.BaseUrl;
+        if (provider == "demo")
+        {
+            baseUrl = "";
+        }
+        else if (ProviderUrl.Parse(baseUrl, ModelCatalog.Scope(local), out var url, out var reason))
+        {
+            baseUrl = url.AbsoluteUri.TrimEnd('/');
+        }
+        else
+        {
+            _errors["baseUrl"] = [reason];
+        }
+
+        var authType = _form.AuthType ?? (_old is null || Row.Provider != provider ? DefaultAuth(provider) : Row.AuthType);
+        if (authType is not ("bearer" or "api_key" or "none" or "entra") || (authType == "entra" && provider != "azure_openai"))
+        {
+            _errors["authType"] = ["The way to sign in is bearer, api_key, none or, for Azure, entra."];
+        }
+        else if (authType == "entra" && !(Uri.TryCreate(baseUrl, UriKind.Absolute, out var azure) && EntraTokens.IsAllowed(azure)))
+        {
+            _errors["baseUrl"] = ["Entra signs in to Azure's own hosts only."];
+        }
+
+        Row = Row with { Provider = provider, BaseUrl = baseUrl, Local = local, AuthType = authType };
+    }
+
+    private string DefaultAuth(string provider) => provider switch
+    {
+        "demo" => "none",
+        "azure_openai" => "api_key",
+        "ollama" when string.IsNullOrEmpty(_form.Key) && _form.Keys is null => "none",
+        _ => "bearer",
+    };
+
+    private void Labels()
+    {
+        var name = _form.Name?.Trim() ?? (Row.Name.Length > 0 ? Row.Name : DefaultName());
+        Require(name.Length is >= 1 and <= Connections.MaxNameLength && !name.Any(char.IsControl), "name", $"A name has 1 to {Connections.MaxNameLength} characters.");
+        var prefix = _form.Prefix?.Trim() ?? Row.Prefix ?? "";
+        Require(prefix.Length <= 32 && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), "prefix", "A prefix has at most 32 letters, digits, - or _.");
+        var version = _form.AzureApiVersion?.Trim() ?? Row.AzureApiVersion ?? "";
+        Require(version.Length <= 40 && version.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'), "azureApiVersion", "An API version is a date such as 2024-10-21, or v1.");
+        var position = _form.Position ?? Row.Position;
+        Require(position is >= 0 and <= 100_000, "position", "A position is a whole number from 0 to 100000.");
+        Row = Row with
+        {
+            Name = name,
+            Prefix = prefix.Length == 0 ? null : prefix,
+            AzureApiVersion = version.Length == 0 ? null : version,
+            Position = position,
+            Enabled = _form.Enabled ?? Row.Enabled,
+        };
+    }
+
+    private string DefaultName() =>
+        Uri.TryCreate(Row.BaseUrl, UriKind.Absolute, out var url) && url.Host.Length is > 0 and <= Connections.MaxNameLength ? url.Host : Row.Provider;
+
+    private void Lists()
+    {
+        if (_form.Tags is { } tags)
+        {
+            Require(tags.Length <= 20 && tags.All(tag => tag is { Length: >= 1 and <= 40 } && !tag.Any(char.IsControl)), "tags", "There are at most 20 tags of 1 to 40 characters.");
+            Row = Row with { Tags = Store(tags) };
+        }
+
+        if (_form.ModelIds is { } ids)
+        {
+            Require(
+                ids.Length <= 1_000 && ids.All(id => id is { Length: >= 1 and <= ProviderModel.MaxIdLength } && ProviderUrl.IsSegment(id) && !id.Any(char.IsWhiteSpace)),
+                "modelIds",
+                $"There are at most 1000 model ids of 1 to {ProviderModel.MaxIdLength} characters without spaces, and none is only one or two dots.");
+            Row = Row with { ModelIds = Store([.. ids.Distinct(StringComparer.Ordinal)]) };
+        }
+
+        if (_form.DefaultCapabilities is { } capabilities)
+        {
+            Row = Row with { DefaultCapabilities = JsonSerializer.Serialize(capabilities, CatalogJson.Default.CapabilityLayer) };
+        }
+    }
+
+    private bool Moved(ConnectionRow old) =>
+        !Uri.TryCreate(old.BaseUrl, UriKind.Absolute, out var before) || !Uri.TryCreate(Row.BaseUrl, UriKind.Absolute, out var after)
+            ? old.BaseUrl != Row.BaseUrl
+            : !ProviderUrl.SameOrigin(before, after);
+
+    private void Keys(bool moved)
+    {
+        if (Row.AuthType == "none")
+        {
+            Row = _secrets.WithKeys(Row, []);
+            return;
+        }
+
+        var entered = _form.Keys ?? (string.IsNullOrEmpty(_form.Key) ? null : [_form.Key]);
+        var hints = StoredJson.Read(_old?.KeyHints, CatalogJson.Default.StringArray) ?? [];
+        if (entered is null || (hints.Length > 0 && entered.SequenceEqual(hints)))
+        {
+            Require(!moved || Row.SecretKeys is null, "key", "The address changed: enter the key again.");
+            return;
+        }
+
+        var kept = _old is null ? [] : _secrets.Keys(_old) ?? [];
+        List<string> keys = [];
+        foreach (var key in entered)
+        {
+            // A hint stands for the stored key that it is the end of.
+            var at = Array.IndexOf(hints, key);
+            if (at >= 0 && at < kept.Count)
+            {
+                Require(!moved, "key", "The address changed: enter the key again.");
+                keys.Add(kept[at]);
+            }
+            else
+            {
+                Require(ProviderHeaders.ValidateKey(key ?? "") is null, "key", ProviderHeaders.ValidateKey(key ?? "") ?? "");
+                keys.Add(key ?? "");
+            }
+        }
+
+        Require(keys.Count <= 20, "keys", "There are at most 20 keys.");
+        if (_errors.Count == 0)
+        {
+            Row = _secrets.WithKeys(Row, keys);
+        }
+    }
+
+    private void Headers(bool moved)
+    {
+        if (_form.Headers is not { } entered)
+        {
+            Require(!moved || Row.SecretHeaders is null, "headers", "The address changed: enter the header values again.");
+            return;
+        }
+
+        var kept = new Dictionary<string, string>(_old is null ? [] : _secrets.Headers(_old) ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase);
+        var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, value) in entered)
+        {
+            var masked = value == Mask && kept.ContainsKey(name);
+            var text = masked ? kept[name] : value ?? "";
+            var reason = masked && moved ? "The address changed: enter the header values again." : ProviderHeaders.Validate(name, text);
+            Require(reason is null && headers.TryAdd(name, text), "headers", reason ?? $"The header {name} is there twice.");
+        }
+
+        Require(headers.Count <= ProviderHeaders.MaxCount, "headers", $"There are at most {ProviderHeaders.MaxCount} headers.");
+        if (_errors.Count == 0)
+        {
+            Row = _secrets.WithHeaders(Row, headers);
+        }
+    }
+
+    private static string Store(string[] items) => JsonSerializer.Serialize(items, CatalogJson.Default.StringArray);
+
+    private void Require(bool holds, string field, string rule)
+    {
+        if (!holds)
+        {
+            _errors.TryAdd(field, [rule]);
+        }
+    }
+}
+
+/// <summary>What an administrator may say about a connection. Absent members stay as they are; empty texts and lists clear.</summary>
+public sealed record ConnectionForm
+{
+    /// <summary>Only for a check: the saved connection that the form is laid over.</summary>
+    public long? Id { get; init; }
+
+    public string? Name { get; init; }
+
+    public string? Provider { get; init; }
+
+    public string? BaseUrl { get; init; }
+
+    public string? AuthType { get; init; }
+
+    /// <summary>A new key in place of all old ones.</summary>
+    public string? Key { get; init; }
+
+    /// <summary>Several keys in the order to try them; a hint stands for the stored key.</summary>
+    public string[]? Keys { get; init; }
+
+    /// <summary>All extra headers; the mask stands for the stored value.</summary>
+    public Dictionary<string, string>? Headers { get; init; }
+
+    public string? AzureApiVersion { get; init; }
+
+    public string? Prefix { get; init; }
+
+    public string[]? Tags { get; init; }
+
+    public string[]? ModelIds { get; init; }
+
+    public CapabilityLayer? DefaultCapabilities { get; init; }
+
+    public bool? Local { get; init; }
+
+    public bool? Enabled { get; init; }
+
+    public int? Position { get; init; }
+}

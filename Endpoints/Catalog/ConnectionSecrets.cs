@@ -1,0 +1,55 @@
+using System.Text.Json;
+using AiChat.Data.Catalog;
+using AiChat.Endpoints.Secrets;
+
+namespace AiChat.Endpoints.Catalog;
+
+/// <summary>Keys and header values of connections: sealed into their row, bound to it, opened only for a call.</summary>
+internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
+{
+    /// <summary>Ends of shorter keys would give away too much of them.</summary>
+    private const int MinHinted = 12;
+
+    /// <summary>Null when the row's keys cannot be read on this installation; empty when it has none.</summary>
+    public IReadOnlyList<string>? Keys(ConnectionRow row) =>
+        row.SecretKeys is { } text ? Open(row, "secret_keys", text, CatalogJson.Default.StringArray) : [];
+
+    /// <summary>Null when the row's headers cannot be read on this installation; empty when it has none.</summary>
+    public IReadOnlyDictionary<string, string>? Headers(ConnectionRow row) =>
+        row.SecretHeaders is { } text ? Open(row, "secret_headers", text, CatalogJson.Default.DictionaryStringString) : new Dictionary<string, string>();
+
+    /// <summary>The row with these keys in place of its own.</summary>
+    public ConnectionRow WithKeys(ConnectionRow row, IReadOnlyList<string> keys) => row with
+    {
+        SecretKeys = keys.Count == 0 ? null : Seal(row, "secret_keys", JsonSerializer.Serialize([.. keys], CatalogJson.Default.StringArray)),
+        KeyHints = JsonSerializer.Serialize([.. keys.Select(Hint)], CatalogJson.Default.StringArray),
+    };
+
+    /// <summary>The row with these headers in place of its own.</summary>
+    public ConnectionRow WithHeaders(ConnectionRow row, IReadOnlyDictionary<string, string> headers) => row with
+    {
+        SecretHeaders = headers.Count == 0
+            ? null
+            : Seal(row, "secret_headers", JsonSerializer.Serialize(new Dictionary<string, string>(headers), CatalogJson.Default.DictionaryStringString)),
+        HeaderNames = JsonSerializer.Serialize([.. headers.Keys], CatalogJson.Default.StringArray),
+    };
+
+    /// <summary>From now on no log line shows what this row keeps secret.</summary>
+    public void Conceal(ConnectionRow row)
+    {
+        foreach (var secret in (Keys(row) ?? []).Concat(Headers(row)?.Values ?? []))
+        {
+            redactor.Add(secret);
+        }
+    }
+
+    private static string Hint(string key) => key.Length < MinHinted ? "…" : "…" + key[^4..];
+
+    private static string Place(ConnectionRow row, string column) => $"connections|{column}|{row.RowUuid}|v1";
+
+    private string Seal(ConnectionRow row, string column, string text) => cipher.Seal(SecretPurpose.ProviderSecrets, Place(row, column), text);
+
+    private T? Open<T>(ConnectionRow row, string column, string text, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
+        where T : class =>
+        StoredJson.Read(cipher.Open(SecretPurpose.ProviderSecrets, Place(row, column), text), type);
+}

@@ -1,0 +1,111 @@
+using AiChat.Data.Audit;
+using AiChat.Data.Catalog;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints.Catalog;
+
+/// <summary>What administrators said about models, taken from a file: shown first, then applied.</summary>
+internal static class ModelImportEndpoints
+{
+    private const int MaxItems = 5_000;
+
+    public static void MapModelImport(this RouteGroupBuilder api)
+    {
+        var group = api.MapGroup("/catalog/models/overrides/import").Allow(Access.Admin);
+        group.MapPost("", Import);
+        group.MapPost("/preview", Preview);
+    }
+
+    /// <summary>Takes what an export holds; every line must fit, or nothing is changed.</summary>
+    private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
+    {
+        if (!Fits(body))
+        {
+            return Problems.Invalid("items", $"There are at most {MaxItems} models, none of them null.");
+        }
+
+        var snapshot = catalog.Current;
+        var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
+        List<ModelOverrideRow> rows = [];
+        foreach (var (at, form) in body.Items.OfType<ModelOverrideForm>().Index())
+        {
+            foreach (var (field, rules) in form.Check())
+            {
+                errors[$"items[{at}].{field}"] = rules;
+            }
+
+            if (Connection(snapshot, form) is { } connection)
+            {
+                rows.Add(form.Over(snapshot.Override(connection.Id, form.Model), connection.Id));
+            }
+            else
+            {
+                errors[$"items[{at}].connectionId"] = ["There is no such connection."];
+            }
+        }
+
+        if (errors.Count > 0)
+        {
+            return Problems.Invalid(errors);
+        }
+
+        await models.PutOverrides(rows, new AuditEntry(me.Id, "model.import", "catalog", context.Caller().Address.ToString(), $"{rows.Count} models"), clock.GetUtcNow());
+        await catalog.Reload();
+        return TypedResults.Ok(new ImportedResponse(rows.Count));
+    }
+
+    /// <summary>What an import would do, line by line; changes nothing.</summary>
+    private static IResult Preview(ImportOverrides body, ModelCatalog catalog) => Fits(body)
+        ? TypedResults.Ok(new ImportPreview([.. body.Items.OfType<ModelOverrideForm>().Select(form => Line(catalog.Current, form))]))
+        : Problems.Invalid("items", $"There are at most {MaxItems} models, none of them null.");
+
+    private static ImportPreviewItem Line(CatalogSnapshot snapshot, ModelOverrideForm form)
+    {
+        var connection = Connection(snapshot, form);
+        var item = new ImportPreviewItem(form.Model, connection?.Row.Name ?? form.ConnectionName, "unknown", []);
+        if (form.Check() is { Count: > 0 } errors)
+        {
+            return item with { Outcome = "invalid", Fields = [.. errors.Keys] };
+        }
+
+        if (connection is null)
+        {
+            return item;
+        }
+
+        var old = snapshot.Override(connection.Id, form.Model);
+        var fields = form.Over(old, connection.Id).Differences(old ?? new ModelOverrideRow());
+        return item with
+        {
+            Outcome = fields.Count == 0 ? "same" : old is null ? "added" : "changed",
+            Fields = fields,
+            Listed = snapshot.Find(connection.Id, form.Model) is not null,
+        };
+    }
+
+    private static bool Fits(ImportOverrides body) => body.Items.Count <= MaxItems && !body.Items.Contains(null);
+
+    private static CatalogConnection? Connection(CatalogSnapshot snapshot, ModelOverrideForm form)
+    {
+        if (snapshot.Connection(form.ConnectionId) is { } same && (form.ConnectionName is null || form.ConnectionName == same.Row.Name))
+        {
+            return same;
+        }
+
+        var named = snapshot.Connections.Where(connection => connection.Row.Name == form.ConnectionName).Take(2).ToList();
+        return named.Count == 1 ? named[0] : null;
+    }
+}
+
+internal sealed record ImportOverrides(IReadOnlyList<ModelOverrideForm?> Items);
+
+internal sealed record ImportedResponse(int Imported);
+
+/// <summary>One line for each of the import, in its order.</summary>
+internal sealed record ImportPreview(IReadOnlyList<ImportPreviewItem> Items);
+
+/// <param name="Outcome">added, changed, same, unknown (there is no such connection) or invalid.</param>
+/// <param name="Fields">What would be different, or what is wrong.</param>
+/// <param name="Listed">The connection offers such a model now; if not, the line waits for it.</param>
+internal sealed record ImportPreviewItem(string Model, string? ConnectionName, string Outcome, IReadOnlyList<string> Fields, bool Listed = false);

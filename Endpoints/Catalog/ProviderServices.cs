@@ -1,0 +1,35 @@
+using System.Net;
+using System.Net.NetworkInformation;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Http;
+using AiChat.Providers;
+using AiChat.Providers.Search;
+using AiChat.Providers.Transport;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+
+namespace AiChat.Endpoints.Catalog;
+
+/// <summary>The providers that this build speaks, and the one door they go out by.</summary>
+internal static class ProviderServices
+{
+    public static void AddProviders(this IServiceCollection services)
+    {
+        services.AddSingleton(all => new ProviderHttp(all.GetRequiredService<TimeProvider>())
+        {
+            IsOwnEndpoint = endpoint => IsOwn(all.GetRequiredService<IServer>(), endpoint),
+            SweepFailed = error => all.GetRequiredService<BackgroundWork>().Report("closing idle connections to providers", error),
+        });
+        services.AddSingleton<SearchEngines>();
+        services.AddSingleton<WebSearch>();
+        services.AddSingleton(all => ProviderRegistry.Create(all.GetRequiredService<ProviderHttp>()));
+    }
+
+    // A connection to this server itself would answer its own questions until something runs out.
+    private static bool IsOwn(IServer server, IPEndPoint endpoint) =>
+        server.Features.Get<IServerAddressesFeature>()?.Addresses.Any(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Port == endpoint.Port) == true
+        && (IPAddress.IsLoopback(endpoint.Address) || IsOfThisMachine(endpoint.Address));
+
+    private static bool IsOfThisMachine(IPAddress address) => NetworkInterface.GetAllNetworkInterfaces()
+        .Any(network => network.GetIPProperties().UnicastAddresses.Any(own => own.Address.Equals(address)));
+}

@@ -1,0 +1,142 @@
+using System.Globalization;
+using System.IO.Pipelines;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using AiChat.Data.Chats;
+using AiChat.Data.Images;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Runs;
+
+namespace AiChat.Endpoints.Chat;
+
+/// <summary>Writes a session as a file, a few messages at a time, however long it is.</summary>
+internal sealed class SessionExport(Branches branches, ImageStore images, SessionView view, RunRegistry registry)
+{
+    /// <summary>The active branch, for reading.</summary>
+    public async Task WriteMarkdown(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
+    {
+        var pipe = PipeWriter.Create(output, new StreamPipeWriterOptions(leaveOpen: true));
+        try
+        {
+            Write(pipe, $"# {(session.Title.Length == 0 ? "Chat" : session.Title)}\n");
+            var ids = session.LeafId is { } leaf ? await branches.Ids(me.Id, session.Id, leaf) : [];
+            await foreach (var rows in branches.Pieces(me.Id, session.Id, ids, cancel))
+            {
+                var pictures = await images.FindByMessages(me.Id, rows.Select(row => row.Id));
+                rows.ForEach(row => Write(pipe, Markdown(Current(me, row), pictures[row.Id])));
+                await pipe.FlushAsync(cancel);
+            }
+        }
+        finally
+        {
+            await pipe.CompleteAsync();
+        }
+    }
+
+    /// <summary>All branches, with everything that is known of each message.</summary>
+    public async Task WriteJson(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
+    {
+        await using var file = new JsonFile(output, cancel);
+        await WriteSession(file, me, session, cancel);
+    }
+
+    /// <summary>The session as a JSON object with its messages; also a part of the export of an account.</summary>
+    public async Task WriteSession(JsonFile file, CurrentUser me, SessionRow session, CancellationToken cancel)
+    {
+        var writer = file.Writer;
+        writer.WriteStartObject();
+        writer.WritePropertyName("session");
+        JsonSerializer.Serialize(writer, view.From(me, session), ApiJson.Wire.SessionResponse);
+        writer.WriteStartArray("messages");
+        await foreach (var rows in branches.Pieces(me.Id, session.Id, await branches.AllIds(me.Id, session.Id), cancel))
+        {
+            var pictures = await images.FindByMessages(me.Id, rows.Select(row => row.Id));
+            foreach (var row in rows)
+            {
+                var message = MessageView.From(Current(me, row), images: [.. pictures[row.Id].Select(Image)]);
+                JsonSerializer.Serialize(writer, message, ApiJson.Wire.MessageResponse);
+            }
+
+            await file.Flush();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+        await file.Flush();
+    }
+
+    /// <summary>With the text of an answer that is being written at this moment, which the row has only in part.</summary>
+    private MessageRow Current(CurrentUser me, MessageRow row)
+    {
+        if (row.Status != "streaming" || registry.Find(me.Id, row.Id) is not { } run)
+        {
+            return row;
+        }
+
+        var (content, reasoning, _) = run.Log.Snapshot();
+        return row with { Content = content, Reasoning = reasoning };
+    }
+
+    private static string Markdown(MessageRow row, IEnumerable<ImageRow> pictures)
+    {
+        var text = new StringBuilder();
+        var who = row.Role == "user" ? "User" : row.Model is null ? "Assistant" : $"Assistant ({row.Model})";
+        var at = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt).ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
+        text.Append(CultureInfo.InvariantCulture, $"\n## {who}, {at} UTC\n\n");
+        if (row.Reasoning is { Length: > 0 } reasoning)
+        {
+            text.Append("> ").Append(reasoning.ReplaceLineEndings("\n").Trim('\n').Replace("\n", "\n> ", StringComparison.Ordinal)).Append("\n\n");
+        }
+
+        foreach (var picture in pictures)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"![{picture.Width} x {picture.Height}](/chat-images/{picture.Id})\n\n");
+        }
+
+        text.Append(row.Content.TrimEnd()).Append('\n');
+        if (row.Status != "done")
+        {
+            text.Append(CultureInfo.InvariantCulture, $"\n*({row.Status})*\n");
+        }
+
+        return text.ToString();
+    }
+
+    /// <summary>By its lasting name: a signed link would be over before somebody reads the file.</summary>
+    private static ImageResponse Image(ImageRow row) => new(row.Id, $"/chat-images/{row.Id}", row.Width, row.Height, row.Mime);
+
+    private static void Write(PipeWriter output, string text) => Encoding.UTF8.GetBytes(text, output);
+}
+
+/// <summary>JSON on its way to a client. The writer alone would write to the connection while a thread waits.</summary>
+internal sealed class JsonFile : IAsyncDisposable
+{
+    private readonly PipeWriter _pipe;
+    private readonly CancellationToken _cancel;
+
+    /// <param name="cancel">Ends the writing when the client has gone.</param>
+    public JsonFile(Stream output, CancellationToken cancel)
+    {
+        _cancel = cancel;
+        _pipe = PipeWriter.Create(output, new StreamPipeWriterOptions(leaveOpen: true));
+        Writer = new Utf8JsonWriter(_pipe, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true });
+    }
+
+    public Utf8JsonWriter Writer { get; }
+
+    /// <summary>Sends what has been written so far.</summary>
+    public async Task Flush()
+    {
+        Writer.Flush();
+        await _pipe.FlushAsync(_cancel);
+        _cancel.ThrowIfCancellationRequested();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Writer.DisposeAsync();
+        await _pipe.CompleteAsync();
+    }
+}

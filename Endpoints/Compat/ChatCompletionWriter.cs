@@ -1,0 +1,214 @@
+using System.Text.Json;
+using AiChat.Endpoints.Http;
+using AiChat.Providers.Protocol;
+
+namespace AiChat.Endpoints.Compat;
+
+/// <summary>Chunks of a chat completion, or the whole of it.</summary>
+internal sealed class ChatCompletionWriter(string model, long created, bool stream, bool includeUsage) : AnswerWriter
+{
+    private readonly string _id = NewId("chatcmpl-");
+    private readonly CompletionFrames _frames = new();
+
+    public override void Begin()
+    {
+        if (!RelaysFrames)
+        {
+            Chunk(json =>
+            {
+                json.WriteString("role", "assistant");
+                json.WriteString("content", "");
+            });
+        }
+    }
+
+    public override void End()
+    {
+        if (!_frames.HasEnd)
+        {
+            Chunk(_ => { }, Finish());
+        }
+
+        if (includeUsage && !_frames.HasUsage)
+        {
+            Frame(null, json =>
+            {
+                Head(json, "chat.completion.chunk");
+                json.WriteStartArray("choices");
+                json.WriteEndArray();
+                Usage(json);
+            });
+        }
+
+        Raw("data: [DONE]\n\n"u8);
+    }
+
+    public override void Fail(Problem problem, string requestId) => Frame(null, json => VendorErrors.Write(json, "/v1/chat/completions", problem, requestId));
+
+    public override void WriteWhole(Utf8JsonWriter json)
+    {
+        Head(json, "chat.completion");
+        if (RelaysFrames)
+        {
+            _frames.WriteWhole(json, WriteCalls, Finish());
+            if (!_frames.HasUsage)
+            {
+                Usage(json);
+            }
+
+            return;
+        }
+
+        json.WriteStartArray("choices");
+        json.WriteStartObject();
+        json.WriteNumber("index", 0);
+        json.WriteStartObject("message");
+        json.WriteString("role", "assistant");
+        if (Answer.Text.Length == 0 && Answer.Calls.Count > 0)
+        {
+            json.WriteNull("content");
+        }
+        else
+        {
+            json.WriteString("content", Answer.Text.ToString());
+        }
+
+        if (Answer.Reasoning.Length > 0)
+        {
+            json.WriteString("reasoning_content", Answer.Reasoning.ToString());
+        }
+
+        json.WriteNull("refusal");
+        WriteCalls(json);
+        json.WriteEndObject();
+        json.WriteNull("logprobs");
+        json.WriteString("finish_reason", Finish());
+        json.WriteEndObject();
+        json.WriteEndArray();
+        Usage(json);
+    }
+
+    protected override void OnText(string text)
+    {
+        if (!RelaysFrames)
+        {
+            Chunk(json => json.WriteString("content", text));
+        }
+    }
+
+    protected override void OnReasoning(string text)
+    {
+        if (!RelaysFrames)
+        {
+            Chunk(json => json.WriteString("reasoning_content", text));
+        }
+    }
+
+    protected override void OnFrame(JsonElement frame)
+    {
+        _frames.See(frame);
+        if (!stream)
+        {
+            _frames.Gather(frame);
+        }
+        else if (includeUsage || !CompletionFrames.IsUsage(frame))
+        {
+            Frame(null, json =>
+            {
+                Head(json, "chat.completion.chunk");
+                _frames.WriteChunk(json, frame, includeUsage, Answer.Calls.Count > 0);
+            });
+        }
+    }
+
+    protected override void OnCall(CompatToolCall call, string arguments, bool first) => Chunk(json =>
+    {
+        json.WriteStartArray("tool_calls");
+        json.WriteStartObject();
+        json.WriteNumber("index", call.Place);
+        if (first)
+        {
+            json.WriteString("id", call.Id);
+            json.WriteString("type", "function");
+        }
+
+        json.WriteStartObject("function");
+        if (first)
+        {
+            json.WriteString("name", call.Name);
+        }
+
+        json.WriteString("arguments", arguments);
+        json.WriteEndObject();
+        json.WriteEndObject();
+        json.WriteEndArray();
+    });
+
+    private void Chunk(Action<Utf8JsonWriter> delta, string? finish = null) => Frame(null, json =>
+    {
+        Head(json, "chat.completion.chunk");
+        json.WriteStartArray("choices");
+        json.WriteStartObject();
+        json.WriteNumber("index", 0);
+        json.WriteStartObject("delta");
+        delta(json);
+        json.WriteEndObject();
+        json.WriteString("finish_reason", finish);
+        json.WriteEndObject();
+        json.WriteEndArray();
+    });
+
+    private void Head(Utf8JsonWriter json, string kind)
+    {
+        json.WriteString("id", _frames.Id ?? _id);
+        json.WriteString("object", kind);
+        json.WriteNumber("created", _frames.Created ?? created);
+        json.WriteString("model", model);
+    }
+
+    private void WriteCalls(Utf8JsonWriter json)
+    {
+        if (Answer.Calls.Count == 0)
+        {
+            return;
+        }
+
+        json.WriteStartArray("tool_calls");
+        foreach (var call in Answer.Calls)
+        {
+            json.WriteStartObject();
+            json.WriteString("id", call.Id);
+            json.WriteString("type", "function");
+            json.WriteStartObject("function");
+            json.WriteString("name", call.Name);
+            json.WriteString("arguments", call.ArgumentsJson);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private void Usage(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("usage");
+        json.WriteNumber("prompt_tokens", Used.PromptTokens);
+        json.WriteNumber("completion_tokens", Used.CompletionTokens);
+        json.WriteNumber("total_tokens", Used.PromptTokens + Used.CompletionTokens);
+        json.WriteStartObject("prompt_tokens_details");
+        json.WriteNumber("cached_tokens", Used.CachedTokens);
+        json.WriteEndObject();
+        json.WriteStartObject("completion_tokens_details");
+        json.WriteNumber("reasoning_tokens", Used.ReasoningTokens);
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private string Finish() => Answer.Finish switch
+    {
+        FinishReason.Stop or FinishReason.Other => "stop",
+        FinishReason.Length => "length",
+        FinishReason.ToolCalls => "tool_calls",
+        FinishReason.ContentFilter => "content_filter",
+    };
+}

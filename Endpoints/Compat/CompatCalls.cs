@@ -1,0 +1,263 @@
+using AiChat.Data.Accounts;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Runs;
+using AiChat.Endpoints.Settings;
+using AiChat.Endpoints.Traces;
+using AiChat.Providers.Protocol;
+
+namespace AiChat.Endpoints.Compat;
+
+/// <summary>
+/// Carries a call of another vendor's API: read, let in by the gate and the run limits, answered as a stream or whole, entered in the
+/// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
+/// </summary>
+internal sealed class CompatCalls(
+    ProviderCalls calls, ModelCatalog catalog, RunRegistry registry, Usage usage, Settlements settlements, CallStates states,
+    AuthCache authCache, SystemSettings settings, TaskTraces traces, TimeProvider clock)
+{
+    /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
+
+    public async Task<IResult> Answer(HttpContext context, CurrentUser me, Dialect dialect)
+    {
+        using var revoked = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await authCache.Watch(me));
+        try
+        {
+            using var document = await CompatBody.Read(context);
+            var request = dialect.Read(document.RootElement);
+            var model = Resolve(me, request.Model);
+            if (!model.Capabilities.Vision && request.Turns.Any(turn => turn.Images.Count > 0))
+            {
+                throw CompatRefusal.Bad($"The model {request.Model} cannot see images.");
+            }
+
+            if (!dialect.Takes(request, model.Provider))
+            {
+                throw CompatRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyPassthrough)}.");
+            }
+
+            var job = new CompatJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()),
+                traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
+            job.Trace?.AskedByKey(request, model, me.ApiKeyId);
+            var tokens = TokenEstimate.Estimate(request.System) + request.Turns.Sum(TokenEstimate.Estimate);
+            var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
+            var answering = Metered(me, job.Model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
+            return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
+        }
+        catch (CompatRefusal refusal)
+        {
+            return refusal.Problem;
+        }
+        catch (OperationCanceledException) when (revoked.IsCancellationRequested)
+        {
+            return TypedResults.Empty;
+        }
+    }
+
+    /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
+    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, MemoryLease, List<LedgerEntry>, Task<IResult>> work)
+    {
+        using var slot = registry.Enter(me.Id, out var refused);
+        if (slot is null)
+        {
+            return refused == RunRefusal.Overloaded ? Problems.Overloaded(5)
+                : Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5);
+        }
+
+        var (limit, reservation, _, _) = await usage.Enter(admission, clock.GetUtcNow());
+        if (reservation is null)
+        {
+            return QuotaPolicy.Refusal(limit, clock.GetUtcNow());
+        }
+
+        List<LedgerEntry> used = [];
+        try
+        {
+            return await work(reservation, slot.Memory, used);
+        }
+        catch (ProviderException) when (used.Count == 0)
+        {
+            used.Add(Place(me).Failed(model));
+            throw;
+        }
+        finally
+        {
+            await settlements.Settle(reservation, used);
+        }
+    }
+
+    public ResolvedModel Resolve(CurrentUser me, string model) => catalog.Resolve(me, null, model)
+        ?? throw new CompatRefusal(new Problem(404, "model_not_found", $"The model {model} does not exist or you may not use it."));
+
+    private async Task<IResult> Answer(CompatJob job, Reservation reservation, MemoryLease memory, List<LedgerEntry> used)
+    {
+        var plan = new CallPlan
+        {
+            UserId = job.Me.Id,
+            IsAdmin = job.Me.IsAdmin,
+            Models = [.. reservation.May(catalog.WithFallbacks(job.Me, job.Model)).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
+            Request = (model, endpoint) =>
+            {
+                var request = job.Dialect.For(
+                    job.Request, new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)));
+                job.Trace?.Calling(model, endpoint, request);
+                return ValueTask.FromResult(request);
+            },
+            OnRetry = retry => job.Trace?.Retrying(retry),
+        };
+        using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(job.Ends);
+        var opening = calls.Open(plan, giveUp.Token);
+        CompatStream? stream = null;
+        try
+        {
+            if (job.Request.Stream)
+            {
+                stream = await Begin(opening, giveUp, job);
+            }
+
+            await using var call = await opening;
+            job.Trace?.FirstToken(call, call.FirstMs);
+            job.Writer.RelaysFrames = job.Dialect.RelaysFrames(call.Model.Provider);
+            job.Writer.Begin();
+            await Read(call, job, stream, memory, used);
+        }
+        catch (ProviderException error) when (stream is null)
+        {
+            job.Trace?.Failed(error);
+            AddFailed(job, used);
+            return VendorErrors.FromProvider(error);
+        }
+        catch (ProviderException error)
+        {
+            job.Trace?.Failed(error);
+            AddFailed(job, used);
+            job.Writer.Fail(VendorErrors.FromProvider(error), job.Context.TraceIdentifier);
+            await stream!.Send(job.Writer.Ready);
+            return TypedResults.Empty;
+        }
+
+        states.Keep(job.Me.Id, job.Writer.Answer);
+        if (stream is null)
+        {
+            return new JsonResult(job.Writer.WriteWhole);
+        }
+
+        job.Writer.End();
+        await stream.Send(job.Writer.Ready);
+        return TypedResults.Empty;
+    }
+
+    private static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };
+
+    private static void AddFailed(CompatJob job, List<LedgerEntry> used)
+    {
+        if (used.Count == 0)
+        {
+            used.Add(Place(job.Me).Failed(job.Model));
+        }
+    }
+
+    /// <summary>Begins the stream when the first word is there or was waited for long; null when there is a failure to tell instead.</summary>
+    private async Task<CompatStream?> Begin(Task<StreamingCall> opening, CancellationTokenSource giveUp, CompatJob job)
+    {
+        try
+        {
+            await Task.WhenAny(opening, Task.Delay(Grace, clock, job.Ends));
+            var stream = opening.IsFaulted ? null : CompatStream.Begin(job.Context, job.Ends);
+            await Wait(opening, stream, job.Writer);
+            return stream;
+        }
+        catch
+        {
+            // The client has gone while the provider was waited for: nobody else would close what comes of it.
+            await giveUp.CancelAsync();
+            await ((Task)opening).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (opening.IsCompletedSuccessfully)
+            {
+                await (await opening).DisposeAsync();
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Whether something more came; while it has to be waited for, what is there goes out.</summary>
+    private async ValueTask<bool> Next(StreamingCall call, CompatJob job, CompatStream? stream)
+    {
+        var next = call.MoveNextAsync();
+        if (next.IsCompleted || stream is null)
+        {
+            return await next;
+        }
+
+        var waiting = call.Meanwhile(next);
+
+        await stream.Send(job.Writer.Ready);
+        await Wait(waiting, stream, job.Writer);
+        return await waiting;
+    }
+
+    private async Task Read(StreamingCall call, CompatJob job, CompatStream? stream, MemoryLease memory, List<LedgerEntry> used)
+    {
+        var place = Place(job.Me);
+        var status = "failed";
+        try
+        {
+            while (true)
+            {
+                if (!await Next(call, job, stream))
+                {
+                    status = "done";
+                    return;
+                }
+
+                var delta = call.Take();
+                await memory.Add(delta, job.Ends);
+                job.Writer.Write(delta);
+            }
+        }
+        catch (OperationCanceledException) when (call.CutBy is { } reason)
+        {
+            throw reason;
+        }
+        catch (OperationCanceledException)
+        {
+            status = "stopped";
+            throw;
+        }
+        finally
+        {
+            var entry = call.Entry(place, status);
+            job.Writer.Answer.Used = entry;
+            if (call.Counts)
+            {
+                used.Add(entry);
+                job.Trace?.Used(entry);
+            }
+        }
+    }
+
+    /// <summary>Until the task ends, a heartbeat whenever the interval has passed. Does not throw for the task.</summary>
+    private async Task Wait(Task task, CompatStream? stream, AnswerWriter writer)
+    {
+        var interval = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
+        while (!task.IsCompleted)
+        {
+            using var stop = new CancellationTokenSource();
+            await Task.WhenAny(task, Task.Delay(interval, clock, stop.Token));
+            await stop.CancelAsync();
+            if (!task.IsCompleted && stream is not null)
+            {
+                System.Buffers.BuffersExtensions.Write(writer.Ready, writer.Heartbeat);
+                await stream.Send(writer.Ready);
+            }
+        }
+    }
+
+    private sealed record CompatJob(
+        HttpContext Context, CurrentUser Me, Dialect Dialect, CompatRequest Request, ResolvedModel Model, AnswerWriter Writer, RunTrace? Trace, CancellationToken Ends);
+}
+

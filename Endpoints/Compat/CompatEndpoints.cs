@@ -1,0 +1,102 @@
+using System.Text.Json;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Http;
+using Microsoft.AspNetCore.Http.Features;
+using RequestSizeLimitAttribute = Microsoft.AspNetCore.Mvc.RequestSizeLimitAttribute;
+
+namespace AiChat.Endpoints.Compat;
+
+/// <summary>The doors for clients of OpenAI's and Anthropic's APIs: every model of the catalogue by any of these protocols.</summary>
+internal static class CompatEndpoints
+{
+    public static void AddV1(this IServiceCollection services)
+    {
+        services.AddSingleton<CallStates>();
+        services.AddSingleton<CompatCalls>();
+        services.AddSingleton<EmbeddingCalls>();
+    }
+
+    public static void MapV1(this WebApplication app)
+    {
+        var v1 = app.MapGroup("/v1").Allow(Access.User);
+        v1.MapGet("/models", ListModels).NeedsScope(KeyScopes.Models);
+        v1.MapGet("/models/{**id}", GetModel).NeedsScope(KeyScopes.Models);
+        var calls = v1.MapGroup("").NeedsScope(KeyScopes.Chat).WithMetadata(new RequestSizeLimitAttribute(CompatBody.MaxBytes));
+        calls.MapPost("/chat/completions", (HttpContext context, CurrentUser me, CompatCalls compat) => compat.Answer(context, me, new ChatCompletions()));
+        calls.MapPost("/responses", (HttpContext context, CurrentUser me, CompatCalls compat) => compat.Answer(context, me, new Responses()));
+        calls.MapPost("/messages", (HttpContext context, CurrentUser me, CompatCalls compat) => compat.Answer(context, me, new AnthropicMessages()));
+        calls.MapPost("/messages/count_tokens", CountTokens);
+        calls.MapPost("/embeddings", (HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me));
+    }
+
+    private static JsonResult ListModels(CurrentUser me, ModelCatalog catalog)
+    {
+        var models = catalog.Current.Models.Where(model => !model.Hidden && model.MayUse(me.Id, me.IsAdmin) && ModelCatalog.IsForKey(me, catalog.Resolve(model))).ToList();
+        return new JsonResult(json =>
+        {
+            json.WriteString("object", "list");
+            json.WriteStartArray("data");
+            foreach (var model in models)
+            {
+                json.WriteStartObject();
+                Write(json, model);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+            json.WriteBoolean("has_more", false);
+            json.WriteString("first_id", models.FirstOrDefault()?.PublicId);
+            json.WriteString("last_id", models.LastOrDefault()?.PublicId);
+        });
+    }
+
+    /// <summary>
+    /// Anthropic's "Count tokens": by our own estimate for every model, corrected by what its provider has reported of earlier calls. It
+    /// asks nobody and costs nothing.
+    /// </summary>
+    private static async Task<IResult> CountTokens(HttpContext context, CurrentUser me, CompatCalls compat, TokenFactors factors)
+    {
+        try
+        {
+            using var document = await CompatBody.Read(context);
+            var request = new AnthropicMessages(onlyCounts: true).Read(document.RootElement);
+            var model = compat.Resolve(me, request.Model);
+            var tokens = TokenEstimate.Estimate(request.System, request.Turns, request.Tools) * factors.Find(model);
+            return new JsonResult(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens)));
+        }
+        catch (CompatRefusal refusal)
+        {
+            return refusal.Problem;
+        }
+    }
+
+    private static IResult GetModel(string id, HttpContext context, CurrentUser me, ModelCatalog catalog) =>
+        (catalog.Resolve(me, null, id) ?? catalog.Resolve(me, null, WholeId(context))) is { } found
+        && catalog.Current.Find(found.ConnectionId, found.Model) is { } model
+            ? new JsonResult(json => Write(json, model))
+            : new Problem(404, "model_not_found", "There is no such model, or you may not use it.");
+
+    /// <summary>The id as its client wrote it: a slash that was escaped is still so in the route.</summary>
+    private static string WholeId(HttpContext context)
+    {
+        const string before = "/v1/models/";
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?', 2)[0];
+        var at = target.IndexOf(before, StringComparison.OrdinalIgnoreCase);
+        return Uri.UnescapeDataString(at < 0 ? "" : target[(at + before.Length)..]);
+    }
+
+    /// <summary>For clients of both vendors: each finds the members it knows.</summary>
+    private static void Write(Utf8JsonWriter json, CatalogModel model)
+    {
+        var at = model.Connection.Row.CreatedAt;
+        json.WriteString("id", model.PublicId);
+        json.WriteString("object", "model");
+        json.WriteNumber("created", at / 1_000);
+        json.WriteString("owned_by", model.Connection.Row.Name);
+        json.WriteString("type", "model");
+        json.WriteString("display_name", model.Name);
+        json.WriteString("created_at", DateTimeOffset.FromUnixTimeMilliseconds(at).UtcDateTime);
+    }
+}

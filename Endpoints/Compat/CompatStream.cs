@@ -1,0 +1,35 @@
+using System.Buffers;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace AiChat.Endpoints.Compat;
+
+/// <summary>The response as server-sent events in the form other vendors' clients expect: no ids, no retry line.</summary>
+internal sealed class CompatStream(HttpContext context, CancellationToken ends)
+{
+    public static CompatStream Begin(HttpContext context, CancellationToken ends)
+    {
+        var response = context.Response;
+        response.ContentType = "text/event-stream; charset=utf-8";
+        response.Headers.CacheControl = "no-store, no-transform";
+        response.Headers["X-Accel-Buffering"] = "no"; // nginx would gather the stream otherwise
+        context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+        return new CompatStream(context, ends);
+    }
+
+    /// <summary>Sends what is ready and waits until the client can take more.</summary>
+    public async Task Send(ArrayBufferWriter<byte> ready)
+    {
+        if (ready.WrittenCount == 0)
+        {
+            return;
+        }
+
+        context.Response.BodyWriter.Write(ready.WrittenSpan);
+        ready.ResetWrittenCount();
+        var result = await context.Response.BodyWriter.FlushAsync(ends);
+        if (result.IsCanceled || result.IsCompleted)
+        {
+            throw new OperationCanceledException("The client has gone.");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+using System.Text;
+using System.Text.Json;
+using AiChat.Providers.Protocol;
+
+namespace AiChat.Endpoints.Compat;
+
+/// <summary>
+/// JSON that comes in pieces, put together as OpenAI's own clients do: texts are joined, numbered entries of lists find their own,
+/// other entries are added, and what names something is kept as it came first.
+/// </summary>
+internal sealed class MergedJson
+{
+    private static readonly HashSet<string> Names = new(StringComparer.Ordinal) { "id", "type", "role", "name", "format" };
+
+    private StringBuilder? _text;
+    private OrderedDictionary<string, MergedJson>? _members;
+    private List<MergedJson>? _items;
+    private JsonElement _value;
+    private int? _index;
+
+    public IReadOnlyDictionary<string, MergedJson>? Members => _members;
+
+    /// <summary>Adds a piece.</summary>
+    /// <returns>How much it holds, in characters.</returns>
+    public int Add(JsonElement piece)
+    {
+        switch (piece.ValueKind)
+        {
+            case JsonValueKind.Undefined or JsonValueKind.Null:
+                return 0;
+            case JsonValueKind.String:
+                var text = DeltaWriter.Read(piece)!;
+                (_text ??= new StringBuilder()).Append(text);
+                return text.Length;
+            case JsonValueKind.Object:
+                return piece.EnumerateObject().Sum(AddMember);
+            case JsonValueKind.Array:
+                _items ??= [];
+                return piece.EnumerateArray().Sum(AddItem);
+            default:
+                _value = piece;
+                return 1;
+        }
+    }
+
+    /// <summary>Replaces whatever was there; null replaces nothing.</summary>
+    public int Set(JsonElement value)
+    {
+        if (value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null)
+        {
+            return 0;
+        }
+
+        (_text, _members, _items, _value) = (null, null, null, default);
+        return Add(value);
+    }
+
+    public MergedJson Member(string name)
+    {
+        _members ??= new OrderedDictionary<string, MergedJson>(StringComparer.Ordinal);
+        if (!_members.TryGetValue(name, out var member))
+        {
+            _members[name] = member = new MergedJson();
+        }
+
+        return member;
+    }
+
+    public void WriteTo(Utf8JsonWriter json)
+    {
+        if (_text is not null)
+        {
+            json.WriteStringValue(_text.ToString());
+        }
+        else if (_members is not null)
+        {
+            json.WriteStartObject();
+            foreach (var (name, member) in _members)
+            {
+                json.WritePropertyName(name);
+                member.WriteTo(json);
+            }
+
+            json.WriteEndObject();
+        }
+        else if (_items is not null)
+        {
+            json.WriteStartArray();
+            _items.ForEach(item => item.WriteTo(json));
+            json.WriteEndArray();
+        }
+        else if (_value.ValueKind != JsonValueKind.Undefined)
+        {
+            _value.WriteTo(json);
+        }
+        else
+        {
+            json.WriteNullValue();
+        }
+    }
+
+    private int AddMember(JsonProperty member)
+    {
+        var place = Member(member.Name);
+        return member.Name.Length + (!Names.Contains(member.Name) ? place.Add(member.Value) : place._text is { Length: > 0 } ? 0 : place.Set(member.Value));
+    }
+
+    private int AddItem(JsonElement item)
+    {
+        int? index = item.ValueKind == JsonValueKind.Object && item.TryGetProperty("index", out var number)
+            && number.ValueKind == JsonValueKind.Number && number.TryGetInt32(out var value) ? value : null;
+        var place = index is null ? null : _items!.Find(known => known._index == index);
+        if (place is null)
+        {
+            place = new MergedJson { _index = index };
+            _items!.Add(place);
+        }
+
+        return place.Add(item) + 1;
+    }
+}

@@ -1,0 +1,153 @@
+using System.Text;
+using System.Text.Json;
+using AiChat.Providers.Protocol;
+
+namespace AiChat.Endpoints.Compat;
+
+/// <summary>OpenAI's Responses API without anything stored (OpenAI API reference: "Create a model response", "Streaming events").</summary>
+internal sealed class Responses : Dialect
+{
+    private static readonly HashSet<string> Ours = new(StringComparer.Ordinal)
+    {
+        "model", "input", "instructions", "stream", "stream_options", "store", "include", "background", "previous_response_id", "conversation",
+    };
+
+    protected override IReadOnlySet<string> Kept => Ours;
+
+    protected override bool IsSpokenBy(string provider) => provider == "openai_responses";
+
+    public override CompatRequest Read(JsonElement body)
+    {
+        if (body.String("previous_response_id") is not null || body.Get("conversation").ValueKind != JsonValueKind.Undefined || body.Bool("background"))
+        {
+            throw CompatRefusal.Bad("Nothing is stored between calls: send the whole input, without previous_response_id, conversation or background.");
+        }
+
+        var system = new StringBuilder(body.String("instructions"));
+        var turns = ReadInput(body, system);
+        if (turns.Count == 0)
+        {
+            throw CompatRefusal.Bad("input is empty.");
+        }
+
+        var text = body.Get("text");
+        var reasoning = body.Get("reasoning");
+        return new CompatRequest
+        {
+            Model = body.Required("model"),
+            System = system.Length == 0 ? null : system.ToString(),
+            Turns = turns,
+            Sampling = new ChatSampling
+            {
+                Temperature = body.Double("temperature"),
+                TopP = body.Double("top_p"),
+                MaxOutputTokens = ToolMapping.Positive(body.Int("max_output_tokens")),
+            },
+            Effort = reasoning.ValueKind == JsonValueKind.Undefined ? null : ToolMapping.Effort(reasoning.String("effort")),
+            Tools = [.. body.Items("tools").Where(tool => tool.String("type") == "function")
+                .Select(tool => new ChatTool(tool.Required("name"), tool.String("description") ?? "", ToolMapping.Parameters(tool.Get("parameters"))))],
+            ToolChoice = ToolMapping.Choice(body.Get("tool_choice"), null),
+            Schema = text.ValueKind == JsonValueKind.Undefined ? null : ToolMapping.Schema(text.Get("format"), null),
+            Stream = body.Bool("stream"),
+            Body = body,
+        };
+    }
+
+    public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) => new ResponseWriter(model, now.ToUnixTimeSeconds());
+
+    private static List<ChatTurn> ReadInput(JsonElement body, StringBuilder system)
+    {
+        if (body.Get("input").ValueKind == JsonValueKind.String)
+        {
+            return [new ChatTurn(ChatRole.User, body.Required("input"))];
+        }
+
+        List<ChatTurn> turns = [];
+        List<ChatImage> images = [];
+        foreach (var item in body.Items("input"))
+        {
+            switch (item.String("type") ?? "message")
+            {
+                case "message":
+                    ReadMessage(item, system, turns, images);
+                    break;
+                case "function_call":
+                    AddCall(turns, new ChatToolCall(item.Required("call_id"), item.Required("name"), item.String("arguments") ?? ""));
+                    break;
+                case "function_call_output":
+                    turns.Add(new ChatTurn(ChatRole.Tool, Content(item.Get("output"), [], images)) { ToolCallId = item.Required("call_id") });
+                    break;
+                case "reasoning":
+                    break; // what of it must go back is kept by the calls' ids
+                case var type:
+                    throw CompatRefusal.Bad($"Items of the type {type} are not taken here.");
+            }
+        }
+
+        return turns;
+    }
+
+    private static void ReadMessage(JsonElement item, StringBuilder system, List<ChatTurn> turns, List<ChatImage> images)
+    {
+        List<ChatImage> own = [];
+        var text = Content(item.Get("content"), own, images);
+        switch (item.Required("role"))
+        {
+            case "system" or "developer":
+                system.Append(system.Length == 0 ? "" : "\n\n").Append(text);
+                break;
+            case "user":
+                turns.Add(new ChatTurn(ChatRole.User, text) { Images = own });
+                break;
+            case "assistant":
+                turns.Add(new ChatTurn(ChatRole.Assistant, text));
+                break;
+            case var role:
+                throw CompatRefusal.Bad($"There is no role {role}.");
+        }
+    }
+
+    /// <summary>Calls of one answer are items of their own here, but belong to one turn.</summary>
+    private static void AddCall(List<ChatTurn> turns, ChatToolCall call)
+    {
+        if (turns is [.., { Role: ChatRole.Assistant } last])
+        {
+            turns[^1] = last with { ToolCalls = [.. last.ToolCalls, call] };
+        }
+        else
+        {
+            turns.Add(new ChatTurn(ChatRole.Assistant, "") { ToolCalls = [call] });
+        }
+    }
+
+    private static string Content(JsonElement content, List<ChatImage> own, List<ChatImage> images)
+    {
+        if (content.ValueKind is JsonValueKind.Undefined or JsonValueKind.String)
+        {
+            return content.ValueKind == JsonValueKind.Undefined ? "" : CompatBody.AsString(content, "content");
+        }
+
+        var text = new StringBuilder();
+        foreach (var part in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : throw CompatRefusal.Bad("content is neither a text nor a list."))
+        {
+            switch (part.Required("type"))
+            {
+                case "input_text" or "output_text" or "text":
+                    text.Append(part.String("text"));
+                    break;
+                case "refusal":
+                    text.Append(part.String("refusal"));
+                    break;
+                case "input_image":
+                    var image = part.Image("image_url", images);
+                    images.Add(image);
+                    own.Add(image);
+                    break;
+                case var type:
+                    throw CompatRefusal.Bad($"Parts of the type {type} are not taken here.");
+            }
+        }
+
+        return text.ToString();
+    }
+}

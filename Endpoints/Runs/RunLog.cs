@@ -1,0 +1,315 @@
+using System.Text;
+using AiChat.Data.Runs;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>
+/// Everything a run has said, in order, addressed by position: each character of text is one position, every other event is
+/// one. A reader keeps only the position it has reached, so a slow reader costs nothing and text that waits for it becomes one
+/// frame; the text itself is held once. All members are safe to call from any thread.
+/// </summary>
+internal sealed class RunLog
+{
+    /// <summary>Longest text of one frame, in characters; a long text goes out in several.</summary>
+    public const int MaxFrameText = 32 * 1024;
+
+    /// <summary>A usual answer's beginning: room that grows from nothing would leave many small pieces behind.</summary>
+    private const int FirstRoom = 256;
+
+    private readonly Lock _gate = new();
+    private readonly StringBuilder _content = new(FirstRoom);
+    private StringBuilder? _reasoning;
+    private readonly List<Segment> _segments = [];
+    private readonly List<AsyncSignal> _readers = [];
+    private string _last = "";
+    private long _stored;
+
+    public long Position { get; private set; }
+
+    /// <summary>No event will follow.</summary>
+    public bool Completed { get; private set; }
+
+    public int ContentLength { get; private set; }
+
+    public int ReasoningLength { get; private set; }
+
+    public void AppendContent(string text) => AppendText('c', text);
+
+    public void AppendReasoning(string text) => AppendText('r', text);
+
+    /// <summary>Adds an event of another kind; <paramref name="json"/> is its one-line data.</summary>
+    /// <param name="more">Another event follows at once; readers are told with it, so that both go out together.</param>
+    public void Append(string type, byte[] json, bool more = false)
+    {
+        AsyncSignal? only;
+        lock (_gate)
+        {
+            _segments.Add(new Segment('e', Position, 1, 0, type, json));
+            Position++;
+            Completed |= type == ChatEvent.Done; // in one step, so that a reader who has taken it is not told it again
+            only = OnlyReader;
+        }
+
+        if (!more)
+        {
+            Tell(only);
+        }
+    }
+
+    /// <summary>Passes over positions whose events are not known any more.</summary>
+    public void Skip(long positions)
+    {
+        lock (_gate)
+        {
+            if (positions > 0)
+            {
+                _segments.Add(new Segment('e', Position, positions, 0, null, null));
+                Position += positions;
+            }
+        }
+    }
+
+    public void Complete()
+    {
+        lock (_gate)
+        {
+            Completed = true;
+        }
+
+        Wake();
+    }
+
+    /// <summary>The text so far and the position it belongs to.</summary>
+    public (string Content, string? Reasoning, long Position) Snapshot()
+    {
+        lock (_gate)
+        {
+            return (_content.ToString(), _reasoning?.ToString(), Position);
+        }
+    }
+
+    public string ContentFrom(int start)
+    {
+        lock (_gate)
+        {
+            return _content.ToString(start, _content.Length - start);
+        }
+    }
+
+    /// <summary>The events of tool calls so far, as <see cref="ToolEvents"/> reads them; null when there are none.</summary>
+    public string? Tools()
+    {
+        lock (_gate)
+        {
+            return RunChunk.ToolEvents(_segments.Where(IsTool).Select(segment => (segment.Start, Encoding.UTF8.GetString(segment.Json!))));
+        }
+    }
+
+    public string Layout()
+    {
+        lock (_gate)
+        {
+            var layout = new EventLayout();
+            foreach (var segment in _segments)
+            {
+                layout.Add(segment.Kind, segment.Length);
+            }
+
+            return layout.ToString();
+        }
+    }
+
+    /// <summary>
+    /// Copies the frames after a position, at most about <see cref="MaxFrameText"/> characters.
+    /// A position that this log never reached means that the reader knows another past: it gets everything from the start.
+    /// </summary>
+    /// <returns>Whether the log has ended and all of it was copied.</returns>
+    public bool Read(long after, List<RunFrame> into)
+    {
+        lock (_gate)
+        {
+            // Whoever asks again after the end is told the end again.
+            var position = after > Position || after < 0 ? 0 : Completed && after == Position && EndsWithEvent ? after - 1 : after;
+            var room = MaxFrameText;
+            for (var i = FirstAfter(position); i < _segments.Count && room > 0; i++)
+            {
+                var segment = _segments[i];
+                if (segment.Kind == 'e')
+                {
+                    position = segment.Start + segment.Length;
+                    if (segment.Json is { } json)
+                    {
+                        into.Add(new RunFrame(position, segment.Type!, null, json));
+                    }
+
+                    continue;
+                }
+
+                var type = segment.Kind == 'c' ? "delta" : "reasoning";
+                while (position < segment.Start + segment.Length && room > 0)
+                {
+                    var text = Slice(segment, position, room);
+                    position += text.Length;
+                    room -= text.Length;
+                    into.Add(new RunFrame(position, type, text, null));
+                }
+            }
+
+            return Completed && position == Position;
+        }
+    }
+
+    /// <summary>Text and tool events that were not taken before, in pieces with their positions, to be stored.</summary>
+    public void TakeUnstored(long runId, List<RunChunk> into)
+    {
+        lock (_gate)
+        {
+            for (var i = FirstAfter(_stored); i < _segments.Count; i++)
+            {
+                var segment = _segments[i];
+                if (segment.Kind == 'e')
+                {
+                    if (IsTool(segment))
+                    {
+                        into.Add(new RunChunk { RunId = runId, Position = segment.Start, Kind = RunChunk.Tool, Value = Encoding.UTF8.GetString(segment.Json!) });
+                    }
+
+                    continue;
+                }
+
+                var start = Math.Max(_stored, segment.Start);
+                into.Add(new RunChunk
+                {
+                    RunId = runId,
+                    Position = start,
+                    Kind = segment.Kind == 'c' ? RunChunk.Content : RunChunk.Reasoning,
+                    Value = TextOf(segment.Kind).ToString((int)(segment.Offset + (start - segment.Start)), (int)(segment.Start + segment.Length - start)),
+                });
+            }
+
+            _stored = Position;
+        }
+    }
+
+    public void Subscribe(AsyncSignal reader)
+    {
+        lock (_gate)
+        {
+            _readers.Add(reader);
+        }
+    }
+
+    public void Unsubscribe(AsyncSignal reader)
+    {
+        lock (_gate)
+        {
+            _readers.Remove(reader);
+        }
+    }
+
+    private bool EndsWithEvent => _segments.Count > 0 && _segments[^1].Json is not null;
+
+    /// <summary>The usual single reader, asked under the lock; none at the end, because the end of a response is the reader's own work.</summary>
+    private AsyncSignal? OnlyReader => _readers.Count == 1 && !Completed ? _readers[0] : null;
+
+    /// <summary>Wakes every reader, also when there is nothing new: to send a heartbeat or to see that it must end.</summary>
+    public void Wake()
+    {
+        lock (_gate)
+        {
+            foreach (var reader in _readers)
+            {
+                reader.Set();
+            }
+        }
+    }
+
+    private static bool IsTool(Segment segment) => segment.Type == ChatEvent.Tool;
+
+    /// <summary>
+    /// Wakes the readers for something new. The usual single one goes on in this thread, which saves two changes of thread for
+    /// every token; several are woken on threads of their own, so that they do not hold up the run. Hold no lock here.
+    /// </summary>
+    private void Tell(AsyncSignal? only)
+    {
+        if (only is null)
+        {
+            Wake();
+        }
+        else
+        {
+            only.Set(here: true);
+        }
+    }
+
+    private StringBuilder TextOf(char kind) => kind == 'c' ? _content : _reasoning ??= new StringBuilder(FirstRoom);
+
+    private string Slice(Segment segment, long position, int room)
+    {
+        // A reader who keeps up takes just what was appended last.
+        if (position == Position - _last.Length && _last.Length <= room && position + _last.Length == segment.Start + segment.Length)
+        {
+            return _last;
+        }
+
+        var source = TextOf(segment.Kind);
+        var offset = (int)(segment.Offset + (position - segment.Start));
+        var length = (int)Math.Min(segment.Start + segment.Length - position, room);
+
+        // A frame never ends inside a surrogate pair whose other half is already here.
+        if (position + length < segment.Start + segment.Length && char.IsHighSurrogate(source[offset + length - 1]))
+        {
+            length += length > 1 ? -1 : 1;
+        }
+
+        return source.ToString(offset, length);
+    }
+
+    private void AppendText(char kind, string text)
+    {
+        if (text.Length == 0)
+        {
+            return;
+        }
+
+        AsyncSignal? only;
+        lock (_gate)
+        {
+            var target = TextOf(kind);
+            var last = _segments.Count - 1;
+            if (last >= 0 && _segments[last].Kind == kind)
+            {
+                _segments[last] = _segments[last] with { Length = _segments[last].Length + text.Length };
+            }
+            else
+            {
+                _segments.Add(new Segment(kind, Position, text.Length, target.Length, null, null));
+            }
+
+            target.Append(text);
+            (ContentLength, ReasoningLength) = (_content.Length, _reasoning?.Length ?? 0);
+            Position += text.Length;
+            _last = text;
+            only = OnlyReader;
+        }
+
+        Tell(only);
+    }
+
+    /// <summary>The segment that holds the event after a position. Readers are near the end, so that is where the search begins.</summary>
+    private int FirstAfter(long position)
+    {
+        var i = _segments.Count;
+        while (i > 0 && _segments[i - 1].Start + _segments[i - 1].Length > position)
+        {
+            i--;
+        }
+
+        return i;
+    }
+
+    private readonly record struct Segment(char Kind, long Start, long Length, long Offset, string? Type, byte[]? Json);
+}
+
+/// <summary>One event for the wire: text of a delta, or the JSON of any other.</summary>
+internal readonly record struct RunFrame(long Id, string Type, string? Text, byte[]? Json);

@@ -1,0 +1,160 @@
+using System.Text.Json;
+using AiChat.Data.Chats;
+using AiChat.Data.Images;
+using AiChat.Data.Runs;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Images;
+using AiChat.Endpoints.Traces;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>Gives an answer to a client as events, whether it is being written now or was long ago.</summary>
+internal sealed class RunReplay(
+    RunRegistry registry, RunStreamer streamer, Messages messages, ImageStore images, ImageLinks links, ModelCatalog catalog)
+{
+    /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
+    public async Task<IResult> Follow(CurrentUser me, StartedAnswer answer, long after)
+    {
+        var run = answer.Run ?? registry.Find(me.Id, answer.MessageId);
+        return (run?.Log ?? await Stored(me, answer.MessageId)) is { } log ? new LogStream(streamer, me, log, run?.Trace, after) : Problems.NotFound();
+    }
+
+    /// <summary>Waits for the end and gives both messages.</summary>
+    public async Task<IResult> Finished(CurrentUser me, StartedAnswer answer)
+    {
+        if ((answer.Run ?? registry.Find(me.Id, answer.MessageId)) is { } run)
+        {
+            await run.Ended;
+        }
+
+        if (await messages.Find(me.Id, answer.MessageId) is not { } row || await messages.Find(me.Id, row.ParentId ?? 0) is not { } question)
+        {
+            return Problems.NotFound();
+        }
+
+        if (row.Status == "failed" && row.Content.Length == 0)
+        {
+            return new Problem(502, row.ErrorCode ?? "provider_protocol", row.ErrorDetail ?? "The provider did not answer.");
+        }
+
+        var versions = await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
+        return TypedResults.Ok(new CompletionResponse(await Question(me, question, versions), MessageView.From(row, versions.Answer)));
+    }
+
+    /// <summary>A finished answer as the log it had: the same positions mean the same places.</summary>
+    private async Task<RunLog?> Stored(CurrentUser me, long messageId)
+    {
+        if (await messages.Find(me.Id, messageId) is not { Role: "assistant" } row)
+        {
+            return null;
+        }
+
+        if (row.Status == "streaming" && registry.Find(me.Id, messageId) is { } started)
+        {
+            return started.Log; // it began between the two looks
+        }
+
+        var question = row.ParentId is { } parent ? await messages.Find(me.Id, parent) : null;
+        var versions = question is null ? new TurnVersions([], []) : await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
+        var limit = catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.ContextLimit;
+        var log = new RunLog();
+        var opening = new MessageResponse
+        {
+            Id = row.Id,
+            SessionId = row.SessionId,
+            ParentId = row.ParentId,
+            Role = row.Role,
+            Content = "",
+            ConnectionId = row.ConnectionId,
+            Model = row.Model,
+            Provider = row.Provider,
+            Status = "streaming",
+            Siblings = versions.Answer,
+            CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
+        };
+        RunEvents.Start(log, new StartEvent(
+            row.SessionId, question is null ? null : await Question(me, question, versions), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0),
+            row.TrimmedMessages));
+        Replay(log, row);
+        if (row.ErrorCode is { } code && row.Status == "failed")
+        {
+            log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(new Problem(502, code, row.ErrorDetail ?? "").Body(null), ApiJson.Wire.ProblemBody));
+        }
+
+        if (MessageView.Usage(row) is { } usage)
+        {
+            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, ApiJson.Wire.UsageResponse));
+        }
+
+        log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
+            new DoneEvent(
+                row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs, row.ConnectionId, row.Model, row.Provider,
+                row.TrimmedMessages),
+            ApiJson.Wire.DoneEvent));
+        log.Complete();
+        return log;
+    }
+
+    private async Task<MessageResponse> Question(CurrentUser me, MessageRow row, TurnVersions versions) =>
+        MessageView.From(row, versions.Question, [.. (await images.FindByMessages(me.Id, [row.Id]))[row.Id].Select(links.From)]);
+
+    private static void Replay(RunLog log, MessageRow row)
+    {
+        int content = 0, reasoning = 0;
+        var text = row.Reasoning ?? "";
+        var tools = new Queue<StoredToolEvent>(ToolEvents.Parse(row.ToolCalls));
+        long end = 0;
+        foreach (var (kind, length) in EventLayout.Parse(row.Layout).Stretches)
+        {
+            end += length;
+            if (kind == 'c')
+            {
+                var take = (int)Math.Min(length, row.Content.Length - content);
+                log.AppendContent(row.Content.Substring(content, take));
+                content += take;
+            }
+            else if (kind == 'r')
+            {
+                // Reasoning may not have been kept; its positions still count.
+                var take = (int)Math.Min(length, text.Length - reasoning);
+                log.AppendReasoning(text.Substring(reasoning, take));
+                log.Skip(length - take);
+                reasoning += take;
+            }
+            else
+            {
+                SkipTo(log, end, tools);
+            }
+        }
+
+        log.AppendContent(row.Content[content..]);
+    }
+
+    /// <summary>Passes over events that are not kept; those of tools are sent again in their places.</summary>
+    private static void SkipTo(RunLog log, long end, Queue<StoredToolEvent> tools)
+    {
+        while (tools.TryPeek(out var next) && next.Position < end)
+        {
+            log.Skip(next.Position - log.Position);
+            RunEvents.Tool(log, tools.Dequeue().Event);
+        }
+
+        log.Skip(end - log.Position);
+    }
+
+    /// <summary>A result, so that nothing of what asked for the answer stays in memory for as long as it is read.</summary>
+    private sealed class LogStream(RunStreamer streamer, CurrentUser me, RunLog log, RunTrace? trace, long after) : IResult
+    {
+        public Task ExecuteAsync(HttpContext httpContext) => trace is null ? streamer.Stream(httpContext, me, log, after) : Traced(httpContext, trace);
+
+        private async Task Traced(HttpContext context, RunTrace told)
+        {
+            told.Attached(after);
+            await streamer.Stream(context, me, log, after);
+            told.Detached(context.RequestAborted.IsCancellationRequested, log.Completed);
+        }
+    }
+}

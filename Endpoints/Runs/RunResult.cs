@@ -1,0 +1,79 @@
+using AiChat.Data.Runs;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Catalog;
+using AiChat.Providers.Protocol;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>What a run has come to, as it is stored and told.</summary>
+internal static class RunResult
+{
+    private const decimal NanosPerUnit = 1_000_000_000m;
+
+    /// <param name="failure">Why it ended before the model was done, unless somebody ended it.</param>
+    /// <param name="saveReasoning">Whether the installation keeps reasoning at all.</param>
+    public static FinishedRun From(Run run, AnswerRecorder recorder, ProviderException? failure, bool saveReasoning)
+    {
+        var (content, reasoning, _) = run.Log.Snapshot();
+        var status = run.StoppedAs ?? (failure is null ? "done" : "failed");
+        var writer = recorder.Writer ?? run.Model;
+        return new FinishedRun
+        {
+            RunId = run.Started.RunId,
+            UserId = run.UserId,
+            SessionId = run.Session.Id,
+            MessageId = run.MessageId,
+            Status = status,
+            Content = content,
+            Reasoning = run.Options.SaveReasoning && saveReasoning ? reasoning : null,
+            ReasoningMs = recorder.ReasoningMs,
+            ToolCalls = run.Log.Tools(),
+            Layout = run.Log.Layout(),
+            ProviderState = recorder.State,
+            ErrorCode = status switch { "failed" => failure?.Failure.Code(), "interrupted" => "interrupted", _ => null },
+            ErrorDetail = status switch { "failed" => failure?.Detail, "interrupted" => "The server stopped while this was being written.", _ => null },
+            FinishReason = recorder.End is { } end ? Word(end.Reason) : null,
+            ConnectionId = writer.ConnectionId,
+            Model = writer.Model,
+            Provider = writer.Provider,
+            PromptTokens = recorder.Calls.Sum(call => call.PromptTokens),
+            CompletionTokens = recorder.Calls.Sum(call => call.CompletionTokens),
+            ReasoningTokens = recorder.Calls.Sum(call => call.ReasoningTokens),
+            CachedTokens = recorder.Calls.Sum(call => call.CachedTokens),
+            CostNanos = recorder.Calls.Any(call => call.Price is not null) ? recorder.Calls.Sum(call => call.CostNanos) : null,
+            UsageSource = recorder.Calls.Count == 0 ? null : recorder.Calls.All(call => call.Source == "provider") ? "provider" : "estimate",
+            FirstTokenMs = recorder.FirstTokenMs,
+            TotalMs = recorder.ElapsedMs,
+            TrimmedMessages = recorder.TrimmedTurns,
+            Hold = run.Started.Hold!,
+            Calls = status == "failed" && recorder.Calls.Count == 0 ? [Place(run).Failed(run.Model)] : recorder.Calls,
+        };
+    }
+
+    public static UsageResponse? Usage(FinishedRun run) => run.UsageSource is not { } source ? null : new UsageResponse(
+        run.PromptTokens,
+        run.CompletionTokens,
+        run.ReasoningTokens,
+        run.CachedTokens,
+        run.PromptTokens + run.CompletionTokens,
+        run.CostNanos / NanosPerUnit,
+        source);
+
+    /// <summary>On whose account a run's calls are made.</summary>
+    public static CallPlace Place(Run run) => new(run.UserId)
+    {
+        SessionId = run.Session.Id,
+        MessageId = run.MessageId,
+        RunId = run.Started.RunId,
+        ApiKeyId = run.Started.Hold?.ApiKeyId,
+    };
+
+    private static string Word(FinishReason reason) => reason switch
+    {
+        FinishReason.Stop => "stop",
+        FinishReason.Length => "length",
+        FinishReason.ToolCalls => "tool_calls",
+        FinishReason.ContentFilter => "content_filter",
+        FinishReason.Other => "other",
+    };
+}

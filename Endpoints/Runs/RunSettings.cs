@@ -1,0 +1,24 @@
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Settings;
+using AiChat.Providers.Protocol;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>What the administrator's settings mean for one run.</summary>
+internal static class RunSettings
+{
+    public static ChatReasoning ReasoningFor(this SystemSettings settings, RunOptions options, ResolvedModel model) => new()
+    {
+        Enabled = !settings.ReasoningEnabled ? false : options.ReasoningEnabled ?? (settings.OllamaThink && model.Provider == "ollama" ? true : null),
+        Effort = options.Effort ?? settings.OpenaiReasoningEffort,
+        Tags = settings.ReasoningTags,
+    };
+
+    public static ChatSampling SamplingFor(this SystemSettings settings, Run run, ResolvedModel model)
+    {
+        var sampling = SessionParameters.Parse(run.Session.Parameters).ToSampling();
+        return sampling.MaxOutputTokens is null && model.Capabilities.Reasoning
+            ? sampling with { MaxOutputTokens = settings.ReasoningMaxOutputTokensDefault }
+            : sampling;
+    }
+}

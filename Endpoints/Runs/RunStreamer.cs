@@ -1,0 +1,141 @@
+using System.Collections.Concurrent;
+using AiChat.Data.Accounts;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Settings;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>
+/// Streams a run's log to one client from a position on. The run does not notice: a client that goes away, reads slowly or comes
+/// back later changes nothing for it.
+/// </summary>
+internal sealed class RunStreamer(RunRegistry registry, AuthCache authCache, SystemSettings settings, BackgroundWork background, TimeProvider clock)
+    : IHostedService, IDisposable
+{
+    /// <summary>Readers that an account may have beyond one for each of its runs: other tabs, other devices.</summary>
+    private const int ExtraPerUser = 16;
+
+    /// <summary>How often silent readers look whether their heartbeat is due.</summary>
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    private readonly ConcurrentDictionary<long, int> _byUser = new();
+    private readonly CancellationTokenSource _stop = new();
+    private Task _beating = Task.CompletedTask;
+
+    public Task StartAsync(CancellationToken cancellationToken)
+    {
+        _beating = background.Every(
+            "heartbeats",
+            Tick,
+            () =>
+            {
+                registry.WakeReaders();
+                return Task.CompletedTask;
+            },
+            _stop.Token);
+        return Task.CompletedTask;
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stop.CancelAsync();
+        await _beating;
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    /// <summary>Writes what comes after a position until the run ends, the client goes, or its login ends.</summary>
+    public async Task Stream(HttpContext context, CurrentUser me, RunLog log, long after)
+    {
+        var max = settings.MaxRunsPerUser == 0 ? int.MaxValue : settings.MaxRunsPerUser + ExtraPerUser;
+        if (_byUser.AddOrUpdate(me.Id, 1, (_, count) => count + 1) > max)
+        {
+            Leave(me.Id);
+            await Problems.TooMany("too_many_runs", "This account follows too many answers at once.", 5).ExecuteAsync(context);
+            return;
+        }
+
+        var signal = new AsyncSignal();
+        try
+        {
+            var revoked = await authCache.Watch(me);
+            using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, revoked);
+            log.Subscribe(signal);
+            using var wake = ends.Token.Register(() => signal.Set());
+            var sse = await Sse.Begin(context, ends.Token);
+            await Pump(sse, log, signal, after, ends.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The client or its login has gone; the run goes on.
+        }
+        finally
+        {
+            log.Unsubscribe(signal);
+            Leave(me.Id);
+        }
+    }
+
+    private async Task Pump(Sse sse, RunLog log, AsyncSignal signal, long position, CancellationToken ends)
+    {
+        var frames = new List<RunFrame>();
+        var heartbeat = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
+
+        // What is to be gathered may not keep a connection silent for longer than a proxy bears.
+        var gather = Math.Min(settings.StreamDeltaFlushIntervalMs, heartbeat.TotalMilliseconds);
+        var lastWrite = clock.GetTimestamp();
+        var told = false;
+        while (!ends.IsCancellationRequested)
+        {
+            var finished = log.Read(position, frames);
+            foreach (var frame in frames)
+            {
+                sse.Write(frame);
+                position = frame.Id;
+            }
+
+            if (frames.Count == 0 && registry.Draining && !told)
+            {
+                told = true;
+                sse.Notice("event: restarting\ndata: {}\n\n"u8);
+                await sse.Flush(ends);
+            }
+            else if (frames.Count == 0 && clock.GetElapsedTime(lastWrite) >= heartbeat)
+            {
+                sse.Heartbeat();
+                await sse.Flush(ends);
+                lastWrite = clock.GetTimestamp();
+            }
+            else if (frames.Count > 0)
+            {
+                await sse.Flush(ends);
+                lastWrite = clock.GetTimestamp();
+            }
+
+            if (finished)
+            {
+                return;
+            }
+
+            if (frames.Count == 0)
+            {
+                await signal.WaitAsync();
+            }
+            else if (gather > 0 && frames.Exists(frame => frame.Text is not null))
+            {
+                await Task.Delay(TimeSpan.FromMilliseconds(gather), clock, ends);
+            }
+
+            frames.Clear();
+        }
+    }
+
+    private void Leave(long userId)
+    {
+        if (_byUser.AddOrUpdate(userId, 0, (_, count) => count - 1) == 0)
+        {
+            _byUser.TryRemove(new KeyValuePair<long, int>(userId, 0));
+        }
+    }
+}

@@ -1,0 +1,78 @@
+using System.Text.Json;
+using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Http;
+using AiChat.Providers.Protocol;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>Sampling parameters of a session; what is null is not sent to the provider.</summary>
+internal sealed record SessionParameters
+{
+    public double? Temperature { get; init; }
+
+    public double? TopP { get; init; }
+
+    public int? TopK { get; init; }
+
+    public double? FrequencyPenalty { get; init; }
+
+    public double? PresencePenalty { get; init; }
+
+    public int? MaxOutputTokens { get; init; }
+
+    public IReadOnlyList<string>? Stop { get; init; }
+
+    public long? Seed { get; init; }
+
+    /// <summary>Whether the model may search the web where a request does not say.</summary>
+    public bool? WebSearch { get; init; }
+
+    /// <summary>How to reason where a request does not say; a member of its own on the wire, beside these.</summary>
+    public ReasoningRequest? Reasoning { get; init; }
+
+    /// <summary>What is stored was validated when it was saved.</summary>
+    public static SessionParameters Parse(string? json) =>
+        json is null ? new SessionParameters() : JsonSerializer.Deserialize(json, ApiJson.Wire.SessionParameters) ?? new SessionParameters();
+
+    public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Wire.SessionParameters);
+
+    public ChatSampling ToSampling() => new()
+    {
+        Temperature = Temperature,
+        TopP = TopP,
+        TopK = TopK,
+        FrequencyPenalty = FrequencyPenalty,
+        PresencePenalty = PresencePenalty,
+        MaxOutputTokens = MaxOutputTokens,
+        Stop = Stop ?? [],
+        Seed = Seed,
+    };
+
+    /// <summary>What is out of bounds, by field; bounds are the widest that a vendor documents.</summary>
+    public void Validate(IDictionary<string, string[]> errors)
+    {
+        Range(errors, "parameters.temperature", Temperature, 0, 2);
+        Range(errors, "parameters.topP", TopP, 0, 1);
+        Range(errors, "parameters.topK", TopK, 1, 1_000);
+        Range(errors, "parameters.frequencyPenalty", FrequencyPenalty, -2, 2);
+        Range(errors, "parameters.presencePenalty", PresencePenalty, -2, 2);
+        Range(errors, "parameters.maxOutputTokens", MaxOutputTokens, 1, 1_000_000);
+        if (Reasoning is not null)
+        {
+            errors["parameters.reasoning"] = ["Send it beside the parameters."];
+        }
+
+        if (Stop is { } stop && (stop.Count > 8 || stop.Any(text => text.Length is 0 or > 100)))
+        {
+            errors["parameters.stop"] = ["At most 8 texts of 1 to 100 characters."];
+        }
+    }
+
+    private static void Range(IDictionary<string, string[]> errors, string field, double? value, double min, double max)
+    {
+        if (value is { } number && (number < min || number > max))
+        {
+            errors[field] = [$"From {min} to {max}."];
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using System.Text.Json;
+using AiChat.Endpoints.Http;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>One event of a tool call, with the position after which it came; what a message row keeps.</summary>
+internal sealed record StoredToolEvent(long Position, ToolCallResponse Event);
+
+/// <summary>The tool calls of an answer as they are stored: its events in order, so that they can be sent again in their places.</summary>
+internal static class ToolEvents
+{
+    public static IReadOnlyList<StoredToolEvent> Parse(string? json) =>
+        json is null ? [] : JsonSerializer.Deserialize(json, ApiJson.Wire.IReadOnlyListStoredToolEvent) ?? [];
+
+    /// <summary>The calls with what is known of each; one whose end is not there was cut off when the answer has ended.</summary>
+    public static IReadOnlyList<ToolCallResponse> Calls(string? json, bool ended)
+    {
+        var calls = new List<ToolCallResponse>();
+        foreach (var (_, next) in Parse(json))
+        {
+            var at = calls.FindIndex(call => call.Id == next.Id);
+            if (at < 0)
+            {
+                calls.Add(next);
+            }
+            else
+            {
+                calls[at] = next with { Arguments = next.Arguments ?? calls[at].Arguments };
+            }
+        }
+
+        return ended ? calls.ConvertAll(call => call.Status == "running" ? call with { Status = "failed", Error = "Interrupted." } : call) : calls;
+    }
+}

@@ -1,0 +1,103 @@
+using AiChat.Data.Accounts;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Settings;
+using AiChat.Endpoints.Traces;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>
+/// Writes one answer: asks the model, runs the tools it calls, and asks again with what they said, a bounded number of times. In the
+/// last round it may call no more. Every call to the provider is an entry of its own in the ledger.
+/// </summary>
+internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSearch search, SystemSettings settings, TimeProvider clock)
+{
+    private const int MaxRounds = 4;
+
+    public async Task Write(Run run, Prompt prompt, AnswerRecorder recorder)
+    {
+        var tools = run.Options.WebSearch == true ? new SearchCalls(search, run.Log, run.Model.ContextLimit, clock) : null;
+        var exchange = new List<ChatTurn>();
+        var models = run.Models;
+        for (var round = 1; ; round++)
+        {
+            var output = await Ask(run, recorder, new CallPlan
+            {
+                UserId = run.UserId,
+                IsAdmin = run.IsAdmin,
+                Models = models,
+                Request = async (model, endpoint) =>
+                {
+                    var fresh = model == run.Model && exchange.Count == 0;
+                    var turns = fresh ? prompt : await prompts.Build(run, model, exchange.Sum(TokenEstimate.Estimate));
+                    var request = Request(run, model, endpoint, turns, exchange, model.Capabilities.Tools ? tools : null, recorder.ElapsedMs) with
+                    {
+                        ToolChoice = tools is not null && round == MaxRounds ? "none" : null,
+                    };
+                    recorder.TrimmedTurns = turns.TrimmedTurns;
+                    run.Trace?.Calling(model, endpoint, request);
+                    return request;
+                },
+                OnRetry = retry =>
+                {
+                    run.Trace?.Retrying(retry);
+                    RunEvents.Retry(run.Log, retry);
+                },
+            });
+            if (tools is null || output.Calls.Count == 0 || round == MaxRounds)
+            {
+                return;
+            }
+
+            // What a model keeps between rounds is of no use to another.
+            models = [recorder.Writer!];
+            exchange.Add(new ChatTurn(ChatRole.Assistant, output.Text) { ToolCalls = output.Calls, State = recorder.State });
+            run.Trace?.ToolsCalled(round, output.Calls);
+            var results = await tools.Run(output.Calls, run.Stopping);
+            run.Trace?.ToolsAnswered(round, results);
+            exchange.AddRange(results);
+        }
+    }
+
+    private async Task<RoundOutput> Ask(Run run, AnswerRecorder recorder, CallPlan plan)
+    {
+        await using var call = await calls.Open(plan, run.Stopping);
+        run.Trace?.FirstToken(call, recorder.ElapsedMs);
+        var status = "failed";
+        try
+        {
+            var output = await recorder.Relay(call, run.Stopping);
+            status = "done";
+            return output;
+        }
+        finally
+        {
+            if (call.Counts)
+            {
+                var entry = call.Entry(RunResult.Place(run), run.StoppedAs ?? status);
+                recorder.Calls.Add(entry);
+                run.Trace?.Used(entry);
+            }
+        }
+    }
+
+    private ChatRequest Request(
+        Run run, ResolvedModel model, ProviderEndpoint endpoint, Prompt prompt, List<ChatTurn> exchange, SearchCalls? tools, long elapsedMs)
+    {
+        var limits = settings.Timeouts;
+        var left = limits.Total - TimeSpan.FromMilliseconds(elapsedMs);
+        return new ChatRequest
+        {
+            Endpoint = endpoint,
+            Model = model.Model,
+            SystemPrompt = prompt.SystemPrompt,
+            Turns = exchange.Count == 0 ? prompt.Turns : [.. prompt.Turns, .. exchange],
+            Sampling = settings.SamplingFor(run, model),
+            Reasoning = settings.ReasoningFor(run.Options, model),
+            Tools = tools is null ? [] : [tools.Definition],
+            Timeouts = limits with { Total = left > TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1) },
+        };
+    }
+}

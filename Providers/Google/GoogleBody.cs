@@ -1,0 +1,227 @@
+using System.Globalization;
+using System.Text.Json;
+using AiChat.Providers.OpenAi;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Providers.Google;
+
+/// <summary>Writes the body of a generateContent request.</summary>
+internal static class GoogleBody
+{
+    // Google's own stand-in for calls that came from another model and have no signature ("Thought signatures", FAQ).
+    private const string NoSignature = "skip_thought_signature_validator";
+
+    /// <summary>The model's id without the collection it is in.</summary>
+    public static string Name(string model) => model.StartsWith("models/", StringComparison.Ordinal) ? model["models/".Length..] : model;
+
+    public static ProviderBody Build(ChatRequest request, Refused refused)
+    {
+        using var body = new RequestBody();
+        var json = body.Json;
+        if (!string.IsNullOrWhiteSpace(request.SystemPrompt))
+        {
+            json.WriteStartObject("systemInstruction");
+            json.WriteStartArray("parts");
+            WriteText(json, request.SystemPrompt, null);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        WriteContents(body, request);
+        WriteConfig(body, request, refused);
+        WriteTools(json, request);
+        return body.Finish(request.ExtraBody);
+    }
+
+    // gemini-2.5-flash is 2.5, gemini-3-pro-preview is 3; 0 when the name does not say.
+    private static double Version(string model)
+    {
+        var parts = Name(model).Split('-');
+        return parts is ["gemini", var version, ..] && double.TryParse(version, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : 0;
+    }
+
+    private static void WriteContents(RequestBody body, ChatRequest request)
+    {
+        var json = body.Json;
+        var turns = ChatTurns.Clean(request.Turns);
+        var names = turns.SelectMany(turn => turn.ToolCalls).GroupBy(call => call.Id).ToDictionary(calls => calls.Key, calls => calls.First().Name);
+        json.WriteStartArray("contents");
+        for (var at = 0; at < turns.Count; at++)
+        {
+            json.WriteStartObject();
+            json.WriteString("role", turns[at].Role == ChatRole.Assistant ? "model" : "user");
+            json.WriteStartArray("parts");
+            if (turns[at].Role == ChatRole.Tool)
+            {
+                WriteResult(json, turns[at], names);
+                while (at + 1 < turns.Count && turns[at + 1].Role == ChatRole.Tool)
+                {
+                    WriteResult(json, turns[++at], names);
+                }
+            }
+            else
+            {
+                WriteParts(body, turns[at], request);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteParts(RequestBody body, ChatTurn turn, ChatRequest request)
+    {
+        var json = body.Json;
+        var state = ProviderState.Unpack(turn.State, GoogleParser.StateKind, request.Model) ?? default;
+        foreach (var image in turn.Images)
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("inlineData");
+            json.WriteString("mimeType", image.MimeType);
+            json.WritePropertyName("data");
+            body.Image(image, dataUrl: false);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        if (turn.Text.Length > 0)
+        {
+            WriteText(json, turn.Text, state.Text("text"));
+        }
+
+        for (var index = 0; index < turn.ToolCalls.Count; index++)
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("functionCall");
+            json.WriteString("name", turn.ToolCalls[index].Name);
+            json.WritePropertyName("args");
+            RequestBody.WriteObject(json, turn.ToolCalls[index].Arguments);
+            json.WriteEndObject();
+            if ((state.Child("calls").Text(index.ToString()) ?? (index == 0 && Version(request.Model) >= 3 ? NoSignature : null)) is { } signature)
+            {
+                json.WriteString("thoughtSignature", signature);
+            }
+
+            json.WriteEndObject();
+        }
+    }
+
+    private static void WriteText(Utf8JsonWriter json, string text, string? signature)
+    {
+        json.WriteStartObject();
+        json.WriteString("text", text);
+        if (signature is not null)
+        {
+            json.WriteString("thoughtSignature", signature);
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteResult(Utf8JsonWriter json, ChatTurn turn, Dictionary<string, string> names)
+    {
+        json.WriteStartObject();
+        json.WriteStartObject("functionResponse");
+        json.WriteString("name", names[turn.ToolCallId!]);
+        json.WriteStartObject("response");
+        json.WriteString(turn.ToolFailed ? "error" : "output", turn.Text);
+        json.WriteEndObject();
+        json.WriteEndObject();
+        json.WriteEndObject();
+    }
+
+    private static void WriteConfig(RequestBody body, ChatRequest request, Refused refused)
+    {
+        var sampling = request.Sampling;
+        body.Json.WriteStartObject("generationConfig");
+        body.Number("temperature", sampling.Temperature);
+        body.Number("topP", sampling.TopP);
+        body.Number("maxOutputTokens", (long?)sampling.MaxOutputTokens);
+        body.Number("seed", sampling.Seed);
+        body.Strings("stopSequences", sampling.Stop);
+        if (!refused.HasFlag(Refused.Sampling))
+        {
+            body.Number("topK", (long?)sampling.TopK);
+            body.Number("presencePenalty", sampling.PresencePenalty);
+            body.Number("frequencyPenalty", sampling.FrequencyPenalty);
+        }
+
+        var version = Version(request.Model);
+        if (version >= 2.5 && !refused.HasFlag(Refused.Thinking))
+        {
+            WriteThinking(body.Json, request, version, refused.HasFlag(Refused.ReasoningEffort));
+        }
+
+        body.Json.WriteEndObject();
+    }
+
+    private static void WriteThinking(Utf8JsonWriter json, ChatRequest request, double version, bool noAmount)
+    {
+        var (enabled, effort) = (request.Reasoning.Enabled, request.Reasoning.Effort);
+        json.WriteStartObject("thinkingConfig");
+        json.WriteBoolean("includeThoughts", enabled != false);
+        if (!noAmount && version >= 3)
+        {
+            // These models cannot be told not to think.
+            if (enabled == false || effort is not null)
+            {
+                json.WriteString("thinkingLevel", enabled == false ? "low" : OpenAiBody.Word(effort!.Value));
+            }
+        }
+        else if (!noAmount && (enabled == false || effort is not null))
+        {
+            json.WriteNumber("thinkingBudget", enabled == false ? (request.Model.Contains("pro", StringComparison.Ordinal) ? 128 : 0) : effort switch
+            {
+                ReasoningEffort.Minimal => 512,
+                ReasoningEffort.Low => 1_024,
+                ReasoningEffort.Medium => 8_192,
+                _ => 24_576,
+            });
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteTools(Utf8JsonWriter json, ChatRequest request)
+    {
+        if (request.Tools.Count == 0)
+        {
+            return;
+        }
+
+        json.WriteStartArray("tools");
+        json.WriteStartObject();
+        json.WriteStartArray("functionDeclarations");
+        foreach (var tool in request.Tools)
+        {
+            json.WriteStartObject();
+            json.WriteString("name", tool.Name);
+            json.WriteString("description", tool.Description);
+            json.WritePropertyName("parametersJsonSchema");
+            RequestBody.WriteObject(json, tool.ParametersJson);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.WriteEndArray();
+        if (request.ToolChoice is { } choice)
+        {
+            json.WriteStartObject("toolConfig");
+            json.WriteStartObject("functionCallingConfig");
+            json.WriteString("mode", choice switch { "auto" => "AUTO", "none" => "NONE", _ => "ANY" });
+            if (choice is not ("auto" or "none" or "required"))
+            {
+                json.WriteStartArray("allowedFunctionNames");
+                json.WriteStringValue(choice);
+                json.WriteEndArray();
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+    }
+}

@@ -1,0 +1,44 @@
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Providers.OpenAi;
+
+/// <summary>
+/// OpenAI's Responses API, without storing anything there (OpenAI API reference: "Responses", "Streaming events"; guide
+/// "Reasoning models"). The base URL includes the version, as in <c>https://api.openai.com/v1</c>.
+/// </summary>
+internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
+{
+    private readonly UnsupportedParameters _sender = new(http);
+    private readonly OpenAiProvider _openAi = new(http);
+
+    public string Kind => "openai_responses";
+
+    public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel)
+    {
+        var url = ProviderUrl.Combine(request.Endpoint.BaseUrl, "responses");
+        return new OpenAiResponsesParser(request).ReadAsync(
+            stop => _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
+            {
+                Body = OpenAiResponsesBody.Build(request, refused),
+                Headers = ProviderCredential.Headers(request.Endpoint),
+                Timeouts = request.Timeouts,
+
+                // The last event repeats the whole answer.
+                MaxLine = FrameDecoder.MaxDocument,
+            }, stop),
+            cancel);
+    }
+
+    public Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel) => _openAi.ListModelsAsync(endpoint, cancel);
+
+    private static Refused Refusal(string detail, Refused refused)
+    {
+        bool Names(string word) => detail.Contains(word, StringComparison.OrdinalIgnoreCase);
+
+        return refused | (Names("reasoning.summary") || Names("reasoning summar") ? Refused.ReasoningSummary
+            : Names("encrypted") ? Refused.EncryptedReasoning
+            : Names("reasoning.effort") ? Refused.ReasoningEffort
+            : Names("temperature") || Names("top_p") ? Refused.Sampling : Refused.None);
+    }
+}

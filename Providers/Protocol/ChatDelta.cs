@@ -1,0 +1,64 @@
+using System.Text.Json;
+
+namespace AiChat.Providers.Protocol;
+
+/// <summary>What a model says, piece by piece. The nested types are all there are.</summary>
+internal abstract record ChatDelta
+{
+    private ChatDelta()
+    {
+    }
+
+    /// <summary>Visible text; never empty.</summary>
+    internal sealed record Text(string Value) : ChatDelta;
+
+    /// <summary>Thinking, from a field of its own or from between tags; never empty.</summary>
+    internal sealed record Reasoning(string Value) : ChatDelta;
+
+    /// <summary>
+    /// A piece of a tool call. The first piece of an <paramref name="Index"/> has the id (made up when the provider gives
+    /// none) and the name; the arguments are the fragments of that index, joined.
+    /// </summary>
+    internal sealed record ToolCall(int Index, string? Id, string? Name, string ArgumentsFragment) : ChatDelta;
+
+    /// <summary>
+    /// A frame of the provider's protocol as it came, behind the deltas that were read from it; only for a
+    /// <see cref="PassthroughRequest"/>, whose client it is meant for.
+    /// </summary>
+    internal sealed record Frame(JsonElement Json) : ChatDelta;
+
+    /// <summary>
+    /// What must be sent back with this answer in later turns (<see cref="ChatTurn.State"/>); store it, do not read it.
+    /// </summary>
+    internal sealed record State(string Value) : ChatDelta;
+
+    /// <summary>
+    /// Tokens as the provider counts them, in one meaning for all: the prompt includes what came from its cache
+    /// (<paramref name="CachedTokens"/>) or went into it (<paramref name="CacheWriteTokens"/>), the completion includes
+    /// reasoning (<paramref name="ReasoningTokens"/>). Null = not reported.
+    /// </summary>
+    internal sealed record Usage(
+        int? PromptTokens, int? CompletionTokens, int? ReasoningTokens = null, int? CachedTokens = null, int? CacheWriteTokens = null) : ChatDelta;
+
+    /// <summary>
+    /// The model finished. <paramref name="Raw"/> is the provider's own word, null when it gave none;
+    /// <paramref name="SkippedFrames"/> counts frames that could not be read and were passed over.
+    /// </summary>
+    internal sealed record End(FinishReason Reason, string? Raw, int SkippedFrames = 0) : ChatDelta;
+}
+
+internal enum FinishReason
+{
+    Stop,
+
+    /// <summary>The output limit or the context was reached.</summary>
+    Length,
+
+    ToolCalls,
+
+    /// <summary>The provider's filter cut the answer, or the model refused by protocol.</summary>
+    ContentFilter,
+
+    /// <summary>Finished for a reason we have no word for; see the raw one.</summary>
+    Other,
+}

@@ -1,0 +1,146 @@
+using System.Runtime.InteropServices;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Providers.Protocol;
+
+/// <summary>One call to a model. Every null or empty member means "not sent", never a default of ours.</summary>
+internal sealed record ChatRequest
+{
+    public required ProviderEndpoint Endpoint { get; init; }
+
+    /// <summary>The provider's own id, without our prefix.</summary>
+    public required string Model { get; init; }
+
+    public string? SystemPrompt { get; init; }
+
+    /// <summary>The conversation, oldest first. Empty turns (no text, image or tool call) are dropped, not sent.</summary>
+    public required IReadOnlyList<ChatTurn> Turns { get; init; }
+
+    public ChatSampling Sampling { get; init; } = ChatSampling.Unset;
+    public ChatReasoning Reasoning { get; init; } = ChatReasoning.Default;
+    public IReadOnlyList<ChatTool> Tools { get; init; } = [];
+
+    /// <summary><c>auto</c>, <c>none</c>, <c>required</c>, or the name of one tool; null = not sent.</summary>
+    public string? ToolChoice { get; init; }
+
+    public ChatTimeouts Timeouts { get; init; } = ChatTimeouts.Default;
+
+    /// <summary>
+    /// A JSON object (UTF-8) whose members are added to the body's top level, for doors that pass unknown members through.
+    /// A member that the provider writes itself is not overridden.
+    /// </summary>
+    public ReadOnlyMemory<byte> ExtraBody { get; init; }
+
+    /// <summary>Only of clients that speak the provider's own protocol.</summary>
+    public PassthroughRequest? Native { get; init; }
+}
+
+internal enum ChatRole
+{
+    User,
+    Assistant,
+    Tool,
+}
+
+internal sealed record ChatTurn(ChatRole Role, string Text)
+{
+    public IReadOnlyList<ChatImage> Images { get; init; } = [];
+
+    /// <summary>Assistant turns: the calls the model asked for. Each needs a Tool turn with its id after this turn.</summary>
+    public IReadOnlyList<ChatToolCall> ToolCalls { get; init; } = [];
+
+    /// <summary>Tool turns: the call that <see cref="Text"/> answers.</summary>
+    public string? ToolCallId { get; init; }
+
+    /// <summary>Tool turns: the call failed and <see cref="Text"/> says why.</summary>
+    public bool ToolFailed { get; init; }
+
+    /// <summary>
+    /// Assistant turns: the value of <see cref="ChatDelta.State"/> that came with the answer (signed thinking, thought
+    /// signatures), unchanged. A provider or model that it does not belong to ignores it.
+    /// </summary>
+    public string? State { get; init; }
+}
+
+/// <summary>A call the model asked for; the arguments are a JSON object as text, empty counts as <c>{}</c>.</summary>
+internal sealed record ChatToolCall(string Id, string Name, string Arguments);
+
+/// <summary>A function the model may call; the parameters are a JSON object schema as text.</summary>
+internal sealed record ChatTool(string Name, string Description, string ParametersJson);
+
+/// <summary>An image by bytes, read only while the request is sent, or by address for the provider to fetch.</summary>
+/// <param name="Length">Bytes that <paramref name="Open"/> gives.</param>
+internal sealed record ChatImage(string MimeType, long Length, Func<Stream>? Open, string? Url = null)
+{
+    public static ChatImage FromBytes(string mimeType, ReadOnlyMemory<byte> bytes) => new(mimeType, bytes.Length, () =>
+        MemoryMarshal.TryGetArray(bytes, out var array) ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false) : new MemoryStream(bytes.ToArray()));
+
+    /// <summary>We never fetch it; providers that cannot either answer with <see cref="ProviderFailure.BadRequest"/>.</summary>
+    public static ChatImage FromUrl(string url) => new("", 0, null, url);
+}
+
+internal sealed record ChatSampling
+{
+    public static readonly ChatSampling Unset = new();
+
+    public double? Temperature { get; init; }
+    public double? TopP { get; init; }
+    public int? TopK { get; init; }
+    public double? FrequencyPenalty { get; init; }
+    public double? PresencePenalty { get; init; }
+    public int? MaxOutputTokens { get; init; }
+    public IReadOnlyList<string> Stop { get; init; } = [];
+    public long? Seed { get; init; }
+}
+
+internal sealed record ChatReasoning
+{
+    public static readonly ChatReasoning Default = new();
+
+    /// <summary>True asks for it, false asks the model not to; null says nothing to the provider.</summary>
+    public bool? Enabled { get; init; }
+
+    /// <summary>Null = not sent.</summary>
+    public ReasoningEffort? Effort { get; init; }
+
+    /// <summary>Tag pairs that mark reasoning inside the visible text; empty = text is left alone.</summary>
+    public IReadOnlyList<ReasoningTag> Tags { get; init; } = ReasoningTag.Defaults;
+}
+
+internal enum ReasoningEffort
+{
+    Minimal,
+    Low,
+    Medium,
+    High,
+}
+
+internal sealed record ReasoningTag(string Open, string Close)
+{
+    public static readonly IReadOnlyList<ReasoningTag> Defaults =
+    [
+        new("<think>", "</think>"), new("<thinking>", "</thinking>"), new("<reason>", "</reason>"),
+        new("<reasoning>", "</reasoning>"), new("<thought>", "</thought>"), new("<Thought>", "</Thought>"),
+        new("<|begin_of_thought|>", "<|end_of_thought|>"), new("◁think▷", "◁/think▷"),
+    ];
+}
+
+/// <summary>How long a call may be silent. Only content re-arms the clocks: comments and pings do not.</summary>
+internal sealed record ChatTimeouts
+{
+    public static readonly ChatTimeouts Default = new();
+
+    /// <summary>Name look-up and TCP connect.</summary>
+    public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>From the start of the call to the first data frame.</summary>
+    public TimeSpan FirstByte { get; init; } = TimeSpan.FromSeconds(120);
+
+    /// <summary>Between two pieces of content, once visible text or a tool call has begun.</summary>
+    public TimeSpan Idle { get; init; } = TimeSpan.FromSeconds(90);
+
+    /// <summary>Between two pieces of content before that, while the model may be thinking unseen.</summary>
+    public TimeSpan ReasoningIdle { get; init; } = TimeSpan.FromSeconds(300);
+
+    public TimeSpan Total { get; init; } = TimeSpan.FromMinutes(10);
+}

@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+
+namespace AiChat.Providers.Protocol;
+
+/// <summary>
+/// Decodes the inside of a JSON string that the strict reader refuses: lone surrogate escapes are kept for the next piece
+/// to complete, invalid UTF-8 becomes U+FFFD. Rare, so it is simple rather than fast.
+/// </summary>
+internal static class LenientJson
+{
+    /// <summary>A value as it was written, also when its strings are no valid text.</summary>
+    public static string Raw(JsonElement value) => Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(value));
+
+    public static string Decode(ReadOnlySpan<byte> escaped)
+    {
+        var source = Encoding.UTF8.GetString(escaped);
+        var text = new StringBuilder(source.Length);
+        for (var at = 0; at < source.Length; at++)
+        {
+            if (source[at] != '\\' || at + 1 == source.Length)
+            {
+                text.Append(source[at]);
+                continue;
+            }
+
+            at++;
+            if (source[at] == 'u' && at + 4 < source.Length
+                && ushort.TryParse(source.AsSpan(at + 1, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var code))
+            {
+                text.Append((char)code);
+                at += 4;
+                continue;
+            }
+
+            text.Append(Unescape(source[at]));
+        }
+
+        return Repair(text);
+    }
+
+    private static char Unescape(char letter) => letter switch
+    {
+        'n' => '\n',
+        'r' => '\r',
+        't' => '\t',
+        'b' => '\b',
+        'f' => '\f',
+        _ => letter,
+    };
+
+    // A half pair stays only at the ends, where the neighbouring pieces can complete it.
+    private static string Repair(StringBuilder text)
+    {
+        for (var at = 1; at < text.Length - 1; at++)
+        {
+            var lone = char.IsHighSurrogate(text[at]) ? !char.IsLowSurrogate(text[at + 1])
+                : char.IsLowSurrogate(text[at]) && !char.IsHighSurrogate(text[at - 1]);
+            text[at] = lone ? '\uFFFD' : text[at];
+        }
+
+        return text.ToString();
+    }
+}

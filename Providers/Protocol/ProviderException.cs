@@ -1,0 +1,108 @@
+namespace AiChat.Providers.Protocol;
+
+/// <summary>
+/// A call to a provider failed. <see cref="Detail"/> is safe to show and to store: control characters and secrets are
+/// removed, and it is at most <see cref="MaxDetail"/> characters.
+/// </summary>
+internal sealed class ProviderException(
+    ProviderFailure failure, string detail, TimeSpan? retryAfter = null, int? upstreamStatus = null, Exception? inner = null)
+    : Exception($"{failure.Code()}: {detail}", inner)
+{
+    public const int MaxDetail = 1_000;
+
+    public ProviderFailure Failure => failure;
+    public string Detail => detail;
+
+    /// <summary>How long the provider asked us to wait; can be absurd, the caller bounds it.</summary>
+    public TimeSpan? RetryAfter => retryAfter;
+
+    public int? UpstreamStatus => upstreamStatus;
+
+    /// <summary>The same call may succeed later or elsewhere; safe to repeat only when no delta was seen.</summary>
+    public bool IsTransient => failure.IsTransient();
+
+    /// <summary>
+    /// The provider had taken the question and begun to reply, or may have: the work may be done and paid for, so the question is not
+    /// put again by itself, to nobody.
+    /// </summary>
+    public bool HasAnswered { get; set; }
+
+    /// <summary>Another key of the same connection may do better.</summary>
+    public bool IsAboutKey => failure is ProviderFailure.Unauthorized or ProviderFailure.RateLimited or ProviderFailure.QuotaExhausted;
+}
+
+/// <summary>Why a call failed. The codes of <see cref="ProviderFailures.Code"/> are public and stable.</summary>
+internal enum ProviderFailure
+{
+    Unreachable,
+    Dns,
+    Tls,
+    ConnectTimeout,
+    FirstByteTimeout,
+    IdleTimeout,
+    TotalTimeout,
+    WriteTimeout,
+    Unauthorized,
+    RateLimited,
+    QuotaExhausted,
+    ModelNotFound,
+    BadRequest,
+    ContextTooLong,
+    ContentFilter,
+    ServerError,
+
+    /// <summary>The reply is not what the protocol says: HTML, broken JSON, an endless line.</summary>
+    Protocol,
+
+    /// <summary>A cap of ours was passed: answer, reasoning, model list.</summary>
+    TooLarge,
+
+    /// <summary>It answered with a redirect; those are never followed.</summary>
+    Redirected,
+
+    /// <summary>The address is outside what this connection may reach.</summary>
+    Blocked,
+
+    /// <summary>The reply ended or broke before the model said it was done.</summary>
+    ConnectionLost,
+}
+
+internal static class ProviderFailures
+{
+    /// <summary>The public code, <c>provider_…</c>.</summary>
+    public static string Code(this ProviderFailure failure) => failure switch
+    {
+        ProviderFailure.Unreachable => "provider_unreachable",
+        ProviderFailure.Dns => "provider_dns",
+        ProviderFailure.Tls => "provider_tls",
+        ProviderFailure.ConnectTimeout => "provider_connect_timeout",
+        ProviderFailure.FirstByteTimeout => "provider_first_byte_timeout",
+        ProviderFailure.IdleTimeout => "provider_idle_timeout",
+        ProviderFailure.TotalTimeout => "provider_total_timeout",
+        ProviderFailure.WriteTimeout => "provider_write_timeout",
+        ProviderFailure.Unauthorized => "provider_unauthorized",
+        ProviderFailure.RateLimited => "provider_rate_limited",
+        ProviderFailure.QuotaExhausted => "provider_quota_exhausted",
+        ProviderFailure.ModelNotFound => "provider_model_not_found",
+        ProviderFailure.BadRequest => "provider_bad_request",
+        ProviderFailure.ContextTooLong => "provider_context_too_long",
+        ProviderFailure.ContentFilter => "provider_content_filter",
+        ProviderFailure.ServerError => "provider_server_error",
+        ProviderFailure.Protocol => "provider_protocol",
+        ProviderFailure.TooLarge => "provider_too_large",
+        ProviderFailure.Redirected => "provider_redirected",
+        ProviderFailure.Blocked => "provider_blocked",
+        ProviderFailure.ConnectionLost => "provider_connection_lost",
+    };
+
+    public static bool IsTransient(this ProviderFailure failure) => failure switch
+    {
+        ProviderFailure.Unreachable or ProviderFailure.Dns or ProviderFailure.ConnectTimeout or ProviderFailure.RateLimited
+            or ProviderFailure.ServerError or ProviderFailure.ConnectionLost => true,
+        ProviderFailure.Tls or ProviderFailure.FirstByteTimeout or ProviderFailure.IdleTimeout or ProviderFailure.TotalTimeout
+            or ProviderFailure.WriteTimeout or ProviderFailure.Unauthorized or ProviderFailure.QuotaExhausted
+            or ProviderFailure.ModelNotFound or ProviderFailure.BadRequest or ProviderFailure.ContextTooLong
+            or ProviderFailure.ContentFilter or ProviderFailure.Protocol or ProviderFailure.TooLarge or ProviderFailure.Redirected
+            or ProviderFailure.Blocked => false,
+    };
+}

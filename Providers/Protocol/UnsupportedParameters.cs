@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Providers.Protocol;
+
+/// <summary>Parts of a request that a server may refuse and that we can do without or say differently.</summary>
+[Flags]
+internal enum Refused
+{
+    None = 0,
+    StreamOptions = 1,
+    MaxTokens = 2,
+    MaxCompletionTokens = 4,
+    Sampling = 8,
+    ReasoningEffort = 16,
+
+    /// <summary>Everything about thinking.</summary>
+    Thinking = 32,
+
+    /// <summary>The first of two ways to ask for thinking.</summary>
+    ThinkingStyle = 64,
+    ReasoningSummary = 128,
+    EncryptedReasoning = 256,
+}
+
+/// <summary>
+/// Sends a request again without the part that the server complained about, before any delta was seen. It remembers the
+/// outcome for each connection and model, because the server would refuse the part in every later call too.
+/// </summary>
+internal sealed class UnsupportedParameters(ProviderHttp http)
+{
+    private const int MaxRemembered = 1_000;
+    private readonly ConcurrentDictionary<(long Connection, string Model), Refused> _refused = new();
+
+    /// <param name="request">The request, for its connection and model.</param>
+    /// <param name="read">Adds to the parts refused so far what an error message is about; the same value ends the attempts.</param>
+    /// <param name="build">The call without the refused parts.</param>
+    /// <param name="cancel">Ends the call under way.</param>
+    public async Task<ProviderReply> SendAsync(
+        ChatRequest request, Func<string, Refused, Refused> read, Func<Refused, ProviderCall> build, CancellationToken cancel)
+    {
+        var key = (request.Endpoint.ConnectionId, request.Model);
+        var refused = _refused.GetValueOrDefault(key);
+        while (true)
+        {
+            try
+            {
+                return await http.SendAsync(build(refused), cancel);
+            }
+            catch (ProviderException exception) when (exception is { Failure: ProviderFailure.BadRequest, UpstreamStatus: 400 or 422 }
+                && read(exception.Detail, refused) is var more && more != refused)
+            {
+                refused = more;
+                if (_refused.Count >= MaxRemembered)
+                {
+                    _refused.Clear();
+                }
+
+                _refused[key] = refused;
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+namespace AiChat.Providers.Transport;
+
+/// <summary>The connections to one place that wait for their next use; the one used last goes first. Safe for parallel use.</summary>
+internal sealed class Http1Pool(TimeProvider time) : IDisposable
+{
+    /// <summary>An idle connection is closed after this.</summary>
+    private static readonly TimeSpan MaxIdle = TimeSpan.FromMinutes(1);
+
+    /// <summary>A connection that is older is not used again, so that a name which moved is asked again.</summary>
+    private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(2);
+
+    private readonly Stack<Http1Connection> _idle = [];
+    private bool _isClosed;
+
+    /// <summary>A connection that is still good; null when one must be made.</summary>
+    public Http1Connection? TryTake()
+    {
+        while (true)
+        {
+            Http1Connection? connection;
+            lock (_idle)
+            {
+                if (!_idle.TryPop(out connection))
+                {
+                    return null;
+                }
+            }
+
+            if (!IsOver(connection))
+            {
+                return connection;
+            }
+
+            connection.Dispose();
+        }
+    }
+
+    public void Return(Http1Connection connection)
+    {
+        connection.IdleSince = time.GetTimestamp();
+        lock (_idle)
+        {
+            if (!_isClosed)
+            {
+                _idle.Push(connection);
+                return;
+            }
+        }
+
+        connection.Dispose();
+    }
+
+    /// <summary>Closes what has been idle for long, and what the provider has closed.</summary>
+    public void Sweep()
+    {
+        lock (_idle)
+        {
+            var kept = _idle.Where(connection => !IsOver(connection)).Reverse().ToList();
+            foreach (var connection in _idle.Except(kept))
+            {
+                connection.Dispose();
+            }
+
+            _idle.Clear();
+            kept.ForEach(_idle.Push);
+        }
+    }
+
+    /// <summary>Closes what is idle now, and what is returned later.</summary>
+    public void Dispose()
+    {
+        lock (_idle)
+        {
+            _isClosed = true;
+            while (_idle.TryPop(out var connection))
+            {
+                connection.Dispose();
+            }
+        }
+    }
+
+    private bool IsOver(Http1Connection connection)
+    {
+        var idle = time.GetElapsedTime(connection.IdleSince);
+        return idle > MaxIdle || idle >= connection.MaxIdle || time.GetElapsedTime(connection.Made) > MaxAge || connection.IsSpent;
+    }
+}

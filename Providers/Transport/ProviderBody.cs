@@ -1,0 +1,73 @@
+using System.Buffers.Text;
+using AiChat.Providers.Protocol;
+
+namespace AiChat.Providers.Transport;
+
+/// <summary>An image in a body: its base64 stands at this place of the JSON.</summary>
+internal readonly record struct BodyImage(int Offset, ChatImage Image);
+
+/// <summary>
+/// A request body as JSON with gaps, which images fill while it is sent: a few kilobytes of each are in memory at a time, however many
+/// there are.
+/// </summary>
+internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<BodyImage> images)
+{
+    /// <summary>A multiple of three, so that pieces of base64 join.</summary>
+    private const int Piece = 48 * 1024;
+
+    public long Length { get; } = json.Length + images.Sum(image => Base64Length(image.Image.Length));
+
+    public static implicit operator ProviderBody(byte[] bytes) => new(bytes, []);
+
+    /// <summary>Hands on the whole body in pieces of at most 64 KiB; a piece is good until the next one.</summary>
+    public async Task WriteAsync(Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel)
+    {
+        var at = 0;
+        foreach (var (offset, image) in images)
+        {
+            await WriteJsonAsync(json[at..offset], write);
+            await WriteImageAsync(image, write, cancel);
+            at = offset;
+        }
+
+        await WriteJsonAsync(json[at..], write);
+    }
+
+    private static async Task WriteJsonAsync(ReadOnlyMemory<byte> text, Func<ReadOnlyMemory<byte>, ValueTask> write)
+    {
+        const int max = 64 * 1024;
+        for (var at = 0; at < text.Length; at += max)
+        {
+            await write(text.Slice(at, Math.Min(max, text.Length - at)));
+        }
+    }
+
+    private static async Task WriteImageAsync(ChatImage image, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel)
+    {
+        await using var source = image.Open!();
+        var bytes = new byte[Piece];
+        var encoded = new byte[Base64.GetMaxEncodedToUtf8Length(Piece)];
+        for (var left = image.Length; left > 0;)
+        {
+            var count = (int)Math.Min(left, Piece);
+            await ReadAsync(source, bytes.AsMemory(0, count), cancel);
+            Base64.EncodeToUtf8(bytes.AsSpan(0, count), encoded, out _, out var written);
+            await write(encoded.AsMemory(0, written));
+            left -= count;
+        }
+    }
+
+    private static async Task ReadAsync(Stream source, Memory<byte> bytes, CancellationToken cancel)
+    {
+        try
+        {
+            await source.ReadExactlyAsync(bytes, cancel);
+        }
+        catch (IOException exception)
+        {
+            throw new ProviderException(ProviderFailure.BadRequest, "An image of this chat cannot be read.", inner: exception);
+        }
+    }
+
+    private static long Base64Length(long length) => (length + 2) / 3 * 4;
+}
