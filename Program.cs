@@ -1,13 +1,14 @@
 using AiChat.Commands;
-using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Runs;
 using AiChat.Data.Sqlite;
+using AiChat.Data;
 using AiChat.Endpoints.Accounts;
 using AiChat.Endpoints.Admin;
 using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Compat;
@@ -121,11 +122,8 @@ internal static class Program
         services.AddTracing();
         services.AddChat();
         services.AddV1();
-        services.ConfigureHttpJsonOptions(json =>
-        {
-            ApiJson.Configure(json.SerializerOptions);
-            json.SerializerOptions.TypeInfoResolverChain.Insert(0, ApiJson.Wire);
-        });
+        services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(
+            json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, AdminJson.Wire, AccountsJson.Wire));
         services.Configure<RouteHandlerOptions>(handlers => handlers.ThrowOnBadRequest = true);
     }
 

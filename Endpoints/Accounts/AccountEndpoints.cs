@@ -37,7 +37,7 @@ internal static class AccountEndpoints
         string[] permissions = ["chat", .. me.IsAdmin ? ["admin"] : Array.Empty<string>(), .. traces.Allowed(me) ? ["trace"] : Array.Empty<string>()];
         return TypedResults.Json(
             new MeResponse(user is null ? null : UserResponse.From(user), me.IsGuest, QuotaResponse.From(limit, used, now), permissions),
-            ApiJson.Wire.MeResponse);
+            AccountsJson.Wire.MeResponse);
     }
 
     private static async Task<IResult> ChangePassword(
@@ -155,7 +155,7 @@ internal static class AccountEndpoints
     private static async Task<IResult> ListLogins(CurrentUser me, Logins logins, TimeProvider clock)
     {
         var rows = await logins.List(me.Id, clock.GetUtcNow());
-        return TypedResults.Json(new LoginPage([.. rows.Select(row => LoginResponse.From(row, me.LoginId))], NextCursor: null), ApiJson.Wire.LoginPage);
+        return TypedResults.Json(new LoginPage([.. rows.Select(row => LoginResponse.From(row, me.LoginId))], NextCursor: null), AccountsJson.Wire.LoginPage);
     }
 
     private static async Task<IResult> EndLogin(long id, CurrentUser me, HttpContext context, Logins logins, LoginService loginService, TimeProvider clock)

@@ -52,7 +52,7 @@ internal sealed class AccountExport(
         if (await users.Find(me.Id) is { } user)
         {
             writer.WritePropertyName("user");
-            JsonSerializer.Serialize(writer, UserResponse.From(user), ApiJson.Wire.UserResponse);
+            JsonSerializer.Serialize(writer, UserResponse.From(user), AccountsJson.Wire.UserResponse);
         }
 
         writer.WritePropertyName("preferences");
@@ -60,7 +60,7 @@ internal sealed class AccountExport(
         writer.WriteStartArray("prompts");
         foreach (var row in (await prompts.List(me.Id)).Where(row => row.UserId == me.Id))
         {
-            JsonSerializer.Serialize(writer, PromptResponse.From(row, me), ApiJson.Wire.PromptResponse);
+            JsonSerializer.Serialize(writer, PromptResponse.From(row, me), ChatJson.Wire.PromptResponse);
         }
 
         writer.WriteEndArray();
@@ -86,7 +86,7 @@ internal sealed class AccountExport(
         foreach (var row in await data.Drafts(me.Id))
         {
             var draft = new OwnDraft(row.SessionId, row.Content, DateTimeOffset.FromUnixTimeMilliseconds(row.UpdatedAt));
-            JsonSerializer.Serialize(writer, draft, ApiJson.Wire.OwnDraft);
+            JsonSerializer.Serialize(writer, draft, AccountsJson.Wire.OwnDraft);
         }
 
         writer.WriteEndArray();
@@ -101,7 +101,7 @@ internal sealed class AccountExport(
             JsonSerializer.Serialize(
                 writer,
                 new OwnImage(row.Id, $"{options.BasePath}/chat-images/{row.Id}", row.MessageId, row.Mime, row.Width, row.Height, row.Bytes, DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt)),
-                ApiJson.Wire.OwnImage);
+                AccountsJson.Wire.OwnImage);
         }
 
         writer.WriteEndArray();

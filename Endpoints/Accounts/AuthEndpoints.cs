@@ -55,9 +55,9 @@ internal static class AuthEndpoints
                 setup.Consume();
                 await loginService.Open(context, id, hash, browser: true);
                 await guests.TakeAlong(context, id);
-                return TypedResults.Json(await View(users, id), ApiJson.Wire.UserEnvelope, statusCode: 201);
+                return TypedResults.Json(await View(users, id), AccountsJson.Wire.UserEnvelope, statusCode: 201);
             case Registration.Pending:
-                return TypedResults.Json(await View(users, id), ApiJson.Wire.UserEnvelope, statusCode: 202);
+                return TypedResults.Json(await View(users, id), AccountsJson.Wire.UserEnvelope, statusCode: 202);
             default:
                 return Refusal(outcome);
         }
@@ -77,7 +77,7 @@ internal static class AuthEndpoints
         }
 
         await guests.TakeAlong(context, user.Id);
-        return TypedResults.Json(await View(users, user.Id), ApiJson.Wire.UserEnvelope);
+        return TypedResults.Json(await View(users, user.Id), AccountsJson.Wire.UserEnvelope);
     }
 
     private static async Task<IResult> Token(TokenRequest body, HttpContext context, PasswordCheck check, LoginService loginService)
@@ -101,7 +101,7 @@ internal static class AuthEndpoints
         var refreshed = await loginService.Refresh(context, Cookies.Refresh(context.Request), browser: true);
         return refreshed is null
             ? Problems.Unauthenticated()
-            : TypedResults.Json(new RefreshResponse((int)AccessTokens.Life.TotalSeconds), ApiJson.Wire.RefreshResponse);
+            : TypedResults.Json(new RefreshResponse((int)AccessTokens.Life.TotalSeconds), AccountsJson.Wire.RefreshResponse);
     }
 
     private static async Task<IResult> Logout(HttpContext context, CurrentUser? me, LoginService loginService)
@@ -113,7 +113,7 @@ internal static class AuthEndpoints
     private static IResult Answer(SignIn? signIn) => signIn is null
         ? Problems.Unauthenticated()
         : TypedResults.Json(
-            new TokenResponse(signIn.AccessToken, signIn.RefreshToken, (int)AccessTokens.Life.TotalSeconds), ApiJson.Wire.TokenResponse);
+            new TokenResponse(signIn.AccessToken, signIn.RefreshToken, (int)AccessTokens.Life.TotalSeconds), AccountsJson.Wire.TokenResponse);
 
     private static async Task<UserEnvelope> View(Users users, long id) => new(UserResponse.From((await users.Find(id))!));
 

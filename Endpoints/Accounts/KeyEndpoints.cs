@@ -26,7 +26,7 @@ internal static class KeyEndpoints
     private static async Task<IResult> List(CurrentUser me, ApiKeys keys, TimeProvider clock)
     {
         var rows = await keys.List(me.Id, clock.GetUtcNow());
-        return TypedResults.Json(new ApiKeyPage([.. rows.Select(ApiKeyResponse.From)], NextCursor: null), ApiJson.Wire.ApiKeyPage);
+        return TypedResults.Json(new ApiKeyPage([.. rows.Select(ApiKeyResponse.From)], NextCursor: null), AccountsJson.Wire.ApiKeyPage);
     }
 
     private static async Task<IResult> Create(CreateApiKey body, CurrentUser me, HttpContext context, ApiKeys keys, TimeProvider clock)
@@ -47,12 +47,12 @@ internal static class KeyEndpoints
             body.Name.Trim(),
             Credentials.Hash(key),
             key[..ShownLength],
-            JsonSerializer.Serialize((body.Scopes ?? [KeyScopes.Chat, KeyScopes.Models]).Distinct().ToArray(), CatalogJson.Default.StringArray),
-            body.Models is null ? null : JsonSerializer.Serialize(body.Models.Distinct().ToArray(), CatalogJson.Default.StringArray),
+            JsonSerializer.Serialize((body.Scopes ?? [KeyScopes.Chat, KeyScopes.Models]).Distinct().ToArray(), CatalogRowJson.Default.StringArray),
+            body.Models is null ? null : JsonSerializer.Serialize(body.Models.Distinct().ToArray(), CatalogRowJson.Default.StringArray),
             QuotaPolicy.Nanos(body.DailyBudget),
             body.ExpiresAt?.ToUnixTimeMilliseconds());
         return await keys.Insert(new Actor(me.Id, context.Caller().Address.ToString()), row, now) is { } id
-            ? TypedResults.Json(new CreatedApiKey(id, row.Name, key, row.Prefix), ApiJson.Wire.CreatedApiKey, statusCode: 201)
+            ? TypedResults.Json(new CreatedApiKey(id, row.Name, key, row.Prefix), AccountsJson.Wire.CreatedApiKey, statusCode: 201)
             : Problems.Conflict("too_many_keys", $"An account has at most {ApiKeys.MaxCount} keys.");
     }
 
@@ -129,8 +129,8 @@ internal sealed record ApiKeyResponse(
         row.Id,
         row.Name,
         row.Prefix,
-        StoredJson.Read(row.Scopes, CatalogJson.Default.StringArray) ?? [],
-        StoredJson.Read(row.Models, CatalogJson.Default.StringArray),
+        StoredJson.Read(row.Scopes, CatalogRowJson.Default.StringArray) ?? [],
+        StoredJson.Read(row.Models, CatalogRowJson.Default.StringArray),
         Time(row.ExpiresAt),
         QuotaPolicy.Amount(row.DailyBudgetNanos),
         QuotaPolicy.Amount(row.SpentNanos)!.Value,

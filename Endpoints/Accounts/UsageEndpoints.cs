@@ -38,7 +38,7 @@ internal static class UsageEndpoints
         var context = model is null ? null : await prompts.Measure(session, model);
         return TypedResults.Json(
             new SessionUsageResponse(total, last is null ? null : LastCallResponse.From(last), new ContextResponse(context?.PromptTokens ?? 0, context?.ContextLimit, context?.TrimmedTurns ?? 0)),
-            ApiJson.Wire.SessionUsageResponse);
+            AccountsJson.Wire.SessionUsageResponse);
     }
 
     private static async Task<IResult> Own(
@@ -53,7 +53,7 @@ internal static class UsageEndpoints
         return Range(from, to, clock, out var first, out var end) is { } wrong
             ? wrong
             : TypedResults.Json(
-                UsageResponseOf(await reports.OfUser(me.Id, group.Value, Ms(first), Ms(end), cancel), group.Value, first, end), ApiJson.Wire.UsageSummary);
+                UsageResponseOf(await reports.OfUser(me.Id, group.Value, Ms(first), Ms(end), cancel), group.Value, first, end), AccountsJson.Wire.UsageSummary);
     }
 
     private static async Task<IResult> All(
@@ -78,7 +78,7 @@ internal static class UsageEndpoints
         var summary = UsageResponseOf(await reports.OfAll(me.Id, group.Value, Ms(first), Ms(end), cancel), group.Value, first, end);
         return format == "csv"
             ? TypedResults.File(Encoding.UTF8.GetBytes(UsageCsv.From(summary)), "text/csv; charset=utf-8", $"usage-by-{summary.By}.csv")
-            : TypedResults.Json(summary, ApiJson.Wire.UsageSummary);
+            : TypedResults.Json(summary, AccountsJson.Wire.UsageSummary);
     }
 
     private static UsageSummary UsageResponseOf(List<UsageSums> rows, UsageBy by, DateTimeOffset from, DateTimeOffset to)

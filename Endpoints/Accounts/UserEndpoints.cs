@@ -57,7 +57,7 @@ internal static class UserEndpoints
 
         var rows = await users.List(string.IsNullOrWhiteSpace(q) ? null : q.Trim(), status, before, limit + 1);
         var next = rows.Count > limit ? rows[limit - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
-        return TypedResults.Json(new UserPage([.. rows.Take(limit).Select(ManagedUserResponse.From)], next), ApiJson.Wire.UserPage);
+        return TypedResults.Json(new UserPage([.. rows.Take(limit).Select(ManagedUserResponse.From)], next), AccountsJson.Wire.UserPage);
     }
 
     private static async Task<IResult> Get(long id, Users users, Usage usage, TimeProvider clock)
@@ -69,7 +69,7 @@ internal static class UserEndpoints
 
         var now = clock.GetUtcNow();
         var used = UsedResponse.From(await usage.Spent(id, now), now);
-        return TypedResults.Json(ManagedUserResponse.From(row) with { Used = used }, ApiJson.Wire.ManagedUserResponse);
+        return TypedResults.Json(ManagedUserResponse.From(row) with { Used = used }, AccountsJson.Wire.ManagedUserResponse);
     }
 
     private static async Task<IResult> Create(CreateUserRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock)
@@ -94,7 +94,7 @@ internal static class UserEndpoints
 
         return id is null
             ? Problems.Conflict("username_taken", "This user name is taken.")
-            : TypedResults.Json(new CreatedUserResponse(UserResponse.From((await users.Find(id.Value))!), code), ApiJson.Wire.CreatedUserResponse, statusCode: 201);
+            : TypedResults.Json(new CreatedUserResponse(UserResponse.From((await users.Find(id.Value))!), code), AccountsJson.Wire.CreatedUserResponse, statusCode: 201);
     }
 
     private static async Task<IResult> Approve(long id, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
@@ -155,7 +155,7 @@ internal static class UserEndpoints
         var now = clock.GetUtcNow();
         var code = OneTimeCode.Create();
         var outcome = await admin.ResetPassword(Actor(me, context), id, Credentials.Hash(code), now + OneTimeCode.Life, now);
-        return outcome == UserChange.Done ? TypedResults.Json(new OneTimeCodeResponse(code), ApiJson.Wire.OneTimeCodeResponse) : Refusal(outcome);
+        return outcome == UserChange.Done ? TypedResults.Json(new OneTimeCodeResponse(code), AccountsJson.Wire.OneTimeCodeResponse) : Refusal(outcome);
     }
 
     private static async Task<IResult> Delete(
@@ -187,7 +187,7 @@ internal static class UserEndpoints
         }
 
         return await users.Find(id) is { } row
-            ? TypedResults.Json(ManagedUserResponse.From(row), ApiJson.Wire.ManagedUserResponse)
+            ? TypedResults.Json(ManagedUserResponse.From(row), AccountsJson.Wire.ManagedUserResponse)
             : Problems.NotFound();
     }
 

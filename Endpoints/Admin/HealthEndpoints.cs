@@ -18,7 +18,7 @@ internal static class HealthEndpoints
     private static async Task<IResult> Ready(Readiness readiness, StoreCheck check)
     {
         var status = !await readiness.CanWrite() ? "unavailable" : check.Damage is not null ? "damaged" : "ok";
-        return TypedResults.Json(new HealthResponse(status), ApiJson.Wire.HealthResponse, statusCode: status == "ok" ? 200 : 503);
+        return TypedResults.Json(new HealthResponse(status), AdminJson.Wire.HealthResponse, statusCode: status == "ok" ? 200 : 503);
     }
 }
 

@@ -170,5 +170,5 @@ internal sealed record TraceEventResponse(long Seq, string Type, DateTimeOffset 
 {
     public static TraceEventResponse From(TraceEventRow row) => new(
         row.Seq, row.Type, DateTimeOffset.FromUnixTimeMilliseconds(row.At),
-        JsonSerializer.Deserialize(row.Payload, ApiJson.Wire.DictionaryStringJsonElement) ?? []);
+        JsonSerializer.Deserialize(row.Payload, HttpJson.Wire.DictionaryStringJsonElement) ?? []);
 }

@@ -87,7 +87,7 @@ internal sealed class SearchCalls(WebSearch search, RunLog log, int contextLimit
         var hits = await search.Search(Query(call.Arguments)!, _maxText, either.Token);
         var first = Interlocked.Add(ref _found, hits.Count) - hits.Count + 1;
         IReadOnlyList<SearchResult> results = [.. hits.Select((hit, at) => SearchResult.From(hit, first + at))];
-        var json = JsonSerializer.Serialize(results, ApiJson.Wire.IReadOnlyListSearchResult);
+        var json = JsonSerializer.Serialize(results, CallsJson.Wire.IReadOnlyListSearchResult);
         RunEvents.Tool(log, shown with { Status = "succeeded", Result = json });
         return new ChatTurn(ChatRole.Tool, hits.Count == 0 ? "Nothing was found." : Note + json) { ToolCallId = call.Id };
     }

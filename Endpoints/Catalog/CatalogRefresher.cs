@@ -137,7 +137,7 @@ internal sealed partial class CatalogRefresher(
         try
         {
             var found = await List(catalog.Endpoints(row), _stopping);
-            var wanted = StoredJson.Read(row.ModelIds, CatalogJson.Default.StringArray) is { Length: > 0 } fixedIds ? fixedIds.ToHashSet(StringComparer.Ordinal) : null;
+            var wanted = StoredJson.Read(row.ModelIds, CatalogRowJson.Default.StringArray) is { Length: > 0 } fixedIds ? fixedIds.ToHashSet(StringComparer.Ordinal) : null;
             models = [.. found.DistinctBy(model => model.Id).Where(model => wanted?.Contains(model.Id) != false).Select(model => ToRow(row, model))];
         }
         catch (ProviderException error) when (IsWithoutList(row, error))
@@ -168,7 +168,7 @@ internal sealed partial class CatalogRefresher(
     {
         try
         {
-            var error = failure is null ? null : JsonSerializer.Serialize(failure, CatalogJson.Default.CheckFailure);
+            var error = failure is null ? null : JsonSerializer.Serialize(failure, CatalogRowJson.Default.CheckFailure);
             if (await connections.KeepCheck(row.Id, row.Revision, models, error, clock.GetUtcNow()))
             {
                 await catalog.Reload();
@@ -218,7 +218,7 @@ internal sealed partial class CatalogRefresher(
                 ImageGeneration = model.ImageGeneration,
                 Chat = model.Chat,
             },
-            CatalogJson.Default.CapabilityLayer),
+            CatalogRowJson.Default.CapabilityLayer),
         ContextLimit = model.ContextLimit,
         MaxOutputTokens = model.MaxOutputTokens,
     };

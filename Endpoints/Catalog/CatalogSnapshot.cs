@@ -13,12 +13,12 @@ internal sealed class CatalogConnection(ConnectionRow row)
 
     public bool IsDemo => Row.Provider == "demo";
 
-    public IReadOnlyList<string> Tags { get; } = StoredJson.Read(row.Tags, CatalogJson.Default.StringArray) ?? [];
+    public IReadOnlyList<string> Tags { get; } = StoredJson.Read(row.Tags, CatalogRowJson.Default.StringArray) ?? [];
 
     /// <summary>The only models to offer, when there are any.</summary>
-    public IReadOnlyList<string> ModelIds { get; } = StoredJson.Read(row.ModelIds, CatalogJson.Default.StringArray) ?? [];
+    public IReadOnlyList<string> ModelIds { get; } = StoredJson.Read(row.ModelIds, CatalogRowJson.Default.StringArray) ?? [];
 
-    public CapabilityLayer Capabilities { get; } = StoredJson.Read(row.DefaultCapabilities, CatalogJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
+    public CapabilityLayer Capabilities { get; } = StoredJson.Read(row.DefaultCapabilities, CatalogRowJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
 }
 
 /// <summary>A model of an enabled connection after all layers were heard.</summary>
@@ -145,8 +145,8 @@ internal sealed class CatalogSnapshot
     private static CatalogModel Merge(CatalogConnection connection, string model, ModelRow? provider, ModelOverrideRow? manual)
     {
         var guess = ModelFamilies.Guess(model);
-        var fromProvider = StoredJson.Read(provider?.Capabilities, CatalogJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
-        var fromManual = StoredJson.Read(manual?.Capabilities, CatalogJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
+        var fromProvider = StoredJson.Read(provider?.Capabilities, CatalogRowJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
+        var fromManual = StoredJson.Read(manual?.Capabilities, CatalogRowJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
         var all = fromManual.Over(connection.Capabilities).Over(fromProvider).Over(guess.Capabilities);
         return new CatalogModel
         {
@@ -157,11 +157,11 @@ internal sealed class CatalogSnapshot
             CapabilitySource = !fromManual.IsSilent ? "manual" : !connection.Capabilities.IsSilent ? "connection" : !fromProvider.IsSilent ? "provider" : "heuristic",
             ContextLimit = manual?.ContextLimit ?? provider?.ContextLimit ?? guess.ContextLimit,
             MaxOutputTokens = manual?.MaxOutputTokens ?? provider?.MaxOutputTokens ?? guess.MaxOutputTokens,
-            Price = StoredJson.Read(manual?.Price, CatalogJson.Default.ModelPrice),
-            Tags = StoredJson.Read(manual?.Tags, CatalogJson.Default.StringArray) ?? connection.Tags,
+            Price = StoredJson.Read(manual?.Price, CatalogRowJson.Default.ModelPrice),
+            Tags = StoredJson.Read(manual?.Tags, CatalogRowJson.Default.StringArray) ?? connection.Tags,
             Hidden = manual?.Hidden ?? false,
             Unlisted = all.Chat == false && manual?.Hidden != false,
-            AllowedUsers = StoredJson.Read(manual?.AllowedUsers, CatalogJson.Default.Int64Array)?.ToHashSet(),
+            AllowedUsers = StoredJson.Read(manual?.AllowedUsers, CatalogRowJson.Default.Int64Array)?.ToHashSet(),
             IsDefault = manual?.IsDefault ?? false,
             Position = manual?.Position,
         };

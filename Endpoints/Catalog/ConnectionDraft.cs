@@ -132,7 +132,7 @@ internal sealed class ConnectionDraft
 
         if (_form.DefaultCapabilities is { } capabilities)
         {
-            Row = Row with { DefaultCapabilities = JsonSerializer.Serialize(capabilities, CatalogJson.Default.CapabilityLayer) };
+            Row = Row with { DefaultCapabilities = JsonSerializer.Serialize(capabilities, CatalogRowJson.Default.CapabilityLayer) };
         }
     }
 
@@ -150,7 +150,7 @@ internal sealed class ConnectionDraft
         }
 
         var entered = _form.Keys ?? (string.IsNullOrEmpty(_form.Key) ? null : [_form.Key]);
-        var hints = StoredJson.Read(_old?.KeyHints, CatalogJson.Default.StringArray) ?? [];
+        var hints = StoredJson.Read(_old?.KeyHints, CatalogRowJson.Default.StringArray) ?? [];
         if (entered is null || (hints.Length > 0 && entered.SequenceEqual(hints)))
         {
             Require(!moved || Row.SecretKeys is null, "key", "The address changed: enter the key again.");
@@ -207,7 +207,7 @@ internal sealed class ConnectionDraft
         }
     }
 
-    private static string Store(string[] items) => JsonSerializer.Serialize(items, CatalogJson.Default.StringArray);
+    private static string Store(string[] items) => JsonSerializer.Serialize(items, CatalogRowJson.Default.StringArray);
 
     private void Require(bool holds, string field, string rule)
     {

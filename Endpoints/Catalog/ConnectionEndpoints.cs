@@ -167,9 +167,9 @@ internal static class ConnectionEndpoints
     private static ConnectionView View(CatalogSnapshot snapshot, CatalogConnection connection)
     {
         var row = connection.Row;
-        var hints = StoredJson.Read(row.KeyHints, CatalogJson.Default.StringArray) ?? [];
-        var names = StoredJson.Read(row.HeaderNames, CatalogJson.Default.StringArray) ?? [];
-        var failure = StoredJson.Read(row.LastError, CatalogJson.Default.CheckFailure);
+        var hints = StoredJson.Read(row.KeyHints, CatalogRowJson.Default.StringArray) ?? [];
+        var names = StoredJson.Read(row.HeaderNames, CatalogRowJson.Default.StringArray) ?? [];
+        var failure = StoredJson.Read(row.LastError, CatalogRowJson.Default.CheckFailure);
         return new ConnectionView
         {
             Id = row.Id,

@@ -12,17 +12,17 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
 
     /// <summary>Null when the row's keys cannot be read on this installation; empty when it has none.</summary>
     public IReadOnlyList<string>? Keys(ConnectionRow row) =>
-        row.SecretKeys is { } text ? Open(row, "secret_keys", text, CatalogJson.Default.StringArray) : [];
+        row.SecretKeys is { } text ? Open(row, "secret_keys", text, CatalogRowJson.Default.StringArray) : [];
 
     /// <summary>Null when the row's headers cannot be read on this installation; empty when it has none.</summary>
     public IReadOnlyDictionary<string, string>? Headers(ConnectionRow row) =>
-        row.SecretHeaders is { } text ? Open(row, "secret_headers", text, CatalogJson.Default.DictionaryStringString) : new Dictionary<string, string>();
+        row.SecretHeaders is { } text ? Open(row, "secret_headers", text, CatalogRowJson.Default.DictionaryStringString) : new Dictionary<string, string>();
 
     /// <summary>The row with these keys in place of its own.</summary>
     public ConnectionRow WithKeys(ConnectionRow row, IReadOnlyList<string> keys) => row with
     {
-        SecretKeys = keys.Count == 0 ? null : Seal(row, "secret_keys", JsonSerializer.Serialize([.. keys], CatalogJson.Default.StringArray)),
-        KeyHints = JsonSerializer.Serialize([.. keys.Select(Hint)], CatalogJson.Default.StringArray),
+        SecretKeys = keys.Count == 0 ? null : Seal(row, "secret_keys", JsonSerializer.Serialize([.. keys], CatalogRowJson.Default.StringArray)),
+        KeyHints = JsonSerializer.Serialize([.. keys.Select(Hint)], CatalogRowJson.Default.StringArray),
     };
 
     /// <summary>The row with these headers in place of its own.</summary>
@@ -30,8 +30,8 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
     {
         SecretHeaders = headers.Count == 0
             ? null
-            : Seal(row, "secret_headers", JsonSerializer.Serialize(new Dictionary<string, string>(headers), CatalogJson.Default.DictionaryStringString)),
-        HeaderNames = JsonSerializer.Serialize([.. headers.Keys], CatalogJson.Default.StringArray),
+            : Seal(row, "secret_headers", JsonSerializer.Serialize(new Dictionary<string, string>(headers), CatalogRowJson.Default.DictionaryStringString)),
+        HeaderNames = JsonSerializer.Serialize([.. headers.Keys], CatalogRowJson.Default.StringArray),
     };
 
     /// <summary>From now on no log line shows what this row keeps secret.</summary>

@@ -56,7 +56,7 @@ public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedIn
         return (long)Math.Round(NanosPerToken * ((promptTokens - cached) * Input + cached * (CachedInput ?? Input) + completionTokens * Output));
     }
 
-    public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, CatalogJson.Default.ModelPrice);
+    public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, CatalogRowJson.Default.ModelPrice);
 }
 
 /// <summary>Lists and objects that are kept as JSON text in the rows of connections, models and overrides.</summary>
@@ -67,7 +67,7 @@ public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedIn
 [JsonSerializable(typeof(CapabilityLayer))]
 [JsonSerializable(typeof(ModelPrice))]
 [JsonSerializable(typeof(CheckFailure))]
-internal sealed partial class CatalogJson : JsonSerializerContext;
+internal sealed partial class CatalogRowJson : JsonSerializerContext;
 
 /// <summary>Why a connection could not be reached when it was last tried.</summary>
 internal sealed record CheckFailure(string Code, string Detail);

@@ -59,7 +59,7 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
 
     /// <summary>True without a key, and for keys that name no models.</summary>
     public static bool IsForKey(CurrentUser me, ResolvedModel model) =>
-        me.KeyModels is null || StoredJson.Read(me.KeyModels, CatalogJson.Default.StringArray)?.Any(id => id == model.PublicId || id == model.Model) == true;
+        me.KeyModels is null || StoredJson.Read(me.KeyModels, CatalogRowJson.Default.StringArray)?.Any(id => id == model.PublicId || id == model.Model) == true;
 
     /// <summary>Where to call for this model: one endpoint for each key of the connection, in the administrator's order; never empty.</summary>
     /// <exception cref="ProviderException">The connection is gone, or its key cannot be read on this installation.</exception>

@@ -109,12 +109,12 @@ internal static class ModelEndpoints
         Model = row.Model,
         Name = row.Name,
         Hidden = row.Hidden,
-        Tags = StoredJson.Read(row.Tags, CatalogJson.Default.StringArray),
-        Capabilities = StoredJson.Read(row.Capabilities, CatalogJson.Default.CapabilityLayer),
+        Tags = StoredJson.Read(row.Tags, CatalogRowJson.Default.StringArray),
+        Capabilities = StoredJson.Read(row.Capabilities, CatalogRowJson.Default.CapabilityLayer),
         ContextLimit = row.ContextLimit,
         MaxOutputTokens = row.MaxOutputTokens,
-        Price = StoredJson.Read(row.Price, CatalogJson.Default.ModelPrice),
-        AllowedUsers = StoredJson.Read(row.AllowedUsers, CatalogJson.Default.Int64Array),
+        Price = StoredJson.Read(row.Price, CatalogRowJson.Default.ModelPrice),
+        AllowedUsers = StoredJson.Read(row.AllowedUsers, CatalogRowJson.Default.Int64Array),
         Position = row.Position,
         IsDefault = row.IsDefault ? true : null,
     };
@@ -155,7 +155,7 @@ internal static class ModelEndpoints
             return Problems.Invalid("models", $"This connection has no model {unknown}.");
         }
 
-        var json = JsonSerializer.Serialize(order, CatalogJson.Default.StringArray);
+        var json = JsonSerializer.Serialize(order, CatalogRowJson.Default.StringArray);
         await models.Order(body.ConnectionId, json, Entry(me, context, "model.order", $"{body.ConnectionId}: {order.Length} models"), clock.GetUtcNow());
         await catalog.Reload();
         return TypedResults.NoContent();

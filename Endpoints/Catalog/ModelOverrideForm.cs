@@ -72,12 +72,12 @@ internal sealed record ModelOverrideForm
     {
         Name = Name.Or(old?.Name),
         Hidden = Hidden.Or(old?.Hidden),
-        Tags = Stored(Tags, CatalogJson.Default.StringArray, old?.Tags),
-        Capabilities = Stored(Capabilities, CatalogJson.Default.CapabilityLayer, old?.Capabilities),
+        Tags = Stored(Tags, CatalogRowJson.Default.StringArray, old?.Tags),
+        Capabilities = Stored(Capabilities, CatalogRowJson.Default.CapabilityLayer, old?.Capabilities),
         ContextLimit = ContextLimit.Or(old?.ContextLimit),
         MaxOutputTokens = MaxOutputTokens.Or(old?.MaxOutputTokens),
-        Price = Stored(Price, CatalogJson.Default.ModelPrice, old?.Price),
-        AllowedUsers = Stored(AllowedUsers, CatalogJson.Default.Int64Array, old?.AllowedUsers),
+        Price = Stored(Price, CatalogRowJson.Default.ModelPrice, old?.Price),
+        AllowedUsers = Stored(AllowedUsers, CatalogRowJson.Default.Int64Array, old?.AllowedUsers),
         Position = Position.Or(old?.Position),
         IsDefault = IsDefault ?? old?.IsDefault ?? false,
     };

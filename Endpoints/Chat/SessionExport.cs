@@ -48,7 +48,7 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         var writer = file.Writer;
         writer.WriteStartObject();
         writer.WritePropertyName("session");
-        JsonSerializer.Serialize(writer, view.From(me, session), ApiJson.Wire.SessionResponse);
+        JsonSerializer.Serialize(writer, view.From(me, session), ChatJson.Wire.SessionResponse);
         writer.WriteStartArray("messages");
         await foreach (var rows in branches.Pieces(me.Id, session.Id, await branches.AllIds(me.Id, session.Id), cancel))
         {
@@ -56,7 +56,7 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
             foreach (var row in rows)
             {
                 var message = MessageView.From(Current(me, row), images: [.. pictures[row.Id].Select(Image)]);
-                JsonSerializer.Serialize(writer, message, ApiJson.Wire.MessageResponse);
+                JsonSerializer.Serialize(writer, message, RunsJson.Wire.MessageResponse);
             }
 
             await file.Flush();

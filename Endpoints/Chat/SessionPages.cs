@@ -47,7 +47,7 @@ internal sealed class SessionPages(Db db, ModelCatalog catalog, RunRegistry regi
         return new JsonBytes(json);
     }
 
-    private static byte[] Bytes(SessionPage page) => JsonSerializer.SerializeToUtf8Bytes(page, ApiJson.Wire.SessionPage);
+    private static byte[] Bytes(SessionPage page) => JsonSerializer.SerializeToUtf8Bytes(page, ChatJson.Wire.SessionPage);
 
     private sealed record Key(long UserId, string Role, bool Archived, SessionCursor? After, int Limit);
 

@@ -9,7 +9,7 @@ internal readonly record struct Optional<T>(bool IsSet, T? Value)
     public T? Or(T? otherwise) => IsSet ? Value : otherwise;
 }
 
-/// <summary>Reads <see cref="Optional{T}"/>; one instance for each closed type is in <see cref="ApiJson.Configure"/>.</summary>
+/// <summary>Reads <see cref="Optional{T}"/>; one instance for each closed type is in <see cref="JsonDefaults"/>.</summary>
 internal sealed class OptionalConverter<T> : JsonConverter<Optional<T>>
 {
     public override bool HandleNull => true;

@@ -51,7 +51,7 @@ internal sealed class Problem(int status, string code, string detail) : IResult,
             return new JsonResult(json => VendorErrors.Write(json, httpContext.Request.Path, this, httpContext.TraceIdentifier)).ExecuteAsync(httpContext);
         }
 
-        return response.WriteAsJsonAsync(Body(httpContext.TraceIdentifier), ApiJson.Wire.ProblemBody, "application/problem+json");
+        return response.WriteAsJsonAsync(Body(httpContext.TraceIdentifier), HttpJson.Wire.ProblemBody, "application/problem+json");
     }
 }
 

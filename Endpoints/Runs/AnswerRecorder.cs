@@ -191,7 +191,7 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
         Flush();
         _reasoningSince = null;
         ReasoningMs = (ReasoningMs ?? 0) + (long)clock.GetElapsedTime(since).TotalMilliseconds;
-        log.Append(ChatEvent.Reasoning, JsonSerializer.SerializeToUtf8Bytes(new ReasoningDoneEvent(true, ReasoningMs.Value), ApiJson.Wire.ReasoningDoneEvent));
+        log.Append(ChatEvent.Reasoning, JsonSerializer.SerializeToUtf8Bytes(new ReasoningDoneEvent(true, ReasoningMs.Value), RunsJson.Wire.ReasoningDoneEvent));
     }
 
     private void Add(string text, bool reasoning)

@@ -45,7 +45,7 @@ internal static class RunEvents
         Start(run.Log, new StartEvent(
             run.Session.Id, question, answer, run.Model.Model, run.Model.ContextLimit, prompt?.PromptTokens ?? 0, prompt?.TrimmedTurns));
         var quota = QuotaResponse.From(run.Started.DailyLimit, run.Started.MessagesUsed, run.StartedAt);
-        run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, ApiJson.Wire.QuotaResponse), more: run.Started.Title is not null);
+        run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, RunsJson.Wire.QuotaResponse), more: run.Started.Title is not null);
         if (run.Started.Title is { } title)
         {
             Title(run, title);
@@ -61,29 +61,29 @@ internal static class RunEvents
     }
 
     public static void Start(RunLog log, StartEvent start) =>
-        log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(start, ApiJson.Wire.StartEvent), more: true);
+        log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(start, RunsJson.Wire.StartEvent), more: true);
 
     public static void Title(Run run, string title) =>
-        run.Log.Append(ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), ApiJson.Wire.TitleEvent));
+        run.Log.Append(ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), RunsJson.Wire.TitleEvent));
 
     public static void Retry(RunLog log, CallRetry retry) => log.Append(ChatEvent.Retry, JsonSerializer.SerializeToUtf8Bytes(
         new RetryEvent(
             retry.Failure.Failure.Code(), retry.Failure.Detail, (long)retry.Wait.TotalMilliseconds,
             retry.Model.ConnectionId, retry.Model.Model, retry.Model.Provider),
-        ApiJson.Wire.RetryEvent));
+        RunsJson.Wire.RetryEvent));
 
     public static void Tool(RunLog log, ToolCallResponse call) =>
-        log.Append(ChatEvent.Tool, JsonSerializer.SerializeToUtf8Bytes(call, ApiJson.Wire.ToolCallResponse));
+        log.Append(ChatEvent.Tool, JsonSerializer.SerializeToUtf8Bytes(call, RunsJson.Wire.ToolCallResponse));
 
     public static void Error(RunLog log, Problem problem) =>
-        log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(problem.Body(null), ApiJson.Wire.ProblemBody));
+        log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(problem.Body(null), HttpJson.Wire.ProblemBody));
 
     /// <summary>The last event; only after the final row is durable.</summary>
     public static void Done(RunLog log, FinishedRun finished, UsageResponse? usage, bool showUsage, IReadOnlyList<long> removed)
     {
         if (usage is not null && showUsage)
         {
-            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, ApiJson.Wire.UsageResponse), more: true);
+            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, RunsJson.Wire.UsageResponse), more: true);
         }
 
         log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
@@ -91,6 +91,6 @@ internal static class RunEvents
                 finished.MessageId, finished.Status, finished.FinishReason, usage, finished.FirstTokenMs, finished.TotalMs,
                 finished.ConnectionId, finished.Model, finished.Provider, finished.TrimmedMessages,
                 removed.Count > 0 ? removed : null),
-            ApiJson.Wire.DoneEvent));
+            RunsJson.Wire.DoneEvent));
     }
 }

@@ -81,19 +81,19 @@ internal sealed class RunReplay(
         Replay(log, row);
         if (row.ErrorCode is { } code && row.Status == "failed")
         {
-            log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(new Problem(502, code, row.ErrorDetail ?? "").Body(null), ApiJson.Wire.ProblemBody));
+            log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(new Problem(502, code, row.ErrorDetail ?? "").Body(null), HttpJson.Wire.ProblemBody));
         }
 
         if (MessageView.Usage(row) is { } usage)
         {
-            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, ApiJson.Wire.UsageResponse));
+            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, RunsJson.Wire.UsageResponse));
         }
 
         log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
             new DoneEvent(
                 row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs, row.ConnectionId, row.Model, row.Provider,
                 row.TrimmedMessages),
-            ApiJson.Wire.DoneEvent));
+            RunsJson.Wire.DoneEvent));
         log.Complete();
         return log;
     }

@@ -32,9 +32,9 @@ internal sealed record SessionParameters
 
     /// <summary>What is stored was validated when it was saved.</summary>
     public static SessionParameters Parse(string? json) =>
-        json is null ? new SessionParameters() : JsonSerializer.Deserialize(json, ApiJson.Wire.SessionParameters) ?? new SessionParameters();
+        json is null ? new SessionParameters() : JsonSerializer.Deserialize(json, RunsJson.Wire.SessionParameters) ?? new SessionParameters();
 
-    public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Wire.SessionParameters);
+    public string ToJson() => JsonSerializer.Serialize(this, RunsJson.Wire.SessionParameters);
 
     public ChatSampling ToSampling() => new()
     {

@@ -10,7 +10,7 @@ internal sealed record StoredToolEvent(long Position, ToolCallResponse Event);
 internal static class ToolEvents
 {
     public static IReadOnlyList<StoredToolEvent> Parse(string? json) =>
-        json is null ? [] : JsonSerializer.Deserialize(json, ApiJson.Wire.IReadOnlyListStoredToolEvent) ?? [];
+        json is null ? [] : JsonSerializer.Deserialize(json, RunsJson.Wire.IReadOnlyListStoredToolEvent) ?? [];
 
     /// <summary>The calls with what is known of each; one whose end is not there was cut off when the answer has ended.</summary>
     public static IReadOnlyList<ToolCallResponse> Calls(string? json, bool ended)

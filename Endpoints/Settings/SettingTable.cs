@@ -124,7 +124,7 @@ internal static class SettingTable
         ProviderHeaders.ValidateKey(text) is null ? null : "has at most 4096 printable characters of ASCII and no spaces";
 
     private static string? TagPair(string text) =>
-        StoredJson.Read(text, CatalogJson.Default.StringArray) is [{ Length: > 0 } open, { Length: > 0 } close] && open != close
+        StoredJson.Read(text, CatalogRowJson.Default.StringArray) is [{ Length: > 0 } open, { Length: > 0 } close] && open != close
             ? null : "is a JSON list of an opening and a closing tag, such as [\"<think>\",\"</think>\"]";
 
     private static string? ModelId(string text) =>

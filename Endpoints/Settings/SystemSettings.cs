@@ -135,7 +135,7 @@ internal sealed class SystemSettings(SettingStore store, ServerOptions options, 
     public IReadOnlyList<ReasoningTag> ReasoningTags => ReasoningTagsMode switch
     {
         "off" => [],
-        "custom" when StoredJson.Read(ReasoningCustomTags, CatalogJson.Default.StringArray) is [var open, var close] => [new ReasoningTag(open, close)],
+        "custom" when StoredJson.Read(ReasoningCustomTags, CatalogRowJson.Default.StringArray) is [var open, var close] => [new ReasoningTag(open, close)],
         "custom" => [],
         _ => ReasoningTag.Defaults,
     };
