@@ -1,10 +1,10 @@
 using AiChat.Commands;
+using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Runs;
 using AiChat.Data.Sqlite;
-using AiChat.Data;
 using AiChat.Endpoints.Accounts;
 using AiChat.Endpoints.Admin;
 using AiChat.Endpoints.Auth;

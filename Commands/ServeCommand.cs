@@ -1,7 +1,6 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using AiChat.Data;
-using AiChat.Data.Sqlite;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using AiChat.Data.Audit;
-using AiChat.Data.Sqlite;
 using Dapper;
 
 namespace AiChat.Data.Accounts;

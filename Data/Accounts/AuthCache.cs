@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using AiChat.Data.Sqlite;
 using Dapper;
 
 namespace AiChat.Data.Accounts;

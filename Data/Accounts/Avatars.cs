@@ -1,6 +1,5 @@
 using AiChat.Data.Audit;
 using AiChat.Data.Images;
-using AiChat.Data.Sqlite;
 using Dapper;
 
 namespace AiChat.Data.Accounts;

@@ -1,5 +1,4 @@
 using AiChat.Data.Audit;
-using AiChat.Data.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
 

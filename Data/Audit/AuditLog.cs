@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using AiChat.Data.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
 

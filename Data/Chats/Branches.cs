@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using AiChat.Data.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
 

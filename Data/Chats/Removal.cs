@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using AiChat.Data.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
 

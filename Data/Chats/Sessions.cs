@@ -1,4 +1,3 @@
-using AiChat.Data.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
 

@@ -1,6 +1,5 @@
 using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
-using AiChat.Data.Sqlite;
 using Dapper;
 using Microsoft.Data.Sqlite;
 

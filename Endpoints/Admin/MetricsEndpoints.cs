@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using AiChat.Data.Sqlite;
+using AiChat.Data;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
 using AiChat.Providers.Protocol;
 

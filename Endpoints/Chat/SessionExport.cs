@@ -6,7 +6,6 @@ using System.Text.Json;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Endpoints.Auth;
-using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Chat;

@@ -1,10 +1,9 @@
 using System.Collections.Concurrent;
 using System.Text.Json;
+using AiChat.Data;
 using AiChat.Data.Chats;
-using AiChat.Data.Sqlite;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Catalog;
-using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Chat;

@@ -1,5 +1,4 @@
 using System.Threading.Channels;
-using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;

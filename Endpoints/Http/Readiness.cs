@@ -1,6 +1,5 @@
 using AiChat.Data;
-using AiChat.Data.Accounts;
-using AiChat.Data.Sqlite;
+using AiChat.Data.Catalog;
 
 namespace AiChat.Endpoints.Http;
 

@@ -1,6 +1,4 @@
 using System.Text.Json;
-using AiChat.Endpoints.Chat;
-using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Runs;

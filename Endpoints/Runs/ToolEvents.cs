@@ -1,5 +1,4 @@
 using System.Text.Json;
-using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Runs;
 

@@ -2,8 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using AiChat.Data;
-using AiChat.Data.Accounts;
-using AiChat.Data.Sqlite;
+using AiChat.Data.Catalog;
 
 namespace AiChat.Endpoints.Secrets;
 

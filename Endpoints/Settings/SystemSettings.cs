@@ -1,7 +1,7 @@
 using System.Collections.Frozen;
 using System.Text.Json;
-using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
+using AiChat.Data.Catalog;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Secrets;
 using AiChat.Providers.Protocol;

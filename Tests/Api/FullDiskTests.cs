@@ -1,7 +1,6 @@
 using System.Net;
 using AiChat.Data;
 using AiChat.Data.Audit;
-using AiChat.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 

@@ -1,5 +1,5 @@
 using System.Net;
-using AiChat.Data.Sqlite;
+using AiChat.Data;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Tests.Chat;
 using Microsoft.Data.Sqlite;

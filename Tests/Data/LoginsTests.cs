@@ -1,3 +1,4 @@
+using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Data.Sqlite;
 

@@ -1,8 +1,7 @@
 using AiChat.Data.Audit;
-using AiChat.Data.Sqlite;
 using Dapper;
 
-namespace AiChat.Data.Accounts;
+namespace AiChat.Data.Catalog;
 
 /// <summary>Rows of the settings table: what an administrator changes, and a few facts of the installation.</summary>
 internal sealed class SettingStore(Db db)

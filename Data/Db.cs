@@ -1,6 +1,7 @@
+using AiChat.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 
-namespace AiChat.Data.Sqlite;
+namespace AiChat.Data;
 
 /// <summary>
 /// The store: one writer thread and a small pool of read-only connections on one SQLite file.

@@ -1,8 +1,6 @@
-using AiChat.Data.Chats;
-using AiChat.Data.Sqlite;
 using Dapper;
 
-namespace AiChat.Data;
+namespace AiChat.Data.Chats;
 
 /// <summary>
 /// Deletes what is over, oldest first, at most <c>limit</c> rows a call so that the writer is never held for long. What belongs to a chat

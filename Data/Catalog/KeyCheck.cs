@@ -1,7 +1,6 @@
-using AiChat.Data.Sqlite;
 using Dapper;
 
-namespace AiChat.Data.Accounts;
+namespace AiChat.Data.Catalog;
 
 /// <summary>The row that tells whether the master key is the one this database was written with.</summary>
 internal static class KeyCheck
