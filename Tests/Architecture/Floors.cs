@@ -14,11 +14,12 @@ internal sealed record Layer(string Name, string[] Uses, Room[] Rooms);
 internal sealed class Floors(string root, Layer[] layers)
 {
     /// <summary>The house. A room may use only those before it in its list; a layer only the layers it names.</summary>
-    public static readonly Layer[] Intended =
+    public static readonly Layer[] House =
     [
         new("Data", [],
         [
-            "Data", "Data.Audit", "Data.Accounts", "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats", "Data.Runs", "Data.Sqlite",
+            "Data", "Data.Sqlite", "Data.Db", "Data.Audit", "Data.Accounts", "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats",
+            "Data.Runs",
         ]),
         new("Providers", [],
         [
@@ -34,8 +35,8 @@ internal sealed class Floors(string root, Layer[] layers)
         new("Commands", ["Data", "Providers", "Endpoints"], [new("Commands", "Commands", "Program")]),
     ];
 
-    /// <summary>Where the tree is on its way there: one floor for the rooms of Endpoints that still refer to each other in a circle.</summary>
-    public static readonly Layer[] Present =
+    /// <summary>The tree before its rooms are parted: one floor for those of Endpoints, which refer to each other in a circle.</summary>
+    public static readonly Layer[] BeforeTheMove =
     [
         new("Data", [], ["Data"]),
         new("Providers", [], ["Providers", "Providers.Search"]),
@@ -55,9 +56,12 @@ internal sealed class Floors(string root, Layer[] layers)
     /// <summary>The floors from the lowest, each with the number of types that stand on it.</summary>
     public IEnumerable<string> Print(IReadOnlyCollection<Type> types) =>
         from layer in layers
-        from line in layer.Rooms.Index()
-            .Select(room => $"  {room.Index + 1,2}. {room.Item.Name}: {types.Count(type => Place(type) == (layer, room.Index))} types")
-            .Prepend(layer.Uses.Length == 0 ? $"{layer.Name}, uses no other layer" : $"{layer.Name}, uses {string.Join(", ", layer.Uses)}")
+        let uses = layer.Uses.Length == 0 ? "no other layer" : string.Join(", ", layer.Uses)
+        let rooms =
+            from room in layer.Rooms.Index()
+            let count = types.Count(type => Place(type.FullName!) == (layer, room.Index))
+            select $"  {room.Index + 1,2}. {room.Item.Name}: {count} types"
+        from line in rooms.Prepend($"{layer.Name}, uses {uses}")
         select line;
 
     /// <summary>Types that stand in no list, and entries of the lists that hold no type.</summary>
@@ -65,31 +69,38 @@ internal sealed class Floors(string root, Layer[] layers)
     {
         var homeless =
             from type in types
-            where Place(type) is null
+            where Place(type.FullName!) is null
             group type.FullName by type.Namespace into place
-            select $"{place.Key} is in no list of floors: {string.Join(", ", place.Take(3))}{(place.Count() > 3 ? $" and {place.Count() - 3} more" : "")}";
-        var empty = _places.Keys.Where(held => !types.Any(type => Held(type).Contains(held))).Select(held => $"{root}{held} is in the list of floors and holds no type");
-        return homeless.Concat(empty);
+            select $"{place.Key} is in no list of floors: {string.Join(", ", place)}";
+        var empty = _places.Keys.Except(types.Select(type => Entry(type.FullName!)));
+        return homeless.Concat(empty.Select(held => $"{root}{held} is in the list of floors and holds no type"));
     }
 
     /// <summary>What refers to a room above its own, or to a layer that its own may not use, by the names of both rooms.</summary>
     public ILookup<string, TypeReference> Upwards(IEnumerable<Type> types) => (
         from type in types
-        let here = Place(type)
-        where here is not null
         from reference in TypeReferences.From(type)
-        let there = Place(TypeReferences.Outermost(reference.To))
-        where there is not null && !May(here.Value, there.Value)
-        select (reference, rooms: $"{Name(here.Value)} may not refer to {Name(there.Value)}")).ToLookup(item => item.rooms, item => item.reference);
+        let rooms = Upwards(type.FullName!, TypeReferences.Outermost(reference.To).FullName!)
+        where rooms is not null
+        select (rooms, reference)).ToLookup(item => item.rooms, item => item.reference);
+
+    /// <summary>Null when the one may refer to the other, or one of them stands in no list; else the names of both rooms.</summary>
+    /// <param name="from">The full name of a type or a namespace.</param>
+    /// <param name="to">As <paramref name="from"/>.</param>
+    public string? Upwards(string from, string to) =>
+        Place(from) is not { } here || Place(to) is not { } there || May(here, there)
+            ? null
+            : $"{here.Layer.Rooms[here.Floor].Name} may not refer to {there.Layer.Rooms[there.Floor].Name}";
 
     private static bool May((Layer Layer, int Floor) here, (Layer Layer, int Floor) there) =>
         here.Layer == there.Layer ? there.Floor <= here.Floor : here.Layer.Uses.Contains(there.Layer.Name);
 
-    private static string Name((Layer Layer, int Floor) place) => place.Layer.Rooms[place.Floor].Name;
+    private (Layer Layer, int Floor)? Place(string name) => Entry(name) is { } entry ? _places[entry] : null;
 
-    private (Layer Layer, int Floor)? Place(Type type) => Held(type).Where(_places.ContainsKey).Select(held => ((Layer, int)?)_places[held]).FirstOrDefault();
-
-    /// <summary>Under which names a list may hold a type.</summary>
-    private IEnumerable<string> Held(Type type) =>
-        new[] { type.FullName!, type.Namespace ?? "" }.Where(name => name.StartsWith(root, StringComparison.Ordinal)).Select(name => name[root.Length..]);
+    /// <summary>The entry of a list that holds a name: its own, or that of its namespace.</summary>
+    private string? Entry(string name)
+    {
+        var own = name.StartsWith(root, StringComparison.Ordinal) ? name[root.Length..] : "";
+        return new[] { own, own[..Math.Max(0, own.LastIndexOf('.'))] }.FirstOrDefault(_places.ContainsKey);
+    }
 }

@@ -1,5 +1,5 @@
-// A house in small whose rooms are named as the real ones, below a root of their own. In each layer one reference goes upwards within the
-// layer, where it has more than one floor, and one to a layer it may not use. All the others are allowed.
+// A small house whose rooms are named as the real ones, below a root of their own. Its wrong references are the members that say so: to a
+// floor above in the same layer, to a layer above, and between the two lowest layers, which do not know each other.
 
 namespace AiChat.Tests.Architecture.Planted.Data
 {
@@ -7,9 +7,11 @@ namespace AiChat.Tests.Architecture.Planted.Data
     {
         public Other? SameRoom { get; init; }
 
-        public static string Upwards() => new Audit.Top().ToString()!;
+        public static string WrongFloor() => new Audit.Top().ToString()!;
 
-        public static string ToAnotherLayer() => new Providers.Transport.Bottom().ToString()!;
+        public static string WrongNeighbour() => new Providers.Transport.Bottom().ToString()!;
+
+        public static string WrongLayer() => new Endpoints.Chat.Top().ToString()!;
     }
 
     internal sealed class Other
@@ -30,9 +32,11 @@ namespace AiChat.Tests.Architecture.Planted.Providers.Transport
 {
     internal sealed class Bottom
     {
-        public static string Upwards() => new Demo.Top().ToString()!;
+        public static string WrongFloor() => new Demo.Top().ToString()!;
 
-        public static string ToAnotherLayer() => new Data.Bottom().ToString()!;
+        public static string WrongNeighbour() => new Data.Bottom().ToString()!;
+
+        public static string WrongLayer() => new Endpoints.Chat.Top().ToString()!;
     }
 }
 
@@ -52,9 +56,9 @@ namespace AiChat.Tests.Architecture.Planted.Endpoints.Http
 
         public Providers.Demo.Top? OtherLayerBelow { get; init; }
 
-        public static string Upwards() => new Chat.Top().ToString()!;
+        public static string WrongFloor() => new Chat.Top().ToString()!;
 
-        public static string ToAnotherLayer() => new Commands.Top().ToString()!;
+        public static string WrongLayer() => new Commands.Top().ToString()!;
     }
 }
 

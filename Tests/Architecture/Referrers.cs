@@ -8,13 +8,20 @@ internal class Referred
     public static string Name() => "";
 }
 
+internal static class Maker
+{
+    public static Referred Make() => new();
+}
+
+internal sealed class AboutException<T> : Exception;
+
 [AttributeUsage(AttributeTargets.All)]
 internal sealed class NamingAttribute(Type type) : Attribute
 {
     public Type Type => type;
 }
 
-internal class ByBase : Referred;
+internal sealed class ByBase : Referred;
 
 internal interface IByInterface : IEnumerable<Referred>;
 
@@ -46,6 +53,30 @@ internal abstract class ByReturn
 internal sealed class ByCall
 {
     public static string Call() => Referred.Name();
+}
+
+internal sealed class ByLocal
+{
+    public static bool Keep()
+    {
+        var made = Maker.Make();
+        return made.Equals(made.GetHashCode());
+    }
+}
+
+internal sealed class ByCatch
+{
+    public static int Parse(string text)
+    {
+        try
+        {
+            return text.Length;
+        }
+        catch (AboutException<Referred>)
+        {
+            return 0;
+        }
+    }
 }
 
 internal sealed class ByConstructor
@@ -112,10 +143,4 @@ internal sealed class ByNestedType
     {
         public static string Call() => Referred.Name();
     }
-}
-
-/// <summary>Calls by way of a type argument of its own, before which the compiler writes a token of its own.</summary>
-internal sealed class ByTwoByteOpCode<T>
-{
-    public static int Branch(T thing, int one) => (thing?.ToString()?.Length ?? 0) > one ? (int)Referred.Field : one switch { 0 => 7, 1 => 3, 2 => 9, 3 => 4, 4 => 1, _ => 0 };
 }

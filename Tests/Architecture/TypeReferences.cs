@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 
 namespace AiChat.Tests.Architecture;
 
-/// <summary>The member of one hand-written type that refers to another type of the same assembly.</summary>
+/// <summary>A member of a written type that refers to another type of its assembly.</summary>
 internal sealed record TypeReference(Type From, string Member, Type To)
 {
     public override string ToString() => $"{From.FullName}.{Member} -> {To.FullName}";
@@ -24,7 +24,7 @@ internal static partial class TypeReferences
     private static readonly Dictionary<ushort, OpCode> OpCodesByValue = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => (ushort)code.Value);
 
-    /// <summary>The types outside of any other that somebody wrote. A generator's own types (their names begin with a bracket) are left out.</summary>
+    /// <summary>The types that are nested in no other, without those of generators, whose names begin with a bracket.</summary>
     public static IEnumerable<Type> Written(Assembly assembly) => assembly.GetTypes().Where(type => !type.IsNested && !IsGenerated(type));
 
     /// <summary>What a type and the types nested in it refer to in their assembly, each once by member.</summary>
@@ -34,7 +34,7 @@ internal static partial class TypeReferences
             from found in InType(type)
             from part in Parts(found.Type)
             where part.Assembly == type.Assembly && !IsGenerated(Outermost(part))
-            let reference = new TypeReference(Author(type), WrittenName(type, found.Member), Author(part))
+            let reference = new TypeReference(Author(type), Author(type, found.Member), Author(part))
             where Outermost(reference.From) != Outermost(reference.To)
             select reference;
         return own.Concat(type.GetNestedTypes(Declared).SelectMany(From)).Distinct();
@@ -47,7 +47,8 @@ internal static partial class TypeReferences
     /// <summary>The type in whose source the compiler found what it made this type of.</summary>
     private static Type Author(Type type) => type.Name.Contains('<') && type.DeclaringType is { } outer ? Author(outer) : type;
 
-    private static string WrittenName(Type type, string member)
+    /// <summary>The member in whose source the compiler found it; a closure's own fields and constructor have none.</summary>
+    private static string Author(Type type, string member)
     {
         for (var part = type; ; part = part.DeclaringType!)
         {
@@ -56,9 +57,9 @@ internal static partial class TypeReferences
                 return found.Groups[1].Value;
             }
 
-            if (!part.Name.Contains('<') || part.DeclaringType is null)
+            if (Author(part) == part)
             {
-                return AccessorPrefix().Replace(member, "");
+                return member.StartsWith('<') ? "(closure)" : AccessorPrefix().Replace(member, "");
             }
 
             member = part.Name;
@@ -67,7 +68,8 @@ internal static partial class TypeReferences
 
     private static IEnumerable<(string Member, Type Type)> InType(Type type)
     {
-        var itself = type.GetInterfaces().Concat(Constraints(type.GetGenericArguments())).Concat(Attributes(type.GetCustomAttributesData()));
+        var itself = type.GetInterfaces().Concat(Constraints(type.GetGenericArguments()))
+            .Concat(Attributes(type.GetCustomAttributesData()));
         foreach (var found in type.BaseType is { } parent ? itself.Prepend(parent) : itself)
         {
             yield return ("(declaration)", found);
@@ -90,17 +92,20 @@ internal static partial class TypeReferences
 
     private static IEnumerable<Type> InMethod(MethodBase method)
     {
-        var parameters = method is MethodInfo { ReturnParameter: var result } ? method.GetParameters().Append(result) : method.GetParameters();
-        var signature = parameters.SelectMany(parameter => Attributes(parameter.GetCustomAttributesData()).Append(parameter.ParameterType));
+        var result = method is MethodInfo { ReturnParameter: var returned } ? [returned] : Array.Empty<ParameterInfo>();
+        var signature = method.GetParameters().Concat(result)
+            .SelectMany(parameter => Attributes(parameter.GetCustomAttributesData()).Append(parameter.ParameterType));
         var arguments = method.IsGenericMethodDefinition ? method.GetGenericArguments() : [];
         var types = signature.Concat(Constraints(arguments));
         return method.GetMethodBody() is { } body
             ? types.Concat(body.LocalVariables.Select(local => local.LocalType))
-                .Concat(body.ExceptionHandlingClauses.Where(clause => clause.Flags == ExceptionHandlingClauseOptions.Clause).Select(clause => clause.CatchType!))
+                .Concat(body.ExceptionHandlingClauses.Where(IsCatch).Select(clause => clause.CatchType!))
                 .Concat(Tokens(body.GetILAsByteArray()!).SelectMany(token =>
                     InToken(method.Module.ResolveMember(token, method.DeclaringType!.GetGenericArguments(), arguments)!)))
             : types;
     }
+
+    private static bool IsCatch(ExceptionHandlingClause clause) => clause.Flags == ExceptionHandlingClauseOptions.Clause;
 
     private static IEnumerable<Type> InToken(MemberInfo member) => member switch
     {
@@ -153,13 +158,12 @@ internal static partial class TypeReferences
     private static IEnumerable<Type> Parts(Type type) => type switch
     {
         { HasElementType: true } => Parts(type.GetElementType()!),
-        { IsFunctionPointer: true } => type.GetFunctionPointerParameterTypes().Append(type.GetFunctionPointerReturnType()).SelectMany(Parts),
         { IsGenericParameter: true } => [],
         { IsGenericType: true } => type.GetGenericArguments().SelectMany(Parts).Prepend(type.GetGenericTypeDefinition()),
         _ => [type],
     };
 
-    [GeneratedRegex("<([^<>]+)>")]
+    [GeneratedRegex("<([^<>0-9][^<>]*)>")]
     private static partial Regex BracketedName();
 
     [GeneratedRegex("^(get|set|add|remove)_")]
