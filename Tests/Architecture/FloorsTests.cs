@@ -126,6 +126,13 @@ public sealed partial class FloorsTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void A_type_of_one_file_is_a_type_of_its_room()
+    {
+        var type = Assert.Single(TypeReferences.Written(Tests), type => type.Name.EndsWith("__ByOneFile", StringComparison.Ordinal));
+        Assert.Contains(TypeReferences.From(type), reference => reference is { Member: "Call" } && reference.To == typeof(Referred));
+    }
+
+    [Fact]
     public void Types_of_generators_are_no_types_of_a_room() =>
         Assert.DoesNotContain(Product, type => type.Namespace is null or "Dapper.AOT" or "Microsoft.AspNetCore.Http.Generated");
 

@@ -144,3 +144,8 @@ internal sealed class ByNestedType
         public static string Call() => Referred.Name();
     }
 }
+
+file sealed class ByOneFile
+{
+    public static string Call() => Referred.Name();
+}

@@ -24,7 +24,7 @@ internal static partial class TypeReferences
     private static readonly Dictionary<ushort, OpCode> OpCodesByValue = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => (ushort)code.Value);
 
-    /// <summary>The types that are nested in no other, without those of generators, whose names begin with a bracket.</summary>
+    /// <summary>The types that are nested in no other, without those of generators.</summary>
     public static IEnumerable<Type> Written(Assembly assembly) => assembly.GetTypes().Where(type => !type.IsNested && !IsGenerated(type));
 
     /// <summary>What a type and the types nested in it refer to in their assembly, each once by member.</summary>
@@ -42,7 +42,9 @@ internal static partial class TypeReferences
 
     public static Type Outermost(Type type) => type.DeclaringType is { } outer ? Outermost(outer) : type;
 
-    private static bool IsGenerated(Type type) => type.Name.StartsWith('<');
+    /// <summary>The name of a type of one file alone begins with a bracket too, but a generator's is in a namespace of its own.</summary>
+    private static bool IsGenerated(Type type) =>
+        type.Name.StartsWith('<') && type.Namespace?.StartsWith("AiChat.", StringComparison.Ordinal) != true;
 
     /// <summary>The type in whose source the compiler found what it made this type of.</summary>
     private static Type Author(Type type) => type.Name.Contains('<') && type.DeclaringType is { } outer ? Author(outer) : type;
