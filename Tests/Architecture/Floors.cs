@@ -35,18 +35,6 @@ internal sealed class Floors(string root, Layer[] layers)
         new("Commands", ["Data", "Providers", "Endpoints"], [new("Commands", "Commands", "Program")]),
     ];
 
-    /// <summary>The tree before its rooms are parted: one floor for those of Endpoints, which refer to each other in a circle.</summary>
-    public static readonly Layer[] BeforeTheMove =
-    [
-        new("Data", [], ["Data"]),
-        new("Providers", [], ["Providers", "Providers.Search"]),
-        new("Endpoints", ["Data", "Providers"],
-        [
-            new("Endpoints", "Endpoints", "Endpoints.Chat", "Endpoints.Http", "Endpoints.Tracing", "Endpoints.V1", "ServerOptions"),
-        ]),
-        new("Commands", ["Data", "Providers", "Endpoints"], [new("Commands", "Commands", "Program")]),
-    ];
-
     private readonly Dictionary<string, (Layer Layer, int Floor)> _places = (
         from layer in layers
         from room in layer.Rooms.Index()

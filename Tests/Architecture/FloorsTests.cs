@@ -16,7 +16,7 @@ public sealed partial class FloorsTests(ITestOutputHelper output)
     private static readonly List<Type> Planted =
         [.. TypeReferences.Written(Tests).Where(type => type.FullName!.StartsWith(PlantedRoot, StringComparison.Ordinal))];
 
-    private static readonly Floors ProductHouse = new("AiChat.", Floors.BeforeTheMove);
+    private static readonly Floors ProductHouse = new("AiChat.", Floors.House);
 
     private static readonly Floors PlantedHouse = new(PlantedRoot, Floors.House);
 
