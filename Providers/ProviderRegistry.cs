@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using AiChat.Providers.Anthropic;
 using AiChat.Providers.Demo;
 using AiChat.Providers.Google;
@@ -22,8 +21,6 @@ internal sealed class ProviderRegistry(IEnumerable<IChatProvider> providers)
     ]);
 
     public IReadOnlyCollection<string> Kinds => _byKind.Keys;
-
-    public bool TryGet(string kind, [NotNullWhen(true)] out IChatProvider? provider) => _byKind.TryGetValue(kind, out provider);
 
     /// <summary>The provider of that kind; a kind that was validated at save time always exists.</summary>
     public IChatProvider Get(string kind) =>

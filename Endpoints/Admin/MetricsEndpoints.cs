@@ -5,7 +5,7 @@ using AiChat.Data;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace AiChat.Endpoints.Admin;

@@ -9,7 +9,7 @@ using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Settings;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Admin;
 

@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using AiChat.Endpoints.Catalog;
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Calls;

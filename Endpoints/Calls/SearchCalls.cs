@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using AiChat.Endpoints.Runs;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Calls;
 

@@ -1,6 +1,5 @@
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Settings;
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Search;
 using AiChat.Providers.Transport;
 

@@ -3,7 +3,7 @@ using AiChat.Data.Catalog;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
 using AiChat.Providers;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Catalog;
 

@@ -1,7 +1,6 @@
 using AiChat.Data.Catalog;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Settings;
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Catalog;

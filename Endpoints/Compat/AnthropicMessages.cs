@@ -2,7 +2,6 @@ using System.Text;
 using System.Text.Json;
 using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;
-using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 

@@ -6,7 +6,7 @@ using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
 using AiChat.Endpoints.Settings;
 using AiChat.Endpoints.Traces;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 
@@ -33,7 +33,7 @@ internal sealed class CompletionFrames
     /// <summary>Takes note of what stands in every frame alike.</summary>
     public void See(JsonElement frame)
     {
-        Id ??= frame.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String && DeltaWriter.Read(id) is { Length: > 0 } text ? text : null;
+        Id ??= frame.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String && LenientJson.Read(id) is { Length: > 0 } text ? text : null;
         Created ??= frame.TryGetProperty("created", out var created) && created.ValueKind == JsonValueKind.Number && created.TryGetInt64(out var at) ? at : null;
     }
 
@@ -185,7 +185,7 @@ internal sealed class CompletionFrames
             {
                 // Some servers say "stop" after tool calls; clients go by the word.
                 HasEnd = true;
-                json.WriteString("finish_reason", hasCalls && member.Value.ValueEquals("stop") ? "tool_calls" : DeltaWriter.Read(member.Value));
+                json.WriteString("finish_reason", hasCalls && member.Value.ValueEquals("stop") ? "tool_calls" : LenientJson.Read(member.Value));
             }
             else if (IsDelta(member))
             {

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text.Json;
-using AiChat.Providers.OpenAi;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
@@ -69,7 +68,7 @@ internal abstract class Dialect
         json.WriteStartObject();
         foreach (var member in body.EnumerateObject().Where(member => !Kept.Contains(member.Name) && !Steering.Contains(member.Name)))
         {
-            OpenAiPassthroughBody.Raw(json, member);
+            RequestBody.WriteRaw(json, member);
         }
 
         json.WriteEndObject();

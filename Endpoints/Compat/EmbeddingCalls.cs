@@ -8,6 +8,7 @@ using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
 using AiChat.Providers;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 

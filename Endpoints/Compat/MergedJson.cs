@@ -1,6 +1,6 @@
 using System.Text;
 using System.Text.Json;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 
@@ -29,7 +29,7 @@ internal sealed class MergedJson
             case JsonValueKind.Undefined or JsonValueKind.Null:
                 return 0;
             case JsonValueKind.String:
-                var text = DeltaWriter.Read(piece)!;
+                var text = LenientJson.Read(piece)!;
                 (_text ??= new StringBuilder()).Append(text);
                 return text.Length;
             case JsonValueKind.Object:

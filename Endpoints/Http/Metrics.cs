@@ -1,4 +1,4 @@
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Http;
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using AiChat.Data;
 using AiChat.Endpoints.Auth;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace AiChat.Endpoints.Http;

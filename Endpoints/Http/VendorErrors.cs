@@ -1,5 +1,5 @@
 using System.Text.Json;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Http;
 

@@ -5,6 +5,7 @@ using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;
 

@@ -2,6 +2,7 @@ using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Endpoints.Images;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;
 

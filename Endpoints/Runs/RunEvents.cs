@@ -2,7 +2,7 @@ using System.Text.Json;
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;
 

@@ -5,7 +5,7 @@ using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
 using AiChat.Endpoints.Traces;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;
 

@@ -1,7 +1,7 @@
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
-using AiChat.Endpoints.Catalog;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;
 

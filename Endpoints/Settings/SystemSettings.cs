@@ -5,6 +5,7 @@ using AiChat.Data.Catalog;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Secrets;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Settings;
 

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using AiChat.Providers.OpenAi;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
@@ -92,7 +91,7 @@ internal static class AnthropicBody
         if (adaptive && request.Reasoning.Effort is { } effort && !refused.HasFlag(Refused.ReasoningEffort))
         {
             json.WriteStartObject("output_config");
-            json.WriteString("effort", effort == ReasoningEffort.Minimal ? "low" : OpenAiBody.Word(effort));
+            json.WriteString("effort", effort == ReasoningEffort.Minimal ? "low" : effort.Word());
             json.WriteEndObject();
         }
     }
@@ -177,19 +176,10 @@ internal static class AnthropicBody
         json.WriteStartObject();
         json.WriteString("type", "image");
         json.WriteStartObject("source");
-        if (image.Url is not null)
-        {
-            json.WriteString("type", "url");
-            json.WriteString("url", image.Url);
-        }
-        else
-        {
-            json.WriteString("type", "base64");
-            json.WriteString("media_type", image.MimeType);
-            json.WritePropertyName("data");
-            body.Image(image, dataUrl: false);
-        }
-
+        json.WriteString("type", "base64");
+        json.WriteString("media_type", image.MimeType);
+        json.WritePropertyName("data");
+        body.Image(image, dataUrl: false);
         json.WriteEndObject();
         json.WriteEndObject();
     }

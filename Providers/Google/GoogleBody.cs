@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using AiChat.Providers.OpenAi;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
@@ -168,7 +167,7 @@ internal static class GoogleBody
             // These models cannot be told not to think.
             if (enabled == false || effort is not null)
             {
-                json.WriteString("thinkingLevel", enabled == false ? "low" : OpenAiBody.Word(effort!.Value));
+                json.WriteString("thinkingLevel", enabled == false ? "low" : effort!.Value.Word());
             }
         }
         else if (!noAmount && (enabled == false || effort is not null))

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Ollama;
 

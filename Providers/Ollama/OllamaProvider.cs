@@ -1,5 +1,4 @@
 using System.Text.Json;
-using AiChat.Providers.OpenAi;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
@@ -175,7 +174,7 @@ internal static class OllamaBody
         // gpt-oss takes levels and cannot be told not to think; all others take a switch.
         if (request.Model.Contains("gpt-oss", StringComparison.Ordinal))
         {
-            json.WriteString("think", enabled == false || effort == ReasoningEffort.Minimal ? "low" : OpenAiBody.Word(effort ?? ReasoningEffort.Medium));
+            json.WriteString("think", enabled == false || effort == ReasoningEffort.Minimal ? "low" : (effort ?? ReasoningEffort.Medium).Word());
         }
         else
         {

@@ -107,16 +107,8 @@ internal static class OpenAiBody
             json.WriteStartObject();
             json.WriteString("type", "image_url");
             json.WriteStartObject("image_url");
-            if (image.Url is not null)
-            {
-                json.WriteString("url", image.Url);
-            }
-            else
-            {
-                json.WritePropertyName("url");
-                body.Image(image, dataUrl: true);
-            }
-
+            json.WritePropertyName("url");
+            body.Image(image, dataUrl: true);
             json.WriteEndObject();
             json.WriteEndObject();
         }
@@ -216,7 +208,7 @@ internal static class OpenAiBody
                 }
                 else
                 {
-                    json.WriteString("effort", Word(effort.Value));
+                    json.WriteString("effort", effort.Value.Word());
                 }
 
                 json.WriteEndObject();
@@ -227,7 +219,7 @@ internal static class OpenAiBody
 
         if (effort is not null && enabled != false && !refused.HasFlag(Refused.ReasoningEffort))
         {
-            json.WriteString("reasoning_effort", Word(effort.Value));
+            json.WriteString("reasoning_effort", effort.Value.Word());
         }
 
         if (enabled is { } think && host is OpenAiHost.DeepSeek or OpenAiHost.Zhipu)
@@ -241,14 +233,6 @@ internal static class OpenAiBody
             json.WriteBoolean("enable_thinking", enabled.Value);
         }
     }
-
-    public static string Word(ReasoningEffort effort) => effort switch
-    {
-        ReasoningEffort.Minimal => "minimal",
-        ReasoningEffort.Low => "low",
-        ReasoningEffort.Medium => "medium",
-        ReasoningEffort.High => "high",
-    };
 
     private static void WriteTools(Utf8JsonWriter json, ChatRequest request)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.OpenAi;
 
@@ -169,7 +170,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("text"u8))
             {
                 reader.Read();
-                _content ??= DeltaWriter.Read(ref reader);
+                _content ??= LenientJson.Read(ref reader);
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("usage"u8))
@@ -189,7 +190,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 
     private void ReadFinish(ref Utf8JsonReader reader)
     {
-        if (DeltaWriter.Read(ref reader) is { Length: > 0 } reason)
+        if (LenientJson.Read(ref reader) is { Length: > 0 } reason)
         {
             _ended++;
             _finish = _otherChoice ? _finish : reason;
@@ -218,7 +219,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 reader.Read();
 
                 // Gateways that write two of the names write the same text under both.
-                _reasoning = string.IsNullOrEmpty(_reasoning) ? DeltaWriter.Read(ref reader) : _reasoning;
+                _reasoning = string.IsNullOrEmpty(_reasoning) ? LenientJson.Read(ref reader) : _reasoning;
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("tool_calls"u8) && !_otherChoice)
@@ -234,7 +235,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("refusal"u8))
             {
                 reader.Read();
-                _content = DeltaWriter.Read(ref reader) is { Length: > 0 } refusal ? _content + refusal : _content;
+                _content = LenientJson.Read(ref reader) is { Length: > 0 } refusal ? _content + refusal : _content;
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("reasoning_details"u8))
@@ -267,7 +268,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
-            _content += DeltaWriter.Read(ref reader);
+            _content += LenientJson.Read(ref reader);
             reader.Skip();
             return;
         }
@@ -289,7 +290,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 
     private static string PartText(JsonElement value) => value.ValueKind switch
     {
-        JsonValueKind.String => DeltaWriter.Read(value)!,
+        JsonValueKind.String => LenientJson.Read(value)!,
         JsonValueKind.Array => string.Concat(value.EnumerateArray().Select(part => part.Text("text"))),
         _ => "",
     };
@@ -340,62 +341,5 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         {
             throw ProviderErrors.FromError(error, Request.Endpoint);
         }
-    }
-}
-
-/// <summary>Token counts under the names that OpenAI and its imitators use.</summary>
-internal struct OpenAiUsage
-{
-    public int? Prompt { get; private set; }
-    public int? Completion { get; private set; }
-    public int? Reasoning { get; private set; }
-    public int? Cached { get; private set; }
-    public readonly bool Any => Prompt is not null || Completion is not null;
-
-    public void Read(ref Utf8JsonReader reader)
-    {
-        if (reader.TokenType != JsonTokenType.StartObject)
-        {
-            reader.Skip();
-            return;
-        }
-
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            if (reader.ValueTextEquals("prompt_tokens"u8) || reader.ValueTextEquals("input_tokens"u8))
-            {
-                Prompt = Number(ref reader) ?? Prompt;
-            }
-            else if (reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8))
-            {
-                Completion = Number(ref reader) ?? Completion;
-            }
-            else if (reader.ValueTextEquals("cached_tokens"u8) || reader.ValueTextEquals("prompt_cache_hit_tokens"u8))
-            {
-                Cached = Number(ref reader) ?? Cached;
-            }
-            else if (reader.ValueTextEquals("reasoning_tokens"u8))
-            {
-                Reasoning = Number(ref reader) ?? Reasoning;
-            }
-            else
-            {
-                // The details are objects with names of their own.
-                reader.Read();
-                Read(ref reader);
-            }
-        }
-    }
-
-    public static int? Number(ref Utf8JsonReader reader)
-    {
-        reader.Read();
-        if (reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var value) && value is >= 0 and <= int.MaxValue)
-        {
-            return (int)value;
-        }
-
-        reader.Skip();
-        return null;
     }
 }

@@ -20,7 +20,7 @@ internal static class OpenAiPassthroughBody
             }
             else
             {
-                Raw(json, message.Json);
+                RequestBody.WriteRaw(json, message.Json);
             }
         }
     }
@@ -36,7 +36,7 @@ internal static class OpenAiPassthroughBody
             }
             else
             {
-                Raw(json, member);
+                RequestBody.WriteRaw(json, member);
             }
         }
 
@@ -63,7 +63,7 @@ internal static class OpenAiPassthroughBody
                 json.WriteStartObject();
                 foreach (var member in call.EnumerateObject())
                 {
-                    Raw(json, member);
+                    RequestBody.WriteRaw(json, member);
                 }
 
                 json.WritePropertyName("extra_content");
@@ -72,7 +72,7 @@ internal static class OpenAiPassthroughBody
             }
             else
             {
-                Raw(json, call);
+                RequestBody.WriteRaw(json, call);
             }
 
             index++;
@@ -83,15 +83,4 @@ internal static class OpenAiPassthroughBody
 
     /// <summary>Bytes that the messages take.</summary>
     public static int LengthOf(PassthroughRequest call) => call.Messages.Sum(message => JsonMarshal.GetRawUtf8Value(message.Json).Length + 1);
-
-    /// <summary>As it came: nothing is decoded and encoded again, which for a text with escapes takes six times its length.</summary>
-    public static void Raw(Utf8JsonWriter json, JsonElement value) =>
-        json.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
-
-    /// <inheritdoc cref="Raw(Utf8JsonWriter, JsonElement)"/>
-    public static void Raw(Utf8JsonWriter json, JsonProperty member)
-    {
-        json.WritePropertyName(member.Name);
-        Raw(json, member.Value);
-    }
 }

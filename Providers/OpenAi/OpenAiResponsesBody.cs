@@ -105,16 +105,8 @@ internal static class OpenAiResponsesBody
         {
             json.WriteStartObject();
             json.WriteString("type", "input_image");
-            if (image.Url is not null)
-            {
-                json.WriteString("image_url", image.Url);
-            }
-            else
-            {
-                json.WritePropertyName("image_url");
-                body.Image(image, dataUrl: true);
-            }
-
+            json.WritePropertyName("image_url");
+            body.Image(image, dataUrl: true);
             json.WriteEndObject();
         }
 
@@ -134,7 +126,7 @@ internal static class OpenAiResponsesBody
         json.WriteStartObject("reasoning");
         if (effort is not null)
         {
-            json.WriteString("effort", OpenAiBody.Word(effort.Value));
+            json.WriteString("effort", effort.Value.Word());
         }
 
         if (summary)

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.OpenAi;
 
@@ -56,7 +57,7 @@ internal sealed class OpenAiToolCalls
 
     private static string? Text(JsonElement element, string name) => !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
     {
-        JsonValueKind.String => DeltaWriter.Read(value),
+        JsonValueKind.String => LenientJson.Read(value),
         JsonValueKind.Object => LenientJson.Raw(value),
         _ => null,
     };

@@ -68,15 +68,14 @@ internal sealed record ChatToolCall(string Id, string Name, string Arguments);
 /// <summary>A function the model may call; the parameters are a JSON object schema as text.</summary>
 internal sealed record ChatTool(string Name, string Description, string ParametersJson);
 
-/// <summary>An image by bytes, read only while the request is sent, or by address for the provider to fetch.</summary>
+/// <summary>An image of a message, read only while the request is sent.</summary>
 /// <param name="Length">Bytes that <paramref name="Open"/> gives.</param>
-internal sealed record ChatImage(string MimeType, long Length, Func<Stream>? Open, string? Url = null)
+internal sealed record ChatImage(string MimeType, long Length, Func<Stream> Open)
 {
     public static ChatImage FromBytes(string mimeType, ReadOnlyMemory<byte> bytes) => new(mimeType, bytes.Length, () =>
-        MemoryMarshal.TryGetArray(bytes, out var array) ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false) : new MemoryStream(bytes.ToArray()));
-
-    /// <summary>We never fetch it; providers that cannot either answer with <see cref="ProviderFailure.BadRequest"/>.</summary>
-    public static ChatImage FromUrl(string url) => new("", 0, null, url);
+        MemoryMarshal.TryGetArray(bytes, out var array)
+            ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
+            : new MemoryStream(bytes.ToArray()));
 }
 
 internal sealed record ChatSampling
@@ -115,6 +114,18 @@ internal enum ReasoningEffort
     High,
 }
 
+internal static class ReasoningEfforts
+{
+    /// <summary>The word for it that the providers share.</summary>
+    public static string Word(this ReasoningEffort effort) => effort switch
+    {
+        ReasoningEffort.Minimal => "minimal",
+        ReasoningEffort.Low => "low",
+        ReasoningEffort.Medium => "medium",
+        ReasoningEffort.High => "high",
+    };
+}
+
 internal sealed record ReasoningTag(string Open, string Close)
 {
     public static readonly IReadOnlyList<ReasoningTag> Defaults =
@@ -123,24 +134,4 @@ internal sealed record ReasoningTag(string Open, string Close)
         new("<reasoning>", "</reasoning>"), new("<thought>", "</thought>"), new("<Thought>", "</Thought>"),
         new("<|begin_of_thought|>", "<|end_of_thought|>"), new("◁think▷", "◁/think▷"),
     ];
-}
-
-/// <summary>How long a call may be silent. Only content re-arms the clocks: comments and pings do not.</summary>
-internal sealed record ChatTimeouts
-{
-    public static readonly ChatTimeouts Default = new();
-
-    /// <summary>Name look-up and TCP connect.</summary>
-    public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(10);
-
-    /// <summary>From the start of the call to the first data frame.</summary>
-    public TimeSpan FirstByte { get; init; } = TimeSpan.FromSeconds(120);
-
-    /// <summary>Between two pieces of content, once visible text or a tool call has begun.</summary>
-    public TimeSpan Idle { get; init; } = TimeSpan.FromSeconds(90);
-
-    /// <summary>Between two pieces of content before that, while the model may be thinking unseen.</summary>
-    public TimeSpan ReasoningIdle { get; init; } = TimeSpan.FromSeconds(300);
-
-    public TimeSpan Total { get; init; } = TimeSpan.FromMinutes(10);
 }

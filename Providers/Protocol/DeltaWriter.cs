@@ -1,5 +1,5 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Protocol;
 
@@ -171,31 +171,6 @@ internal sealed class DeltaWriter
 
         // Some servers say "stop" after tool calls; the calls are there all the same.
         Ready.Add(new ChatDelta.End(HasToolCalls && reason == FinishReason.Stop ? FinishReason.ToolCalls : reason, _raw, skippedFrames));
-    }
-
-    /// <summary>A JSON string as text; bytes that are no text become U+FFFD instead of losing the piece.</summary>
-    public static string? Read(ref Utf8JsonReader reader)
-    {
-        try
-        {
-            return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            return LenientJson.Decode(reader.ValueSpan);
-        }
-    }
-
-    public static string? Read(JsonElement value)
-    {
-        try
-        {
-            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
-        }
-        catch (InvalidOperationException)
-        {
-            return LenientJson.Decode(JsonMarshal.GetRawUtf8Value(value)[1..^1]);
-        }
     }
 
     private void TakeFrames()

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Protocol;
 

@@ -63,7 +63,7 @@ internal static class ProviderModels
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (var item in list.EnumerateArray())
         {
-            var model = item.ValueKind == JsonValueKind.String ? read(default, DeltaWriter.Read(item)) : read(item, null);
+            var model = item.ValueKind == JsonValueKind.String ? read(default, LenientJson.Read(item)) : read(item, null);
             if (model is null || model.Id.Length > ProviderModel.MaxIdLength || !ProviderUrl.IsSegment(model.Id) || !seen.Add(model.Id))
             {
                 continue;
@@ -83,7 +83,7 @@ internal static class ProviderModels
         element.ValueKind == JsonValueKind.Object && element.TryGetProperty(name, out var value) ? value : default;
 
     public static string? Text(this JsonElement element, string name) =>
-        DeltaWriter.Read(element.Child(name));
+        LenientJson.Read(element.Child(name));
 
     public static int? Number(this JsonElement element, string name) =>
         element.Child(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) && number > 0 ? number : null;

@@ -32,7 +32,7 @@ internal sealed class BraveSearch(ProviderHttp http) : ISearchEngine
     private static string Text(JsonElement hit)
     {
         var more = hit.Child("extra_snippets");
-        var pieces = more.ValueKind == JsonValueKind.Array ? more.EnumerateArray().Select(DeltaWriter.Read) : [];
+        var pieces = more.ValueKind == JsonValueKind.Array ? more.EnumerateArray().Select(LenientJson.Read) : [];
         return string.Join(' ', pieces.Prepend(hit.Text("description")).Where(piece => piece is not null));
     }
 }

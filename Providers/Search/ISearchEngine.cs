@@ -1,4 +1,3 @@
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Search;

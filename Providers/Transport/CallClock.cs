@@ -1,4 +1,3 @@
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 
@@ -51,8 +50,6 @@ internal sealed class CallClock : IDisposable
 
     /// <summary>Fires when the caller cancels and when a deadline passes; <see cref="Translate"/> tells which.</summary>
     public CancellationToken Token => _source.Token;
-
-    public ChatTimeouts Limits => _limits;
 
     /// <summary>What reading the reply has taken so far.</summary>
     public ReplyWork Work { get; }

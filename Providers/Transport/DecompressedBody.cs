@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 

@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 

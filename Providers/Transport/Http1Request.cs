@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 

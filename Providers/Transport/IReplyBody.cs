@@ -1,4 +1,3 @@
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 

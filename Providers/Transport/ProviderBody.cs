@@ -1,10 +1,9 @@
 using System.Buffers.Text;
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 
 /// <summary>An image in a body: its base64 stands at this place of the JSON.</summary>
-internal readonly record struct BodyImage(int Offset, ChatImage Image);
+internal readonly record struct BodyImage(int Offset, long Length, Func<Stream> Open);
 
 /// <summary>
 /// A request body as JSON with gaps, which images fill while it is sent: a few kilobytes of each are in memory at a time, however many
@@ -15,7 +14,7 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<Body
     /// <summary>A multiple of three, so that pieces of base64 join.</summary>
     private const int Piece = 48 * 1024;
 
-    public long Length { get; } = json.Length + images.Sum(image => Base64Length(image.Image.Length));
+    public long Length { get; } = json.Length + images.Sum(image => Base64Length(image.Length));
 
     public static implicit operator ProviderBody(byte[] bytes) => new(bytes, []);
 
@@ -23,11 +22,11 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<Body
     public async Task WriteAsync(Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel)
     {
         var at = 0;
-        foreach (var (offset, image) in images)
+        foreach (var image in images)
         {
-            await WriteJsonAsync(json[at..offset], write);
+            await WriteJsonAsync(json[at..image.Offset], write);
             await WriteImageAsync(image, write, cancel);
-            at = offset;
+            at = image.Offset;
         }
 
         await WriteJsonAsync(json[at..], write);
@@ -42,9 +41,9 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<Body
         }
     }
 
-    private static async Task WriteImageAsync(ChatImage image, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel)
+    private static async Task WriteImageAsync(BodyImage image, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel)
     {
-        await using var source = image.Open!();
+        await using var source = image.Open();
         var bytes = new byte[Piece];
         var encoded = new byte[Base64.GetMaxEncodedToUtf8Length(Piece)];
         for (var left = image.Length; left > 0;)

@@ -1,6 +1,5 @@
 using System.Buffers;
 using System.Text.RegularExpressions;
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 

@@ -1,5 +1,4 @@
 using System.Buffers;
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 

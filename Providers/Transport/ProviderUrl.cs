@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Net;
 using System.Runtime.CompilerServices;
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Transport;
 

@@ -1,6 +1,6 @@
 using System.Net;
 using AiChat.Endpoints.Calls;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Time.Testing;

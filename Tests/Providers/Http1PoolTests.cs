@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 using Microsoft.Extensions.Time.Testing;
 

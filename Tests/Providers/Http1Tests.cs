@@ -1,6 +1,5 @@
 using System.Net.Sockets;
 using System.Text;
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;

@@ -1,4 +1,4 @@
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Providers;

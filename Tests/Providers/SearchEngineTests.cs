@@ -1,5 +1,4 @@
 using System.Text.Json;
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Search;
 using AiChat.Providers.Transport;
 

@@ -3,7 +3,6 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 using Microsoft.Extensions.Time.Testing;
 

@@ -1,6 +1,5 @@
 using System.Reflection;
 using AiChat.Providers;
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;

@@ -164,17 +164,6 @@ public sealed class VendorRequestTests
     }
 
     [Theory]
-    [InlineData("ollama")]
-    [InlineData("google_genai")]
-    public async Task Image_by_address_is_refused_where_only_data_works(string vendor)
-    {
-        using var http = new ProviderHttp(TimeProvider.System);
-        var request = Request(Endpoints.Local(vendor, "http://127.0.0.1:9")) with { Turns = [new(ChatRole.User, "see") { Images = [ChatImage.FromUrl("http://127.0.0.1:9/x")] }] };
-
-        Assert.Contains("provider_bad_request", await Transcript.WriteAsync(ProviderRegistry.Create(http).Get(vendor).StreamAsync(request, CancellationToken.None)));
-    }
-
-    [Theory]
     [InlineData("anthropic", """{"data":[{"type":"model","id":"a","display_name":"A","max_input_tokens":200000,"max_tokens":64000,"capabilities":{"image_input":{"supported":true}}}],"has_more":false}""")]
     [InlineData("google_genai", """{"models":[{"name":"models/a","displayName":"A","inputTokenLimit":200000,"outputTokenLimit":64000,"supportedGenerationMethods":["generateContent"]}]}""")]
     [InlineData("azure_openai", """{"data":[{"id":"a","name":"A","context_length":200000,"max_output_tokens":64000,"capabilities":{"chat_completion":true}}]}""")]

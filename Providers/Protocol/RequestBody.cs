@@ -1,9 +1,10 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text.Encodings.Web;
 using System.Text.Json;
-using AiChat.Providers.OpenAi;
-using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
-namespace AiChat.Providers.Transport;
+namespace AiChat.Providers.Protocol;
 
 /// <summary>Writes a JSON request body; members without a value are left out.</summary>
 internal sealed class RequestBody : IDisposable
@@ -20,7 +21,7 @@ internal sealed class RequestBody : IDisposable
     public RequestBody(int capacity = DefaultValue)
     {
         _buffer = new ArrayBufferWriter<byte>(capacity);
-        Json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { SkipValidation = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        Json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
         Json.WriteStartObject();
     }
 
@@ -56,13 +57,7 @@ internal sealed class RequestBody : IDisposable
         }
     }
 
-    /// <summary>A member whose value is JSON text from elsewhere; what is no JSON object is sent as an empty one.</summary>
-    public void Object(string name, string json)
-    {
-        Json.WritePropertyName(name);
-        WriteObject(Json, json);
-    }
-
+    /// <summary>Writes JSON text from elsewhere as a value; text that is not a JSON object becomes an empty object.</summary>
     public static void WriteObject(Utf8JsonWriter writer, string json)
     {
         try
@@ -83,17 +78,25 @@ internal sealed class RequestBody : IDisposable
         writer.WriteEndObject();
     }
 
+    /// <summary>
+    /// Writes a value as it came: text is not decoded and encoded again, which would take six times its length for text full of escapes.
+    /// </summary>
+    public static void WriteRaw(Utf8JsonWriter json, JsonElement value) =>
+        json.WriteRawValue(JsonMarshal.GetRawUtf8Value(value), skipInputValidation: true);
+
+    /// <inheritdoc cref="WriteRaw(Utf8JsonWriter, JsonElement)"/>
+    public static void WriteRaw(Utf8JsonWriter json, JsonProperty member)
+    {
+        json.WritePropertyName(member.Name);
+        WriteRaw(json, member.Value);
+    }
+
     /// <summary><c>data:image/png;base64,…</c> or the bare base64 as a string; the image itself is read when the body is sent.</summary>
     public void Image(ChatImage image, bool dataUrl)
     {
-        if (image.Open is null)
-        {
-            throw new ProviderException(ProviderFailure.BadRequest, "This provider takes images only as data, not by address.");
-        }
-
         Json.WriteStringValue(dataUrl ? $"data:{image.MimeType};base64," : "");
         Json.Flush();
-        _images.Add(new BodyImage(_buffer.WrittenCount - 1, image)); // before the closing quote
+        _images.Add(new BodyImage(_buffer.WrittenCount - 1, image.Length, image.Open)); // before the closing quote
     }
 
     /// <summary>Ends the object, with the members of <paramref name="extra"/> that are not there yet.</summary>
@@ -120,7 +123,7 @@ internal sealed class RequestBody : IDisposable
             using var document = JsonDocument.Parse(extra);
             foreach (var member in document.RootElement.EnumerateObject().Where(member => names.Add(member.Name)))
             {
-                OpenAiPassthroughBody.Raw(Json, member);
+                WriteRaw(Json, member);
             }
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)

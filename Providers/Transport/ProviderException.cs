@@ -1,4 +1,4 @@
-namespace AiChat.Providers.Protocol;
+namespace AiChat.Providers.Transport;
 
 /// <summary>
 /// A call to a provider failed. <see cref="Detail"/> is safe to show and to store: control characters and secrets are

@@ -1,9 +1,8 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using AiChat.Providers.Transport;
 
-namespace AiChat.Providers.Protocol;
+namespace AiChat.Providers.Transport;
 
 /// <summary>
 /// The only place that decides which <see cref="ProviderFailure"/> an exception, a status or an error object is.
@@ -122,12 +121,12 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
 
         if (root.ValueKind != JsonValueKind.Object)
         {
-            return new ErrorText(DeltaWriter.Read(root) ?? "", "", null);
+            return new ErrorText(LenientJson.Read(root) ?? "", "", null);
         }
 
         if (root.TryGetProperty("error", out var error) && error.ValueKind is JsonValueKind.Object or JsonValueKind.String)
         {
-            return error.ValueKind == JsonValueKind.String ? new ErrorText(DeltaWriter.Read(error)!, Word(root, "code") ?? "", null) : Read(error);
+            return error.ValueKind == JsonValueKind.String ? new ErrorText(LenientJson.Read(error)!, Word(root, "code") ?? "", null) : Read(error);
         }
 
         var message = Word(root, "message") ?? Word(root, "detail") ?? Word(root, "error_description") ?? Word(root, "msg") ?? "";
@@ -151,7 +150,7 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
 
     private static string? Word(JsonElement element, string name) => !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
     {
-        JsonValueKind.String => DeltaWriter.Read(value),
+        JsonValueKind.String => LenientJson.Read(value),
         JsonValueKind.Number or JsonValueKind.Object or JsonValueKind.Array => LenientJson.Raw(value),
         _ => null,
     };

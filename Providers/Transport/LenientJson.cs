@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 
-namespace AiChat.Providers.Protocol;
+namespace AiChat.Providers.Transport;
 
 /// <summary>
 /// Decodes the inside of a JSON string that the strict reader refuses: lone surrogate escapes are kept for the next piece
@@ -14,7 +14,32 @@ internal static class LenientJson
     /// <summary>A value as it was written, also when its strings are no valid text.</summary>
     public static string Raw(JsonElement value) => Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(value));
 
-    public static string Decode(ReadOnlySpan<byte> escaped)
+    /// <summary>A JSON string as text; bytes that are no text become U+FFFD instead of losing the piece.</summary>
+    public static string? Read(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return reader.TokenType == JsonTokenType.String ? reader.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return Decode(reader.ValueSpan);
+        }
+    }
+
+    public static string? Read(JsonElement value)
+    {
+        try
+        {
+            return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+        }
+        catch (InvalidOperationException)
+        {
+            return Decode(JsonMarshal.GetRawUtf8Value(value)[1..^1]);
+        }
+    }
+
+    private static string Decode(ReadOnlySpan<byte> escaped)
     {
         var source = Encoding.UTF8.GetString(escaped);
         var text = new StringBuilder(source.Length);
