@@ -119,9 +119,10 @@ internal static class Program
         services.AddSingleton<TokenFactorRows>();
         services.AddImages();
         services.AddSingleton<UsageReports>();
-        services.AddTracing();
+        services.AddTraces();
+        services.AddCalls();
         services.AddChat();
-        services.AddV1();
+        services.AddCompat();
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(
             json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, AdminJson.Wire, AccountsJson.Wire));
         services.Configure<RouteHandlerOptions>(handlers => handlers.ThrowOnBadRequest = true);
@@ -151,7 +152,7 @@ internal static class Program
         api.MapAudit();
         api.MapTraces();
         api.MapChat();
-        app.MapV1();
+        app.MapCompat();
         api.MapImages();
         app.MapImageFiles();
         app.MapMetrics();

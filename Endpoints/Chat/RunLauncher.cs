@@ -110,7 +110,7 @@ internal sealed class RunLauncher(
 
         options = options with { WebSearch = canSearch && (options.WebSearch ?? SessionParameters.Parse(session.Parameters).WebSearch) == true };
         var trace = traces.Begin(me, options.Trace, run.Kind, run.ClientMessageId, model.Provider, model.Model);
-        trace?.Asked(run, model, options);
+        trace?.Asked(run, model, options.ContextEnabled, options.ReasoningEnabled, options.Effort, options.WebSearch);
         var models = catalog.WithFallbacks(me, model); // before the start: nothing may fail between it and the run that ends it
         var starting = registry.Start(run, settings.Admission(me, model, text), started =>
             new Run(
@@ -119,7 +119,15 @@ internal sealed class RunLauncher(
             { Trace = trace, IsAdmin = me.IsAdmin });
         var start = trace is null ? await starting : await trace.Watch(starting);
         var problem = Refusal(start);
-        trace?.Answered(start, problem);
+        if (problem is not null)
+        {
+            trace?.Refused(problem);
+        }
+        else if (start.Outcome == StartOutcome.Known)
+        {
+            trace?.Repeated(start.MessageId);
+        }
+
         return problem is null ? (new StartedAnswer(start.MessageId, start.Run), null) : (null, problem);
     }
 

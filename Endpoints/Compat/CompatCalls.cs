@@ -41,7 +41,7 @@ internal sealed class CompatCalls(
 
             var job = new CompatJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()),
                 traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
-            job.Trace?.AskedByKey(request, model, me.ApiKeyId);
+            job.Trace?.AskedByKey(me.ApiKeyId, request.Turns, model, request.Stream);
             var tokens = TokenEstimate.Estimate(request.System) + request.Turns.Sum(TokenEstimate.Estimate);
             var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
             var answering = Metered(me, job.Model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
@@ -103,10 +103,10 @@ internal sealed class CompatCalls(
             {
                 var request = job.Dialect.For(
                     job.Request, new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)));
-                job.Trace?.Calling(model, endpoint, request);
+                job.Trace?.Calling(request);
                 return ValueTask.FromResult(request);
             },
-            OnRetry = retry => job.Trace?.Retrying(retry),
+            OnRetry = retry => job.Trace?.Retrying(retry.Model, retry.Failure, retry.Wait),
         };
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(job.Ends);
         var opening = calls.Open(plan, giveUp.Token);
@@ -119,7 +119,7 @@ internal sealed class CompatCalls(
             }
 
             await using var call = await opening;
-            job.Trace?.FirstToken(call, call.FirstMs);
+            job.Trace?.FirstToken(call.Model, call.FirstMs, call.FirstMs);
             job.Writer.RelaysFrames = job.Dialect.RelaysFrames(call.Model.Provider);
             job.Writer.Begin();
             await Read(call, job, stream, memory, used);

@@ -11,14 +11,7 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>The doors for clients of OpenAI's and Anthropic's APIs: every model of the catalogue by any of these protocols.</summary>
 internal static class CompatEndpoints
 {
-    public static void AddV1(this IServiceCollection services)
-    {
-        services.AddSingleton<CallStates>();
-        services.AddSingleton<CompatCalls>();
-        services.AddSingleton<EmbeddingCalls>();
-    }
-
-    public static void MapV1(this WebApplication app)
+    public static void MapCompat(this WebApplication app)
     {
         var v1 = app.MapGroup("/v1").Allow(Access.User);
         v1.MapGet("/models", ListModels).NeedsScope(KeyScopes.Models);

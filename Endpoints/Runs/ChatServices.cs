@@ -1,5 +1,4 @@
 using System.Runtime.InteropServices;
-using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
 
@@ -12,18 +11,10 @@ internal static class ChatServices
     {
         services.AddSingleton<PromptImages>();
         services.AddSingleton<PromptBuilder>();
-        services.AddSingleton<KeyRing>();
-        services.AddSingleton<TokenFactors>();
-        services.AddHostedService(provider => provider.GetRequiredService<TokenFactors>());
-        services.AddSingleton<LiveCalls>();
-        services.AddSingleton<ProviderCalls>();
-        services.AddSingleton<Settlements>();
-        services.AddSingleton<UtilityCompletion>();
         services.AddSingleton<ToolLoop>();
         services.AddSingleton<SessionTitler>();
         services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());
         services.AddSingleton<RunExecutor>();
-        services.AddSingleton(provider => MemoryBudget.OfProcess(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<RunRegistry>();
         services.AddSingleton<RunLauncher>();
         services.AddSingleton<GuestSignup>();

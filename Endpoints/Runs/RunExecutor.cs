@@ -83,7 +83,7 @@ internal sealed partial class RunExecutor(
         {
             run.Trace?.Started(run.Started, run.Session.Id);
             prompt = await prompts.Build(run, run.Model, 0);
-            run.Trace?.Context(prompt);
+            run.Trace?.Context(prompt.SystemPrompt, prompt.Turns, prompt.TrimmedTurns, prompt.PromptTokens, prompt.ContextLimit);
             if (run.Started.MayHaveVersions)
             {
                 var before = run.Request.Kind == NewRun.Send ? run.Started.ParentId : prompt.Question?.ParentId;

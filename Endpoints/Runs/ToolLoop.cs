@@ -36,12 +36,12 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
                         ToolChoice = tools is not null && round == MaxRounds ? "none" : null,
                     };
                     recorder.TrimmedTurns = turns.TrimmedTurns;
-                    run.Trace?.Calling(model, endpoint, request);
+                    run.Trace?.Calling(request);
                     return request;
                 },
                 OnRetry = retry =>
                 {
-                    run.Trace?.Retrying(retry);
+                    run.Trace?.Retrying(retry.Model, retry.Failure, retry.Wait);
                     RunEvents.Retry(run.Log, retry);
                 },
             });
@@ -63,7 +63,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
     private async Task<RoundOutput> Ask(Run run, AnswerRecorder recorder, CallPlan plan)
     {
         await using var call = await calls.Open(plan, run.Stopping);
-        run.Trace?.FirstToken(call, recorder.ElapsedMs);
+        run.Trace?.FirstToken(call.Model, call.FirstMs, recorder.ElapsedMs);
         var status = "failed";
         try
         {

@@ -4,23 +4,19 @@ using AiChat.Endpoints.Secrets;
 namespace AiChat.Endpoints.Traces;
 
 /// <summary>
-/// One recorded request: its events wait here until they are stored. What happened is told by the verbs of
-/// <see cref="RunTracing"/>. Safe for any thread.
+/// One recorded request: its events wait here until they are stored. <see cref="RunTracing"/> lists the events. Safe for any thread.
 /// </summary>
-internal sealed class RunTrace
+internal sealed class RunTrace : ITraceQueueEntry
 {
-    /// <summary>Events that may wait for a store that is slow or gone.</summary>
+    /// <summary>Events that may wait for a slow or failing store.</summary>
     private const int MaxWaiting = 512;
-
-    private static readonly TraceHead NoHead = new() { UserId = 0, Actor = "", Kind = "" };
 
     private readonly Lock _gate = new();
     private readonly TaskTraces _owner;
-    private readonly Redactor? _redactor;
-    private readonly TimeProvider? _clock;
+    private readonly Redactor _redactor;
+    private readonly TimeProvider _clock;
     private readonly TraceHead _head;
     private readonly int _maxEvents;
-    private readonly TaskCompletionSource? _reached;
     private List<TraceEventRow> _waiting = [];
     private long _count;
     private bool _truncated;
@@ -40,33 +36,22 @@ internal sealed class RunTrace
         (ShowsDetail, IdleMs, _movedAt) = (showsDetail, idleMs, clock.GetTimestamp());
     }
 
-    /// <summary>Not a trace: a place in the queue.</summary>
-    public RunTrace(TaskTraces owner)
-    {
-        (_owner, _head) = (owner, NoHead);
-        _reached = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-    }
-
-    public bool IsMarker => _reached is not null;
-
-    /// <summary>A marker's turn has come.</summary>
-    public Task Reached => _reached?.Task ?? Task.CompletedTask;
-
-    /// <summary>0 until it is stored; only the one who stores touches it.</summary>
+    /// <summary>0 until the trace is stored; only <see cref="TaskTraces"/> uses it.</summary>
     public long Id { get; set; }
 
-    /// <summary>A provider's own words may quote the question; they are kept only where the asker is an administrator.</summary>
+    /// <summary>A provider's error text may quote the question, so it is recorded only when an administrator asked.</summary>
     public bool ShowsDetail { get; }
 
-    /// <summary>After this long without a new character the trace says so.</summary>
+    /// <summary>Milliseconds without a new character after which an idle event is recorded.</summary>
     public int IdleMs { get; }
 
     /// <summary>An error was recorded.</summary>
     public bool HasFailed { get; set; }
 
-    /// <summary>Attempts to get an answer, so far.</summary>
+    /// <summary>Attempts to get an answer so far.</summary>
     public int Attempts { get; set; }
 
+    /// <summary>Sets the chat and, once it exists, the answer that the trace belongs to.</summary>
     public void Place(long sessionId, long? messageId)
     {
         lock (_gate)
@@ -75,21 +60,21 @@ internal sealed class RunTrace
         }
     }
 
-    /// <summary>Records an event; past the limit it is only counted as missing.</summary>
+    /// <summary>Records an event. Past the limit it is dropped and the trace is marked as truncated.</summary>
     public void Add(string type, Action<TracePayload>? fill = null) => Add(type, fill, status: null);
 
-    /// <summary>Records the last word on the request; always kept. What comes after it, such as a reader who leaves, is still recorded.</summary>
+    /// <summary>Records the outcome, which is never dropped. Later events, such as a reader who leaves, are still recorded.</summary>
     /// <param name="status">completed, failed or stopped.</param>
     public void End(string status, Action<TracePayload>? fill) => Add("end", fill, status);
 
-    /// <summary>Tells of the text's growth; called a few times a second, says something only when there is something to say.</summary>
+    /// <summary>Called a few times a second; records an event when the text has grown or has become idle.</summary>
     public void Progress(int contentChars, int reasoningChars)
     {
         lock (_gate)
         {
             if (contentChars == _contentChars && reasoningChars == _reasoningChars)
             {
-                if (_idle || _endedAt is not null || _clock!.GetElapsedTime(_movedAt).TotalMilliseconds < IdleMs)
+                if (_idle || _endedAt is not null || _clock.GetElapsedTime(_movedAt).TotalMilliseconds < IdleMs)
                 {
                     return;
                 }
@@ -99,16 +84,18 @@ internal sealed class RunTrace
             else
             {
                 _idle = false;
-                _movedAt = _clock!.GetTimestamp();
+                _movedAt = _clock.GetTimestamp();
             }
 
             (_contentChars, _reasoningChars) = (contentChars, reasoningChars);
         }
 
-        Add(_idle ? "stream.idle" : "stream.flush", json => json.Number("contentChars", contentChars).Number("reasoningChars", reasoningChars));
+        Add(
+            _idle ? "stream.idle" : "stream.flush",
+            json => json.Number("contentChars", contentChars).Number("reasoningChars", reasoningChars));
     }
 
-    /// <summary>What waits, and how the trace stands.</summary>
+    /// <summary>Takes the waiting events, with the present state of the trace.</summary>
     public TraceBatch Take()
     {
         lock (_gate)
@@ -131,7 +118,7 @@ internal sealed class RunTrace
         }
     }
 
-    /// <summary>What was taken is lost.</summary>
+    /// <summary>Events that were taken could not be stored.</summary>
     public void Lose()
     {
         lock (_gate)
@@ -140,14 +127,12 @@ internal sealed class RunTrace
         }
     }
 
-    public void Pass() => _reached?.TrySetResult();
-
     private void Add(string type, Action<TracePayload>? fill, string? status)
     {
-        using var payload = new TracePayload(_redactor!);
+        using var payload = new TracePayload(_redactor);
         fill?.Invoke(payload);
         var text = payload.Finish();
-        var at = _clock!.GetUtcNow().ToUnixTimeMilliseconds();
+        var at = _clock.GetUtcNow().ToUnixTimeMilliseconds();
         bool first;
         lock (_gate)
         {

@@ -1,20 +1,21 @@
 using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Data.Runs;
-using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
-using AiChat.Endpoints.Compat;
 using AiChat.Endpoints.Http;
-using AiChat.Endpoints.Runs;
 using AiChat.Providers.Protocol;
-using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Traces;
 
-/// <summary>What can be told of a request, in the order in which it happens. The types are read by people and kept stable.</summary>
+/// <summary>
+/// The events of a recorded request, in the order in which they happen. They name no type of the rooms that tell them. People read the
+/// names of events and members, so these stay as they are.
+/// </summary>
 internal static class RunTracing
 {
-    public static void Asked(this RunTrace trace, NewRun request, ResolvedModel model, RunOptions options)
+    /// <summary>A person asks in the chat.</summary>
+    public static void Asked(
+        this RunTrace trace, NewRun request, ResolvedModel model, bool contextEnabled, bool? reasoning, ReasoningEffort? effort, bool? webSearch)
     {
         trace.Place(request.SessionId, null);
         trace.Add("request", json => json
@@ -27,33 +28,46 @@ internal static class RunTracing
             .Number("connectionId", model.ConnectionId)
             .Text("connection", model.ConnectionName)
             .Text("model", model.Model)
-            .Flag("contextEnabled", options.ContextEnabled)
-            .Flag("reasoning", options.ReasoningEnabled)
-            .Text("effort", options.Effort?.ToString().ToLowerInvariant())
-            .Flag("webSearch", options.WebSearch));
+            .Flag("contextEnabled", contextEnabled)
+            .Flag("reasoning", reasoning)
+            .Text("effort", effort?.ToString().ToLowerInvariant())
+            .Flag("webSearch", webSearch));
     }
 
-    /// <summary>A program asks, by a protocol of another vendor.</summary>
-    public static void AskedByKey(this RunTrace trace, CompatRequest request, ResolvedModel model, long? apiKeyId) => trace.Add("request", json => json
+    /// <summary>A program asks through the compatible API.</summary>
+    public static void AskedByKey(
+        this RunTrace trace, long? apiKeyId, IReadOnlyList<ChatTurn> turns, ResolvedModel model, bool stream) => trace.Add("request", json => json
         .Number("apiKeyId", apiKeyId)
-        .Flag("stream", request.Stream)
-        .Number("turns", request.Turns.Count)
-        .Number("images", request.Turns.Sum(turn => turn.Images.Count))
-        .Written("content", request.Turns is [.., var last] ? last.Text : null)
+        .Flag("stream", stream)
+        .Number("turns", turns.Count)
+        .Number("images", turns.Sum(turn => turn.Images.Count))
+        .Written("content", turns is [.., var last] ? last.Text : null)
         .Text("provider", model.Provider)
         .Number("connectionId", model.ConnectionId)
         .Text("connection", model.ConnectionName)
         .Text("model", model.Model));
 
-    /// <summary>Records the end of a call by a program, however it ends.</summary>
+    /// <summary>Records the end of a call through the compatible API, however it ends.</summary>
     public static async Task<IResult> WatchCall(this RunTrace trace, Task<IResult> work)
     {
         var result = await trace.Watch(work);
-        trace.DoorClosed(result as Problem);
+        if (result is Problem problem)
+        {
+            trace.End("failed", json => json.Text("status", "failed").Text("code", problem.Code).Number("httpStatus", problem.Status));
+        }
+        else if (trace.HasFailed)
+        {
+            trace.End("failed", json => json.Text("status", "failed"));
+        }
+        else
+        {
+            trace.End("completed", json => json.Text("status", "done"));
+        }
+
         return result;
     }
 
-    /// <summary>Records that this work failed on our side or was given up, if it does.</summary>
+    /// <summary>Records the end of the request when this work throws.</summary>
     public static async Task<T> Watch<T>(this RunTrace trace, Task<T> work)
     {
         try
@@ -68,33 +82,25 @@ internal static class RunTracing
         }
     }
 
-    private static void DoorClosed(this RunTrace trace, Problem? problem)
+    /// <summary>The usage limits, the run limits or the state of the chat did not allow a start.</summary>
+    public static void Refused(this RunTrace trace, Problem problem)
     {
-        if (problem is not null || trace.HasFailed)
-        {
-            trace.End("failed", json => json.Text("status", "failed").Text("code", problem?.Code).Number("httpStatus", problem?.Status));
-        }
-        else
-        {
-            trace.End("completed", json => json.Text("status", "done"));
-        }
+        trace.Add("gate", json => json
+            .Flag("admitted", false)
+            .Text("code", problem.Code)
+            .Number("status", problem.Status)
+            .Number("retryAfterS", problem.RetryAfter));
+        trace.End("failed", json => json.Text("status", "refused").Text("code", problem.Code));
     }
 
-    /// <summary>The gate and the run limits have spoken.</summary>
-    public static void Answered(this RunTrace trace, RunStart start, Problem? problem)
+    /// <summary>The same request had started this answer before.</summary>
+    public static void Repeated(this RunTrace trace, long messageId)
     {
-        if (problem is not null)
-        {
-            trace.Add("gate", json => json.Flag("admitted", false).Text("code", problem.Code).Number("status", problem.Status).Number("retryAfterS", problem.RetryAfter));
-            trace.End("failed", json => json.Text("status", "refused").Text("code", problem.Code));
-        }
-        else if (start.Outcome == StartOutcome.Known)
-        {
-            trace.Add("gate", json => json.Flag("admitted", true).Flag("repeated", true).Number("messageId", start.MessageId));
-            trace.End("completed", json => json.Text("status", "repeated"));
-        }
+        trace.Add("gate", json => json.Flag("admitted", true).Flag("repeated", true).Number("messageId", messageId));
+        trace.End("completed", json => json.Text("status", "repeated"));
     }
 
+    /// <summary>The run is stored and its reservation is held.</summary>
     public static void Started(this RunTrace trace, StartedRun started, long sessionId)
     {
         trace.Place(sessionId, started.MessageId);
@@ -108,23 +114,26 @@ internal static class RunTracing
             .Number("messageId", started.MessageId));
     }
 
-    public static void Context(this RunTrace trace, Prompt prompt) => trace.Add("context", json => json
-        .Number("turns", prompt.Turns.Count)
-        .Number("trimmedTurns", prompt.TrimmedTurns)
-        .Number("images", prompt.Turns.Sum(turn => turn.Images.Count))
-        .Number("promptTokens", prompt.PromptTokens)
-        .Number("contextLimit", prompt.ContextLimit)
-        .Written("systemPrompt", prompt.SystemPrompt));
+    /// <summary>The prompt is built.</summary>
+    public static void Context(
+        this RunTrace trace, string? systemPrompt, IReadOnlyList<ChatTurn> turns, int trimmedTurns, int promptTokens, int contextLimit) =>
+        trace.Add("context", json => json
+            .Number("turns", turns.Count)
+            .Number("trimmedTurns", trimmedTurns)
+            .Number("images", turns.Sum(turn => turn.Images.Count))
+            .Number("promptTokens", promptTokens)
+            .Number("contextLimit", contextLimit)
+            .Written("systemPrompt", systemPrompt));
 
-    /// <summary>A model is asked; what follows until the first token are attempts at the same.</summary>
-    public static void Calling(this RunTrace trace, ResolvedModel model, ProviderEndpoint endpoint, ChatRequest request)
+    /// <summary>A model is asked for the first time; its retries until the first token count as further attempts.</summary>
+    public static void Calling(this RunTrace trace, ChatRequest request)
     {
         var attempt = ++trace.Attempts;
         trace.Add("upstream.request", json => json
             .Number("attempt", attempt)
-            .Text("provider", model.Provider)
-            .Number("connectionId", model.ConnectionId)
-            .Text("host", endpoint.BaseUrl.Authority)
+            .Text("provider", request.Endpoint.Provider)
+            .Number("connectionId", request.Endpoint.ConnectionId)
+            .Text("host", request.Endpoint.BaseUrl.Authority)
             .Text("model", request.Model)
             .Number("turns", request.Turns.Count)
             .Number("tools", request.Tools.Count)
@@ -134,20 +143,24 @@ internal static class RunTracing
             .Number("timeoutMs", (long)request.Timeouts.Total.TotalMilliseconds));
     }
 
-    /// <summary>An attempt failed before its first token; the next may ask another model.</summary>
-    public static void Retrying(this RunTrace trace, CallRetry retry)
+    /// <summary>An attempt failed before its first token; the next one asks this model, which may be another, after this wait.</summary>
+    public static void Retrying(this RunTrace trace, ResolvedModel next, ProviderException failure, TimeSpan wait)
     {
-        trace.Attempts += retry.Wait > TimeSpan.Zero ? 1 : 0;
-        trace.Add("upstream.retry", json => Failure(json, trace, retry.Failure)
-            .Number("waitMs", (long)retry.Wait.TotalMilliseconds)
-            .Number("nextConnectionId", retry.Model.ConnectionId)
-            .Text("nextModel", retry.Model.Model));
+        trace.Attempts += wait > TimeSpan.Zero ? 1 : 0;
+        trace.Add("upstream.retry", json => Failure(json, trace, failure)
+            .Number("waitMs", (long)wait.TotalMilliseconds)
+            .Number("nextConnectionId", next.ConnectionId)
+            .Text("nextModel", next.Model));
     }
 
-    public static void FirstToken(this RunTrace trace, StreamingCall call, long elapsedMs) => trace.Add("upstream.first", json => json
-        .Number("connectionId", call.Model.ConnectionId)
-        .Text("model", call.Model.Model)
-        .Number("callMs", call.FirstMs)
+    /// <param name="trace">The recorded request.</param>
+    /// <param name="model">The model that answers.</param>
+    /// <param name="callMs">Since its call began.</param>
+    /// <param name="elapsedMs">Since the request began.</param>
+    public static void FirstToken(this RunTrace trace, ResolvedModel model, long callMs, long elapsedMs) => trace.Add("upstream.first", json => json
+        .Number("connectionId", model.ConnectionId)
+        .Text("model", model.Model)
+        .Number("callMs", callMs)
         .Number("elapsedMs", elapsedMs));
 
     public static void Used(this RunTrace trace, LedgerEntry entry) => trace.Add("usage", json => json

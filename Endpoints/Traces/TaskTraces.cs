@@ -9,18 +9,18 @@ using AiChat.Endpoints.Settings;
 namespace AiChat.Endpoints.Traces;
 
 /// <summary>
-/// Decides which requests are recorded and stores what they gather, off the path of the answers: whatever the file does, a chat
-/// notices nothing. While nobody traces, nothing is opened and nothing waits. Safe for any thread.
+/// Decides which requests are recorded and stores their events in the background, so that a slow or broken trace file does not affect
+/// answers. The file is opened with the first recorded request. Safe for any thread.
 /// </summary>
 internal sealed partial class TaskTraces(
     TraceStore store, SystemSettings settings, Redactor redactor, BackgroundWork background, TimeProvider clock, ILogger<TaskTraces> logger)
     : IAsyncDisposable
 {
-    /// <summary>Traces with something to store, taken together into one transaction.</summary>
+    /// <summary>Traces stored in one transaction.</summary>
     private const int MaxGroup = 64;
 
     private readonly Lock _gate = new();
-    private Channel<RunTrace>? _due;
+    private Channel<ITraceQueueEntry>? _due;
     private Task _storing = Task.CompletedTask;
     private bool _failing;
     private bool _closed;
@@ -30,7 +30,12 @@ internal sealed partial class TaskTraces(
         settings.TaskTraceEnabled && (me.IsAdmin || !settings.TaskTraceAdminOnly) && IsEnvironment(settings.TaskTraceEnv);
 
     /// <summary>Begins to record a request; null when it is not to be recorded.</summary>
-    /// <param name="asked">What the request says of it; null follows the setting.</param>
+    /// <param name="me">The user who asks.</param>
+    /// <param name="asked">Whether the request asks to be recorded; null follows the setting.</param>
+    /// <param name="kind">The kind of run, or the dialect of the compatible API.</param>
+    /// <param name="clientMessageId">The client's own id of the request, if it has one.</param>
+    /// <param name="provider">The kind of provider of the chosen model.</param>
+    /// <param name="model">The chosen model.</param>
     public RunTrace? Begin(CurrentUser me, bool? asked, string kind, string? clientMessageId, string provider, string model)
     {
         if (!Allowed(me) || !(asked ?? settings.TaskTraceDefaultOn))
@@ -51,8 +56,8 @@ internal sealed partial class TaskTraces(
         return new RunTrace(this, redactor, clock, head, me.IsAdmin, settings.TaskTraceMaxEvents, settings.TaskTraceIdleTimeoutMs);
     }
 
-    /// <summary>This trace has something to store. False: nothing is stored any more.</summary>
-    public bool Enqueue(RunTrace trace)
+    /// <summary>Queues a trace with events to store, or a marker; false once closed.</summary>
+    public bool Enqueue(ITraceQueueEntry entry)
     {
         lock (_gate)
         {
@@ -63,16 +68,16 @@ internal sealed partial class TaskTraces(
 
             if (_due is null)
             {
-                _due = Channel.CreateUnbounded<RunTrace>(new UnboundedChannelOptions { SingleReader = true });
-                var (due, group) = (_due.Reader, new List<RunTrace>(MaxGroup));
+                _due = Channel.CreateUnbounded<ITraceQueueEntry>(new UnboundedChannelOptions { SingleReader = true });
+                var (due, group) = (_due.Reader, new List<ITraceQueueEntry>(MaxGroup));
                 _storing = background.Repeat("storing task traces", () => StoreNext(due, group), CancellationToken.None);
             }
 
-            return _due.Writer.TryWrite(trace);
+            return _due.Writer.TryWrite(entry);
         }
     }
 
-    /// <summary>Completes when all that was recorded before is stored or given up.</summary>
+    /// <summary>Completes once all events recorded before the call are stored or given up.</summary>
     public Task Stored()
     {
         lock (_gate)
@@ -83,8 +88,8 @@ internal sealed partial class TaskTraces(
             }
         }
 
-        var marker = new RunTrace(this);
-        return Enqueue(marker) ? marker.Reached : Task.CompletedTask; // it may have been closed in between
+        var marker = new TraceQueueMarker();
+        return Enqueue(marker) ? marker.Passed : Task.CompletedTask; // it may have been closed in between
     }
 
     public async ValueTask DisposeAsync()
@@ -95,13 +100,13 @@ internal sealed partial class TaskTraces(
             _due?.Writer.Complete();
         }
 
-        await _storing; // the file is closed after this by whoever made it
+        await _storing; // the container closes the file afterwards
     }
 
-    /// <summary>False when no more will come.</summary>
-    private async Task<bool> StoreNext(ChannelReader<RunTrace> due, List<RunTrace> group)
+    /// <summary>False when the queue is closed.</summary>
+    private async Task<bool> StoreNext(ChannelReader<ITraceQueueEntry> due, List<ITraceQueueEntry> group)
     {
-        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // never on the thread of whoever is recorded
+        await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding); // never on the thread of the recorded request
         if (!await due.WaitToReadAsync())
         {
             return false;
@@ -114,20 +119,23 @@ internal sealed partial class TaskTraces(
 
         try
         {
-            await Store(group);
+            await Store([.. group.OfType<RunTrace>().Select(trace => (trace, trace.Take()))]);
         }
         finally
         {
-            group.ForEach(trace => trace.Pass());
+            foreach (var marker in group.OfType<TraceQueueMarker>())
+            {
+                marker.Pass();
+            }
+
             group.Clear();
         }
 
         return true;
     }
 
-    private async Task Store(List<RunTrace> group)
+    private async Task Store(List<(RunTrace Trace, TraceBatch Batch)> taken)
     {
-        List<(RunTrace Trace, TraceBatch Batch)> taken = [.. group.Where(trace => !trace.IsMarker).Select(trace => (trace, trace.Take()))];
         if (taken.Count == 0)
         {
             return;
@@ -145,7 +153,7 @@ internal sealed partial class TaskTraces(
         }
         catch (Exception error)
         {
-            // Lost for good: a trace says so, and nobody waits for it.
+            // The events are lost. The trace is marked as truncated, and only the first failure of a series is logged.
             taken.ForEach(pair => pair.Trace.Lose());
             if (!_failing)
             {
@@ -155,9 +163,10 @@ internal sealed partial class TaskTraces(
         }
     }
 
-    /// <summary>The released executable is compiled ahead of time; whoever develops runs on the JIT.</summary>
-    private static bool IsEnvironment(string wanted) => wanted == "both" || wanted == (RuntimeFeature.IsDynamicCodeSupported ? "dev" : "prod");
+    /// <summary>The released executable is compiled ahead of time; development builds run on the JIT.</summary>
+    private static bool IsEnvironment(string wanted) =>
+        wanted == "both" || wanted == (RuntimeFeature.IsDynamicCodeSupported ? "dev" : "prod");
 
-    [LoggerMessage(LogLevel.Warning, "Task traces cannot be stored; chats go on without them")]
+    [LoggerMessage(LogLevel.Warning, "Could not store task traces; their events are lost, answers are not affected")]
     private static partial void LogNotStored(ILogger logger, Exception error);
 }

@@ -50,7 +50,7 @@ public sealed class LetGoTests
             var traces = new TaskTraces(
                 services.GetRequiredService<TraceStore>(), services.GetRequiredService<SystemSettings>(), services.GetRequiredService<Redactor>(),
                 services.GetRequiredService<BackgroundWork>(), TimeProvider.System, NullLogger<TaskTraces>.Instance);
-            traces.Enqueue(new RunTrace(traces)); // from now on there is a queue
+            traces.Enqueue(new TraceQueueMarker()); // from now on there is a queue
             using var both = new Barrier(2);
             var waiting = Task.Run(() =>
             {
@@ -63,7 +63,7 @@ public sealed class LetGoTests
                 await traces.DisposeAsync();
             });
             await Task.WhenAll(waiting, closing).WaitAsync(TimeSpan.FromSeconds(10));
-            Assert.False(traces.Enqueue(new RunTrace(traces)));
+            Assert.False(traces.Enqueue(new TraceQueueMarker()));
             Assert.True(traces.Stored().IsCompleted);
         }
     }

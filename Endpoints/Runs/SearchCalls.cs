@@ -1,10 +1,10 @@
 using System.Globalization;
 using System.Text.Json;
-using AiChat.Endpoints.Runs;
+using AiChat.Endpoints.Calls;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
-namespace AiChat.Endpoints.Calls;
+namespace AiChat.Endpoints.Runs;
 
 /// <summary>
 /// The web searches of one answer: side by side, each with a time limit, each told to the readers when it begins and when it ends.

@@ -1,0 +1,17 @@
+namespace AiChat.Endpoints.Calls;
+
+internal static class CallsServices
+{
+    public static void AddCalls(this IServiceCollection services)
+    {
+        services.AddSingleton<KeyRing>();
+        services.AddSingleton<TokenFactors>();
+        services.AddHostedService(provider => provider.GetRequiredService<TokenFactors>());
+        services.AddSingleton<LiveCalls>();
+        services.AddSingleton<ProviderCalls>();
+        services.AddSingleton<Settlements>();
+        services.AddSingleton<UtilityCompletion>();
+        services.AddSingleton<WebSearch>();
+        services.AddSingleton(provider => MemoryBudget.OfProcess(provider.GetRequiredService<TimeProvider>()));
+    }
+}

@@ -1,0 +1,24 @@
+using AiChat.Data;
+using AiChat.Data.Traces;
+
+namespace AiChat.Endpoints.Traces;
+
+internal static partial class TracesServices
+{
+    public static void AddTraces(this IServiceCollection services)
+    {
+        services.AddSingleton(provider =>
+        {
+            var logger = provider.GetRequiredService<ILogger<TaskTraces>>();
+            var path = provider.GetRequiredService<DataFolder>().File("traces.db");
+            var file = new TraceFile(path, provider.GetRequiredService<TimeProvider>());
+            file.SetAside += (aside, why) => LogSetAside(logger, aside, why); // raised when the file is first opened
+            return file;
+        });
+        services.AddSingleton<TraceStore>();
+        services.AddSingleton<TaskTraces>();
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Could not use the file of the task traces, it was moved to {Path}: {Why}")]
+    private static partial void LogSetAside(ILogger logger, string path, string why);
+}
