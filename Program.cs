@@ -1,6 +1,8 @@
 using AiChat.Commands;
 using AiChat.Data;
 using AiChat.Data.Accounts;
+using AiChat.Data.Audit;
+using AiChat.Data.Catalog;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Runs;
@@ -16,6 +18,8 @@ using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Runs;
+using AiChat.Endpoints.Secrets;
+using AiChat.Endpoints.Settings;
 using AiChat.Endpoints.Traces;
 using AiChat.Providers.Transport;
 using Microsoft.Extensions.Logging.Console;
@@ -88,18 +92,30 @@ internal static class Program
 
         builder.Services.AddSingleton(_ => folder);
         builder.Services.AddSingleton(_ => new Db(folder.DatabasePath));
+        builder.Services.AddSingleton<AuditLog>();
+        builder.Services.AddSingleton<AuthCache>();
+        builder.Services.AddSingleton<Users>();
+        builder.Services.AddSingleton<UserAdmin>();
+        builder.Services.AddSingleton<Logins>();
+        builder.Services.AddSingleton<Guests>();
+        builder.Services.AddSingleton<ApiKeys>();
+        builder.Services.AddSingleton<Avatars>();
+        builder.Services.AddSingleton<SettingStore>();
+        builder.Services.AddSingleton<ImageStore>();
+        builder.Services.AddSingleton<FileRows>();
+        builder.Services.AddSingleton<Expiry>();
+        builder.Services.AddSingleton<Removal>();
     }
 
     private static void AddServices(IServiceCollection services, ServerOptions options)
     {
         services.AddSingleton(options);
-        services.AddSingleton<BackgroundWork>();
-        services.AddSingleton(_ => BodyBudget.OfProcess());
-        services.AddSingleton<Readiness>();
-        services.AddSingleton<StoreCheck>();
-        services.AddHostedService(provider => provider.GetRequiredService<StoreCheck>());
-        services.AddSingleton<Metrics>();
-        services.AddAccounts();
+        services.AddSecrets();
+        services.AddSettings();
+        services.AddHttp();
+        services.AddAuth();
+        services.AddImages();
+        services.AddHousekeeping();
         services.AddCatalog();
         services.AddProviders();
         services.AddSingleton<Sessions>();
@@ -117,7 +133,7 @@ internal static class Program
         services.AddSingleton<RunStore>();
         services.AddSingleton<Usage>();
         services.AddSingleton<TokenFactorRows>();
-        services.AddImages();
+        services.AddSingleton<SharedPictures>();
         services.AddSingleton<UsageReports>();
         services.AddTraces();
         services.AddCalls();

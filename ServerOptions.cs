@@ -1,12 +1,11 @@
 using System.Globalization;
 using AiChat.Data;
-using AiChat.Endpoints.Settings;
 
 namespace AiChat;
 
 /// <summary>
-/// What an operator sets from outside, by environment variables; read once at start. Everything an administrator changes
-/// while the server runs is in the settings table instead. README lists each variable.
+/// What an operator sets by environment variables, read once at start. What an administrator changes while the server runs is in the
+/// settings table instead. README lists each variable.
 /// </summary>
 internal sealed record ServerOptions
 {
@@ -17,10 +16,10 @@ internal sealed record ServerOptions
 
     public string DataDir { get; init; } = "./data";
 
-    /// <summary>Where the database file is; null is app.db in the data folder.</summary>
+    /// <summary>The path of the database file; null is app.db in the data folder.</summary>
     public string? DatabasePath { get; init; }
 
-    /// <summary>Where image files are; null is images in the data folder.</summary>
+    /// <summary>The folder of image files; null is images in the data folder.</summary>
     public string? ImageDir { get; init; }
 
     public string? JwtSecret { get; init; }
@@ -29,22 +28,22 @@ internal sealed record ServerOptions
 
     public string? MasterKeyFile { get; init; }
 
-    /// <summary>The code the first registration must give; null makes one up.</summary>
+    /// <summary>The code that the first registration requires; null generates one.</summary>
     public string? SetupCode { get; init; }
 
-    /// <summary>A file that holds it; wins over <see cref="SetupCode"/>.</summary>
+    /// <summary>A file that contains it; wins over <see cref="SetupCode"/>.</summary>
     public string? SetupCodeFile { get; init; }
 
-    /// <summary>Opens /metrics to a monitoring system; null leaves it to administrators.</summary>
+    /// <summary>The bearer token that opens /metrics to a monitoring system; null leaves it to administrators.</summary>
     public string? MetricsToken { get; init; }
 
-    /// <summary>Origins that may call from other pages, exact; empty is none.</summary>
+    /// <summary>Exact origins whose pages may call the API; empty is none.</summary>
     public IReadOnlyList<string> CorsOrigins { get; init; } = [];
 
-    /// <summary>Addresses or networks (CIDR) of proxies whose forwarding headers are believed.</summary>
+    /// <summary>Addresses or networks (CIDR) of proxies whose forwarding headers are trusted.</summary>
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 
-    /// <summary>Names this server may be called by, without ports; empty is every name.</summary>
+    /// <summary>Host names under which the server answers, without ports; empty is every name.</summary>
     public IReadOnlyList<string> AllowedHosts { get; init; } = [];
 
     /// <summary>"" or a path such as "/chat", without a slash at its end.</summary>
@@ -52,17 +51,19 @@ internal sealed record ServerOptions
 
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
-    /// <summary>Defaults of system settings that variables give, by the setting's key.</summary>
+    /// <summary>
+    /// Defaults of system settings from variables, by key. <see cref="Load"/> leaves them empty, because only a server needs them.
+    /// </summary>
     public IReadOnlyDictionary<string, object?> SettingDefaults { get; init; } = new Dictionary<string, object?>();
 
     /// <summary>Allows an empty database in a folder that has held one.</summary>
     public bool Initialize { get; init; }
 
-    /// <summary>How long running answers may go on after the process was asked to stop.</summary>
+    /// <summary>How long running answers may continue after the process was asked to stop.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(20);
 
     /// <summary>Reads the options by name.</summary>
-    /// <param name="get">Gives the value of a variable, or null.</param>
+    /// <param name="get">Returns the value of a variable, or null.</param>
     /// <exception cref="StartupException">A value is wrong; the message names the variable.</exception>
     public static ServerOptions Load(Func<string, string?> get)
     {
@@ -84,13 +85,14 @@ internal sealed record ServerOptions
             MasterKeyFile = Text(get, "AICHAT_MASTER_KEY_FILE"),
             SetupCode = Text(get, "AICHAT_SETUP_CODE"),
             SetupCodeFile = Text(get, "AICHAT_SETUP_CODE_FILE"),
-            MetricsToken = Text(get, "METRICS_TOKEN") is { Length: < 16 } ? throw Wrong("METRICS_TOKEN", "has 16 characters or more") : Text(get, "METRICS_TOKEN"),
+            MetricsToken = Text(get, "METRICS_TOKEN") is { Length: < 16 }
+                ? throw Wrong("METRICS_TOKEN", "has 16 characters or more")
+                : Text(get, "METRICS_TOKEN"),
             CorsOrigins = cors,
             TrustedProxies = List(get, "TRUSTED_PROXIES"),
             AllowedHosts = Hosts(get),
             BasePath = Base(Text(get, "BASE_PATH")),
             LogLevel = Level(Text(get, "LOG_LEVEL")),
-            SettingDefaults = SettingTable.ReadVariables(get),
             ShutdownGrace = TimeSpan.FromSeconds(Number(get, "SHUTDOWN_GRACE_SECONDS", 0, 20) ?? 20),
         };
     }
@@ -109,7 +111,8 @@ internal sealed record ServerOptions
     private static int? Number(Func<string, string?> get, string name, int min, int max) => Text(get, name) switch
     {
         null => null,
-        { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value) && value >= min && value <= max => value,
+        { } text when int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var value)
+            && value >= min && value <= max => value,
         _ => throw Wrong(name, $"is a whole number from {min} to {max}"),
     };
 
@@ -151,13 +154,15 @@ internal sealed record ServerOptions
     private static string Base(string? path)
     {
         var trimmed = path?.TrimEnd('/') ?? "";
-        if (trimmed.Length > 0 && (trimmed[0] != '/' || trimmed.Any(c => !(char.IsAsciiLetterOrDigit(c) || c is '/' or '-' or '_' or '.' or '~')) || trimmed.Contains("//") || trimmed.Contains("..")))
+        if (trimmed.Length > 0 && (trimmed[0] != '/' || !trimmed.All(IsOfPath) || trimmed.Contains("//") || trimmed.Contains("..")))
         {
             throw Wrong("BASE_PATH", "is a path such as /chat");
         }
 
         return trimmed;
     }
+
+    private static bool IsOfPath(char c) => char.IsAsciiLetterOrDigit(c) || c is '/' or '-' or '_' or '.' or '~';
 
     private static StartupException Wrong(string name, string rule) => new(StartupException.Configuration, $"{name} is wrong: it {rule}.");
 }

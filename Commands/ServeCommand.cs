@@ -17,7 +17,11 @@ internal static class ServeCommand
     {
         try
         {
-            var options = ServerOptions.Load(Environment.GetEnvironmentVariable) with { Initialize = initialize };
+            var options = ServerOptions.Load(Environment.GetEnvironmentVariable) with
+            {
+                Initialize = initialize,
+                SettingDefaults = SettingTable.ReadVariables(Environment.GetEnvironmentVariable),
+            };
             await using var app = Program.Build(options);
             using var unobserved = new UnobservedTasks(app.Services.GetRequiredService<BackgroundWork>());
             var broken = false;

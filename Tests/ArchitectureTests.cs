@@ -10,11 +10,12 @@ public sealed partial class ArchitectureTests
     private static readonly string Root = Path.GetFullPath(
         typeof(ArchitectureTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!);
 
+    /// <summary>Packages only. What a layer may use of the tree itself is judged by <c>FloorsTests</c>.</summary>
     [Theory]
-    [InlineData("Data", @"\b(Microsoft\.AspNetCore|Microsoft\.Extensions\.Hosting|AiChat\.(Providers|Endpoints|Commands))\b|\bHttpContext\b|\bStatusCodes\b")]
-    [InlineData("Providers", @"\b(Microsoft\.AspNetCore|Microsoft\.Data|Dapper|AiChat\.(Data|Endpoints|Commands))\b|\bHttpContext\b")]
-    [InlineData("Endpoints", @"\bAiChat\.Commands\b|\busing (Dapper|Microsoft\.Data)\b")]
-    public void A_layer_knows_only_what_is_below_it(string folder, string forbidden) => AssertNone(Sources(folder, "*.cs"), forbidden);
+    [InlineData("Data", @"\b(Microsoft\.AspNetCore|Microsoft\.Extensions\.Hosting)\b|\bHttpContext\b|\bStatusCodes\b")]
+    [InlineData("Providers", @"\b(Microsoft\.AspNetCore|Microsoft\.Data|Dapper)\b|\bHttpContext\b")]
+    [InlineData("Endpoints", @"\busing (Dapper|Microsoft\.Data)\b")]
+    public void A_layer_uses_only_its_own_packages(string folder, string forbidden) => AssertNone(Sources(folder, "*.cs"), forbidden);
 
     [Fact]
     public void Endpoint_files_never_call_one_another()
@@ -34,6 +35,7 @@ public sealed partial class ArchitectureTests
     [InlineData(@"\bTryAddWithoutValidation\b", "")]
     [InlineData(@"\bDateTime(Offset)?\.(Utc)?Now\b", "")]
     [InlineData(@"\bThread\.Sleep\b", "")]
+    [InlineData(@"\bGC\.Collect\b", "Endpoints/Http/MemoryAtRest.cs")]
     [InlineData(@"^\s*#(region|pragma warning disable)\b", "Commands/Terminal.cs")]
     [InlineData(@"\bSuppressMessage\b|\bUnconditionalSuppressMessage\b", "")]
     public void Only_its_one_home_uses(string pattern, string home) =>
@@ -45,17 +47,19 @@ public sealed partial class ArchitectureTests
     {
         string[] homes =
         [
-            "Data/Sqlite/Db.cs", "Data/Sqlite/DbWriter.cs", "Data/Sqlite/LongReads.cs", "Data/Traces/TraceFile.cs", "Endpoints/Http/BackgroundWork.cs", "Endpoints/Housekeeping/IdleMemory.cs",
+            "Data/Sqlite/Db.cs", "Data/Sqlite/DbWriter.cs", "Data/Sqlite/LongReads.cs", "Data/Traces/TraceFile.cs",
+            "Endpoints/Http/BackgroundWork.cs", "Endpoints/Housekeeping/IdleMemory.cs",
             "Providers/Transport/CallClock.cs", "Providers/Transport/ProviderHttp.cs",
         ];
         AssertNone(
             Product().Where(file => !homes.Contains(Relative(file))),
-            @"\.CreateTimer\(|\bnew (Periodic)?Timer\(|\bTask\.Run\(|\bnew Thread\(|\basync void\b|\.ContinueWith\(|QueueUserWorkItem|^\s*_ = (?!Close\()[\w.]+\(");
+            @"\.CreateTimer\(|\bnew (Periodic)?Timer\(|\bTask\.Run\(|\bnew Thread\(|\basync void\b|\.ContinueWith\(|QueueUserWorkItem|"
+                + @"^\s*_ = (?!Close\()[\w.]+\(");
     }
 
     [Fact]
-    public void Only_the_store_opens_the_database() =>
-        AssertNone(Product().Where(file => !Relative(file).StartsWith("Data/", StringComparison.Ordinal)), @"\bSqlite(Connection|Command)\b");
+    public void Only_the_store_opens_the_database() => AssertNone(
+        Product().Where(file => !Relative(file).StartsWith("Data/", StringComparison.Ordinal)), @"\bSqlite(Connection|Command)\b");
 
     [Fact]
     public void Sql_names_its_columns_and_is_not_pasted_together() =>
@@ -108,15 +112,20 @@ public sealed partial class ArchitectureTests
     [Fact]
     public void Every_setting_is_at_work_somewhere()
     {
+        var table = Path.Combine(Root, "Endpoints/Settings/SettingTable.cs");
         var settings = Path.Combine(Root, "Endpoints/Settings/SystemSettings.cs");
-        var typed = File.ReadAllText(settings);
-        var users = string.Join('\n', Product().Where(file => file != settings && Path.GetFileName(file) != "SettingTable.cs").Select(Code));
+        var typed = Code(settings);
+        var users = string.Join('\n', Product().Where(file => file != settings && file != table).Select(Code));
+        var handles = typeof(SettingTable).GetFields(BindingFlags.Public | BindingFlags.Static)
+            .Where(field => field.FieldType.IsAssignableTo(typeof(SettingDefinition)))
+            .ToDictionary(field => (SettingDefinition)field.GetValue(null)!, field => field.Name);
+        Assert.Equal(SettingTable.All.ToHashSet(), handles.Keys.ToHashSet());
+        Assert.All(handles, handle => Assert.Equal(handle.Key.Key, char.ToLowerInvariant(handle.Value[0]) + handle.Value[1..]));
         var idle =
-            from key in AiChat.Endpoints.Settings.SettingTable.All.Select(definition => definition.Key)
-            let name = char.ToUpperInvariant(key[0]) + key[1..]
-            let own = PropertyFor(typed, key) ?? name
-            where !Regex.IsMatch(users, $@"\.{own}\b") && Regex.Count(typed, $@"\b{own}\b") < 2
-            select key;
+            from handle in handles.Values
+            let property = Regex.Match(typed, $@"\bpublic [^\n]*?\b(\w+) =>[^;]*\bSettingTable\.{handle}\b").Groups[1].Value
+            where property.Length == 0 || (!Regex.IsMatch(users, $@"\.{property}\b") && Regex.Count(typed, $@"(?<!\.)\b{property}\b") < 2)
+            select handle;
         Assert.Empty(idle);
     }
 
@@ -142,10 +151,6 @@ public sealed partial class ArchitectureTests
         ["source"] = ["provider", "estimate"],
     };
 
-    /// <summary>The typed property that reads a setting, whatever it is called.</summary>
-    private static string? PropertyFor(string source, string key) =>
-        Regex.Match(source, $@"(\w+) =>[^;]*""{key}""") is { Success: true } found ? found.Groups[1].Value : null;
-
     private static IEnumerable<string> Product() =>
         new[] { "Commands", "Data", "Endpoints", "Providers" }.SelectMany(folder => Sources(folder, "*.cs"))
             .Concat(Directory.EnumerateFiles(Root, "*.cs"));
@@ -153,7 +158,9 @@ public sealed partial class ArchitectureTests
     private static IEnumerable<string> Sources(string folder, string pattern)
     {
         var path = Path.Combine(Root, folder);
-        return Directory.Exists(path) ? Directory.EnumerateFiles(path, pattern, SearchOption.AllDirectories).Order(StringComparer.Ordinal) : [];
+        return Directory.Exists(path)
+            ? Directory.EnumerateFiles(path, pattern, SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            : [];
     }
 
     private static IEnumerable<string> Over(IEnumerable<string> files, int cap) =>
@@ -175,7 +182,8 @@ public sealed partial class ArchitectureTests
 
     private static string Code(string file) => string.Join('\n', File.ReadLines(file).Where(line => !IsComment(line)));
 
-    private static bool IsComment(string line) => line.TrimStart() is var text && (text.StartsWith("//", StringComparison.Ordinal) || text.StartsWith('*') || text.StartsWith("/*", StringComparison.Ordinal));
+    private static bool IsComment(string line) => line.TrimStart() is var text
+        && (text.StartsWith("//", StringComparison.Ordinal) || text.StartsWith('*') || text.StartsWith("/*", StringComparison.Ordinal));
 
     private static string Relative(string file) => Path.GetRelativePath(Root, file).Replace('\\', '/');
 

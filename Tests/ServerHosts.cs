@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using System.Threading.Channels;
 using AiChat.Data;
+using AiChat.Endpoints.Settings;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -41,7 +42,8 @@ internal sealed class InProcessHost : IServerHost
         WebApplication? app = null;
         try
         {
-            app = Program.Build(ServerOptions.Load(variables.GetValueOrDefault), builder =>
+            var settings = SettingTable.ReadVariables(variables.GetValueOrDefault);
+            app = Program.Build(ServerOptions.Load(variables.GetValueOrDefault) with { SettingDefaults = settings }, builder =>
             {
                 if (options.Clock is { } clock)
                 {

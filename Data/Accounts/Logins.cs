@@ -141,7 +141,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
     }
 
     /// <returns>False when the user has no such login.</returns>
-    public async Task<bool> End(long userId, long id, string ip, DateTimeOffset now)
+    public async Task<bool> End(Actor actor, long id, DateTimeOffset now)
     {
         if (AuthCache.IsUnrecorded(id))
         {
@@ -151,10 +151,10 @@ internal sealed class Logins(Db db, AuthCache authCache)
 
         var ended = await db.Write(connection =>
         {
-            var deleted = Delete(connection, userId, id);
+            var deleted = Delete(connection, actor.UserId, id);
             if (deleted)
             {
-                AuditLog.Append(connection, new AuditEntry(userId, "login.end", $"login:{id}", ip), now);
+                AuditLog.Append(connection, new AuditEntry(actor.UserId, "login.end", $"login:{id}", actor.Ip), now);
             }
 
             return deleted;
@@ -173,7 +173,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
             """, new { familyHash }));
         if (row is not null)
         {
-            await End(row.UserId, row.Id, ip, now);
+            await End(new Actor(row.UserId, ip), row.Id, now);
         }
     }
 

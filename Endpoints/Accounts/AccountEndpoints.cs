@@ -66,8 +66,7 @@ internal static class AccountEndpoints
         }
 
         var browser = Cookies.Access(context.Request) is not null && context.Request.Headers.Authorization.Count == 0;
-        var actor = new Actor(me.Id, context.Caller().Address.ToString());
-        if (await users.ChangePassword(actor, browser ? 0 : me.LoginId, hash, newHash, clock.GetUtcNow()) is null)
+        if (await users.ChangePassword(me.Actor, browser ? 0 : me.LoginId, hash, newHash, clock.GetUtcNow()) is null)
         {
             return Problems.Unauthenticated();
         }
@@ -97,7 +96,7 @@ internal static class AccountEndpoints
             return problem;
         }
 
-        switch (await admin.DeleteSelf(new Actor(me.Id, context.Caller().Address.ToString()), clock.GetUtcNow()))
+        switch (await admin.DeleteSelf(me.Actor, clock.GetUtcNow()))
         {
             case UserChange.Done:
                 var stopping = registry.StopUser(me.Id);
@@ -147,7 +146,7 @@ internal static class AccountEndpoints
 
     private static async Task<IResult> EndAll(CurrentUser me, HttpContext context, Logins logins, TimeProvider clock)
     {
-        await logins.EndAll(new Actor(me.Id, context.Caller().Address.ToString()), clock.GetUtcNow());
+        await logins.EndAll(me.Actor, clock.GetUtcNow());
         LoginService.Clear(context);
         return TypedResults.NoContent();
     }
@@ -166,7 +165,7 @@ internal static class AccountEndpoints
             return TypedResults.NoContent();
         }
 
-        return await logins.End(me.Id, id, context.Caller().Address.ToString(), clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
+        return await logins.End(me.Actor, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
     }
 }
 

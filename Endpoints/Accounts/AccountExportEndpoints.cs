@@ -22,7 +22,7 @@ internal static class AccountExportEndpoints
         }
 
         var now = clock.GetUtcNow();
-        await audit.Write(new AuditEntry(me.Id, "account.export", $"user:{me.Id}", context.Caller().Address.ToString()), now);
+        await audit.Write(me.Audit("account.export", $"user:{me.Id}"), now);
         return TypedResults.Stream(
             output => export.Write(output, me, now, context.RequestAborted), "application/json; charset=utf-8", $"aichat-{me.Username}-{now:yyyy-MM-dd}.json");
     }

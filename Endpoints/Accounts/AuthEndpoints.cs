@@ -29,9 +29,9 @@ internal static class AuthEndpoints
         }
 
         // The right code is not counted: at a proxy that hides its visitors, a stranger's wrong ones would keep the owner out.
-        var caller = context.Caller();
+        var client = context.Client();
         var mayBeFirst = setup.Matches(body.SetupCode);
-        if (!mayBeFirst && throttle.Register(caller) is { } wait && wait > TimeSpan.Zero)
+        if (!mayBeFirst && throttle.Register(client) is { } wait && wait > TimeSpan.Zero)
         {
             return PasswordCheck.TooMany(wait);
         }
@@ -48,7 +48,7 @@ internal static class AuthEndpoints
         }
 
         var (outcome, id) = await users.Register(
-            body.Username, hash, mayBeFirst, settings.RegistrationEnabled, caller.Address.ToString(), clock.GetUtcNow());
+            body.Username, hash, mayBeFirst, settings.RegistrationEnabled, client.Address, clock.GetUtcNow());
         switch (outcome)
         {
             case Registration.First:

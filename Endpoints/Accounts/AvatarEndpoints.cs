@@ -1,5 +1,4 @@
 using AiChat.Data.Accounts;
-using AiChat.Data.Audit;
 using AiChat.Data.Images;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Housekeeping;
@@ -63,14 +62,14 @@ internal static class AvatarEndpoints
     private static async Task<IResult> SetAssistant(HttpContext context, CurrentUser me, SharedPictures pictures, AvatarLinks links) =>
         await pictures.Receive(context, me, FileRows.AssistantAvatar) ?? (IResult)TypedResults.Ok(new AvatarResponse(links.Assistant));
 
-    private static Task<IResult> RemoveAssistant(HttpContext context, CurrentUser me, SharedPictures pictures) =>
-        pictures.Remove(context, me, FileRows.AssistantAvatar);
+    private static Task<IResult> RemoveAssistant(CurrentUser me, SharedPictures pictures) =>
+        pictures.Remove(me, FileRows.AssistantAvatar);
 
     private static async Task<IResult> SetLogo(HttpContext context, CurrentUser me, SharedPictures pictures, AvatarLinks links) =>
         await pictures.Receive(context, me, FileRows.Logo) ?? (IResult)TypedResults.Ok(new LogoResponse(links.Logo));
 
-    private static Task<IResult> RemoveLogo(HttpContext context, CurrentUser me, SharedPictures pictures) =>
-        pictures.Remove(context, me, FileRows.Logo);
+    private static Task<IResult> RemoveLogo(CurrentUser me, SharedPictures pictures) =>
+        pictures.Remove(me, FileRows.Logo);
 
     private static async Task<IResult> ShowUser(long userId, HttpContext context, Avatars avatars, ImageFiles files) =>
         Show(context, files, await avatars.Find(userId));
@@ -107,20 +106,20 @@ internal sealed class SharedPictures(Avatars avatars, ImageFiles files, AvatarLi
             return problem;
         }
 
-        await Set(context, me, key, image.File, "set");
+        await Set(me, key, image.File, "set");
         retention.Wake();
         return null;
     }
 
-    public async Task<IResult> Remove(HttpContext context, CurrentUser me, string key)
+    public async Task<IResult> Remove(CurrentUser me, string key)
     {
-        await Set(context, me, key, null, "removed");
+        await Set(me, key, null, "removed");
         return TypedResults.NoContent();
     }
 
-    private async Task Set(HttpContext context, CurrentUser me, string key, string? file, string what)
+    private async Task Set(CurrentUser me, string key, string? file, string what)
     {
-        var audit = new AuditEntry(me.Id, $"settings.{key[(key.IndexOf('.', StringComparison.Ordinal) + 1)..]}", "settings", context.Caller().Address.ToString(), what);
+        var audit = me.Audit($"settings.{key[(key.IndexOf('.', StringComparison.Ordinal) + 1)..]}", "settings", what);
         await avatars.SetShared(key, file, audit, clock.GetUtcNow());
         await links.Reload();
     }

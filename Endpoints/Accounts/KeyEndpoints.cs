@@ -7,6 +7,7 @@ using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Accounts;
 
@@ -29,7 +30,7 @@ internal static class KeyEndpoints
         return TypedResults.Json(new ApiKeyPage([.. rows.Select(ApiKeyResponse.From)], NextCursor: null), AccountsJson.Wire.ApiKeyPage);
     }
 
-    private static async Task<IResult> Create(CreateApiKey body, CurrentUser me, HttpContext context, ApiKeys keys, TimeProvider clock)
+    private static async Task<IResult> Create(CreateApiKey body, CurrentUser me, ApiKeys keys, TimeProvider clock)
     {
         if (me.ApiKeyId is not null)
         {
@@ -51,19 +52,19 @@ internal static class KeyEndpoints
             body.Models is null ? null : JsonSerializer.Serialize(body.Models.Distinct().ToArray(), CatalogRowJson.Default.StringArray),
             QuotaPolicy.Nanos(body.DailyBudget),
             body.ExpiresAt?.ToUnixTimeMilliseconds());
-        return await keys.Insert(new Actor(me.Id, context.Caller().Address.ToString()), row, now) is { } id
+        return await keys.Insert(me.Actor, row, now) is { } id
             ? TypedResults.Json(new CreatedApiKey(id, row.Name, key, row.Prefix), AccountsJson.Wire.CreatedApiKey, statusCode: 201)
             : Problems.Conflict("too_many_keys", $"An account has at most {ApiKeys.MaxCount} keys.");
     }
 
-    private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, ApiKeys keys, TimeProvider clock)
+    private static async Task<IResult> Delete(long id, CurrentUser me, ApiKeys keys, TimeProvider clock)
     {
         if (me.ApiKeyId is not null)
         {
             return Problems.Forbidden("A key cannot remove keys.");
         }
 
-        return await keys.Delete(new Actor(me.Id, context.Caller().Address.ToString()), id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
+        return await keys.Delete(me.Actor, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
     }
 }
 

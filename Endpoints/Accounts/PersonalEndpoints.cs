@@ -6,6 +6,7 @@ using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Accounts;
 

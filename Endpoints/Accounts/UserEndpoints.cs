@@ -72,7 +72,7 @@ internal static class UserEndpoints
         return TypedResults.Json(ManagedUserResponse.From(row) with { Used = used }, AccountsJson.Wire.ManagedUserResponse);
     }
 
-    private static async Task<IResult> Create(CreateUserRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock)
+    private static async Task<IResult> Create(CreateUserRequest body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock)
     {
         if (UserNames.Broken(body.Username) is { } rule)
         {
@@ -86,7 +86,7 @@ internal static class UserEndpoints
 
         var now = clock.GetUtcNow();
         var code = OneTimeCode.Create();
-        var (outcome, id) = await admin.Create(Actor(me, context), body.Username, body.Role, Credentials.Hash(code), now + OneTimeCode.Life, now);
+        var (outcome, id) = await admin.Create(me.Actor, body.Username, body.Role, Credentials.Hash(code), now + OneTimeCode.Life, now);
         if (outcome != UserChange.Done)
         {
             return Refusal(outcome);
@@ -97,23 +97,23 @@ internal static class UserEndpoints
             : TypedResults.Json(new CreatedUserResponse(UserResponse.From((await users.Find(id.Value))!), code), AccountsJson.Wire.CreatedUserResponse, statusCode: 201);
     }
 
-    private static async Task<IResult> Approve(long id, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
-        await Answer(id, await admin.Approve(Actor(me, context), id, clock.GetUtcNow()), users);
+    private static async Task<IResult> Approve(long id, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
+        await Answer(id, await admin.Approve(me.Actor, id, clock.GetUtcNow()), users);
 
-    private static async Task<IResult> Reject(long id, ReasonRequest? body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
+    private static async Task<IResult> Reject(long id, ReasonRequest? body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
         body?.Reason is { Length: > MaxReason }
             ? TooLong()
-            : await Answer(id, await admin.Reject(Actor(me, context), id, body?.Reason, clock.GetUtcNow()), users);
+            : await Answer(id, await admin.Reject(me.Actor, id, body?.Reason, clock.GetUtcNow()), users);
 
     private static async Task<IResult> SetRole(
-        long id, RoleRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, LiveCalls calls, TimeProvider clock)
+        long id, RoleRequest body, CurrentUser me, UserAdmin admin, Users users, LiveCalls calls, TimeProvider clock)
     {
         if (!IsRole(body.Role))
         {
             return Problems.Invalid("role", "is ADMIN or USER");
         }
 
-        var outcome = await admin.SetRole(Actor(me, context), id, body.Role, clock.GetUtcNow());
+        var outcome = await admin.SetRole(me.Actor, id, body.Role, clock.GetUtcNow());
         if (outcome == UserChange.Done && body.Role != "ADMIN")
         {
             calls.Demoted(id);
@@ -123,7 +123,7 @@ internal static class UserEndpoints
     }
 
     private static async Task<IResult> SetStatus(
-        long id, StatusRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, RunRegistry registry, LiveCalls calls,
+        long id, StatusRequest body, CurrentUser me, UserAdmin admin, Users users, RunRegistry registry, LiveCalls calls,
         TimeProvider clock)
     {
         if (body.Status is not ("ACTIVE" or "DISABLED"))
@@ -136,7 +136,7 @@ internal static class UserEndpoints
             return TooLong();
         }
 
-        var outcome = await admin.SetStatus(Actor(me, context), id, body.Status, body.Reason, clock.GetUtcNow());
+        var outcome = await admin.SetStatus(me.Actor, id, body.Status, body.Reason, clock.GetUtcNow());
         if (outcome == UserChange.Done && body.Status == "DISABLED")
         {
             await Silence(id, registry, calls);
@@ -145,23 +145,23 @@ internal static class UserEndpoints
         return await Answer(id, outcome, users);
     }
 
-    private static async Task<IResult> SetQuota(long id, QuotaRequest body, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
+    private static async Task<IResult> SetQuota(long id, QuotaRequest body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
         body.Validate() is { Count: > 0 } errors
             ? Problems.Invalid(errors)
-            : await Answer(id, await admin.SetQuota(Actor(me, context), id, body.Limits(), clock.GetUtcNow()), users);
+            : await Answer(id, await admin.SetQuota(me.Actor, id, body.Limits(), clock.GetUtcNow()), users);
 
-    private static async Task<IResult> ResetPassword(long id, CurrentUser me, HttpContext context, UserAdmin admin, TimeProvider clock)
+    private static async Task<IResult> ResetPassword(long id, CurrentUser me, UserAdmin admin, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
         var code = OneTimeCode.Create();
-        var outcome = await admin.ResetPassword(Actor(me, context), id, Credentials.Hash(code), now + OneTimeCode.Life, now);
+        var outcome = await admin.ResetPassword(me.Actor, id, Credentials.Hash(code), now + OneTimeCode.Life, now);
         return outcome == UserChange.Done ? TypedResults.Json(new OneTimeCodeResponse(code), AccountsJson.Wire.OneTimeCodeResponse) : Refusal(outcome);
     }
 
     private static async Task<IResult> Delete(
-        long id, CurrentUser me, HttpContext context, UserAdmin admin, RunRegistry registry, LiveCalls calls, TimeProvider clock)
+        long id, CurrentUser me, UserAdmin admin, RunRegistry registry, LiveCalls calls, TimeProvider clock)
     {
-        var outcome = await admin.Delete(Actor(me, context), id, clock.GetUtcNow());
+        var outcome = await admin.Delete(me.Actor, id, clock.GetUtcNow());
         if (outcome != UserChange.Done)
         {
             return Refusal(outcome);
@@ -203,8 +203,6 @@ internal static class UserEndpoints
     private static Problem TooLong() => Problems.Invalid("reason", $"has at most {MaxReason} characters");
 
     private static bool IsRole(string role) => role is "ADMIN" or "USER";
-
-    private static Actor Actor(CurrentUser me, HttpContext context) => new(me.Id, context.Caller().Address.ToString());
 }
 
 internal sealed record CreateUserRequest(string Username, string Role = "USER");

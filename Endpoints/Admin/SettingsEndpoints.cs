@@ -58,14 +58,14 @@ internal static class SettingsEndpoints
     private static JsonObject GetSystem(CurrentUser me, SystemSettings settings) => View(settings, me.IsAdmin);
 
     private static async Task<IResult> ChangeSystem(
-        Dictionary<string, JsonElement> changes, CurrentUser me, HttpContext context, SystemSettings settings)
+        Dictionary<string, JsonElement> changes, CurrentUser me, SystemSettings settings)
     {
         if (changes.Keys.FirstOrDefault(key => !SettingTable.ByKey.ContainsKey(key)) is not null)
         {
             return Problems.BadRequest("There is no setting of that name.");
         }
 
-        var errors = await settings.Change(changes, me.Id, context.Caller().Address.ToString());
+        var errors = await settings.Change(changes, me.Actor);
         return errors.Count > 0 ? Problems.Invalid(errors) : TypedResults.Ok(View(settings, true));
     }
 

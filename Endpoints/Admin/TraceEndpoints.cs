@@ -56,9 +56,9 @@ internal static class TraceEndpoints
         return TypedResults.Ok(new TracePage([.. rows.Select(TraceResponse.From)], total, number, size));
     }
 
-    private static async Task<IResult> Get(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
+    private static async Task<IResult> Get(long id, CurrentUser me, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
-        if (await Find(id, "trace.view", me, context, traces, recorder, audit, clock) is not { } row)
+        if (await Find(id, "trace.view", me, traces, recorder, audit, clock) is not { } row)
         {
             return Problems.NotFound();
         }
@@ -68,11 +68,11 @@ internal static class TraceEndpoints
     }
 
     private static async Task<IResult> Export(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock) =>
-        await Find(id, "trace.export", me, context, traces, recorder, audit, clock) is { } row
+        await Find(id, "trace.export", me, traces, recorder, audit, clock) is { } row
             ? TypedResults.Stream(output => TraceText.Write(output, row, traces, context.RequestAborted), "text/plain; charset=utf-8", $"trace-{id}.txt")
             : Problems.NotFound();
 
-    private static async Task<IResult> CleanUp(TraceCleanup body, CurrentUser me, HttpContext context, TraceStore traces, SystemSettings settings, AuditLog audit, TimeProvider clock)
+    private static async Task<IResult> CleanUp(TraceCleanup body, CurrentUser me, TraceStore traces, SystemSettings settings, AuditLog audit, TimeProvider clock)
     {
         var days = body.RetentionDays ?? settings.TaskTraceRetentionDays;
         if (days is < 1 or > 365)
@@ -81,11 +81,11 @@ internal static class TraceEndpoints
         }
 
         var now = clock.GetUtcNow();
-        await audit.Write(Entry(me, context, "trace.cleanup", "traces", $"{days} days"), now);
+        await audit.Write(me.Audit("trace.cleanup", "traces", $"{days} days"), now);
         return TypedResults.Ok(new DeletedResponse(await DeleteBefore(traces, now.AddDays(-days))));
     }
 
-    private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
+    private static async Task<IResult> Delete(long id, CurrentUser me, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();
         if (await traces.Find(id) is not { } row)
@@ -93,16 +93,16 @@ internal static class TraceEndpoints
             return Problems.NotFound();
         }
 
-        await audit.Write(Entry(me, context, "trace.delete", $"trace:{id}", $"user:{row.UserId}"), clock.GetUtcNow());
+        await audit.Write(me.Audit("trace.delete", $"trace:{id}", $"user:{row.UserId}"), clock.GetUtcNow());
         return await traces.Delete(id) > 0 ? TypedResults.NoContent() : Problems.NotFound();
     }
 
     /// <summary>All but what is being written.</summary>
-    private static async Task<IResult> DeleteAll(CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
+    private static async Task<IResult> DeleteAll(CurrentUser me, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();
         var now = clock.GetUtcNow();
-        await audit.Write(Entry(me, context, "trace.delete", "traces", "all"), now);
+        await audit.Write(me.Audit("trace.delete", "traces", "all"), now);
         return TypedResults.Ok(new DeletedResponse(await DeleteBefore(traces, now.AddMilliseconds(1))));
     }
 
@@ -119,20 +119,17 @@ internal static class TraceEndpoints
     }
 
     private static async Task<TraceRow?> Find(
-        long id, string action, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
+        long id, string action, CurrentUser me, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();
         var row = await traces.Find(id);
         if (row is not null && row.UserId != me.Id)
         {
-            await audit.Write(Entry(me, context, action, $"trace:{id}", $"user:{row.UserId}"), clock.GetUtcNow());
+            await audit.Write(me.Audit(action, $"trace:{id}", $"user:{row.UserId}"), clock.GetUtcNow());
         }
 
         return row;
     }
-
-    private static AuditEntry Entry(CurrentUser me, HttpContext context, string action, string target, string detail) =>
-        new(me.Id, action, target, context.Caller().Address.ToString(), detail);
 }
 
 /// <summary>Without days it is what the settings say.</summary>

@@ -1,9 +1,9 @@
 namespace AiChat.Endpoints.Auth;
 
-/// <summary>Who may call an endpoint. Every endpoint says so; one that does not is refused to everybody.</summary>
+/// <summary>Who may call an endpoint. An endpoint that does not declare it refuses everybody.</summary>
 internal enum Access
 {
-    /// <summary>Everybody. A credential that is sent and not valid is ignored.</summary>
+    /// <summary>Anybody. An invalid credential is ignored.</summary>
     Public,
 
     /// <summary>An active user, or a guest while guests are allowed.</summary>
@@ -18,23 +18,23 @@ internal enum Access
 
 internal static class AccessExtensions
 {
-    /// <summary>Says who may call these endpoints; the innermost group or route wins.</summary>
+    /// <summary>Declares who may call these endpoints; the innermost group or route wins.</summary>
     public static T Allow<T>(this T builder, Access access)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new AllowedFor(access));
 
-    /// <summary>The endpoint is also open to whoever sends METRICS_TOKEN as bearer.</summary>
+    /// <summary>The endpoint also admits METRICS_TOKEN as a bearer token.</summary>
     public static T OrMetricsToken<T>(this T builder)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new OpenToMetricsToken());
 
-    /// <summary>The endpoint reads a body that is not JSON, so the rule "cookie means JSON" does not hold for it.</summary>
+    /// <summary>The endpoint reads a body that is not JSON, so the rule that a request with a cookie must be JSON does not apply.</summary>
     public static T AcceptUploads<T>(this T builder)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new UploadMetadata());
 
-    /// <summary>Visitors may write here and become guests by it; everywhere else they only read.</summary>
+    /// <summary>A visitor may write here and becomes a guest by it; everywhere else visitors only read.</summary>
     public static T MakesGuests<T>(this T builder)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new VisitorsMetadata(), new SetsCookiesMetadata());
 
-    /// <summary>The endpoint sets sign-in cookies: it must be called from our own page even when no cookie comes with the request.</summary>
+    /// <summary>The endpoint sets sign-in cookies, so it must be called from our own page even when the request has no cookie.</summary>
     public static T SetsCookies<T>(this T builder)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new SetsCookiesMetadata());
 }

@@ -6,14 +6,14 @@ using AiChat.Endpoints.Settings;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// Stands between routing and every handler: finds out who asks, keeps other sites' requests out, counts, and lets in whom the
-/// endpoint allows. An endpoint that does not say whom it allows lets nobody in.
+/// Runs between routing and every handler: resolves the user, refuses requests of other sites, applies the request limits, and admits whom
+/// the endpoint allows. An endpoint that does not declare whom it allows refuses everybody.
 /// </summary>
 internal sealed class AccessControl(Credentials credentials, RequestLimits limits, SystemSettings settings, ServerOptions options)
 {
     private readonly byte[]? _metricsToken = options.MetricsToken is { } token ? Encoding.UTF8.GetBytes($"Bearer {token}") : null;
 
-    /// <summary>The refusal, or null when the handler may run; then the user, if there is one, is in the features.</summary>
+    /// <summary>The refusal, or null when the handler may run; then the user, if there is one, is a feature of the context.</summary>
     public async ValueTask<Problem?> Check(HttpContext context, Endpoint endpoint)
     {
         var credential = await credentials.Resolve(context);
@@ -28,8 +28,9 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
             return tooMany;
         }
 
-        // Routing's own answers (405, 415) are endpoints without a route.
-        if (endpoint is RouteEndpoint && !OpensByMetricsToken(context, endpoint) && Refusal(endpoint.Metadata.GetMetadata<AllowedFor>()?.Access, credential, user) is { } refusal)
+        // The answers of routing itself (405, 415) are endpoints without a route.
+        var access = endpoint.Metadata.GetMetadata<AllowedFor>()?.Access;
+        if (endpoint is RouteEndpoint && !OpensByMetricsToken(context, endpoint) && Refusal(access, credential, user) is { } refusal)
         {
             return refusal;
         }
@@ -51,7 +52,9 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
         _metricsToken is not null && endpoint.Metadata.GetMetadata<OpenToMetricsToken>() is not null
         && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(context.Request.Headers.Authorization.ToString()), _metricsToken);
 
-    /// <summary>Who this is, while guests are let in a visitor too: one whose guest token is over, or without any credential.</summary>
+    /// <summary>
+    /// The user of the credential. While guests are allowed, a request without a credential or with an expired guest token is a visitor.
+    /// </summary>
     private CurrentUser? Admitted(HttpContext context, Endpoint endpoint, Credential credential)
     {
         if (credential.User is { IsGuest: false })
@@ -64,10 +67,12 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
             return null;
         }
 
-        return credential.User ?? (endpoint.Metadata.GetMetadata<AllowedFor>()?.Access == Access.Any ? CurrentUser.Visitor : null);
+        var mayVisit = endpoint.Metadata.GetMetadata<AllowedFor>()?.Access == Access.Any;
+        return credential.User ?? (mayVisit ? CurrentUser.Visitor(context.Client()) : null);
     }
 
-    private static bool Writes(HttpContext context) => !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method);
+    private static bool Writes(HttpContext context) =>
+        !HttpMethods.IsGet(context.Request.Method) && !HttpMethods.IsHead(context.Request.Method);
 
     private static Problem? Refusal(Access? access, Credential credential, CurrentUser? user)
     {
@@ -97,7 +102,7 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
 
 internal static class AccessControlExtensions
 {
-    /// <summary>Comes after routing; a path without an endpoint passes, to become 404.</summary>
+    /// <summary>Comes after routing. A path without an endpoint passes and becomes 404.</summary>
     public static void UseAccessControl(this WebApplication app)
     {
         var control = app.Services.GetRequiredService<AccessControl>();

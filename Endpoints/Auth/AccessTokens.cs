@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.IdentityModel.Tokens.Jwt;
+using System.Text.Json;
 using AiChat.Data;
 using AiChat.Endpoints.Secrets;
 using Microsoft.IdentityModel.Tokens;
@@ -8,8 +9,8 @@ using Microsoft.IdentityModel.Tokens;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// Makes and reads access tokens: HS256 JWTs that live ten minutes and name a login and the user's epoch. What a good token says is
-/// remembered, so that a page's many requests pay for the signature once. Whether login and user are still good is not asked here.
+/// Issues and reads access tokens: HS256 JWTs that live ten minutes and name a login and the user's epoch. The claims of a valid token are
+/// cached, so that the many requests of a page verify the signature once. Whether login and user are still valid is not checked here.
 /// </summary>
 internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance, TimeProvider clock)
 {
@@ -17,20 +18,20 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
 
     private const string Issuer = "aichat";
 
-    /// <summary>RFC 9068; a token of another kind is not an access token.</summary>
+    /// <summary>RFC 9068. A token of another type is not an access token.</summary>
     private const string TokenType = "at+jwt";
 
-    /// <summary>Far above what we make; longer ones are not read at all.</summary>
+    /// <summary>Far above the length of issued tokens. A longer one is not parsed.</summary>
     public const int MaxToken = 2_048;
 
-    /// <summary>A token from later than this was not made by this clock; it has gone wrong or back since.</summary>
+    /// <summary>A token issued further in the future means that the clock was wrong then or was set back since.</summary>
     private static readonly TimeSpan MaxAhead = TimeSpan.FromMinutes(1);
 
     /// <summary>About 6 MB when full.</summary>
-    private const int MaxRemembered = 10_000;
+    private const int MaxCached = 10_000;
 
     private readonly JwtSecurityTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxToken };
-    private readonly ConcurrentDictionary<string, AccessClaims> _remembered = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, AccessClaims> _cached = new(StringComparer.Ordinal);
     private readonly Lazy<TokenValidationParameters> _rules = new(() => new TokenValidationParameters
     {
         ValidAlgorithms = [SecurityAlgorithms.HmacSha256],
@@ -60,11 +61,11 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
         return _handler.WriteToken(new JwtSecurityToken(new JwtHeader(signing, null, TokenType), payload));
     }
 
-    /// <summary>What the token says, or null when it is not one of ours or its time is over.</summary>
+    /// <summary>The claims of the token, or null when it is invalid or expired.</summary>
     public AccessClaims? Read(string token)
     {
         var now = clock.GetUtcNow().ToUnixTimeSeconds();
-        if (_remembered.TryGetValue(token, out var known))
+        if (_cached.TryGetValue(token, out var known))
         {
             return IsNow(known, now) ? known : null;
         }
@@ -72,8 +73,8 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
         var claims = Validate(token);
         if (claims is not null)
         {
-            MakeRoom(now);
-            _remembered[token] = claims;
+            Evict(now);
+            _cached[token] = claims;
         }
 
         return claims;
@@ -91,46 +92,51 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
             _handler.ValidateToken(token, _rules.Value, out var valid);
             var payload = ((JwtSecurityToken)valid).Payload;
             return Number(payload, JwtRegisteredClaimNames.Sub) is { } user && Number(payload, JwtRegisteredClaimNames.Sid) is { } login
-                && Number(payload, "epoch") is { } epoch && payload.Expiration is { } expires && Time(payload, JwtRegisteredClaimNames.Iat) is { } issued
-                && new AccessClaims(user, login, epoch, issued, expires) is var claims && IsNow(claims, clock.GetUtcNow().ToUnixTimeSeconds())
+                && Number(payload, "epoch") is { } epoch && payload.Expiration is { } expires
+                && Time(payload, JwtRegisteredClaimNames.Iat) is { } issued
+                && new AccessClaims(user, login, epoch, issued, expires) is var claims
+                && IsNow(claims, clock.GetUtcNow().ToUnixTimeSeconds())
                 ? claims
                 : null;
         }
-        catch (Exception error) when (error is SecurityTokenException or ArgumentException or FormatException or System.Text.Json.JsonException)
+        catch (Exception error) when (error is SecurityTokenException or ArgumentException or FormatException or JsonException)
         {
             return null;
         }
     }
 
-    private void MakeRoom(long now)
+    private void Evict(long now)
     {
-        if (_remembered.Count < MaxRemembered)
+        if (_cached.Count < MaxCached)
         {
             return;
         }
 
-        foreach (var entry in _remembered.Where(entry => entry.Value.ExpiresAt <= now))
+        foreach (var entry in _cached.Where(entry => entry.Value.ExpiresAt <= now))
         {
-            _remembered.TryRemove(entry.Key, out _);
+            _cached.TryRemove(entry.Key, out _);
         }
 
-        if (_remembered.Count >= MaxRemembered)
+        if (_cached.Count >= MaxCached)
         {
-            _remembered.Clear();
+            _cached.Clear();
         }
     }
 
-    private static bool IsNow(DateTime? notBefore, DateTime? expires, DateTime now) => expires is { } end && now < end && (notBefore is not { } start || start <= now);
+    private static bool IsNow(DateTime? notBefore, DateTime? expires, DateTime now) =>
+        expires is { } end && now < end && (notBefore is not { } start || start <= now);
 
     private static bool IsNow(AccessClaims claims, long now) => claims.ExpiresAt > now && claims.IssuedAt <= now + MaxAhead.TotalSeconds;
 
-    private static long? Time(JwtPayload payload, string name) => payload.TryGetValue(name, out var value) ? value as long? ?? value as int? : null;
+    private static long? Time(JwtPayload payload, string name) =>
+        payload.TryGetValue(name, out var value) ? value as long? ?? value as int? : null;
 
     private static long? Number(JwtPayload payload, string name) =>
-        payload.TryGetValue(name, out var value) && value is string text && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+        payload.TryGetValue(name, out var value) && value is string text
+            && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? number
             : null;
 }
 
-/// <summary>Times are in unix seconds, as in the token.</summary>
+/// <summary>The claims of an access token; times are in unix seconds.</summary>
 internal sealed record AccessClaims(long UserId, long LoginId, long Epoch, long IssuedAt, long ExpiresAt);

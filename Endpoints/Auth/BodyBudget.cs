@@ -3,30 +3,30 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// The memory that bodies of requests may take while they arrive and, under /v1, until they are answered: bounded for each person and
-/// in all. Bodies of at most <see cref="Uncounted"/> are not counted, and those of at most <see cref="Small"/> have room of their own,
-/// so that large ones never keep small ones out. A large body is refused when it turns out to be one, not when it is nearly there: it
-/// takes the room for its whole declared length at once. Safe for any thread.
+/// Bounds the memory of request bodies while they arrive and, under /v1, until they are answered, for each person and in all. Bodies of at
+/// most <see cref="Uncounted"/> are not counted. Bodies of at most <see cref="Small"/> have a budget of their own, so that large ones never
+/// displace them. A large body reserves its whole declared length as soon as it exceeds that, so that it is refused early and not when it
+/// has almost arrived. Safe for any thread.
 /// </summary>
-/// <param name="memory">What the process may take, in bytes.</param>
+/// <param name="memory">The memory of the process in bytes.</param>
 internal sealed class BodyBudget(long memory)
 {
     public const long Uncounted = 64 * 1024;
     public const long Small = 1024 * 1024;
 
     /// <summary>Two of the largest bodies of /v1, or a dozen with photographs.</summary>
-    public const long LargeOfOne = 64 * 1024 * 1024;
+    public const long MaxLargeOfPerson = 64 * 1024 * 1024;
 
-    public const long SmallOfOne = 16 * 1024 * 1024;
+    public const long MaxSmallOfPerson = 16 * 1024 * 1024;
 
     private readonly Lock _gate = new();
-    private readonly Dictionary<string, Room> _people = [];
-    private readonly long _maxLarge = Math.Clamp(memory / 8, LargeOfOne, 8 * LargeOfOne);
-    private readonly long _maxSmall = Math.Clamp(memory / 32, SmallOfOne, 8 * SmallOfOne);
+    private readonly Dictionary<string, Share> _people = [];
+    private readonly long _maxLarge = Math.Clamp(memory / 8, MaxLargeOfPerson, 8 * MaxLargeOfPerson);
+    private readonly long _maxSmall = Math.Clamp(memory / 32, MaxSmallOfPerson, 8 * MaxSmallOfPerson);
     private long _large;
     private long _small;
 
-    /// <summary>Bytes that bodies have now.</summary>
+    /// <summary>Bytes that are reserved now.</summary>
     public long Taken
     {
         get
@@ -40,18 +40,19 @@ internal sealed class BodyBudget(long memory)
 
     public static BodyBudget OfProcess() => new(GC.GetGCMemoryInfo().TotalAvailableMemoryBytes);
 
-    /// <summary>Changes what a body has; null, or why it cannot have so much. Less is always possible.</summary>
+    /// <summary>Changes the reservation of a body. A smaller one always succeeds.</summary>
+    /// <returns>Null, or why the larger one is refused.</returns>
     internal Problem? Change(string person, long before, long after)
     {
         lock (_gate)
         {
             if (!_people.TryGetValue(person, out var own))
             {
-                _people[person] = own = new Room();
+                _people[person] = own = new Share();
             }
 
             var (large, small) = (Large(after) - Large(before), SmallPart(after) - SmallPart(before));
-            var refused = large > 0 && own.Large + large > LargeOfOne || small > 0 && own.Small + small > SmallOfOne
+            var refused = large > 0 && own.Large + large > MaxLargeOfPerson || small > 0 && own.Small + small > MaxSmallOfPerson
                 ? Problems.TooMany("rate_limited", "Too much is being sent by this account at once; wait for one request to end.", 5)
                 : large > 0 && _large + large > _maxLarge || small > 0 && _small + small > _maxSmall ? Problems.Overloaded(5)
                 : null;
@@ -73,7 +74,7 @@ internal sealed class BodyBudget(long memory)
 
     private static long SmallPart(long bytes) => bytes > Small ? 0 : bytes;
 
-    private sealed class Room
+    private sealed class Share
     {
         public long Large { get; set; }
 
@@ -81,39 +82,40 @@ internal sealed class BodyBudget(long memory)
     }
 }
 
-/// <summary>What one body has of the budget. Used by one request.</summary>
-/// <param name="declared">The length that the request says its body has, if it does.</param>
+/// <summary>The reservation of one body. For one request, not thread-safe.</summary>
+/// <param name="declared">The Content-Length of the request, if it has one.</param>
 internal sealed class BodyLease(BodyBudget budget, string person, long? declared) : IDisposable
 {
-    private long _has;
+    private long _reserved;
 
-    /// <summary>So much was received: null, or why it cannot go on.</summary>
+    /// <summary>Reserves memory for the bytes that were received.</summary>
+    /// <returns>Null, or why the request cannot continue.</returns>
     public Problem? Grow(long received)
     {
-        if (received <= BodyBudget.Uncounted || received <= _has)
+        if (received <= BodyBudget.Uncounted || received <= _reserved)
         {
             return null;
         }
 
-        // By steps, so that not every piece asks.
+        // In steps, so that not every piece takes the lock.
         var wanted = received <= BodyBudget.Small
             ? RoundUp(received, BodyBudget.Uncounted)
             : Math.Max(declared ?? 0, RoundUp(received, 4 * BodyBudget.Small));
-        if (budget.Change(person, _has, wanted) is { } refused)
+        if (budget.Change(person, _reserved, wanted) is { } refused)
         {
             return refused;
         }
 
-        _has = wanted;
+        _reserved = wanted;
         return null;
     }
 
     public void Dispose()
     {
-        if (_has > 0)
+        if (_reserved > 0)
         {
-            budget.Change(person, _has, 0);
-            _has = 0;
+            budget.Change(person, _reserved, 0);
+            _reserved = 0;
         }
     }
 

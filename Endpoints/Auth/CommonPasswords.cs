@@ -3,8 +3,9 @@ using System.Reflection;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// Passwords that guessing starts with: the 10,000 most frequent of eight characters and more in leaks (frequency list of zxcvbn-ts,
-/// MIT), also with marks at the end, and a few characters again and again. Read from the executable each time: choosing a password is rare.
+/// Passwords that an attacker tries first: the 10,000 most frequent leaked ones of eight characters and more (frequency list of zxcvbn-ts,
+/// MIT), also with punctuation at the end, and repetitions of up to four characters. Read from the executable each time, because passwords
+/// are rarely chosen.
 /// </summary>
 internal static class CommonPasswords
 {

@@ -6,10 +6,9 @@ using AiChat.Data;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// The sign-in cookies. Over HTTPS their names begin with __Host-, so that neither a neighbour's subdomain nor plain HTTP can plant
-/// them. They end with a mark of this installation, because browsers send cookies to every port of a host. Scripts never see them.
-/// The access cookie lives as long as the refresh cookie: a request with an expired token has to be told so, not be taken for a
-/// stranger's.
+/// The sign-in cookies. Over HTTPS their names begin with __Host-, so that neither another subdomain nor plain HTTP can plant them. They
+/// end with a mark of this installation, because browsers send cookies to every port of a host. They are HttpOnly. The access cookie
+/// lives as long as the refresh cookie, so that a request with an expired token is answered 401 and not taken for an anonymous one.
 /// </summary>
 internal static class Cookies
 {
@@ -19,7 +18,7 @@ internal static class Cookies
     private const string GuestName = "aichat_guest";
     private const string Prefix = "__Host-";
 
-    /// <summary>Remembers browsers that signed in before, for the throttle.</summary>
+    /// <summary>Life of the cookie by which the throttle recognises a browser that signed in before.</summary>
     private static readonly TimeSpan DeviceLife = TimeSpan.FromDays(180);
 
     public static string? Access(HttpRequest request) => Own(request, AccessName) ?? UnmarkedAccess(request);
@@ -28,10 +27,11 @@ internal static class Cookies
 
     public static string? Device(HttpRequest request) => Own(request, DeviceName) ?? Unmarked(request, DeviceName);
 
-    /// <summary>The token of a visitor who is known without an account.</summary>
+    /// <summary>The token of a guest.</summary>
     public static string? Guest(HttpRequest request) => Own(request, GuestName) ?? Unmarked(request, GuestName);
 
-    public static bool AnyIn(HttpRequest request) => Access(request) is not null || Refresh(request) is not null || Guest(request) is not null;
+    public static bool AnyIn(HttpRequest request) =>
+        Access(request) is not null || Refresh(request) is not null || Guest(request) is not null;
 
     public static void SetAccess(HttpContext context, string token, TimeSpan life)
     {
@@ -42,9 +42,11 @@ internal static class Cookies
     public static void SetRefresh(HttpContext context, string token, TimeSpan life) =>
         Set(context, Marked(context, RefreshName), token, life, RefreshPath(context));
 
-    public static void SetDevice(HttpContext context, string token) => Set(context, Marked(context, DeviceName), token, DeviceLife, RefreshPath(context));
+    public static void SetDevice(HttpContext context, string token) =>
+        Set(context, Marked(context, DeviceName), token, DeviceLife, RefreshPath(context));
 
-    public static void SetGuest(HttpContext context, string token, TimeSpan life) => Set(context, Marked(context, GuestName), token, life, "/");
+    public static void SetGuest(HttpContext context, string token, TimeSpan life) =>
+        Set(context, Marked(context, GuestName), token, life, "/");
 
     public static void ClearGuest(HttpContext context) => Set(context, Marked(context, GuestName), "", TimeSpan.Zero, "/");
 
@@ -55,19 +57,21 @@ internal static class Cookies
         Set(context, Marked(context, RefreshName), "", TimeSpan.Zero, RefreshPath(context));
     }
 
-    /// <summary>__Host- demands the root; without it these cookies go only where they are read.</summary>
+    /// <summary>__Host- requires the root; without it these cookies are sent only to the routes that read them.</summary>
     private static string RefreshPath(HttpContext context) => context.Request.IsHttps ? "/" : context.Request.PathBase + "/api/auth";
 
-    private static string Marked(HttpContext context, string name) => $"{name}_{context.RequestServices.GetRequiredService<CookieMark>().Text}";
+    private static string Marked(HttpContext context, string name) => $"{name}_{Mark(context).Text}";
+
+    private static CookieMark Mark(HttpContext context) => context.RequestServices.GetRequiredService<CookieMark>();
 
     private static string? Own(HttpRequest request, string name) => Read(request, Marked(request.HttpContext, name));
 
-    /// <summary>Set before cookies were marked, perhaps by another installation: whoever reads one has to see whether it is ours.</summary>
+    /// <summary>A cookie of an older version, or of another installation; the reader must check which.</summary>
     private static string? Unmarked(HttpRequest request, string name) => Read(request, name);
 
-    /// <summary>As <see cref="Unmarked"/>, and meant for this installation; its signature is not looked at here.</summary>
+    /// <summary>As <see cref="Unmarked"/>, if its token names this installation. The signature is not verified here.</summary>
     private static string? UnmarkedAccess(HttpRequest request) =>
-        Unmarked(request, AccessName) is { } token && request.HttpContext.RequestServices.GetRequiredService<CookieMark>().IsAudienceOf(token) ? token : null;
+        Unmarked(request, AccessName) is { } token && Mark(request.HttpContext).IsAudienceOf(token) ? token : null;
 
     private static void DropUnmarked(HttpContext context)
     {
@@ -87,15 +91,16 @@ internal static class Cookies
         new CookieOptions { HttpOnly = true, SameSite = SameSiteMode.Lax, Secure = context.Request.IsHttps, Path = path, MaxAge = life });
 }
 
-/// <summary>What tells the cookies of this installation from those of another on the same host. It does not change with the port.</summary>
+/// <summary>Distinguishes the cookies of this installation from those of another on the same host. Does not depend on the port.</summary>
 internal sealed class CookieMark(InstanceMarker instance, ServerOptions options)
 {
     private const int Length = 8;
 
     private readonly byte[] _audience = Encoding.UTF8.GetBytes($"\"{instance.InstallId}\"");
 
-    /// <summary>With the path, because a copy of a data folder has the same id.</summary>
-    public string Text { get; } = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{instance.InstallId}|{options.BasePath}")))[..Length];
+    /// <summary>Includes the base path, because a copy of a data folder has the same id.</summary>
+    public string Text { get; } =
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{instance.InstallId}|{options.BasePath}")))[..Length];
 
     public bool IsAudienceOf(string token)
     {

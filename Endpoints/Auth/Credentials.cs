@@ -5,12 +5,12 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Auth;
 
-/// <summary>What a request came with. Sent and not good has no user and is never taken for a stranger's request.</summary>
-internal readonly record struct Credential(CurrentUser? User, bool WasSent, bool InHeader, bool KeyOutOfScope = false);
+/// <summary>The credential of a request. An invalid credential yields no user; it is not treated as anonymous.</summary>
+internal readonly record struct Credential(CurrentUser? User, bool InHeader, bool KeyOutOfScope = false);
 
 /// <summary>
-/// The one place that turns a request into a user: Authorization: Bearer (access token or key), then x-api-key, then the cookie.
-/// A header wins over the cookie even when it is not good. Query strings are never looked at. User, login and key come from memory.
+/// Resolves a request to a user, by Authorization: Bearer (access token or key), then x-api-key, then the cookies. A header wins over a
+/// cookie even when it is invalid. Query strings are never read. Users, logins and keys are cached in memory.
 /// </summary>
 internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiKeys keys, BackgroundWork background, TimeProvider clock)
 {
@@ -24,22 +24,24 @@ internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiK
         if (HeaderOf(request) is { } header)
         {
             return header.StartsWith(KeyPrefix, StringComparison.Ordinal)
-                ? await FromKey(header, context.GetEndpoint())
-                : new Credential(await FromToken(header), WasSent: true, InHeader: true);
+                ? await FromKey(context, header)
+                : new Credential(await FromToken(context, header), InHeader: true);
         }
 
         if (Cookies.Access(request) is { } cookie)
         {
-            return new Credential(await FromToken(cookie), WasSent: true, InHeader: false);
+            return new Credential(await FromToken(context, cookie), InHeader: false);
         }
 
-        return Cookies.Guest(request) is { } guest ? new Credential(await FromGuest(guest), WasSent: true, InHeader: false) : default;
+        return Cookies.Guest(request) is { } guest
+            ? new Credential(await FromGuest(context, guest), InHeader: false)
+            : default;
     }
 
-    /// <summary>SHA-256 as it is stored for keys and tokens that are random enough not to need a slow hash.</summary>
+    /// <summary>The stored form of keys and tokens: SHA-256, because they are random enough not to need a slow hash.</summary>
     public static string Hash(string secret) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
 
-    /// <summary>Null when no header holds a credential of ours; "" when one does and is malformed.</summary>
+    /// <summary>The credential in a header; null when there is none, "" when it is malformed.</summary>
     private static string? HeaderOf(HttpRequest request)
     {
         var authorization = request.Headers.Authorization;
@@ -48,7 +50,7 @@ internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiK
             return "";
         }
 
-        // Basic belongs to a proxy in front of us, which passes it on.
+        // Basic credentials are for a proxy in front of the server, which forwards them.
         if (authorization.Count == 1 && authorization[0]!.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
         {
             return authorization[0]![Bearer.Length..].Trim();
@@ -63,7 +65,7 @@ internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiK
         };
     }
 
-    private async ValueTask<CurrentUser?> FromToken(string token)
+    private async ValueTask<CurrentUser?> FromToken(HttpContext context, string token)
     {
         if (tokens.Read(token) is not { } claims)
         {
@@ -74,26 +76,33 @@ internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiK
         var user = await authCache.User(claims.UserId);
         var good = login is not null && login.UserId == claims.UserId && login.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds()
             && user is { Status: "ACTIVE" } && user.Epoch == claims.Epoch;
-        return good ? new CurrentUser(user!.Id, user.Role, user.Username, user.Epoch, login!.Id, ApiKeyId: null) : null;
+        return good
+            ? new CurrentUser(user!.Id, user.Role, user.Username, user.Epoch, login!.Id, ApiKeyId: null) { Client = context.Client() }
+            : null;
     }
 
-    private async ValueTask<CurrentUser?> FromGuest(string token) =>
-        token.Length <= 100 && await authCache.Guest(Hash(token)) is { } guest && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds()
-            ? new CurrentUser(guest.Id, "GUEST", null, guest.Epoch, 0, null)
+    private async ValueTask<CurrentUser?> FromGuest(HttpContext context, string token) =>
+        token.Length <= 100 && await authCache.Guest(Hash(token)) is { } guest
+        && guest.ExpiresAt > clock.GetUtcNow().ToUnixTimeMilliseconds()
+            ? new CurrentUser(guest.Id, "GUEST", null, guest.Epoch, 0, null) { Client = context.Client() }
             : null;
 
-    private async ValueTask<Credential> FromKey(string key, Endpoint? endpoint)
+    private async ValueTask<Credential> FromKey(HttpContext context, string key)
     {
         var now = clock.GetUtcNow();
         var row = key.Length <= 200 ? await authCache.Key(Hash(key)) : null;
         var user = row is null ? null : await authCache.User(row.UserId);
         if (row is null || user is not { Status: "ACTIVE" } || row.ExpiresAt <= now.ToUnixTimeMilliseconds())
         {
-            return new Credential(null, WasSent: true, InHeader: true);
+            return new Credential(null, InHeader: true);
         }
 
-        background.Forget("noting the use of a key", keys.Touch(row.Id, now)); // nobody waits for the note
-        var me = new CurrentUser(user.Id, user.Role, user.Username, user.Epoch, 0, row.Id) { KeyModels = row.Models };
-        return new Credential(me, WasSent: true, InHeader: true, KeyOutOfScope: !KeyScopes.Opens(row, endpoint));
+        background.Forget("noting the use of a key", keys.Touch(row.Id, now)); // the request does not wait for it
+        var me = new CurrentUser(user.Id, user.Role, user.Username, user.Epoch, 0, row.Id)
+        {
+            Client = context.Client(),
+            KeyModels = row.Models,
+        };
+        return new Credential(me, InHeader: true, KeyOutOfScope: !KeyScopes.Opens(row, context.GetEndpoint()));
     }
 }

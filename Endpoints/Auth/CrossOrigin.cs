@@ -3,8 +3,8 @@ using Microsoft.Extensions.Primitives;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// Lets pages of the listed origins call with a token of their own. Never with cookies, never *, and off unless the operator lists
-/// an origin. What administrators call stays closed (see <see cref="SameOrigin"/>).
+/// Allows pages of the origins in CORS_ORIGIN to call the API with a token of their own; never with cookies and never for *. Off unless the
+/// operator lists an origin. Routes of administrators stay closed (see <see cref="SameOrigin"/>).
 /// </summary>
 internal static class CrossOrigin
 {
@@ -28,13 +28,15 @@ internal static class CrossOrigin
                 {
                     headers.AccessControlAllowOrigin = origin;
                     headers.AccessControlExposeHeaders = "X-Request-Id, Retry-After";
-                    // The other headers of ours say same-origin; this answer is for that page too.
+                    // SecurityHeaders says same-origin, which would forbid the listed page to read the response.
                     headers["Cross-Origin-Resource-Policy"] = "cross-origin";
                 }
 
                 return Task.CompletedTask;
             });
-            if (!allowed || !HttpMethods.IsOptions(context.Request.Method) || !context.Request.Headers.ContainsKey("Access-Control-Request-Method"))
+            var preflight = HttpMethods.IsOptions(context.Request.Method)
+                && context.Request.Headers.ContainsKey("Access-Control-Request-Method");
+            if (!allowed || !preflight)
             {
                 return next(context);
             }

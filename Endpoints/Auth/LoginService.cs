@@ -6,29 +6,29 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Auth;
 
-/// <summary>What a device holds while it is signed in. Refresh is null when the token it has stays good.</summary>
+/// <summary>The tokens of a signed-in device. Refresh is null when the token that the device has stays valid.</summary>
 internal sealed record SignIn(string AccessToken, string? RefreshToken);
 
-/// <summary>Opens, renews and ends logins: the tokens here, their rows in <see cref="Logins"/>.</summary>
+/// <summary>Opens, refreshes and ends logins: their tokens here, their rows in <see cref="Logins"/>.</summary>
 internal sealed partial class LoginService(Logins logins, AccessTokens tokens, TimeProvider clock, ILogger<LoginService> logger)
 {
     private const int FamilyLength = 16;
     private const int SecretLength = 32;
 
-    /// <summary>An answer that got lost is given again for as long as the token before it is honoured.</summary>
-    private static readonly TimeSpan Remembered = TimeSpan.FromSeconds(10);
+    /// <summary>A lost response is repeated while the previous token is still accepted.</summary>
+    private static readonly TimeSpan RepeatLife = TimeSpan.FromSeconds(10);
 
-    private readonly ConcurrentDictionary<long, (string Token, long At)> _justMade = new();
+    private readonly ConcurrentDictionary<long, (string Token, long At)> _lastIssued = new();
 
     /// <summary>Null when the account changed between the check of the password and now.</summary>
-    /// <param name="passwordHash">What the password was checked against.</param>
+    /// <param name="passwordHash">The hash against which the password was checked.</param>
     public async Task<SignIn?> Open(HttpContext context, long userId, string? passwordHash, bool browser)
     {
         var family = Random(FamilyLength);
         var secret = Random(SecretLength);
         var login = new NewLogin(
             userId, browser ? "browser" : "api", Credentials.Hash(family), Credentials.Hash(secret), passwordHash,
-            context.Caller().Address.ToString(), context.Request.Headers.UserAgent.ToString());
+            context.Client().Address, context.Request.Headers.UserAgent.ToString());
         if (await logins.Insert(login, clock.GetUtcNow()) is not { } opened)
         {
             return null;
@@ -39,10 +39,11 @@ internal sealed partial class LoginService(Logins logins, AccessTokens tokens, T
             LogUnrecorded(userId);
         }
 
-        return Deliver(context, new SignIn(tokens.Issue(userId, opened.Epoch, opened.Id), opened.Recorded ? $"{family}.{secret}" : null), browser);
+        var signIn = new SignIn(tokens.Issue(userId, opened.Epoch, opened.Id), opened.Recorded ? $"{family}.{secret}" : null);
+        return Deliver(context, signIn, browser);
     }
 
-    /// <summary>Null when the token is not good; then the browser's cookies are gone.</summary>
+    /// <summary>Null when the token is invalid; then the cookies of the browser are cleared.</summary>
     public async Task<SignIn?> Refresh(HttpContext context, string? refreshToken, bool browser)
     {
         if (Split(refreshToken) is not var (family, secret))
@@ -53,7 +54,7 @@ internal sealed partial class LoginService(Logins logins, AccessTokens tokens, T
         var next = Random(SecretLength);
         var now = clock.GetUtcNow();
         var rotated = await logins.Rotate(
-            Credentials.Hash(family), Credentials.Hash(secret), Credentials.Hash(next), context.Caller().Address.ToString(), now);
+            Credentials.Hash(family), Credentials.Hash(secret), Credentials.Hash(next), context.Client().Address, now);
         if (rotated.Outcome is Rotation.Unknown or Rotation.Replayed)
         {
             return Refused(context, browser);
@@ -66,29 +67,24 @@ internal sealed partial class LoginService(Logins logins, AccessTokens tokens, T
         }
         else
         {
-            token = _justMade.TryGetValue(rotated.LoginId, out var made) ? made.Token : null;
+            token = _lastIssued.TryGetValue(rotated.LoginId, out var made) ? made.Token : null;
         }
 
         return Deliver(context, new SignIn(tokens.Issue(rotated.UserId, rotated.Epoch, rotated.LoginId), token), browser);
     }
 
-    /// <summary>A new access token for a login whose user's epoch moved on.</summary>
-    public void Renew(HttpContext context, CurrentUser me, long epoch) =>
-        Cookies.SetAccess(context, tokens.Issue(me.Id, epoch, me.LoginId), Logins.Idle);
-
-    /// <summary>Ends the login of these credentials, whichever of them is there, and clears the browser.</summary>
+    /// <summary>Ends the logins of the access token and of the refresh cookie, whichever are present, and clears the browser.</summary>
     public async Task End(HttpContext context, CurrentUser? me)
     {
-        var ip = context.Caller().Address.ToString();
         var now = clock.GetUtcNow();
         if (me is { LoginId: > 0 })
         {
-            await logins.End(me.Id, me.LoginId, ip, now);
+            await logins.End(me.Actor, me.LoginId, now);
         }
 
         if (Split(Cookies.Refresh(context.Request)) is var (family, _))
         {
-            await logins.EndFamily(Credentials.Hash(family), ip, now);
+            await logins.EndFamily(Credentials.Hash(family), context.Client().Address, now);
         }
 
         Clear(context);
@@ -127,12 +123,12 @@ internal sealed partial class LoginService(Logins logins, AccessTokens tokens, T
     private void Remember(long loginId, string token)
     {
         var now = clock.GetTimestamp();
-        foreach (var old in _justMade.Where(made => clock.GetElapsedTime(made.Value.At, now) > Remembered))
+        foreach (var old in _lastIssued.Where(made => clock.GetElapsedTime(made.Value.At, now) > RepeatLife))
         {
-            _justMade.TryRemove(old);
+            _lastIssued.TryRemove(old);
         }
 
-        _justMade[loginId] = (token, now);
+        _lastIssued[loginId] = (token, now);
     }
 
     private static string Random(int length) => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(length));

@@ -5,9 +5,9 @@ using AiChat.Endpoints.Secrets;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// Slows down guessing without locking anybody out. Every attempt takes from the address's bucket and from the one of name and
-/// address; a right password gives both back. After five wrong ones for a name from an address the pause doubles up to a minute.
-/// A name that is tried from everywhere gets slower for all, but a browser that has signed in before has a bucket of its own.
+/// Slows down guessing without locking anybody out. Every attempt takes from the bucket of the address and from that of the name; a right
+/// password returns both. After five failures for a name from one address the pause doubles up to a minute. A name that is tried from
+/// many addresses becomes slower for all, but a browser that has signed in before has a bucket of its own.
 /// </summary>
 internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
 {
@@ -21,7 +21,7 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
     private static readonly TimeSpan AddressRefill = TimeSpan.FromSeconds(6);
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(60);
 
-    /// <summary>What an attempt on a name under attack waits before its hash; twenty a minute from one connection are no use to anybody.</summary>
+    /// <summary>The wait before the hash for a name under attack. It leaves twenty attempts a minute on one connection.</summary>
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(3);
 
     private readonly TokenBuckets<string> _addresses = new(clock, MaxKeys);
@@ -31,10 +31,10 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
     private readonly Dictionary<(string Name, string Address), Failures> _failures = [];
     private readonly Lock _gate = new();
 
-    /// <summary>Before the hash. The attempt holds what to tell afterwards.</summary>
+    /// <summary>Call before the hash, and pass the attempt to the method for its outcome afterwards.</summary>
     public LoginAttempt Begin(HttpContext context, string usernameKey)
     {
-        var address = context.Caller().Bucket;
+        var address = context.Client().Bucket;
         if (DeviceOf(context, usernameKey) is { } device)
         {
             return new LoginAttempt(usernameKey, address, device, _devices.Take(device, DeviceBurst, AddressRefill), TimeSpan.Zero);
@@ -46,18 +46,19 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
             wait = _addresses.Take(address, AddressBurst, AddressRefill);
         }
 
-        var delay = wait == TimeSpan.Zero && _names.Take(usernameKey, NamePerHour, TimeSpan.FromHours(1) / NamePerHour) > TimeSpan.Zero ? Delay : TimeSpan.Zero;
-        return new LoginAttempt(usernameKey, address, null, wait, delay);
+        var underAttack = wait == TimeSpan.Zero
+            && _names.Take(usernameKey, NamePerHour, TimeSpan.FromHours(1) / NamePerHour) > TimeSpan.Zero;
+        return new LoginAttempt(usernameKey, address, null, wait, underAttack ? Delay : TimeSpan.Zero);
     }
 
-    /// <returns>How many wrong ones in a row this is, for the audit.</returns>
+    /// <returns>The number of failures in a row, for the audit.</returns>
     public int Failed(LoginAttempt attempt)
     {
         lock (_gate)
         {
             if (_failures.Count >= MaxKeys)
             {
-                MakeRoom();
+                Evict();
             }
 
             var key = (attempt.UsernameKey, attempt.Address);
@@ -67,7 +68,7 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
         }
     }
 
-    /// <summary>The password was right (or nobody looked at it): the attempt does not count.</summary>
+    /// <summary>The password was right, or it was not checked: the attempt does not count.</summary>
     public void Forgive(LoginAttempt attempt)
     {
         if (attempt.Device is { } device)
@@ -80,7 +81,7 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
         _names.Return(attempt.UsernameKey);
     }
 
-    /// <summary>The name's owner is here: earlier mistakes at this address are forgotten, and the browser is remembered.</summary>
+    /// <summary>The owner of the name signed in: earlier failures from this address are dropped, and the browser gets its cookie.</summary>
     public void Succeeded(HttpContext context, LoginAttempt attempt, bool remember)
     {
         Forgive(attempt);
@@ -96,9 +97,9 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
         }
     }
 
-    /// <summary>Whether this address may register once more; zero, or how long it waits.</summary>
-    public TimeSpan Register(Caller caller) =>
-        _registrations.Take(caller.Bucket, RegistrationsPerHour, TimeSpan.FromHours(1) / RegistrationsPerHour);
+    /// <summary>Zero when this address may register once more, else the time until it may.</summary>
+    public TimeSpan Register(Client client) =>
+        _registrations.Take(client.Bucket, RegistrationsPerHour, TimeSpan.FromHours(1) / RegistrationsPerHour);
 
     private string? DeviceOf(HttpContext context, string usernameKey) =>
         Cookies.Device(context.Request) is { } cookie && cookie.Split('.') is [{ Length: 32 } id, var signature]
@@ -124,10 +125,11 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
         ? TimeSpan.Zero
         : TimeSpan.FromSeconds(Math.Min(MaxPause.TotalSeconds, Math.Pow(2, Math.Min(failures - NameAtAddressFree + 1, 10))));
 
-    /// <summary>Those that wait no more go first, then everything: the buckets above still hold.</summary>
-    private void MakeRoom()
+    /// <summary>Evict expired entries first, then all. The buckets still limit everybody.</summary>
+    private void Evict()
     {
-        foreach (var key in _failures.Where(entry => clock.GetElapsedTime(entry.Value.LastAt) > MaxPause).Select(entry => entry.Key).ToList())
+        var expired = _failures.Where(entry => clock.GetElapsedTime(entry.Value.LastAt) > MaxPause).Select(entry => entry.Key).ToList();
+        foreach (var key in expired)
         {
             _failures.Remove(key);
         }
@@ -141,5 +143,5 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
     private readonly record struct Failures(int Count, long LastAt);
 }
 
-/// <summary>One try to sign in: refused for <see cref="Wait"/>, or allowed after <see cref="Delay"/>.</summary>
+/// <summary>One attempt to sign in: refused for <see cref="Wait"/>, or allowed after <see cref="Delay"/>.</summary>
 internal sealed record LoginAttempt(string UsernameKey, string Address, string? Device, TimeSpan Wait, TimeSpan Delay);

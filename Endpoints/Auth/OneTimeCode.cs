@@ -2,12 +2,12 @@ using System.Security.Cryptography;
 
 namespace AiChat.Endpoints.Auth;
 
-/// <summary>Signs in once, within a day, for accounts that have no password yet. Shown to the administrator, stored as a hash.</summary>
+/// <summary>Signs in once, within a day, to an account without a password. Shown to the administrator, stored as a hash.</summary>
 internal static class OneTimeCode
 {
     public static readonly TimeSpan Life = TimeSpan.FromHours(24);
 
-    /// <summary>Without letters and digits that are taken for one another: it is read out and typed.</summary>
+    /// <summary>Without characters that are easily confused, because a code is read out and typed.</summary>
     private const string Alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
 
     /// <summary>80 bits.</summary>

@@ -8,21 +8,22 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// Finds out whether name and password belong together. A stranger learns nothing else: unknown, waiting and disabled accounts cost the
-/// same time and give the same answer until the password is right.
+/// Checks a name and a password. Nothing else is disclosed: unknown, pending and disabled accounts take the same time and give the same
+/// answer until the password is right.
 /// </summary>
 internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThrottle throttle, AuditLog audit, TimeProvider clock)
 {
-    /// <summary>Nothing longer is hashed; old installations had no limit on passwords, so this is above today's.</summary>
+    /// <summary>A longer password is not hashed. Above the limit for new ones, because earlier versions had none.</summary>
     private const int MaxPassword = 1_024;
 
     private const int MaxUsername = 64;
 
-    /// <summary>Of a row of failures the first and every tenth are recorded.</summary>
+    /// <summary>The audit records the first of consecutive failures and every tenth after it.</summary>
     private const int RecordedFailures = 10;
 
-    /// <summary>The active account, or why not.</summary>
-    public async Task<(UserCredentialRow? User, Problem? Problem)> Check(HttpContext context, string username, string password, bool browser)
+    /// <summary>The active account, or the problem.</summary>
+    public async Task<(UserCredentialRow? User, Problem? Problem)> Check(
+        HttpContext context, string username, string password, bool browser)
     {
         if (username.Length is 0 or > MaxUsername || password.Length is 0 or > MaxPassword)
         {
@@ -71,7 +72,7 @@ internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThr
         return right is not false ? right : await IsOneTimeCode(user, password);
     }
 
-    /// <summary>Stores the password under today's cost when the hash is of cheaper days and the disk takes it.</summary>
+    /// <summary>Replaces a hash of lower cost than today's, unless the disk is full.</summary>
     private async Task<UserCredentialRow> Strengthen(HttpContext context, UserCredentialRow user, string password)
     {
         try
@@ -102,15 +103,15 @@ internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThr
             return;
         }
 
-        // People type their password into the wrong field: only what can be a name is written down.
+        // People type their password into the wrong field, so only a valid name is recorded.
         var target = UserNames.Broken(username) is null ? $"username:{username}" : null;
         try
         {
-            await audit.Write(new AuditEntry(null, "login.failed", target, context.Caller().Address.ToString()), clock.GetUtcNow());
+            await audit.Write(new AuditEntry(null, "login.failed", target, context.Client().Address), clock.GetUtcNow());
         }
         catch (StoreException error) when (error.Failure == StoreFailure.Full)
         {
-            // The answer is the same; the log tells of the disk.
+            // The answer stays the same. The store logs the full disk.
         }
     }
 }

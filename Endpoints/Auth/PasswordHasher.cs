@@ -7,8 +7,8 @@ using Konscious.Security.Cryptography;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// Hashes and checks passwords with Argon2id. Each hash takes 19 MiB, so only a few run at once; the others wait their turn for
-/// <see cref="Patience"/>, then the answer is "overloaded". An unknown name costs what a known one does.
+/// Hashes and verifies passwords with Argon2id. A hash takes 19 MiB, so only a few run at once; others wait up to <see cref="MaxWait"/>,
+/// then the answer is "overloaded". An unknown name takes the same time as a known one.
 /// </summary>
 internal sealed class PasswordHasher
 {
@@ -22,19 +22,20 @@ internal sealed class PasswordHasher
     private const int SaltLength = 16;
     private const int TagLength = 32;
 
-    /// <summary>Those who wait hold little more than their password, at most 64 KB of a body: 64 MB, and by one address a quarter.</summary>
+    /// <summary>A waiting request retains at most its body of 64 KB: 64 MB in all, and a quarter for one address.</summary>
     private const int MaxWaiting = 1_024;
     private const int MaxWaitingPerAddress = MaxWaiting / 4;
 
-    /// <summary>Longer nobody looks at a page that does not answer.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    /// <summary>People rarely wait longer for a page that does not answer.</summary>
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 
     private readonly FairSlots _slots;
-    private readonly string _nobody = Format(MemoryKib, Passes, Lanes, RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(TagLength));
+    private readonly string _unknownUser = Format(
+        MemoryKib, Passes, Lanes, RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(TagLength));
 
-    /// <summary>A hash takes a whole core for a while: one stays free for everybody else.</summary>
+    /// <summary>A hash occupies a core, so one core stays free for other requests.</summary>
     public PasswordHasher(TimeProvider clock) =>
-        _slots = new FairSlots(Math.Clamp(Environment.ProcessorCount - 1, 1, 4), MaxWaiting, MaxWaitingPerAddress, Patience, clock);
+        _slots = new FairSlots(Math.Clamp(Environment.ProcessorCount - 1, 1, 4), MaxWaiting, MaxWaitingPerAddress, MaxWait, clock);
 
     /// <summary>The rule a new password breaks, or null.</summary>
     public static string? Broken(string password, string username)
@@ -61,10 +62,13 @@ internal sealed class PasswordHasher
         return Format(MemoryKib, Passes, Lanes, salt, Tag(password, salt, MemoryKib, Passes, Lanes, TagLength));
     });
 
-    /// <summary>Whether the password is the stored one, or null when it would have to wait too long. A null hash takes as long and is never right.</summary>
+    /// <summary>
+    /// Whether the password is the stored one, or null when it would have to wait too long. A null hash takes the same time and never
+    /// matches.
+    /// </summary>
     public async Task<bool?> Verify(HttpContext context, string password, string? stored)
     {
-        var parsed = Parse(stored) ?? Parse(_nobody)!;
+        var parsed = Parse(stored) ?? Parse(_unknownUser)!;
         var right = await InSlot(context, () =>
         {
             var tag = Tag(password, parsed.Salt, parsed.MemoryKib, parsed.Passes, parsed.Lanes, parsed.Tag.Length);
@@ -73,42 +77,25 @@ internal sealed class PasswordHasher
         return right is null ? null : right == "yes" && stored is not null;
     }
 
-    /// <summary>The hash was made with weaker parameters than today's.</summary>
+    /// <summary>The hash was made at a lower cost than today's.</summary>
     public static bool IsOutdated(string stored) => Parse(stored) is not { MemoryKib: >= MemoryKib, Passes: >= Passes };
 
     private async Task<string?> InSlot(HttpContext context, Func<string> work)
     {
-        if (!await _slots.Enter(context.Caller().Bucket, context.RequestAborted))
+        if (!await _slots.Enter(context.Client().Bucket, context.RequestAborted))
         {
             return null;
         }
 
         try
         {
-            // A thread of its own: on the pool, hashes would hold the few threads that every other request needs.
+            // On a thread of its own: hashes would occupy the few pool threads that all other requests need.
             return await Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
         finally
         {
-            GiveBack(_slots.Crowded);
+            MemoryAtRest.CollectAfterHash(_slots.Crowded);
             _slots.Leave();
-        }
-    }
-
-    /// <summary>
-    /// The 19 MiB of a hash are large objects, which the collector would keep until a crowd of logins has piled up hundreds. Taken
-    /// back before the next hash may begin, they stay at one block a slot. A crowd's go back to the system, because a block that
-    /// one of the collector's heaps keeps is of no use to another; a single one is kept for the next, or for streams.
-    /// </summary>
-    private static void GiveBack(bool crowd)
-    {
-        if (crowd)
-        {
-            GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
-        }
-        else
-        {
-            GC.Collect(2, GCCollectionMode.Forced, blocking: true);
         }
     }
 

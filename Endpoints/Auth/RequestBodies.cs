@@ -3,18 +3,11 @@ using Microsoft.AspNetCore.Http.Metadata;
 
 namespace AiChat.Endpoints.Auth;
 
-/// <summary>Ends the reading of a body; becomes the problem it holds.</summary>
-internal sealed class BodyRefusedException(Problem problem) : Exception(problem.Detail)
-{
-    public Problem Problem => problem;
-}
-
 /// <summary>
-/// A body as it arrives: it has a deadline, and what of it is in memory is counted. When it was read to its end, what it had is given
-/// back, unless whoever read it keeps it.
+/// A request body with a deadline, whose bytes in memory are counted. At its end they are released, unless <see cref="Keep"/> was called.
 /// </summary>
-/// <param name="body">What Kestrel gives.</param>
-/// <param name="lease">Null for what goes to a file.</param>
+/// <param name="body">The stream of Kestrel.</param>
+/// <param name="lease">Null for an upload that goes to a file.</param>
 internal sealed class ArrivingBody(Stream body, BodyLease? lease, TimeSpan limit, TimeProvider clock, CancellationToken gone) : Stream
 {
     private CancellationTokenSource? _deadline;
@@ -36,11 +29,11 @@ internal sealed class ArrivingBody(Stream body, BodyLease? lease, TimeSpan limit
         set => throw new NotSupportedException();
     }
 
-    /// <summary>What was read stays in memory until the request ends.</summary>
+    /// <summary>What was read stays in memory and counted until the request ends.</summary>
     public void Keep() => _kept = true;
 
-    /// <summary>Takes room for what will be received.</summary>
-    /// <exception cref="BodyRefusedException">There is none.</exception>
+    /// <summary>Reserves memory for what will be received.</summary>
+    /// <exception cref="BodyRefusedException">The budget is used up.</exception>
     public void Reserve(long bytes)
     {
         if (lease?.Grow(bytes) is { } refused)
@@ -49,7 +42,7 @@ internal sealed class ArrivingBody(Stream body, BodyLease? lease, TimeSpan limit
         }
     }
 
-    /// <exception cref="BodyRefusedException">There is no room for it, or it takes too long.</exception>
+    /// <exception cref="BodyRefusedException">The budget is used up, or the body takes too long.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         _deadline ??= new CancellationTokenSource(limit, clock);
@@ -57,9 +50,9 @@ internal sealed class ArrivingBody(Stream body, BodyLease? lease, TimeSpan limit
         int count;
         try
         {
-            using var caller = cancellationToken.CanBeCanceled && cancellationToken != gone
+            using var linked = cancellationToken.CanBeCanceled && cancellationToken != gone
                 ? CancellationTokenSource.CreateLinkedTokenSource(_ends.Token, cancellationToken) : null;
-            count = await body.ReadAsync(buffer, caller?.Token ?? _ends.Token);
+            count = await body.ReadAsync(buffer, linked?.Token ?? _ends.Token);
         }
         catch (OperationCanceledException) when (_deadline.IsCancellationRequested && !gone.IsCancellationRequested)
         {
@@ -93,7 +86,7 @@ internal sealed class ArrivingBody(Stream body, BodyLease? lease, TimeSpan limit
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    /// <summary>The request has ended; not by whoever reads, which may close what it was given.</summary>
+    /// <summary>The request ended. Not <see cref="Stream.Dispose()"/>, because a reader may dispose the stream it was given.</summary>
     public void End()
     {
         lease?.Dispose();
@@ -104,10 +97,10 @@ internal sealed class ArrivingBody(Stream body, BodyLease? lease, TimeSpan limit
 
 internal static class RequestBodiesExtensions
 {
-    /// <summary>A body that arrives more slowly than this over its whole length is given up; a minute is for the rest.</summary>
-    private const double SlowestBytesPerSecond = 128 * 1024;
+    /// <summary>A body that arrives more slowly over its whole length is refused; a minute is added for latency.</summary>
+    private const double MinBytesPerSecond = 128 * 1024;
 
-    /// <summary>Comes after access control, which says who sends; bodies of the usual small limit need no counting.</summary>
+    /// <summary>Comes after access control, which resolves the user. Bodies within the default limit are not counted.</summary>
     public static void UseBodyBudget(this WebApplication app)
     {
         var budget = app.Services.GetRequiredService<BodyBudget>();
@@ -122,9 +115,9 @@ internal static class RequestBodiesExtensions
         {
             var toFile = context.GetEndpoint()!.Metadata.GetMetadata<UploadMetadata>() is not null;
             var declared = context.Request.ContentLength <= limit ? context.Request.ContentLength : null;
-            var person = context.Features.Get<CurrentUser>() is { IsVisitor: false } user ? $"user {user.Id}" : context.Caller().Bucket;
+            var person = context.Features.Get<CurrentUser>() is { IsVisitor: false } user ? $"user {user.Id}" : context.Client().Bucket;
             var lease = toFile ? null : new BodyLease(budget, person, declared);
-            var time = TimeSpan.FromMinutes(1) + TimeSpan.FromSeconds(limit / SlowestBytesPerSecond);
+            var time = TimeSpan.FromMinutes(1) + TimeSpan.FromSeconds(limit / MinBytesPerSecond);
             var body = new ArrivingBody(context.Request.Body, lease, time, clock, context.RequestAborted);
             context.Request.Body = body;
             try

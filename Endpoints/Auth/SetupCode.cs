@@ -7,16 +7,16 @@ using AiChat.Endpoints.Secrets;
 namespace AiChat.Endpoints.Auth;
 
 /// <summary>
-/// Protects the first registration, which makes the administrator. Everybody must give the code, also on this machine: a stranger
-/// behind a proxy here may look exactly like the person at the keyboard. It stands once on the console and, until it is used, in the
-/// data folder; AICHAT_SETUP_CODE and AICHAT_SETUP_CODE_FILE choose it.
+/// Protects the first registration, which creates the administrator. The code is required on this machine too, because a request through a
+/// local proxy can look like one from this machine. It is printed once on the console and stays in the data folder until it is used;
+/// AICHAT_SETUP_CODE and AICHAT_SETUP_CODE_FILE choose it.
 /// </summary>
-internal sealed class SetupCode(DataFolder folder, Users users, Redactor redactor, ServerOptions options)
+internal sealed class SetupCode(DataFolder folder, Users users, Redactor redactor, ServerOptions options) : IHostedService
 {
     private const string FileName = "setup-code";
     private const string Alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
 
-    /// <summary>100 bits: nobody guesses it.</summary>
+    /// <summary>100 bits.</summary>
     private const int Length = 20;
 
     private const int MinLength = 8;
@@ -31,8 +31,8 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
     public bool Matches(string? given) => _code is { } code && given is not null
         && CryptographicOperations.FixedTimeEquals(Encoding.UTF8.GetBytes(given.Trim()), Encoding.UTF8.GetBytes(code));
 
-    /// <summary>What the console shows once at start, while there is no account.</summary>
-    /// <param name="address">Where the page is, without a slash at its end.</param>
+    /// <summary>The text for the console at start; null when there is an account.</summary>
+    /// <param name="address">The address of the page, without a slash at its end.</param>
     public string? Announcement(string address) => _code is { } code
         ? $"""
             No account yet. The first one becomes the administrator; make it here:
@@ -41,9 +41,9 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
             """
         : null;
 
-    /// <summary>Finds or makes the code when there is no account.</summary>
-    /// <exception cref="StartupException">The given code is not one.</exception>
-    public async Task Open()
+    /// <summary>Finds or creates the code when there is no account.</summary>
+    /// <exception cref="StartupException">The configured code is not valid.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (await users.AnyAccount())
         {
@@ -51,20 +51,22 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
             return;
         }
 
-        var code = Given() ?? Kept() ?? RandomNumberGenerator.GetString(Alphabet, Length);
+        var code = Configured() ?? Stored() ?? RandomNumberGenerator.GetString(Alphabet, Length);
         redactor.Add(code);
         folder.WriteDurably(FileName, Encoding.ASCII.GetBytes(code + "\n"));
         _code = code;
     }
 
-    /// <summary>The first account exists; the code is worth nothing from now on.</summary>
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    /// <summary>The first account exists; from now on no code matches.</summary>
     public void Consume()
     {
         _code = null;
         File.Delete(folder.File(FileName));
     }
 
-    private string? Given()
+    private string? Configured()
     {
         if (options.SetupCodeFile is not { } path)
         {
@@ -81,11 +83,11 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
         }
     }
 
-    /// <summary>Of an earlier start: who wrote it down can still use it.</summary>
-    private string? Kept()
+    /// <summary>The code of an earlier start, so that a note of it stays valid.</summary>
+    private string? Stored()
     {
         var path = folder.File(FileName);
-        return File.Exists(path) && File.ReadAllText(path).Trim() is var kept && IsCode(kept) ? kept : null;
+        return File.Exists(path) && File.ReadAllText(path).Trim() is var stored && IsCode(stored) ? stored : null;
     }
 
     private static string Valid(string code, string name) =>

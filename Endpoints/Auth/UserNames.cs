@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace AiChat.Endpoints.Auth;
 
-/// <summary>ASCII only, so that no two names look alike and case folding has one meaning.</summary>
+/// <summary>The rule for user names: ASCII only, so that no two look alike and case folding is unambiguous.</summary>
 internal static partial class UserNames
 {
     /// <summary>The rule a name breaks, or null.</summary>

@@ -1,3 +1,5 @@
+using AiChat.Endpoints.Http;
+
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
@@ -152,7 +154,7 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     {
         if (collect)
         {
-            GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
+            MemoryAtRest.CollectBeforeRefusal();
         }
 
         return GC.GetTotalMemory(forceFullCollection: false);

@@ -1,24 +1,18 @@
 using AiChat.Data.Accounts;
 using AiChat.Data.Catalog;
 using AiChat.Data.Sqlite;
-using AiChat.Endpoints.Secrets;
-using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>Settings, connections and models. They open secrets, so the accounts' part starts before.</summary>
+/// <summary>Connections and models. They open secrets, so the cipher starts before.</summary>
 internal static class CatalogServices
 {
     public static void AddCatalog(this IServiceCollection services)
     {
-        services.AddSingleton<SettingStore>();
         services.AddSingleton<Connections>();
         services.AddSingleton<Models>();
         services.AddSingleton<Preferences>();
         services.AddSingleton<DatabaseInfo>();
-        services.AddSingleton<Redactor>();
-        services.AddSingleton<SystemSettings>();
-        services.AddHostedService(provider => provider.GetRequiredService<SystemSettings>());
         services.AddSingleton<ConnectionSecrets>();
         services.AddSingleton<ModelCatalog>();
         services.AddHostedService(provider => provider.GetRequiredService<ModelCatalog>());

@@ -1,6 +1,5 @@
-using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using AiChat.Data.Catalog;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Catalog;
 
@@ -184,28 +183,6 @@ internal sealed class CatalogSnapshot
             }
 
             return id;
-        }
-    }
-}
-
-/// <summary>Reads JSON that we wrote ourselves; what cannot be read any more counts as not there.</summary>
-internal static class StoredJson
-{
-    public static T? Read<T>(string? text, JsonTypeInfo<T> type)
-        where T : class
-    {
-        if (text is null)
-        {
-            return null;
-        }
-
-        try
-        {
-            return JsonSerializer.Deserialize(text, type);
-        }
-        catch (JsonException)
-        {
-            return null;
         }
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AiChat.Data.Catalog;
+using AiChat.Endpoints.Settings;
 using AiChat.Providers;
 using AiChat.Providers.OpenAi;
 using AiChat.Providers.Protocol;

@@ -2,6 +2,7 @@ using AiChat.Data.Audit;
 using AiChat.Data.Catalog;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Settings;
 using AiChat.Providers;
 using AiChat.Providers.Transport;
 
@@ -34,7 +35,7 @@ internal static class ConnectionEndpoints
     }
 
     private static async Task<IResult> Create(
-        ConnectionForm form, CurrentUser me, HttpContext context, ModelCatalog catalog, CatalogRefresher refresher, ConnectionSecrets secrets,
+        ConnectionForm form, CurrentUser me, ModelCatalog catalog, CatalogRefresher refresher, ConnectionSecrets secrets,
         ProviderRegistry providers, Connections connections, TimeProvider clock)
     {
         if (catalog.Current.Connections.Count >= MaxConnections)
@@ -48,14 +49,14 @@ internal static class ConnectionEndpoints
             return Problems.Invalid(draft.Errors);
         }
 
-        var id = await connections.Insert(draft.Row, row => Entry(me, context, "connection.create", null, row), clock.GetUtcNow());
+        var id = await connections.Insert(draft.Row, row => Entry(me, "connection.create", null, row), clock.GetUtcNow());
         await catalog.Reload();
         await refresher.RefreshFor(id, Courtesy);
         return View(catalog.Current, id) is { } view ? TypedResults.Created($"/api/connections/{id}", view) : Problems.NotFound();
     }
 
     private static async Task<IResult> Update(
-        long id, ConnectionForm form, CurrentUser me, HttpContext context, ModelCatalog catalog, CatalogRefresher refresher, ConnectionSecrets secrets,
+        long id, ConnectionForm form, CurrentUser me, ModelCatalog catalog, CatalogRefresher refresher, ConnectionSecrets secrets,
         ProviderRegistry providers, Connections connections, TimeProvider clock)
     {
         if (catalog.Current.Connection(id) is not { } old)
@@ -69,7 +70,7 @@ internal static class ConnectionEndpoints
             return Problems.Invalid(draft.Errors);
         }
 
-        if (!await connections.Update(draft.Row, row => Entry(me, context, "connection.update", id, row), clock.GetUtcNow()))
+        if (!await connections.Update(draft.Row, row => Entry(me, "connection.update", id, row), clock.GetUtcNow()))
         {
             await catalog.Reload();
             return catalog.Current.Connection(id) is null ? Problems.NotFound() : Problems.Conflict("connection_changed", "Somebody else changed this connection. Load it again.");
@@ -80,9 +81,9 @@ internal static class ConnectionEndpoints
         return View(catalog.Current, id) is { } view ? TypedResults.Ok(view) : Problems.NotFound();
     }
 
-    private static async Task<IResult> Delete(long id, CurrentUser me, HttpContext context, ModelCatalog catalog, Connections connections, TimeProvider clock)
+    private static async Task<IResult> Delete(long id, CurrentUser me, ModelCatalog catalog, Connections connections, TimeProvider clock)
     {
-        if (!await connections.Delete(id, Entry(me, context, "connection.delete", id, catalog.Current.Connection(id)?.Row), clock.GetUtcNow()))
+        if (!await connections.Delete(id, Entry(me, "connection.delete", id, catalog.Current.Connection(id)?.Row), clock.GetUtcNow()))
         {
             return Problems.NotFound();
         }
@@ -157,8 +158,8 @@ internal static class ConnectionEndpoints
     }
 
     /// <summary>For the record: what the connection is now, nothing of its secrets.</summary>
-    private static AuditEntry Entry(CurrentUser me, HttpContext context, string action, long? id, ConnectionRow? row) => new(
-        me.Id, action, $"connection:{id}", context.Caller().Address.ToString(),
+    private static AuditEntry Entry(CurrentUser me, string action, long? id, ConnectionRow? row) => me.Audit(
+        action, $"connection:{id}",
         row is null ? null : $"{row.Name}, {row.Provider}, {row.BaseUrl}, {row.AuthType}, {(row.Enabled ? "on" : "off")}, {(row.Local ? "local" : "external")}, keys {row.KeyHints}, headers {row.HeaderNames}");
 
     private static ConnectionView? View(CatalogSnapshot snapshot, long id) =>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using AiChat.Data.Catalog;
 using AiChat.Endpoints.Secrets;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Catalog;
 

@@ -1,8 +1,8 @@
 using System.Text.Json;
-using AiChat.Data.Audit;
 using AiChat.Data.Catalog;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Settings;
 using AiChat.Providers.Protocol;
 using Microsoft.AspNetCore.Mvc;
 
@@ -67,7 +67,7 @@ internal static class ModelEndpoints
     }
 
     private static async Task<IResult> Put(
-        ModelOverrideForm form, CurrentUser me, HttpContext context, ModelCatalog catalog, CatalogRefresher refresher, Models models, TimeProvider clock)
+        ModelOverrideForm form, CurrentUser me, ModelCatalog catalog, CatalogRefresher refresher, Models models, TimeProvider clock)
     {
         var errors = form.Check();
         if (errors.Count == 0 && !catalog.Current.Knows(form.ConnectionId, form.Model))
@@ -86,7 +86,7 @@ internal static class ModelEndpoints
         }
 
         var row = form.Over(catalog.Current.Override(form.ConnectionId, form.Model), form.ConnectionId);
-        await models.PutOverrides([row], Entry(me, context, "model.override", $"{form.ConnectionId}.{form.Model}"), clock.GetUtcNow());
+        await models.PutOverrides([row], me.Audit("model.override", "catalog", $"{form.ConnectionId}.{form.Model}"), clock.GetUtcNow());
         await catalog.Reload();
         var snapshot = catalog.Current;
         return snapshot.Find(form.ConnectionId, form.Model) is { } model
@@ -120,14 +120,14 @@ internal static class ModelEndpoints
     };
 
     private static async Task<IResult> DeleteOverridden(
-        [FromBody] DeleteOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
+        [FromBody] DeleteOverrides body, CurrentUser me, ModelCatalog catalog, Models models, TimeProvider clock)
     {
         if (body.All == true == body.Items is not null || body.Items?.Count > MaxItems || body.Items?.Contains(null) == true)
         {
             return Problems.Invalid("items", $"Either all is true, or there is a list of at most {MaxItems} models.");
         }
 
-        var entry = Entry(me, context, "model.reset", body.Items is null ? "all" : string.Join(", ", body.Items.Take(50).Select(item => $"{item!.ConnectionId}.{item.Model}")));
+        var entry = me.Audit("model.reset", "catalog", body.Items is null ? "all" : string.Join(", ", body.Items.Take(50).Select(item => $"{item!.ConnectionId}.{item.Model}")));
         var deleted = body.Items is { } items
             ? await models.DeleteOverrides([.. items.Select(item => (item!.ConnectionId, item.Model))], entry, clock.GetUtcNow())
             : await models.DeleteAllOverrides(entry, clock.GetUtcNow());
@@ -136,7 +136,7 @@ internal static class ModelEndpoints
     }
 
     /// <summary>Puts these models of one connection first, in this order; what is not named follows as its provider lists it.</summary>
-    private static async Task<IResult> Order(ModelOrder body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
+    private static async Task<IResult> Order(ModelOrder body, CurrentUser me, ModelCatalog catalog, Models models, TimeProvider clock)
     {
         if (catalog.Current.Connection(body.ConnectionId) is null)
         {
@@ -156,13 +156,10 @@ internal static class ModelEndpoints
         }
 
         var json = JsonSerializer.Serialize(order, CatalogRowJson.Default.StringArray);
-        await models.Order(body.ConnectionId, json, Entry(me, context, "model.order", $"{body.ConnectionId}: {order.Length} models"), clock.GetUtcNow());
+        await models.Order(body.ConnectionId, json, me.Audit("model.order", "catalog", $"{body.ConnectionId}: {order.Length} models"), clock.GetUtcNow());
         await catalog.Reload();
         return TypedResults.NoContent();
     }
-
-    private static AuditEntry Entry(CurrentUser me, HttpContext context, string action, string detail) =>
-        new(me.Id, action, "catalog", context.Caller().Address.ToString(), detail);
 }
 
 internal sealed record ModelList(IReadOnlyList<ModelView> Items);

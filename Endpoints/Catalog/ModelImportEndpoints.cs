@@ -1,4 +1,3 @@
-using AiChat.Data.Audit;
 using AiChat.Data.Catalog;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
@@ -18,7 +17,7 @@ internal static class ModelImportEndpoints
     }
 
     /// <summary>Takes what an export holds; every line must fit, or nothing is changed.</summary>
-    private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
+    private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, ModelCatalog catalog, Models models, TimeProvider clock)
     {
         if (!Fits(body))
         {
@@ -50,7 +49,7 @@ internal static class ModelImportEndpoints
             return Problems.Invalid(errors);
         }
 
-        await models.PutOverrides(rows, new AuditEntry(me.Id, "model.import", "catalog", context.Caller().Address.ToString(), $"{rows.Count} models"), clock.GetUtcNow());
+        await models.PutOverrides(rows, me.Audit("model.import", "catalog", $"{rows.Count} models"), clock.GetUtcNow());
         await catalog.Reload();
         return TypedResults.Ok(new ImportedResponse(rows.Count));
     }

@@ -25,7 +25,7 @@ internal sealed class GuestSignup(Guests guests, AuthCache authCache, RunRegistr
             return (me, null);
         }
 
-        var wait = _addresses.Take(context.Caller().Bucket, PerHour, TimeSpan.FromHours(1) / PerHour);
+        var wait = _addresses.Take(context.Client().Bucket, PerHour, TimeSpan.FromHours(1) / PerHour);
         if (wait > TimeSpan.Zero)
         {
             return (null, Problems.TooMany("rate_limited", "Too many new guests from here. Wait a while or sign in.", (int)Math.Ceiling(wait.TotalSeconds)));

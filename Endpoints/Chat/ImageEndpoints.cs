@@ -71,7 +71,7 @@ internal static class ImageEndpoints
     private static async Task<IResult> Show(string id, string? exp, string? sig, HttpContext context, CurrentUser? me, ImageStore images, ImageFiles files, ImageLinks links)
     {
         var row = me is null ? null : await images.Find(me.Id, id);
-        row ??= links.IsGood(id, exp, sig) ? await images.FindSigned(id) : null;
+        row ??= links.IsValid(id, exp, sig) ? await images.FindSigned(id) : null;
         if (row is null || files.Open(row.File) is not { } file)
         {
             return Problems.NotFound();

@@ -6,6 +6,7 @@ using System.Text.Json;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Chat;

@@ -30,7 +30,7 @@ internal static class ShareEndpoints
     }
 
     private static async Task<IResult> Create(
-        long id, ShareForm body, CurrentUser me, HttpContext context, Shares shares, ShareLinks links, TimeProvider clock)
+        long id, ShareForm body, CurrentUser me, Shares shares, ShareLinks links, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
         if (body.ExpiresAt is { } end && (end <= now || end > now + MaxLife))
@@ -39,8 +39,7 @@ internal static class ShareEndpoints
         }
 
         var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenLength));
-        var actor = new Actor(me.Id, context.Caller().Address.ToString());
-        var (share, found) = await shares.Put(actor, id, links.Seal(token, body.ExpiresAt), now);
+        var (share, found) = await shares.Put(me.Actor, id, links.Seal(token, body.ExpiresAt), now);
         if (share is null)
         {
             return found ? Problems.Conflict("nothing_to_share", "There is no finished message to share yet.") : Problems.NotFound();
@@ -52,8 +51,8 @@ internal static class ShareEndpoints
     private static async Task<IResult> Get(long id, CurrentUser me, Shares shares, ShareLinks links) =>
         await shares.Find(me.Id, id) is { } share && links.View(share) is { } view ? TypedResults.Ok(view) : Problems.NotFound();
 
-    private static async Task<IResult> Revoke(long id, CurrentUser me, HttpContext context, Shares shares, TimeProvider clock) =>
-        await shares.Delete(new Actor(me.Id, context.Caller().Address.ToString()), id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
+    private static async Task<IResult> Revoke(long id, CurrentUser me, Shares shares, TimeProvider clock) =>
+        await shares.Delete(me.Actor, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
 
     /// <summary>Forwards from the beginning. Neither who wrote it, nor the system prompt, nor the model's reasoning and tools.</summary>
     private static async Task<IResult> Read(

@@ -9,37 +9,41 @@ using AiChat.Endpoints.Settings;
 namespace AiChat.Endpoints.Housekeeping;
 
 /// <summary>
-/// Removes what is over: logins, shares, guests, temporary chats, images, and the files that nothing needs any more. Runs when the
-/// server listens and every hour; deleted chats and files also right after something was deleted. One thing failing does not keep the
-/// next from its turn, and whatever was cut short is done in the next round.
+/// Removes what has expired (logins, shares, guests, temporary chats, images, traces) and files without a use. Runs when the server listens
+/// and every hour; deleted chats and files also right after something was deleted. A failing step does not prevent the next, and what is
+/// interrupted is completed in the next round.
 /// </summary>
 internal sealed partial class Retention(
-    Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, AuthCache authCache, SystemSettings settings, TimeProvider clock,
-    TraceStore traces, BackgroundWork background, IHostApplicationLifetime lifetime, ILogger<Retention> logger) : BackgroundService
+    Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, AuthCache authCache, SystemSettings settings,
+    TimeProvider clock, TraceStore traces, BackgroundWork background, IHostApplicationLifetime lifetime, ILogger<Retention> logger)
+    : BackgroundService
 {
     private const int Batch = 200;
 
-    /// <summary>A chat's images and a guest's small rows go along in one piece of the writer's time.</summary>
+    /// <summary>Smaller, because the images of a chat and the rows of a guest are deleted in the same write.</summary>
     private const int HeavyBatch = 10;
 
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
-    /// <summary>How long an image may wait to be sent, and a temporary file for the rest of its upload.</summary>
-    private static readonly TimeSpan WaitingImages = TimeSpan.FromDays(1);
+    /// <summary>How long an uploaded image may wait for its message.</summary>
+    private static readonly TimeSpan MaxUnattached = TimeSpan.FromDays(1);
+
+    /// <summary>A temporary file that is older belongs to no upload any more.</summary>
     private static readonly TimeSpan MaxUpload = TimeSpan.FromHours(1);
 
-    private readonly Channel<bool> _due = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _due =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private int _whole = 1;
 
-    /// <summary>Raised after each round, with the time by which it judged; null when it was about files only.</summary>
+    /// <summary>Raised after each round, with the time that decided what had expired; null when only deleted items were removed.</summary>
     public event Action<DateTimeOffset?>? Ran;
 
-    /// <summary>Something was deleted: its files go now.</summary>
+    /// <summary>Something was deleted: remove its files now.</summary>
     public void Wake() => _due.Writer.TryWrite(true);
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        // Before the first upload can come: a folder that no row speaks of yet is ours from now on.
+        // Before the first upload: a folder to which no row refers yet belongs to this database from now on.
         if (!files.IsClaimed && !await rows.Any())
         {
             files.Claim();
@@ -53,9 +57,9 @@ internal sealed partial class Retention(
         var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = lifetime.ApplicationStarted.Register(listening.SetResult);
         await listening.Task.WaitAsync(stoppingToken);
-        var hours = background.Every("the hour of the removal", Interval, Hourly, stoppingToken);
+        var hours = background.Every("the hourly removal", Interval, Hourly, stoppingToken);
         Wake();
-        await background.Repeat("removal of what is over", () => Round(stoppingToken), stoppingToken);
+        await background.Repeat("removal of expired data", () => Round(stoppingToken), stoppingToken);
         await hours;
     }
 
@@ -77,30 +81,30 @@ internal sealed partial class Retention(
         }
 
         await Try("deleted chats", () => RemoveChats(stop), stop);
-        await Try("files", () => RemoveFiles(stop), stop);
+        await Try("files of deleted rows", () => RemoveFiles(stop), stop);
         Ran?.Invoke(now);
         return true;
     }
 
     private async Task RemoveExpired(DateTimeOffset now, CancellationToken stop)
     {
-        await Try("logins", () => logins.Sweep(now), stop);
-        await Try("shares", () => InBatches(() => expiry.Shares(now, Batch), stop), stop);
-        await Try("guests", () => InBatches(() => Guests(now), stop, HeavyBatch), stop);
+        await Try("expired logins", () => logins.Sweep(now), stop);
+        await Try("expired shares", () => InBatches(() => expiry.Shares(now, Batch), stop), stop);
+        await Try("expired guests", () => InBatches(() => Guests(now), stop, HeavyBatch), stop);
         await Try(
-            "temporary chats",
+            "expired temporary chats",
             () => InBatches(() => expiry.TemporarySessions(now - settings.TemporaryChatLife, HeavyBatch), stop, HeavyBatch),
             stop);
-        await Try("waiting images", () => InBatches(() => expiry.UnattachedImages(now - WaitingImages, Batch), stop), stop);
+        await Try("unattached images", () => InBatches(() => expiry.UnattachedImages(now - MaxUnattached, Batch), stop), stop);
         if (settings.ChatImageRetentionDays is > 0 and var days)
         {
-            await Try("images", () => InBatches(() => expiry.Images(now.AddDays(-days), Batch), stop), stop);
+            await Try("expired images", () => InBatches(() => expiry.Images(now.AddDays(-days), Batch), stop), stop);
         }
 
-        await Try("task traces", async () =>
+        await Try("expired task traces", async () =>
         {
             await InBatches(() => traces.DeleteBefore(now.AddDays(-settings.TaskTraceRetentionDays), Batch), stop);
-            await TracesOfNobody(stop);
+            await TracesOfDeletedUsers(stop);
         }, stop);
     }
 
@@ -111,8 +115,8 @@ internal sealed partial class Retention(
         return gone.Count;
     }
 
-    /// <summary>Traces are in a file of their own, where no key ties them to their user.</summary>
-    private async Task TracesOfNobody(CancellationToken stop)
+    /// <summary>Traces are in a file of their own, without a foreign key to users.</summary>
+    private async Task TracesOfDeletedUsers(CancellationToken stop)
     {
         var last = 0L;
         while (await traces.Users(last, Batch) is { Count: > 0 } users)
@@ -134,7 +138,7 @@ internal sealed partial class Retention(
         }
     }
 
-    /// <summary>Step by step, so that everybody's writes come in between. What a stop or a crash leaves is done at the next start.</summary>
+    /// <summary>In steps, so that other writes run in between. What a stop or a crash leaves is removed at the next start.</summary>
     private async Task RemoveChats(CancellationToken stop)
     {
         while (await removal.Step())
@@ -143,7 +147,7 @@ internal sealed partial class Retention(
         }
     }
 
-    /// <summary>After the commit that took their rows; should the process end in between, they are still on the list at the next start.</summary>
+    /// <summary>After the commit that deleted their rows. If the process ends before, they are still listed at the next start.</summary>
     private async Task RemoveFiles(CancellationToken stop)
     {
         while (await rows.Doomed(Batch) is { Count: > 0 } doomed)
@@ -159,7 +163,7 @@ internal sealed partial class Retention(
     {
         if (!files.IsClaimed)
         {
-            // An unmounted disk looks like this: nothing may be concluded from it.
+            // An unmounted disk looks like this, so no file or row may be deleted.
             LogMissing(logger, files.Folder);
             return;
         }
@@ -196,16 +200,16 @@ internal sealed partial class Retention(
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "What is over of {What} could not be removed; the next round tries again")]
+    [LoggerMessage(LogLevel.Warning, "Could not remove {What}; retrying next round")]
     private static partial void LogFailed(ILogger logger, string what, Exception error);
 
-    [LoggerMessage(LogLevel.Warning, "The image folder {Folder} is not the one that the database speaks of; no image is removed")]
+    [LoggerMessage(LogLevel.Warning, "The image folder {Folder} does not belong to this database; no image is removed")]
     private static partial void LogMissing(ILogger logger, string folder);
 }
 
 internal static class RetentionExtensions
 {
-    /// <summary>Comes before the endpoints: whoever deletes something may have deleted the last row of a file.</summary>
+    /// <summary>Comes before the endpoints. A DELETE may have removed the last row of a file.</summary>
     public static void UseRetention(this WebApplication app)
     {
         var retention = app.Services.GetRequiredService<Retention>();

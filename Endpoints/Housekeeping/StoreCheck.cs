@@ -6,20 +6,21 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Housekeeping;
 
 /// <summary>
-/// Has the whole database checked after each start, and again when another program has changed it, while the server runs: a start takes
-/// the same time whatever the data. Damage is logged, and told by the health of settings and to administrators.
+/// Checks the whole database after each start, and again when another program has changed it. It runs beside the server, so that a start
+/// takes the same time whatever the size of the data. Damage is logged and shown by the health routes.
 /// </summary>
 internal sealed partial class StoreCheck(
     Db db, DataFolder folder, BackgroundWork background, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<StoreCheck> logger)
     : BackgroundService
 {
-    /// <summary>The first people come first.</summary>
+    /// <summary>The first requests after a start have priority.</summary>
     private static readonly TimeSpan AfterStart = TimeSpan.FromSeconds(5);
 
-    private readonly Channel<bool> _due = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+    private readonly Channel<bool> _due =
+        Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private volatile string? _damage;
 
-    /// <summary>What the last check found; null when that was nothing.</summary>
+    /// <summary>The damage that the last check found; null when it found none.</summary>
     public string? Damage => _damage;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -65,9 +66,9 @@ internal sealed partial class StoreCheck(
     [LoggerMessage(LogLevel.Critical, "The database {Path} is damaged ({Damage}). Stop the server and restore a backup")]
     private static partial void LogDamaged(ILogger logger, string path, string damage);
 
-    [LoggerMessage(LogLevel.Debug, "The whole database was checked in {Milliseconds} ms; it is sound")]
+    [LoggerMessage(LogLevel.Debug, "The whole database was checked in {Milliseconds} ms; no damage found")]
     private static partial void LogSound(ILogger logger, long milliseconds);
 
-    [LoggerMessage(LogLevel.Warning, "The database could not be checked; the next start tries again")]
+    [LoggerMessage(LogLevel.Warning, "Could not check the database; retrying at the next start")]
     private static partial void LogFailed(ILogger logger, Exception error);
 }

@@ -1,24 +1,24 @@
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
-/// Everything that runs without a request: loops, timers and tasks that nobody awaits. Whatever one of them throws is logged, and it
-/// goes on; none ends the process, and none stops without a word. Safe for any thread.
+/// Runs what belongs to no request: loops, timers and tasks that nobody awaits. What one of them throws is logged, and a loop or timer
+/// continues; no failure ends the process or goes unreported. Safe for any thread.
 /// </summary>
 internal sealed partial class BackgroundWork(TimeProvider clock, ILogger<BackgroundWork> logger)
 {
-    /// <summary>What failed is tried again after this long, then after twice as long, and so on.</summary>
+    /// <summary>The pause after the first failure; it doubles with each further one.</summary>
     public static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan MaxPause = TimeSpan.FromSeconds(30);
 
     /// <summary>
-    /// Raised before each turn of a loop and of a timer, with its name; what a handler throws counts as the turn's own. For tests.
+    /// Raised before each turn of a loop or timer, with its name; what a handler throws counts as a failure of the turn. For tests.
     /// </summary>
     public event Action<string>? Turning;
 
-    /// <summary>Runs the work again and again until the server stops or it gives false. Never throws.</summary>
-    /// <param name="name">What the log calls it.</param>
-    /// <param name="turn">Waits for something to do and does it.</param>
+    /// <summary>Repeats the work until the server stops or a turn returns false. Never throws.</summary>
+    /// <param name="name">The name in the log.</param>
+    /// <param name="turn">Waits for work and does it.</param>
     /// <param name="stop">Ends the loop.</param>
     public async Task Repeat(string name, Func<Task<bool>> turn, CancellationToken stop)
     {
@@ -48,7 +48,7 @@ internal sealed partial class BackgroundWork(TimeProvider clock, ILogger<Backgro
         }
     }
 
-    /// <summary>Runs the work each time the interval has passed, as <see cref="Repeat"/> does; the first time after one interval.</summary>
+    /// <summary>Repeats the work as <see cref="Repeat"/> does, once in each interval; the first time after one interval.</summary>
     public async Task Every(string name, TimeSpan interval, Func<Task> work, CancellationToken stop)
     {
         using var timer = new PeriodicTimer(interval, clock);
@@ -67,7 +67,7 @@ internal sealed partial class BackgroundWork(TimeProvider clock, ILogger<Backgro
             stop);
     }
 
-    /// <summary>For callbacks of timers and signals: what one of them throws would end the process.</summary>
+    /// <summary>For callbacks of timers and signals, where an exception would end the process.</summary>
     public void Try(string name, Action work)
     {
         try
@@ -99,6 +99,6 @@ internal sealed partial class BackgroundWork(TimeProvider clock, ILogger<Backgro
         }
     }
 
-    [LoggerMessage(LogLevel.Error, "Background work failed: {Name}. It goes on.")]
+    [LoggerMessage(LogLevel.Error, "Background work failed: {Name}. It continues.")]
     private static partial void LogFailed(ILogger logger, string name, Exception error);
 }

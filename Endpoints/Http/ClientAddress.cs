@@ -4,18 +4,28 @@ using AiChat.Data;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>Where a request really comes from.</summary>
-/// <param name="Names">What the server was called by: Host, and what a proxy says in X-Forwarded-Host, believed or not.</param>
-/// <param name="Proxy">The address of a proxy that is not listed and stands in between, as far as can be seen.</param>
-/// <param name="OnThisMachine">
-/// Over loopback, under a loopback name and without a sign of a proxy. That is no proof: a proxy on this machine may look the same.
-/// </param>
-internal sealed record Caller(IPAddress Address, bool Https, IReadOnlyList<HostString> Names, IPAddress? Proxy, bool OnThisMachine)
+/// <summary>Where a request comes from.</summary>
+/// <param name="ip">The address of the client, not of a trusted proxy.</param>
+internal sealed class Client(IPAddress ip)
 {
-    /// <summary>What limits count by: the address, for IPv6 its /64, because one household has that many.</summary>
-    public string Bucket { get; } = Address.AddressFamily == AddressFamily.InterNetworkV6
-        ? new IPNetwork(Mask64(Address), 64).ToString()
-        : Address.ToString();
+    /// <summary>The text of the address, as the audit and the lists of logins show it.</summary>
+    public string Address => ip.ToString();
+
+    /// <summary>The key by which limits count: the address, or its /64 for IPv6, because one household has that many.</summary>
+    public string Bucket => ip.AddressFamily == AddressFamily.InterNetworkV6
+        ? new IPNetwork(Mask64(ip), 64).ToString()
+        : ip.ToString();
+
+    /// <summary>The names by which the server was called: Host, then X-Forwarded-Host if a proxy sends it, trusted or not.</summary>
+    public required IReadOnlyList<HostString> Names { get; init; }
+
+    /// <summary>The address of an intermediate proxy that TRUSTED_PROXIES does not list, as far as can be seen.</summary>
+    public IPAddress? Proxy { get; init; }
+
+    /// <summary>
+    /// Over loopback, under a loopback name and without a sign of a proxy. That is no proof: a proxy on this machine may look the same.
+    /// </summary>
+    public bool OnThisMachine { get; init; }
 
     private static IPAddress Mask64(IPAddress address)
     {
@@ -26,8 +36,8 @@ internal sealed record Caller(IPAddress Address, bool Https, IReadOnlyList<HostS
 }
 
 /// <summary>
-/// Believes forwarding headers only from the proxies the operator listed, and of X-Forwarded-For only the right-most address that is
-/// not such a proxy: everything left of it is what the client says of itself.
+/// Trusts forwarding headers only from the proxies in TRUSTED_PROXIES, and of X-Forwarded-For only the right-most address that is not such
+/// a proxy: everything to its left was sent by the client itself.
 /// </summary>
 internal sealed partial class ClientAddress
 {
@@ -35,13 +45,13 @@ internal sealed partial class ClientAddress
 
     private static readonly string[] ForwardingHeaders =
     [
-        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server", "X-Real-IP", "Forwarded", "Via",
-        "CF-Connecting-IP", "True-Client-IP",
+        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server",
+        "X-Real-IP", "Forwarded", "Via", "CF-Connecting-IP", "True-Client-IP",
     ];
 
     private readonly ILogger<ClientAddress> _logger;
     private readonly IPNetwork[] _proxies;
-    private int _toldOfProxy;
+    private int _proxyWarned;
 
     public ClientAddress(ServerOptions options, ILogger<ClientAddress> logger)
     {
@@ -49,8 +59,8 @@ internal sealed partial class ClientAddress
         _proxies = [.. options.TrustedProxies.Select(Parse)];
     }
 
-    /// <summary>Finds the caller; behind a listed proxy it also corrects the request's scheme and host.</summary>
-    public Caller Resolve(HttpContext context)
+    /// <summary>Finds the client; behind a trusted proxy it also corrects the request's scheme and host.</summary>
+    public Client Resolve(HttpContext context)
     {
         var request = context.Request;
         var socket = Plain(context.Connection.RemoteIpAddress ?? IPAddress.None);
@@ -61,14 +71,14 @@ internal sealed partial class ClientAddress
         {
             var loopback = IPAddress.IsLoopback(socket);
             var proxied = forwarding || (loopback && !IsLoopbackName(request.Host.Host));
-            if (proxied && IsNear(socket) && Interlocked.Exchange(ref _toldOfProxy, 1) == 0)
+            if (proxied && IsPrivate(socket) && Interlocked.Exchange(ref _proxyWarned, 1) == 0)
             {
                 LogUnlistedProxy(socket);
             }
 
-            // nginx before 1.29.7 speaks 1.0 to what is behind it.
+            // nginx before 1.29.7 speaks HTTP/1.0 to its upstream.
             var here = loopback && !proxied && request.Protocol != "HTTP/1.0";
-            return new Caller(socket, request.IsHttps, names, proxied ? socket : null, here);
+            return new Client(socket) { Names = names, Proxy = proxied ? socket : null, OnThisMachine = here };
         }
 
         if (LastOf(request.Headers["X-Forwarded-Proto"]).Equals("https", StringComparison.OrdinalIgnoreCase))
@@ -77,7 +87,7 @@ internal sealed partial class ClientAddress
         }
 
         request.Host = forwardedHost ?? request.Host;
-        return new Caller(Forwarded(context, socket), request.IsHttps, names, Proxy: null, OnThisMachine: false);
+        return new Client(Forwarded(context, socket)) { Names = names };
     }
 
     private IPAddress Forwarded(HttpContext context, IPAddress socket)
@@ -103,23 +113,26 @@ internal sealed partial class ClientAddress
 
     private bool IsProxy(IPAddress address) => _proxies.Any(network => network.Contains(address));
 
-    /// <summary>What the nearest proxy was called by: it appends, so the last one is its own.</summary>
+    /// <summary>The name by which the nearest proxy was called. Each proxy appends, so the last name is its own.</summary>
     private static HostString? ForwardedHost(HttpRequest request)
     {
         var last = LastOf(request.Headers["X-Forwarded-Host"]);
-        return last.Length is > 0 and < MaxName && last.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':' or '[' or ']') ? new HostString(last) : null;
+        return last.Length is > 0 and < MaxName && last.All(IsOfHost) ? new HostString(last) : null;
     }
 
-    private static bool IsLoopbackName(string host) =>
-        host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+    private static bool IsOfHost(char c) => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':' or '[' or ']';
 
-    /// <summary>On this machine or in a private network: where one's own proxy stands.</summary>
-    private static bool IsNear(IPAddress address) => IPAddress.IsLoopback(address) || address.IsIPv6LinkLocal || address.IsIPv6UniqueLocal
+    private static bool IsLoopbackName(string host) => host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
+
+    /// <summary>On this machine or in a private network, where the operator's own proxy would be.</summary>
+    private static bool IsPrivate(IPAddress address) =>
+        IPAddress.IsLoopback(address) || address.IsIPv6LinkLocal || address.IsIPv6UniqueLocal
         || (address.GetAddressBytes() is [var a, var b, _, _] && (a == 10 || (a == 172 && b is >= 16 and < 32) || (a == 192 && b == 168)));
 
     private static string LastOf(string? value) => value?.Split(',', StringSplitOptions.TrimEntries)[^1] ?? "";
 
-    /// <summary>Some proxies write the port too: 192.0.2.1:4711, [2001:db8::1]:4711.</summary>
+    /// <summary>Some proxies add the port: 192.0.2.1:4711, [2001:db8::1]:4711.</summary>
     private static bool TryParseHop(string hop, out IPAddress address)
     {
         address = IPAddress.None;
@@ -144,17 +157,20 @@ internal sealed partial class ClientAddress
         return IPAddress.TryParse(text, out var address)
             ? new IPNetwork(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128)
             : throw new StartupException(
-                StartupException.Configuration, $"TRUSTED_PROXIES is wrong: {text} is neither an address nor a network such as 10.0.0.0/8.");
+                StartupException.Configuration,
+                $"TRUSTED_PROXIES is wrong: {text} is neither an address nor a network such as 10.0.0.0/8.");
     }
 
-    [LoggerMessage(LogLevel.Warning, "Requests arrive through a proxy at {Proxy} that is not in TRUSTED_PROXIES: its visitors share one address and its limits, "
-        + "and HTTPS is not seen. Set TRUSTED_PROXIES={Proxy} and let the proxy send Host, X-Forwarded-For and X-Forwarded-Proto.")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "Requests arrive through a proxy at {Proxy} that is not in TRUSTED_PROXIES: all its visitors share one address and its limits, "
+        + "and HTTPS is not detected. Set TRUSTED_PROXIES={Proxy} and let the proxy send Host, X-Forwarded-For and X-Forwarded-Proto.")]
     private partial void LogUnlistedProxy(IPAddress proxy);
 }
 
 internal static class ClientAddressExtensions
 {
-    /// <summary>Puts the <see cref="Caller"/> beside the request and corrects its scheme and host.</summary>
+    /// <summary>Puts the <see cref="Client"/> beside the request and corrects its scheme and host.</summary>
     public static void UseClientAddress(this WebApplication app)
     {
         var addresses = app.Services.GetRequiredService<ClientAddress>();
@@ -165,6 +181,6 @@ internal static class ClientAddressExtensions
         });
     }
 
-    public static Caller Caller(this HttpContext context) =>
-        context.Features.Get<Caller>() ?? throw new InvalidOperationException("UseClientAddress comes first.");
+    public static Client Client(this HttpContext context) =>
+        context.Features.Get<Client>() ?? throw new InvalidOperationException("UseClientAddress comes first.");
 }

@@ -8,14 +8,22 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
-/// Listens as Kestrel does, except that a process that may open no more files waits a little and says so. Kestrel's own listener
-/// tries again at once, which takes a whole core for as long as it lasts, and tells nobody.
+/// Listens as Kestrel does, with two differences: the listening sockets can be closed before the server stops, and a process without free
+/// file descriptors waits and logs a warning.
 /// </summary>
-internal sealed class ConnectionListeners(IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListenerFactory
+/// <remarks>
+/// <c>SocketTransportOptions.CreateBoundListenSocket</c> would give the first without this class, but not the second: the accept loop of
+/// Kestrel's listener catches every <see cref="SocketException"/> and tries again at once. While descriptors are short it takes a whole
+/// core and logs nothing, and neither the loop nor <see cref="Socket.AcceptAsync()"/> can be overridden. DescriptorTests shows the
+/// difference. To go back: set <c>CreateBoundListenSocket</c> and <c>UnsafePreferInlineScheduling</c>, and put <see cref="PoolPipe"/>
+/// around the transport of each connection with <c>ListenOptions.Use</c>.
+/// </remarks>
+internal sealed class ConnectionListeners(
+    IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListenerFactory
 {
     private readonly ConcurrentBag<Socket> _sockets = [];
 
-    /// <summary>From now on nobody can connect; connections that stand go on.</summary>
+    /// <summary>From now on nobody can connect. Open connections continue.</summary>
     public void Close()
     {
         foreach (var socket in _sockets)
@@ -32,11 +40,12 @@ internal sealed class ConnectionListeners(IMemoryPoolFactory<byte> pools, TimePr
             socket.Listen(512);
             _sockets.Add(socket);
 
-            // What is written leaves on the thread that writes it, and what arrives is taken in by the thread that saw it arrive.
-            // From there on PoolPipe leads to the thread pool, where requests are answered.
+            // Output is sent by the thread that writes it, and input is read by the thread that the socket woke. PoolPipe continues on the
+            // thread pool, where requests are answered.
             var options = new SocketConnectionFactoryOptions { UnsafePreferInlineScheduling = true };
             SetPools(options, pools);
-            return new ValueTask<IConnectionListener>(new ConnectionListener(socket, new SocketConnectionContextFactory(options, logger), clock, logger));
+            var connections = new SocketConnectionContextFactory(options, logger);
+            return new ValueTask<IConnectionListener>(new ConnectionListener(socket, connections, clock, logger));
         }
         catch (SocketException error) when (error.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
@@ -44,15 +53,18 @@ internal sealed class ConnectionListeners(IMemoryPoolFactory<byte> pools, TimePr
         }
     }
 
-    /// <summary>The pools that Kestrel's own listener has, which give memory back; a factory made outside Kestrel would have none of its own.</summary>
+    /// <summary>
+    /// Sets the pools that Kestrel's own listener uses, which release unused blocks. The setter is internal, and the default of a factory
+    /// made outside Kestrel is a pool that retains every block.
+    /// </summary>
     [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_MemoryPoolFactory")]
     private static extern void SetPools(SocketConnectionFactoryOptions options, IMemoryPoolFactory<byte> pools);
 }
 
-internal sealed partial class ConnectionListener(Socket socket, SocketConnectionContextFactory connections, TimeProvider clock, ILogger<ConnectionListener> logger)
-    : IConnectionListener
+internal sealed partial class ConnectionListener(
+    Socket socket, SocketConnectionContextFactory connections, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListener
 {
-    /// <summary>How soon it is tried again; those who wait are in the kernel's queue.</summary>
+    /// <summary>The pause before the next attempt. Clients wait in the kernel's queue meanwhile.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     private static readonly TimeSpan BetweenWarnings = TimeSpan.FromSeconds(10);
@@ -82,14 +94,15 @@ internal sealed partial class ConnectionListener(Socket socket, SocketConnection
             {
                 return null;
             }
-            catch (SocketException error) when (error.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable)
+            catch (SocketException error)
+                when (error.SocketErrorCode is SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable)
             {
                 Warn(error);
                 await Task.Delay(Pause, clock, _unbound.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
             catch (SocketException)
             {
-                // The client was gone before it was taken.
+                // The client disconnected before it was accepted.
             }
         }
     }
@@ -119,6 +132,8 @@ internal sealed partial class ConnectionListener(Socket socket, SocketConnection
         LogFull(logger, error.Message);
     }
 
-    [LoggerMessage(LogLevel.Warning, "New connections have to wait: {Reason}. The process needs a higher limit of open files, or fewer clients.")]
+    [LoggerMessage(
+        LogLevel.Warning,
+        "New connections have to wait: {Reason}. The process needs a higher limit of open files, or fewer clients.")]
     private static partial void LogFull(ILogger logger, string reason);
 }

@@ -36,7 +36,7 @@ internal sealed class EmbeddedAsset
         _variants = variants;
     }
 
-    /// <param name="name">The resource of the plain file; its variants have .br and .gz appended. A file may be there compressed only.</param>
+    /// <param name="name">The resource of the plain file. Its variants have .br and .gz appended; a file may exist compressed only.</param>
     public static EmbeddedAsset From(Assembly assembly, string name, IReadOnlySet<string> names)
     {
         (string Encoding, string Suffix)[] encodings = [("br", ".br"), ("gzip", ".gz"), ("identity", "")];
@@ -50,7 +50,8 @@ internal sealed class EmbeddedAsset
         }
 
         var type = TypeOf(Path.GetExtension(name));
-        var hashed = name.StartsWith(HashedFolder, StringComparison.Ordinal) || (type == Script && name.StartsWith(SandboxFolder, StringComparison.Ordinal));
+        var hashed = name.StartsWith(HashedFolder, StringComparison.Ordinal)
+            || (type == Script && name.StartsWith(SandboxFolder, StringComparison.Ordinal));
         return new EmbeddedAsset(type, hashed ? "public, max-age=31536000, immutable" : "no-cache", PoliciesOf(name, type), [.. variants]);
     }
 
@@ -59,7 +60,8 @@ internal sealed class EmbeddedAsset
     {
         using var reader = new StreamReader(_variants[^1].Open());
         var bytes = Encoding.UTF8.GetBytes(reader.ReadToEnd().Replace(from, to));
-        return new EmbeddedAsset(_contentType, _cacheControl, _policies, [new Variant("identity", () => new MemoryStream(bytes, writable: false))]);
+        var variant = new Variant("identity", () => new MemoryStream(bytes, writable: false));
+        return new EmbeddedAsset(_contentType, _cacheControl, _policies, [variant]);
     }
 
     public async Task Send(HttpContext context, bool head)
@@ -69,7 +71,7 @@ internal sealed class EmbeddedAsset
         headers.ETag = variant.ETag;
         headers.CacheControl = _cacheControl;
 
-        // On a 304 too: the browser puts its headers over those it has kept, and the policy of data would forbid the page its own files.
+        // On a 304 too: the browser merges its headers into the cached ones, and the policy for data would block the page's own files.
         _policies.Set(headers);
 
         if (_variants.Length > 1)
@@ -141,7 +143,7 @@ internal sealed class EmbeddedAsset
         DiagramFrame => new Policies(SecurityHeaders.DiagramFrame, Referrer: "no-referrer"),
         ImageFrame => new Policies(SecurityHeaders.ImageFrame, Referrer: "no-referrer"),
 
-        // A frame without an origin is a stranger to its own server: without this it could not load its one script.
+        // The frame has an opaque origin, so its own script is cross-origin to it.
         _ when type == Script && name.StartsWith(SandboxFolder, StringComparison.Ordinal) => new Policies(Resource: "cross-origin"),
         _ when type == Html || name == ServiceWorker => new Policies(SecurityHeaders.AppShell),
         _ => default,
@@ -164,7 +166,7 @@ internal sealed class EmbeddedAsset
         _ => "application/octet-stream",
     };
 
-    /// <summary>Headers other than what SecurityHeaders gives to everything.</summary>
+    /// <summary>Headers that differ from those of <see cref="SecurityHeaders"/>.</summary>
     private readonly record struct Policies(string? Content = null, string? Referrer = null, string? Resource = null)
     {
         public void Set(IHeaderDictionary headers)
@@ -185,7 +187,7 @@ internal sealed class EmbeddedAsset
 
     private sealed class Variant(string encoding, Func<Stream> open)
     {
-        // At the first request, not at start: hashing the whole page would delay the first answer.
+        // Computed at the first request: hashing the whole page at start would delay the first answer.
         private readonly Lazy<string> _etag = new(() =>
         {
             using var content = open();

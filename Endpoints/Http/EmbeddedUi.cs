@@ -4,13 +4,13 @@ using System.Reflection;
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
-/// Serves the page that is built into the executable. Every path that is neither a file of the page nor another door's
-/// (api, v1, ...) is the page itself, because its own router knows the rest.
+/// Serves the page that is embedded in the executable. A path that is neither a file of the page nor below a prefix of the server's own
+/// routes gets the page itself, whose router handles the rest.
 /// </summary>
 internal sealed class EmbeddedUi
 {
     private const string Prefix = "wwwroot/";
-    private static readonly PathString[] OtherDoors = ["/api", "/v1", "/chat-images", "/avatars", "/metrics", "/assets", "/sandbox"];
+    private static readonly PathString[] ServerPaths = ["/api", "/v1", "/chat-images", "/avatars", "/metrics", "/assets", "/sandbox"];
     private readonly FrozenDictionary<string, EmbeddedAsset> _assets;
     private readonly EmbeddedAsset? _index;
 
@@ -20,15 +20,16 @@ internal sealed class EmbeddedUi
         _assets = names
             .Select(PlainName)
             .Distinct()
-            .ToFrozenDictionary(name => name[(Prefix.Length - 1)..], name => EmbeddedAsset.From(assembly, name, names), StringComparer.Ordinal);
+            .ToFrozenDictionary(
+                name => name[(Prefix.Length - 1)..], name => EmbeddedAsset.From(assembly, name, names), StringComparer.Ordinal);
         if (_assets.GetValueOrDefault("/index.html") is { } index)
         {
-            // The page's links are relative to its <base>, so this is all that a base path changes.
+            // All links of the page are relative to its <base>, so a base path changes nothing else.
             _index = basePath.Length == 0 ? index : index.Replace("<base href=\"/\"", $"<base href=\"{basePath}/\"");
         }
     }
 
-    /// <summary>Answers when the path is the page's. False leaves the request untouched.</summary>
+    /// <summary>Answers when the path belongs to the page. Otherwise returns false and leaves the request untouched.</summary>
     public async Task<bool> TryServe(HttpContext context)
     {
         var request = context.Request;
@@ -40,7 +41,7 @@ internal sealed class EmbeddedUi
 
         if (request.Path.StartsWithSegments("/share"))
         {
-            // Whoever was given the link may read; whoever searches the web may not find it.
+            // A shared chat is for those who have its link, not for search engines.
             context.Response.Headers["X-Robots-Tag"] = "noindex, nofollow";
         }
 
@@ -57,7 +58,7 @@ internal sealed class EmbeddedUi
         }
 
         var isFile = value.AsSpan(value.LastIndexOf('/') + 1).Contains('.') && value != "/index.html";
-        return isFile || OtherDoors.Any(door => path.StartsWithSegments(door)) ? null : _index;
+        return isFile || ServerPaths.Any(prefix => path.StartsWithSegments(prefix)) ? null : _index;
     }
 
     private static string PlainName(string name) =>
@@ -66,13 +67,13 @@ internal sealed class EmbeddedUi
 
 internal static class EmbeddedUiExtensions
 {
-    /// <summary>Comes last: answers what no endpoint has matched.</summary>
+    /// <summary>Comes last: answers what no endpoint matched.</summary>
     public static void UseEmbeddedUi(this WebApplication app, ServerOptions options)
     {
         var ui = new EmbeddedUi(typeof(EmbeddedUi).Assembly, options.BasePath);
-        app.Use((context, next) => context.GetEndpoint() is null ? ServeOrGoOn(context, next) : next(context));
+        app.Use((context, next) => context.GetEndpoint() is null ? ServeOrContinue(context, next) : next(context));
 
-        async Task ServeOrGoOn(HttpContext context, RequestDelegate next)
+        async Task ServeOrContinue(HttpContext context, RequestDelegate next)
         {
             if (!await ui.TryServe(context))
             {

@@ -1,8 +1,8 @@
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
-/// Lets a few callers in at once; the others wait in turn, one of each key after the other, so that a crowd under one key delays
-/// everybody else by one place only. The wait ends after a time, and only so many may wait, in all and under one key.
+/// A semaphore that is fair between keys: waiters are admitted round robin by key, so that a crowd under one key delays every other key by
+/// one place only. The wait is limited in time, and the number of waiters is limited in all and for each key.
 /// Safe for any number of threads.
 /// </summary>
 internal sealed class FairSlots(int slots, int maxWaiting, int maxWaitingPerKey, TimeSpan patience, TimeProvider clock)
@@ -10,13 +10,13 @@ internal sealed class FairSlots(int slots, int maxWaiting, int maxWaitingPerKey,
     private readonly Lock _gate = new();
     private readonly Dictionary<string, LinkedList<TaskCompletionSource>> _waiting = [];
 
-    /// <summary>The keys of <see cref="_waiting"/>, the next one first.</summary>
+    /// <summary>The keys of <see cref="_waiting"/>; the next to be admitted is first.</summary>
     private readonly LinkedList<string> _turns = new();
     private int _free = slots;
     private int _inside;
     private int _count;
 
-    /// <summary>Whether others wait for a slot or have one besides the caller's own.</summary>
+    /// <summary>Whether anybody else waits for a slot or has one.</summary>
     public bool Crowded
     {
         get
@@ -28,8 +28,8 @@ internal sealed class FairSlots(int slots, int maxWaiting, int maxWaitingPerKey,
         }
     }
 
-    /// <summary>True when the caller is in and must <see cref="Leave"/>; false when too many wait or it took too long.</summary>
-    /// <exception cref="OperationCanceledException">The caller gave up.</exception>
+    /// <summary>True when the caller has a slot and must <see cref="Leave"/>; false when too many wait or the wait took too long.</summary>
+    /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
     public async Task<bool> Enter(string key, CancellationToken cancellationToken)
     {
         var turn = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -113,7 +113,7 @@ internal sealed class FairSlots(int slots, int maxWaiting, int maxWaitingPerKey,
         {
             if (!_waiting.TryGetValue(key, out var queue) || !Remove(key, queue, turn))
             {
-                Leave(); // its turn came at the same moment
+                Leave(); // the slot was granted at the same moment
             }
         }
     }

@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>What every room answers with. Use <see cref="Wire"/>, which is strict.</summary>
+/// <summary>The JSON types that all rooms share. Use <see cref="Wire"/>, which is strict.</summary>
 [JsonSerializable(typeof(ProblemBody))]
 [JsonSerializable(typeof(Dictionary<string, JsonElement>))]
 [JsonSerializable(typeof(System.Text.Json.Nodes.JsonObject))]

@@ -4,11 +4,11 @@ using System.Text.Json.Serialization;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>How our own API reads and writes JSON; each room has a context of its own with these options.</summary>
+/// <summary>How the API reads and writes JSON. The context of each room has these options.</summary>
 internal static class JsonDefaults
 {
-    /// <summary>Camel case, string enums, no nulls out; no unknown, duplicate or wrongly typed members in.</summary>
-    /// <param name="converters">What the room's types need besides.</param>
+    /// <summary>Writes camel case, enums as text and no nulls. Refuses unknown, duplicate and wrongly typed members.</summary>
+    /// <param name="converters">Additional converters for the types of the room.</param>
     public static JsonSerializerOptions Create(params ReadOnlySpan<JsonConverter> converters)
     {
         var options = Configure(new JsonSerializerOptions(JsonSerializerDefaults.Web));
@@ -20,7 +20,7 @@ internal static class JsonDefaults
         return options;
     }
 
-    /// <summary>The web framework's own options: the rooms' contexts one after the other, with what their types need.</summary>
+    /// <summary>Configures the options of the web framework: the contexts of the rooms in order, with their converters.</summary>
     public static void Configure(JsonSerializerOptions options, params ReadOnlySpan<JsonSerializerContext> contexts)
     {
         Configure(options);
@@ -55,7 +55,7 @@ internal static class JsonDefaults
         options.Converters.Add(new OptionalConverter<int?>());
         options.Converters.Add(new OptionalConverter<string[]?>());
         options.Converters.Add(new OptionalConverter<long[]?>());
-        // Never inside HTML: always application/json with nosniff, so that Chinese goes out as it is.
+        // Sent as application/json with nosniff and never inside HTML, so only what JSON itself requires is escaped.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         return options;
     }

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>One JSON object a line. Secrets are taken out before the text is encoded, because encoding would disguise them.</summary>
+/// <summary>Logs one JSON object a line. Secrets are removed before the text is encoded, because encoding would disguise them.</summary>
 internal sealed class LogLines(Redactor redactor, TimeProvider clock) : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "lines";

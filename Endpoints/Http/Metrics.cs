@@ -2,7 +2,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>What the process has counted since its start, for <c>/metrics</c>. Safe for any number of threads.</summary>
+/// <summary>Counters since the start of the process, for <c>/metrics</c>. Safe for any number of threads.</summary>
 internal sealed class Metrics
 {
     private static readonly int Failures = Enum.GetValues<ProviderFailure>().Length;
@@ -11,7 +11,7 @@ internal sealed class Metrics
     private readonly long[] _failures = new long[Failures];
     private long _deltas;
 
-    /// <summary>Pieces of text and reasoning that providers have sent: for most of them one is one token.</summary>
+    /// <summary>Deltas of text and reasoning that providers sent; most providers send one for each token.</summary>
     public long Deltas => Interlocked.Read(ref _deltas);
 
     public void Streamed(int deltas) => Interlocked.Add(ref _deltas, deltas);
@@ -28,7 +28,7 @@ internal sealed class Metrics
 
 internal static class MetricsExtensions
 {
-    /// <summary>Counts every answer; comes first, so that refusals count too.</summary>
+    /// <summary>Counts every response. Comes first, so that refusals are counted too.</summary>
     public static void UseRequestCount(this WebApplication app)
     {
         var metrics = app.Services.GetRequiredService<Metrics>();

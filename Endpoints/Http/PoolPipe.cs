@@ -4,9 +4,9 @@ using System.Runtime.CompilerServices;
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
-/// A connection's two pipes, from which the application goes on in the thread pool. The sockets' own threads, one a core, only carry
-/// bytes: a request that takes its time, or the parsing of a large body, would hold up everybody's streams there. What is there
-/// already is given at once, and what is written leaves on the thread that writes it, so a token passes through without a hop.
+/// The two pipes of a connection, whose continuations run on the thread pool. The threads of the sockets, one for each core, only move
+/// bytes: a slow request or the parsing of a large body would delay all streams there. Data that is already buffered is returned at once,
+/// and output is sent by the thread that writes it, so a token passes without a thread switch.
 /// </summary>
 internal sealed class PoolPipe(IDuplexPipe transport) : IDuplexPipe
 {

@@ -1,12 +1,11 @@
 using System.Text.Json;
 using AiChat.Data;
-using AiChat.Endpoints.Auth;
 using AiChat.Providers.Transport;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>An RFC 9457 problem as it goes over the wire. Clients branch on <see cref="Code"/> only.</summary>
+/// <summary>The JSON of an RFC 9457 problem. Clients branch on <see cref="Code"/> only.</summary>
 internal sealed record ProblemBody(
     string Type,
     string Title,
@@ -16,7 +15,7 @@ internal sealed record ProblemBody(
     string? TraceId,
     IReadOnlyDictionary<string, string[]>? Errors = null);
 
-/// <summary>A failed outcome of a handler.</summary>
+/// <summary>The failure that a handler returns.</summary>
 internal sealed class Problem(int status, string code, string detail) : IResult, IStatusCodeHttpResult
 {
     public int Status { get; } = status;
@@ -25,10 +24,10 @@ internal sealed class Problem(int status, string code, string detail) : IResult,
 
     public string Detail { get; } = detail;
 
-    /// <summary>Seconds after which the same call may pass.</summary>
+    /// <summary>Seconds after which the same call may succeed.</summary>
     public int? RetryAfter { get; init; }
 
-    /// <summary>What is wrong by field, for 422.</summary>
+    /// <summary>The broken rules by field, for 422.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
     int? IStatusCodeHttpResult.StatusCode => Status;
@@ -45,17 +44,18 @@ internal sealed class Problem(int status, string code, string detail) : IResult,
             response.Headers.RetryAfter = seconds.ToString();
         }
 
-        if (VendorErrors.AreSpokenAt(httpContext.Request.Path))
+        if (VendorErrors.ApplyTo(httpContext.Request.Path))
         {
             response.StatusCode = VendorErrors.Status(Status);
-            return new JsonResult(json => VendorErrors.Write(json, httpContext.Request.Path, this, httpContext.TraceIdentifier)).ExecuteAsync(httpContext);
+            var body = new JsonResult(json => VendorErrors.Write(json, httpContext.Request.Path, this, httpContext.TraceIdentifier));
+            return body.ExecuteAsync(httpContext);
         }
 
         return response.WriteAsJsonAsync(Body(httpContext.TraceIdentifier), HttpJson.Wire.ProblemBody, "application/problem+json");
     }
 }
 
-/// <summary>The only place that makes problems and that turns exceptions and bare status codes into them.</summary>
+/// <summary>Builds all problems, also from exceptions and from bare status codes.</summary>
 internal static partial class Problems
 {
     public static Problem BadRequest(string detail) => new(400, "bad_request", detail);
@@ -64,7 +64,7 @@ internal static partial class Problems
 
     public static Problem Forbidden(string detail = "You may not do this.", string code = "forbidden") => new(403, code, detail);
 
-    /// <summary>Missing and not yours are the same, to the byte.</summary>
+    /// <summary>The same response for what is missing and for what belongs to somebody else.</summary>
     public static Problem NotFound() => new(404, "not_found", "There is nothing here.");
 
     public static Problem Conflict(string code, string detail) => new(409, code, detail);
@@ -74,17 +74,19 @@ internal static partial class Problems
     public static Problem Invalid(IReadOnlyDictionary<string, string[]> errors) =>
         new(422, "validation_failed", "Some fields are not valid.") { Errors = errors };
 
-    public static Problem TooMany(string code, string detail, int retryAfter) => new(429, code, detail) { RetryAfter = Math.Max(1, retryAfter) };
+    public static Problem TooMany(string code, string detail, int retryAfter) =>
+        new(429, code, detail) { RetryAfter = Math.Max(1, retryAfter) };
 
     public static Problem Overloaded(int retryAfter = 1) =>
         new(503, "overloaded", "The server has more work than it can take.") { RetryAfter = retryAfter };
 
-    /// <summary>A provider's failure, as the person who asked may see it.</summary>
+    /// <summary>The failure of a provider, without what the user may not see.</summary>
     public static Problem FromProvider(ProviderException error) => new(
         error.Failure switch
         {
             ProviderFailure.RateLimited => 429,
-            ProviderFailure.ConnectTimeout or ProviderFailure.FirstByteTimeout or ProviderFailure.IdleTimeout or ProviderFailure.TotalTimeout => 504,
+            ProviderFailure.ConnectTimeout or ProviderFailure.FirstByteTimeout or ProviderFailure.IdleTimeout
+                or ProviderFailure.TotalTimeout => 504,
             _ => 502,
         },
         error.Failure.Code(),
@@ -98,10 +100,11 @@ internal static partial class Problems
         StoreFailure.Busy => Overloaded(),
         StoreFailure.Full => new Problem(507, "storage_full", "The server's disk is full. Nothing was changed."),
         StoreFailure.Unavailable => new Problem(503, "storage_unavailable", "The server's database cannot be used now.") { RetryAfter = 5 },
-        StoreFailure.TooLong => new Problem(503, "overloaded", "This asks for more than can be read in time. Ask for less.") { RetryAfter = 5 },
+        StoreFailure.TooLong =>
+            new Problem(503, "overloaded", "This asks for more than can be read in time. Ask for less.") { RetryAfter = 5 },
     };
 
-    /// <summary>Answers every exception and every empty error response with a problem.</summary>
+    /// <summary>Turns every exception and every empty error response into a problem.</summary>
     public static void UseProblems(this WebApplication app)
     {
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger("AiChat.Problems");
@@ -123,7 +126,7 @@ internal static partial class Problems
         var error = context.Features.Get<IExceptionHandlerFeature>()?.Error;
         if (context.RequestAborted.IsCancellationRequested)
         {
-            LogCallerGone(logger, context.Request.Method, context.Request.Path);
+            LogClientGone(logger, context.Request.Method, context.Request.Path);
             return Task.CompletedTask;
         }
 
@@ -151,8 +154,9 @@ internal static partial class Problems
     {
         if (error.InnerException is JsonException json)
         {
-            // The exception's own text names our types; where it stands is what a client can use.
-            return BadRequest($"The JSON body does not fit at {json.Path ?? "$"} (line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1}).");
+            // The message of the exception names internal types; the position is what a client can use.
+            var place = $"{json.Path ?? "$"} (line {json.LineNumber + 1}, byte {json.BytePositionInLine + 1})";
+            return BadRequest($"The JSON body does not fit at {place}.");
         }
 
         return FromStatus(error.StatusCode) ?? BadRequest("The request is malformed.");
@@ -179,6 +183,6 @@ internal static partial class Problems
     [LoggerMessage(LogLevel.Warning, "{Method} {Path} was refused: {Reason}")]
     private static partial void LogBusy(ILogger logger, string method, string path, string reason);
 
-    [LoggerMessage(LogLevel.Debug, "Caller of {Method} {Path} has gone")]
-    private static partial void LogCallerGone(ILogger logger, string method, string path);
+    [LoggerMessage(LogLevel.Debug, "The client of {Method} {Path} disconnected")]
+    private static partial void LogClientGone(ILogger logger, string method, string path);
 }

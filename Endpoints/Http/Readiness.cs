@@ -3,7 +3,7 @@ using AiChat.Data.Catalog;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>Answers whether the server can write, by writing; the answer is kept for <see cref="Fresh"/>.</summary>
+/// <summary>Tells whether the server can write, by writing. The answer is cached for <see cref="Fresh"/>.</summary>
 internal sealed class Readiness(Db db, TimeProvider clock)
 {
     private static readonly TimeSpan Fresh = TimeSpan.FromSeconds(5);
@@ -13,7 +13,7 @@ internal sealed class Readiness(Db db, TimeProvider clock)
     private long _probedAt;
     private volatile bool _stopping;
 
-    /// <summary>From now on the answer is no; proxies send new work elsewhere.</summary>
+    /// <summary>From now on the answer is no, so that proxies send new work elsewhere.</summary>
     public void Stop() => _stopping = true;
 
     public Task<bool> CanWrite()

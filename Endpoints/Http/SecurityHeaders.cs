@@ -1,23 +1,25 @@
 namespace AiChat.Endpoints.Http;
 
-/// <summary>The headers every response carries, errors included. A handler that sets one of them itself wins.</summary>
+/// <summary>
+/// The headers of every response, errors included. A handler may set its own content, referrer and resource policies and Cache-Control.
+/// </summary>
 internal static class SecurityHeaders
 {
-    /// <summary>For the page: own files only, no inline script, markup only through the named policies.</summary>
+    /// <summary>For the page: its own files only, no inline script, markup only through the named Trusted Types policies.</summary>
     public const string AppShell =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; " +
         "worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; " +
         "object-src 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html aichat-worker";
 
     /// <summary>
-    /// For /sandbox/diagram.html, the frame that draws what a model wrote. It has no origin and nothing to fetch from; styles are
-    /// inline because a drawing is measured with its own. With /sandbox/image.html the only page which may be framed, by our own.
+    /// For /sandbox/diagram.html, the frame that draws the diagrams of a model. Its origin is opaque and it may fetch nothing; styles are
+    /// inline because a diagram is measured with its own. It and /sandbox/image.html are the only pages that may be framed, by this site.
     /// </summary>
     public const string DiagramFrame =
         "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; " +
         "frame-ancestors 'self'; sandbox allow-scripts";
 
-    /// <summary>For /sandbox/image.html, the frame that shows an image from elsewhere after a click.</summary>
+    /// <summary>For /sandbox/image.html, the frame that shows an image of another site after a click.</summary>
     public const string ImageFrame =
         "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
         "sandbox allow-scripts";
@@ -28,10 +30,10 @@ internal static class SecurityHeaders
         "accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), geolocation=(), gyroscope=(), " +
         "magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), serial=(), usb=(), xr-spatial-tracking=()";
 
-    /// <summary>Comes before everything that can answer.</summary>
+    /// <summary>Comes before all middleware that can answer.</summary>
     public static void UseSecurityHeaders(this WebApplication app) => app.Use((context, next) =>
     {
-        // At the last moment, because an exception on the way clears what was set before it.
+        // When the response starts, because an exception clears the headers that were set before it.
         context.Response.OnStarting(Apply, context);
         return next(context);
     });

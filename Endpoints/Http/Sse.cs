@@ -2,18 +2,19 @@ using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Encodings.Web;
 using System.Text.Unicode;
-using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>The one writer of server-sent events. A frame is one event; its data is one line of JSON, so no text can forge another frame.</summary>
+/// <summary>
+/// Writes all server-sent events. A frame is one event whose data is one line of JSON, so no text can forge another frame.
+/// </summary>
 internal sealed class Sse
 {
-    /// <summary>UTF-16 units that are written at a time, and what one of them becomes at most: <c>\uFFFD</c>.</summary>
+    /// <summary>UTF-16 units that are written at a time, and the most bytes that one becomes, as <c>\uFFFD</c> does.</summary>
     private const int Piece = 256;
     private const int MaxPerUnit = 6;
 
-    /// <summary>For a frame's first lines and for what stands around its text.</summary>
+    /// <summary>Bytes for the first lines of a frame and for the JSON around its text.</summary>
     private const int Around = 128;
 
     private static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
@@ -22,13 +23,13 @@ internal sealed class Sse
 
     private Sse(PipeWriter output) => _output = output;
 
-    /// <summary>Sends the headers and the first bytes, so that proxies and clients see that the stream stands.</summary>
+    /// <summary>Sends the headers and the first bytes, so that proxies and clients see that the stream is open.</summary>
     public static async Task<Sse> Begin(HttpContext context, CancellationToken cancellationToken)
     {
         var response = context.Response;
         response.ContentType = "text/event-stream; charset=utf-8";
         response.Headers.CacheControl = "no-store, no-transform";
-        response.Headers["X-Accel-Buffering"] = "no"; // nginx would gather the stream otherwise
+        response.Headers["X-Accel-Buffering"] = "no"; // otherwise nginx buffers the stream
         context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResponseBodyFeature>()?.DisableBuffering();
         var sse = new Sse(response.BodyWriter);
         sse.Raw("retry: 2000\n\n"u8);
@@ -36,9 +37,9 @@ internal sealed class Sse
         return sse;
     }
 
-    public void Write(RunFrame frame)
+    public void Write(SseFrame frame)
     {
-        var span = _output.GetSpan(RoomFor(frame.Text));
+        var span = _output.GetSpan(SizeFor(frame.Text));
         if (!Utf8.TryWrite(span, CultureInfo.InvariantCulture, $"id: {frame.Id}\nevent: {frame.Type}\ndata: ", out var length))
         {
             throw new ArgumentException("The event's name is too long.", nameof(frame));
@@ -57,7 +58,7 @@ internal sealed class Sse
                 }
 
                 _output.Advance(length);
-                span = _output.GetSpan(RoomFor(rest));
+                span = _output.GetSpan(SizeFor(rest));
                 length = 0;
             }
 
@@ -74,7 +75,7 @@ internal sealed class Sse
 
     public void Heartbeat() => Raw(": \n\n"u8);
 
-    /// <summary>An event that is no part of the run's log and so has no id.</summary>
+    /// <summary>An event that is not in the log of the run and therefore has no id.</summary>
     public void Notice(ReadOnlySpan<byte> frame) => Raw(frame);
 
     /// <summary>Waits until the client can take more.</summary>
@@ -83,7 +84,7 @@ internal sealed class Sse
         var result = await _output.FlushAsync(cancellationToken);
         if (result.IsCanceled || result.IsCompleted)
         {
-            throw new OperationCanceledException("The client has gone.");
+            throw new OperationCanceledException("The client disconnected.");
         }
     }
 
@@ -93,7 +94,8 @@ internal sealed class Sse
         length += bytes.Length;
     }
 
-    /// <summary>Writes the first piece of the text as the inside of a JSON string; how many of its units that were.</summary>
+    /// <summary>Writes the first piece of the text as the inside of a JSON string.</summary>
+    /// <returns>The number of UTF-16 units that were written.</returns>
     private static int Escape(ReadOnlySpan<char> text, Span<byte> span, ref int length)
     {
         Span<byte> utf8 = stackalloc byte[3 * Piece];
@@ -103,8 +105,8 @@ internal sealed class Sse
         return read;
     }
 
-    /// <summary>For the next piece of a text and what stands around it.</summary>
-    private static int RoomFor(ReadOnlySpan<char> text) => Around + (MaxPerUnit * Math.Min(Piece, text.Length));
+    /// <summary>Bytes for the next piece of a text and the JSON around it.</summary>
+    private static int SizeFor(ReadOnlySpan<char> text) => Around + (MaxPerUnit * Math.Min(Piece, text.Length));
 
     private void Raw(ReadOnlySpan<byte> bytes)
     {
@@ -112,3 +114,8 @@ internal sealed class Sse
         _output.Advance(bytes.Length);
     }
 }
+
+/// <summary>One event as it goes over the wire.</summary>
+/// <param name="Id">What a client that returns sends as Last-Event-ID.</param>
+/// <param name="Text">The whole data of an event that is text only; null when the data is <paramref name="Json"/>.</param>
+internal readonly record struct SseFrame(long Id, string Type, string? Text, byte[]? Json);

@@ -1,8 +1,8 @@
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
-/// Counts by key how much is left, refilled evenly over time. Holds at most a fixed number of keys: a full bucket is as good as none,
-/// so those go first, then the longest untouched. Runs on the monotonic clock. Safe for any number of threads.
+/// A token bucket for each key, refilled evenly over time. The number of keys is bounded: full buckets, which limit nobody, are evicted
+/// first, then the least recently used. Uses the monotonic clock. Safe for any number of threads.
 /// </summary>
 internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_000)
     where TKey : notnull
@@ -10,8 +10,8 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
     private readonly Dictionary<TKey, Bucket> _buckets = [];
     private readonly Lock _gate = new();
 
-    /// <summary>Takes one if there is one.</summary>
-    /// <returns>How long until there is one again; zero when it was taken.</returns>
+    /// <summary>Takes a token if there is one.</summary>
+    /// <returns>Zero when a token was taken, else the time until there is one.</returns>
     public TimeSpan Take(TKey key, double capacity, TimeSpan refillOfOne)
     {
         lock (_gate)
@@ -27,7 +27,7 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
         }
     }
 
-    /// <summary>Gives back what <see cref="Take"/> took, because it turned out not to count.</summary>
+    /// <summary>Returns the token that <see cref="Take"/> took, because the attempt does not count.</summary>
     public void Return(TKey key)
     {
         lock (_gate)
@@ -52,7 +52,7 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
 
         if (_buckets.Count >= maxKeys)
         {
-            MakeRoom(now);
+            Evict(now);
         }
 
         bucket = new Bucket { Left = capacity, Capacity = capacity, TouchedAt = now, RefillOfOne = refillOfOne };
@@ -60,7 +60,7 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
         return bucket;
     }
 
-    private void MakeRoom(long now)
+    private void Evict(long now)
     {
         foreach (var (key, bucket) in _buckets)
         {
@@ -70,7 +70,7 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
             }
         }
 
-        // A quarter at once, so that a flood of new keys does not sort the whole table for each.
+        // A quarter at once, so that a flood of new keys does not sort the whole table for each of them.
         var tooMany = _buckets.Count - (maxKeys * 3 / 4);
         if (tooMany > 0)
         {

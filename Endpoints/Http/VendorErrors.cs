@@ -3,15 +3,15 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>Problems under /v1 in the form its clients know: OpenAI's, and Anthropic's on its own paths.</summary>
+/// <summary>Problems under /v1 in the format of its clients: OpenAI's, and Anthropic's on its own paths.</summary>
 internal static class VendorErrors
 {
-    public static bool AreSpokenAt(PathString path) => path.StartsWithSegments("/v1");
+    public static bool ApplyTo(PathString path) => path.StartsWithSegments("/v1");
 
-    /// <summary>There is no 422 in those protocols.</summary>
+    /// <summary>These protocols have no 422.</summary>
     public static int Status(int status) => status == 422 ? 400 : status;
 
-    /// <summary>A provider's failure under the status its own clients would see: what is wrong with the request is the client's to mend.</summary>
+    /// <summary>The failure of a provider, with the status that clients of its own API would get.</summary>
     public static Problem FromProvider(ProviderException error)
     {
         var problem = Problems.FromProvider(error);

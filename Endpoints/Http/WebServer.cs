@@ -5,13 +5,13 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>Kestrel's limits. Uploads raise the body limit on their own routes.</summary>
+/// <summary>The limits of Kestrel. Routes that take more raise the body limit for themselves.</summary>
 internal static class WebServer
 {
-    /// <summary>A message of 100,000 characters in JSON fits nowhere else than in its own route's limit.</summary>
+    /// <summary>Bytes of a request's body, unless its route allows more.</summary>
     public const long DefaultBody = 64 * 1024;
 
-    /// <summary>Longest body of a chat message: 100,000 characters, each at most six bytes of JSON, and the rest of the request.</summary>
+    /// <summary>Bytes of a chat message: 100,000 characters of at most six bytes of JSON each, and the rest of the request.</summary>
     public const long MessageBody = 1024 * 1024;
 
     public static void AddWebServer(this WebApplicationBuilder builder, ServerOptions options)
@@ -33,7 +33,9 @@ internal static class WebServer
         });
 
         builder.Services.AddSingleton<ConnectionListeners>();
-        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<ConnectionListeners>()); // the one that was added last listens
+
+        // Kestrel listens with the factory that was added last.
+        builder.Services.AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<ConnectionListeners>());
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownGrace + TimeSpan.FromSeconds(4));
     }
 

@@ -5,12 +5,12 @@ using AiChat.Data.Images;
 namespace AiChat.Endpoints.Images;
 
 /// <summary>
-/// Where avatars are found: one address a user, with a part that changes when the picture does. Relative to the page's base, which holds
-/// under every name and path of this server. Knows the assistant's and the installation's from memory.
+/// Builds the links of avatars: one for each user, with a version that changes with the picture. Relative to the base of the page, so that
+/// they are valid under every name and path of the server. The pictures of the assistant and of the installation are cached.
 /// </summary>
 internal sealed class AvatarLinks(Avatars avatars) : IHostedService
 {
-    private const int VersionStart = 3; // behind the shard's folder
+    private const int VersionStart = 3; // after the folder of the shard
     private const int VersionLength = 8;
 
     private volatile string? _assistantFile;
@@ -26,7 +26,7 @@ internal sealed class AvatarLinks(Avatars avatars) : IHostedService
 
     public static string? Find(long userId, string? file) => Find(userId.ToString(CultureInfo.InvariantCulture), file);
 
-    /// <summary>A picture that all see was changed.</summary>
+    /// <summary>Call after a shared picture was changed.</summary>
     public async Task Reload()
     {
         _assistantFile = await avatars.FindShared(FileRows.AssistantAvatar);

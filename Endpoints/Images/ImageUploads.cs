@@ -6,16 +6,16 @@ using Microsoft.Net.Http.Headers;
 
 namespace AiChat.Endpoints.Images;
 
-/// <summary>Images over the wire: taking one in from a form or as bytes, and the headers under which one goes out.</summary>
+/// <summary>Receives images from a form or as bytes, and sets the headers under which they are served.</summary>
 internal static class ImageUploads
 {
-    /// <summary>What a form puts around a file.</summary>
+    /// <summary>Bytes that a form adds to a file.</summary>
     public const long FrameBytes = 16 * 1024;
 
     private const int MaxBoundary = 100;
 
-    /// <summary>Takes the form's <c>file</c>, or a body that is declared an image, to disk. Never more than a small buffer in memory.</summary>
-    /// <param name="maxSide">Most pixels a side.</param>
+    /// <summary>Writes the <c>file</c> of the form, or a body with an image type, to disk, with only a small buffer in memory.</summary>
+    /// <param name="maxSide">Maximum pixels of a side.</param>
     public static async Task<(StoredImage? Image, Problem? Problem)> Receive(HttpContext context, ImageFiles files, long limit, int maxSide)
     {
         try
@@ -41,11 +41,11 @@ internal static class ImageUploads
                 ExceptionDispatchInfo.Throw(known);
             }
 
-            return (null, Problems.BadRequest("The upload is not whole."));
+            return (null, Problems.BadRequest("The upload is incomplete."));
         }
     }
 
-    /// <summary>Whatever a file might hold, shown alone it is a picture and runs nothing.</summary>
+    /// <summary>Whatever a file contains, opened alone it is an image and runs no script.</summary>
     public static void SetHeaders(HttpResponse response, string mime)
     {
         response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";

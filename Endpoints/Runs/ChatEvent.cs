@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using AiChat.Data;
+using AiChat.Endpoints.Images;
 
 namespace AiChat.Endpoints.Runs;
 
@@ -59,8 +60,6 @@ internal sealed record QuotaResponse(
     public static QuotaResponse From(long? limit, long used, DateTimeOffset now) =>
         new(limit, used, limit is { } max ? Math.Max(0, max - used) : null, UtcDay.EndOf(now));
 }
-
-internal sealed record ImageResponse(string Id, string Url, int Width, int Height, string Mime);
 
 /// <summary>A call of a tool, or what an event says about it: status is running, succeeded or failed; a web search's result is a JSON list.</summary>
 internal sealed record ToolCallResponse(string Id, string Name, string Status, string? Arguments = null, string? Result = null, string? Error = null);

@@ -1,4 +1,5 @@
 using AiChat.Data.Chats;
+using AiChat.Endpoints.Images;
 
 namespace AiChat.Endpoints.Runs;
 

@@ -2,6 +2,7 @@ using AiChat.Data.Chats;
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Images;
 using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Runs;

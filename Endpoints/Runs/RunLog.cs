@@ -1,5 +1,6 @@
 using System.Text;
 using AiChat.Data.Runs;
+using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Runs;
 
@@ -124,7 +125,7 @@ internal sealed class RunLog
     /// A position that this log never reached means that the reader knows another past: it gets everything from the start.
     /// </summary>
     /// <returns>Whether the log has ended and all of it was copied.</returns>
-    public bool Read(long after, List<RunFrame> into)
+    public bool Read(long after, List<SseFrame> into)
     {
         lock (_gate)
         {
@@ -139,7 +140,7 @@ internal sealed class RunLog
                     position = segment.Start + segment.Length;
                     if (segment.Json is { } json)
                     {
-                        into.Add(new RunFrame(position, segment.Type!, null, json));
+                        into.Add(new SseFrame(position, segment.Type!, null, json));
                     }
 
                     continue;
@@ -151,7 +152,7 @@ internal sealed class RunLog
                     var text = Slice(segment, position, room);
                     position += text.Length;
                     room -= text.Length;
-                    into.Add(new RunFrame(position, type, text, null));
+                    into.Add(new SseFrame(position, type, text, null));
                 }
             }
 
@@ -310,6 +311,3 @@ internal sealed class RunLog
 
     private readonly record struct Segment(char Kind, long Start, long Length, long Offset, string? Type, byte[]? Json);
 }
-
-/// <summary>One event for the wire: text of a delta, or the JSON of any other.</summary>
-internal readonly record struct RunFrame(long Id, string Type, string? Text, byte[]? Json);

@@ -79,7 +79,7 @@ internal sealed class RunStreamer(RunRegistry registry, AuthCache authCache, Sys
 
     private async Task Pump(Sse sse, RunLog log, AsyncSignal signal, long position, CancellationToken ends)
     {
-        var frames = new List<RunFrame>();
+        var frames = new List<SseFrame>();
         var heartbeat = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
 
         // What is to be gathered may not keep a connection silent for longer than a proxy bears.

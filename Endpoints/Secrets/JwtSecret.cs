@@ -3,13 +3,13 @@ using AiChat.Data;
 
 namespace AiChat.Endpoints.Secrets;
 
-/// <summary>Refuses secrets that somebody else knows or guesses.</summary>
+/// <summary>Refuses secrets that are short, repetitive or published.</summary>
 internal static class JwtSecret
 {
     private const int MinLength = 32;
-    private const int FewestDifferent = 8;
+    private const int MinDistinct = 8;
 
-    /// <summary>Pieces of secrets that stand in published examples; whoever copies one signs with a key the world has.</summary>
+    /// <summary>Parts of secrets in published examples. A token signed with such a secret can be forged by anybody.</summary>
     private static readonly string[] Published =
     [
         "fallback-secret-key", "your-super-secret", "your-secret", "your_secret", "super-secret-jwt", "jwt-secret", "jwt_secret",
@@ -17,6 +17,7 @@ internal static class JwtSecret
         "example", "default-secret", "please-change", "aichat-production", "aichat-secret", "aichat-encryption-key", "my-secret-key",
     ];
 
+    /// <exception cref="StartupException">The secret is weak; the message names the rule.</exception>
     public static byte[] Check(string secret)
     {
         if (secret.Length < MinLength)
@@ -24,7 +25,7 @@ internal static class JwtSecret
             throw Wrong($"has at least {MinLength} characters");
         }
 
-        if (secret.Distinct().Count() < FewestDifferent)
+        if (secret.Distinct().Count() < MinDistinct)
         {
             throw Wrong("is random, not a few characters repeated");
         }

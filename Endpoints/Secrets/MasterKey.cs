@@ -4,7 +4,7 @@ using AiChat.Data;
 
 namespace AiChat.Endpoints.Secrets;
 
-/// <summary>Finds the 32 bytes everything secret hangs on: from a named file, from the environment, or in the data folder.</summary>
+/// <summary>Finds the 32 bytes from which all keys are derived: in a named file, in the environment, or in the data folder.</summary>
 internal static class MasterKey
 {
     public const string FileName = "master.key";
@@ -12,7 +12,8 @@ internal static class MasterKey
     private const int Length = 32;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
-    /// <summary>Null when nothing was given and the data folder holds none yet.</summary>
+    /// <summary>Null when no key is configured and the data folder holds none yet.</summary>
+    /// <exception cref="StartupException">The key is malformed, unreadable, or readable by others.</exception>
     public static byte[]? Find(DataFolder folder, ServerOptions options)
     {
         if (options.MasterKeyFile is { } named)

@@ -3,37 +3,29 @@ using System.Text.RegularExpressions;
 namespace AiChat.Endpoints.Secrets;
 
 /// <summary>
-/// Takes secrets out of text that leaves the process: log lines, traces, error details. By value for every secret it was told of,
-/// by shape for keys and bearer tokens it was not. Safe for any number of threads.
+/// Removes secrets from text that leaves the process: log lines, traces, error details. Added secrets are found by value, other keys and
+/// bearer tokens by their form. Safe for any number of threads.
 /// </summary>
 internal sealed partial class Redactor
 {
     public const string Gone = "[redacted]";
 
-    /// <summary>Shorter ones would take ordinary words out of the text.</summary>
+    /// <summary>A shorter secret would match ordinary words.</summary>
     private const int MinSecret = 8;
 
     private readonly Lock _gate = new();
     private volatile string[] _secrets = [];
 
-    /// <summary>From now on this value does not appear in cleaned text.</summary>
+    /// <summary>From now on <see cref="Clean"/> removes this value.</summary>
     public void Add(string secret)
     {
         lock (_gate)
         {
             if (secret.Length >= MinSecret && !_secrets.Contains(secret))
             {
-                // Longest first: a secret that contains another leaves nothing of itself.
+                // Longest first, so that a secret that contains another is removed whole.
                 _secrets = [.. _secrets.Append(secret).OrderByDescending(value => value.Length)];
             }
-        }
-    }
-
-    public void Remove(string secret)
-    {
-        lock (_gate)
-        {
-            _secrets = [.. _secrets.Where(value => value != secret)];
         }
     }
 
@@ -51,7 +43,10 @@ internal sealed partial class Redactor
         return Bearers().Replace(text, "$1" + Gone);
     }
 
-    [GeneratedRegex(@"api[-_]?key|secret|password|authorization|cookie|credential|access[-_]?token|refresh[-_]?token|^token$", RegexOptions.IgnoreCase, 200)]
+    [GeneratedRegex(
+        @"api[-_]?key|secret|password|authorization|cookie|credential|access[-_]?token|refresh[-_]?token|^token$",
+        RegexOptions.IgnoreCase,
+        200)]
     private static partial Regex SecretNames();
 
     [GeneratedRegex(@"\bsk-[A-Za-z0-9_\-]{8,}", RegexOptions.None, 200)]

@@ -6,7 +6,7 @@ using AiChat.Data.Catalog;
 
 namespace AiChat.Endpoints.Secrets;
 
-/// <summary>What a key is for; each has its own, so that one never opens what another made.</summary>
+/// <summary>What a key is for. Each purpose has its own key, so that no key opens what another sealed.</summary>
 internal enum SecretPurpose
 {
     ProviderSecrets,
@@ -17,7 +17,7 @@ internal enum SecretPurpose
 }
 
 /// <summary>
-/// Encryption at rest and the keys for signing, all derived from one master key and this installation's id.
+/// Encryption at rest and the keys for signing, all derived from one master key and the id of this installation.
 /// Usable after <see cref="Open(CancellationToken)"/>. Safe for any number of threads.
 /// </summary>
 internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, ServerOptions options, Db db, TimeProvider clock)
@@ -40,7 +40,8 @@ internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, S
         {
             throw new StartupException(
                 StartupException.Configuration,
-                $"The master key {folder.File(MasterKey.FileName)} is missing, and the database holds secrets made with it. Put the key back.");
+                $"The master key {folder.File(MasterKey.FileName)} is missing, and the database holds secrets made with it. "
+                    + "Put the key back.");
         }
 
         Derive(master ?? MasterKey.Create(folder));
@@ -53,13 +54,14 @@ internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, S
         {
             throw new StartupException(
                 StartupException.Configuration,
-                "The master key (or instance.json) is not the one this database was written with: its secrets cannot be read. Put the right one back.");
+                "The master key (or instance.json) is not the one this database was written with: its secrets cannot be read. "
+                    + "Put the right one back.");
         }
 
         await KeyCheck.Replace(db, Seal(SecretPurpose.ProviderSecrets, CheckAad, "aichat"), clock.GetUtcNow());
     }
 
-    /// <summary>Encrypts, bound to its place: <paramref name="aad"/> is "table|column|row|v1", and opens with the same only.</summary>
+    /// <summary>Encrypts. The result opens only with the same <paramref name="aad"/>, which is "table|column|row|v1".</summary>
     public string Seal(SecretPurpose purpose, string aad, string plaintext)
     {
         var clear = Encoding.UTF8.GetBytes(plaintext);
@@ -71,7 +73,7 @@ internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, S
         return $"v1.{_kid}.{Base64Url.EncodeToString(nonce)}.{Base64Url.EncodeToString(sealedBytes)}";
     }
 
-    /// <summary>Null when the text was made with another key, for another place, or was changed.</summary>
+    /// <summary>Null when the text was sealed with another key, for another place, or was changed.</summary>
     public string? Open(SecretPurpose purpose, string aad, string sealedText)
     {
         var parts = sealedText.Split('.');

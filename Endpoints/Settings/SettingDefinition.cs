@@ -1,22 +1,22 @@
 using System.Globalization;
+using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace AiChat.Endpoints.Settings;
 
 /// <summary>
-/// One system setting: its name on the wire and in the store, its default, its rule. Values are bool, long, string or
-/// string[], or null where the definition allows it.
+/// One system setting: its key in the API and in the store, its default, its rule. A value is null only where the definition allows it.
 /// </summary>
 internal abstract record SettingDefinition(string Key, object? Default)
 {
-    /// <summary>Everybody may read it, because the page needs it.</summary>
+    /// <summary>Anybody may read it, because the page needs it.</summary>
     public bool IsPublic { get; init; }
 
-    /// <summary>Sealed in the store, never shown.</summary>
+    /// <summary>Encrypted in the store and never shown.</summary>
     public bool IsSecret { get; init; }
 
-    /// <summary>Environment variables that give the default, the first that is set wins. Always the key in capitals, plus older names.</summary>
+    /// <summary>Environment variables that give the default; the first that is set wins. The key in capitals, then older names.</summary>
     public IReadOnlyList<string> Variables { get; init; } = [Capitals(Key)];
 
     /// <summary>The value in the JSON, or null and the rule it breaks.</summary>
@@ -27,7 +27,7 @@ internal abstract record SettingDefinition(string Key, object? Default)
 
     public abstract JsonNode ToJson(object value);
 
-    /// <summary>Null for what is not a text, half of a character included.</summary>
+    /// <summary>Null for what is not a text; half of a surrogate pair is not one.</summary>
     protected static string? Text(JsonElement json)
     {
         try
@@ -44,7 +44,11 @@ internal abstract record SettingDefinition(string Key, object? Default)
         string.Concat(key.Select(c => char.IsAsciiLetterUpper(c) ? $"_{c}" : char.ToUpperInvariant(c).ToString()));
 }
 
-internal sealed record FlagSetting(string Key, bool Value) : SettingDefinition(Key, Value)
+/// <summary>The handle by which code reads a setting.</summary>
+/// <typeparam name="T">What its values are.</typeparam>
+internal abstract record Setting<T>(string Key, object? Default) : SettingDefinition(Key, Default);
+
+internal sealed record FlagSetting(string Key, bool Value) : Setting<bool>(Key, Value)
 {
     private const string Rule = "is true or false";
 
@@ -69,28 +73,31 @@ internal sealed record FlagSetting(string Key, bool Value) : SettingDefinition(K
     public override JsonNode ToJson(object value) => JsonValue.Create((bool)value);
 }
 
-internal sealed record NumberSetting(string Key, long? Value, long Min, long Max) : SettingDefinition(Key, Value)
+internal sealed record NumberSetting<T>(string Key, T? Value, T Min, T Max) : Setting<T>(Key, Value)
+    where T : struct, IBinaryInteger<T>
 {
     private string Rule => $"is a whole number from {Min} to {Max}";
 
     public override object? Read(JsonElement json, out string? broken)
     {
         long value = 0;
-        broken = json.ValueKind == JsonValueKind.Number && json.TryGetInt64(out value) && value >= Min && value <= Max ? null : Rule;
-        return broken is null ? value : null;
+        return Take(json.ValueKind == JsonValueKind.Number && json.TryGetInt64(out value), value, out broken);
     }
 
-    public override object? Parse(string text, out string? broken)
+    public override object? Parse(string text, out string? broken) =>
+        Take(long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value), value, out broken);
+
+    public override JsonNode ToJson(object value) => JsonValue.Create(long.CreateChecked((T)value));
+
+    private object? Take(bool isNumber, long value, out string? broken)
     {
-        broken = long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var value) && value >= Min && value <= Max ? null : Rule;
-        return broken is null ? value : null;
+        broken = isNumber && value >= long.CreateChecked(Min) && value <= long.CreateChecked(Max) ? null : Rule;
+        return broken is null ? T.CreateChecked(value) : null;
     }
-
-    public override JsonNode ToJson(object value) => JsonValue.Create((long)value);
 }
 
 /// <summary>An amount of money with up to nine decimals; -1 is none.</summary>
-internal sealed record AmountSetting(string Key, decimal Value, decimal Max) : SettingDefinition(Key, Value)
+internal sealed record AmountSetting(string Key, decimal Value, decimal Max) : Setting<decimal>(Key, Value)
 {
     private string Rule => $"is an amount from 0 to {Max} with at most nine decimals, or -1 for none";
 
@@ -103,7 +110,8 @@ internal sealed record AmountSetting(string Key, decimal Value, decimal Max) : S
 
     public override object? Parse(string text, out string? broken)
     {
-        broken = decimal.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var value) && Fits(value) ? null : Rule;
+        const NumberStyles style = NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint;
+        broken = decimal.TryParse(text, style, CultureInfo.InvariantCulture, out var value) && Fits(value) ? null : Rule;
         return broken is null ? value : null;
     }
 
@@ -112,12 +120,12 @@ internal sealed record AmountSetting(string Key, decimal Value, decimal Max) : S
     private bool Fits(decimal value) => value == -1 || (value >= 0 && value <= Max && decimal.Round(value, 9) == value);
 }
 
-internal sealed record TextSetting(string Key, string? Value, int MinLength, int MaxLength) : SettingDefinition(Key, Value)
+internal sealed record TextSetting(string Key, string? Value, int MinLength, int MaxLength) : Setting<string>(Key, Value)
 {
     /// <summary>The rule a text breaks, or null.</summary>
     public Func<string, string?>? Check { get; init; }
 
-    /// <summary>Whether it may have several lines.</summary>
+    /// <summary>It may have several lines.</summary>
     public bool HasLines { get; init; }
 
     public override object? Read(JsonElement json, out string? broken)
@@ -143,13 +151,13 @@ internal sealed record TextSetting(string Key, string? Value, int MinLength, int
     public override JsonNode ToJson(object value) => JsonValue.Create((string)value);
 }
 
-internal sealed record ListSetting(string Key, int MaxItems, Func<string, string?> Check) : SettingDefinition(Key, Array.Empty<string>())
+internal sealed record ListSetting(string Key, int MaxItems, Func<string, string?> Check) : Setting<string[]>(Key, Array.Empty<string>())
 {
     public override object? Read(JsonElement json, out string? broken)
     {
         if (json.ValueKind == JsonValueKind.Array && json.EnumerateArray().Select(Text).ToArray() is var items && !items.Contains(null))
         {
-            return Keep(items!, out broken);
+            return Validate(items!, out broken);
         }
 
         broken = "is a list of texts";
@@ -157,11 +165,11 @@ internal sealed record ListSetting(string Key, int MaxItems, Func<string, string
     }
 
     public override object? Parse(string text, out string? broken) =>
-        Keep(text.Split([',', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), out broken);
+        Validate(text.Split([',', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), out broken);
 
     public override JsonNode ToJson(object value) => new JsonArray([.. ((string[])value).Select(item => (JsonNode)JsonValue.Create(item))]);
 
-    private string[]? Keep(string[] items, out string? broken)
+    private string[]? Validate(string[] items, out string? broken)
     {
         broken = items.Length > MaxItems ? $"has at most {MaxItems} entries" : items.Select(Check).FirstOrDefault(rule => rule is not null);
         return broken is null ? items : null;

@@ -1,8 +1,9 @@
 using System.Collections.Frozen;
+using System.Numerics;
 using System.Text.Json;
+using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
 using AiChat.Data.Catalog;
-using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Secrets;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
@@ -10,84 +11,85 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Settings;
 
 /// <summary>
-/// What an administrator has set, in memory: reading costs nothing and is always what was last stored.
-/// <see cref="SettingTable"/> has the names, defaults and bounds.
+/// The values of all settings, in memory: a read needs no query and gives what was stored last.
+/// <see cref="SettingTable"/> has the keys, defaults and bounds.
 /// </summary>
-internal sealed class SystemSettings(SettingStore store, ServerOptions options, SecretCipher cipher, Redactor redactor, TimeProvider clock) : IHostedService, IDisposable
+internal sealed class SystemSettings(
+    SettingStore store, ServerOptions options, SecretCipher cipher, Redactor redactor, TimeProvider clock) : IHostedService, IDisposable
 {
-    private const string SearchKey = "webSearchApiKey";
+    private static readonly string SearchKey = SettingTable.WebSearchApiKey.Key;
 
     private readonly SemaphoreSlim _changing = new(1);
     private volatile FrozenDictionary<string, object?> _values = FrozenDictionary<string, object?>.Empty;
 
-    public bool RegistrationEnabled => Flag("registrationEnabled");
+    public bool RegistrationEnabled => Read(SettingTable.RegistrationEnabled);
 
-    public string BrandText => Text("brandText");
+    public string BrandText => Read(SettingTable.BrandText);
 
-    public string LoginNotice => Text("loginNotice");
+    public string LoginNotice => Read(SettingTable.LoginNotice);
 
-    public string WelcomeText => Text("welcomeText");
+    public string WelcomeText => Read(SettingTable.WelcomeText);
 
-    public int AccentHue => Number("accentHue");
+    public int AccentHue => Read(SettingTable.AccentHue);
 
-    /// <summary>Null = the browser's language.</summary>
-    public string? DefaultLocale => Text("defaultLocale") is var locale && locale == "system" ? null : locale;
+    /// <summary>Null = the language of the browser.</summary>
+    public string? DefaultLocale => Read(SettingTable.DefaultLocale) is var locale and not "system" ? locale : null;
 
-    /// <summary>The address people use, with scheme; empty = relative links.</summary>
-    public string SiteBaseUrl => Text("siteBaseUrl");
+    /// <summary>The public address of the site, with scheme; empty = relative links.</summary>
+    public string SiteBaseUrl => Read(SettingTable.SiteBaseUrl);
 
-    /// <summary>0 = for ever.</summary>
-    public int ChatImageRetentionDays => Number("chatImageRetentionDays");
+    /// <summary>0 = unlimited.</summary>
+    public int ChatImageRetentionDays => Read(SettingTable.ChatImageRetentionDays);
 
-    /// <summary>Bytes that all images of one user may take.</summary>
-    public long ImageStoragePerUser => Number("imageStorageMbPerUser") is > 0 and var limit ? limit * 1024L * 1024 : long.MaxValue;
+    /// <summary>Bytes that all images of one user may occupy.</summary>
+    public long ImageStoragePerUser => Read(SettingTable.ImageStorageMbPerUser) is > 0 and var limit ? limit * 1024L * 1024 : long.MaxValue;
 
     /// <summary>How long after its last activity a temporary chat is deleted.</summary>
-    public TimeSpan TemporaryChatLife => TimeSpan.FromHours(Number("temporaryChatHours"));
+    public TimeSpan TemporaryChatLife => TimeSpan.FromHours(Read(SettingTable.TemporaryChatHours));
 
-    public int AssistantReplyHistoryLimit => Number("assistantReplyHistoryLimit");
+    public int AssistantReplyHistoryLimit => Read(SettingTable.AssistantReplyHistoryLimit);
 
     /// <summary>0 = no guests.</summary>
-    public int AnonymousDailyQuota => Number("anonymousDailyQuota");
+    public int AnonymousDailyQuota => Read(SettingTable.AnonymousDailyQuota);
 
-    /// <summary>Messages a day of all guests together; null = unlimited.</summary>
-    public long? AnonymousTotalDailyQuota => Limit("anonymousTotalDailyQuota");
+    /// <summary>Messages a day by all guests together; null = unlimited.</summary>
+    public long? AnonymousTotalDailyQuota => Limit(SettingTable.AnonymousTotalDailyQuota);
 
-    public int AnonymousRetentionDays => Number("anonymousRetentionDays");
+    public int AnonymousRetentionDays => Read(SettingTable.AnonymousRetentionDays);
 
     /// <summary>Messages a day; null = unlimited.</summary>
-    public long? DefaultUserDailyQuota => Limit("defaultUserDailyQuota");
+    public long? DefaultUserDailyQuota => Limit(SettingTable.DefaultUserDailyQuota);
 
     /// <summary>Tokens; null = no budget.</summary>
-    public long? DefaultDailyTokenBudget => Limit("defaultDailyTokenBudget");
+    public long? DefaultDailyTokenBudget => Limit(SettingTable.DefaultDailyTokenBudget);
 
-    public long? DefaultMonthlyTokenBudget => Limit("defaultMonthlyTokenBudget");
+    public long? DefaultMonthlyTokenBudget => Limit(SettingTable.DefaultMonthlyTokenBudget);
 
     /// <summary>In the installation's currency; null = no budget.</summary>
-    public decimal? DefaultDailyMoneyBudget => Amount("defaultDailyMoneyBudget");
+    public decimal? DefaultDailyMoneyBudget => Limit(SettingTable.DefaultDailyMoneyBudget);
 
-    public decimal? DefaultMonthlyMoneyBudget => Amount("defaultMonthlyMoneyBudget");
+    public decimal? DefaultMonthlyMoneyBudget => Limit(SettingTable.DefaultMonthlyMoneyBudget);
 
-    public int MaxRuns => Number("maxRuns");
+    public int MaxRuns => Read(SettingTable.MaxRuns);
 
-    public int MaxRunsPerUser => Number("maxRunsPerUser");
+    public int MaxRunsPerUser => Read(SettingTable.MaxRunsPerUser);
 
-    public int RequestsPerMinute => Number("requestsPerMinute");
+    public int RequestsPerMinute => Read(SettingTable.RequestsPerMinute);
 
-    public int SseHeartbeatIntervalMs => Number("sseHeartbeatIntervalMs");
+    public int SseHeartbeatIntervalMs => Read(SettingTable.SseHeartbeatIntervalMs);
 
-    public int ProviderConnectTimeoutMs => Number("providerConnectTimeoutMs");
+    public int ProviderConnectTimeoutMs => Read(SettingTable.ProviderConnectTimeoutMs);
 
-    /// <summary>Of a whole call.</summary>
-    public int ProviderTimeoutMs => Number("providerTimeoutMs");
+    /// <summary>Limit of a whole call.</summary>
+    public int ProviderTimeoutMs => Read(SettingTable.ProviderTimeoutMs);
 
-    public int ProviderInitialGraceMs => Number("providerInitialGraceMs");
+    public int ProviderInitialGraceMs => Read(SettingTable.ProviderInitialGraceMs);
 
-    public int ProviderMaxIdleMs => Number("providerMaxIdleMs");
+    public int ProviderMaxIdleMs => Read(SettingTable.ProviderMaxIdleMs);
 
-    public int ProviderReasoningIdleMs => Number("providerReasoningIdleMs");
+    public int ProviderReasoningIdleMs => Read(SettingTable.ProviderReasoningIdleMs);
 
-    /// <summary>The five limits above as one call takes them; 0 means as long as the whole.</summary>
+    /// <summary>The five limits above for one call. A limit of 0 is replaced by that of the whole call.</summary>
     public ChatTimeouts Timeouts
     {
         get
@@ -105,93 +107,95 @@ internal sealed class SystemSettings(SettingStore store, ServerOptions options, 
         }
     }
 
-    /// <summary>How often the same model is asked again before its answer begins.</summary>
-    public int ProviderMaxRetries => Number("providerMaxRetries");
+    /// <summary>How often a call to the same model is repeated before its answer begins.</summary>
+    public int ProviderMaxRetries => Read(SettingTable.ProviderMaxRetries);
 
-    public int StreamDeltaFlushIntervalMs => Number("streamDeltaFlushIntervalMs");
+    public int StreamDeltaFlushIntervalMs => Read(SettingTable.StreamDeltaFlushIntervalMs);
 
-    public bool UsageEmit => Flag("usageEmit");
+    public bool UsageEmit => Read(SettingTable.UsageEmit);
 
-    public int DefaultContextTokenLimit => Number("defaultContextTokenLimit");
+    public int DefaultContextTokenLimit => Read(SettingTable.DefaultContextTokenLimit);
 
-    /// <summary>Public ids of the models that stand in for one that fails, in order.</summary>
-    public IReadOnlyList<string> FallbackModels => (string[])Value("fallbackModels")!;
+    /// <summary>Public ids of the models that replace one that fails, in order.</summary>
+    public IReadOnlyList<string> FallbackModels => Read(SettingTable.FallbackModels);
 
-    /// <summary>Public id of the model that names chats; empty = they keep the title of their first message.</summary>
-    public string TitleModel => Text("titleModel");
+    /// <summary>Public id of the model that names chats; empty = a chat retains the title of its first message.</summary>
+    public string TitleModel => Read(SettingTable.TitleModel);
 
-    public TimeSpan ModelsRefreshInterval => TimeSpan.FromSeconds(Number("modelsRefreshIntervalS"));
+    public TimeSpan ModelsRefreshInterval => TimeSpan.FromSeconds(Read(SettingTable.ModelsRefreshIntervalS));
 
-    public bool ReasoningEnabled => Flag("reasoningEnabled");
+    public bool ReasoningEnabled => Read(SettingTable.ReasoningEnabled);
 
-    public bool ReasoningDefaultExpand => Flag("reasoningDefaultExpand");
+    public bool ReasoningDefaultExpand => Read(SettingTable.ReasoningDefaultExpand);
 
-    public bool ReasoningSaveToDb => Flag("reasoningSaveToDb");
+    public bool ReasoningSaveToDb => Read(SettingTable.ReasoningSaveToDb);
 
-    public string ReasoningTagsMode => Text("reasoningTagsMode");
+    public string ReasoningTagsMode => Read(SettingTable.ReasoningTagsMode);
 
-    public string ReasoningCustomTags => Text("reasoningCustomTags");
+    public string ReasoningCustomTags => Read(SettingTable.ReasoningCustomTags);
 
-    /// <summary>The tag pairs that the two settings above mean.</summary>
+    /// <summary>The tag pairs that result from the two settings above.</summary>
     public IReadOnlyList<ReasoningTag> ReasoningTags => ReasoningTagsMode switch
     {
         "off" => [],
-        "custom" when StoredJson.Read(ReasoningCustomTags, CatalogRowJson.Default.StringArray) is [var open, var close] => [new ReasoningTag(open, close)],
-        "custom" => [],
+        "custom" => StoredJson.Read(ReasoningCustomTags, SettingsJson.Default.StringArray) is [var open, var close]
+            ? [new ReasoningTag(open, close)]
+            : [],
         _ => ReasoningTag.Defaults,
     };
 
     /// <summary>Null = not sent.</summary>
-    public int? ReasoningMaxOutputTokensDefault => (int?)(long?)Value("reasoningMaxOutputTokensDefault");
+    public int? ReasoningMaxOutputTokensDefault => (int?)Value(SettingTable.ReasoningMaxOutputTokensDefault.Key);
 
     /// <summary>Null = not sent.</summary>
-    public ReasoningEffort? OpenaiReasoningEffort => Enum.TryParse<ReasoningEffort>(Text("openaiReasoningEffort"), ignoreCase: true, out var effort) ? effort : null;
+    public ReasoningEffort? OpenaiReasoningEffort =>
+        Enum.TryParse<ReasoningEffort>(Read(SettingTable.OpenaiReasoningEffort), ignoreCase: true, out var effort) ? effort : null;
 
-    public bool OllamaThink => Flag("ollamaThink");
+    public bool OllamaThink => Read(SettingTable.OllamaThink);
 
-    public bool WebSearchEnabled => Flag("webSearchEnabled");
+    public bool WebSearchEnabled => Read(SettingTable.WebSearchEnabled);
 
-    public string WebSearchEngine => Text("webSearchEngine");
+    public string WebSearchEngine => Read(SettingTable.WebSearchEngine);
 
-    public string WebSearchEndpoint => Text("webSearchEndpoint");
+    public string WebSearchEndpoint => Read(SettingTable.WebSearchEndpoint);
 
-    /// <summary>The endpoint is on this machine or in its own network.</summary>
-    public bool WebSearchLocal => Flag("webSearchLocal");
+    /// <summary>The endpoint may be on this machine or in its private network.</summary>
+    public bool WebSearchLocal => Read(SettingTable.WebSearchLocal);
 
-    public int WebSearchResultLimit => Number("webSearchResultLimit");
+    public int WebSearchResultLimit => Read(SettingTable.WebSearchResultLimit);
 
-    public IReadOnlyList<string> WebSearchDomainFilter => (string[])Value("webSearchDomainFilter")!;
+    public IReadOnlyList<string> WebSearchDomainFilter => Read(SettingTable.WebSearchDomainFilter);
 
-    public bool TaskTraceEnabled => Flag("taskTraceEnabled");
+    public bool TaskTraceEnabled => Read(SettingTable.TaskTraceEnabled);
 
-    public bool TaskTraceDefaultOn => Flag("taskTraceDefaultOn");
+    public bool TaskTraceDefaultOn => Read(SettingTable.TaskTraceDefaultOn);
 
-    public bool TaskTraceAdminOnly => Flag("taskTraceAdminOnly");
+    public bool TaskTraceAdminOnly => Read(SettingTable.TaskTraceAdminOnly);
 
-    public string TaskTraceEnv => Text("taskTraceEnv");
+    public string TaskTraceEnv => Read(SettingTable.TaskTraceEnv);
 
-    public int TaskTraceRetentionDays => Number("taskTraceRetentionDays");
+    public int TaskTraceRetentionDays => Read(SettingTable.TaskTraceRetentionDays);
 
-    public int TaskTraceMaxEvents => Number("taskTraceMaxEvents");
+    public int TaskTraceMaxEvents => Read(SettingTable.TaskTraceMaxEvents);
 
-    public int TaskTraceIdleTimeoutMs => Number("taskTraceIdleTimeoutMs");
+    public int TaskTraceIdleTimeoutMs => Read(SettingTable.TaskTraceIdleTimeoutMs);
 
-    /// <summary>The value that holds: what is stored, else the operator's default, else ours. Null only where a setting may be unset.</summary>
+    /// <summary>
+    /// The effective value: the stored one, else the default of the operator, else of the table. Null only where a setting may be unset.
+    /// </summary>
     public object? Value(string key) => Get(_values, key);
 
     /// <summary>
-    /// The key in clear, for the length of a call; null when none is set for this engine at this address or it cannot be read on this
+    /// The decrypted key, for one call; null when none is set for this engine at this address, or when it cannot be decrypted on this
     /// installation.
     /// </summary>
     public string? WebSearchApiKey => Place(_values, SearchKey) is var place && _values.TryGetValue(place, out var stored)
         ? Open(place, (string)stored!)
-        : Value(SearchKey) as string;
+        : Read(SettingTable.WebSearchApiKey);
 
-    /// <summary>
-    /// Stores the changes, null meaning the default again, and takes them over; when one breaks its rule nothing happens.
-    /// </summary>
-    /// <returns>The broken rules by key; empty when all is stored.</returns>
-    public async Task<IReadOnlyDictionary<string, string[]>> Change(IReadOnlyDictionary<string, JsonElement> changes, long actorId, string ip)
+    /// <summary>Stores the changes and applies them; null restores the default. When one breaks its rule, none is stored.</summary>
+    /// <returns>The broken rules by key; empty when the changes are stored.</returns>
+    public async Task<IReadOnlyDictionary<string, string[]>> Change(IReadOnlyDictionary<string, JsonElement> changes, Actor actor)
     {
         await _changing.WaitAsync();
         try
@@ -202,20 +206,22 @@ internal sealed class SystemSettings(SettingStore store, ServerOptions options, 
             // The search key belongs to the engine and address that the same change may set.
             foreach (var (key, json) in changes.OrderBy(change => change.Key == SearchKey))
             {
-                if (Take(SettingTable.ByKey[key], json, values, stored) is { } broken)
+                if (Apply(SettingTable.ByKey[key], json, values, stored) is { } broken)
                 {
                     errors[key] = [broken];
                 }
             }
 
-            if (errors.Count == 0 && Get(values, "reasoningTagsMode") is "custom" && Get(values, "reasoningCustomTags") is "")
+            if (errors.Count == 0
+                && Read(values, SettingTable.ReasoningTagsMode) == "custom" && Read(values, SettingTable.ReasoningCustomTags).Length == 0)
             {
-                errors["reasoningCustomTags"] = ["The mode custom needs a pair of tags."];
+                errors[SettingTable.ReasoningCustomTags.Key] = ["The mode custom needs a pair of tags."];
             }
 
             if (errors.Count == 0 && stored.Count > 0)
             {
-                await store.Put(stored, new AuditEntry(actorId, "settings.change", "settings", ip, Tell(stored)), clock.GetUtcNow());
+                var audit = new AuditEntry(actor.UserId, "settings.change", "settings", actor.Ip, Describe(stored));
+                await store.Put(stored, audit, clock.GetUtcNow());
                 _values = values.ToFrozenDictionary(StringComparer.Ordinal);
             }
 
@@ -232,7 +238,7 @@ internal sealed class SystemSettings(SettingStore store, ServerOptions options, 
         var values = new Dictionary<string, object?>(StringComparer.Ordinal);
         foreach (var row in await store.List())
         {
-            // A value that a newer rule refuses, or a key that is gone, counts as not set.
+            // A value that a newer rule refuses, or a key that was removed, counts as not set.
             if (SettingTable.ByKey.TryGetValue(Name(row.Key), out var definition) && Read(definition, row.Value) is { } value)
             {
                 values[row.Key] = value;
@@ -254,12 +260,16 @@ internal sealed class SystemSettings(SettingStore store, ServerOptions options, 
 
     public void Dispose() => _changing.Dispose();
 
-    /// <summary>The changes for the record, secrets by name only.</summary>
-    private static string Tell(Dictionary<string, string?> stored) => string.Join(
-        ", ", stored.Select(change => $"{change.Key} = {(change.Value is null ? "default" : SettingTable.ByKey[Name(change.Key)].IsSecret ? "(secret)" : change.Value)}"));
+    /// <summary>The changes for the audit, without the values of secrets.</summary>
+    private static string Describe(Dictionary<string, string?> stored) => string.Join(
+        ", ", stored.Select(change => $"{change.Key} = {Describe(SettingTable.ByKey[Name(change.Key)], change.Value)}"));
 
-    /// <summary>Puts one change into both views of the settings, or gives the rule it breaks.</summary>
-    private string? Take(SettingDefinition definition, JsonElement json, Dictionary<string, object?> values, Dictionary<string, string?> stored)
+    private static string Describe(SettingDefinition definition, string? value) =>
+        value is null ? "default" : definition.IsSecret ? "(secret)" : value;
+
+    /// <summary>Applies one change to the values and to what is to be stored, or returns the rule it breaks.</summary>
+    private string? Apply(
+        SettingDefinition definition, JsonElement json, Dictionary<string, object?> values, Dictionary<string, string?> stored)
     {
         var place = Place(values, definition.Key);
         if (json.ValueKind == JsonValueKind.Null)
@@ -271,7 +281,7 @@ internal sealed class SystemSettings(SettingStore store, ServerOptions options, 
 
         if (definition.IsSecret && json.ValueKind == JsonValueKind.Object)
         {
-            return null; // what GET shows in place of a secret, sent back: it stays
+            return null; // the placeholder that GET shows for a secret, sent back: the secret stays
         }
 
         if (definition.Read(json, out var broken) is not { } value)
@@ -294,11 +304,22 @@ internal sealed class SystemSettings(SettingStore store, ServerOptions options, 
         return null;
     }
 
+    private T Read<T>(Setting<T> setting) => Read(_values, setting);
+
+    private T Read<T>(IReadOnlyDictionary<string, object?> values, Setting<T> setting) => (T)Get(values, setting.Key)!;
+
+    /// <summary>-1 is stored for none, because null means the default.</summary>
+    private T? Limit<T>(Setting<T> setting)
+        where T : struct, INumber<T> => Read(setting) is var limit && limit < T.Zero ? null : limit;
+
     private object? Get(IReadOnlyDictionary<string, object?> values, string key) =>
         values.TryGetValue(Place(values, key), out var value) ? value
         : key == SearchKey && Place(values, key) != Place(FrozenDictionary<string, object?>.Empty, key) ? null : Default(key);
 
-    /// <summary>Where a value is kept: the search key for each engine and address apart, so that none is ever sent to another service.</summary>
+    /// <summary>
+    /// The key under which a value is stored. The search key is stored for each engine and address apart, so that none is ever sent to
+    /// another service.
+    /// </summary>
     private string Place(IReadOnlyDictionary<string, object?> values, string key)
     {
         if (key != SearchKey)
@@ -306,13 +327,15 @@ internal sealed class SystemSettings(SettingStore store, ServerOptions options, 
             return key;
         }
 
-        var address = Uri.TryCreate((string)Get(values, "webSearchEndpoint")!, UriKind.Absolute, out var url) ? url.GetLeftPart(UriPartial.Authority) : "";
-        return $"{key} {Get(values, "webSearchEngine")} {address}";
+        var endpoint = Read(values, SettingTable.WebSearchEndpoint);
+        var address = Uri.TryCreate(endpoint, UriKind.Absolute, out var url) ? url.GetLeftPart(UriPartial.Authority) : "";
+        return $"{key} {Read(values, SettingTable.WebSearchEngine)} {address}";
     }
 
     private static string Name(string place) => place.Split(' ')[0];
 
-    private object? Default(string key) => options.SettingDefaults.TryGetValue(key, out var given) ? given : SettingTable.ByKey[key].Default;
+    private object? Default(string key) =>
+        options.SettingDefaults.TryGetValue(key, out var given) ? given : SettingTable.ByKey[key].Default;
 
     private static string Seal(string place) => $"settings|value|{place}|v1";
 
@@ -335,15 +358,4 @@ internal sealed class SystemSettings(SettingStore store, ServerOptions options, 
             return null;
         }
     }
-
-    private bool Flag(string key) => (bool)Value(key)!;
-
-    private int Number(string key) => (int)(long)Value(key)!;
-
-    private string Text(string key) => (string)Value(key)!;
-
-    /// <summary>-1 stands for "none", because null stands for the default everywhere.</summary>
-    private long? Limit(string key) => (long)Value(key)! is var limit && limit < 0 ? null : limit;
-
-    private decimal? Amount(string key) => (decimal)Value(key)! is var amount && amount < 0 ? null : amount;
 }

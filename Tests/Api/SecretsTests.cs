@@ -100,8 +100,6 @@ public sealed class SecretsTests : IDisposable
         Assert.Equal("a [redacted] b short", redactor.Clean("a correct-horse-battery b short"));
         Assert.Equal("Incorrect API key provided: sk-[redacted].", redactor.Clean($"Incorrect API key provided: {Key}."));
         Assert.Equal("Authorization: Bearer [redacted]", redactor.Clean("Authorization: Bearer abcdefghijk.lmn"));
-        redactor.Remove("correct-horse-battery");
-        Assert.Equal("correct-horse-battery", redactor.Clean("correct-horse-battery"));
     }
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);

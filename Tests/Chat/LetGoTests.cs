@@ -1,3 +1,4 @@
+using System.Net;
 using AiChat.Data.Traces;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
@@ -33,10 +34,11 @@ public sealed class LetGoTests
         }
 
         var streamer = server.Services.GetRequiredService<RunStreamer>();
+        var me = new CurrentUser(4_711, "USER", "x", 0, 0, null) { Client = new Client(IPAddress.Loopback) { Names = [] } };
         for (var i = 0; i < 50; i++)
         {
             var context = new DefaultHttpContext { RequestServices = server.Services };
-            await Assert.ThrowsAnyAsync<Exception>(() => streamer.Stream(context, new CurrentUser(4_711, "USER", "x", 0, 0, null), new RunLog(), 0));
+            await Assert.ThrowsAnyAsync<Exception>(() => streamer.Stream(context, me, new RunLog(), 0));
         }
     }
 

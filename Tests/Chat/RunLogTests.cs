@@ -1,5 +1,6 @@
 using System.Text;
 using AiChat.Data.Runs;
+using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
 
 namespace AiChat.Tests.Chat;
@@ -37,7 +38,7 @@ public sealed class RunLogTests
         log.Append("done", "{}"u8.ToArray());
         log.Complete();
 
-        List<RunFrame> frames = [];
+        List<SseFrame> frames = [];
         Assert.True(log.Read(log.Position, frames));
 
         Assert.Equal("done", Assert.Single(frames).Type);
@@ -59,7 +60,7 @@ public sealed class RunLogTests
         log.AppendContent("half");
         log.Complete();
 
-        List<RunFrame> frames = [];
+        List<SseFrame> frames = [];
         Assert.True(log.Read(log.Position, frames));
         Assert.Empty(frames);
     }
@@ -71,7 +72,7 @@ public sealed class RunLogTests
         var text = "a" + string.Concat(Enumerable.Repeat("😀", RunLog.MaxFrameText));
         log.AppendContent(text);
 
-        List<RunFrame> frames = [];
+        List<SseFrame> frames = [];
         var joined = new StringBuilder();
         long position = 0;
         while (joined.Length < text.Length)
@@ -177,7 +178,7 @@ public sealed class RunLogTests
 
     private static (string Content, string Reasoning) ReadAll(RunLog log, long after, out long last)
     {
-        List<RunFrame> frames = [];
+        List<SseFrame> frames = [];
         log.Read(after, frames);
         last = frames.Count == 0 ? 0 : frames[^1].Id;
         return (

@@ -1,6 +1,8 @@
+using System.Net;
 using System.Text;
 using AiChat.Data.Accounts;
 using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -57,8 +59,9 @@ public sealed class SlowReaderTests
         context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(client));
         var log = new RunLog();
         log.Append(ChatEvent.Start, "{}"u8.ToArray());
+        var me = new CurrentUser(id, user.Role, user.Username, user.Epoch, 0, null) { Client = new Client(IPAddress.Loopback) { Names = [] } };
 
-        var streaming = server.Services.GetRequiredService<RunStreamer>().Stream(context, new CurrentUser(id, user.Role, user.Username, user.Epoch, 0, null), log, 0);
+        var streaming = server.Services.GetRequiredService<RunStreamer>().Stream(context, me, log, 0);
         await client.Asked;
         for (var i = 0; i < Tokens; i++)
         {

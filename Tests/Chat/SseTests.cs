@@ -31,7 +31,7 @@ public sealed class SseTests
         var context = new DefaultHttpContext();
         context.Response.Body = body;
         var sse = await Sse.Begin(context, CancellationToken.None);
-        sse.Write(new RunFrame(7, ChatEvent.Delta, text, null));
+        sse.Write(new SseFrame(7, ChatEvent.Delta, text, null));
         await sse.Flush(CancellationToken.None);
         var lines = Encoding.UTF8.GetString(body.ToArray()).Split('\n');
         Assert.Equal(["retry: 2000", "", "id: 7", "event: delta"], lines[..4]);

@@ -60,7 +60,7 @@ public sealed class LoginsTests : IDisposable
     {
         var user = await Open("family", "r0");
         var first = (await _logins.List(user, Start)).Single().Id;
-        Assert.True(await _logins.End(user, first, "ip", Start));
+        Assert.True(await _logins.End(new Actor(user, "ip"), first, Start));
         var second = await _logins.Insert(new NewLogin(user, "browser", "second", "r0", "hash", "ip", "agent"), Start);
         Assert.True(second!.Value.Id > first);
     }

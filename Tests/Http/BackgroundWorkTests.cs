@@ -17,13 +17,13 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Http;
 
-/// <summary>What runs without a request outlives whatever it throws, and the process never ends with 0 for it.</summary>
+/// <summary>Background work survives its own exceptions, and a process that they do end never exits with 0.</summary>
 public sealed class BackgroundWorkTests
 {
     private static readonly string[] Loops =
     [
-        "asking providers for their models", "check of the database", "heartbeats", "removal of what is over", "storing running answers", "storing task traces",
-        "taking an answer's text", "the hour of the removal", "titles",
+        "asking providers for their models", "check of the database", "heartbeats", "removal of expired data", "storing running answers",
+        "storing task traces", "taking an answer's text", "the hourly removal", "titles",
     ];
 
     [Fact]
@@ -84,7 +84,8 @@ public sealed class BackgroundWorkTests
             await end.Task;
             await OpenAiScript.Finish(exchange, 1);
         });
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Configure = builder => builder.Logging.AddProvider(errors) });
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Configure = builder => builder.Logging.AddProvider(errors) });
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
         Execute(server, "alter table run_chunks rename to run_chunks_away");
@@ -104,7 +105,8 @@ public sealed class BackgroundWorkTests
     public async Task The_removal_goes_on_after_a_failure_that_nobody_foresaw()
     {
         var errors = new ErrorLog();
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Configure = builder => builder.Logging.AddProvider(errors) });
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Configure = builder => builder.Logging.AddProvider(errors) });
         var retention = server.Services.GetRequiredService<Retention>();
         Execute(server, "alter table doomed_files rename to doomed_files_away");
         retention.Wake();
@@ -128,7 +130,8 @@ public sealed class BackgroundWorkTests
         var background = new BackgroundWork(clock, logs.CreateLogger<BackgroundWork>());
         var turns = 0;
         using var stop = new CancellationTokenSource();
-        var loop = background.Repeat("a loop", () => ++turns > 3 ? Task.FromResult(false) : throw new InvalidOperationException("no"), stop.Token);
+        var loop = background.Repeat(
+            "a loop", () => ++turns > 3 ? Task.FromResult(false) : throw new InvalidOperationException("no"), stop.Token);
 
         for (var turn = 2; turn <= 4; turn++)
         {
@@ -217,7 +220,8 @@ public sealed class BackgroundWorkTests
         await Task.WhenAll(crowd.Select(client => client.GetAsync("/api/health")));
 
         await LimitFiles(server, "8:4096");
-        var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => Task.WhenAny(admin.DeleteAsync("/api/sessions/1"), Task.Delay(3_000))));
+        var answers = await Task.WhenAll(
+            Enumerable.Range(0, 12).Select(_ => Task.WhenAny(admin.DeleteAsync("/api/sessions/1"), Task.Delay(3_000))));
         await LimitFiles(server, "4096:4096");
 
         Assert.NotEmpty(answers);
@@ -229,7 +233,8 @@ public sealed class BackgroundWorkTests
 
     private static async Task LimitFiles(TestServer server, string limit)
     {
-        using var process = Process.Start("prlimit", ["--pid", server.ProcessId.ToString(CultureInfo.InvariantCulture), $"--nofile={limit}"]);
+        var id = server.ProcessId.ToString(CultureInfo.InvariantCulture);
+        using var process = Process.Start("prlimit", ["--pid", id, $"--nofile={limit}"]);
         await process.WaitForExitAsync();
         Assert.Equal(0, process.ExitCode);
     }
@@ -259,7 +264,8 @@ public sealed class BackgroundWorkTests
 
     private sealed class Failing : BackgroundService
     {
-        protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.FromException(new InvalidOperationException("on purpose"));
+        protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+            Task.FromException(new InvalidOperationException("on purpose"));
     }
 
     private sealed class Fine : BackgroundService
@@ -293,7 +299,8 @@ internal sealed class ErrorLog : ILoggerProvider, ILogger
 
     public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
         if (IsEnabled(logLevel))
         {

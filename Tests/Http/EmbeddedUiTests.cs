@@ -94,9 +94,11 @@ public sealed class EmbeddedUiTests
         (string Path, string Policy)[] pages =
         [
             ("/sandbox/diagram.html",
-                "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"),
+                "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+                    + "frame-ancestors 'self'; sandbox allow-scripts"),
             ("/sandbox/image.html",
-                "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"),
+                "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; "
+                    + "frame-ancestors 'self'; sandbox allow-scripts"),
         ];
         foreach (var (path, policy) in pages)
         {
@@ -133,7 +135,7 @@ public sealed class EmbeddedUiTests
     [InlineData("br, gzip", "br", "br of diagram")]
     [InlineData("", "", "drawing")]
     [InlineData("zstd", "", "drawing")]
-    public async Task A_file_that_is_there_compressed_only_is_unpacked_for_whoever_needs_it(string accepts, string encoding, string expected)
+    public async Task A_file_that_exists_compressed_only_is_unpacked_on_request(string accepts, string encoding, string expected)
     {
         var (response, body) = await Get(SandboxScript, accepts);
         Assert.Equal(expected, body);
@@ -199,7 +201,8 @@ public sealed class EmbeddedUiTests
         Assert.False(await new EmbeddedUi(new PageAssembly(new Dictionary<string, string>()), "").TryServe(context));
     }
 
-    private static async Task<(HttpResponse Response, string Body)> Get(string path, string accepts = "", Action<HttpContext>? change = null, string basePath = "")
+    private static async Task<(HttpResponse Response, string Body)> Get(
+        string path, string accepts = "", Action<HttpContext>? change = null, string basePath = "")
     {
         using var body = new MemoryStream();
         var context = new DefaultHttpContext { Request = { Method = "GET", Path = path }, Response = { Body = body } };
@@ -211,7 +214,7 @@ public sealed class EmbeddedUiTests
 
     private sealed class PageAssembly(IReadOnlyDictionary<string, string> resources) : Assembly
     {
-        /// <summary>What begins with it is really compressed.</summary>
+        /// <summary>The prefix of compressed content.</summary>
         public const string Packed = "gzip:";
 
         public override string[] GetManifestResourceNames() => [.. resources.Keys];

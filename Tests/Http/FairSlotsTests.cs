@@ -3,7 +3,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Http;
 
-/// <summary>Who waits for a password's hash, for how long, and in which order.</summary>
+/// <summary>Who waits for a slot, how long, and in which order.</summary>
 public sealed class FairSlotsTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);

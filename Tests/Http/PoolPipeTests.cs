@@ -4,12 +4,13 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Tests.Http;
 
-/// <summary>Whoever waits for a connection's bytes goes on in the pool, although a socket's own thread brings them.</summary>
+/// <summary>A reader of a connection continues on the thread pool, although the thread of a socket delivers the bytes.</summary>
 public sealed class PoolPipeTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
     private static readonly PipeOptions Inline = new(
-        readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 4, resumeWriterThreshold: 2, useSynchronizationContext: false);
+        readerScheduler: PipeScheduler.Inline, writerScheduler: PipeScheduler.Inline, pauseWriterThreshold: 4, resumeWriterThreshold: 2,
+        useSynchronizationContext: false);
 
     private readonly Pipe _arriving = new(Inline);
     private readonly Pipe _leaving = new(Inline);
@@ -67,7 +68,7 @@ public sealed class PoolPipeTests
         Assert.Equal("ab"u8.ToArray(), result.Buffer.ToArray());
     }
 
-    /// <summary>Begins on a thread that is not the pool's, as on a socket's, and says where it went on.</summary>
+    /// <summary>Begins on a thread outside the pool, as that of a socket is, and returns where it continued.</summary>
     private static Task<(long Result, bool InPool)> Where(Func<Task<long>> work)
     {
         var ended = new TaskCompletionSource<(long, bool)>();

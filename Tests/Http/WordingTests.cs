@@ -3,10 +3,14 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Tests.Http;
 
-/// <summary>Every message that is put together from a name and a rule. Those of the API are checked where they are expected (ExpectProblem).</summary>
+/// <summary>The messages that are built from a name and a rule. Those of the API are checked where they are expected (ExpectProblem).</summary>
 public sealed class WordingTests
 {
-    private static readonly string[] Wrong = ["", " ", "x", "-7", "1.5", "a b", "\u0001", "ä", "http://", "ftp://x", "*", "/../", "[", new string('9', 30), new string('y', 5_000), "a\nb"];
+    private static readonly string[] Wrong =
+    [
+        "", " ", "x", "-7", "1.5", "a b", "\u0001", "ä", "http://", "ftp://x", "*", "/../", "[", new string('9', 30), new string('y', 5_000),
+        "a\nb",
+    ];
 
     [Fact]
     public void The_rules_of_settings_make_sentences()
@@ -43,8 +47,8 @@ public sealed class WordingTests
     {
         string[] variables =
         [
-            "PORT", "BACKEND_PORT", "HOST", "DATABASE_URL", "METRICS_TOKEN", "CORS_ORIGIN", "ENABLE_CORS", "TRUSTED_PROXIES", "ALLOWED_HOSTS", "BASE_PATH", "LOG_LEVEL",
-            "SHUTDOWN_GRACE_SECONDS", "JWT_SECRET", "AICHAT_MASTER_KEY",
+            "PORT", "BACKEND_PORT", "HOST", "DATABASE_URL", "METRICS_TOKEN", "CORS_ORIGIN", "ENABLE_CORS", "TRUSTED_PROXIES",
+            "ALLOWED_HOSTS", "BASE_PATH", "LOG_LEVEL", "SHUTDOWN_GRACE_SECONDS", "JWT_SECRET", "AICHAT_MASTER_KEY",
         ];
         var messages = new HashSet<string>();
         foreach (var variable in variables)

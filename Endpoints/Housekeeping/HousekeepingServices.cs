@@ -1,0 +1,12 @@
+namespace AiChat.Endpoints.Housekeeping;
+
+internal static class HousekeepingServices
+{
+    public static void AddHousekeeping(this IServiceCollection services)
+    {
+        services.AddSingleton<StoreCheck>();
+        services.AddHostedService(provider => provider.GetRequiredService<StoreCheck>());
+        services.AddSingleton<Retention>();
+        services.AddHostedService(provider => provider.GetRequiredService<Retention>());
+    }
+}

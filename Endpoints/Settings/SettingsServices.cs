@@ -1,0 +1,10 @@
+namespace AiChat.Endpoints.Settings;
+
+internal static class SettingsServices
+{
+    public static void AddSettings(this IServiceCollection services)
+    {
+        services.AddSingleton<SystemSettings>();
+        services.AddHostedService(provider => provider.GetRequiredService<SystemSettings>());
+    }
+}
