@@ -120,6 +120,8 @@ internal static class Program
         services.AddImages();
         services.AddSingleton<UsageReports>();
         services.AddTracing();
+        services.AddCalls();
+        services.AddRuns();
         services.AddChat();
         services.AddV1();
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(

@@ -81,16 +81,16 @@ internal static class RunTracing
     }
 
     /// <summary>The gate and the run limits have spoken.</summary>
-    public static void Answered(this RunTrace trace, RunStart start, Problem? problem)
+    public static void Answered(this RunTrace trace, Problem? problem, bool repeated, long messageId)
     {
         if (problem is not null)
         {
             trace.Add("gate", json => json.Flag("admitted", false).Text("code", problem.Code).Number("status", problem.Status).Number("retryAfterS", problem.RetryAfter));
             trace.End("failed", json => json.Text("status", "refused").Text("code", problem.Code));
         }
-        else if (start.Outcome == StartOutcome.Known)
+        else if (repeated)
         {
-            trace.Add("gate", json => json.Flag("admitted", true).Flag("repeated", true).Number("messageId", start.MessageId));
+            trace.Add("gate", json => json.Flag("admitted", true).Flag("repeated", true).Number("messageId", messageId));
             trace.End("completed", json => json.Text("status", "repeated"));
         }
     }
