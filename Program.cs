@@ -137,6 +137,7 @@ internal static class Program
         services.AddSingleton<UsageReports>();
         services.AddTraces();
         services.AddCalls();
+        services.AddRuns();
         services.AddChat();
         services.AddCompat();
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(

@@ -3,8 +3,8 @@ using System.Globalization;
 using System.Text;
 using AiChat.Data;
 using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
-using AiChat.Endpoints.Runs;
 using AiChat.Providers.Transport;
 using Microsoft.AspNetCore.Http.HttpResults;
 
@@ -15,14 +15,14 @@ internal static class MetricsEndpoints
 {
     public static void MapMetrics(this WebApplication app) => app.MapGet("/metrics", Read).Allow(Access.Admin).OrMetricsToken();
 
-    private static ContentHttpResult Read(Metrics metrics, RunRegistry registry, Db db)
+    private static ContentHttpResult Read(Metrics metrics, RunSlots slots, Db db)
     {
         using var process = Process.GetCurrentProcess();
         var text = new StringBuilder();
         Add(text, "process_cpu_seconds_total", "counter", "User and system CPU time.", process.TotalProcessorTime.TotalSeconds);
         Add(text, "process_resident_memory_bytes", "gauge", "Resident memory.", process.WorkingSet64);
         Add(text, "process_start_time_seconds", "gauge", "Start, in unix time.", new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000d);
-        Add(text, "aichat_runs", "gauge", "Answers that are being written.", registry.Count);
+        Add(text, "aichat_runs", "gauge", "Answers that are being written.", slots.Count);
         Add(text, "aichat_stream_deltas_total", "counter", "Pieces of text that providers have sent; for most one is a token.", metrics.Deltas);
         Add(text, "aichat_commits_total", "counter", "Transactions written to disk.", db.Commits);
         Head(text, "aichat_http_requests_total", "counter", "Answered requests.");

@@ -1,5 +1,6 @@
 namespace AiChat.Endpoints.Calls;
 
+/// <summary>The services of this room.</summary>
 internal static class CallsServices
 {
     public static void AddCalls(this IServiceCollection services)
@@ -13,5 +14,6 @@ internal static class CallsServices
         services.AddSingleton<UtilityCompletion>();
         services.AddSingleton<WebSearch>();
         services.AddSingleton(provider => MemoryBudget.OfProcess(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<RunSlots>();
     }
 }

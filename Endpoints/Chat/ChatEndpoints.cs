@@ -22,33 +22,21 @@ internal static class ChatEndpoints
         chat.MapGet("/runs", Running);
     }
 
-    private static async Task<IResult> Send(ChatStreamRequest body, CurrentUser me, RunLauncher starter, RunReplay replay)
-    {
-        var (run, problem) = await starter.Send(me, body);
-        return problem ?? await replay.Follow(me, run!, after: 0);
-    }
+    private static async Task<IResult> Send(ChatStreamRequest body, CurrentUser me, RunLauncher launcher, RunReplay replay) =>
+        await replay.Follow(me, await launcher.Send(me, body));
 
-    private static async Task<IResult> Complete(ChatStreamRequest body, CurrentUser me, RunLauncher starter, RunReplay replay)
-    {
-        var (run, problem) = await starter.Send(me, body);
-        return problem ?? await replay.Finished(me, run!);
-    }
+    private static async Task<IResult> Complete(ChatStreamRequest body, CurrentUser me, RunLauncher launcher, RunReplay replay) =>
+        await replay.Finished(me, await launcher.Send(me, body));
 
-    private static async Task<IResult> Regenerate(ChatAgainRequest body, CurrentUser me, RunLauncher starter, RunReplay replay)
-    {
-        var (run, problem) = await starter.Again(me, body, NewRun.Regenerate);
-        return problem ?? await replay.Follow(me, run!, after: 0);
-    }
+    private static async Task<IResult> Regenerate(ChatAgainRequest body, CurrentUser me, RunLauncher launcher, RunReplay replay) =>
+        await replay.Follow(me, await launcher.Again(me, body, NewRun.Regenerate));
 
-    private static async Task<IResult> Continue(ChatAgainRequest body, CurrentUser me, RunLauncher starter, RunReplay replay)
-    {
-        var (run, problem) = await starter.Again(me, body, NewRun.Continue);
-        return problem ?? await replay.Follow(me, run!, after: 0);
-    }
+    private static async Task<IResult> Continue(ChatAgainRequest body, CurrentUser me, RunLauncher launcher, RunReplay replay) =>
+        await replay.Follow(me, await launcher.Again(me, body, NewRun.Continue));
 
     private static Task<IResult> Attach(
         long messageId, [FromQuery] long? after, [FromHeader(Name = "Last-Event-ID")] long? lastEventId, CurrentUser me, RunReplay replay) =>
-        replay.Follow(me, new StartedAnswer(messageId, null), lastEventId ?? after ?? 0);
+        replay.Attach(me, messageId, lastEventId ?? after ?? 0);
 
     private static async Task<IResult> Stop(ChatStopRequest body, CurrentUser me, RunRegistry registry, Messages messages)
     {

@@ -25,7 +25,6 @@ namespace AiChat.Endpoints.Chat;
 [JsonSerializable(typeof(ChatAgainRequest))]
 [JsonSerializable(typeof(ChatStopRequest))]
 [JsonSerializable(typeof(ChatStreamRequest))]
-[JsonSerializable(typeof(CompletionResponse))]
 [JsonSerializable(typeof(List<RunResponse>))]
 [JsonSerializable(typeof(CreatedImageResponse))]
 [JsonSerializable(typeof(ImageLinksResponse))]

@@ -68,8 +68,6 @@ internal sealed record ChatStopRequest(long MessageId);
 
 internal sealed record RunResponse(long SessionId, long MessageId, DateTimeOffset StartedAt);
 
-internal sealed record CompletionResponse(MessageResponse UserMessage, MessageResponse AssistantMessage);
-
 /// <summary>Public tokens such as image ids: letters and digits of base64url, nothing else.</summary>
 internal static class PublicId
 {

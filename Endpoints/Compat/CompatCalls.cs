@@ -3,7 +3,6 @@ using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
-using AiChat.Endpoints.Runs;
 using AiChat.Endpoints.Settings;
 using AiChat.Endpoints.Traces;
 using AiChat.Providers.Transport;
@@ -15,7 +14,7 @@ namespace AiChat.Endpoints.Compat;
 /// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
 /// </summary>
 internal sealed class CompatCalls(
-    ProviderCalls calls, ModelCatalog catalog, RunRegistry registry, Usage usage, Settlements settlements, CallStates states,
+    ProviderCalls calls, ModelCatalog catalog, RunSlots slots, Usage usage, Settlements settlements, CallStates states,
     AuthCache authCache, SystemSettings settings, TaskTraces traces, TimeProvider clock)
 {
     /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
@@ -60,11 +59,10 @@ internal sealed class CompatCalls(
     /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
     public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, MemoryLease, List<LedgerEntry>, Task<IResult>> work)
     {
-        using var slot = registry.Enter(me.Id, out var refused);
+        using var slot = slots.Enter(me.Id, out var refused);
         if (slot is null)
         {
-            return refused == RunRefusal.Overloaded ? Problems.Overloaded(5)
-                : Problems.TooMany("too_many_runs", "Too many answers are being written for this account; wait for one to end.", 5);
+            return refused;
         }
 
         var (limit, reservation, _, _) = await usage.Enter(admission, clock.GetUtcNow());

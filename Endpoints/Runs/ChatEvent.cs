@@ -115,3 +115,6 @@ internal sealed record MessageResponse
 
     public required DateTimeOffset CreatedAt { get; init; }
 }
+
+/// <summary>A question and its finished answer.</summary>
+internal sealed record CompletionResponse(MessageResponse UserMessage, MessageResponse AssistantMessage);

@@ -4,7 +4,6 @@ using AiChat.Data.Images;
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Catalog;
-using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Traces;
@@ -15,22 +14,35 @@ namespace AiChat.Endpoints.Runs;
 internal sealed class RunReplay(
     RunRegistry registry, RunStreamer streamer, Messages messages, ImageStore images, ImageLinks links, ModelCatalog catalog)
 {
+    /// <summary>All events of what was started, or the problem that it came to.</summary>
+    public async Task<IResult> Follow(CurrentUser me, RunStart start) =>
+        start.Problem ?? await Attach(me, start.MessageId, after: 0, start.Run);
+
     /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
-    public async Task<IResult> Follow(CurrentUser me, StartedAnswer answer, long after)
+    /// <param name="run">The answer's run, where it is known.</param>
+    public async Task<IResult> Attach(CurrentUser me, long messageId, long after, Run? run = null)
     {
-        var run = answer.Run ?? registry.Find(me.Id, answer.MessageId);
-        return (run?.Log ?? await Stored(me, answer.MessageId)) is { } log ? new LogStream(streamer, me, log, run?.Trace, after) : Problems.NotFound();
+        run ??= registry.Find(me.Id, messageId);
+        return (run?.Log ?? await Stored(me, messageId)) is { } log
+            ? new LogStream(streamer, me, log, run?.Trace, after)
+            : Problems.NotFound();
     }
 
-    /// <summary>Waits for the end and gives both messages.</summary>
-    public async Task<IResult> Finished(CurrentUser me, StartedAnswer answer)
+    /// <summary>Waits for the end of what was started and gives both messages, or the problem that it came to.</summary>
+    public async Task<IResult> Finished(CurrentUser me, RunStart start)
     {
-        if ((answer.Run ?? registry.Find(me.Id, answer.MessageId)) is { } run)
+        if (start.Problem is { } problem)
+        {
+            return problem;
+        }
+
+        if ((start.Run ?? registry.Find(me.Id, start.MessageId)) is { } run)
         {
             await run.Ended;
         }
 
-        if (await messages.Find(me.Id, answer.MessageId) is not { } row || await messages.Find(me.Id, row.ParentId ?? 0) is not { } question)
+        if (await messages.Find(me.Id, start.MessageId) is not { } row
+            || await messages.Find(me.Id, row.ParentId ?? 0) is not { } question)
         {
             return Problems.NotFound();
         }

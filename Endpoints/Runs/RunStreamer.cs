@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using AiChat.Data.Accounts;
 using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
 
@@ -10,7 +11,7 @@ namespace AiChat.Endpoints.Runs;
 /// Streams a run's log to one client from a position on. The run does not notice: a client that goes away, reads slowly or comes
 /// back later changes nothing for it.
 /// </summary>
-internal sealed class RunStreamer(RunRegistry registry, AuthCache authCache, SystemSettings settings, BackgroundWork background, TimeProvider clock)
+internal sealed class RunStreamer(RunRegistry registry, RunSlots slots, AuthCache authCache, SystemSettings settings, BackgroundWork background, TimeProvider clock)
     : IHostedService, IDisposable
 {
     /// <summary>Readers that an account may have beyond one for each of its runs: other tabs, other devices.</summary>
@@ -95,7 +96,7 @@ internal sealed class RunStreamer(RunRegistry registry, AuthCache authCache, Sys
                 position = frame.Id;
             }
 
-            if (frames.Count == 0 && registry.Draining && !told)
+            if (frames.Count == 0 && slots.IsClosed && !told)
             {
                 told = true;
                 sse.Notice("event: restarting\ndata: {}\n\n"u8);

@@ -5,6 +5,7 @@ namespace AiChat.Endpoints.Runs;
 
 /// <summary>The types of this room that cross the wire. Use <see cref="Wire"/>, which is strict.</summary>
 [JsonSerializable(typeof(MessageResponse))]
+[JsonSerializable(typeof(CompletionResponse))]
 [JsonSerializable(typeof(DoneEvent))]
 [JsonSerializable(typeof(IReadOnlyList<StoredToolEvent>))]
 [JsonSerializable(typeof(ToolCallResponse))]

@@ -1,0 +1,21 @@
+using AiChat.Data.Runs;
+using AiChat.Endpoints.Calls;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>Ends the runs that an earlier process left, with the text that it stored.</summary>
+internal sealed partial class RunSweeper(RunStore store, RunRegistry registry, TimeProvider clock, ILogger<RunSweeper> logger)
+{
+    /// <summary>Call once, before the server listens.</summary>
+    public async Task Sweep()
+    {
+        var swept = await store.Sweep(registry.BootId, text => TokenEstimate.Estimate(text), clock.GetUtcNow());
+        if (swept > 0)
+        {
+            LogSwept(logger, swept);
+        }
+    }
+
+    [LoggerMessage(LogLevel.Warning, "{Count} answers were interrupted by the end of the last process")]
+    private static partial void LogSwept(ILogger logger, int count);
+}

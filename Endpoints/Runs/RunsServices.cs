@@ -1,0 +1,22 @@
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>The services of this room.</summary>
+internal static class RunsServices
+{
+    public static void AddRuns(this IServiceCollection services)
+    {
+        services.AddSingleton<PromptImages>();
+        services.AddSingleton<PromptBuilder>();
+        services.AddSingleton<ToolLoop>();
+        services.AddSingleton<SessionTitler>();
+        services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());
+        services.AddSingleton<RunExecutor>();
+        services.AddSingleton<RunRegistry>();
+        services.AddSingleton<RunReplay>();
+        services.AddSingleton<RunStreamer>();
+        services.AddHostedService(provider => provider.GetRequiredService<RunStreamer>());
+        services.AddSingleton<TextFlusher>();
+        services.AddSingleton<RunSweeper>();
+        services.AddHostedService<RunLifetime>();
+    }
+}
