@@ -4,6 +4,7 @@ using AiChat.Data.Runs;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Traces;
 
