@@ -1,7 +1,7 @@
 import type { Token } from 'marked'
 import { describe, expect, it } from 'vitest'
 import { headingLevels } from '../../src/lib/markdown/headings'
-import { BlockStream, readAhead } from '../../src/lib/markdown/blocks'
+import { BlockStream, readAhead } from '../../src/lib/lexer/blocks'
 import { answer } from '../fake/answer.mjs'
 
 const tricky = [

@@ -1,6 +1,6 @@
 import type { Token } from 'marked'
 import { expect, it } from 'vitest'
-import { BlockStream } from '../../src/lib/markdown/blocks'
+import { BlockStream } from '../../src/lib/lexer/blocks'
 import { safeUrl } from '../../src/lib/markdown/inline'
 import { payloads } from '../journeys/payloads'
 

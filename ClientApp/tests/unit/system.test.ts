@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { read, show } from '../../src/lib/admin/system/draft.svelte'
 import { groups, type Field } from '../../src/lib/admin/system/fields'
 import { en } from '../../src/lib/i18n/en'
+import { serverCode } from './server-files'
 
-const table = readFileSync(join(import.meta.dirname, '../../../Endpoints/SettingTable.cs'), 'utf8')
+const table = serverCode(/^SettingTable\.cs$/)
 const fields: readonly Field[] = Object.values(groups).flat()
 
 /** The bounds of a number in the server's table, in its own units. */

@@ -1,5 +1,5 @@
 import { expect, it, vi } from 'vitest'
-import { inTurn, nextTask } from '../../src/lib/ui/tasks'
+import { inTurn, nextTask } from '../../src/lib/browser/tasks'
 
 it('runs what waits in order, a slice of time in each task, and goes on after what breaks', async () => {
   const reported: unknown[] = []

@@ -1,4 +1,5 @@
-import { get, ownPage, Problem, send, toProblem, url, write } from './http'
+import { url } from '../browser/address'
+import { get, ownPage, Problem, send, toProblem, write } from './http'
 import type { Page } from './types'
 
 export interface ApiKey {

@@ -1,4 +1,5 @@
-import { get, json, url, write } from './http'
+import { url } from '../browser/address'
+import { get, json, write } from './http'
 
 export type DraftSlot = number | 'new'
 

@@ -1,4 +1,4 @@
-import { storage } from '../state/storage'
+import { storage } from '../browser/storage'
 
 type Early = Record<string, Promise<Response> | null>
 

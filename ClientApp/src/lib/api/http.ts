@@ -1,3 +1,4 @@
+import { url, type Query } from '../browser/address'
 import { noteAccess, takeEarly } from './early'
 import type { ProblemBody } from './types'
 
@@ -19,8 +20,6 @@ export class Problem extends Error {
   }
 }
 
-export type Query = Record<string, string | number | boolean | null | undefined>
-
 /**
  * Goes with everything that changes something: another site's page cannot add it, so the server knows its own page by it where a proxy
  * hides the address it was opened under.
@@ -28,15 +27,6 @@ export type Query = Record<string, string | number | boolean | null | undefined>
 export const ownPage = { 'X-Requested-With': 'aichat' }
 
 const asJson = { ...ownPage, 'Content-Type': 'application/json' }
-
-/** Resolves against `<base href>`, so the page works under any BASE_PATH. */
-export function url(path: string, query: Query = {}): string {
-  const target = new URL(path.replace(/^\//, ''), document.baseURI)
-  for (const [key, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== '') target.searchParams.set(key, String(value))
-  }
-  return target.href
-}
 
 let onSignedOut: () => void = () => undefined
 

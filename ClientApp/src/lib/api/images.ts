@@ -1,4 +1,5 @@
-import { ownPage, Problem, refresh, toProblem, url, write } from './http'
+import { url } from '../browser/address'
+import { ownPage, Problem, refresh, toProblem, write } from './http'
 import type { MessageImage, ProblemBody } from './types'
 
 /** Sends one image; by XMLHttpRequest, because fetch does not tell how far an upload is. Throws `Problem`. */

@@ -1,4 +1,5 @@
-import { get, url, write } from './http'
+import { url } from '../browser/address'
+import { get, write } from './http'
 import type { MessageImage, MessageStatus } from './types'
 
 export interface Share {

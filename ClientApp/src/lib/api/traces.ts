@@ -1,4 +1,5 @@
-import { get, url, write } from './http'
+import { url } from '../browser/address'
+import { get, write } from './http'
 
 export type TraceStatus = 'running' | 'completed' | 'failed' | 'stopped'
 

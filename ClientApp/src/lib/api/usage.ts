@@ -1,4 +1,5 @@
-import { get, url } from './http'
+import { url } from '../browser/address'
+import { get } from './http'
 
 export interface UsageLine {
   /** As in 2026-11-23, when lines are days. */

@@ -1,8 +1,8 @@
 import { tick } from 'svelte'
+import { nextTask } from '../browser/tasks'
 import type { Conversation } from '../state/conversation.svelte'
 import type { Place } from '../state/places'
 import type { Turn } from '../state/turn.svelte'
-import { nextTask } from '../ui/tasks'
 
 /** Turns drawn at least when a chat opens, and how many more each time the reader comes near the upper end. */
 const firstWindow = 4

@@ -1,20 +1,7 @@
 import type { Token, Tokens } from 'marked'
-import type { Cite } from './cite'
+import type { MathToken } from '../lexer/math'
 import { drawMath } from './katex'
-import type { MathToken } from './math'
-
-export interface ImageWords {
-  image: string
-  loadImage: (host: string) => string
-  imageLoading: (host: string) => string
-  imageShown: (host: string) => string
-  imageFailed: (host: string) => string
-  imageOpen: string
-}
-
-export interface InlineWords extends ImageWords {
-  cite: Cite
-}
+import type { InlineWords } from './words'
 
 // The only HTML a model may use: marks without attributes. Everything else stays visible as text.
 const plainTags = new Set(['b', 'i', 'u', 's', 'em', 'strong', 'sub', 'sup', 'kbd', 'mark', 'small', 'q', 'var', 'samp', 'cite', 'ins', 'del', 'code'])

@@ -1,4 +1,4 @@
-import { inTurn } from '../ui/tasks'
+import { inTurn } from '../browser/tasks'
 import { whenNear } from './near'
 
 type Katex = typeof import('./katex-lazy')

@@ -1,5 +1,5 @@
 import type { ShowRequest, Shown } from '../../sandbox/protocol'
-import type { ImageWords } from './inline'
+import type { ImageWords } from './words'
 
 // A server may accept the connection and then say nothing.
 const loadMs = 30_000

@@ -1,4 +1,4 @@
-import { url } from '../api/http'
+import { url } from '../browser/address'
 
 const own = new Map<HTMLLinkElement, { href: string; type: string }>()
 

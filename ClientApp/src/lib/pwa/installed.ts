@@ -1,4 +1,4 @@
-import { url } from '../api/http'
+import { url } from '../browser/address'
 
 type Policy = { createScriptURL(address: string): string }
 type TrustedTypes = { createPolicy(name: string, rules: { createScriptURL: (address: string) => string }): Policy }

@@ -1,4 +1,4 @@
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 const key = 'aichat.hue' // also read by theme-boot.js before the first paint
 

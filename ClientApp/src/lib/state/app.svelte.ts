@@ -150,6 +150,17 @@ export class AppState {
     this.toasts.show(this.i18n.problem(error), { kind: 'error' })
   }
 
+  /** Does what a person asked for; a refusal is told in a toast. False when the server refused. */
+  async attempt(action: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await action()
+      return true
+    } catch (error) {
+      this.fail(error)
+      return false
+    }
+  }
+
   /** Whether this tab may hold the connection that its answer comes by; else it looks in now and then. */
   #sit(granted: boolean): void {
     clearInterval(this.#peeking)

@@ -2,7 +2,7 @@ import * as api from '../api/auth'
 import { askedEarly, forgetAccess, noteAccess, wasHere } from '../api/early'
 import { Problem, refresh, whenSignedOut } from '../api/http'
 import type { Branding, Quota, User } from '../api/types'
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 export type Identity = 'unknown' | 'nobody' | 'guest' | 'user'
 

@@ -1,6 +1,6 @@
 import * as api from '../api/catalog'
 import type { CatalogModel, Session } from '../api/types'
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 const key = 'aichat.model'
 

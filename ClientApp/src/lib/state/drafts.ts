@@ -1,5 +1,5 @@
 import type { AnswerOptions, MessageImage } from '../api/types'
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 /** What a person wants to say. */
 export interface Saying {

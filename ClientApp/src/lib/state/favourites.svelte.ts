@@ -1,4 +1,4 @@
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 const starredKey = 'aichat.models.starred'
 const recentKey = 'aichat.models.recent'

@@ -1,5 +1,5 @@
-import { url } from '../api/http'
-import { storage } from './storage'
+import { url } from '../browser/address'
+import { storage } from '../browser/storage'
 
 const key = 'aichat.notify'
 

@@ -1,4 +1,4 @@
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 /** Where a reader was in a chat: so many pixels above the message's upper edge is the upper edge of the screen. */
 export interface Place {

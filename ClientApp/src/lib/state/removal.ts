@@ -1,6 +1,7 @@
-import { ownPage, url } from '../api/http'
+import { ownPage } from '../api/http'
 import * as sessions from '../api/sessions'
-import { tabStorage } from './storage'
+import { url } from '../browser/address'
+import { tabStorage } from '../browser/storage'
 
 const undoMs = 6000
 const markOf = (sessionId: number) => `aichat.removing.${sessionId}`

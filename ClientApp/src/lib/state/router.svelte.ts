@@ -1,4 +1,4 @@
-import { tabStorage } from './storage'
+import { tabStorage } from '../browser/storage'
 
 const setupCodeKey = 'aichat.setupCode'
 

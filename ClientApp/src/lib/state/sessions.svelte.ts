@@ -1,7 +1,8 @@
 import * as chat from '../api/chat'
-import { ownPage, url } from '../api/http'
+import { ownPage } from '../api/http'
 import * as api from '../api/sessions'
 import type { ChatSetup, Session } from '../api/types'
+import { url } from '../browser/address'
 import { byActivity, groupByDate } from './date-groups'
 
 const undoMs = 6000

@@ -1,7 +1,7 @@
 import { Problem } from '../api/http'
 import * as sessions from '../api/sessions'
 import type { Message, Page } from '../api/types'
-import { readAhead } from '../markdown/blocks'
+import { readAhead } from '../lexer/blocks'
 import { Turn } from './turn.svelte'
 
 // Far beyond what one looks through by hand; a guard, not a limit of the chat.

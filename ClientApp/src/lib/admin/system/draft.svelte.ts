@@ -1,5 +1,6 @@
 import { Problem } from '../../api/http'
 import { saveSystem, system, type SettingValue as Value, type SystemSettings } from '../../api/system'
+import { Resource } from '../../state/resource.svelte'
 import type { Field } from './fields'
 
 /** What a person types for a field: everything is text but switches, so that half-typed numbers stay as they are. */
@@ -45,19 +46,15 @@ function readNumber(field: Field & { kind: 'number' }, text: string): { value: V
 
 /** The settings of one page: what is stored, what was changed and not yet saved, and what is wrong with it. */
 export class Draft {
-  #stored = $state.raw<SystemSettings | null>(null)
+  readonly settings = new Resource(system)
   #typed = $state<Record<string, Typed>>({})
   #refused = $state.raw<Record<string, string>>({})
-  #failed = $state(false)
   #busy = $state(false)
 
   constructor(readonly fields: readonly Field[]) {}
 
-  get stored() {
-    return this.#stored
-  }
-  get failed() {
-    return this.#failed
+  get stored(): SystemSettings | null {
+    return this.settings.value
   }
   get busy() {
     return this.#busy
@@ -65,20 +62,11 @@ export class Draft {
 
   readonly changed = $derived.by(() => this.fields.filter((field) => {
     const typed = this.#typed[field.key]
-    return typed !== undefined && typed !== show(field, this.#stored?.[field.key])
+    return typed !== undefined && typed !== show(field, this.stored?.[field.key])
   }))
 
-  async load(): Promise<void> {
-    this.#failed = false
-    try {
-      this.#stored = await system()
-    } catch {
-      this.#failed = true
-    }
-  }
-
   get(field: Field): Typed {
-    return this.#typed[field.key] ?? show(field, this.#stored?.[field.key])
+    return this.#typed[field.key] ?? show(field, this.stored?.[field.key])
   }
 
   set(field: Field, typed: Typed): void {
@@ -121,7 +109,7 @@ export class Draft {
   async #send(patch: SystemSettings): Promise<boolean> {
     this.#busy = true
     try {
-      this.#stored = await saveSystem(patch)
+      this.settings.value = await saveSystem(patch)
       this.discard()
       return true
     } catch (error) {

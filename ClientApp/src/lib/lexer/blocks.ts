@@ -1,5 +1,5 @@
 import { Lexer, Marked, type Token } from 'marked'
-import { inTurn, nextTask } from '../ui/tasks'
+import { inTurn, nextTask } from '../browser/tasks'
 import { mathBlock, mathInline } from './math'
 
 const marked = new Marked({ gfm: true, async: false })

@@ -1,0 +1,35 @@
+import { untrack } from 'svelte'
+
+/**
+ * What a page asks the server for: the last answer, and whether the last attempt failed. `load` may be called again with another
+ * question; an answer to an older question is dropped. `before` is the last answer, for lists that grow page by page.
+ */
+export class Resource<T, Question = void> {
+  #value = $state.raw<T | null>(null)
+  #failed = $state(false)
+  #latest = 0
+
+  constructor(private readonly ask: (question: Question, before: T | null) => Promise<T>) {}
+
+  /** Null until the first answer. A failed attempt keeps the answer before it. */
+  get value(): T | null {
+    return this.#value
+  }
+  set value(value: T | null) {
+    this.#value = value
+  }
+  get failed(): boolean {
+    return this.#failed
+  }
+
+  async load(question: Question): Promise<void> {
+    const mine = ++this.#latest
+    this.#failed = false
+    try {
+      const value = await this.ask(question, untrack(() => this.#value))
+      if (mine === this.#latest) this.#value = value
+    } catch {
+      if (mine === this.#latest) this.#failed = true
+    }
+  }
+}
