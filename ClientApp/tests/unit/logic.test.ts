@@ -30,7 +30,7 @@ describe('links', () => {
 })
 
 describe('presets', () => {
-  it('fall back to the OpenAI-compatible door', () => {
+  it('fall back to the OpenAI-compatible address', () => {
     for (const preset of presets) expect(addressOf(preset, ['openai']), preset.id).not.toBeNull()
     for (const preset of presets) if (preset.id === 'anthropic') expect(addressOf(preset, ['openai', 'anthropic'])?.provider).toBe('anthropic')
   })

@@ -13,7 +13,7 @@ export const setLimits = (id: number, limits: UserLimits & { resetUsed: boolean 
 export const resetPassword = (id: number) => write<{ oneTimeCode: string }>('POST', `api/users/${id}/reset-password`, {})
 export const deleteUser = (id: number) => write('DELETE', `api/users/${id}`)
 
-/** As administrators see one. A null limit is the server's default; a budget of -1 is none. */
+/** An account as administrators see it. A null limit is the server's default; a budget of -1 is no limit. */
 export interface UserLimits {
   dailyLimit: number | null
   unlimited: boolean
@@ -24,7 +24,7 @@ export interface UserLimits {
 }
 export type ManagedUser = User & UserLimits
 
-/** What is used of the limits, and when day and month begin again. */
+/** Usage against the limits, and when the day and the month end. */
 export interface Used {
   messages: number
   dayTokens: number
@@ -39,7 +39,7 @@ export interface AuditItem {
   id: number
   at: string
   actorId?: number | null
-  /** The name that the account has today. */
+  /** The current name of the account. */
   actor?: string | null
   action: string
   target?: string | null

@@ -1,4 +1,4 @@
-/** Copies text; also over plain HTTP on a LAN, where the clipboard API does not exist. */
+/** Copies text, even over plain HTTP, where browsers have no clipboard API. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text)

@@ -1,4 +1,4 @@
-/** A browser's storage that never throws: private windows and full disks must not break the chat. */
+/** Browser storage that never throws: private windows and full disks must not break the chat. */
 const careful = (where: () => Storage) => ({
   read(key: string): string | null {
     try {
@@ -12,19 +12,19 @@ const careful = (where: () => Storage) => ({
       if (value === null) where().removeItem(key)
       else where().setItem(key, value)
     } catch {
-      // Nothing can be stored: what is on screen still works.
+      // Storage is unavailable; the page works without it.
     }
   },
-  /** Removes every key that begins so. */
+  /** Removes every key with this prefix. */
   forget(prefix: string): void {
     try {
       for (const key of Object.keys(where())) if (key.startsWith(prefix)) where().removeItem(key)
     } catch {
-      // Nothing was stored.
+      // Storage is unavailable, so there is nothing to remove.
     }
   },
 })
 
 export const storage = careful(() => localStorage)
-/** Lives as long as its tab, reloads included. */
+/** Lives as long as its tab and survives reloads. */
 export const tabStorage = careful(() => sessionStorage)

@@ -1,4 +1,4 @@
-/** The next task of the browser, after whatever waits: a click, a frame. */
+/** Resolves in the browser's next task, after pending input and frames. */
 export function nextTask(): Promise<void> {
   return new Promise((go) => {
     const { port1, port2 } = new MessageChannel()
@@ -10,7 +10,7 @@ export function nextTask(): Promise<void> {
   })
 }
 
-// A phone takes four times as long for what a desktop does in this time; from 50 ms on it feels stuck.
+// A phone takes four times as long as a desktop, and a task over 50 ms feels stuck.
 const sliceMs = 6
 
 const waiting: (() => void)[] = []
@@ -32,7 +32,7 @@ async function work(): Promise<void> {
   working = false
 }
 
-/** Runs soon, after what waits already, and with no more of it in one task than a phone does without a stop. */
+/** Runs the function after all that were queued before it, in tasks short enough to keep a phone responsive. */
 export function inTurn(run: () => void): void {
   waiting.push(run)
   if (!working) void work()

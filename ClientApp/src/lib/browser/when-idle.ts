@@ -1,4 +1,4 @@
-/** Calls when the browser has nothing else to do; the returned function calls it off. */
+/** Calls back when the browser is idle; the returned function cancels the call. */
 export function whenIdle(run: () => void): () => void {
   if (!('requestIdleCallback' in window)) {
     const timer = setTimeout(run, 200)

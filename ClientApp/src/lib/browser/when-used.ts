@@ -16,7 +16,7 @@ function begin(): void {
 for (const sign of signs) addEventListener(sign, begin, { capture: true, passive: true })
 setTimeout(() => whenIdle(begin), latest)
 
-/** Calls once somebody uses the page, in ten seconds at the latest: for what takes long and is seen by pointing or listening. */
+/** Calls back at the first use of the page, after ten seconds at the latest: for slow work whose result only pointing or a screen reader reveals. */
 export function whenUsed(run: () => void): () => void {
   if (used) return whenIdle(run)
   waiting.add(run)

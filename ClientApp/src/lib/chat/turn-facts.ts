@@ -7,7 +7,7 @@ export interface Fact {
   value: string
 }
 
-/** What is known about how an answer came about; what is not known is left out. */
+/** The known facts about an answer, such as model, duration and tokens. Unknown ones are left out. */
 export function facts(message: Message, modelName: string, i18n: Pick<I18n, 't' | 'number' | 'date' | 'tag'>): Fact[] {
   const { usage, firstTokenMs, totalMs } = message
   const all: (Fact | null)[] = [

@@ -14,7 +14,7 @@ export function withReasoning(options: AnswerOptions, choice: Reasoning): Answer
   return { ...rest, reasoning: choice === 'off' ? { enabled: false } : { enabled: true, effort: choice } }
 }
 
-/** Absent means what the server does by itself, so a switch that stands there is not sent. */
+/** Sets a switch. A value equal to the server's default is left out. */
 export function withFlag(options: AnswerOptions, name: 'webSearch' | 'contextEnabled' | 'trace', on: boolean, usual = name === 'contextEnabled'): AnswerOptions {
   const { [name]: _, ...rest } = options
   return on === usual ? rest : { ...rest, [name]: on }
@@ -30,7 +30,7 @@ export interface Chip {
   without: AnswerOptions
 }
 
-/** What differs from usual, shown in the box so that nobody forgets it is on. */
+/** The options that differ from the defaults, shown in the composer as reminders. */
 export function chips(options: AnswerOptions): Chip[] {
   const all: (Chip | null)[] = [
     reasoningOf(options) !== 'auto' ? { label: 'compose.reasoning', effort: reasoningOf(options), without: withReasoning(options, 'auto') } : null,

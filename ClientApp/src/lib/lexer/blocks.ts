@@ -17,18 +17,18 @@ function lex(text: string, links: Lexed['links']): Lexed {
   return { tokens, links: lexer.tokens.links }
 }
 
-/** Below this a text is read as quickly as anything. */
+/** Shorter texts are lexed in one go. */
 const long = 800
 
 let ahead: { text: string; lexed: Lexed } | null = null
 
-/** Reads a long text piece by piece, for who draws it next: both in one task would be a long stop on a phone. */
+/** Lexes a long text piece by piece before it is rendered: both in one task would block a phone for too long. */
 export async function readAhead(source: string): Promise<void> {
   if (source.length < long) return
   await nextTask()
   const text = unified(source)
   const lexer = new Lexer(marked.defaults)
-  // What `lex` does: the blocks, then what stands in each.
+  // The steps of `lex`: blocks first, then the inline tokens of each.
   const tokens = lexer.blockTokens(text, lexer.tokens)
   for (const piece of lexer.inlineQueue) inTurn(() => lexer.inlineTokens(piece.src, piece.tokens))
   await new Promise<void>((done) => inTurn(done))
@@ -48,8 +48,8 @@ function lexOrTake(text: string, links: Lexed['links']): Lexed {
 }
 
 /**
- * Markdown that grows at its end. Blocks that can no longer change keep their token objects, so only the
- * tail is read again and only the tail is drawn again.
+ * Markdown that grows at its end. Blocks that can no longer change keep their token objects, so only the tail is lexed and rendered
+ * again.
  */
 export class BlockStream {
   #settled: Token[] = []
@@ -65,7 +65,7 @@ export class BlockStream {
     return all
   }
 
-  /** Everything before the last two blocks is final: no later text can join it. */
+  /** Settles everything before the last two blocks, because no later text can join it. */
   #settle(tokens: Token[], links: Lexed['links']): void {
     const visible = tokens.flatMap((token, index) => (token.type === 'space' ? [] : [index]))
     const keepFrom = visible.at(-2)

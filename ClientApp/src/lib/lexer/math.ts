@@ -10,10 +10,10 @@ const environments = 'equation|align|alignat|gather|multline|cases|dcases|rcases
 const environment = new RegExp(`^\\\\begin\\{((?:${environments})\\*?)\\}[\\s\\S]+?\\\\end\\{\\1\\}`)
 const displayBlock = /^ {0,3}(?:\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\])[ \t]*(?:\n|$)/
 const displayInline = /^(?:\$\$([^$\n]+?)\$\$|\\\[([^\n]+?)\\\])/
-// Not before a space, not after one, not before a digit: `$5 and $10`, `US$5` and shell variables stay text.
+// The opening dollar is not followed by a space, the closing one not preceded by a space or followed by a digit, so that `$5 and $10`, `US$5` and shell variables stay text.
 const dollars = /^\$(?![\s$])((?:\\[\s\S]|[^\\$\n])*?[^\\\s$])\$(?![\d$\w])/
 const single = /^\$([^\s\\$])\$(?![\d$\w])/
-// Chemistry and units as mhchem writes them, which models also do outside of any dollars.
+// mhchem's commands for chemistry and units, which models also write without dollars.
 const chemistry = /^\\(?:ce|pu)\{(?:[^{}\n]|\{[^{}\n]*\})+\}/
 const parens = /^\\\(([\s\S]+?)\\\)/
 

@@ -1,6 +1,6 @@
 import type { Cite } from './cite'
 
-/** The texts of a picture that is loaded by a click. */
+/** The texts of a remote image, which is loaded on click. */
 export interface ImageWords {
   image: string
   loadImage: (host: string) => string

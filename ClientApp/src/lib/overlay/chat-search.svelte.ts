@@ -5,7 +5,7 @@ import { wordsOf } from './highlight'
 const waitMs = 180
 const shown = 8
 
-/** Chats for what is typed: titles that are loaded at once, then what the server finds in titles and texts. */
+/** Finds chats: first among the loaded titles, then on the server in titles and texts. */
 export class ChatSearch {
   #query = $state('')
   #found = $state.raw<readonly FoundSession[] | null>(null)

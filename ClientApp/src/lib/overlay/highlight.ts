@@ -5,7 +5,7 @@ export interface Piece {
 
 export const wordsOf = (query: string): string[] => query.toLowerCase().split(/\s+/).filter((word) => word !== '')
 
-/** Cuts a text where the searched words stand in it, whatever their case. */
+/** Splits a text at the searched words, ignoring case. */
 export function highlight(text: string, words: readonly string[]): Piece[] {
   const patterns = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
   if (patterns.length === 0) return [{ text, hit: false }]

@@ -7,7 +7,7 @@ export interface SettingsEntry {
   path: string
   label: MessageKey
   icon: IconName
-  /** The labels of the single settings on the page, for the search. */
+  /** Labels of the settings on the page, for the search. */
   settings?: readonly MessageKey[]
   load: () => Promise<{ default: Component }>
 }

@@ -14,11 +14,11 @@ interface Address {
 
 export interface Preset {
   id: PresetId
-  /** The vendor's own protocol. */
+  /** The address of the vendor's own protocol. */
   native: Address
-  /** The vendor's OpenAI-compatible door, for a server that does not speak the native one. */
+  /** The vendor's OpenAI-compatible address, for a server that does not speak the native protocol. */
   compatible?: Address
-  /** The same vendor's address outside mainland China, with accounts and keys of its own. */
+  /** The vendor's address outside mainland China, which has separate accounts and keys. */
   abroad?: string
   editableUrl: boolean
   local: boolean
@@ -94,8 +94,8 @@ export function looksLocal(baseUrl: string): boolean {
 }
 
 /**
- * An address as people type and paste it, made whole: characters of a Chinese keyboard, a missing scheme, the path of a single call.
- * What is left wrong the server says.
+ * Completes an address as people type and paste it: full-width characters, a missing scheme, the path of a single call. The server reports
+ * any remaining error.
  */
 export function wholeAddress(typed: string): string {
   const ascii = typed.trim().replaceAll('：', ':').replaceAll('／', '/').replaceAll('。', '.')
@@ -109,7 +109,7 @@ export function toInput(name: string, address: Address, baseUrl: string, key: st
     name,
     provider: address.provider,
     baseUrl: baseUrl.trim(),
-    // A custom server without a key is asked without one.
+    // A custom server may need no key.
     authType: key.trim() === '' ? 'none' : address.authType === 'none' ? 'bearer' : address.authType,
     ...(key.trim() === '' ? {} : { key: key.trim() }),
     ...(address.azureApiVersion ? { azureApiVersion: address.azureApiVersion } : {}),

@@ -1,7 +1,7 @@
 import { untrack } from 'svelte'
 
 /**
- * What a page asks the server for: the last answer, and whether the last attempt failed. `load` may be called again with another
+ * Data that a page loads from the server: the last answer, and whether the last attempt failed. `load` may be called again with another
  * question; an answer to an older question is dropped. `before` is the last answer, for lists that grow page by page.
  */
 export class Resource<T, Question = void> {

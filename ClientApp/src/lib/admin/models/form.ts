@@ -5,7 +5,7 @@ export const capabilities: readonly Capability[] = ['vision', 'reasoning', 'tool
 
 export type Choice = 'inherit' | 'yes' | 'no'
 
-/** The form's texts; empty leaves the matter to the connection and the provider. */
+/** The texts in the form; an empty one inherits the value of the connection or provider. */
 export interface ModelForm {
   name: string
   tags: string
@@ -40,7 +40,7 @@ export function formOf(override: ModelOverride | null): ModelForm {
 
 type Field = 'contextLimit' | 'maxOutputTokens' | 'price'
 
-/** What to send, or the fields that hold no number. */
+/** The change to send, or the names of the fields that are not valid numbers. */
 export function changeOf(form: ModelForm): { change: Omit<ModelOverride, 'connectionId' | 'model'> } | { wrong: Field[] } {
   const wrong = new Set<Field>()
   const number = (typed: string, field: Field, whole: boolean): number | null => {

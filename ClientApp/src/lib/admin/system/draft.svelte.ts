@@ -3,7 +3,7 @@ import { saveSystem, system, type SettingValue as Value, type SystemSettings } f
 import { Resource } from '../../state/resource.svelte'
 import type { Field } from './fields'
 
-/** What a person types for a field: everything is text but switches, so that half-typed numbers stay as they are. */
+/** The input of a field. Everything except switches is text, so that a half-typed number is not changed. */
 export type Typed = string | boolean
 
 export function show(field: Field, value: Value | undefined): Typed {
@@ -20,7 +20,7 @@ export function show(field: Field, value: Value | undefined): Typed {
 
 export type Broken = 'number' | 'range' | 'required'
 
-/** The value to send, or the rule that what was typed breaks. */
+/** The value to send, or the rule that the input breaks. */
 export function read(field: Field, typed: Typed): { value: Value } | { broken: Broken } {
   if (typeof typed === 'boolean') return { value: typed }
   const text = typed.trim()
@@ -44,7 +44,7 @@ function readNumber(field: Field & { kind: 'number' }, text: string): { value: V
   return scaled < least || scaled > field.max ? { broken: 'range' } : { value: scaled }
 }
 
-/** The settings of one page: what is stored, what was changed and not yet saved, and what is wrong with it. */
+/** The settings of one page: stored values, unsaved changes and their errors. */
 export class Draft {
   readonly settings = new Resource(system)
   #typed = $state<Record<string, Typed>>({})
@@ -81,7 +81,7 @@ export class Draft {
     return 'broken' in answer ? answer.broken : null
   }
 
-  /** What the server said about a field that passed here. */
+  /** The server's error for a field that passed the checks of the page. */
   refused(field: Field): string | null {
     return this.#refused[field.key] ?? null
   }
@@ -91,7 +91,7 @@ export class Draft {
     this.#refused = {}
   }
 
-  /** Stores what was changed, all or nothing. False: fields are wrong and say so. Throws other refusals. */
+  /** Saves all changes or none. Returns false when fields are invalid and show an error; throws for any other refusal. */
   async save(): Promise<boolean> {
     if (this.changed.some((field) => this.broken(field) !== null)) return false
     const patch: SystemSettings = {}
