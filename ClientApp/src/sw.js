@@ -1,4 +1,4 @@
-// Caches the files of the page, so that it opens at once and without a network. Nothing of /api is cached: no text of a chat is stored here.
+// Caches the files of the page, so that it opens at once and without a network. Nothing of /api is cached, so no text of a chat is stored.
 const name = 'aichat-shell-__VERSION__'
 const shell = __FILES__
 const scope = new URL(self.registration.scope).pathname

@@ -31,7 +31,8 @@ Element.prototype.setAttributeNS = function (space: string | null, name: string,
 const markup = Object.getOwnPropertyDescriptor(Element.prototype, 'innerHTML')
 // A browser reports a refused handler even in an inert document, so handlers are renamed before parsing.
 // The value may be a TrustedHTML from the library's sanitiser.
-const tame = (html: unknown) => String(html ?? '').replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/([\s"'/])on(?=[a-z]+\s*=)/gi, '$1data-on'))
+const tame = (html: unknown) =>
+  String(html ?? '').replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/([\s"'/])on(?=[a-z]+\s*=)/gi, '$1data-on'))
 const { parseFromString } = DOMParser.prototype
 
 DOMParser.prototype.parseFromString = function (text, type) {

@@ -6,7 +6,10 @@ import { serverCode } from './server-files'
 const root = join(import.meta.dirname, '../../..')
 const built = join(root, 'wwwroot')
 const source = join(root, 'ClientApp/src')
-const files = (folder: string, end: RegExp) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => end.test(file)).map((file) => join(folder, file))
+const files = (folder: string, end: RegExp) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => end.test(file))
+    .map((file) => join(folder, file))
 const page = readFileSync(join(built, 'index.html'), 'utf8')
 
 describe('the page as it is built', () => {
@@ -24,7 +27,8 @@ describe('the page as it is built', () => {
     const fonts = [...styles.matchAll(/url\(["']?([^"')]+\.woff2)/g)].map((match) => match[1] ?? '')
     expect(fonts.some((font) => font.includes('KaTeX'))).toBe(true)
     for (const font of fonts) expect(statSync(join(built, 'assets', font)).size).toBeGreaterThan(0)
-    for (const file of files(source, /\.(ts|svelte|css)$/)) expect(readFileSync(file, 'utf8'), file).not.toMatch(/jsdelivr|unpkg|cdnjs|fonts\.g(?:oogleapis|static)/)
+    for (const file of files(source, /\.(ts|svelte|css)$/))
+      expect(readFileSync(file, 'utf8'), file).not.toMatch(/jsdelivr|unpkg|cdnjs|fonts\.g(?:oogleapis|static)/)
   })
 
   it('moves nothing for ever but what waits, and holds no layers for it', () => {
@@ -41,7 +45,13 @@ describe('rules that the page and the server share', () => {
     const server = serverCode(/^Password.*\.cs$/)
     const bound = (name: RegExp) => Number(new RegExp(`const int (?:${name.source}) = (\\d+)`).exec(server)?.[1])
     for (const file of ['auth/AccountForm.svelte', 'settings/PasswordPage.svelte', 'auth/NewPasswordPage.svelte']) {
-      expect(/\.length < (\d+) \|\| \w+\.length > (\d+)/.exec(readFileSync(join(source, 'lib', file), 'utf8'))?.slice(1).map(Number), file).toEqual([bound(/Shortest|Min\w*/), bound(/Longest|Max\w*/)])
+      expect(
+        /\.length < (\d+) \|\| \w+\.length > (\d+)/
+          .exec(readFileSync(join(source, 'lib', file), 'utf8'))
+          ?.slice(1)
+          .map(Number),
+        file,
+      ).toEqual([bound(/Shortest|Min\w*/), bound(/Longest|Max\w*/)])
     }
   })
 })

@@ -12,7 +12,9 @@ describe('the floors of the page', () => {
   })
 
   it('are all in use', () => {
-    const folders = new Set([...graph.keys()].filter((file) => file.startsWith('lib/')).map((file) => file.split('/').slice(0, 2).join('/')))
+    const folders = new Set(
+      [...graph.keys()].filter((file) => file.startsWith('lib/')).map((file) => file.split('/').slice(0, 2).join('/')),
+    )
     expect(new Set(floors.filter((floor) => floor.startsWith('lib/')))).toEqual(folders)
   })
 

@@ -5,7 +5,32 @@ import { safeUrl } from '../../src/lib/markdown/inline'
 import { payloads } from '../journeys/payloads'
 
 const inputs = 20_000
-const glue = ['', '\n', '\n\n', ' ', '*', '`', '[', ']', '(', ')', '<', '>', '&#', '\\', '|', '$', '!', '"', "'", '\t', '\u0000', '\u200b', '\u2028', '%0a']
+const glue = [
+  '',
+  '\n',
+  '\n\n',
+  ' ',
+  '*',
+  '`',
+  '[',
+  ']',
+  '(',
+  ')',
+  '<',
+  '>',
+  '&#',
+  '\\',
+  '|',
+  '$',
+  '!',
+  '"',
+  "'",
+  '\t',
+  '\u0000',
+  '\u200b',
+  '\u2028',
+  '%0a',
+]
 
 /** Numerical Recipes' linear congruential generator: the same inputs at every run. */
 function randomFrom(seed: number) {

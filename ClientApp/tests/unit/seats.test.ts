@@ -7,17 +7,32 @@ function browser(tabs: number) {
   const channels = new Set<Channel>()
   const byTab = new Map<number, Channel>()
   const granted: boolean[] = Array<boolean>(tabs).fill(true)
-  const all = granted.map((_, at) => new Seats((on) => (granted[at] = on), () => {
-    const channel: Channel = {
-      onmessage: null,
-      postMessage: (data) => { if (channels.has(channel)) for (const one of [...channels]) if (one !== channel) one.onmessage?.({ data }) },
-      close: () => channels.delete(channel),
-    }
-    channels.add(channel)
-    byTab.set(at, channel)
-    return channel
-  }, `tab${at}`))
-  return { all, granted: () => granted.flatMap((on, at) => (on ? [at] : [])), crash: (at: number) => { for (const one of [...channels]) if (one === byTab.get(at)) channels.delete(one) } }
+  const all = granted.map(
+    (_, at) =>
+      new Seats(
+        (on) => (granted[at] = on),
+        () => {
+          const channel: Channel = {
+            onmessage: null,
+            postMessage: (data) => {
+              if (channels.has(channel)) for (const one of [...channels]) if (one !== channel) one.onmessage?.({ data })
+            },
+            close: () => channels.delete(channel),
+          }
+          channels.add(channel)
+          byTab.set(at, channel)
+          return channel
+        },
+        `tab${at}`,
+      ),
+  )
+  return {
+    all,
+    granted: () => granted.flatMap((on, at) => (on ? [at] : [])),
+    crash: (at: number) => {
+      for (const one of [...channels]) if (one === byTab.get(at)) channels.delete(one)
+    },
+  }
 }
 
 it('gives four tabs a seat: those that asked last, and seen before hidden ones', () => {

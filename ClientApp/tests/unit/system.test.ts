@@ -20,7 +20,10 @@ describe('settings on the page', () => {
     for (const field of fields) {
       expect(table, field.key).toContain(`"${field.key}"`)
       if (field.kind === 'number' || field.kind === 'hue') expect([field.min, field.max], field.key).toEqual(bounds(field.key))
-      if (field.kind === 'text') expect(table, field.key).toMatch(new RegExp(`"${field.key}", [^,]+, \\d+, ${String(field.max).replace(/(\d)(?=(\d{3})+$)/, '$1_?')}\\)`))
+      if (field.kind === 'text')
+        expect(table, field.key).toMatch(
+          new RegExp(`"${field.key}", [^,]+, \\d+, ${String(field.max).replace(/(\d)(?=(\d{3})+$)/, '$1_?')}\\)`),
+        )
       if (field.kind === 'choice') {
         const found = new RegExp(`Choice\\("${field.key}", "\\w+", ([^)]+)\\)`).exec(table)
         expect([...(found?.[1]?.matchAll(/"(\w+)"/g) ?? [])].map((one) => one[1]), field.key).toEqual(field.options)

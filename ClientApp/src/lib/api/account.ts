@@ -29,7 +29,11 @@ export const keys = () => get<Page<ApiKey>>('api/keys')
 export const createKey = (key: NewApiKey) => write<{ id: number; name: string; key: string; prefix: string }>('POST', 'api/keys', key)
 /** Calls the API for programs with the key alone, without cookies. Returns the number of models the key may use. */
 export async function tryKey(key: string): Promise<number> {
-  const response = await fetch(url('v1/models'), { headers: { Authorization: `Bearer ${key}` }, credentials: 'omit', cache: 'no-store' }).catch(() => null)
+  const response = await fetch(url('v1/models'), {
+    headers: { Authorization: `Bearer ${key}` },
+    credentials: 'omit',
+    cache: 'no-store',
+  }).catch(() => null)
   if (!response) throw new Problem(0, 'offline')
   if (!response.ok) throw await toProblem(response)
   const { data } = (await response.json()) as { data: unknown[] }

@@ -5,7 +5,8 @@ export const users = (query: { q?: string; status?: string; cursor?: string | nu
 export const user = (id: number) => get<ManagedUser & { used?: Used | null }>(`api/users/${id}`)
 export const approveUser = (id: number) => write<unknown>('POST', `api/users/${id}/approve`, {})
 export const rejectUser = (id: number, reason: string) => write<unknown>('POST', `api/users/${id}/reject`, reason ? { reason } : {})
-export const createUser = (username: string, role: Role) => write<{ user: User; oneTimeCode: string }>('POST', 'api/users', { username, role })
+export const createUser = (username: string, role: Role) =>
+  write<{ user: User; oneTimeCode: string }>('POST', 'api/users', { username, role })
 export const setRole = (id: number, role: Role) => write<unknown>('PUT', `api/users/${id}/role`, { role })
 export const setStatus = (id: number, status: 'ACTIVE' | 'DISABLED', reason = '') =>
   write<unknown>('PUT', `api/users/${id}/status`, reason ? { status, reason } : { status })

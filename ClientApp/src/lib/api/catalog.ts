@@ -15,8 +15,10 @@ export const override = (change: ModelOverride) => write<ManagedModel | undefine
 export const resetModels = (which: { all: true } | { items: { connectionId: number; model: string }[] }) =>
   write<{ deleted: number }>('DELETE', 'api/catalog/models/overrides', which)
 /** Puts these models first; the connection's others follow in the provider's order. */
-export const orderModels = (connectionId: number, models: readonly string[]) => write('PUT', 'api/catalog/models/order', { connectionId, models })
+export const orderModels = (connectionId: number, models: readonly string[]) =>
+  write('PUT', 'api/catalog/models/order', { connectionId, models })
 /** Returns one line for each item without changing anything. */
 export const previewImport = async (items: readonly unknown[]) =>
   (await write<{ items: ImportLine[] }>('POST', 'api/catalog/models/overrides/import/preview', { items })).items
-export const importOverrides = (items: readonly ModelOverride[]) => write<{ imported: number }>('POST', 'api/catalog/models/overrides/import', { items })
+export const importOverrides = (items: readonly ModelOverride[]) =>
+  write<{ imported: number }>('POST', 'api/catalog/models/overrides/import', { items })

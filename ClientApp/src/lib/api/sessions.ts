@@ -8,8 +8,10 @@ export const search = (q: string, signal: AbortSignal, limit = 20) => get<Page<F
 export const create = (model?: { connectionId: number; model: string } | null, setup: ChatSetup & { temporary?: boolean } = {}) =>
   write<Session>('POST', 'api/sessions', { ...setup, ...(model && { connectionId: model.connectionId, model: model.model }) })
 export const read = (id: number) => get<Session>(`api/sessions/${id}`)
-export const change = (id: number, patch: { title?: string; pinned?: boolean; archived?: boolean; connectionId?: number; model?: string } & ChatSetup) =>
-  write<Session>('PATCH', `api/sessions/${id}`, patch)
+export const change = (
+  id: number,
+  patch: { title?: string; pinned?: boolean; archived?: boolean; connectionId?: number; model?: string } & ChatSetup,
+) => write<Session>('PATCH', `api/sessions/${id}`, patch)
 export const remove = (id: number) => write('DELETE', `api/sessions/${id}`)
 export const messages = (id: number, before?: string | null, limit = 50) =>
   get<Page<Message>>(`api/sessions/${id}/messages`, { before, limit })

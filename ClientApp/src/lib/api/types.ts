@@ -168,7 +168,15 @@ export interface ProblemBody {
 
 /** All events of a running answer. `eventId` is the position after which a reader resumes. */
 export type ChatEvent =
-  | { type: 'start'; sessionId: number; userMessage: Message | null; assistantMessage: Message; model?: string | null; contextLimit?: number | null; promptTokens?: number | null }
+  | {
+      type: 'start'
+      sessionId: number
+      userMessage: Message | null
+      assistantMessage: Message
+      model?: string | null
+      contextLimit?: number | null
+      promptTokens?: number | null
+    }
   | { type: 'delta'; text: string }
   | { type: 'reasoning'; text?: string; done?: boolean; ms?: number }
   | ({ type: 'tool' } & ToolCall)
@@ -176,7 +184,19 @@ export type ChatEvent =
   | ({ type: 'quota' } & Quota)
   | { type: 'title'; sessionId: number; title: string }
   | ({ type: 'error' } & { code: string; detail?: string | null })
-  | { type: 'done'; messageId: number; status: MessageStatus; finishReason?: string | null; usage?: Usage | null; firstTokenMs?: number | null; totalMs?: number | null; connectionId?: number | null; model?: string | null; provider?: string | null; removedVersions?: number[] | null }
+  | {
+      type: 'done'
+      messageId: number
+      status: MessageStatus
+      finishReason?: string | null
+      usage?: Usage | null
+      firstTokenMs?: number | null
+      totalMs?: number | null
+      connectionId?: number | null
+      model?: string | null
+      provider?: string | null
+      removedVersions?: number[] | null
+    }
 
 export type Effort = 'minimal' | 'low' | 'medium' | 'high'
 

@@ -16,7 +16,10 @@ function begin(): void {
 for (const sign of signs) addEventListener(sign, begin, { capture: true, passive: true })
 setTimeout(() => whenIdle(begin), latest)
 
-/** Calls back at the first use of the page, after ten seconds at the latest: for slow work whose result only pointing or a screen reader reveals. */
+/**
+ * Calls back at the first use of the page, after ten seconds at the latest. For slow work whose result only pointing or a screen reader
+ * reveals.
+ */
 export function whenUsed(run: () => void): () => void {
   if (used) return whenIdle(run)
   waiting.add(run)

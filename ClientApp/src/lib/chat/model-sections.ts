@@ -18,7 +18,12 @@ export interface ModelSection {
 }
 
 /** The sections of the list: starred models, recently used ones, then all by connection; while searching, only matches. */
-export function modelSections(groups: readonly ModelGroup[], query: string, starred: readonly string[], recent: readonly string[]): ModelSection[] {
+export function modelSections(
+  groups: readonly ModelGroup[],
+  query: string,
+  starred: readonly string[],
+  recent: readonly string[],
+): ModelSection[] {
   const matching = searchModels(groups, query)
   const all = new Map(matching.flatMap((group) => group.models).map((model) => [model.id, model]))
   const pick = (kind: 'starred' | 'recent', ids: readonly string[]): ModelSection => ({

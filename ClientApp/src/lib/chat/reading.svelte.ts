@@ -205,7 +205,9 @@ export class Reading {
   /** The first stored message that starts in view, else the one that fills the view. */
   #topmost(scroller: HTMLElement): Place | null {
     const { scrollTop, clientHeight } = scroller
-    const seen = [...scroller.querySelectorAll<HTMLElement>('[data-key]')].filter((one) => one.offsetTop + one.offsetHeight > scrollTop && one.offsetTop < scrollTop + clientHeight)
+    const seen = [...scroller.querySelectorAll<HTMLElement>('[data-key]')].filter(
+      (one) => one.offsetTop + one.offsetHeight > scrollTop && one.offsetTop < scrollTop + clientHeight,
+    )
     for (const element of [...seen.filter((one) => one.offsetTop >= scrollTop), ...seen]) {
       const turn = this.conversation.turns.find((one) => String(one.key) === element.dataset['key'])
       if (turn && turn.message.id > 0) return { messageId: turn.message.id, offset: element.offsetTop - scrollTop }

@@ -30,7 +30,15 @@ function toSource(entry: unknown): Source[] {
   const { number, title, url, text } = entry as Record<string, unknown>
   const target = typeof url === 'string' ? safeUrl(url) : null
   if (typeof number !== 'number' || !target || target.protocol === 'mailto:') return []
-  return [{ number, title: typeof title === 'string' && title !== '' ? title : target.hostname, url: target.href, host: target.hostname.replace(/^www\./, ''), text: typeof text === 'string' ? text : '' }]
+  return [
+    {
+      number,
+      title: typeof title === 'string' && title !== '' ? title : target.hostname,
+      url: target.href,
+      host: target.hostname.replace(/^www\./, ''),
+      text: typeof text === 'string' ? text : '',
+    },
+  ]
 }
 
 /** The query of a search. */

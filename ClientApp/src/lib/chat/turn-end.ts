@@ -20,7 +20,12 @@ export function endOf({ message, problem }: Pick<Turn, 'message' | 'problem'>, i
     case 'interrupted':
       return { text: i18n.t('chat.interrupted'), danger: false, carryOn: begun, retry: true }
     case 'failed':
-      return { text: i18n.t('chat.failed', { reason: i18n.code(message.error?.code ?? 'unknown') }), danger: true, carryOn: begun, retry: true }
+      return {
+        text: i18n.t('chat.failed', { reason: i18n.code(message.error?.code ?? 'unknown') }),
+        danger: true,
+        carryOn: begun,
+        retry: true,
+      }
     case 'done':
       if (message.finishReason === 'length') return { text: i18n.t('chat.lengthCut'), danger: false, carryOn: begun, retry: false }
       if (message.finishReason === 'content_filter') return { text: i18n.t('chat.filtered'), danger: false, carryOn: false, retry: true }

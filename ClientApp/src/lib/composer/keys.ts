@@ -2,6 +2,9 @@
 export const touchFirst = () => matchMedia('(pointer: coarse)').matches
 
 /** Ignores the Enter that ends an input method's composition, which Safari reports with key code 229. */
-export function isSend(event: Pick<KeyboardEvent, 'key' | 'shiftKey' | 'altKey' | 'isComposing' | 'keyCode'>, touch = touchFirst()): boolean {
+export function isSend(
+  event: Pick<KeyboardEvent, 'key' | 'shiftKey' | 'altKey' | 'isComposing' | 'keyCode'>,
+  touch = touchFirst(),
+): boolean {
   return event.key === 'Enter' && !event.shiftKey && !event.altKey && !event.isComposing && event.keyCode !== 229 && !touch
 }

@@ -8,7 +8,9 @@ export function slashOf(text: string): string | null {
 /** Matches by name first, then by words of the title. */
 export function matching(prompts: readonly Prompt[], typed: string): Prompt[] {
   const starts = prompts.filter((prompt) => prompt.name.startsWith(typed))
-  const within = prompts.filter((prompt) => !prompt.name.startsWith(typed) && `${prompt.name} ${prompt.title}`.toLowerCase().includes(typed))
+  const within = prompts.filter(
+    (prompt) => !prompt.name.startsWith(typed) && `${prompt.name} ${prompt.title}`.toLowerCase().includes(typed),
+  )
   return [...starts, ...within]
 }
 

@@ -106,7 +106,10 @@ export class I18n {
     return this.t('chat.minutes', { m: Math.floor(seconds / 60), s: seconds % 60 })
   }
 
-  code = (code: string): string => (code !== 'unknown' && this.#text(`error.${code}`) !== undefined ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code }))
+  code = (code: string): string => {
+    const known = code !== 'unknown' && this.#text(`error.${code}`) !== undefined
+    return known ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code })
+  }
 
   problem = (problem: Problem): string => {
     if (problem.code === 'rate_limited' && problem.retryAfterSeconds !== null) {
@@ -125,6 +128,7 @@ export class I18n {
   time = (at: number): string => {
     const minute = new Date(Math.round(at / 60_000) * 60_000)
     const today = minute.toDateString() === new Date().toDateString()
-    return this.date(minute.toISOString(), today ? { timeStyle: 'short' } : { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' })
+    const withDay = { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' } as const
+    return this.date(minute.toISOString(), today ? { timeStyle: 'short' } : withDay)
   }
 }

@@ -24,7 +24,12 @@ export function clientSetups(root: string, key: string, model: string, brand: st
   const text = (value: string) => JSON.stringify(value)
   // Configuration files get copied and committed, so the key is not written into them.
   const variable: ClientPart = { place: 'apikey.in.shell', lines: `export AICHAT_KEY=${shell(key)}` }
-  const provider = { npm: '@ai-sdk/openai-compatible', name: brand, options: { baseURL: openai, apiKey: '{env:AICHAT_KEY}' }, models: { [model]: {} } }
+  const provider = {
+    npm: '@ai-sdk/openai-compatible',
+    name: brand,
+    options: { baseURL: openai, apiKey: '{env:AICHAT_KEY}' },
+    models: { [model]: {} },
+  }
   return [
     {
       id: 'codex',
@@ -60,13 +65,24 @@ export function clientSetups(root: string, key: string, model: string, brand: st
     {
       id: 'opencode',
       name: 'opencode',
-      parts: [variable, {
-        place: '~/.config/opencode/opencode.json',
-        lines: JSON.stringify({ $schema: 'https://opencode.ai/config.json', provider: { aichat: provider }, model: `aichat/${model}` }, null, 2),
-      }],
+      parts: [
+        variable,
+        {
+          place: '~/.config/opencode/opencode.json',
+          lines: JSON.stringify(
+            { $schema: 'https://opencode.ai/config.json', provider: { aichat: provider }, model: `aichat/${model}` },
+            null,
+            2,
+          ),
+        },
+      ],
     },
     // The program appends /v1 to the host.
-    { id: 'cherry', name: 'Cherry Studio', parts: [{ place: 'apikey.in.cherry', lines: [`API Host: ${anthropic}`, `API Key: ${key}`, `Model: ${model}`].join('\n') }] },
+    {
+      id: 'cherry',
+      name: 'Cherry Studio',
+      parts: [{ place: 'apikey.in.cherry', lines: [`API Host: ${anthropic}`, `API Key: ${key}`, `Model: ${model}`].join('\n') }],
+    },
     {
       id: 'curl',
       name: 'curl',

@@ -6,11 +6,14 @@ export interface MathToken extends Tokens.Generic {
   display: boolean
 }
 
-const environments = 'equation|align|alignat|gather|multline|cases|dcases|rcases|drcases|pmatrix|bmatrix|Bmatrix|vmatrix|Vmatrix|matrix|smallmatrix|array|aligned|alignedat|gathered|split|CD'
+const environments =
+  'equation|align|alignat|gather|multline|cases|dcases|rcases|drcases|pmatrix|bmatrix|Bmatrix|vmatrix|Vmatrix|matrix|smallmatrix|' +
+  'array|aligned|alignedat|gathered|split|CD'
 const environment = new RegExp(`^\\\\begin\\{((?:${environments})\\*?)\\}[\\s\\S]+?\\\\end\\{\\1\\}`)
 const displayBlock = /^ {0,3}(?:\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\])[ \t]*(?:\n|$)/
 const displayInline = /^(?:\$\$([^$\n]+?)\$\$|\\\[([^\n]+?)\\\])/
-// The opening dollar is not followed by a space, the closing one not preceded by a space or followed by a digit, so that `$5 and $10`, `US$5` and shell variables stay text.
+// The opening dollar is not followed by a space; the closing one is neither preceded by a space nor followed by a digit. So `$5 and $10`,
+// `US$5` and shell variables stay text.
 const dollars = /^\$(?![\s$])((?:\\[\s\S]|[^\\$\n])*?[^\\\s$])\$(?![\d$\w])/
 const single = /^\$([^\s\\$])\$(?![\d$\w])/
 // mhchem's commands for chemistry and units, which models also write without dollars.

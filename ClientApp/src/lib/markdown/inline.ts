@@ -4,7 +4,26 @@ import { drawMath } from './katex'
 import type { InlineWords } from './words'
 
 // The only HTML that is rendered: these tags without attributes. Any other is shown as text.
-const plainTags = new Set(['b', 'i', 'u', 's', 'em', 'strong', 'sub', 'sup', 'kbd', 'mark', 'small', 'q', 'var', 'samp', 'cite', 'ins', 'del', 'code'])
+const plainTags = new Set([
+  'b',
+  'i',
+  'u',
+  's',
+  'em',
+  'strong',
+  'sub',
+  'sup',
+  'kbd',
+  'mark',
+  'small',
+  'q',
+  'var',
+  'samp',
+  'cite',
+  'ins',
+  'del',
+  'code',
+])
 
 /**
  * Turns inline tokens into DOM nodes. Text becomes text nodes and no HTML string is built, so nothing a model writes can become markup, and
@@ -102,7 +121,22 @@ function prose(text: string, words: InlineWords): Node {
   return root
 }
 
-const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', hellip: '…', mdash: '—', ndash: '–', copy: '©', times: '×', middot: '·', rarr: '→', larr: '←' }
+const named: Record<string, string> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+  hellip: '…',
+  mdash: '—',
+  ndash: '–',
+  copy: '©',
+  times: '×',
+  middot: '·',
+  rarr: '→',
+  larr: '←',
+}
 
 /** Decodes the entities that models use in practice, without an HTML parser. */
 export function decodeEntities(text: string): string {

@@ -63,7 +63,11 @@ export function showRemote(chip: HTMLElement, target: URL, alt: string, words: I
 }
 
 const isSize = (said: unknown): said is Shown =>
-  typeof said === 'object' && said !== null && 'width' in said && 'height' in said && [said.width, said.height].every((side) => Number.isInteger(side) && Number(side) >= 0)
+  typeof said === 'object' &&
+  said !== null &&
+  'width' in said &&
+  'height' in said &&
+  [said.width, said.height].every((side) => Number.isInteger(side) && Number(side) >= 0)
 
 /** Sizes the frame to the image within fixed bounds; a drawing without a size gets a square. */
 function fit(frame: HTMLIFrameElement, { width, height }: Shown): void {

@@ -35,7 +35,12 @@ export class ChatSearch {
 
   readonly results = $derived.by((): readonly FoundSession[] => {
     if (this.words.length === 0) return this.known().slice(0, shown)
-    return this.#found ?? this.known().filter((session) => this.words.every((word) => session.title.toLowerCase().includes(word))).slice(0, shown)
+    return (
+      this.#found ??
+      this.known()
+        .filter((session) => this.words.every((word) => session.title.toLowerCase().includes(word)))
+        .slice(0, shown)
+    )
   })
 
   end(): void {

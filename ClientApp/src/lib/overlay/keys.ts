@@ -14,7 +14,9 @@ export function keyName(key: string): string {
 }
 
 /** The command of a key press; null when there is none or the person is typing. */
-export function commandOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey' | 'target'>): 'search' | 'new' | 'settings' | 'keys' | null {
+export function commandOf(
+  event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey' | 'target'>,
+): 'search' | 'new' | 'settings' | 'keys' | null {
   const mod = mac ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey
   if (mod && !event.altKey) {
     const key = event.key.toLowerCase()
@@ -27,7 +29,9 @@ export function commandOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKe
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return typeof Element !== 'undefined' && target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null
+  return (
+    typeof Element !== 'undefined' && target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null
+  )
 }
 
 export interface KeyLine {

@@ -11,7 +11,9 @@ function workerAddress(): string {
   const address = url('sw.js')
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
   if (!trustedTypes) return address
-  return trustedTypes.createPolicy('aichat-worker', { createScriptURL: (wanted) => (wanted === address ? wanted : '') }).createScriptURL(address)
+  return trustedTypes
+    .createPolicy('aichat-worker', { createScriptURL: (wanted) => (wanted === address ? wanted : '') })
+    .createScriptURL(address)
 }
 
 /**

@@ -4,7 +4,8 @@ const patienceMs = 5000
 
 /** Scrolls to the setting with this label and focuses it, as soon as its page is rendered. */
 export function revealSetting(root: HTMLElement, label: string): void {
-  const find = () => [...root.querySelectorAll<HTMLElement>('main .label, main label, main h2')].find((one) => one.textContent?.trim() === label)
+  const find = () =>
+    [...root.querySelectorAll<HTMLElement>('main .label, main label, main h2')].find((one) => one.textContent?.trim() === label)
   const show = (named: HTMLElement) => {
     const row = named.closest<HTMLElement>('.row, .field') ?? named
     row.scrollIntoView({ block: 'center' })

@@ -25,7 +25,13 @@ export interface Preset {
 }
 
 const openai = (baseUrl: string, authType: AuthType = 'bearer'): Address => ({ provider: 'openai', baseUrl, authType })
-const vendor = (id: PresetId, baseUrl: string, abroad?: string): Preset => ({ id, native: openai(baseUrl), ...(abroad ? { abroad } : {}), editableUrl: false, local: false })
+const vendor = (id: PresetId, baseUrl: string, abroad?: string): Preset => ({
+  id,
+  native: openai(baseUrl),
+  ...(abroad ? { abroad } : {}),
+  editableUrl: false,
+  local: false,
+})
 
 export const presets: readonly Preset[] = [
   vendor('openai', 'https://api.openai.com/v1'),
@@ -87,7 +93,9 @@ const privateNumber = /^(127|10|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7
 export function looksLocal(baseUrl: string): boolean {
   try {
     const { hostname } = new URL(baseUrl)
-    return privateName.test(hostname) || privateNumber.test(hostname) || (hostname !== '' && !hostname.includes('.') && !hostname.includes(':'))
+    return (
+      privateName.test(hostname) || privateNumber.test(hostname) || (hostname !== '' && !hostname.includes('.') && !hostname.includes(':'))
+    )
   } catch {
     return false
   }
@@ -100,7 +108,9 @@ export function looksLocal(baseUrl: string): boolean {
 export function wholeAddress(typed: string): string {
   const ascii = typed.trim().replaceAll('：', ':').replaceAll('／', '/').replaceAll('。', '.')
   if (ascii === '') return ''
-  const bare = /^[a-z][a-z0-9+.-]*:\/\//i.test(ascii) ? ascii : `${looksLocal(`http://${ascii.replace(/^\/+/, '')}`) ? 'http' : 'https'}://${ascii.replace(/^\/+/, '')}`
+  const bare = /^[a-z][a-z0-9+.-]*:\/\//i.test(ascii)
+    ? ascii
+    : `${looksLocal(`http://${ascii.replace(/^\/+/, '')}`) ? 'http' : 'https'}://${ascii.replace(/^\/+/, '')}`
   return bare.replace(/\/+$/, '').replace(/\/(chat\/completions|completions|responses|models)$/, '')
 }
 

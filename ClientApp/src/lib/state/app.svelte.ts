@@ -96,7 +96,10 @@ export class AppState {
     }
     const conversation = new Conversation(id, this.drafts, this.places, {
       onRunning: (sessionId, messageId) => {
-        this.sessions.touch(sessionId, { activeRunMessageId: messageId, ...(messageId !== null ? { updatedAt: new Date().toISOString() } : {}) })
+        this.sessions.touch(sessionId, {
+          activeRunMessageId: messageId,
+          ...(messageId !== null ? { updatedAt: new Date().toISOString() } : {}),
+        })
       },
       onEvent: (sessionId, event) => {
         if (event.type === 'title') this.sessions.touch(sessionId, { title: event.title })

@@ -125,7 +125,8 @@ export class Auth {
 
   /** After an intended sign-out no text of this person remains in the browser. */
   #leaveNothing(): void {
-    for (const kind of ['draft', 'outgoing', 'queue', 'options', 'blocks', 'images', 'synced', 'left', 'places']) storage.forget(`aichat.${kind}.`)
+    for (const kind of ['draft', 'outgoing', 'queue', 'options', 'blocks', 'images', 'synced', 'left', 'places'])
+      storage.forget(`aichat.${kind}.`)
     this.#forget()
   }
 

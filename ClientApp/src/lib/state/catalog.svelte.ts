@@ -38,7 +38,12 @@ export class Catalog {
   readonly groups = $derived.by(() => {
     const groups = new Map<number, ModelGroup>()
     for (const model of this.#models) {
-      const group = groups.get(model.connectionId) ?? { connectionId: model.connectionId, name: model.connectionName, demo: model.provider === 'demo', models: [] }
+      const group = groups.get(model.connectionId) ?? {
+        connectionId: model.connectionId,
+        name: model.connectionName,
+        demo: model.provider === 'demo',
+        models: [],
+      }
       group.models.push(model)
       groups.set(model.connectionId, group)
     }

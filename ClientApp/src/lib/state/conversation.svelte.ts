@@ -24,10 +24,19 @@ export class Conversation {
     events: RunEvents,
   ) {
     this.transcript = new Transcript(id)
-    this.run = new LiveRun(id, { ...events, onEvent: (sessionId, event) => {
-      if (event.type === 'start' && event.promptTokens != null) this.#context = { used: event.promptTokens, limit: event.contextLimit ?? null }
-      events.onEvent(sessionId, event)
-    } }, (turn) => this.#finished(turn), () => void this.load())
+    this.run = new LiveRun(
+      id,
+      {
+        ...events,
+        onEvent: (sessionId, event) => {
+          if (event.type === 'start' && event.promptTokens != null)
+            this.#context = { used: event.promptTokens, limit: event.contextLimit ?? null }
+          events.onEvent(sessionId, event)
+        },
+      },
+      (turn) => this.#finished(turn),
+      () => void this.load(),
+    )
     this.#queue = drafts.queue(id)
   }
 
@@ -122,7 +131,10 @@ export class Conversation {
   edit(turn: Turn, saying: Saying): void {
     if (this.live) return
     const { message } = turn
-    this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId }, this.#before(turn))
+    this.#send(
+      { options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId },
+      this.#before(turn),
+    )
   }
 
   /** Regenerates an answer. Messages after the old version stay on its branch. */
@@ -133,10 +145,23 @@ export class Conversation {
     const known = before.siblings?.length ? before.siblings : [before.id]
     this.transcript.turns = [...this.#before(turn), turn]
     turn.message = localMessage(this.id, 'assistant', { parentId: before.parentId, siblings: known })
-    this.#again(turn, (again, signal) => chat.regenerate({ ...this.drafts.options(this.id), ...again, messageId: before.id, ...(model && { connectionId: model.connectionId, model: model.model }) }, signal), () => {
-      turn.message = before
-      this.transcript.turns = [...this.turns, ...tail]
-    })
+    this.#again(
+      turn,
+      (again, signal) =>
+        chat.regenerate(
+          {
+            ...this.drafts.options(this.id),
+            ...again,
+            messageId: before.id,
+            ...(model && { connectionId: model.connectionId, model: model.model }),
+          },
+          signal,
+        ),
+      () => {
+        turn.message = before
+        this.transcript.turns = [...this.turns, ...tail]
+      },
+    )
   }
 
   /** Continues an answer that did not complete. */
@@ -206,7 +231,11 @@ export class Conversation {
     })
   }
 
-  #again(turn: Turn, ask: (again: Pick<AgainRequest, 'messageId' | 'clientMessageId'>, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>, restore: () => void): void {
+  #again(
+    turn: Turn,
+    ask: (again: Pick<AgainRequest, 'messageId' | 'clientMessageId'>, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>,
+    restore: () => void,
+  ): void {
     const again = { messageId: turn.message.id, clientMessageId: newClientMessageId() }
     turn.problem = null
     this.run.begin(turn, {
@@ -244,7 +273,9 @@ export class Conversation {
   #outgoingOf(turn: Turn): Outgoing {
     const { clientMessageId, content, images } = turn.message
     const kept = this.drafts.outgoing(this.id)
-    return kept && kept.clientMessageId === clientMessageId ? kept : { clientMessageId: clientMessageId ?? newClientMessageId(), content, images: images ?? [] }
+    return kept && kept.clientMessageId === clientMessageId
+      ? kept
+      : { clientMessageId: clientMessageId ?? newClientMessageId(), content, images: images ?? [] }
   }
 
   /** Restores a message that was being sent when the page closed: shown as not sent, unless the server has it. */

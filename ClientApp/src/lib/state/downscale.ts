@@ -32,7 +32,13 @@ export async function downscale(file: Blob): Promise<Blob> {
   }
 }
 
-async function draw(canvas: HTMLCanvasElement, context: CanvasRenderingContext2D, bitmap: ImageBitmap, type: string, quality: number): Promise<Blob> {
+async function draw(
+  canvas: HTMLCanvasElement,
+  context: CanvasRenderingContext2D,
+  bitmap: ImageBitmap,
+  type: string,
+  quality: number,
+): Promise<Blob> {
   if (type === 'image/jpeg') {
     context.fillStyle = '#fff'
     context.fillRect(0, 0, canvas.width, canvas.height)

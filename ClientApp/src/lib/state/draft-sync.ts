@@ -59,7 +59,11 @@ export class DraftSync {
     if (this.drafts.owner !== owner) return
     const here = this.drafts.whole(slot)
     if (there === here) this.drafts.setSynced(slot, here)
-    else if (here === before && (here === '' || this.drafts.isSynced(slot, here) || this.drafts.isLeft(slot, here)) && !this.drafts.isSynced(slot, there)) {
+    else if (
+      here === before &&
+      (here === '' || this.drafts.isSynced(slot, here) || this.drafts.isLeft(slot, here)) &&
+      !this.drafts.isSynced(slot, there)
+    ) {
       this.drafts.setSynced(slot, there)
       if (this.#open?.slot === slot) take(there)
     } else if (this.drafts.isSynced(slot, there)) await this.#push(slot)

@@ -164,7 +164,14 @@ function isSaying(value: unknown): value is Saying {
 }
 
 function isImage(value: unknown): value is MessageImage {
-  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string' && 'url' in value && typeof value.url === 'string'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'id' in value &&
+    typeof value.id === 'string' &&
+    'url' in value &&
+    typeof value.url === 'string'
+  )
 }
 
 function isOutgoing(value: unknown): value is Outgoing {
@@ -172,6 +179,14 @@ function isOutgoing(value: unknown): value is Outgoing {
 }
 
 function isRefusal(value: unknown): value is Refusal {
-  return typeof value === 'object' && value !== null && 'status' in value && typeof value.status === 'number'
-    && 'code' in value && typeof value.code === 'string' && 'againAt' in value && (value.againAt === null || typeof value.againAt === 'number')
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'status' in value &&
+    typeof value.status === 'number' &&
+    'code' in value &&
+    typeof value.code === 'string' &&
+    'againAt' in value &&
+    (value.againAt === null || typeof value.againAt === 'number')
+  )
 }

@@ -61,7 +61,12 @@ export class Removal {
   }
 
   #leave = () => {
-    if (!this.#done) void fetch(url(`api/sessions/${this.sessionId}/messages/${this.messageId}`), { method: 'DELETE', keepalive: true, headers: ownPage }).catch(() => undefined)
+    if (!this.#done)
+      void fetch(url(`api/sessions/${this.sessionId}/messages/${this.messageId}`), {
+        method: 'DELETE',
+        keepalive: true,
+        headers: ownPage,
+      }).catch(() => undefined)
     this.#stop()
   }
 }

@@ -98,7 +98,13 @@ function isBefore(one: Wish, other: Wish): boolean {
 }
 
 function isWord(data: unknown): data is Word {
-  return typeof data === 'object' && data !== null && 'tab' in data && typeof data.tab === 'string' && ('gone' in data || ('seen' in data && 'at' in data))
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    'tab' in data &&
+    typeof data.tab === 'string' &&
+    ('gone' in data || ('seen' in data && 'at' in data))
+  )
 }
 
 /** Null where a channel is not needed (HTTP/2 carries any number of streams in one connection) or not available. */

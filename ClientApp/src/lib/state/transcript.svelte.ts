@@ -83,7 +83,8 @@ export class Transcript {
   async loadUntil(messageId: number): Promise<boolean> {
     // Ids grow along a branch, so a message with a higher id than the first loaded one is not above it.
     const mayBeAbove = () => (this.#turns.find((turn) => turn.message.id > 0)?.message.id ?? Infinity) > messageId
-    for (let page = 0; page < maxPages && !this.find(messageId) && mayBeAbove() && this.#older !== null && !this.#olderFailed; page++) await this.loadOlder()
+    for (let page = 0; page < maxPages && !this.find(messageId) && mayBeAbove() && this.#older !== null && !this.#olderFailed; page++)
+      await this.loadOlder()
     return this.find(messageId) !== undefined
   }
 
@@ -92,7 +93,11 @@ export class Transcript {
     const page = await sessions.messages(this.sessionId).catch(() => null)
     const at = this.#turns.indexOf(turn)
     if (!page || at < 0) return
-    this.#turns = [...this.#above(page), ...this.#merge(page.items.filter((message) => message.id < turn.message.id)), ...this.#turns.slice(at)]
+    this.#turns = [
+      ...this.#above(page),
+      ...this.#merge(page.items.filter((message) => message.id < turn.message.id)),
+      ...this.#turns.slice(at),
+    ]
   }
 
   /** The loaded older turns, if the newest page continues them. */

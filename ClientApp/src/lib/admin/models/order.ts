@@ -11,7 +11,9 @@ export interface Ordered {
 export function ordered(models: readonly ManagedModel[]): Ordered[] {
   const groups = new Map<number, ManagedModel[]>()
   for (const model of models) if (!model.hidden) groups.set(model.connectionId, [...(groups.get(model.connectionId) ?? []), model])
-  return [...groups].filter(([, list]) => list.length > 1).map(([connectionId, list]) => ({ connectionId, name: list[0]?.connectionName ?? '', models: list }))
+  return [...groups]
+    .filter(([, list]) => list.length > 1)
+    .map(([connectionId, list]) => ({ connectionId, name: list[0]?.connectionName ?? '', models: list }))
 }
 
 export function moved<T>(list: readonly T[], from: number, to: number): readonly T[] {

@@ -1,7 +1,15 @@
 /** How one setting is edited. The bounds repeat the server's table; a test compares them. */
 export type Field =
   | { key: string; kind: 'flag' }
-  | { key: string; kind: 'number'; min: number; max: number; unit?: 'ms' | 's' | 'hours' | 'days' | 'MB'; scale?: number; empty?: 'none' | 'unlimited' }
+  | {
+      key: string
+      kind: 'number'
+      min: number
+      max: number
+      unit?: 'ms' | 's' | 'hours' | 'days' | 'MB'
+      scale?: number
+      empty?: 'none' | 'unlimited'
+    }
   | { key: string; kind: 'text'; max: number; wide?: boolean; code?: boolean; lines?: boolean }
   | { key: string; kind: 'choice'; options: readonly string[] }
   | { key: string; kind: 'list' }

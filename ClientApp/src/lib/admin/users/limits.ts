@@ -31,7 +31,10 @@ export function limitsOf(user: UserLimits, i18n: Pick<I18n, 't' | 'number'>): st
 }
 
 export function typedLimits(user: UserLimits | null): Record<LimitName, TypedLimit> {
-  const typed = (value: number | null | undefined, none = value === -1): TypedLimit => ({ none, text: value == null || none ? '' : String(value) })
+  const typed = (value: number | null | undefined, none = value === -1): TypedLimit => ({
+    none,
+    text: value == null || none ? '' : String(value),
+  })
   return {
     dailyLimit: typed(user?.dailyLimit, user?.unlimited ?? false),
     dailyTokenBudget: typed(user?.dailyTokenBudget),
@@ -51,12 +54,19 @@ export function readLimit({ text, none }: TypedLimit, whole: boolean): number | 
 }
 
 /** "Default: 200 · 12 used today", with the parts that are known. */
-export function aboutLimit(name: LimitName, defaults: SystemSettings | null, used: Used | null, i18n: Pick<I18n, 't' | 'number' | 'tag'>): string {
+export function aboutLimit(
+  name: LimitName,
+  defaults: SystemSettings | null,
+  used: Used | null,
+  i18n: Pick<I18n, 't' | 'number' | 'tag'>,
+): string {
   const { setting, used: part, kind, span } = limits[name]
   const format = (value: number) => (kind === 'money' ? money(value, i18n.tag) : i18n.number(value))
   const byDefault = defaults?.[setting]
   return [
-    typeof byDefault === 'number' ? i18n.t('users.limitDefault', { limit: byDefault === -1 ? i18n.t('users.noLimit') : format(byDefault) }) : '',
+    typeof byDefault === 'number'
+      ? i18n.t('users.limitDefault', { limit: byDefault === -1 ? i18n.t('users.noLimit') : format(byDefault) })
+      : '',
     used ? i18n.t(span === 'day' ? 'users.usedToday' : 'users.usedMonth', { used: format(used[part]) }) : '',
   ].filter((one) => one !== '').join(' · ')
 }
@@ -65,7 +75,10 @@ export const isMoney = (name: LimitName): boolean => limits[name].kind === 'mone
 
 /** The limits to send; null when any input is invalid. */
 export function toLimits(typed: Record<LimitName, TypedLimit>): Pick<ManagedUser, LimitName | 'unlimited'> | null {
-  const read = Object.fromEntries(limitNames.map((name) => [name, readLimit(typed[name], !isMoney(name))])) as Record<LimitName, number | null | undefined>
+  const read = Object.fromEntries(limitNames.map((name) => [name, readLimit(typed[name], !isMoney(name))])) as Record<
+    LimitName,
+    number | null | undefined
+  >
   if (Object.values(read).some((value) => value === undefined)) return null
   const { dailyLimit, ...budgets } = read as Record<LimitName, number | null>
   return { ...budgets, dailyLimit: dailyLimit === -1 ? null : dailyLimit, unlimited: dailyLimit === -1 }
