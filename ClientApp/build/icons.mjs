@@ -1,11 +1,11 @@
-// Draws the PNG icons from public/icon.svg with Chromium: `node build/icons.mjs`, needed only when the sign changes.
+// Renders the PNG icons from public/icon.svg with Chromium: `node build/icons.mjs`, needed only when the icon changes.
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
 
 const folder = join(import.meta.dirname, '../public')
 const sign = readFileSync(join(folder, 'icon.svg'), 'utf8')
-// A launcher cuts its own shape out of these: the ground reaches the edge and the sign keeps to the middle.
+// A launcher crops these to its own shape, so the background reaches the edge and the sign stays in the middle.
 const full = sign
   .replace('rx="8"', '')
   .replace('viewBox="0 0 32 32"', 'viewBox="-4 -4 40 40"')

@@ -18,7 +18,7 @@ describe('usage by day', () => {
     cost: 0,
     failed: 0,
   })
-  it('has every day, so that time is told truly', () => {
+  it('has every day, so that the time axis has no gaps', () => {
     expect(
       everyDay([line('2026-02-28', 5), line('2026-03-02', 7)], '2026-02-27', '2026-03-02', 'totalTokens').map((one) => one.value),
     ).toEqual([0, 5, 0, 7])
@@ -30,7 +30,7 @@ describe('usage by day', () => {
 })
 
 describe('limits of a user', () => {
-  it('tell default, none and a number apart', () => {
+  it('distinguish default, no limit and a number', () => {
     const own = {
       dailyLimit: 5,
       unlimited: false,
@@ -110,7 +110,7 @@ describe('the order of models', () => {
     capabilitySource: 'provider',
     hidden,
   })
-  it('is by connection, without those nobody is offered and those that stand alone', () => {
+  it('is by connection, without hidden models and single ones', () => {
     const groups = ordered([model('a'), model('b', 2), model('c'), model('d', 1, true), model('e', 3), model('f', 2)])
     expect(groups.map((group) => [group.name, group.models.map((one) => one.name)])).toEqual([['C1', ['a', 'c']], ['C2', ['b', 'f']]])
   })

@@ -26,7 +26,7 @@ describe('BlockStream', () => {
     })
   }
 
-  it('draws what was read ahead, once, and nothing else', async () => {
+  it('uses what was lexed ahead once, and for that text only', async () => {
     const text = `${answer}\r\n\r\nend`
     const whole = shape(new BlockStream().update(text, true))
     await readAhead(text)

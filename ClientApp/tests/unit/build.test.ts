@@ -13,10 +13,10 @@ const files = (folder: string, end: RegExp) =>
 const page = readFileSync(join(built, 'index.html'), 'utf8')
 
 describe('the page as it is built', () => {
-  it('is little before it can be used', () => {
+  it('loads less than 120 kB before it can be used', () => {
     const first = [...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.(?:js|css))"/g)].map((match) => join(built, match[1] ?? ''))
     expect(first.length).toBeGreaterThan(0)
-    // Script and styles of the first page as they go over the wire; what else there is comes when it is wanted.
+    // Script and styles of the first page as transferred; everything else is loaded on demand.
     expect(first.reduce((sum, file) => sum + statSync(`${file}.br`).size, 0)).toBeLessThan(120_000)
   })
 
@@ -31,7 +31,7 @@ describe('the page as it is built', () => {
       expect(readFileSync(file, 'utf8'), file).not.toMatch(/jsdelivr|unpkg|cdnjs|fonts\.g(?:oogleapis|static)/)
   })
 
-  it('moves nothing for ever but what waits, and holds no layers for it', () => {
+  it('animates only waiting indicators without end, and uses no will-change', () => {
     for (const file of files(source, /\.(svelte|css)$/)) {
       const text = readFileSync(file, 'utf8')
       expect(text, file).not.toContain('will-change')

@@ -21,7 +21,7 @@ const light: Palette = {
 const dark: Palette = { ...light, dark: true, page: '#111111' }
 const svg = (inside = '<g/>', size = 'width="10" height="20"') => `<svg xmlns="http://www.w3.org/2000/svg" ${size}>${inside}</svg>`
 
-/** Frames that say only what the test lets them say. */
+/** Frames that send only what the test makes them send. */
 class FakeHost implements Host {
   readonly frames: { asked: DrawRequest[]; hear: (message: unknown) => void; removed: boolean }[] = []
   start(hear: (message: unknown) => void) {
@@ -93,7 +93,7 @@ describe('the frame that draws', () => {
     expect(host.frames).toHaveLength(2)
   })
 
-  it('is not believed a word it was not asked for', async () => {
+  it('is ignored when it answers what was not asked', async () => {
     const host = new FakeHost()
     const answer = new Renderer(host).draw('a', light)
     host.at(0).hear('ready')
@@ -131,7 +131,7 @@ describe('diagrams', () => {
     expect(['a', 'b', 'c'].map((source) => diagrams.known(source, light) !== undefined)).toEqual([true, false, true])
   })
 
-  it('say why they are not drawn, and are asked again only when they could not be reached', async () => {
+  it('say why they are not drawn, and are retried only when the frame was unreachable', async () => {
     const cases: [Answer, string, number | null, number][] = [
       [{ failed: 'broken', detail: 'Parse error on line 12:\n…' }, 'broken', 12, 1],
       [{ failed: 'broken', detail: 'Too many edges: edge limit exceeded' }, 'tooLarge', null, 1],
@@ -157,7 +157,7 @@ describe('diagrams', () => {
 })
 
 describe('a drawing from the sandbox', () => {
-  it('is taken when it draws and nothing else', () => {
+  it('is accepted when it is a plain drawing', () => {
     for (const inside of [
       '',
       '<g id="a" class="b"><path d="M0 0"/><text style="fill: #111; stroke: url(#grad)">a &lt;script&gt; b</text></g>',

@@ -3,9 +3,9 @@ import { join, posix } from 'node:path'
 
 /** The folders of the page from the ground up. A module may import its own folder and those before it. */
 export const floors = [
-  'sandbox', // pages in a frame without an origin, and what is said to them
+  'sandbox', // pages in frames without an origin, and their protocol
   'lib/browser', // what the browser can do, without any state of the page
-  'lib/ui', // components that get their texts by props
+  'lib/ui', // components that take their texts by props
   'lib/api', // one stateless module for each resource of the server
   'lib/i18n', // texts, dates and numbers in both languages
   'lib/lexer', // Markdown as tokens
@@ -31,7 +31,7 @@ export const floors = [
 /** Modules by their path under `src`, each with the paths it imports. */
 export type Graph = ReadonlyMap<string, readonly string[]>
 
-/** The paths that a module imports from this page, also lazily and as types; an import that is not there is kept as it is written. */
+/** The modules of this page that a text imports, lazy and type imports included. An unresolved import is returned as written. */
 export function importsOf(path: string, text: string, exists: (path: string) => boolean): string[] {
   return [...text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(\.[^']+)'/g)].map(([, target = '']) => {
     const plain = posix.join(posix.dirname(path), target)
@@ -71,7 +71,7 @@ function circles(graph: Graph): string[] {
     if (at >= 0) found.push(`${[...path.slice(at), file].join(' → ')} is a circle`)
     if (at >= 0 || done.has(file)) return
     path.push(file)
-    // A component that draws itself, as a list in a list, is no circle of files.
+    // A component that renders itself, as a list in a list, is not a circle of files.
     for (const target of graph.get(file) ?? []) if (target !== file) visit(target)
     path.pop()
     done.add(file)

@@ -73,7 +73,7 @@ describe('languages', () => {
     expect(seen.size).toBeGreaterThan(100)
   })
 
-  it('have no words that nothing shows', () => {
+  it('have no unused texts', () => {
     const root = join(import.meta.dirname, '../../src')
     const source = readdirSync(root, { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.(svelte|ts)$/.test(name) && !/i18n\/(errors\.)?(en|zh)(\.ts$|\/)/.test(name))

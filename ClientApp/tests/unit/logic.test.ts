@@ -54,7 +54,7 @@ describe('presets', () => {
     for (const near of ['http://[fd00::1]/v1', 'http://nas.lan', 'http://box.local:8080', 'http://100.64.0.7'])
       expect(looksLocal(near), near).toBe(true)
     for (const far of ['https://api.openai.com/v1', 'https://172.15.0.1', 'nonsense']) expect(looksLocal(far), far).toBe(false)
-    // What only begins or ends like a private name is somebody else's.
+    // A host that only begins or ends like a private name is not private.
     for (const far of [
       'https://fdn.example.org',
       'https://localhost.example.org',

@@ -20,7 +20,7 @@ function walk(file: string, visit: (node: AST.TemplateNode | AST.Fragment, sourc
   enter(parse(source, { modern: true }).fragment)
 }
 
-/** Lists of the program's own words and numbers, which are different by construction; nothing of them comes from a person or a server. */
+/** Lists of constants in the code, which are distinct by construction; none comes from a person or a server. */
 const ownWords = new Set([
   'admin/ConnectionForm.svelte kind',
   'admin/ConnectionForm.svelte auth',
@@ -62,14 +62,14 @@ it('keys every list by an id or by the place, never by what a person or a provid
   expect(lists).toBeGreaterThan(60)
 })
 
-it('writes blanks at the edge of an element as text of their own: the compiler cuts them off otherwise', () => {
+it('writes blanks at the edge of an element as expressions, because the compiler trims them', () => {
   const wrong: string[] = []
   for (const file of files) {
     walk(file, (node, source) => {
       if (node.type !== 'Fragment') return
       const first = node.nodes[0]
       const last = node.nodes.at(-1)
-      // A blank between two lines of the source is the layout of the source; one within a line was meant.
+      // A blank between two lines is layout of the source; one within a line is intended.
       if (first?.type === 'Text' && /^ [^\s]/.test(first.data)) wrong.push(`${file}: begins with "${first.data.slice(0, 12)}"`)
       if (last?.type === 'Text' && /[^\s] $/.test(last.data)) wrong.push(`${file}: ends with "${last.data.slice(-12)}"`)
       if (node.nodes.length > 1 && first?.type === 'Text' && first.data === ' ')
@@ -81,7 +81,7 @@ it('writes blanks at the edge of an element as text of their own: the compiler c
   expect(wrong).toEqual([])
 })
 
-it('lets no form speak the language of the browser', () => {
+it('shows no validation message of the browser', () => {
   const wrong: string[] = []
   for (const file of files) {
     walk(file, (node) => {

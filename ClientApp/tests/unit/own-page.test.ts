@@ -27,7 +27,7 @@ describe('what changes something on the server', () => {
     const uploads = files.filter((file) => readFileSync(join(source, file), 'utf8').includes('new XMLHttpRequest'))
     for (const file of uploads) expect(readFileSync(join(source, file), 'utf8'), file).toContain('Object.entries(ownPage)')
     for (const file of files) {
-      // A body of its own kind through `send` needs the header too.
+      // A call of `send` with its own headers needs this header too.
       for (const call of callsOf('send', readFileSync(join(source, file), 'utf8')))
         if (/^send\('(?:POST|PUT|PATCH|DELETE)'[\s\S]*headers/.test(call)) expect(call, file).toContain('...ownPage')
     }

@@ -30,12 +30,12 @@ describe('a refusal', () => {
     expect(revive({ status: 422, code: 'model_cannot_see', againAt: null }, now)).toMatchObject({ code: 'model_cannot_see', againAt: null })
   })
 
-  it('is not kept when nobody was reached or signed in, and not believed when somebody else wrote it', () => {
+  it('is not stored when offline or signed out, and not trusted when it is malformed', () => {
     expect(keep(new Problem(0, 'offline'))).toBeNull()
     expect(keep(new Problem(401, 'unauthenticated'))).toBeNull()
     for (const refused of ['quota_exceeded', null, { code: 7 }, { status: 429, code: 'x', againAt: 'soon' }]) {
       kept.set('aichat.outgoing.guest.5', JSON.stringify({ clientMessageId: 'a', content: 'hello', refused }))
-      // The message itself is never lost over it.
+      // The message itself is not lost.
       expect(new Drafts().outgoing(5)).toEqual({ clientMessageId: 'a', content: 'hello' })
     }
   })
@@ -55,7 +55,7 @@ describe('lines for programs', () => {
     expect(lines('cherry')).not.toContain('/v1')
   })
 
-  it('stay what they are whatever a model or an installation is called', () => {
+  it('are escaped for any name of a model or an installation', () => {
     const model = 'it\'s "quoted" $HOME `x` \\ end'
     const setups = clientSetups('https://a.example', "sk-'", model, 'Ann "A" Co')
     const file = setups.find((one) => one.id === 'opencode')?.parts.at(-1)?.lines ?? ''

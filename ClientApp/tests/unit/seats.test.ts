@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest'
 import { Seats } from '../../src/lib/state/seats'
 
-/** Tabs that hear each other at once. */
+/** Tabs that receive each other's messages at once. */
 function browser(tabs: number) {
   type Channel = NonNullable<ReturnType<NonNullable<ConstructorParameters<typeof Seats>[1]>>>
   const channels = new Set<Channel>()
@@ -35,7 +35,7 @@ function browser(tabs: number) {
   }
 }
 
-it('gives four tabs a seat: those that asked last, and seen before hidden ones', () => {
+it('gives four tabs a connection: visible tabs first, then the latest requests', () => {
   vi.useFakeTimers({ now: 1_000_000 })
   const { all, granted } = browser(7)
   for (const seats of all) {
@@ -53,7 +53,7 @@ it('gives four tabs a seat: those that asked last, and seen before hidden ones',
   vi.useRealTimers()
 })
 
-it('forgets a tab that fell silent', () => {
+it('forgets a tab that is not heard any more', () => {
   vi.useFakeTimers({ now: 1_000_000 })
   const { all, granted, crash } = browser(5)
   for (const seats of all) {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const root = join(import.meta.dirname, '../../../Endpoints')
 
-/** The server's code in the files with such a name, in whatever folder they are. */
+/** The text of the server's source files with such a name, in any folder. */
 export function serverCode(name: RegExp): string {
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((file) => name.test(file.split('/').at(-1) ?? ''))
   if (files.length === 0) throw new Error(`The server has no file ${name.source} any more`)

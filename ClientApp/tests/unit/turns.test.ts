@@ -29,7 +29,7 @@ const end = (fields: Partial<Message>) => {
 }
 
 describe('the end of an answer', () => {
-  it('says nothing about one that simply ended', () => {
+  it('has no text for one that completed', () => {
     expect(end({})).toBeNull()
   })
 
