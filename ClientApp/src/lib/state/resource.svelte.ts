@@ -1,15 +1,13 @@
-import { untrack } from 'svelte'
-
 /**
  * Data that a page loads from the server: the last answer, and whether the last attempt failed. `load` may be called again with another
- * question; an answer to an older question is dropped. `before` is the last answer, for lists that grow page by page.
+ * question; an answer to an older question is dropped.
  */
 export class Resource<T, Question = void> {
   #value = $state.raw<T | null>(null)
   #failed = $state(false)
   #latest = 0
 
-  constructor(private readonly ask: (question: Question, before: T | null) => Promise<T>) {}
+  constructor(private readonly ask: (question: Question) => Promise<T>) {}
 
   /** Null until the first answer. A failed attempt keeps the answer before it. */
   get value(): T | null {
@@ -26,7 +24,7 @@ export class Resource<T, Question = void> {
     const mine = ++this.#latest
     this.#failed = false
     try {
-      const value = await this.ask(question, untrack(() => this.#value))
+      const value = await this.ask(question)
       if (mine === this.#latest) this.#value = value
     } catch {
       if (mine === this.#latest) this.#failed = true
