@@ -1,13 +1,13 @@
-// The page's files, so that it opens at once and without a network. Never anything of /api: no text of a chat is kept here.
-const name = 'aichat-shell-ipK3NB8f'
-const shell = ["./","./assets/theme-2IB5Yu9C.js","./assets/index-BhyWsRs5.js","./assets/index-XIjLv_nI.css","./icon.svg"]
+// Caches the files of the page, so that it opens at once and without a network. Nothing of /api is cached, so no text of a chat is stored.
+const name = 'aichat-shell-12T0ZSII'
+const shell = ["./","./assets/theme-ImGP_nAa.js","./assets/index-ZAv1kuE8.js","./assets/index-D3KQTh4C.css","./icon.svg"]
 const scope = new URL(self.registration.scope).pathname
 
 const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)
 const isFile = (path) => path.startsWith('assets/')
 
 self.addEventListener('install', (event) => {
-  // What a page sends as it goes is lost on the way through a worker: it takes the straight one, where the browser knows such.
+  // Requests of a closing page get lost in a worker, so writes bypass it in browsers that support routes.
   const written = ['PUT', 'POST', 'PATCH', 'DELETE'].map((requestMethod) => ({ condition: { requestMethod }, source: 'network' }))
   if (event.addRoutes) event.waitUntil(event.addRoutes(written))
   event.waitUntil(caches.open(name).then((cache) => cache.addAll(shell)))
@@ -41,7 +41,7 @@ self.addEventListener('fetch', (event) => {
   const address = new URL(request.url)
   if (request.method !== 'GET' || address.origin !== self.location.origin || !address.pathname.startsWith(scope)) return
   const path = address.pathname.slice(scope.length)
-  // A new page comes from the server whenever there is one to be had.
+  // Prefer the server's page, which may be newer; fall back to the cache when offline.
   if (request.mode === 'navigate' && isPage(path)) event.respondWith(fetch(request).catch(() => caches.match('./')))
   else if (isFile(path)) event.respondWith(fileOf(request))
 })

@@ -3,7 +3,7 @@ interface ModuleInfo {
   importers: readonly string[]
 }
 
-// A new server's very first page: what it shares with later pages would be three more files.
+// The first page of a new server gets one chunk: what it shares with later pages would be three more files.
 const setup = /\/src\/lib\/(setup\/|auth\/AccountForm|api\/connections|i18n\/)/
 
 /**

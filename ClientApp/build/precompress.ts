@@ -5,7 +5,7 @@ import type { Plugin } from 'vite'
 
 const text = /\.(html|js|css|svg|json|webmanifest|txt)$/
 
-// Three megabytes as they are, and every browser takes them compressed; the server unpacks for whoever does not.
+// Three megabytes uncompressed. Every browser accepts them compressed; the server decompresses for other clients.
 const onlyCompressed = /[/\\]sandbox[/\\][^/\\]+\.js$/
 
 /** Puts `.br` and `.gz` beside every text file of the build, the same bytes on every run. */

@@ -6,8 +6,8 @@ import { build, type Plugin } from 'vite'
 const names = ['diagram', 'image'] as const
 
 /**
- * Ships the pages of the sandboxed frames: `sandbox/NAME.html` with one classic script each. Modules would not do: they are
- * fetched by CORS, and a frame without an origin is let in nowhere. Apart from the page's build, so that not a byte is shared.
+ * Ships the pages of the sandboxed frames: `sandbox/NAME.html` with one classic script each. Modules cannot be used: they are fetched with
+ * CORS, which refuses a frame without an origin. Built apart from the page, so that no chunk is shared.
  */
 export function sandbox(): Plugin {
   let root = ''
@@ -66,7 +66,7 @@ async function bundle(root: string, name: string): Promise<string> {
   return script.code
 }
 
-/** Leaves out what is a third of the drawing library: a second layout engine and formulas, which would need HTML in the picture. */
+/** Leaves out a third of the drawing library: a second layout engine, and formulas, which would need HTML in the drawing. */
 function leaner(root: string): Plugin {
   return {
     name: 'leaner',

@@ -7,5 +7,5 @@ import App from './App.svelte'
 
 const target = document.getElementById('app')
 if (!target) throw new Error('no place to mount')
-// In a task of its own: reading the script and building the page in one go would be a long stop on a phone.
+// Mount in a separate task: evaluating the script and rendering the page in one would block a phone for too long.
 setTimeout(() => mount(App, { target }))

@@ -16,14 +16,18 @@ const categories = ['performance', 'accessibility', 'best-practices', 'seo']
 function startProvider() {
   const provider = createServer((request, response) => {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' })
-    for (const delta of [{ reasoning_content: reasoning }, { content: answer }]) response.write(`data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`)
+    for (const delta of [{ reasoning_content: reasoning }, { content: answer }])
+      response.write(`data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`)
     response.end('data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n')
   })
   return new Promise((resolve) => provider.listen(0, '127.0.0.1', () => resolve(provider)))
 }
 
 function startServer(dataDir) {
-  const server = spawn(process.env.BINARY, [], { env: { DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: '0', AICHAT_SETUP_CODE: 'picture-setup-code' }, stdio: ['ignore', 'pipe', 'ignore'] })
+  const server = spawn(process.env.BINARY, [], {
+    env: { DATA_DIR: dataDir, HOST: '127.0.0.1', PORT: '0', AICHAT_SETUP_CODE: 'picture-setup-code' },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
   return new Promise((resolve, reject) => {
     let said = ''
     server.stdout.on('data', (part) => {
@@ -39,16 +43,28 @@ function startServer(dataDir) {
 async function prepare(url, providerPort) {
   let cookies = ''
   async function call(path, body) {
-    const response = await fetch(url + path, { method: 'POST', headers: { 'Content-Type': 'application/json', Origin: url, Cookie: cookies }, body: JSON.stringify(body) })
+    const response = await fetch(url + path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Origin: url, Cookie: cookies },
+      body: JSON.stringify(body),
+    })
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
     const given = response.headers.getSetCookie().map((one) => one.split(';')[0])
     if (given.length > 0) cookies = given.join('; ')
     return response.json()
   }
   await call('/api/auth/register', { username: 'lin', password: 'correct horse battery', setupCode: 'picture-setup-code' })
-  const connection = await call('/api/connections', { name: 'Workstation', provider: 'openai', baseUrl: `http://127.0.0.1:${providerPort}/v1`, authType: 'none', local: true, modelIds: ['qwen3-32b'] })
+  const connection = await call('/api/connections', {
+    name: 'Workstation',
+    provider: 'openai',
+    baseUrl: `http://127.0.0.1:${providerPort}/v1`,
+    authType: 'none',
+    local: true,
+    modelIds: ['qwen3-32b'],
+  })
   const session = await call('/api/sessions', { title: 'Explain hash tables', connectionId: connection.id, model: 'qwen3-32b' })
-  for (let turn = 1; turn <= 3; turn++) await call('/api/chat/completion', { sessionId: session.id, content: 'Explain hash tables', clientMessageId: `turn-${turn}` })
+  for (let turn = 1; turn <= 3; turn++)
+    await call('/api/chat/completion', { sessionId: session.id, content: 'Explain hash tables', clientMessageId: `turn-${turn}` })
   return { chat: `/c/${session.id}`, cookies }
 }
 
@@ -57,13 +73,28 @@ function losses(report, category) {
   return report.categories[category].auditRefs
     .map(({ id, weight }) => ({ id, weight, audit: report.audits[id] }))
     .filter(({ audit }) => audit.score !== null && audit.score < 0.9)
-    .map(({ weight, audit }) => `       ${category}: ${audit.title}${audit.displayValue ? ` (${audit.displayValue})` : ''}, weight ${weight}`)
+    .map(
+      ({ weight, audit }) => `       ${category}: ${audit.title}${audit.displayValue ? ` (${audit.displayValue})` : ''}, weight ${weight}`,
+    )
 }
 
 async function measure(browserPort, name, url, cookies) {
   let good = true
-  for (const [device, config] of [['phone', undefined], ['desktop', desktopConfig]]) {
-    const result = await lighthouse(url, { port: browserPort, onlyCategories: categories, extraHeaders: cookies ? { Cookie: cookies } : {}, logLevel: 'error', disableStorageReset: false }, config)
+  for (const [device, config] of [
+    ['phone', undefined],
+    ['desktop', desktopConfig],
+  ]) {
+    const result = await lighthouse(
+      url,
+      {
+        port: browserPort,
+        onlyCategories: categories,
+        extraHeaders: cookies ? { Cookie: cookies } : {},
+        logLevel: 'error',
+        disableStorageReset: false,
+      },
+      config,
+    )
     if (!result || result.lhr.runtimeError) throw new Error(`${name}, ${device}: ${result?.lhr.runtimeError?.message ?? 'no report'}`)
     const { lhr } = result
     // What was measured must be the page that was asked for, not the login page instead of a chat.
@@ -71,7 +102,10 @@ async function measure(browserPort, name, url, cookies) {
     const scores = categories.map((category) => [category, Math.round((lhr.categories[category].score ?? 0) * 100)])
     const low = scores.some(([category, score]) => score < least && ['performance', 'accessibility'].includes(category))
     good &&= !low
-    console.log(`${low ? 'LOW ' : 'ok  '} ${name.padEnd(6)} ${device.padEnd(8)} ${scores.map(([category, score]) => `${category} ${score}`).join('  ')}`)
+    console.log(
+      `${low ? 'LOW ' : 'ok  '} ${name.padEnd(6)} ${device.padEnd(8)} ` +
+        scores.map(([category, score]) => `${category} ${score}`).join('  '),
+    )
     for (const [category, score] of scores) if (score < 100) console.log(losses(lhr, category).join('\n'))
   }
   return good
@@ -81,7 +115,10 @@ const dataDir = await mkdtemp(join(tmpdir(), 'aichat-lighthouse-'))
 const provider = await startProvider()
 const { server, url } = await startServer(dataDir)
 const port = 20_000 + (process.pid % 20_000)
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking', `--remote-debugging-port=${port}`] })
+const browser = await chromium.launch({
+  executablePath: process.env.CHROMIUM,
+  args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking', `--remote-debugging-port=${port}`],
+})
 try {
   const { chat, cookies } = await prepare(url, provider.address().port)
   const pages = [['login', '/login', ''], ['chat', chat, cookies]].filter(([name]) => wanted.length === 0 || wanted.includes(name))

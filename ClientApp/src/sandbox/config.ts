@@ -1,8 +1,8 @@
 import type { MermaidConfig } from 'mermaid'
 import { limits, type Palette } from './protocol'
 
-// What a diagram's own `%%{init}%%` or front matter may not change, at any depth. Besides what could loosen the
-// sandbox: colours and fonts, which follow the page, and the layout, of which one is built in.
+// Settings that a diagram's `%%{init}%%` or front matter may not change, at any depth: whatever could loosen the sandbox, colours and
+// fonts, which follow the page, and the layout, of which only one is built in.
 const secure = [
   'secure', 'securityLevel', 'startOnLoad', 'maxTextSize', 'maxEdges', 'suppressErrorRendering', 'dompurifyConfig', 'htmlLabels',
   'forceLegacyMathML', 'legacyMathML', 'theme', 'themeVariables', 'themeCSS', 'darkMode', 'fontFamily', 'altFontFamily', 'layout', 'look',

@@ -3,7 +3,7 @@ import { configFor } from './config'
 import './harmless'
 import type { DrawRequest, Drawn, NotDrawn } from './protocol'
 
-// Runs in a frame without an origin: it reaches neither the page, nor its storage, nor the network.
+// Runs in a frame without an origin, which has no access to the page, its storage or the network.
 
 addEventListener('message', (event: MessageEvent<DrawRequest | undefined>) => {
   const request = event.data
@@ -22,7 +22,7 @@ async function draw({ draw: number, source, palette }: DrawRequest): Promise<str
   return asImage(svg)
 }
 
-/** An image file of its own: well-formed XML, with the size its content has. */
+/** The drawing as a standalone SVG file: well-formed XML with the size of its content. */
 function asImage(html: string): string {
   const svg = new DOMParser().parseFromString(html, 'text/html').querySelector('svg')
   if (!svg) return ''

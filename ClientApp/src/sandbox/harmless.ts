@@ -1,7 +1,7 @@
 import { elsewhere } from './protocol'
 
-// A diagram may name images: shapes, sprites, icons. The frame's policy would not load them; they are refused before it has to,
-// so that the reason can be told and the console stays for what is really wrong.
+// A diagram may name images: shapes, sprites, icons. The frame's policy would block them. They are refused earlier, so that the reason can
+// be shown and the console has only real errors.
 
 function check(value: string): string {
   if (!value.startsWith('data:')) throw new Error(elsewhere)
@@ -26,11 +26,13 @@ Element.prototype.setAttributeNS = function (space: string | null, name: string,
   setAttributeNS.call(this, space, name, loads(this, name) ? check(value) : value)
 }
 
-// The library also writes text of the diagram into its document as HTML, to measure or decode it. It is parsed where nothing is
-// alive, and only what is left without handlers and addresses comes into the document.
+// The library also writes text of the diagram into its document as HTML, to measure or decode it. It is parsed in an inert document, and
+// only the result without handlers and addresses is inserted.
 const markup = Object.getOwnPropertyDescriptor(Element.prototype, 'innerHTML')
-// A browser reports a handler it refused even where nothing is alive, so none may be spelt as one when it is parsed. What comes may be a TrustedHTML: the library's sanitiser makes one where the browser knows them.
-const tame = (html: unknown) => String(html ?? '').replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/([\s"'/])on(?=[a-z]+\s*=)/gi, '$1data-on'))
+// A browser reports a refused handler even in an inert document, so handlers are renamed before parsing.
+// The value may be a TrustedHTML from the library's sanitiser.
+const tame = (html: unknown) =>
+  String(html ?? '').replace(/<[a-z][^>]*>/gi, (tag) => tag.replace(/([\s"'/])on(?=[a-z]+\s*=)/gi, '$1data-on'))
 const { parseFromString } = DOMParser.prototype
 
 DOMParser.prototype.parseFromString = function (text, type) {

@@ -1,6 +1,6 @@
 import type { ShowRequest, Shown } from './protocol'
 
-// Shows one image from elsewhere, after a click in the page. Whatever it is, it is drawn in a frame without an origin.
+// Shows one remote image after a click in the page, in a frame without an origin.
 
 const say = (message: Shown | 'ready' | 'failed') => parent.postMessage(message, '*')
 
@@ -12,7 +12,7 @@ addEventListener('message', (event: MessageEvent<ShowRequest | undefined>) => {
   image.referrerPolicy = 'no-referrer'
   image.onload = () => say({ width: image.naturalWidth, height: image.naturalHeight })
   image.onerror = () => say('failed')
-  // Through CSSOM: the policy of this page has no styles.
+  // Through CSSOM, because the policy of this frame allows no styles.
   image.style.cssText = 'display:block;width:100%;height:100%;object-fit:contain'
   image.src = request.show
   document.body.replaceChildren(image)

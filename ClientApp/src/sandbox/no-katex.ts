@@ -1,6 +1,6 @@
 const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;' }
 
-/** Stands in for KaTeX inside diagrams, where formulas would need HTML in the picture: they stay their source. */
+/** Replaces KaTeX inside diagrams: formulas would need HTML in the drawing, so their source is shown. */
 export default {
   renderToString: (tex: string) => tex.replace(/[&<>]/g, (one) => entities[one] ?? one),
 }

@@ -1,5 +1,5 @@
-// What the page and its sandboxed frames say to each other. A frame has no origin of its own, so each side knows
-// the other by the window a message came from; what a frame says is checked like any other input.
+// The messages between the page and its sandboxed frames. A frame has no origin, so each side identifies the other by the window a message
+// came from. Messages of a frame are validated like any other input.
 
 /** Colours as `#rrggbb`: the drawing library reads no newer notation. */
 export interface Palette {
@@ -42,7 +42,7 @@ export interface Shown {
   height: number
 }
 
-/** The detail of a drawing that was refused for what it would load. */
+/** The detail of a drawing that was refused because it would load something. */
 export const elsewhere = 'It would load an image from elsewhere.'
 
 export const limits = { chars: 50_000, edges: 2_000 }

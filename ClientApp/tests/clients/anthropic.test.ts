@@ -34,7 +34,9 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the @anthropic-ai/sdk packa
   })
 
   it.each(['claude', 'gpt'])('calls a tool by %s and takes its answer', async (model) => {
-    const tools: Anthropic.Tool[] = [{ name: 'weather', description: 'The weather of a city', input_schema: { type: 'object', properties: { city: { type: 'string' } } } }]
+    const tools: Anthropic.Tool[] = [
+      { name: 'weather', description: 'The weather of a city', input_schema: { type: 'object', properties: { city: { type: 'string' } } } },
+    ]
     const messages: Anthropic.MessageParam[] = [{ role: 'user', content: 'use the tool' }]
     const asked = await client.messages.stream({ model, max_tokens: 100, tools, messages, tool_choice: { type: 'any' } }).finalMessage()
     const call = asked.content.find((block) => block.type === 'tool_use')
@@ -42,27 +44,43 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the @anthropic-ai/sdk packa
     expect(call).toMatchObject({ name: 'weather', input: { city: 'Oslo' } })
     if (call?.type !== 'tool_use') throw new Error('no call')
 
-    messages.push({ role: 'assistant', content: asked.content }, { role: 'user', content: [{ type: 'tool_result', tool_use_id: call.id, content: '22 degrees' }] })
+    messages.push(
+      { role: 'assistant', content: asked.content },
+      { role: 'user', content: [{ type: 'tool_result', tool_use_id: call.id, content: '22 degrees' }] },
+    )
     expect(text(await client.messages.create({ model, max_tokens: 100, tools, messages }))).toBe('Hello there')
   })
 
   it('sends an image to a model of another protocol', async () => {
     const image: Anthropic.ImageBlockParam = { type: 'image', source: { type: 'base64', media_type: 'image/png', data: png } }
-    await client.messages.create({ model: 'gpt', max_tokens: 10, messages: [{ role: 'user', content: [image, { type: 'text', text: 'See?' }] }] })
+    await client.messages.create({
+      model: 'gpt',
+      max_tokens: 10,
+      messages: [{ role: 'user', content: [image, { type: 'text', text: 'See?' }] }],
+    })
     expect(JSON.stringify(place.provider.asked.at(-1)?.body)).toContain(`data:image/png;base64,${png}`)
   })
 
   it('passes on what only the vendor knows, cache marks included', async () => {
     const system: Anthropic.TextBlockParam[] = [{ type: 'text', text: 'Be brief.', cache_control: { type: 'ephemeral' } }]
-    await client.messages.create({ model: 'claude', max_tokens: 10, system, metadata: { user_id: 'u1' }, messages: [{ role: 'user', content: 'Hi' }] })
+    await client.messages.create({
+      model: 'claude',
+      max_tokens: 10,
+      system,
+      metadata: { user_id: 'u1' },
+      messages: [{ role: 'user', content: 'Hi' }],
+    })
     expect(place.provider.asked.at(-1)?.body).toMatchObject({ system, metadata: { user_id: 'u1' }, max_tokens: 10 })
   })
 
   it('meets errors as its own classes', async () => {
-    const ask = (content: string, model = 'claude') => client.messages.create({ model, max_tokens: 10, messages: [{ role: 'user', content }] })
+    const ask = (content: string, model = 'claude') =>
+      client.messages.create({ model, max_tokens: 10, messages: [{ role: 'user', content }] })
     await expect(ask('Hi', 'nothing')).rejects.toBeInstanceOf(Anthropic.NotFoundError)
     await expect(ask('please fail')).rejects.toBeInstanceOf(Anthropic.BadRequestError)
     const stranger = new Anthropic({ apiKey: 'sk-wrong', baseURL: place.server.url, maxRetries: 0 })
-    await expect(stranger.messages.create({ model: 'claude', max_tokens: 1, messages: [{ role: 'user', content: 'Hi' }] })).rejects.toBeInstanceOf(Anthropic.AuthenticationError)
+    await expect(
+      stranger.messages.create({ model: 'claude', max_tokens: 1, messages: [{ role: 'user', content: 'Hi' }] }),
+    ).rejects.toBeInstanceOf(Anthropic.AuthenticationError)
   })
 })

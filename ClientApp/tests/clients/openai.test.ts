@@ -2,7 +2,11 @@ import OpenAI from 'openai'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { png, setUp, type Place } from './setup'
 
-const weather = { name: 'weather', description: 'The weather of a city', parameters: { type: 'object', properties: { city: { type: 'string' } } } }
+const weather = {
+  name: 'weather',
+  description: 'The weather of a city',
+  parameters: { type: 'object', properties: { city: { type: 'string' } } },
+}
 
 describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the openai package', () => {
   let place: Place
@@ -22,7 +26,13 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the openai package', () => 
   })
 
   it.each(['gpt', 'claude'])('completes a chat by %s, whole and as a stream', async (model) => {
-    const ask = { model, messages: [{ role: 'system', content: 'Be brief.' }, { role: 'user', content: 'Hi' }] } satisfies OpenAI.ChatCompletionCreateParams
+    const ask = {
+      model,
+      messages: [
+        { role: 'system', content: 'Be brief.' },
+        { role: 'user', content: 'Hi' },
+      ],
+    } satisfies OpenAI.ChatCompletionCreateParams
     const whole = await client.chat.completions.create(ask)
     expect(whole.choices[0]?.message.content).toBe('Hello there')
     expect(whole.usage).toMatchObject({ prompt_tokens: 11, completion_tokens: 5 })
@@ -44,12 +54,27 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the openai package', () => 
     expect(asked.choices[0]?.finish_reason).toBe('tool_calls')
     expect(call.function).toMatchObject({ name: 'weather', arguments: '{"city":"Oslo"}' })
 
-    const answered = await client.chat.completions.create({ model, messages: [...messages, message, { role: 'tool', tool_call_id: call.id, content: '22 degrees' }], tools })
+    const answered = await client.chat.completions.create({
+      model,
+      messages: [...messages, message, { role: 'tool', tool_call_id: call.id, content: '22 degrees' }],
+      tools,
+    })
     expect(answered.choices[0]?.message.content).toBe('Hello there')
   })
 
   it('sends an image to a model of another protocol', async () => {
-    await client.chat.completions.create({ model: 'claude', messages: [{ role: 'user', content: [{ type: 'text', text: 'See?' }, { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } }] }] })
+    await client.chat.completions.create({
+      model: 'claude',
+      messages: [
+        {
+          role: 'user',
+          content: [
+            { type: 'text', text: 'See?' },
+            { type: 'image_url', image_url: { url: `data:image/png;base64,${png}` } },
+          ],
+        },
+      ],
+    })
     expect(JSON.stringify(place.provider.asked.at(-1)?.body)).toContain(`"media_type":"image/png","data":"${png}"`)
   })
 
@@ -65,7 +90,9 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the openai package', () => 
 
     const streamed = await client.responses.stream({ model, input: [{ role: 'user', content: 'Hi' }] }).finalResponse()
     expect(streamed.status).toBe('completed')
-    expect(streamed.output.flatMap((item) => (item.type === 'message' ? item.content : []))).toMatchObject([{ type: 'output_text', text: 'Hello there' }])
+    expect(streamed.output.flatMap((item) => (item.type === 'message' ? item.content : []))).toMatchObject([
+      { type: 'output_text', text: 'Hello there' },
+    ])
 
     const tools: OpenAI.Responses.FunctionTool[] = [{ type: 'function', strict: false, ...weather }]
     const asked = await client.responses.stream({ model, input: 'use the tool', tools }).finalResponse()
@@ -75,7 +102,11 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the openai package', () => 
     const answered = await client.responses.create({
       model,
       tools,
-      input: [{ role: 'user', content: 'use the tool' }, { type: 'function_call', call_id: call.call_id, name: call.name, arguments: call.arguments }, { type: 'function_call_output', call_id: call.call_id, output: '22 degrees' }],
+      input: [
+        { role: 'user', content: 'use the tool' },
+        { type: 'function_call', call_id: call.call_id, name: call.name, arguments: call.arguments },
+        { type: 'function_call_output', call_id: call.call_id, output: '22 degrees' },
+      ],
     })
     expect(answered.output_text).toBe('Hello there')
   })

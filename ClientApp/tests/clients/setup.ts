@@ -14,7 +14,11 @@ export async function setUp(): Promise<Place> {
   const [server, provider] = [await startServer(dataDir), await startProvider()]
   let cookie = ''
   const call = async (path: string, body: object) => {
-    const response = await fetch(server.url + path, { method: 'POST', headers: { 'Content-Type': 'application/json', Origin: server.url, Cookie: cookie }, body: JSON.stringify(body) })
+    const response = await fetch(server.url + path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Origin: server.url, Cookie: cookie },
+      body: JSON.stringify(body),
+    })
     if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)
     cookie ||= response.headers.getSetCookie().map((set) => set.split(';')[0]).join('; ')
     return (await response.json()) as Record<string, unknown>
@@ -22,7 +26,15 @@ export async function setUp(): Promise<Place> {
   await call('/api/auth/register', { username: 'lin', password: 'correct horse battery', setupCode })
   for (const [kind, model] of [['openai', 'gpt'], ['anthropic', 'claude']] as const) {
     const baseUrl = kind === 'openai' ? `${provider.url}/v1` : provider.url
-    await call('/api/connections', { name: kind, provider: kind, baseUrl, authType: 'none', local: true, modelIds: [model], defaultCapabilities: { vision: true, tools: true } })
+    await call('/api/connections', {
+      name: kind,
+      provider: kind,
+      baseUrl,
+      authType: 'none',
+      local: true,
+      modelIds: [model],
+      defaultCapabilities: { vision: true, tools: true },
+    })
   }
   const { key } = await call('/api/keys', { name: 'clients' })
   return {

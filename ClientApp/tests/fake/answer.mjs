@@ -4,7 +4,8 @@ export const reasoning = `The question asks for a small example. I will compare 
 1. Recall the definition
 2. Give the code`
 
-export const answer = `A hash table maps a key to a slot by a *hash function*, so that a lookup costs $O(1)$ on average, instead of the $O(\\log n)$ of a tree. It costs about $5 and $10 of memory.
+export const answer = `A hash table maps a key to a slot by a *hash function*, so that a lookup costs $O(1)$ on average, \
+instead of the $O(\\log n)$ of a tree. It costs about $5 and $10 of memory.
 
 ## How it works
 

@@ -9,27 +9,78 @@ import { chatRoutes } from './chats.mjs'
 import { traceRoutes } from './traces.mjs'
 
 const root = join(import.meta.dirname, '../../../wwwroot')
-const types = { '.html': 'text/html', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml', '.png': 'image/png', '.webmanifest': 'application/manifest+json', '.woff2': 'font/woff2' }
+const types = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+  '.png': 'image/png',
+  '.webmanifest': 'application/manifest+json',
+  '.woff2': 'font/woff2',
+}
 // As the server sends them: the frames are pages of their own.
 const sandbox = {
-  '/sandbox/diagram.html': "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts",
-  '/sandbox/image.html': "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts",
+  '/sandbox/diagram.html':
+    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; " +
+    "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts",
+  '/sandbox/image.html':
+    "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; " +
+    "frame-ancestors 'self'; sandbox allow-scripts",
 }
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html aichat-worker"
+const csp =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; font-src 'self'; " +
+  "connect-src 'self'; worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; " +
+  "frame-ancestors 'none'; object-src 'none'; require-trusted-types-for 'script'; " +
+  "trusted-types svelte-trusted-html aichat-worker"
 
 export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}) {
   const state = {
-    users: [...users], current: users[0] ?? null, sessions: new Map(), messages: new Map(), leaves: new Map(), runs: new Map(), connections: [], secrets: new Map(),
-    images: new Map(), files: new Map(), prompts: [], asked: [], say: null, tools: null, nextId: 100, cutAfter: 0, face: null, logo: null, worker: '', hold: false,
+    users: [...users],
+    current: users[0] ?? null,
+    sessions: new Map(),
+    messages: new Map(),
+    leaves: new Map(),
+    runs: new Map(),
+    connections: [],
+    secrets: new Map(),
+    images: new Map(),
+    files: new Map(),
+    prompts: [],
+    asked: [],
+    say: null,
+    tools: null,
+    nextId: 100,
+    cutAfter: 0,
+    face: null,
+    logo: null,
+    worker: '',
+    hold: false,
   }
-  const demo = { id: 'demo', connectionId: 0, model: 'demo', name: 'Demo', provider: 'demo', connectionName: 'Demo', capabilities: {}, contextLimit: 8192 }
+  const demo = {
+    id: 'demo',
+    connectionId: 0,
+    model: 'demo',
+    name: 'Demo',
+    provider: 'demo',
+    connectionName: 'Demo',
+    capabilities: {},
+    contextLimit: 8192,
+  }
   const id = () => ++state.nextId
   const now = () => new Date().toISOString()
 
   for (let i = 0; i < chats; i++) {
     const at = new Date(Date.now() - i * 7.3e6).toISOString()
     const sid = id()
-    state.sessions.set(sid, { id: sid, title: i % 3 ? `Notes on topic ${i}` : `关于第 ${i} 个主题的讨论与总结`, connectionId: null, model: null, createdAt: at, updatedAt: at, activeRunMessageId: null })
+    state.sessions.set(sid, {
+      id: sid,
+      title: i % 3 ? `Notes on topic ${i}` : `关于第 ${i} 个主题的讨论与总结`,
+      connectionId: null,
+      model: null,
+      createdAt: at,
+      updatedAt: at,
+      activeRunMessageId: null,
+    })
     state.messages.set(sid, [])
   }
 
@@ -44,54 +95,191 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
 
   const query = (request) => new URL(request.url, 'http://x').searchParams
   const models = () => [
-    ...state.connections.filter((one) => one.enabled).flatMap((one) => ['gpt-large', 'gpt-small'].map((model) => ({ id: model, connectionId: one.id, model, name: model, provider: 'openai', connectionName: one.name, capabilities: { vision: true, reasoning: model === 'gpt-large' }, contextLimit: 128000 }))),
+    ...state.connections
+      .filter((one) => one.enabled)
+      .flatMap((one) =>
+        ['gpt-large', 'gpt-small'].map((model) => ({
+          id: model,
+          connectionId: one.id,
+          model,
+          name: model,
+          provider: 'openai',
+          connectionName: one.name,
+          capabilities: { vision: true, reasoning: model === 'gpt-large' },
+          contextLimit: 128000,
+        })),
+      ),
     demo,
   ]
   const routes = [
     ...aroundRoutes({ state, ok, problem, now, query }),
     ...adminRoutes({ state, ok, problem, id, now, query, models }),
     ...traceRoutes({ state, ok, problem, query }),
-    ['GET', /^\/api\/settings\/branding$/, (_, r) => ok(r, { brandText: state.settings.brandText, loginNotice: state.settings.loginNotice, welcomeText: state.settings.welcomeText, logoUrl: logoUrl(state), reasoningOpen: state.settings.reasoningDefaultExpand, accentHue: state.settings.accentHue, assistantAvatarUrl: faceUrl(state), registrationOpen: true, setupRequired: state.users.length === 0, setupCodeRequired: state.users.length === 0, guestsAllowed: false })],
-    ['GET', /^\/api\/auth\/me$/, (_, r) => (state.current ? ok(r, { user: state.current, guest: false, quota: state.quota ?? { limit: 200, used: 12, remaining: 188, resetsAt: now() }, permissions: ['chat', ...(state.settings.taskTraceEnabled && (state.current.role === 'ADMIN' || !state.settings.taskTraceAdminOnly) ? ['trace'] : [])] }) : problem(r, 401, 'unauthenticated'))],
+    [
+      'GET',
+      /^\/api\/settings\/branding$/,
+      (_, r) =>
+        ok(r, {
+          brandText: state.settings.brandText,
+          loginNotice: state.settings.loginNotice,
+          welcomeText: state.settings.welcomeText,
+          logoUrl: logoUrl(state),
+          reasoningOpen: state.settings.reasoningDefaultExpand,
+          accentHue: state.settings.accentHue,
+          assistantAvatarUrl: faceUrl(state),
+          registrationOpen: true,
+          setupRequired: state.users.length === 0,
+          setupCodeRequired: state.users.length === 0,
+          guestsAllowed: false,
+        }),
+    ],
+    [
+      'GET',
+      /^\/api\/auth\/me$/,
+      (_, r) =>
+        state.current
+          ? ok(r, {
+              user: state.current,
+              guest: false,
+              quota: state.quota ?? { limit: 200, used: 12, remaining: 188, resetsAt: now() },
+              permissions: [
+                'chat',
+                ...(state.settings.taskTraceEnabled && (state.current.role === 'ADMIN' || !state.settings.taskTraceAdminOnly)
+                  ? ['trace']
+                  : []),
+              ],
+            })
+          : problem(r, 401, 'unauthenticated'),
+    ],
     ['POST', /^\/api\/auth\/refresh$/, (_, r) => problem(r, 401, 'unauthenticated')],
-    ['POST', /^\/api\/auth\/register$/, (_, r, __, body) => {
-      const first = state.users.length === 0
-      if (first && body.setupCode !== 'TEST-CODE') return problem(r, 403, 'setup_code_required')
-      const user = { id: id(), username: body.username, role: first ? 'ADMIN' : 'USER', status: first ? 'ACTIVE' : 'PENDING', avatarUrl: null, createdAt: now() }
-      state.users.push(user)
-      if (first) state.current = user
-      return ok(r, { user }, first ? 201 : 202)
-    }],
-    ['POST', /^\/api\/auth\/login$/, (_, r, __, body) => {
-      const user = state.users.find((one) => one.username === body.username)
-      if (!user || body.password === 'wrong-password') return problem(r, 401, 'invalid_credentials')
-      if (user.status === 'PENDING') return problem(r, 403, 'account_pending')
-      state.current = user
-      return ok(r, { user })
-    }],
-    ['POST', /^\/api\/auth\/logout$/, (_, r) => { state.current = null; ok(r, undefined, 204) }],
-    ['GET', /^\/api\/auth\/logins$/, (q, r) => ok(r, { items: [{ id: 1, createdAt: now(), lastUsedAt: now(), ip: '192.168.1.20', userAgent: q.headers['user-agent'], current: true }, { id: 2, createdAt: now(), lastUsedAt: new Date(Date.now() - 9e7).toISOString(), ip: '192.168.1.31', userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1', current: false }], nextCursor: null })],
-    ['GET', /^\/api\/users$/, (q, r) => { const status = new URL(q.url, 'http://x').searchParams.get('status'); ok(r, { items: state.users.filter((one) => !status || one.status === status), nextCursor: null }) }],
-    ['POST', /^\/api\/users\/(\d+)\/approve$/, (_, r, [uid]) => { const user = state.users.find((one) => one.id === Number(uid)); user.status = 'ACTIVE'; ok(r, user) }],
+    [
+      'POST',
+      /^\/api\/auth\/register$/,
+      (_, r, __, body) => {
+        const first = state.users.length === 0
+        if (first && body.setupCode !== 'TEST-CODE') return problem(r, 403, 'setup_code_required')
+        const user = {
+          id: id(),
+          username: body.username,
+          role: first ? 'ADMIN' : 'USER',
+          status: first ? 'ACTIVE' : 'PENDING',
+          avatarUrl: null,
+          createdAt: now(),
+        }
+        state.users.push(user)
+        if (first) state.current = user
+        return ok(r, { user }, first ? 201 : 202)
+      },
+    ],
+    [
+      'POST',
+      /^\/api\/auth\/login$/,
+      (_, r, __, body) => {
+        const user = state.users.find((one) => one.username === body.username)
+        if (!user || body.password === 'wrong-password') return problem(r, 401, 'invalid_credentials')
+        if (user.status === 'PENDING') return problem(r, 403, 'account_pending')
+        state.current = user
+        return ok(r, { user })
+      },
+    ],
+    [
+      'POST',
+      /^\/api\/auth\/logout$/,
+      (_, r) => {
+        state.current = null
+        ok(r, undefined, 204)
+      },
+    ],
+    [
+      'GET',
+      /^\/api\/auth\/logins$/,
+      (q, r) =>
+        ok(r, {
+          items: [
+            { id: 1, createdAt: now(), lastUsedAt: now(), ip: '192.168.1.20', userAgent: q.headers['user-agent'], current: true },
+            {
+              id: 2,
+              createdAt: now(),
+              lastUsedAt: new Date(Date.now() - 9e7).toISOString(),
+              ip: '192.168.1.31',
+              userAgent: 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) Safari/604.1',
+              current: false,
+            },
+          ],
+          nextCursor: null,
+        }),
+    ],
+    [
+      'GET',
+      /^\/api\/users$/,
+      (q, r) => {
+        const status = new URL(q.url, 'http://x').searchParams.get('status')
+        ok(r, { items: state.users.filter((one) => !status || one.status === status), nextCursor: null })
+      },
+    ],
+    [
+      'POST',
+      /^\/api\/users\/(\d+)\/approve$/,
+      (_, r, [uid]) => {
+        const user = state.users.find((one) => one.id === Number(uid))
+        user.status = 'ACTIVE'
+        ok(r, user)
+      },
+    ],
     ['GET', /^\/api\/connections$/, (_, r) => ok(r, { items: state.connections, nextCursor: null, providers: ['demo', 'openai'] })],
-    ['POST', /^\/api\/connections\/verify$/, (_, r, __, body) => {
-      if (body.key === 'bad') return ok(r, { ok: false, code: 'provider_unauthorized', detail: 'HTTP 401' })
-      if (body.key === 'listless' && !body.modelIds) return ok(r, { ok: false, code: 'provider_bad_request', detail: 'HTTP 404' })
-      const same = state.connections.find((one) => one.baseUrl === body.baseUrl && state.secrets.get(one.id) === body.key)
-      return ok(r, { ok: true, models: ['gpt-large', 'gpt-small'].map((name) => ({ id: name, name })), sameAs: same?.id ?? null })
-    }],
-    ['POST', /^\/api\/connections$/, (_, r, __, body) => {
-      const taken = (name) => state.connections.some((one) => one.name === name)
-      let name = body.name
-      for (let n = 2; taken(name); n++) name = `${body.name} ${n}`
-      const one = { ...body, name, id: id(), hasKey: Boolean(body.key), keyHint: '…abcd', enabled: true, modelCount: 2, lastCheckedAt: now() }
-      delete one.key
-      state.secrets.set(one.id, body.key)
-      state.connections.push(one)
-      return ok(r, one, 201)
-    }],
-    ['GET', /^\/v1\/models$/, (q, r) => (q.headers.authorization?.startsWith('Bearer sk-') && !q.headers.cookie ? ok(r, { data: models().map((one) => ({ id: one.id })) }) : problem(r, 401, 'unauthenticated'))],
-    ['PUT', /^\/api\/connections\/(\d+)$/, (_, r, [cid], body) => ok(r, Object.assign(state.connections.find((one) => one.id === Number(cid)), body))],
+    [
+      'POST',
+      /^\/api\/connections\/verify$/,
+      (_, r, __, body) => {
+        if (body.key === 'bad') return ok(r, { ok: false, code: 'provider_unauthorized', detail: 'HTTP 401' })
+        if (body.key === 'listless' && !body.modelIds) return ok(r, { ok: false, code: 'provider_bad_request', detail: 'HTTP 404' })
+        const same = state.connections.find((one) => one.baseUrl === body.baseUrl && state.secrets.get(one.id) === body.key)
+        return ok(r, { ok: true, models: ['gpt-large', 'gpt-small'].map((name) => ({ id: name, name })), sameAs: same?.id ?? null })
+      },
+    ],
+    [
+      'POST',
+      /^\/api\/connections$/,
+      (_, r, __, body) => {
+        const taken = (name) => state.connections.some((one) => one.name === name)
+        let name = body.name
+        for (let n = 2; taken(name); n++) name = `${body.name} ${n}`
+        const one = {
+          ...body,
+          name,
+          id: id(),
+          hasKey: Boolean(body.key),
+          keyHint: '…abcd',
+          enabled: true,
+          modelCount: 2,
+          lastCheckedAt: now(),
+        }
+        delete one.key
+        state.secrets.set(one.id, body.key)
+        state.connections.push(one)
+        return ok(r, one, 201)
+      },
+    ],
+    [
+      'GET',
+      /^\/v1\/models$/,
+      (q, r) =>
+        q.headers.authorization?.startsWith('Bearer sk-') && !q.headers.cookie
+          ? ok(r, { data: models().map((one) => ({ id: one.id })) })
+          : problem(r, 401, 'unauthenticated'),
+    ],
+    [
+      'PUT',
+      /^\/api\/connections\/(\d+)$/,
+      (_, r, [cid], body) =>
+        ok(
+          r,
+          Object.assign(
+            state.connections.find((one) => one.id === Number(cid)),
+            body,
+          ),
+        ),
+    ],
     ...ofChats,
   ]
 
@@ -125,7 +313,18 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
       ...(packed && instead === undefined ? { 'Content-Encoding': 'gzip' } : {}),
     }).end(instead ?? (path === '/sw.js' ? readFileSync(file) + state.worker : readFileSync(packed ? `${file}.gz` : file)))
   })
-  return new Promise((resolve) => server.listen(port, '127.0.0.1', () => resolve({ url: `http://127.0.0.1:${server.address().port}`, state, close: () => { server.closeAllConnections(); server.close() } })))
+  return new Promise((resolve) =>
+    server.listen(port, '127.0.0.1', () =>
+      resolve({
+        url: `http://127.0.0.1:${server.address().port}`,
+        state,
+        close: () => {
+          server.closeAllConnections()
+          server.close()
+        },
+      }),
+    ),
+  )
 }
 
 if (process.argv[1] === import.meta.filename) {

@@ -9,9 +9,41 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-const users = [admin, { ...admin, id: 2, username: 'mei_lin', role: 'USER' as const, status: 'PENDING' as const, dailyLimit: null, unlimited: false }]
-const connection = { id: 5, name: 'Workstation', provider: 'openai', baseUrl: 'http://127.0.0.1:9/v1', authType: 'none', hasKey: false, enabled: true, modelCount: 2 }
-const settings = ['appearance', 'account', 'password', 'devices', 'keys', 'usage', 'overview', 'users', 'connections', 'models', 'system/general', 'system/limits', 'system/reasoning', 'system/search', 'system/network', 'system/trace', 'traces', 'audit', 'about']
+const users = [
+  admin,
+  { ...admin, id: 2, username: 'mei_lin', role: 'USER' as const, status: 'PENDING' as const, dailyLimit: null, unlimited: false },
+]
+const connection = {
+  id: 5,
+  name: 'Workstation',
+  provider: 'openai',
+  baseUrl: 'http://127.0.0.1:9/v1',
+  authType: 'none',
+  hasKey: false,
+  enabled: true,
+  modelCount: 2,
+}
+const settings = [
+  'appearance',
+  'account',
+  'password',
+  'devices',
+  'keys',
+  'usage',
+  'overview',
+  'users',
+  'connections',
+  'models',
+  'system/general',
+  'system/limits',
+  'system/reasoning',
+  'system/search',
+  'system/network',
+  'system/trace',
+  'traces',
+  'audit',
+  'about',
+]
 
 async function ask(page: Page) {
   await page.getByRole('textbox', { name: 'Write a message' }).fill('Explain hash tables')
@@ -24,18 +56,104 @@ async function ask(page: Page) {
 const screens: [string, (v: Visit) => Promise<void>][] = [
   ['welcome', async ({ page, fake }) => { await page.goto(fake.url); await page.getByRole('heading', { name: /Hello lin/ }).waitFor() }],
   ['chat', async ({ page }) => ask(page)],
-  ['model list', async ({ page }) => { await page.getByRole('button', { name: /Choose a model/ }).click(); await page.getByRole('option').first().waitFor() }],
-  ['search', async ({ page }) => { await page.keyboard.press('Escape'); await page.keyboard.press('Control+k'); await page.getByRole('combobox', { name: 'Search chats and commands' }).waitFor() }],
-  ['keys', async ({ page }) => { await page.keyboard.press('Escape'); await page.getByRole('dialog').waitFor({ state: 'detached' }); await page.locator('body').press('?'); await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor() }],
-  ['share', async ({ page }) => { await page.keyboard.press('Escape'); await page.getByRole('button', { name: 'Share or save' }).click(); await page.getByRole('button', { name: 'Make link' }).waitFor() }],
-  ...settings.map((path): [string, (v: Visit) => Promise<void>] => [path, async ({ page, fake }) => { await page.goto(`${fake.url}/settings/${path}`); await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor(); await page.waitForLoadState('networkidle') }]),
-  ['model form', async ({ page, fake }) => { await page.goto(`${fake.url}/settings/models`); await page.getByRole('button', { name: 'Edit: gpt-large' }).click(); await page.getByRole('dialog').waitFor() }],
-  ['trace', async ({ page, fake }) => { await page.goto(`${fake.url}/settings/traces`); await page.getByRole('button', { name: /mei_lin/ }).first().click(); await page.getByRole('button', { name: 'Show all details' }).click(); await page.getByText('"contentChars"').first().waitFor() }],
-  ['trace cleanup', async ({ page, fake }) => { await page.goto(`${fake.url}/settings/traces`); await page.getByRole('button', { name: 'Clean up' }).click(); await page.getByRole('dialog').waitFor() }],
-  ['new account', async ({ page, fake }) => { await page.goto(`${fake.url}/settings/users`); await page.getByRole('button', { name: 'New account' }).click(); await page.getByRole('dialog').waitFor() }],
-  ['login', async ({ page, fake }) => { fake.state.current = null; await page.goto(`${fake.url}/login`); await page.getByLabel('User name').waitFor() }],
-  ['register', async ({ page, fake }) => { await page.goto(`${fake.url}/register`); await page.getByLabel('Password again').waitFor() }],
-  ['share page', async ({ page, fake }) => { await page.goto(`${fake.url}/share/nothing`); await page.getByText('leads nowhere').waitFor() }],
+  [
+    'model list',
+    async ({ page }) => {
+      await page.getByRole('button', { name: /Choose a model/ }).click()
+      await page.getByRole('option').first().waitFor()
+    },
+  ],
+  [
+    'search',
+    async ({ page }) => {
+      await page.keyboard.press('Escape')
+      await page.keyboard.press('Control+k')
+      await page.getByRole('combobox', { name: 'Search chats and commands' }).waitFor()
+    },
+  ],
+  [
+    'keys',
+    async ({ page }) => {
+      await page.keyboard.press('Escape')
+      await page.getByRole('dialog').waitFor({ state: 'detached' })
+      await page.locator('body').press('?')
+      await page.getByRole('dialog', { name: 'Keyboard shortcuts' }).waitFor()
+    },
+  ],
+  [
+    'share',
+    async ({ page }) => {
+      await page.keyboard.press('Escape')
+      await page.getByRole('button', { name: 'Share or save' }).click()
+      await page.getByRole('button', { name: 'Make link' }).waitFor()
+    },
+  ],
+  ...settings.map((path): [string, (v: Visit) => Promise<void>] => [
+    path,
+    async ({ page, fake }) => {
+      await page.goto(`${fake.url}/settings/${path}`)
+      await page.getByRole('main').getByRole('heading', { level: 1 }).waitFor()
+      await page.waitForLoadState('networkidle')
+    },
+  ]),
+  [
+    'model form',
+    async ({ page, fake }) => {
+      await page.goto(`${fake.url}/settings/models`)
+      await page.getByRole('button', { name: 'Edit: gpt-large' }).click()
+      await page.getByRole('dialog').waitFor()
+    },
+  ],
+  [
+    'trace',
+    async ({ page, fake }) => {
+      await page.goto(`${fake.url}/settings/traces`)
+      await page
+        .getByRole('button', { name: /mei_lin/ })
+        .first()
+        .click()
+      await page.getByRole('button', { name: 'Show all details' }).click()
+      await page.getByText('"contentChars"').first().waitFor()
+    },
+  ],
+  [
+    'trace cleanup',
+    async ({ page, fake }) => {
+      await page.goto(`${fake.url}/settings/traces`)
+      await page.getByRole('button', { name: 'Clean up' }).click()
+      await page.getByRole('dialog').waitFor()
+    },
+  ],
+  [
+    'new account',
+    async ({ page, fake }) => {
+      await page.goto(`${fake.url}/settings/users`)
+      await page.getByRole('button', { name: 'New account' }).click()
+      await page.getByRole('dialog').waitFor()
+    },
+  ],
+  [
+    'login',
+    async ({ page, fake }) => {
+      fake.state.current = null
+      await page.goto(`${fake.url}/login`)
+      await page.getByLabel('User name').waitFor()
+    },
+  ],
+  [
+    'register',
+    async ({ page, fake }) => {
+      await page.goto(`${fake.url}/register`)
+      await page.getByLabel('Password again').waitFor()
+    },
+  ],
+  [
+    'share page',
+    async ({ page, fake }) => {
+      await page.goto(`${fake.url}/share/nothing`)
+      await page.getByText('leads nowhere').waitFor()
+    },
+  ],
 ]
 
 it('axe finds nothing on any screen in either theme', async () => {
@@ -56,7 +174,11 @@ it('axe finds nothing on any screen in either theme', async () => {
 }, 180_000)
 
 it('every control on a touch screen can be hit', async () => {
-  const v = await visit(browser, { users, chats: 4, tokenMs: 1 }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, reducedMotion: 'reduce' })
+  const v = await visit(
+    browser,
+    { users, chats: 4, tokenMs: 1 },
+    { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, reducedMotion: 'reduce' },
+  )
   v.fake.state.connections.push(connection)
   const found: string[] = []
   for (const [name, reach] of screens) {

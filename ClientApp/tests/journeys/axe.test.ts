@@ -11,14 +11,32 @@ afterAll(() => browser.close())
 
 /** What axe finds wrong, by rule and place. */
 async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one.effect?.getTiming().iterations !== Infinity).map((one) => one.finished.catch(() => undefined))))
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((one) => one.effect?.getTiming().iterations !== Infinity)
+        .map((one) => one.finished.catch(() => undefined)),
+    ),
+  )
   if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source)
-  const result = await page.evaluate(() => (window as unknown as { axe: { run(): Promise<{ violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[] }> } }).axe.run())
-  return result.violations.flatMap((violation) => violation.nodes.map((node) => `${violation.id}: ${node.target.join(' ')}: ${node.failureSummary}`))
+  const result = await page.evaluate(() =>
+    (
+      window as unknown as {
+        axe: { run(): Promise<{ violations: { id: string; nodes: { target: string[]; failureSummary: string }[] }[] }> }
+      }
+    ).axe.run(),
+  )
+  return result.violations.flatMap((violation) =>
+    violation.nodes.map((node) => `${violation.id}: ${node.target.join(' ')}: ${node.failureSummary}`),
+  )
 }
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  for (const device of [{ viewport: { width: 1280, height: 800 } }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }]) {
+  for (const device of [
+    { viewport: { width: 1280, height: 800 } },
+    { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+  ]) {
     it(`finds nothing on the chat, ${colorScheme}, ${device.viewport.width} px`, async () => {
       const v = await visit(browser, { tokenMs: 1, chats: 3 }, { colorScheme, ...device })
       const { page } = v
@@ -26,7 +44,15 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.goto(v.fake.url)
       await page.getByRole('heading', { name: /Hello/ }).waitFor()
       const all = await findings(page)
-      v.fake.state.tools = [{ id: 'a', name: 'web_search', status: 'succeeded', arguments: '{"query":"trees"}', result: JSON.stringify([{ number: 1, title: 'A tree', url: 'https://example.org/', text: 'Tall.' }]) }]
+      v.fake.state.tools = [
+        {
+          id: 'a',
+          name: 'web_search',
+          status: 'succeeded',
+          arguments: '{"query":"trees"}',
+          result: JSON.stringify([{ number: 1, title: 'A tree', url: 'https://example.org/', text: 'Tall.' }]),
+        },
+      ]
       await page.getByRole('textbox', { name: 'Write a message' }).fill('Explain hash tables')
       await page.getByRole('button', { name: 'Send' }).click()
       await page.getByRole('link', { name: 'the article' }).waitFor({ timeout: 30_000 })

@@ -20,22 +20,44 @@ export async function findings(page: Page): Promise<string[]> {
   // Colours on their way from one theme to the other belong to neither.
   await page.evaluate(async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
-    await Promise.allSettled(document.getAnimations().filter((one) => one.effect?.getTiming().iterations !== Infinity).map((one) => one.finished))
+    await Promise.allSettled(
+      document
+        .getAnimations()
+        .filter((one) => one.effect?.getTiming().iterations !== Infinity)
+        .map((one) => one.finished),
+    )
   })
   const violations = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<{ violations: Finding[] }> } }
-    return (await axe.run({ runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }, resultTypes: ['violations'], rules: { 'heading-order': { enabled: false }, region: { enabled: false } } })).violations
+    return (
+      await axe.run({
+        runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] },
+        resultTypes: ['violations'],
+        rules: { 'heading-order': { enabled: false }, region: { enabled: false } },
+      })
+    ).violations
   })
-  return violations.flatMap((one) => one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 160)} ${(node.failureSummary ?? '').slice(0, 200)}`))
+  return violations.flatMap((one) =>
+    one.nodes.map((node) => `${one.id}: ${node.html.slice(0, 160)} ${(node.failureSummary ?? '').slice(0, 200)}`),
+  )
 }
 
 /** Controls a finger cannot hit: smaller than 44 px either way, with nothing that enlarges them. Links in running text are exempt. */
 export function smallTargets(page: Page): Promise<string[]> {
   return page.evaluate(() => {
     const small: string[] = []
-    for (const element of document.querySelectorAll<HTMLElement>('button, a[href], select, input:not([type=hidden], [type=file]), [role=switch], [role=option], [role=menuitem]')) {
+    for (const element of document.querySelectorAll<HTMLElement>(
+      'button, a[href], select, input:not([type=hidden], [type=file]), [role=switch], [role=option], [role=menuitem]',
+    )) {
       const box = element.getBoundingClientRect()
-      if (element.matches(':disabled') || box.width === 0 || box.height === 0 || getComputedStyle(element).visibility === 'hidden' || element.closest('[inert], .visually-hidden, .skip')) continue
+      if (
+        element.matches(':disabled') ||
+        box.width === 0 ||
+        box.height === 0 ||
+        getComputedStyle(element).visibility === 'hidden' ||
+        element.closest('[inert], .visually-hidden, .skip')
+      )
+        continue
       if (element.matches('a') && getComputedStyle(element).display === 'inline') continue
       const after = getComputedStyle(element, '::after')
       const grown = after.content !== 'none' && after.position === 'absolute' ? -2 * parseFloat(after.top) : 0
@@ -43,7 +65,11 @@ export function smallTargets(page: Page): Promise<string[]> {
       const label = element.closest('label')?.getBoundingClientRect()
       const height = Math.max(box.height + grown, label?.height ?? 0)
       const width = Math.max(box.width + grown, label?.width ?? 0)
-      if (height < 43.5 || width < 43.5) small.push(`${Math.round(width)}×${Math.round(height)} ${element.tagName} ${element.getAttribute('aria-label') ?? element.textContent.trim()}`)
+      if (height < 43.5 || width < 43.5)
+        small.push(
+          `${Math.round(width)}×${Math.round(height)} ${element.tagName} ` +
+            (element.getAttribute('aria-label') ?? element.textContent.trim()),
+        )
     }
     return small
   })

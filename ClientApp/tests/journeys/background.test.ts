@@ -24,7 +24,8 @@ async function stub(page: Page) {
   await page.addInitScript(() => {
     const notes = { told: [] as unknown[], asked: 0, hidden: false }
     let permission = sessionStorage.getItem('permission') ?? 'default'
-    const show = (title: string, options: NotificationOptions) => notes.told.push({ title, body: options.body, data: options.data as unknown })
+    const show = (title: string, options: NotificationOptions) =>
+      notes.told.push({ title, body: options.body, data: options.data as unknown })
     // eslint-disable-next-line @typescript-eslint/no-extraneous-class -- it stands for the browser's own class
     class Stub {
       constructor(title: string, options: NotificationOptions) {
@@ -83,7 +84,9 @@ it('tells of an answer in the background once that was asked for, and opens it',
   expect(await page.evaluate(() => (globalThis as unknown as Background).asked)).toBe(1)
   await page.goto(v.fake.url)
   const path = await answered(page, 'a question about secrets', hold)
-  await expect.poll(() => told(page), { timeout: 15_000 }).toEqual([{ title: 'a question about secrets', body: 'Answer finished', data: v.fake.url + path }])
+  await expect
+    .poll(() => told(page), { timeout: 15_000 })
+    .toEqual([{ title: 'a question about secrets', body: 'Answer finished', data: v.fake.url + path }])
 
   // What the worker says when the notification is clicked.
   await page.evaluate((open) => navigator.serviceWorker.dispatchEvent(new MessageEvent('message', { data: { open } })), v.fake.url + path)

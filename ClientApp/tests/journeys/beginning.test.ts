@@ -85,15 +85,24 @@ it('says in its own language what is missing, and makes addresses whole', async 
   const { page } = v
   const bubbles: string[] = []
   await page.exposeFunction('bubble', (message: string) => bubbles.push(message))
-  await page.addInitScript(() => document.addEventListener('invalid', (event) => (window as unknown as { bubble(text: string): void }).bubble((event.target as HTMLInputElement).validationMessage), true))
+  await page.addInitScript(() =>
+    document.addEventListener(
+      'invalid',
+      (event) => (window as unknown as { bubble(text: string): void }).bubble((event.target as HTMLInputElement).validationMessage),
+      true,
+    ),
+  )
   await page.goto(`${v.fake.url}/setup`)
   await page.getByRole('button', { name: /其他 OpenAI 兼容服务/ }).click()
   await page.getByRole('button', { name: '测试并继续' }).click()
   await page.getByText('请填写地址，例如 https://example.com/v1').waitFor()
   const address = page.getByLabel('接口地址')
   for (const [typed, whole] of [
-    ['llm.example.com/v1', 'https://llm.example.com/v1'], ['192.168.1.5:8000/v1/', 'http://192.168.1.5:8000/v1'], ['https：//llm.example.com/v1', 'https://llm.example.com/v1'],
-    ['https://llm.example.com/v1/chat/completions', 'https://llm.example.com/v1'], ['localhost:1234', 'http://localhost:1234'],
+    ['llm.example.com/v1', 'https://llm.example.com/v1'],
+    ['192.168.1.5:8000/v1/', 'http://192.168.1.5:8000/v1'],
+    ['https：//llm.example.com/v1', 'https://llm.example.com/v1'],
+    ['https://llm.example.com/v1/chat/completions', 'https://llm.example.com/v1'],
+    ['localhost:1234', 'http://localhost:1234'],
   ] as const) {
     await address.fill(typed)
     await address.blur()
@@ -105,7 +114,12 @@ it('says in its own language what is missing, and makes addresses whole', async 
   await page.getByLabel('模型 ID').fill('model-a\nmodel-b')
   await page.getByRole('button', { name: '测试并继续' }).click()
   await page.getByRole('heading', { name: '选择默认模型' }).waitFor()
-  expect(v.fake.state.connections[0]).toMatchObject({ name: 'localhost:1234', baseUrl: 'http://localhost:1234', modelIds: ['model-a', 'model-b'], local: true })
+  expect(v.fake.state.connections[0]).toMatchObject({
+    name: 'localhost:1234',
+    baseUrl: 'http://localhost:1234',
+    modelIds: ['model-a', 'model-b'],
+    local: true,
+  })
 
   await page.goto(`${v.fake.url}/setup`)
   await page.getByRole('button', { name: '返回' }).click()
@@ -124,7 +138,14 @@ it('keeps the reason of a refusal over a reload, and says when it begins again',
   const v = await visit(browser)
   const { page } = v
   v.fake.state.say = 'A new day.'
-  await page.route('**/api/chat/stream', (route) => route.fulfill({ status: 429, headers: { 'Retry-After': '18000' }, contentType: 'application/problem+json', body: JSON.stringify({ status: 429, code: 'quota_exceeded' }) }))
+  await page.route('**/api/chat/stream', (route) =>
+    route.fulfill({
+      status: 429,
+      headers: { 'Retry-After': '18000' },
+      contentType: 'application/problem+json',
+      body: JSON.stringify({ status: 429, code: 'quota_exceeded' }),
+    }),
+  )
   await page.goto(v.fake.url)
   const box = page.getByRole('textbox', { name: 'Write a message' })
   await box.fill('One too many')

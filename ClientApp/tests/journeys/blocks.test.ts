@@ -17,7 +17,11 @@ const text = [
 ].join('\n\n')
 
 it('lets tables and code scroll in their frame, wraps code when asked, and colours it for either theme', async () => {
-  const v = await visit(browser, { tokenMs: 1 }, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, colorScheme: 'light' })
+  const v = await visit(
+    browser,
+    { tokenMs: 1 },
+    { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, colorScheme: 'light' },
+  )
   const { page } = v
   v.fake.state.say = text
   await page.goto(v.fake.url)
@@ -40,14 +44,24 @@ it('lets tables and code scroll in their frame, wraps code when asked, and colou
   expect(await scrolls('.prose pre')).toBe(false)
 
   // Lines of a heading stand apart by more than its letters are high.
-  const heading = await page.locator('.prose h1, .prose h2, .prose h3').first().evaluate((node) => {
-    const style = getComputedStyle(node)
-    return { lines: Math.round(node.clientHeight / parseFloat(style.lineHeight)), ratio: parseFloat(style.lineHeight) / parseFloat(style.fontSize) }
-  })
+  const heading = await page
+    .locator('.prose h1, .prose h2, .prose h3')
+    .first()
+    .evaluate((node) => {
+      const style = getComputedStyle(node)
+      return {
+        lines: Math.round(node.clientHeight / parseFloat(style.lineHeight)),
+        ratio: parseFloat(style.lineHeight) / parseFloat(style.fontSize),
+      }
+    })
   expect(heading.lines).toBeGreaterThan(1)
   expect(heading.ratio).toBeGreaterThan(1.2)
 
-  const colours = () => page.locator('.prose .hl-keyword').first().evaluate((node) => [getComputedStyle(node).color, getComputedStyle(node.closest('figure') ?? node).backgroundColor])
+  const colours = () =>
+    page
+      .locator('.prose .hl-keyword')
+      .first()
+      .evaluate((node) => [getComputedStyle(node).color, getComputedStyle(node.closest('figure') ?? node).backgroundColor])
   await page.locator('.prose .hl-keyword').first().waitFor()
   const light = await colours()
   await page.emulateMedia({ colorScheme: 'dark' })

@@ -29,7 +29,9 @@ it('wears the logo of the installation in the sidebar, at the login and on the t
   expect(v.fake.state.logo).toBeNull()
 
   // A drawing arrives as pixels, its shape kept, and nothing in it runs.
-  const drawing = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20"><script>parent.document.title = "ran"</script><rect width="40" height="20" fill="teal"/></svg>'
+  const drawing =
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20">' +
+    '<script>parent.document.title = "ran"</script><rect width="40" height="20" fill="teal"/></svg>'
   await picker.setInputFiles({ name: 'logo.svg', mimeType: 'image/svg+xml', buffer: Buffer.from(drawing) })
   await page.getByRole('button', { name: 'Remove: Logo' }).waitFor()
   expect([...(v.fake.state.logo?.subarray(1, 4) ?? [])]).toEqual([...Buffer.from('PNG')])
@@ -37,7 +39,11 @@ it('wears the logo of the installation in the sidebar, at the login and on the t
   expect(await icon(page)).toContain('avatars/logo?v=')
   const first = await icon(page)
 
-  await picker.setInputFiles({ name: 'shot.png', mimeType: 'image/png', buffer: await page.screenshot({ clip: { x: 0, y: 0, width: 600, height: 600 } }) })
+  await picker.setInputFiles({
+    name: 'shot.png',
+    mimeType: 'image/png',
+    buffer: await page.screenshot({ clip: { x: 0, y: 0, width: 600, height: 600 } }),
+  })
   await expect.poll(() => icon(page)).not.toBe(first)
   await page.getByRole('link', { name: 'Go to the chat' }).click()
   expect(await drawn(page, 'nav .brand')).toEqual([256, 256, 24, 24])

@@ -3,7 +3,14 @@ import type { User } from '../../src/lib/api/types'
 import { startFake, type Fake } from '../fake/server.mjs'
 import { setupCode } from './binary'
 
-export const admin: User = { id: 1, username: 'lin', role: 'ADMIN', status: 'ACTIVE', avatarUrl: null, createdAt: '2026-11-20T08:00:00.000Z' }
+export const admin: User = {
+  id: 1,
+  username: 'lin',
+  role: 'ADMIN',
+  status: 'ACTIVE',
+  avatarUrl: null,
+  createdAt: '2026-11-20T08:00:00.000Z',
+}
 
 export const launch = (): Promise<Browser> =>
   chromium.launch({
@@ -20,7 +27,11 @@ export interface Visit {
   end(): Promise<void>
 }
 
-export async function visit(browser: Browser, options: Parameters<typeof startFake>[0] = {}, device: Parameters<Browser['newContext']>[0] = {}): Promise<Visit> {
+export async function visit(
+  browser: Browser,
+  options: Parameters<typeof startFake>[0] = {},
+  device: Parameters<Browser['newContext']>[0] = {},
+): Promise<Visit> {
   const fake = await startFake({ users: [admin], ...options })
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...device })
   const page = await context.newPage()
@@ -53,7 +64,8 @@ export function watch(page: Page): string[] {
   const complaints: string[] = []
   page.on('console', (message) => {
     // A refused request is written to the console by the browser itself; the page handles it.
-    if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource')) complaints.push(message.text())
+    if (['error', 'warning'].includes(message.type()) && !message.text().startsWith('Failed to load resource'))
+      complaints.push(message.text())
   })
   page.on('pageerror', (error) => complaints.push(String(error)))
   return complaints

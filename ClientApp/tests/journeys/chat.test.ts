@@ -79,7 +79,13 @@ it('asks for little: few requests, and none without a reason', async () => {
   await v.page.getByRole('link', { name: 'Notes on topic 1' }).click()
   await v.page.getByText('This chat has no messages yet').waitFor()
   await v.page.waitForTimeout(1000)
-  expect(asked.slice(loaded).filter((path) => path.startsWith('/api')).sort().join()).toMatch(/^\/api\/drafts\/\d+,\/api\/sessions\/\d+\/messages$/)
+  expect(
+    asked
+      .slice(loaded)
+      .filter((path) => path.startsWith('/api'))
+      .sort()
+      .join(),
+  ).toMatch(/^\/api\/drafts\/\d+,\/api\/sessions\/\d+\/messages$/)
   await v.end()
 })
 
@@ -209,7 +215,11 @@ it('says what is wrong with a login and keeps the name', async () => {
 })
 
 it('speaks Chinese, follows the theme and fits a phone', async () => {
-  const v = await visit(browser, { chats: 3 }, { viewport: { width: 320, height: 640 }, locale: 'zh-CN', colorScheme: 'dark', hasTouch: true, isMobile: true })
+  const v = await visit(
+    browser,
+    { chats: 3 },
+    { viewport: { width: 320, height: 640 }, locale: 'zh-CN', colorScheme: 'dark', hasTouch: true, isMobile: true },
+  )
   await v.page.goto(v.fake.url)
   await v.page.getByRole('button', { name: '显示聊天列表' }).tap()
   await v.page.getByRole('link', { name: 'Notes on topic 1' }).tap()

@@ -24,7 +24,9 @@ function pasteImage({ page }: Visit, bytes: number[]) {
   return page.evaluate((all) => {
     const data = new DataTransfer()
     data.items.add(new File([new Uint8Array(all)], 'shot.png', { type: 'image/png' }))
-    document.querySelector('form.composer textarea')?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
+    document
+      .querySelector('form.composer textarea')
+      ?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
   }, bytes)
 }
 
@@ -32,7 +34,9 @@ function pasteText({ page }: Visit, length: number) {
   return page.evaluate((count) => {
     const data = new DataTransfer()
     data.setData('text/plain', 'word '.repeat(count / 5))
-    document.querySelector('form.composer textarea')?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
+    document
+      .querySelector('form.composer textarea')
+      ?.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }))
   }, length)
 }
 
@@ -50,11 +54,25 @@ it('takes images by paste and choice, makes large ones small, keeps them over a 
   expect((await sent).headers()['content-type']).toMatch(/^image\//)
   await page.getByRole('progressbar').waitFor({ state: 'detached' })
   const size = [...v.fake.state.images.values()][0]?.bytes
-  expect(await page.evaluate(async (bytes) => { const map = await createImageBitmap(new Blob([new Uint8Array(bytes)])); return [map.width, map.height] }, [...(size ?? [])])).toEqual([2048, 1024])
-  await page.locator('input[type=file]').first().setInputFiles({ name: 'two.png', mimeType: 'image/png', buffer: Buffer.from(await picture(v, 40)) })
+  expect(
+    await page.evaluate(
+      async (bytes) => {
+        const map = await createImageBitmap(new Blob([new Uint8Array(bytes)]))
+        return [map.width, map.height]
+      },
+      [...(size ?? [])],
+    ),
+  ).toEqual([2048, 1024])
+  await page
+    .locator('input[type=file]')
+    .first()
+    .setInputFiles({ name: 'two.png', mimeType: 'image/png', buffer: Buffer.from(await picture(v, 40)) })
   await page.getByRole('list', { name: 'Added to the message' }).getByRole('img').nth(1).waitFor()
   await expect.poll(() => v.fake.state.images.size).toBe(2)
-  await page.locator('input[type=file]').first().setInputFiles({ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('no image') })
+  await page
+    .locator('input[type=file]')
+    .first()
+    .setInputFiles({ name: 'broken.png', mimeType: 'image/png', buffer: Buffer.from('no image') })
   await page.getByText('This file is not an image').first().waitFor()
   expect(await page.getByRole('button', { name: 'Send' }).isDisabled()).toBe(true)
   await page.getByRole('button', { name: 'Remove the image' }).last().click()
@@ -64,7 +82,8 @@ it('takes images by paste and choice, makes large ones small, keeps them over a 
   await page.getByText('I see.', { exact: true }).waitFor()
   expect(v.fake.state.asked.at(-1)).toMatchObject({ content: '', imageIds: [...v.fake.state.images.keys()] })
   expect(JSON.stringify(v.fake.state.asked.at(-1))).not.toContain('base64')
-  for (const image of await page.getByRole('article', { name: 'You' }).getByRole('img').all()) expect(await image.getAttribute('src')).toContain('chat-images/')
+  for (const image of await page.getByRole('article', { name: 'You' }).getByRole('img').all())
+    expect(await image.getAttribute('src')).toContain('chat-images/')
   expect(await page.locator('img[src^="data:"]').count()).toBe(0)
   await page.getByRole('button', { name: 'Show the image large' }).first().click()
   await page.getByRole('dialog', { name: 'Image' }).waitFor()
@@ -202,7 +221,10 @@ it('keeps prompts, finds them after a slash, and asks for their words', async ()
   await box(v).fill('/')
   await page.getByText('No prompts yet').waitFor()
   await page.getByRole('button', { name: 'Manage prompts' }).click()
-  for (const [name, title, text] of [['translate', 'Translate a text', 'Translate into {{language}}:\n{{text}}'], ['brief', 'Answer briefly', 'Answer in one sentence.']] as const) {
+  for (const [name, title, text] of [
+    ['translate', 'Translate a text', 'Translate into {{language}}:\n{{text}}'],
+    ['brief', 'Answer briefly', 'Answer in one sentence.'],
+  ] as const) {
     await page.getByRole('button', { name: 'New prompt' }).click()
     await page.getByLabel('Name').fill(name)
     await page.getByLabel('Title').fill(title)

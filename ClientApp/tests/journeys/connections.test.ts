@@ -10,8 +10,20 @@ afterAll(() => browser.close())
 
 const mask = '••••••••'
 const connection = {
-  id: 5, name: 'Team', provider: 'openai', baseUrl: 'https://llm.example/v1', authType: 'bearer', hasKey: true, keyHint: '…aaaa', keys: ['…aaaa', '…bbbb'],
-  headers: { 'X-Team': mask }, enabled: true, modelCount: 2, lastCheckedAt: new Date().toISOString(), lastError: 'HTTP 401', lastErrorCode: 'provider_unauthorized',
+  id: 5,
+  name: 'Team',
+  provider: 'openai',
+  baseUrl: 'https://llm.example/v1',
+  authType: 'bearer',
+  hasKey: true,
+  keyHint: '…aaaa',
+  keys: ['…aaaa', '…bbbb'],
+  headers: { 'X-Team': mask },
+  enabled: true,
+  modelCount: 2,
+  lastCheckedAt: new Date().toISOString(),
+  lastError: 'HTTP 401',
+  lastErrorCode: 'provider_unauthorized',
 }
 
 it('tests a stored connection without its keys being typed again, and says what was found', async () => {

@@ -14,8 +14,19 @@ const whole = words.join('')
 /** A provider that says half of its answer, and the rest when it is told to. */
 async function startProvider() {
   const waiting = new Set<ServerResponse>()
-  const say = (response: ServerResponse, parts: string[]) => { for (const content of parts) response.write(`data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`) }
-  const provider = { url: '', asked: 0, running: () => waiting.size, finish, close: () => { server.closeAllConnections(); server.close() } }
+  const say = (response: ServerResponse, parts: string[]) => {
+    for (const content of parts) response.write(`data: ${JSON.stringify({ choices: [{ delta: { content } }] })}\n\n`)
+  }
+  const provider = {
+    url: '',
+    asked: 0,
+    running: () => waiting.size,
+    finish,
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
   function finish() {
     for (const response of waiting) {
       say(response, words.slice(60))
@@ -24,7 +35,8 @@ async function startProvider() {
     waiting.clear()
   }
   const server = createServer((request, response) => {
-    if (request.url?.endsWith('/models')) return response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ data: [{ id: 'tiny-1' }] }))
+    if (request.url?.endsWith('/models'))
+      return response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ data: [{ id: 'tiny-1' }] }))
     provider.asked++
     response.writeHead(200, { 'Content-Type': 'text/event-stream' })
     say(response, words.slice(0, 60))
@@ -36,12 +48,20 @@ async function startProvider() {
   return provider
 }
 
-const call = <T = unknown>(page: Page, method: string, path: string, body?: unknown) => page.evaluate(async ([verb, address, text]) => {
-  const response = await fetch(address ?? '', { method: verb ?? 'GET', headers: { 'Content-Type': 'application/json' }, ...(text === null ? {} : { body: text ?? '' }) })
-  const said = await response.text()
-  if (!response.ok) throw new Error(`${address}: ${response.status} ${said}`)
-  return (said === '' ? null : JSON.parse(said)) as unknown
-}, [method, path, body === undefined ? null : JSON.stringify(body)]) as Promise<T>
+const call = <T = unknown>(page: Page, method: string, path: string, body?: unknown) =>
+  page.evaluate(
+    async ([verb, address, text]) => {
+      const response = await fetch(address ?? '', {
+        method: verb ?? 'GET',
+        headers: { 'Content-Type': 'application/json' },
+        ...(text === null ? {} : { body: text ?? '' }),
+      })
+      const said = await response.text()
+      if (!response.ok) throw new Error(`${address}: ${response.status} ${said}`)
+      return (said === '' ? null : JSON.parse(said)) as unknown
+    },
+    [method, path, body === undefined ? null : JSON.stringify(body)],
+  ) as Promise<T>
 
 const box = (page: Page) => page.getByRole('textbox', { name: 'Write a message' })
 const mine = (page: Page) => page.getByRole('article', { name: 'You' })
@@ -72,7 +92,14 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     await page.goto(wire.url)
     await ready(page)
     await call(page, 'POST', '/api/auth/register', { ...account, setupCode })
-    const { id } = await call<{ id: number }>(page, 'POST', '/api/connections', { name: 'Paced', provider: 'openai', baseUrl: provider.url, authType: 'none', local: true, modelIds: ['tiny-1'] })
+    const { id } = await call<{ id: number }>(page, 'POST', '/api/connections', {
+      name: 'Paced',
+      provider: 'openai',
+      baseUrl: provider.url,
+      authType: 'none',
+      local: true,
+      modelIds: ['tiny-1'],
+    })
     await call(page, 'PUT', '/api/catalog/models', { connectionId: id, model: 'tiny-1', isDefault: true })
   })
   afterEach(() => provider.finish())
@@ -156,7 +183,9 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     provider.finish()
     await finished(page)
     const ids: string[] = []
-    page.on('request', (request) => { if (request.url().endsWith('/api/chat/stream')) ids.push((request.postDataJSON() as { clientMessageId: string }).clientMessageId) })
+    page.on('request', (request) => {
+      if (request.url().endsWith('/api/chat/stream')) ids.push((request.postDataJSON() as { clientMessageId: string }).clientMessageId)
+    })
     const { asked } = provider
 
     // The question never arrives; the page gives up, and the person tries again.
@@ -192,7 +221,14 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     expect(ids.length).toBe(2)
     expect(new Set(ids).size).toBe(1)
     expect(provider.asked).toBe(asked + 2)
-    expect((await stored()).map((message) => message.content)).toEqual(['before', whole, 'said in a tunnel', whole, 'heard, but not answered', whole])
+    expect((await stored()).map((message) => message.content)).toEqual([
+      'before',
+      whole,
+      'said in a tunnel',
+      whole,
+      'heard, but not answered',
+      whole,
+    ])
     expect([await mine(page).count(), await answers(page).count()]).toEqual([3, 3])
   })
 
@@ -200,7 +236,9 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     await ask('over a restart')
     await box(page).fill('typed while the server was away')
     // The draft is stored later than the text that was said before it, so both outlive the kill.
-    await expect.poll(async () => (await call<{ text: string }>(page, 'GET', `/api/drafts/${chat()}`)).text).toBe('typed while the server was away')
+    await expect
+      .poll(async () => (await call<{ text: string }>(page, 'GET', `/api/drafts/${chat()}`)).text)
+      .toBe('typed while the server was away')
     const port = Number(new URL(server.url).port)
     await server.stop('SIGKILL')
     await page.getByText('Connection lost').waitFor()

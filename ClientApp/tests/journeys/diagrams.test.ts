@@ -7,7 +7,10 @@ import { launch, visit, type Visit } from './browser'
 
 let browser: Browser
 const canarySaw: string[] = []
-const red = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAACgAAAAUCAIAAABwJOjsAAAAJElEQVR42mM44GAwIIhh1OJRi0ctHrV41OJRi0ctHrV45FgMAA63ti495MSTAAAAAElFTkSuQmCC', 'base64')
+const red = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAACgAAAAUCAIAAABwJOjsAAAAJElEQVR42mM44GAwIIhh1OJRi0ctHrV41OJRi0ctHrV45FgMAA63ti495MSTAAAAAElFTkSuQmCC',
+  'base64',
+)
 // Another origin: the place a leak would show.
 const canary = createServer((request, response) => {
   canarySaw.push(`${request.url} ${request.headers.referer ?? 'no referrer'}`)
@@ -31,10 +34,22 @@ const tall = { viewport: { width: 1280, height: 4_000 } }
 const pictures = process.env['PICTURES']
 
 /** Opens a chat whose one answer is there already. */
-async function read(content: string, device: Parameters<typeof visit>[2] = {}, prepare: (v: Visit) => unknown = () => undefined): Promise<Visit & { foreign: string[] }> {
+async function read(
+  content: string,
+  device: Parameters<typeof visit>[2] = {},
+  prepare: (v: Visit) => unknown = () => undefined,
+): Promise<Visit & { foreign: string[] }> {
   const v = await visit(browser, {}, device)
   const createdAt = new Date().toISOString()
-  v.fake.state.sessions.set(sid, { id: sid, title: 'Diagrams', connectionId: null, model: null, createdAt, updatedAt: createdAt, activeRunMessageId: null } as never)
+  v.fake.state.sessions.set(sid, {
+    id: sid,
+    title: 'Diagrams',
+    connectionId: null,
+    model: null,
+    createdAt,
+    updatedAt: createdAt,
+    activeRunMessageId: null,
+  } as never)
   v.fake.state.messages.set(sid, [
     { id: 1, sessionId: sid, parentId: null, role: 'user', content: 'Draw it', status: 'done', createdAt },
     { id: 2, sessionId: sid, parentId: 1, role: 'assistant', content, status: 'done', model: 'demo', createdAt },
@@ -49,8 +64,14 @@ async function read(content: string, device: Parameters<typeof visit>[2] = {}, p
 }
 
 const fence = (source: string) => `\`\`\`mermaid\n${source}\n\`\`\``
-const flow = fence('flowchart LR\n  accTitle: How an answer is made\n  A[Question] --> B{Allowed?}\n  B -- yes --> C[(Database)]\n  B -- no --> D[Refused]\n  C --> E[Answer]')
-const sequence = fence('sequenceDiagram\n  participant B as Browser\n  participant S as Server\n  B->>S: question\n  S-->>B: answer, token by token\n  Note over B,S: any device may attach')
+const flow = fence(
+  'flowchart LR\n  accTitle: How an answer is made\n' +
+    '  A[Question] --> B{Allowed?}\n  B -- yes --> C[(Database)]\n  B -- no --> D[Refused]\n  C --> E[Answer]',
+)
+const sequence = fence(
+  'sequenceDiagram\n  participant B as Browser\n  participant S as Server\n' +
+    '  B->>S: question\n  S-->>B: answer, token by token\n  Note over B,S: any device may attach',
+)
 const drawn = (page: Page) => page.locator('.drawing img')
 
 async function saved(page: Page, click: () => Promise<void>): Promise<string> {
@@ -62,13 +83,21 @@ async function saved(page: Page, click: () => Promise<void>): Promise<string> {
 }
 
 for (const colorScheme of ['light', 'dark'] as const) {
-  for (const device of [{ viewport: { width: 1280, height: 900 } }, { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true }]) {
+  for (const device of [
+    { viewport: { width: 1280, height: 900 } },
+    { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+  ]) {
     it(`draws what is finished, ${colorScheme}, ${device.viewport.width} px, and axe finds nothing`, async () => {
-      const v = await read(`A flow:\n\n${flow}\n\nA sequence:\n\n${sequence}\n\n![A cat](http://${elsewhere()}/cat.png)`, { colorScheme, ...device })
+      const v = await read(`A flow:\n\n${flow}\n\nA sequence:\n\n${sequence}\n\n![A cat](http://${elsewhere()}/cat.png)`, {
+        colorScheme,
+        ...device,
+      })
       await drawn(v.page).first().waitFor()
       await expect.poll(() => drawn(v.page).count()).toBe(2)
       expect(await drawn(v.page).first().getAttribute('alt')).toBe('Diagram: How an answer is made')
-      expect(await drawn(v.page).evaluateAll((all) => Promise.all(all.map((one) => (one as HTMLImageElement).decode().then(() => true))))).toEqual([true, true])
+      expect(
+        await drawn(v.page).evaluateAll((all) => Promise.all(all.map((one) => (one as HTMLImageElement).decode().then(() => true)))),
+      ).toEqual([true, true])
       expect(await v.page.locator('iframe').count()).toBe(1)
       expect(await v.page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0)
       if (pictures) await v.page.screenshot({ path: `${pictures}/diagram-${colorScheme}-${device.viewport.width}.png` })
@@ -111,7 +140,14 @@ it('shows code while the answer is written, and the source, a file and the other
 
 it('shows the source and one line of reason for what is broken or too large', async () => {
   const edges = Array.from({ length: 2_000 }, (_, i) => `a${i}-->b`).join('\n')
-  const v = await read([fence('flowchart LR\n  A --> B\n  this is ( not a diagram'), fence(`flowchart LR\n${edges}`), fence(`flowchart LR\n%% ${'x'.repeat(50_000)}`)].join('\n\n'), tall)
+  const v = await read(
+    [
+      fence('flowchart LR\n  A --> B\n  this is ( not a diagram'),
+      fence(`flowchart LR\n${edges}`),
+      fence(`flowchart LR\n%% ${'x'.repeat(50_000)}`),
+    ].join('\n\n'),
+    tall,
+  )
   const notes = v.page.locator('figure.code .note')
   await expect.poll(() => notes.allInnerTexts(), { timeout: 15_000 }).toHaveLength(3)
   expect(await notes.allInnerTexts()).toEqual([
@@ -145,7 +181,10 @@ it('removes a renderer that hangs after three seconds; the page stays usable and
 it('gives up on a frame that is ready and then silent, and believes none that answers out of turn', async () => {
   const v = await read(`${flow}\n\n${sequence}`, tall, ({ fake }) => {
     fake.state.files.set('/sandbox/diagram.html', '<!doctype html><title>x</title><script src="./silent.js"></script>')
-    fake.state.files.set('/sandbox/silent.js', "parent.postMessage({ drawn: 1, svg: '<svg width=\"9\" height=\"9\"/>' }, '*'); parent.postMessage('ready', '*')")
+    fake.state.files.set(
+      '/sandbox/silent.js',
+      "parent.postMessage({ drawn: 1, svg: '<svg width=\"9\" height=\"9\"/>' }, '*'); parent.postMessage('ready', '*')",
+    )
   })
   await expect.poll(() => v.page.locator('figure.code .note').allInnerTexts(), { timeout: 20_000 })
     .toEqual(Array<string>(2).fill('Shown as source: drawing it took longer than 3 s.'))
@@ -158,9 +197,12 @@ it('gives up on a frame that is ready and then silent, and believes none that an
 it('runs nothing and fetches nothing, whatever a diagram says', async () => {
   const evil = `http://${elsewhere()}`
   const hostile = [
-    `%%{init: {"securityLevel":"loose","htmlLabels":true,"flowchart":{"htmlLabels":true},"maxTextSize":9999999,"secure":[]}}%%\nflowchart LR\n  A["<img src=${evil}/a onerror=parent.postMessage('pwned','*')>"] --> B`,
-    `%%{init: {"themeCSS":"* { background: url(${evil}/b) } @import url(${evil}/c)","fontFamily":"x;} @import '${evil}/d';"}}%%\nflowchart LR\n  A --> B`,
-    `---\nconfig:\n  securityLevel: loose\n  htmlLabels: true\n  layout: elk\n---\nflowchart LR\n  A["<iframe src=${evil}/e></iframe>"] --> B["<svg onload=alert(1)>"]`,
+    `%%{init: {"securityLevel":"loose","htmlLabels":true,"flowchart":{"htmlLabels":true},"maxTextSize":9999999,"secure":[]}}%%\n` +
+      `flowchart LR\n  A["<img src=${evil}/a onerror=parent.postMessage('pwned','*')>"] --> B`,
+    `%%{init: {"themeCSS":"* { background: url(${evil}/b) } @import url(${evil}/c)",` +
+      `"fontFamily":"x;} @import '${evil}/d';"}}%%\nflowchart LR\n  A --> B`,
+    `---\nconfig:\n  securityLevel: loose\n  htmlLabels: true\n  layout: elk\n---\n` +
+      `flowchart LR\n  A["<iframe src=${evil}/e></iframe>"] --> B["<svg onload=alert(1)>"]`,
     `flowchart LR\n  A --> B\n  click A "javascript:alert(1)"\n  click B href "javascript:alert(2)" _self`,
     'flowchart LR\n  A --> B\n  click A call alert(1)',
     'flowchart LR\n  A["<foreignObject><script>alert(1)</script></foreignObject>"] --> B["<script>alert(2)</script>"]',
@@ -176,21 +218,24 @@ it('runs nothing and fetches nothing, whatever a diagram says', async () => {
     'mindmap\n  root["<img src=x onerror=alert(1)>"]\n    child',
     `flowchart LR\n${'  a --> b\n'.repeat(1_200)}  ${'%'.repeat(2)}${' x'.repeat(18_000)}`,
   ]
-  const v = await read(hostile.map(fence).join('\n\n'), { viewport: { width: 1280, height: 20_000 } }, ({ context }) => context.addInitScript(() => {
-    const made: Promise<string>[] = []
-    Object.assign(window, { made })
-    const create = URL.createObjectURL.bind(URL)
-    URL.createObjectURL = (blob: Blob) => {
-      made.push(blob.text())
-      return create(blob)
-    }
-  }))
+  const v = await read(hostile.map(fence).join('\n\n'), { viewport: { width: 1280, height: 20_000 } }, ({ context }) =>
+    context.addInitScript(() => {
+      const made: Promise<string>[] = []
+      Object.assign(window, { made })
+      const create = URL.createObjectURL.bind(URL)
+      URL.createObjectURL = (blob: Blob) => {
+        made.push(blob.text())
+        return create(blob)
+      }
+    }),
+  )
   const dialogs: string[] = []
   v.page.on('dialog', (dialog) => {
     dialogs.push(dialog.message())
     void dialog.dismiss()
   })
-  const settled = () => v.page.locator('.diagram').evaluateAll((all) => all.filter((one) => one.querySelector('.drawing img, .note')).length)
+  const settled = () =>
+    v.page.locator('.diagram').evaluateAll((all) => all.filter((one) => one.querySelector('.drawing img, .note')).length)
   await expect.poll(settled, { timeout: 50_000 }).toBe(hostile.length)
   expect(await drawn(v.page).count()).toBeGreaterThan(hostile.length / 2)
   // An image runs nothing; neither may a saved file.
@@ -206,7 +251,9 @@ it('runs nothing and fetches nothing, whatever a diagram says', async () => {
 
 it('loads an image from elsewhere after a click and not before, and tells nobody from where', async () => {
   const host = elsewhere()
-  const v = await read(`Look: ![A cat](http://${host}/cat.png) and [![linked](http://${host}/linked.png)](https://example.org/) and ![](http://${host}/gone)`)
+  const v = await read(
+    `Look: ![A cat](http://${host}/cat.png) and [![linked](http://${host}/linked.png)](https://example.org/) and ![](http://${host}/gone)`,
+  )
   const chip = v.page.getByRole('button', { name: 'A cat Load image from 127.0.0.1' })
   await chip.waitFor()
   expect(await v.page.getByRole('link', { name: 'linked' }).getAttribute('href')).toBe('https://example.org/')

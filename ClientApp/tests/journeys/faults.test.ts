@@ -39,8 +39,27 @@ it('says why an answer failed, known kind or not, and never swallows it', async 
 it('shows several errors at once, none hiding another', async () => {
   const v = await visit(browser)
   const { page } = v
-  v.fake.state.connections.push(...['One', 'Two'].map((name, at) => ({ id: 5 + at, name, provider: 'openai', baseUrl: 'http://x', authType: 'none', hasKey: false, enabled: true })))
-  await page.route('**/api/catalog/models/refresh', (route) => route.fulfill({ json: { items: [{ connectionId: 5, ok: false, code: 'provider_unauthorized', modelCount: 0 }, { connectionId: 6, ok: false, code: 'provider_dns', modelCount: 0 }] } }))
+  v.fake.state.connections.push(
+    ...['One', 'Two'].map((name, at) => ({
+      id: 5 + at,
+      name,
+      provider: 'openai',
+      baseUrl: 'http://x',
+      authType: 'none',
+      hasKey: false,
+      enabled: true,
+    })),
+  )
+  await page.route('**/api/catalog/models/refresh', (route) =>
+    route.fulfill({
+      json: {
+        items: [
+          { connectionId: 5, ok: false, code: 'provider_unauthorized', modelCount: 0 },
+          { connectionId: 6, ok: false, code: 'provider_dns', modelCount: 0 },
+        ],
+      },
+    }),
+  )
   await page.goto(`${v.fake.url}/settings/models`)
   await page.getByRole('button', { name: 'Refresh' }).click()
   const toasts = page.locator('.toasts')
@@ -56,8 +75,22 @@ it('shows several errors at once, none hiding another', async () => {
 it('keeps a chat readable when one of its messages cannot be drawn', async () => {
   const v = await visit(browser, { chats: 1 })
   const [sid = 0] = [...v.fake.state.sessions.keys()]
-  const one = (id: number, role: 'user' | 'assistant', content: string, more: object = {}): Message => ({ id, sessionId: sid, parentId: id === 1 ? null : id - 1, role, content, status: 'done', createdAt: '2026-11-20T08:00:00.000Z', ...more })
-  v.fake.state.messages.set(sid, [one(1, 'user', 'First question'), one(2, 'assistant', 'Words of a broken answer', { toolCalls: [null] }), one(3, 'user', 'Second question'), one(4, 'assistant', 'A good answer')])
+  const one = (id: number, role: 'user' | 'assistant', content: string, more: object = {}): Message => ({
+    id,
+    sessionId: sid,
+    parentId: id === 1 ? null : id - 1,
+    role,
+    content,
+    status: 'done',
+    createdAt: '2026-11-20T08:00:00.000Z',
+    ...more,
+  })
+  v.fake.state.messages.set(sid, [
+    one(1, 'user', 'First question'),
+    one(2, 'assistant', 'Words of a broken answer', { toolCalls: [null] }),
+    one(3, 'user', 'Second question'),
+    one(4, 'assistant', 'A good answer'),
+  ])
   await v.page.goto(`${v.fake.url}/c/${sid}`)
   await v.page.getByText('A good answer').waitFor()
   await v.page.getByText('Words of a broken answer').waitFor()

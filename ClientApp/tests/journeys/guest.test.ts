@@ -15,9 +15,20 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('a visitor without an accoun
     dataDir = await newDataDir()
     server = await startServer(dataDir)
     const headers = (cookie = '') => ({ 'Content-Type': 'application/json', Origin: server.url, Cookie: cookie })
-    const made = await fetch(`${server.url}/api/auth/register`, { method: 'POST', headers: headers(), body: JSON.stringify({ username: 'lin', password, setupCode }) })
-    const cookie = made.headers.getSetCookie().map((set) => set.split(';')[0]).join('; ')
-    const set = await fetch(`${server.url}/api/settings/system`, { method: 'PATCH', headers: headers(cookie), body: JSON.stringify({ anonymousDailyQuota: 3 }) })
+    const made = await fetch(`${server.url}/api/auth/register`, {
+      method: 'POST',
+      headers: headers(),
+      body: JSON.stringify({ username: 'lin', password, setupCode }),
+    })
+    const cookie = made.headers
+      .getSetCookie()
+      .map((set) => set.split(';')[0])
+      .join('; ')
+    const set = await fetch(`${server.url}/api/settings/system`, {
+      method: 'PATCH',
+      headers: headers(cookie),
+      body: JSON.stringify({ anonymousDailyQuota: 3 }),
+    })
     expect(set.status).toBe(200)
   })
   afterAll(async () => {

@@ -31,7 +31,15 @@ it('shows of a limit the default, what is used and the currency, and takes "no l
   expect(await page.getByLabel('Tokens a month', { exact: true }).isDisabled()).toBe(true)
   const sent = page.waitForRequest('**/quota')
   await page.getByRole('button', { name: 'Save' }).click()
-  expect((await sent).postDataJSON()).toEqual({ dailyLimit: 2, unlimited: false, dailyTokenBudget: null, monthlyTokenBudget: -1, dailyMoneyBudget: 0.5, monthlyMoneyBudget: null, resetUsed: false })
+  expect((await sent).postDataJSON()).toEqual({
+    dailyLimit: 2,
+    unlimited: false,
+    dailyTokenBudget: null,
+    monthlyTokenBudget: -1,
+    dailyMoneyBudget: 0.5,
+    monthlyMoneyBudget: null,
+    resetUsed: false,
+  })
   await page.getByText('2 messages a day').waitFor()
   expect(v.complaints).toEqual([])
   await v.end()
@@ -45,7 +53,9 @@ it('gives a one-time code with the address to go to, in one text', async () => {
   await page.getByLabel('User name').fill('mia')
   await page.getByRole('button', { name: 'Create account' }).click()
   await page.getByRole('group', { name: 'To pass on' }).getByRole('button', { name: 'Copy' }).click()
-  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(`Open ${v.fake.url}/login and log in as mia with the one-time code KXQ4-7MPD-2WRT. Then choose your password.`)
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(
+    `Open ${v.fake.url}/login and log in as mia with the one-time code KXQ4-7MPD-2WRT. Then choose your password.`,
+  )
   expect(await findings(page)).toEqual([])
   expect(v.complaints).toEqual([])
   await v.end()
@@ -54,7 +64,15 @@ it('gives a one-time code with the address to go to, in one text', async () => {
 it('gives programs the address each wants, their lines, and a call to try', async () => {
   const v = await visit(browser, {}, clipboard)
   const { page } = v
-  v.fake.state.connections.push({ id: 5, name: 'Team', provider: 'openai', baseUrl: 'https://llm.example/v1', authType: 'bearer', hasKey: true, enabled: true })
+  v.fake.state.connections.push({
+    id: 5,
+    name: 'Team',
+    provider: 'openai',
+    baseUrl: 'https://llm.example/v1',
+    authType: 'bearer',
+    hasKey: true,
+    enabled: true,
+  })
   await page.goto(`${v.fake.url}/settings/keys`)
   await page.getByText(`${v.fake.url}/v1`, { exact: true }).waitFor()
   await page.getByText(v.fake.url, { exact: true }).waitFor()

@@ -62,7 +62,11 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('hostile text', () => {
     })
     await firstAccount(page, server.url)
     const connection = await call('POST', '/api/connections', {
-      name: '<img src=x onerror=window.__pwned=1>', provider: 'openai', baseUrl: `http://127.0.0.1:${port(provider)}/v1`, authType: 'none', local: true,
+      name: '<img src=x onerror=window.__pwned=1>',
+      provider: 'openai',
+      baseUrl: `http://127.0.0.1:${port(provider)}/v1`,
+      authType: 'none',
+      local: true,
       modelIds: ['hostile'],
     })
     connectionId = connection.id
@@ -78,7 +82,11 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('hostile text', () => {
 
   it('does not run and fetches nothing, as question, answer, reasoning or title', async () => {
     for (const [i, chunk] of chunks.entries()) {
-      const session = await call('POST', '/api/sessions', { title: '"><img src=x onerror=window.__pwned=1>', connectionId, model: 'hostile' })
+      const session = await call('POST', '/api/sessions', {
+        title: '"><img src=x onerror=window.__pwned=1>',
+        connectionId,
+        model: 'hostile',
+      })
       await page.goto(`${server.url}/c/${session.id}`)
       await page.getByRole('textbox', { name: 'Write a message' }).fill(`#${i}#\n${chunk}`)
       await page.keyboard.press('Enter')

@@ -8,7 +8,15 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-const connection = { id: 5, name: 'Workstation', provider: 'openai', baseUrl: 'http://127.0.0.1:9/v1', authType: 'none', hasKey: false, enabled: true }
+const connection = {
+  id: 5,
+  name: 'Workstation',
+  provider: 'openai',
+  baseUrl: 'http://127.0.0.1:9/v1',
+  authType: 'none',
+  hasKey: false,
+  enabled: true,
+}
 const list = (page: Page) => page.getByRole('dialog').getByRole('list', { name: 'Workstation' }).locator('.name').allInnerTexts()
 
 it('puts models in order by arrows, keys and hand, and the picker shows them so', async () => {
@@ -41,7 +49,10 @@ it('puts models in order by arrows, keys and hand, and the picker shows them so'
   await page.getByRole('link', { name: 'Go to the chat' }).click()
   await page.getByRole('button', { name: /Choose a model/ }).click()
   await page.getByRole('option').first().waitFor()
-  expect((await page.getByRole('option').allInnerTexts()).map((text) => /gpt-\w+/.exec(text)?.[0]).slice(0, 2)).toEqual(['gpt-small', 'gpt-large'])
+  expect((await page.getByRole('option').allInnerTexts()).map((text) => /gpt-\w+/.exec(text)?.[0]).slice(0, 2)).toEqual([
+    'gpt-small',
+    'gpt-large',
+  ])
   expect(v.complaints).toEqual([])
   await v.end()
 })
@@ -52,7 +63,9 @@ it('shows what a file of changes would do before anything is changed, and leaves
   v.fake.state.overrides.set('5 gpt-small', { connectionId: 5, model: 'gpt-small', name: 'Small' })
   const { page } = v
   const choose = async (content: string) => {
-    await page.locator('input[type=file]').setInputFiles({ name: 'models.json', mimeType: 'application/json', buffer: Buffer.from(content) })
+    await page
+      .locator('input[type=file]')
+      .setInputFiles({ name: 'models.json', mimeType: 'application/json', buffer: Buffer.from(content) })
   }
   await page.goto(`${v.fake.url}/settings/models`)
   await page.getByRole('switch', { name: 'Offered: Small' }).waitFor()

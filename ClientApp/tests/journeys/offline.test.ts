@@ -29,7 +29,8 @@ it('opens without a network, reads what is loaded, and keeps no text of a chat',
 
   const kept = await page.evaluate(async () => {
     const found: string[] = []
-    for (const name of await caches.keys()) for (const request of await (await caches.open(name)).keys()) found.push(new URL(request.url).pathname)
+    for (const name of await caches.keys())
+      for (const request of await (await caches.open(name)).keys()) found.push(new URL(request.url).pathname)
     return found
   })
   expect(kept).toContain('/')
@@ -46,8 +47,12 @@ it('opens without a network, reads what is loaded, and keeps no text of a chat',
 it('has a manifest with icons that exist', async () => {
   const v = await visit(browser)
   await v.page.goto(v.fake.url)
-  const manifest = (await (await v.page.request.get(`${v.fake.url}/manifest.webmanifest`)).json()) as { icons: { src: string }[]; start_url: string }
+  const manifest = (await (await v.page.request.get(`${v.fake.url}/manifest.webmanifest`)).json()) as {
+    icons: { src: string }[]
+    start_url: string
+  }
   expect(manifest.start_url).toBe('./')
-  for (const icon of manifest.icons) expect((await v.page.request.get(new URL(icon.src, `${v.fake.url}/`).href)).status(), icon.src).toBe(200)
+  for (const icon of manifest.icons)
+    expect((await v.page.request.get(new URL(icon.src, `${v.fake.url}/`).href)).status(), icon.src).toBe(200)
   await v.end()
 })

@@ -16,7 +16,11 @@ it('says the rule of a password at its field, whether the page or the server fin
   await page.route('**/api/auth/register', (route) => {
     asked++
     const errors = asked === 1 ? { password: ['is too easy to guess'] } : { username: ['looks like another name'] }
-    return route.fulfill({ status: 422, contentType: 'application/problem+json', body: JSON.stringify({ status: 422, code: asked === 1 ? 'weak_password' : 'validation_failed', errors }) })
+    return route.fulfill({
+      status: 422,
+      contentType: 'application/problem+json',
+      body: JSON.stringify({ status: 422, code: asked === 1 ? 'weak_password' : 'validation_failed', errors }),
+    })
   })
   await page.goto(`${v.fake.url}/register`)
   const password = page.getByLabel('Password', { exact: true })

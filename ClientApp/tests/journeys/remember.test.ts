@@ -16,14 +16,32 @@ const box = (page: Page) => page.getByRole('textbox', { name: 'Write a message' 
 function long(fake: Fake, turns: number): number {
   const sid = [...fake.state.sessions.keys()][0] ?? 0
   const at = '2026-11-23T08:00:00.000Z'
-  const one = (id: number, parentId: number | null, role: Message['role'], content: string): Message => ({ id, sessionId: sid, parentId, role, content, status: 'done', images: [], toolCalls: [], createdAt: at })
+  const one = (id: number, parentId: number | null, role: Message['role'], content: string): Message => ({
+    id,
+    sessionId: sid,
+    parentId,
+    role,
+    content,
+    status: 'done',
+    images: [],
+    toolCalls: [],
+    createdAt: at,
+  })
   const messages: Message[] = []
   let parent: number | null = null
   for (let turn = 1; turn <= turns; turn++) {
     const id = 1000 + turn * 10
     messages.push(one(id, parent, 'user', `Question number ${turn}`))
     if (turn === 12) messages.push(one(id + 1, id, 'assistant', 'The buried version.'))
-    messages.push(one(id + 2, id, 'assistant', `Answer number ${turn}${turn === 20 ? ' with the needle in it' : ''}.\n\n${'Many words stand here so that a turn has some height. '.repeat(12)}`))
+    messages.push(
+      one(
+        id + 2,
+        id,
+        'assistant',
+        `Answer number ${turn}${turn === 20 ? ' with the needle in it' : ''}.\n\n` +
+        `${'Many words stand here so that a turn has some height. '.repeat(12)}`,
+      ),
+    )
     parent = id + 2
   }
   fake.state.messages.set(sid, messages)
@@ -74,7 +92,9 @@ it('comes back after a reload to where the reader was, and to the end of what wa
   await page.getByText('Answer number 90.').waitFor()
   await page.reload()
   await page.getByText('Answer number 90.').waitFor()
-  await expect.poll(() => page.locator('.scroller').evaluate((list) => list.scrollHeight - list.clientHeight - list.scrollTop)).toBeLessThan(32)
+  await expect
+    .poll(() => page.locator('.scroller').evaluate((list) => list.scrollHeight - list.clientHeight - list.scrollTop))
+    .toBeLessThan(32)
 
   await search(page, 'number 30')
   await page.locator('article[data-found]').waitFor()
@@ -164,7 +184,13 @@ it('shows the picture that an administrator gives the assistant', async () => {
   await expect.poll(() => face.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0)
   await page.waitForURL(/\/c\/\d+$/)
   const sid = Number(page.url().split('/').at(-1))
-  const share = await page.evaluate((id) => fetch(`/api/sessions/${id}/share`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' }).then((response) => response.json() as Promise<{ url: string }>), sid)
+  const share = await page.evaluate(
+    (id) =>
+      fetch(`/api/sessions/${id}/share`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{}' }).then(
+        (response) => response.json() as Promise<{ url: string }>,
+      ),
+    sid,
+  )
   await page.goto(v.fake.url + share.url)
   await expect.poll(() => face.evaluate((image: HTMLImageElement) => image.naturalWidth)).toBeGreaterThan(0)
   await page.setViewportSize({ width: 390, height: 800 })

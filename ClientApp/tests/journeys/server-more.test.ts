@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newDataDir, removeDataDir, startServer, type Server } from './binary'
 import { firstAccount, launch, watch } from './browser'
 
-const diagram = '```mermaid\nflowchart LR\n  accTitle: How an answer is made\n  A[Question] --> B{Allowed?}\n  B --> C[Answer]\n```\n\nThat is all'
+const diagram =
+  '```mermaid\nflowchart LR\n  accTitle: How an answer is made\n  A[Question] --> B{Allowed?}\n  B --> C[Answer]\n```\n\nThat is all'
 const models = Array.from({ length: 230 }, (_, at) => `model-${String(at).padStart(3, '0')}`)
 
 /** How many answers the provider has begun. */
@@ -16,14 +17,22 @@ let answered = 0
 function startProvider(): Promise<Provider> {
   const provider = createServer((request, response) => {
     const parts: Buffer[] = []
-    request.on('data', (part: Buffer) => parts.push(part)).on('end', () => {
-      if (request.url?.endsWith('/models')) return response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ data: models.map((id) => ({ id })) }))
-      const { messages } = JSON.parse(Buffer.concat(parts).toString()) as { messages: { content: unknown }[] }
-      if (JSON.stringify(messages.at(-1)).includes('fail')) return response.writeHead(400, { 'Content-Type': 'application/json' }).end('{"error":{"message":"no such luck"}}')
-      response.writeHead(200, { 'Content-Type': 'text/event-stream' })
-      for (const line of [...diagram.split(/(?<=\n)/), `, for the ${++answered}. time.`]) response.write(`data: ${JSON.stringify({ choices: [{ delta: { content: line } }] })}\n\n`)
-      return response.end('data: {"choices":[{"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":812,"completion_tokens":31}}\n\ndata: [DONE]\n\n')
-    })
+    request
+      .on('data', (part: Buffer) => parts.push(part))
+      .on('end', () => {
+        if (request.url?.endsWith('/models'))
+          return response.writeHead(200, { 'Content-Type': 'application/json' }).end(JSON.stringify({ data: models.map((id) => ({ id })) }))
+        const { messages } = JSON.parse(Buffer.concat(parts).toString()) as { messages: { content: unknown }[] }
+        if (JSON.stringify(messages.at(-1)).includes('fail'))
+          return response.writeHead(400, { 'Content-Type': 'application/json' }).end('{"error":{"message":"no such luck"}}')
+        response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+        for (const line of [...diagram.split(/(?<=\n)/), `, for the ${++answered}. time.`])
+          response.write(`data: ${JSON.stringify({ choices: [{ delta: { content: line } }] })}\n\n`)
+        return response.end(
+          'data: {"choices":[{"delta":{},"finish_reason":"stop"}],' +
+            '"usage":{"prompt_tokens":812,"completion_tokens":31}}\n\ndata: [DONE]\n\n',
+        )
+      })
   })
   return new Promise((resolve) => provider.listen(0, '127.0.0.1', () => resolve(provider)))
 }
@@ -51,7 +60,14 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('diagrams, traces and many m
     complaints = watch(page)
     await firstAccount(page, server.url)
     const baseUrl = `http://127.0.0.1:${(provider.address() as AddressInfo).port}/v1`
-    await call('POST', '/api/connections', { name: 'Workstation', provider: 'openai', baseUrl, authType: 'none', local: true, modelIds: models })
+    await call('POST', '/api/connections', {
+      name: 'Workstation',
+      provider: 'openai',
+      baseUrl,
+      authType: 'none',
+      local: true,
+      modelIds: models,
+    })
     await page.goto(server.url)
   })
   afterAll(async () => {
@@ -65,7 +81,11 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('diagrams, traces and many m
   async function ask(text: string) {
     await page.getByRole('textbox', { name: 'Write a message' }).fill(text)
     await page.keyboard.press('Enter')
-    await page.getByRole('article', { name: 'Assistant' }).last().getByRole('button', { name: 'About this answer' }).waitFor({ timeout: 40_000 })
+    await page
+      .getByRole('article', { name: 'Assistant' })
+      .last()
+      .getByRole('button', { name: 'About this answer' })
+      .waitFor({ timeout: 40_000 })
   }
 
   it('offers every model in the picker and a hundred at a time in the settings', async () => {
@@ -152,7 +172,11 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('diagrams, traces and many m
     await page.getByText('Page 1 of 1 · 1 trace').waitFor()
     await page.getByRole('main').getByRole('listitem').first().getByRole('button').click()
     await page.getByRole('heading', { name: /^Trace \d+/ }).waitFor()
-    for (const type of ['context', 'upstream.request', 'upstream.first', 'persist.final', 'end']) await page.locator('summary code', { hasText: new RegExp(`^${type}$`) }).first().waitFor()
+    for (const type of ['context', 'upstream.request', 'upstream.first', 'persist.final', 'end'])
+      await page
+        .locator('summary code', { hasText: new RegExp(`^${type}$`) })
+        .first()
+        .waitFor()
     await page.getByRole('button', { name: 'Show all details' }).click()
     await page.getByText(/"promptTokens": 812/).first().waitFor()
     const [file] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: 'Export as text' }).click()])

@@ -59,11 +59,15 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('eight tabs on the real serv
     const complaints = pages.map(watch)
     await first.goto(server.url)
     await first.getByLabel('User name').waitFor()
-    await first.evaluate(async ([base, password, setupCode]) => {
-      const post = (path: string, body: object) => fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
-      await post('/api/auth/register', { username: 'lin', password, setupCode })
-      await post('/api/connections', { name: 'Tiny', provider: 'openai', baseUrl: base, authType: 'none', local: true })
-    }, [provider.url, 'correct horse battery', setupCode])
+    await first.evaluate(
+      async ([base, password, setupCode]) => {
+        const post = (path: string, body: object) =>
+          fetch(path, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) })
+        await post('/api/auth/register', { username: 'lin', password, setupCode })
+        await post('/api/connections', { name: 'Tiny', provider: 'openai', baseUrl: base, authType: 'none', local: true })
+      },
+      [provider.url, 'correct horse battery', setupCode],
+    )
 
     for (const page of pages) await page.goto(server.url)
     await Promise.all(pages.map(async (page, at) => {
@@ -75,7 +79,13 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('eight tabs on the real serv
     expect([...provider.asked].sort()).toEqual(tabs.map((at) => `question ${at}`))
 
     // Each answer is held by the provider, and no tab has to wait for another.
-    expect(await first.evaluate(() => fetch('/api/chat/runs').then((response) => response.json()).then((runs: unknown[]) => runs.length))).toBe(tabs.length)
+    expect(
+      await first.evaluate(() =>
+        fetch('/api/chat/runs')
+          .then((response) => response.json())
+          .then((runs: unknown[]) => runs.length),
+      ),
+    ).toBe(tabs.length)
     for (const page of pages) expect(await page.evaluate(() => fetch('/api/auth/me').then((response) => response.status))).toBe(200)
 
     provider.letGo()

@@ -48,11 +48,15 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the page on the real server
   const finished = () => page.locator('article[aria-busy=true]').waitFor({ state: 'detached', timeout: 40_000 })
   /** The words of the last answer, formulas by their source: they are drawn once they are near what is seen. */
   const shown = () =>
-    page.locator('.prose').last().evaluate((prose) => {
-      const copy = prose.cloneNode(true) as Element
-      for (const formula of copy.querySelectorAll('.math, .math-display')) formula.textContent = formula.querySelector('annotation')?.textContent ?? formula.textContent
-      return copy.textContent
-    })
+    page
+      .locator('.prose')
+      .last()
+      .evaluate((prose) => {
+        const copy = prose.cloneNode(true) as Element
+        for (const formula of copy.querySelectorAll('.math, .math-display'))
+          formula.textContent = formula.querySelector('annotation')?.textContent ?? formula.textContent
+        return copy.textContent
+      })
   const box = () => page.getByRole('textbox', { name: 'Write a message' })
 
   it('goes from nothing to a streamed, stored answer of the demo model', async () => {

@@ -9,7 +9,15 @@ beforeAll(async () => {
 afterAll(() => browser.close())
 
 const team = [admin, { ...admin, id: 2, username: 'mei_lin', role: 'USER' as const, dailyLimit: null, unlimited: false }]
-const connection = { id: 5, name: 'Workstation', provider: 'openai', baseUrl: 'http://127.0.0.1:9/v1', authType: 'none', hasKey: false, enabled: true }
+const connection = {
+  id: 5,
+  name: 'Workstation',
+  provider: 'openai',
+  baseUrl: 'http://127.0.0.1:9/v1',
+  authType: 'none',
+  hasKey: false,
+  enabled: true,
+}
 const save = (page: Page) => page.getByRole('button', { name: 'Save', exact: true }).click()
 
 it('saves settings only when something changed, and says what is wrong at the field', async () => {
@@ -160,8 +168,13 @@ it('draws usage and tells it in numbers', async () => {
   await page.getByRole('radio', { name: 'Model' }).check({ force: true })
   await page.getByRole('rowheader', { name: 'qwen3-32b' }).waitFor()
   await page.goto(`${v.fake.url}/settings/overview`)
-  expect(await page.getByRole('link', { name: 'Download CSV' }).getAttribute('href')).toMatch(/api\/admin\/usage\?by=day&from=[\d-]+&format=csv$/)
-  for (const [at, said] of [['audit', 'webSearchApiKey = (secret)'], ['about', '0123456789abcdef']] as const) {
+  expect(await page.getByRole('link', { name: 'Download CSV' }).getAttribute('href')).toMatch(
+    /api\/admin\/usage\?by=day&from=[\d-]+&format=csv$/,
+  )
+  for (const [at, said] of [
+    ['audit', 'webSearchApiKey = (secret)'],
+    ['about', '0123456789abcdef'],
+  ] as const) {
     await page.goto(`${v.fake.url}/settings/${at}`)
     await page.getByText(said).waitFor()
   }
@@ -234,7 +247,9 @@ it('finds a setting by a word of its own or of its hint, and goes to it', async 
   await page.goto(`${v.fake.url}/settings`)
   await search.fill('theme')
   await page.getByRole('link', { name: 'Theme Appearance' }).click()
-  await expect.poll(() => page.getByRole('radiogroup', { name: 'Theme' }).evaluate((group) => group.contains(document.activeElement))).toBe(true)
+  await expect
+    .poll(() => page.getByRole('radiogroup', { name: 'Theme' }).evaluate((group) => group.contains(document.activeElement)))
+    .toBe(true)
   expect(v.complaints).toEqual([])
   await v.end()
 })

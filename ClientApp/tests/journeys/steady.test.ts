@@ -52,14 +52,18 @@ for (const [kind, word] of [['long', `${answer}\n\nold`], ['short', 'old']] as c
     await v.page.addInitScript(() => {
       const jumps: number[] = []
       Object.assign(window, { jumps })
-      new PerformanceObserver((list) => { for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) jumps.push(entry.value) }).observe({ type: 'layout-shift', buffered: true })
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries() as (PerformanceEntry & { value: number })[]) jumps.push(entry.value)
+      }).observe({ type: 'layout-shift', buffered: true })
     })
     await v.page.goto(`${v.fake.url}/c/${sid}`)
     await v.page.getByText('old 23').waitFor()
     if (kind === 'long') await v.page.locator('.katex').first().waitFor()
     await expect.poll(() => v.page.locator('[data-key]').count()).toBeGreaterThan(3)
     await expect.poll(() => fromEnd(v.page)).toBeLessThan(32)
-    expect(await v.page.evaluate(() => (window as unknown as { jumps: number[] }).jumps.reduce((sum, one) => sum + one, 0))).toBeLessThan(0.05)
+    expect(await v.page.evaluate(() => (window as unknown as { jumps: number[] }).jumps.reduce((sum, one) => sum + one, 0))).toBeLessThan(
+      0.05,
+    )
     expect(v.complaints).toEqual([])
     await v.end()
   })
@@ -143,7 +147,14 @@ it('says at the message, in view, that it was not sent, also in a long chat', as
   await page.keyboard.press('Enter')
   const said = page.getByRole('alert').filter({ hasText: 'Not sent' })
   await said.waitFor()
-  await expect.poll(() => said.evaluate((line) => { const { top, bottom } = line.getBoundingClientRect(); return top > 0 && bottom < innerHeight })).toBe(true)
+  await expect
+    .poll(() =>
+      said.evaluate((line) => {
+        const { top, bottom } = line.getBoundingClientRect()
+        return top > 0 && bottom < innerHeight
+      }),
+    )
+    .toBe(true)
   expect(v.complaints).toEqual([])
   await v.end()
 })
@@ -155,11 +166,15 @@ it('moves nothing for somebody who asked for less motion', async () => {
   await box(page).fill('Explain hash tables')
   await page.keyboard.press('Enter')
   await page.locator('article[aria-busy=true]').waitFor()
-  const moving = await page.evaluate(() => [...document.querySelectorAll('*')].flatMap((one) => {
-    const { animationName, animationDuration, transitionDuration } = getComputedStyle(one)
-    const seconds = [...(animationName === 'none' ? [] : animationDuration.split(',')), ...transitionDuration.split(',')].map((time) => parseFloat(time) * (time.trim().endsWith('ms') ? 0.001 : 1))
-    return Math.max(...seconds) > 0.001 ? [`${one.tagName} ${one.className.toString()}`] : []
-  }))
+  const moving = await page.evaluate(() =>
+    [...document.querySelectorAll('*')].flatMap((one) => {
+      const { animationName, animationDuration, transitionDuration } = getComputedStyle(one)
+      const seconds = [...(animationName === 'none' ? [] : animationDuration.split(',')), ...transitionDuration.split(',')].map(
+        (time) => parseFloat(time) * (time.trim().endsWith('ms') ? 0.001 : 1),
+      )
+      return Math.max(...seconds) > 0.001 ? [`${one.tagName} ${one.className.toString()}`] : []
+    }),
+  )
   expect(moving).toEqual([])
   expect(v.complaints).toEqual([])
   await v.end()

@@ -159,7 +159,16 @@ it('opens a new chat from a message, answers with another model, and shows what 
 it('shows what tools did, and opens what the answer cites', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   v.fake.state.tools = [
-    { id: 'a', name: 'web_search', status: 'succeeded', arguments: '{"query":"tallest tree"}', result: JSON.stringify([{ number: 1, title: 'Hyperion', url: 'https://example.org/hyperion', text: 'A coast redwood.' }, { number: 2, title: 'Bad', url: 'javascript:alert(1)', text: '' }]) },
+    {
+      id: 'a',
+      name: 'web_search',
+      status: 'succeeded',
+      arguments: '{"query":"tallest tree"}',
+      result: JSON.stringify([
+        { number: 1, title: 'Hyperion', url: 'https://example.org/hyperion', text: 'A coast redwood.' },
+        { number: 2, title: 'Bad', url: 'javascript:alert(1)', text: '' },
+      ]),
+    },
     { id: 'b', name: 'lookup', status: 'failed', arguments: '{"key":1}', error: 'No such key.' },
   ]
   await v.page.goto(v.fake.url)
@@ -182,11 +191,29 @@ it('shows what tools did, and opens what the answer cites', async () => {
 it('finds words in a long chat, far above and on another branch', async () => {
   const v = await visit(browser, { tokenMs: 2, chats: 1 })
   const sid = [...v.fake.state.sessions.keys()][0] ?? 0
-  v.fake.state.messages.set(sid, Array.from({ length: 240 }, (_, i) => ({
-    id: 1000 + i, sessionId: sid, parentId: i === 0 ? null : 999 + i, role: i % 2 === 0 ? 'user' as const : 'assistant' as const,
-    content: i === 9 ? 'Far above stands the word kumquat.' : `Message ${i}`, status: 'done' as const, createdAt: '2026-11-20T08:00:00.000Z',
-  })))
-  v.fake.state.messages.get(sid)?.push({ id: 5000, sessionId: sid, parentId: 1010, role: 'assistant', content: 'Elsewhere a kumquat too.', status: 'done', createdAt: '2026-11-20T09:00:00.000Z' })
+  v.fake.state.messages.set(
+    sid,
+    Array.from({ length: 240 }, (_, i) => ({
+      id: 1000 + i,
+      sessionId: sid,
+      parentId: i === 0 ? null : 999 + i,
+      role: i % 2 === 0 ? ('user' as const) : ('assistant' as const),
+      content: i === 9 ? 'Far above stands the word kumquat.' : `Message ${i}`,
+      status: 'done' as const,
+      createdAt: '2026-11-20T08:00:00.000Z',
+    })),
+  )
+  v.fake.state.messages
+    .get(sid)
+    ?.push({
+      id: 5000,
+      sessionId: sid,
+      parentId: 1010,
+      role: 'assistant',
+      content: 'Elsewhere a kumquat too.',
+      status: 'done',
+      createdAt: '2026-11-20T09:00:00.000Z',
+    })
   v.fake.state.leaves.set(sid, 1239)
   await v.page.goto(`${v.fake.url}/c/${sid}`)
   await v.page.getByText('Message 239', { exact: true }).waitFor()
@@ -197,7 +224,14 @@ it('finds words in a long chat, far above and on another branch', async () => {
   await v.page.getByText('Elsewhere a kumquat').waitFor()
   await v.page.keyboard.press('Enter')
   await v.page.getByText('Far above stands the word').waitFor()
-  await expect.poll(() => v.page.getByText('Far above stands the word').evaluate((node) => { const { top } = node.getBoundingClientRect(); return top > 0 && top < innerHeight })).toBe(true)
+  await expect
+    .poll(() =>
+      v.page.getByText('Far above stands the word').evaluate((node) => {
+        const { top } = node.getBoundingClientRect()
+        return top > 0 && top < innerHeight
+      }),
+    )
+    .toBe(true)
   await v.page.getByRole('textbox', { name: 'Find in this chat' }).press('Escape')
   expect(await v.page.getByRole('textbox', { name: 'Find in this chat' }).count()).toBe(0)
   expect(v.complaints).toEqual([])

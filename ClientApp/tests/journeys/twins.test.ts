@@ -13,9 +13,24 @@ afterAll(() => browser.close())
 
 const at = '2026-11-20T08:00:00.000Z'
 const mei = (id: number) => ({ ...admin, id, username: 'mei_lin', role: 'USER' as const })
-const connection = (id: number) => ({ id, name: 'Team', provider: 'openai', baseUrl: 'https://llm.example/v1', authType: 'bearer', hasKey: true, keyHint: '…aaaa', keys: ['…aaaa', '…aaaa'], headers: {}, enabled: true, modelCount: 2 })
+const connection = (id: number) => ({
+  id,
+  name: 'Team',
+  provider: 'openai',
+  baseUrl: 'https://llm.example/v1',
+  authType: 'bearer',
+  hasKey: true,
+  keyHint: '…aaaa',
+  keys: ['…aaaa', '…aaaa'],
+  headers: {},
+  enabled: true,
+  modelCount: 2,
+})
 const image = { id: 'same', url: 'icons/touch-180.png', width: 180, height: 180, mime: 'image/png' }
-const found = JSON.stringify([{ number: 1, title: 'A tree', url: 'https://example.org/', text: 'Tall.' }, { number: 1, title: 'A tree', url: 'https://example.org/', text: 'Tall.' }])
+const found = JSON.stringify([
+  { number: 1, title: 'A tree', url: 'https://example.org/', text: 'Tall.' },
+  { number: 1, title: 'A tree', url: 'https://example.org/', text: 'Tall.' },
+])
 const call: ToolCall = { id: 'call_0', name: 'web_search', status: 'succeeded', arguments: '{"query":"trees"}', result: found }
 
 /** Answers a path with this, twice the same where it is a list. */
@@ -30,7 +45,16 @@ it('opens the model picker with two connections of one name and one model of bot
   const v = await visit(browser)
   const { page } = v
   v.fake.state.connections.push(connection(5), connection(6))
-  const model = (connectionId: number) => ({ id: `${connectionId}.gpt`, connectionId, model: 'gpt', name: 'GPT', provider: 'openai', connectionName: 'Team', capabilities: {}, contextLimit: 1000 })
+  const model = (connectionId: number) => ({
+    id: `${connectionId}.gpt`,
+    connectionId,
+    model: 'gpt',
+    name: 'GPT',
+    provider: 'openai',
+    connectionName: 'Team',
+    capabilities: {},
+    contextLimit: 1000,
+  })
   await serve(v, '**/api/catalog/models', { items: [model(5), model(6)] })
   await page.addInitScript(() => {
     for (const list of ['starred', 'recent']) localStorage.setItem(`aichat.models.${list}`, '["5.gpt","5.gpt","6.gpt"]')
@@ -54,12 +78,37 @@ it('draws a chat whose images, tools, sources, messages, waiting texts and promp
   const { page } = v
   const sid = [...v.fake.state.sessions.keys()][0] ?? 0
   for (const session of v.fake.state.sessions.values()) session.title = 'The same title'
-  const message = (id: number, role: 'user' | 'assistant', more: Partial<Message> = {}): Message => ({ id, sessionId: sid, parentId: id === 1 ? null : id - 1, role, content: 'The same words', status: 'done', createdAt: at, ...more })
+  const message = (id: number, role: 'user' | 'assistant', more: Partial<Message> = {}): Message => ({
+    id,
+    sessionId: sid,
+    parentId: id === 1 ? null : id - 1,
+    role,
+    content: 'The same words',
+    status: 'done',
+    createdAt: at,
+    ...more,
+  })
   v.fake.state.messages.set(sid, [
-    message(1, 'user', { images: [image, image] }), message(2, 'assistant', { toolCalls: [call, call], model: 'gpt', usage: { promptTokens: 1, completionTokens: 1, totalTokens: 2, cost: 0, source: 'provider' }, firstTokenMs: 1000, totalMs: 1000 }),
-    message(3, 'user', { images: [image, image] }), message(4, 'assistant', { toolCalls: [call, call] }),
+    message(1, 'user', { images: [image, image] }),
+    message(2, 'assistant', {
+      toolCalls: [call, call],
+      model: 'gpt',
+      usage: { promptTokens: 1, completionTokens: 1, totalTokens: 2, cost: 0, source: 'provider' },
+      firstTokenMs: 1000,
+      totalMs: 1000,
+    }),
+    message(3, 'user', { images: [image, image] }),
+    message(4, 'assistant', { toolCalls: [call, call] }),
   ])
-  const prompt = (id: number) => ({ id, name: 'greet', title: 'The same title', text: '{{name}} {{name}}', variables: ['name', 'name'], shared: false, own: true })
+  const prompt = (id: number) => ({
+    id,
+    name: 'greet',
+    title: 'The same title',
+    text: '{{name}} {{name}}',
+    variables: ['name', 'name'],
+    shared: false,
+    own: true,
+  })
   await serve(v, '**/api/prompts', { items: [prompt(1), prompt(2)], nextCursor: null })
   v.fake.state.hold = true
   await page.goto(`${v.fake.url}/c/${sid}`)
@@ -96,16 +145,68 @@ it('draws what is administered with twins, and asks for more twice', async () =>
   v.fake.state.connections.push(connection(5), connection(6))
   v.fake.state.settings['webSearchApiKey'] = { set: true }
   v.fake.state.settings['webSearchEnabled'] = true
-  const key = (id: number) => ({ id, name: 'Editor', prefix: 'sk-same', scopes: ['chat', 'chat'], models: null, expiresAt: null, dailyBudget: null, spentToday: 0, lastUsedAt: null, createdAt: at })
+  const key = (id: number) => ({
+    id,
+    name: 'Editor',
+    prefix: 'sk-same',
+    scopes: ['chat', 'chat'],
+    models: null,
+    expiresAt: null,
+    dailyBudget: null,
+    spentToday: 0,
+    lastUsedAt: null,
+    createdAt: at,
+  })
   v.fake.state.keys.push(key(1), key(2))
   const login = (id: number) => ({ id, createdAt: at, lastUsedAt: at, ip: '192.0.2.1', userAgent: 'curl', current: false })
   await serve(v, '**/api/auth/logins*', { items: [login(1), login(2)], nextCursor: null })
   const entry = (id: number) => ({ id, at, actorId: 1, actor: 'lin', action: 'user.approve', target: 'user:2' })
   await serve(v, '**/api/audit*', { items: [entry(1), entry(2)], nextCursor: 'more' })
-  await serve(v, '**/api/settings/web-search/test', { ok: true, results: [{ title: 'A', url: 'https://a.example' }, { title: 'A', url: 'https://a.example' }] })
-  const line = { name: 'gpt', provider: 'openai', calls: 1, promptTokens: 0, completionTokens: 0, reasoningTokens: 0, cachedTokens: 0, totalTokens: 0, cost: 0, failed: 0, averageFirstTokenMs: 1 }
-  await page.route('**/api/admin/usage*', (route) => route.fulfill({ json: { from: at, to: at, by: 'model', total: line, items: [{ ...line, day: '2026-11-20' }, { ...line, day: '2026-11-20' }, line, line] } }))
-  const model = (connectionId: number, name: string) => ({ id: `${connectionId}.${name}`, connectionId, model: name, name: 'GPT', provider: 'openai', connectionName: 'Team', capabilities: {}, contextLimit: 1000, tags: ['a', 'a'], hidden: false, overridden: false, isDefault: false })
+  await serve(v, '**/api/settings/web-search/test', {
+    ok: true,
+    results: [
+      { title: 'A', url: 'https://a.example' },
+      { title: 'A', url: 'https://a.example' },
+    ],
+  })
+  const line = {
+    name: 'gpt',
+    provider: 'openai',
+    calls: 1,
+    promptTokens: 0,
+    completionTokens: 0,
+    reasoningTokens: 0,
+    cachedTokens: 0,
+    totalTokens: 0,
+    cost: 0,
+    failed: 0,
+    averageFirstTokenMs: 1,
+  }
+  await page.route('**/api/admin/usage*', (route) =>
+    route.fulfill({
+      json: {
+        from: at,
+        to: at,
+        by: 'model',
+        total: line,
+        items: [{ ...line, day: '2026-11-20' }, { ...line, day: '2026-11-20' }, line, line],
+      },
+    }),
+  )
+  const model = (connectionId: number, name: string) => ({
+    id: `${connectionId}.${name}`,
+    connectionId,
+    model: name,
+    name: 'GPT',
+    provider: 'openai',
+    connectionName: 'Team',
+    capabilities: {},
+    contextLimit: 1000,
+    tags: ['a', 'a'],
+    hidden: false,
+    overridden: false,
+    isDefault: false,
+  })
   await serve(v, '**/api/catalog/models?all=true', { items: [model(5, 'a'), model(5, 'b'), model(6, 'a'), model(6, 'b')] })
   await page.route('**/api/task-trace?*', async (route) => {
     const answer = await (await route.fetch()).json() as { items: object[] }
@@ -113,7 +214,13 @@ it('draws what is administered with twins, and asks for more twice', async () =>
   })
 
   for (const [path, text, count] of [
-    ['users', 'mei_lin', 2], ['connections', 'Team', 2], ['models', 'GPT', 4], ['keys', 'Editor', 2], ['devices', /192\.0\.2\.1/, 2], ['audit', 'user.approve', 2], ['traces', 'mei_lin', 2],
+    ['users', 'mei_lin', 2],
+    ['connections', 'Team', 2],
+    ['models', 'GPT', 4],
+    ['keys', 'Editor', 2],
+    ['devices', /192\.0\.2\.1/, 2],
+    ['audit', 'user.approve', 2],
+    ['traces', 'mei_lin', 2],
   ] as const) {
     await page.goto(`${v.fake.url}/settings/${path}`)
     await expect.poll(() => page.locator('main').getByText(text, { exact: true }).count(), { message: path }).toBe(count)

@@ -9,7 +9,15 @@ beforeAll(async () => {
 afterAll(() => browser.close())
 
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
-const connection = { id: 5, name: 'Workstation', provider: 'openai', baseUrl: 'http://127.0.0.1:9/v1', authType: 'none', hasKey: false, enabled: true }
+const connection = {
+  id: 5,
+  name: 'Workstation',
+  provider: 'openai',
+  baseUrl: 'http://127.0.0.1:9/v1',
+  authType: 'none',
+  hasKey: false,
+  enabled: true,
+}
 
 it('begins a chat on a phone: the model in sight, a suggestion, lines by Enter, and a button that sends', async () => {
   const v = await visit(browser, { tokenMs: 2 }, phone)
@@ -43,7 +51,11 @@ it('keeps what was written when the chat could not be made, and says so', async 
   const { page } = v
   await page.goto(v.fake.url)
   const box = page.getByRole('textbox', { name: 'Write a message' })
-  await page.route('**/api/sessions', (route) => (route.request().method() === 'POST' ? route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"status":500,"code":"internal_error"}' }) : route.continue()))
+  await page.route('**/api/sessions', (route) =>
+    route.request().method() === 'POST'
+      ? route.fulfill({ status: 500, contentType: 'application/problem+json', body: '{"status":500,"code":"internal_error"}' })
+      : route.continue(),
+  )
   await box.fill('Words that cost an hour')
   await page.keyboard.press('Enter')
   await page.getByText(/^Not sent/).waitFor()
@@ -57,7 +69,10 @@ it('keeps what was written when the chat could not be made, and says so', async 
 })
 
 it('says what to do when there is no model: an administrator connects one, others know whom to ask', async () => {
-  for (const [user, said, link] of [[admin, 'Connect a provider', 1], [{ ...admin, id: 2, role: 'USER' as const }, 'administrator', 0]] as const) {
+  for (const [user, said, link] of [
+    [admin, 'Connect a provider', 1],
+    [{ ...admin, id: 2, role: 'USER' as const }, 'administrator', 0],
+  ] as const) {
     const v = await visit(browser, { users: [user] })
     await v.page.route('**/api/catalog/models*', (route) => route.fulfill({ json: { items: [] } }))
     await v.page.goto(v.fake.url)

@@ -1,7 +1,7 @@
 import type { Token } from 'marked'
 import { describe, expect, it } from 'vitest'
 import { headingLevels } from '../../src/lib/markdown/headings'
-import { BlockStream, readAhead } from '../../src/lib/markdown/blocks'
+import { BlockStream, readAhead } from '../../src/lib/lexer/blocks'
 import { answer } from '../fake/answer.mjs'
 
 const tricky = [
@@ -26,7 +26,7 @@ describe('BlockStream', () => {
     })
   }
 
-  it('draws what was read ahead, once, and nothing else', async () => {
+  it('uses what was lexed ahead once, and for that text only', async () => {
     const text = `${answer}\r\n\r\nend`
     const whole = shape(new BlockStream().update(text, true))
     await readAhead(text)
@@ -72,11 +72,32 @@ describe('mathematics', () => {
     expect(formulas('\\[\nc\n\\]')).toEqual(['c'])
     expect(formulas('- item $\\ce{H2O}$')).toEqual(['\\ce{H2O}'])
     expect(formulas('\\begin{pmatrix}1\\end{pmatrix}')).toEqual(['\\begin{pmatrix}1\\end{pmatrix}'])
-    expect(formulas('Water, \\ce{2 H2 + O2 -> 2 H2O}, weighs \\pu{18 g//mol} or \\ce{^{18}_{8}O}.')).toEqual(['\\ce{2 H2 + O2 -> 2 H2O}', '\\pu{18 g//mol}', '\\ce{^{18}_{8}O}'])
+    expect(formulas('Water, \\ce{2 H2 + O2 -> 2 H2O}, weighs \\pu{18 g//mol} or \\ce{^{18}_{8}O}.')).toEqual([
+      '\\ce{2 H2 + O2 -> 2 H2O}',
+      '\\pu{18 g//mol}',
+      '\\ce{^{18}_{8}O}',
+    ])
   })
 
   it('is never seen in prices, code and shell variables', () => {
-    for (const text of ['It costs $5 and $10.', 'US$5, HK$7 and 5$ more', '`$(a) and $b$`', '```sh\necho $a $b\n```', 'from $5-$10 a month', '$5 for one, 3$ for two', 'echo $HOME and $PATH here', '$5,000–$6,000', 'from $1.5M, or $2M', '**$5** or **$10**', '| a | b |\n|---|---|\n| $5 | $10 |', '$20/mo vs. $30/mo', '($5)($6)', '`\\ce{H2O}` and `\\(x\\)`', '```\n$$x$$\n\\ce{H2O}\n```', '    $$indented$$']) {
+    for (const text of [
+      'It costs $5 and $10.',
+      'US$5, HK$7 and 5$ more',
+      '`$(a) and $b$`',
+      '```sh\necho $a $b\n```',
+      'from $5-$10 a month',
+      '$5 for one, 3$ for two',
+      'echo $HOME and $PATH here',
+      '$5,000–$6,000',
+      'from $1.5M, or $2M',
+      '**$5** or **$10**',
+      '| a | b |\n|---|---|\n| $5 | $10 |',
+      '$20/mo vs. $30/mo',
+      '($5)($6)',
+      '`\\ce{H2O}` and `\\(x\\)`',
+      '```\n$$x$$\n\\ce{H2O}\n```',
+      '    $$indented$$',
+    ]) {
       expect(formulas(text), text).toEqual([])
     }
   })

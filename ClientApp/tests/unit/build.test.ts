@@ -1,18 +1,22 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { serverCode } from './server-files'
 
 const root = join(import.meta.dirname, '../../..')
 const built = join(root, 'wwwroot')
 const source = join(root, 'ClientApp/src')
-const files = (folder: string, end: RegExp) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => end.test(file)).map((file) => join(folder, file))
+const files = (folder: string, end: RegExp) =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => end.test(file))
+    .map((file) => join(folder, file))
 const page = readFileSync(join(built, 'index.html'), 'utf8')
 
 describe('the page as it is built', () => {
-  it('is little before it can be used', () => {
+  it('loads less than 120 kB before it can be used', () => {
     const first = [...page.matchAll(/(?:src|href)="\.\/(assets\/[^"]+\.(?:js|css))"/g)].map((match) => join(built, match[1] ?? ''))
     expect(first.length).toBeGreaterThan(0)
-    // Script and styles of the first page as they go over the wire; what else there is comes when it is wanted.
+    // Script and styles of the first page as transferred; everything else is loaded on demand.
     expect(first.reduce((sum, file) => sum + statSync(`${file}.br`).size, 0)).toBeLessThan(120_000)
   })
 
@@ -23,10 +27,11 @@ describe('the page as it is built', () => {
     const fonts = [...styles.matchAll(/url\(["']?([^"')]+\.woff2)/g)].map((match) => match[1] ?? '')
     expect(fonts.some((font) => font.includes('KaTeX'))).toBe(true)
     for (const font of fonts) expect(statSync(join(built, 'assets', font)).size).toBeGreaterThan(0)
-    for (const file of files(source, /\.(ts|svelte|css)$/)) expect(readFileSync(file, 'utf8'), file).not.toMatch(/jsdelivr|unpkg|cdnjs|fonts\.g(?:oogleapis|static)/)
+    for (const file of files(source, /\.(ts|svelte|css)$/))
+      expect(readFileSync(file, 'utf8'), file).not.toMatch(/jsdelivr|unpkg|cdnjs|fonts\.g(?:oogleapis|static)/)
   })
 
-  it('moves nothing for ever but what waits, and holds no layers for it', () => {
+  it('animates only waiting indicators without end, and uses no will-change', () => {
     for (const file of files(source, /\.(svelte|css)$/)) {
       const text = readFileSync(file, 'utf8')
       expect(text, file).not.toContain('will-change')
@@ -37,10 +42,16 @@ describe('the page as it is built', () => {
 
 describe('rules that the page and the server share', () => {
   it('are the same for passwords and names', () => {
-    const server = readFileSync(join(root, 'Endpoints/Auth/PasswordHasher.cs'), 'utf8')
-    const bound = (name: string) => Number(new RegExp(`const int ${name} = (\\d+)`).exec(server)?.[1])
+    const server = serverCode(/^Password(?:s|Hasher)\.cs$/)
+    const bound = (name: RegExp) => Number(new RegExp(`const int (?:${name.source}) = (\\d+)`).exec(server)?.[1])
     for (const file of ['auth/AccountForm.svelte', 'settings/PasswordPage.svelte', 'auth/NewPasswordPage.svelte']) {
-      expect(/\.length < (\d+) \|\| \w+\.length > (\d+)/.exec(readFileSync(join(source, 'lib', file), 'utf8'))?.slice(1).map(Number), file).toEqual([bound('Shortest'), bound('Longest')])
+      expect(
+        /\.length < (\d+) \|\| \w+\.length > (\d+)/
+          .exec(readFileSync(join(source, 'lib', file), 'utf8'))
+          ?.slice(1)
+          .map(Number),
+        file,
+      ).toEqual([bound(/Shortest|MinLength/), bound(/Longest|MaxLength/)])
     }
   })
 })

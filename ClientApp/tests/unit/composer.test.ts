@@ -4,7 +4,7 @@ import { parametersOf } from '../../src/lib/composer/setup'
 import { fit } from '../../src/lib/state/downscale'
 
 describe('options for an answer', () => {
-  it('send nothing that is usual', () => {
+  it('leave out defaults', () => {
     expect(withReasoning({ webSearch: true }, 'low')).toEqual({ webSearch: true, reasoning: { enabled: true, effort: 'low' } })
     expect(withReasoning({ reasoning: { enabled: false } }, 'auto')).toEqual({})
     expect(withFlag({ contextEnabled: false }, 'contextEnabled', true)).toEqual({})
@@ -13,7 +13,7 @@ describe('options for an answer', () => {
     for (const choice of ['auto', 'off', 'minimal', 'high'] as const) expect(reasoningOf(withReasoning({}, choice))).toBe(choice)
   })
 
-  it('name each thing that is not, with the way back', () => {
+  it('name each value that differs, with how to reset it', () => {
     const all = chips({ reasoning: { enabled: false }, webSearch: true, contextEnabled: false, trace: true })
     expect(all.map((chip) => chip.label)).toEqual(['compose.reasoning', 'compose.webSearch', 'compose.noContext', 'compose.trace'])
     expect(all[1]?.without).toEqual({ reasoning: { enabled: false }, contextEnabled: false, trace: true })

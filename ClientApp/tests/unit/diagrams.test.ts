@@ -5,11 +5,23 @@ import { isPlainSvg } from '../../src/lib/markdown/diagram/svg-guard'
 import { configFor } from '../../src/sandbox/config'
 import { elsewhere, type DrawRequest, type Palette } from '../../src/sandbox/protocol'
 
-const light: Palette = { dark: false, page: '#ffffff', raised: '#ffffff', sunken: '#eeeeee', line: '#cccccc', ink: '#111111', muted: '#666666', accent: '#007777', accentSoft: '#ddeeee', danger: '#aa0000', font: 'sans-serif' }
+const light: Palette = {
+  dark: false,
+  page: '#ffffff',
+  raised: '#ffffff',
+  sunken: '#eeeeee',
+  line: '#cccccc',
+  ink: '#111111',
+  muted: '#666666',
+  accent: '#007777',
+  accentSoft: '#ddeeee',
+  danger: '#aa0000',
+  font: 'sans-serif',
+}
 const dark: Palette = { ...light, dark: true, page: '#111111' }
 const svg = (inside = '<g/>', size = 'width="10" height="20"') => `<svg xmlns="http://www.w3.org/2000/svg" ${size}>${inside}</svg>`
 
-/** Frames that say only what the test lets them say. */
+/** Frames that send only what the test makes them send. */
 class FakeHost implements Host {
   readonly frames: { asked: DrawRequest[]; hear: (message: unknown) => void; removed: boolean }[] = []
   start(hear: (message: unknown) => void) {
@@ -81,7 +93,7 @@ describe('the frame that draws', () => {
     expect(host.frames).toHaveLength(2)
   })
 
-  it('is not believed a word it was not asked for', async () => {
+  it('is ignored when it answers what was not asked', async () => {
     const host = new FakeHost()
     const answer = new Renderer(host).draw('a', light)
     host.at(0).hear('ready')
@@ -119,7 +131,7 @@ describe('diagrams', () => {
     expect(['a', 'b', 'c'].map((source) => diagrams.known(source, light) !== undefined)).toEqual([true, false, true])
   })
 
-  it('say why they are not drawn, and are asked again only when they could not be reached', async () => {
+  it('say why they are not drawn, and are retried only when the frame was unreachable', async () => {
     const cases: [Answer, string, number | null, number][] = [
       [{ failed: 'broken', detail: 'Parse error on line 12:\n…' }, 'broken', 12, 1],
       [{ failed: 'broken', detail: 'Too many edges: edge limit exceeded' }, 'tooLarge', null, 1],
@@ -145,14 +157,47 @@ describe('diagrams', () => {
 })
 
 describe('a drawing from the sandbox', () => {
-  it('is taken when it draws and nothing else', () => {
-    for (const inside of ['', '<g id="a" class="b"><path d="M0 0"/><text style="fill: #111; stroke: url(#grad)">a &lt;script&gt; b</text></g>', '<style>#d1 .node { fill: red } .x::after { content: "\\201C" }</style>', '<a href="https://example.org"><text>x</text></a>', '<use xlink:href="#a"/>', '<image href="data:image/png;base64,AA"/>']) {
+  it('is accepted when it is a plain drawing', () => {
+    for (const inside of [
+      '',
+      '<g id="a" class="b"><path d="M0 0"/><text style="fill: #111; stroke: url(#grad)">a &lt;script&gt; b</text></g>',
+      '<style>#d1 .node { fill: red } .x::after { content: "\\201C" }</style>',
+      '<a href="https://example.org"><text>x</text></a>',
+      '<use xlink:href="#a"/>',
+      '<image href="data:image/png;base64,AA"/>',
+    ]) {
       expect(isPlainSvg(svg(inside)), inside).toBe(true)
     }
   })
 
   it('is refused whatever it would run or load, and in any form that is not plain', () => {
-    for (const inside of ['<script>1</script>', '<SCRIPT/>', '<foreignObject><b/></foreignObject>', '<g onclick="x()"/>', '<g ONload="x()"/>', '<a href="javascript:x()"/>', '<a xlink:href=" javascript:x()"/>', '<a href="data:text/html,x"/>', '<image href="data:image/svg+xml,x"/>', '<use href="//evil.example/x"/>', '<path fill="url(https://evil.example/x)"/>', '<path style="background:url(\'//evil.example\')"/>', '<style>@import "x"</style>', '<style>a{background:url(//evil.example)}</style>', '<style>a{b:u\\72l(x)}</style>', '<!-- x -->', '<![CDATA[x]]>', '<?x?>', '<g a=b/>', "<g a='b'/>", '<g', '<iframe/>', '<animate attributeName="href" to="javascript:x()"/>', '<set/>', '<html:script/>']) {
+    for (const inside of [
+      '<script>1</script>',
+      '<SCRIPT/>',
+      '<foreignObject><b/></foreignObject>',
+      '<g onclick="x()"/>',
+      '<g ONload="x()"/>',
+      '<a href="javascript:x()"/>',
+      '<a xlink:href=" javascript:x()"/>',
+      '<a href="data:text/html,x"/>',
+      '<image href="data:image/svg+xml,x"/>',
+      '<use href="//evil.example/x"/>',
+      '<path fill="url(https://evil.example/x)"/>',
+      '<path style="background:url(\'//evil.example\')"/>',
+      '<style>@import "x"</style>',
+      '<style>a{background:url(//evil.example)}</style>',
+      '<style>a{b:u\\72l(x)}</style>',
+      '<!-- x -->',
+      '<![CDATA[x]]>',
+      '<?x?>',
+      '<g a=b/>',
+      "<g a='b'/>",
+      '<g',
+      '<iframe/>',
+      '<animate attributeName="href" to="javascript:x()"/>',
+      '<set/>',
+      '<html:script/>',
+    ]) {
       expect(isPlainSvg(svg(inside)), inside).toBe(false)
     }
     for (const whole of ['', 'x', `<!DOCTYPE svg>${svg()}`, `<html>${svg()}</html>`]) expect(isPlainSvg(whole), whole).toBe(false)
@@ -161,6 +206,24 @@ describe('a drawing from the sandbox', () => {
 
 it('fixes what a diagram may not change, at its own level and below', () => {
   const config = configFor(dark)
-  expect(config).toMatchObject({ securityLevel: 'strict', htmlLabels: false, flowchart: { htmlLabels: false }, maxTextSize: 50_000, darkMode: true })
-  for (const key of ['secure', 'securityLevel', 'htmlLabels', 'maxTextSize', 'maxEdges', 'dompurifyConfig', 'themeCSS', 'themeVariables', 'startOnLoad', 'layout']) expect(config.secure).toContain(key)
+  expect(config).toMatchObject({
+    securityLevel: 'strict',
+    htmlLabels: false,
+    flowchart: { htmlLabels: false },
+    maxTextSize: 50_000,
+    darkMode: true,
+  })
+  for (const key of [
+    'secure',
+    'securityLevel',
+    'htmlLabels',
+    'maxTextSize',
+    'maxEdges',
+    'dompurifyConfig',
+    'themeCSS',
+    'themeVariables',
+    'startOnLoad',
+    'layout',
+  ])
+    expect(config.secure).toContain(key)
 })

@@ -29,7 +29,7 @@ beforeEach(() => {
   })
 })
 
-/** A browser that has this text, and had that in common with the server. */
+/** A browser that has this text, and had the given one in common with the server. */
 async function open(here: string, common: string, onAsk: (drafts: Drafts) => void = () => undefined) {
   const drafts = new Drafts()
   drafts.write(5, here)
@@ -42,7 +42,7 @@ async function open(here: string, common: string, onAsk: (drafts: Drafts) => voi
   return drafts.read(5)
 }
 
-it('takes what another device wrote, also that it was sent there', async () => {
+it('takes over the draft of another device, also that it was sent there', async () => {
   there = 'further'
   expect(await open('begun', 'begun')).toBe('further')
   there = ''
@@ -57,17 +57,17 @@ it('keeps what was typed here since, and sends what only this browser has', asyn
   there = 'begun'
   expect(await open('begun and ended', 'begun')).toBe('begun and ended')
   await vi.waitFor(() => expect(there).toBe('begun and ended'))
-  // Sent here, and the word of it was lost on the way.
+  // The draft was sent from here, but the response was lost.
   expect(await open('', 'begun and ended')).toBe('')
   await vi.waitFor(() => expect(there).toBe(''))
 })
 
-it('never writes over what is typed while the answer is on its way', async () => {
+it('never overwrites what is typed while a request is under way', async () => {
   there = 'from elsewhere'
   expect(await open('', '', (drafts) => drafts.write(5, 'quick'))).toBe('quick')
 })
 
-it('sends after a pause, and at once that nothing is left', async () => {
+it('sends after a pause, and an emptied draft at once', async () => {
   vi.useFakeTimers()
   try {
     arrived = () => undefined

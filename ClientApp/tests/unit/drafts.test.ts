@@ -40,7 +40,7 @@ describe('Drafts', () => {
     expect(new Drafts().outgoing(5)).toBeNull()
   })
 
-  it('work without a storage', () => {
+  it('work without storage', () => {
     vi.stubGlobal('localStorage', undefined)
     const drafts = new Drafts()
     drafts.write(5, 'x')

@@ -20,12 +20,25 @@ function walk(file: string, visit: (node: AST.TemplateNode | AST.Fragment, sourc
   enter(parse(source, { modern: true }).fragment)
 }
 
-/** Lists of the program's own words and numbers, which are different by construction; nothing of them comes from a person or a server. */
+/** Lists of constants in the code, which are distinct by construction; none comes from a person or a server. */
 const ownWords = new Set([
-  'admin/ConnectionForm.svelte kind', 'admin/ConnectionForm.svelte auth', 'admin/models/ModelDialog.svelte capability', 'admin/models/ModelDialog.svelte key',
-  'admin/system/SystemField.svelte value', 'admin/traces/TracesPage.svelte one', 'admin/users/LimitsForm.svelte name', 'chat/Welcome.svelte suggestion',
-  'composer/Options.svelte chip.label', 'composer/OptionsPanel.svelte choice', 'composer/SetupDialog.svelte name', 'keys/KeyDialog.svelte n',
-  'setup/SetupPage.svelte part', 'share/ShareDialog.svelte n', 'sidebar/UserMenuItems.svelte choice', 'ui/Segments.svelte option.value', 'usage/UsageTable.svelte column',
+  'admin/ConnectionForm.svelte kind',
+  'admin/ConnectionForm.svelte auth',
+  'admin/models/ModelDialog.svelte capability',
+  'admin/models/ModelDialog.svelte key',
+  'admin/system/SystemField.svelte value',
+  'admin/traces/TracesPage.svelte one',
+  'admin/users/LimitsForm.svelte name',
+  'chat/Welcome.svelte suggestion',
+  'composer/Options.svelte chip.label',
+  'composer/OptionsPanel.svelte choice',
+  'composer/SetupDialog.svelte name',
+  'keys/KeyDialog.svelte n',
+  'setup/SetupPage.svelte part',
+  'share/ShareDialog.svelte n',
+  'sidebar/UserMenuItems.svelte choice',
+  'ui/Segments.svelte option.value',
+  'usage/UsageTable.svelte column',
 ])
 /** Unique in the database: a model within its connection. */
 const stored = new Set(['admin/models/ModelsPage.svelte keyOf(model)', 'admin/models/OrderDialog.svelte model.model'])
@@ -37,37 +50,47 @@ it('keys every list by an id or by the place, never by what a person or a provid
     walk(file, (node, source) => {
       if (node.type !== 'EachBlock') return
       lists++
-      const key = node.key ? source.slice((node.key as unknown as { start: number }).start, (node.key as unknown as { end: number }).end) : ''
+      const key = node.key
+        ? source.slice((node.key as unknown as { start: number }).start, (node.key as unknown as { end: number }).end)
+        : ''
       const short = `${file.replace(/^lib\//, '')} ${key}`
-      if (key !== node.index && !/^\w+\.(id|key|seq|connectionId|path|field\.key)$/.test(key) && !ownWords.has(short) && !stored.has(short)) wrong.push(short)
+      if (key !== node.index && !/^\w+\.(id|key|seq|connectionId|path|field\.key)$/.test(key) && !ownWords.has(short) && !stored.has(short))
+        wrong.push(short)
     })
   }
   expect(wrong).toEqual([])
   expect(lists).toBeGreaterThan(60)
 })
 
-it('writes blanks at the edge of an element as text of their own: the compiler cuts them off otherwise', () => {
+it('writes blanks at the edge of an element as expressions, because the compiler trims them', () => {
   const wrong: string[] = []
   for (const file of files) {
     walk(file, (node, source) => {
       if (node.type !== 'Fragment') return
       const first = node.nodes[0]
       const last = node.nodes.at(-1)
-      // A blank between two lines of the source is the layout of the source; one within a line was meant.
+      // A blank between two lines is layout of the source; one within a line is intended.
       if (first?.type === 'Text' && /^ [^\s]/.test(first.data)) wrong.push(`${file}: begins with "${first.data.slice(0, 12)}"`)
       if (last?.type === 'Text' && /[^\s] $/.test(last.data)) wrong.push(`${file}: ends with "${last.data.slice(-12)}"`)
-      if (node.nodes.length > 1 && first?.type === 'Text' && first.data === ' ') wrong.push(`${file}: begins with a blank, ${source.slice(first.start, first.start + 24)}`)
-      if (node.nodes.length > 1 && last?.type === 'Text' && last.data === ' ') wrong.push(`${file}: ends with a blank, ${source.slice(last.start - 24, last.end)}`)
+      if (node.nodes.length > 1 && first?.type === 'Text' && first.data === ' ')
+        wrong.push(`${file}: begins with a blank, ${source.slice(first.start, first.start + 24)}`)
+      if (node.nodes.length > 1 && last?.type === 'Text' && last.data === ' ')
+        wrong.push(`${file}: ends with a blank, ${source.slice(last.start - 24, last.end)}`)
     })
   }
   expect(wrong).toEqual([])
 })
 
-it('lets no form speak the language of the browser', () => {
+it('shows no validation message of the browser', () => {
   const wrong: string[] = []
   for (const file of files) {
     walk(file, (node) => {
-      if (node.type === 'RegularElement' && node.name === 'form' && !node.attributes.some((one) => one.type === 'Attribute' && one.name === 'novalidate')) wrong.push(file)
+      if (
+        node.type === 'RegularElement' &&
+        node.name === 'form' &&
+        !node.attributes.some((one) => one.type === 'Attribute' && one.name === 'novalidate')
+      )
+        wrong.push(file)
     })
   }
   expect(wrong).toEqual([])

@@ -5,10 +5,19 @@ import { describe, expect, it } from 'vitest'
 const source = join(import.meta.dirname, '../../src')
 const files = readdirSync(source, { recursive: true, encoding: 'utf8' }).filter((file) => /\.(ts|svelte)$/.test(file))
 
-/** Each `fetch(` with what follows it up to the end of its statement. */
-const calls = files.flatMap((file) =>
-  [...readFileSync(join(source, file), 'utf8').matchAll(/\bfetch\((?!\)).*/g)].map(([call]) => ({ file, call })),
-)
+/** The calls of a function in a text, each up to its closing bracket. */
+function callsOf(name: string, text: string): string[] {
+  return [...text.matchAll(new RegExp(`\\b${name}\\((?!\\))`, 'g'))].map(({ index }) => {
+    let depth = 0
+    for (let at = text.indexOf('(', index); at < text.length; at++) {
+      if (text[at] === '(') depth++
+      else if (text[at] === ')' && --depth === 0) return text.slice(index, at + 1)
+    }
+    return text.slice(index)
+  })
+}
+
+const calls = files.flatMap((file) => callsOf('fetch', readFileSync(join(source, file), 'utf8')).map((call) => ({ file, call })))
 
 describe('what changes something on the server', () => {
   it('says that it comes from the own page', () => {
@@ -18,8 +27,9 @@ describe('what changes something on the server', () => {
     const uploads = files.filter((file) => readFileSync(join(source, file), 'utf8').includes('new XMLHttpRequest'))
     for (const file of uploads) expect(readFileSync(join(source, file), 'utf8'), file).toContain('Object.entries(ownPage)')
     for (const file of files) {
-      // A body of its own kind through `send` needs the header too.
-      for (const [call] of readFileSync(join(source, file), 'utf8').matchAll(/\bsend\('(?:POST|PUT|PATCH|DELETE)'.*headers.*/g)) expect(call, file).toContain('...ownPage')
+      // A call of `send` with its own headers needs this header too.
+      for (const call of callsOf('send', readFileSync(join(source, file), 'utf8')))
+        if (/^send\('(?:POST|PUT|PATCH|DELETE)'[\s\S]*headers/.test(call)) expect(call, file).toContain('...ownPage')
     }
   })
 })

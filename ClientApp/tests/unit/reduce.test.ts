@@ -2,12 +2,24 @@ import { describe, expect, it } from 'vitest'
 import type { ChatEvent, Message } from '../../src/lib/api/types'
 import { applyEvent } from '../../src/lib/state/reduce'
 
-const empty: Message = { id: 7, sessionId: 1, parentId: 6, role: 'assistant', content: '', status: 'streaming', createdAt: '2026-11-23T08:00:00.000Z' }
+const empty: Message = {
+  id: 7,
+  sessionId: 1,
+  parentId: 6,
+  role: 'assistant',
+  content: '',
+  status: 'streaming',
+  createdAt: '2026-11-23T08:00:00.000Z',
+}
 const run = (events: ChatEvent[], from: Message = empty) => events.reduce(applyEvent, from)
 
 describe('applyEvent', () => {
   it('replaces on start and appends deltas', () => {
-    const started = run([{ type: 'start', sessionId: 1, userMessage: { ...empty, role: 'user' }, assistantMessage: empty }], { ...empty, id: -1, content: 'old' })
+    const started = run([{ type: 'start', sessionId: 1, userMessage: { ...empty, role: 'user' }, assistantMessage: empty }], {
+      ...empty,
+      id: -1,
+      content: 'old',
+    })
     expect(started).toEqual(empty)
     expect(run([{ type: 'delta', text: 'Hel' }, { type: 'delta', text: 'lo' }]).content).toBe('Hello')
   })
@@ -30,13 +42,20 @@ describe('applyEvent', () => {
   })
 
   it('keeps the text and says why when an answer fails', () => {
-    const message = run([{ type: 'delta', text: 'part' }, { type: 'error', code: 'provider_connection_lost' }, { type: 'done', messageId: 7, status: 'failed' }])
+    const message = run([
+      { type: 'delta', text: 'part' },
+      { type: 'error', code: 'provider_connection_lost' },
+      { type: 'done', messageId: 7, status: 'failed' },
+    ])
     expect([message.content, message.status, message.error?.code]).toEqual(['part', 'failed', 'provider_connection_lost'])
   })
 
   it('names the model that wrote the answer when it was not the one asked', () => {
     const asked: Message = { ...empty, connectionId: 1, model: 'asked', provider: 'openai' }
-    const live = run([{ type: 'start', sessionId: 1, userMessage: null, assistantMessage: asked }, { type: 'done', messageId: 7, status: 'done', connectionId: 2, model: 'other', provider: 'ollama' }])
+    const live = run([
+      { type: 'start', sessionId: 1, userMessage: null, assistantMessage: asked },
+      { type: 'done', messageId: 7, status: 'done', connectionId: 2, model: 'other', provider: 'ollama' },
+    ])
     expect([live.connectionId, live.model, live.provider]).toEqual([2, 'other', 'ollama'])
     expect(run([{ type: 'done', messageId: 7, status: 'done' }], asked).model).toBe('asked')
   })

@@ -8,7 +8,11 @@ const kept = new Map<string, string>()
 
 beforeEach(() => {
   kept.clear()
-  vi.stubGlobal('localStorage', { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => kept.set(key, value), removeItem: (key: string) => kept.delete(key) })
+  vi.stubGlobal('localStorage', {
+    getItem: (key: string) => kept.get(key) ?? null,
+    setItem: (key: string, value: string) => kept.set(key, value),
+    removeItem: (key: string) => kept.delete(key),
+  })
 })
 
 describe('a refusal', () => {
@@ -26,12 +30,12 @@ describe('a refusal', () => {
     expect(revive({ status: 422, code: 'model_cannot_see', againAt: null }, now)).toMatchObject({ code: 'model_cannot_see', againAt: null })
   })
 
-  it('is not kept when nobody was reached or signed in, and not believed when somebody else wrote it', () => {
+  it('is not stored when offline or signed out, and not trusted when it is malformed', () => {
     expect(keep(new Problem(0, 'offline'))).toBeNull()
     expect(keep(new Problem(401, 'unauthenticated'))).toBeNull()
     for (const refused of ['quota_exceeded', null, { code: 7 }, { status: 429, code: 'x', againAt: 'soon' }]) {
       kept.set('aichat.outgoing.guest.5', JSON.stringify({ clientMessageId: 'a', content: 'hello', refused }))
-      // The message itself is never lost over it.
+      // The message itself is not lost.
       expect(new Drafts().outgoing(5)).toEqual({ clientMessageId: 'a', content: 'hello' })
     }
   })
@@ -40,18 +44,25 @@ describe('a refusal', () => {
 describe('lines for programs', () => {
   it('have the address each wants, below a path too', () => {
     expect(addresses('https://a.example/chat')).toEqual({ openai: 'https://a.example/chat/v1', anthropic: 'https://a.example/chat' })
-    const lines = (id: string) => clientSetups('https://a.example', 'sk-key', 'gpt', 'AiChat').find((one) => one.id === id)?.parts.map((part) => part.lines).join('\n') ?? ''
+    const lines = (id: string) =>
+      clientSetups('https://a.example', 'sk-key', 'gpt', 'AiChat')
+        .find((one) => one.id === id)
+        ?.parts.map((part) => part.lines)
+        .join('\n') ?? ''
     expect(lines('claude')).toContain("ANTHROPIC_BASE_URL='https://a.example'")
     expect(lines('codex')).toContain('base_url = "https://a.example/v1"')
     expect(lines('codex')).toContain('wire_api = "responses"')
     expect(lines('cherry')).not.toContain('/v1')
   })
 
-  it('stay what they are whatever a model or an installation is called', () => {
+  it('are escaped for any name of a model or an installation', () => {
     const model = 'it\'s "quoted" $HOME `x` \\ end'
     const setups = clientSetups('https://a.example', "sk-'", model, 'Ann "A" Co')
     const file = setups.find((one) => one.id === 'opencode')?.parts.at(-1)?.lines ?? ''
-    expect(JSON.parse(file)).toMatchObject({ model: `aichat/${model}`, provider: { aichat: { name: 'Ann "A" Co', models: { [model]: {} }, options: { apiKey: '{env:AICHAT_KEY}' } } } })
+    expect(JSON.parse(file)).toMatchObject({
+      model: `aichat/${model}`,
+      provider: { aichat: { name: 'Ann "A" Co', models: { [model]: {} }, options: { apiKey: '{env:AICHAT_KEY}' } } },
+    })
     const shell = setups.find((one) => one.id === 'claude')?.parts[0]?.lines ?? ''
     expect(shell).toContain(String.raw`export ANTHROPIC_AUTH_TOKEN='sk-'\'''`)
     expect(setups.filter((one) => one.parts.some((part) => part.place.startsWith('~') && part.lines.includes("sk-'")))).toEqual([])

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { readEvents, SseParser, toChatEvent, type SseFrame } from '../../src/lib/api/sse'
 
-const wire = ': hello\n\nid: 1\nevent: delta\ndata: {"text":"a\\n\\ndata: x"}\n\nretry: 2000\n\nid: 9\r\nevent: done\r\ndata: {"messageId":4,"status":"done"}\r\n\r\n'
+const wire =
+  ': hello\n\nid: 1\nevent: delta\ndata: {"text":"a\\n\\ndata: x"}\n\n' +
+  'retry: 2000\n\nid: 9\r\nevent: done\r\ndata: {"messageId":4,"status":"done"}\r\n\r\n'
 
 function parse(parts: string[]): SseFrame[] {
   const parser = new SseParser()

@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { read, show } from '../../src/lib/admin/system/draft.svelte'
 import { groups, type Field } from '../../src/lib/admin/system/fields'
 import { en } from '../../src/lib/i18n/en'
+import { serverCode } from './server-files'
 
-const table = readFileSync(join(import.meta.dirname, '../../../Endpoints/Settings/SettingTable.cs'), 'utf8')
+const table = serverCode(/^SettingTable\.cs$/)
 const fields: readonly Field[] = Object.values(groups).flat()
 
 /** The bounds of a number in the server's table, in its own units. */
@@ -21,7 +20,10 @@ describe('settings on the page', () => {
     for (const field of fields) {
       expect(table, field.key).toContain(`"${field.key}"`)
       if (field.kind === 'number' || field.kind === 'hue') expect([field.min, field.max], field.key).toEqual(bounds(field.key))
-      if (field.kind === 'text') expect(table, field.key).toMatch(new RegExp(`"${field.key}", [^,]+, \\d+, ${String(field.max).replace(/(\d)(?=(\d{3})+$)/, '$1_?')}\\)`))
+      if (field.kind === 'text')
+        expect(table, field.key).toMatch(
+          new RegExp(`"${field.key}", [^,]+, \\d+, ${String(field.max).replace(/(\d)(?=(\d{3})+$)/, '$1_?')}\\)`),
+        )
       if (field.kind === 'choice') {
         const found = new RegExp(`Choice\\("${field.key}", "\\w+", ([^)]+)\\)`).exec(table)
         expect([...(found?.[1]?.matchAll(/"(\w+)"/g) ?? [])].map((one) => one[1]), field.key).toEqual(field.options)

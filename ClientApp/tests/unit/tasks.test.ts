@@ -1,7 +1,7 @@
 import { expect, it, vi } from 'vitest'
-import { inTurn, nextTask } from '../../src/lib/ui/tasks'
+import { inTurn, nextTask } from '../../src/lib/browser/tasks'
 
-it('runs what waits in order, a slice of time in each task, and goes on after what breaks', async () => {
+it('runs the queue in order, a slice of time in each task, and goes on after one that throws', async () => {
   const reported: unknown[] = []
   vi.stubGlobal('reportError', (error: unknown) => reported.push(error))
   const done: string[] = []

@@ -6,15 +6,30 @@ import { isSend } from '../../src/lib/composer/keys'
 import { endOf } from '../../src/lib/chat/turn-end'
 import { facts } from '../../src/lib/chat/turn-facts'
 
-const message: Message = { id: 7, sessionId: 1, parentId: 6, role: 'assistant', content: 'text', status: 'done', createdAt: '2026-11-23T08:00:00.000Z' }
-const words = { t: (key: string, params: object = {}) => `${key} ${Object.values(params).join(' ')}`.trim(), code: (code: string) => code, problem: () => 'problem', number: String, date: () => 'date', tag: 'en' }
+const message: Message = {
+  id: 7,
+  sessionId: 1,
+  parentId: 6,
+  role: 'assistant',
+  content: 'text',
+  status: 'done',
+  createdAt: '2026-11-23T08:00:00.000Z',
+}
+const words = {
+  t: (key: string, params: object = {}) => `${key} ${Object.values(params).join(' ')}`.trim(),
+  code: (code: string) => code,
+  problem: () => 'problem',
+  number: String,
+  date: () => 'date',
+  tag: 'en',
+}
 const end = (fields: Partial<Message>) => {
   const found = endOf({ message: { ...message, ...fields }, problem: null }, words)
   return found && [found.text, found.carryOn, found.retry]
 }
 
 describe('the end of an answer', () => {
-  it('says nothing about one that simply ended', () => {
+  it('has no text for one that completed', () => {
     expect(end({})).toBeNull()
   })
 
@@ -32,7 +47,15 @@ describe('what is known about an answer', () => {
   it('shows time, tokens, speed and small costs, and leaves out the unknown', () => {
     const usage = { promptTokens: 42, completionTokens: 500, totalTokens: 542, cost: 0.00123, source: 'provider' as const }
     const all = facts({ ...message, usage, firstTokenMs: 400, totalMs: 5400 }, 'GPT X', words)
-    expect(all.map((fact) => fact.value)).toEqual(['GPT X', 'date', 'chat.seconds 5.4', 'chat.seconds 0.4', '42 → 500', 'info.perSecond 100', '$0.0012'])
+    expect(all.map((fact) => fact.value)).toEqual([
+      'GPT X',
+      'date',
+      'chat.seconds 5.4',
+      'chat.seconds 0.4',
+      '42 → 500',
+      'info.perSecond 100',
+      '$0.0012',
+    ])
     expect(facts(message, '', words).map((fact) => fact.label)).toEqual(['info.time'])
     expect(facts({ ...message, usage: { ...usage, source: 'estimate' } }, '', words)[1]?.value).toBe('≈ 42 → 500')
   })
@@ -51,10 +74,22 @@ describe('Enter', () => {
 })
 
 describe('sources of an answer', () => {
-  const call = (result: string | null) => ({ id: 'a', name: 'web_search', status: 'succeeded' as const, arguments: '{"query":"q"}', result })
+  const call = (result: string | null) => ({
+    id: 'a',
+    name: 'web_search',
+    status: 'succeeded' as const,
+    arguments: '{"query":"q"}',
+    result,
+  })
 
   it('are web pages with a number, whatever else a tool returns', () => {
-    const result = JSON.stringify([{ number: 1, title: 'A', url: 'https://www.a.org/x', text: 't' }, { number: 2, url: 'javascript:alert(1)' }, { number: '3', url: 'https://b.org' }, null, 7])
+    const result = JSON.stringify([
+      { number: 1, title: 'A', url: 'https://www.a.org/x', text: 't' },
+      { number: 2, url: 'javascript:alert(1)' },
+      { number: '3', url: 'https://b.org' },
+      null,
+      7,
+    ])
     expect(sourcesOf([call(result)])).toEqual([{ number: 1, title: 'A', url: 'https://www.a.org/x', host: 'a.org', text: 't' }])
     for (const other of [null, '', 'text', '[', '{"a":1}']) expect(sourcesOf([call(other)])).toEqual([])
   })

@@ -3,7 +3,7 @@ const side = 256
 const encode = (canvas: HTMLCanvasElement, type: string, quality?: number) =>
   new Promise<Blob>((resolve, reject) => canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error('no picture'))), type, quality))
 
-/** The middle square of a picture, small enough for an avatar. Throws when the file is no picture. */
+/** Crops the middle square of a picture and scales it to avatar size. Throws when the file is not an image. */
 export async function shrink(file: Blob): Promise<Blob> {
   const picture = await createImageBitmap(file, { imageOrientation: 'from-image' })
   const cut = Math.min(picture.width, picture.height)
@@ -16,14 +16,14 @@ export async function shrink(file: Blob): Promise<Blob> {
   return encode(canvas, 'image/webp', 0.88)
 }
 
-/** The whole of a logo, small; a drawing becomes pixels, so that nothing in it can run. PNG, which every browser shows on a tab. */
+/** Scales a whole logo down. SVG becomes pixels, so that no script in it can run; PNG, because every browser shows it on a tab. */
 export async function shrinkLogo(file: Blob): Promise<Blob> {
   const source = URL.createObjectURL(file)
   try {
     const picture = new Image()
     picture.src = source
     await picture.decode()
-    // A drawing has no pixels of its own, and perhaps no size.
+    // SVG has no pixels and may have no size.
     const drawn = file.type === 'image/svg+xml'
     const width = picture.naturalWidth || side
     const height = picture.naturalHeight || side

@@ -1,10 +1,11 @@
-import { get, ownPage, Problem, send, toProblem, url, write } from './http'
+import { url } from '../browser/address'
+import { get, ownPage, Problem, send, toProblem, write } from './http'
 import type { Page } from './types'
 
 export interface ApiKey {
   id: number
   name: string
-  /** The first characters, to recognise it by. */
+  /** The first characters of the key, for recognising it. */
   prefix: string
   scopes: KeyScope[]
   models: string[] | null
@@ -24,11 +25,15 @@ export interface NewApiKey {
 }
 
 export const keys = () => get<Page<ApiKey>>('api/keys')
-/** The answer holds the key itself, this once. */
+/** The response is the only one that contains the key itself. */
 export const createKey = (key: NewApiKey) => write<{ id: number; name: string; key: string; prefix: string }>('POST', 'api/keys', key)
-/** Calls the API for programs as a program would, with the key alone. Gives the number of models it opens. */
+/** Calls the API for programs with the key alone, without cookies. Returns the number of models the key may use. */
 export async function tryKey(key: string): Promise<number> {
-  const response = await fetch(url('v1/models'), { headers: { Authorization: `Bearer ${key}` }, credentials: 'omit', cache: 'no-store' }).catch(() => null)
+  const response = await fetch(url('v1/models'), {
+    headers: { Authorization: `Bearer ${key}` },
+    credentials: 'omit',
+    cache: 'no-store',
+  }).catch(() => null)
   if (!response) throw new Problem(0, 'offline')
   if (!response.ok) throw await toProblem(response)
   const { data } = (await response.json()) as { data: unknown[] }

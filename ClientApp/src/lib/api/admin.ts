@@ -5,7 +5,8 @@ export const users = (query: { q?: string; status?: string; cursor?: string | nu
 export const user = (id: number) => get<ManagedUser & { used?: Used | null }>(`api/users/${id}`)
 export const approveUser = (id: number) => write<unknown>('POST', `api/users/${id}/approve`, {})
 export const rejectUser = (id: number, reason: string) => write<unknown>('POST', `api/users/${id}/reject`, reason ? { reason } : {})
-export const createUser = (username: string, role: Role) => write<{ user: User; oneTimeCode: string }>('POST', 'api/users', { username, role })
+export const createUser = (username: string, role: Role) =>
+  write<{ user: User; oneTimeCode: string }>('POST', 'api/users', { username, role })
 export const setRole = (id: number, role: Role) => write<unknown>('PUT', `api/users/${id}/role`, { role })
 export const setStatus = (id: number, status: 'ACTIVE' | 'DISABLED', reason = '') =>
   write<unknown>('PUT', `api/users/${id}/status`, reason ? { status, reason } : { status })
@@ -13,7 +14,7 @@ export const setLimits = (id: number, limits: UserLimits & { resetUsed: boolean 
 export const resetPassword = (id: number) => write<{ oneTimeCode: string }>('POST', `api/users/${id}/reset-password`, {})
 export const deleteUser = (id: number) => write('DELETE', `api/users/${id}`)
 
-/** As administrators see one. A null limit is the server's default; a budget of -1 is none. */
+/** An account as administrators see it. A null limit is the server's default; a budget of -1 is no limit. */
 export interface UserLimits {
   dailyLimit: number | null
   unlimited: boolean
@@ -24,7 +25,7 @@ export interface UserLimits {
 }
 export type ManagedUser = User & UserLimits
 
-/** What is used of the limits, and when day and month begin again. */
+/** Usage against the limits, and when the day and the month end. */
 export interface Used {
   messages: number
   dayTokens: number
@@ -39,7 +40,7 @@ export interface AuditItem {
   id: number
   at: string
   actorId?: number | null
-  /** The name that the account has today. */
+  /** The current name of the account. */
   actor?: string | null
   action: string
   target?: string | null

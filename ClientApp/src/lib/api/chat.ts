@@ -9,10 +9,10 @@ async function events(response: Promise<Response>): Promise<ReadableStream<Uint8
 
 export const send = (request: SendRequest, signal: AbortSignal) =>
   events(http('POST', 'api/chat/stream', { ...json(request), signal }))
-/** A sibling of that answer. */
+/** Writes another version of that answer, as its sibling. */
 export const regenerate = (request: AgainRequest, signal: AbortSignal) =>
   events(http('POST', 'api/chat/regenerate', { ...json(request), signal }))
-/** Goes on in that answer. */
+/** Continues that answer in place. */
 export const carryOn = (request: AgainRequest, signal: AbortSignal) =>
   events(http('POST', 'api/chat/continue', { ...json(request), signal }))
 export const attach = (messageId: number, after: number, signal: AbortSignal) =>

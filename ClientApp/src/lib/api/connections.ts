@@ -1,7 +1,7 @@
 import { get, write } from './http'
 import type { AuthType, Provider } from './types'
 
-/** Of keys only their ends, of headers only their names. */
+/** Contains only the last characters of keys and only the names of headers. */
 export interface Connection {
   id: number
   name: string
@@ -23,7 +23,7 @@ export interface Connection {
   lastErrorCode?: string | null
 }
 
-/** What the form sends. Keys in the order to try them, a stored one by its end; headers by name, a stored value by its mask. */
+/** The input of the form. Keys in the order of use, a stored key by its last characters; headers by name, a stored value by its mask. */
 export interface ConnectionInput {
   name: string
   provider: Provider
@@ -44,7 +44,7 @@ export interface VerifyResult {
   code?: string | null
   detail?: string | null
   models?: (string | { id: string; name?: string })[] | null
-  /** The stored connection with this address and these keys. */
+  /** Id of a stored connection with the same address and keys. */
   sameAs?: number | null
 }
 

@@ -1,25 +1,25 @@
-import { storage } from '../state/storage'
+import { storage } from '../browser/storage'
 
 type Early = Record<string, Promise<Response> | null>
 
-/** Answers to what `theme-boot.js` asked before this script was there, by address. */
+/** Responses to the requests that `theme-boot.js` sent before this script had loaded, by address. */
 const page = globalThis as { aichatEarly?: Early }
 
-// Says only that this browser was signed in, and when its access was renewed; read by `theme-boot.js` too.
+// Stores only that this browser was signed in and when its access token was renewed. `theme-boot.js` reads it too.
 const knownKey = 'aichat.known'
 
 export const askedEarly = (): boolean => page.aichatEarly !== undefined
 export const wasHere = (): boolean => storage.read(knownKey) !== null
 
-/** The access token is new: what the next page asks ahead will be answered. */
+/** Notes that the access token is new, so that early requests of the next page load will succeed. */
 export function noteAccess(): void {
   storage.write(knownKey, String(Date.now()))
 }
 
-/** Later than this an answer may be told anew. */
+/** After this time an early response may be outdated. */
 const freshMs = 10_000
 
-/** The answer to this address when it was asked for ahead; once, and only while the page opens. */
+/** The early response for this address, once and only while the page is opening. */
 export function takeEarly(target: string): Promise<Response> | undefined {
   const early = page.aichatEarly
   const answer = early?.[target]
@@ -28,7 +28,7 @@ export function takeEarly(target: string): Promise<Response> | undefined {
   return performance.now() < freshMs ? answer : undefined
 }
 
-/** Nobody is signed in any more. */
+/** Forgets the sign-in and all early responses. */
 export function forgetAccess(): void {
   storage.write(knownKey, null)
   delete page.aichatEarly

@@ -1,9 +1,10 @@
+import { url, type Query } from '../browser/address'
 import { noteAccess, takeEarly } from './early'
 import type { ProblemBody } from './types'
 
-/** A request that the server refused, or that never reached it (`code` = `offline`). Shown by `code`. */
+/** A request that the server refused or that did not reach it (`code` is `offline`). The text shown is chosen by `code`. */
 export class Problem extends Error {
-  /** When the server lets it be tried again; null when it did not say. */
+  /** When the request may be tried again; null when the server did not say. */
   readonly againAt: number | null
 
   constructor(
@@ -19,39 +20,28 @@ export class Problem extends Error {
   }
 }
 
-export type Query = Record<string, string | number | boolean | null | undefined>
-
 /**
- * Goes with everything that changes something: another site's page cannot add it, so the server knows its own page by it where a proxy
- * hides the address it was opened under.
+ * Sent with every request that changes something. Another site's page cannot set this header, so the server recognises its own page by it
+ * even where a proxy hides the address under which the page was opened.
  */
 export const ownPage = { 'X-Requested-With': 'aichat' }
 
 const asJson = { ...ownPage, 'Content-Type': 'application/json' }
 
-/** Resolves against `<base href>`, so the page works under any BASE_PATH. */
-export function url(path: string, query: Query = {}): string {
-  const target = new URL(path.replace(/^\//, ''), document.baseURI)
-  for (const [key, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined && value !== '') target.searchParams.set(key, String(value))
-  }
-  return target.href
-}
-
 let onSignedOut: () => void = () => undefined
 
-/** Called when a login has really ended: the access cookie is gone and refreshing failed. */
+/** The listener is called when a login has ended: the access cookie is gone and refreshing failed. */
 export function whenSignedOut(listener: () => void): void {
   onSignedOut = listener
 }
 
 let refreshing: Promise<boolean> | null = null
 
-/** One refresh for all requests that wait for it. Other tabs are covered by the server's grace period. */
+/** One refresh serves all requests that wait for it. The server's grace period covers other tabs. */
 export function refresh(): Promise<boolean> {
   refreshing ??= fetch(url('api/auth/refresh'), { method: 'POST', headers: asJson, body: '{}' })
     .then(async (response) => {
-      await response.text() // an unread body would hold the connection
+      await response.text() // an unread body would keep the connection busy
       if (response.ok) noteAccess()
       return response.ok
     })
@@ -66,7 +56,7 @@ export async function toProblem(response: Response): Promise<Problem> {
   try {
     body = (await response.json()) as ProblemBody
   } catch {
-    // A proxy's own error page: the status is all there is.
+    // An error page of a proxy has no body to read: only the status is known.
   }
   const retryAfter = Number(response.headers.get('Retry-After'))
   return new Problem(

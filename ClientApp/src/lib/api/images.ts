@@ -1,7 +1,8 @@
-import { ownPage, Problem, refresh, toProblem, url, write } from './http'
+import { url } from '../browser/address'
+import { ownPage, Problem, refresh, toProblem, write } from './http'
 import type { MessageImage, ProblemBody } from './types'
 
-/** Sends one image; by XMLHttpRequest, because fetch does not tell how far an upload is. Throws `Problem`. */
+/** Uploads one image. Uses XMLHttpRequest, because fetch does not report upload progress. Throws `Problem`. */
 export async function upload(image: Blob, onProgress: (share: number) => void, signal: AbortSignal): Promise<MessageImage> {
   try {
     return await put(image, onProgress, signal)
@@ -12,8 +13,8 @@ export async function upload(image: Blob, onProgress: (share: number) => void, s
 }
 
 /**
- * Where this page loads an image from. Its link may name the site's public address, and another origin than the page's own is
- * blocked: a page that was opened by another name of the same server asks that server.
+ * The address from which this page loads an image. The link may name the site's public address, and the page's policy blocks any origin
+ * but its own, so a page opened under another name of the same server uses its own origin.
  */
 export function source(image: MessageImage): string {
   const path = image.url.indexOf('chat-images/')
@@ -22,7 +23,7 @@ export function source(image: MessageImage): string {
 
 export const remove = (id: string) => write('DELETE', `api/images/${id}`)
 
-/** The same image once more, for another message. */
+/** Copies the image for use in another message. */
 export async function copy(image: MessageImage): Promise<MessageImage> {
   const response = await fetch(source(image))
   if (!response.ok) throw await toProblem(response)

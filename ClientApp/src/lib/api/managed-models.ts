@@ -8,7 +8,7 @@ export interface ManagedModel extends CatalogModel {
   allowedUsers?: number[] | null
 }
 
-/** What an administrator says about a model; what is absent or null comes from the connection or the provider. */
+/** An administrator's override of a model. Absent or null members are inherited from the connection or provider. */
 export interface ModelOverride {
   connectionId: number
   connectionName?: string
@@ -25,14 +25,14 @@ export interface ModelOverride {
   isDefault?: boolean
 }
 
-/** What an import would do with one of its items. */
+/** What an import would do with one item. */
 export interface ImportLine {
   model: string
   connectionName?: string | null
   outcome: 'added' | 'changed' | 'same' | 'unknown' | 'invalid'
-  /** What would be different, or what is wrong. */
+  /** The fields that would change, or the invalid ones. */
   fields: string[]
-  /** The connection offers this model now. */
+  /** Whether the connection currently offers this model. */
   listed: boolean
 }
 

@@ -3,7 +3,7 @@ import type { Page } from './types'
 
 export interface Prompt {
   id: number
-  /** What is typed after the slash. */
+  /** The name typed after the slash. */
   name: string
   title: string
   text: string

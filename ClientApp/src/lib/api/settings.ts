@@ -1,5 +1,5 @@
 import { get } from './http'
 import type { PublicSettings } from './types'
 
-/** What the server lets everybody know about how it answers. */
+/** The settings of answers that are public to every client. */
 export const publicSettings = () => get<PublicSettings>('api/settings/system')

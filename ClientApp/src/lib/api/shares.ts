@@ -1,4 +1,5 @@
-import { get, url, write } from './http'
+import { url } from '../browser/address'
+import { get, write } from './http'
 import type { MessageImage, MessageStatus } from './types'
 
 export interface Share {
@@ -27,7 +28,7 @@ export interface SharedChat {
 }
 
 export const share = (sessionId: number) => get<Share>(`api/sessions/${sessionId}/share`)
-/** A new link; an older one to the same chat ends. */
+/** Creates a link and ends an older link to the same chat. */
 export const makeShare = (sessionId: number, expiresAt: string | null) =>
   write<Share>('POST', `api/sessions/${sessionId}/share`, expiresAt === null ? {} : { expiresAt })
 export const endShare = (sessionId: number) => write('DELETE', `api/sessions/${sessionId}/share`)

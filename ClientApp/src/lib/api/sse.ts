@@ -6,7 +6,7 @@ export interface SseFrame {
   data: string
 }
 
-/** Incremental parser for `text/event-stream`; any split of the bytes gives the same frames. */
+/** Incremental parser for `text/event-stream`. The frames do not depend on how the bytes are split. */
 export class SseParser {
   #buffer = ''
   #id: number | null = null
@@ -51,7 +51,7 @@ export class SseParser {
 
 const known = new Set<ChatEvent['type']>(['start', 'delta', 'reasoning', 'tool', 'usage', 'quota', 'title', 'error', 'done'])
 
-/** Null for a frame this version of the page does not know: it is skipped, never an error. */
+/** Null for a frame that this version of the page does not know; the caller skips it. */
 export function toChatEvent(frame: SseFrame): ChatEvent | null {
   if (!known.has(frame.event as ChatEvent['type'])) return null
   try {
@@ -77,7 +77,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
   const decoder = new TextDecoder()
   const parser = new SseParser()
   let heard = Date.now()
-  // One watch for the whole stream: a timer for every token would cost more than the token.
+  // One timer for the whole stream: one for every token would cost more than the token.
   const watch = setInterval(() => {
     if (Date.now() - heard > silenceMs) reader.cancel().catch(() => undefined)
   }, silenceMs / 10)

@@ -1,6 +1,6 @@
 import { get, ownPage, send, write } from './http'
 
-/** A secret shows only whether it is set. */
+/** The wire shows only whether a secret is set. */
 export type SettingValue = string | number | boolean | null | readonly string[] | { set: boolean }
 export type SystemSettings = Record<string, SettingValue>
 
@@ -13,7 +13,7 @@ export interface SearchTestResult {
   detail?: string | null
   results: { title: string; url: string }[]
 }
-/** Searches with what is stored. */
+/** Runs a search with the stored settings. */
 export const testSearch = (query: string) => write<SearchTestResult>('POST', 'api/settings/web-search/test', query === '' ? {} : { query })
 
 export interface ImageLinks {
@@ -22,10 +22,10 @@ export interface ImageLinks {
   sampleUrl: string | null
   count: number
 }
-/** What links to images look like now. */
+/** The address that image links currently start with. */
 export const imageLinks = () => write<ImageLinks>('POST', 'api/settings/images/refresh')
 
-/** The installation's sign. */
+/** The logo of the installation. */
 export async function saveLogo(image: Blob): Promise<void> {
   await send('PUT', 'api/settings/logo', { headers: { ...ownPage, 'Content-Type': image.type }, body: image })
 }

@@ -1,4 +1,5 @@
-import { get, url, write } from './http'
+import { url } from '../browser/address'
+import { get, write } from './http'
 
 export type TraceStatus = 'running' | 'completed' | 'failed' | 'stopped'
 
@@ -35,7 +36,8 @@ export interface TraceQuery {
   sessionId?: number | null
 }
 
-export const list = (query: TraceQuery) => get<{ items: Trace[]; total: number; page: number; pageSize: number }>('api/task-trace', { ...query })
+export const list = (query: TraceQuery) =>
+  get<{ items: Trace[]; total: number; page: number; pageSize: number }>('api/task-trace', { ...query })
 export const read = (id: number) => get<{ trace: Trace; events: TraceEvent[]; truncated: boolean }>(`api/task-trace/${id}`)
 export const exportFile = (id: number) => url(`api/task-trace/${id}/export`)
 export const remove = (id: number) => write('DELETE', `api/task-trace/${id}`)

@@ -9,7 +9,7 @@ export interface User {
   avatarUrl: string | null
   createdAt: string
   rejectionReason?: string | null
-  /** Logged in with a one-time code: a password has to be chosen first. */
+  /** Logged in with a one-time code: the person has to choose a password first. */
   passwordChangeRequired?: boolean | null
 }
 
@@ -29,15 +29,15 @@ export interface Me {
 
 export interface Branding {
   brandText: string
-  /** What an administrator tells whoever comes to log in. */
+  /** An administrator's notice on the login page. */
   loginNotice?: string
-  /** What an administrator tells whoever begins a chat. */
+  /** An administrator's text above a new chat. */
   welcomeText?: string
-  /** Whether reasoning is shown opened until a reader closes it. */
+  /** Whether reasoning is unfolded until the reader closes it. */
   reasoningOpen?: boolean
   logoUrl?: string | null
   assistantAvatarUrl?: string | null
-  /** Where on the colour circle the accent is; absent is the page's own. */
+  /** Hue of the accent in degrees; absent means the default of the page. */
   accentHue?: number | null
   registrationOpen: boolean
   setupRequired: boolean
@@ -70,7 +70,7 @@ export interface Session {
   parameters?: Parameters | null
   pinned?: boolean
   archived?: boolean
-  /** Not in the list and gone after a while. */
+  /** A temporary chat is not listed and is deleted after some hours. */
   temporary?: boolean
   createdAt: string
   updatedAt: string
@@ -78,12 +78,12 @@ export interface Session {
   activeRunMessageId?: number | null
 }
 
-/** A chat that a search found: where its text has the words; none when only the title has them. */
+/** A chat that a search found, with the hits in its text; without hits only the title matches. */
 export interface FoundSession extends Session {
   matches?: { messageId: number; snippet: string }[] | null
 }
 
-/** Sampling parameters; what is absent is left to the provider. */
+/** Sampling parameters; an absent one is left to the provider. */
 export interface Parameters {
   temperature?: number
   topP?: number
@@ -151,7 +151,7 @@ export interface Message {
   totalMs?: number | null
   siblings?: number[] | null
   createdAt: string
-  /** Position of this snapshot in the live run; attach with `?after=` it. Only while streaming. */
+  /** Position of this snapshot in the live run, for attaching with `?after=`. Present only while streaming. */
   eventId?: number | null
   clientMessageId?: string | null
 }
@@ -166,9 +166,17 @@ export interface ProblemBody {
   errors?: Record<string, string[]>
 }
 
-/** Everything a running answer can say. `eventId` is its position; a reader resumes after it. */
+/** All events of a running answer. `eventId` is the position after which a reader resumes. */
 export type ChatEvent =
-  | { type: 'start'; sessionId: number; userMessage: Message | null; assistantMessage: Message; model?: string | null; contextLimit?: number | null; promptTokens?: number | null }
+  | {
+      type: 'start'
+      sessionId: number
+      userMessage: Message | null
+      assistantMessage: Message
+      model?: string | null
+      contextLimit?: number | null
+      promptTokens?: number | null
+    }
   | { type: 'delta'; text: string }
   | { type: 'reasoning'; text?: string; done?: boolean; ms?: number }
   | ({ type: 'tool' } & ToolCall)
@@ -176,11 +184,23 @@ export type ChatEvent =
   | ({ type: 'quota' } & Quota)
   | { type: 'title'; sessionId: number; title: string }
   | ({ type: 'error' } & { code: string; detail?: string | null })
-  | { type: 'done'; messageId: number; status: MessageStatus; finishReason?: string | null; usage?: Usage | null; firstTokenMs?: number | null; totalMs?: number | null; connectionId?: number | null; model?: string | null; provider?: string | null; removedVersions?: number[] | null }
+  | {
+      type: 'done'
+      messageId: number
+      status: MessageStatus
+      finishReason?: string | null
+      usage?: Usage | null
+      firstTokenMs?: number | null
+      totalMs?: number | null
+      connectionId?: number | null
+      model?: string | null
+      provider?: string | null
+      removedVersions?: number[] | null
+    }
 
 export type Effort = 'minimal' | 'low' | 'medium' | 'high'
 
-/** How an answer is to be made; what is absent follows the settings of the server. */
+/** Options of an answer; an absent one follows the server's settings. */
 export interface AnswerOptions {
   reasoning?: { enabled?: boolean; effort?: Effort }
   webSearch?: boolean
@@ -193,7 +213,7 @@ export interface SendRequest extends AnswerOptions {
   content: string
   clientMessageId: string
   imageIds?: string[]
-  /** Absent: after the newest message. Null: a new beginning of the chat. */
+  /** Absent: after the newest message. Null: as a new first message of the chat. */
   parentId?: number | null
 }
 
@@ -225,7 +245,7 @@ export interface CatalogModel {
   price?: ModelPrice | null
 }
 
-/** Money for a million tokens. */
+/** Price of a million tokens. */
 export interface ModelPrice {
   input: number
   output: number
@@ -244,15 +264,15 @@ export interface PersonalSettings {
   preferredModel?: string | null
 }
 
-/** What the settings of the server say to everybody. */
+/** The server settings that are public to every client. */
 export interface PublicSettings {
   reasoningEnabled?: boolean
   webSearchEnabled?: boolean
-  /** Whether requests of those who may record are recorded without being asked. */
+  /** Whether requests are recorded by default for people who may record. */
   taskTraceDefaultOn?: boolean
 }
 
-/** A chat's use so far. */
+/** Usage of one chat so far. */
 export interface SessionUsage {
   total: { promptTokens: number; completionTokens: number; cost?: number | null }
   context: { promptTokens: number; contextLimit?: number | null }

@@ -1,7 +1,8 @@
-import { get, url } from './http'
+import { url } from '../browser/address'
+import { get } from './http'
 
 export interface UsageLine {
-  /** As in 2026-11-23, when lines are days. */
+  /** The day, like 2026-11-23, when the lines are days. */
   day?: string | null
   id?: number | null
   name?: string | null
@@ -30,5 +31,5 @@ export type UsageBy = 'day' | 'model' | 'session' | 'user' | 'connection'
 const path = (scope: UsageScope) => (scope === 'own' ? 'api/usage/summary' : 'api/admin/usage')
 
 export const usage = (scope: UsageScope, by: UsageBy, from: string) => get<UsageSummary>(path(scope), { by, from })
-/** A file for spreadsheets; administrators only. */
+/** Address of the CSV file; administrators only. */
 export const usageFile = (by: UsageBy, from: string) => url('api/admin/usage', { by, from, format: 'csv' })

@@ -5,7 +5,7 @@ interface Pending {
 
 let pending: Pending | null = null
 
-/** The account that waits for approval. Memory only: a password is never written to the browser's storage. */
+/** The account that waits for approval. Kept in memory only: a password is never written to the browser's storage. */
 export const pendingAccount = {
   get: () => pending,
   set(account: Pending | null): void {

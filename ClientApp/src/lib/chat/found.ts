@@ -1,7 +1,7 @@
 const name = 'found'
 const markMs = 2400
 
-/** Marks every place of the words in an element without touching its nodes; returns the first place. */
+/** Highlights every occurrence of the words in an element without changing its nodes. Returns the first range. */
 export function markFound(element: Element, query: string): Range | null {
   const words = query.toLowerCase().split(/\s+/).filter((word) => word !== '')
   const ranges: Range[] = []
@@ -25,7 +25,7 @@ export function unmarkFound(): void {
   if (typeof Highlight !== 'undefined') CSS.highlights.delete(name)
 }
 
-/** Shows for a moment which message was meant; the words in it lose their mark with it. */
+/** Highlights an element for a moment, then removes the marks of its words too. */
 export function markBriefly(element: Element): void {
   element.setAttribute('data-found', '')
   setTimeout(() => {

@@ -1,9 +1,10 @@
 import type { CatalogModel } from '../api/types'
 import type { I18n } from '../i18n/index.svelte'
 
-const compact = (tokens: number): string => (tokens >= 1e6 ? `${+(tokens / 1e6).toFixed(1)}M` : tokens >= 1000 ? `${Math.round(tokens / 1000)}k` : String(tokens))
+const compact = (tokens: number): string =>
+  tokens >= 1e6 ? `${+(tokens / 1e6).toFixed(1)}M` : tokens >= 1000 ? `${Math.round(tokens / 1000)}k` : String(tokens)
 
-/** One line about a model: what it can do, how much it can read, what it costs. */
+/** One line about a model: capabilities, context size and price. */
 export function facts(model: CatalogModel, i18n: Pick<I18n, 't' | 'number'>): string {
   const { capabilities, contextLimit, price } = model
   return [

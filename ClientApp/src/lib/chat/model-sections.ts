@@ -3,13 +3,13 @@ import type { ModelGroup } from '../state/catalog.svelte'
 import { searchModels } from './model-search'
 
 export interface ModelOption {
-  /** A model can stand in more than one section. */
+  /** Unique within the list, because a model can be in several sections. */
   key: string
   model: CatalogModel
 }
 
 export interface ModelSection {
-  /** Of its connection: names are what people type, and may be the same. */
+  /** The connection's id: names are typed by people and need not be unique. */
   key: string
   kind: 'starred' | 'recent' | 'group'
   name: string
@@ -17,8 +17,13 @@ export interface ModelSection {
   options: ModelOption[]
 }
 
-/** What the list shows: starred models, those used last, then all by connection; only matches while searching. */
-export function modelSections(groups: readonly ModelGroup[], query: string, starred: readonly string[], recent: readonly string[]): ModelSection[] {
+/** The sections of the list: starred models, recently used ones, then all by connection; while searching, only matches. */
+export function modelSections(
+  groups: readonly ModelGroup[],
+  query: string,
+  starred: readonly string[],
+  recent: readonly string[],
+): ModelSection[] {
   const matching = searchModels(groups, query)
   const all = new Map(matching.flatMap((group) => group.models).map((model) => [model.id, model]))
   const pick = (kind: 'starred' | 'recent', ids: readonly string[]): ModelSection => ({

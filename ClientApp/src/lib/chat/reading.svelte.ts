@@ -1,33 +1,33 @@
 import { tick } from 'svelte'
+import { nextTask } from '../browser/tasks'
 import type { Conversation } from '../state/conversation.svelte'
 import type { Place } from '../state/places'
 import type { Turn } from '../state/turn.svelte'
-import { nextTask } from '../ui/tasks'
 
-/** Turns drawn at least when a chat opens, and how many more each time the reader comes near the upper end. */
+/** How many turns are rendered at least when a chat opens, and how many are added when the reader nears the upper end. */
 const firstWindow = 4
 const step = 6
-/** At the end of a chat nothing above this many turns stays drawn. */
+/** At the end of a chat at most this many turns stay rendered. */
 const mostAtEnd = 80
 const saveMs = 300
 const settleFrames = 4
 
 /**
- * Where the reader is in a chat: at the end and following it, or somewhere above. Draws only the turns near
- * there, so that a chat of thousands opens and streams like a short one.
+ * The reader's position in a chat: at the end and following it, or somewhere above. Only turns near it are rendered, so that a chat of
+ * thousands opens and streams like a short one.
  */
 export class Reading {
   #following = $state(true)
-  /** The first turn that is drawn; turns keep their key when the list around them changes. */
+  /** Key of the first rendered turn; keys stay the same when the list around them changes. */
   #first = $state<number | null>(null)
-  /** How many turns stand at the end where no first one is named. */
+  /** How many turns at the end are rendered when there is no first key. */
   #last = $state(1)
   #opening = $state(true)
   #scroller: HTMLElement | null = null
   #lastTop = 0
   #widening = false
   #saving: ReturnType<typeof setTimeout> | undefined
-  /** The place to go back to, until it is reached. */
+  /** The position to restore, until it is reached. */
   #wanted = $state.raw<Place | null>(null)
 
   constructor(private readonly conversation: Conversation) {
@@ -37,7 +37,7 @@ export class Reading {
     if (turn) this.#drawFrom(turn)
   }
 
-  /** Not shown before the reader's place is found or the end stands: else what is seen would jump. */
+  /** False until the position is restored or the end is laid out; showing the list earlier would make it jump. */
   get hidden() {
     return this.#wanted !== null || this.#opening
   }
@@ -54,7 +54,7 @@ export class Reading {
   readonly shown = $derived.by(() => this.conversation.turns.slice(this.start))
   readonly hasMore = $derived.by(() => !this.#opening && (this.start > 0 || this.conversation.transcript.hasOlder))
 
-  /** For the element that scrolls. */
+  /** Attachment for the scrolling element. */
   attach = (node: HTMLElement) => {
     this.#scroller = node
     const leave = () => this.#remember()
@@ -68,7 +68,7 @@ export class Reading {
     }
   }
 
-  /** For the column inside: stays at the end while it grows. */
+  /** Attachment for the column inside: keeps the end in view while the column grows. */
   keepEnd = (node: HTMLElement) => {
     const observer = new ResizeObserver(() => {
       if (this.#following) this.#jump()
@@ -77,7 +77,7 @@ export class Reading {
     return () => observer.disconnect()
   }
 
-  /** For the mark above the first turn: comes near, more is drawn or fetched. */
+  /** Attachment for the marker above the first turn: when it comes near the view, more turns are rendered or fetched. */
   nearTop = (node: HTMLElement) => {
     const observer = new IntersectionObserver((entries) => {
       if (entries.some((entry) => entry.isIntersecting)) void this.widen()
@@ -94,12 +94,12 @@ export class Reading {
     this.#jump()
   }
 
-  /** The tree changed above the end: what is on screen stays where it is. */
+  /** Keeps the visible content in place when the tree changed above the end. */
   stay(): void {
     this.#following = false
   }
 
-  /** Draws the turn, loading what lies between, and brings it into view. */
+  /** Renders the turn, loads the turns between, and scrolls it into view. */
   async reveal(turn: Turn): Promise<Element | null> {
     this.#wanted = null
     this.#following = false
@@ -111,7 +111,7 @@ export class Reading {
     return element
   }
 
-  /** Once there are messages: turn by turn until the window is full, because all in one task would be a long stop on a phone. */
+  /** Fills the window turn by turn once there are messages: rendering all in one task would block a phone for too long. */
   async open(): Promise<void> {
     while (this.#opening) {
       await nextTask()
@@ -121,12 +121,12 @@ export class Reading {
     }
   }
 
-  /** Once the messages are there: back to where the reader was; to the end where that is gone. */
+  /** Restores the reader's position once the messages have loaded; goes to the end when it no longer exists. */
   async goBack(): Promise<void> {
     const place = this.#wanted
     if (!place) return
     const found = await this.conversation.transcript.loadUntil(place.messageId)
-    // A wish of the reader meanwhile comes first.
+    // A later request of the reader takes precedence.
     if (this.#wanted !== place) return
     const turn = found ? this.conversation.transcript.find(place.messageId) : undefined
     if (turn) {
@@ -160,7 +160,7 @@ export class Reading {
     const scroller = this.#scroller
     if (!scroller || this.#wanted) return
     const distance = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop
-    // Only a scroll upwards is the reader's wish; growth below it is not.
+    // Only scrolling up is intended by the reader; growth below the position is not.
     if (distance < 32) this.#following = true
     else if (scroller.scrollTop < this.#lastTop - 1) this.#following = false
     this.#lastTop = scroller.scrollTop
@@ -173,7 +173,7 @@ export class Reading {
     this.#first = turns[Math.max(0, turns.indexOf(turn) - 2 * step)]?.key ?? null
   }
 
-  /** Heights are a guess until they are drawn: puts the turn into its place until it stays there. */
+  /** Heights are estimates until rendered, so the turn is scrolled to repeatedly until it stays in place. */
   async #settle(turn: Turn, place: Place): Promise<void> {
     const element = this.#scroller?.querySelector<HTMLElement>(`[data-key="${turn.key}"]`)
     if (!element) return
@@ -197,15 +197,17 @@ export class Reading {
   #remember(): void {
     clearTimeout(this.#saving)
     const scroller = this.#scroller
-    // What is not shown yet was not left either.
+    // A list that was not shown yet has no position to store.
     if (!scroller || this.#wanted || this.conversation.transcript.state !== 'ready') return
     this.conversation.place = this.#following ? null : this.#topmost(scroller)
   }
 
-  /** The first stored message that begins in view; where none does, the one that fills it. */
+  /** The first stored message that starts in view, else the one that fills the view. */
   #topmost(scroller: HTMLElement): Place | null {
     const { scrollTop, clientHeight } = scroller
-    const seen = [...scroller.querySelectorAll<HTMLElement>('[data-key]')].filter((one) => one.offsetTop + one.offsetHeight > scrollTop && one.offsetTop < scrollTop + clientHeight)
+    const seen = [...scroller.querySelectorAll<HTMLElement>('[data-key]')].filter(
+      (one) => one.offsetTop + one.offsetHeight > scrollTop && one.offsetTop < scrollTop + clientHeight,
+    )
     for (const element of [...seen.filter((one) => one.offsetTop >= scrollTop), ...seen]) {
       const turn = this.conversation.turns.find((one) => String(one.key) === element.dataset['key'])
       if (turn && turn.message.id > 0) return { messageId: turn.message.id, offset: element.offsetTop - scrollTop }

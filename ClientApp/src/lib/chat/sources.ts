@@ -1,7 +1,7 @@
 import type { ToolCall } from '../api/types'
 import { safeUrl } from '../markdown/inline'
 
-/** A page that a search found; answers cite it by its number. */
+/** A page found by a web search. Answers cite it by its number. */
 export interface Source {
   number: number
   title: string
@@ -10,7 +10,7 @@ export interface Source {
   text: string
 }
 
-/** What the searches of an answer found. Tools return what they like: only what reads as a web page is one. */
+/** The pages found by the searches of an answer. Tool results are free text, so only entries that parse as web pages count. */
 export function sourcesOf(calls: readonly ToolCall[] | null | undefined): Source[] {
   return (calls ?? []).flatMap((call) => parse(call.result).flatMap((entry) => toSource(entry)))
 }
@@ -30,10 +30,18 @@ function toSource(entry: unknown): Source[] {
   const { number, title, url, text } = entry as Record<string, unknown>
   const target = typeof url === 'string' ? safeUrl(url) : null
   if (typeof number !== 'number' || !target || target.protocol === 'mailto:') return []
-  return [{ number, title: typeof title === 'string' && title !== '' ? title : target.hostname, url: target.href, host: target.hostname.replace(/^www\./, ''), text: typeof text === 'string' ? text : '' }]
+  return [
+    {
+      number,
+      title: typeof title === 'string' && title !== '' ? title : target.hostname,
+      url: target.href,
+      host: target.hostname.replace(/^www\./, ''),
+      text: typeof text === 'string' ? text : '',
+    },
+  ]
 }
 
-/** The question a search was asked. */
+/** The query of a search. */
 export function queryOf(call: ToolCall): string {
   try {
     const value: unknown = JSON.parse(call.arguments ?? '')
@@ -43,7 +51,7 @@ export function queryOf(call: ToolCall): string {
   }
 }
 
-/** JSON as people read it; anything else as it is. */
+/** JSON with indentation; any other text unchanged. */
 export function readable(text: string | null | undefined): string {
   if (!text) return ''
   try {

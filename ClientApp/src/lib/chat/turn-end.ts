@@ -4,13 +4,13 @@ import type { Turn } from '../state/turn.svelte'
 export interface TurnEnd {
   text: string
   danger: boolean
-  /** Goes on where it ended. */
+  /** Continues the answer where it ended. */
   carryOn: boolean
   /** Writes another version. */
   retry: boolean
 }
 
-/** How an answer ended when it did not simply end, and what can be done about it. */
+/** How an answer ended when it did not complete normally, and which actions are offered. */
 export function endOf({ message, problem }: Pick<Turn, 'message' | 'problem'>, i18n: Pick<I18n, 't' | 'code' | 'problem'>): TurnEnd | null {
   const begun = message.content !== ''
   if (problem) return { text: i18n.problem(problem), danger: true, carryOn: false, retry: true }
@@ -20,7 +20,12 @@ export function endOf({ message, problem }: Pick<Turn, 'message' | 'problem'>, i
     case 'interrupted':
       return { text: i18n.t('chat.interrupted'), danger: false, carryOn: begun, retry: true }
     case 'failed':
-      return { text: i18n.t('chat.failed', { reason: i18n.code(message.error?.code ?? 'unknown') }), danger: true, carryOn: begun, retry: true }
+      return {
+        text: i18n.t('chat.failed', { reason: i18n.code(message.error?.code ?? 'unknown') }),
+        danger: true,
+        carryOn: begun,
+        retry: true,
+      }
     case 'done':
       if (message.finishReason === 'length') return { text: i18n.t('chat.lengthCut'), danger: false, carryOn: begun, retry: false }
       if (message.finishReason === 'content_filter') return { text: i18n.t('chat.filtered'), danger: false, carryOn: false, retry: true }

@@ -7,7 +7,7 @@ export interface Fact {
   value: string
 }
 
-/** What is known about how an answer came about; what is not known is left out. */
+/** The known facts about an answer, such as model, duration and tokens. Unknown ones are left out. */
 export function facts(message: Message, modelName: string, i18n: Pick<I18n, 't' | 'number' | 'date' | 'tag'>): Fact[] {
   const { usage, firstTokenMs, totalMs } = message
   const all: (Fact | null)[] = [
@@ -15,9 +15,17 @@ export function facts(message: Message, modelName: string, i18n: Pick<I18n, 't' 
     { label: i18n.t('info.time'), value: i18n.date(message.createdAt, { dateStyle: 'medium', timeStyle: 'short' }) },
     totalMs != null ? { label: i18n.t('info.took'), value: seconds(totalMs, i18n) } : null,
     firstTokenMs != null ? { label: i18n.t('info.firstToken'), value: seconds(firstTokenMs, i18n) } : null,
-    usage ? { label: i18n.t('info.tokens'), value: `${usage.source === 'estimate' ? '≈ ' : ''}${i18n.number(usage.promptTokens)} → ${i18n.number(usage.completionTokens)}` } : null,
+    usage
+      ? {
+          label: i18n.t('info.tokens'),
+          value: `${usage.source === 'estimate' ? '≈ ' : ''}${i18n.number(usage.promptTokens)} → ${i18n.number(usage.completionTokens)}`,
+        }
+      : null,
     usage && totalMs != null && firstTokenMs != null && totalMs > firstTokenMs + 200
-      ? { label: i18n.t('info.speed'), value: i18n.t('info.perSecond', { n: Math.round(usage.completionTokens / ((totalMs - firstTokenMs) / 1000)) }) }
+      ? {
+          label: i18n.t('info.speed'),
+          value: i18n.t('info.perSecond', { n: Math.round(usage.completionTokens / ((totalMs - firstTokenMs) / 1000)) }),
+        }
       : null,
     usage?.cost != null ? { label: i18n.t('info.cost'), value: money(usage.cost, i18n.tag) } : null,
   ]

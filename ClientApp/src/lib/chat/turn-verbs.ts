@@ -14,7 +14,7 @@ export interface MenuItem {
   run: () => void
 }
 
-/** What can be done with a turn of one chat. */
+/** The actions on a turn of one chat. */
 export class TurnVerbs {
   constructor(
     private readonly app: AppState,
@@ -23,7 +23,7 @@ export class TurnVerbs {
     readonly compose: (saying: Saying) => void,
   ) {}
 
-  /** While an answer is being written the tree of messages stays as it is. */
+  /** The tree of messages must not change while an answer is being written. */
   get busy(): boolean {
     return this.conversation.live !== null
   }
@@ -36,7 +36,7 @@ export class TurnVerbs {
     this.conversation.carryOn(turn)
   }
 
-  /** An image belongs to one message: the edited one gets copies. */
+  /** An image belongs to one message, so the edited message gets copies. */
   async edit(turn: Turn, content: string): Promise<void> {
     try {
       const images = await Promise.all((turn.message.images ?? []).map((image) => api.copy(image)))
@@ -70,7 +70,7 @@ export class TurnVerbs {
     }
   }
 
-  /** A version among others goes alone; the only answer goes with its question. */
+  /** Removes one version of several alone; an only answer is removed with its question. */
   remove(turn: Turn): void {
     const { i18n, toasts } = this.app
     const alone = turn.message.role === 'assistant' && (turn.message.siblings?.length ?? 0) <= 1

@@ -14,8 +14,13 @@ export function withReasoning(options: AnswerOptions, choice: Reasoning): Answer
   return { ...rest, reasoning: choice === 'off' ? { enabled: false } : { enabled: true, effort: choice } }
 }
 
-/** Absent means what the server does by itself, so a switch that stands there is not sent. */
-export function withFlag(options: AnswerOptions, name: 'webSearch' | 'contextEnabled' | 'trace', on: boolean, usual = name === 'contextEnabled'): AnswerOptions {
+/** Sets a switch. A value equal to the server's default is left out. */
+export function withFlag(
+  options: AnswerOptions,
+  name: 'webSearch' | 'contextEnabled' | 'trace',
+  on: boolean,
+  usual = name === 'contextEnabled',
+): AnswerOptions {
   const { [name]: _, ...rest } = options
   return on === usual ? rest : { ...rest, [name]: on }
 }
@@ -30,13 +35,19 @@ export interface Chip {
   without: AnswerOptions
 }
 
-/** What differs from usual, shown in the box so that nobody forgets it is on. */
+/** The options that differ from the defaults, shown in the composer as reminders. */
 export function chips(options: AnswerOptions): Chip[] {
   const all: (Chip | null)[] = [
-    reasoningOf(options) !== 'auto' ? { label: 'compose.reasoning', effort: reasoningOf(options), without: withReasoning(options, 'auto') } : null,
+    reasoningOf(options) !== 'auto'
+      ? { label: 'compose.reasoning', effort: reasoningOf(options), without: withReasoning(options, 'auto') }
+      : null,
     options.webSearch ? { label: 'compose.webSearch', effort: null, without: withFlag(options, 'webSearch', false) } : null,
-    options.contextEnabled === false ? { label: 'compose.noContext', effort: null, without: withFlag(options, 'contextEnabled', true) } : null,
-    options.trace !== undefined ? { label: options.trace ? 'compose.trace' : 'compose.noTrace', effort: null, without: withoutTrace(options) } : null,
+    options.contextEnabled === false
+      ? { label: 'compose.noContext', effort: null, without: withFlag(options, 'contextEnabled', true) }
+      : null,
+    options.trace !== undefined
+      ? { label: options.trace ? 'compose.trace' : 'compose.noTrace', effort: null, without: withoutTrace(options) }
+      : null,
   ]
   return all.filter((chip) => chip !== null)
 }

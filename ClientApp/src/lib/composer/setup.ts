@@ -1,6 +1,6 @@
 import type { Parameters } from '../api/types'
 
-/** What was typed into number fields as what is stored; an empty field leaves the choice to the provider. */
+/** Converts the input of number fields to parameters; an empty field leaves the choice to the provider. */
 export function parametersOf(fields: Readonly<Record<keyof Parameters, string | number | null>>): Parameters | null {
   const entries = Object.entries(fields).flatMap(([name, value]) => {
     const number = typeof value === 'number' ? value : Number.parseFloat(value ?? '')

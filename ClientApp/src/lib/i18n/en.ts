@@ -13,7 +13,7 @@ import { system } from './en/system'
 import { trace } from './en/trace'
 import { errorsEn } from './errors.en'
 
-/** Every text of the page, one file an area. */
+/** All texts of the page, one file for each area. */
 export const en = {
   ...errorsEn,
   ...admin,

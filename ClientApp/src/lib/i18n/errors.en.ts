@@ -1,4 +1,4 @@
-/** What went wrong, by the server's stable `code`. */
+/** Error texts by the server's stable `code`. */
 export const errorsEn = {
   'error.unknown': 'Something went wrong ({code}).',
   'error.offline': 'The server cannot be reached.',

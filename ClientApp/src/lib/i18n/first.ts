@@ -17,7 +17,7 @@ import { sidebar as sidebarZh } from './zh/sidebar'
 
 export type Words = Readonly<Record<string, string>>
 
-/** What the chat and the login say. Not put together into one: a phone takes longer for that than to look into each. */
+/** The texts of chat and login. Kept as separate objects: merging them takes a phone longer than looking into each. */
 export const first: Record<'en' | 'zh', Words[]> = {
   en: [chatEn, commonEn, composerEn, sidebarEn, searchEn, shareEn, authEn, errorsEn],
   zh: [chatZh, commonZh, composerZh, sidebarZh, searchZh, shareZh, authZh, errorsZh],

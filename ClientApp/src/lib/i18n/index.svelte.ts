@@ -13,7 +13,7 @@ type PluralKey = { [K in MessageKey]: K extends `${infer Stem}.other` ? Stem : n
 const storageKey = 'aichat.locale'
 const tags: Record<Locale, string> = { en: 'en', zh: 'zh-CN' }
 
-/** Adds words that came later; their page asks for them before it shows any. */
+/** Adds texts that were loaded later. A page loads its texts before it shows any. */
 export function learn(more: Record<Locale, Words>): void {
   first.en.push(more.en)
   first.zh.push(more.zh)
@@ -36,7 +36,7 @@ function stored(): LocaleChoice {
   }
 }
 
-/** The language of the page: words, dates and numbers. One per page, passed by context. */
+/** The language of the page: texts, dates and numbers. One instance, passed by context. */
 export class I18n {
   #choice = $state<LocaleChoice>(stored())
   readonly locale = $derived<Locale>(this.#choice === 'system' ? fromBrowser() : this.#choice)
@@ -57,7 +57,7 @@ export class I18n {
       if (choice === 'system') localStorage.removeItem(storageKey)
       else localStorage.setItem(storageKey, choice)
     } catch {
-      // Storage is off: the choice lasts as long as the page.
+      // Storage is off, so the choice lasts until the page closes.
     }
   }
 
@@ -83,14 +83,14 @@ export class I18n {
   number = (value: number): string => (Number.isSafeInteger(value) ? grouped(value) : this.#number.format(value))
 
   date = (iso: string, options: Intl.DateTimeFormatOptions = { dateStyle: 'medium' }): string => {
-    // Making a formatter costs a hundred times what using it does.
+    // Creating a formatter costs a hundred times as much as using it.
     const key = `${this.tag} ${JSON.stringify(options)}`
     const format = this.#dates.get(key) ?? new Intl.DateTimeFormat(this.tag, options)
     this.#dates.set(key, format)
     return format.format(new Date(iso))
   }
 
-  /** "5 minutes ago" for what is near, a date for what is far. */
+  /** "5 minutes ago" within a week, a date before that. */
   ago = (iso: string): string => {
     const seconds = (new Date(iso).getTime() - Date.now()) / 1000
     if (seconds > -60) return this.#relative.format(0, 'minute')
@@ -106,25 +106,29 @@ export class I18n {
     return this.t('chat.minutes', { m: Math.floor(seconds / 60), s: seconds % 60 })
   }
 
-  code = (code: string): string => (code !== 'unknown' && this.#text(`error.${code}`) !== undefined ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code }))
+  code = (code: string): string => {
+    const known = code !== 'unknown' && this.#text(`error.${code}`) !== undefined
+    return known ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code })
+  }
 
   problem = (problem: Problem): string => {
     if (problem.code === 'rate_limited' && problem.retryAfterSeconds !== null) {
       return this.t('error.rate_limitedFor', { seconds: problem.retryAfterSeconds })
     }
-    // A limit of a day or a month says when it begins again.
+    // The text for a daily or monthly limit says when it resets.
     if (/^(quota|budget)_exceeded$/.test(problem.code) && problem.againAt !== null && problem.againAt > Date.now()) {
       return this.t('error.again', { reason: this.code(problem.code), time: this.time(problem.againAt) })
     }
-    // The server says what it saw of the page's address, and which line of a proxy's configuration mends it.
+    // The detail names the address the server saw, and the line of the proxy's configuration that corrects it.
     if (problem.code === 'forbidden' && problem.errors['origin']) return this.t('error.cross_site', { detail: problem.detail ?? '' })
     return this.code(problem.code)
   }
 
-  /** A moment to come, to the minute; with its day when that is not today. */
+  /** A time to the minute, with its day unless it is today. */
   time = (at: number): string => {
     const minute = new Date(Math.round(at / 60_000) * 60_000)
     const today = minute.toDateString() === new Date().toDateString()
-    return this.date(minute.toISOString(), today ? { timeStyle: 'short' } : { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' })
+    const withDay = { month: 'short', day: 'numeric', hour: 'numeric', minute: '2-digit' } as const
+    return this.date(minute.toISOString(), today ? { timeStyle: 'short' } : withDay)
   }
 }

@@ -2,5 +2,5 @@ import { en } from './en'
 import { learn } from './index.svelte'
 import { zh } from './zh'
 
-// Imported by the settings and by the setup: their words are more than half of all, and most who chat never see them.
+// Imported by settings and setup only: these are more than half of all texts, and most people who chat never see them.
 learn({ en, zh })

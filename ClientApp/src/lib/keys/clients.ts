@@ -1,7 +1,7 @@
 export type ClientId = 'codex' | 'claude' | 'opencode' | 'cherry' | 'curl'
 
 export interface ClientPart {
-  /** Where the lines belong: a file, or words for it. */
+  /** Where the lines belong: a file path, or the key of a text. */
   place: `~/${string}` | 'apikey.in.shell' | 'apikey.in.cherry'
   lines: string
 }
@@ -13,18 +13,23 @@ export interface ClientSetup {
   parts: ClientPart[]
 }
 
-/** Where programs find this server: OpenAI's clients want the version in their address, Anthropic's add it themselves. */
+/** The addresses for programs: OpenAI's clients expect the version in the address, Anthropic's add it themselves. */
 export const addresses = (root: string) => ({ openai: `${root}/v1`, anthropic: root })
 
 const shell = (text: string) => `'${text.replaceAll("'", "'\\''")}'`
 
-/** What each program has to be told, ready to be copied. `root` is the page's address without a slash at its end. */
+/** The configuration of each program, ready to copy. `root` is the page's address without a trailing slash. */
 export function clientSetups(root: string, key: string, model: string, brand: string): ClientSetup[] {
   const { openai, anthropic } = addresses(root)
   const text = (value: string) => JSON.stringify(value)
-  // Files are copied and committed: the key stays out of them.
+  // Configuration files get copied and committed, so the key is not written into them.
   const variable: ClientPart = { place: 'apikey.in.shell', lines: `export AICHAT_KEY=${shell(key)}` }
-  const provider = { npm: '@ai-sdk/openai-compatible', name: brand, options: { baseURL: openai, apiKey: '{env:AICHAT_KEY}' }, models: { [model]: {} } }
+  const provider = {
+    npm: '@ai-sdk/openai-compatible',
+    name: brand,
+    options: { baseURL: openai, apiKey: '{env:AICHAT_KEY}' },
+    models: { [model]: {} },
+  }
   return [
     {
       id: 'codex',
@@ -60,13 +65,24 @@ export function clientSetups(root: string, key: string, model: string, brand: st
     {
       id: 'opencode',
       name: 'opencode',
-      parts: [variable, {
-        place: '~/.config/opencode/opencode.json',
-        lines: JSON.stringify({ $schema: 'https://opencode.ai/config.json', provider: { aichat: provider }, model: `aichat/${model}` }, null, 2),
-      }],
+      parts: [
+        variable,
+        {
+          place: '~/.config/opencode/opencode.json',
+          lines: JSON.stringify(
+            { $schema: 'https://opencode.ai/config.json', provider: { aichat: provider }, model: `aichat/${model}` },
+            null,
+            2,
+          ),
+        },
+      ],
     },
-    // It adds /v1 to the host by itself.
-    { id: 'cherry', name: 'Cherry Studio', parts: [{ place: 'apikey.in.cherry', lines: [`API Host: ${anthropic}`, `API Key: ${key}`, `Model: ${model}`].join('\n') }] },
+    // The program appends /v1 to the host.
+    {
+      id: 'cherry',
+      name: 'Cherry Studio',
+      parts: [{ place: 'apikey.in.cherry', lines: [`API Host: ${anthropic}`, `API Key: ${key}`, `Model: ${model}`].join('\n') }],
+    },
     {
       id: 'curl',
       name: 'curl',

@@ -9,6 +9,6 @@ export type Cite = (number: number) => Cited | undefined
 
 const key = Symbol('cite')
 
-/** What `[1]` stands for in the text below. */
+/** Provides the sources that `[1]` refers to in the text below. */
 export const provideCite = (cite: Cite) => setContext(key, cite)
 export const useCite = (): Cite => getContext<Cite | undefined>(key) ?? (() => undefined)

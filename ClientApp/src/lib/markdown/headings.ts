@@ -1,9 +1,9 @@
 import type { Token, Tokens } from 'marked'
 
-// The page has its title (1) and each answer its author (2).
+// Levels 1 and 2 are taken by the page's title and the author of an answer.
 const first = 3
 
-/** Levels for the headings of an answer: whatever it begins with is the first, and none is left out on the way down. */
+/** Levels for the headings of an answer: its first heading gets the top level, and no level is skipped below it. */
 export function headingLevels(tokens: readonly Token[]): Map<Token, number> {
   const headings = tokens.filter((token): token is Tokens.Heading => token.type === 'heading')
   const top = Math.min(...headings.map((heading) => heading.depth))

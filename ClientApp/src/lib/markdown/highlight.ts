@@ -1,13 +1,13 @@
-import { inTurn } from '../ui/tasks'
+import { inTurn } from '../browser/tasks'
 import { whenNear } from './near'
 
 type Draw = (code: string) => DocumentFragment
 
-/** What draws a language; null for one that nobody knows. */
+/** The highlighter of a language; null for an unknown one. */
 const ready = new Map<string, Draw | null>()
 const loading = new Map<string, Promise<void>>()
 
-// Beyond this a block is read as a file, not looked at: colours would cost more than they give.
+// A longer block is not highlighted: the cost outweighs the use.
 const maxChars = 20_000
 
 async function load(language: string): Promise<void> {
@@ -20,13 +20,13 @@ async function load(language: string): Promise<void> {
 function whenReady(language: string, then: () => void): void {
   let coming = loading.get(language)
   if (!coming) loading.set(language, coming = load(language))
-  // Not to be had now: the next block asks again.
+  // Loading failed; the next block tries again.
   coming.then(() => inTurn(then)).catch(() => loading.delete(language))
 }
 
 /**
- * Code inside one element. Growing code keeps its coloured beginning and shows the new end plain until the
- * next pass, so it never flickers.
+ * Code inside one element. Growing code keeps its highlighted beginning and shows the new end plain until the next pass, so it does not
+ * flicker.
  */
 export class CodePainter {
   readonly #node: HTMLElement

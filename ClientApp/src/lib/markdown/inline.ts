@@ -1,27 +1,33 @@
 import type { Token, Tokens } from 'marked'
-import type { Cite } from './cite'
+import type { MathToken } from '../lexer/math'
 import { drawMath } from './katex'
-import type { MathToken } from './math'
+import type { InlineWords } from './words'
 
-export interface ImageWords {
-  image: string
-  loadImage: (host: string) => string
-  imageLoading: (host: string) => string
-  imageShown: (host: string) => string
-  imageFailed: (host: string) => string
-  imageOpen: string
-}
-
-export interface InlineWords extends ImageWords {
-  cite: Cite
-}
-
-// The only HTML a model may use: marks without attributes. Everything else stays visible as text.
-const plainTags = new Set(['b', 'i', 'u', 's', 'em', 'strong', 'sub', 'sup', 'kbd', 'mark', 'small', 'q', 'var', 'samp', 'cite', 'ins', 'del', 'code'])
+// The only HTML that is rendered: these tags without attributes. Any other is shown as text.
+const plainTags = new Set([
+  'b',
+  'i',
+  'u',
+  's',
+  'em',
+  'strong',
+  'sub',
+  'sup',
+  'kbd',
+  'mark',
+  'small',
+  'q',
+  'var',
+  'samp',
+  'cite',
+  'ins',
+  'del',
+  'code',
+])
 
 /**
- * Turns inline tokens into DOM nodes. Text only ever becomes text nodes: there is no HTML string here, so
- * nothing a model writes can become markup, and nothing it links to is loaded.
+ * Turns inline tokens into DOM nodes. Text becomes text nodes and no HTML string is built, so nothing a model writes can become markup, and
+ * nothing it links to is loaded.
  */
 export function drawInline(tokens: readonly Token[], words: InlineWords): DocumentFragment {
   const root = document.createDocumentFragment()
@@ -83,7 +89,7 @@ function draw(token: Tokens.Generic, words: InlineWords): Node {
   }
 }
 
-/** A line may break after a formula, but no line begins with the full stop that follows one. */
+/** Ties the punctuation after a formula to it, so that no line begins with a full stop. */
 function tied(token: Tokens.Text, words: InlineWords): Node[] {
   const [end] = /^[\p{Po}\p{Pe}\p{Pf}]*/u.exec(token.text) ?? ['']
   if (end === '') return [draw(token, words)]
@@ -93,7 +99,7 @@ function tied(token: Tokens.Text, words: InlineWords): Node[] {
   return [tie, draw({ ...token, text: token.text.slice(end.length) }, words)]
 }
 
-/** Text in which `[1]` opens what was cited, where something was. */
+/** Text in which `[1]` links to the source with that number, if there is one. */
 function prose(text: string, words: InlineWords): Node {
   const parts = text.split(/\[(\d{1,3})\]/)
   if (parts.length === 1) return document.createTextNode(text)
@@ -115,9 +121,24 @@ function prose(text: string, words: InlineWords): Node {
   return root
 }
 
-const named: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'", nbsp: '\u00a0', hellip: '…', mdash: '—', ndash: '–', copy: '©', times: '×', middot: '·', rarr: '→', larr: '←' }
+const named: Record<string, string> = {
+  amp: '&',
+  lt: '<',
+  gt: '>',
+  quot: '"',
+  apos: "'",
+  nbsp: '\u00a0',
+  hellip: '…',
+  mdash: '—',
+  ndash: '–',
+  copy: '©',
+  times: '×',
+  middot: '·',
+  rarr: '→',
+  larr: '←',
+}
 
-/** Entities are text in Markdown; the ones models really write, decoded without an HTML parser. */
+/** Decodes the entities that models use in practice, without an HTML parser. */
 export function decodeEntities(text: string): string {
   if (!text.includes('&')) return text
   return text.replace(/&(?:#(\d{1,7})|#x([\da-f]{1,6})|([a-z]+));/gi, (whole, decimal?: string, hex?: string, name?: string) => {
@@ -132,7 +153,7 @@ function wrap(node: HTMLElement, tokens: readonly Token[] | undefined, words: In
   return node
 }
 
-/** Null for every scheme but http, https and mailto, however it is spelt. */
+/** The parsed address; null for every scheme except http, https and mailto. */
 export function safeUrl(href: string): URL | null {
   try {
     const target = new URL(href)
@@ -147,7 +168,7 @@ function link(token: Tokens.Link, words: InlineWords): Node {
   if (!target) return wrap(document.createElement('span'), token.tokens, words)
   const anchor = wrap(document.createElement('a'), token.tokens, words) as HTMLAnchorElement
   external(anchor, target)
-  // A button may not stand in a link: the link keeps the words, the buttons follow it.
+  // A button inside a link is invalid, so the link keeps the text and the buttons follow it.
   const chips = [...anchor.querySelectorAll('.remote-image')]
   for (const chip of chips) chip.replaceWith(chip.querySelector('.alt')?.textContent ?? words.image)
   if (namesAnotherHost(anchor.textContent ?? '', target)) anchor.dataset['confirm'] = ''
@@ -163,7 +184,7 @@ function external(anchor: HTMLAnchorElement, target: URL): void {
   anchor.rel = 'noopener noreferrer'
 }
 
-/** "paypal.com" as the text of a link to elsewhere: such a click asks first. */
+/** Whether the text names another host than the link opens, like "paypal.com". Such a click asks first. */
 export function namesAnotherHost(text: string, target: URL): boolean {
   const shown = /^\s*(?:https?:\/\/)?((?:[\p{L}\d-]+\.)+[\p{L}]{2,})(?:[/:?#]\S*)?\s*$/iu.exec(text)?.[1]
   if (!shown) return false
@@ -171,7 +192,7 @@ export function namesAnotherHost(text: string, target: URL): boolean {
   return bare(shown) !== bare(target.hostname)
 }
 
-/** A picture elsewhere would tell its server who reads this and when: it is a button that names the host, and loads by a click. */
+/** Loading a remote picture tells its server who reads this and when, so it becomes a button that names the host and loads on click. */
 function image(token: Tokens.Image, words: InlineWords): Node {
   const target = safeUrl(token.href)
   if (!target || target.protocol === 'mailto:') return document.createTextNode(token.text || words.image)

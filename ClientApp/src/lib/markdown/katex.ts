@@ -1,4 +1,4 @@
-import { inTurn } from '../ui/tasks'
+import { inTurn } from '../browser/tasks'
 import { whenNear } from './near'
 
 type Katex = typeof import('./katex-lazy')
@@ -8,7 +8,7 @@ let chemistry = false
 let loading: Promise<Katex> | null = null
 let loadingChemistry: Promise<unknown> | null = null
 
-// `\ce` and `\pu` are an extension that most never need.
+// `\ce` and `\pu` need an extension that is rarely used.
 const isChemistry = (tex: string) => /\\(?:ce|pu)\b/.test(tex)
 
 async function load(tex: string): Promise<Katex> {
@@ -23,8 +23,8 @@ async function load(tex: string): Promise<Katex> {
 }
 
 /**
- * Draws a formula; its source shows until it is near what is seen and KaTeX has come, and when KaTeX does not understand it.
- * With KaTeX there it is drawn at once, because text that grows is drawn again and again and must not flicker.
+ * Renders a formula. Its source is shown until it is near the view and KaTeX has loaded, and when KaTeX cannot parse it. Once KaTeX is
+ * loaded it renders at once, because growing text renders repeatedly and must not flicker.
  */
 export function drawMath(node: HTMLElement, tex: string, display: boolean): void {
   if (katex && (chemistry || !isChemistry(tex))) {
@@ -34,7 +34,7 @@ export function drawMath(node: HTMLElement, tex: string, display: boolean): void
   node.textContent = tex
   whenNear(node, () => {
     load(tex).then(({ render }) => inTurn(() => render(node, tex, display))).catch(() => {
-      // Not to be had now: the next formula asks again.
+      // Loading failed; the next formula tries again.
       loading = loadingChemistry = null
     })
   })

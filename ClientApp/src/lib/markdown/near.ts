@@ -1,13 +1,13 @@
 const margin = '600px'
-// The text itself is on screen by then: what is loaded for its formulas and its code must not hold it up.
+// Wait until the text is on screen: loading formulas and code must not delay it.
 const afterMs = 100
 
 const waiting = new WeakMap<Element, () => void>()
 let observer: IntersectionObserver | null = null
 
 function watch(): IntersectionObserver {
-  // The chat scrolls inside an element of its own: only `scrollMargin` (newer browsers) looks beyond that one's edge; elsewhere
-  // it is drawn when it comes into view.
+  // The chat scrolls inside an element of its own. Only `scrollMargin` (newer browsers) extends that one's edge; older browsers call back
+  // when the element comes into view.
   return new IntersectionObserver((entries) => {
     for (const { target, isIntersecting } of entries) {
       if (!isIntersecting) continue
@@ -17,7 +17,7 @@ function watch(): IntersectionObserver {
   }, { rootMargin: margin, scrollMargin: margin } as IntersectionObserverInit)
 }
 
-/** It stands in a chat that is not shown yet, which comes first: an observer tells about what it begins to watch with the next frame. */
+/** The chat is not visible yet and has to be shown first. An observer reports a newly observed element with the next frame. */
 function askAgain(target: Element): void {
   observer?.unobserve(target)
   observer?.observe(target)
@@ -30,7 +30,7 @@ function release(target: Element): void {
   run?.()
 }
 
-/** Calls back once, when the element comes near the part that is seen. What nobody scrolls to costs nothing. */
+/** Calls back once, when the element comes near the view. An element nobody scrolls to costs nothing. */
 export function whenNear(element: Element, run: () => void): void {
   observer ??= watch()
   waiting.set(element, run)

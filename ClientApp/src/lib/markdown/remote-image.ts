@@ -1,19 +1,19 @@
 import type { ShowRequest, Shown } from '../../sandbox/protocol'
-import type { ImageWords } from './inline'
+import type { ImageWords } from './words'
 
-// A server may accept the connection and then say nothing.
+// A server may accept the connection and never respond.
 const loadMs = 30_000
 const largest = { width: 704, height: 480 }
 
 /**
- * Puts the image in the chip's place, in a frame without an origin: this page's policy loads no image from elsewhere, and the
- * frame says only how large it is.
+ * Replaces the chip by the image, in a frame without an origin: the page's policy loads no remote image, and the frame reports only the
+ * size.
  */
 export function showRemote(chip: HTMLElement, target: URL, alt: string, words: ImageWords): void {
   const host = target.hostname
   const holder = document.createElement('span')
   holder.className = 'remote-shown'
-  // The button that had the focus is gone.
+  // Takes over the focus of the removed button.
   holder.tabIndex = -1
   const about = document.createElement('span')
   about.className = 'about'
@@ -63,9 +63,13 @@ export function showRemote(chip: HTMLElement, target: URL, alt: string, words: I
 }
 
 const isSize = (said: unknown): said is Shown =>
-  typeof said === 'object' && said !== null && 'width' in said && 'height' in said && [said.width, said.height].every((side) => Number.isInteger(side) && Number(side) >= 0)
+  typeof said === 'object' &&
+  said !== null &&
+  'width' in said &&
+  'height' in said &&
+  [said.width, said.height].every((side) => Number.isInteger(side) && Number(side) >= 0)
 
-/** As large as the image, up to what a column and a window hold; a drawing without a size of its own gets a square. */
+/** Sizes the frame to the image within fixed bounds; a drawing without a size gets a square. */
 function fit(frame: HTMLIFrameElement, { width, height }: Shown): void {
   const [wide, high] = width > 0 && height > 0 ? [width, height] : [largest.height, largest.height]
   const scale = Math.min(1, largest.width / wide, largest.height / high)

@@ -5,7 +5,7 @@ import { wordsOf } from './highlight'
 const waitMs = 180
 const shown = 8
 
-/** Chats for what is typed: titles that are loaded at once, then what the server finds in titles and texts. */
+/** Finds chats: first among the loaded titles, then on the server in titles and texts. */
 export class ChatSearch {
   #query = $state('')
   #found = $state.raw<readonly FoundSession[] | null>(null)
@@ -35,7 +35,12 @@ export class ChatSearch {
 
   readonly results = $derived.by((): readonly FoundSession[] => {
     if (this.words.length === 0) return this.known().slice(0, shown)
-    return this.#found ?? this.known().filter((session) => this.words.every((word) => session.title.toLowerCase().includes(word))).slice(0, shown)
+    return (
+      this.#found ??
+      this.known()
+        .filter((session) => this.words.every((word) => session.title.toLowerCase().includes(word)))
+        .slice(0, shown)
+    )
   })
 
   end(): void {

@@ -2,7 +2,7 @@ import type { MessageKey } from '../i18n/index.svelte'
 
 const mac = /Mac|iPhone|iPad/.test(globalThis.navigator?.userAgent ?? '')
 
-/** What is printed on the key; letters as they are. */
+/** The symbol of the key on this system; other names are returned unchanged. */
 export function keyName(key: string): string {
   switch (key) {
     case 'mod': return mac ? '⌘' : 'Ctrl'
@@ -13,8 +13,10 @@ export function keyName(key: string): string {
   }
 }
 
-/** The command that a key press means; null when it is typing. */
-export function commandOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey' | 'target'>): 'search' | 'new' | 'settings' | 'keys' | null {
+/** The command of a key press; null when there is none or the person is typing. */
+export function commandOf(
+  event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey' | 'target'>,
+): 'search' | 'new' | 'settings' | 'keys' | null {
   const mod = mac ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey
   if (mod && !event.altKey) {
     const key = event.key.toLowerCase()
@@ -27,7 +29,9 @@ export function commandOf(event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKe
 }
 
 function isTyping(target: EventTarget | null): boolean {
-  return typeof Element !== 'undefined' && target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null
+  return (
+    typeof Element !== 'undefined' && target instanceof Element && target.closest('input, textarea, select, [contenteditable]') !== null
+  )
 }
 
 export interface KeyLine {

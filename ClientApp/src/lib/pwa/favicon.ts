@@ -1,8 +1,8 @@
-import { url } from '../api/http'
+import { url } from '../browser/address'
 
 const own = new Map<HTMLLinkElement, { href: string; type: string }>()
 
-/** Puts the installation's logo on the browser's tab and the home screen, or the product's sign back. */
+/** Shows the installation's logo on the browser's tab and the home screen; without one restores the product's sign. */
 export function showLogo(logo: string | null | undefined): void {
   for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel$=icon]')) {
     const first = own.get(link) ?? { href: link.href, type: link.type }

@@ -1,22 +1,24 @@
-import { url } from '../api/http'
+import { url } from '../browser/address'
 
 type Policy = { createScriptURL(address: string): string }
 type TrustedTypes = { createPolicy(name: string, rules: { createScriptURL: (address: string) => string }): Policy }
 
-// What the page opens with is drawn by then: a worker that copies files takes a phone's time from it.
+// Wait until the page is rendered: a worker that copies files would slow it down on a phone.
 const afterMs = 3000
 
-/** The one script address this page ever hands out: its own worker. */
+/** The address of the worker, the only script address this page passes to the browser. */
 function workerAddress(): string {
   const address = url('sw.js')
   const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes }
   if (!trustedTypes) return address
-  return trustedTypes.createPolicy('aichat-worker', { createScriptURL: (wanted) => (wanted === address ? wanted : '') }).createScriptURL(address)
+  return trustedTypes
+    .createPolicy('aichat-worker', { createScriptURL: (wanted) => (wanted === address ? wanted : '') })
+    .createScriptURL(address)
 }
 
 /**
- * Lets the page open without a network. Browsers allow that only on https and on this machine; elsewhere nothing happens.
- * `onUpdate` is called when a newer version waits, with what puts it in place.
+ * Registers the worker, so that the page opens without a network. Browsers allow that only on https and localhost; elsewhere this does
+ * nothing. `onUpdate` is called when a newer version waits, with the function that activates it.
  */
 export async function install(onUpdate: (apply: () => void) => void, onOpen: (path: string) => void): Promise<void> {
   const workers = (navigator as { serviceWorker?: ServiceWorkerContainer }).serviceWorker
@@ -27,7 +29,7 @@ export async function install(onUpdate: (apply: () => void) => void, onOpen: (pa
   await new Promise((soon) => setTimeout(soon, afterMs))
   const registration = await workers.register(workerAddress())
   const offer = (worker: ServiceWorker | null) => {
-    // Without a controller it is the first one, and the page it belongs to is already here.
+    // Without a controller it is the first worker, and this page already is its version.
     if (!worker || !workers.controller) return
     onUpdate(() => {
       workers.addEventListener('controllerchange', () => location.reload(), { once: true })

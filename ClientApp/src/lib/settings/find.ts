@@ -9,7 +9,7 @@ export interface SettingsHit {
   setting: boolean
 }
 
-/** Pages and settings in whose words, in this language, every word of the query is. */
+/** Pages and settings whose texts in the current language contain every word of the query. */
 export function findSettings(query: string, entries: readonly SettingsEntry[], t: (key: MessageKey) => string): SettingsHit[] {
   const words = query.toLocaleLowerCase().split(/\s+/).filter((word) => word !== '')
   if (words.length === 0) return []

@@ -7,21 +7,45 @@ export interface SettingsEntry {
   path: string
   label: MessageKey
   icon: IconName
-  /** The labels of the single settings on the page, for the search. */
+  /** Labels of the settings on the page, for the search. */
   settings?: readonly MessageKey[]
   load: () => Promise<{ default: Component }>
 }
 
 function system(name: keyof typeof groups, icon: IconName): SettingsEntry {
   const settings = groups[name].map((field) => `system.${field.key}` as MessageKey)
-  return { path: `/settings/system/${name}`, label: `system.${name}`, icon, settings: name === 'general' ? [...settings, 'system.logo', 'system.assistantAvatar', 'system.linkTest'] : settings, load: () => import('../admin/system/SystemPage.svelte') }
+  return {
+    path: `/settings/system/${name}`,
+    label: `system.${name}`,
+    icon,
+    settings: name === 'general' ? [...settings, 'system.logo', 'system.assistantAvatar', 'system.linkTest'] : settings,
+    load: () => import('../admin/system/SystemPage.svelte'),
+  }
 }
 
 /** Each page is loaded when it is opened. */
 export const personalPages: readonly SettingsEntry[] = [
-  { path: '/settings/appearance', label: 'settings.general', icon: 'sun', settings: ['menu.theme', 'menu.language', 'settings.notify'], load: () => import('./AppearancePage.svelte') },
-  { path: '/settings/account', label: 'account.title', icon: 'user', settings: ['account.export', 'account.delete'], load: () => import('../account/AccountPage.svelte') },
-  { path: '/settings/password', label: 'settings.security', icon: 'lock', settings: ['auth.passwordNew'], load: () => import('./PasswordPage.svelte') },
+  {
+    path: '/settings/appearance',
+    label: 'settings.general',
+    icon: 'sun',
+    settings: ['menu.theme', 'menu.language', 'settings.notify'],
+    load: () => import('./AppearancePage.svelte'),
+  },
+  {
+    path: '/settings/account',
+    label: 'account.title',
+    icon: 'user',
+    settings: ['account.export', 'account.delete'],
+    load: () => import('../account/AccountPage.svelte'),
+  },
+  {
+    path: '/settings/password',
+    label: 'settings.security',
+    icon: 'lock',
+    settings: ['auth.passwordNew'],
+    load: () => import('./PasswordPage.svelte'),
+  },
   { path: '/settings/devices', label: 'settings.devices', icon: 'device', load: () => import('./DevicesPage.svelte') },
   { path: '/settings/keys', label: 'apikey.pageTitle', icon: 'key', load: () => import('../keys/KeysPage.svelte') },
   { path: '/settings/usage', label: 'usage.title', icon: 'chart', load: () => import('../usage/OwnUsagePage.svelte') },

@@ -2,9 +2,10 @@ import { markBriefly } from '../chat/found'
 
 const patienceMs = 5000
 
-/** Brings the setting with this label into view and gives it the focus, as soon as its page stands. */
+/** Scrolls to the setting with this label and focuses it, as soon as its page is rendered. */
 export function revealSetting(root: HTMLElement, label: string): void {
-  const find = () => [...root.querySelectorAll<HTMLElement>('main .label, main label, main h2')].find((one) => one.textContent?.trim() === label)
+  const find = () =>
+    [...root.querySelectorAll<HTMLElement>('main .label, main label, main h2')].find((one) => one.textContent?.trim() === label)
   const show = (named: HTMLElement) => {
     const row = named.closest<HTMLElement>('.row, .field') ?? named
     row.scrollIntoView({ block: 'center' })

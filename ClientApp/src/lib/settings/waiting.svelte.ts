@@ -1,6 +1,6 @@
 import { users } from '../api/admin'
 
-/** How many people wait for approval, for the badge beside "Users". */
+/** The number of accounts that wait for approval, for the badge beside "Users". */
 export class Waiting {
   #count = $state(0)
 
@@ -12,7 +12,7 @@ export class Waiting {
     try {
       this.#count = (await users({ status: 'PENDING' })).items.length
     } catch {
-      // A badge is not worth an error message; the page behind it shows its own.
+      // A missing badge needs no error message; the page of users shows its own.
     }
   }
 }

@@ -14,18 +14,24 @@ interface Address {
 
 export interface Preset {
   id: PresetId
-  /** The vendor's own protocol. */
+  /** The address of the vendor's own protocol. */
   native: Address
-  /** The vendor's OpenAI-compatible door, for a server that does not speak the native one. */
+  /** The vendor's OpenAI-compatible address, for a server that does not speak the native protocol. */
   compatible?: Address
-  /** The same vendor's address outside mainland China, with accounts and keys of its own. */
+  /** The vendor's address outside mainland China, which has separate accounts and keys. */
   abroad?: string
   editableUrl: boolean
   local: boolean
 }
 
 const openai = (baseUrl: string, authType: AuthType = 'bearer'): Address => ({ provider: 'openai', baseUrl, authType })
-const vendor = (id: PresetId, baseUrl: string, abroad?: string): Preset => ({ id, native: openai(baseUrl), ...(abroad ? { abroad } : {}), editableUrl: false, local: false })
+const vendor = (id: PresetId, baseUrl: string, abroad?: string): Preset => ({
+  id,
+  native: openai(baseUrl),
+  ...(abroad ? { abroad } : {}),
+  editableUrl: false,
+  local: false,
+})
 
 export const presets: readonly Preset[] = [
   vendor('openai', 'https://api.openai.com/v1'),
@@ -87,20 +93,24 @@ const privateNumber = /^(127|10|192\.168|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7
 export function looksLocal(baseUrl: string): boolean {
   try {
     const { hostname } = new URL(baseUrl)
-    return privateName.test(hostname) || privateNumber.test(hostname) || (hostname !== '' && !hostname.includes('.') && !hostname.includes(':'))
+    return (
+      privateName.test(hostname) || privateNumber.test(hostname) || (hostname !== '' && !hostname.includes('.') && !hostname.includes(':'))
+    )
   } catch {
     return false
   }
 }
 
 /**
- * An address as people type and paste it, made whole: characters of a Chinese keyboard, a missing scheme, the path of a single call.
- * What is left wrong the server says.
+ * Completes an address as people type and paste it: full-width characters, a missing scheme, the path of a single call. The server reports
+ * any remaining error.
  */
 export function wholeAddress(typed: string): string {
   const ascii = typed.trim().replaceAll('：', ':').replaceAll('／', '/').replaceAll('。', '.')
   if (ascii === '') return ''
-  const bare = /^[a-z][a-z0-9+.-]*:\/\//i.test(ascii) ? ascii : `${looksLocal(`http://${ascii.replace(/^\/+/, '')}`) ? 'http' : 'https'}://${ascii.replace(/^\/+/, '')}`
+  const bare = /^[a-z][a-z0-9+.-]*:\/\//i.test(ascii)
+    ? ascii
+    : `${looksLocal(`http://${ascii.replace(/^\/+/, '')}`) ? 'http' : 'https'}://${ascii.replace(/^\/+/, '')}`
   return bare.replace(/\/+$/, '').replace(/\/(chat\/completions|completions|responses|models)$/, '')
 }
 
@@ -109,7 +119,7 @@ export function toInput(name: string, address: Address, baseUrl: string, key: st
     name,
     provider: address.provider,
     baseUrl: baseUrl.trim(),
-    // A custom server without a key is asked without one.
+    // A custom server may need no key.
     authType: key.trim() === '' ? 'none' : address.authType === 'none' ? 'bearer' : address.authType,
     ...(key.trim() === '' ? {} : { key: key.trim() }),
     ...(address.azureApiVersion ? { azureApiVersion: address.azureApiVersion } : {}),

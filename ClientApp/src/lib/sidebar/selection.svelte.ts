@@ -1,6 +1,6 @@
 import { SvelteSet } from 'svelte/reactivity'
 
-/** Chats ticked for one action on all of them. */
+/** The chats selected for an action on all of them. */
 export class Selection {
   #on = $state(false)
   #last: number | null = null
@@ -15,7 +15,7 @@ export class Selection {
     if (id !== undefined) this.toggle(id)
   }
 
-  /** With `range`, everything from the last ticked chat to this one, in the order they stand. */
+  /** With `range`, selects everything from the last selected chat to this one, in the order of the list. */
   toggle(id: number, range: readonly number[] | null = null): void {
     const from = range && this.#last !== null ? range.indexOf(this.#last) : -1
     const to = range?.indexOf(id) ?? -1
@@ -25,7 +25,7 @@ export class Selection {
     this.#last = id
   }
 
-  /** What was ticked, and the end of selecting. */
+  /** Returns the selected chats and ends the selection. */
   take(): number[] {
     const taken = [...this.ids]
     this.end()

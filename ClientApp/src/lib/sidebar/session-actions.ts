@@ -1,6 +1,6 @@
 import type { AppState } from '../state/app.svelte'
 
-/** What can be done with chats from the list; each can be taken back where the server allows it. */
+/** The actions on chats of the list. Deleting and archiving can be undone. */
 export class SessionActions {
   constructor(private readonly app: AppState) {}
 
@@ -35,7 +35,7 @@ export class SessionActions {
     return i18n.t(one, { title: sessions.find(first)?.title || i18n.t('chat.untitled') })
   }
 
-  /** The chat on screen goes with them. */
+  /** Leaves the open chat when it is one of them. */
   #leave(ids: readonly number[]): void {
     const { router } = this.app
     if (router.sessionId !== null && ids.includes(router.sessionId)) router.go('/')

@@ -1,8 +1,8 @@
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 const key = 'aichat.hue' // also read by theme-boot.js before the first paint
 
-/** The one colour an administrator chooses; lightness and chroma stay ours, so contrast holds for every hue. */
+/** The hue that an administrator chooses. Lightness and chroma are fixed, so contrast holds for every hue. */
 export class Accent {
   #stored: number | null = null
 
@@ -12,7 +12,7 @@ export class Accent {
     this.#apply(this.#stored)
   }
 
-  /** Shows a hue that is not stored yet; null shows the stored one again. */
+  /** Shows a hue without storing it; null shows the stored one again. */
   preview(hue: number | null): void {
     this.#apply(hue ?? this.#stored)
   }

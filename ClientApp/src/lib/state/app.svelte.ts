@@ -23,8 +23,8 @@ import { Theme } from './theme.svelte'
 import { Toasts } from './toasts.svelte'
 
 const contextKey = Symbol('app')
-const keptConversations = 12
-// A tab in the background gives its connection back: over HTTP/1.1 a browser has six for all tabs together.
+const maxConversations = 12
+// A tab in the background releases its connection: over HTTP/1.1 a browser has six to a host for all tabs together.
 const hiddenGraceMs = 15_000
 const staleMs = 20_000
 const peekMs = 2000
@@ -47,7 +47,7 @@ export class AppState {
   readonly connection = new Connection()
   readonly notifier = new Notifier()
   readonly sessions = new Sessions((id) => this.#finishedElsewhere(id))
-  /** The message to be shown in the chat that opens next. */
+  /** The message to show in the chat that opens next. */
   target = $state.raw<{ sessionId: number; messageId: number; query: string } | null>(null)
   #conversations = new Map<number, Conversation>()
   #open = $state.raw<Conversation | null>(null)
@@ -67,7 +67,7 @@ export class AppState {
     })
   }
 
-  /** Loads what the chat needs for whoever is logged in now; another account starts from nothing. */
+  /** Loads what the chat needs for the current identity. Another account starts without any state of the one before. */
   async enter(): Promise<void> {
     const owner = this.auth.user?.id ?? null
     if (owner !== this.#owner) {
@@ -96,7 +96,10 @@ export class AppState {
     }
     const conversation = new Conversation(id, this.drafts, this.places, {
       onRunning: (sessionId, messageId) => {
-        this.sessions.touch(sessionId, { activeRunMessageId: messageId, ...(messageId !== null ? { updatedAt: new Date().toISOString() } : {}) })
+        this.sessions.touch(sessionId, {
+          activeRunMessageId: messageId,
+          ...(messageId !== null ? { updatedAt: new Date().toISOString() } : {}),
+        })
       },
       onEvent: (sessionId, event) => {
         if (event.type === 'title') this.sessions.touch(sessionId, { title: event.title })
@@ -105,7 +108,7 @@ export class AppState {
     })
     this.#conversations.set(id, conversation)
     for (const [old, one] of this.#conversations) {
-      if (this.#conversations.size <= keptConversations) break
+      if (this.#conversations.size <= maxConversations) break
       if (one !== this.#open && !one.live) this.#conversations.delete(old)
     }
     return conversation
@@ -122,7 +125,7 @@ export class AppState {
     }
   }
 
-  /** Makes a chat for the first message. Throws `Problem`; the caller keeps the text. */
+  /** Creates a chat and sends its first message. Throws `Problem`; then the caller still has the text. */
   async startChat(saying: Saying, model: CatalogModel | null, setup: ChatSetup = {}): Promise<void> {
     const session = await this.sessions.create(model, setup)
     if (saying.options) this.drafts.setOptions(session.id, saying.options)
@@ -132,13 +135,13 @@ export class AppState {
     this.router.go(`/c/${session.id}`)
   }
 
-  /** Opens a chat at one of its messages, where these words are. */
+  /** Opens a chat at one of its messages and highlights the words of the query. */
   goTo(sessionId: number, messageId: number, query: string): void {
     this.target = { sessionId, messageId, query }
     this.router.go(`/c/${sessionId}`)
   }
 
-  /** Opens a new chat that goes as far as this message. Throws `Problem`. */
+  /** Creates and opens a chat with everything up to this message. Throws `Problem`. */
   async fork(sessionId: number, messageId: number): Promise<void> {
     const session = await api.fork(sessionId, messageId)
     this.sessions.put(session)
@@ -150,7 +153,18 @@ export class AppState {
     this.toasts.show(this.i18n.problem(error), { kind: 'error' })
   }
 
-  /** Whether this tab may hold the connection that its answer comes by; else it looks in now and then. */
+  /** Runs an action and shows a refusal in a toast. Returns false when the server refused. */
+  async attempt(action: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await action()
+      return true
+    } catch (error) {
+      this.fail(error)
+      return false
+    }
+  }
+
+  /** Follows the open answer when this tab may hold a connection, else polls it. */
   #sit(granted: boolean): void {
     clearInterval(this.#peeking)
     const open = this.#open
@@ -169,7 +183,7 @@ export class AppState {
   #rest(): void {
     this.#stand()
     this.#open?.hide()
-    // Nobody follows the chat any more, so its end has to be asked for like that of the others.
+    // The open chat is no longer followed, so it is polled like the others.
     if (this.notifier.on) this.sessions.watch(null)
   }
 

@@ -17,7 +17,7 @@ export class Attachment {
     this.#image = image
   }
 
-  /** How much has been sent, 0 to 1. */
+  /** Upload progress from 0 to 1. */
   get share() {
     return this.#share
   }
@@ -40,14 +40,14 @@ export class Attachment {
     }
   }
 
-  /** Stops the upload, and lets the server forget what has arrived. */
+  /** Stops the upload and deletes the image on the server if it has arrived. */
   leave(): void {
     this.#leaving.abort()
     if (this.preview.startsWith('blob:')) URL.revokeObjectURL(this.preview)
   }
 }
 
-/** The images of the message that is being written. */
+/** The images of the message in the composer. */
 export class Attachments {
   #items = $state.raw<Attachment[]>([])
 
@@ -61,7 +61,7 @@ export class Attachments {
   readonly busy = $derived(this.#items.some((one) => !one.image && !one.problem))
   readonly images = $derived(this.#items.flatMap((one) => (one.image ? [one.image] : [])))
 
-  /** Adds what fits; false when something did not. */
+  /** Adds the files up to the limit; false when some were left out. */
   add(files: readonly Blob[]): boolean {
     const images = files.filter((file) => file.type.startsWith('image/'))
     const room = images.slice(0, maxImages - this.#items.length)
@@ -85,7 +85,7 @@ export class Attachments {
     this.#changed()
   }
 
-  /** What is ready goes with the message; nothing stays. */
+  /** Returns the uploaded images for the message and empties the list. */
   take(): MessageImage[] {
     const { images } = this
     for (const one of this.#items) one.leave()

@@ -2,14 +2,14 @@ import * as api from '../api/auth'
 import { askedEarly, forgetAccess, noteAccess, wasHere } from '../api/early'
 import { Problem, refresh, whenSignedOut } from '../api/http'
 import type { Branding, Quota, User } from '../api/types'
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 export type Identity = 'unknown' | 'nobody' | 'guest' | 'user'
 
-// The access token lives ten minutes; refreshing at eight keeps long answers from meeting a 401.
+// The access token lives ten minutes. Refreshing after eight keeps long answers from running into a 401.
 const refreshMs = 8 * 60_000
 
-/** Who is in front of the page, and what the server tells everyone. */
+/** The identity of the visitor, and the public settings of the server. */
 export class Auth {
   #branding = $state.raw<Branding | null>(null)
   #user = $state.raw<User | null>(null)
@@ -53,13 +53,13 @@ export class Auth {
     return this.#endedUnexpectedly
   }
 
-  /** First requests of the page. Resolves when it is known what to show; repeats while the server is away. */
+  /** Sends the first requests of the page. Resolves when the identity is known; retries while the server is unreachable. */
   async start(): Promise<void> {
     for (let wait = 1000; ; wait = Math.min(wait * 2, 15_000)) {
       try {
         if (wasHere() || askedEarly()) await Promise.all([this.loadBranding(), this.loadMe()])
         else {
-          // A new server has nobody to ask about.
+          // A new server has no accounts yet.
           await this.loadBranding()
           if (this.#branding?.setupRequired) this.#forget()
           else await this.loadMe()
@@ -87,7 +87,7 @@ export class Auth {
     } catch (error) {
       if (!(error instanceof Problem) || error.status === 0 || error.status >= 500) throw error
       this.#forget()
-      // The login is over and its cookies are gone: the same person may go on as a guest.
+      // The login has ended and its cookies are gone; the person may continue as a guest.
       if (again && this.#branding?.guestsAllowed) await this.loadMe(false)
     }
   }
@@ -99,7 +99,7 @@ export class Auth {
     await this.loadMe()
   }
 
-  /** ACTIVE means logged in (the first account); PENDING means an administrator decides. */
+  /** Creates an account. ACTIVE means logged in (the first account), PENDING that an administrator has to approve it. */
   async register(username: string, password: string, setupCode?: string): Promise<User> {
     const { user } = await api.register(username, password, setupCode)
     if (user.status !== 'ACTIVE') return user
@@ -123,9 +123,10 @@ export class Auth {
     this.#quota = quota
   }
 
-  /** After signing out on purpose no text of this person stays in the browser. */
+  /** After an intended sign-out no text of this person remains in the browser. */
   #leaveNothing(): void {
-    for (const kind of ['draft', 'outgoing', 'queue', 'options', 'blocks', 'images', 'synced', 'left', 'places']) storage.forget(`aichat.${kind}.`)
+    for (const kind of ['draft', 'outgoing', 'queue', 'options', 'blocks', 'images', 'synced', 'left', 'places'])
+      storage.forget(`aichat.${kind}.`)
     this.#forget()
   }
 

@@ -1,9 +1,9 @@
-/** Full-jitter exponential back-off: many tabs that lost the same server do not return at the same moment. */
+/** Exponential back-off with full jitter, so that many tabs do not return to the same server at once. */
 export function backoffMs(attempt: number, random: () => number = Math.random): number {
   return 250 + random() * Math.min(15_000, 500 * 2 ** attempt)
 }
 
-/** Waits, but wakes at once when the network returns; rejects when aborted. */
+/** Waits, or until the network returns; rejects when aborted. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const finish = (settle: () => void) => {

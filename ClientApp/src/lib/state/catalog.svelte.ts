@@ -1,6 +1,6 @@
 import * as api from '../api/catalog'
 import type { CatalogModel, Session } from '../api/types'
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 const key = 'aichat.model'
 
@@ -11,7 +11,7 @@ export interface ModelGroup {
   models: CatalogModel[]
 }
 
-/** The models a person may use, and the one new chats start with. */
+/** The models a person may use, and the default for new chats. */
 export class Catalog {
   #models = $state.raw<CatalogModel[]>([])
   #loaded = $state(false)
@@ -26,7 +26,7 @@ export class Catalog {
 
   readonly onlyDemo = $derived(this.#models.length > 0 && this.#models.every((model) => model.provider === 'demo'))
 
-  /** For a chat without a model of its own: the last choice, else the admin's default, else a real one. */
+  /** The model of a chat without its own: the person's choice, else the administrator's default, else any that is not the demo. */
   readonly preferred = $derived(
     this.#models.find((model) => model.id === this.#preferred)
       ?? this.#models.find((model) => model.isDefault)
@@ -38,7 +38,12 @@ export class Catalog {
   readonly groups = $derived.by(() => {
     const groups = new Map<number, ModelGroup>()
     for (const model of this.#models) {
-      const group = groups.get(model.connectionId) ?? { connectionId: model.connectionId, name: model.connectionName, demo: model.provider === 'demo', models: [] }
+      const group = groups.get(model.connectionId) ?? {
+        connectionId: model.connectionId,
+        name: model.connectionName,
+        demo: model.provider === 'demo',
+        models: [],
+      }
       group.models.push(model)
       groups.set(model.connectionId, group)
     }
@@ -50,7 +55,7 @@ export class Catalog {
     this.#loaded = true
   }
 
-  /** New chats start with it. An id that is gone later counts as none. */
+  /** Sets the default for new chats. An id that no longer exists counts as none. */
   preferId(id: string): void {
     this.#preferred = id
     storage.write(key, id)
@@ -61,7 +66,7 @@ export class Catalog {
     return this.#models.find((model) => model.connectionId === session.connectionId && model.model === session.model) ?? null
   }
 
-  /** Two providers may have a model of the same id, each under a name of its own. */
+  /** Finds a model by connection and id, because two providers may have a model of the same id. */
   nameOf(modelId: string, connectionId?: number | null): string {
     const called = this.#models.filter((model) => model.id === modelId || model.model === modelId)
     return (called.find((model) => model.connectionId === connectionId) ?? called[0])?.name ?? modelId

@@ -6,10 +6,10 @@ import type { Drafts, Saying } from './drafts'
 type Slot = number | 'new'
 
 export const maxChars = 100_000
-// What is longer is a document, not typing: it would make every keystroke slow.
+// A longer pasted text becomes a block: in the field it would make every keystroke slow.
 const blockChars = 12_000
 
-/** The message that is being written in one chat. All of it survives a reload. */
+/** The message in the composer of one chat. It survives a reload. */
 export class Composing {
   #slot: Slot = 'new'
   #text = $state('')
@@ -26,7 +26,7 @@ export class Composing {
   get text() {
     return this.#text
   }
-  /** Long pasted texts, sent after what was typed. */
+  /** Long pasted texts, sent after the typed one. */
   get blocks() {
     return this.#blocks
   }
@@ -40,7 +40,7 @@ export class Composing {
     this.#options = options
     this.drafts.setOptions(this.#slot, options)
   }
-  /** Instructions and parameters of a chat that does not exist yet. */
+  /** Instructions and parameters for a chat that is not created yet. */
   get setup() {
     return this.#setup
   }
@@ -61,7 +61,7 @@ export class Composing {
     this.sync.open(slot, (text) => this.#take(text))
   }
 
-  /** A draft from another device, unless there is something here that this browser could not keep. */
+  /** Takes over a draft from another device, unless the field has a text that could not be stored here. */
   #take(text: string): void {
     if (this.#text !== this.drafts.read(this.#slot)) return
     this.#setBlocks(text.length >= blockChars ? [text] : [])
@@ -74,7 +74,7 @@ export class Composing {
     this.sync.changed(this.#slot)
   }
 
-  /** What becomes of a pasted text: typed as usual, kept as a block, or refused because the message would be too long. */
+  /** Handles a pasted text: it is typed as usual, becomes a block, or is refused because the message would be too long. */
   paste(text: string): 'typed' | 'block' | 'refused' {
     if (this.length + text.length > maxChars) return 'refused'
     if (text.length < blockChars) return 'typed'
@@ -86,7 +86,7 @@ export class Composing {
     this.#setBlocks(this.#blocks.filter((_, at) => at !== index))
   }
 
-  /** Into the box again, before what is in it. */
+  /** Puts a message back into the composer, before its current text. */
   putBack(saying: Saying): void {
     const { content } = saying
     if (content.length >= blockChars) this.#setBlocks([content, ...this.#blocks])
@@ -94,7 +94,7 @@ export class Composing {
     if (saying.images?.length) this.#attachments.put(saying.images)
   }
 
-  /** The message as it is; it stays in the box until `clear`. */
+  /** The message to send; it stays in the composer until `clear`. */
   get saying(): Saying {
     const { images } = this.#attachments
     return {

@@ -1,4 +1,4 @@
-/** Whether the browser has a network at all. */
+/** Whether the browser has a network. */
 export class Connection {
   #online = $state(navigator.onLine)
 

@@ -9,7 +9,7 @@ import { Removal } from './removal'
 import { Transcript } from './transcript.svelte'
 import { localMessage, newClientMessageId, Turn } from './turn.svelte'
 
-/** One open chat: its messages, and what is said next. */
+/** One open chat: its messages, sending, regenerating and branches. */
 export class Conversation {
   readonly transcript: Transcript
   readonly run: LiveRun
@@ -24,10 +24,19 @@ export class Conversation {
     events: RunEvents,
   ) {
     this.transcript = new Transcript(id)
-    this.run = new LiveRun(id, { ...events, onEvent: (sessionId, event) => {
-      if (event.type === 'start' && event.promptTokens != null) this.#context = { used: event.promptTokens, limit: event.contextLimit ?? null }
-      events.onEvent(sessionId, event)
-    } }, (turn) => this.#finished(turn), () => void this.load())
+    this.run = new LiveRun(
+      id,
+      {
+        ...events,
+        onEvent: (sessionId, event) => {
+          if (event.type === 'start' && event.promptTokens != null)
+            this.#context = { used: event.promptTokens, limit: event.contextLimit ?? null }
+          events.onEvent(sessionId, event)
+        },
+      },
+      (turn) => this.#finished(turn),
+      () => void this.load(),
+    )
     this.#queue = drafts.queue(id)
   }
 
@@ -37,14 +46,14 @@ export class Conversation {
   get live() {
     return this.run.turn
   }
-  /** Where the reader left off; null at the end. */
+  /** The reader's stored position; null at the end. */
   get place() {
     return this.places.get(this.id)
   }
   set place(place: Place | null) {
     this.places.set(this.id, place)
   }
-  /** What waits for the answer that is being written. */
+  /** Messages that wait for the running answer. */
   get queue() {
     return this.#queue
   }
@@ -52,12 +61,12 @@ export class Conversation {
   get removing() {
     return this.#removal !== null
   }
-  /** How full the model's memory was at the last answer; null when no answer told. */
+  /** Tokens used of the model's context at the last answer; null when unknown. */
   get context() {
     return this.#context
   }
 
-  /** Brings the chat on screen: loads it once, and takes up an answer that is being written. */
+  /** Shows the chat: loads it once and follows an answer that is being written. */
   async show(): Promise<void> {
     this.run.show()
     if (this.transcript.state === 'new' || this.transcript.state === 'failed') await this.load()
@@ -72,7 +81,7 @@ export class Conversation {
     const { changes } = this.run
     const page = await this.transcript.load(() => changes === this.run.changes && (!this.run.turn || !this.run.reading))
     if (!page) {
-      // The list was made before what has been said here since.
+      // A message was sent after this list was read, so it is outdated.
       if (changes !== this.run.changes && !this.live) await this.load()
       return
     }
@@ -84,7 +93,7 @@ export class Conversation {
     this.run.adopt(last?.message.status === 'streaming' ? last : null)
   }
 
-  /** While an answer is being written the message waits and is sent after it. */
+  /** Sends a message; while an answer is being written it is queued. */
   send(saying: Saying): void {
     if (this.live) this.#setQueue([...this.#queue, saying])
     else this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId() }, this.turns)
@@ -96,14 +105,14 @@ export class Conversation {
     return saying
   }
 
-  /** Goes on with what waits, after an answer that did not come to its end. */
+  /** Sends the next queued message, also after an answer that did not complete. */
   sendQueued(): void {
     if (this.live) return
     const next = this.unqueue(0)
     if (next) this.send(next)
   }
 
-  /** Sends again what was not accepted. The same id makes it safe: a message that did arrive is not doubled. */
+  /** Sends a refused message again. The same id makes it idempotent: a message that did arrive is not stored twice. */
   resend(turn: Turn): void {
     const { refused: _, ...outgoing } = this.#outgoingOf(turn)
     const same = turn.problem?.code !== 'message_conflict' && outgoing.clientMessageId
@@ -118,14 +127,17 @@ export class Conversation {
     return saying
   }
 
-  /** Says something else in place of an earlier message; that one stays, as another branch. */
+  /** Sends a new version of an earlier message, which remains as another branch. */
   edit(turn: Turn, saying: Saying): void {
     if (this.live) return
     const { message } = turn
-    this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId }, this.#before(turn))
+    this.#send(
+      { options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId(), parentId: message.parentId },
+      this.#before(turn),
+    )
   }
 
-  /** Writes a new version of an answer in its place; what followed the old one stays with the old one. */
+  /** Regenerates an answer. Messages after the old version stay on its branch. */
   regenerate(turn: Turn, model?: { connectionId: number; model: string }): void {
     if (this.live) return
     const before = turn.message
@@ -133,13 +145,26 @@ export class Conversation {
     const known = before.siblings?.length ? before.siblings : [before.id]
     this.transcript.turns = [...this.#before(turn), turn]
     turn.message = localMessage(this.id, 'assistant', { parentId: before.parentId, siblings: known })
-    this.#again(turn, (again, signal) => chat.regenerate({ ...this.drafts.options(this.id), ...again, messageId: before.id, ...(model && { connectionId: model.connectionId, model: model.model }) }, signal), () => {
-      turn.message = before
-      this.transcript.turns = [...this.turns, ...tail]
-    })
+    this.#again(
+      turn,
+      (again, signal) =>
+        chat.regenerate(
+          {
+            ...this.drafts.options(this.id),
+            ...again,
+            messageId: before.id,
+            ...(model && { connectionId: model.connectionId, model: model.model }),
+          },
+          signal,
+        ),
+      () => {
+        turn.message = before
+        this.transcript.turns = [...this.turns, ...tail]
+      },
+    )
   }
 
-  /** Goes on with an answer that did not come to its end. */
+  /** Continues an answer that did not complete. */
   carryOn(turn: Turn): void {
     if (this.live) return
     const before = turn.message
@@ -156,7 +181,7 @@ export class Conversation {
     await this.transcript.loadUntil(messageId)
   }
 
-  /** Takes a message and what follows it off the screen; for a few seconds the returned function brings them back. */
+  /** Removes a message and everything after it; for a few seconds the returned function undoes it. */
   remove(turn: Turn, onFailed: (error: unknown) => void): () => void {
     void this.#removal?.commit()
     const { turns } = this
@@ -194,7 +219,7 @@ export class Conversation {
         question.message = message
         this.drafts.setOutgoing(this.id, null)
         const before = after.findLast((turn) => turn.message.id > 0)?.message.id ?? null
-        // Another device was faster: what was said there stands before this.
+        // Another device sent a message first; it belongs above this one.
         if (parentId === undefined && message.parentId !== before) void this.transcript.fillAbove(question)
       },
       onRefused: (problem) => {
@@ -206,7 +231,11 @@ export class Conversation {
     })
   }
 
-  #again(turn: Turn, ask: (again: Pick<AgainRequest, 'messageId' | 'clientMessageId'>, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>, restore: () => void): void {
+  #again(
+    turn: Turn,
+    ask: (again: Pick<AgainRequest, 'messageId' | 'clientMessageId'>, signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>,
+    restore: () => void,
+  ): void {
     const again = { messageId: turn.message.id, clientMessageId: newClientMessageId() }
     turn.problem = null
     this.run.begin(turn, {
@@ -223,7 +252,7 @@ export class Conversation {
 
   #finished(turn: Turn): void {
     if (turn.message.status === 'done') this.sendQueued()
-    // The answer to what was said on another device meanwhile.
+    // An answer to a message from another device may be running.
     if (!this.live && this.turns.some((one) => one.message.status === 'streaming')) void this.load()
   }
 
@@ -244,10 +273,12 @@ export class Conversation {
   #outgoingOf(turn: Turn): Outgoing {
     const { clientMessageId, content, images } = turn.message
     const kept = this.drafts.outgoing(this.id)
-    return kept && kept.clientMessageId === clientMessageId ? kept : { clientMessageId: clientMessageId ?? newClientMessageId(), content, images: images ?? [] }
+    return kept && kept.clientMessageId === clientMessageId
+      ? kept
+      : { clientMessageId: clientMessageId ?? newClientMessageId(), content, images: images ?? [] }
   }
 
-  /** A message that was on its way when the page went down: shown as not sent, unless the server has it. */
+  /** Restores a message that was being sent when the page closed: shown as not sent, unless the server has it. */
   #restoreOutgoing(items: readonly Message[]): void {
     const outgoing = this.drafts.outgoing(this.id)
     if (!outgoing) return

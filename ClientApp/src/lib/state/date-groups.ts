@@ -7,11 +7,11 @@ export interface SessionGroup {
   sessions: Session[]
 }
 
-/** The order of the list, on the server too: what is pinned first, then by last activity. */
+/** The order of the list, equal to the server's: pinned first, then by last activity. */
 export const byActivity = (a: Session, b: Session): number =>
   Number(b.pinned ?? false) - Number(a.pinned ?? false) || b.updatedAt.localeCompare(a.updatedAt) || b.id - a.id
 
-/** What is pinned, then groups by last activity in the reader's own time zone; keeps the order it is given. */
+/** Groups chats: pinned ones, then by last activity in the reader's time zone. Keeps the given order. */
 export function groupByDate(sessions: readonly Session[], now: Date): SessionGroup[] {
   const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime()
   const day = 86_400_000

@@ -5,15 +5,15 @@ type Slot = number | 'new'
 
 const waitMs = 1500
 const againMs = 20_000
-// The first page has enough to fetch.
+// Wait while the first page loads.
 const calmMs = 3000
 const maxChars = 100_000
-// Browsers carry 64 KiB for pages that are gone; a longer draft waits in this browser.
+// Browsers send at most 64 KiB for a page that is closing; a longer draft stays in this browser.
 const leavingBytes = 60_000
 
 /**
- * Carries drafts to the server and to the next device. What is in this browser comes first: it is taken from there only
- * while nothing was typed here since the two were last the same.
+ * Synchronises drafts between devices through the server. The text in this browser takes precedence: it is replaced only when it has not
+ * changed since the last sync.
  */
 export class DraftSync {
   #timers = new Map<Slot, ReturnType<typeof setTimeout>>()
@@ -26,7 +26,7 @@ export class DraftSync {
     document.addEventListener('visibilitychange', () => (document.hidden ? this.#flush() : this.#again(againMs)))
   }
 
-  /** The slot that is on screen; `take` puts a draft from another device there. */
+  /** Opens a slot and reads its draft; `take` receives a draft from another device. */
   open(slot: Slot, take: (text: string) => void): void {
     const opened = { slot, take, at: Date.now() }
     this.#open = opened
@@ -37,7 +37,7 @@ export class DraftSync {
 
   changed(slot: Slot): void {
     clearTimeout(this.#timers.get(slot))
-    // What was sent or thrown away must not come up on another device.
+    // A draft that was sent or discarded must not reappear on another device.
     if (this.drafts.whole(slot) === '') this.#now(slot)
     else this.#timers.set(slot, setTimeout(() => this.#now(slot), waitMs))
   }
@@ -59,7 +59,11 @@ export class DraftSync {
     if (this.drafts.owner !== owner) return
     const here = this.drafts.whole(slot)
     if (there === here) this.drafts.setSynced(slot, here)
-    else if (here === before && (here === '' || this.drafts.isSynced(slot, here) || this.drafts.isLeft(slot, here)) && !this.drafts.isSynced(slot, there)) {
+    else if (
+      here === before &&
+      (here === '' || this.drafts.isSynced(slot, here) || this.drafts.isLeft(slot, here)) &&
+      !this.drafts.isSynced(slot, there)
+    ) {
       this.drafts.setSynced(slot, there)
       if (this.#open?.slot === slot) take(there)
     } else if (this.drafts.isSynced(slot, there)) await this.#push(slot)
@@ -73,7 +77,7 @@ export class DraftSync {
     if (this.drafts.owner === owner) this.drafts.setSynced(slot, text)
   }
 
-  /** One after another: what was typed later arrives later. What fails stays here, and is tried with the next change. */
+  /** Runs requests one after another, so that they arrive in order. A failed one is repeated with the next change. */
   #inTurn(action: () => Promise<void>): Promise<void> {
     const next = this.#last.then(action).catch(() => undefined)
     this.#last = next

@@ -1,23 +1,23 @@
 import type { AnswerOptions, MessageImage } from '../api/types'
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
-/** What a person wants to say. */
+/** A message as a person composes it. */
 export interface Saying {
   content: string
   images?: MessageImage[]
   options?: AnswerOptions
 }
 
-/** A message on its way: kept until the server says it is durable. */
+/** A message being sent, stored until the server confirms that it is durable. */
 export interface Outgoing extends Saying {
   clientMessageId: string
-  /** Set when it takes the place of an earlier message: what that one followed. */
+  /** Set when it replaces an earlier message: the parent of that one. */
   parentId?: number | null
-  /** Why the server did not take it. */
+  /** Why the server refused it. */
   refused?: Refusal
 }
 
-/** A refusal as it is kept: what a reload must still be able to say. */
+/** The stored part of a refusal, for showing it after a reload. */
 export interface Refusal {
   status: number
   code: string
@@ -27,8 +27,8 @@ export interface Refusal {
 type Slot = number | 'new'
 
 /**
- * What a person typed and has not been stored by the server yet, per account and chat.
- * Written at every change, so neither a crash nor a reload loses a word.
+ * Texts that the server has not stored yet, per account and chat.
+ * Written at every change, so that neither a crash nor a reload loses any.
  */
 export class Drafts {
   #owner = 'guest'
@@ -49,12 +49,12 @@ export class Drafts {
     return this.#owner
   }
 
-  /** All the text of a message that is being written, long pasted texts too. */
+  /** The complete text of a draft, including pasted blocks. */
   whole(slot: Slot): string {
     return [this.read(slot), ...this.blocks(slot)].filter((part) => part !== '').join('\n\n')
   }
 
-  /** A mark of the text that this browser and the server had in common last; null when there was none. */
+  /** Hash of the last text that browser and server had in common; null when there was none. */
   synced(slot: Slot): string | null {
     return storage.read(this.#key('synced', slot))
   }
@@ -64,7 +64,7 @@ export class Drafts {
     this.setLeft(slot, '')
   }
 
-  /** The text that was sent as the page went: it has most likely arrived. */
+  /** Stores the hash of the text that was sent while the page closed and has probably arrived. */
   setLeft(slot: Slot, text: string): void {
     storage.write(this.#key('left', slot), markOf(text))
   }
@@ -84,7 +84,7 @@ export class Drafts {
     return isRefusal(refused) ? value : outgoing
   }
 
-  /** Messages that wait for the answer before them. */
+  /** Messages queued behind a running answer. */
   queue(slot: number): Saying[] {
     const value = this.#json('queue', slot)
     return Array.isArray(value) ? value.filter(isSaying) : []
@@ -98,7 +98,7 @@ export class Drafts {
     storage.write(this.#key('outgoing', slot), outgoing ? JSON.stringify(outgoing) : null)
   }
 
-  /** How answers of this chat are to be made. */
+  /** Options for the answers of this chat. */
   options(slot: Slot): AnswerOptions {
     const value = this.#json('options', slot)
     return typeof value === 'object' && value !== null ? value : {}
@@ -108,7 +108,7 @@ export class Drafts {
     storage.write(this.#key('options', slot), Object.keys(options).length > 0 ? JSON.stringify(options) : null)
   }
 
-  /** Long pasted texts of the message that is being written. */
+  /** Long pasted texts of the draft. */
   blocks(slot: Slot): string[] {
     const value = this.#json('blocks', slot)
     return Array.isArray(value) ? value.filter((block) => typeof block === 'string') : []
@@ -118,7 +118,7 @@ export class Drafts {
     storage.write(this.#key('blocks', slot), blocks.length > 0 ? JSON.stringify(blocks) : null)
   }
 
-  /** Its images that have arrived at the server. */
+  /** Images of the draft that are uploaded. */
   images(slot: Slot): MessageImage[] {
     const value = this.#json('images', slot)
     return Array.isArray(value) ? value.filter(isImage) : []
@@ -128,7 +128,7 @@ export class Drafts {
     storage.write(this.#key('images', slot), images.length > 0 ? JSON.stringify(images) : null)
   }
 
-  /** The chat is gone, or has begun elsewhere. */
+  /** Forgets the slot: the chat was deleted, or a new one was created from it. */
   forget(slot: Slot): void {
     this.write(slot, '')
     storage.write(this.#key('outgoing', slot), null)
@@ -151,7 +151,7 @@ export class Drafts {
   }
 }
 
-/** Null for no text. FNV-1a with the length: tells texts apart, says nothing of them. */
+/** A hash (FNV-1a with the length) that tells texts apart without revealing them; null for an empty text. */
 function markOf(text: string): string | null {
   if (text === '') return null
   let hash = 0x811c9dc5
@@ -164,7 +164,14 @@ function isSaying(value: unknown): value is Saying {
 }
 
 function isImage(value: unknown): value is MessageImage {
-  return typeof value === 'object' && value !== null && 'id' in value && typeof value.id === 'string' && 'url' in value && typeof value.url === 'string'
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'id' in value &&
+    typeof value.id === 'string' &&
+    'url' in value &&
+    typeof value.url === 'string'
+  )
 }
 
 function isOutgoing(value: unknown): value is Outgoing {
@@ -172,6 +179,14 @@ function isOutgoing(value: unknown): value is Outgoing {
 }
 
 function isRefusal(value: unknown): value is Refusal {
-  return typeof value === 'object' && value !== null && 'status' in value && typeof value.status === 'number'
-    && 'code' in value && typeof value.code === 'string' && 'againAt' in value && (value.againAt === null || typeof value.againAt === 'number')
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'status' in value &&
+    typeof value.status === 'number' &&
+    'code' in value &&
+    typeof value.code === 'string' &&
+    'againAt' in value &&
+    (value.againAt === null || typeof value.againAt === 'number')
+  )
 }

@@ -7,8 +7,8 @@ const restMs = 30_000
 const wakefulMs = 120_000
 
 /**
- * Asks now and then, while somebody looks at the page, whether the open chat was changed on another device. Somebody who
- * does nothing for a while is asked for less often.
+ * Polls whether the open chat was changed on another device, while the page is visible; less often when the person has been idle for a
+ * while.
  */
 export class Elsewhere {
   #timer: ReturnType<typeof setTimeout> | undefined
@@ -37,7 +37,7 @@ export class Elsewhere {
   #schedule(): void {
     clearTimeout(this.#timer)
     if (document.hidden) return
-    // Without an answer the next round asks again.
+    // A failed poll is repeated in the next round.
     const round = () => void this.#look().catch(() => undefined).then(() => this.#schedule())
     this.#timer = setTimeout(round, this.#resting ? restMs : askMs)
   }
@@ -57,7 +57,7 @@ export class Elsewhere {
   }
 }
 
-/** Nothing is being written or removed in it here, which changes it too. */
+/** Whether no answer or removal of this page is changing the chat. */
 function isQuiet(chat: Conversation | null): chat is Conversation {
   return chat !== null && !chat.live && !chat.removing && chat.transcript.state === 'ready'
 }

@@ -1,8 +1,8 @@
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
 const starredKey = 'aichat.models.starred'
 const recentKey = 'aichat.models.recent'
-const keptRecent = 3
+const maxRecent = 3
 
 function readIds(key: string): readonly string[] {
   try {
@@ -13,7 +13,7 @@ function readIds(key: string): readonly string[] {
   }
 }
 
-/** The models this person stars and those used last, by id; in this browser. */
+/** Starred and recently used models by id, stored in this browser. */
 export class Favourites {
   #starred = $state.raw(readIds(starredKey))
   #recent = $state.raw(readIds(recentKey))
@@ -35,7 +35,7 @@ export class Favourites {
   }
 
   use(id: string): void {
-    this.#recent = [id, ...this.#recent.filter((one) => one !== id)].slice(0, keptRecent)
+    this.#recent = [id, ...this.#recent.filter((one) => one !== id)].slice(0, maxRecent)
     storage.write(recentKey, JSON.stringify(this.#recent))
   }
 }

@@ -4,7 +4,7 @@ import { readEvents, type Positioned } from '../api/sse'
 import { backoffMs, pause } from './backoff'
 
 export interface Run {
-  /** Asks for the answer; asked again with the same idempotency key when the network fails before `start`. */
+  /** Requests the answer; repeated with the same idempotency key when the network fails before `start`. */
   begin?: (signal: AbortSignal) => Promise<ReadableStream<Uint8Array>>
   messageId: number | null
   after: number
@@ -16,9 +16,9 @@ export interface Run {
 const beginAttempts = 4
 
 /**
- * Reads one answer to its `done`, over as many connections as it takes: every reconnect asks for what comes
- * after the last event seen, so nothing is missed and nothing arrives twice. Throws `Problem` when the
- * server refuses, AbortError when the reader leaves; the answer itself goes on at the server.
+ * Reads one answer to its `done`, over any number of connections. Every reconnect resumes after the last event seen, so no event is missed
+ * or repeated. Throws `Problem` when the server refuses, AbortError when the reader leaves; the run itself continues on the
+ * server.
  */
 export async function followRun(run: Run): Promise<void> {
   let { messageId, after } = run
@@ -47,7 +47,7 @@ export async function followRun(run: Run): Promise<void> {
   }
 }
 
-/** Whether the same request may succeed in a moment: no network, or a proxy in front of a restarting server. */
+/** Whether a retry may succeed soon: no network, or a proxy in front of a restarting server. */
 function mayPass(problem: Problem, started: boolean): boolean {
   if (problem.status === 0 || problem.code.startsWith('http_5')) return true
   return started && (problem.status >= 500 || problem.status === 429)

@@ -12,14 +12,14 @@ export interface RunEvents {
   onRunning: (sessionId: number, messageId: number | null) => void
 }
 
-/** How an answer is asked for, and who hears what became of the question. */
+/** The request for an answer, and the callbacks for its outcome. */
 export interface Start {
   begin: NonNullable<Run['begin']>
   onAccepted?: (question: Message) => void
   onRefused: (problem: Problem) => void
 }
 
-/** The answer that is being written in one chat, and the connection that reads it. */
+/** The running answer of one chat and the connection that reads it. */
 export class LiveRun {
   #turn = $state.raw<Turn | null>(null)
   #connected = $state(true)
@@ -37,7 +37,7 @@ export class LiveRun {
     private readonly onLost: () => void,
   ) {}
 
-  /** The answer being written, durable or still on its way to the server. */
+  /** The running answer, also before the server has stored it. */
   get turn() {
     return this.#turn
   }
@@ -50,7 +50,7 @@ export class LiveRun {
   get reading() {
     return this.#reader !== null
   }
-  /** Grows whenever an answer begins to be read here or ends: what was asked for before that is out of date. */
+  /** Counts starts and ends of answers: a response to a request sent before the last change is outdated. */
   get changes() {
     return this.#changes
   }
@@ -60,13 +60,13 @@ export class LiveRun {
     this.#attach()
   }
 
-  /** Off screen nothing is read: the answer goes on at the server, and one connection per tab is enough. */
+  /** Stops reading while off screen: the run continues on the server, and one connection per tab is enough. */
   hide(): void {
     this.#visible = false
     if (this.#turn) this.#letGo(this.#turn)
   }
 
-  /** Without a connection of its own the page looks in: it reads what was missed, and leaves. */
+  /** Without a held connection: reads the missed events and disconnects. */
   async peek(): Promise<void> {
     const turn = this.#turn
     if (!turn || this.#reader || turn.message.id < 0) return
@@ -75,7 +75,7 @@ export class LiveRun {
     clearTimeout(timer)
   }
 
-  /** Takes up an answer that was found running, from the position of its snapshot. */
+  /** Follows an answer that was found running, from the position of its snapshot. */
   adopt(turn: Turn | null): void {
     this.#turn = turn
     this.#position = turn?.message.eventId ?? 0
@@ -127,7 +127,7 @@ export class LiveRun {
     } finally {
       if (this.#reader === reader) this.#reader = null
       this.#connected = true
-      // Shown again while the old connection was still closing.
+      // The chat may have been shown again while the old connection was closing.
       this.#attach()
     }
   }
@@ -145,7 +145,7 @@ export class LiveRun {
     this.#frame.push(...batch)
   }
 
-  /** At most one drawing for all that has arrived, however many tokens that is. */
+  /** Applies all received events in one rendering, however many tokens they are. */
   #flush(turn: Turn): void {
     if (this.#frame.length === 0) return
     turn.message = this.#frame.reduce((message, { event }) => applyEvent(message, event), turn.message)
@@ -153,7 +153,7 @@ export class LiveRun {
     this.#letGo(turn)
   }
 
-  /** Once the answer has its id it can be read again later; who hides before that keeps the connection until then. */
+  /** Disconnects a hidden chat. Without an id the answer could not be resumed, so the connection is kept until it has one. */
   #letGo(turn: Turn): void {
     if (!this.#visible && turn.message.id > 0) this.#reader?.abort()
   }
@@ -167,11 +167,11 @@ export class LiveRun {
 
 const peekMs = 1000
 
-// Two dozen times a second reads as flowing text and leaves the other frames to the reader's hand.
+// 25 renderings a second look like flowing text and leave the other frames for input.
 const drawMs = 40
 
 function nextDrawing(run: () => void): void {
-  // A hidden page gets no frames; its state must still move.
+  // A hidden page gets no animation frames, but its state must advance.
   if (document.hidden) setTimeout(run, 100)
   else setTimeout(() => requestAnimationFrame(run), drawMs - 16)
 }

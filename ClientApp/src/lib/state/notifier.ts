@@ -1,11 +1,11 @@
-import { url } from '../api/http'
-import { storage } from './storage'
+import { url } from '../browser/address'
+import { storage } from '../browser/storage'
 
 const key = 'aichat.notify'
 
-/** Tells a person who looks elsewhere that an answer is ready; only after they asked for it, on this device. */
+/** Notifies a person who is not looking at the page that an answer is ready. Opt-in, per device. */
 export class Notifier {
-  /** Browsers offer it only on https and on this machine. */
+  /** Browsers offer notifications only on https and localhost. */
   get possible(): boolean {
     return isSecureContext && 'Notification' in globalThis && Notification.permission !== 'denied'
   }
@@ -14,14 +14,14 @@ export class Notifier {
     return this.possible && Notification.permission === 'granted' && storage.read(key) === '1'
   }
 
-  /** False when the person or the browser refuses. */
+  /** Switches notifications; false when the person or the browser refuses. */
   async turn(on: boolean): Promise<boolean> {
     if (on && (!this.possible || (await Notification.requestPermission()) !== 'granted')) return false
     storage.write(key, on ? '1' : null)
     return true
   }
 
-  /** The title of the chat and no word of the answer: a locked screen shows it to everybody. */
+  /** Shows the title of the chat but nothing of the answer, because a locked screen is visible to others. */
   async tell(title: string, body: string, path: string): Promise<void> {
     if (!this.on || !document.hidden) return
     const options = { body, icon: url('icons/app-192.png'), tag: path, data: url(path) }

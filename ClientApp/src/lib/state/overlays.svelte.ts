@@ -1,6 +1,6 @@
 export type Overlay = { kind: 'search' } | { kind: 'keys' } | { kind: 'share'; sessionId: number }
 
-/** The one dialog that can be opened from anywhere; its code is loaded when it is first wanted. */
+/** The dialogs that can be opened from anywhere, one at a time. Their code is loaded at first use. */
 export class Overlays {
   #current = $state.raw<Overlay | null>(null)
 

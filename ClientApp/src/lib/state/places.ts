@@ -1,6 +1,6 @@
-import { storage } from './storage'
+import { storage } from '../browser/storage'
 
-/** Where a reader was in a chat: so many pixels above the message's upper edge is the upper edge of the screen. */
+/** A position in a chat: the message, and how many pixels the top of the view is above the top of the message. */
 export interface Place {
   messageId: number
   offset: number
@@ -8,14 +8,14 @@ export interface Place {
 
 type Entry = [sessionId: number, messageId: number, offset: number]
 
-const kept = 60
+const maxPlaces = 60
 const prefix = 'aichat.places.'
 
-/** Where an account's reader left off in each chat, over reloads. Only numbers are kept, and only of the chats read last. */
+/** The reader's position in each chat, kept over reloads. Only numbers are stored, and only for the last chats. */
 export class Places {
   #owner = 'guest'
 
-  /** After signing out nothing is kept, also not what is left while the page takes the chat down. */
+  /** `mayKeep` is false after signing out, so that unmounting the chat stores nothing. */
   constructor(private readonly mayKeep: () => boolean = () => true) {}
 
   belongTo(userId: number | null): void {
@@ -27,13 +27,13 @@ export class Places {
     return found ? { messageId: found[1], offset: found[2] } : null
   }
 
-  /** Null: at the end, where every chat opens. */
+  /** Stores the position; null means the end, where every chat opens. */
   set(sessionId: number, place: Place | null): void {
     const before = this.#read()
     const places: Entry[] = before.filter(([id]) => id !== sessionId)
     if (place) places.push([sessionId, place.messageId, Math.round(place.offset)])
     else if (places.length === before.length) return
-    if (this.mayKeep()) storage.write(prefix + this.#owner, places.length > 0 ? JSON.stringify(places.slice(-kept)) : null)
+    if (this.mayKeep()) storage.write(prefix + this.#owner, places.length > 0 ? JSON.stringify(places.slice(-maxPlaces)) : null)
   }
 
   #read(): Entry[] {

@@ -4,7 +4,7 @@ import type { I18n, LocaleChoice } from '../i18n/index.svelte'
 import type { Catalog } from './catalog.svelte'
 import type { Theme, ThemeChoice } from './theme.svelte'
 
-/** A person's own choices: at work here at once, and carried by the account to every device. */
+/** The person's preferences, applied at once and stored in the account for every device. */
 export class Preferences {
   constructor(
     private readonly theme: Theme,
@@ -13,7 +13,7 @@ export class Preferences {
     private readonly isUser: () => boolean,
   ) {}
 
-  /** Takes over what was chosen on another device; what was never chosen there stays as it is here. */
+  /** Applies preferences from the account; those never chosen there keep the values of this browser. */
   async load(): Promise<void> {
     if (!this.isUser()) return
     const stored = await personal()
@@ -37,7 +37,7 @@ export class Preferences {
     this.#save({ preferredModel })
   }
 
-  // This browser keeps the choice anyway; the account is told as soon as it can be.
+  // This browser keeps the choice in any case, so a failure is ignored.
   #save(change: PersonalSettings): void {
     if (this.isUser()) void savePersonal(change).catch(() => undefined)
   }

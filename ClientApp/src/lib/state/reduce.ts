@@ -1,6 +1,6 @@
 import type { ChatEvent, Message, ToolCall } from '../api/types'
 
-/** What one event makes of the answer it belongs to. Pure: the same events always give the same message. */
+/** Applies one event to its message. A pure function: the same events always give the same message. */
 export function applyEvent(message: Message, event: ChatEvent): Message {
   switch (event.type) {
     case 'start':
@@ -30,7 +30,7 @@ export function applyEvent(message: Message, event: ChatEvent): Message {
         firstTokenMs: event.firstTokenMs ?? null,
         totalMs: event.totalMs ?? null,
         ...(event.removedVersions ? { siblings: message.siblings?.filter((id) => !event.removedVersions?.includes(id)) ?? null } : {}),
-        // Another model may have stood in for the one that was asked.
+        // A fallback model may have answered in place of the requested one.
         ...(event.model ? { connectionId: event.connectionId ?? null, model: event.model, provider: event.provider ?? null } : {}),
       }
     case 'quota':

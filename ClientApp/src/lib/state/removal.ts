@@ -1,11 +1,12 @@
-import { ownPage, url } from '../api/http'
+import { ownPage } from '../api/http'
 import * as sessions from '../api/sessions'
-import { tabStorage } from './storage'
+import { url } from '../browser/address'
+import { tabStorage } from '../browser/storage'
 
 const undoMs = 6000
 const markOf = (sessionId: number) => `aichat.removing.${sessionId}`
 
-/** A removal that can still be undone: it reaches the server a few seconds later, or when the page goes. */
+/** A removal that can be undone: it is sent a few seconds later, or when the page closes. */
 export class Removal {
   #done: Promise<void> | null = null
   #timer: ReturnType<typeof setTimeout>
@@ -21,18 +22,18 @@ export class Removal {
   }
 
   /**
-   * A reload asks for the messages while the removal that the page sent as it went is still on its way:
-   * whoever loads a chat waits here first, and asks again. Removing twice is removing once.
+   * After a reload the removal sent by the closing page may still be under way. Loading a chat waits here first and repeats the removal,
+   * which is idempotent.
    */
   static async finish(sessionId: number): Promise<void> {
     const messageId = Number(tabStorage.read(markOf(sessionId)))
     if (!messageId) return
-    // Gone already, or not to be had now: what the server lists next is the truth either way.
+    // Already removed, or unreachable: the next list from the server is correct either way.
     await sessions.removeMessage(sessionId, messageId).catch(() => undefined)
     tabStorage.write(markOf(sessionId), null)
   }
 
-  /** Too late once the server was asked. */
+  /** False when the removal was sent already. */
   undo(): boolean {
     if (this.#done) return false
     this.#stop()
@@ -40,7 +41,7 @@ export class Removal {
     return true
   }
 
-  /** Removes now. What is said next must wait for it. */
+  /** Sends the removal now. The next message must wait for it. */
   commit(): Promise<void> {
     this.#stop()
     this.#done ??= sessions.removeMessage(this.sessionId, this.messageId).then(() => null, (error: unknown) => error).then((error) => {
@@ -60,7 +61,12 @@ export class Removal {
   }
 
   #leave = () => {
-    if (!this.#done) void fetch(url(`api/sessions/${this.sessionId}/messages/${this.messageId}`), { method: 'DELETE', keepalive: true, headers: ownPage }).catch(() => undefined)
+    if (!this.#done)
+      void fetch(url(`api/sessions/${this.sessionId}/messages/${this.messageId}`), {
+        method: 'DELETE',
+        keepalive: true,
+        headers: ownPage,
+      }).catch(() => undefined)
     this.#stop()
   }
 }

@@ -1,4 +1,4 @@
-import { tabStorage } from './storage'
+import { tabStorage } from '../browser/storage'
 
 const setupCodeKey = 'aichat.setupCode'
 
@@ -19,7 +19,7 @@ export class Router {
     return this.#path
   }
 
-  /** What the link on the server's console brought, `#setup=<code>`, anew each time; kept over reloads of this tab until it was used. */
+  /** The setup code from a link `#setup=<code>`, a new object for every opened link. Kept over reloads of this tab until it is used. */
   get setup(): { readonly code: string } {
     return this.#setup
   }
@@ -34,7 +34,7 @@ export class Router {
     return match ? Number(match[1]) : null
   })
 
-  /** What belongs into an `href`. */
+  /** The value for an `href` attribute. */
   href(path: string): string {
     return this.#base + path.replace(/^\//, '')
   }
@@ -53,7 +53,7 @@ export class Router {
     this.#path = path
   }
 
-  /** Asks before another page takes the place of this one; the returned function lets go again. */
+  /** Calls `ask` before leaving the page; the returned function removes it. */
   hold(ask: (leave: () => void) => void): () => void {
     this.#hold = ask
     return () => {
@@ -61,7 +61,7 @@ export class Router {
     }
   }
 
-  /** Goes where a whole address leads, when that is a page of ours. */
+  /** Goes to a full address if it is one of this application. */
   follow(address: string): void {
     const { pathname, origin } = new URL(address)
     if (origin === location.origin && pathname.startsWith(this.#base)) this.go(`/${pathname.slice(this.#base.length)}`)
@@ -71,7 +71,7 @@ export class Router {
     const held = this.#hold ? this.#path : null
     this.#read()
     if (held === null || held === this.#path) return
-    // The browser is there already: back to the page that is held, and from it forward again once that may go.
+    // The browser has navigated already: restore the held page, then ask whether it may be left.
     const wanted = this.#path
     this.#path = held
     history.pushState(null, '', this.href(held))
@@ -83,7 +83,7 @@ export class Router {
     const code = /^#setup=(.+)$/.exec(hash)?.[1]
     if (code !== undefined) {
       this.keepSetupCode(decoded(code))
-      // Neither the address bar nor the history goes on telling it.
+      // Remove the code from the address bar and the history.
       history.replaceState(null, '', pathname + search)
     }
     this.#path = pathname.startsWith(this.#base) ? `/${pathname.slice(this.#base.length)}` : '/'

@@ -1,9 +1,9 @@
-// Over HTTP/1.1 a browser opens six connections to a host, for all its tabs together. Two stay free for everything else.
+// Over HTTP/1.1 a browser opens six connections to a host for all tabs together. Two stay free for other requests.
 const seats = 4
 const renewMs = 4000
 const expireMs = 15_000
 
-/** That a tab reads an answer, and when that was last asked for. Seen tabs come before hidden ones. */
+/** A tab's request for a connection and its time. Visible tabs come before hidden ones. */
 interface Wish {
   tab: string
   seen: boolean
@@ -18,8 +18,8 @@ interface Channel {
 }
 
 /**
- * Shares out the connections that are held open among the tabs of one browser. Every tab tells its wish to the others and
- * ranks all it knows in the same way; who asked last is first, so a new question never waits for an old answer.
+ * Shares the long-lived connections among the tabs of one browser. Every tab broadcasts its request and ranks all known ones in the same
+ * way. The latest request comes first, so a new question never waits for an old answer.
  */
 export class Seats {
   #wish: Wish | null = null
@@ -38,7 +38,7 @@ export class Seats {
     return this.#granted
   }
 
-  /** Tells what this tab wants now; `fresh` is a new wish, which comes before older ones. */
+  /** Requests a connection; `fresh` marks a new request, which ranks before older ones. */
   want(seen: boolean, fresh = false): void {
     this.#wish = { tab: this.tab, seen, at: fresh || !this.#wish ? Date.now() : this.#wish.at }
     if (!this.#channel) {
@@ -68,7 +68,7 @@ export class Seats {
     else {
       const known = this.#others.has(data.tab)
       this.#others.set(data.tab, { wish: data, heard: Date.now() })
-      // A tab that is new here knows nothing of this one yet.
+      // A tab that was unknown so far does not know this one either.
       if (!known) this.#channel?.postMessage(this.#wish)
     }
     this.#decide()
@@ -98,10 +98,16 @@ function isBefore(one: Wish, other: Wish): boolean {
 }
 
 function isWord(data: unknown): data is Word {
-  return typeof data === 'object' && data !== null && 'tab' in data && typeof data.tab === 'string' && ('gone' in data || ('seen' in data && 'at' in data))
+  return (
+    typeof data === 'object' &&
+    data !== null &&
+    'tab' in data &&
+    typeof data.tab === 'string' &&
+    ('gone' in data || ('seen' in data && 'at' in data))
+  )
 }
 
-/** Null where one is not needed (HTTP/2 carries any number of streams in one connection) or not to be had. */
+/** Null where a channel is not needed (HTTP/2 carries any number of streams in one connection) or not available. */
 function browserChannel(): Channel | null {
   const page = performance.getEntriesByType('navigation')[0]
   const protocol = page && 'nextHopProtocol' in page ? page.nextHopProtocol : ''

@@ -1,7 +1,8 @@
 import * as chat from '../api/chat'
-import { ownPage, url } from '../api/http'
+import { ownPage } from '../api/http'
 import * as api from '../api/sessions'
 import type { ChatSetup, Session } from '../api/types'
+import { url } from '../browser/address'
 import { byActivity, groupByDate } from './date-groups'
 
 const undoMs = 6000
@@ -30,7 +31,7 @@ export class Sessions {
   get state() {
     return this.#state
   }
-  /** Whether the next chat stays out of the list and goes after a while. */
+  /** Whether the next chat is temporary: not listed, and deleted after a while. */
   get temporary() {
     return this.#temporary
   }
@@ -41,7 +42,7 @@ export class Sessions {
     return this.#cursor !== null
   }
 
-  /** What the list shows; `find` also knows archived and temporary chats that were opened by their address. */
+  /** The listed chats. `find` also knows archived and temporary chats that were opened by their address. */
   readonly listed = $derived(this.#items.filter((session) => !session.archived && !session.temporary))
   readonly groups = $derived(groupByDate(this.listed, this.#day))
 
@@ -59,7 +60,7 @@ export class Sessions {
     try {
       const page = await api.list()
       const first = new Map(page.items.map((session) => [session.id, session]))
-      // What was scrolled to below the first page stays; the first page is the server's word.
+      // Replace the first page; keep older chats that were loaded below it.
       const last = page.items.at(-1)
       const unlisted = this.#items.filter((one) => one.archived || one.temporary)
       const below = page.nextCursor === null || !last ? [] : this.listed.filter((one) => !first.has(one.id) && byActivity(last, one) < 0)
@@ -163,7 +164,7 @@ export class Sessions {
     }
   }
 
-  /** Gone from the list at once, from the server after a few seconds; until then `undoDelete` brings them back. */
+  /** Removes chats from the list at once and from the server after a few seconds; until then `undoDelete` restores them. */
   delete(ids: readonly number[], onFailed: (error: unknown) => void): void {
     for (const id of ids) {
       const session = this.find(id)
@@ -235,7 +236,7 @@ export class Sessions {
         this.onFinishedElsewhere(session.id)
       }
     } catch {
-      // The next round asks again.
+      // The next poll tries again.
     }
     this.#schedule()
   }

@@ -5,7 +5,7 @@ export interface Toast {
   action?: { label: string; run: () => void }
 }
 
-/** Short notices; several can stand at once, none hides another. */
+/** Short notices. Several are shown below each other. */
 export class Toasts {
   #items = $state.raw<Toast[]>([])
   #next = 1

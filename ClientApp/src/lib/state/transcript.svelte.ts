@@ -1,13 +1,13 @@
 import { Problem } from '../api/http'
 import * as sessions from '../api/sessions'
 import type { Message, Page } from '../api/types'
-import { readAhead } from '../markdown/blocks'
+import { readAhead } from '../lexer/blocks'
 import { Turn } from './turn.svelte'
 
-// Far beyond what one looks through by hand; a guard, not a limit of the chat.
+// A guard against endless paging, far above any use by hand.
 const maxPages = 60
 
-/** The messages of one chat as far as they are loaded: the newest page first, then towards the past. */
+/** The loaded messages of one chat: the newest page first, then older ones. */
 export class Transcript {
   #turns = $state.raw<Turn[]>([])
   #state = $state<'new' | 'loading' | 'ready' | 'failed'>('new')
@@ -41,7 +41,7 @@ export class Transcript {
     return this.#turns.find((turn) => turn.message.id === messageId)
   }
 
-  /** The newest page, unless `wanted` says meanwhile that it is not. Null when it could not be had. */
+  /** Loads the newest page. Null when that failed, or when `wanted` no longer holds after the request. */
   async load(wanted: () => boolean): Promise<Page<Message> | null> {
     if (this.#turns.length === 0) this.#state = 'loading'
     try {
@@ -61,7 +61,7 @@ export class Transcript {
     }
   }
 
-  /** One page more; whoever asks meanwhile waits for the same one. */
+  /** Loads one older page; concurrent calls share it. */
   loadOlder(): Promise<void> {
     if (this.#older === null) return Promise.resolve()
     this.#loadingOlder ??= this.#fetchOlder(this.#older).finally(() => (this.#loadingOlder = null))
@@ -79,30 +79,35 @@ export class Transcript {
     }
   }
 
-  /** Pages towards the past until the message is there. False when it is not on this branch. */
+  /** Loads older pages until the message is found. False when it is not on this branch. */
   async loadUntil(messageId: number): Promise<boolean> {
-    // What follows in a branch has the higher id: below the first one it cannot be anywhere above.
+    // Ids grow along a branch, so a message with a higher id than the first loaded one is not above it.
     const mayBeAbove = () => (this.#turns.find((turn) => turn.message.id > 0)?.message.id ?? Infinity) > messageId
-    for (let page = 0; page < maxPages && !this.find(messageId) && mayBeAbove() && this.#older !== null && !this.#olderFailed; page++) await this.loadOlder()
+    for (let page = 0; page < maxPages && !this.find(messageId) && mayBeAbove() && this.#older !== null && !this.#olderFailed; page++)
+      await this.loadOlder()
     return this.find(messageId) !== undefined
   }
 
-  /** Puts in what was stored before this message without the page knowing. */
+  /** Inserts messages that were stored before this one by another device. */
   async fillAbove(turn: Turn): Promise<void> {
     const page = await sessions.messages(this.sessionId).catch(() => null)
     const at = this.#turns.indexOf(turn)
     if (!page || at < 0) return
-    this.#turns = [...this.#above(page), ...this.#merge(page.items.filter((message) => message.id < turn.message.id)), ...this.#turns.slice(at)]
+    this.#turns = [
+      ...this.#above(page),
+      ...this.#merge(page.items.filter((message) => message.id < turn.message.id)),
+      ...this.#turns.slice(at),
+    ]
   }
 
-  /** What was paged to already stays when the newest page follows on it. */
+  /** The loaded older turns, if the newest page continues them. */
   #above(page: Page<Message>): Turn[] {
     const parent = page.items[0]?.parentId ?? null
     if (parent === null || page.nextCursor === null) return []
     return this.#turns.slice(0, this.#turns.findIndex((turn) => turn.message.id === parent) + 1)
   }
 
-  /** Keeps the turns (and their DOM) of rows that are on screen already. */
+  /** Reuses the turns, and with them the DOM, of messages that are loaded already. */
   #merge(items: readonly Message[]): Turn[] {
     const known = new Map(this.#turns.map((turn) => [turn.message.id, turn]))
     return items.map((message) => {

@@ -3,7 +3,7 @@ import type { Message } from '../api/types'
 
 let nextKey = 1
 
-/** One message on screen. Its key outlives the change from a local draft to the stored row, so the DOM stays. */
+/** One message on screen. Its key stays the same when the local message becomes a stored one, so the DOM is kept. */
 export class Turn {
   readonly key = nextKey++
   #message: Message
@@ -29,7 +29,7 @@ export class Turn {
   }
 }
 
-/** A message the server has not stored yet; its id is negative so that it can never be mistaken for a row. */
+/** A message that the server has not stored yet. Its id is negative, so it cannot equal a stored one. */
 export function localMessage(sessionId: number, role: Message['role'], fields: Partial<Message> = {}): Message {
   return {
     id: -nextKey,

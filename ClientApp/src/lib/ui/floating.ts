@@ -1,6 +1,6 @@
 import type { Snippet } from 'svelte'
 
-/** What a floating layer takes over from the button that opened it first: it opens at once and draws the button from then on. */
+/** Passed to a floating layer from the button that loaded it. The layer opens at once and renders the button from then on. */
 export interface Floating {
   trigger: Snippet
   button: { class: string; 'aria-label'?: string; title?: string; disabled?: boolean }

@@ -2,10 +2,10 @@ import type { UsageLine } from '../api/usage'
 
 export type Measure = 'totalTokens' | 'cost' | 'calls'
 
-/** "2026-11-23" of the day so many days before; days are UTC, as the server counts them. */
+/** The date that many days earlier, like "2026-11-23". Days are UTC, as on the server. */
 export const dayBefore = (now: Date, days: number): string => new Date(now.getTime() - days * 86_400_000).toISOString().slice(0, 10)
 
-/** Every day of the range, those without use as zero: a gap in a chart would lie about time. */
+/** Every day of the range, with zero for days without use, so that the time axis of the chart has no gaps. */
 export function everyDay(lines: readonly UsageLine[], from: string, to: string, measure: Measure): { day: string; value: number }[] {
   const known = new Map(lines.map((line) => [line.day, line[measure]]))
   const days: { day: string; value: number }[] = []

@@ -5,7 +5,7 @@ export const capabilities: readonly Capability[] = ['vision', 'reasoning', 'tool
 
 export type Choice = 'inherit' | 'yes' | 'no'
 
-/** The form's texts; empty leaves the matter to the connection and the provider. */
+/** The texts in the form; an empty one inherits the value of the connection or provider. */
 export interface ModelForm {
   name: string
   tags: string
@@ -34,13 +34,19 @@ export function formOf(override: ModelOverride | null): ModelForm {
     output: text(override?.price?.output),
     cachedInput: text(override?.price?.cachedInput),
     cacheWrite: text(override?.price?.cacheWrite),
-    capabilities: { vision: choice('vision'), reasoning: choice('reasoning'), tools: choice('tools'), webSearch: choice('webSearch'), imageGeneration: choice('imageGeneration') },
+    capabilities: {
+      vision: choice('vision'),
+      reasoning: choice('reasoning'),
+      tools: choice('tools'),
+      webSearch: choice('webSearch'),
+      imageGeneration: choice('imageGeneration'),
+    },
   }
 }
 
 type Field = 'contextLimit' | 'maxOutputTokens' | 'price'
 
-/** What to send, or the fields that hold no number. */
+/** The change to send, or the names of the fields that are not valid numbers. */
 export function changeOf(form: ModelForm): { change: Omit<ModelOverride, 'connectionId' | 'model'> } | { wrong: Field[] } {
   const wrong = new Set<Field>()
   const number = (typed: string, field: Field, whole: boolean): number | null => {
@@ -49,7 +55,9 @@ export function changeOf(form: ModelForm): { change: Omit<ModelOverride, 'connec
     if (!Number.isFinite(value) || value < 0 || (whole && !Number.isInteger(value))) wrong.add(field)
     return value
   }
-  const [input, output, cachedInput, cacheWrite] = [form.input, form.output, form.cachedInput, form.cacheWrite].map((typed) => number(typed, 'price', false))
+  const [input, output, cachedInput, cacheWrite] = [form.input, form.output, form.cachedInput, form.cacheWrite].map((typed) =>
+    number(typed, 'price', false),
+  )
   const priced = [input, output, cachedInput, cacheWrite].some((value) => value != null)
   if (priced && (input == null || output == null)) wrong.add('price')
   const tags = form.tags.split(/[,，\n]/).map((tag) => tag.trim()).filter((tag) => tag !== '')
@@ -57,7 +65,8 @@ export function changeOf(form: ModelForm): { change: Omit<ModelOverride, 'connec
   const change = {
     name: form.name.trim() || null,
     tags: tags.length > 0 ? tags : null,
-    capabilities: chosen.length > 0 ? Object.fromEntries(chosen.map((capability) => [capability, form.capabilities[capability] === 'yes'])) : null,
+    capabilities:
+      chosen.length > 0 ? Object.fromEntries(chosen.map((capability) => [capability, form.capabilities[capability] === 'yes'])) : null,
     contextLimit: number(form.contextLimit, 'contextLimit', true),
     maxOutputTokens: number(form.maxOutputTokens, 'maxOutputTokens', true),
     price: priced ? { input: input ?? 0, output: output ?? 0, cachedInput: cachedInput ?? null, cacheWrite: cacheWrite ?? null } : null,

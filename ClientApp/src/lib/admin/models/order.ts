@@ -7,11 +7,13 @@ export interface Ordered {
   models: readonly ManagedModel[]
 }
 
-/** Offered models by connection, where there is something to put in order; what the list does not show needs no place in it. */
+/** Visible models by connection, for connections with more than one. Hidden models have no place in the list. */
 export function ordered(models: readonly ManagedModel[]): Ordered[] {
   const groups = new Map<number, ManagedModel[]>()
   for (const model of models) if (!model.hidden) groups.set(model.connectionId, [...(groups.get(model.connectionId) ?? []), model])
-  return [...groups].filter(([, list]) => list.length > 1).map(([connectionId, list]) => ({ connectionId, name: list[0]?.connectionName ?? '', models: list }))
+  return [...groups]
+    .filter(([, list]) => list.length > 1)
+    .map(([connectionId, list]) => ({ connectionId, name: list[0]?.connectionName ?? '', models: list }))
 }
 
 export function moved<T>(list: readonly T[], from: number, to: number): readonly T[] {

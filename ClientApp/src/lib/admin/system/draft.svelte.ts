@@ -1,8 +1,9 @@
 import { Problem } from '../../api/http'
 import { saveSystem, system, type SettingValue as Value, type SystemSettings } from '../../api/system'
+import { Resource } from '../../state/resource.svelte'
 import type { Field } from './fields'
 
-/** What a person types for a field: everything is text but switches, so that half-typed numbers stay as they are. */
+/** The input of a field. Everything except switches is text, so that a half-typed number is not changed. */
 export type Typed = string | boolean
 
 export function show(field: Field, value: Value | undefined): Typed {
@@ -19,7 +20,7 @@ export function show(field: Field, value: Value | undefined): Typed {
 
 export type Broken = 'number' | 'range' | 'required'
 
-/** The value to send, or the rule that what was typed breaks. */
+/** The value to send, or the rule that the input breaks. */
 export function read(field: Field, typed: Typed): { value: Value } | { broken: Broken } {
   if (typeof typed === 'boolean') return { value: typed }
   const text = typed.trim()
@@ -43,21 +44,17 @@ function readNumber(field: Field & { kind: 'number' }, text: string): { value: V
   return scaled < least || scaled > field.max ? { broken: 'range' } : { value: scaled }
 }
 
-/** The settings of one page: what is stored, what was changed and not yet saved, and what is wrong with it. */
+/** The settings of one page: stored values, unsaved changes and their errors. */
 export class Draft {
-  #stored = $state.raw<SystemSettings | null>(null)
+  readonly settings = new Resource(system)
   #typed = $state<Record<string, Typed>>({})
   #refused = $state.raw<Record<string, string>>({})
-  #failed = $state(false)
   #busy = $state(false)
 
   constructor(readonly fields: readonly Field[]) {}
 
-  get stored() {
-    return this.#stored
-  }
-  get failed() {
-    return this.#failed
+  get stored(): SystemSettings | null {
+    return this.settings.value
   }
   get busy() {
     return this.#busy
@@ -65,20 +62,11 @@ export class Draft {
 
   readonly changed = $derived.by(() => this.fields.filter((field) => {
     const typed = this.#typed[field.key]
-    return typed !== undefined && typed !== show(field, this.#stored?.[field.key])
+    return typed !== undefined && typed !== show(field, this.stored?.[field.key])
   }))
 
-  async load(): Promise<void> {
-    this.#failed = false
-    try {
-      this.#stored = await system()
-    } catch {
-      this.#failed = true
-    }
-  }
-
   get(field: Field): Typed {
-    return this.#typed[field.key] ?? show(field, this.#stored?.[field.key])
+    return this.#typed[field.key] ?? show(field, this.stored?.[field.key])
   }
 
   set(field: Field, typed: Typed): void {
@@ -93,7 +81,7 @@ export class Draft {
     return 'broken' in answer ? answer.broken : null
   }
 
-  /** What the server said about a field that passed here. */
+  /** The server's error for a field that passed the checks of the page. */
   refused(field: Field): string | null {
     return this.#refused[field.key] ?? null
   }
@@ -103,7 +91,7 @@ export class Draft {
     this.#refused = {}
   }
 
-  /** Stores what was changed, all or nothing. False: fields are wrong and say so. Throws other refusals. */
+  /** Saves all changes or none. Returns false when fields are invalid and show an error; throws for any other refusal. */
   async save(): Promise<boolean> {
     if (this.changed.some((field) => this.broken(field) !== null)) return false
     const patch: SystemSettings = {}
@@ -121,7 +109,7 @@ export class Draft {
   async #send(patch: SystemSettings): Promise<boolean> {
     this.#busy = true
     try {
-      this.#stored = await saveSystem(patch)
+      this.settings.value = await saveSystem(patch)
       this.discard()
       return true
     } catch (error) {

@@ -1,7 +1,15 @@
-/** How one setting is edited. Bounds are the server's; a test compares them with its table. */
+/** How one setting is edited. The bounds repeat the server's table; a test compares them. */
 export type Field =
   | { key: string; kind: 'flag' }
-  | { key: string; kind: 'number'; min: number; max: number; unit?: 'ms' | 's' | 'hours' | 'days' | 'MB'; scale?: number; empty?: 'none' | 'unlimited' }
+  | {
+      key: string
+      kind: 'number'
+      min: number
+      max: number
+      unit?: 'ms' | 's' | 'hours' | 'days' | 'MB'
+      scale?: number
+      empty?: 'none' | 'unlimited'
+    }
   | { key: string; kind: 'text'; max: number; wide?: boolean; code?: boolean; lines?: boolean }
   | { key: string; kind: 'choice'; options: readonly string[] }
   | { key: string; kind: 'list' }
@@ -11,7 +19,7 @@ export type Field =
 const flag = (key: string): Field => ({ key, kind: 'flag' })
 /** Stored in milliseconds, edited in seconds. */
 const seconds = (key: string, min: number, max: number): Field => ({ key, kind: 'number', min, max, unit: 's', scale: 1000 })
-/** -1 on the wire is no limit, on the page an empty field. */
+/** No limit is -1 on the wire and an empty field on the page. */
 const limit = (key: string, max: number): Field => ({ key, kind: 'number', min: -1, max, empty: 'unlimited' })
 
 export const groups = {

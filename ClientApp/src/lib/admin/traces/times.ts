@@ -1,4 +1,4 @@
-/** How long something took, exact where it is short: "85 ms", "1.24 s", "2:05 min". */
+/** A duration, with more precision the shorter it is: "85 ms", "1.24 s", "2:05 min". */
 export function span(ms: number, number: (value: number) => string): string {
   if (ms < 1000) return `${number(ms)} ms`
   if (ms < 60_000) return `${number(Math.round(ms / 10) / 100)} s`
@@ -6,5 +6,5 @@ export function span(ms: number, number: (value: number) => string): string {
   return `${number(Math.floor(seconds / 60))}:${String(seconds % 60).padStart(2, '0')} min`
 }
 
-/** Events worth seeing at once: something went another way than planned. */
+/** Events to show unfolded: failures, retries and stops. */
 export const isTrouble = (type: string): boolean => ['error', 'upstream.retry', 'persist.error', 'stream.idle', 'stop'].includes(type)

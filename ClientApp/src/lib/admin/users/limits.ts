@@ -3,7 +3,7 @@ import type { SystemSettings } from '../../api/system'
 import type { I18n } from '../../i18n/index.svelte'
 import { money } from '../../usage/money'
 
-/** The limits of an account, in the order they are shown; each with the setting that is its default and its part of what was used. */
+/** The limits of an account in display order, each with the setting of its default and its field in the usage. */
 export const limits = {
   dailyLimit: { setting: 'defaultUserDailyQuota', used: 'messages', kind: 'count', span: 'day' },
   dailyTokenBudget: { setting: 'defaultDailyTokenBudget', used: 'dayTokens', kind: 'count', span: 'day' },
@@ -14,13 +14,13 @@ export const limits = {
 export type LimitName = keyof typeof limits
 export const limitNames = Object.keys(limits) as LimitName[]
 
-/** A limit as it is typed: a number, nothing for the default, or none at all. */
+/** The input for a limit: a number, empty for the default, or `none` for no limit. */
 export interface TypedLimit {
   text: string
   none: boolean
 }
 
-/** What is special about this account's limits; empty when it has the defaults. */
+/** Describes limits that differ from the defaults; empty when none does. */
 export function limitsOf(user: UserLimits, i18n: Pick<I18n, 't' | 'number'>): string {
   const parts: string[] = []
   if (user.unlimited) parts.push(i18n.t('users.unlimited'))
@@ -31,7 +31,10 @@ export function limitsOf(user: UserLimits, i18n: Pick<I18n, 't' | 'number'>): st
 }
 
 export function typedLimits(user: UserLimits | null): Record<LimitName, TypedLimit> {
-  const typed = (value: number | null | undefined, none = value === -1): TypedLimit => ({ none, text: value == null || none ? '' : String(value) })
+  const typed = (value: number | null | undefined, none = value === -1): TypedLimit => ({
+    none,
+    text: value == null || none ? '' : String(value),
+  })
   return {
     dailyLimit: typed(user?.dailyLimit, user?.unlimited ?? false),
     dailyTokenBudget: typed(user?.dailyTokenBudget),
@@ -41,7 +44,7 @@ export function typedLimits(user: UserLimits | null): Record<LimitName, TypedLim
   }
 }
 
-/** Null is the default, -1 none; undefined: not a limit. */
+/** Null is the default and -1 no limit; undefined means the input is invalid. */
 export function readLimit({ text, none }: TypedLimit, whole: boolean): number | null | undefined {
   if (none) return -1
   const typed = text.trim()
@@ -50,22 +53,32 @@ export function readLimit({ text, none }: TypedLimit, whole: boolean): number | 
   return Number.isFinite(value) && value >= 0 && (!whole || Number.isInteger(value)) ? value : undefined
 }
 
-/** "Default: 200 · 12 used today", as far as it is known. */
-export function aboutLimit(name: LimitName, defaults: SystemSettings | null, used: Used | null, i18n: Pick<I18n, 't' | 'number' | 'tag'>): string {
+/** "Default: 200 · 12 used today", with the parts that are known. */
+export function aboutLimit(
+  name: LimitName,
+  defaults: SystemSettings | null,
+  used: Used | null,
+  i18n: Pick<I18n, 't' | 'number' | 'tag'>,
+): string {
   const { setting, used: part, kind, span } = limits[name]
   const format = (value: number) => (kind === 'money' ? money(value, i18n.tag) : i18n.number(value))
   const byDefault = defaults?.[setting]
   return [
-    typeof byDefault === 'number' ? i18n.t('users.limitDefault', { limit: byDefault === -1 ? i18n.t('users.noLimit') : format(byDefault) }) : '',
+    typeof byDefault === 'number'
+      ? i18n.t('users.limitDefault', { limit: byDefault === -1 ? i18n.t('users.noLimit') : format(byDefault) })
+      : '',
     used ? i18n.t(span === 'day' ? 'users.usedToday' : 'users.usedMonth', { used: format(used[part]) }) : '',
   ].filter((one) => one !== '').join(' · ')
 }
 
 export const isMoney = (name: LimitName): boolean => limits[name].kind === 'money'
 
-/** What is sent for what was typed; null where something is no limit. */
+/** The limits to send; null when any input is invalid. */
 export function toLimits(typed: Record<LimitName, TypedLimit>): Pick<ManagedUser, LimitName | 'unlimited'> | null {
-  const read = Object.fromEntries(limitNames.map((name) => [name, readLimit(typed[name], !isMoney(name))])) as Record<LimitName, number | null | undefined>
+  const read = Object.fromEntries(limitNames.map((name) => [name, readLimit(typed[name], !isMoney(name))])) as Record<
+    LimitName,
+    number | null | undefined
+  >
   if (Object.values(read).some((value) => value === undefined)) return null
   const { dailyLimit, ...budgets } = read as Record<LimitName, number | null>
   return { ...budgets, dailyLimit: dailyLimit === -1 ? null : dailyLimit, unlimited: dailyLimit === -1 }

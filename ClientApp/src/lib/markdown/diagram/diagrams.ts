@@ -12,14 +12,14 @@ export interface Drawing {
 
 export type Outcome = Drawing | { refused: Refusal; line: number | null }
 
-// By characters, of which a drawing has some ten thousand.
-const keptChars = 4_000_000
+// Bound in characters; a drawing has about ten thousand.
+const maxCachedChars = 4_000_000
 const largestSvg = 2_000_000
 
-/** Drawn diagrams by source and colours: a long chat unmounts what is far away and draws it again when it comes back. */
+/** Cached drawings by source and colours, because a long chat unmounts distant diagrams and renders them again later. */
 export class Diagrams {
   readonly #renderer: Pick<Renderer, 'draw'>
-  readonly #kept = new Map<string, Outcome>()
+  readonly #cached = new Map<string, Outcome>()
   readonly #running = new Map<string, Promise<Outcome>>()
   #chars = 0
 
@@ -29,10 +29,10 @@ export class Diagrams {
 
   known(source: string, palette: Palette): Outcome | undefined {
     const key = keyOf(source, palette)
-    const outcome = this.#kept.get(key)
+    const outcome = this.#cached.get(key)
     if (!outcome) return undefined
-    this.#kept.delete(key)
-    this.#kept.set(key, outcome)
+    this.#cached.delete(key)
+    this.#cached.set(key, outcome)
     return outcome
   }
 
@@ -52,17 +52,17 @@ export class Diagrams {
   async #draw(key: string, source: string, palette: Palette): Promise<Outcome> {
     const answer = await this.#renderer.draw(source, palette)
     const outcome = 'svg' in answer ? check(answer.svg) : { refused: reasonOf(answer.failed, answer.detail), line: lineOf(answer.detail) }
-    // What could not be reached may be reached later.
+    // An unreachable frame may be reachable later, so this result is not cached.
     if (!('refused' in outcome) || outcome.refused !== 'unreachable') this.#keep(key, outcome)
     return outcome
   }
 
   #keep(key: string, outcome: Outcome): void {
-    this.#kept.set(key, outcome)
+    this.#cached.set(key, outcome)
     this.#chars += sizeOf(key, outcome)
-    for (const [old, one] of this.#kept) {
-      if (this.#chars <= keptChars) break
-      this.#kept.delete(old)
+    for (const [old, one] of this.#cached) {
+      if (this.#chars <= maxCachedChars) break
+      this.#cached.delete(old)
       this.#chars -= sizeOf(old, one)
     }
   }

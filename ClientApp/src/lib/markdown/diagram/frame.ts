@@ -2,9 +2,9 @@ import type { DrawRequest, Drawn, NotDrawn, Palette } from '../../../sandbox/pro
 
 export type Answer = { svg: string } | { failed: 'slow' | 'unreachable' | 'broken'; detail: string }
 
-/** What a frame is to whoever asks it: a window that may be thrown away. The unit tests bring their own. */
+/** The frame as its caller sees it: a window that can be discarded. The unit tests supply their own. */
 export interface Host {
-  /** Starts a frame whose messages go to `hear`; returns how to speak to it and how to be rid of it. */
+  /** Starts a frame whose messages go to `hear`. Returns functions to send to it and to remove it. */
   start(hear: (message: unknown) => void): { say(message: DrawRequest): void; remove(): void }
 }
 
@@ -14,16 +14,16 @@ interface Job {
   done: (answer: Answer) => void
 }
 
-/** One drawing; a diagram that takes longer is shown as its source. */
+/** Bound for one drawing; a diagram that takes longer is shown as source. */
 export const drawMs = 3_000
-/** Loading the frame itself, over a slow network. */
+/** Bound for loading the frame itself over a slow network. */
 export const loadMs = 30_000
-// An idle frame holds tens of megabytes.
+// An idle frame keeps tens of megabytes, so it is removed.
 const idleMs = 60_000
 
 /**
- * One hidden frame which draws all diagrams of the page, one after the other. A frame that does not answer in time is removed
- * with whatever it is still doing; the next diagram gets a new one.
+ * One hidden frame that draws all diagrams of the page, one after the other. A frame that does not answer in time is removed, and the
+ * next diagram gets a new one.
  */
 export class Renderer {
   readonly #host: Host
@@ -62,7 +62,7 @@ export class Renderer {
 
   #hear(message: unknown): void {
     if (!this.#ready) {
-      // Nor can it answer what it was not asked yet.
+      // A message before the first question is not an answer.
       if (message !== 'ready') return
       this.#ready = true
       if (this.#job) this.#ask(this.#job)
@@ -71,7 +71,7 @@ export class Renderer {
     if (typeof message !== 'object' || message === null || !this.#job) return
     const { drawn, svg } = message as Partial<Drawn>
     const { failed, detail } = message as Partial<NotDrawn>
-    // The frame may still answer a question that was given up.
+    // The frame may still answer a question that was abandoned.
     if (drawn === this.#number && typeof svg === 'string') this.#finish({ svg })
     else if (failed === this.#number) this.#finish({ failed: 'broken', detail: String(detail) })
   }
@@ -115,7 +115,7 @@ export const sandboxed: Host = {
     addEventListener('message', listen)
     document.body.append(frame)
     return {
-      // The frame has no origin that could be named.
+      // The frame has an opaque origin, which cannot be named as the target.
       say: (message) => frame.contentWindow?.postMessage(message, '*'),
       remove: () => {
         removeEventListener('message', listen)

@@ -2,7 +2,7 @@ import type { Palette } from '../../../sandbox/protocol'
 
 let pixel: CanvasRenderingContext2D | null = null
 
-/** The page's colours as they are now, in a notation every library reads. */
+/** The current colours of the page as `#rrggbb`, which every library reads. */
 export function palette(dark: boolean): Palette {
   const style = getComputedStyle(document.documentElement)
   const token = (name: string) => hex(style.getPropertyValue(name))

@@ -1,7 +1,6 @@
 /**
- * Whether a text is a drawing and nothing else: no script, no handler, no HTML inside, nothing loaded from anywhere.
- * It comes out of the sandbox, so this page takes nobody's word for it; an image could run none of it, a saved file might.
- * Strict about form as well: what it does not understand is refused.
+ * Whether a text is a plain drawing: no script, no handler, no HTML inside, nothing loaded from anywhere. It comes from the sandbox and is
+ * not trusted; an image could not run a script in it, but a saved file might. Input that is not understood is refused.
  */
 export function isPlainSvg(svg: string): boolean {
   if (!/^<svg[\s>]/.test(svg)) return false
@@ -41,5 +40,6 @@ function isPlain(attributes: string): boolean {
 
 const quoted = /"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'/g
 
-/** Styles that load nothing; an escape could spell what is looked for here, so there may be none but in quotes. */
-const isPlainCss = (css: string) => !/@import|@font-face|expression\(|url\(\s*(?!(&quot;|['"])?#)/i.test(css) && !css.replace(quoted, '').includes('\\')
+/** Styles that load nothing. An escape could hide a forbidden word, so escapes are allowed in quotes only. */
+const isPlainCss = (css: string) =>
+  !/@import|@font-face|expression\(|url\(\s*(?!(&quot;|['"])?#)/i.test(css) && !css.replace(quoted, '').includes('\\')

@@ -1,1 +1,0 @@
-import{_t as e,pt as t,vt as n}from"./index-BhyWsRs5.js";var r=e=>t(`api/sessions/${e}/share`),i=(e,t)=>n(`POST`,`api/sessions/${e}/share`,t===null?{}:{expiresAt:t}),a=e=>n(`DELETE`,`api/sessions/${e}/share`),o=(e,n)=>t(`api/shares/${encodeURIComponent(e)}`,{cursor:n}),s=(t,n)=>e(`api/sessions/${t}/export`,{format:n});export{o as a,r as i,s as n,i as r,a as t};
