@@ -1,5 +1,6 @@
 namespace AiChat.Endpoints.Calls;
 
+/// <summary>The services of this room.</summary>
 internal static class CallsServices
 {
     public static void AddCalls(this IServiceCollection services)
@@ -11,7 +12,7 @@ internal static class CallsServices
         services.AddSingleton<ProviderCalls>();
         services.AddSingleton<Settlements>();
         services.AddSingleton<UtilityCompletion>();
-        services.AddSingleton<WebSearch>();
         services.AddSingleton(provider => MemoryBudget.OfProcess(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<WebSearch>();
     }
 }

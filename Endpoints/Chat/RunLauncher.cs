@@ -119,15 +119,7 @@ internal sealed class RunLauncher(
             { Trace = trace, IsAdmin = me.IsAdmin });
         var start = trace is null ? await starting : await trace.Watch(starting);
         var problem = Refusal(start);
-        if (problem is not null)
-        {
-            trace?.Refused(problem);
-        }
-        else if (start.Outcome == StartOutcome.Known)
-        {
-            trace?.Repeated(start.MessageId);
-        }
-
+        trace?.Answered(problem, start.Outcome == StartOutcome.Known, start.MessageId);
         return problem is null ? (new StartedAnswer(start.MessageId, start.Run), null) : (null, problem);
     }
 

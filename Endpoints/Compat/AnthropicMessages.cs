@@ -9,9 +9,9 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>Anthropic's Messages API (Claude docs: "Messages", "Streaming messages", "Tool use").</summary>
 internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 {
-    private static readonly HashSet<string> Ours = new(StringComparer.Ordinal) { "model", "messages", "stream", "max_tokens" };
+    private static readonly HashSet<string> Own = new(StringComparer.Ordinal) { "model", "messages", "stream", "max_tokens" };
 
-    protected override IReadOnlySet<string> Kept => Ours;
+    protected override IReadOnlySet<string> OwnMembers => Own;
 
     protected override bool IsSpokenBy(string provider) => provider == "anthropic";
 
@@ -61,8 +61,8 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 
     public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) => new AnthropicMessageWriter(model);
 
-    // The system blocks go on as they came, with their cache marks.
-    protected override ChatRequest Native(ChatRequest sent, CompatRequest request, ResolvedCall call) =>
+    // The system blocks stay in the rest of the body, with their cache marks.
+    protected override ChatRequest PassThrough(ChatRequest sent, CompatRequest request, ResolvedCall call) =>
         sent with { SystemPrompt = null, Sampling = new ChatSampling { MaxOutputTokens = request.Sampling.MaxOutputTokens } };
 
     private static void ReadMessage(JsonElement message, List<ChatTurn> turns, List<ChatImage> images)
@@ -115,11 +115,9 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
     private static ChatImage Image(JsonElement block, List<ChatImage> images)
     {
         var source = block.Get("source");
-        var image = source.ValueKind == JsonValueKind.Object && source.Required("type") == "base64"
+        return source.ValueKind == JsonValueKind.Object && source.Required("type") == "base64"
             ? source.Image64("data", images)
-            : throw CompatRefusal.Bad("Images are taken in base64 only; addresses are not fetched.");
-        images.Add(image);
-        return image;
+            : throw CompatRefusal.Bad("Images are accepted in base64 only; addresses are not fetched.");
     }
 
     /// <summary>A text, or the text blocks of a list.</summary>

@@ -7,12 +7,12 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>OpenAI's chat completions (OpenAI API reference: "Create chat completion", "The chat completion chunk object").</summary>
 internal sealed class ChatCompletions : Dialect
 {
-    private static readonly HashSet<string> Ours = new(StringComparer.Ordinal) { "model", "messages", "stream", "stream_options" };
+    private static readonly HashSet<string> Own = new(StringComparer.Ordinal) { "model", "messages", "stream", "stream_options" };
 
     /// <summary>Each answer is paid for; more at once serve nobody.</summary>
     private const int MaxChoices = 8;
 
-    protected override IReadOnlySet<string> Kept => Ours;
+    protected override IReadOnlySet<string> OwnMembers => Own;
 
     protected override bool IsSpokenBy(string provider) => provider is "openai" or "azure_openai";
 
@@ -61,7 +61,7 @@ internal sealed class ChatCompletions : Dialect
     public override bool RelaysFrames(string provider) => IsSpokenBy(provider);
 
     // The messages go on as they came: names, details, sounds and files are their provider's to read.
-    protected override ChatRequest Native(ChatRequest sent, CompatRequest request, ResolvedCall call)
+    protected override ChatRequest PassThrough(ChatRequest sent, CompatRequest request, ResolvedCall call)
     {
         // A sound is given whole, or in pieces of a form that the client would have to have asked for.
         var whole = !request.Stream && WantsSound(request.Body);
@@ -161,46 +161,28 @@ internal sealed class ChatCompletions : Dialect
             : throw CompatRefusal.Bad("A tool call has no function.");
     }
 
-    private static string ReadContent(JsonElement content, List<ChatImage> own, List<ChatImage> images)
+    private static string ReadContent(JsonElement content, List<ChatImage> own, List<ChatImage> images) => CompatBody.Content(content, (part, text) =>
     {
-        if (content.ValueKind is JsonValueKind.Undefined)
+        switch (part.Required("type"))
         {
-            return "";
+            case "text" or "refusal":
+                text.Append(part.String("text") ?? part.String("refusal"));
+                break;
+            case "image_url":
+                own.Add(part.Get("image_url") is { ValueKind: JsonValueKind.Object } link
+                    ? link.Image("url", images)
+                    : part.Image("image_url", images));
+                break;
+            case "input_audio":
+                CheckHolder(part, "input_audio", "data");
+                break;
+            case "file":
+                CheckHolder(part, "file", "file_data");
+                break;
+            case var type:
+                throw CompatRefusal.Bad($"Parts of the type {type} are not taken here.");
         }
-
-        if (content.ValueKind == JsonValueKind.String)
-        {
-            return CompatBody.AsString(content, "content");
-        }
-
-        var text = new StringBuilder();
-        foreach (var part in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : throw CompatRefusal.Bad("content is neither a text nor a list."))
-        {
-            switch (part.Required("type"))
-            {
-                case "text" or "refusal":
-                    text.Append(part.String("text") ?? part.String("refusal"));
-                    break;
-                case "image_url":
-                    var image = part.Get("image_url") is { ValueKind: JsonValueKind.Object } link
-                        ? link.Image("url", images)
-                        : part.Image("image_url", images);
-                    images.Add(image);
-                    own.Add(image);
-                    break;
-                case "input_audio":
-                    CheckHolder(part, "input_audio", "data");
-                    break;
-                case "file":
-                    CheckHolder(part, "file", "file_data");
-                    break;
-                case var type:
-                    throw CompatRefusal.Bad($"Parts of the type {type} are not taken here.");
-            }
-        }
-
-        return text.ToString();
-    }
+    });
 
     /// <summary>What only a provider of this protocol reads; but no address that somebody else would be made to fetch.</summary>
     private static void CheckHolder(JsonElement part, string holder, string data)

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using AiChat.Data.Images;
 using AiChat.Endpoints.Auth;
@@ -187,29 +188,56 @@ internal static class CompatBody
         _ => [.. element.Items(name).Select(item => AsString(item, name))],
     };
 
-    /// <summary>An image in the request itself. We fetch no address that a client names.</summary>
-    public static ChatImage Image(this JsonElement holder, string name, List<ChatImage> sofar)
+    /// <summary>The text of a message's content: absent, a string, or a list whose parts are read one by one.</summary>
+    /// <param name="content">The content.</param>
+    /// <param name="read">Reads one part and appends its text.</param>
+    public static string Content(JsonElement content, Action<JsonElement, StringBuilder> read)
+    {
+        switch (content.ValueKind)
+        {
+            case JsonValueKind.Undefined:
+                return "";
+            case JsonValueKind.String:
+                return AsString(content, "content");
+            case JsonValueKind.Array:
+                var text = new StringBuilder();
+                foreach (var part in content.EnumerateArray())
+                {
+                    read(part, text);
+                }
+
+                return text.ToString();
+            default:
+                throw CompatRefusal.Bad("content is neither a text nor a list.");
+        }
+    }
+
+    /// <summary>An image in the request itself, as a data: URL. Addresses that a client names are never fetched.</summary>
+    /// <param name="holder">The object with the URL.</param>
+    /// <param name="name">The member that is the URL.</param>
+    /// <param name="images">All images of the request; this one is added.</param>
+    public static ChatImage Image(this JsonElement holder, string name, List<ChatImage> images)
     {
         const int maxHead = 200;
         var url = holder.Get(name);
         if (url.ValueKind != JsonValueKind.String || HasEscapes(url))
         {
             var text = holder.Required(name);
-            return Image64(text.AsSpan(Base64At(text.AsSpan(0, Math.Min(text.Length, maxHead)))), sofar);
+            return Image64(text.AsSpan(Base64At(text.AsSpan(0, Math.Min(text.Length, maxHead)))), images);
         }
 
         var raw = JsonMarshal.GetRawUtf8Value(url)[1..^1];
-        var head = System.Text.Encoding.Latin1.GetString(raw[..Math.Min(raw.Length, maxHead)]);
-        return Image64(url, Base64At(head), sofar);
+        var head = Encoding.Latin1.GetString(raw[..Math.Min(raw.Length, maxHead)]);
+        return Image64(url, Base64At(head), images);
     }
 
-    /// <summary>As <see cref="Image"/>, where only the base64 is written.</summary>
-    public static ChatImage Image64(this JsonElement holder, string name, List<ChatImage> sofar)
+    /// <summary>As <see cref="Image"/>, for a member that is base64 without a data: prefix.</summary>
+    public static ChatImage Image64(this JsonElement holder, string name, List<ChatImage> images)
     {
         var data = holder.Get(name);
         return data.ValueKind == JsonValueKind.String && !HasEscapes(data)
-            ? Image64(data, 0, sofar)
-            : Image64(holder.Required(name), sofar);
+            ? Image64(data, 0, images)
+            : Image64(holder.Required(name), images);
     }
 
     /// <summary>True when a text holds this; looked for where it is, because what holds a file may be long.</summary>
@@ -217,7 +245,7 @@ internal static class CompatBody
     {
         var text = holder.Get(name);
         return text.ValueKind == JsonValueKind.String && !HasEscapes(text)
-            ? JsonMarshal.GetRawUtf8Value(text).IndexOf(System.Text.Encoding.UTF8.GetBytes(part)) >= 0
+            ? JsonMarshal.GetRawUtf8Value(text).IndexOf(Encoding.UTF8.GetBytes(part)) >= 0
             : holder.String(name)?.Contains(part, StringComparison.Ordinal) == true;
     }
 
@@ -232,33 +260,35 @@ internal static class CompatBody
             : throw CompatRefusal.Bad("Images are taken as data: URLs in base64 only; addresses are not fetched.");
     }
 
-    private static ChatImage Image64(JsonElement text, int start, List<ChatImage> sofar)
+    private static ChatImage Image64(JsonElement text, int start, List<ChatImage> images)
     {
         var base64 = JsonMarshal.GetRawUtf8Value(text)[1..^1][start..];
         if (!Base64Stream.TryMeasure(base64, out var length))
         {
-            return Image64(System.Text.Encoding.Latin1.GetString(base64), sofar);
+            return Image64(Encoding.Latin1.GetString(base64), images);
         }
 
-        if (sofar.Count >= MaxImages || length > MaxImage)
+        if (images.Count >= MaxImages || length > MaxImage)
         {
             throw BadImage();
         }
 
         using var file = new Base64Stream(text, start, length);
-        return new ChatImage(Kind(file), length, () => new Base64Stream(text, start, length));
+        images.Add(new ChatImage(Kind(file), length, () => new Base64Stream(text, start, length)));
+        return images[^1];
     }
 
-    private static ChatImage Image64(ReadOnlySpan<char> base64, List<ChatImage> sofar)
+    private static ChatImage Image64(ReadOnlySpan<char> base64, List<ChatImage> images)
     {
         var bytes = new byte[Math.Min((base64.Length / 4 * 3) + 3, MaxImage + 4)];
-        if (sofar.Count >= MaxImages || bytes.Length > MaxImage + 3 || !Convert.TryFromBase64Chars(base64, bytes, out var length))
+        if (images.Count >= MaxImages || bytes.Length > MaxImage + 3 || !Convert.TryFromBase64Chars(base64, bytes, out var length))
         {
             throw BadImage();
         }
 
         using var file = new MemoryStream(bytes, 0, length, writable: false);
-        return ChatImage.FromBytes(Kind(file), bytes.AsMemory(0, length));
+        images.Add(ChatImage.FromBytes(Kind(file), bytes.AsMemory(0, length)));
+        return images[^1];
     }
 
     /// <summary>What its own bytes say.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AiChat.Data.Accounts;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
@@ -21,41 +22,52 @@ internal sealed class CompatCalls(
     /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
-    public async Task<IResult> Answer(HttpContext context, CurrentUser me, Dialect dialect)
+    /// <summary>
+    /// Reads the body and works on it until the client goes or its key ends. A refusal becomes an error in the client's protocol.
+    /// </summary>
+    public async Task<IResult> Handle(HttpContext context, CurrentUser me, Func<JsonElement, CancellationToken, Task<IResult>> work)
     {
-        using var revoked = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await authCache.Watch(me));
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await authCache.Watch(me));
         try
         {
             using var document = await CompatBody.Read(context);
-            var request = dialect.Read(document.RootElement);
-            var model = Resolve(me, request.Model);
-            if (!model.Capabilities.Vision && request.Turns.Any(turn => turn.Images.Count > 0))
-            {
-                throw CompatRefusal.Bad($"The model {request.Model} cannot see images.");
-            }
-
-            if (!dialect.Takes(request, model.Provider))
-            {
-                throw CompatRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyPassthrough)}.");
-            }
-
-            var job = new CompatJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()),
-                traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
-            job.Trace?.AskedByKey(me.ApiKeyId, request.Turns, model, request.Stream);
-            var tokens = TokenEstimate.Estimate(request.System) + request.Turns.Sum(TokenEstimate.Estimate);
-            var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
-            var answering = Metered(me, job.Model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
-            return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
+            return await work(document.RootElement, ends.Token);
         }
         catch (CompatRefusal refusal)
         {
             return refusal.Problem;
         }
-        catch (OperationCanceledException) when (revoked.IsCancellationRequested)
+        catch (OperationCanceledException) when (ends.IsCancellationRequested)
         {
             return TypedResults.Empty;
         }
     }
+
+    /// <summary>Answers a request for a completion in this dialect.</summary>
+    public Task<IResult> Answer(HttpContext context, CurrentUser me, Dialect dialect) => Handle(context, me, async (body, ends) =>
+    {
+        var request = dialect.Read(body);
+        var model = Resolve(me, request.Model);
+        if (!model.Capabilities.Vision && request.Turns.Any(turn => turn.Images.Count > 0))
+        {
+            throw CompatRefusal.Bad($"The model {request.Model} cannot see images.");
+        }
+
+        if (!dialect.Takes(request, model.Provider))
+        {
+            throw CompatRefusal.Bad(
+                $"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyPassthrough)}.");
+        }
+
+        var writer = dialect.Writer(request, model.PublicId, clock.GetUtcNow());
+        var trace = traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model);
+        trace?.AskedByKey(me.ApiKeyId, request.Turns, model, request.Stream);
+        var job = new CompatJob(context, me, dialect, request, model, writer, trace, ends);
+        var tokens = TokenEstimate.Estimate(request.System) + request.Turns.Sum(TokenEstimate.Estimate);
+        var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
+        var answering = Metered(me, model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
+        return trace is null ? await answering : await trace.WatchCall(answering);
+    });
 
     /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
     public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, MemoryLease, List<LedgerEntry>, Task<IResult>> work)
@@ -150,7 +162,7 @@ internal sealed class CompatCalls(
         return TypedResults.Empty;
     }
 
-    private static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };
+    public static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };
 
     private static void AddFailed(CompatJob job, List<LedgerEntry> used)
     {

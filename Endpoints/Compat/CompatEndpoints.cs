@@ -49,21 +49,14 @@ internal static class CompatEndpoints
     /// Anthropic's "Count tokens": by our own estimate for every model, corrected by what its provider has reported of earlier calls. It
     /// asks nobody and costs nothing.
     /// </summary>
-    private static async Task<IResult> CountTokens(HttpContext context, CurrentUser me, CompatCalls compat, TokenFactors factors)
-    {
-        try
+    private static Task<IResult> CountTokens(HttpContext context, CurrentUser me, CompatCalls compat, TokenFactors factors) =>
+        compat.Handle(context, me, (body, _) =>
         {
-            using var document = await CompatBody.Read(context);
-            var request = new AnthropicMessages(onlyCounts: true).Read(document.RootElement);
+            var request = new AnthropicMessages(onlyCounts: true).Read(body);
             var model = compat.Resolve(me, request.Model);
             var tokens = TokenEstimate.Estimate(request.System, request.Turns, request.Tools) * factors.Find(model);
-            return new JsonResult(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens)));
-        }
-        catch (CompatRefusal refusal)
-        {
-            return refusal.Problem;
-        }
-    }
+            return Task.FromResult<IResult>(new JsonResult(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens))));
+        });
 
     private static IResult GetModel(string id, HttpContext context, CurrentUser me, ModelCatalog catalog) =>
         (catalog.Resolve(me, null, id) ?? catalog.Resolve(me, null, WholeId(context))) is { } found

@@ -26,7 +26,7 @@ internal abstract class Dialect
     public bool Takes(CompatRequest request, string provider) => request.OnlyPassthrough.Count == 0 || IsSpokenBy(provider);
 
     /// <summary>Members that a provider's own code writes, or that stay here.</summary>
-    protected abstract IReadOnlySet<string> Kept { get; }
+    protected abstract IReadOnlySet<string> OwnMembers { get; }
 
     /// <summary>Reads what is translated for providers of other protocols; their own get the rest as it came.</summary>
     public abstract CompatRequest Read(JsonElement body);
@@ -36,7 +36,6 @@ internal abstract class Dialect
     /// <summary>The call to this model: as it came where the provider speaks the same, else in our own terms.</summary>
     public ChatRequest For(CompatRequest request, ResolvedCall call)
     {
-        var native = IsSpokenBy(call.Provider);
         var sent = new ChatRequest
         {
             Endpoint = call.Endpoint,
@@ -47,10 +46,13 @@ internal abstract class Dialect
             // Clients of an API see what the model says; they know how to read it.
             Reasoning = new ChatReasoning { Tags = [] },
         };
-        return native ? Native(sent, request, call) with { ExtraBody = Rest(request.Body) } : Translate(sent, request, call.Provider);
+        return IsSpokenBy(call.Provider)
+            ? PassThrough(sent, request, call) with { ExtraBody = Rest(request.Body) }
+            : Translate(sent, request, call.Provider);
     }
 
-    protected virtual ChatRequest Native(ChatRequest sent, CompatRequest request, ResolvedCall call) => sent;
+    /// <summary>Adds what a provider that speaks the same gets beside the rest of the body.</summary>
+    protected virtual ChatRequest PassThrough(ChatRequest sent, CompatRequest request, ResolvedCall call) => sent;
 
     private static ChatRequest Translate(ChatRequest sent, CompatRequest request, string provider) => sent with
     {
@@ -62,20 +64,13 @@ internal abstract class Dialect
         ExtraBody = request.Schema is not null && provider == "openai_responses" ? TextFormat(request.Schema) : default,
     };
 
-    private ReadOnlyMemory<byte> Rest(JsonElement body)
+    private ReadOnlyMemory<byte> Rest(JsonElement body) => JsonObject(json =>
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer);
-        json.WriteStartObject();
-        foreach (var member in body.EnumerateObject().Where(member => !Kept.Contains(member.Name) && !Steering.Contains(member.Name)))
+        foreach (var member in body.EnumerateObject().Where(member => !OwnMembers.Contains(member.Name) && !Steering.Contains(member.Name)))
         {
             OpenAiPassthroughBody.Raw(json, member);
         }
-
-        json.WriteEndObject();
-        json.Flush();
-        return buffer.WrittenMemory;
-    }
+    });
 
     // Protocols without such a member understand the words.
     private static string WithSchema(string? system, string schema)
@@ -86,11 +81,8 @@ internal abstract class Dialect
         return string.IsNullOrWhiteSpace(system) ? rule : $"{system}\n\n{rule}";
     }
 
-    private static ReadOnlyMemory<byte> TextFormat(string schema)
+    private static ReadOnlyMemory<byte> TextFormat(string schema) => JsonObject(json =>
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer);
-        json.WriteStartObject();
         json.WriteStartObject("text");
         json.WriteStartObject("format");
         json.WriteString("type", schema.Length == 0 ? "json_object" : "json_schema");
@@ -103,6 +95,14 @@ internal abstract class Dialect
 
         json.WriteEndObject();
         json.WriteEndObject();
+    });
+
+    private static ReadOnlyMemory<byte> JsonObject(Action<Utf8JsonWriter> members)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(buffer);
+        json.WriteStartObject();
+        members(json);
         json.WriteEndObject();
         json.Flush();
         return buffer.WrittenMemory;

@@ -7,12 +7,12 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>OpenAI's Responses API without anything stored (OpenAI API reference: "Create a model response", "Streaming events").</summary>
 internal sealed class Responses : Dialect
 {
-    private static readonly HashSet<string> Ours = new(StringComparer.Ordinal)
+    private static readonly HashSet<string> Own = new(StringComparer.Ordinal)
     {
         "model", "input", "instructions", "stream", "stream_options", "store", "include", "background", "previous_response_id", "conversation",
     };
 
-    protected override IReadOnlySet<string> Kept => Ours;
+    protected override IReadOnlySet<string> OwnMembers => Own;
 
     protected override bool IsSpokenBy(string provider) => provider == "openai_responses";
 
@@ -120,34 +120,21 @@ internal sealed class Responses : Dialect
         }
     }
 
-    private static string Content(JsonElement content, List<ChatImage> own, List<ChatImage> images)
+    private static string Content(JsonElement content, List<ChatImage> own, List<ChatImage> images) => CompatBody.Content(content, (part, text) =>
     {
-        if (content.ValueKind is JsonValueKind.Undefined or JsonValueKind.String)
+        switch (part.Required("type"))
         {
-            return content.ValueKind == JsonValueKind.Undefined ? "" : CompatBody.AsString(content, "content");
+            case "input_text" or "output_text" or "text":
+                text.Append(part.String("text"));
+                break;
+            case "refusal":
+                text.Append(part.String("refusal"));
+                break;
+            case "input_image":
+                own.Add(part.Image("image_url", images));
+                break;
+            case var type:
+                throw CompatRefusal.Bad($"Parts of the type {type} are not taken here.");
         }
-
-        var text = new StringBuilder();
-        foreach (var part in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : throw CompatRefusal.Bad("content is neither a text nor a list."))
-        {
-            switch (part.Required("type"))
-            {
-                case "input_text" or "output_text" or "text":
-                    text.Append(part.String("text"));
-                    break;
-                case "refusal":
-                    text.Append(part.String("refusal"));
-                    break;
-                case "input_image":
-                    var image = part.Image("image_url", images);
-                    images.Add(image);
-                    own.Add(image);
-                    break;
-                case var type:
-                    throw CompatRefusal.Bad($"Parts of the type {type} are not taken here.");
-            }
-        }
-
-        return text.ToString();
-    }
+    });
 }

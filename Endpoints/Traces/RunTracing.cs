@@ -82,22 +82,23 @@ internal static class RunTracing
         }
     }
 
-    /// <summary>The usage limits, the run limits or the state of the chat did not allow a start.</summary>
-    public static void Refused(this RunTrace trace, Problem problem)
+    /// <summary>The start was refused, or the same request had started this answer before. Nothing is recorded of a new start.</summary>
+    public static void Answered(this RunTrace trace, Problem? problem, bool repeated, long messageId)
     {
-        trace.Add("gate", json => json
-            .Flag("admitted", false)
-            .Text("code", problem.Code)
-            .Number("status", problem.Status)
-            .Number("retryAfterS", problem.RetryAfter));
-        trace.End("failed", json => json.Text("status", "refused").Text("code", problem.Code));
-    }
-
-    /// <summary>The same request had started this answer before.</summary>
-    public static void Repeated(this RunTrace trace, long messageId)
-    {
-        trace.Add("gate", json => json.Flag("admitted", true).Flag("repeated", true).Number("messageId", messageId));
-        trace.End("completed", json => json.Text("status", "repeated"));
+        if (problem is not null)
+        {
+            trace.Add("gate", json => json
+                .Flag("admitted", false)
+                .Text("code", problem.Code)
+                .Number("status", problem.Status)
+                .Number("retryAfterS", problem.RetryAfter));
+            trace.End("failed", json => json.Text("status", "refused").Text("code", problem.Code));
+        }
+        else if (repeated)
+        {
+            trace.Add("gate", json => json.Flag("admitted", true).Flag("repeated", true).Number("messageId", messageId));
+            trace.End("completed", json => json.Text("status", "repeated"));
+        }
     }
 
     /// <summary>The run is stored and its reservation is held.</summary>
