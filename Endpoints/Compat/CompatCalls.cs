@@ -12,18 +12,20 @@ using AiChat.Providers.Protocol;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
-/// Carries a call of another vendor's API: read, let in by the gate and the run limits, answered as a stream or whole, entered in the
-/// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
+/// Answers a request of the compatible API: reads it, checks the usage limits and the run limits, answers as a stream or whole, and enters
+/// the call in the ledger with its key. The call ends with its request: when the client disconnects or the key is revoked, the provider's
+/// connection closes.
 /// </summary>
 internal sealed class CompatCalls(
     ProviderCalls calls, ModelCatalog catalog, RunRegistry registry, Usage usage, Settlements settlements, CallStates states,
     AuthCache authCache, SystemSettings settings, TaskTraces traces, TimeProvider clock)
 {
-    /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
+    /// <summary>How long a stream waits for the first delta before it sends headers; a failure until then gets its own status.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// Reads the body and works on it until the client goes or its key ends. A refusal becomes an error in the client's protocol.
+    /// Reads the body and works on it until the client disconnects or the key is revoked. A refusal becomes an error in the client's
+    /// protocol.
     /// </summary>
     public async Task<IResult> Handle(HttpContext context, CurrentUser me, Func<JsonElement, CancellationToken, Task<IResult>> work)
     {
@@ -55,8 +57,8 @@ internal sealed class CompatCalls(
 
         if (!dialect.Takes(request, model.Provider))
         {
-            throw CompatRefusal.Bad(
-                $"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyPassthrough)}.");
+            var names = string.Join(", ", request.OnlyPassthrough);
+            throw CompatRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {names}.");
         }
 
         var writer = dialect.Writer(request, model.PublicId, clock.GetUtcNow());
@@ -69,8 +71,9 @@ internal sealed class CompatCalls(
         return trace is null ? await answering : await trace.WatchCall(answering);
     });
 
-    /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
-    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, MemoryLease, List<LedgerEntry>, Task<IResult>> work)
+    /// <summary>Does the work within the usage limits and the run limits. The entries that it adds to the list go to the ledger.</summary>
+    public async Task<IResult> Metered(
+        CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, MemoryLease, List<LedgerEntry>, Task<IResult>> work)
     {
         using var slot = registry.Enter(me.Id, out var refused);
         if (slot is null)
@@ -106,15 +109,17 @@ internal sealed class CompatCalls(
 
     private async Task<IResult> Answer(CompatJob job, Reservation reservation, MemoryLease memory, List<LedgerEntry> used)
     {
+        var models = reservation.May(catalog.WithFallbacks(job.Me, job.Model));
         var plan = new CallPlan
         {
             UserId = job.Me.Id,
             IsAdmin = job.Me.IsAdmin,
-            Models = [.. reservation.May(catalog.WithFallbacks(job.Me, job.Model)).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
+            Models = [.. models.Where(model => job.Dialect.Takes(job.Request, model.Provider))],
             Request = (model, endpoint) =>
             {
                 var request = job.Dialect.For(
-                    job.Request, new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)));
+                    job.Request,
+                    new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)));
                 job.Trace?.Calling(request);
                 return ValueTask.FromResult(request);
             },
@@ -151,7 +156,7 @@ internal sealed class CompatCalls(
             return TypedResults.Empty;
         }
 
-        states.Keep(job.Me.Id, job.Writer.Answer);
+        states.Store(job.Me.Id, job.Writer.Answer);
         if (stream is null)
         {
             return new JsonResult(job.Writer.WriteWhole);
@@ -172,7 +177,7 @@ internal sealed class CompatCalls(
         }
     }
 
-    /// <summary>Begins the stream when the first word is there or was waited for long; null when there is a failure to tell instead.</summary>
+    /// <summary>Begins the stream with the first delta or after <see cref="Grace"/>; null when the call failed before.</summary>
     private async Task<CompatStream?> Begin(Task<StreamingCall> opening, CancellationTokenSource giveUp, CompatJob job)
     {
         try
@@ -184,7 +189,7 @@ internal sealed class CompatCalls(
         }
         catch
         {
-            // The client has gone while the provider was waited for: nobody else would close what comes of it.
+            // The client disconnected while the call was being opened; close it here, because nobody else would.
             await giveUp.CancelAsync();
             await ((Task)opening).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (opening.IsCompletedSuccessfully)
@@ -196,7 +201,7 @@ internal sealed class CompatCalls(
         }
     }
 
-    /// <summary>Whether something more came; while it has to be waited for, what is there goes out.</summary>
+    /// <summary>Moves to the next delta; sends the ready frames when it has to wait.</summary>
     private async ValueTask<bool> Next(StreamingCall call, CompatJob job, CompatStream? stream)
     {
         var next = call.MoveNextAsync();
@@ -206,7 +211,6 @@ internal sealed class CompatCalls(
         }
 
         var waiting = call.Meanwhile(next);
-
         await stream.Send(job.Writer.Ready);
         await Wait(waiting, stream, job.Writer);
         return await waiting;
@@ -252,7 +256,7 @@ internal sealed class CompatCalls(
         }
     }
 
-    /// <summary>Until the task ends, a heartbeat whenever the interval has passed. Does not throw for the task.</summary>
+    /// <summary>Waits for the task and sends a heartbeat in each interval. Does not throw the task's exception.</summary>
     private async Task Wait(Task task, CompatStream? stream, AnswerWriter writer)
     {
         var interval = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
@@ -270,6 +274,6 @@ internal sealed class CompatCalls(
     }
 
     private sealed record CompatJob(
-        HttpContext Context, CurrentUser Me, Dialect Dialect, CompatRequest Request, ResolvedModel Model, AnswerWriter Writer, RunTrace? Trace, CancellationToken Ends);
+        HttpContext Context, CurrentUser Me, Dialect Dialect, CompatRequest Request, ResolvedModel Model, AnswerWriter Writer,
+        RunTrace? Trace, CancellationToken Ends);
 }
-

@@ -11,9 +11,10 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), by every provider that has them.</summary>
+/// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), for every provider that offers them.</summary>
 internal sealed class EmbeddingCalls(
-    CompatCalls compat, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, SystemSettings settings, TimeProvider clock)
+    CompatCalls compat, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, SystemSettings settings,
+    TimeProvider clock)
 {
     private const int MaxInputs = 2_048;
 
@@ -46,9 +47,10 @@ internal sealed class EmbeddingCalls(
         var estimated = inputs.Sum(input => TokenEstimate.Estimate(input)) + texts.Sum(text => text.Count);
         try
         {
-            var dimensions = ToolMapping.Positive(body.Int("dimensions"));
+            var dimensions = body.Positive("dimensions");
             var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, dimensions) { Tokens = texts };
-            return await compat.Metered(me, model, settings.Admission(me, model, estimated, 0, prompts: request.Count), async (_, _, used) =>
+            var admission = settings.Admission(me, model, estimated, 0, prompts: request.Count);
+            return await compat.Metered(me, model, admission, async (_, _, used) =>
             {
                 var begun = clock.GetTimestamp();
                 var reply = await Embed(provider, me, model, request, ends);
@@ -63,7 +65,7 @@ internal sealed class EmbeddingCalls(
         }
     });
 
-    /// <summary>Texts as the numbers of their tokens: one, or a list of them. Empty when the input is not that.</summary>
+    /// <summary>The texts of an input that is one list of token numbers or several of them; empty for any other input.</summary>
     private static List<IReadOnlyList<int>> Tokens(JsonElement input)
     {
         if (input.ValueKind != JsonValueKind.Array || input.GetArrayLength() == 0)
@@ -80,9 +82,14 @@ internal sealed class EmbeddingCalls(
         };
     }
 
-    private static int[] Numbers(JsonElement text) => text.ValueKind != JsonValueKind.Array ? throw CompatRefusal.Bad("input mixes texts and tokens.")
-        : [.. text.EnumerateArray().Select(token => token.ValueKind == JsonValueKind.Number && token.TryGetInt32(out var number) && number >= 0
-            ? number : throw CompatRefusal.Bad("input holds something that is not the number of a token."))];
+    private static int[] Numbers(JsonElement text) => text.ValueKind == JsonValueKind.Array
+        ? [.. text.EnumerateArray().Select(Number)]
+        : throw CompatRefusal.Bad("input mixes texts and tokens.");
+
+    private static int Number(JsonElement token) =>
+        token.ValueKind == JsonValueKind.Number && token.TryGetInt32(out var number) && number >= 0
+            ? number
+            : throw CompatRefusal.Bad("input holds something that is not the number of a token.");
 
     private async Task<EmbeddingReply> Embed(
         IEmbeddingProvider provider, CurrentUser me, ResolvedModel model, EmbeddingRequest request, CancellationToken cancel)
@@ -118,7 +125,7 @@ internal sealed class EmbeddingCalls(
         };
 }
 
-/// <summary>The list of vectors, written piece by piece: as text they are several times as long.</summary>
+/// <summary>Writes the vectors in pieces, because as text they are several times as long as in memory.</summary>
 internal sealed class EmbeddingAnswer(string model, IReadOnlyList<float[]> vectors, bool base64, long tokens) : IResult
 {
     private const int Piece = 64 * 1024;
@@ -158,7 +165,7 @@ internal sealed class EmbeddingAnswer(string model, IReadOnlyList<float[]> vecto
         json.WriteNumber("index", at);
         if (base64)
         {
-            json.WriteBase64String("embedding", MemoryMarshal.AsBytes(vectors[at].AsSpan())); // little-endian, as this machine has it
+            json.WriteBase64String("embedding", MemoryMarshal.AsBytes(vectors[at].AsSpan())); // little-endian, as the protocol has it
         }
         else
         {
