@@ -83,7 +83,7 @@ internal static class RunTracing
         }
     }
 
-    /// <summary>The start was refused, or the same request had started this answer before. Nothing is recorded of a new start.</summary>
+    /// <summary>The start was refused, or the same request had started this answer before; a new start is <see cref="Started"/>.</summary>
     public static void Answered(this RunTrace trace, Problem? problem, bool repeated, long messageId)
     {
         if (problem is not null)
