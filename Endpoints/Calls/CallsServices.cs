@@ -12,8 +12,8 @@ internal static class CallsServices
         services.AddSingleton<ProviderCalls>();
         services.AddSingleton<Settlements>();
         services.AddSingleton<UtilityCompletion>();
-        services.AddSingleton<WebSearch>();
         services.AddSingleton(provider => MemoryBudget.OfProcess(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<WebSearch>();
         services.AddSingleton<RunSlots>();
     }
 }

@@ -7,8 +7,8 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// Which key of a connection is tried first: they take turns, and one that was refused or limited rests, which means that it is
-/// tried last. Safe for any number of threads.
+/// The order in which the keys of a connection are tried. Keys take turns; a key that was refused or rate limited rests for a while,
+/// which means that it is tried last. Safe for any number of threads.
 /// </summary>
 internal sealed class KeyRing(TimeProvider clock)
 {
@@ -19,7 +19,7 @@ internal sealed class KeyRing(TimeProvider clock)
     private readonly ConcurrentDictionary<(long Connection, long Key), DateTimeOffset> _resting = new();
     private readonly ConcurrentDictionary<long, int> _turns = new();
 
-    /// <summary>The endpoints of one connection, one for each of its keys, in the order to try them now.</summary>
+    /// <summary>Puts the endpoints of one connection, one for each of its keys, in the order in which to try them now.</summary>
     public List<ProviderEndpoint> Order(IReadOnlyList<ProviderEndpoint> endpoints)
     {
         if (endpoints.Count == 1)
@@ -32,7 +32,7 @@ internal sealed class KeyRing(TimeProvider clock)
         return [.. endpoints.Skip(turn).Concat(endpoints.Take(turn)).OrderBy(endpoint => Until(endpoint, now))];
     }
 
-    /// <summary>Notes that a call failed because of its key.</summary>
+    /// <summary>Lets a key rest after a call that failed because of it.</summary>
     public void Rest(ProviderEndpoint endpoint, ProviderException failure)
     {
         if (_resting.Count >= MaxResting)
@@ -47,7 +47,7 @@ internal sealed class KeyRing(TimeProvider clock)
     private DateTimeOffset Until(ProviderEndpoint endpoint, DateTimeOffset now) =>
         _resting.TryGetValue(Name(endpoint), out var until) && until > now ? until : DateTimeOffset.MinValue;
 
-    // A digest, so that a key that was replaced does not inherit the rest of the old one, and none is kept in clear.
+    // A digest: a new key does not inherit the rest of the one it replaced, and no key is stored in clear.
     private static (long Connection, long Key) Name(ProviderEndpoint endpoint) => (endpoint.ConnectionId,
         BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes(endpoint.ApiKey ?? ""))));
 }

@@ -5,8 +5,8 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// The calls to providers that are under way, from whatever door. One ends in the moment that its connection, its key, its model or
-/// its user is taken away. Safe for any number of threads.
+/// The provider calls under way, from the chat and from the compatible API. A call is cut as soon as its connection, key, model or user
+/// is taken away. Safe for any number of threads.
 /// </summary>
 internal sealed class LiveCalls : IDisposable
 {
@@ -19,23 +19,23 @@ internal sealed class LiveCalls : IDisposable
         _catalog.Changed += Check;
     }
 
-    /// <summary>Enters a call; disposing it takes it out again.</summary>
-    /// <param name="userId">On whose account.</param>
+    /// <summary>Registers a call until it is disposed.</summary>
+    /// <param name="userId">The user whose account is charged.</param>
     /// <param name="isAdmin">Whether that user may use every model.</param>
-    /// <param name="model">Who is asked.</param>
-    /// <param name="endpoint">Where and with which key.</param>
-    /// <param name="cancel">Ends the call, too.</param>
+    /// <param name="model">The model that is asked.</param>
+    /// <param name="endpoint">The address and the key.</param>
+    /// <param name="cancel">Cancels the call as well.</param>
     public LiveCall Enter(long userId, bool isAdmin, ResolvedModel model, ProviderEndpoint endpoint, CancellationToken cancel)
     {
         var call = new LiveCall(userId, isAdmin, model, endpoint, left => _calls.TryRemove(left, out _), cancel);
 
-        // Entered first and looked at second, so that a change in between is seen by one of the two.
+        // Registered first, checked second: a change in between is seen by this check or by the one that the change starts.
         _calls[call] = true;
         Check(call);
         return call;
     }
 
-    /// <summary>Ends what is asked on the account of a user who may ask nothing any more.</summary>
+    /// <summary>Cuts all calls of a user whose account was closed.</summary>
     public void CutUser(long userId)
     {
         foreach (var call in _calls.Keys.Where(call => call.UserId == userId))
@@ -44,7 +44,7 @@ internal sealed class LiveCalls : IDisposable
         }
     }
 
-    /// <summary>The user is no administrator any more: calls to models that only those may use end.</summary>
+    /// <summary>The user is no longer an administrator; cuts the calls to models that only administrators may use.</summary>
     public void Demoted(long userId)
     {
         foreach (var call in _calls.Keys.Where(call => call.UserId == userId))
@@ -91,20 +91,21 @@ internal sealed class LiveCalls : IDisposable
         }
         catch (ProviderException)
         {
-            return false; // its keys cannot be read any more
+            return false; // the keys of the connection can no longer be read
         }
     }
 
-    // What a provider lists may change while it answers; only what an administrator said counts.
+    // A provider may change its list of models while it answers; only the administrator's choice ends a call.
     private static bool MayUse(CatalogSnapshot snapshot, CatalogConnection connection, LiveCall call) =>
         snapshot.Find(connection.Id, call.Model.Model) is { } model
             ? model.MayUse(call.UserId, call.IsAdmin)
             : connection.ModelIds.Count == 0 || connection.ModelIds.Contains(call.Model.Model);
 }
 
-/// <summary>One call under way. It must be disposed when it has ended.</summary>
+/// <summary>One provider call under way. Dispose it when it has ended.</summary>
 internal sealed class LiveCall(
-    long userId, bool isAdmin, ResolvedModel model, ProviderEndpoint endpoint, Action<LiveCall> leave, CancellationToken cancel) : IDisposable
+    long userId, bool isAdmin, ResolvedModel model, ProviderEndpoint endpoint, Action<LiveCall> leave, CancellationToken cancel)
+    : IDisposable
 {
     private readonly CancellationTokenSource _end = CancellationTokenSource.CreateLinkedTokenSource(cancel);
     private volatile bool _isAdmin = isAdmin;
@@ -124,7 +125,7 @@ internal sealed class LiveCall(
 
     public CancellationToken Token => _end.Token;
 
-    /// <summary>Why it was ended from here; null while it was not.</summary>
+    /// <summary>Why the call was cut; null unless <see cref="Cut"/> ended it.</summary>
     public ProviderException? CutBy => Volatile.Read(ref _cutBy);
 
     public void Cut(ProviderFailure failure, string detail)
@@ -144,7 +145,7 @@ internal sealed class LiveCall(
         }
         catch (ObjectDisposedException)
         {
-            // It ended in this moment, which is what was asked for.
+            // The call has just ended by itself.
         }
     }
 

@@ -3,64 +3,66 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// Whether there is memory for another answer, or for one to become longer. Near the limit (of the container, of
-/// DOTNET_GCHeapHardLimit, else of the machine) new ones are refused and long ones are ended, so that those being written are not lost
-/// with the process. Safe for any number of threads.
+/// Decides whether there is memory for another answer, or for an answer to grow. Near the limit (of the container, of
+/// DOTNET_GCHeapHardLimit, else of the machine) new answers are refused and long ones are ended, so that the process does not run out of
+/// memory and lose all of them. Memory is given in pieces. Safe for any number of threads.
 /// </summary>
-/// <param name="used">Bytes in use; true asks to collect what nobody uses any more before counting.</param>
+/// <param name="used">Returns the bytes in use; true collects garbage before counting.</param>
+/// <param name="limit">Bytes that the process may use.</param>
+/// <param name="clock">Measures waits and the time between collections.</param>
 internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvider clock)
 {
-    /// <summary>Characters of an answer that one piece of the room is for; it grows by whole pieces.</summary>
+    /// <summary>Characters of an answer in one piece of memory.</summary>
     public const int Piece = 160 * 1024;
 
-    /// <summary>Tenths of the limit; the rest is for what comes on top: uploads, exports, readers.</summary>
-    private const int Full = 7;
+    /// <summary>Tenths of the limit that answers may take; the rest is for uploads, exports and readers.</summary>
+    private const int MaxTenths = 7;
 
     /// <summary>
-    /// What a piece may need: a crowd that is let in at once is counted by what it will hold, not by what it holds yet. The text is held
-    /// as it is written, on its way to the table, and whole at its end.
+    /// Bytes that a full piece needs: its text exists in the log, on its way to the table, and as one string at the end. Pieces count in
+    /// full from the start, so that answers that begin together are not all admitted while each is still short.
     /// </summary>
-    private const long ForPiece = 3 * sizeof(char) * Piece;
+    private const long BytesPerPiece = 3 * sizeof(char) * Piece;
 
     /// <summary>
-    /// Collecting stops every thread, so that refusing meanwhile is cheaper: it takes at most a twentieth of the time. A small heap is
-    /// collected in milliseconds, and with so little memory garbage fills it as fast.
+    /// The pause after a collection, in multiples of its length: a collection stops every thread, so it may take at most about a twentieth
+    /// of the time. A small heap is collected in milliseconds and fills with garbage as fast.
     /// </summary>
-    private const int TimesItsLength = 20;
+    private const int PausePerCollection = 20;
 
     private static readonly TimeSpan MinBetweenCollections = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan MaxBetweenCollections = TimeSpan.FromSeconds(2);
 
-    /// <summary>How long an answer waits for what another leaves; that one may wait for the disk.</summary>
+    /// <summary>How long an answer waits for the memory of another, whose end may wait for the disk.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
 
-    /// <summary>When a collection may begin next, as a timestamp of the clock; long.MaxValue while one goes on.</summary>
+    /// <summary>When the next collection may begin, as a timestamp of the clock; long.MaxValue while one runs.</summary>
     private long _nextCollection = long.MinValue;
 
-    /// <summary>Pieces that answers have.</summary>
+    /// <summary>Pieces held by answers.</summary>
     private long _taken;
 
-    /// <summary>Answers that wait to become longer.</summary>
+    /// <summary>Answers that wait for another piece.</summary>
     private int _waiting;
 
-    /// <summary>An answer ends for the others, and what it has comes back soon.</summary>
+    /// <summary>An answer was told to end; its pieces come back soon.</summary>
     private bool _oneEnds;
 
     /// <summary>Completes when pieces come back.</summary>
     private TaskCompletionSource _cameBack = NewSignal();
 
-    /// <summary>Of this process: what the collector counts, against what it may take.</summary>
+    /// <summary>The budget of this process: the bytes that the garbage collector counts, against those it may use.</summary>
     public static MemoryBudget OfProcess(TimeProvider clock) => new(InUse, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, clock);
 
     /// <summary>
-    /// The first piece of another answer, given back with <see cref="GiveBack"/>; false when there is no room, or when answers that are
-    /// being written wait for it.
+    /// Takes the first piece for another answer, returned with <see cref="GiveBack"/>; false when there is no memory, or when running
+    /// answers wait for it.
     /// </summary>
     public bool TryBegin()
     {
-        var max = Most - ((Interlocked.Increment(ref _taken) - 1) * ForPiece);
+        var max = MaxBytes - ((Interlocked.Increment(ref _taken) - 1) * BytesPerPiece);
         if (Volatile.Read(ref _waiting) == 0 && (used(false) <= max || (MayCollect() && Collect() <= max)))
         {
             return true;
@@ -71,16 +73,16 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     }
 
     /// <summary>
-    /// Another piece for an answer that goes on; false when the answer has to end. Only what is promised is counted, not what is in use,
-    /// so that no answer ends because of garbage: together they never hold more than their part of the limit. When a crowd has grown
-    /// into it evenly, one answer ends at a time and the others wait for what it leaves; ending them all would finish none.
+    /// Takes another piece for a running answer; false when the answer has to end. Counts the pieces held, not the bytes in use, so that no
+    /// answer ends because of garbage. When many answers have grown evenly up to the limit, one of them is ended at a time and the others
+    /// wait for its pieces; ending them all would finish none.
     /// </summary>
     public ValueTask<bool> Grow(CancellationToken cancellationToken) => TryGrow() ? new(true) : new(GrowOrWait(cancellationToken));
 
-    /// <summary>Another piece at once; false when there is no room.</summary>
+    /// <summary>Takes another piece without waiting; false when there is no memory.</summary>
     public bool TryGrow()
     {
-        if (Interlocked.Increment(ref _taken) * ForPiece <= Most)
+        if (Interlocked.Increment(ref _taken) * BytesPerPiece <= MaxBytes)
         {
             return true;
         }
@@ -89,8 +91,9 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         return false;
     }
 
-    /// <param name="pieces">How many.</param>
-    /// <param name="ended">They are of an answer for which there was no room.</param>
+    /// <summary>Returns the pieces of an answer.</summary>
+    /// <param name="pieces">The number of pieces.</param>
+    /// <param name="ended">Whether the answer was ended because there was no memory for it.</param>
     public void GiveBack(int pieces, bool ended = false)
     {
         TaskCompletionSource cameBack;
@@ -148,7 +151,7 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private long Most => limit / 10 * Full;
+    private long MaxBytes => limit / 10 * MaxTenths;
 
     private static long InUse(bool collect)
     {
@@ -160,7 +163,7 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         return GC.GetTotalMemory(forceFullCollection: false);
     }
 
-    /// <summary>A server that has become idle does not collect by itself, and would refuse for what is garbage.</summary>
+    /// <summary>An idle server does not collect by itself, and would refuse answers because of garbage.</summary>
     private bool MayCollect()
     {
         var next = Volatile.Read(ref _nextCollection);
@@ -175,7 +178,8 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         {
             var left = used(true);
             var length = clock.GetElapsedTime(began);
-            pause = TimeSpan.FromTicks(Math.Clamp(length.Ticks * TimesItsLength, MinBetweenCollections.Ticks, MaxBetweenCollections.Ticks));
+            pause = TimeSpan.FromTicks(
+                Math.Clamp(length.Ticks * PausePerCollection, MinBetweenCollections.Ticks, MaxBetweenCollections.Ticks));
             return left;
         }
         finally

@@ -3,22 +3,22 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Calls;
 
-/// <summary>The memory that one answer takes as it grows, with the piece it began with. Used by one thread at a time.</summary>
+/// <summary>The memory that one answer takes as it grows, including its first piece. Used by one thread at a time.</summary>
 internal sealed class MemoryLease(MemoryBudget memory) : IDisposable
 {
     private long _characters;
     private int _pieces = 1;
-    private bool _noRoom;
+    private bool _refused;
 
-    /// <summary>What there is no room for may have to wait until other answers have ended.</summary>
-    /// <exception cref="ProviderException">There is no memory for so much; the answer has to end with what it has.</exception>
+    /// <summary>Counts a delta; near the limit it waits until another answer has ended.</summary>
+    /// <exception cref="ProviderException">There is no memory for a longer answer; it has to end with its present text.</exception>
     public ValueTask Add(ChatDelta delta, CancellationToken cancellationToken) => Add(
         delta switch
         {
             ChatDelta.Text text => text.Value.Length,
             ChatDelta.Reasoning reasoning => reasoning.Value.Length,
             ChatDelta.ToolCall call => call.ArgumentsFragment.Length,
-            _ => 0, // what is relayed as it came has a cap of its own
+            _ => 0, // relayed frames have a limit of their own
         },
         cancellationToken);
 
@@ -31,8 +31,8 @@ internal sealed class MemoryLease(MemoryBudget memory) : IDisposable
 
     public void Dispose()
     {
-        memory.GiveBack(_pieces, _noRoom);
-        (_pieces, _noRoom) = (0, false);
+        memory.GiveBack(_pieces, _refused);
+        (_pieces, _refused) = (0, false);
     }
 
     private async ValueTask Grow(CancellationToken cancellationToken)
@@ -41,8 +41,9 @@ internal sealed class MemoryLease(MemoryBudget memory) : IDisposable
         {
             if (!await memory.Grow(cancellationToken))
             {
-                _noRoom = true;
-                throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server has memory for now; it was ended here.");
+                _refused = true;
+                throw new ProviderException(
+                    ProviderFailure.TooLarge, "The server does not have the memory for a longer answer now; it was ended here.");
             }
 
             _pieces++;

@@ -8,26 +8,26 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// Every call that generates goes through here, from whatever door. <see cref="Open"/> returns with the first delta in hand; until
-/// then the connection's other keys, the same call after a wait, and the models that may stand in are tried. After it nothing
-/// is repeated, because somebody has seen what came; nor is it once a provider has begun to reply, because its work may be done and
-/// paid for. The caller reads the <see cref="StreamingCall"/>, disposes it, and stores its
-/// ledger entry. Safe for parallel use.
+/// Makes every call that generates text, for the chat and for the compatible API. <see cref="Open"/> returns with the first delta. Until
+/// then it tries the other keys of the connection, repeats the call after a wait, and tries the fallback models. Nothing is repeated
+/// after the first delta, because a reader has seen it, nor once a provider has begun to reply, because the provider may have done and
+/// charged the work. The caller reads the <see cref="StreamingCall"/>, disposes it and stores its ledger entry. Safe for parallel use.
 /// </summary>
 internal sealed class ProviderCalls(
-    ModelCatalog catalog, ProviderRegistry providers, LiveCalls live, KeyRing keys, TokenFactors factors, SystemSettings settings, Metrics metrics,
-    TimeProvider clock)
+    ModelCatalog catalog, ProviderRegistry providers, LiveCalls live, KeyRing keys, TokenFactors factors, SystemSettings settings,
+    Metrics metrics, TimeProvider clock)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(400);
 
-    /// <summary>The longest that a model is waited for, all waits together.</summary>
+    /// <summary>Bound of all waits for one model together.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(20);
 
-    /// <summary>Whoever asks for more than this is not waited for at all.</summary>
-    private static readonly TimeSpan NotWaitedFor = TimeSpan.FromMinutes(2);
+    /// <summary>A provider that asks for a longer wait than this is not waited for at all.</summary>
+    private static readonly TimeSpan MaxRetryAfter = TimeSpan.FromMinutes(2);
 
-    /// <exception cref="ProviderException">The last failure, when no attempt got as far as a first delta.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled, also while it waited to try again.</exception>
+    /// <summary>Opens a call by the plan and waits for its first delta.</summary>
+    /// <exception cref="ProviderException">No attempt got a first delta; this is the last failure.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled, possibly during a wait.</exception>
     public async Task<StreamingCall> Open(CallPlan plan, CancellationToken cancel)
     {
         for (var at = 0; ; at++)
@@ -36,7 +36,7 @@ internal sealed class ProviderCalls(
             {
                 return await Ask(plan, plan.Models[at], cancel);
             }
-            catch (ProviderException failure) when (at + 1 < plan.Models.Count && MayDoBetterElsewhere(failure))
+            catch (ProviderException failure) when (at + 1 < plan.Models.Count && MayFallBack(failure))
             {
                 plan.OnRetry?.Invoke(new CallRetry(plan.Models[at + 1], failure, TimeSpan.Zero));
             }
@@ -99,47 +99,45 @@ internal sealed class ProviderCalls(
     /// <summary>How long to wait before the same call again; null when it is not to be repeated.</summary>
     private TimeSpan? WaitAfter(ProviderException failure, int retries, TimeSpan waited)
     {
-        // A connection that timed out has cost its ten seconds already.
+        // A connect timeout has already taken ten seconds.
         if (!failure.IsTransient || failure.Failure == ProviderFailure.ConnectTimeout || retries >= settings.ProviderMaxRetries)
         {
             return null;
         }
 
-        // Between half and the whole of a time that doubles, so that those who failed together do not come back together.
+        // Exponential backoff with jitter, so that calls that failed together are not repeated together.
         var wait = FirstWait * (1 << retries) * (0.5 + Random.Shared.NextDouble() / 2);
         if (failure.RetryAfter is { } asked)
         {
-            wait = asked > NotWaitedFor ? asked : asked + wait < MaxWait ? asked + wait : MaxWait;
+            wait = asked > MaxRetryAfter ? asked : asked + wait < MaxWait ? asked + wait : MaxWait;
         }
 
         return waited + wait <= MaxWait ? wait : null;
     }
 
-    /// <summary>
-    /// False for what is wrong with the question itself, which no other model would answer either, and when it may have been answered.
-    /// </summary>
-    private static bool MayDoBetterElsewhere(ProviderException failure) =>
-        !failure.HasAnswered
-        && failure.Failure is not (ProviderFailure.BadRequest or ProviderFailure.ContextTooLong or ProviderFailure.ContentFilter or ProviderFailure.TooLarge);
+    /// <summary>False when any model would refuse the question, and when it may have been answered already.</summary>
+    private static bool MayFallBack(ProviderException failure) =>
+        !failure.HasAnswered && failure.Failure is not
+            (ProviderFailure.BadRequest or ProviderFailure.ContextTooLong or ProviderFailure.ContentFilter or ProviderFailure.TooLarge);
 }
 
-/// <summary>What is asked, of whom, and who is told that it takes another attempt.</summary>
+/// <summary>A call to make: the request, the models to try, and who is told of retries.</summary>
 internal sealed record CallPlan
 {
-    /// <summary>On whose account; the call ends when the model is taken away from this user.</summary>
+    /// <summary>The user whose account is charged; the call is cut when the model is taken away from this user.</summary>
     public required long UserId { get; init; }
 
-    /// <summary>As an administrator, who may use more models.</summary>
+    /// <summary>Whether that user is an administrator, who may use more models.</summary>
     public required bool IsAdmin { get; init; }
 
-    /// <summary>The model that was chosen, then those that may stand in for it; never empty.</summary>
+    /// <summary>The chosen model, then its fallbacks; never empty.</summary>
     public required IReadOnlyList<ResolvedModel> Models { get; init; }
 
-    /// <summary>Makes the request for one of the models; called once for each that is tried.</summary>
+    /// <summary>Makes the request for a model; called once for each model that is tried.</summary>
     public required Func<ResolvedModel, ProviderEndpoint, ValueTask<ChatRequest>> Request { get; init; }
 
     public Action<CallRetry>? OnRetry { get; init; }
 }
 
-/// <summary>An attempt failed; the next one asks this model after this wait.</summary>
+/// <summary>An attempt failed; the next attempt asks this model after this wait.</summary>
 internal sealed record CallRetry(ResolvedModel Model, ProviderException Failure, TimeSpan Wait);

@@ -8,15 +8,15 @@ using AiChat.Endpoints.Settings;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// What the settings mean at the <see cref="UsageLimits"/>, and how its refusals are told. A call counts once its provider has said something:
-/// then one message, the tokens the provider reports (or our estimate) and their price. Nothing is counted for a failure or a stop before
-/// that, and a repeated clientMessageId never comes here again. Everything counts on the day the call began (UTC).
+/// Turns the settings into limits for <see cref="UsageLimits"/>, and its refusals into problems. A call counts once its provider has sent
+/// something: as one message, with the tokens that the provider reports (or our estimate) and their price. A failure or a stop before that
+/// counts nothing, and a repeated clientMessageId is not admitted twice. All usage counts on the day (UTC) on which the call began.
 /// </summary>
 internal static class QuotaPolicy
 {
     private const decimal NanosPerUnit = 1_000_000_000m;
 
-    /// <summary>Held for an answer of a model whose limit is not known.</summary>
+    /// <summary>Tokens reserved for an answer when the caller names no limit.</summary>
     private const int DefaultAnswer = 4_096;
 
     public static DefaultLimits DefaultLimits(this SystemSettings settings) => new(
@@ -28,14 +28,18 @@ internal static class QuotaPolicy
         Nanos(settings.DefaultDailyMoneyBudget),
         Nanos(settings.DefaultMonthlyMoneyBudget));
 
-    /// <summary>One message that asks this of a model; holds the text and a usual answer.</summary>
+    /// <summary>Admission of one chat message; reserves its text and an answer of default length.</summary>
     public static Admission Admission(this SystemSettings settings, CurrentUser me, ResolvedModel model, ReadOnlySpan<char> text) =>
         settings.Admission(me, model, TokenEstimate.Estimate(text), null);
 
-    /// <summary>Holds what was asked for, but no more than the model can take and answer, whatever the caller says.</summary>
-    /// <param name="answerTokens">The longest answer that was asked for, if one was.</param>
-    /// <param name="answers">How many were asked for.</param>
-    /// <param name="prompts">How many texts the prompt is, each with the model's whole context.</param>
+    /// <summary>Admission of a call that names its own sizes; reserves no more than the model can read and answer.</summary>
+    /// <param name="settings">The limits of users without their own.</param>
+    /// <param name="me">The user, with the key of the call if there is one.</param>
+    /// <param name="model">The model that is asked.</param>
+    /// <param name="promptTokens">Estimated tokens of the prompt.</param>
+    /// <param name="answerTokens">The requested maximum of one answer, if any.</param>
+    /// <param name="answers">The number of answers asked for.</param>
+    /// <param name="prompts">The number of prompts, each of which may fill the context.</param>
     public static Admission Admission(
         this SystemSettings settings, CurrentUser me, ResolvedModel model, long promptTokens, long? answerTokens,
         int answers = 1, int prompts = 1)
@@ -44,7 +48,7 @@ internal static class QuotaPolicy
         return settings.Admission(me.Id, me.ApiKeyId, model, prompt, answerTokens, answers);
     }
 
-    /// <summary>As above, for a call on behalf of somebody.</summary>
+    /// <summary>As above, for a call that the server makes on behalf of a user. The prompt is not capped.</summary>
     public static Admission Admission(
         this SystemSettings settings, long userId, long? keyId, ResolvedModel model, long promptTokens, long? answerTokens, int answers = 1)
     {
@@ -57,7 +61,7 @@ internal static class QuotaPolicy
         };
     }
 
-    /// <summary>Those of the models that may be asked with what was let in.</summary>
+    /// <summary>The models that a call with this reservation may ask.</summary>
     public static IReadOnlyList<ResolvedModel> May(this Reservation? reservation, IReadOnlyList<ResolvedModel> models) =>
         reservation is { OnlyFree: true } ? [.. models.Where(model => model.IsFree)] : models;
 
@@ -67,12 +71,13 @@ internal static class QuotaPolicy
 
     public static Problem Refusal(LimitResult limit, DateTimeOffset now) => limit switch
     {
-        LimitResult.NoMessages => Problems.TooMany("quota_exceeded", "The messages of this day are used up.", Seconds(UtcDay.EndOf(now) - now)),
-        LimitResult.NoBudgetToday => Problems.TooMany("budget_exceeded", "The budget of this day is used up.", Seconds(UtcDay.EndOf(now) - now)),
-        LimitResult.NoBudgetThisMonth => Problems.TooMany("budget_exceeded", "The budget of this month is used up.", Seconds(UtcDay.EndOfMonth(now) - now)),
+        LimitResult.NoMessages => Exceeded("quota_exceeded", "The messages of this day are used up.", UtcDay.EndOf(now), now),
+        LimitResult.NoBudgetToday => Exceeded("budget_exceeded", "The budget of this day is used up.", UtcDay.EndOf(now), now),
+        LimitResult.NoBudgetThisMonth => Exceeded("budget_exceeded", "The budget of this month is used up.", UtcDay.EndOfMonth(now), now),
         LimitResult.Nobody => Problems.NotFound(),
         LimitResult.Open => throw new InvalidOperationException("Not a refusal."),
     };
 
-    private static int Seconds(TimeSpan left) => (int)left.TotalSeconds + 1;
+    private static Problem Exceeded(string code, string detail, DateTimeOffset until, DateTimeOffset now) =>
+        Problems.TooMany(code, detail, (int)(until - now).TotalSeconds + 1);
 }

@@ -4,8 +4,8 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// Ends what the gate let in for calls that belong to no run. When the store cannot take it now, the caller goes on and it is tried
-/// again until it can: nothing stays held for a call that has ended.
+/// Settles the reservations of calls that belong to no run. When the store fails, the caller goes on and the settlement is retried in the
+/// background, so that no reservation outlives its call.
 /// </summary>
 internal sealed class Settlements(Usage usage, BackgroundWork background, IHostApplicationLifetime lifetime, TimeProvider clock)
 {

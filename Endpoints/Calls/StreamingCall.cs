@@ -6,8 +6,8 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// A provider call whose first delta has come: read it with <see cref="MoveNextAsync"/> and <see cref="Take"/>, which completes at
-/// once while deltas are waiting. It measures itself for the ledger. Disposing closes the provider's connection. One reader.
+/// A provider call whose first delta has arrived. Read it with <see cref="MoveNextAsync"/>, which completes synchronously while deltas are
+/// buffered, and <see cref="Take"/>. It measures itself for the ledger. Disposing it closes the provider's connection. One reader.
 /// </summary>
 internal sealed class StreamingCall : IAsyncDisposable
 {
@@ -18,13 +18,13 @@ internal sealed class StreamingCall : IAsyncDisposable
     private readonly TimeProvider _clock;
     private readonly long _begun;
     private readonly long _firstMs;
-    private TokenCount _said;
-    private bool _opened = true;
+    private TokenCount _received;
+    private bool _firstUnread = true;
     private Task _waiting = Task.CompletedTask;
 
     private StreamingCall(
-        ResolvedModel model, ChatRequest request, IAsyncEnumerator<ChatDelta> deltas, LiveCall live, TokenFactors factors, TimeProvider clock,
-        long begun)
+        ResolvedModel model, ChatRequest request, IAsyncEnumerator<ChatDelta> deltas, LiveCall live, TokenFactors factors,
+        TimeProvider clock, long begun)
     {
         Model = model;
         _request = request;
@@ -36,18 +36,18 @@ internal sealed class StreamingCall : IAsyncDisposable
         _firstMs = (long)clock.GetElapsedTime(begun).TotalMilliseconds;
     }
 
-    /// <summary>Who answers.</summary>
+    /// <summary>The model that answers.</summary>
     public ResolvedModel Model { get; }
 
-    /// <summary>How long the first delta took.</summary>
+    /// <summary>Milliseconds until the first delta.</summary>
     public long FirstMs => _firstMs;
 
     public ChatDelta.Usage? Usage { get; private set; }
 
-    /// <summary>Whether the provider did work that counts. An empty answer without usage does not.</summary>
+    /// <summary>Whether the call goes into the ledger. An empty answer without usage does not.</summary>
     public bool Counts { get; private set; }
 
-    /// <summary>Why the call was ended under way, when what it was made with was taken away; it counts instead of what reading throws.</summary>
+    /// <summary>Why the call was cut, because something it needs was taken away. Report it instead of the cancellation.</summary>
     public ProviderException? CutBy => _live.CutBy;
 
     /// <summary>Sends the request and waits for the first delta.</summary>
@@ -72,19 +72,19 @@ internal sealed class StreamingCall : IAsyncDisposable
         }
     }
 
-    /// <exception cref="ProviderException">The answer broke off; what was taken stays.</exception>
+    /// <exception cref="ProviderException">The answer broke off; the deltas taken so far remain valid.</exception>
     public ValueTask<bool> MoveNextAsync()
     {
-        if (!_opened)
+        if (!_firstUnread)
         {
             return _deltas.MoveNextAsync();
         }
 
-        _opened = false;
+        _firstUnread = false;
         return new ValueTask<bool>(true);
     }
 
-    /// <summary>For who does something else while <see cref="MoveNextAsync"/> waits: the call may be disposed before it completes.</summary>
+    /// <summary>Tracks a waiting <see cref="MoveNextAsync"/>, so that the call may be disposed before it completes.</summary>
     public Task<bool> Meanwhile(ValueTask<bool> next)
     {
         var waiting = next.AsTask();
@@ -92,22 +92,22 @@ internal sealed class StreamingCall : IAsyncDisposable
         return waiting;
     }
 
-    /// <summary>The delta that <see cref="MoveNextAsync"/> moved to; once each.</summary>
+    /// <summary>The delta that <see cref="MoveNextAsync"/> moved to. Call it once for each.</summary>
     public ChatDelta Take()
     {
         var delta = _deltas.Current;
         switch (delta)
         {
             case ChatDelta.Text text:
-                _said.Add(text.Value);
+                _received.Add(text.Value);
                 Counts = true;
                 break;
             case ChatDelta.Reasoning reasoning:
-                _said.Add(reasoning.Value);
+                _received.Add(reasoning.Value);
                 Counts = true;
                 break;
             case ChatDelta.ToolCall call:
-                _said.Add(call.ArgumentsFragment);
+                _received.Add(call.ArgumentsFragment);
                 Counts = true;
                 break;
             case ChatDelta.Usage usage:
@@ -119,27 +119,18 @@ internal sealed class StreamingCall : IAsyncDisposable
         return delta;
     }
 
-    /// <summary>What the call cost, in the provider's words or by estimate. Call it once, after the last delta.</summary>
-    /// <param name="place">On whose account and for what.</param>
+    /// <summary>The ledger entry, with the usage that the provider reported or an estimate. Call it once, after the last delta.</summary>
+    /// <param name="place">The account and the purpose.</param>
     /// <param name="status">done, stopped, interrupted or failed.</param>
     public LedgerEntry Entry(CallPlace place, string status)
     {
         var estimated = TokenEstimate.Estimate(_request);
         _factors.Learn(Model, estimated, Usage?.PromptTokens);
         var prompt = Usage?.PromptTokens ?? (int)(estimated * _factors.Find(Model));
-        var completion = Usage?.CompletionTokens ?? _said.Tokens;
+        var completion = Usage?.CompletionTokens ?? _received.Tokens;
         var cached = Usage?.CachedTokens ?? 0;
-        return new LedgerEntry
+        return place.Entry(Model, status) with
         {
-            UserId = place.UserId,
-            SessionId = place.SessionId,
-            MessageId = place.MessageId,
-            RunId = place.RunId,
-            ApiKeyId = place.ApiKeyId,
-            ConnectionId = Model.ConnectionId,
-            Model = Model.Model,
-            Provider = Model.Provider,
-            Status = status,
             PromptTokens = prompt,
             CompletionTokens = completion,
             ReasoningTokens = Usage?.ReasoningTokens ?? 0,
@@ -156,39 +147,12 @@ internal sealed class StreamingCall : IAsyncDisposable
     {
         if (!_waiting.IsCompleted)
         {
-            _live.Cancel(); // an enumerator that moves cannot be disposed
+            _live.Cancel(); // an enumerator cannot be disposed while it moves
             await _waiting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         await _deltas.DisposeAsync();
-        await SocketThreads.Leave(); // storing and counting follow
+        await SocketThreads.Leave(); // storing and counting follow, which must not block a socket thread
         _live.Dispose();
     }
-}
-
-/// <summary>On whose account a call is made, and for what.</summary>
-internal sealed record CallPlace(long UserId)
-{
-    public long? SessionId { get; init; }
-
-    public long? MessageId { get; init; }
-
-    public long? RunId { get; init; }
-
-    public long? ApiKeyId { get; init; }
-
-    /// <summary>The entry of a call that failed before its provider said anything.</summary>
-    public LedgerEntry Failed(ResolvedModel model) => new()
-    {
-        UserId = UserId,
-        SessionId = SessionId,
-        MessageId = MessageId,
-        RunId = RunId,
-        ApiKeyId = ApiKeyId,
-        ConnectionId = model.ConnectionId,
-        Model = model.Model,
-        Provider = model.Provider,
-        Status = "failed",
-        Source = "estimate",
-    };
 }

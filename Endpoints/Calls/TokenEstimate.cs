@@ -3,15 +3,15 @@ using AiChat.Providers.Protocol;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// A guess at tokens without a vocabulary: four Latin letters, or about one and a half characters of other scripts, to a token.
-/// Good to some 20 %, which is why room is kept and why a provider's own count always wins.
+/// Estimates tokens without a vocabulary: four ASCII characters, or one and a half others, make one token. The error is about 20 %, so a
+/// reserve is kept, and a provider's own count is always preferred.
 /// </summary>
 internal static class TokenEstimate
 {
-    /// <summary>What the frame of one turn costs.</summary>
+    /// <summary>Tokens of the framing of one turn.</summary>
     public const int PerTurn = 4;
 
-    /// <summary>An image costs about this much at most vendors' usual detail.</summary>
+    /// <summary>Tokens of an image at the default detail of most vendors.</summary>
     public const int PerImage = 1_000;
 
     public static int Estimate(ReadOnlySpan<char> text)
@@ -24,14 +24,16 @@ internal static class TokenEstimate
     public static int Estimate(ChatTurn turn) =>
         Estimate(turn.Text) + turn.Images.Count * PerImage + PerTurn + turn.ToolCalls.Sum(call => Estimate(call.Arguments) + PerTurn);
 
-    /// <summary>A whole prompt, tools included.</summary>
+    /// <summary>A whole prompt with its tools.</summary>
     public static int Estimate(ChatRequest request) => Estimate(request.SystemPrompt, request.Turns, request.Tools);
 
     public static int Estimate(string? system, IReadOnlyList<ChatTurn> turns, IReadOnlyList<ChatTool> tools) =>
-        (system is null ? 0 : Estimate(system) + PerTurn) + turns.Sum(Estimate) + tools.Sum(tool => Estimate(tool.Description) + Estimate(tool.ParametersJson) + PerTurn);
+        (system is null ? 0 : Estimate(system) + PerTurn)
+        + turns.Sum(Estimate)
+        + tools.Sum(tool => Estimate(tool.Description) + Estimate(tool.ParametersJson) + PerTurn);
 }
 
-/// <summary>The estimate of a text that comes in pieces.</summary>
+/// <summary>The estimate of a text that arrives in pieces.</summary>
 internal struct TokenCount
 {
     private int _ascii;

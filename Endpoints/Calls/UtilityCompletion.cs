@@ -8,26 +8,27 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// A small question of the server's own to a model, such as one for a title: let in by the gate, asked with the retries and stand-ins
-/// of every call, answered whole, and entered in the ledger of the user it is for. It counts as no message, but its tokens and its
-/// cost count. Safe for parallel use.
+/// Asks a model a short question on behalf of the server, such as one for a title. The usage limits apply, retries and fallbacks are
+/// those of every call, the answer comes whole, and the ledger of the user gets an entry. It does not count as a message, but its tokens
+/// and its cost do. Safe for parallel use.
 /// </summary>
 internal sealed class UtilityCompletion(
     ProviderCalls calls, ModelCatalog catalog, Usage usage, Settlements settlements, SystemSettings settings, TimeProvider clock)
 {
-    /// <summary>The visible text of the answer, trimmed; empty when the model said nothing, null when a budget is used up.</summary>
-    /// <param name="place">Whose ledger, and the session and message it is about.</param>
+    /// <summary>The visible text of the answer, trimmed; empty when the model returned none, null when a budget is used up.</summary>
+    /// <param name="place">The user to charge, and the session and message that the question is about.</param>
     /// <param name="isAdmin">Whether that user is an administrator, who may use more models.</param>
-    /// <param name="model">Who is asked; the fallback models that this user may use stand in for it.</param>
-    /// <param name="system">What the model is to be; null sends none.</param>
+    /// <param name="model">The model to ask; the fallback models that this user may use are tried after it.</param>
+    /// <param name="system">The system prompt; null sends none.</param>
     /// <param name="prompt">The question.</param>
-    /// <param name="maxTokens">The longest answer. Reasoning is asked to be off, but a model may think within it all the same.</param>
-    /// <param name="cancel">Ends the call; what it used so far is entered.</param>
-    /// <exception cref="ProviderException">It failed; what it used until then is entered.</exception>
+    /// <param name="maxTokens">Bound of the answer. The request turns reasoning off, but a model may still reason within the bound.</param>
+    /// <param name="cancel">Ends the call; its usage so far is entered.</param>
+    /// <exception cref="ProviderException">The call failed; its usage so far is entered.</exception>
     public async Task<string?> Ask(
         CallPlace place, bool isAdmin, ResolvedModel model, string? system, string prompt, int maxTokens, CancellationToken cancel)
     {
-        var admission = settings.Admission(place.UserId, place.ApiKeyId, model, TokenEstimate.Estimate(prompt), maxTokens) with { Count = 0 };
+        var estimated = TokenEstimate.Estimate(prompt);
+        var admission = settings.Admission(place.UserId, place.ApiKeyId, model, estimated, maxTokens) with { Count = 0 };
         if ((await usage.Enter(admission, clock.GetUtcNow())).Reservation is not { } reservation)
         {
             return null;

@@ -6,22 +6,22 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>
-/// Searches the web as the administrator set it up. The engine is asked, the pages it finds are never fetched. Safe for parallel use.
+/// Searches the web with the engine that the administrator chose. The pages that it finds are never fetched. Safe for parallel use.
 /// </summary>
 internal sealed class WebSearch(SearchEngines engines, SystemSettings settings)
 {
     public const int MaxQuery = 400;
 
-    /// <summary>All hits of one search together, in characters.</summary>
+    /// <summary>Characters of all hits of one search together.</summary>
     public const int MaxText = 48 * 1024;
 
-    // Apart from the pools of connections, whose ids are positive, and of drafts; one for each set of network rules.
+    // One pool for each set of network rules, apart from those of connections, whose ids are positive, and of drafts.
     private const long Pool = -1_000;
 
-    /// <summary>Switched on and with all it needs.</summary>
+    /// <summary>Web search is enabled and its settings are complete.</summary>
     public bool IsReady => settings.WebSearchEnabled && Missing is null;
 
-    /// <summary>What has to be set before it can be used, in English; null when nothing is missing.</summary>
+    /// <summary>In English, the setting that is missing; null when the settings are complete.</summary>
     public string? Missing
     {
         get
@@ -32,8 +32,8 @@ internal sealed class WebSearch(SearchEngines engines, SystemSettings settings)
         }
     }
 
-    /// <summary>At most as many hits as the administrator allows, cleaned.</summary>
-    /// <exception cref="ProviderException">The engine could not be asked or did not answer.</exception>
+    /// <summary>The hits, cleaned; at most as many as the administrator allows.</summary>
+    /// <exception cref="ProviderException">The engine could not be reached or failed.</exception>
     public async Task<IReadOnlyList<SearchHit>> Search(string query, int maxText, CancellationToken cancel)
     {
         if (Missing is { } missing)

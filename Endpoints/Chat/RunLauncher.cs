@@ -129,15 +129,7 @@ internal sealed class RunLauncher(
             IsAdmin = me.IsAdmin,
         });
         var start = trace is null ? await starting : await trace.Watch(starting);
-        if (start.Problem is { } problem)
-        {
-            trace?.Refused(problem);
-        }
-        else if (start.Repeated)
-        {
-            trace?.Repeated(start.MessageId);
-        }
-
+        trace?.Answered(start.Problem, start.Repeated, start.MessageId);
         return start;
     }
 

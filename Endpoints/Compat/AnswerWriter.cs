@@ -9,8 +9,8 @@ using AiChat.Providers.Protocol;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
-/// Tells an answer in a client's protocol: as a stream of frames, each delta as it comes, or whole at the end. Frames gather in
-/// <see cref="Ready"/> until somebody sends them. Used by one thread at a time.
+/// Writes an answer in a client's protocol: as a stream of frames, one or more for each delta, or whole at the end. Frames collect in
+/// <see cref="Ready"/> until they are sent. Used by one thread at a time.
 /// </summary>
 internal abstract class AnswerWriter
 {
@@ -18,18 +18,21 @@ internal abstract class AnswerWriter
 
     public CompatAnswer Answer { get; } = new();
 
-    /// <summary>Frames that are not sent yet; whoever sends them clears it.</summary>
+    /// <summary>Frames that are not sent yet; the sender clears it.</summary>
     public ArrayBufferWriter<byte> Ready { get; } = new();
 
-    /// <summary>What is sent when there has been nothing to say for a while.</summary>
+    /// <summary>The frame that keeps an idle connection open.</summary>
     public virtual ReadOnlySpan<byte> Heartbeat => ": \n\n"u8;
 
-    /// <summary>The provider speaks the client's protocol: its frames are told, not what we read in them. Set before the first.</summary>
+    /// <summary>
+    /// The provider speaks the client's protocol, so its frames are relayed instead of translated. Set it before the first delta.
+    /// </summary>
     public bool RelaysFrames { get; set; }
 
-    /// <summary>The stream's first frames, if the protocol has some.</summary>
+    /// <summary>Writes the opening frames of the stream, if the protocol has any.</summary>
     public abstract void Begin();
 
+    /// <summary>Writes the frames of one delta and adds it to <see cref="Answer"/>.</summary>
     public void Write(ChatDelta delta)
     {
         var call = Answer.Take(delta);
@@ -50,13 +53,13 @@ internal abstract class AnswerWriter
         }
     }
 
-    /// <summary>The stream's last frames, when the answer is complete.</summary>
+    /// <summary>Writes the closing frames of a complete answer.</summary>
     public abstract void End();
 
-    /// <summary>The stream's last frames, when it broke off.</summary>
+    /// <summary>Writes the closing frames of an answer that broke off.</summary>
     public abstract void Fail(Problem problem, string requestId);
 
-    /// <summary>The answer as one document.</summary>
+    /// <summary>Writes the members of the answer as one document.</summary>
     public abstract void WriteWhole(Utf8JsonWriter json);
 
     protected abstract void OnText(string text);

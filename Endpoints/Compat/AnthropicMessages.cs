@@ -8,9 +8,9 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>Anthropic's Messages API (Claude docs: "Messages", "Streaming messages", "Tool use").</summary>
 internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 {
-    private static readonly HashSet<string> Ours = new(StringComparer.Ordinal) { "model", "messages", "stream", "max_tokens" };
+    private static readonly HashSet<string> Own = new(StringComparer.Ordinal) { "model", "messages", "stream", "max_tokens" };
 
-    protected override IReadOnlySet<string> Kept => Ours;
+    protected override IReadOnlySet<string> OwnMembers => Own;
 
     protected override bool IsSpokenBy(string provider) => provider == "anthropic";
 
@@ -37,15 +37,17 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
             Turns = turns,
             Sampling = new ChatSampling
             {
-                MaxOutputTokens = ToolMapping.Positive(body.Int("max_tokens")) ?? (onlyCounts ? null : throw CompatRefusal.Bad("max_tokens is missing.")),
+                MaxOutputTokens = body.Positive("max_tokens")
+                    ?? (onlyCounts ? null : throw CompatRefusal.Bad("max_tokens is missing.")),
                 Temperature = body.Double("temperature"),
                 TopP = body.Double("top_p"),
                 TopK = body.Int("top_k"),
                 Stop = body.Strings("stop_sequences"),
             },
             Reasons = thinking.ValueKind == JsonValueKind.Undefined ? null : thinking.String("type") is not "disabled",
-            Tools = [.. body.Items("tools").Where(tool => tool.String("type") is null or "custom")
-                .Select(tool => new ChatTool(tool.Required("name"), tool.String("description") ?? "", ToolMapping.Parameters(tool.Get("input_schema"))))],
+            Tools = [.. body.Items("tools")
+                .Where(tool => tool.String("type") is null or "custom")
+                .Select(tool => ToolMapping.Tool(tool, "input_schema"))],
             ToolChoice = choice.ValueKind == JsonValueKind.Undefined ? null : choice.Required("type") switch
             {
                 "auto" => "auto",
@@ -60,8 +62,8 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 
     public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) => new AnthropicMessageWriter(model);
 
-    // The system blocks go on as they came, with their cache marks.
-    protected override ChatRequest Native(ChatRequest sent, CompatRequest request, ResolvedCall call) =>
+    // The system blocks stay in the rest of the body, with their cache marks.
+    protected override ChatRequest PassThrough(ChatRequest sent, CompatRequest request, ResolvedCall call) =>
         sent with { SystemPrompt = null, Sampling = new ChatSampling { MaxOutputTokens = request.Sampling.MaxOutputTokens } };
 
     private static void ReadMessage(JsonElement message, List<ChatTurn> turns, List<ChatImage> images)
@@ -70,7 +72,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
         {
             "user" => ChatRole.User,
             "assistant" => ChatRole.Assistant,
-            var other => throw CompatRefusal.Bad($"There is no role {other}."),
+            var other => throw CompatRefusal.Bad($"The role {other} is unknown."),
         };
         var content = message.Get("content");
         if (content.ValueKind == JsonValueKind.String)
@@ -96,12 +98,16 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
                     calls.Add(new ChatToolCall(block.Required("id"), block.Required("name"), ToolMapping.Parameters(block.Get("input"))));
                     break;
                 case "tool_result":
-                    turns.Add(new ChatTurn(ChatRole.Tool, Text(block.Get("content"))) { ToolCallId = block.Required("tool_use_id"), ToolFailed = block.Bool("is_error") });
+                    turns.Add(new ChatTurn(ChatRole.Tool, Text(block.Get("content")))
+                    {
+                        ToolCallId = block.Required("tool_use_id"),
+                        ToolFailed = block.Bool("is_error"),
+                    });
                     break;
                 case "thinking" or "redacted_thinking":
-                    break; // what of it must go back is kept by the calls' ids
+                    break; // CallStates holds the provider state that belongs to the calls
                 case var type:
-                    throw CompatRefusal.Bad($"Blocks of the type {type} are not taken here.");
+                    throw CompatRefusal.Bad($"Blocks of type {type} are not supported.");
             }
         }
 
@@ -114,20 +120,19 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
     private static ChatImage Image(JsonElement block, List<ChatImage> images)
     {
         var source = block.Get("source");
-        var image = source.ValueKind == JsonValueKind.Object && source.Required("type") == "base64"
+        return source.ValueKind == JsonValueKind.Object && source.Required("type") == "base64"
             ? source.Image64("data", images)
-            : throw CompatRefusal.Bad("Images are taken in base64 only; addresses are not fetched.");
-        images.Add(image);
-        return image;
+            : throw CompatRefusal.Bad("Images are accepted in base64 only; addresses are not fetched.");
     }
 
-    /// <summary>A text, or the text blocks of a list.</summary>
+    /// <summary>The text of a string or of a list's text blocks.</summary>
     private static string Text(JsonElement content) => content.ValueKind switch
     {
         JsonValueKind.Undefined => "",
         JsonValueKind.String => CompatBody.AsString(content, "content"),
-        JsonValueKind.Array => string.Join('\n', content.EnumerateArray().Where(block => block.Required("type") == "text").Select(block => block.Required("text"))),
-        _ => throw CompatRefusal.Bad("This is neither a text nor a list of blocks."),
+        JsonValueKind.Array => string.Join(
+            '\n', content.EnumerateArray().Where(block => block.Required("type") == "text").Select(block => block.Required("text"))),
+        _ => throw CompatRefusal.Bad("Content is neither a string nor a list of blocks."),
     };
 }
 
@@ -170,7 +175,8 @@ internal sealed class AnthropicMessageWriter(string model) : AnswerWriter
         Event("message_stop", _ => { });
     }
 
-    public override void Fail(Problem problem, string requestId) => Frame("error", json => VendorErrors.Write(json, "/v1/messages", problem, requestId));
+    public override void Fail(Problem problem, string requestId) =>
+        Frame("error", json => VendorErrors.Write(json, "/v1/messages", problem, requestId));
 
     public override void WriteWhole(Utf8JsonWriter json)
     {

@@ -5,22 +5,21 @@ using System.Text.Json;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
-/// The bytes that base64 in a request stands for, decoded from where they are: an image of 10 MiB is held once, as it came. Good for
-/// as long as the request's document is.
+/// Decodes base64 in a request on the fly, so that an image of 10 MiB is held once, as text. Valid as long as the request's document.
 /// </summary>
 internal sealed class Base64Stream : Stream
 {
-    private const int BlockOfText = 16 * 1024;
-    private const int BlockOfBytes = BlockOfText / 4 * 3;
+    private const int TextBlock = 16 * 1024;
+    private const int ByteBlock = TextBlock / 4 * 3;
 
-    private readonly byte[] _block = new byte[BlockOfBytes];
+    private readonly byte[] _block = new byte[ByteBlock];
     private readonly JsonElement _text;
     private readonly int _start;
     private long _blockAt = -1;
 
-    /// <param name="text">The string; it holds no escapes.</param>
-    /// <param name="start">Where in it the base64 begins.</param>
-    /// <param name="length">Of the bytes, as <see cref="TryMeasure"/> found.</param>
+    /// <param name="text">A string without escapes.</param>
+    /// <param name="start">The position in it where the base64 begins.</param>
+    /// <param name="length">The number of decoded bytes, from <see cref="TryMeasure"/>.</param>
     public Base64Stream(JsonElement text, int start, long length)
     {
         (_text, _start, Length) = (text, start, length);
@@ -36,12 +35,12 @@ internal sealed class Base64Stream : Stream
 
     public override long Position { get; set; }
 
-    /// <summary>False for what is no base64, and for what has spaces in it, where no place can be found.</summary>
+    /// <summary>False for invalid base64, and for base64 with white space, in which positions cannot be computed.</summary>
     public static bool TryMeasure(ReadOnlySpan<byte> text, out long length)
     {
-        var isGood = Base64.IsValid(text, out var decoded);
+        var isValid = Base64.IsValid(text, out var decoded);
         length = decoded;
-        return isGood && text.Length % 4 == 0 && decoded > (text.Length / 4 * 3) - 3;
+        return isValid && text.Length % 4 == 0 && decoded > (text.Length / 4 * 3) - 3;
     }
 
     public override int Read(Span<byte> buffer)
@@ -51,16 +50,16 @@ internal sealed class Base64Stream : Stream
             return 0;
         }
 
-        var block = Position / BlockOfBytes;
+        var block = Position / ByteBlock;
         if (block != _blockAt)
         {
-            var rest = JsonMarshal.GetRawUtf8Value(_text)[1..^1][_start..][(int)(block * BlockOfText)..];
-            Base64.DecodeFromUtf8(rest[..Math.Min(rest.Length, BlockOfText)], _block, out _, out _);
+            var rest = JsonMarshal.GetRawUtf8Value(_text)[1..^1][_start..][(int)(block * TextBlock)..];
+            Base64.DecodeFromUtf8(rest[..Math.Min(rest.Length, TextBlock)], _block, out _, out _);
             _blockAt = block;
         }
 
-        var at = (int)(Position - (block * BlockOfBytes));
-        var count = (int)Math.Min(Math.Min(buffer.Length, BlockOfBytes - at), Length - Position);
+        var at = (int)(Position - (block * ByteBlock));
+        var count = (int)Math.Min(Math.Min(buffer.Length, ByteBlock - at), Length - Position);
         _block.AsSpan(at, count).CopyTo(buffer);
         Position += count;
         return count;

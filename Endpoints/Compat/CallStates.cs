@@ -4,8 +4,8 @@ using AiChat.Providers.Protocol;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
-/// Some providers want signed thinking back together with the tool calls it led to, and clients of other protocols have no place for
-/// it: it waits here under the calls' ids. Bounded; what is forgotten only means that the provider thinks anew. Safe for any thread.
+/// Provider state by tool call. Some providers want signed reasoning back together with the tool calls that it led to, and other protocols
+/// have no member for it. Bounded; a provider whose state was evicted reasons again. Safe for any thread.
 /// </summary>
 internal sealed class CallStates
 {
@@ -14,7 +14,8 @@ internal sealed class CallStates
     private readonly ConcurrentDictionary<(long UserId, string CallId), string> _states = new();
     private long _characters;
 
-    public void Keep(long userId, CompatAnswer answer)
+    /// <summary>Stores the state of an answer that ends with tool calls.</summary>
+    public void Store(long userId, CompatAnswer answer)
     {
         if (answer is not { State: { } state, Calls: [var first, ..] } || state.Length > MaxCharacters / 16)
         {
@@ -30,6 +31,9 @@ internal sealed class CallStates
         _states[(userId, first.Id)] = state;
     }
 
+    /// <summary>The turn with the state that belongs to its tool calls, if there is one.</summary>
     public ChatTurn Restore(long userId, ChatTurn turn) =>
-        turn is { State: null, ToolCalls: [var first, ..] } && _states.TryGetValue((userId, first.Id), out var state) ? turn with { State = state } : turn;
+        turn is { State: null, ToolCalls: [var first, ..] } && _states.TryGetValue((userId, first.Id), out var state)
+            ? turn with { State = state }
+            : turn;
 }

@@ -4,7 +4,7 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>Chunks of a chat completion, or the whole of it.</summary>
+/// <summary>The chunks of a chat completion, or the whole completion.</summary>
 internal sealed class ChatCompletionWriter(string model, long created, bool stream, bool includeUsage) : AnswerWriter
 {
     private readonly string _id = NewId("chatcmpl-");
@@ -43,7 +43,8 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
         Raw("data: [DONE]\n\n"u8);
     }
 
-    public override void Fail(Problem problem, string requestId) => Frame(null, json => VendorErrors.Write(json, "/v1/chat/completions", problem, requestId));
+    public override void Fail(Problem problem, string requestId) =>
+        Frame(null, json => VendorErrors.Write(json, "/v1/chat/completions", problem, requestId));
 
     public override void WriteWhole(Utf8JsonWriter json)
     {
@@ -106,10 +107,10 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
 
     protected override void OnFrame(JsonElement frame)
     {
-        _frames.See(frame);
+        _frames.ReadHead(frame);
         if (!stream)
         {
-            _frames.Gather(frame);
+            _frames.Merge(frame);
         }
         else if (includeUsage || !CompletionFrames.IsUsage(frame))
         {

@@ -7,12 +7,12 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>OpenAI's chat completions (OpenAI API reference: "Create chat completion", "The chat completion chunk object").</summary>
 internal sealed class ChatCompletions : Dialect
 {
-    private static readonly HashSet<string> Ours = new(StringComparer.Ordinal) { "model", "messages", "stream", "stream_options" };
+    private static readonly HashSet<string> Own = new(StringComparer.Ordinal) { "model", "messages", "stream", "stream_options" };
 
-    /// <summary>Each answer is paid for; more at once serve nobody.</summary>
+    /// <summary>Bound of n: each answer is charged.</summary>
     private const int MaxChoices = 8;
 
-    protected override IReadOnlySet<string> Kept => Ours;
+    protected override IReadOnlySet<string> OwnMembers => Own;
 
     protected override bool IsSpokenBy(string provider) => provider is "openai" or "azure_openai";
 
@@ -34,7 +34,7 @@ internal sealed class ChatCompletions : Dialect
 
         if (turns.Count == 0)
         {
-            throw CompatRefusal.Bad("messages holds no message of a user.");
+            throw CompatRefusal.Bad("messages contains no message besides system messages.");
         }
 
         return new CompatRequest
@@ -60,14 +60,15 @@ internal sealed class ChatCompletions : Dialect
 
     public override bool RelaysFrames(string provider) => IsSpokenBy(provider);
 
-    // The messages go on as they came: names, details, sounds and files are their provider's to read.
-    protected override ChatRequest Native(ChatRequest sent, CompatRequest request, ResolvedCall call)
+    // The messages are passed through, because only their provider reads names, details, audio and files.
+    protected override ChatRequest PassThrough(ChatRequest sent, CompatRequest request, ResolvedCall call)
     {
-        // A sound is given whole, or in pieces of a form that the client would have to have asked for.
-        var whole = !request.Stream && WantsSound(request.Body);
+        // Audio comes whole unless the client streams: streamed audio has a format that the client must have asked for.
+        var whole = !request.Stream && WantsAudio(request.Body);
+        var messages = request.Body.Items("messages").Select(message => Restored(message, call));
         return sent with
         {
-            Native = new PassthroughRequest([.. request.Body.Items("messages").Select(message => Restored(message, call))], request.Choices, whole),
+            Native = new PassthroughRequest([.. messages], request.Choices, whole),
             Timeouts = whole ? sent.Timeouts with { FirstByte = sent.Timeouts.Total } : sent.Timeouts,
         };
     }
@@ -75,10 +76,11 @@ internal sealed class ChatCompletions : Dialect
     private static PassthroughMessage Restored(JsonElement message, ResolvedCall call)
     {
         var calls = message.Items("tool_calls").Select(Call).ToList();
-        return new PassthroughMessage(message, calls.Count == 0 ? null : call.WithState(new ChatTurn(ChatRole.Assistant, "") { ToolCalls = calls }).State);
+        var turn = new ChatTurn(ChatRole.Assistant, "") { ToolCalls = calls };
+        return new PassthroughMessage(message, calls.Count == 0 ? null : call.WithState(turn).State);
     }
 
-    /// <summary>What the request names that only this protocol has.</summary>
+    /// <summary>The members of the request that only a provider of this protocol understands.</summary>
     private static IEnumerable<string> OnlyPassthrough(JsonElement body, int choices)
     {
         if (choices > 1)
@@ -96,12 +98,14 @@ internal sealed class ChatCompletions : Dialect
             yield return "top_logprobs";
         }
 
-        if (WantsSound(body))
+        if (WantsAudio(body))
         {
             yield return body.Get("audio").ValueKind == JsonValueKind.Undefined ? "modalities" : "audio";
         }
 
-        foreach (var part in body.Items("messages").Select(message => message.Get("content")).Where(content => content.ValueKind == JsonValueKind.Array).SelectMany(content => content.EnumerateArray()))
+        var contents = body.Items("messages").Select(message => message.Get("content"));
+        var lists = contents.Where(content => content.ValueKind == JsonValueKind.Array);
+        foreach (var part in lists.SelectMany(content => content.EnumerateArray()))
         {
             if (part.Required("type") is ("input_audio" or "file") and var type)
             {
@@ -110,7 +114,7 @@ internal sealed class ChatCompletions : Dialect
         }
     }
 
-    private static bool WantsSound(JsonElement body) =>
+    private static bool WantsAudio(JsonElement body) =>
         body.Get("audio").ValueKind != JsonValueKind.Undefined || body.Strings("modalities").Contains("audio");
 
     private static ChatSampling Sampling(JsonElement body) => new()
@@ -120,14 +124,15 @@ internal sealed class ChatCompletions : Dialect
         TopK = body.Int("top_k"),
         FrequencyPenalty = body.Double("frequency_penalty"),
         PresencePenalty = body.Double("presence_penalty"),
-        MaxOutputTokens = ToolMapping.Positive(body.Int("max_completion_tokens") ?? body.Int("max_tokens")),
+        MaxOutputTokens = body.Positive("max_completion_tokens") ?? body.Positive("max_tokens"),
         Stop = body.Strings("stop"),
         Seed = body.Int("seed"),
     };
 
-    // Tools of other kinds run at one vendor; others would not know them.
-    private static ChatTool? Tool(JsonElement tool) => tool.String("type") != "function" ? null : tool.Get("function") is { ValueKind: JsonValueKind.Object } function
-        ? new ChatTool(function.Required("name"), function.String("description") ?? "", ToolMapping.Parameters(function.Get("parameters")))
+    // Tools of other types run at one vendor; other providers do not know them.
+    private static ChatTool? Tool(JsonElement tool) =>
+        tool.String("type") != "function" ? null
+        : tool.Get("function") is { ValueKind: JsonValueKind.Object } function ? ToolMapping.Tool(function, "parameters")
         : throw CompatRefusal.Bad("A tool has no function.");
 
     private static void ReadMessage(JsonElement message, StringBuilder system, List<ChatTurn> turns, List<ChatImage> images)
@@ -149,7 +154,7 @@ internal sealed class ChatCompletions : Dialect
                 turns.Add(new ChatTurn(ChatRole.Tool, text) { ToolCallId = message.Required("tool_call_id") });
                 break;
             case var role:
-                throw CompatRefusal.Bad($"There is no role {role}.");
+                throw CompatRefusal.Bad($"The role {role} is unknown.");
         }
     }
 
@@ -161,20 +166,8 @@ internal sealed class ChatCompletions : Dialect
             : throw CompatRefusal.Bad("A tool call has no function.");
     }
 
-    private static string ReadContent(JsonElement content, List<ChatImage> own, List<ChatImage> images)
-    {
-        if (content.ValueKind is JsonValueKind.Undefined)
-        {
-            return "";
-        }
-
-        if (content.ValueKind == JsonValueKind.String)
-        {
-            return CompatBody.AsString(content, "content");
-        }
-
-        var text = new StringBuilder();
-        foreach (var part in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : throw CompatRefusal.Bad("content is neither a text nor a list."))
+    private static string ReadContent(JsonElement content, List<ChatImage> own, List<ChatImage> images) =>
+        CompatBody.Text(content, (part, text) =>
         {
             switch (part.Required("type"))
             {
@@ -182,11 +175,9 @@ internal sealed class ChatCompletions : Dialect
                     text.Append(part.String("text") ?? part.String("refusal"));
                     break;
                 case "image_url":
-                    var image = part.Get("image_url") is { ValueKind: JsonValueKind.Object } link
+                    own.Add(part.Get("image_url") is { ValueKind: JsonValueKind.Object } link
                         ? link.Image("url", images)
-                        : part.Image("image_url", images);
-                    images.Add(image);
-                    own.Add(image);
+                        : part.Image("image_url", images));
                     break;
                 case "input_audio":
                     CheckHolder(part, "input_audio", "data");
@@ -195,14 +186,13 @@ internal sealed class ChatCompletions : Dialect
                     CheckHolder(part, "file", "file_data");
                     break;
                 case var type:
-                    throw CompatRefusal.Bad($"Parts of the type {type} are not taken here.");
+                    throw CompatRefusal.Bad($"Parts of type {type} are not supported.");
             }
-        }
+        });
 
-        return text.ToString();
-    }
-
-    /// <summary>What only a provider of this protocol reads; but no address that somebody else would be made to fetch.</summary>
+    /// <summary>
+    /// Checks a part that only a provider of this protocol reads. An address in it is refused, because a provider would fetch it.
+    /// </summary>
     private static void CheckHolder(JsonElement part, string holder, string data)
     {
         var value = part.Get(holder);

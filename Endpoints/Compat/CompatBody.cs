@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
 using AiChat.Data.Images;
 using AiChat.Endpoints.Auth;
@@ -8,7 +9,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>A request that cannot be answered as it is; becomes an error in the client's own protocol.</summary>
+/// <summary>The request is refused; becomes an error in the client's protocol.</summary>
 internal sealed class CompatRefusal(Problem problem) : Exception(problem.Detail)
 {
     public Problem Problem => problem;
@@ -16,22 +17,24 @@ internal sealed class CompatRefusal(Problem problem) : Exception(problem.Detail)
     public static CompatRefusal Bad(string detail) => new(Problems.BadRequest(detail));
 }
 
-/// <summary>Reads bodies of other vendors' APIs: members we do not know are left alone, those we know have their type.</summary>
+/// <summary>Reads the bodies of the compatible API: unknown members are ignored, known ones must have their type.</summary>
 internal static class CompatBody
 {
-    /// <summary>Room for a few images in base64 beside a long conversation.</summary>
+    /// <summary>Enough for a few images in base64 beside a long conversation.</summary>
     public const long MaxBytes = 32 * 1024 * 1024;
 
     private const long MaxImage = 10 * 1024 * 1024;
     private const int MaxTurns = 4_000;
     private const int MaxImages = 64;
 
-    /// <summary>Of the whole body. Each takes 12 bytes beside its text, so a body of nothing but numbers would take many times its length.</summary>
+    /// <summary>
+    /// JSON values in the whole body. Each takes 12 bytes beside its text, so a body of many small values would take many times its length.
+    /// </summary>
     private const int MaxValues = 1_000_000;
 
     private const int FirstBuffer = 16 * 1024;
 
-    /// <summary>The body as a JSON object; whoever called disposes it.</summary>
+    /// <summary>The body as a JSON object; the caller disposes it.</summary>
     public static async Task<JsonDocument> Read(HttpContext context)
     {
         if (context.Request.ContentType?.Split(';')[0].Trim().Equals("application/json", StringComparison.OrdinalIgnoreCase) != true)
@@ -42,7 +45,7 @@ internal static class CompatBody
         var text = await ReadWhole(context);
         if (text.Length > BodyBudget.Uncounted)
         {
-            await SocketThreads.Leave(); // parsing it takes its time
+            await SocketThreads.Leave(); // parsing a large body would block a socket thread
         }
 
         JsonDocument document;
@@ -65,14 +68,14 @@ internal static class CompatBody
         throw CompatRefusal.Bad("The body is not a JSON object.");
     }
 
-    /// <summary>The bytes of the body, in one piece that grows with what was received and has the declared length in the end.</summary>
+    /// <summary>The bytes of the body, in one buffer that grows with what was received, up to the declared length.</summary>
     private static async Task<ReadOnlyMemory<byte>> ReadWhole(HttpContext context)
     {
         var body = context.Request.Body;
         (body as ArrivingBody)?.Keep();
         var declared = context.Request.ContentLength is { } length and <= MaxBytes ? (int)length : (int)MaxBytes;
 
-        // Not from a pool: what still reads the text when its request has ended must not see another's.
+        // Not pooled: code that still reads the text after its request has ended must not see the text of another request.
         var buffer = GC.AllocateUninitializedArray<byte>(Math.Min(FirstBuffer, declared + 1));
         var filled = 0;
         while (await body.ReadAsync(buffer.AsMemory(filled), context.RequestAborted) is > 0 and var count)
@@ -90,15 +93,15 @@ internal static class CompatBody
         return buffer.AsMemory(0, filled);
     }
 
-    /// <summary>A large body whose length is known gets it at once, so that nothing is copied again.</summary>
+    /// <summary>The next size of the buffer. A large body of known length gets its whole buffer at once, which saves copies.</summary>
     private static int Larger(int filled, int declared, bool isKnown) =>
         filled > declared ? throw new CompatRefusal(new Problem(413, "too_large", "The request is larger than allowed here."))
         : isKnown && filled >= BodyBudget.Small ? declared + 1
         : Math.Min(filled * 4, declared + 1);
 
     /// <summary>
-    /// Before it is parsed: every value but the first follows one of four signs. Their number is quickly found; only where texts are
-    /// full of them is it counted well.
+    /// Bounds the number of values before parsing. Every value but the first follows a comma, a colon or an opening bracket, so counting
+    /// these is enough for most bodies; the exact count is taken only when strings may contain many of them.
     /// </summary>
     private static void CheckValues(ReadOnlySpan<byte> text)
     {
@@ -122,7 +125,7 @@ internal static class CompatBody
     {
         if (element.ValueKind != JsonValueKind.Object)
         {
-            throw CompatRefusal.Bad($"There is no object where {name} belongs.");
+            throw CompatRefusal.Bad($"{name} is expected inside an object.");
         }
 
         return element.TryGetProperty(name, out var value) && value.ValueKind != JsonValueKind.Null ? value : default;
@@ -141,11 +144,11 @@ internal static class CompatBody
     {
         try
         {
-            return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw CompatRefusal.Bad($"{name} is not a text.");
+            return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw CompatRefusal.Bad($"{name} is not a string.");
         }
         catch (InvalidOperationException)
         {
-            throw CompatRefusal.Bad($"{name} holds half a character.");
+            throw CompatRefusal.Bad($"{name} contains an unpaired surrogate.");
         }
     }
 
@@ -160,8 +163,15 @@ internal static class CompatBody
     {
         { ValueKind: JsonValueKind.Undefined } => null,
         { ValueKind: JsonValueKind.Number } value when value.TryGetInt32(out var number) => number,
-        _ => throw CompatRefusal.Bad($"{name} is not a whole number."),
+        _ => throw CompatRefusal.Bad($"{name} is not an integer."),
     };
+
+    /// <summary>A bound such as the maximum number of output tokens; null when it is absent.</summary>
+    public static int? Positive(this JsonElement element, string name)
+    {
+        var number = element.Int(name);
+        return number is null or > 0 ? number : throw CompatRefusal.Bad($"{name} must be above 0.");
+    }
 
     public static bool Bool(this JsonElement element, string name) => element.Get(name).ValueKind switch
     {
@@ -179,7 +189,7 @@ internal static class CompatBody
         _ => throw CompatRefusal.Bad($"{name} is not a list."),
     };
 
-    /// <summary>One text or a list of them.</summary>
+    /// <summary>A string or a list of strings.</summary>
     public static IReadOnlyList<string> Strings(this JsonElement element, string name) => element.Get(name).ValueKind switch
     {
         JsonValueKind.Undefined => [],
@@ -187,37 +197,64 @@ internal static class CompatBody
         _ => [.. element.Items(name).Select(item => AsString(item, name))],
     };
 
-    /// <summary>An image in the request itself. We fetch no address that a client names.</summary>
-    public static ChatImage Image(this JsonElement holder, string name, List<ChatImage> sofar)
+    /// <summary>The text of a message's content: absent, a string, or a list whose parts are read one by one.</summary>
+    /// <param name="content">The content.</param>
+    /// <param name="read">Reads one part and appends its text.</param>
+    public static string Text(JsonElement content, Action<JsonElement, StringBuilder> read)
+    {
+        switch (content.ValueKind)
+        {
+            case JsonValueKind.Undefined:
+                return "";
+            case JsonValueKind.String:
+                return AsString(content, "content");
+            case JsonValueKind.Array:
+                var text = new StringBuilder();
+                foreach (var part in content.EnumerateArray())
+                {
+                    read(part, text);
+                }
+
+                return text.ToString();
+            default:
+                throw CompatRefusal.Bad("content is neither a string nor a list.");
+        }
+    }
+
+    /// <summary>An image in the request itself, as a data: URL. Addresses that a client names are never fetched.</summary>
+    /// <param name="holder">The object with the URL.</param>
+    /// <param name="name">The member that is the URL.</param>
+    /// <param name="images">All images of the request; this one is added.</param>
+    public static ChatImage Image(this JsonElement holder, string name, List<ChatImage> images)
     {
         const int maxHead = 200;
         var url = holder.Get(name);
         if (url.ValueKind != JsonValueKind.String || HasEscapes(url))
         {
             var text = holder.Required(name);
-            return Image64(text.AsSpan(Base64At(text.AsSpan(0, Math.Min(text.Length, maxHead)))), sofar);
+            return Image64(text.AsSpan(Base64At(text.AsSpan(0, Math.Min(text.Length, maxHead)))), images);
         }
 
         var raw = JsonMarshal.GetRawUtf8Value(url)[1..^1];
-        var head = System.Text.Encoding.Latin1.GetString(raw[..Math.Min(raw.Length, maxHead)]);
-        return Image64(url, Base64At(head), sofar);
+        var head = Encoding.Latin1.GetString(raw[..Math.Min(raw.Length, maxHead)]);
+        return Image64(url, Base64At(head), images);
     }
 
-    /// <summary>As <see cref="Image"/>, where only the base64 is written.</summary>
-    public static ChatImage Image64(this JsonElement holder, string name, List<ChatImage> sofar)
+    /// <summary>As <see cref="Image"/>, for a member that is base64 without a data: prefix.</summary>
+    public static ChatImage Image64(this JsonElement holder, string name, List<ChatImage> images)
     {
         var data = holder.Get(name);
         return data.ValueKind == JsonValueKind.String && !HasEscapes(data)
-            ? Image64(data, 0, sofar)
-            : Image64(holder.Required(name), sofar);
+            ? Image64(data, 0, images)
+            : Image64(holder.Required(name), images);
     }
 
-    /// <summary>True when a text holds this; looked for where it is, because what holds a file may be long.</summary>
+    /// <summary>Whether a string contains this; searched in place, because a file in base64 may be long.</summary>
     public static bool Holds(this JsonElement holder, string name, string part)
     {
         var text = holder.Get(name);
         return text.ValueKind == JsonValueKind.String && !HasEscapes(text)
-            ? JsonMarshal.GetRawUtf8Value(text).IndexOf(System.Text.Encoding.UTF8.GetBytes(part)) >= 0
+            ? JsonMarshal.GetRawUtf8Value(text).IndexOf(Encoding.UTF8.GetBytes(part)) >= 0
             : holder.String(name)?.Contains(part, StringComparison.Ordinal) == true;
     }
 
@@ -229,39 +266,41 @@ internal static class CompatBody
         return url.StartsWith("data:", StringComparison.OrdinalIgnoreCase) && comma >= 0
             && url[..comma].EndsWith(";base64", StringComparison.OrdinalIgnoreCase)
             ? comma + 1
-            : throw CompatRefusal.Bad("Images are taken as data: URLs in base64 only; addresses are not fetched.");
+            : throw CompatRefusal.Bad("Images are accepted as data: URLs in base64 only; addresses are not fetched.");
     }
 
-    private static ChatImage Image64(JsonElement text, int start, List<ChatImage> sofar)
+    private static ChatImage Image64(JsonElement text, int start, List<ChatImage> images)
     {
         var base64 = JsonMarshal.GetRawUtf8Value(text)[1..^1][start..];
         if (!Base64Stream.TryMeasure(base64, out var length))
         {
-            return Image64(System.Text.Encoding.Latin1.GetString(base64), sofar);
+            return Image64(Encoding.Latin1.GetString(base64), images);
         }
 
-        if (sofar.Count >= MaxImages || length > MaxImage)
+        if (images.Count >= MaxImages || length > MaxImage)
         {
             throw BadImage();
         }
 
         using var file = new Base64Stream(text, start, length);
-        return new ChatImage(Kind(file), length, () => new Base64Stream(text, start, length));
+        images.Add(new ChatImage(Kind(file), length, () => new Base64Stream(text, start, length)));
+        return images[^1];
     }
 
-    private static ChatImage Image64(ReadOnlySpan<char> base64, List<ChatImage> sofar)
+    private static ChatImage Image64(ReadOnlySpan<char> base64, List<ChatImage> images)
     {
         var bytes = new byte[Math.Min((base64.Length / 4 * 3) + 3, MaxImage + 4)];
-        if (sofar.Count >= MaxImages || bytes.Length > MaxImage + 3 || !Convert.TryFromBase64Chars(base64, bytes, out var length))
+        if (images.Count >= MaxImages || bytes.Length > MaxImage + 3 || !Convert.TryFromBase64Chars(base64, bytes, out var length))
         {
             throw BadImage();
         }
 
         using var file = new MemoryStream(bytes, 0, length, writable: false);
-        return ChatImage.FromBytes(Kind(file), bytes.AsMemory(0, length));
+        images.Add(ChatImage.FromBytes(Kind(file), bytes.AsMemory(0, length)));
+        return images[^1];
     }
 
-    /// <summary>What its own bytes say.</summary>
+    /// <summary>The media type by the file's own header.</summary>
     private static string Kind(Stream file)
     {
         var header = ImageHeader.Read(file, out var refused);

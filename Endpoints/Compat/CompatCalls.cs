@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AiChat.Data.Accounts;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
@@ -10,54 +11,68 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
-/// Carries a call of another vendor's API: read, let in by the gate and the run limits, answered as a stream or whole, entered in the
-/// ledger with its key. It belongs to its request: when the client goes or its key ends, the provider's connection closes.
+/// Answers a request of the compatible API: reads it, checks the usage limits and the run limits, answers as a stream or whole, and enters
+/// the call in the ledger with its key. The call ends with its request: when the client disconnects or the key is revoked, the provider's
+/// connection closes.
 /// </summary>
 internal sealed class CompatCalls(
     ProviderCalls calls, ModelCatalog catalog, RunSlots slots, Usage usage, Settlements settlements, CallStates states,
     AuthCache authCache, SystemSettings settings, TaskTraces traces, TimeProvider clock)
 {
-    /// <summary>How long a stream waits for its first word before it begins: until then a failure has a status of its own.</summary>
+    /// <summary>How long a stream waits for the first delta before it sends headers; a failure until then gets its own status.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
-    public async Task<IResult> Answer(HttpContext context, CurrentUser me, Dialect dialect)
+    /// <summary>
+    /// Reads the body and works on it until the client disconnects or the key is revoked. A refusal becomes an error in the client's
+    /// protocol.
+    /// </summary>
+    public async Task<IResult> Handle(HttpContext context, CurrentUser me, Func<JsonElement, CancellationToken, Task<IResult>> work)
     {
-        using var revoked = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await authCache.Watch(me));
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await authCache.Watch(me));
         try
         {
             using var document = await CompatBody.Read(context);
-            var request = dialect.Read(document.RootElement);
-            var model = Resolve(me, request.Model);
-            if (!model.Capabilities.Vision && request.Turns.Any(turn => turn.Images.Count > 0))
-            {
-                throw CompatRefusal.Bad($"The model {request.Model} cannot see images.");
-            }
-
-            if (!dialect.Takes(request, model.Provider))
-            {
-                throw CompatRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", request.OnlyPassthrough)}.");
-            }
-
-            var job = new CompatJob(context, me, dialect, request, model, dialect.Writer(request, model.PublicId, clock.GetUtcNow()),
-                traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model), revoked.Token);
-            job.Trace?.AskedByKey(me.ApiKeyId, request.Turns, model, request.Stream);
-            var tokens = TokenEstimate.Estimate(request.System) + request.Turns.Sum(TokenEstimate.Estimate);
-            var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
-            var answering = Metered(me, job.Model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
-            return job.Trace is null ? await answering : await job.Trace.WatchCall(answering);
+            return await work(document.RootElement, ends.Token);
         }
         catch (CompatRefusal refusal)
         {
             return refusal.Problem;
         }
-        catch (OperationCanceledException) when (revoked.IsCancellationRequested)
+        catch (OperationCanceledException) when (ends.IsCancellationRequested)
         {
             return TypedResults.Empty;
         }
     }
 
-    /// <summary>Does the work inside the gate and the run limits; what it puts into the list is what the call costs.</summary>
-    public async Task<IResult> Metered(CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, MemoryLease, List<LedgerEntry>, Task<IResult>> work)
+    /// <summary>Answers a request for a completion in this dialect.</summary>
+    public Task<IResult> Answer(HttpContext context, CurrentUser me, Dialect dialect) => Handle(context, me, async (body, ends) =>
+    {
+        var request = dialect.Read(body);
+        var model = Resolve(me, request.Model);
+        if (!model.Capabilities.Vision && request.Turns.Any(turn => turn.Images.Count > 0))
+        {
+            throw CompatRefusal.Bad($"The model {request.Model} cannot see images.");
+        }
+
+        if (!dialect.Takes(request, model.Provider))
+        {
+            var names = string.Join(", ", request.OnlyPassthrough);
+            throw CompatRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {names}.");
+        }
+
+        var writer = dialect.Writer(request, model.PublicId, clock.GetUtcNow());
+        var trace = traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model);
+        trace?.AskedByKey(me.ApiKeyId, request.Turns, model, request.Stream);
+        var job = new CompatJob(context, me, dialect, request, model, writer, trace, ends);
+        var tokens = TokenEstimate.Estimate(request.System) + request.Turns.Sum(TokenEstimate.Estimate);
+        var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
+        var answering = Metered(me, model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
+        return trace is null ? await answering : await trace.WatchCall(answering);
+    });
+
+    /// <summary>Does the work within the usage limits and the run limits. The entries that it adds to the list go to the ledger.</summary>
+    public async Task<IResult> Metered(
+        CurrentUser me, ResolvedModel model, Admission admission, Func<Reservation, MemoryLease, List<LedgerEntry>, Task<IResult>> work)
     {
         using var slot = slots.Enter(me.Id, out var refused);
         if (slot is null)
@@ -92,15 +107,17 @@ internal sealed class CompatCalls(
 
     private async Task<IResult> Answer(CompatJob job, Reservation reservation, MemoryLease memory, List<LedgerEntry> used)
     {
+        var models = reservation.May(catalog.WithFallbacks(job.Me, job.Model));
         var plan = new CallPlan
         {
             UserId = job.Me.Id,
             IsAdmin = job.Me.IsAdmin,
-            Models = [.. reservation.May(catalog.WithFallbacks(job.Me, job.Model)).Where(model => job.Dialect.Takes(job.Request, model.Provider))],
+            Models = [.. models.Where(model => job.Dialect.Takes(job.Request, model.Provider))],
             Request = (model, endpoint) =>
             {
                 var request = job.Dialect.For(
-                    job.Request, new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)));
+                    job.Request,
+                    new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)));
                 job.Trace?.Calling(request);
                 return ValueTask.FromResult(request);
             },
@@ -137,7 +154,7 @@ internal sealed class CompatCalls(
             return TypedResults.Empty;
         }
 
-        states.Keep(job.Me.Id, job.Writer.Answer);
+        states.Store(job.Me.Id, job.Writer.Answer);
         if (stream is null)
         {
             return new JsonResult(job.Writer.WriteWhole);
@@ -148,7 +165,7 @@ internal sealed class CompatCalls(
         return TypedResults.Empty;
     }
 
-    private static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };
+    public static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };
 
     private static void AddFailed(CompatJob job, List<LedgerEntry> used)
     {
@@ -158,7 +175,7 @@ internal sealed class CompatCalls(
         }
     }
 
-    /// <summary>Begins the stream when the first word is there or was waited for long; null when there is a failure to tell instead.</summary>
+    /// <summary>Begins the stream with the first delta or after <see cref="Grace"/>; null when the call failed before.</summary>
     private async Task<CompatStream?> Begin(Task<StreamingCall> opening, CancellationTokenSource giveUp, CompatJob job)
     {
         try
@@ -170,7 +187,7 @@ internal sealed class CompatCalls(
         }
         catch
         {
-            // The client has gone while the provider was waited for: nobody else would close what comes of it.
+            // The client disconnected while the call was being opened; close it here, because nobody else would.
             await giveUp.CancelAsync();
             await ((Task)opening).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (opening.IsCompletedSuccessfully)
@@ -182,7 +199,7 @@ internal sealed class CompatCalls(
         }
     }
 
-    /// <summary>Whether something more came; while it has to be waited for, what is there goes out.</summary>
+    /// <summary>Moves to the next delta; sends the ready frames when it has to wait.</summary>
     private async ValueTask<bool> Next(StreamingCall call, CompatJob job, CompatStream? stream)
     {
         var next = call.MoveNextAsync();
@@ -192,7 +209,6 @@ internal sealed class CompatCalls(
         }
 
         var waiting = call.Meanwhile(next);
-
         await stream.Send(job.Writer.Ready);
         await Wait(waiting, stream, job.Writer);
         return await waiting;
@@ -238,7 +254,7 @@ internal sealed class CompatCalls(
         }
     }
 
-    /// <summary>Until the task ends, a heartbeat whenever the interval has passed. Does not throw for the task.</summary>
+    /// <summary>Waits for the task and sends a heartbeat in each interval. Does not throw the task's exception.</summary>
     private async Task Wait(Task task, CompatStream? stream, AnswerWriter writer)
     {
         var interval = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
@@ -256,6 +272,6 @@ internal sealed class CompatCalls(
     }
 
     private sealed record CompatJob(
-        HttpContext Context, CurrentUser Me, Dialect Dialect, CompatRequest Request, ResolvedModel Model, AnswerWriter Writer, RunTrace? Trace, CancellationToken Ends);
+        HttpContext Context, CurrentUser Me, Dialect Dialect, CompatRequest Request, ResolvedModel Model, AnswerWriter Writer,
+        RunTrace? Trace, CancellationToken Ends);
 }
-

@@ -8,7 +8,7 @@ using RequestSizeLimitAttribute = Microsoft.AspNetCore.Mvc.RequestSizeLimitAttri
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>The doors for clients of OpenAI's and Anthropic's APIs: every model of the catalogue by any of these protocols.</summary>
+/// <summary>The routes of the OpenAI- and Anthropic-compatible API. Each protocol reaches every model of the catalogue.</summary>
 internal static class CompatEndpoints
 {
     public static void MapCompat(this WebApplication app)
@@ -17,16 +17,29 @@ internal static class CompatEndpoints
         v1.MapGet("/models", ListModels).NeedsScope(KeyScopes.Models);
         v1.MapGet("/models/{**id}", GetModel).NeedsScope(KeyScopes.Models);
         var calls = v1.MapGroup("").NeedsScope(KeyScopes.Chat).WithMetadata(new RequestSizeLimitAttribute(CompatBody.MaxBytes));
-        calls.MapPost("/chat/completions", (HttpContext context, CurrentUser me, CompatCalls compat) => compat.Answer(context, me, new ChatCompletions()));
-        calls.MapPost("/responses", (HttpContext context, CurrentUser me, CompatCalls compat) => compat.Answer(context, me, new Responses()));
-        calls.MapPost("/messages", (HttpContext context, CurrentUser me, CompatCalls compat) => compat.Answer(context, me, new AnthropicMessages()));
+        calls.MapPost("/chat/completions", Complete);
+        calls.MapPost("/responses", Respond);
+        calls.MapPost("/messages", CreateMessage);
         calls.MapPost("/messages/count_tokens", CountTokens);
-        calls.MapPost("/embeddings", (HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me));
+        calls.MapPost("/embeddings", Embed);
     }
+
+    private static Task<IResult> Complete(HttpContext context, CurrentUser me, CompatCalls compat) =>
+        compat.Answer(context, me, new ChatCompletions());
+
+    private static Task<IResult> Respond(HttpContext context, CurrentUser me, CompatCalls compat) =>
+        compat.Answer(context, me, new Responses());
+
+    private static Task<IResult> CreateMessage(HttpContext context, CurrentUser me, CompatCalls compat) =>
+        compat.Answer(context, me, new AnthropicMessages());
+
+    private static Task<IResult> Embed(HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me);
 
     private static JsonResult ListModels(CurrentUser me, ModelCatalog catalog)
     {
-        var models = catalog.Current.Models.Where(model => !model.Hidden && model.MayUse(me.Id, me.IsAdmin) && ModelCatalog.IsForKey(me, catalog.Resolve(model))).ToList();
+        var models = catalog.Current.Models
+            .Where(model => !model.Hidden && model.MayUse(me.Id, me.IsAdmin) && ModelCatalog.IsForKey(me, catalog.Resolve(model)))
+            .ToList();
         return new JsonResult(json =>
         {
             json.WriteString("object", "list");
@@ -46,24 +59,17 @@ internal static class CompatEndpoints
     }
 
     /// <summary>
-    /// Anthropic's "Count tokens": by our own estimate for every model, corrected by what its provider has reported of earlier calls. It
-    /// asks nobody and costs nothing.
+    /// Anthropic's "Count tokens": our own estimate for any model, corrected by the usage that its provider has reported. No provider is
+    /// asked, and nothing is charged.
     /// </summary>
-    private static async Task<IResult> CountTokens(HttpContext context, CurrentUser me, CompatCalls compat, TokenFactors factors)
-    {
-        try
+    private static Task<IResult> CountTokens(HttpContext context, CurrentUser me, CompatCalls compat, TokenFactors factors) =>
+        compat.Handle(context, me, (body, _) =>
         {
-            using var document = await CompatBody.Read(context);
-            var request = new AnthropicMessages(onlyCounts: true).Read(document.RootElement);
+            var request = new AnthropicMessages(onlyCounts: true).Read(body);
             var model = compat.Resolve(me, request.Model);
             var tokens = TokenEstimate.Estimate(request.System, request.Turns, request.Tools) * factors.Find(model);
-            return new JsonResult(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens)));
-        }
-        catch (CompatRefusal refusal)
-        {
-            return refusal.Problem;
-        }
-    }
+            return Task.FromResult<IResult>(new JsonResult(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens))));
+        });
 
     private static IResult GetModel(string id, HttpContext context, CurrentUser me, ModelCatalog catalog) =>
         (catalog.Resolve(me, null, id) ?? catalog.Resolve(me, null, WholeId(context))) is { } found
@@ -71,7 +77,7 @@ internal static class CompatEndpoints
             ? new JsonResult(json => Write(json, model))
             : new Problem(404, "model_not_found", "There is no such model, or you may not use it.");
 
-    /// <summary>The id as its client wrote it: a slash that was escaped is still so in the route.</summary>
+    /// <summary>The id from the raw target: an escaped slash stays escaped in the route value.</summary>
     private static string WholeId(HttpContext context)
     {
         const string before = "/v1/models/";
@@ -80,7 +86,7 @@ internal static class CompatEndpoints
         return Uri.UnescapeDataString(at < 0 ? "" : target[(at + before.Length)..]);
     }
 
-    /// <summary>For clients of both vendors: each finds the members it knows.</summary>
+    /// <summary>Writes the members of both vendors; clients ignore those that they do not know.</summary>
     private static void Write(Utf8JsonWriter json, CatalogModel model)
     {
         var at = model.Connection.Row.CreatedAt;

@@ -5,7 +5,7 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>What a client of another vendor's API asks, in our own terms.</summary>
+/// <summary>A request of the compatible API, translated from its dialect.</summary>
 internal sealed record CompatRequest
 {
     public required string Model { get; init; }
@@ -16,6 +16,7 @@ internal sealed record CompatRequest
 
     public ChatSampling Sampling { get; init; } = ChatSampling.Unset;
 
+    /// <summary>Whether the model is to reason; null when the request does not say.</summary>
     public bool? Reasons { get; init; }
 
     public ReasoningEffort? Effort { get; init; }
@@ -24,25 +25,25 @@ internal sealed record CompatRequest
 
     public string? ToolChoice { get; init; }
 
-    /// <summary>The schema that the answer must fit as JSON text, "" for any JSON object, null for free text.</summary>
+    /// <summary>The JSON schema that the answer must match, as JSON text; "" for any JSON object, null for free text.</summary>
     public string? Schema { get; init; }
 
     public bool Stream { get; init; }
 
-    /// <summary>A stream ends with the tokens used.</summary>
+    /// <summary>Whether a stream ends with a usage frame.</summary>
     public bool IncludeUsage { get; init; }
 
-    /// <summary>Answers asked for.</summary>
+    /// <summary>The number of answers asked for.</summary>
     public int Choices { get; init; } = 1;
 
-    /// <summary>What is only had from a provider that speaks the client's own protocol, by the names of the members; empty for most requests.</summary>
+    /// <summary>Names of members that only a provider of the client's protocol understands; empty for most requests.</summary>
     public IReadOnlyList<string> OnlyPassthrough { get; init; } = [];
 
-    /// <summary>The request as it came; providers that speak the client's own protocol get what we did not read of it.</summary>
+    /// <summary>The whole body; providers of the client's protocol get the members that are not translated.</summary>
     public required JsonElement Body { get; init; }
 }
 
-/// <summary>An answer as far as it has come.</summary>
+/// <summary>The answer so far.</summary>
 internal sealed class CompatAnswer
 {
     public StringBuilder Text { get; } = new();
@@ -53,13 +54,14 @@ internal sealed class CompatAnswer
 
     public FinishReason Finish { get; private set; } = FinishReason.Stop;
 
-    /// <summary>What the provider wants back with these calls.</summary>
+    /// <summary>The state that the provider wants back with these calls.</summary>
     public string? State { get; private set; }
 
-    /// <summary>What it cost; there once it is complete.</summary>
+    /// <summary>The ledger entry of the call; set when the answer has ended.</summary>
     public LedgerEntry? Used { get; set; }
 
-    /// <returns>The call that a piece of one belongs to.</returns>
+    /// <summary>Adds a delta.</summary>
+    /// <returns>The tool call that the delta is a part of, if it is one.</returns>
     public CompatToolCall? Take(ChatDelta delta)
     {
         switch (delta)
@@ -96,12 +98,15 @@ internal sealed class CompatAnswer
     }
 }
 
-/// <param name="Index">The provider's number.</param>
-/// <param name="Place">The how-manieth call of the answer it is.</param>
+/// <summary>A tool call of an answer.</summary>
+/// <param name="Index">The provider's index of the call.</param>
+/// <param name="Place">Zero-based position among the answer's tool calls.</param>
+/// <param name="Id">The id by which the client answers the call.</param>
+/// <param name="Name">The tool.</param>
 internal sealed record CompatToolCall(int Index, int Place, string Id, string Name)
 {
     public StringBuilder Arguments { get; } = new();
 
-    /// <summary>Never empty: clients parse it.</summary>
+    /// <summary>The arguments as JSON; never empty, because clients parse it.</summary>
     public string ArgumentsJson => Arguments.Length == 0 ? "{}" : Arguments.ToString();
 }

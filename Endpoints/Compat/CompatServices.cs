@@ -1,5 +1,6 @@
 namespace AiChat.Endpoints.Compat;
 
+/// <summary>The services of this room.</summary>
 internal static class CompatServices
 {
     public static void AddCompat(this IServiceCollection services)

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>The response as server-sent events in the form other vendors' clients expect: no ids, no retry line.</summary>
+/// <summary>A response of server-sent events as clients of the compatible API expect them: without ids or a retry line.</summary>
 internal sealed class CompatStream(HttpContext context, CancellationToken ends)
 {
     public static CompatStream Begin(HttpContext context, CancellationToken ends)
@@ -11,12 +11,13 @@ internal sealed class CompatStream(HttpContext context, CancellationToken ends)
         var response = context.Response;
         response.ContentType = "text/event-stream; charset=utf-8";
         response.Headers.CacheControl = "no-store, no-transform";
-        response.Headers["X-Accel-Buffering"] = "no"; // nginx would gather the stream otherwise
+        response.Headers["X-Accel-Buffering"] = "no"; // nginx would buffer the stream otherwise
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
         return new CompatStream(context, ends);
     }
 
-    /// <summary>Sends what is ready and waits until the client can take more.</summary>
+    /// <summary>Sends the ready frames and waits until the client can take more.</summary>
+    /// <exception cref="OperationCanceledException">The client has disconnected.</exception>
     public async Task Send(ArrayBufferWriter<byte> ready)
     {
         if (ready.WrittenCount == 0)
@@ -29,7 +30,7 @@ internal sealed class CompatStream(HttpContext context, CancellationToken ends)
         var result = await context.Response.BodyWriter.FlushAsync(ends);
         if (result.IsCanceled || result.IsCompleted)
         {
-            throw new OperationCanceledException("The client has gone.");
+            throw new OperationCanceledException("The client has disconnected.");
         }
     }
 }

@@ -4,15 +4,16 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
-/// A provider's own frames of a chat completion on their way to a client of the same protocol. Everything in them goes on, but for what
-/// is told by us: the model's name as the client knows it, and the first answer's tool calls, whose numbering servers get wrong.
+/// Relays a provider's frames of a chat completion to a client of the same protocol. All members are passed on except those that the
+/// server writes itself: the model's name as the client knows it, and the tool calls of the first choice, which some providers number
+/// wrongly.
 /// </summary>
 internal sealed class CompletionFrames
 {
-    /// <summary>Longest answer that is put together, in characters: several answers, or a sound in base64.</summary>
+    /// <summary>Bound of a merged completion in characters: several choices, or audio in base64.</summary>
     private const int MaxCharacters = 16 * 1024 * 1024;
 
-    private static readonly HashSet<string> Told = new(StringComparer.Ordinal) { "id", "object", "created", "model", "choices" };
+    private static readonly HashSet<string> OwnMembers = new(StringComparer.Ordinal) { "id", "object", "created", "model", "choices" };
 
     private static readonly JsonElement NoChoices = JsonDocument.Parse("[]").RootElement.Clone();
 
@@ -20,27 +21,36 @@ internal sealed class CompletionFrames
     private readonly MergedJson _rest = new();
     private int _characters;
 
-    /// <summary>The provider's own number of the answer, and when it began.</summary>
+    /// <summary>The provider's id of the completion.</summary>
     public string? Id { get; private set; }
 
+    /// <summary>The provider's time of creation, in Unix seconds.</summary>
     public long? Created { get; private set; }
 
-    /// <summary>The first answer's end has been told.</summary>
+    /// <summary>The finish reason of the first choice was written.</summary>
     public bool HasEnd { get; private set; }
 
+    /// <summary>The provider's usage was written.</summary>
     public bool HasUsage { get; private set; }
 
-    /// <summary>Takes note of what stands in every frame alike.</summary>
-    public void See(JsonElement frame)
+    /// <summary>Reads the members that all frames have in common.</summary>
+    public void ReadHead(JsonElement frame)
     {
-        Id ??= frame.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String && LenientJson.Read(id) is { Length: > 0 } text ? text : null;
-        Created ??= frame.TryGetProperty("created", out var created) && created.ValueKind == JsonValueKind.Number && created.TryGetInt64(out var at) ? at : null;
+        if (Id is null && frame.TryGetProperty("id", out var id) && id.ValueKind == JsonValueKind.String)
+        {
+            Id = LenientJson.Read(id) is { Length: > 0 } text ? text : null;
+        }
+
+        if (Created is null && frame.TryGetProperty("created", out var created) && created.ValueKind == JsonValueKind.Number)
+        {
+            Created = created.TryGetInt64(out var at) ? at : null;
+        }
     }
 
-    /// <summary>Only tokens used, no answer.</summary>
+    /// <summary>Whether the frame has usage and no choices.</summary>
     public static bool IsUsage(JsonElement frame) => Choices(frame).GetArrayLength() == 0;
 
-    /// <summary>Writes a chunk's members behind its head.</summary>
+    /// <summary>Writes the members of a chunk after its head.</summary>
     public void WriteChunk(Utf8JsonWriter json, JsonElement frame, bool withUsage, bool hasCalls)
     {
         json.WriteStartArray("choices");
@@ -50,7 +60,7 @@ internal sealed class CompletionFrames
         }
 
         json.WriteEndArray();
-        foreach (var member in frame.EnumerateObject().Where(member => !Told.Contains(member.Name)))
+        foreach (var member in frame.EnumerateObject().Where(member => !OwnMembers.Contains(member.Name)))
         {
             var isUsage = member.NameEquals("usage");
             HasUsage |= isUsage && withUsage && member.Value.ValueKind == JsonValueKind.Object;
@@ -61,10 +71,10 @@ internal sealed class CompletionFrames
         }
     }
 
-    /// <summary>Adds a chunk, or a whole completion, to the answer that is given at the end.</summary>
-    public void Gather(JsonElement frame)
+    /// <summary>Merges a chunk, or a whole completion, into the one that <see cref="WriteWhole"/> writes.</summary>
+    public void Merge(JsonElement frame)
     {
-        foreach (var member in frame.EnumerateObject().Where(member => !Told.Contains(member.Name)))
+        foreach (var member in frame.EnumerateObject().Where(member => !OwnMembers.Contains(member.Name)))
         {
             _characters += _rest.Member(member.Name).Set(member.Value);
         }
@@ -87,13 +97,14 @@ internal sealed class CompletionFrames
 
         if (_characters > MaxCharacters)
         {
-            throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server passes on.");
+            throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server relays.");
         }
     }
 
-    /// <summary>Writes what was gathered behind the head of a completion.</summary>
-    /// <param name="calls">Writes the first answer's tool calls.</param>
-    /// <param name="finish">How the first answer ended.</param>
+    /// <summary>Writes the members of the merged completion after its head.</summary>
+    /// <param name="json">The completion.</param>
+    /// <param name="calls">Writes the tool calls of the first choice.</param>
+    /// <param name="finish">The finish reason of the first choice.</param>
     public void WriteWhole(Utf8JsonWriter json, Action<Utf8JsonWriter> calls, string finish)
     {
         json.WriteStartArray("choices");
@@ -149,7 +160,7 @@ internal sealed class CompletionFrames
             json.WritePropertyName(name);
             if (name == "role")
             {
-                json.WriteStringValue("assistant"); // not every server says it
+                json.WriteStringValue("assistant"); // some providers leave it out
             }
             else
             {
@@ -183,9 +194,10 @@ internal sealed class CompletionFrames
             }
             else if (isFirst && member.NameEquals("finish_reason") && member.Value.ValueKind == JsonValueKind.String)
             {
-                // Some servers say "stop" after tool calls; clients go by the word.
+                // Some providers send "stop" after tool calls, but clients rely on the reason.
                 HasEnd = true;
-                json.WriteString("finish_reason", hasCalls && member.Value.ValueEquals("stop") ? "tool_calls" : LenientJson.Read(member.Value));
+                var reason = hasCalls && member.Value.ValueEquals("stop") ? "tool_calls" : LenientJson.Read(member.Value);
+                json.WriteString("finish_reason", reason);
             }
             else if (IsDelta(member))
             {
@@ -201,11 +213,13 @@ internal sealed class CompletionFrames
         json.WriteEndObject();
     }
 
-    /// <summary>A server that answers whole says message for delta.</summary>
+    /// <summary>A whole completion has a message where a chunk has a delta.</summary>
     private static bool IsDelta(JsonProperty member) => member.NameEquals("delta") || member.NameEquals("message");
 
     private static int Index(JsonElement choice) =>
-        choice.TryGetProperty("index", out var index) && index.ValueKind == JsonValueKind.Number && index.TryGetInt32(out var value) ? value : 0;
+        choice.TryGetProperty("index", out var index) && index.ValueKind == JsonValueKind.Number && index.TryGetInt32(out var value)
+            ? value
+            : 0;
 
     private static JsonElement Choices(JsonElement frame) =>
         frame.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array ? choices : NoChoices;

@@ -5,37 +5,44 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>Another vendor's API as its clients speak it.</summary>
+/// <summary>A protocol of the compatible API: reads requests, and makes the call to a provider.</summary>
 internal abstract class Dialect
 {
-    /// <summary>Members by which clients of some gateways steer where a call goes. Ours goes where the administrator said, so they end here.</summary>
+    /// <summary>
+    /// Members by which clients of some gateways choose the target of a call. They are dropped: the administrator chooses the target.
+    /// </summary>
     private static readonly HashSet<string> Steering = new(StringComparer.OrdinalIgnoreCase)
     {
         "base_url", "baseurl", "api_base", "api_key", "apikey", "api_version", "api_type", "azure_endpoint", "endpoint", "organization",
-        "custom_llm_provider", "model_list", "fallbacks", "context_window_fallbacks", "extra_body", "extra_headers", "extra_query", "headers", "proxy",
+        "custom_llm_provider", "model_list", "fallbacks", "context_window_fallbacks", "extra_body", "extra_headers", "extra_query",
+        "headers", "proxy",
     };
 
-    /// <summary>Whether this provider speaks the same, and so gets what we did not read.</summary>
+    /// <summary>Whether this provider speaks the same protocol, and so gets the members that are not translated.</summary>
     protected abstract bool IsSpokenBy(string provider);
 
-    /// <summary>Whether this provider's frames go on to the client as they are.</summary>
+    /// <summary>Whether this provider's frames are relayed to the client.</summary>
     public virtual bool RelaysFrames(string provider) => false;
 
-    /// <summary>Whether this provider can be asked for all that the request names.</summary>
+    /// <summary>Whether this provider understands all members of the request.</summary>
     public bool Takes(CompatRequest request, string provider) => request.OnlyPassthrough.Count == 0 || IsSpokenBy(provider);
 
-    /// <summary>Members that a provider's own code writes, or that stay here.</summary>
-    protected abstract IReadOnlySet<string> Kept { get; }
+    /// <summary>Members that the provider's code writes itself, or that are not passed on.</summary>
+    protected abstract IReadOnlySet<string> OwnMembers { get; }
 
-    /// <summary>Reads what is translated for providers of other protocols; their own get the rest as it came.</summary>
+    /// <summary>Reads the members that are translated for providers of other protocols.</summary>
+    /// <exception cref="CompatRefusal">The body is not valid in this protocol.</exception>
     public abstract CompatRequest Read(JsonElement body);
 
+    /// <summary>Makes the writer of the answer.</summary>
+    /// <param name="request">The request to answer.</param>
+    /// <param name="model">The name by which the client knows the model.</param>
+    /// <param name="now">The time of creation.</param>
     public abstract AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now);
 
-    /// <summary>The call to this model: as it came where the provider speaks the same, else in our own terms.</summary>
+    /// <summary>The call to this model: passed through when the provider speaks the same protocol, else translated.</summary>
     public ChatRequest For(CompatRequest request, ResolvedCall call)
     {
-        var native = IsSpokenBy(call.Provider);
         var sent = new ChatRequest
         {
             Endpoint = call.Endpoint,
@@ -43,17 +50,22 @@ internal abstract class Dialect
             Turns = [.. request.Turns.Select(call.WithState)],
             SystemPrompt = request.System,
             Timeouts = call.Timeouts,
-            // Clients of an API see what the model says; they know how to read it.
+            // No reasoning tags are extracted: clients of an API get the model's text unchanged.
             Reasoning = new ChatReasoning { Tags = [] },
         };
-        return native ? Native(sent, request, call) with { ExtraBody = Rest(request.Body) } : Translate(sent, request, call.Provider);
+        return IsSpokenBy(call.Provider)
+            ? PassThrough(sent, request, call) with { ExtraBody = Rest(request.Body) }
+            : Translate(sent, request, call.Provider);
     }
 
-    protected virtual ChatRequest Native(ChatRequest sent, CompatRequest request, ResolvedCall call) => sent;
+    /// <summary>Adds what a provider of the same protocol gets besides the members that are not translated.</summary>
+    protected virtual ChatRequest PassThrough(ChatRequest sent, CompatRequest request, ResolvedCall call) => sent;
 
     private static ChatRequest Translate(ChatRequest sent, CompatRequest request, string provider) => sent with
     {
-        SystemPrompt = request.Schema is null || provider == "openai_responses" ? request.System : WithSchema(request.System, request.Schema),
+        SystemPrompt = request.Schema is null || provider == "openai_responses"
+            ? request.System
+            : WithSchema(request.System, request.Schema),
         Sampling = request.Sampling,
         Tools = request.Tools,
         ToolChoice = request.Tools.Count == 0 ? null : request.ToolChoice,
@@ -61,22 +73,15 @@ internal abstract class Dialect
         ExtraBody = request.Schema is not null && provider == "openai_responses" ? TextFormat(request.Schema) : default,
     };
 
-    private ReadOnlyMemory<byte> Rest(JsonElement body)
+    private ReadOnlyMemory<byte> Rest(JsonElement body) => JsonObject(json =>
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer);
-        json.WriteStartObject();
-        foreach (var member in body.EnumerateObject().Where(member => !Kept.Contains(member.Name) && !Steering.Contains(member.Name)))
+        foreach (var member in body.EnumerateObject().Where(member => !OwnMembers.Contains(member.Name) && !Steering.Contains(member.Name)))
         {
             RequestBody.WriteRaw(json, member);
         }
+    });
 
-        json.WriteEndObject();
-        json.Flush();
-        return buffer.WrittenMemory;
-    }
-
-    // Protocols without such a member understand the words.
+    // Protocols without a member for the schema get it as an instruction.
     private static string WithSchema(string? system, string schema)
     {
         var rule = schema.Length == 0
@@ -85,11 +90,8 @@ internal abstract class Dialect
         return string.IsNullOrWhiteSpace(system) ? rule : $"{system}\n\n{rule}";
     }
 
-    private static ReadOnlyMemory<byte> TextFormat(string schema)
+    private static ReadOnlyMemory<byte> TextFormat(string schema) => JsonObject(json =>
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer);
-        json.WriteStartObject();
         json.WriteStartObject("text");
         json.WriteStartObject("format");
         json.WriteString("type", schema.Length == 0 ? "json_object" : "json_schema");
@@ -102,12 +104,25 @@ internal abstract class Dialect
 
         json.WriteEndObject();
         json.WriteEndObject();
+    });
+
+    private static ReadOnlyMemory<byte> JsonObject(Action<Utf8JsonWriter> members)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(buffer);
+        json.WriteStartObject();
+        members(json);
         json.WriteEndObject();
         json.Flush();
         return buffer.WrittenMemory;
     }
 }
 
-/// <summary>Where a call goes and what it needs to know of earlier ones.</summary>
-/// <param name="WithState">Puts back what the provider wants to see again with a turn.</param>
-internal sealed record ResolvedCall(string Provider, string Model, ProviderEndpoint Endpoint, ChatTimeouts Timeouts, Func<ChatTurn, ChatTurn> WithState);
+/// <summary>The target of a call.</summary>
+/// <param name="Provider">The kind of provider.</param>
+/// <param name="Model">The provider's id of the model.</param>
+/// <param name="Endpoint">The address and the key.</param>
+/// <param name="Timeouts">The bounds of the call.</param>
+/// <param name="WithState">Restores the provider state that belongs to a turn.</param>
+internal sealed record ResolvedCall(
+    string Provider, string Model, ProviderEndpoint Endpoint, ChatTimeouts Timeouts, Func<ChatTurn, ChatTurn> WithState);

@@ -12,70 +12,61 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), by every provider that has them.</summary>
+/// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), for every provider that offers them.</summary>
 internal sealed class EmbeddingCalls(
-    CompatCalls compat, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, AuthCache authCache, SystemSettings settings,
+    CompatCalls compat, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, SystemSettings settings,
     TimeProvider clock)
 {
     private const int MaxInputs = 2_048;
 
-    public async Task<IResult> Answer(HttpContext context, CurrentUser me)
+    public Task<IResult> Answer(HttpContext context, CurrentUser me) => compat.Handle(context, me, async (body, ends) =>
     {
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await authCache.Watch(me));
+        var texts = Tokens(body.Get("input"));
+        var inputs = texts.Count > 0 ? [] : body.Strings("input");
+        if (texts.Count + inputs.Count is 0 or > MaxInputs || inputs.Any(input => input.Length == 0) || texts.Any(text => text.Count == 0))
+        {
+            throw CompatRefusal.Bad($"input is a text or a list of 1 to {MaxInputs} texts, none of them empty.");
+        }
+
+        var format = body.String("encoding_format") ?? "float";
+        if (format is not ("float" or "base64"))
+        {
+            throw CompatRefusal.Bad("encoding_format is float or base64.");
+        }
+
+        var model = compat.Resolve(me, body.Required("model"));
+        if (providers.Get(model.Provider) is not IEmbeddingProvider provider)
+        {
+            throw CompatRefusal.Bad($"The provider of {model.PublicId} has no embeddings.");
+        }
+
+        if (texts.Count > 0 && !provider.TakesTokens)
+        {
+            throw CompatRefusal.Bad($"input: the provider of {model.PublicId} takes texts, not tokens.");
+        }
+
+        var estimated = inputs.Sum(input => TokenEstimate.Estimate(input)) + texts.Sum(text => text.Count);
         try
         {
-            using var document = await CompatBody.Read(context);
-            var body = document.RootElement;
-            var texts = Tokens(body.Get("input"));
-            var inputs = texts.Count > 0 ? [] : body.Strings("input");
-            if (texts.Count + inputs.Count is 0 or > MaxInputs || inputs.Any(input => input.Length == 0) || texts.Any(text => text.Count == 0))
-            {
-                throw CompatRefusal.Bad($"input is a text or a list of 1 to {MaxInputs} texts, none of them empty.");
-            }
-
-            var format = body.String("encoding_format") ?? "float";
-            if (format is not ("float" or "base64"))
-            {
-                throw CompatRefusal.Bad("encoding_format is float or base64.");
-            }
-
-            var model = compat.Resolve(me, body.Required("model"));
-            if (providers.Get(model.Provider) is not IEmbeddingProvider provider)
-            {
-                throw CompatRefusal.Bad($"The provider of {model.PublicId} has no embeddings.");
-            }
-
-            if (texts.Count > 0 && !provider.TakesTokens)
-            {
-                throw CompatRefusal.Bad($"input: the provider of {model.PublicId} takes texts, not tokens.");
-            }
-
-            var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, ToolMapping.Positive(body.Int("dimensions"))) { Tokens = texts };
-            var tokens = inputs.Sum(input => TokenEstimate.Estimate(input)) + texts.Sum(text => text.Count);
-            return await compat.Metered(me, model, settings.Admission(me, model, tokens, 0, prompts: request.Count), async (_, _, used) =>
+            var dimensions = body.Positive("dimensions");
+            var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, dimensions) { Tokens = texts };
+            var admission = settings.Admission(me, model, estimated, 0, prompts: request.Count);
+            return await compat.Metered(me, model, admission, async (_, _, used) =>
             {
                 var begun = clock.GetTimestamp();
-                var reply = await Embed(provider, me, model, request, ends.Token);
-                var entry = Entry(me, model, reply.PromptTokens, tokens, (long)clock.GetElapsedTime(begun).TotalMilliseconds);
+                var reply = await Embed(provider, me, model, request, ends);
+                var entry = Entry(me, model, reply.PromptTokens, estimated, (long)clock.GetElapsedTime(begun).TotalMilliseconds);
                 used.Add(entry);
                 return new EmbeddingAnswer(model.PublicId, reply.Vectors, format == "base64", entry.PromptTokens);
             });
-        }
-        catch (CompatRefusal refusal)
-        {
-            return refusal.Problem;
         }
         catch (ProviderException error)
         {
             return VendorErrors.FromProvider(error);
         }
-        catch (OperationCanceledException) when (ends.IsCancellationRequested)
-        {
-            return TypedResults.Empty;
-        }
-    }
+    });
 
-    /// <summary>Texts as the numbers of their tokens: one, or a list of them. Empty when the input is not that.</summary>
+    /// <summary>The texts of an input that is one list of token numbers or several of them; empty for any other input.</summary>
     private static List<IReadOnlyList<int>> Tokens(JsonElement input)
     {
         if (input.ValueKind != JsonValueKind.Array || input.GetArrayLength() == 0)
@@ -92,9 +83,14 @@ internal sealed class EmbeddingCalls(
         };
     }
 
-    private static int[] Numbers(JsonElement text) => text.ValueKind != JsonValueKind.Array ? throw CompatRefusal.Bad("input mixes texts and tokens.")
-        : [.. text.EnumerateArray().Select(token => token.ValueKind == JsonValueKind.Number && token.TryGetInt32(out var number) && number >= 0
-            ? number : throw CompatRefusal.Bad("input holds something that is not the number of a token."))];
+    private static int[] Numbers(JsonElement text) => text.ValueKind == JsonValueKind.Array
+        ? [.. text.EnumerateArray().Select(Number)]
+        : throw CompatRefusal.Bad("input mixes texts and tokens.");
+
+    private static int Number(JsonElement token) =>
+        token.ValueKind == JsonValueKind.Number && token.TryGetInt32(out var number) && number >= 0
+            ? number
+            : throw CompatRefusal.Bad("input holds something that is not the number of a token.");
 
     private async Task<EmbeddingReply> Embed(
         IEmbeddingProvider provider, CurrentUser me, ResolvedModel model, EmbeddingRequest request, CancellationToken cancel)
@@ -118,24 +114,19 @@ internal sealed class EmbeddingCalls(
         }
     }
 
-    private static LedgerEntry Entry(CurrentUser me, ResolvedModel model, int? reported, int estimated, long ms) => new()
-    {
-        UserId = me.Id,
-        ApiKeyId = me.ApiKeyId,
-        ConnectionId = model.ConnectionId,
-        Model = model.Model,
-        Provider = model.Provider,
-        Status = "done",
-        PromptTokens = reported ?? estimated,
-        Source = reported is null ? "estimate" : "provider",
-        Price = model.Price?.ToJson(),
-        CostNanos = model.Price?.CostNanos(reported ?? estimated, 0, 0) ?? 0,
-        FirstTokenMs = ms,
-        TotalMs = ms,
-    };
+    private static LedgerEntry Entry(CurrentUser me, ResolvedModel model, int? reported, int estimated, long ms) =>
+        CompatCalls.Place(me).Entry(model, "done") with
+        {
+            PromptTokens = reported ?? estimated,
+            Source = reported is null ? "estimate" : "provider",
+            Price = model.Price?.ToJson(),
+            CostNanos = model.Price?.CostNanos(reported ?? estimated, 0, 0) ?? 0,
+            FirstTokenMs = ms,
+            TotalMs = ms,
+        };
 }
 
-/// <summary>The list of vectors, written piece by piece: as text they are several times as long.</summary>
+/// <summary>Writes the vectors in pieces, because as text they are several times as long as in memory.</summary>
 internal sealed class EmbeddingAnswer(string model, IReadOnlyList<float[]> vectors, bool base64, long tokens) : IResult
 {
     private const int Piece = 64 * 1024;
@@ -175,7 +166,7 @@ internal sealed class EmbeddingAnswer(string model, IReadOnlyList<float[]> vecto
         json.WriteNumber("index", at);
         if (base64)
         {
-            json.WriteBase64String("embedding", MemoryMarshal.AsBytes(vectors[at].AsSpan())); // little-endian, as this machine has it
+            json.WriteBase64String("embedding", MemoryMarshal.AsBytes(vectors[at].AsSpan())); // little-endian, as the protocol has it
         }
         else
         {

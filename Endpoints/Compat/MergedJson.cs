@@ -5,8 +5,8 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
-/// JSON that comes in pieces, put together as OpenAI's own clients do: texts are joined, numbered entries of lists find their own,
-/// other entries are added, and what names something is kept as it came first.
+/// Merges JSON that arrives in pieces, as OpenAI's own clients do: strings are concatenated, list entries with an index are merged by it,
+/// other entries are appended, and members that name something keep their first value.
 /// </summary>
 internal sealed class MergedJson
 {
@@ -21,7 +21,7 @@ internal sealed class MergedJson
     public IReadOnlyDictionary<string, MergedJson>? Members => _members;
 
     /// <summary>Adds a piece.</summary>
-    /// <returns>How much it holds, in characters.</returns>
+    /// <returns>Its size in characters.</returns>
     public int Add(JsonElement piece)
     {
         switch (piece.ValueKind)
@@ -43,7 +43,8 @@ internal sealed class MergedJson
         }
     }
 
-    /// <summary>Replaces whatever was there; null replaces nothing.</summary>
+    /// <summary>Replaces the present value; null does not.</summary>
+    /// <returns>The size of the new value in characters.</returns>
     public int Set(JsonElement value)
     {
         if (value.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null)
@@ -55,6 +56,7 @@ internal sealed class MergedJson
         return Add(value);
     }
 
+    /// <summary>The member of this name, which is added when there is none.</summary>
     public MergedJson Member(string name)
     {
         _members ??= new OrderedDictionary<string, MergedJson>(StringComparer.Ordinal);
@@ -102,7 +104,8 @@ internal sealed class MergedJson
     private int AddMember(JsonProperty member)
     {
         var place = Member(member.Name);
-        return member.Name.Length + (!Names.Contains(member.Name) ? place.Add(member.Value) : place._text is { Length: > 0 } ? 0 : place.Set(member.Value));
+        return member.Name.Length
+            + (!Names.Contains(member.Name) ? place.Add(member.Value) : place._text is { Length: > 0 } ? 0 : place.Set(member.Value));
     }
 
     private int AddItem(JsonElement item)

@@ -4,7 +4,7 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>The events of a Responses stream, or the whole response. An item is open from its first delta to the end of the answer.</summary>
+/// <summary>The events of a Responses stream, or the whole response. Output items stay open until the end of the answer.</summary>
 internal sealed class ResponseWriter(string model, long created) : AnswerWriter
 {
     private readonly string _id = NewId("resp_");
@@ -85,7 +85,8 @@ internal sealed class ResponseWriter(string model, long created) : AnswerWriter
         });
         if (kind != "function_call")
         {
-            Event(kind == "message" ? "response.content_part.added" : "response.reasoning_summary_part.added", json => Part(json, item, ""));
+            var type = kind == "message" ? "response.content_part.added" : "response.reasoning_summary_part.added";
+            Event(type, json => Part(json, item, ""));
         }
 
         return item;

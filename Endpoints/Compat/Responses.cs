@@ -7,20 +7,23 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>OpenAI's Responses API without anything stored (OpenAI API reference: "Create a model response", "Streaming events").</summary>
 internal sealed class Responses : Dialect
 {
-    private static readonly HashSet<string> Ours = new(StringComparer.Ordinal)
+    private static readonly HashSet<string> Own = new(StringComparer.Ordinal)
     {
-        "model", "input", "instructions", "stream", "stream_options", "store", "include", "background", "previous_response_id", "conversation",
+        "model", "input", "instructions", "stream", "stream_options", "store", "include", "background", "previous_response_id",
+        "conversation",
     };
 
-    protected override IReadOnlySet<string> Kept => Ours;
+    protected override IReadOnlySet<string> OwnMembers => Own;
 
     protected override bool IsSpokenBy(string provider) => provider == "openai_responses";
 
     public override CompatRequest Read(JsonElement body)
     {
-        if (body.String("previous_response_id") is not null || body.Get("conversation").ValueKind != JsonValueKind.Undefined || body.Bool("background"))
+        var hasConversation = body.Get("conversation").ValueKind != JsonValueKind.Undefined;
+        if (body.String("previous_response_id") is not null || hasConversation || body.Bool("background"))
         {
-            throw CompatRefusal.Bad("Nothing is stored between calls: send the whole input, without previous_response_id, conversation or background.");
+            throw CompatRefusal.Bad(
+                "Nothing is stored between calls: send the whole input, without previous_response_id, conversation or background.");
         }
 
         var system = new StringBuilder(body.String("instructions"));
@@ -41,11 +44,12 @@ internal sealed class Responses : Dialect
             {
                 Temperature = body.Double("temperature"),
                 TopP = body.Double("top_p"),
-                MaxOutputTokens = ToolMapping.Positive(body.Int("max_output_tokens")),
+                MaxOutputTokens = body.Positive("max_output_tokens"),
             },
             Effort = reasoning.ValueKind == JsonValueKind.Undefined ? null : ToolMapping.Effort(reasoning.String("effort")),
-            Tools = [.. body.Items("tools").Where(tool => tool.String("type") == "function")
-                .Select(tool => new ChatTool(tool.Required("name"), tool.String("description") ?? "", ToolMapping.Parameters(tool.Get("parameters"))))],
+            Tools = [.. body.Items("tools")
+                .Where(tool => tool.String("type") == "function")
+                .Select(tool => ToolMapping.Tool(tool, "parameters"))],
             ToolChoice = ToolMapping.Choice(body.Get("tool_choice"), null),
             Schema = text.ValueKind == JsonValueKind.Undefined ? null : ToolMapping.Schema(text.Get("format"), null),
             Stream = body.Bool("stream"),
@@ -53,7 +57,8 @@ internal sealed class Responses : Dialect
         };
     }
 
-    public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) => new ResponseWriter(model, now.ToUnixTimeSeconds());
+    public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) =>
+        new ResponseWriter(model, now.ToUnixTimeSeconds());
 
     private static List<ChatTurn> ReadInput(JsonElement body, StringBuilder system)
     {
@@ -75,12 +80,13 @@ internal sealed class Responses : Dialect
                     AddCall(turns, new ChatToolCall(item.Required("call_id"), item.Required("name"), item.String("arguments") ?? ""));
                     break;
                 case "function_call_output":
-                    turns.Add(new ChatTurn(ChatRole.Tool, Content(item.Get("output"), [], images)) { ToolCallId = item.Required("call_id") });
+                    var output = ReadContent(item.Get("output"), [], images);
+                    turns.Add(new ChatTurn(ChatRole.Tool, output) { ToolCallId = item.Required("call_id") });
                     break;
                 case "reasoning":
-                    break; // what of it must go back is kept by the calls' ids
+                    break; // CallStates holds the provider state that belongs to the calls
                 case var type:
-                    throw CompatRefusal.Bad($"Items of the type {type} are not taken here.");
+                    throw CompatRefusal.Bad($"Items of type {type} are not supported.");
             }
         }
 
@@ -90,7 +96,7 @@ internal sealed class Responses : Dialect
     private static void ReadMessage(JsonElement item, StringBuilder system, List<ChatTurn> turns, List<ChatImage> images)
     {
         List<ChatImage> own = [];
-        var text = Content(item.Get("content"), own, images);
+        var text = ReadContent(item.Get("content"), own, images);
         switch (item.Required("role"))
         {
             case "system" or "developer":
@@ -103,11 +109,11 @@ internal sealed class Responses : Dialect
                 turns.Add(new ChatTurn(ChatRole.Assistant, text));
                 break;
             case var role:
-                throw CompatRefusal.Bad($"There is no role {role}.");
+                throw CompatRefusal.Bad($"The role {role} is unknown.");
         }
     }
 
-    /// <summary>Calls of one answer are items of their own here, but belong to one turn.</summary>
+    /// <summary>Adds a call to its turn: the calls of one answer are separate items here.</summary>
     private static void AddCall(List<ChatTurn> turns, ChatToolCall call)
     {
         if (turns is [.., { Role: ChatRole.Assistant } last])
@@ -120,15 +126,8 @@ internal sealed class Responses : Dialect
         }
     }
 
-    private static string Content(JsonElement content, List<ChatImage> own, List<ChatImage> images)
-    {
-        if (content.ValueKind is JsonValueKind.Undefined or JsonValueKind.String)
-        {
-            return content.ValueKind == JsonValueKind.Undefined ? "" : CompatBody.AsString(content, "content");
-        }
-
-        var text = new StringBuilder();
-        foreach (var part in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : throw CompatRefusal.Bad("content is neither a text nor a list."))
+    private static string ReadContent(JsonElement content, List<ChatImage> own, List<ChatImage> images) =>
+        CompatBody.Text(content, (part, text) =>
         {
             switch (part.Required("type"))
             {
@@ -139,15 +138,10 @@ internal sealed class Responses : Dialect
                     text.Append(part.String("refusal"));
                     break;
                 case "input_image":
-                    var image = part.Image("image_url", images);
-                    images.Add(image);
-                    own.Add(image);
+                    own.Add(part.Image("image_url", images));
                     break;
                 case var type:
-                    throw CompatRefusal.Bad($"Parts of the type {type} are not taken here.");
+                    throw CompatRefusal.Bad($"Parts of type {type} are not supported.");
             }
-        }
-
-        return text.ToString();
-    }
+        });
 }

@@ -3,10 +3,10 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>What several protocols say in nearly the same words.</summary>
+/// <summary>Reads members that several protocols write in nearly the same form.</summary>
 internal static class ToolMapping
 {
-    public static ReasoningEffort? Effort(string? word) => word switch
+    public static ReasoningEffort? Effort(string? name) => name switch
     {
         "minimal" => ReasoningEffort.Minimal,
         "low" => ReasoningEffort.Low,
@@ -16,17 +16,21 @@ internal static class ToolMapping
     };
 
     /// <summary>auto, none, required, or the name of one tool.</summary>
-    /// <param name="holder">The member that holds the name; null when the name is beside the type.</param>
+    /// <param name="choice">The member that names the choice.</param>
+    /// <param name="holder">The member of the object that contains the name; null when the object itself does.</param>
     public static string? Choice(JsonElement choice, string? holder) => choice.ValueKind switch
     {
         JsonValueKind.Undefined => null,
-        JsonValueKind.String => CompatBody.AsString(choice, "tool_choice") is "auto" or "none" or "required" ? choice.GetString() : throw CompatRefusal.Bad("tool_choice is auto, none, required or one tool."),
-        JsonValueKind.Object when holder is not null && choice.Get(holder) is { ValueKind: JsonValueKind.Object } named => named.Required("name"),
+        JsonValueKind.String when CompatBody.AsString(choice, "tool_choice") is ("auto" or "none" or "required") and var mode => mode,
+        JsonValueKind.Object when holder is not null && choice.Get(holder) is { ValueKind: JsonValueKind.Object } tool =>
+            tool.Required("name"),
         JsonValueKind.Object when choice.String("name") is { } name => name,
         _ => throw CompatRefusal.Bad("tool_choice is auto, none, required or one tool."),
     };
 
-    /// <summary>The schema of a wanted format as JSON text, "" for any object, null for free text.</summary>
+    /// <summary>The schema of a response format as JSON text; "" for any object, null for free text.</summary>
+    /// <param name="format">The response format.</param>
+    /// <param name="holder">The member of the format that contains the schema; null when the format itself does.</param>
     public static string? Schema(JsonElement format, string? holder)
     {
         if (format.ValueKind == JsonValueKind.Undefined)
@@ -36,13 +40,22 @@ internal static class ToolMapping
 
         var type = format.Required("type");
         var inner = holder is null ? format : format.Get(holder);
-        return type == "json_object" ? ""
-            : type == "json_schema" && inner.ValueKind == JsonValueKind.Object ? (inner.Get("schema") is { ValueKind: JsonValueKind.Object } schema ? schema.GetRawText() : "")
-            : null;
+        return type switch
+        {
+            "json_object" => "",
+            "json_schema" when inner.ValueKind == JsonValueKind.Object =>
+                inner.Get("schema") is { ValueKind: JsonValueKind.Object } schema ? schema.GetRawText() : "",
+            _ => null,
+        };
     }
 
+    /// <summary>A function that the model may call.</summary>
+    /// <param name="function">Its name and description.</param>
+    /// <param name="parameters">The member that contains the schema of its parameters.</param>
+    public static ChatTool Tool(JsonElement function, string parameters) =>
+        new(function.Required("name"), function.String("description") ?? "", Parameters(function.Get(parameters)));
+
+    /// <summary>The JSON of an object; that of a function without parameters when there is none.</summary>
     public static string Parameters(JsonElement parameters) =>
         parameters.ValueKind == JsonValueKind.Object ? parameters.GetRawText() : """{"type":"object","properties":{}}""";
-
-    public static int? Positive(int? number) => number is null or > 0 ? number : throw CompatRefusal.Bad("The most tokens of an answer are above 0.");
 }

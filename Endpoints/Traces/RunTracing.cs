@@ -16,7 +16,8 @@ internal static class RunTracing
 {
     /// <summary>A person asks in the chat.</summary>
     public static void Asked(
-        this RunTrace trace, NewRun request, ResolvedModel model, bool contextEnabled, bool? reasoning, ReasoningEffort? effort, bool? webSearch)
+        this RunTrace trace, NewRun request, ResolvedModel model, bool contextEnabled, bool? reasoning, ReasoningEffort? effort,
+        bool? webSearch)
     {
         trace.Place(request.SessionId, null);
         trace.Add("request", json => json
@@ -36,17 +37,17 @@ internal static class RunTracing
     }
 
     /// <summary>A program asks through the compatible API.</summary>
-    public static void AskedByKey(
-        this RunTrace trace, long? apiKeyId, IReadOnlyList<ChatTurn> turns, ResolvedModel model, bool stream) => trace.Add("request", json => json
-        .Number("apiKeyId", apiKeyId)
-        .Flag("stream", stream)
-        .Number("turns", turns.Count)
-        .Number("images", turns.Sum(turn => turn.Images.Count))
-        .Written("content", turns is [.., var last] ? last.Text : null)
-        .Text("provider", model.Provider)
-        .Number("connectionId", model.ConnectionId)
-        .Text("connection", model.ConnectionName)
-        .Text("model", model.Model));
+    public static void AskedByKey(this RunTrace trace, long? apiKeyId, IReadOnlyList<ChatTurn> turns, ResolvedModel model, bool stream) =>
+        trace.Add("request", json => json
+            .Number("apiKeyId", apiKeyId)
+            .Flag("stream", stream)
+            .Number("turns", turns.Count)
+            .Number("images", turns.Sum(turn => turn.Images.Count))
+            .Written("content", turns is [.., var last] ? last.Text : null)
+            .Text("provider", model.Provider)
+            .Number("connectionId", model.ConnectionId)
+            .Text("connection", model.ConnectionName)
+            .Text("model", model.Model));
 
     /// <summary>Records the end of a call through the compatible API, however it ends.</summary>
     public static async Task<IResult> WatchCall(this RunTrace trace, Task<IResult> work)
@@ -83,22 +84,23 @@ internal static class RunTracing
         }
     }
 
-    /// <summary>The usage limits, the run limits or the state of the chat did not allow a start.</summary>
-    public static void Refused(this RunTrace trace, Problem problem)
+    /// <summary>The start was refused, or the same request had started this answer before; a new start is <see cref="Started"/>.</summary>
+    public static void Answered(this RunTrace trace, Problem? problem, bool repeated, long messageId)
     {
-        trace.Add("gate", json => json
-            .Flag("admitted", false)
-            .Text("code", problem.Code)
-            .Number("status", problem.Status)
-            .Number("retryAfterS", problem.RetryAfter));
-        trace.End("failed", json => json.Text("status", "refused").Text("code", problem.Code));
-    }
-
-    /// <summary>The same request had started this answer before.</summary>
-    public static void Repeated(this RunTrace trace, long messageId)
-    {
-        trace.Add("gate", json => json.Flag("admitted", true).Flag("repeated", true).Number("messageId", messageId));
-        trace.End("completed", json => json.Text("status", "repeated"));
+        if (problem is not null)
+        {
+            trace.Add("gate", json => json
+                .Flag("admitted", false)
+                .Text("code", problem.Code)
+                .Number("status", problem.Status)
+                .Number("retryAfterS", problem.RetryAfter));
+            trace.End("failed", json => json.Text("status", "refused").Text("code", problem.Code));
+        }
+        else if (repeated)
+        {
+            trace.Add("gate", json => json.Flag("admitted", true).Flag("repeated", true).Number("messageId", messageId));
+            trace.End("completed", json => json.Text("status", "repeated"));
+        }
     }
 
     /// <summary>The run is stored and its reservation is held.</summary>
@@ -154,15 +156,17 @@ internal static class RunTracing
             .Text("nextModel", next.Model));
     }
 
+    /// <summary>The first delta has arrived.</summary>
     /// <param name="trace">The recorded request.</param>
     /// <param name="model">The model that answers.</param>
-    /// <param name="callMs">Since its call began.</param>
-    /// <param name="elapsedMs">Since the request began.</param>
-    public static void FirstToken(this RunTrace trace, ResolvedModel model, long callMs, long elapsedMs) => trace.Add("upstream.first", json => json
-        .Number("connectionId", model.ConnectionId)
-        .Text("model", model.Model)
-        .Number("callMs", callMs)
-        .Number("elapsedMs", elapsedMs));
+    /// <param name="callMs">Time since the call began.</param>
+    /// <param name="elapsedMs">Time since the request began.</param>
+    public static void FirstToken(this RunTrace trace, ResolvedModel model, long callMs, long elapsedMs) =>
+        trace.Add("upstream.first", json => json
+            .Number("connectionId", model.ConnectionId)
+            .Text("model", model.Model)
+            .Number("callMs", callMs)
+            .Number("elapsedMs", elapsedMs));
 
     public static void Used(this RunTrace trace, LedgerEntry entry) => trace.Add("usage", json => json
         .Text("status", entry.Status)
@@ -222,6 +226,7 @@ internal static class RunTracing
             .Number("totalMs", run.TotalMs));
     }
 
+    // What a failed call records in every event that names it.
     private static TracePayload Failure(TracePayload json, RunTrace trace, ProviderException failure) => json
         .Text("code", failure.Failure.Code())
         .Number("status", failure.UpstreamStatus)

@@ -8,21 +8,21 @@ using AiChat.Endpoints.Secrets;
 namespace AiChat.Endpoints.Traces;
 
 /// <summary>
-/// What a traced event tells, as one JSON object. Secrets are taken out by name and by value, every text has a largest length, and what
-/// a person or a model wrote is told by its size and a mark only: an administrator who reads traces does not read chats.
+/// The payload of a traced event, as one JSON object. Secrets are removed by name and by value, texts are cut to a maximum length, and of
+/// what a person or a model wrote only the length and a digest are recorded: an administrator who reads traces does not read chats.
 /// </summary>
 internal sealed class TracePayload : IDisposable
 {
-    /// <summary>Longest text of one member, in characters.</summary>
+    /// <summary>Maximum text of one member, in characters.</summary>
     private const int MaxText = 500;
 
-    /// <summary>Largest payload, in bytes.</summary>
+    /// <summary>Maximum payload, in bytes.</summary>
     private const int MaxBytes = 8 * 1024;
 
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>Marks can be compared within one process and guessed by nobody: short texts could be found by trying.</summary>
-    private static readonly byte[] MarkKey = RandomNumberGenerator.GetBytes(32);
+    /// <summary>Keyed by a secret of the process: digests can be compared within it, but a short text cannot be found by trying.</summary>
+    private static readonly byte[] DigestKey = RandomNumberGenerator.GetBytes(32);
 
     private readonly ArrayBufferWriter<byte> _buffer = new(256);
     private readonly Redactor _redactor;
@@ -35,13 +35,13 @@ internal sealed class TracePayload : IDisposable
         _json.WriteStartObject();
     }
 
-    /// <summary>A word of ours or of a provider; null is left out.</summary>
+    /// <summary>Adds a text of the server or of a provider; null is left out.</summary>
     public TracePayload Text(string name, string? value)
     {
         if (value is not null)
         {
             var clean = Redactor.IsSecretName(name) ? Redactor.Gone : _redactor.Clean(value);
-            _json.WriteString(name, clean.Length <= MaxText ? clean : $"{clean.AsSpan(0, char.IsHighSurrogate(clean[MaxText - 1]) ? MaxText - 1 : MaxText)}…");
+            _json.WriteString(name, clean.Length <= MaxText ? clean : Cut(clean));
         }
 
         return this;
@@ -67,24 +67,31 @@ internal sealed class TracePayload : IDisposable
         return this;
     }
 
-    /// <summary>A text that is a person's or a model's: how long it is, and a mark that is the same for the same text.</summary>
+    /// <summary>Adds the length of a text that a person or a model wrote, and a digest that is the same for the same text.</summary>
     public TracePayload Written(string name, string? text)
     {
         if (!string.IsNullOrEmpty(text))
         {
             _json.WriteNumber(name + "Chars", text.Length);
-            _json.WriteString(name + "Mark", Convert.ToHexStringLower(HMACSHA256.HashData(MarkKey, Encoding.UTF8.GetBytes(text)).AsSpan(0, 6)));
+            var digest = HMACSHA256.HashData(DigestKey, Encoding.UTF8.GetBytes(text));
+            _json.WriteString(name + "Mark", Convert.ToHexStringLower(digest.AsSpan(0, 6)));
         }
 
         return this;
     }
 
+    /// <summary>Ends the object. A payload over the maximum is replaced by its size.</summary>
     public string Finish()
     {
         _json.WriteEndObject();
         _json.Flush();
-        return _buffer.WrittenCount <= MaxBytes ? Encoding.UTF8.GetString(_buffer.WrittenSpan) : $$"""{"leftOutBytes":{{_buffer.WrittenCount}}}""";
+        return _buffer.WrittenCount <= MaxBytes
+            ? Encoding.UTF8.GetString(_buffer.WrittenSpan)
+            : $$"""{"leftOutBytes":{{_buffer.WrittenCount}}}""";
     }
 
     public void Dispose() => _json.Dispose();
+
+    /// <summary>Never cuts a surrogate pair.</summary>
+    private static string Cut(string text) => $"{text.AsSpan(0, char.IsHighSurrogate(text[MaxText - 1]) ? MaxText - 1 : MaxText)}…";
 }

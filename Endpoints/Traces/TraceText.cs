@@ -4,14 +4,15 @@ using AiChat.Data.Traces;
 
 namespace AiChat.Endpoints.Traces;
 
-/// <summary>A trace as text to read or to hand on; written while it is read, so that its length does not matter.</summary>
+/// <summary>Exports a trace as text. Events are written as they are read, so memory does not grow with the trace.</summary>
 internal static class TraceText
 {
     private const int EventsAtOnce = 500;
 
     public static async Task Write(Stream output, TraceRow row, TraceStore traces, CancellationToken cancel)
     {
-        await using var text = new StreamWriter(output, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), leaveOpen: true) { NewLine = "\n" };
+        var encoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        await using var text = new StreamWriter(output, encoding, leaveOpen: true) { NewLine = "\n" };
         await text.WriteAsync(Head(row).AsMemory(), cancel);
         var last = 0L;
         while (await traces.Events(row.Id, last, EventsAtOnce) is { Count: > 0 } events)
@@ -19,7 +20,8 @@ internal static class TraceText
             last = events[^1].Seq;
             foreach (var item in events)
             {
-                await text.WriteLineAsync($"[{item.Seq:0000}] {Time(item.At)} +{item.At - row.StartedAt} ms  {item.Type}  {item.Payload}".AsMemory(), cancel);
+                var line = $"[{item.Seq:0000}] {Time(item.At)} +{item.At - row.StartedAt} ms  {item.Type}  {item.Payload}";
+                await text.WriteLineAsync(line.AsMemory(), cancel);
             }
         }
     }
@@ -41,5 +43,6 @@ internal static class TraceText
 
         """);
 
-    private static string Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+    private static string Time(long at) =>
+        DateTimeOffset.FromUnixTimeMilliseconds(at).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
 }

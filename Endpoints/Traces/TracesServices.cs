@@ -3,6 +3,7 @@ using AiChat.Data.Traces;
 
 namespace AiChat.Endpoints.Traces;
 
+/// <summary>The services of this room.</summary>
 internal static partial class TracesServices
 {
     public static void AddTraces(this IServiceCollection services)
