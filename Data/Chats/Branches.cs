@@ -139,7 +139,7 @@ internal sealed class Branches(Db db)
                 select m.id, m.parent_id, branch.depth + 1
                 from branch
                 join messages m on m.id = branch.parent_id
-                where branch.depth < @most
+                where branch.depth < @max
             )
             select id, parent_id from branch order by depth desc
             """, new { userId, sessionId, leafId, max }).Select(row => row.Id).ToList();

@@ -2,13 +2,11 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Serialization;
-using AiChat.Data.Accounts;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
-using AiChat.Endpoints.Runs;
 using AiChat.Endpoints.Secrets;
 using AiChat.Endpoints.Settings;
 

@@ -6,16 +6,16 @@ using Microsoft.Net.Http.Headers;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>One file of the page, in every encoding it was built in.</summary>
+/// <summary>One file of the page, in every encoding in which it was built.</summary>
 internal sealed class EmbeddedAsset
 {
-    // The bundler names what is in here by its content, so a name never changes its meaning.
+    // The bundler names these files by a hash of their content, so the content of a name never changes.
     private const string HashedFolder = "wwwroot/assets/";
 
-    // A worker lives by the policy it is sent with, not by the page's: that of data would let it fetch nothing.
+    // A worker is subject to the policy of its own response, not to that of the page. The policy for data would let it fetch nothing.
     private const string ServiceWorker = "wwwroot/sw.js";
 
-    // The pages of the sandboxed frames and a script for each, named by its content like those of the page.
+    // The pages of the sandboxed frames, each with a script that is named by a hash of its content.
     private const string SandboxFolder = "wwwroot/sandbox/";
     private const string DiagramFrame = SandboxFolder + "diagram.html";
     private const string ImageFrame = SandboxFolder + "image.html";
@@ -122,7 +122,7 @@ internal sealed class EmbeddedAsset
         var named = accepted.FirstOrDefault(item => item.Value.Equals(encoding, StringComparison.OrdinalIgnoreCase))
             ?? accepted.FirstOrDefault(item => item.Value == "*");
 
-        // Unnamed, the plain file is acceptable, but less than anything that was asked for.
+        // When the client does not name it, the plain file is acceptable, but every encoding that it names is preferred.
         return named is null ? (encoding == "identity" ? 0.0001 : 0) : named.Quality ?? 1;
     }
 

@@ -10,7 +10,7 @@ internal static class SecretsServices
     }
 }
 
-/// <summary>Opens the cipher before any other service starts, because their rows hold secrets.</summary>
+/// <summary>Opens the cipher before any other service starts, because settings and connections hold secrets.</summary>
 internal sealed class SecretsStart(SecretCipher cipher, Redactor redactor, ServerOptions options) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)
