@@ -9,23 +9,20 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>The tools that a model wants called, and the visible text it said before; without calls the text is not gathered.</summary>
+/// <summary>The tool calls of one round and the visible text before them; the text is empty when there are no calls.</summary>
 internal sealed record RoundOutput(string Text, IReadOnlyList<ChatToolCall> Calls)
 {
     public static readonly RoundOutput NoCalls = new("", []);
 }
 
 /// <summary>
-/// Gathers what a provider says into a run's log, round after round. Deltas that come without a wait between them go to the log as one.
-/// Used by one thread at a time.
+/// Writes what a provider sends into a run's log, round after round, and measures it. Deltas that arrive without a wait between them
+/// become one entry of the log. Used by one thread at a time.
 /// </summary>
 internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics metrics, TimeProvider clock, bool showReasoning)
 {
-    /// <summary>Text is handed on at the latest when this much has gathered, so that a burst does not hold it back.</summary>
+    /// <summary>Characters after which pending text goes to the log even within a burst, so that readers do not wait for it.</summary>
     private const int MaxPending = 8 * 1024;
-
-    /// <summary>Longest answer and longest reasoning, in characters.</summary>
-    private const int MaxText = 2 * 1024 * 1024;
 
     private const string RoundBreak = "\n\n";
 
@@ -39,18 +36,19 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
     private bool _textApart;
     private bool _reasoningApart;
 
-    /// <summary>Who wrote it; null until somebody has begun to.</summary>
+    /// <summary>The model that writes the answer; null before the first token.</summary>
     public ResolvedModel? Writer { get; private set; }
 
-    /// <summary>The oldest turns of the branch, which the model that was asked last did not get.</summary>
+    /// <summary>How many of the branch's oldest turns were not sent to the model that was asked last.</summary>
     public int? TrimmedTurns { get; set; }
 
-    /// <summary>The provider calls that count.</summary>
+    /// <summary>The ledger entries of the provider calls that count.</summary>
     public List<LedgerEntry> Calls { get; } = [];
 
+    /// <summary>How the last round ended; null when it broke off.</summary>
     public ChatDelta.End? End { get; private set; }
 
-    /// <summary>What the provider wants back with the last round in later turns.</summary>
+    /// <summary>Opaque state that the provider expects back with the last round in later turns.</summary>
     public string? State { get; private set; }
 
     public long? FirstTokenMs { get; private set; }
@@ -59,8 +57,8 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
 
     public long ElapsedMs => (long)clock.GetElapsedTime(_begun).TotalMilliseconds;
 
-    /// <summary>Takes everything a call says: one round.</summary>
-    /// <exception cref="ProviderException">It broke off or is longer than allowed; what came before stays.</exception>
+    /// <summary>Relays one call to its end: one round of the answer.</summary>
+    /// <exception cref="ProviderException">The call broke off or the answer is too long; the text so far stays in the log.</exception>
     public async Task<RoundOutput> Relay(StreamingCall call, CancellationToken cancellationToken)
     {
         Writer = call.Model;
@@ -87,13 +85,13 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
                 var delta = call.Take();
                 if (showReasoning || delta is not ChatDelta.Reasoning)
                 {
-                    var room = memory.Add(delta, cancellationToken);
-                    if (!room.IsCompleted)
+                    var reserving = memory.Add(delta, cancellationToken);
+                    if (!reserving.IsCompleted)
                     {
                         Flush();
                     }
 
-                    await room;
+                    await reserving;
                 }
 
                 Take(delta);
@@ -109,8 +107,13 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
             Flush();
         }
 
-        return _calls is null ? RoundOutput.NoCalls
-            : new RoundOutput(log.ContentFrom(start).Trim(), [.. _calls.Values.Select(part => new ChatToolCall(part.Id, part.Name, part.Arguments.ToString()))]);
+        if (_calls is null)
+        {
+            return RoundOutput.NoCalls;
+        }
+
+        var calls = _calls.Values.Select(part => new ChatToolCall(part.Id, part.Name, part.Arguments.ToString()));
+        return new RoundOutput(log.ContentFrom(start).Trim(), [.. calls]);
     }
 
     private void Take(ChatDelta delta)
@@ -158,7 +161,7 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
         call.Arguments.Append(piece.ArgumentsFragment);
     }
 
-    /// <summary>Hands on what has gathered.</summary>
+    /// <summary>Writes the pending text to the log.</summary>
     private void Flush()
     {
         if (_pending.Count == 0)
@@ -192,7 +195,8 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
         Flush();
         _reasoningSince = null;
         ReasoningMs = (ReasoningMs ?? 0) + (long)clock.GetElapsedTime(since).TotalMilliseconds;
-        log.Append(ChatEvent.Reasoning, JsonSerializer.SerializeToUtf8Bytes(new ReasoningDoneEvent(true, ReasoningMs.Value), RunsJson.Wire.ReasoningDoneEvent));
+        var done = new ReasoningDoneEvent(true, ReasoningMs.Value);
+        log.Append(ChatEvent.Reasoning, JsonSerializer.SerializeToUtf8Bytes(done, RunsJson.Wire.ReasoningDoneEvent));
     }
 
     private void Add(string text, bool reasoning)
@@ -205,7 +209,7 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
         ref var apart = ref reasoning ? ref _reasoningApart : ref _textApart;
         text = apart ? RoundBreak + text : text;
         apart = false;
-        if ((reasoning ? log.ReasoningLength : log.ContentLength) + text.Length > MaxText)
+        if ((reasoning ? log.ReasoningLength : log.ContentLength) + text.Length > DeltaWriter.MaxText)
         {
             throw new ProviderException(ProviderFailure.TooLarge, "The answer is longer than this server stores; it was ended here.");
         }

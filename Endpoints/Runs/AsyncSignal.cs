@@ -3,8 +3,8 @@ using System.Threading.Tasks.Sources;
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>
-/// Wakes one waiting reader; sets that come while nobody waits are remembered as one. Any thread may set,
-/// only one at a time may wait. Waiting again allocates nothing.
+/// Wakes one waiting reader. Sets while nobody waits are remembered as one. Any thread may set; only one at a time may wait. Waiting
+/// again allocates nothing.
 /// </summary>
 internal sealed class AsyncSignal : IValueTaskSource
 {
@@ -13,8 +13,9 @@ internal sealed class AsyncSignal : IValueTaskSource
     private bool _set;
     private bool _waiting;
 
-    /// <param name="here">A waiting reader goes on inside this call instead of on another thread: cheaper, so hold no lock then.</param>
-    public void Set(bool here = false)
+    /// <summary>Wakes the reader that waits, or the next one that will.</summary>
+    /// <param name="inline">The reader continues inside this call, not on another thread, which is cheaper; hold no lock then.</param>
+    public void Set(bool inline = false)
     {
         lock (_gate)
         {
@@ -27,11 +28,12 @@ internal sealed class AsyncSignal : IValueTaskSource
             _waiting = false;
         }
 
-        // Only the one call that found the reader waiting comes here.
-        _source.RunContinuationsAsynchronously = !here;
+        // Only the call that found the reader waiting gets here.
+        _source.RunContinuationsAsynchronously = !inline;
         _source.SetResult(true);
     }
 
+    /// <summary>Completes at the next set, or at once when there was one since the last wait.</summary>
     public ValueTask WaitAsync()
     {
         lock (_gate)

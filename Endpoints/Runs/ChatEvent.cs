@@ -4,7 +4,7 @@ using AiChat.Endpoints.Images;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>Names of the events on a chat stream. Clients know them; they may grow, never change.</summary>
+/// <summary>Names of the events on a chat stream. Clients know them: names may be added, never changed.</summary>
 internal static class ChatEvent
 {
     public const string Start = "start";
@@ -20,28 +20,30 @@ internal static class ChatEvent
     public const string Error = "error";
     public const string Done = "done";
 
-    /// <summary>The server is about to stop; the answer goes on to its end or is kept as far as it came.</summary>
+    /// <summary>The server is about to stop; the answer is finished first, or its text so far is kept.</summary>
     public const string Restarting = "restarting";
 }
 
 /// <summary>
-/// Sent once both rows are durable. The answer's text is empty here: all of it follows as deltas. TrimmedMessages counts the oldest
-/// messages of the branch that the model did not get because they no longer fit. Live, the model is the one that was asked; once
-/// another has written the answer, it is that one, as <see cref="DoneEvent"/> says.
+/// Sent once both rows are durable. The answer's text is empty here; all of it follows as deltas. TrimmedMessages counts the oldest
+/// messages of the branch that did not fit the model's context. While the answer is written, the model is the one that was asked; in a
+/// replay it is the one that wrote the answer, as in <see cref="DoneEvent"/>.
 /// </summary>
 internal sealed record StartEvent(
-    long SessionId, MessageResponse? UserMessage, MessageResponse AssistantMessage, string Model, int? ContextLimit, int PromptTokens, int? TrimmedMessages = null);
+    long SessionId, MessageResponse? UserMessage, MessageResponse AssistantMessage, string Model, int? ContextLimit, int PromptTokens,
+    int? TrimmedMessages = null);
 
+/// <summary>The end of a stretch of reasoning; the milliseconds are those of the whole answer so far.</summary>
 internal sealed record ReasoningDoneEvent(bool Done, long Ms);
 
 internal sealed record TitleEvent(long SessionId, string Title);
 
-/// <summary>Why an attempt failed, and which model is asked next after how long.</summary>
+/// <summary>Why an attempt failed, which model is asked next, and after which wait.</summary>
 internal sealed record RetryEvent(string Code, string Detail, long WaitMs, long ConnectionId, string Model, string Provider);
 
 /// <summary>
-/// The model is the one that wrote the answer, which another may have been asked for; TrimmedMessages is what that one did not get.
-/// RemovedVersions are the older answers to the same question that went for this one.
+/// The model is the one that wrote the answer, not necessarily the one that was asked first; TrimmedMessages counts what that model did
+/// not get. RemovedVersions are older answers to the same question that were removed because of the limit on versions.
 /// </summary>
 internal sealed record DoneEvent(
     long MessageId, string Status, string? FinishReason, UsageResponse? Usage, long? FirstTokenMs, long? TotalMs,
@@ -61,8 +63,9 @@ internal sealed record QuotaResponse(
         new(limit, used, limit is { } max ? Math.Max(0, max - used) : null, UtcDay.EndOf(now));
 }
 
-/// <summary>A call of a tool, or what an event says about it: status is running, succeeded or failed; a web search's result is a JSON list.</summary>
-internal sealed record ToolCallResponse(string Id, string Name, string Status, string? Arguments = null, string? Result = null, string? Error = null);
+/// <summary>A tool call as clients see it. Status is running, succeeded or failed; the result of a web search is a JSON list.</summary>
+internal sealed record ToolCallResponse(
+    string Id, string Name, string Status, string? Arguments = null, string? Result = null, string? Error = null);
 
 internal sealed record MessageError(string Code, string Detail);
 
@@ -110,7 +113,7 @@ internal sealed record MessageResponse
 
     public IReadOnlyList<long> Siblings { get; init; } = [];
 
-    /// <summary>While it is being written: the event id that this text belongs to; attach after it to get the rest.</summary>
+    /// <summary>While the answer is written: the event id that this text ends at. Attach after it to get the rest.</summary>
     public long? EventId { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }

@@ -3,12 +3,13 @@ using AiChat.Endpoints.Images;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>Turns stored rows into what clients see.</summary>
+/// <summary>Stored message rows as clients see them.</summary>
 internal static class MessageView
 {
     private const decimal NanosPerUnit = 1_000_000_000m;
 
-    public static MessageResponse From(MessageRow row, IReadOnlyList<long>? siblings = null, IReadOnlyList<ImageResponse>? images = null) => new()
+    public static MessageResponse From(
+        MessageRow row, IReadOnlyList<long>? siblings = null, IReadOnlyList<ImageResponse>? images = null) => new()
     {
         Id = row.Id,
         SessionId = row.SessionId,
@@ -33,6 +34,7 @@ internal static class MessageView
         CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
     };
 
+    /// <summary>What the answer used; null when no provider did work that counts.</summary>
     public static UsageResponse? Usage(MessageRow row) => row.UsageSource is not { } source ? null : new UsageResponse(
         row.PromptTokens ?? 0,
         row.CompletionTokens ?? 0,

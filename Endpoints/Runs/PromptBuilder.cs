@@ -7,70 +7,74 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>What a model is asked, made from the branch that the answer is on.</summary>
+/// <summary>Builds the prompt of an answer from the branch that the answer is on.</summary>
 internal sealed class PromptBuilder(Messages messages, PromptImages pictures, TokenFactors factors)
 {
-    /// <summary>More than any context holds; a longer branch is cut here before anything is counted.</summary>
+    /// <summary>More turns than any context holds; a longer branch is cut to this before tokens are counted.</summary>
     private const int MaxTurns = 4_000;
 
-    /// <summary>Room for the answer when the model's own output limit is not known.</summary>
+    /// <summary>Tokens that are left for the answer when the model's own output limit is not known.</summary>
     private const int DefaultAnswer = 4_096;
 
-    private const string GoOn = "Continue exactly where your last message stopped. Do not repeat anything and do not comment on it.";
+    private const string ContinueInstruction =
+        "Continue exactly where your last message stopped. Do not repeat anything and do not comment on it.";
 
     private static readonly Dictionary<long, TurnImages> NoImages = [];
 
     /// <summary>
-    /// The branch up to a question, without empty turns, oldest turns dropped until prompt and answer fit the context. The question is
-    /// always sent, even when it alone is too long: then the provider says so.
+    /// The branch up to a question without empty turns. The oldest turns are dropped until prompt and answer fit the context. The question
+    /// is always sent, even when it alone is too long; the provider then refuses it.
     /// </summary>
-    /// <param name="model">Who is asked: the run's model or one that stands in for it.</param>
+    /// <param name="model">The model that is asked: the run's own or a fallback.</param>
     /// <param name="reserve">Estimated tokens of turns that the caller adds.</param>
     public async Task<Prompt> Build(Run run, ResolvedModel model, int reserve)
     {
         var question = run.Started.UserMessageId ?? run.MessageId;
         if (run is { Request: { Kind: NewRun.Send, ImageIds.Count: 0 }, Started.ParentId: null })
         {
-            // Nothing stands before it and nothing belongs to it: there is nothing to read.
-            return Fill(run.Session, question, [new MessageRow { Id = question, Role = "user", Content = run.Request.Content }], NoImages, null, model, reserve);
+            // The first message of a chat, without images: there is nothing to read from the database.
+            var first = new MessageRow { Id = question, Role = "user", Content = run.Request.Content };
+            return Fill(run.Session, question, [first], NoImages, null, model, reserve);
         }
 
         return await Build(run.Session, question, run.Started.PreviousContent, run.Options.ContextEnabled, model, reserve);
     }
 
-    /// <summary>What the session's active branch is as a prompt for this model: its tokens and what of it would be left out.</summary>
+    /// <summary>The session's active branch as a prompt for this model: its tokens and how many turns would be left out.</summary>
     public Task<Prompt> Measure(SessionRow session, ResolvedModel model) => Build(session, session.LeafId, null, true, model, 0);
 
     /// <param name="partial">The answer so far when it is to be continued.</param>
-    private async Task<Prompt> Build(SessionRow session, long? question, string? partial, bool contextEnabled, ResolvedModel model, int reserve)
+    private async Task<Prompt> Build(
+        SessionRow session, long? question, string? partial, bool contextEnabled, ResolvedModel model, int reserve)
     {
         var rows = await messages.Branch(session.UserId, session.Id, question, contextEnabled ? MaxTurns : 1) ?? [];
         return Fill(session, question, rows, await pictures.For(session.UserId, rows, model.Capabilities.Vision), partial, model, reserve);
     }
 
     private Prompt Fill(
-        SessionRow session, long? question, List<MessageRow> rows, IReadOnlyDictionary<long, TurnImages> images, string? partial, ResolvedModel model, int reserve)
+        SessionRow session, long? question, List<MessageRow> rows, IReadOnlyDictionary<long, TurnImages> images, string? partial,
+        ResolvedModel model, int reserve)
     {
         var turns = rows.Select(row => Turn(row, images)).Where(turn => turn.Text.Length > 0 || turn.Images.Count > 0).ToList();
         if (partial is { Length: > 0 })
         {
             turns.Add(new ChatTurn(ChatRole.Assistant, partial));
-            turns.Add(new ChatTurn(ChatRole.User, GoOn));
+            turns.Add(new ChatTurn(ChatRole.User, ContinueInstruction));
         }
 
-        // Counted in our own tokens; the factor makes them the model's.
+        // Tokens are estimated with one measure for all models; the factor converts them to the model's own.
         var factor = factors.Find(model);
         var asked = SessionParameters.Parse(session.Parameters).MaxOutputTokens ?? model.MaxOutputTokens ?? DefaultAnswer;
         var answer = Math.Min(asked, model.ContextLimit / 2);
         var system = session.SystemPrompt is { Length: > 0 } text ? text : null;
-        var besides = reserve + (system is null ? 0 : TokenEstimate.Estimate(system) + TokenEstimate.PerTurn);
-        var room = (int)((model.ContextLimit - answer) / factor) - besides;
-        var (first, tokens) = Fit(turns, room, keep: partial is { Length: > 0 } ? 3 : 1);
+        var overhead = reserve + (system is null ? 0 : TokenEstimate.Estimate(system) + TokenEstimate.PerTurn);
+        var max = (int)((model.ContextLimit - answer) / factor) - overhead;
+        var (first, tokens) = Fit(turns, max, keep: partial is { Length: > 0 } ? 3 : 1);
         return new Prompt
         {
             SystemPrompt = system,
             Turns = turns[first..],
-            PromptTokens = (int)((tokens + besides) * factor),
+            PromptTokens = (int)((tokens + overhead) * factor),
             ContextLimit = model.ContextLimit,
             TrimmedTurns = first,
             Question = rows.Count > 0 ? rows[^1] : null,
@@ -78,15 +82,17 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         };
     }
 
-    /// <summary>The first turn that is sent: as many of the newest as fit, but it begins with a person's turn.</summary>
-    private static (int First, int Tokens) Fit(List<ChatTurn> turns, int room, int keep)
+    /// <summary>The first turn that is sent, so that the newest turns fit and the prompt begins with a user's turn.</summary>
+    /// <param name="max">Tokens that the turns may take.</param>
+    /// <param name="keep">How many of the newest turns are sent in any case.</param>
+    private static (int First, int Tokens) Fit(List<ChatTurn> turns, int max, int keep)
     {
         var first = turns.Count;
         var tokens = 0;
         while (first > 0)
         {
             var cost = TokenEstimate.Estimate(turns[first - 1]);
-            if (tokens + cost > room && turns.Count - first >= keep)
+            if (tokens + cost > max && turns.Count - first >= keep)
             {
                 break;
             }
@@ -116,18 +122,19 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
     }
 }
 
+/// <summary>What a model is sent for an answer, and what readers are told of it.</summary>
 internal sealed record Prompt
 {
     public string? SystemPrompt { get; init; }
 
     public required IReadOnlyList<ChatTurn> Turns { get; init; }
 
-    /// <summary>Estimated.</summary>
+    /// <summary>Estimated tokens of the whole prompt.</summary>
     public required int PromptTokens { get; init; }
 
     public required int ContextLimit { get; init; }
 
-    /// <summary>The oldest turns, which did not fit.</summary>
+    /// <summary>How many of the oldest turns were left out because they did not fit.</summary>
     public required int TrimmedTurns { get; init; }
 
     /// <summary>The message that is answered.</summary>

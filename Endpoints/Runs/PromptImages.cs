@@ -6,17 +6,19 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>What of one message's images goes to the model, and what it is told of the others.</summary>
+/// <summary>The images of one message: all of them, those that are sent, and the note to the model about the rest.</summary>
 internal sealed record TurnImages(IReadOnlyList<ImageRow> Rows, IReadOnlyList<ChatImage> Sent, string? Note);
 
-/// <summary>Chooses the images of a prompt: those of the newest messages, as many as vendors take, and none for a model that cannot see.</summary>
+/// <summary>
+/// Chooses the images of a prompt: those of the newest messages, as many as vendors accept, and none for a model without vision.
+/// </summary>
 internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLinks links)
 {
     /// <summary>The smallest of the vendors' limits: Gemini refuses a request over 20 MB, of which base64 leaves three quarters.</summary>
     private const int MaxCount = 20;
     private const long MaxBytes = 14 * 1024 * 1024;
 
-    /// <summary>By message, for those that have images. The files are read while the request is sent, not before.</summary>
+    /// <summary>The images of each message that has any. The files are read while the request is sent, not before.</summary>
     public async Task<IReadOnlyDictionary<long, TurnImages>> For(long userId, IReadOnlyList<MessageRow> rows, bool canSee)
     {
         var all = await images.FindByMessages(userId, rows.Where(row => row.Role == "user").Select(row => row.Id));
@@ -27,7 +29,7 @@ internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLin
             var sent = new List<ChatImage>();
             foreach (var row in group.Where(row => canSee && files.Exists(row.File)))
             {
-                // The newest image goes in any case: that it is too much is for the provider to say.
+                // The newest image is always sent; if it is too large, the provider refuses it.
                 if (count > 0 && (count == MaxCount || bytes + row.Bytes > MaxBytes))
                 {
                     break;
@@ -47,9 +49,13 @@ internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLin
     public IReadOnlyList<ImageResponse> View(IReadOnlyDictionary<long, TurnImages> chosen, long messageId) =>
         [.. (chosen.GetValueOrDefault(messageId)?.Rows ?? []).Select(links.From)];
 
-    private static string Note(int count, bool canSee) =>
-        $"[{(count == 1 ? "1 image" : $"{count} images")} left out: {(canSee ? "there is room for the newest only" : "this model cannot see images")}]";
+    private static string Note(int count, bool canSee)
+    {
+        var images = count == 1 ? "1 image" : $"{count} images";
+        return $"[{images} left out: {(canSee ? "there is room for the newest only" : "this model cannot see images")}]";
+    }
 
     private FileStream Open(ImageRow row) =>
-        files.Open(row.File) ?? throw new ProviderException(ProviderFailure.BadRequest, "An image of this chat was deleted in this moment.");
+        files.Open(row.File)
+        ?? throw new ProviderException(ProviderFailure.BadRequest, "An image of this chat was deleted in this moment.");
 }

@@ -6,7 +6,7 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>How a person asked; what is null follows the session's or the server's setting.</summary>
+/// <summary>The options of one request; null follows the session's or the server's setting.</summary>
 internal sealed record RunOptions
 {
     public bool ContextEnabled { get; init; } = true;
@@ -20,15 +20,17 @@ internal sealed record RunOptions
     /// <summary>The model may search the web.</summary>
     public bool? WebSearch { get; init; }
 
-    /// <summary>Whether to record it, where that is allowed.</summary>
+    /// <summary>Whether to record a task trace, where the settings allow it.</summary>
     public bool? Trace { get; init; }
 }
 
 /// <summary>
-/// One generation while it lives. It belongs to the server: readers come and go, only <see cref="Stop"/> ends it early.
+/// One generation while it lives. It belongs to the server, not to a request: readers come and go, only <see cref="Stop"/> ends it
+/// early.
 /// </summary>
 internal sealed class Run(
-    NewRun request, StartedRun started, SessionRow session, IReadOnlyList<ResolvedModel> models, RunOptions options, DateTimeOffset now) : IDisposable
+    NewRun request, StartedRun started, SessionRow session, IReadOnlyList<ResolvedModel> models, RunOptions options, DateTimeOffset now)
+    : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -44,17 +46,17 @@ internal sealed class Run(
     /// <summary>The model that was chosen.</summary>
     public ResolvedModel Model => Models[0];
 
-    /// <summary>The model that was chosen, then those that may stand in for it.</summary>
+    /// <summary>The model that was chosen, then its fallbacks in order.</summary>
     public IReadOnlyList<ResolvedModel> Models { get; } = models;
 
     public RunOptions Options { get; } = options;
 
     public DateTimeOffset StartedAt { get; } = now;
 
-    /// <summary>Asked by an administrator, who may use more models.</summary>
+    /// <summary>An administrator asked, who may use more models.</summary>
     public bool IsAdmin { get; init; }
 
-    /// <summary>What is recorded of it; null for most.</summary>
+    /// <summary>The task trace of the run; null when none is recorded.</summary>
     public RunTrace? Trace { get; init; }
 
     public long UserId => Request.UserId;
@@ -63,7 +65,7 @@ internal sealed class Run(
 
     public RunLog Log { get; } = new();
 
-    /// <summary>The title that a model gave the session meanwhile; readers are told of it with the end.</summary>
+    /// <summary>The title that a model gave the session meanwhile; sent to readers before the last event.</summary>
     public string? ModelTitle
     {
         get => _modelTitle;
@@ -79,7 +81,7 @@ internal sealed class Run(
     /// <summary>Completes when the final row is durable and the last event is in the log.</summary>
     public Task Ended => _ended.Task;
 
-    /// <summary>Asks the run to end; the first reason counts. Safe at any time, also after the end.</summary>
+    /// <summary>Asks the run to end; the first status counts. Safe at any time, also after the end.</summary>
     /// <param name="status">stopped (a person) or interrupted (the server).</param>
     public void Stop(string status)
     {
@@ -94,10 +96,11 @@ internal sealed class Run(
         }
         catch (ObjectDisposedException)
         {
-            // It ended in this moment, which is what was asked for.
+            // The run has ended meanwhile.
         }
     }
 
+    /// <summary>Completes the log and <see cref="Ended"/>; call once, by whoever executes the run.</summary>
     public void MarkEnded()
     {
         Log.Complete();

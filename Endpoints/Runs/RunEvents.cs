@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Runs;
 /// <summary>Writes a run's events other than text into its log.</summary>
 internal static class RunEvents
 {
-    /// <summary>What a client needs to show the question and an empty answer, then what a continued answer already says.</summary>
+    /// <summary>What a client needs to show the question and an empty answer, then the text that a continued answer already has.</summary>
     public static void Begin(Run run, Prompt? prompt, TurnVersions versions)
     {
         var createdAt = DateTimeOffset.FromUnixTimeMilliseconds(run.Started.CreatedAt);
@@ -45,7 +45,8 @@ internal static class RunEvents
         Start(run.Log, new StartEvent(
             run.Session.Id, question, answer, run.Model.Model, run.Model.ContextLimit, prompt?.PromptTokens ?? 0, prompt?.TrimmedTurns));
         var quota = QuotaResponse.From(run.Started.DailyLimit, run.Started.MessagesUsed, run.StartedAt);
-        run.Log.Append(ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, RunsJson.Wire.QuotaResponse), more: run.Started.Title is not null);
+        run.Log.Append(
+            ChatEvent.Quota, JsonSerializer.SerializeToUtf8Bytes(quota, RunsJson.Wire.QuotaResponse), more: run.Started.Title is not null);
         if (run.Started.Title is { } title)
         {
             Title(run, title);
@@ -63,8 +64,8 @@ internal static class RunEvents
     public static void Start(RunLog log, StartEvent start) =>
         log.Append(ChatEvent.Start, JsonSerializer.SerializeToUtf8Bytes(start, RunsJson.Wire.StartEvent), more: true);
 
-    public static void Title(Run run, string title) =>
-        run.Log.Append(ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), RunsJson.Wire.TitleEvent));
+    public static void Title(Run run, string title) => run.Log.Append(
+        ChatEvent.Title, JsonSerializer.SerializeToUtf8Bytes(new TitleEvent(run.Session.Id, title), RunsJson.Wire.TitleEvent));
 
     public static void Retry(RunLog log, CallRetry retry) => log.Append(ChatEvent.Retry, JsonSerializer.SerializeToUtf8Bytes(
         new RetryEvent(
@@ -78,7 +79,7 @@ internal static class RunEvents
     public static void Error(RunLog log, Problem problem) =>
         log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(problem.Body(null), HttpJson.Wire.ProblemBody));
 
-    /// <summary>The last event; only after the final row is durable.</summary>
+    /// <summary>The last event, after usage where it is shown. Call it only after the final row is durable.</summary>
     public static void Done(RunLog log, FinishedRun finished, UsageResponse? usage, bool showUsage, IReadOnlyList<long> removed)
     {
         if (usage is not null && showUsage)

@@ -10,8 +10,8 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>
-/// Carries one run from its stored start to its stored end: builds the prompt, has the answer written into the log and stores the
-/// result once. It takes no part in who reads the log.
+/// Carries one run from its stored start to its stored end: builds the prompt, lets the tool loop write the answer into the log and
+/// stores the result once. It does not know who reads the log.
 /// </summary>
 internal sealed partial class RunExecutor(
     RunStore store,
@@ -26,32 +26,32 @@ internal sealed partial class RunExecutor(
 {
     private static readonly TimeSpan FinishRetry = TimeSpan.FromSeconds(1);
 
-    /// <summary>Runs to the end whatever happens; never throws. Completes after the final row is durable.</summary>
-    /// <param name="run">The one.</param>
-    /// <param name="memory">The memory that its answer takes; the caller's to give back.</param>
-    /// <param name="abandon">Ends the attempts to write the final row: the process stops and the next start will sweep.</param>
+    /// <summary>Executes the run to its end whatever happens; never throws. Completes after the final row is durable.</summary>
+    /// <param name="run">The run.</param>
+    /// <param name="memory">The memory that its answer takes; the caller gives it back.</param>
+    /// <param name="abandon">Ends the attempts to store the final row: the process stops and the next start will sweep.</param>
     public async Task Execute(Run run, MemoryLease memory, CancellationToken abandon)
     {
         var recorder = new AnswerRecorder(run.Log, memory, metrics, clock, settings.ReasoningEnabled);
         ProviderException? failure = null;
         try
         {
-            // What was told of the question need not stay for as long as its answer takes.
+            // The question is in the log by now and need not stay in memory for as long as the answer takes.
             var prompt = (await Begin(run)) with { Question = null, QuestionImages = [] };
             recorder.TrimmedTurns = prompt.TrimmedTurns;
-            await memory.Add(run.Log.ContentLength + run.Log.ReasoningLength, run.Stopping); // what a continued answer says already
+            await memory.Add(run.Log.ContentLength + run.Log.ReasoningLength, run.Stopping); // the text that a continued answer already has
             titler.Consider(run);
             await toolLoop.Write(run, prompt, recorder);
         }
         catch (OperationCanceledException) when (run.StoppedAs is not null)
         {
-            // Ended early on purpose; what came is kept.
+            // Ended early on purpose; the text so far is kept.
         }
         catch (ProviderException error)
         {
             if (recorder.Writer is not null)
             {
-                metrics.ProviderFailed(error.Failure); // those before the first token were counted call by call
+                metrics.ProviderFailed(error.Failure); // failures before the first token were counted call by call
             }
 
             failure = error;
@@ -94,27 +94,27 @@ internal sealed partial class RunExecutor(
         }
         finally
         {
-            // Also when there is no prompt: a continued answer must keep what it says.
+            // Also when the prompt could not be built: a continued answer must keep its text.
             RunEvents.Begin(run, prompt, versions);
         }
     }
 
     /// <summary>
-    /// Stores and tells the end. What fails on the way, be it the disk or memory that is short for a moment, is tried again: the text
-    /// stays in memory, readers have it, and the end is told only when it is on disk.
+    /// Stores the end and sends it to readers. A failure on the way, such as a full disk or a moment without memory, is retried: the
+    /// text stays in memory, readers have it, and the end is sent only when it is durable.
     /// </summary>
     private async Task Finish(Run run, AnswerRecorder recorder, ProviderException? failure, CancellationToken abandon)
     {
         FinishedRun? finished = null;
         IReadOnlyList<long> removed = [];
-        var (failureTold, isStored, troubleTold) = (failure is null || run.StoppedAs is not null, false, false);
+        var (failureSent, isStored, troubleSent) = (failure is null || run.StoppedAs is not null, false, false);
         while (true)
         {
             try
             {
-                if (!failureTold)
+                if (!failureSent)
                 {
-                    failureTold = true;
+                    failureSent = true;
                     RunEvents.Error(run.Log, Problems.FromProvider(failure!));
                 }
 
@@ -144,10 +144,11 @@ internal sealed partial class RunExecutor(
                     return;
                 }
 
-                if (!troubleTold)
+                if (!troubleSent)
                 {
-                    troubleTold = true;
-                    var trouble = error as StoreException ?? new StoreException(StoreFailure.Unavailable, "The end of the answer could not be stored yet.", error);
+                    troubleSent = true;
+                    var trouble = error as StoreException
+                        ?? new StoreException(StoreFailure.Unavailable, "The end of the answer could not be stored yet.", error);
                     run.Trace?.NotStored(trouble);
                     RunEvents.Error(run.Log, Problems.FromStore(trouble));
                 }
@@ -157,7 +158,7 @@ internal sealed partial class RunExecutor(
         }
     }
 
-    /// <summary>Gives the older versions of the answer that went for this one.</summary>
+    /// <returns>The older versions of the answer that were removed because of the limit on versions.</returns>
     private async Task<IReadOnlyList<long>> Store(Run run, FinishedRun finished)
     {
         var removed = await store.Finish(finished, clock.GetUtcNow());
@@ -170,12 +171,12 @@ internal sealed partial class RunExecutor(
         return removed ?? [];
     }
 
-    [LoggerMessage(LogLevel.Error, "The answer {MessageId} failed on our side")]
+    [LoggerMessage(LogLevel.Error, "Answer {MessageId} failed on the server")]
     private static partial void LogFailed(ILogger logger, long messageId, Exception error);
 
-    [LoggerMessage(LogLevel.Warning, "The end of answer {MessageId} could not be stored yet")]
+    [LoggerMessage(LogLevel.Warning, "Could not store the end of answer {MessageId}; retrying")]
     private static partial void LogNotStored(ILogger logger, long messageId, Exception error);
 
-    [LoggerMessage(LogLevel.Debug, "The answer {MessageId} had been removed when it ended")]
+    [LoggerMessage(LogLevel.Debug, "Answer {MessageId} was removed before it ended")]
     private static partial void LogGone(ILogger logger, long messageId);
 }

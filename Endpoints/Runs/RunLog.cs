@@ -5,26 +5,27 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>
-/// Everything a run has said, in order, addressed by position: each character of text is one position, every other event is
-/// one. A reader keeps only the position it has reached, so a slow reader costs nothing and text that waits for it becomes one
-/// frame; the text itself is held once. All members are safe to call from any thread.
+/// All events of a run in order, addressed by position: each character of text is one position, every other event is one. A reader
+/// keeps only the position it has reached, so a slow reader costs nothing and the text that waits for it becomes one frame. The text
+/// is in memory once. All members are safe to call from any thread.
 /// </summary>
 internal sealed class RunLog
 {
     /// <summary>Longest text of one frame, in characters; a long text goes out in several.</summary>
     public const int MaxFrameText = 32 * 1024;
 
-    /// <summary>A usual answer's beginning: room that grows from nothing would leave many small pieces behind.</summary>
-    private const int FirstRoom = 256;
+    /// <summary>First capacity of a text, in characters; growing from nothing would leave many small chunks behind.</summary>
+    private const int FirstCapacity = 256;
 
     private readonly Lock _gate = new();
-    private readonly StringBuilder _content = new(FirstRoom);
+    private readonly StringBuilder _content = new(FirstCapacity);
     private StringBuilder? _reasoning;
     private readonly List<Segment> _segments = [];
     private readonly List<AsyncSignal> _readers = [];
     private string _last = "";
     private long _stored;
 
+    /// <summary>The position after the last event, which is also the id of that event.</summary>
     public long Position { get; private set; }
 
     /// <summary>No event will follow.</summary>
@@ -39,7 +40,7 @@ internal sealed class RunLog
     public void AppendReasoning(string text) => AppendText('r', text);
 
     /// <summary>Adds an event of another kind; <paramref name="json"/> is its one-line data.</summary>
-    /// <param name="more">Another event follows at once; readers are told with it, so that both go out together.</param>
+    /// <param name="more">Another event follows at once; readers are woken with it, so that both go out together.</param>
     public void Append(string type, byte[] json, bool more = false)
     {
         AsyncSignal? only;
@@ -47,17 +48,17 @@ internal sealed class RunLog
         {
             _segments.Add(new Segment('e', Position, 1, 0, type, json));
             Position++;
-            Completed |= type == ChatEvent.Done; // in one step, so that a reader who has taken it is not told it again
+            Completed |= type == ChatEvent.Done; // in one step, so that a reader that has the last event does not get it again
             only = OnlyReader;
         }
 
         if (!more)
         {
-            Tell(only);
+            Wake(only);
         }
     }
 
-    /// <summary>Passes over positions whose events are not known any more.</summary>
+    /// <summary>Skips positions whose events were not stored.</summary>
     public void Skip(long positions)
     {
         lock (_gate)
@@ -70,6 +71,7 @@ internal sealed class RunLog
         }
     }
 
+    /// <summary>Ends the log and wakes the readers.</summary>
     public void Complete()
     {
         lock (_gate)
@@ -89,6 +91,7 @@ internal sealed class RunLog
         }
     }
 
+    /// <summary>The visible text from a character on.</summary>
     public string ContentFrom(int start)
     {
         lock (_gate)
@@ -106,6 +109,7 @@ internal sealed class RunLog
         }
     }
 
+    /// <summary>The kinds and lengths of the events in order, as a message row keeps them.</summary>
     public string Layout()
     {
         lock (_gate)
@@ -121,18 +125,18 @@ internal sealed class RunLog
     }
 
     /// <summary>
-    /// Copies the frames after a position, at most about <see cref="MaxFrameText"/> characters.
-    /// A position that this log never reached means that the reader knows another past: it gets everything from the start.
+    /// Copies the frames after a position, at most about <see cref="MaxFrameText"/> characters. A reader with a position that this log
+    /// never reached has read another log and gets everything from the start.
     /// </summary>
     /// <returns>Whether the log has ended and all of it was copied.</returns>
     public bool Read(long after, List<SseFrame> into)
     {
         lock (_gate)
         {
-            // Whoever asks again after the end is told the end again.
+            // A reader that asks again after the end gets the last event again.
             var position = after > Position || after < 0 ? 0 : Completed && after == Position && EndsWithEvent ? after - 1 : after;
-            var room = MaxFrameText;
-            for (var i = FirstAfter(position); i < _segments.Count && room > 0; i++)
+            var left = MaxFrameText;
+            for (var i = FirstAfter(position); i < _segments.Count && left > 0; i++)
             {
                 var segment = _segments[i];
                 if (segment.Kind == 'e')
@@ -147,11 +151,11 @@ internal sealed class RunLog
                 }
 
                 var type = segment.Kind == 'c' ? "delta" : "reasoning";
-                while (position < segment.Start + segment.Length && room > 0)
+                while (position < segment.Start + segment.Length && left > 0)
                 {
-                    var text = Slice(segment, position, room);
+                    var text = Slice(segment, position, left);
                     position += text.Length;
-                    room -= text.Length;
+                    left -= text.Length;
                     into.Add(new SseFrame(position, type, text, null));
                 }
             }
@@ -160,7 +164,7 @@ internal sealed class RunLog
         }
     }
 
-    /// <summary>Text and tool events that were not taken before, in pieces with their positions, to be stored.</summary>
+    /// <summary>Adds the text and tool events since the last call, in chunks with their positions, to be stored.</summary>
     public void TakeUnstored(long runId, List<RunChunk> into)
     {
         lock (_gate)
@@ -172,19 +176,27 @@ internal sealed class RunLog
                 {
                     if (IsTool(segment))
                     {
-                        into.Add(new RunChunk { RunId = runId, Position = segment.Start, Kind = RunChunk.Tool, Value = Encoding.UTF8.GetString(segment.Json!) });
+                        into.Add(new RunChunk
+                        {
+                            RunId = runId,
+                            Position = segment.Start,
+                            Kind = RunChunk.Tool,
+                            Value = Encoding.UTF8.GetString(segment.Json!),
+                        });
                     }
 
                     continue;
                 }
 
                 var start = Math.Max(_stored, segment.Start);
+                var offset = (int)(segment.Offset + (start - segment.Start));
+                var length = (int)(segment.Start + segment.Length - start);
                 into.Add(new RunChunk
                 {
                     RunId = runId,
                     Position = start,
                     Kind = segment.Kind == 'c' ? RunChunk.Content : RunChunk.Reasoning,
-                    Value = TextOf(segment.Kind).ToString((int)(segment.Offset + (start - segment.Start)), (int)(segment.Start + segment.Length - start)),
+                    Value = TextOf(segment.Kind).ToString(offset, length),
                 });
             }
 
@@ -192,6 +204,7 @@ internal sealed class RunLog
         }
     }
 
+    /// <summary>Sets the signal at each new event and at each <see cref="Wake()"/>.</summary>
     public void Subscribe(AsyncSignal reader)
     {
         lock (_gate)
@@ -210,10 +223,13 @@ internal sealed class RunLog
 
     private bool EndsWithEvent => _segments.Count > 0 && _segments[^1].Json is not null;
 
-    /// <summary>The usual single reader, asked under the lock; none at the end, because the end of a response is the reader's own work.</summary>
+    /// <summary>
+    /// The reader when there is just one, to be read under the lock; null at the end, because a reader ends its response on a thread of
+    /// its own.
+    /// </summary>
     private AsyncSignal? OnlyReader => _readers.Count == 1 && !Completed ? _readers[0] : null;
 
-    /// <summary>Wakes every reader, also when there is nothing new: to send a heartbeat or to see that it must end.</summary>
+    /// <summary>Wakes every reader, also without a new event: to send a heartbeat or to notice that the process is about to end.</summary>
     public void Wake()
     {
         lock (_gate)
@@ -228,10 +244,10 @@ internal sealed class RunLog
     private static bool IsTool(Segment segment) => segment.Type == ChatEvent.Tool;
 
     /// <summary>
-    /// Wakes the readers for something new. The usual single one goes on in this thread, which saves two changes of thread for
-    /// every token; several are woken on threads of their own, so that they do not hold up the run. Hold no lock here.
+    /// Wakes the readers for a new event. A single reader continues on this thread, which saves two changes of thread for every token;
+    /// several continue on threads of their own, so that they do not delay the run. Hold no lock here.
     /// </summary>
-    private void Tell(AsyncSignal? only)
+    private void Wake(AsyncSignal? only)
     {
         if (only is null)
         {
@@ -239,25 +255,25 @@ internal sealed class RunLog
         }
         else
         {
-            only.Set(here: true);
+            only.Set(inline: true);
         }
     }
 
-    private StringBuilder TextOf(char kind) => kind == 'c' ? _content : _reasoning ??= new StringBuilder(FirstRoom);
+    private StringBuilder TextOf(char kind) => kind == 'c' ? _content : _reasoning ??= new StringBuilder(FirstCapacity);
 
-    private string Slice(Segment segment, long position, int room)
+    private string Slice(Segment segment, long position, int max)
     {
-        // A reader who keeps up takes just what was appended last.
-        if (position == Position - _last.Length && _last.Length <= room && position + _last.Length == segment.Start + segment.Length)
+        // A reader that keeps up takes what was appended last, without a copy.
+        if (position == Position - _last.Length && _last.Length <= max && position + _last.Length == segment.Start + segment.Length)
         {
             return _last;
         }
 
         var source = TextOf(segment.Kind);
         var offset = (int)(segment.Offset + (position - segment.Start));
-        var length = (int)Math.Min(segment.Start + segment.Length - position, room);
+        var length = (int)Math.Min(segment.Start + segment.Length - position, max);
 
-        // A frame never ends inside a surrogate pair whose other half is already here.
+        // A frame does not end inside a surrogate pair whose second half is already in the log.
         if (position + length < segment.Start + segment.Length && char.IsHighSurrogate(source[offset + length - 1]))
         {
             length += length > 1 ? -1 : 1;
@@ -294,10 +310,10 @@ internal sealed class RunLog
             only = OnlyReader;
         }
 
-        Tell(only);
+        Wake(only);
     }
 
-    /// <summary>The segment that holds the event after a position. Readers are near the end, so that is where the search begins.</summary>
+    /// <summary>The segment that holds the event after a position. The search begins at the end, because readers are near it.</summary>
     private int FirstAfter(long position)
     {
         var i = _segments.Count;
@@ -309,5 +325,6 @@ internal sealed class RunLog
         return i;
     }
 
+    /// <summary>A stretch of one kind: 'c' for content, 'r' for reasoning, 'e' for one event or for skipped positions.</summary>
     private readonly record struct Segment(char Kind, long Start, long Length, long Offset, string? Type, byte[]? Json);
 }

@@ -70,7 +70,7 @@ internal sealed class RunRegistry(RunStore store, RunExecutor executor, RunSlots
     public Task StopSession(long userId, long sessionId) =>
         StopAll([.. _live.Values.Where(run => run.UserId == userId && run.Session.Id == sessionId)]);
 
-    /// <summary>Stops the live runs of a user who was removed or blocked, all of them before it waits until their ends are stored.</summary>
+    /// <summary>Stops all live runs of a user who was removed or blocked, then waits until their ends are stored.</summary>
     public Task StopUser(long userId) => StopAll(Find(userId));
 
     /// <summary>Stops all live runs as interrupted.</summary>

@@ -10,16 +10,16 @@ using AiChat.Endpoints.Traces;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>Gives an answer to a client as events, whether it is being written now or was long ago.</summary>
+/// <summary>Sends an answer to a client as events, whether it is being written or was stored before.</summary>
 internal sealed class RunReplay(
     RunRegistry registry, RunStreamer streamer, Messages messages, ImageStore images, ImageLinks links, ModelCatalog catalog)
 {
-    /// <summary>All events of what was started, or the problem that it came to.</summary>
+    /// <summary>All events of the answer that was started, or the problem.</summary>
     public async Task<IResult> Follow(CurrentUser me, RunStart start) =>
         start.Problem ?? await Attach(me, start.MessageId, after: 0, start.Run);
 
-    /// <summary>Events after a position; 404 when the answer is not this user's.</summary>
-    /// <param name="run">The answer's run, where it is known.</param>
+    /// <summary>The events of an answer after a position; 404 when the answer is not this user's.</summary>
+    /// <param name="run">The answer's run when the caller has it.</param>
     public async Task<IResult> Attach(CurrentUser me, long messageId, long after, Run? run = null)
     {
         run ??= registry.Find(me.Id, messageId);
@@ -28,7 +28,7 @@ internal sealed class RunReplay(
             : Problems.NotFound();
     }
 
-    /// <summary>Waits for the end of what was started and gives both messages, or the problem that it came to.</summary>
+    /// <summary>Waits for the end of the answer that was started and returns both messages, or the problem.</summary>
     public async Task<IResult> Finished(CurrentUser me, RunStart start)
     {
         if (start.Problem is { } problem)
@@ -56,7 +56,7 @@ internal sealed class RunReplay(
         return TypedResults.Ok(new CompletionResponse(await Question(me, question, versions), MessageView.From(row, versions.Answer)));
     }
 
-    /// <summary>A finished answer as the log it had: the same positions mean the same places.</summary>
+    /// <summary>A finished answer as the log it had, with the same positions.</summary>
     private async Task<RunLog?> Stored(CurrentUser me, long messageId)
     {
         if (await messages.Find(me.Id, messageId) is not { Role: "assistant" } row)
@@ -66,11 +66,13 @@ internal sealed class RunReplay(
 
         if (row.Status == "streaming" && registry.Find(me.Id, messageId) is { } started)
         {
-            return started.Log; // it began between the two looks
+            return started.Log; // it started between the two lookups
         }
 
         var question = row.ParentId is { } parent ? await messages.Find(me.Id, parent) : null;
-        var versions = question is null ? new TurnVersions([], []) : await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
+        var versions = question is null
+            ? new TurnVersions([], [])
+            : await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
         var limit = catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.ContextLimit;
         var log = new RunLog();
         var opening = new MessageResponse
@@ -87,13 +89,13 @@ internal sealed class RunReplay(
             Siblings = versions.Answer,
             CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
         };
+        var shown = question is null ? null : await Question(me, question, versions);
         RunEvents.Start(log, new StartEvent(
-            row.SessionId, question is null ? null : await Question(me, question, versions), opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0),
-            row.TrimmedMessages));
+            row.SessionId, shown, opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0), row.TrimmedMessages));
         Replay(log, row);
         if (row.ErrorCode is { } code && row.Status == "failed")
         {
-            log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(new Problem(502, code, row.ErrorDetail ?? "").Body(null), HttpJson.Wire.ProblemBody));
+            RunEvents.Error(log, new Problem(502, code, row.ErrorDetail ?? ""));
         }
 
         if (MessageView.Usage(row) is { } usage)
@@ -103,8 +105,8 @@ internal sealed class RunReplay(
 
         log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
             new DoneEvent(
-                row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs, row.ConnectionId, row.Model, row.Provider,
-                row.TrimmedMessages),
+                row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs, row.ConnectionId, row.Model,
+                row.Provider, row.TrimmedMessages),
             RunsJson.Wire.DoneEvent));
         log.Complete();
         return log;
@@ -130,7 +132,7 @@ internal sealed class RunReplay(
             }
             else if (kind == 'r')
             {
-                // Reasoning may not have been kept; its positions still count.
+                // Reasoning may not have been stored; its positions still count.
                 var take = (int)Math.Min(length, text.Length - reasoning);
                 log.AppendReasoning(text.Substring(reasoning, take));
                 log.Skip(length - take);
@@ -145,7 +147,7 @@ internal sealed class RunReplay(
         log.AppendContent(row.Content[content..]);
     }
 
-    /// <summary>Passes over events that are not kept; those of tools are sent again in their places.</summary>
+    /// <summary>Skips events that were not stored; tool events are added in their places.</summary>
     private static void SkipTo(RunLog log, long end, Queue<StoredToolEvent> tools)
     {
         while (tools.TryPeek(out var next) && next.Position < end)
@@ -157,16 +159,17 @@ internal sealed class RunReplay(
         log.Skip(end - log.Position);
     }
 
-    /// <summary>A result, so that nothing of what asked for the answer stays in memory for as long as it is read.</summary>
+    /// <summary>A result of its own, so that the request's other objects do not stay in memory for as long as the stream is read.</summary>
     private sealed class LogStream(RunStreamer streamer, CurrentUser me, RunLog log, RunTrace? trace, long after) : IResult
     {
-        public Task ExecuteAsync(HttpContext httpContext) => trace is null ? streamer.Stream(httpContext, me, log, after) : Traced(httpContext, trace);
+        public Task ExecuteAsync(HttpContext httpContext) =>
+            trace is null ? streamer.Stream(httpContext, me, log, after) : Traced(httpContext, trace);
 
-        private async Task Traced(HttpContext context, RunTrace told)
+        private async Task Traced(HttpContext context, RunTrace events)
         {
-            told.Attached(after);
+            events.Attached(after);
             await streamer.Stream(context, me, log, after);
-            told.Detached(context.RequestAborted.IsCancellationRequested, log.Completed);
+            events.Detached(context.RequestAborted.IsCancellationRequested, log.Completed);
         }
     }
 }

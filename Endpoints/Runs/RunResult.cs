@@ -5,13 +5,14 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>What a run has come to, as it is stored and told.</summary>
+/// <summary>The end of a run as it is stored and as readers get it.</summary>
 internal static class RunResult
 {
     private const decimal NanosPerUnit = 1_000_000_000m;
 
-    /// <param name="failure">Why it ended before the model was done, unless somebody ended it.</param>
-    /// <param name="saveReasoning">Whether the installation keeps reasoning at all.</param>
+    /// <summary>The final row of a run.</summary>
+    /// <param name="failure">Why the answer broke off; null when it is complete or was stopped.</param>
+    /// <param name="saveReasoning">Whether the settings allow reasoning to be stored.</param>
     public static FinishedRun From(Run run, AnswerRecorder recorder, ProviderException? failure, bool saveReasoning)
     {
         var (content, reasoning, _) = run.Log.Snapshot();
@@ -31,7 +32,12 @@ internal static class RunResult
             Layout = run.Log.Layout(),
             ProviderState = recorder.State,
             ErrorCode = status switch { "failed" => failure?.Failure.Code(), "interrupted" => "interrupted", _ => null },
-            ErrorDetail = status switch { "failed" => failure?.Detail, "interrupted" => "The server stopped while this was being written.", _ => null },
+            ErrorDetail = status switch
+            {
+                "failed" => failure?.Detail,
+                "interrupted" => "The server stopped while this was being written.",
+                _ => null,
+            },
             FinishReason = recorder.End is { } end ? Word(end.Reason) : null,
             ConnectionId = writer.ConnectionId,
             Model = writer.Model,
@@ -41,7 +47,9 @@ internal static class RunResult
             ReasoningTokens = recorder.Calls.Sum(call => call.ReasoningTokens),
             CachedTokens = recorder.Calls.Sum(call => call.CachedTokens),
             CostNanos = recorder.Calls.Any(call => call.Price is not null) ? recorder.Calls.Sum(call => call.CostNanos) : null,
-            UsageSource = recorder.Calls.Count == 0 ? null : recorder.Calls.All(call => call.Source == "provider") ? "provider" : "estimate",
+            UsageSource = recorder.Calls.Count == 0 ? null
+                : recorder.Calls.All(call => call.Source == "provider") ? "provider"
+                : "estimate",
             FirstTokenMs = recorder.FirstTokenMs,
             TotalMs = recorder.ElapsedMs,
             TrimmedMessages = recorder.TrimmedTurns,
@@ -50,6 +58,7 @@ internal static class RunResult
         };
     }
 
+    /// <summary>What the run used; null when no provider did work that counts.</summary>
     public static UsageResponse? Usage(FinishedRun run) => run.UsageSource is not { } source ? null : new UsageResponse(
         run.PromptTokens,
         run.CompletionTokens,
@@ -59,7 +68,7 @@ internal static class RunResult
         run.CostNanos / NanosPerUnit,
         source);
 
-    /// <summary>On whose account a run's calls are made.</summary>
+    /// <summary>Where the calls of a run are entered in the ledger.</summary>
     public static CallPlace Place(Run run) => new(run.UserId)
     {
         SessionId = run.Session.Id,

@@ -4,12 +4,13 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>What the administrator's settings mean for one run.</summary>
+/// <summary>Applies the administrator's settings to one run.</summary>
 internal static class RunSettings
 {
     public static ChatReasoning ReasoningFor(this SystemSettings settings, RunOptions options, ResolvedModel model) => new()
     {
-        Enabled = !settings.ReasoningEnabled ? false : options.ReasoningEnabled ?? (settings.OllamaThink && model.Provider == "ollama" ? true : null),
+        Enabled = !settings.ReasoningEnabled ? false
+            : options.ReasoningEnabled ?? (settings.OllamaThink && model.Provider == "ollama" ? true : null),
         Effort = options.Effort ?? settings.OpenaiReasoningEffort,
         Tags = settings.ReasoningTags,
     };

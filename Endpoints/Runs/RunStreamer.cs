@@ -8,16 +8,17 @@ using AiChat.Endpoints.Settings;
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>
-/// Streams a run's log to one client from a position on. The run does not notice: a client that goes away, reads slowly or comes
-/// back later changes nothing for it.
+/// Streams a run's log to one client from a position on. A client that goes away, reads slowly or comes back later does not affect the
+/// run.
 /// </summary>
-internal sealed class RunStreamer(RunRegistry registry, RunSlots slots, AuthCache authCache, SystemSettings settings, BackgroundWork background, TimeProvider clock)
+internal sealed class RunStreamer(
+    RunRegistry registry, RunSlots slots, AuthCache authCache, SystemSettings settings, BackgroundWork background, TimeProvider clock)
     : IHostedService, IDisposable
 {
-    /// <summary>Readers that an account may have beyond one for each of its runs: other tabs, other devices.</summary>
-    private const int ExtraPerUser = 16;
+    /// <summary>Readers that an account may have beyond one for each of its runs, for other tabs and devices.</summary>
+    private const int MaxExtraPerUser = 16;
 
-    /// <summary>How often silent readers look whether their heartbeat is due.</summary>
+    /// <summary>How often silent readers check whether their heartbeat is due.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
     private readonly ConcurrentDictionary<long, int> _byUser = new();
@@ -46,10 +47,10 @@ internal sealed class RunStreamer(RunRegistry registry, RunSlots slots, AuthCach
 
     public void Dispose() => _stop.Dispose();
 
-    /// <summary>Writes what comes after a position until the run ends, the client goes, or its login ends.</summary>
+    /// <summary>Writes the events after a position until the run ends, the client goes or its login ends.</summary>
     public async Task Stream(HttpContext context, CurrentUser me, RunLog log, long after)
     {
-        var max = settings.MaxRunsPerUser == 0 ? int.MaxValue : settings.MaxRunsPerUser + ExtraPerUser;
+        var max = settings.MaxRunsPerUser == 0 ? int.MaxValue : settings.MaxRunsPerUser + MaxExtraPerUser;
         if (_byUser.AddOrUpdate(me.Id, 1, (_, count) => count + 1) > max)
         {
             Leave(me.Id);
@@ -69,7 +70,7 @@ internal sealed class RunStreamer(RunRegistry registry, RunSlots slots, AuthCach
         }
         catch (OperationCanceledException)
         {
-            // The client or its login has gone; the run goes on.
+            // The client went or its login ended; the run continues.
         }
         finally
         {
@@ -83,10 +84,10 @@ internal sealed class RunStreamer(RunRegistry registry, RunSlots slots, AuthCach
         var frames = new List<SseFrame>();
         var heartbeat = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
 
-        // What is to be gathered may not keep a connection silent for longer than a proxy bears.
+        // Text may not be gathered for longer than the heartbeat, or a proxy would cut the silent connection.
         var gather = Math.Min(settings.StreamDeltaFlushIntervalMs, heartbeat.TotalMilliseconds);
         var lastWrite = clock.GetTimestamp();
-        var told = false;
+        var noticed = false;
         while (!ends.IsCancellationRequested)
         {
             var finished = log.Read(position, frames);
@@ -96,9 +97,9 @@ internal sealed class RunStreamer(RunRegistry registry, RunSlots slots, AuthCach
                 position = frame.Id;
             }
 
-            if (frames.Count == 0 && slots.IsClosed && !told)
+            if (frames.Count == 0 && slots.IsClosed && !noticed)
             {
-                told = true;
+                noticed = true;
                 sse.Notice("event: restarting\ndata: {}\n\n"u8);
                 await sse.Flush(ends);
             }

@@ -3,7 +3,7 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>Sampling parameters of a session; what is null is not sent to the provider.</summary>
+/// <summary>Sampling parameters of a session; null is not sent to the provider.</summary>
 internal sealed record SessionParameters
 {
     public double? Temperature { get; init; }
@@ -22,15 +22,15 @@ internal sealed record SessionParameters
 
     public long? Seed { get; init; }
 
-    /// <summary>Whether the model may search the web where a request does not say.</summary>
+    /// <summary>Whether the model may search the web when a request does not say.</summary>
     public bool? WebSearch { get; init; }
 
-    /// <summary>How to reason where a request does not say; a member of its own on the wire, beside these.</summary>
+    /// <summary>How to reason when a request does not say. On the wire it stands beside the parameters, not in them.</summary>
     public ReasoningRequest? Reasoning { get; init; }
 
-    /// <summary>What is stored was validated when it was saved.</summary>
+    /// <summary>Reads stored parameters, which were validated when they were saved.</summary>
     public static SessionParameters Parse(string? json) =>
-        json is null ? new SessionParameters() : JsonSerializer.Deserialize(json, RunsJson.Wire.SessionParameters) ?? new SessionParameters();
+        (json is null ? null : JsonSerializer.Deserialize(json, RunsJson.Wire.SessionParameters)) ?? new SessionParameters();
 
     public string ToJson() => JsonSerializer.Serialize(this, RunsJson.Wire.SessionParameters);
 
@@ -46,7 +46,7 @@ internal sealed record SessionParameters
         Seed = Seed,
     };
 
-    /// <summary>What is out of bounds, by field; bounds are the widest that a vendor documents.</summary>
+    /// <summary>Adds what is out of bounds, by field. The bounds are the widest that a vendor documents.</summary>
     public void Validate(IDictionary<string, string[]> errors)
     {
         Range(errors, "parameters.temperature", Temperature, 0, 2);

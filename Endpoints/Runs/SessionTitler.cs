@@ -8,8 +8,8 @@ using AiChat.Endpoints.Settings;
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>
-/// Names sessions by the model that the administrator set for it, beside the first answer and never in its way. A title that does
-/// not come, or comes after a person has named the session, is let go; the one made of the first message stays.
+/// Lets the model that the administrator chose for it name new sessions, in parallel with the first answer. When it gives no title, or
+/// a person has named the session meanwhile, the session keeps the title it has.
 /// </summary>
 internal sealed partial class SessionTitler(
     UtilityCompletion oneShot, ModelCatalog catalog, Sessions sessions, SystemSettings settings, BackgroundWork background,
@@ -18,21 +18,23 @@ internal sealed partial class SessionTitler(
     private const int Workers = 4;
     private const int MaxWaiting = 200;
 
-    /// <summary>A title is the sooner there, and the cheaper, the less of a long message is read for it.</summary>
+    /// <summary>Characters of the message that the model reads; less is faster and cheaper.</summary>
     private const int MaxExcerpt = 2_000;
 
     private const int MaxTitle = 80;
 
-    /// <summary>Enough for a model that thinks first although it is asked not to.</summary>
+    /// <summary>Enough for a model that reasons first although reasoning is off.</summary>
     private const int MaxTokens = 1_000;
 
     private const string Instruction =
         "You name conversations. Answer with a title for the conversation that begins with the message below: at most eight words, "
         + "in the language of the message, without quotation marks and without a full stop. Do not answer the message itself.";
 
+    private static readonly char[] Decoration = [.. " \"'*#“”‘’「」《》.。"];
+
     private readonly Channel<Run> _waiting = Channel.CreateBounded<Run>(MaxWaiting);
 
-    /// <summary>Takes note of a run that began a session; passed over when there is no such model or too much waits.</summary>
+    /// <summary>Queues a run that began a session; does nothing when no model is set or the queue is full.</summary>
     public void Consider(Run run)
     {
         if (run.Started.Title is not null && !run.Session.Temporary && settings.TitleModel.Length > 0)
@@ -67,7 +69,12 @@ internal sealed partial class SessionTitler(
         }
 
         var excerpt = run.Request.Content.Length <= MaxExcerpt ? run.Request.Content : Cut(run.Request.Content, MaxExcerpt);
-        var place = new CallPlace(run.UserId) { SessionId = run.Session.Id, MessageId = run.MessageId, ApiKeyId = run.Started.Hold?.ApiKeyId };
+        var place = new CallPlace(run.UserId)
+        {
+            SessionId = run.Session.Id,
+            MessageId = run.MessageId,
+            ApiKeyId = run.Started.Hold?.ApiKeyId,
+        };
         var answer = await oneShot.Ask(place, isAdmin: true, model, Instruction, excerpt, MaxTokens, stopping);
         if (Clean(answer) is { } title && await sessions.NameByModel(run.UserId, run.Session.Id, title))
         {
@@ -75,15 +82,15 @@ internal sealed partial class SessionTitler(
         }
     }
 
-    /// <summary>The first line as a title, or null when nothing of it is left.</summary>
+    /// <summary>The first line without quotes and markup as a title, or null when nothing is left.</summary>
     private static string? Clean(string? answer)
     {
-        var line = (answer ?? "").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).FirstOrDefault() ?? "";
-        line = string.Concat(line.Where(letter => !char.IsControl(letter))).Trim(' ', '"', '\'', '*', '#', '“', '”', '‘', '’', '「', '」', '《', '》', '.', '。');
+        var lines = (answer ?? "").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+        var line = string.Concat((lines.FirstOrDefault() ?? "").Where(letter => !char.IsControl(letter))).Trim(Decoration);
         return line.Length == 0 ? null : line.Length <= MaxTitle ? line : Cut(line, MaxTitle - 1).TrimEnd() + "…";
     }
 
-    /// <summary>Never between the halves of one character.</summary>
+    /// <summary>The beginning of a text, not cut inside a surrogate pair.</summary>
     private static string Cut(string text, int length) => text[..(char.IsHighSurrogate(text[length - 1]) ? length - 1 : length)];
 
     [LoggerMessage(LogLevel.Debug, "Session {SessionId} keeps the title of its first message")]

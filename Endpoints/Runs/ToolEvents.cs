@@ -2,16 +2,17 @@ using System.Text.Json;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>One event of a tool call, with the position after which it came; what a message row keeps.</summary>
+/// <summary>One event of a tool call as a message row keeps it, with the position before it.</summary>
 internal sealed record StoredToolEvent(long Position, ToolCallResponse Event);
 
-/// <summary>The tool calls of an answer as they are stored: its events in order, so that they can be sent again in their places.</summary>
+/// <summary>The tool calls of an answer as they are stored: all events in order, so that a replay sends them in their places.</summary>
 internal static class ToolEvents
 {
     public static IReadOnlyList<StoredToolEvent> Parse(string? json) =>
         json is null ? [] : JsonSerializer.Deserialize(json, RunsJson.Wire.IReadOnlyListStoredToolEvent) ?? [];
 
-    /// <summary>The calls with what is known of each; one whose end is not there was cut off when the answer has ended.</summary>
+    /// <summary>The calls, each with its latest status; when the answer has ended, a call without an end counts as failed.</summary>
+    /// <param name="ended">The answer has ended.</param>
     public static IReadOnlyList<ToolCallResponse> Calls(string? json, bool ended)
     {
         var calls = new List<ToolCallResponse>();
@@ -28,6 +29,8 @@ internal static class ToolEvents
             }
         }
 
-        return ended ? calls.ConvertAll(call => call.Status == "running" ? call with { Status = "failed", Error = "Interrupted." } : call) : calls;
+        return ended
+            ? calls.ConvertAll(call => call.Status == "running" ? call with { Status = "failed", Error = "Interrupted." } : call)
+            : calls;
     }
 }

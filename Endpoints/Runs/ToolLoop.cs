@@ -8,13 +8,16 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>
-/// Writes one answer: asks the model, runs the tools it calls, and asks again with what they said, a bounded number of times. In the
-/// last round it may call no more. Every call to the provider is an entry of its own in the ledger.
+/// Writes one answer: asks the model, runs the tools it calls and asks again with their results, a bounded number of times. In the last
+/// round the model may call no tool. Every call to the provider is an entry of its own in the ledger.
 /// </summary>
 internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSearch search, SystemSettings settings, TimeProvider clock)
 {
     private const int MaxRounds = 4;
 
+    /// <summary>Writes the answer into the run's log; completes when the model is done.</summary>
+    /// <param name="prompt">The prompt for the run's own model.</param>
+    /// <exception cref="ProviderException">The answer broke off; what came before stays in the log.</exception>
     public async Task Write(Run run, Prompt prompt, AnswerRecorder recorder)
     {
         var tools = run.Options.WebSearch == true ? new SearchCalls(search, run.Log, run.Model.ContextLimit, clock) : null;
@@ -31,7 +34,8 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
                 {
                     var fresh = model == run.Model && exchange.Count == 0;
                     var turns = fresh ? prompt : await prompts.Build(run, model, exchange.Sum(TokenEstimate.Estimate));
-                    var request = Request(run, model, endpoint, turns, exchange, model.Capabilities.Tools ? tools : null, recorder.ElapsedMs) with
+                    var offered = model.Capabilities.Tools ? tools : null;
+                    var request = Request(run, model, endpoint, turns, exchange, offered, recorder.ElapsedMs) with
                     {
                         ToolChoice = tools is not null && round == MaxRounds ? "none" : null,
                     };
@@ -50,7 +54,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
                 return;
             }
 
-            // What a model keeps between rounds is of no use to another.
+            // The state that a model returns between rounds means nothing to another model.
             models = [recorder.Writer!];
             exchange.Add(new ChatTurn(ChatRole.Assistant, output.Text) { ToolCalls = output.Calls, State = recorder.State });
             run.Trace?.ToolsCalled(round, output.Calls);
