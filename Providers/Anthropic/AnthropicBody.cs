@@ -15,7 +15,8 @@ internal static class AnthropicBody
             && !refused.HasFlag(Refused.Thinking);
         var adaptive = IsAdaptive(request.Model) != refused.HasFlag(Refused.ThinkingStyle);
         json.WriteString("model", request.Model);
-        json.WriteNumber("max_tokens", (request.Sampling.MaxOutputTokens ?? DefaultOutput(request.Model)) + (thinks && !adaptive ? Budget(request) : 0));
+        var budget = thinks && !adaptive ? Budget(request) : 0;
+        json.WriteNumber("max_tokens", (request.Sampling.MaxOutputTokens ?? DefaultOutput(request.Model)) + budget);
         if (!string.IsNullOrWhiteSpace(request.SystemPrompt))
         {
             json.WriteString("system", request.SystemPrompt);
@@ -34,15 +35,15 @@ internal static class AnthropicBody
     }
 
     /// <summary>
-    /// Claude 4.6 and later decide themselves how long to think; earlier models, and others behind this protocol, want a budget.
+    /// Claude 4.6 and later decide themselves how long to think. Earlier models, and other models behind this protocol, need a budget.
     /// </summary>
-    public static bool IsAdaptive(string model)
+    private static bool IsAdaptive(string model)
     {
         var (major, minor) = Version(model);
         return major > 4 || (major == 4 && minor >= 6) || (major == 0 && model.Contains("claude", StringComparison.OrdinalIgnoreCase));
     }
 
-    // max_tokens is mandatory here; what early models cannot deliver they refuse.
+    // max_tokens is mandatory in this protocol, and early models refuse a value above their own limit.
     private static int DefaultOutput(string model) => Version(model) switch
     {
         (3, 0) => 4_096,
@@ -50,7 +51,7 @@ internal static class AnthropicBody
         _ => 16_384,
     };
 
-    // claude-3-5-sonnet-20241022, claude-opus-4-6, claude-sonnet-4-20250514: the first numbers that are no date.
+    // claude-3-5-sonnet-20241022, claude-opus-4-6, claude-sonnet-4-20250514: the first numbers that are not a date.
     private static (int Major, int Minor) Version(string model)
     {
         if (!model.Contains("claude", StringComparison.OrdinalIgnoreCase))
@@ -78,7 +79,7 @@ internal static class AnthropicBody
         {
             json.WriteString("type", "adaptive");
 
-            // The later of these models send empty thinking unless asked for the summary.
+            // Later models send empty thinking unless the summary is asked for.
             json.WriteString("display", "summarized");
         }
         else
@@ -101,7 +102,7 @@ internal static class AnthropicBody
         var json = body.Json;
         var turns = ChatTurns.Clean(request.Turns);
 
-        // A conversation must begin with the user; trimming can have cut the question off.
+        // A conversation must begin with a user turn; trimming can have removed the first question.
         turns.RemoveRange(0, turns.FindIndex(turn => turn.Role == ChatRole.User) is var first and > 0 ? first : 0);
         var lastUser = turns.FindLastIndex(turn => turn.Role == ChatRole.User);
         json.WriteStartArray("messages");
@@ -112,7 +113,7 @@ internal static class AnthropicBody
             json.WriteStartArray("content");
             if (turns[at].Role == ChatRole.Tool)
             {
-                // All answers to one round of calls belong into one message.
+                // All results of one round of calls belong in one message.
                 WriteResult(json, turns[at]);
                 while (at + 1 < turns.Count && turns[at + 1].Role == ChatRole.Tool)
                 {
@@ -134,8 +135,9 @@ internal static class AnthropicBody
     private static void WriteBlocks(RequestBody body, ChatTurn turn, ChatRequest request, bool replay, bool isLast)
     {
         var json = body.Json;
-        // Thinking must go back while its tool calls are being answered; of earlier answers it would only be dropped there.
-        if (replay && turn.ToolCalls.Count > 0 && ProviderState.Unpack(turn.State, AnthropicParser.StateKind, request.Model) is { ValueKind: JsonValueKind.Array } blocks)
+        // Thinking must be sent back while its tool calls are being answered. The provider drops the thinking of earlier answers.
+        if (replay && turn.ToolCalls.Count > 0
+            && ProviderState.Unpack(turn.State, AnthropicParser.StateKind, request.Model) is { ValueKind: JsonValueKind.Array } blocks)
         {
             foreach (var block in blocks.EnumerateArray())
             {
@@ -148,7 +150,7 @@ internal static class AnthropicBody
             WriteImage(body, image);
         }
 
-        // An answer to be continued must not end in blank space.
+        // An answer to be continued must not end in white space.
         var text = isLast && turn.Role == ChatRole.Assistant ? turn.Text.TrimEnd() : turn.Text;
         if (!string.IsNullOrWhiteSpace(text))
         {
@@ -239,7 +241,7 @@ internal static class AnthropicBody
 
         json.WriteEndArray();
 
-        // A forced call and thinking exclude one another.
+        // A forced call and thinking exclude each other.
         if (request.ToolChoice is { } choice && !(thinks && choice is not ("auto" or "none")))
         {
             json.WriteStartObject("tool_choice");

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
@@ -27,22 +28,30 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
     {
         var call = new ProviderCall(endpoint, Url(endpoint, "models", "?limit=1000")) { Headers = Headers(endpoint) };
         using var document = await ProviderModels.GetAsync(http, call, cancel);
-        return ProviderModels.Read(document.RootElement.Child("data"), (item, _) => item.Text("id") is not { } id ? null : new ProviderModel(id)
+        return ProviderModels.Read(document.RootElement.Child("data"), Read);
+    }
+
+    private static ProviderModel? Read(JsonElement item, string? _) => item.Text("id") is not { } id
+        ? null
+        : new ProviderModel(id)
         {
             Name = item.Text("display_name"),
             ContextLimit = item.Number("max_input_tokens"),
             MaxOutputTokens = item.Number("max_tokens"),
             Vision = item.Child("capabilities").Child("image_input").Flag("supported"),
             Reasoning = item.Child("capabilities").Child("thinking").Flag("supported"),
-        });
-    }
+        };
 
     private static Uri Url(ProviderEndpoint endpoint, string path, string query = "") =>
-        ProviderUrl.Combine(endpoint.BaseUrl, endpoint.BaseUrl.AbsolutePath.EndsWith("/v1", StringComparison.Ordinal) ? path : "v1/" + path, query);
+        ProviderUrl.Combine(
+            endpoint.BaseUrl, endpoint.BaseUrl.AbsolutePath.EndsWith("/v1", StringComparison.Ordinal) ? path : "v1/" + path, query);
 
     private static IReadOnlyList<KeyValuePair<string, string>> Headers(ProviderEndpoint endpoint) =>
-        [.. endpoint.Auth == ProviderAuth.Bearer ? ProviderCredential.Named("x-api-key", endpoint.ApiKey) : ProviderCredential.Headers(endpoint, "x-api-key"),
-            new("anthropic-version", "2023-06-01")];
+    [
+        .. endpoint.Auth == ProviderAuth.Bearer
+            ? ProviderCredential.Named("x-api-key", endpoint.ApiKey) : ProviderCredential.Headers(endpoint, "x-api-key"),
+        new("anthropic-version", "2023-06-01"),
+    ];
 
     private static Refused Refusal(string detail, Refused refused)
     {
@@ -58,7 +67,8 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
             return refused | Refused.ReasoningEffort;
         }
 
-        // The other way of asking is tried before giving thinking up.
-        return !Names("thinking") ? refused : refused.HasFlag(Refused.ThinkingStyle) ? refused | Refused.Thinking : refused | Refused.ThinkingStyle;
+        // Try the other way to ask for thinking before doing without it.
+        return !Names("thinking") ? refused
+            : refused.HasFlag(Refused.ThinkingStyle) ? refused | Refused.Thinking : refused | Refused.ThinkingStyle;
     }
 }

@@ -7,8 +7,8 @@ namespace AiChat.Providers.Demo;
 /// <summary>
 /// Answers without network, key or cost, so that the first message of a new installation streams. Deterministic: the same
 /// request gives the same deltas, about 60 a second.
-/// <para>Words at the start of a message steer it, each followed by a space, in this order: <c>/fast</c> leaves out the pace,
-/// <c>/long N</c> answers with N pieces, <c>/fail</c> breaks off after ten pieces, <c>/tool</c> calls the first tool offered with
+/// <para>Words at the start of a message steer it, each followed by a space, in this order: <c>/fast</c> sends without pauses,
+/// <c>/long N</c> answers with N pieces, <c>/fail</c> fails after ten pieces, <c>/tool</c> calls the first tool offered with
 /// <c>{"query": rest of the message}</c>.</para>
 /// </summary>
 internal sealed class DemoProvider(TimeProvider time) : IChatProvider
@@ -23,8 +23,8 @@ internal sealed class DemoProvider(TimeProvider time) : IChatProvider
     public Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel) =>
         Task.FromResult<IReadOnlyList<ProviderModel>>(
         [
-            new(ChatModel) { Name = "Demo", ContextLimit = 128_000, MaxOutputTokens = 8_192, Vision = true, Tools = true, Reasoning = false, Chat = true },
-            new(ReasoningModel) { Name = "Demo Reasoner", ContextLimit = 128_000, MaxOutputTokens = 8_192, Vision = true, Tools = true, Reasoning = true, Chat = true },
+            Model(ChatModel, "Demo", reasoning: false),
+            Model(ReasoningModel, "Demo Reasoner", reasoning: true),
         ]);
 
     public async IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, [EnumeratorCancellation] CancellationToken cancel)
@@ -61,10 +61,22 @@ internal sealed class DemoProvider(TimeProvider time) : IChatProvider
             yield return new ChatDelta.ToolCall(0, $"demo_call_{request.Turns.Count}", request.Tools[0].Name, arguments);
         }
 
-        yield return new ChatDelta.Usage(DemoScript.CountTokens(request), reasoning.Count + sent, reasoning.Count > 0 ? reasoning.Count : null);
-        yield return new ChatDelta.End(script.ToolArguments is not null ? FinishReason.ToolCalls : sent == limit ? FinishReason.Length : FinishReason.Stop,
-            script.ToolArguments is not null ? "tool_calls" : sent == limit ? "length" : "stop");
+        var thoughts = reasoning.Count > 0 ? reasoning.Count : (int?)null;
+        yield return new ChatDelta.Usage(DemoScript.CountTokens(request), reasoning.Count + sent, thoughts);
+        yield return script.ToolArguments is not null ? new ChatDelta.End(FinishReason.ToolCalls, "tool_calls")
+            : sent == limit ? new ChatDelta.End(FinishReason.Length, "length") : new ChatDelta.End(FinishReason.Stop, "stop");
     }
+
+    private static ProviderModel Model(string id, string name, bool reasoning) => new(id)
+    {
+        Name = name,
+        ContextLimit = 128_000,
+        MaxOutputTokens = 8_192,
+        Vision = true,
+        Tools = true,
+        Reasoning = reasoning,
+        Chat = true,
+    };
 
     private Task PaceAsync(DemoScript script, CancellationToken cancel)
     {

@@ -4,7 +4,7 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Demo;
 
-/// <summary>What the demo provider says to a request, in pieces of a word each.</summary>
+/// <summary>The demo provider's answer to a request, in pieces of a word each.</summary>
 internal sealed record DemoScript
 {
     private const int MaxQuote = 280;
@@ -22,7 +22,8 @@ internal sealed record DemoScript
         var fast = Take(ref prompt, "/fast");
         var count = Take(ref prompt, "/long") ? TakeNumber(ref prompt) ?? 1_000 : (int?)null;
         var fails = Take(ref prompt, "/fail");
-        var tool = Take(ref prompt, "/tool") && request.Tools.Count > 0 && request.ToolChoice != "none" && request.Turns[^1].Role != ChatRole.Tool;
+        var tool = Take(ref prompt, "/tool") && request.Tools.Count > 0 && request.ToolChoice != "none"
+            && request.Turns[^1].Role != ChatRole.Tool;
         var chinese = prompt.Any(letter => letter is >= '\u4e00' and <= '\u9fff');
         var thinks = request.Model == DemoProvider.ReasoningModel && request.Reasoning.Enabled != false;
         return new DemoScript
@@ -35,7 +36,7 @@ internal sealed record DemoScript
         };
     }
 
-    /// <summary>A fair estimate: four letters or one wide character a token.</summary>
+    /// <summary>An estimate: four letters or one wide character per token.</summary>
     public static int CountTokens(ChatRequest request) =>
         CountTokens(request.SystemPrompt ?? "") + request.Turns.Sum(turn => 4 + CountTokens(turn.Text) + (turn.Images.Count * 85));
 
@@ -47,20 +48,24 @@ internal sealed record DemoScript
 
     private static string Answer(ChatRequest request, string prompt, int images, bool chinese)
     {
-        var quote = prompt.Length > MaxQuote ? prompt[..MaxQuote] + "…" : prompt;
-        var answer = new StringBuilder((chinese ? DemoText.Chinese : DemoText.English).Replace("{quote}", quote.ReplaceLineEndings("\n> "), StringComparison.Ordinal));
+        var answer = new StringBuilder(chinese ? DemoText.Chinese : DemoText.English);
+        answer.Replace("{quote}", Quote(prompt).ReplaceLineEndings("\n> "));
         if (images > 0)
         {
-            answer.Append(chinese ? $"\n\n你还附上了 {images} 张图片，我只能数一数。" : $"\n\nYou attached {images} image(s); counting them is all I can do.");
+            answer.Append(chinese
+                ? $"\n\n你还附上了 {images} 张图片，我只能数一数。"
+                : $"\n\nYou attached {images} image(s); counting them is all I can do.");
         }
 
         if (request.Turns is [.., { Role: ChatRole.Tool } result])
         {
-            answer.Append(chinese ? "\n\n工具返回：\n\n> " : "\n\nThe tool answered:\n\n> ").Append(result.Text.Length > MaxQuote ? result.Text[..MaxQuote] + "…" : result.Text);
+            answer.Append(chinese ? "\n\n工具返回：\n\n> " : "\n\nThe tool answered:\n\n> ").Append(Quote(result.Text));
         }
 
         return answer.ToString();
     }
+
+    private static string Quote(string text) => text.Length > MaxQuote ? text[..MaxQuote] + "…" : text;
 
     private static bool Take(ref string prompt, string word)
     {
@@ -86,9 +91,10 @@ internal sealed record DemoScript
         return number;
     }
 
-    private static IEnumerable<string> Long(int pieces) => Enumerable.Range(1, pieces).Select(number => number % 20 == 0 ? $"{number}.\n\n" : $"word{number} ");
+    private static IEnumerable<string> Long(int pieces) =>
+        Enumerable.Range(1, pieces).Select(number => number % 20 == 0 ? $"{number}.\n\n" : $"word{number} ");
 
-    // A piece is a word with the blank space behind it, or two wide characters.
+    // A piece is a word with the white space after it, or two wide characters.
     private static IEnumerable<string> Pieces(string text)
     {
         for (var at = 0; at < text.Length;)
@@ -104,7 +110,7 @@ internal sealed record DemoScript
                 end++;
             }
 
-            // Two halves of one character stay together.
+            // The halves of a surrogate pair stay together.
             end += end < text.Length && char.IsLowSurrogate(text[end]) ? 1 : 0;
             yield return text[at..end];
             at = end;

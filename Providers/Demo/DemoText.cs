@@ -1,6 +1,6 @@
 namespace AiChat.Providers.Demo;
 
-/// <summary>What the demo provider says: a little of everything that an answer can hold.</summary>
+/// <summary>The texts of the demo provider: an example of everything that an answer can hold.</summary>
 internal static class DemoText
 {
     public const string Thoughts = """

@@ -8,10 +8,10 @@ namespace AiChat.Providers.Google;
 /// <summary>Writes the body of a generateContent request.</summary>
 internal static class GoogleBody
 {
-    // Google's own stand-in for calls that came from another model and have no signature ("Thought signatures", FAQ).
+    // Google's placeholder for calls that came from another model and have no signature ("Thought signatures", FAQ).
     private const string NoSignature = "skip_thought_signature_validator";
 
-    /// <summary>The model's id without the collection it is in.</summary>
+    /// <summary>The model's id without the <c>models/</c> before it.</summary>
     public static string Name(string model) => model.StartsWith("models/", StringComparison.Ordinal) ? model["models/".Length..] : model;
 
     public static ProviderBody Build(ChatRequest request, Refused refused)
@@ -33,18 +33,20 @@ internal static class GoogleBody
         return body.Finish(request.ExtraBody);
     }
 
-    // gemini-2.5-flash is 2.5, gemini-3-pro-preview is 3; 0 when the name does not say.
+    // gemini-2.5-flash is 2.5, gemini-3-pro-preview is 3; 0 when the name holds no version.
     private static double Version(string model)
     {
         var parts = Name(model).Split('-');
-        return parts is ["gemini", var version, ..] && double.TryParse(version, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : 0;
+        return parts is ["gemini", var version, ..]
+            && double.TryParse(version, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : 0;
     }
 
     private static void WriteContents(RequestBody body, ChatRequest request)
     {
         var json = body.Json;
         var turns = ChatTurns.Clean(request.Turns);
-        var names = turns.SelectMany(turn => turn.ToolCalls).GroupBy(call => call.Id).ToDictionary(calls => calls.Key, calls => calls.First().Name);
+        var names = turns.SelectMany(turn => turn.ToolCalls).GroupBy(call => call.Id)
+            .ToDictionary(calls => calls.Key, calls => calls.First().Name);
         json.WriteStartArray("contents");
         for (var at = 0; at < turns.Count; at++)
         {
@@ -99,7 +101,8 @@ internal static class GoogleBody
             json.WritePropertyName("args");
             RequestBody.WriteObject(json, turn.ToolCalls[index].Arguments);
             json.WriteEndObject();
-            if ((state.Child("calls").Text(index.ToString()) ?? (index == 0 && Version(request.Model) >= 3 ? NoSignature : null)) is { } signature)
+            var placeholder = index == 0 && Version(request.Model) >= 3 ? NoSignature : null;
+            if ((state.Child("calls").Text(index.ToString()) ?? placeholder) is { } signature)
             {
                 json.WriteString("thoughtSignature", signature);
             }
@@ -164,7 +167,7 @@ internal static class GoogleBody
         json.WriteBoolean("includeThoughts", enabled != false);
         if (!noAmount && version >= 3)
         {
-            // These models cannot be told not to think.
+            // Thinking cannot be switched off in these models.
             if (enabled == false || effort is not null)
             {
                 json.WriteString("thinkingLevel", enabled == false ? "low" : effort!.Value.Word());
@@ -172,7 +175,8 @@ internal static class GoogleBody
         }
         else if (!noAmount && (enabled == false || effort is not null))
         {
-            json.WriteNumber("thinkingBudget", enabled == false ? (request.Model.Contains("pro", StringComparison.Ordinal) ? 128 : 0) : effort switch
+            var least = request.Model.Contains("pro", StringComparison.Ordinal) ? 128 : 0;
+            json.WriteNumber("thinkingBudget", enabled == false ? least : effort switch
             {
                 ReasoningEffort.Minimal => 512,
                 ReasoningEffort.Low => 1_024,

@@ -25,7 +25,7 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
                 Headers = Headers(request.Endpoint),
                 Timeouts = request.Timeouts,
 
-                // A chunk can hold an image in base64, which is passed over but must be read.
+                // A chunk can hold an image in base64, which is ignored but must be read.
                 MaxLine = FrameDecoder.MaxDocument,
             }, stop),
             cancel);
@@ -65,7 +65,8 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
         for (var pages = 0; pages < MaxPages && (pages == 0 || page is not null); pages++)
         {
             var query = "?pageSize=1000" + (page is null ? "" : "&pageToken=" + Uri.EscapeDataString(page));
-            using var document = await ProviderModels.GetAsync(http, new ProviderCall(endpoint, Url(endpoint, "models", query)) { Headers = Headers(endpoint) }, cancel);
+            var call = new ProviderCall(endpoint, Url(endpoint, "models", query)) { Headers = Headers(endpoint) };
+            using var document = await ProviderModels.GetAsync(http, call, cancel);
             models.AddRange(ProviderModels.Read(document.RootElement.Child("models"), Read));
             page = document.RootElement.Text("nextPageToken");
         }
@@ -73,14 +74,16 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
         return models;
     }
 
-    private static ProviderModel? Read(JsonElement item, string? id) => item.Text("name") is not { } name ? null : new ProviderModel(GoogleBody.Name(name))
-    {
-        Name = item.Text("displayName"),
-        ContextLimit = item.Number("inputTokenLimit"),
-        MaxOutputTokens = item.Number("outputTokenLimit"),
-        Reasoning = item.Flag("thinking"),
-        Chat = item.Child("supportedGenerationMethods").Contains("generateContent"),
-    };
+    private static ProviderModel? Read(JsonElement item, string? id) => item.Text("name") is not { } name
+        ? null
+        : new ProviderModel(GoogleBody.Name(name))
+        {
+            Name = item.Text("displayName"),
+            ContextLimit = item.Number("inputTokenLimit"),
+            MaxOutputTokens = item.Number("outputTokenLimit"),
+            Reasoning = item.Flag("thinking"),
+            Chat = item.Child("supportedGenerationMethods").Contains("generateContent"),
+        };
 
     private static Uri Url(ProviderEndpoint endpoint, string path, string query) =>
         ProviderUrl.Combine(endpoint.BaseUrl, endpoint.BaseUrl.AbsolutePath.Length > 1 ? path : "v1beta/" + path, query);
@@ -92,7 +95,8 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
     {
         bool Names(string word) => detail.Contains(word, StringComparison.OrdinalIgnoreCase);
 
-        return Names("thinking level") || Names("thinking_level") || Names("thinkingLevel") || Names("thinking budget") || Names("thinking_budget")
+        string[] amounts = ["thinking level", "thinking_level", "thinkingLevel", "thinking budget", "thinking_budget"];
+        return amounts.Any(Names)
             ? refused | (refused.HasFlag(Refused.ReasoningEffort) ? Refused.Thinking : Refused.ReasoningEffort)
             : Names("thinking") || Names("thoughts") ? refused | Refused.Thinking
             : Names("penalty") || Names("topK") || Names("top_k") ? refused | Refused.Sampling : refused;

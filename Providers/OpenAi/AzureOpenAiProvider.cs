@@ -16,50 +16,57 @@ internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IE
 
     public bool TakesTokens => true;
 
-    /// <summary>Where Entra tokens come from; another cloud or a test has another.</summary>
+    /// <summary>The source of Entra tokens; other clouds and tests have their own.</summary>
     public EntraTokens Tokens { get; init; } = new(http);
 
     public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel)
     {
-        var path = IsV1(request.Endpoint) ? "openai/v1/chat/completions" : $"openai/deployments/{ProviderUrl.Segment(request.Model)}/chat/completions";
-        return _openAi.StreamAsync(request, Url(request.Endpoint, path), stop => HeadersAsync(request.Endpoint, stop), cancel);
+        var url = Url(request.Endpoint, Path(request.Endpoint, request.Model, "chat/completions"));
+        return _openAi.StreamAsync(request, url, stop => HeadersAsync(request.Endpoint, stop), cancel);
     }
 
-    /// <summary>The base models of the resource; deployments cannot be listed with a key, and usually bear the model's name.</summary>
+    /// <summary>The base models of the resource; deployments cannot be listed with a key, and usually have the model's name.</summary>
     public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)
     {
         var url = Url(endpoint, IsV1(endpoint) ? "openai/v1/models" : "openai/models");
-        using var document = await ProviderModels.GetAsync(http, new ProviderCall(endpoint, url) { Headers = await HeadersAsync(endpoint, cancel) }, cancel);
+        var call = new ProviderCall(endpoint, url) { Headers = await HeadersAsync(endpoint, cancel) };
+        using var document = await ProviderModels.GetAsync(http, call, cancel);
         return OpenAiModels.Read(document.RootElement);
     }
 
     public async Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel)
     {
-        var path = IsV1(request.Endpoint) ? "openai/v1/embeddings" : $"openai/deployments/{ProviderUrl.Segment(request.Model)}/embeddings";
-        return await _openAi.EmbedAsync(request, Url(request.Endpoint, path), await HeadersAsync(request.Endpoint, cancel), cancel);
+        var url = Url(request.Endpoint, Path(request.Endpoint, request.Model, "embeddings"));
+        return await _openAi.EmbedAsync(request, url, await HeadersAsync(request.Endpoint, cancel), cancel);
     }
 
-    private static bool IsV1(ProviderEndpoint endpoint) => string.IsNullOrEmpty(endpoint.AzureApiVersion) || endpoint.AzureApiVersion == "v1";
+    private static bool IsV1(ProviderEndpoint endpoint) => endpoint.AzureApiVersion is null or "" or "v1";
+
+    private static string Path(ProviderEndpoint endpoint, string model, string what) =>
+        IsV1(endpoint) ? $"openai/v1/{what}" : $"openai/deployments/{ProviderUrl.Segment(model)}/{what}";
 
     private static Uri Url(ProviderEndpoint endpoint, string path)
     {
-        // Portals show the address with or without the path that we add.
+        // Portals show the address with or without the path that is added here.
         var root = endpoint.BaseUrl.AbsoluteUri.TrimEnd('/');
         foreach (var end in (string[])["/openai/v1", "/openai"])
         {
             root = root.EndsWith(end, StringComparison.OrdinalIgnoreCase) ? root[..^end.Length] : root;
         }
 
-        return ProviderUrl.Combine(new Uri(root), path, IsV1(endpoint) ? "" : "?api-version=" + Uri.EscapeDataString(endpoint.AzureApiVersion!));
+        var query = IsV1(endpoint) ? "" : "?api-version=" + Uri.EscapeDataString(endpoint.AzureApiVersion!);
+        return ProviderUrl.Combine(new Uri(root), path, query);
     }
 
-    private async Task<IReadOnlyList<KeyValuePair<string, string>>> HeadersAsync(ProviderEndpoint endpoint, CancellationToken cancel) => endpoint.Auth switch
+    private async Task<IReadOnlyList<KeyValuePair<string, string>>> HeadersAsync(
+        ProviderEndpoint endpoint, CancellationToken cancel) => endpoint.Auth switch
     {
         ProviderAuth.None => [],
         ProviderAuth.ApiKey => ProviderCredential.Named("api-key", endpoint.ApiKey),
 
-        // Azure takes only tokens as Bearer; a resource key chosen as Bearer is meant as a key.
-        ProviderAuth.Bearer => IsToken(endpoint.ApiKey) ? ProviderCredential.Bearer(endpoint.ApiKey) : ProviderCredential.Named("api-key", endpoint.ApiKey),
+        // Azure takes only tokens as Bearer, so a resource key saved as Bearer is sent as a key.
+        ProviderAuth.Bearer when IsToken(endpoint.ApiKey) => ProviderCredential.Bearer(endpoint.ApiKey),
+        ProviderAuth.Bearer => ProviderCredential.Named("api-key", endpoint.ApiKey),
         ProviderAuth.Entra => ProviderCredential.Bearer(await Tokens.GetAsync(endpoint, cancel)),
     };
 

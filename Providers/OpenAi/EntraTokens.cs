@@ -7,12 +7,12 @@ using AiChat.Providers.Transport;
 namespace AiChat.Providers.OpenAi;
 
 /// <summary>
-/// Access tokens for Azure from Microsoft Entra, by the OAuth 2.0 client credentials grant (Microsoft identity platform docs).
-/// They are kept until shortly before they expire, and sent to Azure's own hosts only.
+/// Access tokens for Azure from Microsoft Entra, by the OAuth 2.0 client credentials grant (Microsoft identity platform docs). They are
+/// cached until shortly before they expire, and sent only to Azure's own hosts.
 /// </summary>
 internal sealed partial class EntraTokens(ProviderHttp http)
 {
-    private const int MaxKept = 1_000;
+    private const int MaxCached = 1_000;
     private const int MaxReply = 64 * 1024;
     private static readonly string[] AzureDomains =
     [
@@ -20,14 +20,15 @@ internal sealed partial class EntraTokens(ProviderHttp http)
         ".openai.azure.us", ".cognitiveservices.azure.us", ".openai.azure.cn", ".cognitiveservices.azure.cn",
     ];
 
-    private readonly ConcurrentDictionary<string, (string Token, DateTimeOffset Until)> _kept = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, (string Token, DateTimeOffset Until)> _cached = new(StringComparer.Ordinal);
 
     public Uri Authority { get; init; } = new("https://login.microsoftonline.com");
 
-    /// <summary>May a token be sent there? Checked when a connection is saved and again when it is used.</summary>
-    public static bool IsAllowed(Uri baseUrl) => Array.Exists(AzureDomains, domain => baseUrl.IdnHost.EndsWith(domain, StringComparison.OrdinalIgnoreCase));
+    /// <summary>Whether a token may be sent to this host. Checked when a connection is saved and again when it is used.</summary>
+    public static bool IsAllowed(Uri baseUrl) =>
+        Array.Exists(AzureDomains, domain => baseUrl.IdnHost.EndsWith(domain, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>The endpoint's key when it is a token already, else the token that its <c>tenant:client:secret</c> buys.</summary>
+    /// <summary>The endpoint's key when it is already a token, else a token requested with its <c>tenant:client:secret</c>.</summary>
     public async Task<string> GetAsync(ProviderEndpoint endpoint, CancellationToken cancel)
     {
         if (!IsAllowed(endpoint.BaseUrl))
@@ -38,26 +39,35 @@ internal sealed partial class EntraTokens(ProviderHttp http)
         var parts = (endpoint.ApiKey ?? "").Split(':', 3);
         if (parts.Length < 3)
         {
-            return endpoint.ApiKey is { Length: > 0 } token ? token : throw new ProviderException(ProviderFailure.Unauthorized, "The connection has no Entra credential.");
+            return endpoint.ApiKey is { Length: > 0 } token
+                ? token
+                : throw new ProviderException(ProviderFailure.Unauthorized, "The connection has no Entra credential.");
         }
 
-        if (_kept.TryGetValue(endpoint.ApiKey!, out var kept) && kept.Until > http.Time.GetUtcNow())
+        if (_cached.TryGetValue(endpoint.ApiKey!, out var cached) && cached.Until > http.Time.GetUtcNow())
         {
-            return kept.Token;
+            return cached.Token;
         }
 
         return await RequestAsync(endpoint, parts[0], parts[1], parts[2], cancel);
     }
 
-    private async Task<string> RequestAsync(ProviderEndpoint endpoint, string tenant, string client, string secret, CancellationToken cancel)
+    private async Task<string> RequestAsync(
+        ProviderEndpoint endpoint, string tenant, string client, string secret, CancellationToken cancel)
     {
         if (!Identifier().IsMatch(tenant) || !Identifier().IsMatch(client))
         {
             throw new ProviderException(ProviderFailure.Unauthorized, "The Entra credential must be tenant:client:secret.");
         }
 
-        // A pool of its own, because the addresses of the connection and of the authority have nothing to do with each other.
-        var authority = endpoint with { ConnectionId = -1 - endpoint.ConnectionId, BaseUrl = Authority, Headers = [], Scope = endpoint.Scope | NetworkScope.External };
+        // The authority has its own connection pool, because its addresses are unrelated to those of the connection.
+        var authority = endpoint with
+        {
+            ConnectionId = -1 - endpoint.ConnectionId,
+            BaseUrl = Authority,
+            Headers = [],
+            Scope = endpoint.Scope | NetworkScope.External,
+        };
         var form = $"grant_type=client_credentials&client_id={Uri.EscapeDataString(client)}&client_secret={Uri.EscapeDataString(secret)}"
             + "&scope=" + Uri.EscapeDataString("https://cognitiveservices.azure.com/.default");
         var call = new ProviderCall(authority, ProviderUrl.Combine(Authority, tenant + "/oauth2/v2.0/token"))
@@ -66,14 +76,15 @@ internal sealed partial class EntraTokens(ProviderHttp http)
             MediaType = "application/x-www-form-urlencoded",
         };
         using var document = await ProviderModels.GetAsync(http, call, cancel, MaxReply);
-        var token = document.RootElement.Text("access_token") ?? throw new ProviderException(ProviderFailure.Unauthorized, "Entra gave no access token.");
+        var token = document.RootElement.Text("access_token")
+            ?? throw new ProviderException(ProviderFailure.Unauthorized, "Entra gave no access token.");
         var seconds = Math.Max(0, (document.RootElement.Number("expires_in") ?? 0) - 120);
-        if (_kept.Count >= MaxKept)
+        if (_cached.Count >= MaxCached)
         {
-            _kept.Clear();
+            _cached.Clear();
         }
 
-        _kept[endpoint.ApiKey!] = (token, http.Time.GetUtcNow().AddSeconds(seconds));
+        _cached[endpoint.ApiKey!] = (token, http.Time.GetUtcNow().AddSeconds(seconds));
         return token;
     }
 

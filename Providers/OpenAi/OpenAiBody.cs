@@ -9,8 +9,9 @@ internal static class OpenAiBody
 {
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        var known = request.Native is null ? 0 : OpenAiPassthroughBody.LengthOf(request.Native) + request.ExtraBody.Length + RequestBody.Rest;
-        using var body = new RequestBody(Math.Max(known, RequestBody.DefaultValue));
+        var known = request.Native is null
+            ? 0 : OpenAiPassthroughBody.LengthOf(request.Native) + request.ExtraBody.Length + RequestBody.ExtraCapacity;
+        using var body = new RequestBody(Math.Max(known, RequestBody.DefaultCapacity));
         var json = body.Json;
         json.WriteString("model", request.Model);
         json.WriteStartArray("messages");
@@ -39,7 +40,9 @@ internal static class OpenAiBody
         return body.Finish(request.ExtraBody);
     }
 
-    /// <summary>Models that take <c>max_completion_tokens</c> and refuse sampling parameters: the o-series and gpt-5, chat variants apart.</summary>
+    /// <summary>
+    /// Models that take <c>max_completion_tokens</c> and refuse sampling parameters: the o-series, and gpt-5 without its chat variants.
+    /// </summary>
     public static bool IsReasoningModel(string model)
     {
         var name = model.AsSpan(model.LastIndexOf('/') + 1);
@@ -158,7 +161,7 @@ internal static class OpenAiBody
         }
 
         // DeepSeek refuses a history whose tool calls lack the member, also when another model made them.
-        if (!written && OpenAiHosts.Of(request.Endpoint.BaseUrl) == OpenAiHost.DeepSeek)
+        if (!written && OpenAiHosts.Find(request.Endpoint.BaseUrl) == OpenAiHost.DeepSeek)
         {
             json.WriteString("reasoning_content", "");
         }
@@ -187,7 +190,7 @@ internal static class OpenAiBody
         body.Strings("stop", sampling.Stop);
 
         // OpenAI itself has no top_k and refuses unknown members.
-        if (OpenAiHosts.Of(request.Endpoint.BaseUrl) != OpenAiHost.OpenAi)
+        if (OpenAiHosts.Find(request.Endpoint.BaseUrl) != OpenAiHost.OpenAi)
         {
             body.Number("top_k", (long?)sampling.TopK);
         }
@@ -196,7 +199,7 @@ internal static class OpenAiBody
     private static void WriteReasoning(Utf8JsonWriter json, ChatRequest request, Refused refused)
     {
         var (enabled, effort) = (request.Reasoning.Enabled, request.Reasoning.Effort);
-        var host = OpenAiHosts.Of(request.Endpoint.BaseUrl);
+        var host = OpenAiHosts.Find(request.Endpoint.BaseUrl);
         if (host == OpenAiHost.OpenRouter)
         {
             if (enabled is not null || effort is not null)
@@ -270,27 +273,4 @@ internal static class OpenAiBody
             json.WriteEndObject();
         }
     }
-}
-
-/// <summary>Vendors behind the compatible protocol whose reasoning switch has a name of its own.</summary>
-internal enum OpenAiHost
-{
-    Other,
-    OpenAi,
-    OpenRouter,
-    DeepSeek,
-    Zhipu,
-    Qwen,
-}
-
-internal static class OpenAiHosts
-{
-    public static OpenAiHost Of(Uri baseUrl) => Under(baseUrl, "openai.com") ? OpenAiHost.OpenAi
-        : Under(baseUrl, "openrouter.ai") ? OpenAiHost.OpenRouter
-        : Under(baseUrl, "deepseek.com") ? OpenAiHost.DeepSeek
-        : Under(baseUrl, "bigmodel.cn") || Under(baseUrl, "z.ai") ? OpenAiHost.Zhipu
-        : Under(baseUrl, "aliyuncs.com") || Under(baseUrl, "siliconflow.cn") ? OpenAiHost.Qwen : OpenAiHost.Other;
-
-    private static bool Under(Uri url, string domain) =>
-        url.Host.EndsWith(domain, StringComparison.OrdinalIgnoreCase) && (url.Host.Length == domain.Length || url.Host[^(domain.Length + 1)] == '.');
 }

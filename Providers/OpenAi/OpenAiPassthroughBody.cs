@@ -5,8 +5,8 @@ using AiChat.Providers.Protocol;
 namespace AiChat.Providers.OpenAi;
 
 /// <summary>
-/// Writes messages as a client of the same protocol wrote them, and adds what the server behind it wants back with its tool calls
-/// when the client could not carry it.
+/// Writes messages as a client of the same protocol wrote them. Adds what the provider wants back with its tool calls where the client
+/// could not carry it.
 /// </summary>
 internal static class OpenAiPassthroughBody
 {
@@ -30,7 +30,8 @@ internal static class OpenAiPassthroughBody
         json.WriteStartObject();
         foreach (var member in message.EnumerateObject())
         {
-            if (member.NameEquals("tool_calls") && member.Value.ValueKind == JsonValueKind.Array && state.TryGetProperty("extras", out var extras))
+            if (member.NameEquals("tool_calls") && member.Value.ValueKind == JsonValueKind.Array
+                && state.TryGetProperty("extras", out var extras))
             {
                 WriteCalls(json, member.Value, extras);
             }
@@ -42,10 +43,10 @@ internal static class OpenAiPassthroughBody
 
         foreach (var name in (string[])["reasoning_content", "reasoning_details"])
         {
-            if (state.TryGetProperty(name, out var kept) && !message.TryGetProperty(name, out _))
+            if (state.TryGetProperty(name, out var value) && !message.TryGetProperty(name, out _))
             {
                 json.WritePropertyName(name);
-                kept.WriteTo(json);
+                value.WriteTo(json);
             }
         }
 
@@ -58,7 +59,8 @@ internal static class OpenAiPassthroughBody
         var index = 0;
         foreach (var call in calls.EnumerateArray())
         {
-            if (call.ValueKind == JsonValueKind.Object && extras.TryGetProperty(index.ToString(), out var extra) && !call.TryGetProperty("extra_content", out _))
+            if (call.ValueKind == JsonValueKind.Object && extras.TryGetProperty(index.ToString(), out var extra)
+                && !call.TryGetProperty("extra_content", out _))
             {
                 json.WriteStartObject();
                 foreach (var member in call.EnumerateObject())
@@ -82,5 +84,6 @@ internal static class OpenAiPassthroughBody
     }
 
     /// <summary>Bytes that the messages take.</summary>
-    public static int LengthOf(PassthroughRequest call) => call.Messages.Sum(message => JsonMarshal.GetRawUtf8Value(message.Json).Length + 1);
+    public static int LengthOf(PassthroughRequest call) =>
+        call.Messages.Sum(message => JsonMarshal.GetRawUtf8Value(message.Json).Length + 1);
 }

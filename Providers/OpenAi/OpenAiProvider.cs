@@ -18,20 +18,26 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
 
     public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel) =>
         StreamAsync(
-            request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "chat/completions"), _ => Task.FromResult(ProviderCredential.Headers(request.Endpoint)), cancel);
+            request,
+            ProviderUrl.Combine(request.Endpoint.BaseUrl, "chat/completions"),
+            _ => Task.FromResult(ProviderCredential.Headers(request.Endpoint)),
+            cancel);
 
     public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)
     {
-        var call = new ProviderCall(endpoint, ProviderUrl.Combine(endpoint.BaseUrl, "models")) { Headers = ProviderCredential.Headers(endpoint) };
+        var url = ProviderUrl.Combine(endpoint.BaseUrl, "models");
+        var call = new ProviderCall(endpoint, url) { Headers = ProviderCredential.Headers(endpoint) };
         using var document = await ProviderModels.GetAsync(http, call, cancel);
         return OpenAiModels.Read(document.RootElement);
     }
 
     public Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel) =>
-        EmbedAsync(request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "embeddings"), ProviderCredential.Headers(request.Endpoint), cancel);
+        EmbedAsync(
+            request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "embeddings"), ProviderCredential.Headers(request.Endpoint), cancel);
 
     /// <summary>OpenAI API reference: "Create embeddings".</summary>
-    public Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, CancellationToken cancel)
+    public Task<EmbeddingReply> EmbedAsync(
+        EmbeddingRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, CancellationToken cancel)
     {
         using var body = new RequestBody();
         body.Json.WriteString("model", request.Model);
@@ -46,9 +52,12 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
         return Embeddings.SendAsync(http, request, call, "embedding", "prompt_tokens", cancel);
     }
 
-    /// <summary>The same protocol at another address and with another key header: Azure.</summary>
+    /// <summary>The same protocol at another address and with other headers, for Azure.</summary>
     public IAsyncEnumerable<ChatDelta> StreamAsync(
-        ChatRequest request, Uri url, Func<CancellationToken, Task<IReadOnlyList<KeyValuePair<string, string>>>> headers, CancellationToken cancel) =>
+        ChatRequest request,
+        Uri url,
+        Func<CancellationToken, Task<IReadOnlyList<KeyValuePair<string, string>>>> headers,
+        CancellationToken cancel) =>
         new OpenAiParser(request).ReadAsync(
             async stop =>
             {
@@ -58,7 +67,9 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
                     Body = OpenAiBody.Build(request, refused),
                     Headers = sent,
                     Timeouts = request.Timeouts,
-                    MaxLine = request.Native is null ? ProviderCall.DefaultLine : FrameDecoder.MaxDocument, // sounds and probabilities are long
+
+                    // Audio and log probabilities make long lines.
+                    MaxLine = request.Native is null ? ProviderCall.DefaultLine : FrameDecoder.MaxDocument,
                 }, stop);
             },
             cancel);
@@ -80,7 +91,7 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
         json.WriteEndArray();
     }
 
-    // Which of the members we could do without an error message complains about.
+    // The optional members that an error message names.
     private static Refused Refusal(string detail, Refused refused)
     {
         bool Names(string member) => detail.Contains(member, StringComparison.OrdinalIgnoreCase);
@@ -91,40 +102,5 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
             : Names("reasoning_effort") || Names("reasoning effort") ? Refused.ReasoningEffort
             : Names("'temperature'") || Names("'top_p'") || Names("'stop'") || Names("_penalty'") ? Refused.Sampling
             : Refused.None);
-    }
-}
-
-/// <summary>Reads model lists of the compatible kind; the limits come under many names.</summary>
-internal static class OpenAiModels
-{
-    public static IReadOnlyList<ProviderModel> Read(JsonElement root)
-    {
-        var list = root.ValueKind == JsonValueKind.Object && root.TryGetProperty("data", out var data) ? data
-            : root.ValueKind == JsonValueKind.Object && root.TryGetProperty("models", out var models) ? models : root;
-        return ProviderModels.Read(list, Read);
-    }
-
-    private static ProviderModel? Read(JsonElement item, string? id)
-    {
-        id ??= item.Text("id");
-        if (id is null)
-        {
-            return null;
-        }
-
-        var capabilities = item.Child("capabilities");
-        var parameters = item.Child("supported_parameters");
-        return new ProviderModel(id)
-        {
-            Name = item.Text("name") ?? item.Text("display_name"),
-            ContextLimit = item.Number("context_length") ?? item.Number("max_model_len") ?? item.Number("context_window")
-                ?? item.Number("max_context_length") ?? item.Child("meta").Number("n_ctx_train"),
-            MaxOutputTokens = item.Child("top_provider").Number("max_completion_tokens") ?? item.Number("max_completion_tokens") ?? item.Number("max_output_tokens"),
-            Vision = capabilities.Flag("vision") ?? item.Child("architecture").Child("input_modalities").Contains("image"),
-            Tools = capabilities.Flag("function_calling") ?? parameters.Contains("tools"),
-            Reasoning = capabilities.Flag("reasoning") ?? parameters.Contains("reasoning"),
-            ImageGeneration = item.Child("architecture").Child("output_modalities").Contains("image"),
-            Chat = capabilities.Flag("completion_chat") ?? capabilities.Flag("chat_completion") ?? (item.Text("type") is "embeddings" or "embedding" ? false : null),
-        };
     }
 }

@@ -7,7 +7,7 @@ namespace AiChat.Providers.OpenAi;
 /// <summary>Writes the body of a Responses request.</summary>
 internal static class OpenAiResponsesBody
 {
-    // The API refuses less.
+    // The API refuses a smaller value.
     private const int MinOutput = 16;
 
     public static ProviderBody Build(ChatRequest request, Refused refused)
@@ -62,7 +62,8 @@ internal static class OpenAiResponsesBody
             return;
         }
 
-        if (turn.ToolCalls.Count > 0 && ProviderState.Unpack(turn.State, OpenAiResponsesParser.StateKind, request.Model) is { ValueKind: JsonValueKind.Array } items)
+        if (turn.ToolCalls.Count > 0
+            && ProviderState.Unpack(turn.State, OpenAiResponsesParser.StateKind, request.Model) is { ValueKind: JsonValueKind.Array } items)
         {
             foreach (var item in items.EnumerateArray())
             {

@@ -30,7 +30,8 @@ internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
             cancel);
     }
 
-    public Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel) => _openAi.ListModelsAsync(endpoint, cancel);
+    public Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel) =>
+        _openAi.ListModelsAsync(endpoint, cancel);
 
     private static Refused Refusal(string detail, Refused refused)
     {

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace AiChat.Providers.OpenAi;
 
-/// <summary>Token counts under the names that OpenAI and its imitators use.</summary>
+/// <summary>Token counts under the names that OpenAI-compatible servers use.</summary>
 internal struct OpenAiUsage
 {
     public int? Prompt { get; private set; }
@@ -39,7 +39,7 @@ internal struct OpenAiUsage
             }
             else
             {
-                // The details are objects with names of their own.
+                // The details are nested objects.
                 reader.Read();
                 Read(ref reader);
             }

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace AiChat.Providers.Protocol;
 
-/// <summary>What a model says, piece by piece. The nested types are all there are.</summary>
+/// <summary>A piece of a model's answer. The nested types are the only ones.</summary>
 internal abstract record ChatDelta
 {
     private ChatDelta()
@@ -12,7 +12,7 @@ internal abstract record ChatDelta
     /// <summary>Visible text; never empty.</summary>
     internal sealed record Text(string Value) : ChatDelta;
 
-    /// <summary>Thinking, from a field of its own or from between tags; never empty.</summary>
+    /// <summary>Reasoning, from its own field or from between tags; never empty.</summary>
     internal sealed record Reasoning(string Value) : ChatDelta;
 
     /// <summary>
@@ -22,8 +22,8 @@ internal abstract record ChatDelta
     internal sealed record ToolCall(int Index, string? Id, string? Name, string ArgumentsFragment) : ChatDelta;
 
     /// <summary>
-    /// A frame of the provider's protocol as it came, behind the deltas that were read from it; only for a
-    /// <see cref="PassthroughRequest"/>, whose client it is meant for.
+    /// A frame of the provider's protocol as it came, after the deltas read from it. Only for a <see cref="PassthroughRequest"/>, whose
+    /// client receives it.
     /// </summary>
     internal sealed record Frame(JsonElement Json) : ChatDelta;
 
@@ -33,16 +33,20 @@ internal abstract record ChatDelta
     internal sealed record State(string Value) : ChatDelta;
 
     /// <summary>
-    /// Tokens as the provider counts them, in one meaning for all: the prompt includes what came from its cache
-    /// (<paramref name="CachedTokens"/>) or went into it (<paramref name="CacheWriteTokens"/>), the completion includes
-    /// reasoning (<paramref name="ReasoningTokens"/>). Null = not reported.
+    /// Tokens as the provider counts them, with one meaning for all providers: the prompt includes tokens read from its cache
+    /// (<paramref name="CachedTokens"/>) or written to it (<paramref name="CacheWriteTokens"/>), the completion includes reasoning
+    /// (<paramref name="ReasoningTokens"/>). Null = not reported.
     /// </summary>
     internal sealed record Usage(
-        int? PromptTokens, int? CompletionTokens, int? ReasoningTokens = null, int? CachedTokens = null, int? CacheWriteTokens = null) : ChatDelta;
+        int? PromptTokens,
+        int? CompletionTokens,
+        int? ReasoningTokens = null,
+        int? CachedTokens = null,
+        int? CacheWriteTokens = null) : ChatDelta;
 
     /// <summary>
-    /// The model finished. <paramref name="Raw"/> is the provider's own word, null when it gave none;
-    /// <paramref name="SkippedFrames"/> counts frames that could not be read and were passed over.
+    /// The model finished. <paramref name="Raw"/> is the provider's own word, null when it gave none; <paramref name="SkippedFrames"/>
+    /// counts frames that could not be read and were skipped.
     /// </summary>
     internal sealed record End(FinishReason Reason, string? Raw, int SkippedFrames = 0) : ChatDelta;
 }
@@ -59,6 +63,6 @@ internal enum FinishReason
     /// <summary>The provider's filter cut the answer, or the model refused by protocol.</summary>
     ContentFilter,
 
-    /// <summary>Finished for a reason we have no word for; see the raw one.</summary>
+    /// <summary>A reason without a member here; see the provider's own word.</summary>
     Other,
 }

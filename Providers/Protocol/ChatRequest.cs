@@ -3,12 +3,12 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Protocol;
 
-/// <summary>One call to a model. Every null or empty member means "not sent", never a default of ours.</summary>
+/// <summary>One call to a model. A null or empty member is not sent; no default replaces it.</summary>
 internal sealed record ChatRequest
 {
     public required ProviderEndpoint Endpoint { get; init; }
 
-    /// <summary>The provider's own id, without our prefix.</summary>
+    /// <summary>The provider's own id, without the prefix of the connection.</summary>
     public required string Model { get; init; }
 
     public string? SystemPrompt { get; init; }
@@ -26,12 +26,12 @@ internal sealed record ChatRequest
     public ChatTimeouts Timeouts { get; init; } = ChatTimeouts.Default;
 
     /// <summary>
-    /// A JSON object (UTF-8) whose members are added to the body's top level, for doors that pass unknown members through.
-    /// A member that the provider writes itself is not overridden.
+    /// A JSON object (UTF-8) whose members are added to the body's top level, for APIs that pass unknown members through. A member that the
+    /// provider writes itself is not overridden.
     /// </summary>
     public ReadOnlyMemory<byte> ExtraBody { get; init; }
 
-    /// <summary>Only of clients that speak the provider's own protocol.</summary>
+    /// <summary>Set only for clients that speak the provider's own protocol.</summary>
     public PassthroughRequest? Native { get; init; }
 }
 
@@ -96,13 +96,13 @@ internal sealed record ChatReasoning
 {
     public static readonly ChatReasoning Default = new();
 
-    /// <summary>True asks for it, false asks the model not to; null says nothing to the provider.</summary>
+    /// <summary>True asks for reasoning, false asks for none; null = not sent.</summary>
     public bool? Enabled { get; init; }
 
     /// <summary>Null = not sent.</summary>
     public ReasoningEffort? Effort { get; init; }
 
-    /// <summary>Tag pairs that mark reasoning inside the visible text; empty = text is left alone.</summary>
+    /// <summary>Tag pairs that mark reasoning inside the visible text; empty = the text is not searched for tags.</summary>
     public IReadOnlyList<ReasoningTag> Tags { get; init; } = ReasoningTag.Defaults;
 }
 
@@ -116,7 +116,7 @@ internal enum ReasoningEffort
 
 internal static class ReasoningEfforts
 {
-    /// <summary>The word for it that the providers share.</summary>
+    /// <summary>The word that providers use for it.</summary>
     public static string Word(this ReasoningEffort effort) => effort switch
     {
         ReasoningEffort.Minimal => "minimal",

@@ -1,11 +1,11 @@
 namespace AiChat.Providers.Protocol;
 
-/// <summary>Makes a conversation fit what every protocol demands.</summary>
+/// <summary>Makes a conversation fit the rules that all protocols share.</summary>
 internal static class ChatTurns
 {
     /// <summary>
-    /// Without empty turns, without tool calls that have no answer and without answers that have no call: providers refuse
-    /// the whole request for one of these, and an interrupted run leaves them behind.
+    /// Drops empty turns, tool calls without a result and results without a call: providers refuse the whole request for one of these, and
+    /// an interrupted run leaves them behind.
     /// </summary>
     public static List<ChatTurn> Clean(IReadOnlyList<ChatTurn> turns)
     {

@@ -13,10 +13,10 @@ internal sealed class DeltaWriter
     private const int MaxToolArguments = 1024 * 1024;
     private const int MaxToolCalls = 128;
 
-    /// <summary>Characters kept for later turns: signatures, encrypted reasoning.</summary>
+    /// <summary>Characters stored for later turns: signatures, encrypted reasoning.</summary>
     private const int MaxKept = 4 * 1024 * 1024;
 
-    /// <summary>Frames that wait for one that says something; the oldest go.</summary>
+    /// <summary>Frames without content that wait for one with content; beyond this the oldest are dropped.</summary>
     private const int MaxWaitingFrames = 1_024;
 
     private readonly ReasoningTagSplitter _splitter;
@@ -41,12 +41,12 @@ internal sealed class DeltaWriter
     /// <summary>The last content was visible text or a tool call, not reasoning.</summary>
     public bool Visible { get; private set; }
 
-    /// <summary>The model said that it is done.</summary>
+    /// <summary>The model reported why it finished.</summary>
     public bool Finished => _reason is not null;
 
     public bool HasToolCalls => _calls is not null;
 
-    /// <summary>Begins the ids of calls that came without one.</summary>
+    /// <summary>Prefix of the ids made up for calls without one.</summary>
     private string CallPrefix => field ??= $"call_{Guid.NewGuid():N}"[..21];
 
     public void Text(string? piece)
@@ -90,8 +90,10 @@ internal sealed class DeltaWriter
         }
     }
 
-    /// <summary>A frame for the client. One that says nothing yet waits for the next: it is not what a call is waited for.</summary>
-    /// <param name="speaks">It holds something of the answer that no other delta shows.</param>
+    /// <summary>
+    /// A frame for the client. A frame without content waits for the next one, because only content ends the wait for an answer.
+    /// </summary>
+    /// <param name="speaks">Whether it holds content that no other delta shows.</param>
     public void Frame(JsonElement json, bool speaks)
     {
         _frames ??= [];
@@ -109,18 +111,25 @@ internal sealed class DeltaWriter
 
     /// <summary>Later reports complete or replace earlier ones, member by member.</summary>
     public void Usage(int? prompt, int? completion, int? reasoning = null, int? cached = null, int? cacheWrite = null) =>
-        _usage = new ChatDelta.Usage(prompt ?? _usage?.PromptTokens, completion ?? _usage?.CompletionTokens, reasoning ?? _usage?.ReasoningTokens,
-            cached ?? _usage?.CachedTokens, cacheWrite ?? _usage?.CacheWriteTokens);
+        _usage = new ChatDelta.Usage(
+            prompt ?? _usage?.PromptTokens,
+            completion ?? _usage?.CompletionTokens,
+            reasoning ?? _usage?.ReasoningTokens,
+            cached ?? _usage?.CachedTokens,
+            cacheWrite ?? _usage?.CacheWriteTokens);
 
     public void State(string value) => _state = value;
 
-    /// <summary>Counts what a protocol keeps for <see cref="State"/>: it is no content, and would grow as long as the provider likes.</summary>
+    /// <summary>
+    /// Counts what a parser stores for <see cref="State"/>. It is not content, so no other cap bounds it.
+    /// </summary>
     public void Keep(int characters)
     {
         _kept += characters;
         if (_kept > MaxKept)
         {
-            throw new ProviderException(ProviderFailure.TooLarge, "What the provider wants back with the next message is too long.");
+            throw new ProviderException(
+                ProviderFailure.TooLarge, "The data that the provider wants back with the next message is too long.");
         }
     }
 
@@ -130,7 +139,7 @@ internal sealed class DeltaWriter
         _raw = raw;
     }
 
-    /// <summary>Writes what was held back, also when the reply broke off.</summary>
+    /// <summary>Writes what was held back, also when the reply breaks off.</summary>
     public void Flush()
     {
         EndReasoning();
@@ -152,7 +161,7 @@ internal sealed class DeltaWriter
         _calls = _calls?.ToDictionary(call => call.Key, _ => '\0');
     }
 
-    /// <summary>The reply is complete: the closing deltas.</summary>
+    /// <summary>Writes the closing deltas of a complete reply.</summary>
     public void Complete(int skippedFrames)
     {
         Flush();
@@ -169,7 +178,7 @@ internal sealed class DeltaWriter
 
         var reason = _reason ?? FinishReason.Stop;
 
-        // Some servers say "stop" after tool calls; the calls are there all the same.
+        // Some servers report "stop" after tool calls.
         Ready.Add(new ChatDelta.End(HasToolCalls && reason == FinishReason.Stop ? FinishReason.ToolCalls : reason, _raw, skippedFrames));
     }
 
@@ -182,7 +191,7 @@ internal sealed class DeltaWriter
         }
     }
 
-    /// <summary>Nothing will complete half a character of reasoning any more.</summary>
+    /// <summary>Writes half a surrogate pair at the end of the reasoning, which nothing can complete any more.</summary>
     private void EndReasoning()
     {
         if (_reasoningHalf != '\0')
@@ -192,7 +201,7 @@ internal sealed class DeltaWriter
         }
     }
 
-    // Some servers cut a surrogate pair in two; the halves belong into one delta.
+    // Some servers cut a surrogate pair in two; the halves belong in one delta.
     private static string Whole(string? piece, ref char half)
     {
         if (string.IsNullOrEmpty(piece))
@@ -219,14 +228,15 @@ internal sealed class DeltaWriter
         return piece;
     }
 
-    /// <summary>Text of which it is certain what it is.</summary>
+    /// <summary>Writes text that is known to be answer or reasoning.</summary>
     public void Emit(string text, bool reasoning)
     {
         ref var count = ref reasoning ? ref _reasoning : ref _text;
         count += text.Length;
         if (count > MaxText)
         {
-            throw new ProviderException(ProviderFailure.TooLarge, reasoning ? "The reasoning is longer than 2 MiB." : "The answer is longer than 2 MiB.");
+            throw new ProviderException(
+                ProviderFailure.TooLarge, reasoning ? "The reasoning is longer than 2 MiB." : "The answer is longer than 2 MiB.");
         }
 
         Visible = !reasoning;

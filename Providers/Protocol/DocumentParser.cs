@@ -17,5 +17,6 @@ internal abstract class DocumentParser(ChatRequest request) : ReplyParser(reques
     protected ProviderException Error(JsonElement frame) => ProviderErrors.FromError(ErrorText.Read(frame), Request.Endpoint);
 
     protected static int? Count(JsonElement element, string name) =>
-        element.Child(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) && number >= 0 ? number : null;
+        element.Child(name) is { ValueKind: JsonValueKind.Number } value && value.TryGetInt32(out var number) && number >= 0
+            ? number : null;
 }

@@ -5,10 +5,10 @@ using AiChat.Providers.Transport;
 namespace AiChat.Providers.Protocol;
 
 /// <summary>
-/// Finds the JSON frames in a reply: server-sent events in every spelling that occurs, one JSON object per line, or one JSON
-/// document. A frame that cannot be read is counted and passed over; a reply without any readable frame is an error.
-/// <para>An event's data is tried as soon as its first line is here, because many servers forget the blank line that
-/// should end it; only when that fails are the lines joined up to the blank line, as the standard has it.</para>
+/// Finds the JSON frames in a reply: server-sent events in all spellings that occur, one JSON object per line, or one JSON
+/// document. A frame that cannot be read is counted and skipped; a reply without any readable frame is an error.
+/// <para>An event's data is parsed as soon as its first line has arrived, because many servers omit the blank line that
+/// should end it. If that fails, the lines are joined up to the blank line, as the standard says.</para>
 /// </summary>
 internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
 {
@@ -24,13 +24,13 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
 
     public int Bad { get; private set; }
 
-    /// <summary>Bytes of a frame that goes on in the next line.</summary>
+    /// <summary>Bytes of a frame that continues in the next line.</summary>
     public int Gathered => _pending.WrittenCount;
 
     /// <summary>The closing deltas are written; nothing more will come.</summary>
     public bool Ended { get; private set; }
 
-    /// <summary>Reads one line that is already here; false when there is none.</summary>
+    /// <summary>Reads one line that has already arrived; false when there is none.</summary>
     public bool ReadNext()
     {
         if (!reply.TryReadLine(out var line))
@@ -47,7 +47,7 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         return true;
     }
 
-    /// <summary>The body is over: complete when the model had said so, else the connection was lost.</summary>
+    /// <summary>Ends the reply: complete when the model had reported why it finished, else the connection was lost.</summary>
     public void EndOfBody()
     {
         if (Ended)
@@ -64,7 +64,9 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
 
         if (!Ended)
         {
-            throw Good == 0 && Bad > 0 ? NotOurs() : new ProviderException(ProviderFailure.ConnectionLost, "The reply ended before the model had finished.");
+            throw Good == 0 && Bad > 0
+                ? ForeignReply()
+                : new ProviderException(ProviderFailure.ConnectionLost, "The reply ended before the model had finished.");
         }
     }
 
@@ -72,7 +74,7 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
     {
         if (Good == 0 && Bad > 0)
         {
-            throw NotOurs();
+            throw ForeignReply();
         }
 
         parser.End();
@@ -80,7 +82,7 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         Ended = true;
     }
 
-    private static ProviderException NotOurs() => new(ProviderFailure.Protocol, "The reply is not in the format of this provider.");
+    private static ProviderException ForeignReply() => new(ProviderFailure.Protocol, "The reply is not in the format of this provider.");
 
     private void Line(ReadOnlySpan<byte> line)
     {
@@ -109,16 +111,17 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         _any = true;
     }
 
-    // event, id and retry say nothing that the data does not say.
+    // event, id and retry hold nothing that the data does not.
     private static bool IsOtherField(ReadOnlySpan<byte> line) =>
-        line.StartsWith("event"u8) || line.StartsWith("id:"u8) || line.StartsWith("retry:"u8) || line.SequenceEqual("data"u8) || line.SequenceEqual("id"u8);
+        line.StartsWith("event"u8) || line.StartsWith("id:"u8) || line.StartsWith("retry:"u8)
+        || line.SequenceEqual("data"u8) || line.SequenceEqual("id"u8);
 
     private void Data(ReadOnlySpan<byte> data)
     {
         data = data.Trim((byte)' ');
         while (data.StartsWith("data:"u8))
         {
-            // A gateway in between has framed the frame once more.
+            // A gateway framed the frame a second time.
             data = data[5..].TrimStart((byte)' ');
         }
 
@@ -133,9 +136,10 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         }
         else if (data[0] == ':')
         {
-            // A gateway in between has made a comment into data.
+            // A gateway turned a comment into data.
         }
-        else if (data.SequenceEqual("[DONE]"u8) || data.SequenceEqual("DONE"u8) || data.SequenceEqual("[done]"u8) || data.SequenceEqual("\"[DONE]\""u8))
+        else if (data.SequenceEqual("[DONE]"u8) || data.SequenceEqual("DONE"u8) || data.SequenceEqual("[done]"u8)
+            || data.SequenceEqual("\"[DONE]\""u8))
         {
             _marker = true;
         }
@@ -145,7 +149,7 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         }
     }
 
-    // No event stream: one object per line, a whole document, or something that is not for us at all.
+    // Not an event stream: one object per line, a whole document, or a reply that is not from the provider's API.
     private void Foreign(ReadOnlySpan<byte> line)
     {
         line = line.Trim(" \t"u8);
@@ -156,7 +160,8 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
 
         if (line[0] == '<' && Good == 0)
         {
-            throw new ProviderException(ProviderFailure.Protocol, "The provider answered with a web page instead of an API reply. Is the base URL right?");
+            throw new ProviderException(
+                ProviderFailure.Protocol, "The provider answered with a web page instead of an API reply. Is the base URL right?");
         }
 
         if (line.SequenceEqual("[DONE]"u8))
@@ -203,7 +208,7 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         _pending.ResetWrittenCount();
     }
 
-    // False when the bytes are no complete JSON. Objects before the broken place on the same line have been read by then.
+    // False when the bytes are not complete JSON. Objects before the broken place have then been read.
     private bool TryFrames(ReadOnlySpan<byte> json)
     {
         var reader = new Utf8JsonReader(json, Options);

@@ -8,11 +8,11 @@ namespace AiChat.Providers.Protocol;
 /// </summary>
 internal interface IChatProvider
 {
-    /// <summary>Stable name as stored on a connection: <c>openai</c>, <c>azure_openai</c>, <c>anthropic</c>, …</summary>
+    /// <summary>Stable name as stored on a connection: <c>openai</c>, <c>azure_openai</c>, <c>anthropic</c> and so on.</summary>
     string Kind { get; }
 
     /// <summary>
-    /// Sends the request once and yields what the model says, in order. Nothing is sent before the first
+    /// Sends the request once and yields the deltas of the answer, in order. Nothing is sent before the first
     /// <c>MoveNextAsync</c>; there is no retry here, the caller decides (see <see cref="ProviderException.IsTransient"/>).
     /// <para>A stream that returns normally has yielded exactly one <see cref="ChatDelta.End"/>, as its last element, and
     /// at most one <see cref="ChatDelta.Usage"/> and one <see cref="ChatDelta.State"/>, both directly before it.

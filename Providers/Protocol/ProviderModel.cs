@@ -19,6 +19,6 @@ internal sealed record ProviderModel(string Id)
     public bool? Reasoning { get; init; }
     public bool? ImageGeneration { get; init; }
 
-    /// <summary>False for what cannot chat (embeddings, speech, …); such models are worth hiding.</summary>
+    /// <summary>False for models that cannot chat, such as embeddings and speech; they can be hidden.</summary>
     public bool? Chat { get; init; }
 }

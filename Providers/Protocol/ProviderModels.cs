@@ -7,9 +7,15 @@ namespace AiChat.Providers.Protocol;
 internal static class ProviderModels
 {
     public const int MaxBytes = 4 * 1024 * 1024;
-    private static readonly ChatTimeouts Limits = new() { FirstByte = TimeSpan.FromSeconds(15), ReasoningIdle = TimeSpan.FromSeconds(15), Total = TimeSpan.FromSeconds(30) };
 
-    /// <summary>One JSON document, by GET or POST, within seconds.</summary>
+    private static readonly ChatTimeouts Limits = new()
+    {
+        FirstByte = TimeSpan.FromSeconds(15),
+        ReasoningIdle = TimeSpan.FromSeconds(15),
+        Total = TimeSpan.FromSeconds(30),
+    };
+
+    /// <summary>One JSON document, by GET or POST, within 30 seconds.</summary>
     public static async Task<JsonDocument> GetAsync(ProviderHttp http, ProviderCall call, CancellationToken cancel, int maxBytes = MaxBytes)
     {
         var body = await GetBytesAsync(http, call, maxBytes, cancel);
@@ -21,18 +27,19 @@ internal static class ProviderModels
         }
         catch (JsonException exception)
         {
-            throw new ProviderException(ProviderFailure.Protocol, "The provider's reply is not JSON. Is the base URL right?", inner: exception);
+            throw NotJson(exception);
         }
     }
 
     /// <summary>The whole reply as it came.</summary>
-    public static async Task<ReadOnlyMemory<byte>> GetBytesAsync(ProviderHttp http, ProviderCall call, int maxBytes, CancellationToken cancel)
+    public static async Task<ReadOnlyMemory<byte>> GetBytesAsync(
+        ProviderHttp http, ProviderCall call, int maxBytes, CancellationToken cancel)
     {
         await using var reply = await http.SendAsync(call with { Timeouts = Limits }, cancel);
         return await reply.ReadAllAsync(maxBytes);
     }
 
-    /// <summary>Some servers tell an error under the status 200.</summary>
+    /// <summary>Throws the error that some servers report under status 200.</summary>
     public static void ThrowIfError(ReadOnlyMemory<byte> body, ProviderEndpoint endpoint)
     {
         if (body.Length <= ProviderErrors.MaxBody)
@@ -51,7 +58,7 @@ internal static class ProviderModels
         }
     }
 
-    /// <summary>The usable entries, each id once. What is no list, or has too many entries, is an error.</summary>
+    /// <summary>The usable entries, each id once. A value that is not a list, or has too many entries, is an error.</summary>
     public static IReadOnlyList<ProviderModel> Read(JsonElement list, Func<JsonElement, string?, ProviderModel?> read)
     {
         if (list.ValueKind != JsonValueKind.Array)
@@ -69,7 +76,8 @@ internal static class ProviderModels
                 continue;
             }
 
-            models.Add(model.Name?.Length > ProviderModel.MaxIdLength || model.Name?.Any(char.IsControl) == true ? model with { Name = null } : model);
+            var isNameUnfit = model.Name?.Length > ProviderModel.MaxIdLength || model.Name?.Any(char.IsControl) == true;
+            models.Add(isNameUnfit ? model with { Name = null } : model);
             if (models.Count > ProviderModel.MaxCount)
             {
                 throw new ProviderException(ProviderFailure.TooLarge, $"The provider lists more than {ProviderModel.MaxCount} models.");
@@ -95,7 +103,12 @@ internal static class ProviderModels
         _ => null,
     };
 
-    /// <summary>Null when this is no list.</summary>
+    /// <summary>Null when this is not a list.</summary>
     public static bool? Contains(this JsonElement list, string word) =>
-        list.ValueKind != JsonValueKind.Array ? null : list.EnumerateArray().Any(item => item.ValueKind == JsonValueKind.String && item.ValueEquals(word));
+        list.ValueKind != JsonValueKind.Array
+            ? null
+            : list.EnumerateArray().Any(item => item.ValueKind == JsonValueKind.String && item.ValueEquals(word));
+
+    public static ProviderException NotJson(JsonException inner) =>
+        new(ProviderFailure.Protocol, "The provider's reply is not JSON. Is the base URL right?", inner: inner);
 }

@@ -5,8 +5,8 @@ using System.Text.Json;
 namespace AiChat.Providers.Protocol;
 
 /// <summary>
-/// The envelope of <see cref="ChatDelta.State"/>: whose it is and of which model, around what the vendor's code keeps.
-/// Signatures are worthless to another model, and some refuse foreign ones.
+/// The envelope of <see cref="ChatDelta.State"/>: the provider and the model, around the vendor's own data. Signatures are useless to
+/// another model, and some models refuse foreign ones.
 /// </summary>
 internal static class ProviderState
 {
@@ -38,7 +38,8 @@ internal static class ProviderState
         {
             using var document = JsonDocument.Parse(state);
             var root = document.RootElement;
-            return root.GetProperty("kind").ValueEquals(kind) && root.GetProperty("model").ValueEquals(model) ? root.GetProperty("data").Clone() : null;
+            var fits = root.GetProperty("kind").ValueEquals(kind) && root.GetProperty("model").ValueEquals(model);
+            return fits ? root.GetProperty("data").Clone() : null;
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
         {

@@ -1,9 +1,9 @@
 namespace AiChat.Providers.Protocol;
 
 /// <summary>
-/// Divides a model's text into visible text and reasoning marked by tags, also when a tag is split over pieces.
-/// At most one incomplete tag is held back. Line breaks right inside the tags, and blank space between a closing tag and
-/// the first visible character of the answer, are dropped. A tag right behind a backtick is text about a tag.
+/// Divides a model's text into visible text and reasoning marked by tags, also when a tag is split over pieces. At most one incomplete tag
+/// is held back. Line breaks right inside the tags, and white space between a closing tag and the first visible character of the answer,
+/// are dropped. A tag directly after a backtick is text about a tag.
 /// </summary>
 internal sealed class ReasoningTagSplitter
 {
@@ -24,7 +24,7 @@ internal sealed class ReasoningTagSplitter
         _firsts = string.Concat(tags.Select(tag => tag.Open[0]).Distinct());
     }
 
-    /// <summary>Takes the next piece and hands out what is certain by now, in order.</summary>
+    /// <summary>Takes the next piece and writes what is certain so far, in order.</summary>
     public void Push(string piece)
     {
         if (_tags.Count == 0)
@@ -33,7 +33,7 @@ internal sealed class ReasoningTagSplitter
             return;
         }
 
-        // The usual piece of an answer: outside, nothing held, nothing that could begin a tag.
+        // The common case: outside reasoning, nothing held back, nothing that could begin a tag.
         if (_held.Length == 0 && _close is null && !_trimSpace && piece.AsSpan().IndexOfAny(_firsts) < 0)
         {
             Emit(piece);
@@ -43,7 +43,7 @@ internal sealed class ReasoningTagSplitter
         Scan(_held.Length == 0 ? piece : _held + piece, last: false);
     }
 
-    /// <summary>The text has ended: an incomplete tag was text after all.</summary>
+    /// <summary>Ends the text: an incomplete tag is text.</summary>
     public void Finish()
     {
         if (_held.Length > 0)

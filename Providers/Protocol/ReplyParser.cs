@@ -5,14 +5,14 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Protocol;
 
-/// <summary>What a vendor's protocol has of its own: the meaning of one JSON frame.</summary>
+/// <summary>The vendor's part of reading a reply: the meaning of one JSON frame.</summary>
 internal abstract class ReplyParser(ChatRequest request)
 {
     private Func<CancellationToken, Task<ProviderReply>>? _send;
 
     public DeltaWriter Output { get; } = new(request.Reasoning.Tags);
 
-    /// <summary>The protocol's own end mark was read; the rest of the body is of no interest.</summary>
+    /// <summary>The protocol's end marker was read; the rest of the body is ignored.</summary>
     public bool Ended { get; protected set; }
 
     protected ChatRequest Request => request;
@@ -24,16 +24,17 @@ internal abstract class ReplyParser(ChatRequest request)
     /// </summary>
     public abstract void Read(ref Utf8JsonReader reader);
 
-    /// <summary>The reply has ended; last chance to write what was gathered.</summary>
+    /// <summary>Called at the end of the reply, to write what was gathered.</summary>
     public virtual void End()
     {
     }
 
     /// <summary>
-    /// Sends and gives the deltas of the reply, in order; throws <see cref="ProviderException"/> where the reply breaks. Read it once.
+    /// Sends the call and yields the deltas of its reply, in order; throws <see cref="ProviderException"/> where the reply breaks.
+    /// Enumerate it once.
     /// </summary>
-    /// <param name="send">Makes the call when the first delta is asked for; what it holds is let go then.</param>
-    /// <param name="cancel">Ends the call under way.</param>
+    /// <param name="send">Makes the call when the first delta is asked for, and is released then.</param>
+    /// <param name="cancel">Cancels the call.</param>
     public IAsyncEnumerable<ChatDelta> ReadAsync(Func<CancellationToken, Task<ProviderReply>> send, CancellationToken cancel = default)
     {
         _send = send;
@@ -68,7 +69,7 @@ internal abstract class ReplyParser(ChatRequest request)
             }
             catch (ProviderException) when (waiting && output.Finished)
             {
-                // The model had said that it is done; how the connection ends no longer matters.
+                // The model had finished; how the connection ends no longer matters.
                 cut = true;
             }
             catch (Exception exception) when (exception is ProviderException or OperationCanceledException)

@@ -9,19 +9,20 @@ namespace AiChat.Providers.Protocol;
 /// <summary>Writes a JSON request body; members without a value are left out.</summary>
 internal sealed class RequestBody : IDisposable
 {
-    public const int DefaultValue = 1024;
+    public const int DefaultCapacity = 1024;
 
-    /// <summary>For what comes beside messages that are written as they came, and for what the writer wants ahead.</summary>
-    public const int Rest = 16 * 1024;
+    /// <summary>Bytes for the members beside passed-through messages, and for what the writer reserves ahead.</summary>
+    public const int ExtraCapacity = 16 * 1024;
 
     private readonly ArrayBufferWriter<byte> _buffer;
     private readonly List<BodyImage> _images = [];
 
-    /// <param name="capacity">Bytes that it will have at least; a buffer that has to grow is copied and holds twice as much.</param>
-    public RequestBody(int capacity = DefaultValue)
+    /// <param name="capacity">Bytes to reserve; a buffer that has to grow is copied and doubled.</param>
+    public RequestBody(int capacity = DefaultCapacity)
     {
         _buffer = new ArrayBufferWriter<byte>(capacity);
-        Json = new Utf8JsonWriter(_buffer, new JsonWriterOptions { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+        var options = new JsonWriterOptions { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        Json = new Utf8JsonWriter(_buffer, options);
         Json.WriteStartObject();
     }
 
@@ -71,7 +72,7 @@ internal sealed class RequestBody : IDisposable
         }
         catch (JsonException)
         {
-            // Models write broken arguments now and then; sent as they are they would spoil the whole request.
+            // Models sometimes write broken arguments, which would make the whole request invalid.
         }
 
         writer.WriteStartObject();
@@ -91,7 +92,7 @@ internal sealed class RequestBody : IDisposable
         WriteRaw(json, member.Value);
     }
 
-    /// <summary><c>data:image/png;base64,…</c> or the bare base64 as a string; the image itself is read when the body is sent.</summary>
+    /// <summary>Writes an image as a string, as a data URL or as bare base64; the image itself is read when the body is sent.</summary>
     public void Image(ChatImage image, bool dataUrl)
     {
         Json.WriteStringValue(dataUrl ? $"data:{image.MimeType};base64," : "");
@@ -99,7 +100,7 @@ internal sealed class RequestBody : IDisposable
         _images.Add(new BodyImage(_buffer.WrittenCount - 1, image.Length, image.Open)); // before the closing quote
     }
 
-    /// <summary>Ends the object, with the members of <paramref name="extra"/> that are not there yet.</summary>
+    /// <summary>Adds the members of <paramref name="extra"/> that are not there yet, and ends the object.</summary>
     public ProviderBody Finish(ReadOnlyMemory<byte> extra)
     {
         if (!extra.IsEmpty)

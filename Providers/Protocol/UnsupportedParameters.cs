@@ -3,7 +3,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Protocol;
 
-/// <summary>Parts of a request that a server may refuse and that we can do without or say differently.</summary>
+/// <summary>Parts of a request that a server may refuse and that can be left out or written differently.</summary>
 [Flags]
 internal enum Refused
 {
@@ -14,7 +14,7 @@ internal enum Refused
     Sampling = 8,
     ReasoningEffort = 16,
 
-    /// <summary>Everything about thinking.</summary>
+    /// <summary>All members about thinking.</summary>
     Thinking = 32,
 
     /// <summary>The first of two ways to ask for thinking.</summary>
@@ -24,8 +24,8 @@ internal enum Refused
 }
 
 /// <summary>
-/// Sends a request again without the part that the server complained about, before any delta was seen. It remembers the
-/// outcome for each connection and model, because the server would refuse the part in every later call too.
+/// Sends a request again without the part that the server refused, before any delta was seen. It remembers the outcome for each connection
+/// and model, because the server would refuse the part in every later call too.
 /// </summary>
 internal sealed class UnsupportedParameters(ProviderHttp http)
 {
@@ -33,9 +33,9 @@ internal sealed class UnsupportedParameters(ProviderHttp http)
     private readonly ConcurrentDictionary<(long Connection, string Model), Refused> _refused = new();
 
     /// <param name="request">The request, for its connection and model.</param>
-    /// <param name="read">Adds to the parts refused so far what an error message is about; the same value ends the attempts.</param>
+    /// <param name="read">Adds the parts that an error message names to those refused so far; an unchanged value ends the attempts.</param>
     /// <param name="build">The call without the refused parts.</param>
-    /// <param name="cancel">Ends the call under way.</param>
+    /// <param name="cancel">Cancels the call.</param>
     public async Task<ProviderReply> SendAsync(
         ChatRequest request, Func<string, Refused, Refused> read, Func<Refused, ProviderCall> build, CancellationToken cancel)
     {

@@ -20,7 +20,8 @@ internal sealed class BraveSearch(ProviderHttp http) : ISearchEngine
     public async Task<IReadOnlyList<SearchHit>> SearchAsync(SearchQuery query, CancellationToken cancel)
     {
         var words = string.Create(
-            CultureInfo.InvariantCulture, $"?q={Uri.EscapeDataString(query.WithSites)}&count={query.Limit}&text_decorations=false&result_filter=web");
+            CultureInfo.InvariantCulture,
+            $"?q={Uri.EscapeDataString(query.WithSites)}&count={query.Limit}&text_decorations=false&result_filter=web");
         var call = new ProviderCall(query.Endpoint, ProviderUrl.Combine(query.Endpoint.BaseUrl, "res/v1/web/search", words))
         {
             Headers = [new("Accept", "application/json"), .. ProviderCredential.Named("X-Subscription-Token", query.Endpoint.ApiKey)],

@@ -8,23 +8,25 @@ internal interface ISearchEngine
     /// <summary>Stable name as in the settings.</summary>
     string Kind { get; }
 
-    /// <summary>Where the service is when no address of an own one is set; null when there is only own ones.</summary>
+    /// <summary>The service's public address; null when every installation has its own.</summary>
     Uri? Home { get; }
 
     bool NeedsKey { get; }
 
-    /// <summary>Asks once. The hits are raw: <see cref="SearchHits.Clean"/> bounds them. None of their addresses is ever fetched.</summary>
-    /// <exception cref="ProviderException">It failed, in the words of any provider.</exception>
+    /// <summary>
+    /// Sends the query once. The hits are raw: <see cref="SearchHits.Clean"/> bounds them. None of their addresses is ever fetched.
+    /// </summary>
+    /// <exception cref="ProviderException">The search failed.</exception>
     Task<IReadOnlyList<SearchHit>> SearchAsync(SearchQuery query, CancellationToken cancel);
 }
 
 /// <param name="Endpoint">The service's address, key and network rules.</param>
-/// <param name="Domains">Only pages of these and their subdomains are wanted; empty is all.</param>
+/// <param name="Domains">Only pages of these domains and their subdomains are wanted; empty = all.</param>
 internal sealed record SearchQuery(ProviderEndpoint Endpoint, string Text, int Limit, IReadOnlyList<string> Domains)
 {
-    /// <summary>The query for engines that filter by words in it.</summary>
+    /// <summary>The query with <c>site:</c> words, for engines that filter by them.</summary>
     public string WithSites => Domains.Count == 0 ? Text : $"{Text} ({string.Join(" OR ", Domains.Select(domain => $"site:{domain}"))})";
 }
 
-/// <summary>A page that was found and what it says about the question.</summary>
+/// <summary>A page that was found, with its text about the query.</summary>
 internal sealed record SearchHit(string Title, string Url, string Text);

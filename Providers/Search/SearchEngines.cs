@@ -2,7 +2,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Search;
 
-/// <summary>The search services this build speaks, by <see cref="ISearchEngine.Kind"/>.</summary>
+/// <summary>The search services of this build, by <see cref="ISearchEngine.Kind"/>.</summary>
 internal sealed class SearchEngines(ProviderHttp http)
 {
     private readonly Dictionary<string, ISearchEngine> _byKind = new ISearchEngine[]

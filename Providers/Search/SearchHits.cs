@@ -4,7 +4,7 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Search;
 
-/// <summary>Reads the lists that engines answer with, and bounds what comes out of them.</summary>
+/// <summary>Reads and bounds the result lists of search engines.</summary>
 internal static class SearchHits
 {
     public const int MaxCount = 10;
@@ -12,7 +12,7 @@ internal static class SearchHits
     private const int MaxTitle = 300;
     private const int MaxUrl = 2_000;
 
-    /// <summary>The entries of a list, in its order; what has no address is passed over.</summary>
+    /// <summary>The entries of a list, in its order; an entry without an address is skipped.</summary>
     public static IReadOnlyList<SearchHit> Read(JsonElement list, Func<JsonElement, string?> text)
     {
         if (list.ValueKind != JsonValueKind.Array)
@@ -33,8 +33,8 @@ internal static class SearchHits
     }
 
     /// <summary>
-    /// At most this many pages of these domains, each once, with plain short texts that together have at most
-    /// <paramref name="maxText"/> characters. Only http and https addresses are kept.
+    /// At most <paramref name="limit"/> pages of these domains, each once, with plain texts of together at most <paramref name="maxText"/>
+    /// characters. Only http and https addresses remain.
     /// </summary>
     public static List<SearchHit> Clean(IReadOnlyList<SearchHit> hits, int limit, IReadOnlyList<string> domains, int maxText)
     {
@@ -53,7 +53,8 @@ internal static class SearchHits
     }
 
     private static string? Address(string text, IReadOnlyList<string> domains) =>
-        text.Length <= MaxUrl && Uri.TryCreate(text, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" && url.UserInfo.Length == 0
+        text.Length <= MaxUrl && Uri.TryCreate(text, UriKind.Absolute, out var url)
+        && url.Scheme is "http" or "https" && url.UserInfo.Length == 0
         && (domains.Count == 0 || domains.Any(domain => IsOf(url.IdnHost, domain)))
             ? url.AbsoluteUri
             : null;

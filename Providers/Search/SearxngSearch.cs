@@ -4,8 +4,8 @@ using AiChat.Providers.Transport;
 namespace AiChat.Providers.Search;
 
 /// <summary>
-/// A SearXNG of one's own (docs.searxng.org: "Search API", <c>GET /search</c>; its settings must allow the format json). It has no
-/// limit and no filter of its own.
+/// A self-hosted SearXNG (docs.searxng.org: "Search API", <c>GET /search</c>; its settings must allow the format json). It has neither a
+/// limit nor a domain filter.
 /// </summary>
 internal sealed class SearxngSearch(ProviderHttp http) : ISearchEngine
 {

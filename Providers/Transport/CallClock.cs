@@ -2,18 +2,18 @@
 namespace AiChat.Providers.Transport;
 
 /// <summary>
-/// The deadlines of one call. One timer serves them all: content only notes the time, and the timer looks when it fires,
-/// so a fast stream costs no timer work.
+/// The deadlines of one call. One timer serves them all: content only records the time, which the timer checks when it fires, so a fast
+/// stream costs no timer work.
 /// </summary>
 internal sealed class CallClock : IDisposable
 {
-    // An upstream that stops reading our request is given up after this long without taking a piece of it.
+    // A provider that takes no piece of the request for this long is given up.
     private static readonly TimeSpan WriteTimeout = TimeSpan.FromSeconds(30);
 
-    // After the finish reason only the usage and the end marker can come; servers that leave the line open then get no more time.
+    // After the finish reason only the usage and the end marker can come; servers that leave the connection open get no more time.
     private static readonly TimeSpan FinishGrace = TimeSpan.FromSeconds(10);
 
-    // How long the rest of a finished reply may take before its connection is given up instead of kept.
+    // How long the rest of a finished reply may take before its connection is closed instead of reused.
     private static readonly TimeSpan DrainTime = TimeSpan.FromMilliseconds(250);
 
     private readonly ChatTimeouts _limits;
@@ -51,10 +51,10 @@ internal sealed class CallClock : IDisposable
     /// <summary>Fires when the caller cancels and when a deadline passes; <see cref="Translate"/> tells which.</summary>
     public CancellationToken Token => _source.Token;
 
-    /// <summary>What reading the reply has taken so far.</summary>
+    /// <summary>The work of reading the reply so far.</summary>
     public ReplyWork Work { get; }
 
-    /// <summary>The model was done when the time ran out, so the silence is the end of the reply.</summary>
+    /// <summary>The model had finished when the time ran out, so the silence is the end of the reply.</summary>
     public bool EndedQuietly => _phase >= Phase.Finishing && _source.IsCancellationRequested && !_cancel.IsCancellationRequested
         && _expired is not ProviderFailure.TotalTimeout;
 
@@ -70,7 +70,7 @@ internal sealed class CallClock : IDisposable
         Enter(Phase.Waiting);
     }
 
-    /// <summary>A data frame without content: the model is there and may think for long.</summary>
+    /// <summary>A data frame without content: the model responds, and may reason for long.</summary>
     public void Frame()
     {
         if (_phase == Phase.Waiting)
@@ -106,12 +106,12 @@ internal sealed class CallClock : IDisposable
     }
 
     /// <summary>
-    /// Gives up the thread, so that others have their turn however fast the reply comes, and looks at the deadlines and at what came
-    /// without content: while a reply is read without waits, nothing else does.
+    /// Yields the thread, so that other work proceeds however fast the reply comes. Checks the deadlines and the data without content,
+    /// because nothing else does while a reply is read without waits.
     /// </summary>
     public async ValueTask PauseAsync()
     {
-        await Task.Yield(); // behind everything that waits for a thread
+        await Task.Yield(); // queues behind all other work
         Work.Waited();
         Check();
         if (Token.IsCancellationRequested && !EndedQuietly)
@@ -153,7 +153,7 @@ internal sealed class CallClock : IDisposable
         {
             if (left > TimeSpan.Zero)
             {
-                // Whole milliseconds, rounded up: a timer that fires early would only come back for the rest.
+                // Whole milliseconds, rounded up: a timer that fires early would only have to be set again.
                 _timer.Change(TimeSpan.FromMilliseconds(Math.Ceiling(left.TotalMilliseconds)), Timeout.InfiniteTimeSpan);
                 return;
             }
@@ -163,7 +163,8 @@ internal sealed class CallClock : IDisposable
         }
         catch (Exception error) when (error is ObjectDisposedException or AggregateException)
         {
-            // The call ended while the timer fired, or what the cancellation woke threw: all were woken, and the call ends by the deadline.
+            // The call ended while the timer fired, or a callback of the cancellation threw. All callbacks have run, and the deadline ends
+            // the call.
         }
     }
 

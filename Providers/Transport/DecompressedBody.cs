@@ -3,21 +3,21 @@ using System.IO.Compression;
 namespace AiChat.Providers.Transport;
 
 /// <summary>
-/// A body that came compressed (RFC 9110 §8.4), unpacked as it arrives: we never ask for compression, but some gateways compress anyway.
+/// A compressed body (RFC 9110 §8.4), decompressed as it arrives. Compression is never asked for, but some gateways compress anyway.
 /// </summary>
 internal sealed class DecompressedBody : IReplyBody
 {
     private const int MaxPiece = 4 * 1024;
 
-    private readonly IReplyBody _packed;
+    private readonly IReplyBody _compressed;
     private readonly CallClock _clock;
-    private readonly Stream _unpacking;
+    private readonly Stream _decompressing;
     private readonly byte[] _buffer = new byte[MaxPiece];
 
-    private DecompressedBody(IReplyBody packed, Stream unpacking, CallClock clock)
+    private DecompressedBody(IReplyBody compressed, Stream decompressing, CallClock clock)
     {
-        _packed = packed;
-        _unpacking = unpacking;
+        _compressed = compressed;
+        _decompressing = decompressing;
         _clock = clock;
     }
 
@@ -25,8 +25,8 @@ internal sealed class DecompressedBody : IReplyBody
 
     public bool Ended { get; private set; }
 
-    /// <summary>The body as it was before the encodings that the header names, in their order.</summary>
-    /// <exception cref="ProviderException">One of them is not known here.</exception>
+    /// <summary>The body without the encoding that the header names.</summary>
+    /// <exception cref="ProviderException">The encoding is unknown, or there are several.</exception>
     public static IReplyBody Wrap(IReplyBody body, string contentEncoding, CallClock clock)
     {
         if (contentEncoding.Length == 0)
@@ -34,12 +34,12 @@ internal sealed class DecompressedBody : IReplyBody
             return body;
         }
 
-        // One inside the other is how a few bytes become gigabytes; no server does so in good faith.
+        // Nested encodings can turn a few bytes into gigabytes; no server uses them in good faith.
         return contentEncoding.ToLowerInvariant().Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
             .Where(encoding => encoding != "identity").ToList() switch
         {
             [] => body,
-            [var encoding] => new DecompressedBody(body, Unpack(new PackedStream(body, clock), encoding), clock),
+            [var encoding] => new DecompressedBody(body, Decompress(new CompressedStream(body, clock), encoding), clock),
             _ => throw new ProviderException(ProviderFailure.Protocol, "The reply is compressed more than once."),
         };
     }
@@ -54,20 +54,20 @@ internal sealed class DecompressedBody : IReplyBody
         Ended = true;
         try
         {
-            // A small packed piece can hold many: between them nothing is received, so nothing else sees that the time is over.
+            // A small compressed piece can expand to many pieces. Nothing is received between them, so the deadline is checked here.
             if (_clock.Token.IsCancellationRequested)
             {
                 Piece = _clock.EndedQuietly ? default : throw _clock.Translate(new OperationCanceledException());
                 return false;
             }
 
-            Piece = _buffer.AsMemory(0, await _unpacking.ReadAsync(_buffer));
+            Piece = _buffer.AsMemory(0, await _decompressing.ReadAsync(_buffer));
             _clock.Work.Add(Piece.Length);
         }
         catch (Exception exception) when (exception is InvalidDataException or InvalidOperationException or IOException)
         {
-            // Each format has its own way to say so. What the network did comes as a ProviderException.
-            Piece = _clock.EndedQuietly ? default // the model was done; the silence is the end
+            // Each format throws its own exception for broken data. A network failure comes as a ProviderException.
+            Piece = _clock.EndedQuietly ? default // the model had finished; silence is the end
                 : throw new ProviderException(ProviderFailure.Protocol, "The compressed reply is broken.", inner: exception);
         }
 
@@ -77,22 +77,22 @@ internal sealed class DecompressedBody : IReplyBody
 
     public async ValueTask DisposeAsync()
     {
-        await _unpacking.DisposeAsync();
-        await _packed.DisposeAsync();
+        await _decompressing.DisposeAsync();
+        await _compressed.DisposeAsync();
     }
 
-    private static Stream Unpack(Stream packed, string encoding) => encoding switch
+    private static Stream Decompress(Stream compressed, string encoding) => encoding switch
     {
-        "gzip" or "x-gzip" => new GZipStream(packed, CompressionMode.Decompress),
-        "br" => new BrotliStream(packed, CompressionMode.Decompress),
-        "deflate" => new ZLibStream(packed, CompressionMode.Decompress),
+        "gzip" or "x-gzip" => new GZipStream(compressed, CompressionMode.Decompress),
+        "br" => new BrotliStream(compressed, CompressionMode.Decompress),
+        "deflate" => new ZLibStream(compressed, CompressionMode.Decompress),
         _ => throw Unknown(),
     };
 
-    private static ProviderException Unknown() => new(ProviderFailure.Protocol, "The reply is compressed in a way that is not known here.");
+    private static ProviderException Unknown() => new(ProviderFailure.Protocol, "The reply has an unknown content encoding.");
 
-    /// <summary>The body as the unpacking streams read it.</summary>
-    private sealed class PackedStream(IReplyBody body, CallClock clock) : Stream
+    /// <summary>The body as a stream for the decompressing streams.</summary>
+    private sealed class CompressedStream(IReplyBody body, CallClock clock) : Stream
     {
         private ReadOnlyMemory<byte> _here;
 
@@ -114,7 +114,7 @@ internal sealed class DecompressedBody : IReplyBody
         {
             if (clock.Work.IsDue)
             {
-                await clock.PauseAsync(); // what is packed may be nothing at all, for ever
+                await clock.PauseAsync(); // compressed data can be endless and hold nothing
             }
 
             if (_here.IsEmpty && await body.NextAsync())

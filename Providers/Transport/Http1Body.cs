@@ -4,15 +4,15 @@ using System.Runtime.CompilerServices;
 namespace AiChat.Providers.Transport;
 
 /// <summary>
-/// The body of an HTTP/1.1 reply (RFC 9112 §6, §7), taken where it arrived: by its length, in chunks, or until the connection ends.
-/// Waiting for a piece makes no object. The reader goes on in the thread that saw the piece arrive.
+/// The body of an HTTP/1.1 reply (RFC 9112 §6, §7), read in place: by its length, in chunks, or until the connection ends. Waiting for a
+/// piece allocates nothing. The reader continues on the thread that saw the piece arrive.
 /// </summary>
 internal sealed class Http1Body : IReplyBody
 {
     /// <summary>Bytes of a chunk's size line, and of all trailers together.</summary>
     private const int MaxFraming = 8 * 1024;
 
-    /// <summary>Digits of a chunk's size: more than any reply has.</summary>
+    /// <summary>Digits of a chunk's size: more than any reply needs.</summary>
     private const int MaxDigits = 15;
 
     private readonly Http1Connection _connection;
@@ -39,7 +39,7 @@ internal sealed class Http1Body : IReplyBody
     /// <summary>What is expected next.</summary>
     private enum Part
     {
-        /// <summary>What is left of a body whose length was told.</summary>
+        /// <summary>The rest of a body of known length.</summary>
         Whole,
 
         /// <summary>All that comes until the connection ends.</summary>
@@ -52,7 +52,7 @@ internal sealed class Http1Body : IReplyBody
         Trailer,
         TrailerRest,
 
-        /// <summary>The body was taken whole.</summary>
+        /// <summary>The whole body was read.</summary>
         Nothing,
     }
 
@@ -130,7 +130,7 @@ internal sealed class Http1Body : IReplyBody
             Ended = true;
             if (_clock.EndedQuietly)
             {
-                return false; // the model was done; the silence is the end
+                return false; // the model had finished; silence is the end
             }
 
             throw exception switch
@@ -181,7 +181,7 @@ internal sealed class Http1Body : IReplyBody
         return count > 0;
     }
 
-    /// <summary>One byte between the chunks; they may arrive one by one. A line feed alone ends a line too.</summary>
+    /// <summary>Reads one byte of the framing around chunks, which may arrive byte by byte. A line feed alone ends a line too.</summary>
     private void ReadFraming(byte next)
     {
         switch (_part)

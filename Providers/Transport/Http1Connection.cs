@@ -16,20 +16,20 @@ namespace AiChat.Providers.Transport;
 /// <para><b>Why it exists.</b> The product promises that a live stream takes at most 40 KiB of memory, measured by <c>scripts/bench</c>.
 /// HttpClient keeps two buffers of 4 KiB and a dozen objects for every reply that is being read. When this client replaced it, a stream
 /// went from 24-43 to 12-30 KiB at 1,000 streams and from 33-39 to 20 KiB at 3,000; processor time a token went from 1.71-2.00 to
-/// 1.36-1.93 times that of nginx passing the same bytes on. A connection that waits for the next piece holds one
-/// pooled buffer of 1 KiB, the wait allocates nothing, and the parser reads the body in the buffer it arrived in.</para>
+/// 1.36-1.93 times that of nginx passing the same bytes on. A connection that waits for the next piece holds one pooled buffer of 1 KiB,
+/// the wait allocates nothing, and the parser reads the body in the buffer it arrived in.</para>
 /// <para><b>What it speaks.</b></para>
 /// <list type="bullet">
 /// <item>Requests (section 3): GET without a body, or POST with a body of known length; origin-form targets; <c>Host</c> always.
-/// Every header passes <see cref="ProviderHeaders.Validate"/>, so nothing saved by an administrator can end a line or frame a body.</item>
+/// Every header of a call passes <see cref="ProviderHeaders.Validate"/>, so no saved header can end a line or frame a body.</item>
 /// <item>Replies (sections 2, 4, 5): <c>HTTP/1.x</c> with any reason phrase; lines end with CRLF or LF; folded header lines are joined.
 /// Interim replies (1xx except 101) are skipped, at most eight of them.</item>
 /// <item>Bodies (sections 6, 7): by <c>Content-Length</c>, in chunks, or until the connection closes; none after 1xx, 204 and 304.
 /// Chunk extensions and trailers are read and dropped. Chunks win over a length, and then the connection is not used again.</item>
 /// <item>Connections (section 9): persistent by version and by the <c>Connection</c> and <c>Keep-Alive</c> headers, one exchange at a
-/// time. An idle one is closed after a minute, after the provider's own limit, or when it closed; none is used after two minutes.
-/// A GET is sent again when a reused connection breaks before the reply's head is complete; a request with a body never is. The
-/// reply of a provider that refuses a request before it has taken all of it is still read.</item>
+/// time. An idle one is closed after a minute, after the provider's limit, or when the provider closes it; none is reused after two
+/// minutes. A GET is sent again when a reused connection breaks before the reply's head is complete; a request with a body never is.
+/// The reply of a provider that refuses a request before it has taken all of it is still read.</item>
 /// <item>TLS with ALPN <c>http/1.1</c>; the content encodings gzip, deflate and br, one at a time, although none is asked for.</item>
 /// </list>
 /// <para><b>What it refuses</b> with <see cref="ProviderFailure.Protocol"/>: a head over 32 KiB; a header without a colon or a name,
@@ -38,7 +38,7 @@ namespace AiChat.Providers.Transport;
 /// A body that ends early is <see cref="ProviderFailure.ConnectionLost"/>. A connection that has sent more than its reply is closed.</para>
 /// <para><b>What it does not do.</b> HTTP/2 and HTTP/3, pipelining, upgrades, <c>Expect</c>, chunked requests, proxies, redirects,
 /// cookies, caches, authentication challenges, trace headers, certificate revocation and certificate downloads. None of them is needed to
-/// call a model, and most of them could carry a request past <see cref="ProviderAddress"/>.</para>
+/// call a model, and some of them could carry a request past <see cref="ProviderAddress"/>.</para>
 /// <para><b>How to go back.</b> The rest of the product sees only <see cref="ProviderReply"/>, and that sees only
 /// <see cref="IReplyBody"/>. In <see cref="ProviderHttp"/>, give each pool one <c>HttpMessageInvoker</c> over a
 /// <c>SocketsHttpHandler</c> with <c>UseProxy</c>, <c>UseCookies</c> and <c>AllowAutoRedirect</c> off, <c>AutomaticDecompression</c>
@@ -49,7 +49,7 @@ namespace AiChat.Providers.Transport;
 /// handler's name in <c>ArchitectureTests</c>, and run <c>scripts/bench thousand three-thousand</c>.</para>
 /// </remarks>
 /// <param name="socket">Closed with the connection.</param>
-/// <param name="stream">What is read and written: the socket itself, or TLS over it.</param>
+/// <param name="stream">Read and written: the socket itself, or TLS over it.</param>
 /// <param name="made">When the connection was made, as a timestamp.</param>
 internal sealed class Http1Connection(Socket socket, Stream stream, long made) : IDisposable
 {
@@ -80,20 +80,20 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
     /// <summary>How long the provider lets it be idle, by its last reply.</summary>
     public TimeSpan MaxIdle { get; set; } = TimeSpan.MaxValue;
 
-    /// <summary>The provider has closed it, or sent what nobody asked for.</summary>
+    /// <summary>The provider has closed it, or sent data that was not asked for.</summary>
     public bool IsSpent => socket.Poll(0, SelectMode.SelectRead);
 
-    /// <summary>What has arrived and was not taken.</summary>
+    /// <summary>The bytes that have arrived and were not taken.</summary>
     public ReadOnlySpan<byte> Unread => _buffer.AsSpan(_start, _end - _start);
 
-    /// <summary>Begins an exchange: from now on the token closes the connection, whatever it does.</summary>
+    /// <summary>Begins an exchange: from now on the token closes the connection, whatever it is doing.</summary>
     public void Begin(CancellationToken cancel) => _abort = cancel.UnsafeRegister(static state => ((Http1Connection)state!).Abort(), this);
 
-    /// <summary>Ends the exchange, whose reply was taken whole. False: the connection is good for no other.</summary>
+    /// <summary>Ends an exchange whose reply was read whole. False when the connection cannot be used again.</summary>
     public bool End()
     {
-        _abort.Dispose(); // waits when it is closing just now
-        if (_isAborted || _isCutShort || _start < _end || (_isFilled && stream is SslStream)) // there may be more, unseen
+        _abort.Dispose(); // waits for a callback that is running
+        if (_isAborted || _isCutShort || _start < _end || (_isFilled && stream is SslStream)) // TLS may hold more bytes
         {
             return false;
         }
@@ -102,7 +102,9 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
         return true;
     }
 
-    /// <summary>Sends the request, or as much of it as the provider takes: whoever refuses it may have said so and closed.</summary>
+    /// <summary>
+    /// Sends the request, or as much of it as the provider takes: a provider that refuses it may have replied and closed.
+    /// </summary>
     public async Task SendAsync(Http1Request request)
     {
         try
@@ -115,7 +117,7 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
         }
     }
 
-    /// <summary>Waits for the status line and headers of the reply; interim ones are skipped.</summary>
+    /// <summary>Waits for the status line and headers of the reply; interim replies are skipped.</summary>
     public async Task<ResponseHead> ReadHeadAsync()
     {
         for (var heads = 0; heads <= MaxInterim; heads++)
@@ -142,7 +144,7 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
             }
         }
 
-        throw new ProviderException(ProviderFailure.Protocol, "The provider announces a reply without end.");
+        throw new ProviderException(ProviderFailure.Protocol, "The provider sends interim replies without end.");
     }
 
     /// <summary>Takes bytes of <see cref="Unread"/>, which stay where they are until the next <see cref="ReadAsync"/>.</summary>
@@ -153,7 +155,9 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
         return taken;
     }
 
-    /// <summary>Waits for more behind what is unread. Its result goes to <see cref="Arrived"/>; 0 when the provider has closed.</summary>
+    /// <summary>
+    /// Waits for more bytes after the unread ones. Pass the result to <see cref="Arrived"/>; 0 means that the provider has closed.
+    /// </summary>
     public ValueTask<int> ReadAsync()
     {
         MakeRoom();
@@ -179,7 +183,7 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
         ReturnBuffer();
     }
 
-    /// <summary>What is under way fails; the owner disposes of the rest.</summary>
+    /// <summary>Makes pending reads and writes fail; the owner disposes of the rest.</summary>
     private void Abort()
     {
         _isAborted = true;
@@ -205,7 +209,7 @@ internal sealed class Http1Connection(Socket socket, Stream stream, long made) :
 
     private void ReturnBuffer()
     {
-        // A read that was broken off may still write into it.
+        // An aborted read may still write into the buffer.
         if (_buffer.Length > 0 && !_isReading)
         {
             ArrayPool<byte>.Shared.Return(_buffer);

@@ -1,18 +1,18 @@
 namespace AiChat.Providers.Transport;
 
-/// <summary>The connections to one place that wait for their next use; the one used last goes first. Safe for parallel use.</summary>
+/// <summary>The idle connections to one host, the most recently used first. Safe for parallel use.</summary>
 internal sealed class Http1Pool(TimeProvider time) : IDisposable
 {
     /// <summary>An idle connection is closed after this.</summary>
     private static readonly TimeSpan MaxIdle = TimeSpan.FromMinutes(1);
 
-    /// <summary>A connection that is older is not used again, so that a name which moved is asked again.</summary>
+    /// <summary>An older connection is not used again, so that its host's name is resolved again.</summary>
     private static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(2);
 
     private readonly Stack<Http1Connection> _idle = [];
     private bool _isClosed;
 
-    /// <summary>A connection that is still good; null when one must be made.</summary>
+    /// <summary>A usable connection; null when a new one must be made.</summary>
     public Http1Connection? TryTake()
     {
         while (true)
@@ -26,7 +26,7 @@ internal sealed class Http1Pool(TimeProvider time) : IDisposable
                 }
             }
 
-            if (!IsOver(connection))
+            if (!IsExpired(connection))
             {
                 return connection;
             }
@@ -50,12 +50,12 @@ internal sealed class Http1Pool(TimeProvider time) : IDisposable
         connection.Dispose();
     }
 
-    /// <summary>Closes what has been idle for long, and what the provider has closed.</summary>
+    /// <summary>Closes the connections that are too old or idle for too long, and those that the provider has closed.</summary>
     public void Sweep()
     {
         lock (_idle)
         {
-            var kept = _idle.Where(connection => !IsOver(connection)).Reverse().ToList();
+            var kept = _idle.Where(connection => !IsExpired(connection)).Reverse().ToList();
             foreach (var connection in _idle.Except(kept))
             {
                 connection.Dispose();
@@ -66,7 +66,7 @@ internal sealed class Http1Pool(TimeProvider time) : IDisposable
         }
     }
 
-    /// <summary>Closes what is idle now, and what is returned later.</summary>
+    /// <summary>Closes the idle connections, and every connection that is returned later.</summary>
     public void Dispose()
     {
         lock (_idle)
@@ -79,7 +79,7 @@ internal sealed class Http1Pool(TimeProvider time) : IDisposable
         }
     }
 
-    private bool IsOver(Http1Connection connection)
+    private bool IsExpired(Http1Connection connection)
     {
         var idle = time.GetElapsedTime(connection.IdleSince);
         return idle > MaxIdle || idle >= connection.MaxIdle || time.GetElapsedTime(connection.Made) > MaxAge || connection.IsSpent;

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace AiChat.Providers.Transport;
 
-/// <summary>A request on its way: what is small is gathered, what is large is written as it comes. For one sending.</summary>
+/// <summary>Writes one request: small pieces are gathered, large ones are written directly. Use it once.</summary>
 internal sealed class Http1Request : IDisposable
 {
     private const int FirstBuffer = 4 * 1024;
@@ -15,9 +15,11 @@ internal sealed class Http1Request : IDisposable
     private byte[] _gathered = ArrayPool<byte>.Shared.Rent(FirstBuffer);
     private int _length;
 
-    /// <summary>Gathers the request line and headers. The endpoint's own headers win over the call's, and those over the agent's name.</summary>
-    /// <param name="call">What is asked for.</param>
-    /// <param name="clock">Gives every write its time.</param>
+    /// <summary>
+    /// Gathers the request line and headers. The endpoint's own headers replace the call's headers and the User-Agent of the same name.
+    /// </summary>
+    /// <param name="call">The call to send.</param>
+    /// <param name="clock">Limits the time of every write.</param>
     /// <exception cref="ProviderException">A header must not be sent.</exception>
     public Http1Request(ProviderCall call, CallClock clock)
     {
@@ -66,7 +68,7 @@ internal sealed class Http1Request : IDisposable
         }
 
         await FlushAsync(stream);
-        Dispose(); // the reply can be long in coming
+        Dispose(); // the buffer is not held while waiting for the reply
         _clock.Sent();
     }
 

@@ -1,17 +1,19 @@
 
 namespace AiChat.Providers.Transport;
 
-/// <summary>A reply's body, piece by piece in the moment it arrives. One reader; disposing closes it, wherever it is.</summary>
+/// <summary>
+/// A reply's body, piece by piece as it arrives. One reader at a time; disposing it before its end closes the connection.
+/// </summary>
 internal interface IReplyBody : IAsyncDisposable
 {
-    /// <summary>The piece that the last <see cref="NextAsync"/> brought; good until the next call.</summary>
+    /// <summary>The piece of the last <see cref="NextAsync"/>; valid until the next call.</summary>
     ReadOnlyMemory<byte> Piece { get; }
 
-    /// <summary>Nothing will come any more.</summary>
+    /// <summary>The body has ended.</summary>
     bool Ended { get; }
 
-    /// <summary>Lets go of the piece and waits for the next. False at the end.</summary>
-    /// <exception cref="ProviderException">The body broke off, or its time is over; thrown once.</exception>
+    /// <summary>Releases the piece and waits for the next. False at the end.</summary>
+    /// <exception cref="ProviderException">The body broke off, or a deadline passed; thrown once.</exception>
     /// <exception cref="OperationCanceledException">The caller's own cancellation; thrown once.</exception>
     ValueTask<bool> NextAsync();
 }

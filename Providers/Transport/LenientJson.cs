@@ -6,15 +6,15 @@ using System.Text.Json;
 namespace AiChat.Providers.Transport;
 
 /// <summary>
-/// Decodes the inside of a JSON string that the strict reader refuses: lone surrogate escapes are kept for the next piece
-/// to complete, invalid UTF-8 becomes U+FFFD. Rare, so it is simple rather than fast.
+/// Reads JSON strings, also those that the strict reader refuses: lone surrogate escapes stay for the next piece to complete, invalid UTF-8
+/// becomes U+FFFD. Such strings are rare, so their decoder is simple rather than fast.
 /// </summary>
 internal static class LenientJson
 {
-    /// <summary>A value as it was written, also when its strings are no valid text.</summary>
+    /// <summary>A value as it was written, also when its strings are not valid text.</summary>
     public static string Raw(JsonElement value) => Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(value));
 
-    /// <summary>A JSON string as text; bytes that are no text become U+FFFD instead of losing the piece.</summary>
+    /// <summary>A JSON string as text; invalid bytes become U+FFFD, so that the piece is not lost. Null when it is not a string.</summary>
     public static string? Read(ref Utf8JsonReader reader)
     {
         try
@@ -27,6 +27,7 @@ internal static class LenientJson
         }
     }
 
+    /// <inheritdoc cref="Read(ref Utf8JsonReader)"/>
     public static string? Read(JsonElement value)
     {
         try
@@ -76,7 +77,7 @@ internal static class LenientJson
         _ => letter,
     };
 
-    // A half pair stays only at the ends, where the neighbouring pieces can complete it.
+    // A lone surrogate stays only at the ends, where the neighbouring pieces can complete it.
     private static string Repair(StringBuilder text)
     {
         for (var at = 1; at < text.Length - 1; at++)

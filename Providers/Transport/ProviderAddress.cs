@@ -15,7 +15,7 @@ internal static class ProviderAddress
         (IPNetwork.Parse("192.168.0.0/16"), NetworkScope.Private),
         (IPNetwork.Parse("100.64.0.0/10"), NetworkScope.Private),
 
-        // The metadata services of clouds that put them inside ranges we would otherwise allow; they come before those ranges.
+        // Metadata services of clouds inside ranges that are otherwise allowed; they must come before those ranges.
         (IPNetwork.Parse("fd00:ec2::254/128"), NetworkScope.None),
         (IPNetwork.Parse("fd20:ce::254/128"), NetworkScope.None),
         (IPNetwork.Parse("168.63.129.16/32"), NetworkScope.None),
@@ -48,7 +48,7 @@ internal static class ProviderAddress
     // 100.100.100.200 is Alibaba's metadata service, inside the shared range that Tailscale uses.
     private static readonly IPAddress AlibabaMetadata = IPAddress.Parse("100.100.100.200");
 
-    /// <summary>May a connection with this scope reach the address, in whatever form the address is written?</summary>
+    /// <summary>Whether a connection with this scope may reach the address, in whatever form the address is written.</summary>
     public static bool IsAllowed(IPAddress address, NetworkScope scope)
     {
         var group = Classify(address);

@@ -2,12 +2,11 @@ using System.Buffers.Text;
 
 namespace AiChat.Providers.Transport;
 
-/// <summary>An image in a body: its base64 stands at this place of the JSON.</summary>
+/// <summary>An image of a body: its base64 is inserted at this offset of the JSON.</summary>
 internal readonly record struct BodyImage(int Offset, long Length, Func<Stream> Open);
 
 /// <summary>
-/// A request body as JSON with gaps, which images fill while it is sent: a few kilobytes of each are in memory at a time, however many
-/// there are.
+/// A request body: JSON into which images are inserted while it is sent, so that one piece of one image is in memory at a time.
 /// </summary>
 internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<BodyImage> images)
 {
@@ -18,7 +17,7 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<Body
 
     public static implicit operator ProviderBody(byte[] bytes) => new(bytes, []);
 
-    /// <summary>Hands on the whole body in pieces of at most 64 KiB; a piece is good until the next one.</summary>
+    /// <summary>Writes the whole body in pieces of at most 64 KiB; a piece is valid until the next one.</summary>
     public async Task WriteAsync(Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel)
     {
         var at = 0;

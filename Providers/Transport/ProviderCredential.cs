@@ -4,7 +4,8 @@ namespace AiChat.Providers.Transport;
 /// <summary>The header that carries the key, in the two common forms.</summary>
 internal static class ProviderCredential
 {
-    public static IReadOnlyList<KeyValuePair<string, string>> Headers(ProviderEndpoint endpoint, string keyHeader = "api-key") => endpoint.Auth switch
+    public static IReadOnlyList<KeyValuePair<string, string>> Headers(
+        ProviderEndpoint endpoint, string keyHeader = "api-key") => endpoint.Auth switch
     {
         ProviderAuth.None => [],
         ProviderAuth.Bearer => Bearer(endpoint.ApiKey),

@@ -1,7 +1,7 @@
 namespace AiChat.Providers.Transport;
 
 /// <summary>
-/// Where and as whom to call. <see cref="BaseUrl"/> must have passed <see cref="ProviderUrl.Parse"/>; the key goes to that
+/// The address and the credential of a call. <see cref="BaseUrl"/> must have passed <see cref="ProviderUrl.Parse"/>; the key goes to that
 /// origin and to no other. The record's text form never shows the key or header values.
 /// </summary>
 internal sealed record ProviderEndpoint
@@ -9,10 +9,10 @@ internal sealed record ProviderEndpoint
     /// <summary>Names the connection pool: two connections never share sockets, so their network rules cannot mix.</summary>
     public required long ConnectionId { get; init; }
 
-    /// <summary>The state of the connection that this was made of.</summary>
+    /// <summary>The revision of the stored connection that this was made from.</summary>
     public long Revision { get; init; }
 
-    /// <summary>One of <see cref="ProviderRegistry.Kinds"/>.</summary>
+    /// <summary>The provider's stable name, as stored on a connection.</summary>
     public required string Provider { get; init; }
 
     public required Uri BaseUrl { get; init; }
@@ -39,7 +39,7 @@ internal sealed record ProviderEndpoint
     public override string ToString() => $"{Provider} connection {ConnectionId} at {BaseUrl}";
 }
 
-/// <summary>How the key travels. Providers with a header of their own (Anthropic, Google) use it for Bearer's place too.</summary>
+/// <summary>How the key is sent. Providers with their own key header (Anthropic, Google) use it for Bearer too.</summary>
 internal enum ProviderAuth
 {
     Bearer,

@@ -1,7 +1,3 @@
-using System.Globalization;
-using System.Text;
-using System.Text.Json;
-
 namespace AiChat.Providers.Transport;
 
 /// <summary>
@@ -17,9 +13,15 @@ internal static class ProviderErrors
         "input token count", "exceeds the available context", "input length and `max_tokens` exceed", "model_max_prompt_tokens_exceeded",
     ];
 
-    private static readonly string[] QuotaWords = ["insufficient_quota", "exceeded your current quota", "billing", "credit", "insufficient balance", "spend limit"];
-    private static readonly string[] FilterWords = ["content_filter", "content_policy", "content management policy", "responsibleaipolicyviolation"];
-    private static readonly string[] KeyWords = ["invalid_api_key", "api_key_invalid", "api key not valid", "authentication_error", "permission_error"];
+    private static readonly string[] QuotaWords =
+        ["insufficient_quota", "exceeded your current quota", "billing", "credit", "insufficient balance", "spend limit"];
+
+    private static readonly string[] FilterWords =
+        ["content_filter", "content_policy", "content management policy", "responsibleaipolicyviolation"];
+
+    private static readonly string[] KeyWords =
+        ["invalid_api_key", "api_key_invalid", "api key not valid", "authentication_error", "permission_error"];
+
     private static readonly string[] ModelWords = ["model", "deployment"];
 
     /// <summary>A reply whose status is not 2xx; <paramref name="body"/> is its beginning.</summary>
@@ -28,15 +30,17 @@ internal static class ProviderErrors
         var status = reply.Status;
         if (status is >= 300 and < 400)
         {
-            return new ProviderException(ProviderFailure.Redirected, $"The provider answered with a redirect ({status}), which is not followed.", null, status);
+            return new ProviderException(
+                ProviderFailure.Redirected, $"The provider answered with a redirect ({status}), which is not followed.", null, status);
         }
 
         var error = ErrorText.Read(body);
-        var detail = error.Message.Length > 0 ? ProviderRedactor.Clean(error.Message, endpoint) : $"The provider answered with HTTP {status}.";
+        var detail = error.Message.Length > 0
+            ? ProviderRedactor.Clean(error.Message, endpoint) : $"The provider answered with HTTP {status}.";
         return new ProviderException(FromStatus(status, error), detail, reply.RetryAfter, status);
     }
 
-    /// <summary>An error object inside a reply that began well.</summary>
+    /// <summary>An error object inside a reply with a 2xx status.</summary>
     public static ProviderException FromError(ErrorText error, ProviderEndpoint endpoint)
     {
         var status = error.Status ?? FromWord(error.Kind);
@@ -44,7 +48,7 @@ internal static class ProviderErrors
         return new ProviderException(FromStatus(status, error), ProviderRedactor.Clean(detail, endpoint), null, error.Status);
     }
 
-    /// <summary>What went wrong before the reply's headers were here.</summary>
+    /// <summary>An exception thrown before the reply's headers arrived.</summary>
     public static Exception FromException(Exception exception, CallClock clock)
     {
         for (var inner = exception; inner is not null; inner = inner.InnerException)
@@ -56,8 +60,10 @@ internal static class ProviderErrors
         }
 
         // A cancelled call can fail in many ways, depending on where it was.
-        return clock.Token.IsCancellationRequested || exception is OperationCanceledException ? clock.Translate(exception)
-            : new ProviderException(ProviderFailure.ConnectionLost, "The connection to the provider broke before it answered.", inner: exception);
+        return clock.Token.IsCancellationRequested || exception is OperationCanceledException
+            ? clock.Translate(exception)
+            : new ProviderException(
+                ProviderFailure.ConnectionLost, "The connection to the provider broke before it answered.", inner: exception);
     }
 
     private static ProviderFailure FromStatus(int status, ErrorText error) => status switch
@@ -85,73 +91,5 @@ internal static class ProviderErrors
         "request_too_large" => 413,
         "rate_limit_error" or "rate_limit_exceeded" or "insufficient_quota" or "RESOURCE_EXHAUSTED" => 429,
         _ => 500,
-    };
-}
-
-/// <summary>What an error body says, in any of the shapes providers use.</summary>
-internal readonly record struct ErrorText(string Message, string Kind, int? Status)
-{
-    private const int MaxPlainText = 500;
-
-    public static ErrorText Read(ReadOnlySpan<byte> body)
-    {
-        try
-        {
-            var reader = new Utf8JsonReader(body);
-            using var document = JsonDocument.ParseValue(ref reader);
-            return Read(document.RootElement);
-        }
-        catch (JsonException)
-        {
-            var text = Encoding.UTF8.GetString(body).Trim();
-
-            // A page is never shown; a short plain text is what many proxies answer.
-            return text.StartsWith('<') ? default(ErrorText) with { Message = "", Kind = "html" }
-                : new ErrorText(text.Length > MaxPlainText ? text[..MaxPlainText] : text, "", null);
-        }
-    }
-
-    /// <summary><c>{error:{message,type,code,status}}</c>, <c>{error:"…"}</c>, <c>{message}</c>, <c>{detail}</c>, or a list of one of these.</summary>
-    public static ErrorText Read(JsonElement root)
-    {
-        if (root.ValueKind == JsonValueKind.Array && root.GetArrayLength() > 0)
-        {
-            return Read(root[0]);
-        }
-
-        if (root.ValueKind != JsonValueKind.Object)
-        {
-            return new ErrorText(LenientJson.Read(root) ?? "", "", null);
-        }
-
-        if (root.TryGetProperty("error", out var error) && error.ValueKind is JsonValueKind.Object or JsonValueKind.String)
-        {
-            return error.ValueKind == JsonValueKind.String ? new ErrorText(LenientJson.Read(error)!, Word(root, "code") ?? "", null) : Read(error);
-        }
-
-        var message = Word(root, "message") ?? Word(root, "detail") ?? Word(root, "error_description") ?? Word(root, "msg") ?? "";
-        var kind = Word(root, "code") ?? Word(root, "status") ?? Word(root, "type") ?? "";
-        var status = int.TryParse(kind, CultureInfo.InvariantCulture, out var number) && number is >= 400 and < 600 ? number : (int?)null;
-        return new ErrorText(message, status is null ? kind : Word(root, "status") ?? Word(root, "type") ?? "", status);
-    }
-
-    public bool Has(string[] words)
-    {
-        foreach (var word in words)
-        {
-            if (Kind.Contains(word, StringComparison.OrdinalIgnoreCase) || Message.Contains(word, StringComparison.OrdinalIgnoreCase))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    private static string? Word(JsonElement element, string name) => !element.TryGetProperty(name, out var value) ? null : value.ValueKind switch
-    {
-        JsonValueKind.String => LenientJson.Read(value),
-        JsonValueKind.Number or JsonValueKind.Object or JsonValueKind.Array => LenientJson.Raw(value),
-        _ => null,
     };
 }

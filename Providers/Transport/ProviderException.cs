@@ -13,7 +13,7 @@ internal sealed class ProviderException(
     public ProviderFailure Failure => failure;
     public string Detail => detail;
 
-    /// <summary>How long the provider asked us to wait; can be absurd, the caller bounds it.</summary>
+    /// <summary>How long the provider asked us to wait; it can be unreasonable, so the caller bounds it.</summary>
     public TimeSpan? RetryAfter => retryAfter;
 
     public int? UpstreamStatus => upstreamStatus;
@@ -22,12 +22,12 @@ internal sealed class ProviderException(
     public bool IsTransient => failure.IsTransient();
 
     /// <summary>
-    /// The provider had taken the question and begun to reply, or may have: the work may be done and paid for, so the question is not
-    /// put again by itself, to nobody.
+    /// The provider had begun to reply, or may have. The work may be done and paid for, so the request is not repeated automatically, at
+    /// any provider.
     /// </summary>
     public bool HasAnswered { get; set; }
 
-    /// <summary>Another key of the same connection may do better.</summary>
+    /// <summary>Another key of the same connection may succeed.</summary>
     public bool IsAboutKey => failure is ProviderFailure.Unauthorized or ProviderFailure.RateLimited or ProviderFailure.QuotaExhausted;
 }
 
@@ -54,7 +54,7 @@ internal enum ProviderFailure
     /// <summary>The reply is not what the protocol says: HTML, broken JSON, an endless line.</summary>
     Protocol,
 
-    /// <summary>A cap of ours was passed: answer, reasoning, model list.</summary>
+    /// <summary>A limit of this server was exceeded: answer, reasoning, model list.</summary>
     TooLarge,
 
     /// <summary>It answered with a redirect; those are never followed.</summary>
@@ -69,7 +69,7 @@ internal enum ProviderFailure
 
 internal static class ProviderFailures
 {
-    /// <summary>The public code, <c>provider_…</c>.</summary>
+    /// <summary>The public code, such as <c>provider_rate_limited</c>.</summary>
     public static string Code(this ProviderFailure failure) => failure switch
     {
         ProviderFailure.Unreachable => "provider_unreachable",

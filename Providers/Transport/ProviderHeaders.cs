@@ -6,13 +6,13 @@ namespace AiChat.Providers.Transport;
 internal static class ProviderHeaders
 {
     public const int MaxCount = 32;
-    public const int MaxValueLength = 4_096;
+    private const int MaxValueLength = 4_096;
     private const int MaxNameLength = 128;
 
     private static readonly SearchValues<char> TokenCharacters =
         SearchValues.Create("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz");
 
-    // Framing, routing and hop-by-hop headers are ours alone: with one of them a saved header could smuggle a second request.
+    // Only this client sets framing, routing and hop-by-hop headers: a saved one could smuggle in a second request.
     private static readonly HashSet<string> Forbidden = new(StringComparer.OrdinalIgnoreCase)
     {
         "Host", "Content-Length", "Content-Type", "Content-Encoding", "Transfer-Encoding", "TE", "Trailer", "Connection", "Keep-Alive",
@@ -38,8 +38,10 @@ internal static class ProviderHeaders
 
     /// <summary>Null when the key can be sent in a header, else the reason in English.</summary>
     public static string? ValidateKey(string key) =>
-        key.Length > 0 && IsSafeValue(key) && !key.Contains(' ') ? null : "A key is at most 4096 printable ASCII characters, without spaces.";
+        key.Length > 0 && IsSafeValue(key) && !key.Contains(' ')
+            ? null : "A key is at most 4096 printable ASCII characters, without spaces.";
 
     private static bool IsSafeValue(string value) =>
-        value.Length <= MaxValueLength && !value.AsSpan().ContainsAnyExceptInRange(' ', '~') && value.AsSpan().Trim(' ').Length == value.Length;
+        value.Length <= MaxValueLength && !value.AsSpan().ContainsAnyExceptInRange(' ', '~')
+        && value.AsSpan().Trim(' ').Length == value.Length;
 }

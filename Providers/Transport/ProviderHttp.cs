@@ -7,28 +7,10 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace AiChat.Providers.Transport;
 
-/// <summary>One outbound request. It must go to the endpoint's own origin.</summary>
-internal sealed record ProviderCall(ProviderEndpoint Endpoint, Uri Url)
-{
-    /// <summary>The JSON body of a POST; null makes it a GET.</summary>
-    public ProviderBody? Body { get; init; }
-
-    public string MediaType { get; init; } = "application/json";
-
-    /// <summary>The header that carries the key, and other headers the protocol asks for. The endpoint's own headers win over them.</summary>
-    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
-
-    public ChatTimeouts Timeouts { get; init; } = ChatTimeouts.Default;
-
-    public int MaxLine { get; init; } = DefaultLine;
-
-    public const int DefaultLine = 256 * 1024;
-}
-
 /// <summary>
-/// The only door to the network. Every connection has a pool of its own; every address is judged at the moment of
-/// connecting, whatever its name said before. No proxy, cookies, redirects or trace headers.
-/// Safe for parallel use; one instance serves the process.
+/// The only way out to the network, and the entrance of the HTTP/1.1 client that <see cref="Http1Connection"/> describes. Every connection
+/// has its own pool; every address is checked at the moment of connecting, whatever its name resolved to before. Safe for parallel use; one
+/// instance serves the process.
 /// </summary>
 internal sealed class ProviderHttp : IDisposable
 {
@@ -51,10 +33,10 @@ internal sealed class ProviderHttp : IDisposable
     /// <summary>True for the addresses this server itself listens on: a connection to ourselves would loop.</summary>
     public Func<IPEndPoint, bool> IsOwnEndpoint { get; init; } = _ => false;
 
-    /// <summary>Told when idle connections could not be closed; the next turn tries again.</summary>
+    /// <summary>Called when idle connections could not be closed; the next sweep tries again.</summary>
     public Action<Exception> SweepFailed { get; init; } = _ => { };
 
-    /// <summary>Replaceable, because what a name resolves to is what attacks play with.</summary>
+    /// <summary>Resolves a name; replaceable, because attacks change what a name resolves to.</summary>
     public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
 
     public TimeProvider Time => _time;
@@ -97,7 +79,7 @@ internal sealed class ProviderHttp : IDisposable
         }
     }
 
-    /// <summary>Drops the pools of a connection that was changed or deleted; calls under way finish.</summary>
+    /// <summary>Drops the pools of a connection that was changed or deleted; calls in progress finish.</summary>
     public void Forget(long connectionId)
     {
         foreach (var key in _pools.Keys.Where(key => key.ConnectionId == connectionId))
@@ -134,8 +116,9 @@ internal sealed class ProviderHttp : IDisposable
             {
                 connection.Dispose();
 
-                // The provider may close a connection in the moment we use it again. What only asks may then be asked once more.
-                if (used is null || call.Body is not null || clock.Token.IsCancellationRequested || exception is ProviderException { Failure: not ProviderFailure.ConnectionLost })
+                // The provider may close a connection at the moment it is used again. A request without a body may then be sent again.
+                if (used is null || call.Body is not null || clock.Token.IsCancellationRequested
+                    || exception is ProviderException { Failure: not ProviderFailure.ConnectionLost })
                 {
                     throw;
                 }
@@ -160,7 +143,8 @@ internal sealed class ProviderHttp : IDisposable
 
     private Pool PoolFor(ProviderEndpoint endpoint)
     {
-        var key = new PoolKey(endpoint.ConnectionId, endpoint.BaseUrl.Scheme, endpoint.BaseUrl.IdnHost, endpoint.BaseUrl.Port, endpoint.Scope, endpoint.CaFile);
+        var url = endpoint.BaseUrl;
+        var key = new PoolKey(endpoint.ConnectionId, url.Scheme, url.IdnHost, url.Port, endpoint.Scope, endpoint.CaFile);
         if (_pools.TryGetValue(key, out var pool))
         {
             return pool;
@@ -185,7 +169,7 @@ internal sealed class ProviderHttp : IDisposable
         }
     }
 
-    /// <summary>A timer's callback: what it throws would end the process.</summary>
+    /// <summary>A timer's callback: an exception thrown from it would end the process.</summary>
     private void Sweep()
     {
         try
@@ -201,10 +185,10 @@ internal sealed class ProviderHttp : IDisposable
         }
     }
 
-    /// <summary>How a certificate is judged: by the system's authorities, or by those of a file alone.</summary>
+    /// <summary>How a certificate is validated: by the system's authorities, or only by those of a file.</summary>
     private static X509ChainPolicy Trust(string? caFile)
     {
-        // A certificate can name addresses to fetch others from; those would be asked past every rule of this class.
+        // A certificate can name addresses to fetch other certificates from, which would bypass every rule of this class.
         var policy = new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
         if (caFile is null)
         {
@@ -218,7 +202,8 @@ internal sealed class ProviderHttp : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
         {
-            throw new ProviderException(ProviderFailure.Tls, "The connection's certificate authority file cannot be read.", inner: exception);
+            throw new ProviderException(
+                ProviderFailure.Tls, "The connection's certificate authority file cannot be read.", inner: exception);
         }
 
         return ShortRsaKey(policy.CustomTrustStore) is not { } bits ? policy : throw new ProviderException(
@@ -302,7 +287,7 @@ internal sealed class ProviderHttp : IDisposable
         var addresses = await ResolveAsync(target.Host, cancel);
         foreach (var address in addresses)
         {
-            // One bad address spoils the name: a mixed answer is how a check of the first one is got around.
+            // One forbidden address refuses the name, because a mixed answer would get around a check of the first address.
             if (!ProviderAddress.IsAllowed(address, scope) || IsOwnEndpoint(new IPEndPoint(address, target.Port)))
             {
                 throw new ProviderException(ProviderFailure.Blocked, "The provider's address is not allowed for this connection.");

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace AiChat.Providers.Transport;
 
-/// <summary>Takes secrets out of what a provider says: by value, and by the shapes that keys have.</summary>
+/// <summary>Removes secrets from a provider's messages: by value, and by the shapes of known keys.</summary>
 internal static partial class ProviderRedactor
 {
     private const int MinSecret = 6;
@@ -35,7 +35,8 @@ internal static partial class ProviderRedactor
             return text;
         }
 
-        text = text.Replace(secret, secret.StartsWith("sk-", StringComparison.Ordinal) ? "sk-…[redacted]" : "[redacted]", StringComparison.Ordinal);
+        var mark = secret.StartsWith("sk-", StringComparison.Ordinal) ? "sk-…[redacted]" : "[redacted]";
+        text = text.Replace(secret, mark, StringComparison.Ordinal);
 
         // A tenant:client:secret triple must not leak by its parts either.
         return secret.Contains(':') ? secret.Split(':').Where(part => part.Length >= MinSecret).Aggregate(text, (rest, part) =>

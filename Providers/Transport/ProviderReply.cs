@@ -3,20 +3,20 @@ using System.Buffers;
 namespace AiChat.Providers.Transport;
 
 /// <summary>
-/// The body of a provider's reply, line by line or whole. Lines end with LF, CR or CRLF, and the end of the body ends the
-/// last one. A line longer than the limit and every transport fault is a <see cref="ProviderException"/>.
-/// Lines are read where they arrived; only the beginning of one that goes on in a later piece is kept, in a pooled buffer.
+/// The body of a provider's reply, line by line or whole. Lines end with LF, CR or CRLF, and the end of the body ends the last one. A line
+/// longer than the limit and every transport fault is a <see cref="ProviderException"/>. Lines are read in place; only the beginning of a
+/// line that continues in the next piece is saved, in a pooled buffer.
 /// </summary>
 internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock clock, int maxLine) : IAsyncDisposable
 {
     private const int FirstBuffer = 4 * 1024;
 
-    /// <summary>Reading more than this at once is no work for the threads of the sockets.</summary>
+    /// <summary>More bytes than this are not read at once on a socket thread.</summary>
     private const int LongWork = 64 * 1024;
 
     private ReadOnlyMemory<byte> _here;
-    private byte[] _kept = [];
-    private int _keptLength;
+    private byte[] _saved = [];
+    private int _savedLength;
     private int _start;
     private int _scanned;
     private bool _isTakenIn = true;
@@ -27,12 +27,12 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
 
     public CallClock Clock => clock;
 
-    /// <summary>Call before each line: takes longer when others are to have their turn, or when much will be read at once.</summary>
+    /// <summary>Call before each line: yields the thread when other work must proceed, or when much will be read at once.</summary>
     /// <param name="gathered">Bytes of earlier lines that may be read with the next.</param>
     public ValueTask PauseAsync(int gathered) =>
-        clock.Work.IsDue || (_keptLength + gathered > LongWork && !Thread.CurrentThread.IsThreadPoolThread) ? clock.PauseAsync() : default;
+        clock.Work.IsDue || (_savedLength + gathered > LongWork && !Thread.CurrentThread.IsThreadPoolThread) ? clock.PauseAsync() : default;
 
-    /// <summary>The next line that is already here, without its end. It is valid until the next call.</summary>
+    /// <summary>The next line that has already arrived, without its end. It is valid until the next call.</summary>
     public bool TryReadLine(out ReadOnlySpan<byte> line)
     {
         clock.Work.Add(ReplyWork.Line);
@@ -65,11 +65,13 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
     /// <summary>Waits for more bytes. False at the end of the body; a last unended line can then still be read.</summary>
     public ValueTask<bool> FillAsync()
     {
-        KeepRest();
+        SaveRest();
         return body.NextAsync();
     }
 
-    /// <summary>The whole body, at most <paramref name="max"/> bytes; what is beyond is an error, or cut off when told so.</summary>
+    /// <summary>
+    /// The whole body, at most <paramref name="max"/> bytes; a longer body is an error, or is cut off when <paramref name="cut"/> is set.
+    /// </summary>
     public async Task<ReadOnlyMemory<byte>> ReadAllAsync(int max, bool cut = false)
     {
         var whole = new ArrayBufferWriter<byte>(FirstBuffer);
@@ -80,7 +82,8 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
             whole.Write(here[..take]);
             if (take < here.Length)
             {
-                return cut ? whole.WrittenMemory : throw new ProviderException(ProviderFailure.TooLarge, $"The reply is longer than {max} bytes.");
+                return cut
+                    ? whole.WrittenMemory : throw new ProviderException(ProviderFailure.TooLarge, $"The reply is longer than {max} bytes.");
             }
 
             _start = _scanned = here.Length;
@@ -122,30 +125,30 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         GiveBack();
     }
 
-    /// <summary>What has not been read yet, from <see cref="_start"/> on: the piece that came last, behind what was kept of those before.</summary>
+    /// <summary>What is unread, from <see cref="_start"/> on: the bytes saved from earlier pieces, and the last piece.</summary>
     private ReadOnlySpan<byte> Here()
     {
         if (!_isTakenIn)
         {
             _isTakenIn = true;
-            _here = _keptLength == 0 ? body.Piece : Keep(body.Piece.Span);
+            _here = _savedLength == 0 ? body.Piece : Save(body.Piece.Span);
         }
 
         return _here.Span;
     }
 
-    /// <summary>Before the piece goes: a line may have begun in it.</summary>
-    private void KeepRest()
+    /// <summary>Saves the beginning of a line before its piece is released.</summary>
+    private void SaveRest()
     {
         var rest = Here()[_start..];
         if (rest.IsEmpty)
         {
             GiveBack();
         }
-        else if (_keptLength == 0 || _start > 0)
+        else if (_savedLength == 0 || _start > 0)
         {
-            _keptLength = 0;
-            Keep(rest);
+            _savedLength = 0;
+            Save(rest);
         }
 
         _scanned -= _start;
@@ -153,25 +156,25 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         _isTakenIn = false;
     }
 
-    /// <summary>Adds to what is kept. The bytes may be a later part of it.</summary>
-    private ReadOnlyMemory<byte> Keep(ReadOnlySpan<byte> bytes)
+    /// <summary>Appends to the saved bytes. The new bytes may be a later part of the same buffer.</summary>
+    private ReadOnlyMemory<byte> Save(ReadOnlySpan<byte> bytes)
     {
-        var needed = _keptLength + bytes.Length;
-        if (needed > _kept.Length)
+        var needed = _savedLength + bytes.Length;
+        if (needed > _saved.Length)
         {
             var bigger = ArrayPool<byte>.Shared.Rent(Math.Max(FirstBuffer, 2 * needed));
-            _kept.AsSpan(0, _keptLength).CopyTo(bigger);
-            bytes.CopyTo(bigger.AsSpan(_keptLength));
-            ReturnKept();
-            _kept = bigger;
+            _saved.AsSpan(0, _savedLength).CopyTo(bigger);
+            bytes.CopyTo(bigger.AsSpan(_savedLength));
+            ReturnSaved();
+            _saved = bigger;
         }
         else
         {
-            bytes.CopyTo(_kept.AsSpan(_keptLength));
+            bytes.CopyTo(_saved.AsSpan(_savedLength));
         }
 
-        _keptLength = needed;
-        return _kept.AsMemory(0, needed);
+        _savedLength = needed;
+        return _saved.AsMemory(0, needed);
     }
 
     private bool TakeLastLine(out ReadOnlySpan<byte> line)
@@ -197,17 +200,17 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
 
     private void GiveBack()
     {
-        ReturnKept();
-        _kept = [];
-        _keptLength = 0;
+        ReturnSaved();
+        _saved = [];
+        _savedLength = 0;
         _here = default;
     }
 
-    private void ReturnKept()
+    private void ReturnSaved()
     {
-        if (_kept.Length > 0)
+        if (_saved.Length > 0)
         {
-            ArrayPool<byte>.Shared.Return(_kept);
+            ArrayPool<byte>.Shared.Return(_saved);
         }
     }
 }

@@ -10,7 +10,7 @@ internal static class ProviderUrl
 {
     private const int MaxLength = 2_048;
 
-    // Read once for as long as the text or the base is held somewhere, which is until its connection changes: answers share them.
+    // Parsed once for as long as the text or the base is alive, which is until its connection changes: all calls share the result.
     private static readonly ConditionalWeakTable<string, Uri> Stored = [];
     private static readonly ConditionalWeakTable<Uri, ConcurrentDictionary<string, Uri>> Combined = [];
 
@@ -42,14 +42,15 @@ internal static class ProviderUrl
 
     /// <summary>Scheme, host and port are equal: a key entered for one may be used for the other.</summary>
     public static bool SameOrigin(Uri left, Uri right) =>
-        left.Scheme == right.Scheme && left.Port == right.Port && string.Equals(left.IdnHost, right.IdnHost, StringComparison.OrdinalIgnoreCase);
+        left.Scheme == right.Scheme && left.Port == right.Port
+        && string.Equals(left.IdnHost, right.IdnHost, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>The base with a relative path (no leading slash) and an optional query behind it.</summary>
+    /// <summary>The base, followed by a relative path (no leading slash) and an optional query.</summary>
     public static Uri Combine(Uri baseUrl, string path, string query = "") => query.Length > 0 ? Under(baseUrl, path + query)
         : Combined.GetValue(baseUrl, static _ => new()).GetOrAdd(path, static (path, baseUrl) => Under(baseUrl, path), baseUrl);
 
-    /// <summary>A model's id may be part of an address.</summary>
-    /// <remarks>A segment of only dots is resolved by whoever reads the address, also when they are escaped.</remarks>
+    /// <summary>Whether a model's id can be a segment of a path.</summary>
+    /// <remarks>A segment of dots is resolved by every reader of the address, also when the dots are escaped.</remarks>
     public static bool IsSegment(string id) => id is not ("" or "." or "..") && !id.Any(char.IsControl);
 
     /// <summary>A model's id as one segment of a path.</summary>
@@ -66,8 +67,9 @@ internal static class ProviderUrl
     {
         parsed = null;
         // "//host" would parse as a file URL and "\" as "/": only the plain spelling of http(s) is taken.
-        if (text.Length > MaxLength || !(text.StartsWith("http://", StringComparison.OrdinalIgnoreCase)
-            || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase)) || text.AsSpan().ContainsAnyExceptInRange('!', '~') || text.Contains('\\'))
+        var isHttp = text.StartsWith("http://", StringComparison.OrdinalIgnoreCase)
+            || text.StartsWith("https://", StringComparison.OrdinalIgnoreCase);
+        if (text.Length > MaxLength || !isHttp || text.AsSpan().ContainsAnyExceptInRange('!', '~') || text.Contains('\\'))
         {
             return "The base URL must start with http:// or https:// and hold only plain characters.";
         }

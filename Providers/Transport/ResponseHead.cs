@@ -3,17 +3,17 @@ using System.Text;
 
 namespace AiChat.Providers.Transport;
 
-/// <summary>The status line and headers of a reply (RFC 9112 §4-§6), as far as they are of interest here.</summary>
+/// <summary>The status line and headers of a reply (RFC 9112 §4-§6), as far as they are used here.</summary>
 internal sealed class ResponseHead
 {
     private bool _closes;
 
     public int Status { get; private set; }
 
-    /// <summary>As it was sent; empty when it was not.</summary>
+    /// <summary>As it was sent; empty when it is missing.</summary>
     public string ContentType { get; private set; } = "";
 
-    /// <summary>As it was sent; empty when it was not.</summary>
+    /// <summary>As it was sent; empty when it is missing.</summary>
     public string ContentEncoding { get; private set; } = "";
 
     /// <summary>The body comes in chunks.</summary>
@@ -28,14 +28,14 @@ internal sealed class ResponseHead
     /// <summary>How long the connection may then be idle; null when the provider does not say.</summary>
     public TimeSpan? MaxIdle { get; private set; }
 
-    /// <summary>How long the provider asks to wait; can be absurd.</summary>
+    /// <summary>How long the provider asks to wait; it can be unreasonable, so the caller bounds it.</summary>
     public TimeSpan? RetryAfter { get; private set; }
 
-    /// <summary>The reply itself is still to come.</summary>
+    /// <summary>An interim reply (1xx); the final one follows.</summary>
     public bool IsInterim => Status is >= 100 and < 200 and not 101;
 
-    /// <summary>The head at the beginning of what has arrived; null while it is not there to its end.</summary>
-    /// <param name="bytes">Lines that were folded are joined in it.</param>
+    /// <summary>The head at the start of the bytes; null while it is incomplete.</summary>
+    /// <param name="bytes">The bytes that have arrived; folded lines are joined in place.</param>
     /// <param name="length">Bytes of the head with the empty line after it.</param>
     /// <exception cref="ProviderException">It is not HTTP/1.</exception>
     public static ResponseHead? Read(Span<byte> bytes, out int length)
@@ -63,7 +63,7 @@ internal sealed class ResponseHead
         return head;
     }
 
-    /// <summary>Bytes up to and with the empty line; 0 when it is not here. A line feed alone ends a line too.</summary>
+    /// <summary>Bytes up to and including the empty line; 0 when it has not arrived. A line feed alone ends a line too.</summary>
     private static int EndOf(ReadOnlySpan<byte> bytes)
     {
         for (var at = 0; ;)
@@ -90,7 +90,7 @@ internal sealed class ResponseHead
             var feed = from + lines[from..].IndexOf((byte)'\n');
             if (feed > 1 && feed + 1 < lines.Length && lines[feed + 1] is (byte)' ' or (byte)'\t')
             {
-                // The value goes on: a line break like this one stands for a space.
+                // A folded line: its line break stands for a space.
                 lines[feed] = (byte)' ';
                 lines[feed - 1] = lines[feed - 1] == '\r' ? (byte)' ' : lines[feed - 1];
                 from = feed;
@@ -143,7 +143,8 @@ internal sealed class ResponseHead
         }
         else if (Is(name, "Content-Length"u8))
         {
-            if (!long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var length) || (Length is { } other && other != length))
+            if (!long.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var length)
+                || (Length is { } other && other != length))
             {
                 throw Broken();
             }
@@ -186,18 +187,19 @@ internal sealed class ResponseHead
         foreach (var part in value.Split((byte)','))
         {
             var word = value[part].Trim(" \t"u8);
-            _closes |= Is(word, "close"u8); // whatever else is said
+            _closes |= Is(word, "close"u8); // close wins over keep-alive
             KeepsAlive |= Is(word, "keep-alive"u8);
         }
     }
 
-    /// <summary><c>timeout=5, max=100</c> (RFC 2068 §19.7.1.1): seconds, of which the last is left for the way.</summary>
+    /// <summary><c>timeout=5, max=100</c> (RFC 2068 §19.7.1.1): seconds; one is subtracted for the time on the way.</summary>
     private void ReadKeepAlive(ReadOnlySpan<byte> value)
     {
         foreach (var part in value.Split((byte)','))
         {
             var word = value[part].Trim(" \t"u8);
-            if (word.StartsWith("timeout="u8) && int.TryParse(word["timeout=".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+            if (word.StartsWith("timeout="u8)
+                && int.TryParse(word["timeout=".Length..], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
             {
                 MaxIdle = TimeSpan.FromSeconds(Math.Max(0, seconds - 1));
             }
@@ -215,7 +217,7 @@ internal sealed class ResponseHead
         }
         else if (IsChunked)
         {
-            // Two lengths are how one reply is passed off as two: the chunks count, and the connection ends with them.
+            // Two lengths can make one reply look like two: the chunks count, and the connection is not used again.
             KeepsAlive &= Length is null;
             Length = null;
         }
@@ -225,7 +227,7 @@ internal sealed class ResponseHead
         }
     }
 
-    /// <summary>Headers that mean something only together.</summary>
+    /// <summary>Headers that are interpreted together.</summary>
     private struct Fields
     {
         public string? RetryAfter;
@@ -249,7 +251,8 @@ internal sealed class ResponseHead
         }
 
         private static double? Number(string? text) =>
-            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number) ? Math.Min(number, 1e9) : null;
+            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && double.IsFinite(number)
+                ? Math.Min(number, 1e9) : null;
 
         private static DateTimeOffset? Time(string? text) =>
             DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;

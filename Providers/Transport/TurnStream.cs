@@ -3,8 +3,8 @@ using System.Net.Sockets;
 namespace AiChat.Providers.Transport;
 
 /// <summary>
-/// What TLS reads from: after many bytes without a wait it gives up the thread once. TLS has records that hold nothing for those who
-/// read above it, so whoever sends only those at full speed would keep a thread of the sockets for ever.
+/// The stream under TLS: after many bytes without a wait it yields the thread once. TLS records can be empty for the reader above, so a
+/// peer that sends only those at full speed would otherwise occupy a socket thread for ever.
 /// </summary>
 internal sealed class TurnStream(Socket socket) : NetworkStream(socket, ownsSocket: true)
 {

@@ -55,7 +55,8 @@ public sealed class DemoProviderTests
     {
         var time = new FakeTimeProvider();
         using var stop = new CancellationTokenSource();
-        await using var deltas = new DemoProvider(time).StreamAsync(Request("demo", "hi", ChatSampling.Unset), stop.Token).GetAsyncEnumerator();
+        var request = Request("demo", "hi", ChatSampling.Unset);
+        await using var deltas = new DemoProvider(time).StreamAsync(request, stop.Token).GetAsyncEnumerator();
 
         var next = deltas.MoveNextAsync();
         Assert.False(next.IsCompleted);
@@ -69,7 +70,8 @@ public sealed class DemoProviderTests
     private static async Task<List<ChatDelta>> CollectAsync(string model, string prompt, ChatSampling? sampling = null)
     {
         var deltas = new List<ChatDelta>();
-        await foreach (var delta in new DemoProvider(TimeProvider.System).StreamAsync(Request(model, prompt, sampling ?? ChatSampling.Unset), CancellationToken.None))
+        var request = Request(model, prompt, sampling ?? ChatSampling.Unset);
+        await foreach (var delta in new DemoProvider(TimeProvider.System).StreamAsync(request, CancellationToken.None))
         {
             deltas.Add(delta);
         }

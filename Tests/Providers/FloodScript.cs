@@ -3,7 +3,7 @@ using System.Text;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>Replies that never end and hold no answer, sent as fast as they are taken; by the name of what they are made of.</summary>
+/// <summary>Replies that never end and hold no answer, sent as fast as they are read; each is named after what it consists of.</summary>
 internal static class FloodScript
 {
     private const int Size = 64 * 1024;
@@ -21,14 +21,16 @@ internal static class FloodScript
         ["no frames"] = "nonsense\n",
         ["empty pieces"] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"\"}}]}\n\n",
         ["roles"] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\"}}]}\n\n",
-        ["empty calls"] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n",
+        ["empty calls"] = "data: {\"choices\":[{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"a\","
+            + "\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]}}]}\n\n",
         ["pings"] = "event: ping\ndata: {\"type\":\"ping\"}\n\n",
         ["empty lines of JSON"] = "{}\n",
         ["arrays"] = "[[[[[[]]]]]]\n",
         ["other fields"] = "event: a\nid: 1\nretry: 1\n",
     };
 
-    public static IEnumerable<string> Names => [.. Pieces.Keys, "chunks of one byte", "chunk extensions", "gzip", "deflate", "br", "empty gzip members"];
+    public static IEnumerable<string> Names =>
+        [.. Pieces.Keys, "chunks of one byte", "chunk extensions", "gzip", "deflate", "br", "empty gzip members"];
 
     /// <summary>Sends the reply until the caller has gone.</summary>
     public static async Task Send(FakeExchange exchange, string name)

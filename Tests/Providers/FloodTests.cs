@@ -6,7 +6,9 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>A provider that sends as fast as it can, and nothing of an answer: it gets no more than its share, and not for long.</summary>
+/// <summary>
+/// A provider that sends data without an answer as fast as it can gets no more than its share of the process, and not for long.
+/// </summary>
 public sealed class FloodTests
 {
     public static IEnumerable<object[]> Floods => FloodScript.Names.Select(name => new object[] { "openai", name }).Concat(
@@ -22,10 +24,12 @@ public sealed class FloodTests
         using var http = new ProviderHttp(TimeProvider.System);
         var since = Stopwatch.GetTimestamp();
 
-        var (text, failure) = await ReadAsync(http, kind, upstream, new ChatTimeouts { FirstByte = TimeSpan.FromSeconds(5), ReasoningIdle = TimeSpan.FromSeconds(5) });
+        var (text, failure) = await ReadAsync(
+            http, kind, upstream, new ChatTimeouts { FirstByte = TimeSpan.FromSeconds(5), ReasoningIdle = TimeSpan.FromSeconds(5) });
 
         Assert.Equal("", text);
-        Assert.Contains(failure!.Failure, (ProviderFailure[])[ProviderFailure.Protocol, ProviderFailure.FirstByteTimeout, ProviderFailure.IdleTimeout]);
+        Assert.Contains(
+            failure!.Failure, (ProviderFailure[])[ProviderFailure.Protocol, ProviderFailure.FirstByteTimeout, ProviderFailure.IdleTimeout]);
         Assert.True(failure.HasAnswered);
         Assert.InRange(Stopwatch.GetElapsedTime(since).TotalSeconds, 0, 10);
     }
@@ -44,7 +48,7 @@ public sealed class FloodTests
 
         var (_, failure) = await ReadAsync(http, "openai", upstream, new ChatTimeouts { FirstByte = limit, ReasoningIdle = limit });
 
-        // The whole of it may also have been too much by then.
+        // The data may also have passed its limit by then.
         Assert.Contains(failure!.Failure.ToString(), (string[])[expected, nameof(ProviderFailure.Protocol)]);
         Assert.InRange(Stopwatch.GetElapsedTime(since).TotalSeconds, 0, 1.5);
     }
@@ -58,7 +62,7 @@ public sealed class FloodTests
         var max = TimeSpan.Zero;
         var reading = deltas.MoveNextAsync().AsTask();
 
-        // Whoever waits for a thread meanwhile has one soon.
+        // Other work gets a thread soon meanwhile.
         while (!reading.IsCompleted)
         {
             var asked = Stopwatch.GetTimestamp();
@@ -90,7 +94,7 @@ public sealed class FloodTests
         Assert.Equal((ProviderFailure.Protocol, "The reply is compressed more than once."), (failure!.Failure, failure.Detail));
     }
 
-    /// <summary>OpenRouter keeps a connection open like this for as long as the model's queue is long.</summary>
+    /// <summary>OpenRouter keeps a connection open like this while the request is queued.</summary>
     [Fact]
     public async Task Comments_while_a_model_thinks_do_no_harm()
     {
@@ -115,11 +119,12 @@ public sealed class FloodTests
         Assert.Equal(("at last", null), await ReadAsync(http, "openai", upstream, ChatTimeouts.Default));
     }
 
-    /// <summary>A picture that is passed over, and much of it in one line.</summary>
+    /// <summary>An image that is ignored, most of it in one line.</summary>
     [Fact]
     public async Task Much_beside_an_answer_does_no_harm()
     {
-        var picture = new { candidates = new[] { new { content = new { parts = new[] { new { inlineData = new { data = new string('A', 3_000_000) } } } } } } };
+        var part = new { inlineData = new { data = new string('A', 3_000_000) } };
+        var picture = new { candidates = new[] { new { content = new { parts = new[] { part } } } } };
         await using var upstream = FakeUpstream.Start(async exchange =>
         {
             await exchange.StartSse();
@@ -128,7 +133,8 @@ public sealed class FloodTests
                 await exchange.SendEvent(picture);
             }
 
-            await exchange.SendEvent(new { candidates = new[] { new { content = new { parts = new[] { new { text = "four" } } }, finishReason = "STOP" } } });
+            await exchange.SendEvent(
+                new { candidates = new[] { new { content = new { parts = new[] { new { text = "four" } } }, finishReason = "STOP" } } });
         });
         using var http = new ProviderHttp(TimeProvider.System);
 
@@ -143,7 +149,8 @@ public sealed class FloodTests
             await exchange.StartSse();
             while (!exchange.ClientGone.IsCompleted)
             {
-                await exchange.SendEvent(new { type = "content_block_start", index = 0, content_block = new { type = "redacted_thinking", data = new string('d', 200_000) } });
+                var block = new { type = "redacted_thinking", data = new string('d', 200_000) };
+                await exchange.SendEvent(new { type = "content_block_start", index = 0, content_block = block });
             }
         });
         using var http = new ProviderHttp(TimeProvider.System);
@@ -153,9 +160,11 @@ public sealed class FloodTests
 
     private static IAsyncEnumerable<ChatDelta> Stream(ProviderHttp http, string kind, FakeUpstream upstream, ChatTimeouts timeouts) =>
         ProviderRegistry.Create(http).Get(kind).StreamAsync(
-            ProviderHttpTests.Chat(upstream.BaseUrl) with { Endpoint = Endpoints.Local(kind, upstream.BaseUrl), Timeouts = timeouts }, CancellationToken.None);
+            ProviderHttpTests.Chat(upstream.BaseUrl) with { Endpoint = Endpoints.Local(kind, upstream.BaseUrl), Timeouts = timeouts },
+            CancellationToken.None);
 
-    private static async Task<(string Text, ProviderException? Failure)> ReadAsync(ProviderHttp http, string kind, FakeUpstream upstream, ChatTimeouts timeouts)
+    private static async Task<(string Text, ProviderException? Failure)> ReadAsync(
+        ProviderHttp http, string kind, FakeUpstream upstream, ChatTimeouts timeouts)
     {
         var text = new StringBuilder();
         try

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>When a connection is used again, when it is not, and that a request is never sent twice.</summary>
+/// <summary>When a connection is used again and when it is not; a request with a body is never sent twice.</summary>
 public sealed class Http1PoolTests
 {
     private const string Reply = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}";
@@ -29,7 +29,7 @@ public sealed class Http1PoolTests
 
         for (var i = 0; i < 3; i++)
         {
-            time.Advance(TimeSpan.FromSeconds(50)); // never idle for long, but older than two minutes at the last
+            time.Advance(TimeSpan.FromSeconds(50)); // never idle for long, but older than two minutes at the last request
             await http.AskAsync(server.Endpoint);
         }
 
@@ -46,7 +46,8 @@ public sealed class Http1PoolTests
         var time = new FakeTimeProvider();
         using var http = new ProviderHttp(time);
         await using var server = new KeptUpstream(async (stream, _, _) =>
-            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: {keepAlive}\r\n\r\n{{}}")));
+            await stream.WriteAsync(
+                Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nKeep-Alive: {keepAlive}\r\n\r\n{{}}")));
 
         await http.AskAsync(server.Endpoint);
         time.Advance(TimeSpan.FromSeconds(seconds));
@@ -119,7 +120,7 @@ public sealed class Http1PoolTests
         {
             if (Interlocked.Increment(ref requests) == 2)
             {
-                socket.Close(0); // the second request meets a server that goes
+                socket.Close(0); // the server closes during the second request
                 return;
             }
 
@@ -143,7 +144,8 @@ public sealed class Http1PoolTests
             return Task.CompletedTask;
         });
 
-        Assert.Equal(ProviderFailure.ConnectionLost, (await Assert.ThrowsAsync<ProviderException>(() => http.AskAsync(server.Endpoint))).Failure);
+        Assert.Equal(
+            ProviderFailure.ConnectionLost, (await Assert.ThrowsAsync<ProviderException>(() => http.AskAsync(server.Endpoint))).Failure);
         Assert.Equal(1, server.Connections);
     }
 
@@ -173,7 +175,8 @@ public sealed class Http1PoolTests
     {
         using var http = new ProviderHttp(TimeProvider.System);
         await using var server = new KeptUpstream(static async (stream, _, request) =>
-            await stream.WriteAsync(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{request.Body.Length:x}\r\n{request.Text}\r\n0\r\n\r\n")));
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(
+                $"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{request.Body.Length:x}\r\n{request.Text}\r\n0\r\n\r\n")));
 
         await Parallel.ForEachAsync(Enumerable.Range(0, 2_000), new ParallelOptions { MaxDegreeOfParallelism = 20 }, async (number, _) =>
             Assert.Equal($"{{\"n\":{number}}}", await http.AskAsync(server.Endpoint, $"{{\"n\":{number}}}")));

@@ -4,7 +4,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>How a reply is read off the wire (RFC 9112), whatever its pieces, and what is none.</summary>
+/// <summary>A reply is read the same in any pieces (RFC 9112), and what is not HTTP is refused.</summary>
 public sealed class Http1Tests : IDisposable
 {
     private const string Chunked = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -24,10 +24,13 @@ public sealed class Http1Tests : IDisposable
     [InlineData("HTTP/1.0 200 OK\r\nContent-Length: 5\r\nConnection: Keep-Alive\r\n\r\nhello", true)]
     [InlineData("HTTP/1.1 200 OK\r\n\r\nhello", false)]
     [InlineData("HTTP/1.0 200 OK\r\nTransfer-Encoding: identity\r\n\r\nhello", false)]
-    [InlineData("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true)]
+    [InlineData(
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", true)]
     [InlineData("HTTP/1.1 200 OK\r\nX-Long: a\r\n b\r\n\tc\r\nContent-Length:\r\n 5\r\n\r\nhello", true)]
     [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", true)]
-    [InlineData("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;x=\"y\"\r\nhe\r\n0003 \r\nllo\r\n000\r\nTrailer: t\r\nOther: o\r\n\r\n", true)]
+    [InlineData(
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;x=\"y\"\r\nhe\r\n0003 \r\nllo\r\n000\r\nTrailer: t\r\nOther: o\r\n\r\n",
+        true)]
     [InlineData("HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n5\nhello\n0\n\n", true)]
     [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false)]
     public async Task Reply_is_the_same_in_any_pieces(string reply, bool keepsAlive)
@@ -128,7 +131,8 @@ public sealed class Http1Tests : IDisposable
     public async Task Buffer_follows_what_arrives()
     {
         var text = new string('x', 200_000);
-        var source = new PiecewiseStream(Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Length: {text.Length}\r\n\r\n{text}"), int.MaxValue);
+        var source = new PiecewiseStream(
+            Encoding.ASCII.GetBytes($"HTTP/1.1 200 OK\r\nContent-Length: {text.Length}\r\n\r\n{text}"), int.MaxValue);
 
         Assert.Equal(text, await ReadAsync(source));
 
@@ -156,8 +160,9 @@ public sealed class Http1Tests : IDisposable
         _clock.Dispose();
     }
 
-    // The socket only says that nothing came unasked.
-    private static Http1Connection Connect(Stream stream) => new(new Socket(SocketType.Dgram, ProtocolType.Udp), stream, TimeProvider.System.GetTimestamp());
+    // The socket is only asked whether unexpected data has arrived.
+    private static Http1Connection Connect(Stream stream) =>
+        new(new Socket(SocketType.Dgram, ProtocolType.Udp), stream, TimeProvider.System.GetTimestamp());
 
     private async Task<(string Text, ProviderFailure? Failure)> ReadAsync(string reply, int size)
     {
@@ -203,7 +208,7 @@ public sealed class Http1Tests : IDisposable
         }
     }
 
-    /// <summary>Gives its bytes in pieces of one size, and none of them before it was asked.</summary>
+    /// <summary>Gives its bytes in pieces of one size, each only when asked for.</summary>
     private sealed class PiecewiseStream(byte[] bytes, int size) : MemoryStream(bytes)
     {
         public List<int> Asked { get; } = [];

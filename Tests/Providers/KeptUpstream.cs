@@ -7,7 +7,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>A provider that keeps its connections, answers one request after the other on each, and may speak TLS.</summary>
+/// <summary>A provider with persistent connections that answers one request after the other on each, optionally over TLS.</summary>
 internal sealed class KeptUpstream : IAsyncDisposable
 {
     private readonly Func<Stream, Socket, FakeRequest, Task> _answer;
@@ -31,7 +31,7 @@ internal sealed class KeptUpstream : IAsyncDisposable
 
     public ProviderEndpoint Endpoint => Endpoints.Local("openai", $"http://127.0.0.1:{Port}/v1");
 
-    /// <summary>What TLS was told about this server.</summary>
+    /// <summary>The server name that the client sent in TLS.</summary>
     public string? Name { get; private set; }
 
     public string? Protocol { get; private set; }
@@ -63,9 +63,10 @@ internal sealed class KeptUpstream : IAsyncDisposable
                 _answered.Release();
             }
         }
-        catch (Exception exception) when (exception is OperationCanceledException or IOException or ObjectDisposedException or SocketException or AuthenticationException)
+        catch (Exception exception) when (
+            exception is OperationCanceledException or IOException or ObjectDisposedException or SocketException or AuthenticationException)
         {
-            // The client has gone, did not like the certificate, or the test is over.
+            // The client has gone, it refused the certificate, or the test is over.
         }
 
         _closed.Release();
@@ -94,7 +95,7 @@ internal sealed class KeptUpstream : IAsyncDisposable
 
 internal static class ProviderHttpExtensions
 {
-    /// <summary>One exchange from end to end: a GET, or a POST of the body. Gives the text of the reply.</summary>
+    /// <summary>One exchange from end to end: a GET, or a POST of the body. Returns the text of the reply.</summary>
     public static async Task<string> AskAsync(this ProviderHttp http, ProviderEndpoint endpoint, string? body = null)
     {
         var call = new ProviderCall(endpoint, ProviderUrl.Combine(endpoint.BaseUrl, "x"));

@@ -33,10 +33,16 @@ public sealed class ModelIdTests
         var root = upstream.BaseUrl[..^3];
 
         await FailAsync(new GoogleProvider(http), Endpoints.Local("google_genai", root), model);
-        await FailAsync(new AzureOpenAiProvider(http), Endpoints.Local("azure_openai", root) with { AzureApiVersion = "2024-10-21", Auth = ProviderAuth.ApiKey }, model);
+        await FailAsync(
+            new AzureOpenAiProvider(http),
+            Endpoints.Local("azure_openai", root) with { AzureApiVersion = "2024-10-21", Auth = ProviderAuth.ApiKey },
+            model);
 
         Assert.Equal(
-            [$"/openai/deployments/{segment}/chat/completions?api-version=2024-10-21", $"/v1beta/models/{segment}:streamGenerateContent?alt=sse"],
+            [
+                $"/openai/deployments/{segment}/chat/completions?api-version=2024-10-21",
+                $"/v1beta/models/{segment}:streamGenerateContent?alt=sse",
+            ],
             upstream.Exchanges.Select(exchange => exchange.Request.Path).Order(StringComparer.Ordinal));
     }
 
@@ -52,9 +58,12 @@ public sealed class ModelIdTests
         using var http = new ProviderHttp(TimeProvider.System);
         var root = upstream.BaseUrl[..^3];
 
-        Assert.Equal(ProviderFailure.BadRequest, (await FailAsync(new GoogleProvider(http), Endpoints.Local("google_genai", root), model)).Failure);
+        Assert.Equal(
+            ProviderFailure.BadRequest, (await FailAsync(new GoogleProvider(http), Endpoints.Local("google_genai", root), model)).Failure);
         Assert.Equal(ProviderFailure.BadRequest, (await FailAsync(
-            new AzureOpenAiProvider(http), Endpoints.Local("azure_openai", root) with { AzureApiVersion = "2024-10-21", Auth = ProviderAuth.ApiKey }, model)).Failure);
+            new AzureOpenAiProvider(http),
+            Endpoints.Local("azure_openai", root) with { AzureApiVersion = "2024-10-21", Auth = ProviderAuth.ApiKey },
+            model)).Failure);
 
         Assert.Empty(upstream.Exchanges);
     }
@@ -62,7 +71,8 @@ public sealed class ModelIdTests
     [Fact]
     public async Task The_catalogue_takes_none_that_cannot_be_one()
     {
-        await using var upstream = FakeUpstream.Start(exchange => exchange.Reply(200, """{"data":[{"id":"."},{"id":".."},{"id":"a/b"},{"id":""},{"id":"c\u0000"}]}"""));
+        await using var upstream = FakeUpstream.Start(
+            exchange => exchange.Reply(200, """{"data":[{"id":"."},{"id":".."},{"id":"a/b"},{"id":""},{"id":"c\u0000"}]}"""));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var form = new { name = "Listed", provider = "openai", baseUrl = upstream.BaseUrl, authType = "none", local = true };
@@ -70,11 +80,21 @@ public sealed class ModelIdTests
         await (await admin.PostJson("/api/connections", form)).Json(HttpStatusCode.Created);
         foreach (var id in (string[])[".", "..", "", "a\nb"])
         {
-            await (await admin.PostJson("/api/connections", new { name = "By hand", provider = "openai", baseUrl = upstream.BaseUrl, authType = "none", local = true, modelIds = new[] { id } }))
+            var connection = new
+            {
+                name = "By hand",
+                provider = "openai",
+                baseUrl = upstream.BaseUrl,
+                authType = "none",
+                local = true,
+                modelIds = new[] { id },
+            };
+            await (await admin.PostJson("/api/connections", connection))
                 .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         }
 
-        var models = (await admin.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray().Select(model => model.GetProperty("model").GetString());
+        var models = (await admin.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray()
+            .Select(model => model.GetProperty("model").GetString());
         Assert.Equal(["a/b"], models.Where(model => model!.StartsWith('a') || model.StartsWith('.') || model.StartsWith('c')));
     }
 
@@ -95,17 +115,20 @@ public sealed class ModelIdTests
 
         foreach (var model in (string[])[".", "..", "a\0", "../a"])
         {
-            Assert.InRange((int)(await steps.Chat(new { model, messages = new[] { new { role = "user", content = "hi" } } })).StatusCode, 400, 404);
+            Assert.InRange(
+                (int)(await steps.Chat(new { model, messages = new[] { new { role = "user", content = "hi" } } })).StatusCode, 400, 404);
         }
 
         Assert.Empty(steps.Upstream.Chats());
     }
 
-    private static async Task<ProviderException> FailAsync(IChatProvider provider, ProviderEndpoint endpoint, string model) => await Assert.ThrowsAsync<ProviderException>(async () =>
+    private static async Task<ProviderException> FailAsync(IChatProvider provider, ProviderEndpoint endpoint, string model) =>
+        await Assert.ThrowsAsync<ProviderException>(async () =>
     {
-        await foreach (var _ in provider.StreamAsync(ProviderHttpTests.Chat(endpoint.BaseUrl.AbsoluteUri) with { Endpoint = endpoint, Model = model }, CancellationToken.None))
+        await foreach (var _ in provider.StreamAsync(
+            ProviderHttpTests.Chat(endpoint.BaseUrl.AbsoluteUri) with { Endpoint = endpoint, Model = model }, CancellationToken.None))
         {
-            // Nothing comes.
+            // No delta is expected.
         }
     });
 }

@@ -6,7 +6,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>What is sent to an OpenAI-compatible server.</summary>
+/// <summary>The requests that are sent to an OpenAI-compatible server.</summary>
 public sealed class OpenAiRequestTests
 {
     private static readonly ChatRequest Plain = new()
@@ -18,7 +18,9 @@ public sealed class OpenAiRequestTests
 
     [Fact]
     public async Task Nothing_unset_is_sent() =>
-        Assert.Equal("""{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":{"include_usage":true}}""", await BodyAsync(Plain));
+        Assert.Equal(
+            """{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":{"include_usage":true}}""",
+            await BodyAsync(Plain));
 
     [Fact]
     public async Task Empty_turns_and_unanswered_calls_are_left_out()
@@ -29,15 +31,21 @@ public sealed class OpenAiRequestTests
             SystemPrompt = "Be brief",
             Turns =
             [
-                new(ChatRole.User, "one"), new(ChatRole.Assistant, " "), new(ChatRole.Assistant, "") { ToolCalls = [call, call with { Id = "c2" }] },
-                new(ChatRole.Tool, "found") { ToolCallId = "c1" }, new(ChatRole.Tool, "stray") { ToolCallId = "c9" }, new(ChatRole.User, "two"),
+                new(ChatRole.User, "one"),
+                new(ChatRole.Assistant, " "),
+                new(ChatRole.Assistant, "") { ToolCalls = [call, call with { Id = "c2" }] },
+                new(ChatRole.Tool, "found") { ToolCallId = "c1" },
+                new(ChatRole.Tool, "stray") { ToolCallId = "c9" },
+                new(ChatRole.User, "two"),
             ],
         });
 
         using var json = JsonDocument.Parse(body);
-        Assert.Equal("""
-            [{"role":"system","content":"Be brief"},{"role":"user","content":"one"},{"role":"assistant","content":"","tool_calls":[{"id":"c1","type":"function","function":{"name":"web_search","arguments":"{\"query\":\"x\"}"}}]},{"role":"tool","content":"found","tool_call_id":"c1"},{"role":"user","content":"two"}]
-            """, json.RootElement.GetProperty("messages").GetRawText());
+        Assert.Equal(
+            """[{"role":"system","content":"Be brief"},{"role":"user","content":"one"},{"role":"assistant","content":"","tool_calls":"""
+                + """[{"id":"c1","type":"function","function":{"name":"web_search","arguments":"{\"query\":\"x\"}"}}]},"""
+                + """{"role":"tool","content":"found","tool_call_id":"c1"},{"role":"user","content":"two"}]""",
+            json.RootElement.GetProperty("messages").GetRawText());
     }
 
     [Fact]
@@ -93,7 +101,8 @@ public sealed class OpenAiRequestTests
     [Fact]
     public async Task Additional_members_are_added_but_override_nothing()
     {
-        var body = await BodyAsync(Plain with { ExtraBody = Encoding.UTF8.GetBytes("""{"model":"evil","logit_bias":{"1":2},"stream":false}""") });
+        var body = await BodyAsync(
+            Plain with { ExtraBody = Encoding.UTF8.GetBytes("""{"model":"evil","logit_bias":{"1":2},"stream":false}""") });
 
         Assert.EndsWith("\"logit_bias\":{\"1\":2}}", body);
         Assert.DoesNotContain("evil", body);
@@ -107,12 +116,14 @@ public sealed class OpenAiRequestTests
             new(ChatRole.Assistant, "")
             {
                 ToolCalls = [new("c1", "f", "")],
-                State = """{"kind":"openai","model":"m","data":{"reasoning_content":"why","extras":{"0":{"google":{"thought_signature":"s"}}}}}""",
+                State = """{"kind":"openai","model":"m","data":{"reasoning_content":"why","extras":{"0":{"google":"""
+                    + """{"thought_signature":"s"}}}}}""",
             },
             new(ChatRole.Tool, "r") { ToolCallId = "c1" },
         };
 
-        Assert.Contains("""{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":{"thought_signature":"s"}}}],"reasoning_content":"why"}""",
+        Assert.Contains("""{"id":"c1","type":"function","function":{"name":"f","arguments":"{}"},"extra_content":{"google":"""
+            + """{"thought_signature":"s"}}}],"reasoning_content":"why"}""",
             await BodyAsync(Plain with { Turns = turns }));
         Assert.DoesNotContain("why", await BodyAsync(Plain with { Turns = turns, Model = "other" }));
     }
@@ -122,20 +133,23 @@ public sealed class OpenAiRequestTests
     {
         var body = await BodyAsync(Plain with { Tools = [new("f", "does", """{"type":"object"}""")], ToolChoice = "f" });
 
-        Assert.Contains("""
-            "tools":[{"type":"function","function":{"name":"f","description":"does","parameters":{"type":"object"}}}],"tool_choice":{"type":"function","function":{"name":"f"}}
-            """.Trim(), body);
+        Assert.Contains(
+            """tools":[{"type":"function","function":{"name":"f","description":"does","parameters":{"type":"object"}}}],"tool_choice":"""
+                + """{"type":"function","function":{"name":"f"}}""",
+            body);
     }
 
     [Theory]
     [InlineData("Unrecognized request argument supplied: stream_options", "stream_options")]
-    [InlineData("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", "max_tokens\"")]
+    [InlineData(
+        "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.", "max_tokens\"")]
     [InlineData("Unsupported value: 'temperature' does not support 0.5 with this model.", "temperature")]
     [InlineData("reasoning_effort is not supported", "reasoning_effort")]
     public async Task Refused_member_is_left_out_and_remembered(string message, string member)
     {
         await using var upstream = FakeUpstream.Start(exchange => exchange.Request.Text.Contains(member)
-            ? exchange.Reply(400, JsonSerializer.Serialize(new { error = new { message, type = "invalid_request_error" } })) : OpenAiScript.Stream(exchange, "ok"));
+            ? exchange.Reply(400, JsonSerializer.Serialize(new { error = new { message, type = "invalid_request_error" } }))
+            : OpenAiScript.Stream(exchange, "ok"));
         using var http = new ProviderHttp(TimeProvider.System);
         var provider = new OpenAiProvider(http);
         var request = Plain with
@@ -157,7 +171,8 @@ public sealed class OpenAiRequestTests
     public async Task Model_list_is_read_with_its_limits()
     {
         const string List = """
-            {"data":[{"id":"a","name":"A","context_length":1000,"top_provider":{"max_completion_tokens":100},"architecture":{"input_modalities":["text","image"]},"supported_parameters":["tools"]},
+            {"data":[{"id":"a","name":"A","context_length":1000,"top_provider":{"max_completion_tokens":100},
+            "architecture":{"input_modalities":["text","image"]},"supported_parameters":["tools"]},
             {"id":"b","max_model_len":4096},{"id":"a"},{"object":"no id"},{"id":"bad\u0000id"}]}
             """;
         await using var upstream = FakeUpstream.Start(exchange => exchange.Reply(200, List));
@@ -167,7 +182,10 @@ public sealed class OpenAiRequestTests
 
         Assert.Equal(
             [
-                new ProviderModel("a") { Name = "A", ContextLimit = 1000, MaxOutputTokens = 100, Vision = true, Tools = true, Reasoning = false },
+                new ProviderModel("a")
+                {
+                    Name = "A", ContextLimit = 1000, MaxOutputTokens = 100, Vision = true, Tools = true, Reasoning = false,
+                },
                 new ProviderModel("b") { ContextLimit = 4096 },
             ], models);
     }

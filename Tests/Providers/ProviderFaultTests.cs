@@ -9,7 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>What happens when the provider or the network does not do what it should.</summary>
+/// <summary>Faults of the provider and of the network.</summary>
 public sealed class ProviderFaultTests
 {
     [Fact]
@@ -26,7 +26,10 @@ public sealed class ProviderFaultTests
     [Fact]
     public async Task Unknown_name_is_a_dns_failure()
     {
-        using var http = new ProviderHttp(TimeProvider.System) { Resolve = (_, _) => throw new SocketException((int)SocketError.HostNotFound) };
+        using var http = new ProviderHttp(TimeProvider.System)
+        {
+            Resolve = (_, _) => throw new SocketException((int)SocketError.HostNotFound),
+        };
 
         Assert.Equal(ProviderFailure.Dns, (await FailAsync("http://nowhere.example/v1", http)).Failure);
     }
@@ -57,18 +60,27 @@ public sealed class ProviderFaultTests
     [InlineData(400, "{\"error\":{\"code\":\"context_length_exceeded\",\"message\":\"too long\"}}", nameof(ProviderFailure.ContextTooLong))]
     [InlineData(400, "{\"error\":{\"message\":\"bad\"}}", nameof(ProviderFailure.BadRequest))]
     [InlineData(400, "{\"error\":{\"code\":\"content_filter\",\"message\":\"filtered\"}}", nameof(ProviderFailure.ContentFilter))]
-    [InlineData(400, "[{\"error\":{\"code\":400,\"message\":\"API key not valid.\",\"status\":\"INVALID_ARGUMENT\"}}]", nameof(ProviderFailure.Unauthorized))]
+    [InlineData(
+        400,
+        "[{\"error\":{\"code\":400,\"message\":\"API key not valid.\",\"status\":\"INVALID_ARGUMENT\"}}]",
+        nameof(ProviderFailure.Unauthorized))]
     [InlineData(401, "{}", nameof(ProviderFailure.Unauthorized))]
     [InlineData(402, "", nameof(ProviderFailure.QuotaExhausted))]
     [InlineData(403, "<html>", nameof(ProviderFailure.Unauthorized))]
-    [InlineData(404, "{\"error\":{\"message\":\"The model `x` does not exist\",\"code\":\"model_not_found\"}}", nameof(ProviderFailure.ModelNotFound))]
+    [InlineData(
+        404,
+        "{\"error\":{\"message\":\"The model `x` does not exist\",\"code\":\"model_not_found\"}}",
+        nameof(ProviderFailure.ModelNotFound))]
     [InlineData(404, "404 page not found", nameof(ProviderFailure.BadRequest))]
     [InlineData(413, "", nameof(ProviderFailure.ContextTooLong))]
     [InlineData(429, "{\"error\":{\"code\":\"insufficient_quota\",\"message\":\"\"}}", nameof(ProviderFailure.QuotaExhausted))]
     [InlineData(429, "{}", nameof(ProviderFailure.RateLimited))]
     [InlineData(500, "<!DOCTYPE html><script>alert(1)</script>", nameof(ProviderFailure.ServerError))]
     [InlineData(502, "", nameof(ProviderFailure.ServerError))]
-    [InlineData(529, "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}", nameof(ProviderFailure.ServerError))]
+    [InlineData(
+        529,
+        "{\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"Overloaded\"}}",
+        nameof(ProviderFailure.ServerError))]
     [InlineData(204, "", nameof(ProviderFailure.Protocol))]
     [InlineData(101, "", nameof(ProviderFailure.BadRequest))]
     public async Task Status_tells_the_failure(int status, string body, string failure)
@@ -274,7 +286,8 @@ public sealed class ProviderFaultTests
                 _ => new ZLibStream(bytes, CompressionLevel.Fastest, leaveOpen: true),
             })
             {
-                await packed.WriteAsync(Encoding.UTF8.GetBytes("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"packed\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"));
+                await packed.WriteAsync(Encoding.UTF8.GetBytes("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"packed\"},"
+                    + "\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"));
             }
 
             await exchange.Send(bytes.ToArray());
@@ -329,7 +342,9 @@ public sealed class ProviderFaultTests
     {
         var chunk = Encoding.UTF8.GetBytes(frame.Replace("CONTENT", new string('a', 100_000), StringComparison.Ordinal));
         using var bytes = new MemoryStream();
-        await using (Stream packed = encoding == "gzip" ? new GZipStream(bytes, CompressionLevel.Fastest, leaveOpen: true) : new BrotliStream(bytes, CompressionLevel.Fastest, leaveOpen: true))
+        await using (Stream packed = encoding == "gzip"
+            ? new GZipStream(bytes, CompressionLevel.Fastest, leaveOpen: true)
+            : new BrotliStream(bytes, CompressionLevel.Fastest, leaveOpen: true))
         {
             for (var sent = 0; sent < 600; sent++) // 60 MB
             {
@@ -364,7 +379,8 @@ public sealed class ProviderFaultTests
     [InlineData(20, 250_000)]
     public async Task Huge_model_list_is_an_error(int count, int nameLength)
     {
-        var items = string.Join(',', Enumerable.Range(0, count).Select(number => $"{{\"id\":\"m{number}\",\"name\":\"{new string('n', nameLength)}\"}}"));
+        var items = string.Join(
+            ',', Enumerable.Range(0, count).Select(number => $"{{\"id\":\"m{number}\",\"name\":\"{new string('n', nameLength)}\"}}"));
         await using var upstream = FakeUpstream.Start(exchange => exchange.Reply(200, $"{{\"data\":[{items}]}}"));
 
         Assert.Equal(ProviderFailure.TooLarge, (await FailAsync(upstream.BaseUrl)).Failure);

@@ -1,6 +1,6 @@
 namespace AiChat.Tests.Providers;
 
-/// <summary>Broken replies: whatever arrives, the deltas end in good order or in one kind of exception.</summary>
+/// <summary>Broken replies: whatever arrives, the deltas end regularly or in one kind of exception.</summary>
 public sealed class ProviderFuzzTests
 {
     private const int Rounds = 60;

@@ -5,7 +5,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>What leaves the process, and to whom (attacks A36, A37, A39, A43, A61).</summary>
+/// <summary>Which requests leave the process, and to which addresses (attacks A36, A37, A39, A43, A61).</summary>
 public sealed class ProviderHttpTests
 {
     private const string Key = "sk-CANARY-7f3a9c1e5b";
@@ -20,7 +20,10 @@ public sealed class ProviderHttpTests
     internal async Task Name_is_judged_by_every_address_it_has(NetworkScope scope, params string[] addresses)
     {
         await using var upstream = FakeUpstream.Start(_ => Task.CompletedTask);
-        using var http = new ProviderHttp(TimeProvider.System) { Resolve = (_, _) => Task.FromResult(addresses.Select(IPAddress.Parse).ToArray()) };
+        using var http = new ProviderHttp(TimeProvider.System)
+        {
+            Resolve = (_, _) => Task.FromResult(addresses.Select(IPAddress.Parse).ToArray()),
+        };
         var endpoint = Endpoints.Local("openai", $"http://rebind.example:{upstream.Port}/v1") with { Scope = scope };
 
         var failure = await FailAsync(http, endpoint);
@@ -34,7 +37,10 @@ public sealed class ProviderHttpTests
     {
         var answers = new Queue<string>(["127.0.0.1", "127.0.0.1", "169.254.169.254"]);
         await using var upstream = FakeUpstream.Start(exchange => OpenAiScript.Models(exchange, ["m"]));
-        using var http = new ProviderHttp(TimeProvider.System) { Resolve = (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse(answers.Dequeue())]) };
+        using var http = new ProviderHttp(TimeProvider.System)
+        {
+            Resolve = (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Parse(answers.Dequeue())]),
+        };
         var endpoint = Endpoints.Local("openai", $"http://rebind.example:{upstream.Port}/v1");
         var provider = new OpenAiProvider(http);
 
@@ -94,7 +100,10 @@ public sealed class ProviderHttpTests
         await new OpenAiProvider(http).ListModelsAsync(endpoint, CancellationToken.None);
 
         var head = (await upstream.NextRequestAsync()).Request.Head;
-        Assert.Equal($"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:{upstream.Port}\r\nUser-Agent: AiChat/1\r\nAuthorization: Bearer {Key}\r\nX-Team: research 1\r\n\r\n", head);
+        Assert.Equal(
+            $"GET /v1/models HTTP/1.1\r\nHost: 127.0.0.1:{upstream.Port}\r\nUser-Agent: AiChat/1\r\nAuthorization: Bearer {Key}\r\n"
+                + "X-Team: research 1\r\n\r\n",
+            head);
     }
 
     [Theory]
@@ -118,7 +127,8 @@ public sealed class ProviderHttpTests
         await using var upstream = FakeUpstream.Start(_ => Task.CompletedTask);
         using var http = new ProviderHttp(TimeProvider.System);
 
-        Assert.Equal(ProviderFailure.BadRequest, (await FailAsync(http, Endpoints.Local("openai", upstream.BaseUrl, "sk-a\r\nEvil: 1"))).Failure);
+        Assert.Equal(
+            ProviderFailure.BadRequest, (await FailAsync(http, Endpoints.Local("openai", upstream.BaseUrl, "sk-a\r\nEvil: 1"))).Failure);
         Assert.Equal(0, upstream.Connections);
     }
 
@@ -204,15 +214,18 @@ public sealed class ProviderHttpTests
     {
         await using var server = new KeptUpstream(static async (stream, _, _) =>
         {
-            const string Event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+            const string Event = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"x\"},\"finish_reason\":\"stop\"}]}\n\n"
+                + "data: [DONE]\n\n";
             await stream.WriteAsync(System.Text.Encoding.ASCII.GetBytes(
-                $"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n{Event.Length:x}\r\n{Event}\r\n0\r\n\r\n"));
+                $"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + $"{Event.Length:x}\r\n{Event}\r\n0\r\n\r\n"));
         });
         using var http = new ProviderHttp(TimeProvider.System);
 
         for (var round = 0; round < 2; round++)
         {
-            Assert.NotEmpty(await new OpenAiProvider(http).StreamAsync(Chat(server.Endpoint.BaseUrl.AbsoluteUri), CancellationToken.None).ToListAsync());
+            var deltas = new OpenAiProvider(http).StreamAsync(Chat(server.Endpoint.BaseUrl.AbsoluteUri), CancellationToken.None);
+            Assert.NotEmpty(await deltas.ToListAsync());
         }
 
         Assert.Equal(1, server.Connections);

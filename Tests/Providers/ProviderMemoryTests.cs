@@ -3,7 +3,9 @@ using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>What a hostile provider costs in memory. It is counted for the whole process, so no other test may run beside it (fault F20).</summary>
+/// <summary>
+/// The memory that a hostile provider can cost. It is counted for the whole process, so no other test may run beside it (fault F20).
+/// </summary>
 [Collection(nameof(Measured))]
 public sealed class ProviderMemoryTests
 {

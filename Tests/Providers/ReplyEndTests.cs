@@ -10,18 +10,29 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>When a reply is whole: what the model says counts, not how its connection ends (faults F14, F17).</summary>
+/// <summary>When a reply is complete: the model's finish counts, not how its connection ends (faults F14, F17).</summary>
 public sealed class ReplyEndTests
 {
-    private const string Openai = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
-    private const string Responses = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"all\"}\n\ndata: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\"}}\n\n";
-    private const string Anthropic = "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"all\"}}\n\n"
+    private const string Openai = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all\"}}]}\n\n"
+        + "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n";
+
+    private const string Responses = "data: {\"type\":\"response.output_text.delta\",\"delta\":\"all\"}\n\n"
+        + "data: {\"type\":\"response.completed\",\"response\":{\"status\":\"completed\"}}\n\n";
+
+    private const string Anthropic =
+        "data: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"all\"}}\n\n"
         + "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1}}\n\n";
+
     private const string Google = "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"all\"}]},\"finishReason\":\"STOP\"}]}\n\n";
-    private const string Ollama = "{\"message\":{\"content\":\"all\"},\"done\":false}\n{\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\"}\n";
+
+    private const string Ollama = "{\"message\":{\"content\":\"all\"},\"done\":false}\n"
+        + "{\"message\":{\"content\":\"\"},\"done\":true,\"done_reason\":\"stop\"}\n";
 
     public static IEnumerable<object[]> Ends =>
-        from said in (string[][])[["openai", Openai], ["openai_responses", Responses], ["anthropic", Anthropic], ["google_genai", Google], ["ollama", Ollama]]
+        from said in (string[][])
+        [
+            ["openai", Openai], ["openai_responses", Responses], ["anthropic", Anthropic], ["google_genai", Google], ["ollama", Ollama],
+        ]
         from end in (string[])["end", "reset", "short", "half a frame", "half a chunk", "broken framing"]
         select new object[] { said[0], said[1], end };
 
@@ -34,7 +45,8 @@ public sealed class ReplyEndTests
         {
             await exchange.SendRaw(end == "short"
                 ? $"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Length: 100000\r\n\r\n{reply}"
-                : $"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n{Encoding.UTF8.GetByteCount(reply):x}\r\n{reply}\r\n");
+                : $"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+                    + $"{Encoding.UTF8.GetByteCount(reply):x}\r\n{reply}\r\n");
             switch (end)
             {
                 case "reset":
@@ -102,8 +114,9 @@ public sealed class ReplyEndTests
         await using var server = new KeptUpstream(
             async (stream, socket, _) =>
             {
-                await stream.WriteAsync(Encoding.UTF8.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n{Openai.Length:x}\r\n{Openai}\r\n"));
-                socket.Shutdown(SocketShutdown.Both); // without a word of TLS
+                await stream.WriteAsync(Encoding.UTF8.GetBytes($"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+                    + $"Transfer-Encoding: chunked\r\n\r\n{Openai.Length:x}\r\n{Openai}\r\n"));
+                socket.Shutdown(SocketShutdown.Both); // without a TLS close
             },
             certificate);
         using var http = new ProviderHttp(TimeProvider.System);
@@ -115,7 +128,9 @@ public sealed class ReplyEndTests
         Assert.Equal(("all", null, FinishReason.Stop), (text, failure, finish));
     }
 
-    /// <summary>Half a character at the end of a thought, of a text and of a call's arguments (public reports: other clients lose or break it).</summary>
+    /// <summary>
+    /// Half a surrogate pair at the end of reasoning, text and a call's arguments (public reports: other clients lose or break it).
+    /// </summary>
     [Theory]
     [InlineData("\"reasoning_content\":\"a\\ud83d\"", "R:a|R:\uFFFD")]
     [InlineData("\"content\":\"a\\ud83d\"", "T:a|T:\uFFFD")]
@@ -141,7 +156,8 @@ public sealed class ReplyEndTests
     public async Task Two_halves_become_one_character(string member, string expected)
     {
         string Frame(string text) => member == "arguments"
-            ? $"data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":0,\"id\":\"c\",\"function\":{{\"name\":\"f\",\"arguments\":\"{text}\"}}}}]}}}}]}}\n\n"
+            ? $"data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":0,\"id\":\"c\",\"function\":{{\"name\":\"f\","
+                + $"\"arguments\":\"{text}\"}}}}]}}}}]}}\n\n"
             : $"data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"{member}\":\"{text}\"}}}}]}}\n\n";
         await using var upstream = FakeUpstream.Start(async exchange =>
         {
@@ -179,7 +195,7 @@ public sealed class ReplyEndTests
         Assert.Equal("is x <thin", text.ToString());
     }
 
-    /// <summary>Gateways make comments into data (public reports: clients ended the answer there).</summary>
+    /// <summary>Gateways turn comments into data (public reports: clients ended the answer there).</summary>
     [Fact]
     public async Task A_comment_that_became_data_is_passed_over()
     {
@@ -197,9 +213,11 @@ public sealed class ReplyEndTests
     }
 
     private static IAsyncEnumerable<ChatDelta> Stream(ProviderHttp http, string kind, string url) =>
-        ProviderRegistry.Create(http).Get(kind).StreamAsync(ProviderHttpTests.Chat(url) with { Endpoint = Endpoints.Local(kind, url) }, CancellationToken.None);
+        ProviderRegistry.Create(http).Get(kind).StreamAsync(
+            ProviderHttpTests.Chat(url) with { Endpoint = Endpoints.Local(kind, url) }, CancellationToken.None);
 
-    private static async Task<(string Text, ProviderException? Failure, FinishReason? Finish)> ReadAsync(IAsyncEnumerable<ChatDelta> deltas, Action onText)
+    private static async Task<(string Text, ProviderException? Failure, FinishReason? Finish)> ReadAsync(
+        IAsyncEnumerable<ChatDelta> deltas, Action onText)
     {
         var text = new StringBuilder();
         FinishReason? finish = null;
@@ -241,7 +259,7 @@ public sealed class ReplyEndTests
         }
         catch (ProviderException)
         {
-            // Also then everything was said.
+            // The deltas before the error stay valid.
         }
 
         return string.Join('|', said.Where(word => word.Length > 0));

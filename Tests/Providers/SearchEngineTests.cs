@@ -4,7 +4,9 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>Each search service in its own words (replies as its documentation shows them), and that nothing they answer gets out of bounds (A42).</summary>
+/// <summary>
+/// Each search service in its own protocol, with replies as its documentation shows them; everything they answer stays in bounds (A42).
+/// </summary>
 public sealed class SearchEngineTests
 {
     private const string Question = "who maintains sqlite?";
@@ -16,12 +18,17 @@ public sealed class SearchEngineTests
     [InlineData("exa")]
     public async Task Every_engine_gives_the_same_hits(string kind)
     {
-        var (hits, _) = await Ask(kind, await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Providers", "SearchReplies", kind + ".json")));
+        var (hits, _) = await Ask(
+            kind, await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Providers", "SearchReplies", kind + ".json")));
 
         Assert.Equal(
         [
-            new SearchHit("About SQLite", "https://www.sqlite.org/about.html", "SQLite is an in-process library that implements a self-contained database engine."),
-            new SearchHit("SQLite - Wikipedia", "https://en.wikipedia.org/wiki/SQLite", "D. Richard Hipp designed SQLite in the spring of 2000."),
+            new SearchHit(
+                "About SQLite",
+                "https://www.sqlite.org/about.html",
+                "SQLite is an in-process library that implements a self-contained database engine."),
+            new SearchHit(
+                "SQLite - Wikipedia", "https://en.wikipedia.org/wiki/SQLite", "D. Richard Hipp designed SQLite in the spring of 2000."),
         ], SearchHits.Clean(hits, 4, [], 10_000));
     }
 
@@ -30,16 +37,21 @@ public sealed class SearchEngineTests
     {
         var (_, tavily) = await Ask("tavily", "{}", "sqlite.org");
         Assert.Equal(("POST", "/search", "Bearer key-0123456789"), (tavily.Method, tavily.Path, tavily.Headers["Authorization"]));
-        Assert.Equal("""{"query":"who maintains sqlite?","max_results":4,"search_depth":"basic","include_domains":["sqlite.org"]}""", tavily.Text);
+        Assert.Equal(
+            """{"query":"who maintains sqlite?","max_results":4,"search_depth":"basic","include_domains":["sqlite.org"]}""", tavily.Text);
 
         var (_, exa) = await Ask("exa", "{}", "sqlite.org");
         Assert.Equal(("POST", "/search", "key-0123456789"), (exa.Method, exa.Path, exa.Headers["x-api-key"]));
-        Assert.Equal("""{"query":"who maintains sqlite?","numResults":4,"includeDomains":["sqlite.org"],"contents":{"text":{"maxCharacters":2000}}}""", exa.Text);
+        Assert.Equal(
+            """{"query":"who maintains sqlite?","numResults":4,"includeDomains":["sqlite.org"],"contents":{"text":"""
+                + """{"maxCharacters":2000}}}""",
+            exa.Text);
 
         var (_, brave) = await Ask("brave", "{}", "sqlite.org", "example.org");
         Assert.Equal("key-0123456789", brave.Headers["X-Subscription-Token"]);
         Assert.Equal(
-            "/res/v1/web/search?q=who%20maintains%20sqlite%3F%20%28site%3Asqlite.org%20OR%20site%3Aexample.org%29&count=4&text_decorations=false&result_filter=web",
+            "/res/v1/web/search?q=who%20maintains%20sqlite%3F%20%28site%3Asqlite.org%20OR%20site%3Aexample.org%29"
+                + "&count=4&text_decorations=false&result_filter=web",
             brave.Path);
 
         var (_, searxng) = await Ask("searxng", "{}");
@@ -62,11 +74,15 @@ public sealed class SearchEngineTests
     [Fact]
     public void Hits_are_bounded_whatever_an_engine_says()
     {
-        var wild = Enumerable.Range(0, 500).Select(i => new SearchHit(new string('t', 10_000), $"https://example.org/{i}", new string('x', 1_000_000) + "\u0000\u001b"));
+        var wild = Enumerable.Range(0, 500).Select(
+            i => new SearchHit(new string('t', 10_000), $"https://example.org/{i}", new string('x', 1_000_000) + "\u0000\u001b"));
         var bad = new[]
         {
-            new SearchHit("a", "javascript:alert(1)", ""), new SearchHit("b", "file:///etc/passwd", ""), new SearchHit("c", "/relative", ""),
-            new SearchHit("d", "https://user:secret@example.org/", ""), new SearchHit("e", "https://example.org/" + new string('u', 3_000), ""),
+            new SearchHit("a", "javascript:alert(1)", ""),
+            new SearchHit("b", "file:///etc/passwd", ""),
+            new SearchHit("c", "/relative", ""),
+            new SearchHit("d", "https://user:secret@example.org/", ""),
+            new SearchHit("e", "https://example.org/" + new string('u', 3_000), ""),
             new SearchHit("f", "https://evil-example.org/", ""), new SearchHit("g", "https://sub.example.org/", "kept\u0007 \r\n  once"),
         };
 
@@ -78,10 +94,12 @@ public sealed class SearchEngineTests
         Assert.All(clean.Skip(1), hit => Assert.True(hit.Title.Length <= 300));
     }
 
-    private static async Task<(IReadOnlyList<SearchHit> Hits, FakeRequest Request)> Ask(string kind, string reply, params string[] domains) =>
+    private static async Task<(IReadOnlyList<SearchHit> Hits, FakeRequest Request)> Ask(
+        string kind, string reply, params string[] domains) =>
         await Ask(kind, reply, 200, domains);
 
-    private static async Task<(IReadOnlyList<SearchHit> Hits, FakeRequest Request)> Ask(string kind, string reply, int status, params string[] domains)
+    private static async Task<(IReadOnlyList<SearchHit> Hits, FakeRequest Request)> Ask(
+        string kind, string reply, int status, params string[] domains)
     {
         await using var upstream = FakeUpstream.Start(exchange => exchange.Reply(status, reply));
         using var http = new ProviderHttp(TimeProvider.System);
@@ -93,7 +111,8 @@ public sealed class SearchEngineTests
             ApiKey = "key-0123456789",
             Scope = NetworkScope.Loopback,
         };
-        var hits = await new SearchEngines(http).Get(kind).SearchAsync(new SearchQuery(endpoint, Question, 4, domains), CancellationToken.None);
+        var hits = await new SearchEngines(http).Get(kind).SearchAsync(
+            new SearchQuery(endpoint, Question, 4, domains), CancellationToken.None);
         return (hits, upstream.Exchanges.Single().Request);
     }
 }

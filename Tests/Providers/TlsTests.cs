@@ -8,7 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>Which providers are believed to be who they say they are, and that asking costs nothing else (attacks A34, A36).</summary>
+/// <summary>Which certificates of providers are accepted, and that validating them fetches nothing (attacks A34, A36).</summary>
 public sealed class TlsTests
 {
     private static readonly DateTimeOffset Since = DateTimeOffset.UnixEpoch;
@@ -42,7 +42,7 @@ public sealed class TlsTests
     public async Task An_authority_with_a_short_key_is_refused(int bits, string? detail)
     {
         using var key = RSA.Create(bits);
-        using var certificate = Named("model.example", new CertificateRequest("CN=model.example", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)).CreateSelfSigned(Since, Until);
+        using var certificate = Named("model.example", Request("model.example", key)).CreateSelfSigned(Since, Until);
         await using var server = new KeptUpstream(SpellAsync, certificate);
         using var http = Resolving();
         var endpoint = At(server, "model.example") with { CaFile = await PemAsync(certificate) };
@@ -57,7 +57,7 @@ public sealed class TlsTests
         Assert.Equal((ProviderFailure.Tls, detail), (failure.Failure, failure.Detail));
     }
 
-    /// <summary>Leaf, intermediate or root; servers that could send such a chain do not run here, their own TLS refuses it.</summary>
+    /// <summary>Leaf, intermediate or root. A test server cannot send such a chain, because its own TLS refuses it.</summary>
     [Theory]
     [InlineData(1_024, 1_024)]
     [InlineData(1_536, 1_536)]
@@ -68,7 +68,7 @@ public sealed class TlsTests
         using var good = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var strong = Request("strong.example", good).CreateSelfSigned(Since, Until);
         using var key = RSA.Create(bits);
-        using var weak = Named("weak.example", new CertificateRequest("CN=weak.example", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1)).CreateSelfSigned(Since, Until);
+        using var weak = Named("weak.example", Request("weak.example", key)).CreateSelfSigned(Since, Until);
 
         Assert.Equal(found, ProviderHttp.ShortRsaKey([weak, strong]));
         Assert.Equal(found, ProviderHttp.ShortRsaKey([strong, weak]));
@@ -82,7 +82,8 @@ public sealed class TlsTests
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var issuerKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = Request("model.example", key);
-        request.CertificateExtensions.Add(new X509AuthorityInformationAccessExtension([$"{canary.BaseUrl}/ocsp"], [$"{canary.BaseUrl}/issuer.cer"]));
+        request.CertificateExtensions.Add(
+            new X509AuthorityInformationAccessExtension([$"{canary.BaseUrl}/ocsp"], [$"{canary.BaseUrl}/issuer.cer"]));
         using var signed = request.Create(
             new X500DistinguishedName("CN=somebody"), X509SignatureGenerator.CreateForECDsa(issuerKey), Since, Until, serialNumber: [1]);
         using var certificate = signed.CopyWithPrivateKey(key);
@@ -115,16 +116,18 @@ public sealed class TlsTests
         using var http = new ProviderHttp(time);
         var failing = FailAsync(http, Endpoints.Local("openai", $"https://{listener.LocalEndpoint}/v1"));
         using var silent = await listener.AcceptTcpClientAsync();
-        Assert.Equal(22, silent.GetStream().ReadByte()); // the hello is here, so the clock runs
+        Assert.Equal(22, silent.GetStream().ReadByte()); // the client hello has arrived, so the time limit runs
 
         time.Advance(TimeSpan.FromSeconds(10));
 
         Assert.Equal(ProviderFailure.ConnectTimeout, await failing);
     }
 
-    private static ProviderHttp Resolving() => new(TimeProvider.System) { Resolve = (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]) };
+    private static ProviderHttp Resolving() =>
+        new(TimeProvider.System) { Resolve = (_, _) => Task.FromResult<IPAddress[]>([IPAddress.Loopback]) };
 
-    private static ProviderEndpoint At(KeptUpstream server, string host) => server.Endpoint with { BaseUrl = new Uri($"https://{host}:{server.Port}/v1") };
+    private static ProviderEndpoint At(KeptUpstream server, string host) =>
+        server.Endpoint with { BaseUrl = new Uri($"https://{host}:{server.Port}/v1") };
 
     private static async Task<ProviderFailure> FailAsync(ProviderHttp http, ProviderEndpoint endpoint) =>
         (await Assert.ThrowsAsync<ProviderException>(() => http.AskAsync(endpoint))).Failure;
@@ -136,7 +139,11 @@ public sealed class TlsTests
         return pem;
     }
 
-    private static CertificateRequest Request(string name, ECDsa key) => Named(name, new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256));
+    private static CertificateRequest Request(string name, ECDsa key) =>
+        Named(name, new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256));
+
+    private static CertificateRequest Request(string name, RSA key) =>
+        new("CN=" + name, key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
 
     private static CertificateRequest Named(string name, CertificateRequest request)
     {
@@ -154,7 +161,7 @@ public sealed class TlsTests
         return request;
     }
 
-    /// <summary>Says the question again, a letter at a time, as a model writes.</summary>
+    /// <summary>Repeats the question letter by letter, as a model streams.</summary>
     private static async Task SpellAsync(Stream stream, Socket socket, FakeRequest request)
     {
         await stream.WriteAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"u8.ToArray());

@@ -7,8 +7,8 @@ using AiChat.Providers.Transport;
 namespace AiChat.Tests.Providers;
 
 /// <summary>
-/// A provider's reply as a file and the deltas it means as another. <c>case.in.*</c> are the bytes of the body,
-/// <c>case.out.json</c> the deltas and the error code; <c>case.options.json</c> may name model, tags and media type.
+/// A provider's reply in one file and its deltas in another. <c>case.in.*</c> holds the bytes of the body, <c>case.out.json</c> the deltas
+/// and the error code; <c>case.options.json</c> may name model, tags and media type.
 /// </summary>
 internal sealed partial class Transcript
 {
@@ -22,8 +22,10 @@ internal sealed partial class Transcript
         _path = Path.Combine(Root, vendor, name);
         var input = Directory.GetFiles(Path.GetDirectoryName(_path)!, name + ".in.*").Single();
         Bytes = File.ReadAllBytes(input);
-        var options = File.Exists(_path + ".options.json") ? JsonDocument.Parse(File.ReadAllText(_path + ".options.json")).RootElement : default;
-        MediaType = options.Text("mediaType") ?? (input.EndsWith(".ndjson", StringComparison.Ordinal) ? "application/x-ndjson" : "text/event-stream");
+        var options = File.Exists(_path + ".options.json")
+            ? JsonDocument.Parse(File.ReadAllText(_path + ".options.json")).RootElement : default;
+        MediaType = options.Text("mediaType")
+            ?? (input.EndsWith(".ndjson", StringComparison.Ordinal) ? "application/x-ndjson" : "text/event-stream");
         Model = options.Text("model") ?? "model-1";
         var tags = options.Child("tags");
         Tags = tags.ValueKind != JsonValueKind.Array ? ReasoningTag.Defaults
@@ -64,7 +66,7 @@ internal sealed partial class Transcript
         return await WriteAsync(Vendors.Parser(Vendor, Request()).ReadAsync(_ => Task.FromResult(reply)));
     }
 
-    /// <summary>One line a delta; made-up call ids are replaced, because they are random.</summary>
+    /// <summary>One line per delta; made-up call ids are replaced, because they are random.</summary>
     public static async Task<string> WriteAsync(IAsyncEnumerable<ChatDelta> deltas)
     {
         var lines = new List<string>();
@@ -83,7 +85,7 @@ internal sealed partial class Transcript
         return RandomId().Replace("[\n" + string.Join(",\n", lines) + "\n]\n", "call_made_up_");
     }
 
-    /// <summary>Writes the expectation anew, for a person to read before it is committed.</summary>
+    /// <summary>Writes the expectation again, for a person to read before it is committed.</summary>
     public static void Update(string vendor, string name, string actual, string sourceRoot) =>
         File.WriteAllText(Path.Combine(sourceRoot, "Tests", "Providers", "Transcripts", vendor, name + ".out.json"), actual);
 
@@ -91,9 +93,12 @@ internal sealed partial class Transcript
     {
         ChatDelta.Text text => $$"""{"text":{{Quote(text.Value)}}}""",
         ChatDelta.Reasoning reasoning => $$"""{"reasoning":{{Quote(reasoning.Value)}}}""",
-        ChatDelta.ToolCall call => $$"""{"call":{{call.Index}},"id":{{Quote(call.Id)}},"name":{{Quote(call.Name)}},"arguments":{{Quote(call.ArgumentsFragment)}}}""",
+        ChatDelta.ToolCall call => $$"""{"call":{{call.Index}},"id":{{Quote(call.Id)}},"name":{{Quote(call.Name)}},"arguments":"""
+            + $$"""{{Quote(call.ArgumentsFragment)}}}""",
         ChatDelta.State state => $$"""{"state":{{state.Value}}}""",
-        ChatDelta.Usage usage => $$"""{"prompt":{{Number(usage.PromptTokens)}},"completion":{{Number(usage.CompletionTokens)}},"reasoning":{{Number(usage.ReasoningTokens)}},"cached":{{Number(usage.CachedTokens)}},"cacheWrite":{{Number(usage.CacheWriteTokens)}}}""",
+        ChatDelta.Usage usage => $$"""{"prompt":{{Number(usage.PromptTokens)}},"completion":{{Number(usage.CompletionTokens)}}"""
+            + $$""","reasoning":{{Number(usage.ReasoningTokens)}},"cached":{{Number(usage.CachedTokens)}},"cacheWrite":"""
+            + $$"""{{Number(usage.CacheWriteTokens)}}}""",
         ChatDelta.End end => $$"""{"end":"{{end.Reason}}","raw":{{Quote(end.Raw)}},"skipped":{{end.SkippedFrames}}}""",
         _ => throw new InvalidOperationException(delta.ToString()),
     };
@@ -106,7 +111,7 @@ internal sealed partial class Transcript
     private static partial Regex RandomId();
 }
 
-/// <summary>A body in pieces of these sizes. A piece is overwritten when the next is asked for, as a network's buffer is.</summary>
+/// <summary>A body in pieces of these sizes. A piece is overwritten when the next is asked for, like a network buffer.</summary>
 internal sealed class PiecewiseBody(byte[] bytes, Func<int> nextSize) : IReplyBody
 {
     private byte[] _piece = [];

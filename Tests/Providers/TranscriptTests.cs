@@ -6,7 +6,7 @@ namespace AiChat.Tests.Providers;
 
 public sealed class TranscriptTests
 {
-    // 24 seeds catch what single bytes do not: pieces that end between a line's end and the next line.
+    // 24 seeds cover what single bytes do not: pieces that end between a line's end and the next line.
     private const int RandomSplits = 24;
 
     public static TheoryData<string, string> Cases()

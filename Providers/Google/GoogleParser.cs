@@ -4,7 +4,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Google;
 
-/// <summary>Reads generateContent responses, one per event. The stream has no end mark; the last response has a finish reason.</summary>
+/// <summary>Reads generateContent responses, one per event. The stream has no end marker; the last response has a finish reason.</summary>
 internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request)
 {
     public const string StateKind = "google_genai";
@@ -15,7 +15,7 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
 
     public override void End()
     {
-        // Text signatures only help; those of calls are demanded when the results are sent.
+        // Signatures of text are optional; those of calls are required when the results are sent.
         if (_signatures.Count > 0)
         {
             Output.State(ProviderState.Pack(StateKind, Request.Model, Write));
@@ -36,7 +36,8 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
         }
         else if (frame.Child("promptFeedback").Text("blockReason") is { } reason)
         {
-            throw new ProviderException(ProviderFailure.ContentFilter, ProviderRedactor.Clean($"The provider refused the message: {reason}.", Request.Endpoint));
+            var detail = ProviderRedactor.Clean($"The provider refused the message: {reason}.", Request.Endpoint);
+            throw new ProviderException(ProviderFailure.ContentFilter, detail);
         }
 
         ReadUsage(frame.Child("usageMetadata"));
@@ -75,7 +76,8 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
                 Output.Keep(signature.Length);
             }
 
-            Output.ToolCall(_calls++, call.Text("id"), call.Text("name"), arguments.ValueKind == JsonValueKind.Object ? LenientJson.Raw(arguments) : "{}");
+            var json = arguments.ValueKind == JsonValueKind.Object ? LenientJson.Raw(arguments) : "{}";
+            Output.ToolCall(_calls++, call.Text("id"), call.Text("name"), json);
             return;
         }
 
@@ -89,7 +91,7 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
         Output.Text(part.Text("text"));
     }
 
-    // The answer's count leaves the thoughts out.
+    // candidatesTokenCount excludes the thoughts.
     private void ReadUsage(JsonElement usage)
     {
         if (usage.ValueKind != JsonValueKind.Object)
@@ -99,7 +101,8 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
 
         var (answer, thoughts) = (Count(usage, "candidatesTokenCount"), Count(usage, "thoughtsTokenCount"));
         var prompt = Count(usage, "promptTokenCount") is { } tokens ? tokens + (Count(usage, "toolUsePromptTokenCount") ?? 0) : (int?)null;
-        Output.Usage(prompt, answer is null && thoughts is null ? null : (answer ?? 0) + (thoughts ?? 0), thoughts, Count(usage, "cachedContentTokenCount"));
+        var completion = answer is null && thoughts is null ? (int?)null : (answer ?? 0) + (thoughts ?? 0);
+        Output.Usage(prompt, completion, thoughts, Count(usage, "cachedContentTokenCount"));
     }
 
     private void Write(Utf8JsonWriter json)

@@ -4,7 +4,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Ollama;
 
-/// <summary>Reads chat responses, one JSON object a line.</summary>
+/// <summary>Reads chat responses, one JSON object per line.</summary>
 internal sealed class OllamaParser(ChatRequest request) : DocumentParser(request)
 {
     private int _calls;
@@ -24,7 +24,8 @@ internal sealed class OllamaParser(ChatRequest request) : DocumentParser(request
         {
             var function = call.Child("function");
             var arguments = function.Child("arguments");
-            Output.ToolCall(_calls++, call.Text("id"), function.Text("name"), arguments.ValueKind == JsonValueKind.Object ? LenientJson.Raw(arguments) : function.Text("arguments") ?? "{}");
+            var json = arguments.ValueKind == JsonValueKind.Object ? LenientJson.Raw(arguments) : function.Text("arguments") ?? "{}";
+            Output.ToolCall(_calls++, call.Text("id"), function.Text("name"), json);
         }
 
         if (frame.Flag("done") == true)
@@ -41,7 +42,8 @@ internal sealed class OllamaParser(ChatRequest request) : DocumentParser(request
         }
 
         var reason = frame.Text("done_reason");
-        Output.Finish(reason switch { "length" => FinishReason.Length, "stop" or null => FinishReason.Stop, _ => FinishReason.Other }, reason);
+        Output.Finish(
+            reason switch { "length" => FinishReason.Length, "stop" or null => FinishReason.Stop, _ => FinishReason.Other }, reason);
         Ended = true;
     }
 }

@@ -48,7 +48,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
             case "error":
                 throw Error(frame);
             default:
-                // Pings and events of later versions say nothing to us; an error need not have a type.
+                // Pings and events of later versions are ignored. An error can come without a type.
                 if (frame.Child("error").ValueKind is JsonValueKind.Object or JsonValueKind.String)
                 {
                     throw Error(frame);
@@ -148,13 +148,14 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
         Ended = true;
     }
 
-    // input_tokens leaves out what the cache had or took; both are part of the prompt.
+    // input_tokens excludes tokens read from the cache or written to it; both are part of the prompt.
     private void ReadUsage(JsonElement usage)
     {
         var (cached, written) = (Count(usage, "cache_read_input_tokens"), Count(usage, "cache_creation_input_tokens"));
         if (usage.ValueKind == JsonValueKind.Object)
         {
-            Output.Usage(Count(usage, "input_tokens") is { } input ? input + (cached ?? 0) + (written ?? 0) : null, Count(usage, "output_tokens"), null, cached, written);
+            var prompt = Count(usage, "input_tokens") is { } input ? input + (cached ?? 0) + (written ?? 0) : (int?)null;
+            Output.Usage(prompt, Count(usage, "output_tokens"), null, cached, written);
         }
     }
 

@@ -39,7 +39,7 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
                 Output.Reasoning(frame.Text("delta"));
                 break;
             case "response.reasoning_summary_part.added" when _summarized:
-                // Each part has a title of its own; without a gap it would run into the sentence before.
+                // Each part begins with a title, which needs a gap after the part before it.
                 Output.Reasoning("\n\n");
                 break;
             case "response.output_item.added":
@@ -61,7 +61,7 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
                 Whole(frame);
                 break;
             default:
-                // The many events that only repeat, or belong to tools that we do not ask for.
+                // Events that repeat others, or belong to tools that are not asked for.
                 if (frame.Child("error").ValueKind is JsonValueKind.Object or JsonValueKind.String)
                 {
                     throw Error(frame);
@@ -105,7 +105,7 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
                 Output.Keep(_reasoning[^1].Length);
                 break;
             default:
-                // Messages have been read piece by piece.
+                // The text of a message has already been read from its deltas.
                 break;
         }
     }
@@ -120,8 +120,11 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
         var usage = response.Child("usage");
         if (usage.ValueKind == JsonValueKind.Object)
         {
-            Output.Usage(Count(usage, "input_tokens"), Count(usage, "output_tokens"),
-                Count(usage.Child("output_tokens_details"), "reasoning_tokens"), Count(usage.Child("input_tokens_details"), "cached_tokens"));
+            Output.Usage(
+                Count(usage, "input_tokens"),
+                Count(usage, "output_tokens"),
+                Count(usage.Child("output_tokens_details"), "reasoning_tokens"),
+                Count(usage.Child("input_tokens_details"), "cached_tokens"));
         }
 
         var reason = response.Child("incomplete_details").Text("reason") ?? response.Text("status");

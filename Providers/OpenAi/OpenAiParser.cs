@@ -5,8 +5,8 @@ using AiChat.Providers.Transport;
 namespace AiChat.Providers.OpenAi;
 
 /// <summary>
-/// Reads chat completions, streamed or whole, in the form of OpenAI's API reference ("Chat", "Streaming") and in those
-/// that DeepSeek, OpenRouter, vLLM, LM Studio, Mistral, Moonshot, Groq and Gemini's compatible door make of it.
+/// Reads chat completions, streamed or whole, in the form of OpenAI's API reference ("Chat", "Streaming") and in the variants of DeepSeek,
+/// OpenRouter, vLLM, LM Studio, Mistral, Moonshot, Groq and Gemini's compatible API.
 /// </summary>
 internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 {
@@ -17,20 +17,20 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private bool _otherChoice;
     private bool _known;
     private bool _error;
-    private bool _sound;
+    private bool _audio;
     private bool _whole;
     private string? _reason;
     private int _ended;
     private OpenAiUsage _usage;
 
-    /// <summary>What a later turn wants back; most answers have nothing of it.</summary>
+    /// <summary>What later turns must send back; created only when an answer has some of it.</summary>
     private OpenAiReplay Replay => field ??= new OpenAiReplay();
 
     public override void Read(ref Utf8JsonReader reader)
     {
         var whole = reader;
         _content = _reasoning = _finish = null;
-        _known = _error = _sound = false;
+        _known = _error = _audio = false;
         _usage = default;
         _tools?.Begin();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -46,7 +46,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         Emit();
         if (Request.Native is not null && _known)
         {
-            Output.Frame(JsonElement.ParseValue(ref whole), _sound);
+            Output.Frame(JsonElement.ParseValue(ref whole), _audio);
         }
     }
 
@@ -130,7 +130,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         }
     }
 
-    // A gateway that sends several answers unasked must not mix them into one text. Asked for, they count but are not read apart.
+    // Choices that were not asked for are ignored, so that they do not mix into one text. Choices that were asked for count as one answer.
     private static bool OtherChoice(Utf8JsonReader reader)
     {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -214,7 +214,8 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 reader.Read();
                 ReadContent(ref reader);
             }
-            else if (reader.ValueTextEquals("reasoning_content"u8) || reader.ValueTextEquals("reasoning"u8) || reader.ValueTextEquals("thinking"u8))
+            else if (reader.ValueTextEquals("reasoning_content"u8) || reader.ValueTextEquals("reasoning"u8)
+                || reader.ValueTextEquals("thinking"u8))
             {
                 reader.Read();
 
@@ -230,7 +231,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("audio"u8))
             {
                 reader.Read();
-                ReadSound(ref reader);
+                ReadAudio(ref reader);
             }
             else if (reader.ValueTextEquals("refusal"u8))
             {
@@ -250,8 +251,8 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         }
     }
 
-    // Nothing of ours plays it; what is said in it counts.
-    private void ReadSound(ref Utf8JsonReader reader)
+    // Audio is passed through, not played; its transcript counts as text.
+    private void ReadAudio(ref Utf8JsonReader reader)
     {
         if (Request.Native is null || reader.TokenType != JsonTokenType.StartObject)
         {
@@ -259,9 +260,9 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             return;
         }
 
-        using var sound = JsonDocument.ParseValue(ref reader);
-        _sound = true;
-        _content += sound.RootElement.Text("transcript");
+        using var audio = JsonDocument.ParseValue(ref reader);
+        _audio = true;
+        _content += audio.RootElement.Text("transcript");
     }
 
     private void ReadContent(ref Utf8JsonReader reader)
@@ -273,7 +274,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             return;
         }
 
-        // Parts instead of a string: Mistral's reasoning models, and some gateways for everything.
+        // Mistral's reasoning models, and some gateways, send parts instead of a string.
         using var parts = JsonDocument.ParseValue(ref reader);
         foreach (var part in parts.RootElement.EnumerateArray().Where(part => part.ValueKind == JsonValueKind.Object))
         {

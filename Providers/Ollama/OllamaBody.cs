@@ -1,0 +1,143 @@
+using System.Text.Json;
+using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Providers.Ollama;
+
+/// <summary>Writes the body of a chat request.</summary>
+internal static class OllamaBody
+{
+    public static ProviderBody Build(ChatRequest request, Refused refused)
+    {
+        using var body = new RequestBody();
+        var json = body.Json;
+        json.WriteString("model", request.Model);
+        json.WriteStartArray("messages");
+        if (!string.IsNullOrWhiteSpace(request.SystemPrompt))
+        {
+            json.WriteStartObject();
+            json.WriteString("role", "system");
+            json.WriteString("content", request.SystemPrompt);
+            json.WriteEndObject();
+        }
+
+        var turns = ChatTurns.Clean(request.Turns);
+        foreach (var turn in turns)
+        {
+            WriteTurn(body, turn, turns);
+        }
+
+        json.WriteEndArray();
+        json.WriteBoolean("stream", true);
+        WriteThink(json, request, refused);
+        WriteTools(json, request);
+        WriteOptions(body, request.Sampling);
+        return body.Finish(request.ExtraBody);
+    }
+
+    private static void WriteTurn(RequestBody body, ChatTurn turn, List<ChatTurn> turns)
+    {
+        var json = body.Json;
+        json.WriteStartObject();
+        json.WriteString("role", turn.Role switch { ChatRole.User => "user", ChatRole.Assistant => "assistant", ChatRole.Tool => "tool" });
+        json.WriteString("content", turn.Text);
+        if (turn.Role == ChatRole.Tool
+            && turns.SelectMany(other => other.ToolCalls).FirstOrDefault(call => call.Id == turn.ToolCallId) is { } answered)
+        {
+            json.WriteString("tool_name", answered.Name);
+        }
+
+        if (turn.Images.Count > 0)
+        {
+            json.WriteStartArray("images");
+            foreach (var image in turn.Images)
+            {
+                body.Image(image, dataUrl: false);
+            }
+
+            json.WriteEndArray();
+        }
+
+        if (turn.ToolCalls.Count > 0)
+        {
+            json.WriteStartArray("tool_calls");
+            foreach (var call in turn.ToolCalls)
+            {
+                json.WriteStartObject();
+                json.WriteStartObject("function");
+                json.WriteString("name", call.Name);
+                json.WritePropertyName("arguments");
+                RequestBody.WriteObject(json, call.Arguments);
+                json.WriteEndObject();
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteThink(Utf8JsonWriter json, ChatRequest request, Refused refused)
+    {
+        var (enabled, effort) = (request.Reasoning.Enabled, request.Reasoning.Effort);
+        if (refused.HasFlag(Refused.Thinking) || (enabled is null && effort is null))
+        {
+            return;
+        }
+
+        // gpt-oss takes levels and cannot switch thinking off; all other models take a switch.
+        if (request.Model.Contains("gpt-oss", StringComparison.Ordinal))
+        {
+            var isLow = enabled == false || effort == ReasoningEffort.Minimal;
+            json.WriteString("think", isLow ? "low" : (effort ?? ReasoningEffort.Medium).Word());
+        }
+        else
+        {
+            json.WriteBoolean("think", enabled ?? true);
+        }
+    }
+
+    private static void WriteTools(Utf8JsonWriter json, ChatRequest request)
+    {
+        if (request.Tools.Count == 0 || request.ToolChoice == "none")
+        {
+            return;
+        }
+
+        json.WriteStartArray("tools");
+        foreach (var tool in request.Tools)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "function");
+            json.WriteStartObject("function");
+            json.WriteString("name", tool.Name);
+            json.WriteString("description", tool.Description);
+            json.WritePropertyName("parameters");
+            RequestBody.WriteObject(json, tool.ParametersJson);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static void WriteOptions(RequestBody body, ChatSampling sampling)
+    {
+        if (sampling == ChatSampling.Unset)
+        {
+            return;
+        }
+
+        body.Json.WriteStartObject("options");
+        body.Number("temperature", sampling.Temperature);
+        body.Number("top_p", sampling.TopP);
+        body.Number("top_k", (long?)sampling.TopK);
+        body.Number("num_predict", (long?)sampling.MaxOutputTokens);
+        body.Number("seed", sampling.Seed);
+        body.Number("presence_penalty", sampling.PresencePenalty);
+        body.Number("frequency_penalty", sampling.FrequencyPenalty);
+        body.Strings("stop", sampling.Stop);
+        body.Json.WriteEndObject();
+    }
+}
