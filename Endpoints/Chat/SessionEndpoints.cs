@@ -28,7 +28,7 @@ internal static class SessionEndpoints
     }
 
     private static async Task<IResult> List(
-        CurrentUser me, Sessions sessions, SessionPages pages, Search search, SessionView view,
+        CurrentUser me, Sessions sessions, Search search, SessionView view,
         string? q, bool? archived, string? cursor, int? limit, CancellationToken cancel)
     {
         var page = limit ?? 50;
@@ -56,8 +56,7 @@ internal static class SessionEndpoints
             return TypedResults.Ok(listed with { Items = [.. listed.Items.Select(item => item with { Matches = matches[item.Id] })] });
         }
 
-        return await pages.Get(
-            me, archived ?? false, after, page, async () => Page(await sessions.List(me.Id, archived ?? false, after, page + 1)));
+        return TypedResults.Ok(Page(await sessions.List(me.Id, archived ?? false, after, page + 1)));
 
         SessionPage Page(List<SessionRow> rows)
         {

@@ -29,7 +29,6 @@ internal static class ChatServices
         services.AddSingleton<GuestSignup>();
         services.AddSingleton<RunReplay>();
         services.AddSingleton<SessionView>();
-        services.AddSingleton<SessionPages>();
         services.AddSingleton<MessageList>();
         services.AddSingleton<RunStreamer>();
         services.AddHostedService(provider => provider.GetRequiredService<RunStreamer>());
