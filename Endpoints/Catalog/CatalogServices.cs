@@ -24,5 +24,6 @@ internal static class CatalogServices
         services.AddHostedService(provider => provider.GetRequiredService<ModelCatalog>());
         services.AddSingleton<CatalogRefresher>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogRefresher>());
+        services.AddProviders();
     }
 }

@@ -1,14 +1,13 @@
 using System.Runtime.InteropServices;
 using AiChat.Endpoints.Calls;
-using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>The run engine's parts, and its place in the life of the process.</summary>
-internal static class ChatServices
+internal static class RunsServices
 {
-    public static void AddChat(this IServiceCollection services)
+    public static void AddRuns(this IServiceCollection services)
     {
         services.AddSingleton<PromptImages>();
         services.AddSingleton<PromptBuilder>();
@@ -25,11 +24,7 @@ internal static class ChatServices
         services.AddSingleton<RunExecutor>();
         services.AddSingleton(provider => MemoryBudget.OfProcess(provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<RunRegistry>();
-        services.AddSingleton<RunLauncher>();
-        services.AddSingleton<GuestSignup>();
         services.AddSingleton<RunReplay>();
-        services.AddSingleton<SessionView>();
-        services.AddSingleton<MessageList>();
         services.AddSingleton<RunStreamer>();
         services.AddHostedService(provider => provider.GetRequiredService<RunStreamer>());
         services.AddHostedService<ChatLifetime>();
