@@ -114,7 +114,8 @@ internal sealed class FakeExchange
     {
         _chunked = true;
         var lines = string.Concat(headers.Select(header => header + "\r\n"));
-        return SendRaw($"HTTP/1.1 {status} Status\r\nContent-Type: {contentType}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n{lines}\r\n");
+        return SendRaw(
+            $"HTTP/1.1 {status} Status\r\nContent-Type: {contentType}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n{lines}\r\n");
     }
 
     /// <summary>Answers with a whole body and ends.</summary>
@@ -122,7 +123,9 @@ internal sealed class FakeExchange
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         var lines = string.Concat(headers.Select(header => header + "\r\n"));
-        await SendRaw($"HTTP/1.1 {status} Status\r\nContent-Type: {contentType}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n{lines}\r\n");
+        await SendRaw(
+            $"HTTP/1.1 {status} Status\r\nContent-Type: {contentType}\r\nContent-Length: {bytes.Length}\r\n"
+            + $"Connection: close\r\n{lines}\r\n");
         await SendRaw(bytes);
     }
 

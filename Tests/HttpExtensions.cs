@@ -8,13 +8,17 @@ namespace AiChat.Tests;
 /// <summary>The words the API tests are written in.</summary>
 internal static class HttpExtensions
 {
-    public static Task<HttpResponseMessage> PostJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Post, path, body);
+    public static Task<HttpResponseMessage> PostJson(this HttpClient client, string path, object body) =>
+        client.SendJson(HttpMethod.Post, path, body);
 
-    public static Task<HttpResponseMessage> PutJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Put, path, body);
+    public static Task<HttpResponseMessage> PutJson(this HttpClient client, string path, object body) =>
+        client.SendJson(HttpMethod.Put, path, body);
 
-    public static Task<HttpResponseMessage> PatchJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Patch, path, body);
+    public static Task<HttpResponseMessage> PatchJson(this HttpClient client, string path, object body) =>
+        client.SendJson(HttpMethod.Patch, path, body);
 
-    public static Task<HttpResponseMessage> DeleteJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Delete, path, body);
+    public static Task<HttpResponseMessage> DeleteJson(this HttpClient client, string path, object body) =>
+        client.SendJson(HttpMethod.Delete, path, body);
 
     public static async Task<HttpResponseMessage> SendJson(this HttpClient client, HttpMethod method, string path, object body)
     {
@@ -23,7 +27,8 @@ internal static class HttpExtensions
     }
 
     /// <summary>Posts the body as it is, for requests no serializer would make.</summary>
-    public static async Task<HttpResponseMessage> PostRaw(this HttpClient client, string path, string body, string contentType = "application/json")
+    public static async Task<HttpResponseMessage> PostRaw(
+        this HttpClient client, string path, string body, string contentType = "application/json")
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) };
         request.Content.Headers.Add("Content-Type", contentType);
@@ -47,7 +52,8 @@ internal static class HttpExtensions
         if (response.StatusCode != expected)
         {
             var body = await response.Content.ReadAsStringAsync();
-            Assert.Fail($"{response.RequestMessage?.Method} {response.RequestMessage?.RequestUri?.PathAndQuery}: expected {(int)expected}, was {(int)response.StatusCode}: {body}");
+            var asked = $"{response.RequestMessage?.Method} {response.RequestMessage?.RequestUri?.PathAndQuery}";
+            Assert.Fail($"{asked}: expected {(int)expected}, was {(int)response.StatusCode}: {body}");
         }
     }
 
@@ -60,7 +66,8 @@ internal static class HttpExtensions
         Assert.Equal(code, problem.GetProperty("code").GetString());
         Assert.Equal((int)status, problem.GetProperty("status").GetInt32());
         Wording.Check(problem.GetProperty("detail").GetString()!);
-        foreach (var error in problem.TryGetProperty("errors", out var errors) ? errors.EnumerateObject().SelectMany(field => field.Value.EnumerateArray()) : [])
+        foreach (var error in problem.TryGetProperty("errors", out var errors) ? errors.EnumerateObject().SelectMany(
+            field => field.Value.EnumerateArray()) : [])
         {
             Wording.Check(error.GetString()!);
         }

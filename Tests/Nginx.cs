@@ -35,7 +35,8 @@ internal sealed class Nginx : IAsyncDisposable
     {
         var folder = Directory.CreateTempSubdirectory("aichat-nginx-");
         var address = new Uri($"http://127.0.0.1:{FreePort()}");
-        var temporary = string.Concat(new[] { "client_body", "proxy", "fastcgi", "uwsgi", "scgi" }.Select(name => $"{name}_temp_path {folder}/{name};"));
+        var temporary = string.Concat(
+            new[] { "client_body", "proxy", "fastcgi", "uwsgi", "scgi" }.Select(name => $"{name}_temp_path {folder}/{name};"));
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "nginx.conf"), $$"""
             daemon off; master_process off; pid {{folder}}/pid; error_log stderr crit;
             events { }
@@ -47,7 +48,8 @@ internal sealed class Nginx : IAsyncDisposable
                 }
             }
             """);
-        var process = Process.Start(new ProcessStartInfo("/usr/sbin/nginx", ["-c", Path.Combine(folder.FullName, "nginx.conf"), "-p", folder.FullName]))!;
+        var process = Process.Start(
+            new ProcessStartInfo("/usr/sbin/nginx", ["-c", Path.Combine(folder.FullName, "nginx.conf"), "-p", folder.FullName]))!;
         var nginx = new Nginx(process, folder, address);
         while (!await nginx.AnswersAsync())
         {

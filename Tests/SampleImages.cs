@@ -52,7 +52,8 @@ internal static class SampleImages
     /// <summary>A camera's note: where, with what, and which way is up.</summary>
     public static byte[] Exif(byte orientation, string secret) =>
     [
-        .. "Exif\0\0"u8, .. "II"u8, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0, .. Encoding.ASCII.GetBytes(secret),
+        .. "Exif\0\0"u8, .. "II"u8, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0,
+        .. Encoding.ASCII.GetBytes(secret),
     ];
 
     public static byte[] Webp(int width = 8, int height = 9)

@@ -29,7 +29,8 @@ internal sealed class TestServer : IAsyncDisposable
     }
 
     /// <summary>The native executable under test, or null when the server runs in this process.</summary>
-    public static string? Binary { get; } = Environment.GetEnvironmentVariable("AICHAT_TEST_BINARY") is { Length: > 0 } path ? Path.GetFullPath(path) : null;
+    public static string? Binary { get; } =
+        Environment.GetEnvironmentVariable("AICHAT_TEST_BINARY") is { Length: > 0 } path ? Path.GetFullPath(path) : null;
 
     public string DataDir { get; }
 
@@ -37,13 +38,15 @@ internal sealed class TestServer : IAsyncDisposable
     public Uri BaseUri => _host.BaseUri;
 
     /// <summary>The server's own services; only in process.</summary>
-    public IServiceProvider Services => (_host as InProcessHost)?.Services ?? throw new InvalidOperationException("Only in process: mark the test [Trait(\"Mode\", \"InProcess\")].");
+    public IServiceProvider Services => (_host as InProcessHost)?.Services
+        ?? throw new InvalidOperationException("Only in process: mark the test [Trait(\"Mode\", \"InProcess\")].");
 
     /// <summary>What the native server has printed so far; empty in process.</summary>
     public string Output => (_host as ChildProcessHost)?.Output ?? "";
 
     /// <summary>The native server's next line that holds this; each is given once.</summary>
-    public Task<string> NextLine(string part) => (_host as ChildProcessHost)?.NextLine(part) ?? throw new InvalidOperationException("Only for the native server.");
+    public Task<string> NextLine(string part) =>
+        (_host as ChildProcessHost)?.NextLine(part) ?? throw new InvalidOperationException("Only for the native server.");
 
     public int ProcessId => (_host as ChildProcessHost)?.ProcessId ?? Environment.ProcessId;
 
@@ -54,7 +57,8 @@ internal sealed class TestServer : IAsyncDisposable
     public long? ResetPeak() => (_host as ChildProcessHost)?.ResetPeak();
 
     /// <summary>The most memory the native server held since <see cref="ResetPeak"/>, in bytes.</summary>
-    public long PeakBytes() => (_host as ChildProcessHost)?.MemoryBytes("VmHWM:") ?? throw new InvalidOperationException("Only for the native server.");
+    public long PeakBytes() =>
+        (_host as ChildProcessHost)?.MemoryBytes("VmHWM:") ?? throw new InvalidOperationException("Only for the native server.");
 
     /// <exception cref="ServerStartException">The server refused to start.</exception>
     public static async Task<TestServer> StartAsync(TestServerOptions? options = null)
@@ -96,7 +100,8 @@ internal sealed class TestServer : IAsyncDisposable
     public async Task<HttpClient> RegisterAdminAsync(string username = "admin", string password = Password)
     {
         var client = Client();
-        await (await client.PostJson("/api/auth/register", new { username, password, setupCode = SetupCode })).Expect(HttpStatusCode.Created);
+        await (await client.PostJson("/api/auth/register", new { username, password, setupCode = SetupCode }))
+            .Expect(HttpStatusCode.Created);
         return client;
     }
 

@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace AiChat.Tests;
 
-/// <summary>What texts that are put together from parts must not look like: "it A key is at most 4096 characters, without spaces..".</summary>
+/// <summary>
+/// What texts that are put together from parts must not look like: "it A key is at most 4096 characters, without spaces..".
+/// </summary>
 internal static partial class Wording
 {
     public static void Check(string text)
@@ -12,6 +14,8 @@ internal static partial class Wording
     }
 
     /// <summary>Two signs in a row, a blank before one, a word twice, or a sentence that begins in the middle of another.</summary>
-    [GeneratedRegex(@"\.{2,}|[,;:.!?] *[,;:!?]|(?<= ) |\s[.,;!?](\s|$)|\b(?<word>\p{L}+) \k<word>\b|\b(it|value|is|has) (A|The|It|There|At|From|Use)\b")]
+    [GeneratedRegex(
+        @"\.{2,}|[,;:.!?] *[,;:!?]|(?<= ) |\s[.,;!?](\s|$)|\b(?<word>\p{L}+) \k<word>\b"
+        + @"|\b(it|value|is|has) (A|The|It|There|At|From|Use)\b")]
     private static partial Regex Doubled();
 }

@@ -87,7 +87,9 @@ public sealed class AnswerSettingsTests
         async Task<JsonElement> Sent(object reasoning)
         {
             var id = ChatSteps.NewId();
-            await using var stream = await user.PostStream("/api/chat/stream", new { sessionId = await user.NewSession(connection, "o3"), content = id, clientMessageId = id, reasoning });
+            await using var stream = await user.PostStream(
+                "/api/chat/stream",
+                new { sessionId = await user.NewSession(connection, "o3"), content = id, clientMessageId = id, reasoning });
             await stream.ReadAllAsync();
             return upstream.Chats().Single(chat => chat.Request.Text.Contains(id, StringComparison.Ordinal)).Request.Json;
         }

@@ -3,7 +3,9 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>A request names where it goes, but only among what its caller may use: by no door is another connection reached (attack A06).</summary>
+/// <summary>
+/// A request names where it goes, but only among what its caller may use: by no door is another connection reached (attack A06).
+/// </summary>
 public sealed class ChosenModelTests
 {
     [Theory]
@@ -43,18 +45,22 @@ public sealed class ChosenModelTests
         [
             await member.PostJson("/api/sessions", new { connectionId, model }),
             await member.PatchJson($"/api/sessions/{session}", new { connectionId, model }),
-            await member.PostJson("/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
-            await member.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
+            await member.PostJson(
+                "/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
+            await member.PostJson(
+                "/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
             await member.PostJson("/api/chat/regenerate", new { messageId, clientMessageId = id(), connectionId, model }),
             await script.PostJson("/v1/chat/completions", CompatSteps.Ask("go")),
             await script.PostJson("/v1/responses", new { model, input = "go" }),
-            await script.PostJson("/v1/messages", new { model, max_tokens = 5, messages = new[] { new { role = "user", content = "go" } } }),
+            await script.PostJson(
+                "/v1/messages", new { model, max_tokens = 5, messages = new[] { new { role = "user", content = "go" } } }),
             await script.PostJson("/v1/messages/count_tokens", new { model, messages = new[] { new { role = "user", content = "go" } } }),
             await script.PostJson("/v1/embeddings", new { model, input = "go" }),
         ];
 
         Assert.All(answers, answer => Assert.True(
-            answer.StatusCode == HttpStatusCode.NotFound, $"{answer.RequestMessage?.Method} {answer.RequestMessage?.RequestUri?.AbsolutePath}: {answer.StatusCode}"));
+            answer.StatusCode == HttpStatusCode.NotFound,
+            $"{answer.RequestMessage?.Method} {answer.RequestMessage?.RequestUri?.AbsolutePath}: {answer.StatusCode}"));
 
         // A chat that has it from before is answered by what may be used, never by it.
         Assert.Equal("answer", (await member.AskAndWait(before, "still there?")).Text("content"));

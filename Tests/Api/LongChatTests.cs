@@ -114,7 +114,8 @@ public sealed class LongChatTests
         var (session, _) = LongChat.Write(server, "admin", Messages);
         var begun = Stopwatch.GetTimestamp();
 
-        var text = await admin.GetStringAsync(format == "account" ? "/api/account/export" : $"/api/sessions/{session}/export?format={format}");
+        var text =
+            await admin.GetStringAsync(format == "account" ? "/api/account/export" : $"/api/sessions/{session}/export?format={format}");
 
         Assert.True(Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(4), $"It took {Stopwatch.GetElapsedTime(begun)}.");
         var at = -1;
@@ -147,7 +148,10 @@ public sealed class LongChatTests
 
         foreach (var letter in letters)
         {
-            foreach (var q in new[] { new string(letter[0], 199) + "b", new string(letter[0], 200), $"{letter}{letter} {letter}b", $"\"{letter}b" })
+            foreach (var q in new[]
+            {
+                new string(letter[0], 199) + "b", new string(letter[0], 200), $"{letter}{letter} {letter}b", $"\"{letter}b",
+            })
             {
                 var begun = Stopwatch.GetTimestamp();
                 await owner.GetJson($"/api/sessions?q={Uri.EscapeDataString(q)}");

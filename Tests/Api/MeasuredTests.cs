@@ -12,7 +12,9 @@ namespace AiChat.Tests.Api;
 [CollectionDefinition(nameof(Measured), DisableParallelization = true)]
 public sealed class Measured;
 
-/// <summary>What time and memory tell or take: accounts told apart by the clock, crowds that use the server up (attacks A02, A21, A22).</summary>
+/// <summary>
+/// What time and memory tell or take: accounts told apart by the clock, crowds that use the server up (attacks A02, A21, A22).
+/// </summary>
 [Collection(nameof(Measured))]
 public sealed class MeasuredTests
 {
@@ -42,18 +44,21 @@ public sealed class MeasuredTests
         {
             foreach (var name in names)
             {
-                using var request = Login($"198.51.{round % 250}.{(round / 250 * 4) + Array.IndexOf(names, name) + 1}", name, "wrong-CANARY");
+                using var request =
+                    Login($"198.51.{round % 250}.{(round / 250 * 4) + Array.IndexOf(names, name) + 1}", name, "wrong-CANARY");
                 var watch = Stopwatch.GetTimestamp();
                 var answer = await client.SendAsync(request);
                 times[name].Add(Stopwatch.GetElapsedTime(watch).TotalMilliseconds);
                 var problem = await answer.ExpectProblem(HttpStatusCode.Unauthorized, "invalid_credentials");
-                bodies.Add($"{problem.GetProperty("detail")} {problem.GetRawText().Length} {string.Join(',', answer.Headers.Select(header => header.Key).Order())}");
+                var headers = string.Join(',', answer.Headers.Select(header => header.Key).Order());
+                bodies.Add($"{problem.GetProperty("detail")} {problem.GetRawText().Length} {headers}");
             }
         }
 
         Assert.Single(bodies);
         Assert.True(Spread(times) <= 0.05, string.Join(' ', times.Values.Select(Median)));
-        await (await client.PostJson("/api/auth/login", new { username = "disabled", password = TestServer.Password })).ExpectProblem(HttpStatusCode.Forbidden, "account_disabled");
+        await (await client.PostJson("/api/auth/login", new { username = "disabled", password = TestServer.Password }))
+            .ExpectProblem(HttpStatusCode.Forbidden, "account_disabled");
     }
 
     [Fact]
@@ -101,7 +106,9 @@ public sealed class MeasuredTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         await LiftRateLimit(admin);
-        var token = (await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json()).GetProperty("accessToken").GetString();
+        var token =
+            (await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json())
+            .GetProperty("accessToken").GetString();
         await StopAll(server, token!, Stops / 10);
         var before = server.ResetPeak();
 
@@ -125,7 +132,8 @@ public sealed class MeasuredTests
                 for (var n = 0; n < 500; n++)
                 {
                     var body = $$"""{"messageId":{{random.NextInt64(1, 1L << 50)}}}""";
-                    batch.Append(CultureInfo.InvariantCulture, $"POST /api/chat/stop HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+                    batch.Append("POST /api/chat/stop HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n");
+                    batch.Append(CultureInfo.InvariantCulture, $"Authorization: Bearer {token}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
                 }
 
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(batch.ToString()));
@@ -166,7 +174,9 @@ public sealed class MeasuredTests
     private static double Median(List<double> times) => times.Order().ElementAt(times.Count / 2);
 
     private static async Task LiftRateLimit(HttpClient admin) =>
-        (await admin.PatchAsync("/api/settings/system", new StringContent("""{"requestsPerMinute":0}""", Encoding.UTF8, "application/json"))).EnsureSuccessStatusCode();
+        (await admin.PatchAsync(
+            "/api/settings/system", new StringContent("""{"requestsPerMinute":0}""", Encoding.UTF8, "application/json")))
+            .EnsureSuccessStatusCode();
 
     private static async Task RightOneGetsIn(HttpClient client)
     {
@@ -178,7 +188,10 @@ public sealed class MeasuredTests
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/login")
         {
-            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new { username, password })) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
+            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new { username, password }))
+            {
+                Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+            },
         };
         request.Headers.Add("X-Forwarded-For", address);
         return request;

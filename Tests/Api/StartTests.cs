@@ -26,7 +26,8 @@ public sealed partial class StartTests
         using var taken = new TcpListener(IPAddress.Any, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        var refused = await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(With(("HOST", host), ("PORT", $"{port}"))));
+        var refused =
+            await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(With(("HOST", host), ("PORT", $"{port}"))));
         Assert.Equal(78, refused.ExitCode);
         OneLine(refused, "Cannot listen on ", "another program listens there");
     }

@@ -150,16 +150,19 @@ public sealed class TwinTests
         await Create(admin, upstream, "B");
         await (await admin.PostJson("/api/connections", Form(upstream, "C") with { Prefix = $"{first}" })).Expect(HttpStatusCode.Created);
 
-        var ids = (await admin.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray().Select(model => model.GetProperty("id").GetString()).ToList();
+        var ids = (await admin.GetJson("/api/catalog/models"))
+            .GetProperty("items").EnumerateArray().Select(model => model.GetProperty("id").GetString()).ToList();
 
         Assert.Equal(ids.Count, ids.Distinct().Count());
     }
 
-    private static TwinForm Form(FakeUpstream upstream, string name) => new(name, "openai", upstream.BaseUrl, "bearer", Key, null, null, true);
+    private static TwinForm Form(FakeUpstream upstream, string name) =>
+        new(name, "openai", upstream.BaseUrl, "bearer", Key, null, null, true);
 
     private static async Task<JsonElement> Create(HttpClient admin, FakeUpstream upstream, string name) =>
         await (await admin.PostJson("/api/connections", Form(upstream, name))).Json(HttpStatusCode.Created);
 
     private sealed record TwinForm(
-        string Name, string Provider, string BaseUrl, string AuthType, string? Key, string? Prefix, Dictionary<string, string>? Headers, bool Local);
+        string Name, string Provider, string BaseUrl, string AuthType, string? Key, string? Prefix, Dictionary<string, string>? Headers,
+        bool Local);
 }
