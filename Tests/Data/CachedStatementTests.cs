@@ -64,13 +64,14 @@ public sealed class CachedStatementTests : IDisposable
     [Fact]
     public void A_statement_with_a_bound_limit_is_compiled_once()
     {
+        const int recompiled = 5; // SQLITE_STMTSTATUS_REPREPARE
         const string page = "select value from numbers order by value limit @value";
         Run("create table numbers (value integer primary key) strict", null);
         Run("insert into numbers (value) values (1), (2), (3)", null);
         Assert.Equal((1L, 1L), (Run(page, 1), Run(page, 2)));
 
         var statement = _connection.Take(page);
-        Assert.Equal(0, raw.sqlite3_stmt_status(statement.Handle, raw.SQLITE_STMTSTATUS_REPREPARE, 0));
+        Assert.Equal(0, raw.sqlite3_stmt_status(statement.Handle, recompiled, 0));
         _connection.Keep(statement);
     }
 
