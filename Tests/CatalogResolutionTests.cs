@@ -3,7 +3,7 @@ using AiChat.Endpoints.Catalog;
 
 namespace AiChat.Tests;
 
-/// <summary>Which model somebody gets, from the rows alone.</summary>
+/// <summary>Which model a user gets, decided from the rows alone.</summary>
 public sealed class CatalogResolutionTests
 {
     private static readonly ConnectionRow Demo = new() { Id = 1, Provider = "demo", Name = "Demo", Enabled = true };

@@ -5,7 +5,7 @@ using System.Text.Json;
 
 namespace AiChat.Tests;
 
-/// <summary>The words the API tests are written in.</summary>
+/// <summary>The vocabulary of the API tests.</summary>
 internal static class HttpExtensions
 {
     public static Task<HttpResponseMessage> PostJson(this HttpClient client, string path, object body) =>
@@ -26,7 +26,7 @@ internal static class HttpExtensions
         return await client.SendAsync(request);
     }
 
-    /// <summary>Posts the body as it is, for requests no serializer would make.</summary>
+    /// <summary>Posts the body unchanged, for requests that no serializer would produce.</summary>
     public static async Task<HttpResponseMessage> PostRaw(
         this HttpClient client, string path, string body, string contentType = "application/json")
     {
@@ -38,7 +38,7 @@ internal static class HttpExtensions
     public static async Task<JsonElement> GetJson(this HttpClient client, string path, HttpStatusCode expected = HttpStatusCode.OK) =>
         await (await client.GetAsync(path)).Json(expected);
 
-    /// <summary>The body of an answer with the expected status; any other status fails with the body in the message.</summary>
+    /// <summary>The body of a response with the expected status; another status fails with the body in the message.</summary>
     public static async Task<JsonElement> Json(this HttpResponseMessage response, HttpStatusCode expected = HttpStatusCode.OK)
     {
         await response.Expect(expected);
@@ -57,7 +57,7 @@ internal static class HttpExtensions
         }
     }
 
-    /// <summary>Asserts a problem document with this status and code, and gives it.</summary>
+    /// <summary>Asserts a problem document with this status and code, and returns it.</summary>
     public static async Task<JsonElement> ExpectProblem(this HttpResponseMessage response, HttpStatusCode status, string code)
     {
         await response.Expect(status);
@@ -75,11 +75,11 @@ internal static class HttpExtensions
         return problem;
     }
 
-    /// <summary>Posts and reads the answer as a stream of server-sent events.</summary>
+    /// <summary>Posts and reads the response as a stream of server-sent events.</summary>
     public static Task<SseStream> PostStream(this HttpClient client, string path, object body) =>
         client.OpenStream(new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) });
 
-    /// <summary>Attaches to a stream, after the event with this id when one is given.</summary>
+    /// <summary>Attaches to a stream, after the event with this id if one is given.</summary>
     public static Task<SseStream> GetStream(this HttpClient client, string path, string? lastEventId = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, path);

@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Taking one's data along, leaving, and the record of who did what.</summary>
+/// <summary>Account export, account deletion and the audit log.</summary>
 public sealed class AccountDataTests
 {
     [Fact]

@@ -5,7 +5,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Pictures of users, of the assistant and of the installation: bytes only (attack A50); a user's for those who are signed in.
+/// Avatars and the logo: uploaded bytes only (attack A50); avatars of users are for signed-in users.
 /// </summary>
 public sealed class AvatarTests
 {
@@ -36,7 +36,7 @@ public sealed class AvatarTests
         Assert.Equal(HttpStatusCode.NotFound, (await member.GetAsync("/avatars/987654321")).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await member.GetAsync("/avatars/..%2f..%2fapp.db")).StatusCode);
 
-        // A new picture has a new address and the file of the old one goes; so it does with the user.
+        // A new picture has a new URL, and the old file is deleted, as it is with the user.
         var old = Files(server).Single();
         var second = (await (await Put(member, "/api/settings/personal/avatar", SampleImages.Gif(), asForm: true)).Json())
             .Text("avatarUrl")!;
@@ -144,7 +144,7 @@ public sealed class AvatarTests
         var url = (await (await Put(admin, "/api/settings/assistant-avatar", SampleImages.Png())).Json()).Text("avatarUrl")!;
         var settings = (await admin.GetJson("/api/settings/system")).GetRawText();
 
-        // A picture comes as bytes on a route of its own; with other settings it is refused, and they with it.
+        // A picture is uploaded on its own route; among other settings it is refused, and they with it.
         await (await admin.PatchJson("/api/settings/system", new { brandText = "After", assistantAvatar = "data:image/png;base64,AAAA" }))
             .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
         await (await admin.PatchJson("/api/settings/system", new { brandText = "After", maxRuns = -7 }))

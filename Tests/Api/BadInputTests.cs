@@ -6,8 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Malformed requests on every route that reads a body: a problem, never a 5xx, nothing changed, nothing told of the inside (attacks A18,
-/// A64, A73).
+/// Malformed requests on every route that reads a body: a problem, never a 5xx, no change, no internals revealed (attacks A18, A64, A73).
 /// </summary>
 public sealed class BadInputTests
 {
@@ -205,7 +204,7 @@ public sealed class BadInputTests
         return token;
     }
 
-    /// <summary>Every row that a request of a person could have changed; what the server counts for itself is left out.</summary>
+    /// <summary>Every row that a user's request could have changed; the server's own counters are left out.</summary>
     private static string Dump(string dataDir)
     {
         using var connection = new SqliteConnection($"Data Source={Path.Combine(dataDir, "app.db")};Mode=ReadOnly;Pooling=false");

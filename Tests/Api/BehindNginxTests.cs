@@ -3,8 +3,8 @@ using System.Net;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// A first start behind Debian's nginx on the same machine, which gives no address of its visitors: a stranger does not become
-/// administrator and does not escape the limits, the owner comes in (attacks A17, A24).
+/// A first start behind Debian's nginx on the same machine, which forwards no client address: a stranger neither becomes administrator nor
+/// escapes the limits, and the owner gets in (attacks A17, A24).
 /// </summary>
 public sealed class BehindNginxTests
 {

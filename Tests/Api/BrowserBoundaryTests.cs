@@ -189,7 +189,7 @@ public sealed class BrowserBoundaryTests
             await (await Send(server.Client(), HttpMethod.Get, "/api/health", null, null, ("Host", host))).Expect(HttpStatusCode.OK);
         }
 
-        // A proxy's request is not one of this machine, whatever name it carries.
+        // A proxied request does not count as local, whatever host name it carries.
         var relayed =
             await Send(server.Client(), HttpMethod.Get, "/api/health", null, null, ("Host", "localhost"), ("X-Forwarded-For", "192.0.2.1"));
         await relayed.Expect(HttpStatusCode.BadRequest);

@@ -256,7 +256,7 @@ public sealed class CatalogTests
         await (await admin.PostJson("/api/chat/stream", asked)).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         Assert.Equal("gpt-4o", (await admin.AskAndWait(session, "go")).Text("model"));
 
-        // It is no word for ever: it holds again when the model is back, and can be taken back while it is not.
+        // An override applies again when the model returns, and can be deleted while the model is away.
         Assert.Equal("Thinker", (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items")[0].Text("name"));
         listed = ["gpt-4o", "o3"];
         await (await admin.PostJson("/api/catalog/models/refresh", new { })).Expect(HttpStatusCode.OK);
@@ -267,7 +267,7 @@ public sealed class CatalogTests
         Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", one)).Json()).GetProperty("deleted").GetInt32());
         Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
 
-        // It goes with its connection.
+        // It is deleted with its connection.
         await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true }))
             .Expect(HttpStatusCode.OK);
         await (await admin.DeleteAsync($"/api/connections/{id}")).Expect(HttpStatusCode.NoContent);
@@ -298,7 +298,7 @@ public sealed class CatalogTests
                     .Take(4));
         }
 
-        // A place alone is no change of the model, and what undoes changes leaves it where it is.
+        // A position alone does not count as an override, and resetting overrides keeps it.
         var items = (await admin.GetJson("/api/catalog/models?all=true")).GetProperty("items");
         Assert.False(Model(items, "a'b").GetProperty("overridden").GetBoolean());
         Assert.True(Model(items, "o3").GetProperty("overridden").GetBoolean());
@@ -427,7 +427,7 @@ public sealed class CatalogTests
         await Advance(clock, upstream, TimeSpan.FromSeconds(46));
     }
 
-    /// <summary>Lets time pass in small steps until the provider is asked again, at most for so long.</summary>
+    /// <summary>Advances the clock in small steps, at most by the given time, until the provider is asked again.</summary>
     private static async Task Advance(FakeTimeProvider clock, FakeUpstream upstream, TimeSpan max)
     {
         var asked = upstream.NextRequestAsync();

@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// A request names where it goes, but only among what its caller may use: by no door is another connection reached (attack A06).
+/// A request may name a model, but only one that its caller may use: no API reaches another connection (attack A06).
 /// </summary>
 public sealed class ChosenModelTests
 {
@@ -13,7 +13,7 @@ public sealed class ChosenModelTests
     [InlineData("hidden")]
     [InlineData("private")]
     [InlineData("missing")]
-    public async Task A_connection_that_is_not_for_the_caller_is_not_there_by_any_door(string kind)
+    public async Task A_connection_that_is_not_for_the_caller_is_not_found_by_any_api(string kind)
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "never"));
         await using var usable = FakeUpstream.Start(OpenAiScript.Answer(["usable"], "answer"));
@@ -62,7 +62,7 @@ public sealed class ChosenModelTests
             answer.StatusCode == HttpStatusCode.NotFound,
             $"{answer.RequestMessage?.Method} {answer.RequestMessage?.RequestUri?.AbsolutePath}: {answer.StatusCode}"));
 
-        // A chat that has it from before is answered by what may be used, never by it.
+        // A chat that used it before is answered by a permitted model instead.
         Assert.Equal("answer", (await member.AskAndWait(before, "still there?")).Text("content"));
         Assert.Empty(upstream.Chats());
     }

@@ -5,15 +5,15 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Clients of OpenAI's protocol in front of a provider that speaks it: what they send and what it answers goes through, known to us or
-/// not; a provider of another protocol is not asked for what it does not have.
+/// Clients of OpenAI's protocol and a provider that speaks it: requests and responses pass through, members unknown to us included. A
+/// provider of another protocol is not asked for features it does not have.
 /// </summary>
 public sealed class CompatPassthroughTests
 {
     private const string Sound = "UklGRiQAAABXQVZF";
 
     /// <summary>
-    /// Two answers with probabilities, the first with a member of tomorrow, in pieces; the first ends long before the second.
+    /// Two answers in chunks with probabilities; the first has an unknown member and ends before the second.
     /// </summary>
     private static readonly string[] Two =
     [

@@ -51,7 +51,7 @@ internal sealed class CompatSteps : IAsyncDisposable
     public static object Ask(string text, bool stream = false) =>
         new { model = "fake-model", stream, messages = new[] { new { role = "user", content = text } } };
 
-    /// <summary>What the provider was sent last.</summary>
+    /// <summary>The last request the provider received.</summary>
     public JsonElement Sent => Upstream.Chats()[^1].Request.Json;
 
     public async ValueTask DisposeAsync()

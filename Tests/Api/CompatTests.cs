@@ -6,7 +6,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// The doors for other vendors' clients: what goes in, what comes out, who pays (attacks A06, A15, A40, A41, A69, A71, A73).
+/// The APIs for other vendors' clients: requests, responses and quotas (attacks A06, A15, A40, A41, A69, A71, A73).
 /// </summary>
 public sealed class CompatTests
 {
@@ -136,7 +136,7 @@ public sealed class CompatTests
     }
 
     [Fact]
-    public async Task A_hundred_at_once_by_both_doors_on_five_remaining_make_five_calls()
+    public async Task A_hundred_at_once_by_both_apis_on_five_remaining_make_five_calls()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         await UsageLimitTests.Set(steps.Admin, new { defaultUserDailyQuota = 5, maxRunsPerUser = 0, requestsPerMinute = 0 });
@@ -160,7 +160,7 @@ public sealed class CompatTests
     }
 
     [Fact]
-    public async Task When_the_quota_is_used_up_no_door_reaches_the_provider()
+    public async Task When_the_quota_is_used_up_no_api_reaches_the_provider()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         var session = await steps.Admin.NewSession(steps.Connection);
@@ -391,7 +391,7 @@ public sealed class CompatTests
         var messages = new[] { new { role = "user", content = "go" } };
         foreach (var stream in new[] { false, true })
         {
-            foreach (var (door, body) in new (string, object)[]
+            foreach (var (path, body) in new (string, object)[]
             {
                 ("chat/completions", new { model = "fake-model", messages, stream }),
                 ("messages", new { model = "fake-model", messages, stream, max_tokens = 9 }),
@@ -399,7 +399,7 @@ public sealed class CompatTests
                 ("embeddings", new { model = "fake-model", input = "go" }),
             })
             {
-                using var answer = await steps.Script.PostJson($"/v1/{door}", body);
+                using var answer = await steps.Script.PostJson($"/v1/{path}", body);
 
                 Assert.Contains(answer.Content.Headers.ContentType?.MediaType, new[] { "application/json", "text/event-stream" });
                 Assert.Contains("error", await answer.Content.ReadAsStringAsync());

@@ -82,7 +82,7 @@ public sealed class CookieTests
         return client;
     }
 
-    /// <summary>What the cookies of a fresh login hold.</summary>
+    /// <summary>The values of a fresh login's cookies.</summary>
     private static async Task<(string Access, string Refresh)> Unmarked(TestServer server)
     {
         var login = await server.Client().PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password });

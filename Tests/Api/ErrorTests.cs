@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// What fails on our side says so and no more: no exception's text, stack, statement or path, whatever the environment is called.
+/// A server error says only that it is one: no exception text, stack, statement or path, in any environment.
 /// </summary>
 public sealed class ErrorTests
 {
@@ -68,7 +68,7 @@ public sealed class ErrorTests
     }
 
     /// <summary>
-    /// Takes tables away under the running server, as no request could: what needs them fails in a way nobody has foreseen.
+    /// Renames tables under the running server, so that requests fail in a way no handler expects.
     /// </summary>
     private static void Break(TestServer server, params string[] tables)
     {

@@ -7,7 +7,7 @@ using Microsoft.Extensions.DependencyInjection;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// On a full disk people still come in and read. The database may not grow any more, which SQLite reports as a full disk.
+/// On a full disk users can still sign in and read. The tests forbid the database to grow, which SQLite reports as a full disk.
 /// </summary>
 [Trait("Mode", "InProcess")]
 public sealed class FullDiskTests
@@ -34,7 +34,7 @@ public sealed class FullDiskTests
         Assert.Equal("Readable", (await browser.GetJson("/api/sessions")).GetProperty("items")[0].GetProperty("title").GetString());
         Assert.Equal("admin", (await browser.GetJson("/api/auth/me")).GetProperty("user").GetProperty("username").GetString());
 
-        // Who came before stays: tokens are renewed, and exchanged only where the row still has room for it.
+        // Earlier logins stay: access tokens are renewed, and refresh tokens are exchanged only where the row fits in place.
         await (await before.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.OK);
         await (await before.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.OK);
         var refreshToken = script.GetProperty("refreshToken").GetString();
@@ -68,7 +68,7 @@ public sealed class FullDiskTests
         await (await second.GetAsync("/api/auth/me")).Expect(HttpStatusCode.Unauthorized);
     }
 
-    /// <summary>Takes the last free room of the pages that a login and its record in the audit go to.</summary>
+    /// <summary>Fills the free space of the pages that hold logins and audit entries.</summary>
     private static async Task Fill(TestServer server)
     {
         var db = server.Services.GetRequiredService<Db>();
@@ -98,7 +98,7 @@ public sealed class FullDiskTests
         }
         catch (StoreException full) when (full.Failure == StoreFailure.Full)
         {
-            // As intended.
+            // Expected.
         }
     }
 

@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Visitors without an account: what they may do, how much, for how long, and what becomes of it (attacks A01, A16, A69).
+/// Visitors without an account: permissions, quota, retention, and the move of their data to an account (attacks A01, A16, A69).
 /// </summary>
 public sealed class GuestTests
 {

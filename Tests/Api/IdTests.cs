@@ -3,7 +3,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>An id that was given once never stands for anything else.</summary>
+/// <summary>Ids are never reused.</summary>
 public sealed class IdTests
 {
     [Fact]
@@ -59,7 +59,7 @@ public sealed class IdTests
         Assert.True(other > old);
         await (await admin.PostJson("/api/chat/continue", new { messageId = answer, clientMessageId = ChatSteps.NewId() }))
             .ExpectProblem(HttpStatusCode.NotFound, "not_found");
-        // The administrator's default answers, and the answer says so; the twin's name does not attract the chat.
+        // The administrator's default model answers and is named; the chat does not move to a model of the same name.
         var next = await admin.AskAndWait(session, "and now?");
         Assert.Equal("chosen", next.Text("content"));
         Assert.Equal("chosen", next.Text("model"));

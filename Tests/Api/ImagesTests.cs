@@ -68,7 +68,7 @@ public sealed class ImagesTests
         using var beyond = await Send(owner, HttpMethod.Get, url, "bytes=9999-");
         Assert.Equal(HttpStatusCode.RequestedRangeNotSatisfiable, beyond.StatusCode);
 
-        // Missing and not yours are the same; an administrator is nobody special here.
+        // Missing and not the caller's look the same, for administrators too.
         var missing = await Body(await Send(other, HttpMethod.Get, "/chat-images/" + new string('0', 32)));
         foreach (var client in new[] { server.Client(), other, pending, admin })
         {
@@ -185,7 +185,7 @@ public sealed class ImagesTests
             Assert.True(response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.BadRequest, $"{path}: {(int)response.StatusCode}");
         }
 
-        // A link planted in the store is not followed.
+        // A symbolic link in the image folder is not followed.
         File.Delete(file);
         File.CreateSymbolicLink(file, Path.Combine(server.DataDir, "images-evil", "x"));
         Assert.Equal(HttpStatusCode.NotFound, (await admin.GetAsync($"/chat-images/{id}")).StatusCode);
@@ -208,7 +208,7 @@ public sealed class ImagesTests
         await (await admin.SendAsync(endless)).ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "too_large");
         Assert.DoesNotContain(".new", Tree(server.DataDir), StringComparison.Ordinal);
 
-        // To the byte.
+        // The limit is exact to the byte.
         byte[] max = [.. SampleImages.Png(), .. new byte[10 * 1024 * 1024 - SampleImages.Png().Length]];
         await (await admin.Upload(max, "image/png")).Expect(HttpStatusCode.Created);
     }
@@ -288,7 +288,7 @@ public sealed class ImagesTests
         return await client.SendAsync(request);
     }
 
-    /// <summary>Without the trace id, which differs on every answer.</summary>
+    /// <summary>Without the trace id, which differs in every response.</summary>
     private static async Task<string> Body(HttpResponseMessage response)
     {
         var text = await response.Content.ReadAsStringAsync();

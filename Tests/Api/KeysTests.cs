@@ -5,7 +5,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>API keys: shown once, kept as a hash, good for what they say and as long as they say (attack A15).</summary>
+/// <summary>API keys: shown once, stored as a hash, valid for their scopes, models and time (attack A15).</summary>
 public sealed class KeysTests
 {
     [Fact]
@@ -132,7 +132,7 @@ public sealed class KeysTests
     internal static async Task<JsonElement> Make(HttpClient user, object key) =>
         await (await user.PostJson("/api/keys", key)).Json(HttpStatusCode.Created);
 
-    /// <summary>A script: no cookies that matter, only the key.</summary>
+    /// <summary>A script that authenticates with the key alone.</summary>
     internal static HttpClient With(TestServer server, string key)
     {
         var client = server.Client();

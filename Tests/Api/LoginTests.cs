@@ -130,7 +130,7 @@ public sealed class LoginTests
         HttpResponseMessage? limited = null;
         for (var attempt = 0; attempt < 12 && limited is null; attempt++)
         {
-            // No proxy is listed, so the header says nothing.
+            // No proxy is listed, so the header is ignored.
             using var request = Forwarded($"198.51.100.{attempt}", new { username = "admin", password = $"guess-CANARY-{attempt}" });
             var answer = await attacker.SendAsync(request);
             limited = answer.StatusCode == HttpStatusCode.TooManyRequests ? answer : null;
@@ -150,7 +150,7 @@ public sealed class LoginTests
         var client = server.Client();
         for (var attempt = 0; attempt < 15; attempt++)
         {
-            // What stands left of the proxy's own entry is the client's invention.
+            // Entries left of the proxy's own are chosen by the client.
             using var request = Forwarded($"10.0.0.1, 203.0.113.{attempt}", new { username = "admin", password = "guess-CANARY" });
             await (await client.SendAsync(request)).Expect(HttpStatusCode.Unauthorized);
         }

@@ -2,7 +2,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Chats of thousands of messages, written straight into the file of a running server.</summary>
+/// <summary>Chats of thousands of messages, written directly into the database of a running server.</summary>
 internal static class LongChat
 {
     /// <param name="length">Characters of each message.</param>

@@ -8,12 +8,12 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Runs by itself after the others: these tests measure the server's time and memory.</summary>
+/// <summary>Runs alone, after the other tests, because it measures the server's time and memory.</summary>
 [CollectionDefinition(nameof(Measured), DisableParallelization = true)]
 public sealed class Measured;
 
 /// <summary>
-/// What time and memory tell or take: accounts told apart by the clock, crowds that use the server up (attacks A02, A21, A22).
+/// Timing and memory: accounts distinguishable by response time, crowds that exhaust the server (attacks A02, A21, A22).
 /// </summary>
 [Collection(nameof(Measured))]
 public sealed class MeasuredTests
@@ -21,7 +21,7 @@ public sealed class MeasuredTests
     private const int Crowd = 300;
     private const int Stops = 100_000;
 
-    /// <summary>A login waits ten seconds at most for its turn to be hashed.</summary>
+    /// <summary>A login waits at most ten seconds for its hash to begin.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(12);
 
     [Fact]
@@ -39,7 +39,7 @@ public sealed class MeasuredTests
         var bodies = new HashSet<string>();
         var client = server.Client();
 
-        // Chance evens out with more rounds, a difference in the work does not: 5 % has to be reached within 300.
+        // Noise averages out over the rounds, a real difference does not: 5 % must be reached within 300 rounds.
         for (var round = 0; round < 20 || (round < 300 && Spread(times) > 0.05); round++)
         {
             foreach (var name in names)
@@ -68,7 +68,7 @@ public sealed class MeasuredTests
         var admin = await server.RegisterAdminAsync();
         var client = server.Client();
         await LiftRateLimit(admin);
-        // The connections of the crowd and one hash are there before; what is measured is the crowd's hashing.
+        // The connections and one hash are made before, so that only the hashing of the crowd is measured.
         await Task.WhenAll(Enumerable.Range(0, Crowd).Select(_ => client.GetAsync("/api/health")));
         using (var first = Login("203.0.113.200", "nobody", "guess-CANARY"))
         {
@@ -118,7 +118,7 @@ public sealed class MeasuredTests
         Assert.InRange(server.PeakBytes(), 0, (before!.Value * 12 / 10) + (32L << 20));
     }
 
-    /// <summary>Sends stops with random ids, many on the way at once, and counts the 404s.</summary>
+    /// <summary>Sends pipelined stop requests with random ids and counts the 404s.</summary>
     private static async Task<int> StopAll(TestServer server, string token, int count)
     {
         using var socket = new TcpClient(server.BaseUri.Host, server.BaseUri.Port);
@@ -128,12 +128,13 @@ public sealed class MeasuredTests
         {
             for (var sent = 0; sent < count; sent += 500)
             {
+                var head = $"POST /api/chat/stop HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n";
                 var batch = new StringBuilder();
                 for (var n = 0; n < 500; n++)
                 {
                     var body = $$"""{"messageId":{{random.NextInt64(1, 1L << 50)}}}""";
-                    batch.Append("POST /api/chat/stop HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\n");
-                    batch.Append(CultureInfo.InvariantCulture, $"Authorization: Bearer {token}\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+                    batch.Append(head);
+                    batch.Append(CultureInfo.InvariantCulture, $"Content-Length: {body.Length}\r\n\r\n{body}");
                 }
 
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(batch.ToString()));
@@ -143,7 +144,7 @@ public sealed class MeasuredTests
         var found = 0;
         while (found < count && await reader.ReadLineAsync() is { } line)
         {
-            // A body has no line end, so the next answer's first line follows it.
+            // A body has no line end, so the first line of the next response follows it directly.
             found += line.EndsWith("HTTP/1.1 404 Not Found", StringComparison.Ordinal) ? 1 : 0;
         }
 
@@ -164,7 +165,7 @@ public sealed class MeasuredTests
         return took;
     }
 
-    /// <summary>How far the medians are apart, as a part of the greatest.</summary>
+    /// <summary>The difference of the medians relative to the greatest.</summary>
     private static double Spread(Dictionary<string, List<double>> times)
     {
         var medians = times.Values.Select(Median).ToList();

@@ -147,7 +147,7 @@ public sealed class RegistrationTests
             .ExpectProblem(HttpStatusCode.Forbidden, "registration_closed");
     }
 
-    /// <summary>On the JIT beside other tests fifty hashes may take longer than anybody waits, so there the wait has no end.</summary>
+    /// <summary>In process, beside other tests, fifty hashes may exceed the wait of a login, so there it is unlimited.</summary>
     private static TestServerOptions Patient =>
         new() { Clock = TestServer.Binary is null ? new FakeTimeProvider(DateTimeOffset.UtcNow) : null };
 

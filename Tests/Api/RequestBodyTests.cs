@@ -9,7 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Bodies under way: bounded by person and in all, small ones first, and each by a time.</summary>
+/// <summary>Request bodies in transit: limited per user and in total, small ones preferred, and each with a time limit.</summary>
 [Collection(nameof(Measured))]
 public sealed class RequestBodyTests
 {
@@ -28,7 +28,7 @@ public sealed class RequestBodyTests
 
         var crowd = await Task.WhenAll(Enumerable.Range(0, Crowd).Select(_ => RawBody.Send(steps, Large, Large - 1)));
 
-        // What was refused was told so at once; the others wait for their last byte.
+        // The refused ones were answered at once; the others wait for their last byte.
         var told = await Task.WhenAll(crowd.Select(body => body.Status()));
         Assert.InRange(told.Count(status => status is null), 1, 2);
         Assert.All(told, status => Assert.True(status is null or 429, $"was {status}"));
@@ -206,7 +206,7 @@ public sealed class RequestBodyTests
         Assert.Equal(0, budget.Taken);
     }
 
-    /// <summary>A request that has not sent all of its body.</summary>
+    /// <summary>A request whose body is not complete.</summary>
     private sealed class RawBody : IDisposable
     {
         private readonly TcpClient _socket;
@@ -230,7 +230,7 @@ public sealed class RequestBodyTests
             return body;
         }
 
-        /// <summary>What it was answered; null when everything was sent and no answer came.</summary>
+        /// <summary>The status of the response; null when everything was sent and none came.</summary>
         public async Task<int?> Status()
         {
             using var reader = new StreamReader(_socket.GetStream(), Encoding.ASCII, false, 1024, leaveOpen: true);
@@ -261,7 +261,7 @@ public sealed class RequestBodyTests
             }
             catch (Exception error) when (error is IOException or ObjectDisposedException)
             {
-                // It was answered before.
+                // The server answered and closed before the body was complete.
             }
         }
     }

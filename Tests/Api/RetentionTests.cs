@@ -8,7 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What is over is removed at the start and every hour.</summary>
+/// <summary>Expired data is removed at the start and every hour.</summary>
 [Trait("Mode", "InProcess")]
 public sealed class RetentionTests
 {
@@ -24,7 +24,7 @@ public sealed class RetentionTests
         await (await chat.Ask(session, "look", [sent])).ReadAllAsync();
         await (await chat.Owner.PostJson("/api/sessions", new { temporary = true })).Expect(HttpStatusCode.Created);
 
-        // The rows are aged, not the clock moved: everything is over in an hour and a half, or much later.
+        // The rows are aged instead of moving the clock: each expires in an hour and a half, or much later.
         var (soon, later) = (Start.AddMinutes(90), Start.AddDays(2));
         await Execute(chat.Server, $"""
             update images set created_at = {At(soon.AddDays(-1))} where id = '{waiting}';
@@ -126,14 +126,14 @@ public sealed class RetentionTests
 
     private static long At(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
 
-    /// <summary>The access token has ended with the hour.</summary>
+    /// <summary>Renews the access token, which expires with the hour.</summary>
     private static async Task<HttpClient> Renewed(ImageChat chat)
     {
         await (await chat.Admin.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.OK);
         return chat.Admin;
     }
 
-    /// <summary>Moves the clock and waits for a whole round that judged by the new time.</summary>
+    /// <summary>Moves the clock and waits for a whole round at the new time.</summary>
     [Fact]
     public async Task Task_traces_go_after_their_days_and_with_their_user()
     {

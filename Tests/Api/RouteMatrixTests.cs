@@ -41,7 +41,7 @@ public sealed class RouteMatrixTests
         var wrong = new List<string>();
         foreach (var row in RouteTable.Rows)
         {
-            // Strangers have an address of their own each, so that their limit does not answer for the rule.
+            // Each stranger has its own address, so that no rate limit answers in place of the access rule.
             await Check(wrong, server, row, "stranger", null, row.Access == Access.Public ? null : HttpStatusCode.Unauthorized);
             await Check(
                 wrong, server, row, "disabled", disabledToken, row.Access == Access.Public ? null : HttpStatusCode.Unauthorized,
@@ -61,7 +61,7 @@ public sealed class RouteMatrixTests
             .GetProperty("accessToken").GetString()!;
 
     /// <summary>
-    /// Calls with ids that exist for nobody and a body that changes nothing. What ends the caller's own login is only tried by those who
+    /// Calls with ids that do not exist and a body that changes nothing. Routes that end the caller's login are called only by users who
     /// must be refused.
     /// </summary>
     private static async Task Check(

@@ -4,8 +4,8 @@ using System.Text;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Which page a change comes from, where the browser does not say it itself (plain HTTP) and a proxy may have changed the name that the
-/// server is called by (attack A26). The server listens on 127.0.0.1; Host is what a browser or a proxy sends.
+/// The origin of a write where the browser does not state it (plain HTTP) and a proxy may have changed the host name (attack A26). The
+/// server listens on 127.0.0.1; Host is what a browser or a proxy sends.
 /// </summary>
 public sealed class SameOriginTests
 {
@@ -89,7 +89,7 @@ public sealed class SameOriginTests
     }
 
     /// <summary>
-    /// Where Host has lost its port, a neighbour on the same machine is told apart by what a browser lets a page send unasked.
+    /// Where Host has lost its port, another site on the same machine is recognised by what a page may send without a preflight.
     /// </summary>
     [Theory]
     [InlineData("text/plain", """{"username":"planted"}""")]
@@ -122,7 +122,7 @@ public sealed class SameOriginTests
             .Expect(HttpStatusCode.Forbidden);
     }
 
-    /// <summary>The header proves something only as long as no other site's page gets leave to send it.</summary>
+    /// <summary>The header proves the origin only while no preflight allows it to another site.</summary>
     [Fact]
     public async Task No_preflight_allows_that_header()
     {

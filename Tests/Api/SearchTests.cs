@@ -37,7 +37,7 @@ public sealed class SearchTests
         Assert.Empty(await Found(admin, "\"lazy over\""));
         Assert.Equal("人工智能", Marked((await Found(admin, "人工智能")).Single().GetProperty("matches")[0]).Single());
 
-        // Two characters: the index of three cannot find them.
+        // Two characters: the trigram index cannot find them.
         Assert.Equal("改变", Marked((await Found(admin, "改变")).Single().GetProperty("matches")[0]).Single());
         Assert.Equal(fox, (await Found(admin, "fox 界")).Single().Id());
         Assert.Equal(fox, (await Found(admin, "animals")).Single().Id()); // the question, and the title made of it

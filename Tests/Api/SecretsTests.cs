@@ -53,7 +53,7 @@ public sealed class SecretsTests : IDisposable
         await StartOnce();
         var key = await File.ReadAllBytesAsync(KeyFile);
 
-        // Nothing is encrypted yet: a new key is as good.
+        // Nothing is encrypted yet, so a new key works too.
         File.Delete(KeyFile);
         await StartOnce();
         Assert.NotEqual(key, await File.ReadAllBytesAsync(KeyFile));

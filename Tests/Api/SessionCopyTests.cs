@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Forks, files and changes of many sessions at once: complete, harmless names, and nobody else's (attacks A01, A68).</summary>
+/// <summary>Forks, exports and bulk changes: complete, with safe file names, and only the caller's own (attacks A01, A68).</summary>
 public sealed class SessionCopyTests
 {
     [Fact]
@@ -194,7 +194,7 @@ public sealed class SessionCopyTests
         Assert.Equal(own, (await other.GetJson("/api/sessions")).GetProperty("items").EnumerateArray().Single().Id());
     }
 
-    /// <summary>Both are the same 404 but for the request's own number.</summary>
+    /// <summary>Asserts equal 404s apart from the trace id.</summary>
     private static async Task Same(
         HttpClient client, Func<HttpClient, Task<HttpResponseMessage>> foreign, Func<HttpClient, Task<HttpResponseMessage>> never)
     {

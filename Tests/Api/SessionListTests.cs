@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>The list of chats: every one of them is reachable, once.</summary>
+/// <summary>The list of sessions: every session is on exactly one page.</summary>
 public sealed class SessionListTests
 {
     [Fact]

@@ -92,7 +92,7 @@ public sealed class SettingsTests
             AssertShown((string)row[0], Json((string)row[1]), kept);
         }
 
-        // What GET shows may be sent back whole and changes nothing.
+        // The whole response of GET may be sent back and changes nothing.
         Assert.Equal(kept.GetRawText(), (await (await admin.PatchJson("/api/settings/system", kept)).Json()).GetRawText());
         var reset =
             await (await admin.PatchJson("/api/settings/system", Values.ToDictionary(row => (string)row[0], _ => (object?)null))).Json();
@@ -297,7 +297,7 @@ public sealed class SettingsTests
         var commit = told.TryGetProperty("commit", out var at) ? $"+{at.GetString()}" : "";
         Assert.Equal(AiChat.Commands.VersionCommand.Text, told.GetProperty("version").GetString() + commit);
 
-        // Nothing else tells one of its own that could disagree: no health check, no visitor's page, no package of the page.
+        // No other place states a version that could disagree: health check, visitor's page, page package.
         foreach (var path in new[] { "/api/health", "/api/settings/health", "/api/settings/branding" })
         {
             Assert.DoesNotContain("ersion", await server.Client().GetStringAsync(path), StringComparison.Ordinal);

@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Links to chats: what a stranger sees and does not see, and how a link ends (attacks A01, A30).</summary>
+/// <summary>Links to chats: what they show, what they hide and how they end (attacks A01, A30).</summary>
 public sealed class ShareTests
 {
     [Fact]
@@ -41,7 +41,7 @@ public sealed class ShareTests
             Assert.DoesNotContain(hidden, body);
         }
 
-        // Renewed it is the same link, up to where the chat is now.
+        // Renewing keeps the link and extends it to the current end of the chat.
         var renewed = await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created);
         Assert.Equal(token, renewed.Text("token"));
         Assert.Equal(4, (await server.Client().GetJson($"/api/shares/{token}")).GetProperty("items").GetArrayLength());
@@ -231,7 +231,7 @@ public sealed class ShareTests
         Assert.Contains(shown.Text("id")!, await admin.GetStringAsync($"/api/sessions/{fork}/export?format=md"));
         Assert.Contains(shown.Text("id")!, await admin.GetStringAsync($"/api/sessions/{fork}/export?format=json"));
 
-        // The file goes with the last chat that shows it.
+        // The file is deleted with the last chat that shows it.
         var id = image.Text("id")!;
         var file = Path.Combine(server.DataDir, "images", id[..2], id + ".png");
         Assert.True(File.Exists(file));
@@ -273,7 +273,7 @@ public sealed class ShareTests
                 .Text("token")!);
     }
 
-    /// <summary>The 404, without the request's own number.</summary>
+    /// <summary>The 404 without its trace id.</summary>
     private static async Task<string> Gone(HttpClient client, string token)
     {
         var problem = await (await client.GetAsync($"/api/shares/{token}")).ExpectProblem(HttpStatusCode.NotFound, "not_found");

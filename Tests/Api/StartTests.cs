@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What a person at the console sees of a start that cannot be, and what a container asks.</summary>
+/// <summary>Console output of a refused start, and the health check of containers.</summary>
 public sealed partial class StartTests
 {
     [NativeTheory]

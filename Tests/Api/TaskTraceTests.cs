@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// The records of requests as administrators find them: who may make and read them, how long they stay, what becomes of a bad file.
+/// Recorded requests: who may record and read them, how long they are kept, and a damaged file.
 /// </summary>
 public sealed class TaskTraceTests
 {

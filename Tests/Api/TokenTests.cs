@@ -9,7 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What opens the door and what does not (attacks A12, A15), and how refresh tokens are exchanged.</summary>
+/// <summary>Which credentials are accepted (attacks A12, A15), and the exchange of refresh tokens.</summary>
 public sealed class TokenTests
 {
     private const string Secret = "k7Vw2pQz9sXc4tRb8mNf3hJd6gLa1yEu";
@@ -23,7 +23,7 @@ public sealed class TokenTests
         var payload = access.Split('.')[1];
         await (await Get(server, "Authorization", $"Bearer {access}")).Expect(HttpStatusCode.OK);
 
-        // The way of signing works with the right secret, so that what follows fails for its own reason.
+        // Signing works with the right secret, so that the cases below fail for their own reason.
         await (await Get(server, "Authorization", $"Bearer {Sign("""{"alg":"HS256","typ":"at+jwt"}""", payload, Secret)}"))
             .Expect(HttpStatusCode.OK);
         var soon = Claims(payload, ("iat", DateTimeOffset.UtcNow.AddSeconds(40).ToUnixTimeSeconds())); // clocks differ a little
@@ -139,7 +139,7 @@ public sealed class TokenTests
         var second = (await (await Refresh(server, first)).Json()).GetProperty("refreshToken").GetString()!;
         Assert.NotEqual(first, second);
 
-        // Again with the one before: the answer got lost, or another tab was quicker.
+        // The previous token again: the response was lost, or another tab was faster.
         var again = (await (await Refresh(server, first)).Json()).GetProperty("refreshToken").GetString()!;
         Assert.Equal(second, again);
 

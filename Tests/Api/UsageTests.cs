@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What was used, for whom it is, and as a table that no spreadsheet takes for a program.</summary>
+/// <summary>Usage reports: their sums, who may read them, and a CSV without formulas.</summary>
 public sealed class UsageTests
 {
     [Fact]

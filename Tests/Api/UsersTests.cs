@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What administrators do with accounts, and what it does at once (attacks A14, A59).</summary>
+/// <summary>Account administration and its immediate effect (attacks A14, A59).</summary>
 public sealed class UsersTests
 {
     [Fact]
@@ -147,7 +147,7 @@ public sealed class UsersTests
         await (await admin.PutJson($"/api/users/{id}/role", new { role = "ADMIN" })).Expect(HttpStatusCode.OK);
         Assert.True(token.IsCancellationRequested);
 
-        // Opened by a request that was checked before the change.
+        // A login opened by a request that was checked before the change.
         Assert.True((await authCache.Watch(me)).IsCancellationRequested);
     }
 

@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Setting up web search: what is missing is said, a key goes to the service it was entered for and nowhere else (A40, A42).
+/// Web search setup: missing settings are reported, and a key goes only to the service it was entered for (attacks A40, A42).
 /// </summary>
 public sealed class WebSearchTests
 {
@@ -37,7 +37,7 @@ public sealed class WebSearchTests
             found.GetProperty("results").EnumerateArray()
                 .Select(hit => (hit.GetProperty("number").GetInt32(), hit.Text("title"), hit.Text("url"))));
 
-        // The engine was asked once; no address it named was fetched.
+        // The engine was called once; no URL from its results was fetched.
         var request = Assert.Single(engine.Exchanges).Request;
         Assert.Equal($"Bearer {Key}", request.Headers["Authorization"]);
         await (await admin.PostJson("/api/settings/web-search/test", new { query = new string('q', 401) }))
