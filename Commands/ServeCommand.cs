@@ -23,10 +23,10 @@ internal static class ServeCommand
             var broken = false;
             app.Services.GetRequiredService<Db>().Broken += error =>
             {
-                // What a failed flush left on disk is in doubt; a new start looks at the file and goes on from there.
+                // The state on disk after a failed flush is unknown; the next start checks the file.
                 broken = true;
                 Terminal.Complain(error is StoreException ? error.Message
-                    : $"The database cannot be written any more: {error.Message} Stopping. Start again: the file is looked at then; restore a backup if it is damaged.");
+                    : $"The database can no longer be written: {error.Message} Stopping. Start again to check the file; restore a backup if it is damaged.");
                 app.Lifetime.StopApplication();
             };
             await Start(app);
@@ -64,8 +64,8 @@ internal static class ServeCommand
         }
     }
 
-    /// <summary>The host stops when one of its services fails, and says nothing of it in the end.</summary>
-    /// <returns>0 when all services ended because they were asked to.</returns>
+    /// <summary>The host stops when a background service fails but does not report it in its result.</summary>
+    /// <returns>0 when no service failed.</returns>
     internal static int CodeOf(IEnumerable<IHostedService> services)
     {
         var failed = services.OfType<BackgroundService>().FirstOrDefault(service => service.ExecuteTask is { IsFaulted: true });
@@ -86,16 +86,16 @@ internal static class ServeCommand
         }
         catch
         {
-            // Work that has begun already ends as in every stop; otherwise the host would log its end as a failure.
+            // Ends work that has begun as a normal stop does; otherwise the host would log its end as a failure.
             app.Lifetime.StopApplication();
             throw;
         }
     }
 
-    /// <summary>The address as a browser on this machine can open it.</summary>
+    /// <summary>The address in a form that a browser on this machine can open.</summary>
     private static string Reachable(string address) => address.Replace("[::]", "localhost").Replace("0.0.0.0", "localhost");
 
-    /// <summary>Why the server cannot listen where it should, in one line; null when it is something else.</summary>
+    /// <summary>One line that says why the server cannot listen; null for other failures.</summary>
     private static string? BindFailure(Exception error)
     {
         var socket = error as SocketException ?? error.InnerException as SocketException ?? error.InnerException?.InnerException as SocketException;
@@ -118,7 +118,7 @@ internal static class ServeCommand
     }
 }
 
-/// <summary>Logs what tasks threw that nobody awaited.</summary>
+/// <summary>Logs exceptions of tasks that nobody awaited.</summary>
 internal sealed class UnobservedTasks : IDisposable
 {
     private readonly EventHandler<UnobservedTaskExceptionEventArgs> _report;

@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>What somebody who is signed in sees and changes of the own account.</summary>
+/// <summary>The caller's own account: profile, password, logins, deletion.</summary>
 internal static class AccountEndpoints
 {
     public static void MapAccount(this RouteGroupBuilder api)
@@ -74,14 +74,14 @@ internal static class AccountEndpoints
 
         if (browser)
         {
-            // A new login too: what may have been copied of the old one is worth nothing.
+            // A new login as well, so that copied tokens of the old one are void.
             await loginService.Open(context, me.Id, newHash, browser: true);
         }
 
         return TypedResults.NoContent();
     }
 
-    /// <summary>Everything that is the user's goes: logins, keys, chats, images, also what is being written at this moment.</summary>
+    /// <summary>Deletes everything the user owns: logins, keys, chats, images and running answers.</summary>
     private static async Task<IResult> DeleteAccount(
         [FromBody] DeleteAccountRequest body, CurrentUser me, HttpContext context, Users users, UserAdmin admin, PasswordHasher hasher,
         LoginThrottle throttle, RunRegistry registry, LiveCalls calls, TimeProvider clock)
@@ -113,7 +113,7 @@ internal static class AccountEndpoints
     }
 
     /// <summary>
-    /// Guessed here as slowly as at the door. Not asked where there is no password: a one-time code opened the account and is used up.
+    /// Throttled like a login. Callers skip it for an account without a password, which was opened with a one-time code.
     /// </summary>
     private static async Task<Problem?> WrongPassword(
         HttpContext context, CurrentUser me, string given, string hash, PasswordHasher hasher, LoginThrottle throttle)
@@ -170,7 +170,7 @@ internal static class AccountEndpoints
     }
 }
 
-/// <summary>CurrentPassword may be missing only while the account has none.</summary>
+/// <summary>CurrentPassword may be absent only while the account has no password.</summary>
 internal sealed record ChangePasswordRequest(string NewPassword, string? CurrentPassword = null);
 
 internal sealed record DeleteAccountRequest(string Password);

@@ -6,7 +6,7 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>Getting in and out: register, sign in with cookies or tokens, renew, sign out.</summary>
+/// <summary>Registration, sign-in with cookies or tokens, renewal, sign-out.</summary>
 internal static class AuthEndpoints
 {
     public static void MapAuth(this RouteGroupBuilder api)
@@ -28,7 +28,7 @@ internal static class AuthEndpoints
             return invalid;
         }
 
-        // The right code is not counted: at a proxy that hides its visitors, a stranger's wrong ones would keep the owner out.
+        // A right code does not count: behind a proxy that hides addresses, a stranger's wrong codes would lock the owner out.
         var caller = context.Caller();
         var mayBeFirst = setup.Matches(body.SetupCode);
         if (!mayBeFirst && throttle.Register(caller) is { } wait && wait > TimeSpan.Zero)
@@ -36,7 +36,7 @@ internal static class AuthEndpoints
             return PasswordCheck.TooMany(wait);
         }
 
-        // Asked before the expensive hash; the write asks again.
+        // Checked before the expensive hash; the write checks again.
         if (setup.SetupRequired ? !mayBeFirst : !settings.RegistrationEnabled)
         {
             return Refusal(setup.SetupRequired ? Registration.NeedsSetupCode : Registration.Closed);

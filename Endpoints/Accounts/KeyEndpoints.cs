@@ -10,7 +10,7 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>The caller's API keys. A key is shown once, when it is made, and cannot make or remove keys itself.</summary>
+/// <summary>The caller's API keys. A key is shown once, at creation, and cannot create or delete keys itself.</summary>
 internal static class KeyEndpoints
 {
     private const int ShownLength = 10;
@@ -67,7 +67,7 @@ internal static class KeyEndpoints
     }
 }
 
-/// <summary>Without scopes it may chat and list models; models are ids as in the catalogue, null is all of them; the budget is money a day.</summary>
+/// <summary>Scopes default to chat and models. Models are catalogue ids, null for all. The budget is money per day.</summary>
 internal sealed record CreateApiKey(
     string Name, IReadOnlyList<string>? Scopes = null, IReadOnlyList<string>? Models = null, DateTimeOffset? ExpiresAt = null, decimal? DailyBudget = null)
 {

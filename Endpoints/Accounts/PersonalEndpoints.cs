@@ -9,7 +9,7 @@ using AiChat.Endpoints.Images;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>What a user has chosen for the page, on every device.</summary>
+/// <summary>The user's preferences for the page, on every device.</summary>
 internal static class PersonalEndpoints
 {
     public static void MapPersonal(this RouteGroupBuilder api)
@@ -79,7 +79,7 @@ internal static class PersonalEndpoints
     }
 }
 
-/// <summary>Absent members stay as they are, null is the default again.</summary>
+/// <summary>Absent members keep their value; null restores the default.</summary>
 internal sealed record PersonalForm
 {
     public Optional<string> Locale { get; init; }
@@ -96,7 +96,7 @@ internal sealed record PersonalResponse(string Locale, string Theme, string? Pre
 
 internal sealed record StoredPreferences(string? Locale = null, string? Theme = null, string? PreferredModel = null, bool? ContextEnabled = null);
 
-/// <summary>Reads the preferences column, which may hold more than we ask for.</summary>
+/// <summary>Reads the preferences column and ignores unknown members.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(StoredPreferences))]
 internal sealed partial class PreferenceJson : JsonSerializerContext;

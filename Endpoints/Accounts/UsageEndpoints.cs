@@ -12,7 +12,7 @@ using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>What was used: of a chat, of the caller, and for administrators of everybody. Days are whole days in UTC.</summary>
+/// <summary>Usage of a chat, of the caller and, for administrators, of everybody. Days are UTC days.</summary>
 internal static class UsageEndpoints
 {
     private const int DefaultDays = 30;
@@ -87,7 +87,7 @@ internal static class UsageEndpoints
         return new UsageSummary(from, to, by.ToString().ToLowerInvariant(), UsageLine.Total(items), items);
     }
 
-    /// <summary>Dates as in 2026-11-23; the last day is part of the range. The past 30 days when nothing is said.</summary>
+    /// <summary>Dates as in 2026-11-23, the last day included; by default the last 30 days.</summary>
     private static Problem? Range(string? from, string? to, TimeProvider clock, out DateTimeOffset first, out DateTimeOffset end)
     {
         var today = UtcDay.StartOf(UtcDay.From(clock.GetUtcNow()));
@@ -110,7 +110,7 @@ internal sealed record UsageSummary(DateTimeOffset From, DateTimeOffset To, stri
 
 internal sealed record UsageLine
 {
-    /// <summary>The day as in 2026-11-23, when lines are days.</summary>
+    /// <summary>The day as in 2026-11-23, when grouped by day.</summary>
     public string? Day { get; init; }
 
     public long? Id { get; init; }
@@ -133,7 +133,7 @@ internal sealed record UsageLine
 
     public required decimal Cost { get; init; }
 
-    /// <summary>Calls that broke off after they had begun to answer.</summary>
+    /// <summary>Calls that failed after the answer had begun.</summary>
     public required long Failed { get; init; }
 
     public long? AverageFirstTokenMs { get; init; }
@@ -168,7 +168,7 @@ internal sealed record UsageLine
     };
 }
 
-/// <summary>The context is what the next question comes on top of.</summary>
+/// <summary>The context is the prompt that the next question extends.</summary>
 internal sealed record SessionUsageResponse(UsageLine Total, LastCallResponse? Last, ContextResponse Context);
 
 internal sealed record LastCallResponse(
@@ -179,11 +179,11 @@ internal sealed record LastCallResponse(
         row.PromptTokens + row.CompletionTokens, QuotaPolicy.Amount(row.CostNanos)!.Value, row.Source);
 }
 
-/// <summary>What the active branch is as a prompt for the chat's model, and how many of its oldest messages no longer fit.</summary>
+/// <summary>Size of the active branch as a prompt for the chat's model; TrimmedMessages counts those that no longer fit.</summary>
 internal sealed record ContextResponse(
     long PromptTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int? ContextLimit, int TrimmedMessages);
 
-/// <summary>For spreadsheets: a text that one would take for a formula gets an apostrophe in front.</summary>
+/// <summary>CSV for spreadsheets: a text that would be read as a formula is prefixed with an apostrophe.</summary>
 internal static class UsageCsv
 {
     private const string Header = "day,id,name,provider,calls,prompt_tokens,completion_tokens,reasoning_tokens,cached_tokens,total_tokens,cost,failed,average_first_token_ms";

@@ -13,7 +13,7 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Admin;
 
-/// <summary>Settings of the installation, facts about it, and each user's own choices.</summary>
+/// <summary>Settings of the installation and facts about it.</summary>
 internal static class SettingsEndpoints
 {
     public static void MapSettings(this RouteGroupBuilder api)
@@ -69,7 +69,7 @@ internal static class SettingsEndpoints
         return errors.Count > 0 ? Problems.Invalid(errors) : TypedResults.Ok(View(settings, true));
     }
 
-    /// <summary>Asks the engine as it is set up now, switched on or not.</summary>
+    /// <summary>Searches with the current configuration, whether search is switched on or not.</summary>
     private static async Task<IResult> TestSearch(SearchTestRequest body, WebSearch search, CancellationToken cancel)
     {
         var query = body.Query?.Trim() is { Length: > 0 } words ? words : "AiChat";
@@ -113,5 +113,5 @@ internal sealed record AppInfoResponse(
 
 internal sealed record SearchTestRequest(string? Query = null);
 
-/// <summary>What the engine found, or why it could not be asked.</summary>
+/// <summary>The results, or why the search failed.</summary>
 internal sealed record SearchTestResponse(bool Ok, string? Code, string? Detail, IReadOnlyList<SearchResult> Results);

@@ -10,7 +10,7 @@ using AiChat.Endpoints.Traces;
 
 namespace AiChat.Endpoints.Admin;
 
-/// <summary>Recorded requests, for administrators. Looking into another person's is in the audit before it is shown.</summary>
+/// <summary>Recorded requests, for administrators. Opening another user's trace is written to the audit log before it is shown.</summary>
 internal static class TraceEndpoints
 {
     private const int MaxShown = 2_000;
@@ -97,7 +97,7 @@ internal static class TraceEndpoints
         return await traces.Delete(id) > 0 ? TypedResults.NoContent() : Problems.NotFound();
     }
 
-    /// <summary>All but what is being written.</summary>
+    /// <summary>Deletes all traces except running ones.</summary>
     private static async Task<IResult> DeleteAll(CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();
@@ -135,7 +135,7 @@ internal static class TraceEndpoints
         new(me.Id, action, target, context.Caller().Address.ToString(), detail);
 }
 
-/// <summary>Without days it is what the settings say.</summary>
+/// <summary>Without days the setting applies.</summary>
 internal sealed record TraceCleanup(int? RetentionDays = null);
 
 internal sealed record TracePage(IReadOnlyList<TraceResponse> Items, long Total, int Page, int PageSize);

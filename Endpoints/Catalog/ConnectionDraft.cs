@@ -8,12 +8,12 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Catalog;
 
 /// <summary>
-/// A form laid over a connection (or over nothing) and checked. What the form leaves out stays as it is. A secret that is not
-/// entered again never moves to another origin than the one it was entered for.
+/// Applies a form to a connection, or to a new one, and validates the result. Members missing from the form keep their value. A secret
+/// that is not entered again never moves to another origin than the one it was entered for.
 /// </summary>
 internal sealed class ConnectionDraft
 {
-    /// <summary>Stands for a stored header value. Not a character that a header may have, so nobody means it literally.</summary>
+    /// <summary>Stands for a stored header value. No header value can contain this character.</summary>
     public const string Mask = "••••••••";
 
     private readonly ConnectionForm _form;
@@ -31,7 +31,7 @@ internal sealed class ConnectionDraft
 
     public ConnectionRow Row { get; private set; }
 
-    /// <summary>What is wrong, by field; empty when it may be saved.</summary>
+    /// <summary>Validation errors by field; empty when the draft may be saved.</summary>
     public IReadOnlyDictionary<string, string[]> Errors => _errors;
 
     public static ConnectionDraft Merge(ConnectionForm form, ConnectionRow? old, ConnectionSecrets secrets, ProviderRegistry providers)
@@ -161,7 +161,7 @@ internal sealed class ConnectionDraft
         List<string> keys = [];
         foreach (var key in entered)
         {
-            // A hint stands for the stored key that it is the end of.
+            // A hint is the end of a stored key and stands for that key.
             var at = Array.IndexOf(hints, key);
             if (at >= 0 && at < kept.Count)
             {
@@ -218,10 +218,10 @@ internal sealed class ConnectionDraft
     }
 }
 
-/// <summary>What an administrator may say about a connection. Absent members stay as they are; empty texts and lists clear.</summary>
+/// <summary>A connection as an administrator edits it. Absent members keep their value; empty texts and lists clear it.</summary>
 public sealed record ConnectionForm
 {
-    /// <summary>Only for a check: the saved connection that the form is laid over.</summary>
+    /// <summary>Only for verification: the saved connection that the form changes.</summary>
     public long? Id { get; init; }
 
     public string? Name { get; init; }
@@ -232,10 +232,10 @@ public sealed record ConnectionForm
 
     public string? AuthType { get; init; }
 
-    /// <summary>A new key in place of all old ones.</summary>
+    /// <summary>A new key that replaces all stored keys.</summary>
     public string? Key { get; init; }
 
-    /// <summary>Several keys in the order to try them; a hint stands for the stored key.</summary>
+    /// <summary>Several keys in the order they are tried; a hint stands for the stored key.</summary>
     public string[]? Keys { get; init; }
 
     /// <summary>All extra headers; the mask stands for the stored value.</summary>

@@ -12,7 +12,7 @@ internal static class ConnectionEndpoints
 {
     private const int MaxConnections = 200;
 
-    /// <summary>A saved connection answers with its models when the provider is this quick; else they follow.</summary>
+    /// <summary>How long saving waits for the provider's models; a slower list appears later.</summary>
     private static readonly TimeSpan Courtesy = TimeSpan.FromSeconds(5);
 
     public static void MapConnections(this RouteGroupBuilder api)
@@ -97,7 +97,7 @@ internal static class ConnectionEndpoints
         return View(catalog.Current, id) is { } view ? TypedResults.Ok(view) : Problems.NotFound();
     }
 
-    /// <summary>Asks the provider for its models, as the form says, without saving anything.</summary>
+    /// <summary>Lists the provider's models with the form's values and saves nothing.</summary>
     private static async Task<IResult> Verify(
         ConnectionForm form, ModelCatalog catalog, CatalogRefresher refresher, ConnectionSecrets secrets, ProviderRegistry providers, CancellationToken cancel)
     {
@@ -121,7 +121,7 @@ internal static class ConnectionEndpoints
         var same = Same(draft.Row, keys, headers, catalog.Current, secrets);
         try
         {
-            // No saved connection's sockets: ids below zero are the checks', by what they may reach.
+            // Negative ids keep the sockets of a check apart from those of saved connections, one pool per scope.
             var found = await refresher.List(ModelCatalog.Endpoints(draft.Row, -(long)ModelCatalog.Scope(draft.Row.Local), keys, headers), cancel);
             var models = found.Select(model => new VerifiedModel(model.Id, model.Name ?? model.Id));
             return TypedResults.Ok(new VerifyResponse(true, Models: [.. models], SameAs: same));
@@ -138,7 +138,7 @@ internal static class ConnectionEndpoints
         }
     }
 
-    /// <summary>The saved connection that asks the same address with the same key, so that a form need not make it again.</summary>
+    /// <summary>The saved connection with the same address and credentials; null when there is none.</summary>
     private static long? Same(
         ConnectionRow row, IReadOnlyList<string> keys, IReadOnlyDictionary<string, string> headers, CatalogSnapshot snapshot,
         ConnectionSecrets secrets)
@@ -156,7 +156,7 @@ internal static class ConnectionEndpoints
             .FirstOrDefault();
     }
 
-    /// <summary>For the record: what the connection is now, nothing of its secrets.</summary>
+    /// <summary>The audit entry: the connection as it is now, without its secrets.</summary>
     private static AuditEntry Entry(CurrentUser me, HttpContext context, string action, long? id, ConnectionRow? row) => new(
         me.Id, action, $"connection:{id}", context.Caller().Address.ToString(),
         row is null ? null : $"{row.Name}, {row.Provider}, {row.BaseUrl}, {row.AuthType}, {(row.Enabled ? "on" : "off")}, {(row.Local ? "local" : "external")}, keys {row.KeyHints}, headers {row.HeaderNames}");
@@ -199,7 +199,7 @@ internal static class ConnectionEndpoints
     }
 }
 
-/// <param name="Providers">The kinds of provider this build speaks.</param>
+/// <param name="Providers">The kinds of provider this build supports.</param>
 public sealed record ConnectionList(IReadOnlyList<ConnectionView> Items, string? NextCursor, IReadOnlyList<string> Providers);
 
 /// <param name="SameAs">The saved connection with this address and these keys, when there is one.</param>
@@ -208,7 +208,7 @@ public sealed record VerifyResponse(
 
 public sealed record VerifiedModel(string Id, string Name);
 
-/// <summary>A connection as administrators see it: of keys their ends, of header values nothing.</summary>
+/// <summary>A connection as administrators see it: keys by their last characters, header values not at all.</summary>
 public sealed record ConnectionView
 {
     public required long Id { get; init; }

@@ -4,10 +4,10 @@ using AiChat.Endpoints.Secrets;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>Keys and header values of connections: sealed into their row, bound to it, opened only for a call.</summary>
+/// <summary>Encrypts the keys and header values of connections, bound to their row, and decrypts them only for a call.</summary>
 internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
 {
-    /// <summary>Ends of shorter keys would give away too much of them.</summary>
+    /// <summary>The end of a shorter key would reveal too much of it.</summary>
     private const int MinHinted = 12;
 
     /// <summary>Null when the row's keys cannot be read on this installation; empty when it has none.</summary>
@@ -34,7 +34,7 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
         HeaderNames = JsonSerializer.Serialize([.. headers.Keys], CatalogRowJson.Default.StringArray),
     };
 
-    /// <summary>From now on no log line shows what this row keeps secret.</summary>
+    /// <summary>Redacts this row's secrets in all later log lines.</summary>
     public void Conceal(ConnectionRow row)
     {
         foreach (var secret in (Keys(row) ?? []).Concat(Headers(row)?.Values ?? []))

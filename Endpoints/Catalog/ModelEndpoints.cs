@@ -8,7 +8,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>The models people may pick, and what administrators say about them.</summary>
+/// <summary>The models people may pick, and the administrators' overrides of them.</summary>
 internal static class ModelEndpoints
 {
     private const int MaxItems = 5_000;
@@ -25,7 +25,7 @@ internal static class ModelEndpoints
         admin.MapPut("/order", Order);
     }
 
-    /// <param name="all">For administrators: hidden models and those that cannot chat too.</param>
+    /// <param name="all">For administrators: includes hidden models and those that cannot chat.</param>
     private static ModelList List(CurrentUser me, ModelCatalog catalog, bool all = false)
     {
         var snapshot = catalog.Current;
@@ -72,7 +72,7 @@ internal static class ModelEndpoints
         var errors = form.Check();
         if (errors.Count == 0 && !catalog.Current.Knows(form.ConnectionId, form.Model))
         {
-            // A connection saved a moment ago may still be waiting for its provider's list.
+            // A connection that was just saved may still wait for its provider's list.
             await refresher.Refresh(form.ConnectionId);
             if (!catalog.Current.Knows(form.ConnectionId, form.Model))
             {
@@ -135,7 +135,7 @@ internal static class ModelEndpoints
         return TypedResults.Ok(new DeletedResponse(deleted));
     }
 
-    /// <summary>Puts these models of one connection first, in this order; what is not named follows as its provider lists it.</summary>
+    /// <summary>Puts these models of one connection first, in this order; the others follow in the provider's order.</summary>
     private static async Task<IResult> Order(ModelOrder body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
     {
         if (catalog.Current.Connection(body.ConnectionId) is null)
@@ -213,7 +213,7 @@ internal sealed record ModelView
     public IReadOnlySet<long>? AllowedUsers { get; init; }
 }
 
-/// <summary>An override as exported; an import takes the same.</summary>
+/// <summary>An override as exported; an import accepts the same.</summary>
 internal sealed record OverrideView
 {
     public required long ConnectionId { get; init; }

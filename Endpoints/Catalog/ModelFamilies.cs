@@ -1,18 +1,18 @@
 namespace AiChat.Endpoints.Catalog;
 
 /// <summary>
-/// What is commonly known about model families, by a piece of their id. The lowest layer: used only where neither the
-/// administrator, nor the connection, nor the provider says anything.
+/// Known properties of model families, found by a part of the model's id. The lowest layer: it applies only where the administrator,
+/// the connection and the provider leave a property open.
 /// </summary>
 internal static class ModelFamilies
 {
     private const int K = 1_024;
     private const int M = 1_048_576;
 
-    // The first line that fits wins, so the narrow ones come first. A piece must stand at the start of a word of the id.
+    // The first match wins, so narrow entries come first. The part must stand at the start of a word of the id.
     private static readonly Family[] Known =
     [
-        // Not for chatting at all.
+        // These cannot chat.
         new("embed", 8_192, null, Does.NoChat), new("text-embedding", 8_191, null, Does.NoChat), new("bge-", 8_192, null, Does.NoChat),
         new("whisper", null, null, Does.NoChat), new("tts", null, null, Does.NoChat), new("rerank", null, null, Does.NoChat),
         new("moderation", null, null, Does.NoChat), new("transcribe", null, null, Does.NoChat), new("sora", null, null, Does.NoChat),
@@ -87,7 +87,7 @@ internal static class ModelFamilies
         NoChat = 16,
     }
 
-    /// <summary>What the id gives away; an unknown family says nothing.</summary>
+    /// <summary>The properties of the id's family; an unknown family leaves all of them open.</summary>
     public static (CapabilityLayer Capabilities, int? ContextLimit, int? MaxOutputTokens) Guess(string model)
     {
         var id = model.ToLowerInvariant();

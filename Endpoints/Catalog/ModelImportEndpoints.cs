@@ -5,7 +5,7 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>What administrators said about models, taken from a file: shown first, then applied.</summary>
+/// <summary>Imports model overrides from an export, with a preview.</summary>
 internal static class ModelImportEndpoints
 {
     private const int MaxItems = 5_000;
@@ -17,7 +17,7 @@ internal static class ModelImportEndpoints
         group.MapPost("/preview", Preview);
     }
 
-    /// <summary>Takes what an export holds; every line must fit, or nothing is changed.</summary>
+    /// <summary>Applies an export. One invalid line refuses the whole import.</summary>
     private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
     {
         if (!Fits(body))
@@ -55,7 +55,7 @@ internal static class ModelImportEndpoints
         return TypedResults.Ok(new ImportedResponse(rows.Count));
     }
 
-    /// <summary>What an import would do, line by line; changes nothing.</summary>
+    /// <summary>Says line by line what an import would do; changes nothing.</summary>
     private static IResult Preview(ImportOverrides body, ModelCatalog catalog) => Fits(body)
         ? TypedResults.Ok(new ImportPreview([.. body.Items.OfType<ModelOverrideForm>().Select(form => Line(catalog.Current, form))]))
         : Problems.Invalid("items", $"There are at most {MaxItems} models, none of them null.");
@@ -102,10 +102,10 @@ internal sealed record ImportOverrides(IReadOnlyList<ModelOverrideForm?> Items);
 
 internal sealed record ImportedResponse(int Imported);
 
-/// <summary>One line for each of the import, in its order.</summary>
+/// <summary>One item for each line of the import, in its order.</summary>
 internal sealed record ImportPreview(IReadOnlyList<ImportPreviewItem> Items);
 
 /// <param name="Outcome">added, changed, same, unknown (there is no such connection) or invalid.</param>
-/// <param name="Fields">What would be different, or what is wrong.</param>
-/// <param name="Listed">The connection offers such a model now; if not, the line waits for it.</param>
+/// <param name="Fields">The fields that would change, or that are invalid.</param>
+/// <param name="Listed">The connection offers this model now; otherwise the override applies once it does.</param>
 internal sealed record ImportPreviewItem(string Model, string? ConnectionName, string Outcome, IReadOnlyList<string> Fields, bool Listed = false);

@@ -6,7 +6,7 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>What the administrator says about one model. Absent members stay as they are, null leaves them to the layers below.</summary>
+/// <summary>The administrator's override of one model. Absent members keep their value; null leaves it to the layers below.</summary>
 internal sealed record ModelOverrideForm
 {
     private const int MaxTokens = 100_000_000;
@@ -14,7 +14,7 @@ internal sealed record ModelOverrideForm
 
     public required long ConnectionId { get; init; }
 
-    /// <summary>Only in exports: finds the connection where ids differ between installations.</summary>
+    /// <summary>Only in exports: identifies the connection where ids differ between installations.</summary>
     public string? ConnectionName { get; init; }
 
     public required string Model { get; init; }
@@ -33,14 +33,14 @@ internal sealed record ModelOverrideForm
 
     public Optional<ModelPrice> Price { get; init; }
 
-    /// <summary>Null is everybody, an empty list nobody but administrators.</summary>
+    /// <summary>Null allows everybody, an empty list only administrators.</summary>
     public Optional<long[]> AllowedUsers { get; init; }
 
     public Optional<int?> Position { get; init; }
 
     public bool? IsDefault { get; init; }
 
-    /// <summary>The rules this form breaks, by field.</summary>
+    /// <summary>Validation errors by field.</summary>
     public Dictionary<string, string[]> Check()
     {
         var errors = new Dictionary<string, string[]>(StringComparer.Ordinal);
@@ -67,7 +67,7 @@ internal sealed record ModelOverrideForm
         return errors;
     }
 
-    /// <summary>The row with this form laid over it.</summary>
+    /// <summary>The row with this form applied to it.</summary>
     public ModelOverrideRow Over(ModelOverrideRow? old, long connectionId) => (old ?? new ModelOverrideRow { ConnectionId = connectionId, Model = Model }) with
     {
         Name = Name.Or(old?.Name),
@@ -90,7 +90,7 @@ internal sealed record ModelOverrideForm
         !given.IsSet ? old : given.Value is null ? null : JsonSerializer.Serialize(given.Value, type);
 }
 
-/// <summary>Either everything, or these.</summary>
+/// <summary>Either all overrides or these.</summary>
 internal sealed record DeleteOverrides(bool? All = null, IReadOnlyList<ModelReference?>? Items = null);
 
 internal sealed record ModelReference(long ConnectionId, string Model);

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Asking, following and stopping answers: HTTP only, the work is done by <see cref="RunRegistry"/>.</summary>
+/// <summary>Starts, follows and stops answers. HTTP only; <see cref="RunRegistry"/> does the work.</summary>
 internal static class ChatEndpoints
 {
     public static void MapChat(this RouteGroupBuilder api)

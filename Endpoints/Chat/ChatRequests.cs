@@ -45,7 +45,7 @@ internal sealed record ChatStreamRequest(
     }
 }
 
-/// <summary>An answer that is written again, or on.</summary>
+/// <summary>An answer to regenerate or to continue.</summary>
 internal sealed record ChatAgainRequest(
     long MessageId,
     string ClientMessageId,
@@ -70,7 +70,7 @@ internal sealed record RunResponse(long SessionId, long MessageId, DateTimeOffse
 
 internal sealed record CompletionResponse(MessageResponse UserMessage, MessageResponse AssistantMessage);
 
-/// <summary>Public tokens such as image ids: letters and digits of base64url, nothing else.</summary>
+/// <summary>Public tokens such as image ids: only characters of base64url.</summary>
 internal static class PublicId
 {
     public static bool IsValid(string id) => id.Length is >= 16 and <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
@@ -98,7 +98,7 @@ internal static class RunRequests
         Trace = trace,
     };
 
-    /// <summary>The same for two requests that ask the same thing, so that a repeated one is recognised and another is refused.</summary>
+    /// <summary>Equal for equal requests: a repeated request is recognised, and a different one with the same id is refused.</summary>
     public static string Hash(params ReadOnlySpan<string> parts)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -111,7 +111,7 @@ internal static class RunRequests
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>A title from what the person wrote: its first line, cut at a word.</summary>
+    /// <summary>A title from the first line of a message, cut at a word boundary.</summary>
     public static string? Title(string content)
     {
         const int max = 60;

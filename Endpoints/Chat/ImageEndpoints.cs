@@ -11,10 +11,10 @@ namespace AiChat.Endpoints.Chat;
 /// <summary>Images that people add to their messages: upload, show, delete.</summary>
 internal static class ImageEndpoints
 {
-    /// <summary>The attached images of a message are uploaded one by one.</summary>
+    /// <summary>Of one image; the images of a message are uploaded one by one.</summary>
     private const long MaxBytes = 10 * 1024 * 1024;
 
-    /// <summary>Guests come in any number, so each has little.</summary>
+    /// <summary>Storage of one guest; small, because there may be many guests.</summary>
     private const long GuestShare = 20 * 1024 * 1024;
 
     public static void MapImages(this RouteGroupBuilder api)
@@ -86,8 +86,8 @@ internal static class ImageEndpoints
         await images.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
 
     /// <summary>
-    /// Links are made anew with every answer, so that a changed address holds at once; this tells what they look like. The one place
-    /// that reads an address from the request, and only to show it to the administrator who made it.
+    /// Shows an example of an image link. Links are made for each response, so a changed address applies at once. No other place reads
+    /// the address from the request, and this one only shows it to the administrator who sent the request.
     /// </summary>
     private static async Task<IResult> Refresh(HttpContext context, CurrentUser me, ImageStore images, ImageLinks links, SystemSettings settings)
     {
@@ -99,11 +99,11 @@ internal static class ImageEndpoints
             address.TrimEnd('/'), isSet ? "setting" : "request", newest is null ? null : links.Signed(address, newest, links.Expiry()), count));
     }
 
-    private static Problem ShareUsed() => new(413, "storage_quota_exceeded", "Your images take all the room you have. Delete chats with images.");
+    private static Problem ShareUsed() => new(413, "storage_quota_exceeded", "Your images use all of your storage. Delete chats with images.");
 }
 
 internal sealed record CreatedImageResponse(string Id, string Url, string Mime, int Width, int Height, long Bytes);
 
-/// <summary>The sample is one of the administrator's own images: being one opens nobody else's.</summary>
+/// <summary>The sample is one of the administrator's own images; an administrator may not open those of others.</summary>
 internal sealed record ImageLinksResponse(
     string BaseUrl, string Source, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? SampleUrl, long Count);

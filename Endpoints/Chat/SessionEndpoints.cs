@@ -124,11 +124,11 @@ internal static class SessionEndpoints
     private static async Task<IResult> Delete(long id, CurrentUser me, Sessions sessions, RunRegistry registry)
     {
         var deleted = await sessions.Delete(me.Id, id);
-        await registry.StopSession(me.Id, id); // afterwards: nothing can begin in it any more
+        await registry.StopSession(me.Id, id); // after the delete, when no new run can begin in it
         return deleted ? TypedResults.NoContent() : Problems.NotFound();
     }
 
-    /// <summary>What is not there or not the caller's is passed over.</summary>
+    /// <summary>Skips ids that do not exist or are not the caller's.</summary>
     private static async Task<IResult> ChangeMany(BulkChange body, CurrentUser me, Sessions sessions, RunRegistry registry, Retention retention)
     {
         if (body.Ids.Count is 0 or > BulkChange.MaxIds)
@@ -145,7 +145,7 @@ internal static class SessionEndpoints
                     await registry.StopSession(me.Id, id);
                 }
 
-                retention.Wake(); // their rows and files
+                retention.Wake(); // removes their rows and files
                 return TypedResults.Ok(new BulkChanged(deleted));
             case "archive" or "unarchive":
                 return TypedResults.Ok(new BulkChanged(await sessions.ArchiveMany(me.Id, body.Ids, body.Action == "archive")));
@@ -161,7 +161,7 @@ internal static class SessionEndpoints
             ? new SessionCursor(cursor[0] == '1', at, id) : null;
 }
 
-/// <summary>Rows as clients see them: with the model's name and whether an answer is being written.</summary>
+/// <summary>Rows as clients see them: with the model's name and the running answer.</summary>
 internal sealed class SessionView(ModelCatalog catalog, RunRegistry registry, SystemSettings settings)
 {
     private static readonly SessionParameters Unset = new();
@@ -220,7 +220,7 @@ internal static class SessionFields
 internal sealed record CreateSession(
     string? Title = null, long? ConnectionId = null, string? Model = null, string? SystemPrompt = null, SessionParameters? Parameters = null, bool? Temporary = null);
 
-/// <summary>What is absent stays; null clears.</summary>
+/// <summary>Absent members keep their value; null clears it.</summary>
 internal sealed record ChangeSession(
     Optional<string?> Title = default,
     bool? Pinned = null,
@@ -287,7 +287,7 @@ internal sealed record SessionResponse
 {
     public required long Id { get; init; }
 
-    /// <summary>Empty until the first message; the page shows its own words for a new chat.</summary>
+    /// <summary>Empty until the first message; the page shows its own text for a new chat.</summary>
     public required string Title { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
@@ -317,12 +317,12 @@ internal sealed record SessionResponse
 
     public long MessageCount { get; init; }
 
-    /// <summary>When a temporary chat is deleted, unless it is used before.</summary>
+    /// <summary>When a temporary chat is deleted if it is not used before.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public long? ActiveRunMessageId { get; init; }
 
-    /// <summary>Only in answers to a search: messages that hold all of it, newest first. None when the title alone does.</summary>
+    /// <summary>Only in search results: the messages that match, newest first; empty when only the title matches.</summary>
     public IReadOnlyList<SearchMatch>? Matches { get; init; }
 }

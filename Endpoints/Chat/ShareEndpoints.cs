@@ -14,7 +14,7 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Links that let anybody read a chat, up to where it was when the link was made or last renewed.</summary>
+/// <summary>Links that let anybody read a chat up to its last message when the link was made or last renewed.</summary>
 internal static class ShareEndpoints
 {
     private const int TokenLength = 16;
@@ -35,7 +35,7 @@ internal static class ShareEndpoints
         var now = clock.GetUtcNow();
         if (body.ExpiresAt is { } end && (end <= now || end > now + MaxLife))
         {
-            return Problems.Invalid("expiresAt", "A time to come, within ten years.");
+            return Problems.Invalid("expiresAt", "A future time within ten years.");
         }
 
         var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenLength));
@@ -55,7 +55,7 @@ internal static class ShareEndpoints
     private static async Task<IResult> Revoke(long id, CurrentUser me, HttpContext context, Shares shares, TimeProvider clock) =>
         await shares.Delete(new Actor(me.Id, context.Caller().Address.ToString()), id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
 
-    /// <summary>Forwards from the beginning. Neither who wrote it, nor the system prompt, nor the model's reasoning and tools.</summary>
+    /// <summary>Messages from the first on, without the owner, the system prompt, the reasoning and the tool calls.</summary>
     private static async Task<IResult> Read(
         string token, HttpContext context, Shares shares, Branches branches, ImageStore images, ShareLinks links, TimeProvider clock, string? cursor, int? limit)
     {
@@ -89,7 +89,7 @@ internal static class ShareEndpoints
             next));
     }
 
-    /// <summary>The last answer without what was added to it in place since.</summary>
+    /// <summary>The last answer as it was when shared; it may have been continued since.</summary>
     private static MessageRow AsShared(MessageRow row, SharedSession shared) => row.Id != shared.LeafId ? row : row with
     {
         Content = shared.LeafLength < row.Content.Length ? row.Content[..(int)shared.LeafLength] : row.Content,
@@ -97,10 +97,10 @@ internal static class ShareEndpoints
     };
 }
 
-/// <summary>Tokens of links: found by a digest, shown to their owner by decrypting, so that the database alone opens no chat.</summary>
+/// <summary>Link tokens are stored as a digest and as ciphertext for their owner, so the database alone opens no chat.</summary>
 internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemSettings settings, ServerOptions options)
 {
-    /// <summary>How long an image can still be loaded after the link to its chat has ended.</summary>
+    /// <summary>How long an image URL stays valid after the link to its chat has ended.</summary>
     private static readonly TimeSpan ImageLife = TimeSpan.FromHours(1);
 
     public NewShare Seal(string token, DateTimeOffset? expiresAt)
@@ -130,10 +130,10 @@ internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemS
     private static string Place(string tokenHash) => $"shares|sealed_token|{tokenHash}|v1";
 }
 
-/// <summary>Without a time it is open until it is revoked.</summary>
+/// <summary>Without an expiry the link is valid until it is revoked.</summary>
 internal sealed record ShareForm(DateTimeOffset? ExpiresAt = null);
 
-/// <summary>LastMessageId is where the shared part ends.</summary>
+/// <summary>LastMessageId is the last shared message.</summary>
 internal sealed record ShareResponse(
     string Token,
     string Url,
@@ -141,7 +141,7 @@ internal sealed record ShareResponse(
     DateTimeOffset CreatedAt,
     long LastMessageId);
 
-/// <summary>What a stranger with the link sees.</summary>
+/// <summary>The chat as anybody with the link sees it.</summary>
 internal sealed record SharedChat(
     string Title,
     DateTimeOffset CreatedAt,
