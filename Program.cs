@@ -122,7 +122,8 @@ internal static class Program
         services.AddChat();
         services.AddAccounts();
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(
-            json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, AdminJson.Wire, AccountsJson.Wire));
+            json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, AdminJson.Wire,
+            AccountsJson.Wire));
         services.Configure<RouteHandlerOptions>(handlers => handlers.ThrowOnBadRequest = true);
     }
 
@@ -168,7 +169,9 @@ internal static class Program
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
 
         // The one critical entry of Kestrel is a failed bind, which is reported as one line too.
-        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", level => level is >= LogLevel.Warning and < LogLevel.Critical && level >= options.LogLevel);
+        builder.Logging.AddFilter(
+            "Microsoft.AspNetCore.Server.Kestrel",
+            level => level is >= LogLevel.Warning and < LogLevel.Critical && level >= options.LogLevel);
 
         // Standard output is for the person at the console; the log goes to standard error.
         builder.Logging.AddConsole(console =>

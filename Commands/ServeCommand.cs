@@ -26,7 +26,8 @@ internal static class ServeCommand
                 // The state on disk after a failed flush is unknown; the next start checks the file.
                 broken = true;
                 Terminal.Complain(error is StoreException ? error.Message
-                    : $"The database can no longer be written: {error.Message} Stopping. Start again to check the file; restore a backup if it is damaged.");
+                    : $"The database can no longer be written: {error.Message} Stopping. "
+                    + "Start again to check the file; restore a backup if it is damaged.");
                 app.Lifetime.StopApplication();
             };
             await Start(app);
@@ -35,14 +36,17 @@ internal static class ServeCommand
                 signal.Cancel = true;
                 app.Lifetime.StopApplication();
             });
-            var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Select(Reachable).ToList();
+            var features = app.Services.GetRequiredService<IServer>().Features;
+            var addresses = features.Get<IServerAddressesFeature>()!.Addresses.Select(Reachable).ToList();
             foreach (var address in addresses)
             {
                 Terminal.Say($"Listening on {address}{options.BasePath}");
             }
 
             var site = app.Services.GetRequiredService<SystemSettings>().SiteBaseUrl.TrimEnd('/');
-            var page = site.Length > 0 ? site : addresses[0].Replace("//127.0.0.1:", "//localhost:").Replace("//[::1]:", "//localhost:") + options.BasePath;
+            var page = site.Length > 0
+                ? site
+                : addresses[0].Replace("//127.0.0.1:", "//localhost:").Replace("//[::1]:", "//localhost:") + options.BasePath;
             if (app.Services.GetRequiredService<SetupCode>().Announcement(page) is { } announcement)
             {
                 Terminal.Say(announcement);
@@ -98,12 +102,14 @@ internal static class ServeCommand
     /// <summary>One line that says why the server cannot listen; null for other failures.</summary>
     private static string? BindFailure(Exception error)
     {
-        var socket = error as SocketException ?? error.InnerException as SocketException ?? error.InnerException?.InnerException as SocketException;
+        var socket = error as SocketException ?? error.InnerException as SocketException
+            ?? error.InnerException?.InnerException as SocketException;
         var reason = socket?.SocketErrorCode switch
         {
             null => null,
             SocketError.AddressAlreadyInUse => "another program listens there; choose another PORT",
-            SocketError.AccessDenied => "ports below 1024 need more rights; choose another PORT or allow it (setcap cap_net_bind_service=+ep on the executable)",
+            SocketError.AccessDenied =>
+                "ports below 1024 need more rights; choose another PORT or allow it (setcap cap_net_bind_service=+ep on the executable)",
             SocketError.AddressNotAvailable => "this machine does not have that address; correct HOST",
             SocketError.AddressFamilyNotSupported => "this machine does not speak that kind of address (is IPv6 off?); correct HOST",
             _ => socket.Message,

@@ -24,7 +24,8 @@ internal static class AccountEndpoints
         api.MapDelete("/account", DeleteAccount).Allow(Access.User);
     }
 
-    private static async Task<IResult> Me(CurrentUser me, Users users, Usage usage, SystemSettings settings, TaskTraces traces, TimeProvider clock)
+    private static async Task<IResult> Me(
+        CurrentUser me, Users users, Usage usage, SystemSettings settings, TaskTraces traces, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
         var (limit, used) = me.IsVisitor ? (settings.AnonymousDailyQuota, 0) : await usage.Quota(me.Id, settings.DefaultLimits(), now);
@@ -34,15 +35,16 @@ internal static class AccountEndpoints
             return Problems.Unauthenticated();
         }
 
-        string[] permissions = ["chat", .. me.IsAdmin ? ["admin"] : Array.Empty<string>(), .. traces.Allowed(me) ? ["trace"] : Array.Empty<string>()];
+        string[] permissions =
+            ["chat", .. me.IsAdmin ? ["admin"] : Array.Empty<string>(), .. traces.Allowed(me) ? ["trace"] : Array.Empty<string>()];
         return TypedResults.Json(
             new MeResponse(user is null ? null : UserResponse.From(user), me.IsGuest, QuotaResponse.From(limit, used, now), permissions),
             AccountsJson.Wire.MeResponse);
     }
 
     private static async Task<IResult> ChangePassword(
-        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle, LoginService loginService,
-        TimeProvider clock)
+        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle,
+        LoginService loginService, TimeProvider clock)
     {
         if (me.LoginId == 0)
         {
@@ -155,10 +157,12 @@ internal static class AccountEndpoints
     private static async Task<IResult> ListLogins(CurrentUser me, Logins logins, TimeProvider clock)
     {
         var rows = await logins.List(me.Id, clock.GetUtcNow());
-        return TypedResults.Json(new LoginPage([.. rows.Select(row => LoginResponse.From(row, me.LoginId))], NextCursor: null), AccountsJson.Wire.LoginPage);
+        return TypedResults.Json(
+            new LoginPage([.. rows.Select(row => LoginResponse.From(row, me.LoginId))], NextCursor: null), AccountsJson.Wire.LoginPage);
     }
 
-    private static async Task<IResult> EndLogin(long id, CurrentUser me, HttpContext context, Logins logins, LoginService loginService, TimeProvider clock)
+    private static async Task<IResult> EndLogin(
+        long id, CurrentUser me, HttpContext context, Logins logins, LoginService loginService, TimeProvider clock)
     {
         if (id == me.LoginId)
         {
@@ -176,13 +180,15 @@ internal sealed record ChangePasswordRequest(string NewPassword, string? Current
 internal sealed record DeleteAccountRequest(string Password);
 
 internal sealed record MeResponse(
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] UserResponse? User, bool Guest, QuotaResponse Quota, IReadOnlyList<string> Permissions);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] UserResponse? User, bool Guest, QuotaResponse Quota,
+    IReadOnlyList<string> Permissions);
 
 internal sealed record LoginPage(
     IReadOnlyList<LoginResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
 internal sealed record LoginResponse(
-    long Id, string Kind, string Ip, string UserAgent, bool Current, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt)
+    long Id, string Kind, string Ip, string UserAgent, bool Current, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt,
+    DateTimeOffset ExpiresAt)
 {
     public static LoginResponse From(LoginRow row, long current) => new(
         row.Id, row.Kind, row.Ip, row.UserAgent, row.Id == current, Time(row.CreatedAt), Time(row.LastUsedAt), Time(row.ExpiresAt));

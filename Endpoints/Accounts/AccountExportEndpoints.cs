@@ -24,7 +24,9 @@ internal static class AccountExportEndpoints
         var now = clock.GetUtcNow();
         await audit.Write(new AuditEntry(me.Id, "account.export", $"user:{me.Id}", context.Caller().Address.ToString()), now);
         return TypedResults.Stream(
-            output => export.Write(output, me, now, context.RequestAborted), "application/json; charset=utf-8", $"aichat-{me.Username}-{now:yyyy-MM-dd}.json");
+            output => export.Write(output, me, now, context.RequestAborted),
+            "application/json; charset=utf-8",
+            $"aichat-{me.Username}-{now:yyyy-MM-dd}.json");
     }
 }
 
@@ -100,7 +102,9 @@ internal sealed class AccountExport(
         {
             JsonSerializer.Serialize(
                 writer,
-                new OwnImage(row.Id, $"{options.BasePath}/chat-images/{row.Id}", row.MessageId, row.Mime, row.Width, row.Height, row.Bytes, DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt)),
+                new OwnImage(
+                    row.Id, $"{options.BasePath}/chat-images/{row.Id}", row.MessageId, row.Mime, row.Width, row.Height, row.Bytes,
+                    DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt)),
                 AccountsJson.Wire.OwnImage);
         }
 
@@ -110,4 +114,5 @@ internal sealed class AccountExport(
 
 internal sealed record OwnDraft(long? SessionId, string Text, DateTimeOffset UpdatedAt);
 
-internal sealed record OwnImage(string Id, string Url, long? MessageId, string Mime, int Width, int Height, long Bytes, DateTimeOffset CreatedAt);
+internal sealed record OwnImage(
+    string Id, string Url, long? MessageId, string Mime, int Width, int Height, long Bytes, DateTimeOffset CreatedAt);

@@ -75,7 +75,8 @@ internal static class AvatarEndpoints
     private static async Task<IResult> ShowUser(long userId, HttpContext context, Avatars avatars, ImageFiles files) =>
         Show(context, files, await avatars.Find(userId));
 
-    private static IResult ShowAssistant(HttpContext context, ImageFiles files, AvatarLinks links) => Show(context, files, links.AssistantFile);
+    private static IResult ShowAssistant(HttpContext context, ImageFiles files, AvatarLinks links) =>
+        Show(context, files, links.AssistantFile);
 
     private static IResult ShowLogo(HttpContext context, ImageFiles files, AvatarLinks links) => Show(context, files, links.LogoFile);
 

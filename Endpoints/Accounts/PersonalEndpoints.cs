@@ -75,7 +75,8 @@ internal static class PersonalEndpoints
     private static PersonalResponse View(string? text, string? avatarUrl)
     {
         var stored = StoredJson.Read(text, PreferenceJson.Default.StoredPreferences);
-        return new PersonalResponse(stored?.Locale ?? "system", stored?.Theme ?? "system", stored?.PreferredModel, stored?.ContextEnabled ?? true, avatarUrl);
+        return new PersonalResponse(
+            stored?.Locale ?? "system", stored?.Theme ?? "system", stored?.PreferredModel, stored?.ContextEnabled ?? true, avatarUrl);
     }
 }
 
@@ -94,7 +95,8 @@ internal sealed record PersonalForm
 
 internal sealed record PersonalResponse(string Locale, string Theme, string? PreferredModel, bool ContextEnabled, string? AvatarUrl);
 
-internal sealed record StoredPreferences(string? Locale = null, string? Theme = null, string? PreferredModel = null, bool? ContextEnabled = null);
+internal sealed record StoredPreferences(
+    string? Locale = null, string? Theme = null, string? PreferredModel = null, bool? ContextEnabled = null);
 
 /// <summary>Reads the preferences column and ignores unknown members.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]

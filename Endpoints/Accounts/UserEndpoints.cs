@@ -94,7 +94,9 @@ internal static class UserEndpoints
 
         return id is null
             ? Problems.Conflict("username_taken", "This user name is taken.")
-            : TypedResults.Json(new CreatedUserResponse(UserResponse.From((await users.Find(id.Value))!), code), AccountsJson.Wire.CreatedUserResponse, statusCode: 201);
+            : TypedResults.Json(
+                new CreatedUserResponse(UserResponse.From((await users.Find(id.Value))!), code), AccountsJson.Wire.CreatedUserResponse,
+                statusCode: 201);
     }
 
     private static async Task<IResult> Approve(long id, CurrentUser me, HttpContext context, UserAdmin admin, Users users, TimeProvider clock) =>
@@ -298,8 +300,9 @@ internal sealed record ManagedUserResponse(
     {
         var user = UserResponse.From(row);
         return new ManagedUserResponse(
-            user.Id, user.Username, user.Role, user.Status, user.AvatarUrl, user.CreatedAt, user.RejectionReason, user.PasswordChangeRequired,
-            row.DailyLimit, row.Unlimited, row.DailyTokenBudget, row.MonthlyTokenBudget, Amount(row.DailyNanosBudget), Amount(row.MonthlyNanosBudget));
+            user.Id, user.Username, user.Role, user.Status, user.AvatarUrl, user.CreatedAt, user.RejectionReason,
+            user.PasswordChangeRequired, row.DailyLimit, row.Unlimited, row.DailyTokenBudget, row.MonthlyTokenBudget,
+            Amount(row.DailyNanosBudget), Amount(row.MonthlyNanosBudget));
     }
 
     private static decimal? Amount(long? nanos) => nanos == -1 ? -1 : QuotaPolicy.Amount(nanos);

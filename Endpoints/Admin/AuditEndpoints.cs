@@ -35,7 +35,8 @@ internal sealed record AuditPage(
     IReadOnlyList<AuditResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
 /// <summary>Actor is the account's current name; it is absent when nobody was signed in or the account is gone.</summary>
-internal sealed record AuditResponse(long Id, long? ActorId, string? Actor, string Action, string? Target, string? Detail, string? Ip, DateTimeOffset At)
+internal sealed record AuditResponse(
+    long Id, long? ActorId, string? Actor, string Action, string? Target, string? Detail, string? Ip, DateTimeOffset At)
 {
     public static AuditResponse From(AuditRow row) => new(
         row.Id, row.ActorId, row.Actor, row.Action, row.Target, row.Detail, row.Ip, DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt));

@@ -51,8 +51,8 @@ internal static class SettingsEndpoints
         var version = typeof(SettingsEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+');
         using var process = Process.GetCurrentProcess();
         return new AppInfoResponse(
-            settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.SqliteVersion, new DateTimeOffset(process.StartTime).ToUniversalTime(), store.Bytes,
-            check.Damage);
+            settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.SqliteVersion,
+            new DateTimeOffset(process.StartTime).ToUniversalTime(), store.Bytes, check.Damage);
     }
 
     private static JsonObject GetSystem(CurrentUser me, SystemSettings settings) => View(settings, me.IsAdmin);
@@ -108,8 +108,8 @@ internal sealed record BrandingResponse(
     bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice, string WelcomeText, bool ReasoningOpen);
 
 internal sealed record AppInfoResponse(
-    string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null,
-    string? Damage = null);
+    string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null,
+    long? DataBytes = null, string? Damage = null);
 
 internal sealed record SearchTestRequest(string? Query = null);
 

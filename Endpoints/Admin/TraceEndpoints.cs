@@ -27,7 +27,8 @@ internal static class TraceEndpoints
         group.MapDelete("", DeleteAll);
     }
 
-    private static async Task<IResult> List(int? page, int? pageSize, long? sessionId, string? status, string? q, TraceStore traces, TaskTraces recorder)
+    private static async Task<IResult> List(
+        int? page, int? pageSize, long? sessionId, string? status, string? q, TraceStore traces, TaskTraces recorder)
     {
         var (number, size) = (page ?? 1, pageSize ?? 20);
         if (number is < 1 or > 1_000_000)
@@ -51,7 +52,8 @@ internal static class TraceEndpoints
         }
 
         await recorder.Stored();
-        var filter = new TraceFilter(sessionId, status is "" ? null : status, q?.Trim() is { Length: > 0 } text ? text.ToLowerInvariant() : null);
+        var filter = new TraceFilter(
+            sessionId, status is "" ? null : status, q?.Trim() is { Length: > 0 } text ? text.ToLowerInvariant() : null);
         var (rows, total) = await traces.List(filter, size, (number - 1L) * size);
         return TypedResults.Ok(new TracePage([.. rows.Select(TraceResponse.From)], total, number, size));
     }
@@ -64,7 +66,8 @@ internal static class TraceEndpoints
         }
 
         var events = await traces.Events(id, 0, MaxShown);
-        return TypedResults.Ok(new TraceDetail(TraceResponse.From(row), [.. events.Select(TraceEventResponse.From)], row.Truncated || row.EventCount > MaxShown));
+        return TypedResults.Ok(new TraceDetail(
+            TraceResponse.From(row), [.. events.Select(TraceEventResponse.From)], row.Truncated || row.EventCount > MaxShown));
     }
 
     private static async Task<IResult> Export(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock) =>

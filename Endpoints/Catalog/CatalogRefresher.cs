@@ -81,7 +81,8 @@ internal sealed partial class CatalogRefresher(
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
-                throw new ProviderException(ProviderFailure.TotalTimeout, $"The provider did not list its models within {Patience.TotalSeconds} seconds.");
+                throw new ProviderException(
+                    ProviderFailure.TotalTimeout, $"The provider did not list its models within {Patience.TotalSeconds} seconds.");
             }
         }
     }
@@ -137,8 +138,13 @@ internal sealed partial class CatalogRefresher(
         try
         {
             var found = await List(catalog.Endpoints(row), _stopping);
-            var wanted = StoredJson.Read(row.ModelIds, CatalogRowJson.Default.StringArray) is { Length: > 0 } fixedIds ? fixedIds.ToHashSet(StringComparer.Ordinal) : null;
-            models = [.. found.DistinctBy(model => model.Id).Where(model => wanted?.Contains(model.Id) != false).Select(model => ToRow(row, model))];
+            var wanted = StoredJson.Read(row.ModelIds, CatalogRowJson.Default.StringArray) is { Length: > 0 } fixedIds
+                ? fixedIds.ToHashSet(StringComparer.Ordinal)
+                : null;
+            models =
+            [
+                .. found.DistinctBy(model => model.Id).Where(model => wanted?.Contains(model.Id) != false).Select(model => ToRow(row, model)),
+            ];
         }
         catch (ProviderException error) when (IsWithoutList(row, error))
         {

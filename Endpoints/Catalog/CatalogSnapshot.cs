@@ -18,7 +18,8 @@ internal sealed class CatalogConnection(ConnectionRow row)
     /// <summary>When not empty, only these models are offered.</summary>
     public IReadOnlyList<string> ModelIds { get; } = StoredJson.Read(row.ModelIds, CatalogRowJson.Default.StringArray) ?? [];
 
-    public CapabilityLayer Capabilities { get; } = StoredJson.Read(row.DefaultCapabilities, CatalogRowJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
+    public CapabilityLayer Capabilities { get; } = StoredJson.Read(row.DefaultCapabilities, CatalogRowJson.Default.CapabilityLayer)
+        ?? CapabilityLayer.Silent;
 }
 
 /// <summary>A model of an enabled connection with all layers merged.</summary>
@@ -73,7 +74,8 @@ internal sealed class CatalogSnapshot
     private readonly Dictionary<string, CatalogModel> _byPublicId = new(StringComparer.Ordinal);
     private readonly ILookup<string, CatalogModel> _byBareId;
 
-    public CatalogSnapshot(IReadOnlyList<ConnectionRow> connections, IReadOnlyList<ModelRow> models, IReadOnlyList<ModelOverrideRow> overrides)
+    public CatalogSnapshot(
+        IReadOnlyList<ConnectionRow> connections, IReadOnlyList<ModelRow> models, IReadOnlyList<ModelOverrideRow> overrides)
     {
         _connections = connections.ToDictionary(row => row.Id, row => new CatalogConnection(row));
         _fetched = models.ToLookup(row => row.ConnectionId);
@@ -103,7 +105,8 @@ internal sealed class CatalogSnapshot
     public ModelOverrideRow? Override(long connectionId, string model) => _overrides.GetValueOrDefault((connectionId, model));
 
     /// <summary>Number of models the connection offers, or would offer if it were enabled.</summary>
-    public int Count(CatalogConnection connection) => connection.ModelIds.Count > 0 ? connection.ModelIds.Count : _fetched[connection.Id].Count();
+    public int Count(CatalogConnection connection) =>
+        connection.ModelIds.Count > 0 ? connection.ModelIds.Count : _fetched[connection.Id].Count();
 
     /// <summary>True when the connection lists this model or has an override for it; disabled connections included.</summary>
     public bool Knows(long connectionId, string model) => _connections.TryGetValue(connectionId, out var connection)
@@ -154,7 +157,10 @@ internal sealed class CatalogSnapshot
             Model = model,
             Name = manual?.Name ?? provider?.Name ?? model,
             Capabilities = all.Resolve(),
-            CapabilitySource = !fromManual.IsSilent ? "manual" : !connection.Capabilities.IsSilent ? "connection" : !fromProvider.IsSilent ? "provider" : "heuristic",
+            CapabilitySource = !fromManual.IsSilent ? "manual"
+                : !connection.Capabilities.IsSilent ? "connection"
+                : !fromProvider.IsSilent ? "provider"
+                : "heuristic",
             ContextLimit = manual?.ContextLimit ?? provider?.ContextLimit ?? guess.ContextLimit,
             MaxOutputTokens = manual?.MaxOutputTokens ?? provider?.MaxOutputTokens ?? guess.MaxOutputTokens,
             Price = StoredJson.Read(manual?.Price, CatalogRowJson.Default.ModelPrice),
@@ -169,7 +175,8 @@ internal sealed class CatalogSnapshot
 
     private static List<CatalogModel> WithPublicIds(List<CatalogModel> models)
     {
-        static string Natural(CatalogModel model) => model.Connection.Row.Prefix is { Length: > 0 } prefix ? $"{prefix}.{model.Model}" : model.Model;
+        static string Natural(CatalogModel model) =>
+            model.Connection.Row.Prefix is { Length: > 0 } prefix ? $"{prefix}.{model.Model}" : model.Model;
         var counts = models.CountBy(Natural, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         var taken = counts.Where(one => one.Value == 1).Select(one => one.Key).ToHashSet(StringComparer.Ordinal);
         return models.ConvertAll(model => model with { PublicId = counts[Natural(model)] == 1 ? Natural(model) : Numbered(model) });

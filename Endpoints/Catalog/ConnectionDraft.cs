@@ -93,11 +93,17 @@ internal sealed class ConnectionDraft
     private void Labels()
     {
         var name = _form.Name?.Trim() ?? (Row.Name.Length > 0 ? Row.Name : DefaultName());
-        Require(name.Length is >= 1 and <= Connections.MaxNameLength && !name.Any(char.IsControl), "name", $"A name has 1 to {Connections.MaxNameLength} characters.");
+        Require(
+            name.Length is >= 1 and <= Connections.MaxNameLength && !name.Any(char.IsControl), "name",
+            $"A name has 1 to {Connections.MaxNameLength} characters.");
         var prefix = _form.Prefix?.Trim() ?? Row.Prefix ?? "";
-        Require(prefix.Length <= 32 && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), "prefix", "A prefix has at most 32 letters, digits, - or _.");
+        Require(
+            prefix.Length <= 32 && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), "prefix",
+            "A prefix has at most 32 letters, digits, - or _.");
         var version = _form.AzureApiVersion?.Trim() ?? Row.AzureApiVersion ?? "";
-        Require(version.Length <= 40 && version.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'), "azureApiVersion", "An API version is a date such as 2024-10-21, or v1.");
+        Require(
+            version.Length <= 40 && version.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'), "azureApiVersion",
+            "An API version is a date such as 2024-10-21, or v1.");
         var position = _form.Position ?? Row.Position;
         Require(position is >= 0 and <= 100_000, "position", "A position is a whole number from 0 to 100000.");
         Row = Row with
@@ -111,22 +117,27 @@ internal sealed class ConnectionDraft
     }
 
     private string DefaultName() =>
-        Uri.TryCreate(Row.BaseUrl, UriKind.Absolute, out var url) && url.Host.Length is > 0 and <= Connections.MaxNameLength ? url.Host : Row.Provider;
+        Uri.TryCreate(Row.BaseUrl, UriKind.Absolute, out var url) && url.Host.Length is > 0 and <= Connections.MaxNameLength
+            ? url.Host
+            : Row.Provider;
 
     private void Lists()
     {
         if (_form.Tags is { } tags)
         {
-            Require(tags.Length <= 20 && tags.All(tag => tag is { Length: >= 1 and <= 40 } && !tag.Any(char.IsControl)), "tags", "There are at most 20 tags of 1 to 40 characters.");
+            Require(
+                tags.Length <= 20 && tags.All(tag => tag is { Length: >= 1 and <= 40 } && !tag.Any(char.IsControl)), "tags",
+                "There are at most 20 tags of 1 to 40 characters.");
             Row = Row with { Tags = Store(tags) };
         }
 
         if (_form.ModelIds is { } ids)
         {
             Require(
-                ids.Length <= 1_000 && ids.All(id => id is { Length: >= 1 and <= ProviderModel.MaxIdLength } && ProviderUrl.IsSegment(id) && !id.Any(char.IsWhiteSpace)),
+                ids.Length <= 1_000 && ids.All(IsModelId),
                 "modelIds",
-                $"There are at most 1000 model ids of 1 to {ProviderModel.MaxIdLength} characters without spaces, and none is only one or two dots.");
+                $"There are at most 1000 model ids of 1 to {ProviderModel.MaxIdLength} characters without spaces, "
+                + "and none is only one or two dots.");
             Row = Row with { ModelIds = Store([.. ids.Distinct(StringComparer.Ordinal)]) };
         }
 
@@ -190,7 +201,8 @@ internal sealed class ConnectionDraft
             return;
         }
 
-        var kept = new Dictionary<string, string>(_old is null ? [] : _secrets.Headers(_old) ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase);
+        var kept = new Dictionary<string, string>(
+            _old is null ? [] : _secrets.Headers(_old) ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase);
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in entered)
         {
@@ -206,6 +218,9 @@ internal sealed class ConnectionDraft
             Row = _secrets.WithHeaders(Row, headers);
         }
     }
+
+    private static bool IsModelId(string? id) =>
+        id is { Length: >= 1 and <= ProviderModel.MaxIdLength } && ProviderUrl.IsSegment(id) && !id.Any(char.IsWhiteSpace);
 
     private static string Store(string[] items) => JsonSerializer.Serialize(items, CatalogRowJson.Default.StringArray);
 

@@ -30,7 +30,8 @@ internal static class ConnectionEndpoints
     {
         var snapshot = catalog.Current;
         return new ConnectionList(
-            [.. snapshot.Connections.Select(connection => View(snapshot, connection))], null, [.. providers.Kinds.Order(StringComparer.Ordinal)]);
+            [.. snapshot.Connections.Select(connection => View(snapshot, connection))], null,
+            [.. providers.Kinds.Order(StringComparer.Ordinal)]);
     }
 
     private static async Task<IResult> Create(
@@ -72,7 +73,9 @@ internal static class ConnectionEndpoints
         if (!await connections.Update(draft.Row, row => Entry(me, context, "connection.update", id, row), clock.GetUtcNow()))
         {
             await catalog.Reload();
-            return catalog.Current.Connection(id) is null ? Problems.NotFound() : Problems.Conflict("connection_changed", "Somebody else changed this connection. Load it again.");
+            return catalog.Current.Connection(id) is null
+                ? Problems.NotFound()
+                : Problems.Conflict("connection_changed", "Somebody else changed this connection. Load it again.");
         }
 
         await catalog.Reload();
@@ -99,7 +102,8 @@ internal static class ConnectionEndpoints
 
     /// <summary>Lists the provider's models with the form's values and saves nothing.</summary>
     private static async Task<IResult> Verify(
-        ConnectionForm form, ModelCatalog catalog, CatalogRefresher refresher, ConnectionSecrets secrets, ProviderRegistry providers, CancellationToken cancel)
+        ConnectionForm form, ModelCatalog catalog, CatalogRefresher refresher, ConnectionSecrets secrets, ProviderRegistry providers,
+        CancellationToken cancel)
     {
         var old = form.Id is { } id ? catalog.Current.Connection(id)?.Row : null;
         if (form.Id is not null && old is null)
@@ -115,14 +119,16 @@ internal static class ConnectionEndpoints
 
         if (secrets.Keys(draft.Row) is not { } keys || secrets.Headers(draft.Row) is not { } headers)
         {
-            return TypedResults.Ok(new VerifyResponse(false, ProviderFailure.Unauthorized.Code(), "The saved key cannot be read on this installation. Enter it again."));
+            return TypedResults.Ok(new VerifyResponse(
+                false, ProviderFailure.Unauthorized.Code(), "The saved key cannot be read on this installation. Enter it again."));
         }
 
         var same = Same(draft.Row, keys, headers, catalog.Current, secrets);
         try
         {
             // Negative ids keep the sockets of a check apart from those of saved connections, one pool per scope.
-            var found = await refresher.List(ModelCatalog.Endpoints(draft.Row, -(long)ModelCatalog.Scope(draft.Row.Local), keys, headers), cancel);
+            var found =
+                await refresher.List(ModelCatalog.Endpoints(draft.Row, -(long)ModelCatalog.Scope(draft.Row.Local), keys, headers), cancel);
             var models = found.Select(model => new VerifiedModel(model.Id, model.Name ?? model.Id));
             return TypedResults.Ok(new VerifyResponse(true, Models: [.. models], SameAs: same));
         }

@@ -16,12 +16,16 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
 
     /// <summary>Null when the row's headers cannot be read on this installation; empty when it has none.</summary>
     public IReadOnlyDictionary<string, string>? Headers(ConnectionRow row) =>
-        row.SecretHeaders is { } text ? Open(row, "secret_headers", text, CatalogRowJson.Default.DictionaryStringString) : new Dictionary<string, string>();
+        row.SecretHeaders is { } text
+            ? Open(row, "secret_headers", text, CatalogRowJson.Default.DictionaryStringString)
+            : new Dictionary<string, string>();
 
     /// <summary>The row with these keys in place of its own.</summary>
     public ConnectionRow WithKeys(ConnectionRow row, IReadOnlyList<string> keys) => row with
     {
-        SecretKeys = keys.Count == 0 ? null : Seal(row, "secret_keys", JsonSerializer.Serialize([.. keys], CatalogRowJson.Default.StringArray)),
+        SecretKeys = keys.Count == 0
+            ? null
+            : Seal(row, "secret_keys", JsonSerializer.Serialize([.. keys], CatalogRowJson.Default.StringArray)),
         KeyHints = JsonSerializer.Serialize([.. keys.Select(Hint)], CatalogRowJson.Default.StringArray),
     };
 
@@ -30,7 +34,9 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
     {
         SecretHeaders = headers.Count == 0
             ? null
-            : Seal(row, "secret_headers", JsonSerializer.Serialize(new Dictionary<string, string>(headers), CatalogRowJson.Default.DictionaryStringString)),
+            : Seal(
+                row, "secret_headers",
+                JsonSerializer.Serialize(new Dictionary<string, string>(headers), CatalogRowJson.Default.DictionaryStringString)),
         HeaderNames = JsonSerializer.Serialize([.. headers.Keys], CatalogRowJson.Default.StringArray),
     };
 
@@ -47,7 +53,8 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
 
     private static string Place(ConnectionRow row, string column) => $"connections|{column}|{row.RowUuid}|v1";
 
-    private string Seal(ConnectionRow row, string column, string text) => cipher.Seal(SecretPurpose.ProviderSecrets, Place(row, column), text);
+    private string Seal(ConnectionRow row, string column, string text) =>
+        cipher.Seal(SecretPurpose.ProviderSecrets, Place(row, column), text);
 
     private T? Open<T>(ConnectionRow row, string column, string text, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
         where T : class =>

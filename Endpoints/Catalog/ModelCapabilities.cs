@@ -53,7 +53,8 @@ public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedIn
     public long CostNanos(long promptTokens, long completionTokens, long cachedTokens)
     {
         var cached = Math.Min(cachedTokens, promptTokens);
-        return (long)Math.Round(NanosPerToken * ((promptTokens - cached) * Input + cached * (CachedInput ?? Input) + completionTokens * Output));
+        return (long)Math.Round(
+            NanosPerToken * ((promptTokens - cached) * Input + cached * (CachedInput ?? Input) + completionTokens * Output));
     }
 
     public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, CatalogRowJson.Default.ModelPrice);

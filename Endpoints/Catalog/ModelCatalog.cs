@@ -10,7 +10,8 @@ namespace AiChat.Endpoints.Catalog;
 /// The models that may be used now, in memory: reading never waits for the database or a provider. Code that writes to its tables
 /// calls <see cref="Reload"/> afterwards. Safe for any number of threads.
 /// </summary>
-internal sealed class ModelCatalog(Connections connections, Models models, ConnectionSecrets secrets, SystemSettings settings) : IHostedService, IDisposable
+internal sealed class ModelCatalog(Connections connections, Models models, ConnectionSecrets secrets, SystemSettings settings)
+    : IHostedService, IDisposable
 {
     /// <summary>The demo provider is built in; its address is never called.</summary>
     private static readonly Uri DemoAddress = new("http://demo.invalid");
@@ -59,7 +60,8 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
 
     /// <summary>True without an API key and for keys that are not limited to some models.</summary>
     public static bool IsForKey(CurrentUser me, ResolvedModel model) =>
-        me.KeyModels is null || StoredJson.Read(me.KeyModels, CatalogRowJson.Default.StringArray)?.Any(id => id == model.PublicId || id == model.Model) == true;
+        me.KeyModels is null
+        || StoredJson.Read(me.KeyModels, CatalogRowJson.Default.StringArray)?.Any(id => id == model.PublicId || id == model.Model) == true;
 
     /// <summary>The endpoints of this model: one for each key of its connection, in the administrator's order; never empty.</summary>
     /// <exception cref="ProviderException">The connection is gone, or its key cannot be read on this installation.</exception>
@@ -72,7 +74,8 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
     public IReadOnlyList<ProviderEndpoint> Endpoints(ConnectionRow row) =>
         secrets.Keys(row) is { } keys && secrets.Headers(row) is { } headers
             ? Endpoints(row, row.Id, keys, headers)
-            : throw new ProviderException(ProviderFailure.Unauthorized, "The saved key cannot be read on this installation. Enter it again.");
+            : throw new ProviderException(
+                ProviderFailure.Unauthorized, "The saved key cannot be read on this installation. Enter it again.");
 
     /// <summary>Endpoints for a row with these secrets; <paramref name="pool"/> names the sockets they use.</summary>
     public static IReadOnlyList<ProviderEndpoint> Endpoints(

@@ -35,7 +35,8 @@ internal static class ModelEndpoints
             .Select(model => View(snapshot, catalog.Resolve(model), model, ReferenceEquals(model, chosen), me.IsAdmin))]);
     }
 
-    private static ModelView View(CatalogSnapshot snapshot, ResolvedModel resolved, CatalogModel model, bool isDefault, bool isAdmin) => new()
+    private static ModelView View(CatalogSnapshot snapshot, ResolvedModel resolved, CatalogModel model, bool isDefault, bool isAdmin) =>
+        new()
     {
         Id = resolved.PublicId,
         ConnectionId = resolved.ConnectionId,
@@ -145,7 +146,8 @@ internal static class ModelEndpoints
 
         if (body.Models.Count > MaxItems || body.Models.Any(model => model is not { Length: >= 1 and <= ProviderModel.MaxIdLength }))
         {
-            return Problems.Invalid("models", $"There are at most {MaxItems} models with an id of 1 to {ProviderModel.MaxIdLength} characters.");
+            return Problems.Invalid(
+                "models", $"There are at most {MaxItems} models with an id of 1 to {ProviderModel.MaxIdLength} characters.");
         }
 
         string[] order = [.. body.Models.OfType<string>().Distinct(StringComparer.Ordinal)];

@@ -108,4 +108,5 @@ internal sealed record ImportPreview(IReadOnlyList<ImportPreviewItem> Items);
 /// <param name="Outcome">added, changed, same, unknown (there is no such connection) or invalid.</param>
 /// <param name="Fields">The fields that would change, or that are invalid.</param>
 /// <param name="Listed">The connection offers this model now; otherwise the override applies once it does.</param>
-internal sealed record ImportPreviewItem(string Model, string? ConnectionName, string Outcome, IReadOnlyList<string> Fields, bool Listed = false);
+internal sealed record ImportPreviewItem(
+    string Model, string? ConnectionName, string Outcome, IReadOnlyList<string> Fields, bool Listed = false);

@@ -52,13 +52,18 @@ internal sealed record ModelOverrideForm
             }
         }
 
-        Require(Model.Length is >= 1 and <= ProviderModel.MaxIdLength, "model", $"A model id has 1 to {ProviderModel.MaxIdLength} characters.");
-        Require(Name.Value is null or { Length: >= 1 and <= 120 } && Name.Value?.Any(char.IsControl) != true, "name", "A name has 1 to 120 characters.");
+        Require(
+            Model.Length is >= 1 and <= ProviderModel.MaxIdLength, "model", $"A model id has 1 to {ProviderModel.MaxIdLength} characters.");
+        Require(
+            Name.Value is null or { Length: >= 1 and <= 120 } && Name.Value?.Any(char.IsControl) != true, "name",
+            "A name has 1 to 120 characters.");
         Require(
             Tags.Value is null || (Tags.Value.Length <= 20 && Tags.Value.All(tag => tag is { Length: >= 1 and <= 40 })),
             "tags", "There are at most 20 tags of 1 to 40 characters.");
         Require(ContextLimit.Value is null or (>= 1 and <= MaxTokens), "contextLimit", $"A limit is a whole number from 1 to {MaxTokens}.");
-        Require(MaxOutputTokens.Value is null or (>= 1 and <= MaxTokens), "maxOutputTokens", $"A limit is a whole number from 1 to {MaxTokens}.");
+        Require(
+            MaxOutputTokens.Value is null or (>= 1 and <= MaxTokens), "maxOutputTokens",
+            $"A limit is a whole number from 1 to {MaxTokens}.");
         Require(Position.Value is null or (>= 0 and <= 1_000_000), "position", "A position is a whole number from 0 to 1000000.");
         Require(Price.Value is not { } price || IsPrice(price), "price", $"Prices are per million tokens, from 0 to {MaxPrice}.");
         Require(
@@ -68,7 +73,8 @@ internal sealed record ModelOverrideForm
     }
 
     /// <summary>The row with this form applied to it.</summary>
-    public ModelOverrideRow Over(ModelOverrideRow? old, long connectionId) => (old ?? new ModelOverrideRow { ConnectionId = connectionId, Model = Model }) with
+    public ModelOverrideRow Over(ModelOverrideRow? old, long connectionId) =>
+        (old ?? new ModelOverrideRow { ConnectionId = connectionId, Model = Model }) with
     {
         Name = Name.Or(old?.Name),
         Hidden = Hidden.Or(old?.Hidden),

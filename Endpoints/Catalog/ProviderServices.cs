@@ -25,7 +25,8 @@ internal static class ProviderServices
 
     // A connection to this server itself would call itself without end.
     private static bool IsOwn(IServer server, IPEndPoint endpoint) =>
-        server.Features.Get<IServerAddressesFeature>()?.Addresses.Any(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Port == endpoint.Port) == true
+        server.Features.Get<IServerAddressesFeature>()?.Addresses
+            .Any(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Port == endpoint.Port) == true
         && (IPAddress.IsLoopback(endpoint.Address) || IsOfThisMachine(endpoint.Address));
 
     private static bool IsOfThisMachine(IPAddress address) => NetworkInterface.GetAllNetworkInterfaces()

@@ -62,5 +62,8 @@ internal static class ChatEndpoints
     }
 
     private static List<RunResponse> Running(CurrentUser me, RunRegistry registry) =>
-        [.. registry.Find(me.Id).OrderBy(run => run.MessageId).Select(run => new RunResponse(run.Session.Id, run.MessageId, run.StartedAt))];
+    [
+        .. registry.Find(me.Id).OrderBy(run => run.MessageId)
+            .Select(run => new RunResponse(run.Session.Id, run.MessageId, run.StartedAt)),
+    ];
 }

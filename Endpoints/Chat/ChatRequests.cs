@@ -35,7 +35,8 @@ internal sealed record ChatStreamRequest(
             errors["content"] = ["Write something or add an image."];
         }
 
-        if (ImageIds is { } images && (images.Count > MaxImages || images.Distinct().Count() != images.Count || !images.All(PublicId.IsValid)))
+        if (ImageIds is { } images
+            && (images.Count > MaxImages || images.Distinct().Count() != images.Count || !images.All(PublicId.IsValid)))
         {
             errors["imageIds"] = [$"At most {MaxImages} different images."];
         }

@@ -28,7 +28,8 @@ internal sealed class GuestSignup(Guests guests, AuthCache authCache, RunRegistr
         var wait = _addresses.Take(context.Caller().Bucket, PerHour, TimeSpan.FromHours(1) / PerHour);
         if (wait > TimeSpan.Zero)
         {
-            return (null, Problems.TooMany("rate_limited", "Too many new guests from here. Wait a while or sign in.", (int)Math.Ceiling(wait.TotalSeconds)));
+            return (null, Problems.TooMany(
+                "rate_limited", "Too many new guests from here. Wait a while or sign in.", (int)Math.Ceiling(wait.TotalSeconds)));
         }
 
         var now = clock.GetUtcNow();

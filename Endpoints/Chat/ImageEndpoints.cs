@@ -20,7 +20,8 @@ internal static class ImageEndpoints
     public static void MapImages(this RouteGroupBuilder api)
     {
         var group = api.MapGroup("/images").Allow(Access.Any);
-        group.MapPost("", Upload).MakesGuests().AcceptUploads().WithMetadata(new RequestSizeLimitAttribute(MaxBytes + ImageUploads.FrameBytes));
+        group.MapPost("", Upload).MakesGuests().AcceptUploads()
+            .WithMetadata(new RequestSizeLimitAttribute(MaxBytes + ImageUploads.FrameBytes));
         group.MapDelete("/{id}", Delete);
         api.MapPost("/settings/images/refresh", Refresh).Allow(Access.Admin);
     }
@@ -29,7 +30,8 @@ internal static class ImageEndpoints
         app.MapMethods("/chat-images/{id}", [HttpMethods.Get, HttpMethods.Head], Show).Allow(Access.Public);
 
     private static async Task<IResult> Upload(
-        HttpContext context, CurrentUser caller, GuestSignup guests, ImageStore images, ImageFiles files, ImageLinks links, SystemSettings settings, TimeProvider clock)
+        HttpContext context, CurrentUser caller, GuestSignup guests, ImageStore images, ImageFiles files, ImageLinks links,
+        SystemSettings settings, TimeProvider clock)
     {
         var (me, refused) = await guests.Enter(context, caller);
         if (me is null)
@@ -64,11 +66,13 @@ internal static class ImageEndpoints
 
         return kept
             ? TypedResults.Created(
-                $"/chat-images/{image.Id}", new CreatedImageResponse(image.Id, links.Url(image.Id), image.Mime, image.Width, image.Height, image.Bytes))
+                $"/chat-images/{image.Id}",
+                new CreatedImageResponse(image.Id, links.Url(image.Id), image.Mime, image.Width, image.Height, image.Bytes))
             : ShareUsed();
     }
 
-    private static async Task<IResult> Show(string id, string? exp, string? sig, HttpContext context, CurrentUser? me, ImageStore images, ImageFiles files, ImageLinks links)
+    private static async Task<IResult> Show(
+        string id, string? exp, string? sig, HttpContext context, CurrentUser? me, ImageStore images, ImageFiles files, ImageLinks links)
     {
         var row = me is null ? null : await images.Find(me.Id, id);
         row ??= links.IsGood(id, exp, sig) ? await images.FindSigned(id) : null;
@@ -89,17 +93,20 @@ internal static class ImageEndpoints
     /// Shows an example of an image link. Links are made for each response, so a changed address applies at once. No other place reads
     /// the address from the request, and this one only shows it to the administrator who sent the request.
     /// </summary>
-    private static async Task<IResult> Refresh(HttpContext context, CurrentUser me, ImageStore images, ImageLinks links, SystemSettings settings)
+    private static async Task<IResult> Refresh(
+        HttpContext context, CurrentUser me, ImageStore images, ImageLinks links, SystemSettings settings)
     {
         var request = context.Request;
         var isSet = settings.SiteBaseUrl.Length > 0;
         var address = isSet ? settings.SiteBaseUrl : $"{request.Scheme}://{request.Host}{request.PathBase}";
         var (newest, count) = await images.Sample(me.Id);
         return TypedResults.Ok(new ImageLinksResponse(
-            address.TrimEnd('/'), isSet ? "setting" : "request", newest is null ? null : links.Signed(address, newest, links.Expiry()), count));
+            address.TrimEnd('/'), isSet ? "setting" : "request", newest is null ? null : links.Signed(address, newest, links.Expiry()),
+            count));
     }
 
-    private static Problem ShareUsed() => new(413, "storage_quota_exceeded", "Your images use all of your storage. Delete chats with images.");
+    private static Problem ShareUsed() =>
+        new(413, "storage_quota_exceeded", "Your images use all of your storage. Delete chats with images.");
 }
 
 internal sealed record CreatedImageResponse(string Id, string Url, string Mime, int Width, int Height, long Bytes);

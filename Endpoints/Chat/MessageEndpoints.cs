@@ -135,7 +135,8 @@ internal sealed class MessageList(Messages messages, ImageStore images, ImageLin
             me.Id, sessionId, rows.Select(row => row.ParentId).OfType<long>().Distinct(), rows.Any(row => row.ParentId is null));
         var byParent = children.ToLookup(child => child.ParentId, child => child.Id);
         var pictures = await images.FindByMessages(me.Id, rows.Where(row => row.Role == "user").Select(row => row.Id));
-        return new MessagePage([.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.From)]))], next);
+        return new MessagePage(
+            [.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.From)]))], next);
     }
 
     private MessageResponse View(CurrentUser me, MessageRow row, IReadOnlyList<long> siblings, IReadOnlyList<ImageResponse> pictures)
@@ -148,7 +149,13 @@ internal sealed class MessageList(Messages messages, ImageStore images, ImageLin
 
         // The text of a running answer is in memory; the table has it only up to the last flush.
         var (content, reasoning, position) = run.Log.Snapshot();
-        return message with { Content = content, Reasoning = reasoning, ToolCalls = ToolEvents.Calls(run.Log.Tools(), ended: false), EventId = position };
+        return message with
+        {
+            Content = content,
+            Reasoning = reasoning,
+            ToolCalls = ToolEvents.Calls(run.Log.Tools(), ended: false),
+            EventId = position,
+        };
     }
 }
 

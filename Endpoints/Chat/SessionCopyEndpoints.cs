@@ -32,7 +32,8 @@ internal static class SessionCopyEndpoints
         };
     }
 
-    private static async Task<IResult> Export(long id, string? format, CurrentUser me, HttpContext context, Sessions sessions, SessionExport export)
+    private static async Task<IResult> Export(
+        long id, string? format, CurrentUser me, HttpContext context, Sessions sessions, SessionExport export)
     {
         if (format is not ("md" or "json"))
         {
@@ -46,8 +47,10 @@ internal static class SessionCopyEndpoints
 
         var name = ExportNames.Create(session.Title, $"chat-{id}");
         return format == "md"
-            ? TypedResults.Stream(output => export.WriteMarkdown(output, me, session, context.RequestAborted), "text/markdown; charset=utf-8", $"{name}.md")
-            : TypedResults.Stream(output => export.WriteJson(output, me, session, context.RequestAborted), "application/json; charset=utf-8", $"{name}.json");
+            ? TypedResults.Stream(
+                output => export.WriteMarkdown(output, me, session, context.RequestAborted), "text/markdown; charset=utf-8", $"{name}.md")
+            : TypedResults.Stream(
+                output => export.WriteJson(output, me, session, context.RequestAborted), "application/json; charset=utf-8", $"{name}.json");
     }
 }
 

@@ -66,7 +66,8 @@ internal static class SessionEndpoints
     }
 
     private static async Task<IResult> Create(
-        CreateSession body, HttpContext context, CurrentUser caller, GuestSignup guests, Sessions sessions, ModelCatalog catalog, SessionView view, TimeProvider clock)
+        CreateSession body, HttpContext context, CurrentUser caller, GuestSignup guests, Sessions sessions, ModelCatalog catalog,
+        SessionView view, TimeProvider clock)
     {
         var errors = new Dictionary<string, string[]>();
         SessionFields.Title(errors, body.Title);
@@ -84,7 +85,8 @@ internal static class SessionEndpoints
         }
 
         ResolvedModel? model = null;
-        if ((body.ConnectionId is not null || body.Model is not null) && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId, body.Model)) is null)
+        if ((body.ConnectionId is not null || body.Model is not null)
+            && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId, body.Model)) is null)
         {
             return Problems.NotFound();
         }
@@ -103,7 +105,8 @@ internal static class SessionEndpoints
     private static async Task<IResult> Get(long id, CurrentUser me, Sessions sessions, SessionView view) =>
         await sessions.Find(me.Id, id) is { } row ? TypedResults.Ok(view.From(me, row)) : Problems.NotFound();
 
-    private static async Task<IResult> Change(long id, ChangeSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view)
+    private static async Task<IResult> Change(
+        long id, ChangeSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view)
     {
         var errors = body.Validate();
         if (errors.Count > 0)
@@ -112,7 +115,8 @@ internal static class SessionEndpoints
         }
 
         ResolvedModel? model = null;
-        if (body.Model is { IsSet: true, Value: { } name } && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId.Value, name)) is null)
+        if (body.Model is { IsSet: true, Value: { } name }
+            && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId.Value, name)) is null)
         {
             return Problems.NotFound();
         }
@@ -129,7 +133,8 @@ internal static class SessionEndpoints
     }
 
     /// <summary>Skips ids that do not exist or are not the caller's.</summary>
-    private static async Task<IResult> ChangeMany(BulkChange body, CurrentUser me, Sessions sessions, RunRegistry registry, Retention retention)
+    private static async Task<IResult> ChangeMany(
+        BulkChange body, CurrentUser me, Sessions sessions, RunRegistry registry, Retention retention)
     {
         if (body.Ids.Count is 0 or > BulkChange.MaxIds)
         {
@@ -180,9 +185,11 @@ internal sealed class SessionView(ModelCatalog catalog, RunRegistry registry, Sy
         Title = row.Title,
         ConnectionId = row.ConnectionId,
         Model = row.Model,
-        ModelName = (row.ConnectionId is { } connection ? catalog.Resolve(me.Id, me.IsAdmin, connection, row.Model)?.Name : null) ?? row.Model,
+        ModelName = (row.ConnectionId is { } connection ? catalog.Resolve(me.Id, me.IsAdmin, connection, row.Model)?.Name : null)
+            ?? row.Model,
         SystemPrompt = row.SystemPrompt,
-        Parameters = row.Parameters is not null && SessionParameters.Parse(row.Parameters) with { Reasoning = null } is var own && own != Unset ? own : null,
+        Parameters = row.Parameters is not null
+            && SessionParameters.Parse(row.Parameters) with { Reasoning = null } is var own && own != Unset ? own : null,
         Reasoning = SessionParameters.Parse(row.Parameters).Reasoning,
         Pinned = row.Pinned,
         Archived = row.Archived,
@@ -218,7 +225,8 @@ internal static class SessionFields
 }
 
 internal sealed record CreateSession(
-    string? Title = null, long? ConnectionId = null, string? Model = null, string? SystemPrompt = null, SessionParameters? Parameters = null, bool? Temporary = null);
+    string? Title = null, long? ConnectionId = null, string? Model = null, string? SystemPrompt = null,
+    SessionParameters? Parameters = null, bool? Temporary = null);
 
 /// <summary>Absent members keep their value; null clears it.</summary>
 internal sealed record ChangeSession(

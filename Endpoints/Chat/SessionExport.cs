@@ -86,7 +86,8 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         text.Append(CultureInfo.InvariantCulture, $"\n## {who}, {at} UTC\n\n");
         if (row.Reasoning is { Length: > 0 } reasoning)
         {
-            text.Append("> ").Append(reasoning.ReplaceLineEndings("\n").Trim('\n').Replace("\n", "\n> ", StringComparison.Ordinal)).Append("\n\n");
+            text.Append("> ").Append(reasoning.ReplaceLineEndings("\n").Trim('\n').Replace("\n", "\n> ", StringComparison.Ordinal))
+                .Append("\n\n");
         }
 
         foreach (var picture in pictures)
@@ -120,7 +121,8 @@ internal sealed class JsonFile : IAsyncDisposable
     {
         _cancel = cancel;
         _pipe = PipeWriter.Create(output, new StreamPipeWriterOptions(leaveOpen: true));
-        Writer = new Utf8JsonWriter(_pipe, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true });
+        Writer = new Utf8JsonWriter(
+            _pipe, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true });
     }
 
     public Utf8JsonWriter Writer { get; }

@@ -57,7 +57,8 @@ internal static class ShareEndpoints
 
     /// <summary>Messages from the first on, without the owner, the system prompt, the reasoning and the tool calls.</summary>
     private static async Task<IResult> Read(
-        string token, HttpContext context, Shares shares, Branches branches, ImageStore images, ShareLinks links, TimeProvider clock, string? cursor, int? limit)
+        string token, HttpContext context, Shares shares, Branches branches, ImageStore images, ShareLinks links, TimeProvider clock,
+        string? cursor, int? limit)
     {
         var page = limit ?? 50;
         if (page is < 1 or > 100)
@@ -85,7 +86,8 @@ internal static class ShareEndpoints
         return TypedResults.Ok(new SharedChat(
             shared.Title, ShareLinks.Time(shared.CreatedAt), shared.ExpiresAt is { } end ? ShareLinks.Time(end) : null,
             [.. rows.Select(row => AsShared(row, shared)).Select(row => new SharedMessage(
-                row.Id, row.Role, row.Content, [.. pictures[row.Id].Select(image => links.Image(image, now))], row.Model, row.Status, ShareLinks.Time(row.CreatedAt)))],
+                row.Id, row.Role, row.Content, [.. pictures[row.Id].Select(image => links.Image(image, now))], row.Model, row.Status,
+                ShareLinks.Time(row.CreatedAt)))],
             next));
     }
 
@@ -117,7 +119,8 @@ internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemS
             return null;
         }
 
-        return new ShareResponse(token, $"{Site}/share/{token}", row.ExpiresAt is { } end ? Time(end) : null, Time(row.CreatedAt), row.LeafId);
+        return new ShareResponse(
+            token, $"{Site}/share/{token}", row.ExpiresAt is { } end ? Time(end) : null, Time(row.CreatedAt), row.LeafId);
     }
 
     public ImageResponse Image(ImageRow row, DateTimeOffset now) =>

@@ -128,7 +128,8 @@ public sealed class MeasuredTests
         {
             for (var sent = 0; sent < count; sent += 500)
             {
-                var head = $"POST /api/chat/stop HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n";
+                var head = $"POST /api/chat/stop HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token}\r\n"
+                    + "Content-Type: application/json\r\n";
                 var batch = new StringBuilder();
                 for (var n = 0; n < 500; n++)
                 {
