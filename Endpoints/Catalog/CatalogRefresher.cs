@@ -19,12 +19,12 @@ internal sealed partial class CatalogRefresher(
     : BackgroundService
 {
     /// <summary>Time limit for a provider to list its models.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    public static readonly TimeSpan ListTimeout = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(30);
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<long, (long Revision, Task<CheckFailure?> Task)> _running = [];
     private readonly Dictionary<long, Schedule> _schedules = [];
     private CancellationToken _stopping;
@@ -37,7 +37,7 @@ internal sealed partial class CatalogRefresher(
             return Task.FromResult<CheckFailure?>(null);
         }
 
-        lock (_gate)
+        lock (_lock)
         {
             if (_running.TryGetValue(connectionId, out var running) && running.Revision == row.Revision && !running.Task.IsCompleted)
             {
@@ -67,7 +67,7 @@ internal sealed partial class CatalogRefresher(
     /// <exception cref="ProviderException">No list could be read; the exception says why.</exception>
     public async Task<IReadOnlyList<ProviderModel>> List(IReadOnlyList<ProviderEndpoint> endpoints, CancellationToken cancel)
     {
-        using var limit = new CancellationTokenSource(Patience, clock);
+        using var limit = new CancellationTokenSource(ListTimeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancel);
         for (var at = 0; ; at++)
         {
@@ -82,7 +82,7 @@ internal sealed partial class CatalogRefresher(
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
                 throw new ProviderException(
-                    ProviderFailure.TotalTimeout, $"The provider did not list its models within {Patience.TotalSeconds} seconds.");
+                    ProviderFailure.TotalTimeout, $"The provider did not list its models within {ListTimeout.TotalSeconds} seconds.");
             }
         }
     }
@@ -120,7 +120,7 @@ internal sealed partial class CatalogRefresher(
     private List<long> Due()
     {
         var now = clock.GetUtcNow();
-        lock (_gate)
+        lock (_lock)
         {
             return [.. catalog.Current.Connections
                 .Where(connection => connection.Row.Enabled
@@ -166,11 +166,11 @@ internal sealed partial class CatalogRefresher(
         }
 
         Plan(row, failure is not null);
-        await Keep(row, models, failure);
+        await Store(row, models, failure);
         return failure;
     }
 
-    private async Task Keep(ConnectionRow row, List<ModelRow>? models, CheckFailure? failure)
+    private async Task Store(ConnectionRow row, List<ModelRow>? models, CheckFailure? failure)
     {
         try
         {
@@ -182,7 +182,7 @@ internal sealed partial class CatalogRefresher(
         }
         catch (Exception error)
         {
-            LogNotKept(logger, row.Id, error);
+            LogNotStored(logger, row.Id, error);
         }
 
         if (failure is not null)
@@ -193,7 +193,7 @@ internal sealed partial class CatalogRefresher(
 
     private void Plan(ConnectionRow row, bool failed)
     {
-        lock (_gate)
+        lock (_lock)
         {
             var failures = failed ? (_schedules.TryGetValue(row.Id, out var last) ? last.Failures : 0) + 1 : 0;
             var wait = settings.ModelsRefreshInterval;
@@ -233,7 +233,7 @@ internal sealed partial class CatalogRefresher(
     private static partial void LogFailed(ILogger logger, long connection, string code, string detail);
 
     [LoggerMessage(LogLevel.Warning, "Could not store the models of connection {Connection}")]
-    private static partial void LogNotKept(ILogger logger, long connection, Exception error);
+    private static partial void LogNotStored(ILogger logger, long connection, Exception error);
 
     private sealed record Schedule(long Revision, int Failures, DateTimeOffset At);
 }

@@ -168,16 +168,16 @@ internal sealed class ConnectionDraft
             return;
         }
 
-        var kept = _old is null ? [] : _secrets.Keys(_old) ?? [];
+        var stored = _old is null ? [] : _secrets.Keys(_old) ?? [];
         List<string> keys = [];
         foreach (var key in entered)
         {
             // A hint is the end of a stored key and stands for that key.
             var at = Array.IndexOf(hints, key);
-            if (at >= 0 && at < kept.Count)
+            if (at >= 0 && at < stored.Count)
             {
                 Require(!moved, "key", "The address changed: enter the key again.");
-                keys.Add(kept[at]);
+                keys.Add(stored[at]);
             }
             else
             {
@@ -201,13 +201,13 @@ internal sealed class ConnectionDraft
             return;
         }
 
-        var kept = new Dictionary<string, string>(
+        var stored = new Dictionary<string, string>(
             _old is null ? [] : _secrets.Headers(_old) ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase);
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in entered)
         {
-            var masked = value == Mask && kept.ContainsKey(name);
-            var text = masked ? kept[name] : value ?? "";
+            var masked = value == Mask && stored.ContainsKey(name);
+            var text = masked ? stored[name] : value ?? "";
             var reason = masked && moved ? "The address changed: enter the header values again." : ProviderHeaders.Validate(name, text);
             Require(reason is null && headers.TryAdd(name, text), "headers", reason ?? $"The header {name} is there twice.");
         }

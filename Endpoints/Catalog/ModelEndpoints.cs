@@ -11,7 +11,7 @@ namespace AiChat.Endpoints.Catalog;
 /// <summary>The models people may pick, and the administrators' overrides of them.</summary>
 internal static class ModelEndpoints
 {
-    private const int MaxItems = 5_000;
+    private const int MaxItems = ModelOverrideForm.MaxCount;
 
     public static void MapModels(this RouteGroupBuilder api)
     {

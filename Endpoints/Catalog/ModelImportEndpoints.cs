@@ -8,8 +8,6 @@ namespace AiChat.Endpoints.Catalog;
 /// <summary>Imports model overrides from an export, with a preview.</summary>
 internal static class ModelImportEndpoints
 {
-    private const int MaxItems = 5_000;
-
     public static void MapModelImport(this RouteGroupBuilder api)
     {
         var group = api.MapGroup("/catalog/models/overrides/import").Allow(Access.Admin);
@@ -20,9 +18,9 @@ internal static class ModelImportEndpoints
     /// <summary>Applies an export. One invalid line refuses the whole import.</summary>
     private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
     {
-        if (!Fits(body))
+        if (Invalid(body) is { } invalid)
         {
-            return Problems.Invalid("items", $"There are at most {MaxItems} models, none of them null.");
+            return invalid;
         }
 
         var snapshot = catalog.Current;
@@ -56,9 +54,9 @@ internal static class ModelImportEndpoints
     }
 
     /// <summary>Says line by line what an import would do; changes nothing.</summary>
-    private static IResult Preview(ImportOverrides body, ModelCatalog catalog) => Fits(body)
-        ? TypedResults.Ok(new ImportPreview([.. body.Items.OfType<ModelOverrideForm>().Select(form => Line(catalog.Current, form))]))
-        : Problems.Invalid("items", $"There are at most {MaxItems} models, none of them null.");
+    private static IResult Preview(ImportOverrides body, ModelCatalog catalog) => Invalid(body)
+        ?? (IResult)TypedResults.Ok(new ImportPreview(
+            [.. body.Items.OfType<ModelOverrideForm>().Select(form => Line(catalog.Current, form))]));
 
     private static ImportPreviewItem Line(CatalogSnapshot snapshot, ModelOverrideForm form)
     {
@@ -84,7 +82,9 @@ internal static class ModelImportEndpoints
         };
     }
 
-    private static bool Fits(ImportOverrides body) => body.Items.Count <= MaxItems && !body.Items.Contains(null);
+    private static Problem? Invalid(ImportOverrides body) => body.Items.Count > ModelOverrideForm.MaxCount || body.Items.Contains(null)
+        ? Problems.Invalid("items", $"There are at most {ModelOverrideForm.MaxCount} models, none of them null.")
+        : null;
 
     private static CatalogConnection? Connection(CatalogSnapshot snapshot, ModelOverrideForm form)
     {

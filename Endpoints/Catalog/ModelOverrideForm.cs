@@ -9,6 +9,9 @@ namespace AiChat.Endpoints.Catalog;
 /// <summary>The administrator's override of one model. Absent members keep their value; null leaves it to the layers below.</summary>
 internal sealed record ModelOverrideForm
 {
+    /// <summary>Models in one request.</summary>
+    public const int MaxCount = 5_000;
+
     private const int MaxTokens = 100_000_000;
     private const decimal MaxPrice = 1_000_000;
 

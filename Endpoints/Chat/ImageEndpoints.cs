@@ -51,20 +51,20 @@ internal static class ImageEndpoints
             return problem!;
         }
 
-        var kept = false;
+        var stored = false;
         try
         {
-            kept = await images.Insert(me.Id, image, share, clock.GetUtcNow());
+            stored = await images.Insert(me.Id, image, share, clock.GetUtcNow());
         }
         finally
         {
-            if (!kept)
+            if (!stored)
             {
                 files.Delete(image.File);
             }
         }
 
-        return kept
+        return stored
             ? TypedResults.Created(
                 $"/chat-images/{image.Id}",
                 new CreatedImageResponse(image.Id, links.Url(image.Id), image.Mime, image.Width, image.Height, image.Bytes))
