@@ -100,7 +100,7 @@ internal static class Program
         services.AddSingleton<StoreCheck>();
         services.AddHostedService(provider => provider.GetRequiredService<StoreCheck>());
         services.AddSingleton<Metrics>();
-        services.AddAuth();
+        AccountServices.AddAccounts(services);
         services.AddCatalog();
         services.AddSingleton<Sessions>();
         services.AddSingleton<Messages>();
@@ -120,7 +120,7 @@ internal static class Program
         services.AddRuns();
         services.AddV1();
         services.AddChat();
-        services.AddAccounts();
+        AccountsServices.AddAccounts(services);
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(
             json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, AdminJson.Wire,
             AccountsJson.Wire));

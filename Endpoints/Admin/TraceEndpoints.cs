@@ -100,7 +100,7 @@ internal static class TraceEndpoints
         return await traces.Delete(id) > 0 ? TypedResults.NoContent() : Problems.NotFound();
     }
 
-    /// <summary>Deletes all traces except running ones.</summary>
+    /// <summary>All but what is being written.</summary>
     private static async Task<IResult> DeleteAll(CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();

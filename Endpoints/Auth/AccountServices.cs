@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Auth;
 /// <summary>Everything about who somebody is, in the order it is needed.</summary>
 internal static class AccountServices
 {
-    public static void AddAuth(this IServiceCollection services)
+    public static void AddAccounts(this IServiceCollection services)
     {
         services.AddSingleton<AuthCache>();
         services.AddSingleton<Users>();

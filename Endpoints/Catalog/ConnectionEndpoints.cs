@@ -162,7 +162,7 @@ internal static class ConnectionEndpoints
             .FirstOrDefault();
     }
 
-    /// <summary>The audit entry: the connection as it is now, without its secrets.</summary>
+    /// <summary>For the record: what the connection is now, nothing of its secrets.</summary>
     private static AuditEntry Entry(CurrentUser me, HttpContext context, string action, long? id, ConnectionRow? row) => new(
         me.Id, action, $"connection:{id}", context.Caller().Address.ToString(),
         row is null ? null : $"{row.Name}, {row.Provider}, {row.BaseUrl}, {row.AuthType}, {(row.Enabled ? "on" : "off")}, {(row.Local ? "local" : "external")}, keys {row.KeyHints}, headers {row.HeaderNames}");

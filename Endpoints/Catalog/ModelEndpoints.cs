@@ -136,7 +136,7 @@ internal static class ModelEndpoints
         return TypedResults.Ok(new DeletedResponse(deleted));
     }
 
-    /// <summary>Puts these models of one connection first, in this order; the others follow in the provider's order.</summary>
+    /// <summary>Puts these models of one connection first, in this order; what is not named follows as its provider lists it.</summary>
     private static async Task<IResult> Order(ModelOrder body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
     {
         if (catalog.Current.Connection(body.ConnectionId) is null)

@@ -15,7 +15,7 @@ internal static class ModelImportEndpoints
         group.MapPost("/preview", Preview);
     }
 
-    /// <summary>Applies an export. One invalid line refuses the whole import.</summary>
+    /// <summary>Takes what an export holds; every line must fit, or nothing is changed.</summary>
     private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, HttpContext context, ModelCatalog catalog, Models models, TimeProvider clock)
     {
         if (Invalid(body) is { } invalid)

@@ -71,7 +71,7 @@ internal sealed record RunResponse(long SessionId, long MessageId, DateTimeOffse
 
 internal sealed record CompletionResponse(MessageResponse UserMessage, MessageResponse AssistantMessage);
 
-/// <summary>Public tokens such as image ids: only characters of base64url.</summary>
+/// <summary>Public tokens such as image ids: letters and digits of base64url, nothing else.</summary>
 internal static class PublicId
 {
     public static bool IsValid(string id) => id.Length is >= 16 and <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');
