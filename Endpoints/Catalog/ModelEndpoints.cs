@@ -35,8 +35,8 @@ internal static class ModelEndpoints
             .Select(model => View(snapshot, catalog.Resolve(model), model, ReferenceEquals(model, chosen), me.IsAdmin))]);
     }
 
-    private static ModelView View(CatalogSnapshot snapshot, ResolvedModel resolved, CatalogModel model, bool isDefault, bool isAdmin) =>
-        new()
+    private static ModelView View(
+        CatalogSnapshot snapshot, ResolvedModel resolved, CatalogModel model, bool isDefault, bool isAdmin) => new()
     {
         Id = resolved.PublicId,
         ConnectionId = resolved.ConnectionId,

@@ -78,18 +78,18 @@ internal sealed record ModelOverrideForm
     /// <summary>The row with this form applied to it.</summary>
     public ModelOverrideRow Over(ModelOverrideRow? old, long connectionId) =>
         (old ?? new ModelOverrideRow { ConnectionId = connectionId, Model = Model }) with
-    {
-        Name = Name.Or(old?.Name),
-        Hidden = Hidden.Or(old?.Hidden),
-        Tags = Stored(Tags, CatalogRowJson.Default.StringArray, old?.Tags),
-        Capabilities = Stored(Capabilities, CatalogRowJson.Default.CapabilityLayer, old?.Capabilities),
-        ContextLimit = ContextLimit.Or(old?.ContextLimit),
-        MaxOutputTokens = MaxOutputTokens.Or(old?.MaxOutputTokens),
-        Price = Stored(Price, CatalogRowJson.Default.ModelPrice, old?.Price),
-        AllowedUsers = Stored(AllowedUsers, CatalogRowJson.Default.Int64Array, old?.AllowedUsers),
-        Position = Position.Or(old?.Position),
-        IsDefault = IsDefault ?? old?.IsDefault ?? false,
-    };
+        {
+            Name = Name.Or(old?.Name),
+            Hidden = Hidden.Or(old?.Hidden),
+            Tags = Stored(Tags, CatalogRowJson.Default.StringArray, old?.Tags),
+            Capabilities = Stored(Capabilities, CatalogRowJson.Default.CapabilityLayer, old?.Capabilities),
+            ContextLimit = ContextLimit.Or(old?.ContextLimit),
+            MaxOutputTokens = MaxOutputTokens.Or(old?.MaxOutputTokens),
+            Price = Stored(Price, CatalogRowJson.Default.ModelPrice, old?.Price),
+            AllowedUsers = Stored(AllowedUsers, CatalogRowJson.Default.Int64Array, old?.AllowedUsers),
+            Position = Position.Or(old?.Position),
+            IsDefault = IsDefault ?? old?.IsDefault ?? false,
+        };
 
     private static bool IsPrice(ModelPrice price) =>
         new[] { price.Input, price.Output, price.CachedInput ?? 0, price.CacheWrite ?? 0 }.All(amount => amount is >= 0 and <= MaxPrice);

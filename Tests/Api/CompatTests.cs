@@ -369,8 +369,8 @@ public sealed class CompatTests
         var bytes = await (await steps.Script.PostJson(
             "/v1/embeddings", new { model = "fake-model", input = new[] { "a", "b" }, encoding_format = "base64" })).Json();
         Assert.Equal(
-            [1f, 2f], MemoryMarshal.Cast<byte,
-            float>(bytes.GetProperty("data")[1].GetProperty("embedding").GetBytesFromBase64()).ToArray());
+            [1f, 2f],
+            MemoryMarshal.Cast<byte, float>(bytes.GetProperty("data")[1].GetProperty("embedding").GetBytesFromBase64()).ToArray());
         await Expect(
             await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "only one" }), HttpStatusCode.BadGateway,
             "provider_protocol");

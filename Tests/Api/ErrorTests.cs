@@ -22,8 +22,12 @@ public sealed class ErrorTests
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "hi"));
         await using var server = await TestServer.StartAsync(new TestServerOptions
         {
-            Variables = new Dictionary<string,
-            string> { ["ASPNETCORE_ENVIRONMENT"] = "Development", ["DOTNET_ENVIRONMENT"] = "Development", ["NODE_ENV"] = "development" },
+            Variables = new Dictionary<string, string>
+            {
+                ["ASPNETCORE_ENVIRONMENT"] = "Development",
+                ["DOTNET_ENVIRONMENT"] = "Development",
+                ["NODE_ENV"] = "development",
+            },
         });
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
