@@ -375,8 +375,11 @@ public sealed class CatalogTests
         var admin = await server.RegisterAdminAsync();
         var user = await server.RegisterUserAsync(admin);
         var id = await Connect(admin, upstream);
-        foreach (var (field, value) in new (string, object)[] { ("contextLimit", 0), ("maxOutputTokens", -1), ("name", ""), (
-            "price", new { input = -1, output = 1 }), ("allowedUsers", new[] { 0 }), ("tags", new[] { "" }) })
+        foreach (var (field, value) in new (string, object)[]
+        {
+            ("contextLimit", 0), ("maxOutputTokens", -1), ("name", ""), ("price", new { input = -1, output = 1 }),
+            ("allowedUsers", new[] { 0 }), ("tags", new[] { "" }),
+        })
         {
             var body = new Dictionary<string, object> { ["connectionId"] = id, ["model"] = "gpt-4o", [field] = value };
             var problem = await (await admin.PutJson("/api/catalog/models", body))
@@ -390,8 +393,10 @@ public sealed class CatalogTests
             .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
         await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", contextLimit = "5" }))
             .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
-        foreach (var (method, path) in new[] { (HttpMethod.Delete, "/api/catalog/models/overrides"), (
-            HttpMethod.Post, "/api/catalog/models/overrides/import") })
+        foreach (var (method, path) in new[]
+        {
+            (HttpMethod.Delete, "/api/catalog/models/overrides"), (HttpMethod.Post, "/api/catalog/models/overrides/import"),
+        })
         {
             await (await admin.SendJson(method, path, new { items = new object?[] { null } }))
                 .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");

@@ -122,11 +122,10 @@ public sealed class CompatTests
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "red"));
         object[] blocks =
-            [new { type = "image", source = new { type = "base64", media_type = "image/jpeg", data = CompatSteps.Png } }, new
-            {
-                type = "text",
-                text = "what?",
-            }];
+        [
+            new { type = "image", source = new { type = "base64", media_type = "image/jpeg", data = CompatSteps.Png } },
+            new { type = "text", text = "what?" },
+        ];
         await (await steps.Script.PostJson(
             "/v1/messages", new { model = "fake-model", max_tokens = 9, messages = new[] { new { role = "user", content = blocks } } }))
             .Expect(HttpStatusCode.OK);

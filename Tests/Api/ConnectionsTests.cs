@@ -240,8 +240,10 @@ public sealed class ConnectionsTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var user = await server.RegisterUserAsync(admin);
-        foreach (var (client, status, code) in new[] { (user, HttpStatusCode.Forbidden, "forbidden"), (
-            server.Client(), HttpStatusCode.Unauthorized, "unauthenticated") })
+        foreach (var (client, status, code) in new[]
+        {
+            (user, HttpStatusCode.Forbidden, "forbidden"), (server.Client(), HttpStatusCode.Unauthorized, "unauthenticated"),
+        })
         {
             await (await client.GetAsync("/api/connections")).ExpectProblem(status, code);
             await (await client.PostJson("/api/connections", new { })).ExpectProblem(status, code);

@@ -12,8 +12,8 @@ public sealed class SearchTests
     [Fact]
     public async Task Titles_and_text_are_found_with_snippets_and_marks()
     {
-        await using var upstream =
-            FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "The quick brown fox", " jumps\nover the lazy dog, 人工智能改变世界。"));
+        await using var upstream = FakeUpstream.Start(
+            OpenAiScript.Answer(["fake-model"], "The quick brown fox", " jumps\nover the lazy dog, 人工智能改变世界。"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
@@ -75,13 +75,17 @@ public sealed class SearchTests
     [Fact]
     public async Task Letters_of_either_case_and_any_script_are_found_and_only_together()
     {
-        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "Привет, Мир. abc and bcd apart. 世界 ΣΊΣΥΦΟΣ"));
+        await using var upstream = FakeUpstream.Start(
+            OpenAiScript.Answer(["fake-model"], "Привет, Мир. abc and bcd apart. 世界 ΣΊΣΥΦΟΣ"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
         await admin.AskAndWait(session, "hello");
 
-        foreach (var q in new[] { "ПРИВЕТ", "мир", "ир", "ИР", "АРТ. bcd apart", "\"bc AND\"", "界", "世界 σίσυφος", "П" })
+        foreach (var q in new[]
+        {
+            "ПРИВЕТ", "мир", "ир", "ИР", "АРТ. bcd apart", "\"bc AND\"", "界", "世界 σίσυφος", "П",
+        })
         {
             var expected = q.StartsWith("АРТ", StringComparison.Ordinal) ? Array.Empty<long>() : [session];
             Assert.Equal(expected, (await Found(admin, q)).Select(item => item.Id()));

@@ -84,8 +84,11 @@ public sealed class TokenTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        foreach (var (name, value) in new[] { ("Authorization", "Bearer nonsense"), ("Authorization", "Bearer sk-nonsense"), (
-            "x-api-key", "sk-nonsense"), ("x-api-key", "nonsense") })
+        foreach (var (name, value) in new[]
+        {
+            ("Authorization", "Bearer nonsense"), ("Authorization", "Bearer sk-nonsense"), ("x-api-key", "sk-nonsense"),
+            ("x-api-key", "nonsense"),
+        })
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "/api/auth/me");
             request.Headers.Add(name, value);
