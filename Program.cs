@@ -40,9 +40,10 @@ internal static class Program
     public static WebApplication Build(ServerOptions options, Action<WebApplicationBuilder>? configure = null)
     {
         SocketThreads.CompleteInline();
-        ThreadPool.SetMinThreads(Environment.ProcessorCount + Db.MaxReads, Environment.ProcessorCount); // reads that wait for the disk stop nobody
+        // One thread more per read, so that reads that wait for the disk do not delay requests.
+        ThreadPool.SetMinThreads(Environment.ProcessorCount + Db.MaxReads, Environment.ProcessorCount);
 
-        // Nothing is read again while it runs, so nothing is watched: the watcher would walk through every folder below the current one.
+        // Configuration is never reloaded, so no watcher: it would walk through every folder below the current one.
         var builder = WebApplication.CreateSlimBuilder(
             new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"], EnvironmentName = "Production" });
         builder.Services.AddSingleton(TimeProvider.System);
@@ -53,7 +54,7 @@ internal static class Program
         configure?.Invoke(builder);
         var app = builder.Build();
 
-        // First resolved, last disposed.
+        // The container disposes in reverse order: what is resolved first is disposed last.
         app.Services.GetRequiredService<DataFolder>();
         app.Services.GetRequiredService<Db>();
         app.Services.GetRequiredService<TaskTraces>();
@@ -92,6 +93,7 @@ internal static class Program
 
         builder.Services.AddSingleton(_ => folder);
         builder.Services.AddSingleton(_ => new Db(folder.DatabasePath));
+        builder.Services.AddSingleton<DatabaseInfo>();
         builder.Services.AddSingleton<AuditLog>();
         builder.Services.AddSingleton<AuthCache>();
         builder.Services.AddSingleton<Users>();
@@ -99,12 +101,27 @@ internal static class Program
         builder.Services.AddSingleton<Logins>();
         builder.Services.AddSingleton<Guests>();
         builder.Services.AddSingleton<ApiKeys>();
+        builder.Services.AddSingleton<AccountData>();
         builder.Services.AddSingleton<Avatars>();
+        builder.Services.AddSingleton<Preferences>();
+        builder.Services.AddSingleton<Connections>();
+        builder.Services.AddSingleton<Models>();
         builder.Services.AddSingleton<SettingStore>();
         builder.Services.AddSingleton<ImageStore>();
         builder.Services.AddSingleton<FileRows>();
-        builder.Services.AddSingleton<Expiry>();
+        builder.Services.AddSingleton<Sessions>();
+        builder.Services.AddSingleton<Messages>();
+        builder.Services.AddSingleton<Branches>();
+        builder.Services.AddSingleton<Search>();
+        builder.Services.AddSingleton<Shares>();
+        builder.Services.AddSingleton<Prompts>();
+        builder.Services.AddSingleton<Drafts>();
         builder.Services.AddSingleton<Removal>();
+        builder.Services.AddSingleton<Expiry>();
+        builder.Services.AddSingleton<RunStore>();
+        builder.Services.AddSingleton<Usage>();
+        builder.Services.AddSingleton<UsageReports>();
+        builder.Services.AddSingleton<TokenFactorRows>();
     }
 
     private static void AddServices(IServiceCollection services, ServerOptions options)
@@ -117,31 +134,15 @@ internal static class Program
         services.AddImages();
         services.AddHousekeeping();
         services.AddCatalog();
-        services.AddProviders();
-        services.AddSingleton<Sessions>();
-        services.AddSingleton<Messages>();
-        services.AddSingleton<Search>();
-        services.AddSingleton<Branches>();
-        services.AddSingleton<SessionExport>();
-        services.AddSingleton<ForkLimit>();
-        services.AddSingleton<Shares>();
-        services.AddSingleton<ShareLinks>();
-        services.AddSingleton<Prompts>();
-        services.AddSingleton<Drafts>();
-        services.AddSingleton<AccountData>();
-        services.AddSingleton<AccountExport>();
-        services.AddSingleton<RunStore>();
-        services.AddSingleton<Usage>();
-        services.AddSingleton<TokenFactorRows>();
-        services.AddSingleton<SharedPictures>();
-        services.AddSingleton<UsageReports>();
         services.AddTraces();
         services.AddCalls();
         services.AddRuns();
         services.AddChat();
         services.AddCompat();
+        services.AddAccounts();
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(
-            json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, AdminJson.Wire, AccountsJson.Wire));
+            json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, AdminJson.Wire,
+            AccountsJson.Wire));
         services.Configure<RouteHandlerOptions>(handlers => handlers.ThrowOnBadRequest = true);
     }
 
@@ -183,13 +184,15 @@ internal static class Program
         builder.Logging.SetMinimumLevel(options.LogLevel);
         builder.Logging.AddFilter("Microsoft", options.LogLevel > LogLevel.Warning ? options.LogLevel : LogLevel.Warning);
         builder.Logging.AddFilter("System", options.LogLevel > LogLevel.Warning ? options.LogLevel : LogLevel.Warning);
-        // A refused start is one line for the operator; the host would log its stack before it.
+        // A refused start prints one line for the operator; the host would log a stack trace before it.
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical);
 
-        // Nor would Kestrel write anything else as critical.
-        builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", level => level is >= LogLevel.Warning and < LogLevel.Critical && level >= options.LogLevel);
+        // The one critical entry of Kestrel is a failed bind, which is reported as one line too.
+        builder.Logging.AddFilter(
+            "Microsoft.AspNetCore.Server.Kestrel",
+            level => level is >= LogLevel.Warning and < LogLevel.Critical && level >= options.LogLevel);
 
-        // Standard output is for what a person at the console must read; the log has the other stream.
+        // Standard output is for the person at the console; the log goes to standard error.
         builder.Logging.AddConsole(console =>
         {
             console.FormatterName = LogLines.FormatterName;

@@ -2,13 +2,13 @@ using System.CommandLine;
 
 namespace AiChat.Commands;
 
-/// <summary>The verbs of the executable; without one it serves.</summary>
+/// <summary>The commands of the executable; without one it serves.</summary>
 internal static class CommandLine
 {
     public static Task<int> Run(string[] args)
     {
-        var root = new RootCommand("AiChat: a chat platform in one file. Without a command it starts the server.");
-        var initialize = new Option<bool>("--init") { Description = "Begin anew where the database is missing or empty." };
+        var root = new RootCommand("AiChat, a chat platform in one file. Starts the server when no command is given.");
+        var initialize = new Option<bool>("--init") { Description = "Create a new database when it is missing or empty." };
         root.Options.Add(initialize);
         root.SetAction((parsed, _) => ServeCommand.Run(parsed.GetValue(initialize)));
 
@@ -17,7 +17,7 @@ internal static class CommandLine
         serve.SetAction((parsed, _) => ServeCommand.Run(parsed.GetValue(initialize)));
         root.Subcommands.Add(serve);
 
-        var health = new Command("healthcheck", "Ask the server on this machine whether it can write; for containers.");
+        var health = new Command("healthcheck", "Check that the server on this machine is ready; for containers.");
         health.SetAction((_, cancellation) => HealthCheckCommand.Run(cancellation));
         root.Subcommands.Add(health);
 

@@ -5,7 +5,7 @@ using AiChat.Data;
 
 namespace AiChat.Commands;
 
-/// <summary>Exit code 0 when the server on this machine answers that it can write.</summary>
+/// <summary>Exit code 0 when the server on this machine reports that it is ready.</summary>
 internal static class HealthCheckCommand
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -15,8 +15,9 @@ internal static class HealthCheckCommand
         try
         {
             var options = ServerOptions.Load(Environment.GetEnvironmentVariable);
-            // A server that listens everywhere listens here too.
-            var host = options.Host is null or "*" || (IPAddress.TryParse(options.Host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)))
+            // A server that listens on any address listens on loopback too.
+            var host = options.Host is null or "*"
+                || (IPAddress.TryParse(options.Host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)))
                 ? "127.0.0.1"
                 : options.Host;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -24,7 +25,7 @@ internal static class HealthCheckCommand
             using var client = new TcpClient();
             await client.ConnectAsync(host, options.Port, limit.Token);
             var stream = client.GetStream();
-            // By a name it listens to.
+            // A host name that the server accepts.
             var name = options.AllowedHosts.Count > 0 ? options.AllowedHosts[0] : "localhost";
             var request = $"GET {options.BasePath}/api/settings/health HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n";
             await stream.WriteAsync(Encoding.ASCII.GetBytes(request), limit.Token);

@@ -27,10 +27,11 @@ internal static class ServeCommand
             var broken = false;
             app.Services.GetRequiredService<Db>().Broken += error =>
             {
-                // What a failed flush left on disk is in doubt; a new start looks at the file and goes on from there.
+                // The state on disk after a failed flush is unknown; the next start checks the file.
                 broken = true;
                 Terminal.Complain(error is StoreException ? error.Message
-                    : $"The database cannot be written any more: {error.Message} Stopping. Start again: the file is looked at then; restore a backup if it is damaged.");
+                    : $"The database can no longer be written: {error.Message} Stopping. "
+                    + "Start again to check the file; restore a backup if it is damaged.");
                 app.Lifetime.StopApplication();
             };
             await Start(app);
@@ -39,14 +40,17 @@ internal static class ServeCommand
                 signal.Cancel = true;
                 app.Lifetime.StopApplication();
             });
-            var addresses = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Select(Reachable).ToList();
+            var features = app.Services.GetRequiredService<IServer>().Features;
+            var addresses = features.Get<IServerAddressesFeature>()!.Addresses.Select(Reachable).ToList();
             foreach (var address in addresses)
             {
                 Terminal.Say($"Listening on {address}{options.BasePath}");
             }
 
             var site = app.Services.GetRequiredService<SystemSettings>().SiteBaseUrl.TrimEnd('/');
-            var page = site.Length > 0 ? site : addresses[0].Replace("//127.0.0.1:", "//localhost:").Replace("//[::1]:", "//localhost:") + options.BasePath;
+            var page = site.Length > 0
+                ? site
+                : addresses[0].Replace("//127.0.0.1:", "//localhost:").Replace("//[::1]:", "//localhost:") + options.BasePath;
             if (app.Services.GetRequiredService<SetupCode>().Announcement(page) is { } announcement)
             {
                 Terminal.Say(announcement);
@@ -68,8 +72,8 @@ internal static class ServeCommand
         }
     }
 
-    /// <summary>The host stops when one of its services fails, and says nothing of it in the end.</summary>
-    /// <returns>0 when all services ended because they were asked to.</returns>
+    /// <summary>The host stops when a background service fails but does not report it in its result.</summary>
+    /// <returns>0 when no service failed.</returns>
     internal static int CodeOf(IEnumerable<IHostedService> services)
     {
         var failed = services.OfType<BackgroundService>().FirstOrDefault(service => service.ExecuteTask is { IsFaulted: true });
@@ -90,24 +94,26 @@ internal static class ServeCommand
         }
         catch
         {
-            // Work that has begun already ends as in every stop; otherwise the host would log its end as a failure.
+            // Ends work that has begun as a normal stop does; otherwise the host would log its end as a failure.
             app.Lifetime.StopApplication();
             throw;
         }
     }
 
-    /// <summary>The address as a browser on this machine can open it.</summary>
+    /// <summary>The address in a form that a browser on this machine can open.</summary>
     private static string Reachable(string address) => address.Replace("[::]", "localhost").Replace("0.0.0.0", "localhost");
 
-    /// <summary>Why the server cannot listen where it should, in one line; null when it is something else.</summary>
+    /// <summary>One line that says why the server cannot listen; null for other failures.</summary>
     private static string? BindFailure(Exception error)
     {
-        var socket = error as SocketException ?? error.InnerException as SocketException ?? error.InnerException?.InnerException as SocketException;
+        var socket = error as SocketException ?? error.InnerException as SocketException
+            ?? error.InnerException?.InnerException as SocketException;
         var reason = socket?.SocketErrorCode switch
         {
             null => null,
             SocketError.AddressAlreadyInUse => "another program listens there; choose another PORT",
-            SocketError.AccessDenied => "ports below 1024 need more rights; choose another PORT or allow it (setcap cap_net_bind_service=+ep on the executable)",
+            SocketError.AccessDenied =>
+                "ports below 1024 need more rights; choose another PORT or allow it (setcap cap_net_bind_service=+ep on the executable)",
             SocketError.AddressNotAvailable => "this machine does not have that address; correct HOST",
             SocketError.AddressFamilyNotSupported => "this machine does not speak that kind of address (is IPv6 off?); correct HOST",
             _ => socket.Message,
@@ -122,7 +128,7 @@ internal static class ServeCommand
     }
 }
 
-/// <summary>Logs what tasks threw that nobody awaited.</summary>
+/// <summary>Logs exceptions of tasks that nobody awaited.</summary>
 internal sealed class UnobservedTasks : IDisposable
 {
     private readonly EventHandler<UnobservedTaskExceptionEventArgs> _report;

@@ -1,7 +1,7 @@
 #pragma warning disable RS0030 // The one place that writes to the terminal.
 namespace AiChat.Commands;
 
-/// <summary>What a person at the console reads; everything else is logged.</summary>
+/// <summary>Output for the person at the console; everything else is logged.</summary>
 internal static class Terminal
 {
     public static void Say(string line) => Console.Out.WriteLine(line);

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace AiChat.Tests;
 
-/// <summary>Acts as a browser on the page of a test server: cookies, Origin, an address of its own.</summary>
+/// <summary>Acts as a browser on the page of a test server, with cookies, Origin and an address of its own.</summary>
 internal sealed class BrowserHandler : DelegatingHandler
 {
     /// <summary>Stands for the server in requests until they are sent, because a restart changes its port.</summary>

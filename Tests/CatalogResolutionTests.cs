@@ -3,7 +3,7 @@ using AiChat.Endpoints.Catalog;
 
 namespace AiChat.Tests;
 
-/// <summary>Which model somebody gets, from the rows alone.</summary>
+/// <summary>Which model a user gets, decided from the rows alone.</summary>
 public sealed class CatalogResolutionTests
 {
     private static readonly ConnectionRow Demo = new() { Id = 1, Provider = "demo", Name = "Demo", Enabled = true };
@@ -12,7 +12,9 @@ public sealed class CatalogResolutionTests
     public void The_demo_answers_until_a_real_model_is_there()
     {
         Assert.Equal("demo", Snapshot([Demo], [Row(1, "demo")]).Default(7, false)?.Model);
-        Assert.Equal("gpt-4o", Snapshot([Real(2), Demo], [Row(1, "demo"), Row(2, "text-embedding-3-small"), Row(2, "gpt-4o")]).Default(7, false)?.Model);
+        Assert.Equal(
+            "gpt-4o",
+            Snapshot([Real(2), Demo], [Row(1, "demo"), Row(2, "text-embedding-3-small"), Row(2, "gpt-4o")]).Default(7, false)?.Model);
     }
 
     [Fact]
@@ -79,7 +81,14 @@ public sealed class CatalogResolutionTests
     [Fact]
     public void Capabilities_come_from_the_highest_layer_that_speaks()
     {
-        var connection = new ConnectionRow { Id = 2, Provider = "openai", Name = "One", Enabled = true, DefaultCapabilities = """{"vision":false}""" };
+        var connection = new ConnectionRow
+        {
+            Id = 2,
+            Provider = "openai",
+            Name = "One",
+            Enabled = true,
+            DefaultCapabilities = """{"vision":false}""",
+        };
         var snapshot = Snapshot(
             [connection],
             [Row(2, "gpt-4o", """{"tools":false}"""), Row(2, "o3")],
@@ -117,7 +126,15 @@ public sealed class CatalogResolutionTests
         new(connections, models, overrides ?? []);
 
     private static ConnectionRow Real(long id, string? prefix = null) =>
-        new() { Id = id, Provider = "openai", Name = $"Connection {id}", BaseUrl = "https://api.example.org/v1", Enabled = true, Prefix = prefix };
+        new()
+        {
+            Id = id,
+            Provider = "openai",
+            Name = $"Connection {id}",
+            BaseUrl = "https://api.example.org/v1",
+            Enabled = true,
+            Prefix = prefix,
+        };
 
     private static ModelRow Row(long connectionId, string model, string capabilities = "{}", int? contextLimit = null) =>
         new() { ConnectionId = connectionId, Model = model, Capabilities = capabilities, ContextLimit = contextLimit };

@@ -1,9 +1,9 @@
 namespace AiChat.Tests;
 
-/// <summary>Waits for what happens in the background and is told to no client.</summary>
+/// <summary>Waits for background work whose end no client is told.</summary>
 internal static class Eventually
 {
-    /// <summary>Asks again and again, so slowly that no request limit is met, for at most 20 s.</summary>
+    /// <summary>Polls for at most 20 s, slowly enough to stay below the request limits.</summary>
     public static async Task Holds(Func<Task<bool>> holds)
     {
         var begun = TimeProvider.System.GetTimestamp();

@@ -11,7 +11,7 @@ internal sealed record FakeRequest(string Method, string Path, string Head, IRea
 
     public string Text => Encoding.UTF8.GetString(Body);
 
-    /// <summary>Reads one request; null when the connection ends before it is whole.</summary>
+    /// <summary>Reads one request; null when the connection ends before the request does.</summary>
     public static async Task<FakeRequest?> ReadAsync(Stream stream, CancellationToken cancel)
     {
         var head = new List<byte>();
@@ -114,7 +114,8 @@ internal sealed class FakeExchange
     {
         _chunked = true;
         var lines = string.Concat(headers.Select(header => header + "\r\n"));
-        return SendRaw($"HTTP/1.1 {status} Status\r\nContent-Type: {contentType}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n{lines}\r\n");
+        return SendRaw(
+            $"HTTP/1.1 {status} Status\r\nContent-Type: {contentType}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n{lines}\r\n");
     }
 
     /// <summary>Answers with a whole body and ends.</summary>
@@ -122,7 +123,9 @@ internal sealed class FakeExchange
     {
         var bytes = Encoding.UTF8.GetBytes(body);
         var lines = string.Concat(headers.Select(header => header + "\r\n"));
-        await SendRaw($"HTTP/1.1 {status} Status\r\nContent-Type: {contentType}\r\nContent-Length: {bytes.Length}\r\nConnection: close\r\n{lines}\r\n");
+        await SendRaw(
+            $"HTTP/1.1 {status} Status\r\nContent-Type: {contentType}\r\nContent-Length: {bytes.Length}\r\n"
+            + $"Connection: close\r\n{lines}\r\n");
         await SendRaw(bytes);
     }
 
@@ -158,7 +161,7 @@ internal sealed class FakeExchange
     /// <summary>Holds the answer open, sending nothing, until the caller goes or the test ends.</summary>
     public Task Stall() => ClientGone.WaitAsync(_end);
 
-    /// <summary>Ends the body in good order; done for every script that returns.</summary>
+    /// <summary>Ends the body properly; called for every script that returns.</summary>
     public async Task CloseAsync()
     {
         if (_chunked && _socket.Connected)
@@ -166,7 +169,7 @@ internal sealed class FakeExchange
             _chunked = false;
             await SendRaw("0\r\n\r\n");
             _socket.Shutdown(SocketShutdown.Send);
-            // Closing while the caller's last bytes are unread would reset what it has not read yet.
+            // Closing with unread bytes would reset the connection and lose what the caller has not read yet.
             await ClientGone.WaitAsync(_end);
         }
     }
@@ -178,12 +181,12 @@ internal sealed class FakeExchange
         {
             while (await _stream.ReadAsync(buffer, _end) > 0)
             {
-                // More bytes of the caller's are of no interest; only its end is.
+                // Discard further bytes from the caller until the connection ends.
             }
         }
         catch (Exception error) when (error is IOException or SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            // A reset is an end as well.
+            // A reset ends the connection too.
         }
 
         _gone.TrySetResult();

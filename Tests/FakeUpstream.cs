@@ -5,8 +5,8 @@ using System.Threading.Channels;
 namespace AiChat.Tests;
 
 /// <summary>
-/// A model provider under the test's control. It speaks over a plain socket, so that it can do what a real server only does
-/// when it breaks: cut an event in half, stall, reset, frame wrongly. Every connection carries one exchange.
+/// A model provider under the test's control. It uses a plain socket, so that it can fail as a real server does: cut an event in half,
+/// stall, reset, send wrong framing. Every connection carries one exchange.
 /// </summary>
 internal sealed class FakeUpstream : IAsyncDisposable
 {
@@ -29,13 +29,13 @@ internal sealed class FakeUpstream : IAsyncDisposable
     /// <summary>Connections accepted so far, whether or not a request came on them.</summary>
     public int Connections => _listener.Connections;
 
-    /// <summary>Every exchange whose request arrived whole.</summary>
+    /// <summary>Every exchange whose request arrived completely.</summary>
     public IReadOnlyCollection<FakeExchange> Exchanges => _exchanges;
 
     /// <summary>Starts a provider that runs the script for every request; the connection closes when the script ends.</summary>
     public static FakeUpstream Start(Func<FakeExchange, Task> script) => new(script);
 
-    /// <summary>Waits for the next request and gives it; requests are given once each, in their order of arrival.</summary>
+    /// <summary>Waits for the next request and returns it; each is returned once, in order of arrival.</summary>
     public async Task<FakeExchange> NextRequestAsync(TimeSpan? patience = null) =>
         await _arrived.Reader.ReadAsync().AsTask().WaitAsync(patience ?? TimeSpan.FromSeconds(20));
 

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace AiChat.Tests;
 
-/// <summary>The fake has to break in the ways it claims, or the tests that lean on it prove nothing.</summary>
+/// <summary>The fake fails in the ways it claims; otherwise the tests that use it prove nothing.</summary>
 public sealed class FakeUpstreamTests
 {
     [Fact]

@@ -1,6 +1,6 @@
 namespace AiChat.Tests;
 
-/// <summary>Waits for a file to be removed by watching its folder, whichever process removes it.</summary>
+/// <summary>Waits until a file is deleted, by whichever process, by watching its folder.</summary>
 internal static class FileGone
 {
     public static async Task WaitAsync(string path)

@@ -5,16 +5,20 @@ using System.Text.Json;
 
 namespace AiChat.Tests;
 
-/// <summary>The words the API tests are written in.</summary>
+/// <summary>The vocabulary of the API tests.</summary>
 internal static class HttpExtensions
 {
-    public static Task<HttpResponseMessage> PostJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Post, path, body);
+    public static Task<HttpResponseMessage> PostJson(this HttpClient client, string path, object body) =>
+        client.SendJson(HttpMethod.Post, path, body);
 
-    public static Task<HttpResponseMessage> PutJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Put, path, body);
+    public static Task<HttpResponseMessage> PutJson(this HttpClient client, string path, object body) =>
+        client.SendJson(HttpMethod.Put, path, body);
 
-    public static Task<HttpResponseMessage> PatchJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Patch, path, body);
+    public static Task<HttpResponseMessage> PatchJson(this HttpClient client, string path, object body) =>
+        client.SendJson(HttpMethod.Patch, path, body);
 
-    public static Task<HttpResponseMessage> DeleteJson(this HttpClient client, string path, object body) => client.SendJson(HttpMethod.Delete, path, body);
+    public static Task<HttpResponseMessage> DeleteJson(this HttpClient client, string path, object body) =>
+        client.SendJson(HttpMethod.Delete, path, body);
 
     public static async Task<HttpResponseMessage> SendJson(this HttpClient client, HttpMethod method, string path, object body)
     {
@@ -22,8 +26,9 @@ internal static class HttpExtensions
         return await client.SendAsync(request);
     }
 
-    /// <summary>Posts the body as it is, for requests no serializer would make.</summary>
-    public static async Task<HttpResponseMessage> PostRaw(this HttpClient client, string path, string body, string contentType = "application/json")
+    /// <summary>Posts the body unchanged, for requests that no serializer would produce.</summary>
+    public static async Task<HttpResponseMessage> PostRaw(
+        this HttpClient client, string path, string body, string contentType = "application/json")
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body)) };
         request.Content.Headers.Add("Content-Type", contentType);
@@ -33,7 +38,7 @@ internal static class HttpExtensions
     public static async Task<JsonElement> GetJson(this HttpClient client, string path, HttpStatusCode expected = HttpStatusCode.OK) =>
         await (await client.GetAsync(path)).Json(expected);
 
-    /// <summary>The body of an answer with the expected status; any other status fails with the body in the message.</summary>
+    /// <summary>The body of a response with the expected status; another status fails with the body in the message.</summary>
     public static async Task<JsonElement> Json(this HttpResponseMessage response, HttpStatusCode expected = HttpStatusCode.OK)
     {
         await response.Expect(expected);
@@ -47,11 +52,12 @@ internal static class HttpExtensions
         if (response.StatusCode != expected)
         {
             var body = await response.Content.ReadAsStringAsync();
-            Assert.Fail($"{response.RequestMessage?.Method} {response.RequestMessage?.RequestUri?.PathAndQuery}: expected {(int)expected}, was {(int)response.StatusCode}: {body}");
+            var asked = $"{response.RequestMessage?.Method} {response.RequestMessage?.RequestUri?.PathAndQuery}";
+            Assert.Fail($"{asked}: expected {(int)expected}, was {(int)response.StatusCode}: {body}");
         }
     }
 
-    /// <summary>Asserts a problem document with this status and code, and gives it.</summary>
+    /// <summary>Asserts a problem document with this status and code, and returns it.</summary>
     public static async Task<JsonElement> ExpectProblem(this HttpResponseMessage response, HttpStatusCode status, string code)
     {
         await response.Expect(status);
@@ -60,7 +66,8 @@ internal static class HttpExtensions
         Assert.Equal(code, problem.GetProperty("code").GetString());
         Assert.Equal((int)status, problem.GetProperty("status").GetInt32());
         Wording.Check(problem.GetProperty("detail").GetString()!);
-        foreach (var error in problem.TryGetProperty("errors", out var errors) ? errors.EnumerateObject().SelectMany(field => field.Value.EnumerateArray()) : [])
+        foreach (var error in problem.TryGetProperty("errors", out var errors) ? errors.EnumerateObject().SelectMany(
+            field => field.Value.EnumerateArray()) : [])
         {
             Wording.Check(error.GetString()!);
         }
@@ -68,11 +75,11 @@ internal static class HttpExtensions
         return problem;
     }
 
-    /// <summary>Posts and reads the answer as a stream of server-sent events.</summary>
+    /// <summary>Posts and reads the response as a stream of server-sent events.</summary>
     public static Task<SseStream> PostStream(this HttpClient client, string path, object body) =>
         client.OpenStream(new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(body) });
 
-    /// <summary>Attaches to a stream, after the event with this id when one is given.</summary>
+    /// <summary>Attaches to a stream, after the event with this id if one is given.</summary>
     public static Task<SseStream> GetStream(this HttpClient client, string path, string? lastEventId = null)
     {
         var request = new HttpRequestMessage(HttpMethod.Get, path);

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace AiChat.Tests;
 
-/// <summary>Accepts connections on a port of its own and serves each by itself, until it is disposed.</summary>
+/// <summary>Accepts connections on its own port and serves each separately until it is disposed.</summary>
 internal sealed class LoopbackListener : IAsyncDisposable
 {
     private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
@@ -12,7 +12,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
     private readonly Task _accepting;
     private int _connections;
 
-    /// <param name="serve">Owns the socket; the token ends with the listener. It handles its own failures.</param>
+    /// <param name="serve">Owns the socket and handles its own failures; the token is cancelled with the listener.</param>
     public LoopbackListener(Func<Socket, CancellationToken, Task> serve)
     {
         _serve = serve;
@@ -27,7 +27,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
     /// <summary>Connections accepted so far.</summary>
     public int Connections => _connections;
 
-    /// <summary>Ends what is served, then what is left of it by the given call, and waits for all.</summary>
+    /// <summary>Cancels the connections, runs the given call for those that remain, and waits for all.</summary>
     public async Task CloseAsync(Action abort)
     {
         await _end.CancelAsync();

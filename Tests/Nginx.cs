@@ -5,8 +5,8 @@ using System.Net.Sockets;
 namespace AiChat.Tests;
 
 /// <summary>
-/// A real nginx in front of a server, as an administrator gets it who sets nothing: it gathers answers, speaks HTTP/1.0 to the server
-/// (since 1.29.7 it is 1.1) and cuts what is silent. Fails where nginx is not installed.
+/// A real nginx in front of a server, with its defaults: it buffers responses, speaks HTTP/1.0 to the server (1.1 since 1.29.7) and
+/// closes silent connections. Fails where nginx is not installed.
 /// </summary>
 internal sealed class Nginx : IAsyncDisposable
 {
@@ -22,7 +22,7 @@ internal sealed class Nginx : IAsyncDisposable
 
     public Uri Address { get; }
 
-    /// <param name="readTimeout">After how long a silence it cuts, in seconds; its own value is 60.</param>
+    /// <param name="readTimeout">Seconds of silence after which it closes a connection; nginx's default is 60.</param>
     public static Task<Nginx> StartAsync(Uri server, string prefix, int readTimeout) => StartAsync(prefix, $"""
         proxy_pass http://{server.Authority};
         proxy_http_version 1.0;
@@ -30,12 +30,13 @@ internal sealed class Nginx : IAsyncDisposable
         proxy_set_header Host $http_host;
         """);
 
-    /// <param name="directives">What stands in the location.</param>
+    /// <param name="directives">The directives of the location.</param>
     public static async Task<Nginx> StartAsync(string prefix, string directives)
     {
         var folder = Directory.CreateTempSubdirectory("aichat-nginx-");
         var address = new Uri($"http://127.0.0.1:{FreePort()}");
-        var temporary = string.Concat(new[] { "client_body", "proxy", "fastcgi", "uwsgi", "scgi" }.Select(name => $"{name}_temp_path {folder}/{name};"));
+        var temporary = string.Concat(
+            new[] { "client_body", "proxy", "fastcgi", "uwsgi", "scgi" }.Select(name => $"{name}_temp_path {folder}/{name};"));
         await File.WriteAllTextAsync(Path.Combine(folder.FullName, "nginx.conf"), $$"""
             daemon off; master_process off; pid {{folder}}/pid; error_log stderr crit;
             events { }
@@ -47,7 +48,8 @@ internal sealed class Nginx : IAsyncDisposable
                 }
             }
             """);
-        var process = Process.Start(new ProcessStartInfo("/usr/sbin/nginx", ["-c", Path.Combine(folder.FullName, "nginx.conf"), "-p", folder.FullName]))!;
+        var process = Process.Start(
+            new ProcessStartInfo("/usr/sbin/nginx", ["-c", Path.Combine(folder.FullName, "nginx.conf"), "-p", folder.FullName]))!;
         var nginx = new Nginx(process, folder, address);
         while (!await nginx.AnswersAsync())
         {

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace AiChat.Tests;
 
-/// <summary>Images made byte by byte, so that they can say what no camera would.</summary>
+/// <summary>Images made byte by byte, so that they can hold what no camera writes.</summary>
 internal static class SampleImages
 {
     public static byte[] Png(uint width = 2, uint height = 3, params (string Type, byte[] Data)[] extra)
@@ -49,10 +49,11 @@ internal static class SampleImages
         return [.. file];
     }
 
-    /// <summary>A camera's note: where, with what, and which way is up.</summary>
+    /// <summary>EXIF data: place, camera and orientation.</summary>
     public static byte[] Exif(byte orientation, string secret) =>
     [
-        .. "Exif\0\0"u8, .. "II"u8, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0, .. Encoding.ASCII.GetBytes(secret),
+        .. "Exif\0\0"u8, .. "II"u8, 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 0x01, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0,
+        .. Encoding.ASCII.GetBytes(secret),
     ];
 
     public static byte[] Webp(int width = 8, int height = 9)
@@ -75,7 +76,7 @@ internal static class SampleImages
         return Riff(body);
     }
 
-    /// <summary>A WebP with notes behind its picture, and flags that say so.</summary>
+    /// <summary>A WebP with metadata after its picture, and the flags for it.</summary>
     public static byte[] WebpNoted(byte flags, params (string Type, byte[] Data)[] notes)
     {
         var body = new List<byte>();

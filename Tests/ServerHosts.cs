@@ -19,7 +19,7 @@ internal interface IServerHost : IAsyncDisposable
     Task StopAsync();
 }
 
-/// <summary>The server did not come up; the message holds what it said.</summary>
+/// <summary>The server did not start; the message holds its output.</summary>
 internal sealed class ServerStartException(string message, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>The exit code of the process, or the one it would have had.</summary>
@@ -144,7 +144,7 @@ internal sealed partial class ChildProcessHost : IServerHost
         throw new ServerStartException($"The server ended with {exitCode}: {output}") { ExitCode = exitCode };
     }
 
-    /// <summary>The next line that holds this; each is given once, and those before it are passed over.</summary>
+    /// <summary>The next line that contains this text. Each line is returned once; those before it are skipped.</summary>
     public async Task<string> NextLine(string part)
     {
         while (true)

@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace AiChat.Tests;
 
-/// <summary>One server-sent event, as it came.</summary>
+/// <summary>One server-sent event as received.</summary>
 internal sealed record ServerEvent(string? Id, string Event, string Data)
 {
     public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Data);
@@ -85,7 +85,7 @@ internal sealed class SseStream : IAsyncDisposable
 
     public async Task<List<ServerEvent>> ReadAllAsync(CancellationToken cancel = default) => await ReadUntilAsync(_ => false, cancel);
 
-    /// <summary>Reads up to and with the first event that fits, or to the end.</summary>
+    /// <summary>Reads up to and including the first event that matches, or to the end.</summary>
     public async Task<List<ServerEvent>> ReadUntilAsync(Func<ServerEvent, bool> fits, CancellationToken cancel = default)
     {
         List<ServerEvent> events = [];

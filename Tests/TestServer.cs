@@ -11,7 +11,7 @@ internal sealed class TestServer : IAsyncDisposable
 {
     public const string Password = "pw-CANARY-1a2b3c4d";
 
-    /// <summary>What the first registration must give; every server of the tests starts with it.</summary>
+    /// <summary>The setup code of every server under test.</summary>
     public const string SetupCode = "setup-CANARY-5e6f7g";
 
     private static int _names;
@@ -29,32 +29,36 @@ internal sealed class TestServer : IAsyncDisposable
     }
 
     /// <summary>The native executable under test, or null when the server runs in this process.</summary>
-    public static string? Binary { get; } = Environment.GetEnvironmentVariable("AICHAT_TEST_BINARY") is { Length: > 0 } path ? Path.GetFullPath(path) : null;
+    public static string? Binary { get; } =
+        Environment.GetEnvironmentVariable("AICHAT_TEST_BINARY") is { Length: > 0 } path ? Path.GetFullPath(path) : null;
 
     public string DataDir { get; }
 
-    /// <summary>Where the server is now; changes with a restart. Clients of <see cref="Client"/> follow by themselves.</summary>
+    /// <summary>The current address; it changes with a restart, and clients of <see cref="Client"/> follow it.</summary>
     public Uri BaseUri => _host.BaseUri;
 
     /// <summary>The server's own services; only in process.</summary>
-    public IServiceProvider Services => (_host as InProcessHost)?.Services ?? throw new InvalidOperationException("Only in process: mark the test [Trait(\"Mode\", \"InProcess\")].");
+    public IServiceProvider Services => (_host as InProcessHost)?.Services
+        ?? throw new InvalidOperationException("Only in process: mark the test [Trait(\"Mode\", \"InProcess\")].");
 
     /// <summary>What the native server has printed so far; empty in process.</summary>
     public string Output => (_host as ChildProcessHost)?.Output ?? "";
 
-    /// <summary>The native server's next line that holds this; each is given once.</summary>
-    public Task<string> NextLine(string part) => (_host as ChildProcessHost)?.NextLine(part) ?? throw new InvalidOperationException("Only for the native server.");
+    /// <summary>The native server's next line that contains this text; each line is returned once.</summary>
+    public Task<string> NextLine(string part) =>
+        (_host as ChildProcessHost)?.NextLine(part) ?? throw new InvalidOperationException("Only for the native server.");
 
     public int ProcessId => (_host as ChildProcessHost)?.ProcessId ?? Environment.ProcessId;
 
     /// <summary>How the native server's process ended.</summary>
     public int ExitCode => (_host as ChildProcessHost)?.ExitCode ?? throw new InvalidOperationException("Only for the native server.");
 
-    /// <summary>Begins a new measurement of the native server's memory and gives what it has now, in bytes; null in process.</summary>
+    /// <summary>Starts a new peak measurement and returns the native server's memory in bytes; null in process.</summary>
     public long? ResetPeak() => (_host as ChildProcessHost)?.ResetPeak();
 
-    /// <summary>The most memory the native server held since <see cref="ResetPeak"/>, in bytes.</summary>
-    public long PeakBytes() => (_host as ChildProcessHost)?.MemoryBytes("VmHWM:") ?? throw new InvalidOperationException("Only for the native server.");
+    /// <summary>The native server's peak memory since <see cref="ResetPeak"/>, in bytes.</summary>
+    public long PeakBytes() =>
+        (_host as ChildProcessHost)?.MemoryBytes("VmHWM:") ?? throw new InvalidOperationException("Only for the native server.");
 
     /// <exception cref="ServerStartException">The server refused to start.</exception>
     public static async Task<TestServer> StartAsync(TestServerOptions? options = null)
@@ -92,11 +96,12 @@ internal sealed class TestServer : IAsyncDisposable
         return client;
     }
 
-    /// <summary>Registers the first account and gives the browser it is signed in with.</summary>
+    /// <summary>Registers the first account and returns the browser it is signed in with.</summary>
     public async Task<HttpClient> RegisterAdminAsync(string username = "admin", string password = Password)
     {
         var client = Client();
-        await (await client.PostJson("/api/auth/register", new { username, password, setupCode = SetupCode })).Expect(HttpStatusCode.Created);
+        await (await client.PostJson("/api/auth/register", new { username, password, setupCode = SetupCode }))
+            .Expect(HttpStatusCode.Created);
         return client;
     }
 
@@ -117,12 +122,12 @@ internal sealed class TestServer : IAsyncDisposable
         return client;
     }
 
-    /// <summary>Ends the process as a power cut would: nothing is flushed or told. Only for the native server.</summary>
+    /// <summary>Ends the process as a power cut would: nothing is flushed. Only for the native server.</summary>
     public Task KillAsync() => _host is ChildProcessHost child
         ? child.KillAsync()
         : throw new InvalidOperationException("kill -9 needs the native server: mark the test [NativeFact].");
 
-    /// <summary>Stops the server in good order (SIGTERM) and waits for its end.</summary>
+    /// <summary>Stops the server with SIGTERM and waits for its end.</summary>
     public Task StopAsync() => _host.StopAsync();
 
     /// <summary>Stops the server, if it still runs, and starts it again on the same data folder.</summary>

@@ -6,7 +6,7 @@ namespace AiChat.Tests;
 /// <summary>How a <see cref="TestServer"/> is started; the default is a fresh server in a folder of its own.</summary>
 internal sealed record TestServerOptions
 {
-    /// <summary>The operator's variables (README's settings table), laid over the defaults of the tests.</summary>
+    /// <summary>Environment variables (README's settings table) that override the defaults of the tests.</summary>
     public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>();
 
     /// <summary>A data folder to use and leave behind; null makes one and deletes it at the end.</summary>

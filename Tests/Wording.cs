@@ -2,7 +2,9 @@ using System.Text.RegularExpressions;
 
 namespace AiChat.Tests;
 
-/// <summary>What texts that are put together from parts must not look like: "it A key is at most 4096 characters, without spaces..".</summary>
+/// <summary>
+/// Faults of texts that are composed from parts, such as "it A key is at most 4096 characters, without spaces..".
+/// </summary>
 internal static partial class Wording
 {
     public static void Check(string text)
@@ -11,7 +13,9 @@ internal static partial class Wording
         Assert.False(text.Length == 0 || text != text.Trim(), $"Empty or padded: '{text}'");
     }
 
-    /// <summary>Two signs in a row, a blank before one, a word twice, or a sentence that begins in the middle of another.</summary>
-    [GeneratedRegex(@"\.{2,}|[,;:.!?] *[,;:!?]|(?<= ) |\s[.,;!?](\s|$)|\b(?<word>\p{L}+) \k<word>\b|\b(it|value|is|has) (A|The|It|There|At|From|Use)\b")]
+    /// <summary>Doubled punctuation, a space before it, a repeated word, or a sentence that begins inside another.</summary>
+    [GeneratedRegex(
+        @"\.{2,}|[,;:.!?] *[,;:!?]|(?<= ) |\s[.,;!?](\s|$)|\b(?<word>\p{L}+) \k<word>\b"
+        + @"|\b(it|value|is|has) (A|The|It|There|At|From|Use)\b")]
     private static partial Regex Doubled();
 }

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace AiChat.Data.Sqlite;
 
@@ -16,6 +17,15 @@ internal sealed class CachedStatementConnection(string connectionString) : Sqlit
 
     private readonly Stack<CachedStatementCommand> _spare = new();
     private readonly Dictionary<string, CachedStatement> _idle = new(ReferenceEqualityComparer.Instance);
+
+    public override void Open()
+    {
+        base.Open();
+
+        // SQLite plans for a bound limit's value, and then compiles the statement again whenever another is bound.
+        var result = raw.sqlite3_db_config(Handle!, raw.SQLITE_DBCONFIG_ENABLE_QPSG, 1, out _);
+        SqliteException.ThrowExceptionForRC(result, Handle!);
+    }
 
     /// <summary>Finalizes the kept statements first: with one left, SQLite would neither close the file nor fold the log into it.</summary>
     public override void Close()

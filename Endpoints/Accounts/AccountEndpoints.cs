@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>What somebody who is signed in sees and changes of the own account.</summary>
+/// <summary>The caller's own account: profile, password, logins, deletion.</summary>
 internal static class AccountEndpoints
 {
     public static void MapAccount(this RouteGroupBuilder api)
@@ -24,7 +24,8 @@ internal static class AccountEndpoints
         api.MapDelete("/account", DeleteAccount).Allow(Access.User);
     }
 
-    private static async Task<IResult> Me(CurrentUser me, Users users, Usage usage, SystemSettings settings, TaskTraces traces, TimeProvider clock)
+    private static async Task<IResult> Me(
+        CurrentUser me, Users users, Usage usage, SystemSettings settings, TaskTraces traces, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
         var (limit, used) = me.IsVisitor ? (settings.AnonymousDailyQuota, 0) : await usage.Quota(me.Id, settings.DefaultLimits(), now);
@@ -34,15 +35,16 @@ internal static class AccountEndpoints
             return Problems.Unauthenticated();
         }
 
-        string[] permissions = ["chat", .. me.IsAdmin ? ["admin"] : Array.Empty<string>(), .. traces.Allowed(me) ? ["trace"] : Array.Empty<string>()];
+        string[] permissions =
+            ["chat", .. me.IsAdmin ? ["admin"] : Array.Empty<string>(), .. traces.Allowed(me) ? ["trace"] : Array.Empty<string>()];
         return TypedResults.Json(
             new MeResponse(user is null ? null : UserResponse.From(user), me.IsGuest, QuotaResponse.From(limit, used, now), permissions),
             AccountsJson.Wire.MeResponse);
     }
 
     private static async Task<IResult> ChangePassword(
-        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle, LoginService loginService,
-        TimeProvider clock)
+        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle,
+        LoginService loginService, TimeProvider clock)
     {
         if (me.LoginId == 0)
         {
@@ -73,14 +75,14 @@ internal static class AccountEndpoints
 
         if (browser)
         {
-            // A new login too: what may have been copied of the old one is worth nothing.
+            // A new login as well, so that copied tokens of the old one are void.
             await loginService.Open(context, me.Id, newHash, browser: true);
         }
 
         return TypedResults.NoContent();
     }
 
-    /// <summary>Everything that is the user's goes: logins, keys, chats, images, also what is being written at this moment.</summary>
+    /// <summary>Deletes everything the user owns: logins, keys, chats, images and running answers.</summary>
     private static async Task<IResult> DeleteAccount(
         [FromBody] DeleteAccountRequest body, CurrentUser me, HttpContext context, Users users, UserAdmin admin, PasswordHasher hasher,
         LoginThrottle throttle, RunRegistry registry, LiveCalls calls, TimeProvider clock)
@@ -112,7 +114,7 @@ internal static class AccountEndpoints
     }
 
     /// <summary>
-    /// Guessed here as slowly as at the door. Not asked where there is no password: a one-time code opened the account and is used up.
+    /// Throttled like a login. Callers skip it for an account without a password, which was opened with a one-time code.
     /// </summary>
     private static async Task<Problem?> WrongPassword(
         HttpContext context, CurrentUser me, string given, string hash, PasswordHasher hasher, LoginThrottle throttle)
@@ -154,10 +156,12 @@ internal static class AccountEndpoints
     private static async Task<IResult> ListLogins(CurrentUser me, Logins logins, TimeProvider clock)
     {
         var rows = await logins.List(me.Id, clock.GetUtcNow());
-        return TypedResults.Json(new LoginPage([.. rows.Select(row => LoginResponse.From(row, me.LoginId))], NextCursor: null), AccountsJson.Wire.LoginPage);
+        return TypedResults.Json(
+            new LoginPage([.. rows.Select(row => LoginResponse.From(row, me.LoginId))], NextCursor: null), AccountsJson.Wire.LoginPage);
     }
 
-    private static async Task<IResult> EndLogin(long id, CurrentUser me, HttpContext context, Logins logins, LoginService loginService, TimeProvider clock)
+    private static async Task<IResult> EndLogin(
+        long id, CurrentUser me, HttpContext context, Logins logins, LoginService loginService, TimeProvider clock)
     {
         if (id == me.LoginId)
         {
@@ -169,19 +173,21 @@ internal static class AccountEndpoints
     }
 }
 
-/// <summary>CurrentPassword may be missing only while the account has none.</summary>
+/// <summary>CurrentPassword may be absent only while the account has no password.</summary>
 internal sealed record ChangePasswordRequest(string NewPassword, string? CurrentPassword = null);
 
 internal sealed record DeleteAccountRequest(string Password);
 
 internal sealed record MeResponse(
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] UserResponse? User, bool Guest, QuotaResponse Quota, IReadOnlyList<string> Permissions);
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] UserResponse? User, bool Guest, QuotaResponse Quota,
+    IReadOnlyList<string> Permissions);
 
 internal sealed record LoginPage(
     IReadOnlyList<LoginResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
 internal sealed record LoginResponse(
-    long Id, string Kind, string Ip, string UserAgent, bool Current, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt, DateTimeOffset ExpiresAt)
+    long Id, string Kind, string Ip, string UserAgent, bool Current, DateTimeOffset CreatedAt, DateTimeOffset LastUsedAt,
+    DateTimeOffset ExpiresAt)
 {
     public static LoginResponse From(LoginRow row, long current) => new(
         row.Id, row.Kind, row.Ip, row.UserAgent, row.Id == current, Time(row.CreatedAt), Time(row.LastUsedAt), Time(row.ExpiresAt));

@@ -8,27 +8,29 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>All that the server holds of the caller, as one file.</summary>
+/// <summary>All data the server stores about the caller, as one file.</summary>
 internal static class AccountExportEndpoints
 {
     public static void MapAccountExport(this RouteGroupBuilder api) => api.MapGet("/account/export", Export).Allow(Access.User);
 
-    /// <summary>Reading one's own data asks for no password, but for patience: it is the most work that one request can be.</summary>
+    /// <summary>Needs no password, but is rate limited: no other request makes as much work.</summary>
     private static async Task<IResult> Export(CurrentUser me, HttpContext context, AccountExport export, AuditLog audit, TimeProvider clock)
     {
         if (export.Wait(me.Id) is var wait && wait > TimeSpan.Zero)
         {
-            return Problems.TooMany("rate_limited", "This was done a moment ago. Wait a while.", (int)Math.Ceiling(wait.TotalSeconds));
+            return Problems.TooMany("rate_limited", "Too many exports in a row. Wait a while.", (int)Math.Ceiling(wait.TotalSeconds));
         }
 
         var now = clock.GetUtcNow();
         await audit.Write(me.Audit("account.export", $"user:{me.Id}"), now);
         return TypedResults.Stream(
-            output => export.Write(output, me, now, context.RequestAborted), "application/json; charset=utf-8", $"aichat-{me.Username}-{now:yyyy-MM-dd}.json");
+            output => export.Write(output, me, now, context.RequestAborted),
+            "application/json; charset=utf-8",
+            $"aichat-{me.Username}-{now:yyyy-MM-dd}.json");
     }
 }
 
-/// <summary>Writes an account as JSON while reading it, so that its size does not matter.</summary>
+/// <summary>Streams an account as JSON while reading it, so that memory does not grow with its size.</summary>
 internal sealed class AccountExport(
     AccountData data, Users users, Preferences preferences, Prompts prompts, Sessions chats, SessionExport sessions,
     ServerOptions options, TimeProvider clock)
@@ -38,7 +40,7 @@ internal sealed class AccountExport(
 
     private readonly TokenBuckets<long> _buckets = new(clock);
 
-    /// <summary>Zero when this user may have an export now, which is counted.</summary>
+    /// <summary>Takes one export from the user's limit; the result is zero, or how long to wait.</summary>
     public TimeSpan Wait(long userId) => _buckets.Take(userId, Burst, OneMoreAfter);
 
     public async Task Write(Stream output, CurrentUser me, DateTimeOffset now, CancellationToken cancel)
@@ -92,7 +94,7 @@ internal sealed class AccountExport(
         writer.WriteEndArray();
     }
 
-    /// <summary>By their links; the files themselves are loaded one by one.</summary>
+    /// <summary>Writes images as URLs; the client loads the files one by one.</summary>
     private async Task WriteImages(Utf8JsonWriter writer, CurrentUser me)
     {
         writer.WriteStartArray("images");
@@ -100,7 +102,9 @@ internal sealed class AccountExport(
         {
             JsonSerializer.Serialize(
                 writer,
-                new OwnImage(row.Id, $"{options.BasePath}/chat-images/{row.Id}", row.MessageId, row.Mime, row.Width, row.Height, row.Bytes, DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt)),
+                new OwnImage(
+                    row.Id, $"{options.BasePath}/chat-images/{row.Id}", row.MessageId, row.Mime, row.Width, row.Height, row.Bytes,
+                    DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt)),
                 AccountsJson.Wire.OwnImage);
         }
 
@@ -110,4 +114,5 @@ internal sealed class AccountExport(
 
 internal sealed record OwnDraft(long? SessionId, string Text, DateTimeOffset UpdatedAt);
 
-internal sealed record OwnImage(string Id, string Url, long? MessageId, string Mime, int Width, int Height, long Bytes, DateTimeOffset CreatedAt);
+internal sealed record OwnImage(
+    string Id, string Url, long? MessageId, string Mime, int Width, int Height, long Bytes, DateTimeOffset CreatedAt);

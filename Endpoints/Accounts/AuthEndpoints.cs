@@ -6,7 +6,7 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>Getting in and out: register, sign in with cookies or tokens, renew, sign out.</summary>
+/// <summary>Registration, sign-in with cookies or tokens, renewal, sign-out.</summary>
 internal static class AuthEndpoints
 {
     public static void MapAuth(this RouteGroupBuilder api)
@@ -20,8 +20,8 @@ internal static class AuthEndpoints
     }
 
     private static async Task<IResult> Register(
-        RegisterRequest body, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle, SetupCode setup, LoginService loginService,
-        GuestSignup guests, SystemSettings settings, TimeProvider clock)
+        RegisterRequest body, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle, SetupCode setup,
+        LoginService loginService, GuestSignup guests, SystemSettings settings, TimeProvider clock)
     {
         if (Broken(body) is { } invalid)
         {
@@ -36,7 +36,7 @@ internal static class AuthEndpoints
             return PasswordCheck.TooMany(wait);
         }
 
-        // Asked before the expensive hash; the write asks again.
+        // Checked before the expensive hash; the write checks again.
         if (setup.SetupRequired ? !mayBeFirst : !settings.RegistrationEnabled)
         {
             return Refusal(setup.SetupRequired ? Registration.NeedsSetupCode : Registration.Closed);
@@ -63,7 +63,8 @@ internal static class AuthEndpoints
         }
     }
 
-    private static async Task<IResult> Login(LoginRequest body, HttpContext context, PasswordCheck check, LoginService loginService, GuestSignup guests, Users users)
+    private static async Task<IResult> Login(
+        LoginRequest body, HttpContext context, PasswordCheck check, LoginService loginService, GuestSignup guests, Users users)
     {
         var (user, problem) = await check.Check(context, body.Username, body.Password, browser: true);
         if (user is null)
@@ -113,7 +114,8 @@ internal static class AuthEndpoints
     private static IResult Answer(SignIn? signIn) => signIn is null
         ? Problems.Unauthenticated()
         : TypedResults.Json(
-            new TokenResponse(signIn.AccessToken, signIn.RefreshToken, (int)AccessTokens.Life.TotalSeconds), AccountsJson.Wire.TokenResponse);
+            new TokenResponse(signIn.AccessToken, signIn.RefreshToken, (int)AccessTokens.Life.TotalSeconds),
+            AccountsJson.Wire.TokenResponse);
 
     private static async Task<UserEnvelope> View(Users users, long id) => new(UserResponse.From((await users.Find(id))!));
 
@@ -138,7 +140,8 @@ internal static class AuthEndpoints
         Registration.Taken => Problems.Conflict("username_taken", "This user name is taken."),
         Registration.Closed => Problems.Forbidden("Registration is closed.", "registration_closed"),
         Registration.NeedsSetupCode => Problems.Forbidden(
-            "The first account needs the setup code, which stands on the server's console and in the file setup-code of its data folder.", "setup_code_required"),
+            "The first account needs the setup code, which stands on the server's console and in the file setup-code of its data folder.",
+            "setup_code_required"),
         Registration.TooManyWaiting => Problems.TooMany("rate_limited", "Too many accounts wait for approval.", 3_600),
         Registration.First or Registration.Pending => throw new InvalidOperationException("Not a refusal."),
     };

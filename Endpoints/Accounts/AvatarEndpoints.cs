@@ -9,7 +9,7 @@ using Microsoft.Net.Http.Headers;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>Pictures of users, of the assistant and of the installation: always bytes that are sent here, never an address or a path.</summary>
+/// <summary>Avatars of users and the assistant, and the logo: always uploaded bytes, never a URL or a path.</summary>
 internal static class AvatarEndpoints
 {
     internal const long MaxBytes = 1024 * 1024;
@@ -74,7 +74,8 @@ internal static class AvatarEndpoints
     private static async Task<IResult> ShowUser(long userId, HttpContext context, Avatars avatars, ImageFiles files) =>
         Show(context, files, await avatars.Find(userId));
 
-    private static IResult ShowAssistant(HttpContext context, ImageFiles files, AvatarLinks links) => Show(context, files, links.AssistantFile);
+    private static IResult ShowAssistant(HttpContext context, ImageFiles files, AvatarLinks links) =>
+        Show(context, files, links.AssistantFile);
 
     private static IResult ShowLogo(HttpContext context, ImageFiles files, AvatarLinks links) => Show(context, files, links.LogoFile);
 
@@ -88,16 +89,16 @@ internal static class AvatarEndpoints
         var mime = ImageFiles.MimeOf(name);
         ImageUploads.SetHeaders(context.Response, mime);
 
-        // Kept by the browser, but asked for each time: whoever has signed out, or lost the account, sees no more of it.
+        // The browser caches it but revalidates each time: after a sign-out it is no longer shown.
         context.Response.Headers.CacheControl = "private, no-cache";
         return TypedResults.Stream(file, mime, entityTag: new EntityTagHeaderValue($"\"{Path.GetFileNameWithoutExtension(name)}\""));
     }
 }
 
-/// <summary>The pictures that all see, each named by its key in the settings.</summary>
+/// <summary>The pictures everybody sees, each named by its key in the settings.</summary>
 internal sealed class SharedPictures(Avatars avatars, ImageFiles files, AvatarLinks links, Retention retention, TimeProvider clock)
 {
-    /// <summary>Takes the picture that the request brings in place of the one there was; says what is wrong with it.</summary>
+    /// <summary>Replaces the picture with the uploaded one; null on success.</summary>
     public async Task<Problem?> Receive(HttpContext context, CurrentUser me, string key)
     {
         var (image, problem) = await ImageUploads.Receive(context, files, AvatarEndpoints.MaxBytes, AvatarEndpoints.MaxSide);

@@ -11,7 +11,7 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>The caller's API keys. A key is shown once, when it is made, and cannot make or remove keys itself.</summary>
+/// <summary>The caller's API keys. A key is shown once, at creation, and cannot create or delete keys itself.</summary>
 internal static class KeyEndpoints
 {
     private const int ShownLength = 10;
@@ -48,7 +48,8 @@ internal static class KeyEndpoints
             body.Name.Trim(),
             Credentials.Hash(key),
             key[..ShownLength],
-            JsonSerializer.Serialize((body.Scopes ?? [KeyScopes.Chat, KeyScopes.Models]).Distinct().ToArray(), CatalogRowJson.Default.StringArray),
+            JsonSerializer.Serialize(
+                (body.Scopes ?? [KeyScopes.Chat, KeyScopes.Models]).Distinct().ToArray(), CatalogRowJson.Default.StringArray),
             body.Models is null ? null : JsonSerializer.Serialize(body.Models.Distinct().ToArray(), CatalogRowJson.Default.StringArray),
             QuotaPolicy.Nanos(body.DailyBudget),
             body.ExpiresAt?.ToUnixTimeMilliseconds());
@@ -68,9 +69,10 @@ internal static class KeyEndpoints
     }
 }
 
-/// <summary>Without scopes it may chat and list models; models are ids as in the catalogue, null is all of them; the budget is money a day.</summary>
+/// <summary>Scopes default to chat and models. Models are catalogue ids, null for all. The budget is money per day.</summary>
 internal sealed record CreateApiKey(
-    string Name, IReadOnlyList<string>? Scopes = null, IReadOnlyList<string>? Models = null, DateTimeOffset? ExpiresAt = null, decimal? DailyBudget = null)
+    string Name, IReadOnlyList<string>? Scopes = null, IReadOnlyList<string>? Models = null, DateTimeOffset? ExpiresAt = null,
+    decimal? DailyBudget = null)
 {
     private const int MaxName = 100;
     private const int MaxModel = 200;
@@ -90,7 +92,8 @@ internal sealed record CreateApiKey(
             errors["scopes"] = ["is a list of chat, models and api"];
         }
 
-        if (Models is not null && (Models.Count is 0 or > MaxModels || Models.Any(model => model is null || model.Length is 0 or > MaxModel)))
+        if (Models is not null
+            && (Models.Count is 0 or > MaxModels || Models.Any(model => model is null || model.Length is 0 or > MaxModel)))
         {
             errors["models"] = [$"is a list of 1 to {MaxModels} model ids"];
         }

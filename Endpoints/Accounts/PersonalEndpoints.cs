@@ -10,7 +10,7 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>What a user has chosen for the page, on every device.</summary>
+/// <summary>The user's preferences for the page, on every device.</summary>
 internal static class PersonalEndpoints
 {
     public static void MapPersonal(this RouteGroupBuilder api)
@@ -76,11 +76,12 @@ internal static class PersonalEndpoints
     private static PersonalResponse View(string? text, string? avatarUrl)
     {
         var stored = StoredJson.Read(text, PreferenceJson.Default.StoredPreferences);
-        return new PersonalResponse(stored?.Locale ?? "system", stored?.Theme ?? "system", stored?.PreferredModel, stored?.ContextEnabled ?? true, avatarUrl);
+        return new PersonalResponse(
+            stored?.Locale ?? "system", stored?.Theme ?? "system", stored?.PreferredModel, stored?.ContextEnabled ?? true, avatarUrl);
     }
 }
 
-/// <summary>Absent members stay as they are, null is the default again.</summary>
+/// <summary>Absent members keep their value; null restores the default.</summary>
 internal sealed record PersonalForm
 {
     public Optional<string> Locale { get; init; }
@@ -95,9 +96,10 @@ internal sealed record PersonalForm
 
 internal sealed record PersonalResponse(string Locale, string Theme, string? PreferredModel, bool ContextEnabled, string? AvatarUrl);
 
-internal sealed record StoredPreferences(string? Locale = null, string? Theme = null, string? PreferredModel = null, bool? ContextEnabled = null);
+internal sealed record StoredPreferences(
+    string? Locale = null, string? Theme = null, string? PreferredModel = null, bool? ContextEnabled = null);
 
-/// <summary>Reads the preferences column, which may hold more than we ask for.</summary>
+/// <summary>Reads the preferences column and ignores unknown members.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(StoredPreferences))]
 internal sealed partial class PreferenceJson : JsonSerializerContext;

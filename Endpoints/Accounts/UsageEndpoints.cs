@@ -12,7 +12,7 @@ using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Accounts;
 
-/// <summary>What was used: of a chat, of the caller, and for administrators of everybody. Days are whole days in UTC.</summary>
+/// <summary>Usage of a chat, of the caller and, for administrators, of everybody. Days are UTC days.</summary>
 internal static class UsageEndpoints
 {
     private const int DefaultDays = 30;
@@ -25,7 +25,8 @@ internal static class UsageEndpoints
         api.MapGet("/admin/usage", All).Allow(Access.Admin);
     }
 
-    private static async Task<IResult> OfSession(long id, CurrentUser me, Sessions sessions, UsageReports reports, ModelCatalog catalog, PromptBuilder prompts)
+    private static async Task<IResult> OfSession(
+        long id, CurrentUser me, Sessions sessions, UsageReports reports, ModelCatalog catalog, PromptBuilder prompts)
     {
         if (await sessions.Find(me.Id, id) is not { } session)
         {
@@ -34,10 +35,13 @@ internal static class UsageEndpoints
 
         var total = UsageLine.From(await reports.OfSession(me.Id, id), UsageBy.Session);
         var last = await reports.LastOfSession(me.Id, id);
-        var model = catalog.Resolve(me.Id, me.IsAdmin, session.ConnectionId, session.Model) ?? catalog.Resolve(me.Id, me.IsAdmin, null, null);
+        var model = catalog.Resolve(me.Id, me.IsAdmin, session.ConnectionId, session.Model)
+            ?? catalog.Resolve(me.Id, me.IsAdmin, null, null);
         var context = model is null ? null : await prompts.Measure(session, model);
         return TypedResults.Json(
-            new SessionUsageResponse(total, last is null ? null : LastCallResponse.From(last), new ContextResponse(context?.PromptTokens ?? 0, context?.ContextLimit, context?.TrimmedTurns ?? 0)),
+            new SessionUsageResponse(
+                total, last is null ? null : LastCallResponse.From(last),
+                new ContextResponse(context?.PromptTokens ?? 0, context?.ContextLimit, context?.TrimmedTurns ?? 0)),
             AccountsJson.Wire.SessionUsageResponse);
     }
 
@@ -53,13 +57,22 @@ internal static class UsageEndpoints
         return Range(from, to, clock, out var first, out var end) is { } wrong
             ? wrong
             : TypedResults.Json(
-                UsageResponseOf(await reports.OfUser(me.Id, group.Value, Ms(first), Ms(end), cancel), group.Value, first, end), AccountsJson.Wire.UsageSummary);
+                UsageResponseOf(await reports.OfUser(me.Id, group.Value, Ms(first), Ms(end), cancel), group.Value, first, end),
+                AccountsJson.Wire.UsageSummary);
     }
 
     private static async Task<IResult> All(
-        CurrentUser me, UsageReports reports, TimeProvider clock, string? from, string? to, string? by, string? format, CancellationToken cancel)
+        CurrentUser me, UsageReports reports, TimeProvider clock, string? from, string? to, string? by, string? format,
+        CancellationToken cancel)
     {
-        UsageBy? group = by switch { null or "day" => UsageBy.Day, "model" => UsageBy.Model, "user" => UsageBy.User, "connection" => UsageBy.Connection, _ => null };
+        UsageBy? group = by switch
+        {
+            null or "day" => UsageBy.Day,
+            "model" => UsageBy.Model,
+            "user" => UsageBy.User,
+            "connection" => UsageBy.Connection,
+            _ => null,
+        };
         if (group is null)
         {
             return Problems.Invalid("by", "is day, model, user or connection");
@@ -87,7 +100,7 @@ internal static class UsageEndpoints
         return new UsageSummary(from, to, by.ToString().ToLowerInvariant(), UsageLine.Total(items), items);
     }
 
-    /// <summary>Dates as in 2026-11-23; the last day is part of the range. The past 30 days when nothing is said.</summary>
+    /// <summary>Dates as in 2026-11-23, the last day included; by default the last 30 days.</summary>
     private static Problem? Range(string? from, string? to, TimeProvider clock, out DateTimeOffset first, out DateTimeOffset end)
     {
         var today = UtcDay.StartOf(UtcDay.From(clock.GetUtcNow()));
@@ -100,7 +113,8 @@ internal static class UsageEndpoints
     }
 
     private static DateTimeOffset? Date(string? text) =>
-        DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date) && date.Year is > 1970 and < 9_000
+        DateOnly.TryParseExact(text, "yyyy-MM-dd", CultureInfo.InvariantCulture, DateTimeStyles.None, out var date)
+            && date.Year is > 1970 and < 9_000
             ? new DateTimeOffset(date, TimeOnly.MinValue, TimeSpan.Zero) : null;
 
     private static long Ms(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
@@ -110,7 +124,7 @@ internal sealed record UsageSummary(DateTimeOffset From, DateTimeOffset To, stri
 
 internal sealed record UsageLine
 {
-    /// <summary>The day as in 2026-11-23, when lines are days.</summary>
+    /// <summary>The day as in 2026-11-23, when grouped by day.</summary>
     public string? Day { get; init; }
 
     public long? Id { get; init; }
@@ -133,7 +147,7 @@ internal sealed record UsageLine
 
     public required decimal Cost { get; init; }
 
-    /// <summary>Calls that broke off after they had begun to answer.</summary>
+    /// <summary>Calls that failed after the answer had begun.</summary>
     public required long Failed { get; init; }
 
     public long? AverageFirstTokenMs { get; init; }
@@ -168,25 +182,27 @@ internal sealed record UsageLine
     };
 }
 
-/// <summary>The context is what the next question comes on top of.</summary>
+/// <summary>The context is the prompt that the next question extends.</summary>
 internal sealed record SessionUsageResponse(UsageLine Total, LastCallResponse? Last, ContextResponse Context);
 
 internal sealed record LastCallResponse(
-    long? MessageId, string Model, long PromptTokens, long CompletionTokens, long ReasoningTokens, long CachedTokens, long TotalTokens, decimal Cost, string Source)
+    long? MessageId, string Model, long PromptTokens, long CompletionTokens, long ReasoningTokens, long CachedTokens, long TotalTokens,
+    decimal Cost, string Source)
 {
     public static LastCallResponse From(LastCallRow row) => new(
         row.MessageId, row.Model, row.PromptTokens, row.CompletionTokens, row.ReasoningTokens, row.CachedTokens,
         row.PromptTokens + row.CompletionTokens, QuotaPolicy.Amount(row.CostNanos)!.Value, row.Source);
 }
 
-/// <summary>What the active branch is as a prompt for the chat's model, and how many of its oldest messages no longer fit.</summary>
+/// <summary>Size of the active branch as a prompt for the chat's model; TrimmedMessages counts those that no longer fit.</summary>
 internal sealed record ContextResponse(
     long PromptTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int? ContextLimit, int TrimmedMessages);
 
-/// <summary>For spreadsheets: a text that one would take for a formula gets an apostrophe in front.</summary>
+/// <summary>CSV for spreadsheets: a text that would be read as a formula is prefixed with an apostrophe.</summary>
 internal static class UsageCsv
 {
-    private const string Header = "day,id,name,provider,calls,prompt_tokens,completion_tokens,reasoning_tokens,cached_tokens,total_tokens,cost,failed,average_first_token_ms";
+    private const string Header = "day,id,name,provider,calls,prompt_tokens,completion_tokens,reasoning_tokens,cached_tokens,"
+        + "total_tokens,cost,failed,average_first_token_ms";
 
     public static string From(UsageSummary summary)
     {
@@ -194,8 +210,9 @@ internal static class UsageCsv
         foreach (var line in summary.Items)
         {
             text.AppendJoin(
-                ',', Text(line.Day), line.Id, Text(line.Name), Text(line.Provider), line.Calls, line.PromptTokens, line.CompletionTokens, line.ReasoningTokens,
-                line.CachedTokens, line.TotalTokens, line.Cost.ToString(CultureInfo.InvariantCulture), line.Failed, line.AverageFirstTokenMs).Append("\r\n");
+                ',', Text(line.Day), line.Id, Text(line.Name), Text(line.Provider), line.Calls, line.PromptTokens, line.CompletionTokens,
+                line.ReasoningTokens, line.CachedTokens, line.TotalTokens, line.Cost.ToString(CultureInfo.InvariantCulture), line.Failed,
+                line.AverageFirstTokenMs).Append("\r\n");
         }
 
         return text.ToString();

@@ -94,7 +94,9 @@ internal static class UserEndpoints
 
         return id is null
             ? Problems.Conflict("username_taken", "This user name is taken.")
-            : TypedResults.Json(new CreatedUserResponse(UserResponse.From((await users.Find(id.Value))!), code), AccountsJson.Wire.CreatedUserResponse, statusCode: 201);
+            : TypedResults.Json(
+                new CreatedUserResponse(UserResponse.From((await users.Find(id.Value))!), code), AccountsJson.Wire.CreatedUserResponse,
+                statusCode: 201);
     }
 
     private static async Task<IResult> Approve(long id, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
@@ -171,11 +173,11 @@ internal static class UserEndpoints
         return TypedResults.NoContent();
     }
 
-    /// <summary>Nothing is asked of a provider for this account any more; answers that were being written keep what they say.</summary>
+    /// <summary>Stops all provider calls of this account; running answers keep the text they have.</summary>
     private static async Task Silence(long id, RunRegistry registry, LiveCalls calls)
     {
         var stopping = registry.StopUser(id);
-        calls.CutUser(id); // what belongs to no answer: titles
+        calls.CutUser(id); // calls outside of runs, such as titles
         await stopping;
     }
 
@@ -213,7 +215,7 @@ internal sealed record RoleRequest(string Role);
 
 internal sealed record StatusRequest(string Status, string? Reason = null);
 
-/// <summary>A null limit or budget is the server's default. A budget that is absent stays, -1 is none; money is in the installation's currency.</summary>
+/// <summary>Null is the server's default. An absent budget keeps its value, -1 is none. Money is in the installation's currency.</summary>
 internal sealed record QuotaRequest(
     long? DailyLimit,
     bool Unlimited = false,
@@ -272,7 +274,7 @@ internal sealed record OneTimeCodeResponse(string OneTimeCode);
 internal sealed record UserPage(
     IReadOnlyList<ManagedUserResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
-/// <summary>A user as administrators see one: with the limits.</summary>
+/// <summary>A user as administrators see one, with the limits.</summary>
 internal sealed record ManagedUserResponse(
     long Id,
     string Username,
@@ -289,21 +291,22 @@ internal sealed record ManagedUserResponse(
     decimal? DailyMoneyBudget,
     decimal? MonthlyMoneyBudget)
 {
-    /// <summary>Told of one account, not in lists.</summary>
+    /// <summary>Only for a single account, not in lists.</summary>
     public UsedResponse? Used { get; init; }
 
     public static ManagedUserResponse From(UserRow row)
     {
         var user = UserResponse.From(row);
         return new ManagedUserResponse(
-            user.Id, user.Username, user.Role, user.Status, user.AvatarUrl, user.CreatedAt, user.RejectionReason, user.PasswordChangeRequired,
-            row.DailyLimit, row.Unlimited, row.DailyTokenBudget, row.MonthlyTokenBudget, Amount(row.DailyNanosBudget), Amount(row.MonthlyNanosBudget));
+            user.Id, user.Username, user.Role, user.Status, user.AvatarUrl, user.CreatedAt, user.RejectionReason,
+            user.PasswordChangeRequired, row.DailyLimit, row.Unlimited, row.DailyTokenBudget, row.MonthlyTokenBudget,
+            Amount(row.DailyNanosBudget), Amount(row.MonthlyNanosBudget));
     }
 
     private static decimal? Amount(long? nanos) => nanos == -1 ? -1 : QuotaPolicy.Amount(nanos);
 }
 
-/// <summary>What an account has used of its limits. Days and months are UTC's; each says when it begins again.</summary>
+/// <summary>What an account has used of its limits, and when the UTC day and month end.</summary>
 internal sealed record UsedResponse(
     long Messages, long DayTokens, long MonthTokens, decimal DayMoney, decimal MonthMoney,
     DateTimeOffset DayEndsAt, DateTimeOffset MonthEndsAt)

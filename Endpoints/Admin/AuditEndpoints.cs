@@ -6,7 +6,7 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Admin;
 
-/// <summary>Who did what, for administrators.</summary>
+/// <summary>The audit log, for administrators.</summary>
 internal static class AuditEndpoints
 {
     public static void MapAudit(this RouteGroupBuilder api) => api.MapGet("/audit", List).Allow(Access.Admin);
@@ -34,8 +34,9 @@ internal static class AuditEndpoints
 internal sealed record AuditPage(
     IReadOnlyList<AuditResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
-/// <summary>Actor is the name that the account has today; it is missing when nobody was signed in or the account is gone.</summary>
-internal sealed record AuditResponse(long Id, long? ActorId, string? Actor, string Action, string? Target, string? Detail, string? Ip, DateTimeOffset At)
+/// <summary>Actor is the account's current name; it is absent when nobody was signed in or the account is gone.</summary>
+internal sealed record AuditResponse(
+    long Id, long? ActorId, string? Actor, string Action, string? Target, string? Detail, string? Ip, DateTimeOffset At)
 {
     public static AuditResponse From(AuditRow row) => new(
         row.Id, row.ActorId, row.Actor, row.Action, row.Target, row.Detail, row.Ip, DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt));

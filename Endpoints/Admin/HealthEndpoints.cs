@@ -4,7 +4,7 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Admin;
 
-/// <summary>Whether the process turns, and whether it can write into a database that is sound.</summary>
+/// <summary>Liveness of the process, and readiness: the database is sound and takes writes.</summary>
 internal static class HealthEndpoints
 {
     public static void MapHealth(this RouteGroupBuilder api)

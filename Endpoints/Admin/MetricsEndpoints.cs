@@ -34,7 +34,9 @@ internal static class MetricsEndpoints
         Head(text, "aichat_provider_errors_total", "counter", "Failed calls to providers.");
         foreach (var failure in Enum.GetValues<ProviderFailure>())
         {
-            text.Append(CultureInfo.InvariantCulture, $"aichat_provider_errors_total{{code=\"{failure.Code()}\"}} {metrics.ProviderFailures(failure)}\n");
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $"aichat_provider_errors_total{{code=\"{failure.Code()}\"}} {metrics.ProviderFailures(failure)}\n");
         }
 
         return TypedResults.Text(text.ToString(), "text/plain; version=0.0.4", Encoding.UTF8);

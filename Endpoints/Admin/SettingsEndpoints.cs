@@ -13,7 +13,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Admin;
 
-/// <summary>Settings of the installation, facts about it, and each user's own choices.</summary>
+/// <summary>Settings of the installation and facts about it.</summary>
 internal static class SettingsEndpoints
 {
     public static void MapSettings(this RouteGroupBuilder api)
@@ -51,8 +51,8 @@ internal static class SettingsEndpoints
         var version = typeof(SettingsEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+');
         using var process = Process.GetCurrentProcess();
         return new AppInfoResponse(
-            settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.SqliteVersion, new DateTimeOffset(process.StartTime).ToUniversalTime(), store.Bytes,
-            check.Damage);
+            settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.SqliteVersion,
+            new DateTimeOffset(process.StartTime).ToUniversalTime(), store.Bytes, check.Damage);
     }
 
     private static JsonObject GetSystem(CurrentUser me, SystemSettings settings) => View(settings, me.IsAdmin);
@@ -69,7 +69,7 @@ internal static class SettingsEndpoints
         return errors.Count > 0 ? Problems.Invalid(errors) : TypedResults.Ok(View(settings, true));
     }
 
-    /// <summary>Asks the engine as it is set up now, switched on or not.</summary>
+    /// <summary>Searches with the current configuration, whether search is switched on or not.</summary>
     private static async Task<IResult> TestSearch(SearchTestRequest body, WebSearch search, CancellationToken cancel)
     {
         var query = body.Query?.Trim() is { Length: > 0 } words ? words : "AiChat";
@@ -108,10 +108,10 @@ internal sealed record BrandingResponse(
     bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice, string WelcomeText, bool ReasoningOpen);
 
 internal sealed record AppInfoResponse(
-    string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null, long? DataBytes = null,
-    string? Damage = null);
+    string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null,
+    long? DataBytes = null, string? Damage = null);
 
 internal sealed record SearchTestRequest(string? Query = null);
 
-/// <summary>What the engine found, or why it could not be asked.</summary>
+/// <summary>The results, or why the search failed.</summary>
 internal sealed record SearchTestResponse(bool Ok, string? Code, string? Detail, IReadOnlyList<SearchResult> Results);

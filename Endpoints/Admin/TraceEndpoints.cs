@@ -10,7 +10,7 @@ using AiChat.Endpoints.Traces;
 
 namespace AiChat.Endpoints.Admin;
 
-/// <summary>Recorded requests, for administrators. Looking into another person's is in the audit before it is shown.</summary>
+/// <summary>Recorded requests, for administrators. Opening another user's trace is written to the audit log before it is shown.</summary>
 internal static class TraceEndpoints
 {
     private const int MaxShown = 2_000;
@@ -27,7 +27,8 @@ internal static class TraceEndpoints
         group.MapDelete("", DeleteAll);
     }
 
-    private static async Task<IResult> List(int? page, int? pageSize, long? sessionId, string? status, string? q, TraceStore traces, TaskTraces recorder)
+    private static async Task<IResult> List(
+        int? page, int? pageSize, long? sessionId, string? status, string? q, TraceStore traces, TaskTraces recorder)
     {
         var (number, size) = (page ?? 1, pageSize ?? 20);
         if (number is < 1 or > 1_000_000)
@@ -51,7 +52,8 @@ internal static class TraceEndpoints
         }
 
         await recorder.Stored();
-        var filter = new TraceFilter(sessionId, status is "" ? null : status, q?.Trim() is { Length: > 0 } text ? text.ToLowerInvariant() : null);
+        var filter = new TraceFilter(
+            sessionId, status is "" ? null : status, q?.Trim() is { Length: > 0 } text ? text.ToLowerInvariant() : null);
         var (rows, total) = await traces.List(filter, size, (number - 1L) * size);
         return TypedResults.Ok(new TracePage([.. rows.Select(TraceResponse.From)], total, number, size));
     }
@@ -64,7 +66,8 @@ internal static class TraceEndpoints
         }
 
         var events = await traces.Events(id, 0, MaxShown);
-        return TypedResults.Ok(new TraceDetail(TraceResponse.From(row), [.. events.Select(TraceEventResponse.From)], row.Truncated || row.EventCount > MaxShown));
+        return TypedResults.Ok(new TraceDetail(
+            TraceResponse.From(row), [.. events.Select(TraceEventResponse.From)], row.Truncated || row.EventCount > MaxShown));
     }
 
     private static async Task<IResult> Export(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock) =>
@@ -132,7 +135,7 @@ internal static class TraceEndpoints
     }
 }
 
-/// <summary>Without days it is what the settings say.</summary>
+/// <summary>Without days the setting applies.</summary>
 internal sealed record TraceCleanup(int? RetentionDays = null);
 
 internal sealed record TracePage(IReadOnlyList<TraceResponse> Items, long Total, int Page, int PageSize);

@@ -9,27 +9,27 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Catalog;
 
 /// <summary>
-/// Asks providers for their models, in the background: at start, then every so often, and when somebody changes a connection or
-/// asks for it. One question to a connection at a time; whoever asks meanwhile gets the same answer. A provider that fails keeps
-/// its old list and is asked again after a growing while. Safe for any number of threads.
+/// Lists the models of each provider in the background: at start, at an interval, and when a connection changes or somebody asks.
+/// A connection is asked once at a time; callers that ask meanwhile share the result. A provider that fails keeps its last list and is
+/// retried after a growing delay. Safe for any number of threads.
 /// </summary>
 internal sealed partial class CatalogRefresher(
     ModelCatalog catalog, Connections connections, ProviderRegistry providers, SystemSettings settings, BackgroundWork background,
     TimeProvider clock, ILogger<CatalogRefresher> logger)
     : BackgroundService
 {
-    /// <summary>A provider has this long to list its models.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(15);
+    /// <summary>Time limit for a provider to list its models.</summary>
+    public static readonly TimeSpan ListTimeout = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan FirstRetry = TimeSpan.FromSeconds(30);
 
-    private readonly Lock _gate = new();
+    private readonly Lock _lock = new();
     private readonly Dictionary<long, (long Revision, Task<CheckFailure?> Task)> _running = [];
     private readonly Dictionary<long, Schedule> _schedules = [];
     private CancellationToken _stopping;
 
-    /// <summary>Asks this connection now, or joins who is asking; null after success, and for one that is off or gone.</summary>
+    /// <summary>Asks this connection now or joins the request under way. Null after success, and when it is off or gone.</summary>
     public Task<CheckFailure?> Refresh(long connectionId)
     {
         if (catalog.Current.Connection(connectionId)?.Row is not { Enabled: true } row)
@@ -37,7 +37,7 @@ internal sealed partial class CatalogRefresher(
             return Task.FromResult<CheckFailure?>(null);
         }
 
-        lock (_gate)
+        lock (_lock)
         {
             if (_running.TryGetValue(connectionId, out var running) && running.Revision == row.Revision && !running.Task.IsCompleted)
             {
@@ -50,7 +50,7 @@ internal sealed partial class CatalogRefresher(
         }
     }
 
-    /// <summary>As <see cref="Refresh"/>, but waits no longer than <paramref name="patience"/>; it goes on in the background.</summary>
+    /// <summary>As <see cref="Refresh"/>, but waits at most <paramref name="patience"/>; the request continues in the background.</summary>
     public async Task RefreshFor(long connectionId, TimeSpan patience)
     {
         try
@@ -59,15 +59,15 @@ internal sealed partial class CatalogRefresher(
         }
         catch (TimeoutException)
         {
-            // The list is updated when the provider answers.
+            // The list is updated once the provider answers.
         }
     }
 
-    /// <summary>The models these endpoints list, asking with the next key when one is refused.</summary>
-    /// <exception cref="ProviderException">None could be listed, and why.</exception>
+    /// <summary>The models these endpoints list. A refused key is followed by the next one.</summary>
+    /// <exception cref="ProviderException">No list could be read; the exception says why.</exception>
     public async Task<IReadOnlyList<ProviderModel>> List(IReadOnlyList<ProviderEndpoint> endpoints, CancellationToken cancel)
     {
-        using var limit = new CancellationTokenSource(Patience, clock);
+        using var limit = new CancellationTokenSource(ListTimeout, clock);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancel);
         for (var at = 0; ; at++)
         {
@@ -77,18 +77,19 @@ internal sealed partial class CatalogRefresher(
             }
             catch (ProviderException error) when (error.IsAboutKey && at + 1 < endpoints.Count)
             {
-                // The next key may do.
+                // Try the next key.
             }
             catch (OperationCanceledException) when (!cancel.IsCancellationRequested)
             {
-                throw new ProviderException(ProviderFailure.TotalTimeout, $"The provider did not list its models within {Patience.TotalSeconds} seconds.");
+                throw new ProviderException(
+                    ProviderFailure.TotalTimeout, $"The provider did not list its models within {ListTimeout.TotalSeconds} seconds.");
             }
         }
     }
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        // The demo is inside this program: its models are there before the first request.
+        // The demo provider is built in, so its models are listed before the first request.
         foreach (var demo in catalog.Current.Connections.Where(connection => connection.IsDemo))
         {
             await Refresh(demo.Id);
@@ -119,7 +120,7 @@ internal sealed partial class CatalogRefresher(
     private List<long> Due()
     {
         var now = clock.GetUtcNow();
-        lock (_gate)
+        lock (_lock)
         {
             return [.. catalog.Current.Connections
                 .Where(connection => connection.Row.Enabled
@@ -130,15 +131,20 @@ internal sealed partial class CatalogRefresher(
 
     private async Task<CheckFailure?> Ask(ConnectionRow row)
     {
-        // Off the caller's lock and thread at once.
+        // Leave the caller's lock and thread first.
         await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         CheckFailure? failure = null;
         List<ModelRow>? models = null;
         try
         {
             var found = await List(catalog.Endpoints(row), _stopping);
-            var wanted = StoredJson.Read(row.ModelIds, CatalogRowJson.Default.StringArray) is { Length: > 0 } fixedIds ? fixedIds.ToHashSet(StringComparer.Ordinal) : null;
-            models = [.. found.DistinctBy(model => model.Id).Where(model => wanted?.Contains(model.Id) != false).Select(model => ToRow(row, model))];
+            var wanted = StoredJson.Read(row.ModelIds, CatalogRowJson.Default.StringArray) is { Length: > 0 } fixedIds
+                ? fixedIds.ToHashSet(StringComparer.Ordinal)
+                : null;
+            models =
+            [
+                .. found.DistinctBy(model => model.Id).Where(model => wanted?.Contains(model.Id) != false).Select(model => ToRow(row, model)),
+            ];
         }
         catch (ProviderException error) when (IsWithoutList(row, error))
         {
@@ -154,17 +160,17 @@ internal sealed partial class CatalogRefresher(
         }
         catch (Exception error)
         {
-            // Planned as any other failure, or it would come back at every tick.
+            // Scheduled as any other failure; otherwise it would be retried at every tick.
             background.Report($"asking connection {row.Id} for its models", error);
             failure = new CheckFailure(ProviderFailure.Protocol.Code(), "The provider's list of models could not be read.");
         }
 
         Plan(row, failure is not null);
-        await Keep(row, models, failure);
+        await Store(row, models, failure);
         return failure;
     }
 
-    private async Task Keep(ConnectionRow row, List<ModelRow>? models, CheckFailure? failure)
+    private async Task Store(ConnectionRow row, List<ModelRow>? models, CheckFailure? failure)
     {
         try
         {
@@ -176,7 +182,7 @@ internal sealed partial class CatalogRefresher(
         }
         catch (Exception error)
         {
-            LogNotKept(logger, row.Id, error);
+            LogNotStored(logger, row.Id, error);
         }
 
         if (failure is not null)
@@ -187,7 +193,7 @@ internal sealed partial class CatalogRefresher(
 
     private void Plan(ConnectionRow row, bool failed)
     {
-        lock (_gate)
+        lock (_lock)
         {
             var failures = failed ? (_schedules.TryGetValue(row.Id, out var last) ? last.Failures : 0) + 1 : 0;
             var wait = settings.ModelsRefreshInterval;
@@ -200,7 +206,7 @@ internal sealed partial class CatalogRefresher(
         }
     }
 
-    /// <summary>With a list entered by hand the provider's own is only a source of details, and some have none.</summary>
+    /// <summary>The administrator entered the model ids, so the provider's list only adds details and may be missing.</summary>
     public static bool IsWithoutList(ConnectionRow row, ProviderException error) =>
         row.ModelIds != "[]" && error.UpstreamStatus is 404 or 405 or 501;
 
@@ -223,11 +229,11 @@ internal sealed partial class CatalogRefresher(
         MaxOutputTokens = model.MaxOutputTokens,
     };
 
-    [LoggerMessage(LogLevel.Warning, "Connection {Connection} does not list its models: {Code} {Detail}")]
+    [LoggerMessage(LogLevel.Warning, "Could not list the models of connection {Connection}: {Code} {Detail}")]
     private static partial void LogFailed(ILogger logger, long connection, string code, string detail);
 
-    [LoggerMessage(LogLevel.Warning, "The models of connection {Connection} could not be stored")]
-    private static partial void LogNotKept(ILogger logger, long connection, Exception error);
+    [LoggerMessage(LogLevel.Warning, "Could not store the models of connection {Connection}")]
+    private static partial void LogNotStored(ILogger logger, long connection, Exception error);
 
     private sealed record Schedule(long Revision, int Failures, DateTimeOffset At);
 }

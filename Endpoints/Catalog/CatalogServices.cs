@@ -1,7 +1,3 @@
-using AiChat.Data.Accounts;
-using AiChat.Data.Catalog;
-using AiChat.Data.Sqlite;
-
 namespace AiChat.Endpoints.Catalog;
 
 /// <summary>Connections and models. They open secrets, so the cipher starts before.</summary>
@@ -9,14 +5,11 @@ internal static class CatalogServices
 {
     public static void AddCatalog(this IServiceCollection services)
     {
-        services.AddSingleton<Connections>();
-        services.AddSingleton<Models>();
-        services.AddSingleton<Preferences>();
-        services.AddSingleton<DatabaseInfo>();
         services.AddSingleton<ConnectionSecrets>();
         services.AddSingleton<ModelCatalog>();
         services.AddHostedService(provider => provider.GetRequiredService<ModelCatalog>());
         services.AddSingleton<CatalogRefresher>();
         services.AddHostedService(provider => provider.GetRequiredService<CatalogRefresher>());
+        services.AddProviders();
     }
 }

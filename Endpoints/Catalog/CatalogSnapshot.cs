@@ -3,7 +3,7 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>A connection as the catalogue knows it: its row with the lists read.</summary>
+/// <summary>A connection's row with its JSON columns parsed.</summary>
 internal sealed class CatalogConnection(ConnectionRow row)
 {
     public ConnectionRow Row { get; } = row;
@@ -14,13 +14,14 @@ internal sealed class CatalogConnection(ConnectionRow row)
 
     public IReadOnlyList<string> Tags { get; } = StoredJson.Read(row.Tags, CatalogRowJson.Default.StringArray) ?? [];
 
-    /// <summary>The only models to offer, when there are any.</summary>
+    /// <summary>When not empty, only these models are offered.</summary>
     public IReadOnlyList<string> ModelIds { get; } = StoredJson.Read(row.ModelIds, CatalogRowJson.Default.StringArray) ?? [];
 
-    public CapabilityLayer Capabilities { get; } = StoredJson.Read(row.DefaultCapabilities, CatalogRowJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
+    public CapabilityLayer Capabilities { get; } = StoredJson.Read(row.DefaultCapabilities, CatalogRowJson.Default.CapabilityLayer)
+        ?? CapabilityLayer.Silent;
 }
 
-/// <summary>A model of an enabled connection after all layers were heard.</summary>
+/// <summary>A model of an enabled connection with all layers merged.</summary>
 internal sealed record CatalogModel
 {
     public required CatalogConnection Connection { get; init; }
@@ -33,7 +34,7 @@ internal sealed record CatalogModel
 
     public required ModelCapabilities Capabilities { get; init; }
 
-    /// <summary>The highest layer that said something: manual, connection, provider or heuristic.</summary>
+    /// <summary>The highest layer that set a capability: manual, connection, provider or heuristic.</summary>
     public required string CapabilitySource { get; init; }
 
     public int? ContextLimit { get; init; }
@@ -44,10 +45,10 @@ internal sealed record CatalogModel
 
     public required IReadOnlyList<string> Tags { get; init; }
 
-    /// <summary>The administrator took it away from the users.</summary>
+    /// <summary>The administrator hid it from users.</summary>
     public bool Hidden { get; init; }
 
-    /// <summary>It cannot chat, so it is not offered; doors for other tasks may use it.</summary>
+    /// <summary>It cannot chat, so the page does not offer it; the compatible API may use it for other tasks.</summary>
     public bool Unlisted { get; init; }
 
     /// <summary>Null is everybody.</summary>
@@ -60,7 +61,7 @@ internal sealed record CatalogModel
     public bool MayUse(long userId, bool isAdmin) => isAdmin || (!Hidden && (AllowedUsers is null || AllowedUsers.Contains(userId)));
 }
 
-/// <summary>Everything the catalogue knows at one moment; never changed, only replaced.</summary>
+/// <summary>The whole catalogue at one moment; immutable, replaced as a whole.</summary>
 internal sealed class CatalogSnapshot
 {
     public static readonly CatalogSnapshot Empty = new([], [], []);
@@ -72,7 +73,8 @@ internal sealed class CatalogSnapshot
     private readonly Dictionary<string, CatalogModel> _byPublicId = new(StringComparer.Ordinal);
     private readonly ILookup<string, CatalogModel> _byBareId;
 
-    public CatalogSnapshot(IReadOnlyList<ConnectionRow> connections, IReadOnlyList<ModelRow> models, IReadOnlyList<ModelOverrideRow> overrides)
+    public CatalogSnapshot(
+        IReadOnlyList<ConnectionRow> connections, IReadOnlyList<ModelRow> models, IReadOnlyList<ModelOverrideRow> overrides)
     {
         _connections = connections.ToDictionary(row => row.Id, row => new CatalogConnection(row));
         _fetched = models.ToLookup(row => row.ConnectionId);
@@ -89,10 +91,10 @@ internal sealed class CatalogSnapshot
         _byBareId = Models.ToLookup(model => model.Model, StringComparer.Ordinal);
     }
 
-    /// <summary>Models of enabled connections in the order to show them, the demo's last.</summary>
+    /// <summary>Models of enabled connections in display order, the demo's last.</summary>
     public IReadOnlyList<CatalogModel> Models { get; }
 
-    /// <summary>All connections, disabled ones too.</summary>
+    /// <summary>All connections, disabled ones included.</summary>
     public IReadOnlyCollection<CatalogConnection> Connections => _connections.Values;
 
     public IReadOnlyCollection<ModelOverrideRow> Overrides => _overrides.Values;
@@ -101,17 +103,18 @@ internal sealed class CatalogSnapshot
 
     public ModelOverrideRow? Override(long connectionId, string model) => _overrides.GetValueOrDefault((connectionId, model));
 
-    /// <summary>How many models the connection offers, or would if it were enabled.</summary>
-    public int Count(CatalogConnection connection) => connection.ModelIds.Count > 0 ? connection.ModelIds.Count : _fetched[connection.Id].Count();
+    /// <summary>Number of models the connection offers, or would offer if it were enabled.</summary>
+    public int Count(CatalogConnection connection) =>
+        connection.ModelIds.Count > 0 ? connection.ModelIds.Count : _fetched[connection.Id].Count();
 
-    /// <summary>The connection lists this model, or did when it was overridden; disabled ones too.</summary>
+    /// <summary>True when the connection lists this model or has an override for it; disabled connections included.</summary>
     public bool Knows(long connectionId, string model) => _connections.TryGetValue(connectionId, out var connection)
         && (connection.ModelIds.Contains(model, StringComparer.Ordinal) || _overrides.ContainsKey((connectionId, model))
             || _fetched[connectionId].Any(row => row.Model == model));
 
     public CatalogModel? Find(long connectionId, string model) => _byModel.GetValueOrDefault((connectionId, model));
 
-    /// <summary>By public id, or by the provider's id when only one model that this user may use has it.</summary>
+    /// <summary>Finds a model by its public id, or by the provider's id when only one model this user may use has that id.</summary>
     public CatalogModel? Find(string id, long userId, bool isAdmin)
     {
         if (_byPublicId.TryGetValue(id, out var exact) && exact.MayUse(userId, isAdmin))
@@ -153,7 +156,10 @@ internal sealed class CatalogSnapshot
             Model = model,
             Name = manual?.Name ?? provider?.Name ?? model,
             Capabilities = all.Resolve(),
-            CapabilitySource = !fromManual.IsSilent ? "manual" : !connection.Capabilities.IsSilent ? "connection" : !fromProvider.IsSilent ? "provider" : "heuristic",
+            CapabilitySource = !fromManual.IsSilent ? "manual"
+                : !connection.Capabilities.IsSilent ? "connection"
+                : !fromProvider.IsSilent ? "provider"
+                : "heuristic",
             ContextLimit = manual?.ContextLimit ?? provider?.ContextLimit ?? guess.ContextLimit,
             MaxOutputTokens = manual?.MaxOutputTokens ?? provider?.MaxOutputTokens ?? guess.MaxOutputTokens,
             Price = StoredJson.Read(manual?.Price, CatalogRowJson.Default.ModelPrice),
@@ -168,12 +174,13 @@ internal sealed class CatalogSnapshot
 
     private static List<CatalogModel> WithPublicIds(List<CatalogModel> models)
     {
-        static string Natural(CatalogModel model) => model.Connection.Row.Prefix is { Length: > 0 } prefix ? $"{prefix}.{model.Model}" : model.Model;
+        static string Natural(CatalogModel model) =>
+            model.Connection.Row.Prefix is { Length: > 0 } prefix ? $"{prefix}.{model.Model}" : model.Model;
         var counts = models.CountBy(Natural, StringComparer.Ordinal).ToDictionary(StringComparer.Ordinal);
         var taken = counts.Where(one => one.Value == 1).Select(one => one.Key).ToHashSet(StringComparer.Ordinal);
         return models.ConvertAll(model => model with { PublicId = counts[Natural(model)] == 1 ? Natural(model) : Numbered(model) });
 
-        // A prefix or a model may itself look like a connection's number.
+        // A prefix or a model id may itself look like a connection's number.
         string Numbered(CatalogModel model)
         {
             var id = $"{model.Connection.Id}.{model.Model}";

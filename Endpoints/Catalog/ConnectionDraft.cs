@@ -9,12 +9,12 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Catalog;
 
 /// <summary>
-/// A form laid over a connection (or over nothing) and checked. What the form leaves out stays as it is. A secret that is not
-/// entered again never moves to another origin than the one it was entered for.
+/// Applies a form to a connection, or to a new one, and validates the result. Members missing from the form keep their value. A secret
+/// that is not entered again never moves to another origin than the one it was entered for.
 /// </summary>
 internal sealed class ConnectionDraft
 {
-    /// <summary>Stands for a stored header value. Not a character that a header may have, so nobody means it literally.</summary>
+    /// <summary>Stands for a stored header value. No header value can contain this character.</summary>
     public const string Mask = "••••••••";
 
     private readonly ConnectionForm _form;
@@ -32,7 +32,7 @@ internal sealed class ConnectionDraft
 
     public ConnectionRow Row { get; private set; }
 
-    /// <summary>What is wrong, by field; empty when it may be saved.</summary>
+    /// <summary>Validation errors by field; empty when the draft may be saved.</summary>
     public IReadOnlyDictionary<string, string[]> Errors => _errors;
 
     public static ConnectionDraft Merge(ConnectionForm form, ConnectionRow? old, ConnectionSecrets secrets, ProviderRegistry providers)
@@ -94,11 +94,17 @@ internal sealed class ConnectionDraft
     private void Labels()
     {
         var name = _form.Name?.Trim() ?? (Row.Name.Length > 0 ? Row.Name : DefaultName());
-        Require(name.Length is >= 1 and <= Connections.MaxNameLength && !name.Any(char.IsControl), "name", $"A name has 1 to {Connections.MaxNameLength} characters.");
+        Require(
+            name.Length is >= 1 and <= Connections.MaxNameLength && !name.Any(char.IsControl), "name",
+            $"A name has 1 to {Connections.MaxNameLength} characters.");
         var prefix = _form.Prefix?.Trim() ?? Row.Prefix ?? "";
-        Require(prefix.Length <= 32 && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), "prefix", "A prefix has at most 32 letters, digits, - or _.");
+        Require(
+            prefix.Length <= 32 && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), "prefix",
+            "A prefix has at most 32 letters, digits, - or _.");
         var version = _form.AzureApiVersion?.Trim() ?? Row.AzureApiVersion ?? "";
-        Require(version.Length <= 40 && version.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'), "azureApiVersion", "An API version is a date such as 2024-10-21, or v1.");
+        Require(
+            version.Length <= 40 && version.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'), "azureApiVersion",
+            "An API version is a date such as 2024-10-21, or v1.");
         var position = _form.Position ?? Row.Position;
         Require(position is >= 0 and <= 100_000, "position", "A position is a whole number from 0 to 100000.");
         Row = Row with
@@ -112,22 +118,27 @@ internal sealed class ConnectionDraft
     }
 
     private string DefaultName() =>
-        Uri.TryCreate(Row.BaseUrl, UriKind.Absolute, out var url) && url.Host.Length is > 0 and <= Connections.MaxNameLength ? url.Host : Row.Provider;
+        Uri.TryCreate(Row.BaseUrl, UriKind.Absolute, out var url) && url.Host.Length is > 0 and <= Connections.MaxNameLength
+            ? url.Host
+            : Row.Provider;
 
     private void Lists()
     {
         if (_form.Tags is { } tags)
         {
-            Require(tags.Length <= 20 && tags.All(tag => tag is { Length: >= 1 and <= 40 } && !tag.Any(char.IsControl)), "tags", "There are at most 20 tags of 1 to 40 characters.");
+            Require(
+                tags.Length <= 20 && tags.All(tag => tag is { Length: >= 1 and <= 40 } && !tag.Any(char.IsControl)), "tags",
+                "There are at most 20 tags of 1 to 40 characters.");
             Row = Row with { Tags = Store(tags) };
         }
 
         if (_form.ModelIds is { } ids)
         {
             Require(
-                ids.Length <= 1_000 && ids.All(id => id is { Length: >= 1 and <= ProviderModel.MaxIdLength } && ProviderUrl.IsSegment(id) && !id.Any(char.IsWhiteSpace)),
+                ids.Length <= 1_000 && ids.All(IsModelId),
                 "modelIds",
-                $"There are at most 1000 model ids of 1 to {ProviderModel.MaxIdLength} characters without spaces, and none is only one or two dots.");
+                $"There are at most 1000 model ids of 1 to {ProviderModel.MaxIdLength} characters without spaces, "
+                + "and none is only one or two dots.");
             Row = Row with { ModelIds = Store([.. ids.Distinct(StringComparer.Ordinal)]) };
         }
 
@@ -158,16 +169,16 @@ internal sealed class ConnectionDraft
             return;
         }
 
-        var kept = _old is null ? [] : _secrets.Keys(_old) ?? [];
+        var stored = _old is null ? [] : _secrets.Keys(_old) ?? [];
         List<string> keys = [];
         foreach (var key in entered)
         {
-            // A hint stands for the stored key that it is the end of.
+            // A hint is the end of a stored key and stands for that key.
             var at = Array.IndexOf(hints, key);
-            if (at >= 0 && at < kept.Count)
+            if (at >= 0 && at < stored.Count)
             {
                 Require(!moved, "key", "The address changed: enter the key again.");
-                keys.Add(kept[at]);
+                keys.Add(stored[at]);
             }
             else
             {
@@ -191,12 +202,13 @@ internal sealed class ConnectionDraft
             return;
         }
 
-        var kept = new Dictionary<string, string>(_old is null ? [] : _secrets.Headers(_old) ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase);
+        var stored = new Dictionary<string, string>(
+            _old is null ? [] : _secrets.Headers(_old) ?? new Dictionary<string, string>(), StringComparer.OrdinalIgnoreCase);
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, value) in entered)
         {
-            var masked = value == Mask && kept.ContainsKey(name);
-            var text = masked ? kept[name] : value ?? "";
+            var masked = value == Mask && stored.ContainsKey(name);
+            var text = masked ? stored[name] : value ?? "";
             var reason = masked && moved ? "The address changed: enter the header values again." : ProviderHeaders.Validate(name, text);
             Require(reason is null && headers.TryAdd(name, text), "headers", reason ?? $"The header {name} is there twice.");
         }
@@ -207,6 +219,9 @@ internal sealed class ConnectionDraft
             Row = _secrets.WithHeaders(Row, headers);
         }
     }
+
+    private static bool IsModelId(string? id) =>
+        id is { Length: >= 1 and <= ProviderModel.MaxIdLength } && ProviderUrl.IsSegment(id) && !id.Any(char.IsWhiteSpace);
 
     private static string Store(string[] items) => JsonSerializer.Serialize(items, CatalogRowJson.Default.StringArray);
 
@@ -219,10 +234,10 @@ internal sealed class ConnectionDraft
     }
 }
 
-/// <summary>What an administrator may say about a connection. Absent members stay as they are; empty texts and lists clear.</summary>
+/// <summary>A connection as an administrator edits it. Absent members keep their value; empty texts and lists clear it.</summary>
 public sealed record ConnectionForm
 {
-    /// <summary>Only for a check: the saved connection that the form is laid over.</summary>
+    /// <summary>Only for verification: the saved connection that the form changes.</summary>
     public long? Id { get; init; }
 
     public string? Name { get; init; }
@@ -233,10 +248,10 @@ public sealed record ConnectionForm
 
     public string? AuthType { get; init; }
 
-    /// <summary>A new key in place of all old ones.</summary>
+    /// <summary>A new key that replaces all stored keys.</summary>
     public string? Key { get; init; }
 
-    /// <summary>Several keys in the order to try them; a hint stands for the stored key.</summary>
+    /// <summary>Several keys in the order they are tried; a hint stands for the stored key.</summary>
     public string[]? Keys { get; init; }
 
     /// <summary>All extra headers; the mask stands for the stored value.</summary>

@@ -13,7 +13,7 @@ internal static class ConnectionEndpoints
 {
     private const int MaxConnections = 200;
 
-    /// <summary>A saved connection answers with its models when the provider is this quick; else they follow.</summary>
+    /// <summary>How long saving waits for the provider's models; a slower list appears later.</summary>
     private static readonly TimeSpan Courtesy = TimeSpan.FromSeconds(5);
 
     public static void MapConnections(this RouteGroupBuilder api)
@@ -31,7 +31,8 @@ internal static class ConnectionEndpoints
     {
         var snapshot = catalog.Current;
         return new ConnectionList(
-            [.. snapshot.Connections.Select(connection => View(snapshot, connection))], null, [.. providers.Kinds.Order(StringComparer.Ordinal)]);
+            [.. snapshot.Connections.Select(connection => View(snapshot, connection))], null,
+            [.. providers.Kinds.Order(StringComparer.Ordinal)]);
     }
 
     private static async Task<IResult> Create(
@@ -73,7 +74,9 @@ internal static class ConnectionEndpoints
         if (!await connections.Update(draft.Row, row => Entry(me, "connection.update", id, row), clock.GetUtcNow()))
         {
             await catalog.Reload();
-            return catalog.Current.Connection(id) is null ? Problems.NotFound() : Problems.Conflict("connection_changed", "Somebody else changed this connection. Load it again.");
+            return catalog.Current.Connection(id) is null
+                ? Problems.NotFound()
+                : Problems.Conflict("connection_changed", "Somebody else changed this connection. Load it again.");
         }
 
         await catalog.Reload();
@@ -98,9 +101,10 @@ internal static class ConnectionEndpoints
         return View(catalog.Current, id) is { } view ? TypedResults.Ok(view) : Problems.NotFound();
     }
 
-    /// <summary>Asks the provider for its models, as the form says, without saving anything.</summary>
+    /// <summary>Lists the provider's models with the form's values and saves nothing.</summary>
     private static async Task<IResult> Verify(
-        ConnectionForm form, ModelCatalog catalog, CatalogRefresher refresher, ConnectionSecrets secrets, ProviderRegistry providers, CancellationToken cancel)
+        ConnectionForm form, ModelCatalog catalog, CatalogRefresher refresher, ConnectionSecrets secrets, ProviderRegistry providers,
+        CancellationToken cancel)
     {
         var old = form.Id is { } id ? catalog.Current.Connection(id)?.Row : null;
         if (form.Id is not null && old is null)
@@ -116,14 +120,16 @@ internal static class ConnectionEndpoints
 
         if (secrets.Keys(draft.Row) is not { } keys || secrets.Headers(draft.Row) is not { } headers)
         {
-            return TypedResults.Ok(new VerifyResponse(false, ProviderFailure.Unauthorized.Code(), "The saved key cannot be read on this installation. Enter it again."));
+            return TypedResults.Ok(new VerifyResponse(
+                false, ProviderFailure.Unauthorized.Code(), "The saved key cannot be read on this installation. Enter it again."));
         }
 
         var same = Same(draft.Row, keys, headers, catalog.Current, secrets);
         try
         {
-            // No saved connection's sockets: ids below zero are the checks', by what they may reach.
-            var found = await refresher.List(ModelCatalog.Endpoints(draft.Row, -(long)ModelCatalog.Scope(draft.Row.Local), keys, headers), cancel);
+            // Negative ids keep the sockets of a check apart from those of saved connections, one pool per scope.
+            var found =
+                await refresher.List(ModelCatalog.Endpoints(draft.Row, -(long)ModelCatalog.Scope(draft.Row.Local), keys, headers), cancel);
             var models = found.Select(model => new VerifiedModel(model.Id, model.Name ?? model.Id));
             return TypedResults.Ok(new VerifyResponse(true, Models: [.. models], SameAs: same));
         }
@@ -139,7 +145,7 @@ internal static class ConnectionEndpoints
         }
     }
 
-    /// <summary>The saved connection that asks the same address with the same key, so that a form need not make it again.</summary>
+    /// <summary>The saved connection with the same address and credentials; null when there is none.</summary>
     private static long? Same(
         ConnectionRow row, IReadOnlyList<string> keys, IReadOnlyDictionary<string, string> headers, CatalogSnapshot snapshot,
         ConnectionSecrets secrets)
@@ -200,7 +206,7 @@ internal static class ConnectionEndpoints
     }
 }
 
-/// <param name="Providers">The kinds of provider this build speaks.</param>
+/// <param name="Providers">The kinds of provider this build supports.</param>
 public sealed record ConnectionList(IReadOnlyList<ConnectionView> Items, string? NextCursor, IReadOnlyList<string> Providers);
 
 /// <param name="SameAs">The saved connection with this address and these keys, when there is one.</param>
@@ -209,7 +215,7 @@ public sealed record VerifyResponse(
 
 public sealed record VerifiedModel(string Id, string Name);
 
-/// <summary>A connection as administrators see it: of keys their ends, of header values nothing.</summary>
+/// <summary>A connection as administrators see it: keys by their last characters, header values not at all.</summary>
 public sealed record ConnectionView
 {
     public required long Id { get; init; }

@@ -5,10 +5,10 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>Keys and header values of connections: sealed into their row, bound to it, opened only for a call.</summary>
+/// <summary>Encrypts the keys and header values of connections, bound to their row, and decrypts them only for a call.</summary>
 internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
 {
-    /// <summary>Ends of shorter keys would give away too much of them.</summary>
+    /// <summary>The end of a shorter key would reveal too much of it.</summary>
     private const int MinHinted = 12;
 
     /// <summary>Null when the row's keys cannot be read on this installation; empty when it has none.</summary>
@@ -17,12 +17,16 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
 
     /// <summary>Null when the row's headers cannot be read on this installation; empty when it has none.</summary>
     public IReadOnlyDictionary<string, string>? Headers(ConnectionRow row) =>
-        row.SecretHeaders is { } text ? Open(row, "secret_headers", text, CatalogRowJson.Default.DictionaryStringString) : new Dictionary<string, string>();
+        row.SecretHeaders is { } text
+            ? Open(row, "secret_headers", text, CatalogRowJson.Default.DictionaryStringString)
+            : new Dictionary<string, string>();
 
     /// <summary>The row with these keys in place of its own.</summary>
     public ConnectionRow WithKeys(ConnectionRow row, IReadOnlyList<string> keys) => row with
     {
-        SecretKeys = keys.Count == 0 ? null : Seal(row, "secret_keys", JsonSerializer.Serialize([.. keys], CatalogRowJson.Default.StringArray)),
+        SecretKeys = keys.Count == 0
+            ? null
+            : Seal(row, "secret_keys", JsonSerializer.Serialize([.. keys], CatalogRowJson.Default.StringArray)),
         KeyHints = JsonSerializer.Serialize([.. keys.Select(Hint)], CatalogRowJson.Default.StringArray),
     };
 
@@ -31,11 +35,13 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
     {
         SecretHeaders = headers.Count == 0
             ? null
-            : Seal(row, "secret_headers", JsonSerializer.Serialize(new Dictionary<string, string>(headers), CatalogRowJson.Default.DictionaryStringString)),
+            : Seal(
+                row, "secret_headers",
+                JsonSerializer.Serialize(new Dictionary<string, string>(headers), CatalogRowJson.Default.DictionaryStringString)),
         HeaderNames = JsonSerializer.Serialize([.. headers.Keys], CatalogRowJson.Default.StringArray),
     };
 
-    /// <summary>From now on no log line shows what this row keeps secret.</summary>
+    /// <summary>Redacts this row's secrets in all later log lines.</summary>
     public void Conceal(ConnectionRow row)
     {
         foreach (var secret in (Keys(row) ?? []).Concat(Headers(row)?.Values ?? []))
@@ -48,7 +54,8 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
 
     private static string Place(ConnectionRow row, string column) => $"connections|{column}|{row.RowUuid}|v1";
 
-    private string Seal(ConnectionRow row, string column, string text) => cipher.Seal(SecretPurpose.ProviderSecrets, Place(row, column), text);
+    private string Seal(ConnectionRow row, string column, string text) =>
+        cipher.Seal(SecretPurpose.ProviderSecrets, Place(row, column), text);
 
     private T? Open<T>(ConnectionRow row, string column, string text, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
         where T : class =>

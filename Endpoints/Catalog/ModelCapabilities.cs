@@ -3,10 +3,10 @@ using System.Text.Json.Serialization;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>What a model can do, after all layers were heard.</summary>
+/// <summary>What a model can do, with all layers merged.</summary>
 public sealed record ModelCapabilities(bool Vision, bool Tools, bool WebSearch, bool Reasoning, bool ImageGeneration);
 
-/// <summary>One layer's word about what a model can do; null says nothing, false is a word too.</summary>
+/// <summary>One layer's statement about a model; null leaves a capability to the layers below, false denies it.</summary>
 public sealed record CapabilityLayer
 {
     public static readonly CapabilityLayer Silent = new();
@@ -27,7 +27,7 @@ public sealed record CapabilityLayer
     [JsonIgnore]
     public bool IsSilent => this == Silent;
 
-    /// <summary>This layer's words, and the lower one's where this one says nothing.</summary>
+    /// <summary>This layer's values, with the lower layer's in place of nulls.</summary>
     public CapabilityLayer Over(CapabilityLayer lower) => new()
     {
         Vision = Vision ?? lower.Vision,
@@ -38,7 +38,7 @@ public sealed record CapabilityLayer
         Chat = Chat ?? lower.Chat,
     };
 
-    /// <summary>Nobody's word means no. A model that can call tools can search, by our tool.</summary>
+    /// <summary>Null in all layers means no. A model that can call tools can search the web with our tool.</summary>
     public ModelCapabilities Resolve() =>
         new(Vision ?? false, Tools ?? false, WebSearch ?? Tools ?? false, Reasoning ?? false, ImageGeneration ?? false);
 }
@@ -46,20 +46,21 @@ public sealed record CapabilityLayer
 /// <summary>Prices per million tokens, in the installation's currency.</summary>
 public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedInput = null, decimal? CacheWrite = null)
 {
-    /// <summary>A price for a million tokens is this many nanos for one.</summary>
+    /// <summary>A price of 1 per million tokens is 1,000 nanos per token.</summary>
     private const decimal NanosPerToken = 1_000m;
 
     /// <summary>What a call costs, in 1e-9 of the currency unit; the prompt's tokens include the cached ones.</summary>
     public long CostNanos(long promptTokens, long completionTokens, long cachedTokens)
     {
         var cached = Math.Min(cachedTokens, promptTokens);
-        return (long)Math.Round(NanosPerToken * ((promptTokens - cached) * Input + cached * (CachedInput ?? Input) + completionTokens * Output));
+        return (long)Math.Round(
+            NanosPerToken * ((promptTokens - cached) * Input + cached * (CachedInput ?? Input) + completionTokens * Output));
     }
 
     public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, CatalogRowJson.Default.ModelPrice);
 }
 
-/// <summary>Lists and objects that are kept as JSON text in the rows of connections, models and overrides.</summary>
+/// <summary>Lists and objects stored as JSON text in the rows of connections, models and overrides.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(long[]))]
@@ -69,5 +70,5 @@ public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedIn
 [JsonSerializable(typeof(CheckFailure))]
 internal sealed partial class CatalogRowJson : JsonSerializerContext;
 
-/// <summary>Why a connection could not be reached when it was last tried.</summary>
+/// <summary>Why the last check of a connection failed.</summary>
 internal sealed record CheckFailure(string Code, string Detail);

@@ -6,12 +6,13 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Catalog;
 
 /// <summary>
-/// The models that may be used now, in memory: reading never waits for the database or a provider. Whoever writes to the
-/// tables behind it calls <see cref="Reload"/> afterwards. Safe for any number of threads.
+/// The models that may be used now, in memory: reading never waits for the database or a provider. Code that writes to its tables
+/// calls <see cref="Reload"/> afterwards. Safe for any number of threads.
 /// </summary>
-internal sealed class ModelCatalog(Connections connections, Models models, ConnectionSecrets secrets, SystemSettings settings) : IHostedService, IDisposable
+internal sealed class ModelCatalog(Connections connections, Models models, ConnectionSecrets secrets, SystemSettings settings)
+    : IHostedService, IDisposable
 {
-    /// <summary>The demo provider is inside this program; its address is never called.</summary>
+    /// <summary>The demo provider is built in; its address is never called.</summary>
     private static readonly Uri DemoAddress = new("http://demo.invalid");
 
     private readonly SemaphoreSlim _reloading = new(1);
@@ -19,13 +20,13 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
 
     public CatalogSnapshot Current => _current;
 
-    /// <summary>The tables said something new; <see cref="Current"/> knows it already. Handlers are quick and do not throw.</summary>
+    /// <summary>Raised after a reload, when <see cref="Current"/> is already new. Handlers are quick and do not throw.</summary>
     public event Action? Changed;
 
     /// <summary>
-    /// The model somebody asked for, or null when it does not exist, is switched off or is not for this user.
-    /// With a connection the model is the provider's id; without one it is a public id (<c>prefix.model</c>, or bare when
-    /// that is unambiguous); with neither it is the default model.
+    /// The requested model, or null when it does not exist, is switched off or is not for this user. With a connection the model is the
+    /// provider's id; without one it is a public id (<c>prefix.model</c>, or bare when that is unambiguous); with neither it is the
+    /// default model.
     /// </summary>
     public ResolvedModel? Resolve(long userId, bool isAdmin, long? connectionId, string? model)
     {
@@ -40,7 +41,7 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
         return found is not null && found.MayUse(userId, isAdmin) ? Resolve(found) : null;
     }
 
-    /// <summary>The model, then those that the administrator lets stand in when it fails and that this user may use, in their order.</summary>
+    /// <summary>The model, then the administrator's fallback models that this user may use, in their order.</summary>
     public IReadOnlyList<ResolvedModel> WithFallbacks(long userId, bool isAdmin, ResolvedModel model) =>
     [
         model,
@@ -48,19 +49,20 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
             .Where(other => other.ConnectionId != model.ConnectionId || other.Model != model.Model),
     ];
 
-    /// <summary>As <see cref="Resolve(long, bool, long?, string?)"/>, for whoever asks: a key may be for some models only.</summary>
+    /// <summary>As <see cref="Resolve(long, bool, long?, string?)"/>, for the caller: an API key may be limited to some models.</summary>
     public ResolvedModel? Resolve(CurrentUser me, long? connectionId, string? model) =>
         Resolve(me.Id, me.IsAdmin, connectionId, model) is { } found && IsForKey(me, found) ? found : null;
 
-    /// <summary>As above, for whoever asks.</summary>
+    /// <summary>As above, for the caller.</summary>
     public IReadOnlyList<ResolvedModel> WithFallbacks(CurrentUser me, ResolvedModel model) =>
         [.. WithFallbacks(me.Id, me.IsAdmin, model).Where(found => IsForKey(me, found))];
 
-    /// <summary>True without a key, and for keys that name no models.</summary>
+    /// <summary>True without an API key and for keys that are not limited to some models.</summary>
     public static bool IsForKey(CurrentUser me, ResolvedModel model) =>
-        me.KeyModels is null || StoredJson.Read(me.KeyModels, CatalogRowJson.Default.StringArray)?.Any(id => id == model.PublicId || id == model.Model) == true;
+        me.KeyModels is null
+        || StoredJson.Read(me.KeyModels, CatalogRowJson.Default.StringArray)?.Any(id => id == model.PublicId || id == model.Model) == true;
 
-    /// <summary>Where to call for this model: one endpoint for each key of the connection, in the administrator's order; never empty.</summary>
+    /// <summary>The endpoints of this model: one for each key of its connection, in the administrator's order; never empty.</summary>
     /// <exception cref="ProviderException">The connection is gone, or its key cannot be read on this installation.</exception>
     public IReadOnlyList<ProviderEndpoint> Endpoints(ResolvedModel model) =>
         _current.Connection(model.ConnectionId) is { } connection
@@ -71,7 +73,8 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
     public IReadOnlyList<ProviderEndpoint> Endpoints(ConnectionRow row) =>
         secrets.Keys(row) is { } keys && secrets.Headers(row) is { } headers
             ? Endpoints(row, row.Id, keys, headers)
-            : throw new ProviderException(ProviderFailure.Unauthorized, "The saved key cannot be read on this installation. Enter it again.");
+            : throw new ProviderException(
+                ProviderFailure.Unauthorized, "The saved key cannot be read on this installation. Enter it again.");
 
     /// <summary>Endpoints for a row with these secrets; <paramref name="pool"/> names the sockets they use.</summary>
     public static IReadOnlyList<ProviderEndpoint> Endpoints(
@@ -91,7 +94,7 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
         return keys.Count == 0 ? [endpoint] : [.. keys.Select(key => endpoint with { ApiKey = key })];
     }
 
-    /// <summary>What a connection to an own machine or network may reach, and what others may.</summary>
+    /// <summary>The addresses a connection may reach: a local one this machine and private networks too.</summary>
     public static NetworkScope Scope(bool local) =>
         local ? NetworkScope.External | NetworkScope.Loopback | NetworkScope.Private : NetworkScope.External;
 
@@ -117,10 +120,10 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
         Price = model.Price,
     };
 
-    /// <summary>Takes over what the tables say now. Completes when readers see at least what was written before the call.</summary>
+    /// <summary>Reads the tables again. Completes when readers see at least what was written before the call.</summary>
     public async Task Reload()
     {
-        // One at a time, each reading after it got its turn: the newest state cannot be overtaken by an older one.
+        // One reload at a time, and each reads after it has the lock: an older state cannot replace a newer one.
         await _reloading.WaitAsync();
         try
         {

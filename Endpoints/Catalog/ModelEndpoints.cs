@@ -8,10 +8,10 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>The models people may pick, and what administrators say about them.</summary>
+/// <summary>The models people may pick, and the administrators' overrides of them.</summary>
 internal static class ModelEndpoints
 {
-    private const int MaxItems = 5_000;
+    private const int MaxItems = ModelOverrideForm.MaxCount;
 
     public static void MapModels(this RouteGroupBuilder api)
     {
@@ -25,7 +25,7 @@ internal static class ModelEndpoints
         admin.MapPut("/order", Order);
     }
 
-    /// <param name="all">For administrators: hidden models and those that cannot chat too.</param>
+    /// <param name="all">For administrators: includes hidden models and those that cannot chat.</param>
     private static ModelList List(CurrentUser me, ModelCatalog catalog, bool all = false)
     {
         var snapshot = catalog.Current;
@@ -35,7 +35,8 @@ internal static class ModelEndpoints
             .Select(model => View(snapshot, catalog.Resolve(model), model, ReferenceEquals(model, chosen), me.IsAdmin))]);
     }
 
-    private static ModelView View(CatalogSnapshot snapshot, ResolvedModel resolved, CatalogModel model, bool isDefault, bool isAdmin) => new()
+    private static ModelView View(
+        CatalogSnapshot snapshot, ResolvedModel resolved, CatalogModel model, bool isDefault, bool isAdmin) => new()
     {
         Id = resolved.PublicId,
         ConnectionId = resolved.ConnectionId,
@@ -72,7 +73,7 @@ internal static class ModelEndpoints
         var errors = form.Check();
         if (errors.Count == 0 && !catalog.Current.Knows(form.ConnectionId, form.Model))
         {
-            // A connection saved a moment ago may still be waiting for its provider's list.
+            // A connection that was just saved may still wait for its provider's list.
             await refresher.Refresh(form.ConnectionId);
             if (!catalog.Current.Knows(form.ConnectionId, form.Model))
             {
@@ -145,7 +146,8 @@ internal static class ModelEndpoints
 
         if (body.Models.Count > MaxItems || body.Models.Any(model => model is not { Length: >= 1 and <= ProviderModel.MaxIdLength }))
         {
-            return Problems.Invalid("models", $"There are at most {MaxItems} models with an id of 1 to {ProviderModel.MaxIdLength} characters.");
+            return Problems.Invalid(
+                "models", $"There are at most {MaxItems} models with an id of 1 to {ProviderModel.MaxIdLength} characters.");
         }
 
         string[] order = [.. body.Models.OfType<string>().Distinct(StringComparer.Ordinal)];
@@ -210,7 +212,7 @@ internal sealed record ModelView
     public IReadOnlySet<long>? AllowedUsers { get; init; }
 }
 
-/// <summary>An override as exported; an import takes the same.</summary>
+/// <summary>An override as exported; an import accepts the same.</summary>
 internal sealed record OverrideView
 {
     public required long ConnectionId { get; init; }

@@ -4,11 +4,9 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>What administrators said about models, taken from a file: shown first, then applied.</summary>
+/// <summary>Imports model overrides from an export, with a preview.</summary>
 internal static class ModelImportEndpoints
 {
-    private const int MaxItems = 5_000;
-
     public static void MapModelImport(this RouteGroupBuilder api)
     {
         var group = api.MapGroup("/catalog/models/overrides/import").Allow(Access.Admin);
@@ -19,9 +17,9 @@ internal static class ModelImportEndpoints
     /// <summary>Takes what an export holds; every line must fit, or nothing is changed.</summary>
     private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, ModelCatalog catalog, Models models, TimeProvider clock)
     {
-        if (!Fits(body))
+        if (Invalid(body) is { } invalid)
         {
-            return Problems.Invalid("items", $"There are at most {MaxItems} models, none of them null.");
+            return invalid;
         }
 
         var snapshot = catalog.Current;
@@ -54,10 +52,10 @@ internal static class ModelImportEndpoints
         return TypedResults.Ok(new ImportedResponse(rows.Count));
     }
 
-    /// <summary>What an import would do, line by line; changes nothing.</summary>
-    private static IResult Preview(ImportOverrides body, ModelCatalog catalog) => Fits(body)
-        ? TypedResults.Ok(new ImportPreview([.. body.Items.OfType<ModelOverrideForm>().Select(form => Line(catalog.Current, form))]))
-        : Problems.Invalid("items", $"There are at most {MaxItems} models, none of them null.");
+    /// <summary>Says line by line what an import would do; changes nothing.</summary>
+    private static IResult Preview(ImportOverrides body, ModelCatalog catalog) => Invalid(body)
+        ?? (IResult)TypedResults.Ok(new ImportPreview(
+            [.. body.Items.OfType<ModelOverrideForm>().Select(form => Line(catalog.Current, form))]));
 
     private static ImportPreviewItem Line(CatalogSnapshot snapshot, ModelOverrideForm form)
     {
@@ -83,7 +81,9 @@ internal static class ModelImportEndpoints
         };
     }
 
-    private static bool Fits(ImportOverrides body) => body.Items.Count <= MaxItems && !body.Items.Contains(null);
+    private static Problem? Invalid(ImportOverrides body) => body.Items.Count > ModelOverrideForm.MaxCount || body.Items.Contains(null)
+        ? Problems.Invalid("items", $"There are at most {ModelOverrideForm.MaxCount} models, none of them null.")
+        : null;
 
     private static CatalogConnection? Connection(CatalogSnapshot snapshot, ModelOverrideForm form)
     {
@@ -101,10 +101,11 @@ internal sealed record ImportOverrides(IReadOnlyList<ModelOverrideForm?> Items);
 
 internal sealed record ImportedResponse(int Imported);
 
-/// <summary>One line for each of the import, in its order.</summary>
+/// <summary>One item for each line of the import, in its order.</summary>
 internal sealed record ImportPreview(IReadOnlyList<ImportPreviewItem> Items);
 
 /// <param name="Outcome">added, changed, same, unknown (there is no such connection) or invalid.</param>
-/// <param name="Fields">What would be different, or what is wrong.</param>
-/// <param name="Listed">The connection offers such a model now; if not, the line waits for it.</param>
-internal sealed record ImportPreviewItem(string Model, string? ConnectionName, string Outcome, IReadOnlyList<string> Fields, bool Listed = false);
+/// <param name="Fields">The fields that would change, or that are invalid.</param>
+/// <param name="Listed">The connection offers this model now; otherwise the override applies once it does.</param>
+internal sealed record ImportPreviewItem(
+    string Model, string? ConnectionName, string Outcome, IReadOnlyList<string> Fields, bool Listed = false);

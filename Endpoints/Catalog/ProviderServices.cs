@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.NetworkInformation;
-using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
 using AiChat.Providers;
 using AiChat.Providers.Search;
@@ -10,7 +9,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>The providers that this build speaks, and the one door they go out by.</summary>
+/// <summary>The supported providers and the HTTP client they share.</summary>
 internal static class ProviderServices
 {
     public static void AddProviders(this IServiceCollection services)
@@ -21,13 +20,13 @@ internal static class ProviderServices
             SweepFailed = error => all.GetRequiredService<BackgroundWork>().Report("closing idle connections to providers", error),
         });
         services.AddSingleton<SearchEngines>();
-        services.AddSingleton<WebSearch>();
         services.AddSingleton(all => ProviderRegistry.Create(all.GetRequiredService<ProviderHttp>()));
     }
 
-    // A connection to this server itself would answer its own questions until something runs out.
+    // A connection to this server itself would call itself without end.
     private static bool IsOwn(IServer server, IPEndPoint endpoint) =>
-        server.Features.Get<IServerAddressesFeature>()?.Addresses.Any(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Port == endpoint.Port) == true
+        server.Features.Get<IServerAddressesFeature>()?.Addresses
+            .Any(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Port == endpoint.Port) == true
         && (IPAddress.IsLoopback(endpoint.Address) || IsOfThisMachine(endpoint.Address));
 
     private static bool IsOfThisMachine(IPAddress address) => NetworkInterface.GetAllNetworkInterfaces()

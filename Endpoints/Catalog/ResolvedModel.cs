@@ -1,6 +1,6 @@
 namespace AiChat.Endpoints.Catalog;
 
-/// <summary>A model somebody may use now, with everything a run needs to know about it.</summary>
+/// <summary>A model the user may use now, with everything a run needs to know about it.</summary>
 internal sealed record ResolvedModel
 {
     public required long ConnectionId { get; init; }
@@ -13,10 +13,10 @@ internal sealed record ResolvedModel
     /// <summary>The provider's own id.</summary>
     public required string Model { get; init; }
 
-    /// <summary>The id by which our own doors know it, unique in the catalogue.</summary>
+    /// <summary>Its id in our own APIs, unique in the catalogue.</summary>
     public required string PublicId { get; init; }
 
-    /// <summary>What people read.</summary>
+    /// <summary>The display name.</summary>
     public required string Name { get; init; }
 
     public required ModelCapabilities Capabilities { get; init; }
@@ -24,12 +24,12 @@ internal sealed record ResolvedModel
     /// <summary>Tokens of prompt and answer together.</summary>
     public required int ContextLimit { get; init; }
 
-    /// <summary>Null when nobody knows; then no limit is sent.</summary>
+    /// <summary>Null when unknown; then no limit is sent.</summary>
     public int? MaxOutputTokens { get; init; }
 
     public ModelPrice? Price { get; init; }
 
-    /// <summary>Somebody said that it costs nothing.</summary>
+    /// <summary>The price is known to be zero.</summary>
     public bool IsFree => Price is { Input: 0, Output: 0, CachedInput: null or 0, CacheWrite: null or 0 };
 
     /// <summary>Tokens of the longest answer it can give.</summary>

@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Asking, following and stopping answers: HTTP only, the work is done by <see cref="RunRegistry"/>.</summary>
+/// <summary>Starts, follows and stops answers. HTTP only; <see cref="RunRegistry"/> does the work.</summary>
 internal static class ChatEndpoints
 {
     public static void MapChat(this RouteGroupBuilder api)
@@ -50,5 +50,8 @@ internal static class ChatEndpoints
     }
 
     private static List<RunResponse> Running(CurrentUser me, RunRegistry registry) =>
-        [.. registry.Find(me.Id).OrderBy(run => run.MessageId).Select(run => new RunResponse(run.Session.Id, run.MessageId, run.StartedAt))];
+    [
+        .. registry.Find(me.Id).OrderBy(run => run.MessageId)
+            .Select(run => new RunResponse(run.Session.Id, run.MessageId, run.StartedAt)),
+    ];
 }

@@ -35,7 +35,8 @@ internal sealed record ChatStreamRequest(
             errors["content"] = ["Write something or add an image."];
         }
 
-        if (ImageIds is { } images && (images.Count > MaxImages || images.Distinct().Count() != images.Count || !images.All(PublicId.IsValid)))
+        if (ImageIds is { } images
+            && (images.Count > MaxImages || images.Distinct().Count() != images.Count || !images.All(PublicId.IsValid)))
         {
             errors["imageIds"] = [$"At most {MaxImages} different images."];
         }
@@ -45,7 +46,7 @@ internal sealed record ChatStreamRequest(
     }
 }
 
-/// <summary>An answer that is written again, or on.</summary>
+/// <summary>An answer to regenerate or to continue.</summary>
 internal sealed record ChatAgainRequest(
     long MessageId,
     string ClientMessageId,
@@ -96,7 +97,7 @@ internal static class RunRequests
         Trace = trace,
     };
 
-    /// <summary>The same for two requests that ask the same thing, so that a repeated one is recognised and another is refused.</summary>
+    /// <summary>Equal for equal requests: a repeated request is recognised, and a different one with the same id is refused.</summary>
     public static string Hash(params ReadOnlySpan<string> parts)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -109,7 +110,7 @@ internal static class RunRequests
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>A title from what the person wrote: its first line, cut at a word.</summary>
+    /// <summary>A title from the first line of a message, cut at a word boundary.</summary>
     public static string? Title(string content)
     {
         const int max = 60;

@@ -8,7 +8,9 @@ internal static class ChatServices
         services.AddSingleton<RunLauncher>();
         services.AddSingleton<GuestSignup>();
         services.AddSingleton<SessionView>();
-        services.AddSingleton<SessionPages>();
+        services.AddSingleton<SessionExport>();
+        services.AddSingleton<ForkLimit>();
         services.AddSingleton<MessageList>();
+        services.AddSingleton<ShareLinks>();
     }
 }

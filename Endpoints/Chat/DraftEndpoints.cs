@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Unsent texts, kept here and not in the browser, so that they follow a person to every device and leave with the login.</summary>
+/// <summary>Unsent texts, stored on the server: they follow the user to every device, and none stays behind after a sign-out.</summary>
 internal static class DraftEndpoints
 {
     private const int MaxLength = 100_000;
@@ -19,7 +19,7 @@ internal static class DraftEndpoints
         group.MapDelete("", Delete);
     }
 
-    /// <summary>A chat without a draft has an empty one; so has a chat that is not there, which tells nothing of it.</summary>
+    /// <summary>Empty without a draft, and for a chat that does not exist or is not the caller's, so that it reveals neither.</summary>
     private static async Task<IResult> Get(string slot, CurrentUser me, Drafts drafts) => !TryParse(slot, out var session)
         ? Problems.NotFound()
         : TypedResults.Ok(await drafts.Find(me.Id, session) is { } row
@@ -58,7 +58,7 @@ internal static class DraftEndpoints
         return TypedResults.NoContent();
     }
 
-    /// <summary>A session's id, or <c>new</c> for the chat that the next message begins.</summary>
+    /// <summary>A session's id, or <c>new</c> for a chat that does not exist yet.</summary>
     private static bool TryParse(string slot, out long? session)
     {
         session = long.TryParse(slot, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : null;

@@ -9,15 +9,15 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Lets visitors in as guests when they first write something, and takes what is theirs along when they sign in.</summary>
+/// <summary>Makes a visitor a guest at the first write, and moves a guest's data to the account at sign-in.</summary>
 internal sealed class GuestSignup(Guests guests, AuthCache authCache, RunRegistry registry, SystemSettings settings, TimeProvider clock)
 {
-    /// <summary>New guests from one address; a household or a class room is one.</summary>
+    /// <summary>New guests per address; a household or a classroom shares one.</summary>
     private const int PerHour = 20;
 
     private readonly TokenBuckets<string> _addresses = new(clock);
 
-    /// <summary>The one who asks, made a guest with a cookie if it is a visitor; or why not.</summary>
+    /// <summary>The caller, made a guest with a cookie if it is a visitor; or the refusal.</summary>
     public async Task<(CurrentUser? Me, Problem? Problem)> Enter(HttpContext context, CurrentUser me)
     {
         if (!me.IsVisitor)
@@ -28,7 +28,8 @@ internal sealed class GuestSignup(Guests guests, AuthCache authCache, RunRegistr
         var wait = _addresses.Take(context.Client().Bucket, PerHour, TimeSpan.FromHours(1) / PerHour);
         if (wait > TimeSpan.Zero)
         {
-            return (null, Problems.TooMany("rate_limited", "Too many new guests from here. Wait a while or sign in.", (int)Math.Ceiling(wait.TotalSeconds)));
+            return (null, Problems.TooMany(
+                "rate_limited", "Too many new guests from here. Wait a while or sign in.", (int)Math.Ceiling(wait.TotalSeconds)));
         }
 
         var now = clock.GetUtcNow();
@@ -43,7 +44,7 @@ internal sealed class GuestSignup(Guests guests, AuthCache authCache, RunRegistr
         return (me with { Id = id }, null);
     }
 
-    /// <summary>The browser has signed in to this account: what it did as a guest is the account's from now on.</summary>
+    /// <summary>Moves what this browser did as a guest to the account it has signed in to.</summary>
     public async Task TakeAlong(HttpContext context, long userId)
     {
         if (Cookies.Guest(context.Request) is not { } token)
@@ -63,7 +64,7 @@ internal sealed class GuestSignup(Guests guests, AuthCache authCache, RunRegistr
         }
         catch (StoreException error) when (error.Failure == StoreFailure.Full)
         {
-            // The browser keeps its token: the next login takes along what this one could not.
+            // The browser keeps its guest token, so the next login tries again.
         }
     }
 }

@@ -11,16 +11,17 @@ namespace AiChat.Endpoints.Chat;
 /// <summary>Images that people add to their messages: upload, show, delete.</summary>
 internal static class ImageEndpoints
 {
-    /// <summary>The attached images of a message are uploaded one by one.</summary>
+    /// <summary>Of one image; the images of a message are uploaded one by one.</summary>
     private const long MaxBytes = 10 * 1024 * 1024;
 
-    /// <summary>Guests come in any number, so each has little.</summary>
+    /// <summary>Storage of one guest; small, because there may be many guests.</summary>
     private const long GuestShare = 20 * 1024 * 1024;
 
     public static void MapImages(this RouteGroupBuilder api)
     {
         var group = api.MapGroup("/images").Allow(Access.Any);
-        group.MapPost("", Upload).MakesGuests().AcceptUploads().WithMetadata(new RequestSizeLimitAttribute(MaxBytes + ImageUploads.FrameBytes));
+        group.MapPost("", Upload).MakesGuests().AcceptUploads()
+            .WithMetadata(new RequestSizeLimitAttribute(MaxBytes + ImageUploads.FrameBytes));
         group.MapDelete("/{id}", Delete);
         api.MapPost("/settings/images/refresh", Refresh).Allow(Access.Admin);
     }
@@ -29,7 +30,8 @@ internal static class ImageEndpoints
         app.MapMethods("/chat-images/{id}", [HttpMethods.Get, HttpMethods.Head], Show).Allow(Access.Public);
 
     private static async Task<IResult> Upload(
-        HttpContext context, CurrentUser caller, GuestSignup guests, ImageStore images, ImageFiles files, ImageLinks links, SystemSettings settings, TimeProvider clock)
+        HttpContext context, CurrentUser caller, GuestSignup guests, ImageStore images, ImageFiles files, ImageLinks links,
+        SystemSettings settings, TimeProvider clock)
     {
         var (me, refused) = await guests.Enter(context, caller);
         if (me is null)
@@ -49,26 +51,28 @@ internal static class ImageEndpoints
             return problem!;
         }
 
-        var kept = false;
+        var stored = false;
         try
         {
-            kept = await images.Insert(me.Id, image, share, clock.GetUtcNow());
+            stored = await images.Insert(me.Id, image, share, clock.GetUtcNow());
         }
         finally
         {
-            if (!kept)
+            if (!stored)
             {
                 files.Delete(image.File);
             }
         }
 
-        return kept
+        return stored
             ? TypedResults.Created(
-                $"/chat-images/{image.Id}", new CreatedImageResponse(image.Id, links.Url(image.Id), image.Mime, image.Width, image.Height, image.Bytes))
+                $"/chat-images/{image.Id}",
+                new CreatedImageResponse(image.Id, links.Url(image.Id), image.Mime, image.Width, image.Height, image.Bytes))
             : ShareUsed();
     }
 
-    private static async Task<IResult> Show(string id, string? exp, string? sig, HttpContext context, CurrentUser? me, ImageStore images, ImageFiles files, ImageLinks links)
+    private static async Task<IResult> Show(
+        string id, string? exp, string? sig, HttpContext context, CurrentUser? me, ImageStore images, ImageFiles files, ImageLinks links)
     {
         var row = me is null ? null : await images.Find(me.Id, id);
         row ??= links.IsValid(id, exp, sig) ? await images.FindSigned(id) : null;
@@ -86,24 +90,27 @@ internal static class ImageEndpoints
         await images.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
 
     /// <summary>
-    /// Links are made anew with every answer, so that a changed address holds at once; this tells what they look like. The one place
-    /// that reads an address from the request, and only to show it to the administrator who made it.
+    /// Shows an example of an image link. Links are made for each response, so a changed address applies at once. No other place reads
+    /// the address from the request, and this one only shows it to the administrator who sent the request.
     /// </summary>
-    private static async Task<IResult> Refresh(HttpContext context, CurrentUser me, ImageStore images, ImageLinks links, SystemSettings settings)
+    private static async Task<IResult> Refresh(
+        HttpContext context, CurrentUser me, ImageStore images, ImageLinks links, SystemSettings settings)
     {
         var request = context.Request;
         var isSet = settings.SiteBaseUrl.Length > 0;
         var address = isSet ? settings.SiteBaseUrl : $"{request.Scheme}://{request.Host}{request.PathBase}";
         var (newest, count) = await images.Sample(me.Id);
         return TypedResults.Ok(new ImageLinksResponse(
-            address.TrimEnd('/'), isSet ? "setting" : "request", newest is null ? null : links.Signed(address, newest, links.Expiry()), count));
+            address.TrimEnd('/'), isSet ? "setting" : "request", newest is null ? null : links.Signed(address, newest, links.Expiry()),
+            count));
     }
 
-    private static Problem ShareUsed() => new(413, "storage_quota_exceeded", "Your images take all the room you have. Delete chats with images.");
+    private static Problem ShareUsed() =>
+        new(413, "storage_quota_exceeded", "Your images use all of your storage. Delete chats with images.");
 }
 
 internal sealed record CreatedImageResponse(string Id, string Url, string Mime, int Width, int Height, long Bytes);
 
-/// <summary>The sample is one of the administrator's own images: being one opens nobody else's.</summary>
+/// <summary>The sample is one of the administrator's own images; an administrator may not open those of others.</summary>
 internal sealed record ImageLinksResponse(
     string BaseUrl, string Source, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? SampleUrl, long Count);

@@ -10,7 +10,7 @@ using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Messages of a session: pages of the active branch, removal, choice of a branch.</summary>
+/// <summary>Messages of a session: pages of the active branch, deletion, choice of a branch.</summary>
 internal static class MessageEndpoints
 {
     public static void MapMessages(this RouteGroupBuilder api)
@@ -109,7 +109,7 @@ internal static class MessageEndpoints
             return Problems.NotFound();
         }
 
-        // An answer that is being written on another branch goes on.
+        // A run on another branch continues.
         foreach (var run in registry.Find(me.Id).Where(run => run.Session.Id == id))
         {
             if (await messages.Find(me.Id, run.MessageId) is null)
@@ -126,7 +126,7 @@ internal static class MessageEndpoints
         await messages.Activate(me.Id, id, body.MessageId) ? TypedResults.NoContent() : Problems.NotFound();
 }
 
-/// <summary>Rows of one session as clients see them: with siblings and images, and a live answer as far as it is.</summary>
+/// <summary>Rows of one session as clients see them: with siblings, images and the current text of a running answer.</summary>
 internal sealed class MessageList(Messages messages, ImageStore images, ImageLinks links, RunRegistry registry)
 {
     public async Task<MessagePage> Create(CurrentUser me, long sessionId, List<MessageRow> rows, string? next)
@@ -135,7 +135,8 @@ internal sealed class MessageList(Messages messages, ImageStore images, ImageLin
             me.Id, sessionId, rows.Select(row => row.ParentId).OfType<long>().Distinct(), rows.Any(row => row.ParentId is null));
         var byParent = children.ToLookup(child => child.ParentId, child => child.Id);
         var pictures = await images.FindByMessages(me.Id, rows.Where(row => row.Role == "user").Select(row => row.Id));
-        return new MessagePage([.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.From)]))], next);
+        return new MessagePage(
+            [.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.From)]))], next);
     }
 
     private MessageResponse View(CurrentUser me, MessageRow row, IReadOnlyList<long> siblings, IReadOnlyList<ImageResponse> pictures)
@@ -146,15 +147,21 @@ internal sealed class MessageList(Messages messages, ImageStore images, ImageLin
             return message;
         }
 
-        // The text of a live answer is in memory; the table has it only as far as it was last stored.
+        // The text of a running answer is in memory; the table has it only up to the last flush.
         var (content, reasoning, position) = run.Log.Snapshot();
-        return message with { Content = content, Reasoning = reasoning, ToolCalls = ToolEvents.Calls(run.Log.Tools(), ended: false), EventId = position };
+        return message with
+        {
+            Content = content,
+            Reasoning = reasoning,
+            ToolCalls = ToolEvents.Calls(run.Log.Tools(), ended: false),
+            EventId = position,
+        };
     }
 }
 
 internal sealed record ActivateBranch(long MessageId);
 
-/// <summary>A message that holds what was searched for; marks say where the hits are in the snippet, in UTF-16 units.</summary>
+/// <summary>A message that matches a search; marks are the positions of the hits in the snippet, in UTF-16 units.</summary>
 internal sealed record SearchMatch(long MessageId, string Role, string Snippet, IReadOnlyList<TextMark> Marks)
 {
     public static SearchMatch From(MessageMatch match) => new(match.MessageId, match.Role, match.Snippet.Text, match.Snippet.Marks);

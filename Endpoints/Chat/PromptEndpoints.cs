@@ -7,7 +7,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>The prompt library: own texts, and those that administrators share with everybody.</summary>
+/// <summary>The prompt library: the caller's own prompts and those that administrators share with everybody.</summary>
 internal static class PromptEndpoints
 {
     public static void MapPrompts(this RouteGroupBuilder api)
@@ -64,7 +64,7 @@ internal static class PromptEndpoints
     };
 }
 
-/// <summary>Name is what is typed after a slash; in the text, <c>{{word}}</c> stands for what is asked for at use.</summary>
+/// <summary>Name is typed after a slash; <c>{{word}}</c> in the text is a variable that the user fills in.</summary>
 internal sealed partial record PromptForm(string Name, string Title, string Text, bool? Shared = null)
 {
     private const int MaxTitle = 200;
@@ -100,7 +100,7 @@ internal sealed partial record PromptForm(string Name, string Title, string Text
 internal sealed record PromptPage(
     IReadOnlyList<PromptResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
-/// <summary>Own is whether the caller may change it; variables are the words in braces, in the order they come.</summary>
+/// <summary>Own says whether the caller may change it; variables are the words in braces, in their order.</summary>
 internal sealed partial record PromptResponse(
     long Id, string Name, string Title, string Text, IReadOnlyList<string> Variables, bool Shared, bool Own, DateTimeOffset UpdatedAt)
 {

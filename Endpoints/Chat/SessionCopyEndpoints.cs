@@ -4,7 +4,7 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Copies of a session: another session that begins with it, or a file.</summary>
+/// <summary>Copies of a session: a fork or a file.</summary>
 internal static class SessionCopyEndpoints
 {
     public static void MapSessionCopies(this RouteGroupBuilder api)
@@ -32,7 +32,8 @@ internal static class SessionCopyEndpoints
         };
     }
 
-    private static async Task<IResult> Export(long id, string? format, CurrentUser me, HttpContext context, Sessions sessions, SessionExport export)
+    private static async Task<IResult> Export(
+        long id, string? format, CurrentUser me, HttpContext context, Sessions sessions, SessionExport export)
     {
         if (format is not ("md" or "json"))
         {
@@ -46,12 +47,14 @@ internal static class SessionCopyEndpoints
 
         var name = ExportNames.Create(session.Title, $"chat-{id}");
         return format == "md"
-            ? TypedResults.Stream(output => export.WriteMarkdown(output, me, session, context.RequestAborted), "text/markdown; charset=utf-8", $"{name}.md")
-            : TypedResults.Stream(output => export.WriteJson(output, me, session, context.RequestAborted), "application/json; charset=utf-8", $"{name}.json");
+            ? TypedResults.Stream(
+                output => export.WriteMarkdown(output, me, session, context.RequestAborted), "text/markdown; charset=utf-8", $"{name}.md")
+            : TypedResults.Stream(
+                output => export.WriteJson(output, me, session, context.RequestAborted), "application/json; charset=utf-8", $"{name}.json");
     }
 }
 
-/// <summary>Copies are the longest writes a person can ask for; one person's must not keep everybody's waiting.</summary>
+/// <summary>Limits forks by user: they are the longest writes a user can request, and all writes share one queue.</summary>
 internal sealed class ForkLimit(TimeProvider clock)
 {
     private const double Burst = 20;
@@ -59,7 +62,7 @@ internal sealed class ForkLimit(TimeProvider clock)
 
     private readonly TokenBuckets<long> _buckets = new(clock);
 
-    /// <summary>Zero when this user may make a copy now, which is counted.</summary>
+    /// <summary>Takes one fork from the user's limit; the result is zero, or how long to wait.</summary>
     public TimeSpan Wait(long userId) => _buckets.Take(userId, Burst, OneMoreAfter);
 }
 

@@ -28,7 +28,7 @@ internal static class SessionEndpoints
     }
 
     private static async Task<IResult> List(
-        CurrentUser me, Sessions sessions, SessionPages pages, Search search, SessionView view,
+        CurrentUser me, Sessions sessions, Search search, SessionView view,
         string? q, bool? archived, string? cursor, int? limit, CancellationToken cancel)
     {
         var page = limit ?? 50;
@@ -56,8 +56,7 @@ internal static class SessionEndpoints
             return TypedResults.Ok(listed with { Items = [.. listed.Items.Select(item => item with { Matches = matches[item.Id] })] });
         }
 
-        return await pages.Get(
-            me, archived ?? false, after, page, async () => Page(await sessions.List(me.Id, archived ?? false, after, page + 1)));
+        return TypedResults.Ok(Page(await sessions.List(me.Id, archived ?? false, after, page + 1)));
 
         SessionPage Page(List<SessionRow> rows)
         {
@@ -67,7 +66,8 @@ internal static class SessionEndpoints
     }
 
     private static async Task<IResult> Create(
-        CreateSession body, HttpContext context, CurrentUser caller, GuestSignup guests, Sessions sessions, ModelCatalog catalog, SessionView view, TimeProvider clock)
+        CreateSession body, HttpContext context, CurrentUser caller, GuestSignup guests, Sessions sessions, ModelCatalog catalog,
+        SessionView view, TimeProvider clock)
     {
         var errors = new Dictionary<string, string[]>();
         SessionFields.Title(errors, body.Title);
@@ -85,7 +85,8 @@ internal static class SessionEndpoints
         }
 
         ResolvedModel? model = null;
-        if ((body.ConnectionId is not null || body.Model is not null) && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId, body.Model)) is null)
+        if ((body.ConnectionId is not null || body.Model is not null)
+            && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId, body.Model)) is null)
         {
             return Problems.NotFound();
         }
@@ -104,7 +105,8 @@ internal static class SessionEndpoints
     private static async Task<IResult> Get(long id, CurrentUser me, Sessions sessions, SessionView view) =>
         await sessions.Find(me.Id, id) is { } row ? TypedResults.Ok(view.From(me, row)) : Problems.NotFound();
 
-    private static async Task<IResult> Change(long id, ChangeSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view)
+    private static async Task<IResult> Change(
+        long id, ChangeSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view)
     {
         var errors = body.Validate();
         if (errors.Count > 0)
@@ -113,7 +115,8 @@ internal static class SessionEndpoints
         }
 
         ResolvedModel? model = null;
-        if (body.Model is { IsSet: true, Value: { } name } && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId.Value, name)) is null)
+        if (body.Model is { IsSet: true, Value: { } name }
+            && (model = catalog.Resolve(me.Id, me.IsAdmin, body.ConnectionId.Value, name)) is null)
         {
             return Problems.NotFound();
         }
@@ -125,12 +128,13 @@ internal static class SessionEndpoints
     private static async Task<IResult> Delete(long id, CurrentUser me, Sessions sessions, RunRegistry registry)
     {
         var deleted = await sessions.Delete(me.Id, id);
-        await registry.StopSession(me.Id, id); // afterwards: nothing can begin in it any more
+        await registry.StopSession(me.Id, id); // after the delete, when no new run can begin in it
         return deleted ? TypedResults.NoContent() : Problems.NotFound();
     }
 
-    /// <summary>What is not there or not the caller's is passed over.</summary>
-    private static async Task<IResult> ChangeMany(BulkChange body, CurrentUser me, Sessions sessions, RunRegistry registry, Retention retention)
+    /// <summary>Skips ids that do not exist or are not the caller's.</summary>
+    private static async Task<IResult> ChangeMany(
+        BulkChange body, CurrentUser me, Sessions sessions, RunRegistry registry, Retention retention)
     {
         if (body.Ids.Count is 0 or > BulkChange.MaxIds)
         {
@@ -146,7 +150,7 @@ internal static class SessionEndpoints
                     await registry.StopSession(me.Id, id);
                 }
 
-                retention.Wake(); // their rows and files
+                retention.Wake(); // removes their rows and files
                 return TypedResults.Ok(new BulkChanged(deleted));
             case "archive" or "unarchive":
                 return TypedResults.Ok(new BulkChanged(await sessions.ArchiveMany(me.Id, body.Ids, body.Action == "archive")));
@@ -162,7 +166,7 @@ internal static class SessionEndpoints
             ? new SessionCursor(cursor[0] == '1', at, id) : null;
 }
 
-/// <summary>Rows as clients see them: with the model's name and whether an answer is being written.</summary>
+/// <summary>Rows as clients see them: with the model's name and the running answer.</summary>
 internal sealed class SessionView(ModelCatalog catalog, RunRegistry registry, SystemSettings settings)
 {
     private static readonly SessionParameters Unset = new();
@@ -181,9 +185,11 @@ internal sealed class SessionView(ModelCatalog catalog, RunRegistry registry, Sy
         Title = row.Title,
         ConnectionId = row.ConnectionId,
         Model = row.Model,
-        ModelName = (row.ConnectionId is { } connection ? catalog.Resolve(me.Id, me.IsAdmin, connection, row.Model)?.Name : null) ?? row.Model,
+        ModelName = (row.ConnectionId is { } connection ? catalog.Resolve(me.Id, me.IsAdmin, connection, row.Model)?.Name : null)
+            ?? row.Model,
         SystemPrompt = row.SystemPrompt,
-        Parameters = row.Parameters is not null && SessionParameters.Parse(row.Parameters) with { Reasoning = null } is var own && own != Unset ? own : null,
+        Parameters = row.Parameters is not null
+            && SessionParameters.Parse(row.Parameters) with { Reasoning = null } is var own && own != Unset ? own : null,
         Reasoning = SessionParameters.Parse(row.Parameters).Reasoning,
         Pinned = row.Pinned,
         Archived = row.Archived,
@@ -219,9 +225,10 @@ internal static class SessionFields
 }
 
 internal sealed record CreateSession(
-    string? Title = null, long? ConnectionId = null, string? Model = null, string? SystemPrompt = null, SessionParameters? Parameters = null, bool? Temporary = null);
+    string? Title = null, long? ConnectionId = null, string? Model = null, string? SystemPrompt = null,
+    SessionParameters? Parameters = null, bool? Temporary = null);
 
-/// <summary>What is absent stays; null clears.</summary>
+/// <summary>Absent members keep their value; null clears it.</summary>
 internal sealed record ChangeSession(
     Optional<string?> Title = default,
     bool? Pinned = null,
@@ -288,7 +295,7 @@ internal sealed record SessionResponse
 {
     public required long Id { get; init; }
 
-    /// <summary>Empty until the first message; the page shows its own words for a new chat.</summary>
+    /// <summary>Empty until the first message; the page shows its own text for a new chat.</summary>
     public required string Title { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
@@ -318,12 +325,12 @@ internal sealed record SessionResponse
 
     public long MessageCount { get; init; }
 
-    /// <summary>When a temporary chat is deleted, unless it is used before.</summary>
+    /// <summary>When a temporary chat is deleted if it is not used before.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.Never)]
     public long? ActiveRunMessageId { get; init; }
 
-    /// <summary>Only in answers to a search: messages that hold all of it, newest first. None when the title alone does.</summary>
+    /// <summary>Only in search results: the messages that match, newest first; empty when only the title matches.</summary>
     public IReadOnlyList<SearchMatch>? Matches { get; init; }
 }

@@ -11,10 +11,10 @@ using AiChat.Endpoints.Runs;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Writes a session as a file, a few messages at a time, however long it is.</summary>
+/// <summary>Writes a session of any length to a file, a few messages at a time.</summary>
 internal sealed class SessionExport(Branches branches, ImageStore images, SessionView view, RunRegistry registry)
 {
-    /// <summary>The active branch, for reading.</summary>
+    /// <summary>Writes the active branch as Markdown.</summary>
     public async Task WriteMarkdown(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
     {
         var pipe = PipeWriter.Create(output, new StreamPipeWriterOptions(leaveOpen: true));
@@ -35,14 +35,14 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         }
     }
 
-    /// <summary>All branches, with everything that is known of each message.</summary>
+    /// <summary>Writes all branches with all data of each message.</summary>
     public async Task WriteJson(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
     {
         await using var file = new JsonFile(output, cancel);
         await WriteSession(file, me, session, cancel);
     }
 
-    /// <summary>The session as a JSON object with its messages; also a part of the export of an account.</summary>
+    /// <summary>Writes the session and its messages as a JSON object; the account export uses it too.</summary>
     public async Task WriteSession(JsonFile file, CurrentUser me, SessionRow session, CancellationToken cancel)
     {
         var writer = file.Writer;
@@ -67,7 +67,7 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         await file.Flush();
     }
 
-    /// <summary>With the text of an answer that is being written at this moment, which the row has only in part.</summary>
+    /// <summary>The row with the full text of a running answer, which is stored only in part.</summary>
     private MessageRow Current(CurrentUser me, MessageRow row)
     {
         if (row.Status != "streaming" || registry.Find(me.Id, row.Id) is not { } run)
@@ -87,7 +87,8 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         text.Append(CultureInfo.InvariantCulture, $"\n## {who}, {at} UTC\n\n");
         if (row.Reasoning is { Length: > 0 } reasoning)
         {
-            text.Append("> ").Append(reasoning.ReplaceLineEndings("\n").Trim('\n').Replace("\n", "\n> ", StringComparison.Ordinal)).Append("\n\n");
+            text.Append("> ").Append(reasoning.ReplaceLineEndings("\n").Trim('\n').Replace("\n", "\n> ", StringComparison.Ordinal))
+                .Append("\n\n");
         }
 
         foreach (var picture in pictures)
@@ -104,13 +105,13 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         return text.ToString();
     }
 
-    /// <summary>By its lasting name: a signed link would be over before somebody reads the file.</summary>
+    /// <summary>The permanent URL: a signed one would expire before the file is read.</summary>
     private static ImageResponse Image(ImageRow row) => new(row.Id, $"/chat-images/{row.Id}", row.Width, row.Height, row.Mime);
 
     private static void Write(PipeWriter output, string text) => Encoding.UTF8.GetBytes(text, output);
 }
 
-/// <summary>JSON on its way to a client. The writer alone would write to the connection while a thread waits.</summary>
+/// <summary>Streams JSON to a client. A writer on the stream itself would block a thread while it sends.</summary>
 internal sealed class JsonFile : IAsyncDisposable
 {
     private readonly PipeWriter _pipe;
@@ -121,7 +122,8 @@ internal sealed class JsonFile : IAsyncDisposable
     {
         _cancel = cancel;
         _pipe = PipeWriter.Create(output, new StreamPipeWriterOptions(leaveOpen: true));
-        Writer = new Utf8JsonWriter(_pipe, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true });
+        Writer = new Utf8JsonWriter(
+            _pipe, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, Indented = true });
     }
 
     public Utf8JsonWriter Writer { get; }

@@ -12,7 +12,7 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Chat;
 
-/// <summary>Links that let anybody read a chat, up to where it was when the link was made or last renewed.</summary>
+/// <summary>Links that let anybody read a chat up to its last message when the link was made or last renewed.</summary>
 internal static class ShareEndpoints
 {
     private const int TokenLength = 16;
@@ -33,7 +33,7 @@ internal static class ShareEndpoints
         var now = clock.GetUtcNow();
         if (body.ExpiresAt is { } end && (end <= now || end > now + MaxLife))
         {
-            return Problems.Invalid("expiresAt", "A time to come, within ten years.");
+            return Problems.Invalid("expiresAt", "A future time within ten years.");
         }
 
         var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenLength));
@@ -52,9 +52,10 @@ internal static class ShareEndpoints
     private static async Task<IResult> Revoke(long id, CurrentUser me, Shares shares, TimeProvider clock) =>
         await shares.Delete(me.Actor, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
 
-    /// <summary>Forwards from the beginning. Neither who wrote it, nor the system prompt, nor the model's reasoning and tools.</summary>
+    /// <summary>Messages from the first on, without the owner, the system prompt, the reasoning and the tool calls.</summary>
     private static async Task<IResult> Read(
-        string token, HttpContext context, Shares shares, Branches branches, ImageStore images, ShareLinks links, TimeProvider clock, string? cursor, int? limit)
+        string token, HttpContext context, Shares shares, Branches branches, ImageStore images, ShareLinks links, TimeProvider clock,
+        string? cursor, int? limit)
     {
         var page = limit ?? 50;
         if (page is < 1 or > 100)
@@ -82,11 +83,12 @@ internal static class ShareEndpoints
         return TypedResults.Ok(new SharedChat(
             shared.Title, ShareLinks.Time(shared.CreatedAt), shared.ExpiresAt is { } end ? ShareLinks.Time(end) : null,
             [.. rows.Select(row => AsShared(row, shared)).Select(row => new SharedMessage(
-                row.Id, row.Role, row.Content, [.. pictures[row.Id].Select(image => links.Image(image, now))], row.Model, row.Status, ShareLinks.Time(row.CreatedAt)))],
+                row.Id, row.Role, row.Content, [.. pictures[row.Id].Select(image => links.Image(image, now))], row.Model, row.Status,
+                ShareLinks.Time(row.CreatedAt)))],
             next));
     }
 
-    /// <summary>The last answer without what was added to it in place since.</summary>
+    /// <summary>The last answer as it was when shared; it may have been continued since.</summary>
     private static MessageRow AsShared(MessageRow row, SharedSession shared) => row.Id != shared.LeafId ? row : row with
     {
         Content = shared.LeafLength < row.Content.Length ? row.Content[..(int)shared.LeafLength] : row.Content,
@@ -94,10 +96,10 @@ internal static class ShareEndpoints
     };
 }
 
-/// <summary>Tokens of links: found by a digest, shown to their owner by decrypting, so that the database alone opens no chat.</summary>
+/// <summary>Link tokens are stored as a digest and as ciphertext for their owner, so the database alone opens no chat.</summary>
 internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemSettings settings, ServerOptions options)
 {
-    /// <summary>How long an image can still be loaded after the link to its chat has ended.</summary>
+    /// <summary>How long an image URL stays valid after the link to its chat has ended.</summary>
     private static readonly TimeSpan ImageLife = TimeSpan.FromHours(1);
 
     public NewShare Seal(string token, DateTimeOffset? expiresAt)
@@ -114,7 +116,8 @@ internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemS
             return null;
         }
 
-        return new ShareResponse(token, $"{Site}/share/{token}", row.ExpiresAt is { } end ? Time(end) : null, Time(row.CreatedAt), row.LeafId);
+        return new ShareResponse(
+            token, $"{Site}/share/{token}", row.ExpiresAt is { } end ? Time(end) : null, Time(row.CreatedAt), row.LeafId);
     }
 
     public ImageResponse Image(ImageRow row, DateTimeOffset now) =>
@@ -127,10 +130,10 @@ internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemS
     private static string Place(string tokenHash) => $"shares|sealed_token|{tokenHash}|v1";
 }
 
-/// <summary>Without a time it is open until it is revoked.</summary>
+/// <summary>Without an expiry the link is valid until it is revoked.</summary>
 internal sealed record ShareForm(DateTimeOffset? ExpiresAt = null);
 
-/// <summary>LastMessageId is where the shared part ends.</summary>
+/// <summary>LastMessageId is the last shared message.</summary>
 internal sealed record ShareResponse(
     string Token,
     string Url,
@@ -138,7 +141,7 @@ internal sealed record ShareResponse(
     DateTimeOffset CreatedAt,
     long LastMessageId);
 
-/// <summary>What a stranger with the link sees.</summary>
+/// <summary>The chat as anybody with the link sees it.</summary>
 internal sealed record SharedChat(
     string Title,
     DateTimeOffset CreatedAt,

@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Taking one's data along, leaving, and the record of who did what.</summary>
+/// <summary>Account export, account deletion and the audit log.</summary>
 public sealed class AccountDataTests
 {
     [Fact]
@@ -26,7 +26,8 @@ public sealed class AccountDataTests
         await (await user.PatchJson($"/api/sessions/{sessions[0]}", new { archived = true })).Expect(HttpStatusCode.OK);
         await (await user.PostJson("/api/prompts", new { name = "own", title = "Own", text = "mine" })).Expect(HttpStatusCode.Created);
         await (await user.PutJson($"/api/drafts/{sessions[1]}", new { text = "not sent" })).Expect(HttpStatusCode.NoContent);
-        await (await admin.PostJson("/api/prompts", new { name = "team", title = "Team", text = "OTHERS", shared = true })).Expect(HttpStatusCode.Created);
+        await (await admin.PostJson("/api/prompts", new { name = "team", title = "Team", text = "OTHERS", shared = true }))
+            .Expect(HttpStatusCode.Created);
         await admin.AskAndWait(await admin.NewSession(connection), "OTHERS");
         await (await user.PutJson("/api/settings/personal", new { locale = "zh" })).Expect(HttpStatusCode.OK);
 
@@ -54,7 +55,9 @@ public sealed class AccountDataTests
         }
 
         await (await user.GetAsync("/api/account/export")).ExpectProblem(HttpStatusCode.TooManyRequests, "rate_limited");
-        Assert.Contains("account.export", (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray().Select(item => item.Text("action")));
+        Assert.Contains(
+            "account.export",
+            (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray().Select(item => item.Text("action")));
     }
 
     [Fact]
@@ -72,13 +75,15 @@ public sealed class AccountDataTests
         var connection = await admin.Connect(upstream);
         var user = await server.RegisterUserAsync(admin, "leaver");
         var phone = server.Client();
-        await (await phone.PostJson("/api/auth/login", new { username = "leaver", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await (await phone.PostJson("/api/auth/login", new { username = "leaver", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
         await (await user.PutJson("/api/drafts/new", new { text = "draft" })).Expect(HttpStatusCode.NoContent);
         var session = await user.NewSession(connection);
         await using var stream = await user.Ask(session, "long one");
         var exchange = await upstream.NextChatAsync();
 
-        await (await user.DeleteJson("/api/account", new { password = "wrong-password" })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "wrong_password");
+        await (await user.DeleteJson("/api/account", new { password = "wrong-password" }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "wrong_password");
         await (await user.GetAsync($"/api/sessions/{session}")).Expect(HttpStatusCode.OK);
         using var deleted = await user.DeleteJson("/api/account", new { password = TestServer.Password });
         await deleted.Expect(HttpStatusCode.NoContent);
@@ -87,7 +92,8 @@ public sealed class AccountDataTests
         release.SetResult();
         await (await user.GetAsync("/api/auth/me")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
         await (await phone.GetAsync("/api/auth/me")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
-        await (await server.Client().PostJson("/api/auth/login", new { username = "leaver", password = TestServer.Password })).ExpectProblem(HttpStatusCode.Unauthorized, "invalid_credentials");
+        await (await server.Client().PostJson("/api/auth/login", new { username = "leaver", password = TestServer.Password }))
+            .ExpectProblem(HttpStatusCode.Unauthorized, "invalid_credentials");
         Assert.Contains(
             (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray(),
             item => item.Text("action") == "account.delete" && item.Text("target")!.EndsWith(" leaver", StringComparison.Ordinal));
@@ -106,7 +112,8 @@ public sealed class AccountDataTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
 
-        await (await admin.DeleteJson("/api/account", new { password = TestServer.Password })).ExpectProblem(HttpStatusCode.Conflict, "last_admin");
+        await (await admin.DeleteJson("/api/account", new { password = TestServer.Password }))
+            .ExpectProblem(HttpStatusCode.Conflict, "last_admin");
         await (await admin.GetAsync("/api/auth/me")).Expect(HttpStatusCode.OK);
 
         await server.RegisterUserAsync(admin, "second");
@@ -123,10 +130,14 @@ public sealed class AccountDataTests
         await server.RegisterUserAsync(admin, "someone");
 
         var all = (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray().ToList();
-        Assert.Contains(all, item => item.Text("action") == "user.approve" && item.Text("actor") == "admin" && item.Text("target")!.Contains("someone"));
+        Assert.Contains(
+            all,
+            item => item.Text("action") == "user.approve" && item.Text("actor") == "admin" && item.Text("target")!.Contains("someone"));
         var first = await admin.GetJson("/api/audit?limit=2");
         var second = await admin.GetJson($"/api/audit?limit=100&cursor={first.Text("nextCursor")}");
-        Assert.Equal(all.Select(item => item.Id()), first.GetProperty("items").EnumerateArray().Concat(second.GetProperty("items").EnumerateArray()).Select(item => item.Id()));
+        Assert.Equal(
+            all.Select(item => item.Id()),
+            first.GetProperty("items").EnumerateArray().Concat(second.GetProperty("items").EnumerateArray()).Select(item => item.Id()));
         Assert.Equal(JsonValueKind.Null, second.GetProperty("nextCursor").ValueKind);
         Assert.DoesNotContain(TestServer.Password, JsonSerializer.Serialize(all));
     }

@@ -5,7 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What an administrator sets for answers is at work in those of everybody.</summary>
+/// <summary>The administrator's settings for answers apply to everybody.</summary>
 public sealed class AnswerSettingsTests
 {
     [Fact]
@@ -28,7 +28,7 @@ public sealed class AnswerSettingsTests
         await (await admin.PatchJson("/api/settings/system", new { streamDeltaFlushIntervalMs = 500 })).Expect(HttpStatusCode.OK);
         var session = await admin.NewSession(await admin.Connect(upstream));
 
-        // The first piece is not kept back.
+        // The first piece is not delayed.
         await using var stream = await admin.Ask(session, "Count");
         var transcript = new Transcript();
         while (transcript.Content.Length == 0)
@@ -71,7 +71,7 @@ public sealed class AnswerSettingsTests
         Assert.Equal(4_000, sent.GetProperty("max_completion_tokens").GetInt32());
         Assert.Equal("low", (await Sent(new { effort = "low" })).Text("reasoning_effort"));
 
-        // One answer's choice is not the next one's, and nobody switches on what the administrator switched off.
+        // A choice holds for one answer, and nobody can switch on what the administrator switched off.
         Assert.Equal("high", (await Sent(new { })).Text("reasoning_effort"));
         await Set(new { openaiReasoningEffort = "unset" });
         Assert.False((await Sent(new { })).TryGetProperty("reasoning_effort", out _));
@@ -87,7 +87,9 @@ public sealed class AnswerSettingsTests
         async Task<JsonElement> Sent(object reasoning)
         {
             var id = ChatSteps.NewId();
-            await using var stream = await user.PostStream("/api/chat/stream", new { sessionId = await user.NewSession(connection, "o3"), content = id, clientMessageId = id, reasoning });
+            await using var stream = await user.PostStream(
+                "/api/chat/stream",
+                new { sessionId = await user.NewSession(connection, "o3"), content = id, clientMessageId = id, reasoning });
             await stream.ReadAllAsync();
             return upstream.Chats().Single(chat => chat.Request.Text.Contains(id, StringComparison.Ordinal)).Request.Json;
         }

@@ -4,7 +4,9 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Pictures of users, of the assistant and of the installation: bytes only (attack A50); a user's for those who are signed in.</summary>
+/// <summary>
+/// Avatars and the logo: uploaded bytes only (attack A50); avatars of users are for signed-in users.
+/// </summary>
 public sealed class AvatarTests
 {
     [Fact]
@@ -34,9 +36,10 @@ public sealed class AvatarTests
         Assert.Equal(HttpStatusCode.NotFound, (await member.GetAsync("/avatars/987654321")).StatusCode);
         Assert.Equal(HttpStatusCode.NotFound, (await member.GetAsync("/avatars/..%2f..%2fapp.db")).StatusCode);
 
-        // A new picture has a new address and the file of the old one goes; so it does with the user.
+        // A new picture has a new URL, and the old file is deleted, as it is with the user.
         var old = Files(server).Single();
-        var second = (await (await Put(member, "/api/settings/personal/avatar", SampleImages.Gif(), asForm: true)).Json()).Text("avatarUrl")!;
+        var second = (await (await Put(member, "/api/settings/personal/avatar", SampleImages.Gif(), asForm: true)).Json())
+            .Text("avatarUrl")!;
         Assert.NotEqual(url, second);
         await FileGone.WaitAsync(old);
         var current = Files(server).Single();
@@ -95,7 +98,8 @@ public sealed class AvatarTests
         await (await admin.DeleteAsync("/api/settings/logo")).Expect(HttpStatusCode.NoContent);
         Assert.False((await server.Client().GetJson("/api/settings/branding")).TryGetProperty("logoUrl", out _));
         await FileGone.WaitAsync(file);
-        var changes = (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray().Where(item => item.Text("action") == "settings.logo");
+        var changes = (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray()
+            .Where(item => item.Text("action") == "settings.logo");
         Assert.Equal(["removed", "set", "set"], changes.Select(item => item.Text("detail")));
     }
 
@@ -107,17 +111,28 @@ public sealed class AvatarTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        foreach (var text in new[] { "http://127.0.0.1:9/x.png", "file:///etc/passwd", "../../etc/passwd", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>", "data:image/png;base64,AAAA" })
+        foreach (var text in new[]
         {
-            await (await Put(admin, path, System.Text.Encoding.UTF8.GetBytes(text))).ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
+            "http://127.0.0.1:9/x.png", "file:///etc/passwd", "../../etc/passwd", "<svg xmlns=\"http://www.w3.org/2000/svg\"/>",
+            "data:image/png;base64,AAAA",
+        })
+        {
+            await (await Put(admin, path, System.Text.Encoding.UTF8.GetBytes(text)))
+                .ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
         }
 
-        await (await admin.PutJson(path, new { avatarUrl = "http://127.0.0.1:9/x.png" })).ExpectProblem(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
-        await (await admin.PutJson("/api/settings/personal", new { avatarUrl = "http://127.0.0.1:9/x.png" })).ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
+        await (await admin.PutJson(path, new { avatarUrl = "http://127.0.0.1:9/x.png" }))
+            .ExpectProblem(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
+        await (await admin.PutJson("/api/settings/personal", new { avatarUrl = "http://127.0.0.1:9/x.png" }))
+            .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
         await (await Put(admin, path, SampleImages.Png(1_025, 1))).ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
-        await (await Put(admin, path, [.. SampleImages.Png(), .. new byte[1024 * 1024]])).ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "too_large");
+        await (await Put(admin, path, [.. SampleImages.Png(), .. new byte[1024 * 1024]]))
+            .ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "too_large");
         Assert.Empty(Files(server));
-        Assert.Equal(0, (await admin.GetJson("/api/settings/branding")).EnumerateObject().Count(member => member.Name is "assistantAvatarUrl" or "logoUrl"));
+        Assert.Equal(
+            0,
+            (await admin.GetJson("/api/settings/branding")).EnumerateObject()
+                .Count(member => member.Name is "assistantAvatarUrl" or "logoUrl"));
     }
 
     [Fact]
@@ -129,13 +144,18 @@ public sealed class AvatarTests
         var url = (await (await Put(admin, "/api/settings/assistant-avatar", SampleImages.Png())).Json()).Text("avatarUrl")!;
         var settings = (await admin.GetJson("/api/settings/system")).GetRawText();
 
-        // A picture comes as bytes on a route of its own; with other settings it is refused, and they with it.
-        await (await admin.PatchJson("/api/settings/system", new { brandText = "After", assistantAvatar = "data:image/png;base64,AAAA" })).ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
-        await (await admin.PatchJson("/api/settings/system", new { brandText = "After", maxRuns = -7 })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
-        await (await Put(admin, "/api/settings/assistant-avatar", "<svg/>"u8.ToArray())).ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
-        await (await Put(admin, "/api/settings/assistant-avatar", SampleImages.Png()[..20])).ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
+        // A picture is uploaded on its own route; among other settings it is refused, and they with it.
+        await (await admin.PatchJson("/api/settings/system", new { brandText = "After", assistantAvatar = "data:image/png;base64,AAAA" }))
+            .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
+        await (await admin.PatchJson("/api/settings/system", new { brandText = "After", maxRuns = -7 }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await Put(admin, "/api/settings/assistant-avatar", "<svg/>"u8.ToArray()))
+            .ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
+        await (await Put(admin, "/api/settings/assistant-avatar", SampleImages.Png()[..20]))
+            .ExpectProblem(HttpStatusCode.BadRequest, "invalid_image");
         var member = await server.RegisterUserAsync(admin);
-        await (await Put(member, "/api/settings/assistant-avatar", SampleImages.Gif())).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+        await (await Put(member, "/api/settings/assistant-avatar", SampleImages.Gif()))
+            .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
 
         Assert.Equal(settings, (await admin.GetJson("/api/settings/system")).GetRawText());
         var branding = await server.Client().GetJson("/api/settings/branding");
@@ -145,7 +165,8 @@ public sealed class AvatarTests
     }
 
     private static List<string> Files(TestServer server) =>
-        [.. Directory.EnumerateFiles(Path.Combine(server.DataDir, "images"), "*", SearchOption.AllDirectories).Where(path => Path.GetFileName(path) != "aichat-images")];
+        [.. Directory.EnumerateFiles(Path.Combine(server.DataDir, "images"), "*", SearchOption.AllDirectories).Where(
+            path => Path.GetFileName(path) != "aichat-images")];
 
     private static async Task<HttpResponseMessage> Put(HttpClient client, string path, byte[] bytes, bool asForm = false)
     {

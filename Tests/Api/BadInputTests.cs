@@ -5,7 +5,9 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Malformed requests on every route that reads a body: a problem, never a 5xx, nothing changed, nothing told of the inside (attacks A18, A64, A73).</summary>
+/// <summary>
+/// Malformed requests on every route that reads a body: a problem, never a 5xx, no change, no internals revealed (attacks A18, A64, A73).
+/// </summary>
 public sealed class BadInputTests
 {
     public static TheoryData<string, string, string> Bodies => new()
@@ -39,7 +41,9 @@ public sealed class BadInputTests
         var wrong = new List<string>();
         foreach (var row in RouteTable.Rows.Where(row => row.Body))
         {
-            await Try(server, token, row, kind, contentType == "latin1" ? Encoding.Latin1.GetBytes(body) : Encoding.UTF8.GetBytes(body), contentType == "latin1" ? "application/json" : contentType, wrong);
+            await Try(
+                server, token, row, kind, contentType == "latin1" ? Encoding.Latin1.GetBytes(body) : Encoding.UTF8.GetBytes(body),
+                contentType == "latin1" ? "application/json" : contentType, wrong);
         }
 
         Assert.Empty(wrong);
@@ -55,8 +59,10 @@ public sealed class BadInputTests
         var before = Dump(server.DataDir);
         string[] members =
         [
-            "username", "password", "setupCode", "title", "model", "connectionId", "systemPrompt", "parameters", "temporary", "pinned", "archived",
-            "sessionId", "content", "clientMessageId", "imageIds", "parentId", "reasoning", "messageId", "role", "status", "dailyLimit", "name",
+            "username", "password", "setupCode", "title", "model", "connectionId", "systemPrompt", "parameters", "temporary", "pinned",
+            "archived",
+            "sessionId", "content", "clientMessageId", "imageIds", "parentId", "reasoning", "messageId", "role", "status", "dailyLimit",
+            "name",
             "provider", "baseUrl", "authType", "keys", "headers", "tags", "modelIds", "registrationEnabled", "brandText", "locale", "items",
             "currentPassword", "newPassword", "retentionDays",
         ];
@@ -72,7 +78,9 @@ public sealed class BadInputTests
 
             foreach (var member in members)
             {
-                await Try(server, token, row, $"twice {member}", Encoding.UTF8.GetBytes($"{{\"{member}\":\"a\",\"{member}\":\"b\"}}"), "application/json", wrong);
+                await Try(
+                    server, token, row, $"twice {member}", Encoding.UTF8.GetBytes($"{{\"{member}\":\"a\",\"{member}\":\"b\"}}"),
+                    "application/json", wrong);
             }
         }
 
@@ -109,7 +117,8 @@ public sealed class BadInputTests
         var head = kind switch
         {
             "a header of 40 kB" => $"GET /api/health HTTP/1.1\r\nHost: here\r\nX-A: {new string('a', 40_000)}\r\n\r\n",
-            "a hundred headers" => $"GET /api/health HTTP/1.1\r\nHost: here\r\n{string.Concat(Enumerable.Range(0, 100).Select(i => $"X-{i}: a\r\n"))}\r\n",
+            "a hundred headers" =>
+                $"GET /api/health HTTP/1.1\r\nHost: here\r\n{string.Concat(Enumerable.Range(0, 100).Select(i => $"X-{i}: a\r\n"))}\r\n",
             "a URL of 9 kB" => $"GET /api/health?{new string('a', 9_000)} HTTP/1.1\r\nHost: here\r\n\r\n",
             _ => "POST /api/auth/login HTTP/1.1\r\nHost: here\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
                 + $"20000\r\n{{\"username\":\"{new string('a', 0x20000 - 13)}\r\n0\r\n\r\n",
@@ -155,7 +164,8 @@ public sealed class BadInputTests
         }
     }
 
-    private static async Task Try(TestServer server, string token, RouteTable.Row row, string kind, byte[] body, string contentType, List<string> wrong)
+    private static async Task Try(
+        TestServer server, string token, RouteTable.Row row, string kind, byte[] body, string contentType, List<string> wrong)
     {
         using var request = Request(row, token, body, contentType);
         using var response = await server.Client().SendAsync(request);
@@ -164,7 +174,8 @@ public sealed class BadInputTests
         var isProblem = row.Vendor
             ? response.Content.Headers.ContentType?.MediaType == "application/json" && text.Contains("\"error\"", StringComparison.Ordinal)
             : response.Content.Headers.ContentType?.MediaType == "application/problem+json";
-        var tells = text.Contains("System.", StringComparison.Ordinal) || text.Contains("AiChat.", StringComparison.Ordinal) || text.Contains("Exception", StringComparison.Ordinal);
+        var tells = text.Contains("System.", StringComparison.Ordinal) || text.Contains("AiChat.", StringComparison.Ordinal)
+            || text.Contains("Exception", StringComparison.Ordinal);
         if (status is < 400 or >= 500 || !isProblem || tells)
         {
             wrong.Add($"{kind}: {row.Method} {row.Path} answered {status} {response.Content.Headers.ContentType?.MediaType}");
@@ -182,7 +193,8 @@ public sealed class BadInputTests
     private static async Task<string> Token(TestServer server)
     {
         var client = server.Client();
-        var token = (await (await client.PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json()).GetProperty("accessToken").GetString()!;
+        var token = (await (await client.PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json())
+            .GetProperty("accessToken").GetString()!;
         using var request = new HttpRequestMessage(HttpMethod.Patch, "/api/settings/system")
         {
             Content = new StringContent("""{"requestsPerMinute":0}""", MediaTypeHeaderValue.Parse("application/json")),
@@ -192,13 +204,17 @@ public sealed class BadInputTests
         return token;
     }
 
-    /// <summary>Every row that a request of a person could have changed; what the server counts for itself is left out.</summary>
+    /// <summary>Every row that a user's request could have changed; the server's own counters are left out.</summary>
     private static string Dump(string dataDir)
     {
         using var connection = new SqliteConnection($"Data Source={Path.Combine(dataDir, "app.db")};Mode=ReadOnly;Pooling=false");
         connection.Open();
         var text = new StringBuilder();
-        foreach (var table in new[] { "users", "api_keys", "settings", "connections", "model_overrides", "sessions", "messages", "runs", "images", "shares", "prompts", "drafts", "daily_usage" })
+        foreach (var table in new[]
+        {
+            "users", "api_keys", "settings", "connections", "model_overrides", "sessions", "messages", "runs", "images", "shares",
+            "prompts", "drafts", "daily_usage",
+        })
         {
             using var command = connection.CreateCommand();
             command.CommandText = $"select * from {table} order by 1, 2";
@@ -213,7 +229,8 @@ public sealed class BadInputTests
                 text.Append(table);
                 for (var i = 0; i < reader.FieldCount; i++)
                 {
-                    text.Append('|').Append(reader.GetName(i) is "last_checked_at" or "last_error" or "updated_at" ? "" : reader.GetValue(i));
+                    text.Append('|')
+                        .Append(reader.GetName(i) is "last_checked_at" or "last_error" or "updated_at" ? "" : reader.GetValue(i));
                 }
 
                 text.Append('\n');

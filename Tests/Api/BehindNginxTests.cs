@@ -3,8 +3,8 @@ using System.Net;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// A first start behind Debian's nginx on the same machine, which gives no address of its visitors: a stranger does not become
-/// administrator and does not escape the limits, the owner comes in (attacks A17, A24).
+/// A first start behind Debian's nginx on the same machine, which forwards no client address: a stranger neither becomes administrator nor
+/// escapes the limits, and the owner gets in (attacks A17, A24).
 /// </summary>
 public sealed class BehindNginxTests
 {
@@ -24,14 +24,16 @@ public sealed class BehindNginxTests
     {
         foreach (var trusted in new[] { "", "127.0.0.0/8" })
         {
-            await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["TRUSTED_PROXIES"] = trusted } });
+            await using var server = await TestServer.StartAsync(
+                new TestServerOptions { Variables = new Dictionary<string, string> { ["TRUSTED_PROXIES"] = trusted } });
             await using var nginx = await Nginx.StartAsync("", $"proxy_pass http://{server.BaseUri.Authority}; {directives}");
             using var stranger = nginx.Client();
             stranger.DefaultRequestHeaders.Add("Sec-Fetch-Site", "same-origin"); // to 127.0.0.1 browsers send it
             await (await Register(stranger, "stranger", null)).ExpectProblem(HttpStatusCode.Forbidden, "setup_code_required");
 
             using var owner = nginx.Client();
-            owner.DefaultRequestHeaders.Add("X-Requested-With", "aichat"); // over plain HTTP to another machine they send only this, with Origin
+            owner.DefaultRequestHeaders.Add(
+                "X-Requested-With", "aichat"); // over plain HTTP to another machine they send only this, with Origin
             await (await Register(owner, "owner", TestServer.SetupCode)).Expect(HttpStatusCode.Created);
             await (await owner.PostJson("/api/sessions", new { })).Expect(HttpStatusCode.Created);
             await (await owner.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.OK);
@@ -39,7 +41,8 @@ public sealed class BehindNginxTests
 
             stranger.DefaultRequestHeaders.Remove("Sec-Fetch-Site");
             stranger.DefaultRequestHeaders.Add("Origin", "http://evil.example");
-            await (await stranger.PostJson("/api/auth/login", new { username = "owner", password = TestServer.Password })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+            await (await stranger.PostJson("/api/auth/login", new { username = "owner", password = TestServer.Password }))
+                .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         }
     }
 
@@ -73,7 +76,8 @@ public sealed class BehindNginxTests
     public async Task A_proxy_that_is_not_listed_is_told_of_once()
     {
         await using var server = await TestServer.StartAsync();
-        await using var nginx = await Nginx.StartAsync("", $"proxy_pass http://{server.BaseUri.Authority}; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;");
+        await using var nginx = await Nginx.StartAsync(
+            "", $"proxy_pass http://{server.BaseUri.Authority}; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;");
         using var client = nginx.Client();
         await client.GetAsync("/api/health");
         await client.GetAsync("/api/health");

@@ -3,7 +3,9 @@ using System.Text;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What another site, a proxy or a cache can do with a visitor's browser (attacks A26, A27, A28, A30, A31, A57, A63, A65).</summary>
+/// <summary>
+/// What another site, a proxy or a cache can do with a visitor's browser (attacks A26, A27, A28, A30, A31, A57, A63, A65).
+/// </summary>
 public sealed class BrowserBoundaryTests
 {
     [Theory]
@@ -19,12 +21,15 @@ public sealed class BrowserBoundaryTests
         var admin = await server.RegisterAdminAsync();
         (HttpMethod Method, string Path, string Body)[] calls =
         [
-            (HttpMethod.Post, "/api/users", """{"username":"planted"}"""), (HttpMethod.Post, "/api/auth/logout", "{}"), (HttpMethod.Post, "/api/auth/refresh", "{}"),
-            (HttpMethod.Put, "/api/auth/password", """{"currentPassword":"x","newPassword":"y"}"""), (HttpMethod.Post, "/api/sessions", "{}"),
+            (HttpMethod.Post, "/api/users", """{"username":"planted"}"""), (HttpMethod.Post, "/api/auth/logout", "{}"),
+            (HttpMethod.Post, "/api/auth/refresh", "{}"),
+            (HttpMethod.Put, "/api/auth/password", """{"currentPassword":"x","newPassword":"y"}"""),
+            (HttpMethod.Post, "/api/sessions", "{}"),
         ];
         foreach (var (method, path, body) in calls)
         {
-            await (await Send(admin, method, path, body, "application/json", (header, value))).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+            await (await Send(admin, method, path, body, "application/json", (header, value)))
+                .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         }
 
         Assert.Single((await admin.GetJson("/api/users")).GetProperty("items").EnumerateArray());
@@ -37,7 +42,8 @@ public sealed class BrowserBoundaryTests
         await using var server = await TestServer.StartAsync();
         await server.RegisterAdminAsync();
         var body = $$"""{"username":"admin","password":"{{TestServer.Password}}"}""";
-        var answer = await Send(server.Client(), HttpMethod.Post, "/api/auth/login", body, "application/json", ("Origin", "https://evil.example"));
+        var answer =
+            await Send(server.Client(), HttpMethod.Post, "/api/auth/login", body, "application/json", ("Origin", "https://evil.example"));
         await answer.ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         Assert.False(answer.Headers.Contains("Set-Cookie"));
     }
@@ -51,7 +57,8 @@ public sealed class BrowserBoundaryTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        await (await admin.PostRaw("/api/users", """{"username":"planted"}""", contentType)).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+        await (await admin.PostRaw("/api/users", """{"username":"planted"}""", contentType))
+            .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         await (await admin.PostRaw("/api/auth/logout", "{}", contentType)).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         Assert.Single((await admin.GetJson("/api/users")).GetProperty("items").EnumerateArray());
     }
@@ -61,10 +68,14 @@ public sealed class BrowserBoundaryTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        await (await Send(admin, HttpMethod.Post, "/api/sessions", "{}", "application/json", ("Sec-Fetch-Site", "same-origin"))).Expect(HttpStatusCode.Created);
-        var tokens = await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json();
+        await (await Send(admin, HttpMethod.Post, "/api/sessions", "{}", "application/json", ("Sec-Fetch-Site", "same-origin")))
+            .Expect(HttpStatusCode.Created);
+        var tokens =
+            await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json();
         var bearer = ("Authorization", $"Bearer {tokens.GetProperty("accessToken").GetString()}");
-        await (await Send(server.Client(), HttpMethod.Post, "/api/sessions", "{}", "application/json", bearer, ("Origin", "https://app.example"))).Expect(HttpStatusCode.Created);
+        await (await Send(
+            server.Client(), HttpMethod.Post, "/api/sessions", "{}", "application/json", bearer, ("Origin", "https://app.example")))
+            .Expect(HttpStatusCode.Created);
     }
 
     [Fact]
@@ -78,7 +89,11 @@ public sealed class BrowserBoundaryTests
 
         var variables = new Dictionary<string, string> { ["ENABLE_CORS"] = "true", ["CORS_ORIGIN"] = "https://app.example" };
         await using var open = await TestServer.StartAsync(new TestServerOptions { Variables = variables });
-        foreach (var origin in new[] { "https://evil.example", "null", "https://app.example.evil.example", "https://app.examplex", "http://app.example", "https://APP.example" })
+        foreach (var origin in new[]
+        {
+            "https://evil.example", "null", "https://app.example.evil.example", "https://app.examplex", "http://app.example",
+            "https://APP.example",
+        })
         {
             await NoCors(open, origin);
         }
@@ -91,7 +106,9 @@ public sealed class BrowserBoundaryTests
             Assert.False(answer.Headers.Contains("Access-Control-Allow-Credentials"));
         }
 
-        var preflight = await Send(open.Client(), HttpMethod.Options, "/api/sessions", null, null, ("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST"));
+        var preflight = await Send(
+            open.Client(), HttpMethod.Options, "/api/sessions", null, null, ("Origin", "https://app.example"),
+            ("Access-Control-Request-Method", "POST"));
         await preflight.Expect(HttpStatusCode.NoContent);
         Assert.Contains("Authorization", preflight.Headers.GetValues("Access-Control-Allow-Headers").Single());
         var admin = await Send(open.Client(), HttpMethod.Get, "/api/users", null, null, ("Origin", "https://app.example"));
@@ -101,20 +118,30 @@ public sealed class BrowserBoundaryTests
     [Fact]
     public async Task Cookies_are_hidden_from_scripts_and_tied_to_https_when_there_is_https()
     {
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["TRUSTED_PROXIES"] = "127.0.0.0/8" } });
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Variables = new Dictionary<string, string> { ["TRUSTED_PROXIES"] = "127.0.0.0/8" } });
         await server.RegisterAdminAsync();
         var body = $$"""{"username":"admin","password":"{{TestServer.Password}}"}""";
         var plain = await Send(server.Client(), HttpMethod.Post, "/api/auth/login", body, "application/json");
-        Assert.All(plain.Headers.GetValues("Set-Cookie"), cookie => Assert.Matches("^aichat(_refresh|_device)?_[0-9a-f]{8}=[^;]+; max-age=[0-9]+; path=[^;]+; samesite=lax; httponly$", cookie));
+        Assert.All(
+            plain.Headers.GetValues("Set-Cookie"),
+            cookie => Assert.Matches(
+                "^aichat(_refresh|_device)?_[0-9a-f]{8}=[^;]+; max-age=[0-9]+; path=[^;]+; samesite=lax; httponly$", cookie));
         Assert.False(plain.Headers.Contains("Strict-Transport-Security"));
 
-        var secure = await Send(server.Client(), HttpMethod.Post, "/api/auth/login", body, "application/json", ("X-Forwarded-Proto", "https"), ("X-Forwarded-For", "203.0.113.1"));
-        Assert.All(secure.Headers.GetValues("Set-Cookie"), cookie => Assert.Matches("^__Host-aichat(_refresh|_device)?_[0-9a-f]{8}=[^;]+; max-age=[0-9]+; path=/; secure; samesite=lax; httponly$", cookie));
+        var secure = await Send(
+            server.Client(), HttpMethod.Post, "/api/auth/login", body, "application/json", ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-For", "203.0.113.1"));
+        Assert.All(
+            secure.Headers.GetValues("Set-Cookie"),
+            cookie => Assert.Matches(
+                "^__Host-aichat(_refresh|_device)?_[0-9a-f]{8}=[^;]+; max-age=[0-9]+; path=/; secure; samesite=lax; httponly$", cookie));
         Assert.True(secure.Headers.Contains("Strict-Transport-Security"));
 
         await using var direct = await TestServer.StartAsync();
         await direct.RegisterAdminAsync();
-        var claimed = await Send(direct.Client(), HttpMethod.Post, "/api/auth/login", body, "application/json", ("X-Forwarded-Proto", "https"));
+        var claimed =
+            await Send(direct.Client(), HttpMethod.Post, "/api/auth/login", body, "application/json", ("X-Forwarded-Proto", "https"));
         Assert.All(claimed.Headers.GetValues("Set-Cookie"), cookie => Assert.DoesNotContain("secure", cookie));
     }
 
@@ -125,7 +152,9 @@ public sealed class BrowserBoundaryTests
         await server.RegisterAdminAsync();
         using var client = new HttpClient(new SocketsHttpHandler { UseCookies = false, UseProxy = false }) { BaseAddress = server.BaseUri };
         var body = $$"""{"username":"admin","password":"{{TestServer.Password}}"}""";
-        var answer = await Send(client, HttpMethod.Post, "/api/auth/login", body, "application/json", ("Cookie", "aichat=planted; aichat_refresh=planted.planted"));
+        var answer = await Send(
+            client, HttpMethod.Post, "/api/auth/login", body, "application/json",
+            ("Cookie", "aichat=planted; aichat_refresh=planted.planted"));
         await answer.Expect(HttpStatusCode.OK);
         Assert.DoesNotContain(answer.Headers.GetValues("Set-Cookie"), cookie => cookie.Contains("planted"));
     }
@@ -137,7 +166,8 @@ public sealed class BrowserBoundaryTests
         var admin = await server.RegisterAdminAsync();
         foreach (var path in new[] { "/", "/api/auth/me", "/api/settings/branding", "/api/users", "/api/sessions", "/api/nothing" })
         {
-            var answer = await Send(admin, HttpMethod.Get, path, null, null, ("Host", "evil.example:81"), ("X-Forwarded-Host", "evil.example"));
+            var answer =
+                await Send(admin, HttpMethod.Get, path, null, null, ("Host", "evil.example:81"), ("X-Forwarded-Host", "evil.example"));
             Assert.DoesNotContain("evil.example", await answer.Content.ReadAsStringAsync() + answer.Headers);
         }
     }
@@ -159,8 +189,9 @@ public sealed class BrowserBoundaryTests
             await (await Send(server.Client(), HttpMethod.Get, "/api/health", null, null, ("Host", host))).Expect(HttpStatusCode.OK);
         }
 
-        // A proxy's request is not one of this machine, whatever name it carries.
-        var relayed = await Send(server.Client(), HttpMethod.Get, "/api/health", null, null, ("Host", "localhost"), ("X-Forwarded-For", "192.0.2.1"));
+        // A proxied request does not count as local, whatever host name it carries.
+        var relayed =
+            await Send(server.Client(), HttpMethod.Get, "/api/health", null, null, ("Host", "localhost"), ("X-Forwarded-For", "192.0.2.1"));
         await relayed.Expect(HttpStatusCode.BadRequest);
     }
 
@@ -182,8 +213,11 @@ public sealed class BrowserBoundaryTests
         var admin = await server.RegisterAdminAsync();
         HttpResponseMessage[] answers =
         [
-            await admin.GetAsync("/"), await admin.GetAsync("/api/auth/me"), await admin.GetAsync("/api/nothing"), await admin.GetAsync("/api/auth/login"),
-            await server.Client().GetAsync("/api/users"), await admin.PostRaw("/api/sessions", new string(' ', 100_000)), await admin.PostRaw("/api/sessions", "{"),
+            await admin.GetAsync("/"), await admin.GetAsync("/api/auth/me"), await admin.GetAsync("/api/nothing"),
+            await admin.GetAsync("/api/auth/login"),
+            await server.Client()
+                .GetAsync("/api/users"), await admin.PostRaw("/api/sessions", new string(' ', 100_000)),
+                await admin.PostRaw("/api/sessions", "{"),
             await server.Client().PostRaw("/api/auth/login", "x", "text/plain"),
         ];
         Assert.Equal([200, 200, 404, 405, 401, 413, 400, 415], answers.Select(answer => (int)answer.StatusCode));
@@ -224,13 +258,17 @@ public sealed class BrowserBoundaryTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(server.DataDir));
-        Assert.All(Directory.GetFiles(server.DataDir), file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
+        Assert.All(
+            Directory.GetFiles(server.DataDir),
+            file => Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(file)));
 
         var page = await (await admin.GetAsync("/")).Content.ReadAsStringAsync();
         string[] paths =
         [
-            "/app.db", "/app.db-wal", "/data/app.db", "/data/master.key", "/master.key", "/backups/x.db", "/.env", "/logs/x.log", "/.git/HEAD", "/instance.json",
-            "/..;/master.key", "/%2e%2e/master.key", "/..%2fmaster.key", "/assets/..%2f..%2fmaster.key", "/%2e%2e%5cmaster.key", "/.%00/master.key",
+            "/app.db", "/app.db-wal", "/data/app.db", "/data/master.key", "/master.key", "/backups/x.db", "/.env", "/logs/x.log",
+            "/.git/HEAD", "/instance.json",
+            "/..;/master.key", "/%2e%2e/master.key", "/..%2fmaster.key", "/assets/..%2f..%2fmaster.key", "/%2e%2e%5cmaster.key",
+            "/.%00/master.key",
         ];
         foreach (var path in paths)
         {
@@ -270,8 +308,10 @@ public sealed class BrowserBoundaryTests
         {
             foreach (var method in new[] { HttpMethod.Get, HttpMethod.Options })
             {
-                var answer = await Send(server.Client(), method, path, null, null, ("Origin", origin), ("Access-Control-Request-Method", "POST"));
-                Assert.DoesNotContain(answer.Headers, header => header.Key.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
+                var answer =
+                    await Send(server.Client(), method, path, null, null, ("Origin", origin), ("Access-Control-Request-Method", "POST"));
+                Assert.DoesNotContain(
+                    answer.Headers, header => header.Key.StartsWith("Access-Control-", StringComparison.OrdinalIgnoreCase));
             }
         }
     }

@@ -54,7 +54,8 @@ public sealed class CatalogTests
             price = new { input = 2.5, output = 10 },
             isDefault = true,
         })).Expect(HttpStatusCode.OK);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", tags = new[] { "slow", "dear" } })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", tags = new[] { "slow", "dear" } }))
+            .Expect(HttpStatusCode.OK);
         await (await admin.PostJson("/api/catalog/models/refresh", new { })).Expect(HttpStatusCode.OK);
         await server.RestartAsync();
 
@@ -68,12 +69,15 @@ public sealed class CatalogTests
         Assert.Equal(500, model.GetProperty("maxOutputTokens").GetInt32());
         Assert.Equal(2.5m, model.GetProperty("price").GetProperty("input").GetDecimal());
 
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = (string?)null, contextLimit = (int?)null })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson(
+            "/api/catalog/models", new { connectionId = id, model = "o3", name = (string?)null, contextLimit = (int?)null }))
+            .Expect(HttpStatusCode.OK);
         var after = Model((await admin.GetJson("/api/catalog/models")).GetProperty("items"), "o3");
         Assert.Equal("o3", after.GetProperty("name").GetString());
         Assert.Equal(200_000, after.GetProperty("contextLimit").GetInt32());
 
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", isDefault = true })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", isDefault = true }))
+            .Expect(HttpStatusCode.OK);
         Assert.Equal("gpt-4o", Default((await admin.GetJson("/api/catalog/models")).GetProperty("items")).GetProperty("model").GetString());
     }
 
@@ -86,14 +90,21 @@ public sealed class CatalogTests
         var user = await server.RegisterUserAsync(admin);
         var userId = (await user.GetJson("/api/auth/me")).GetProperty("user").GetProperty("id").GetInt64();
         var id = await Connect(admin, upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true })).Expect(HttpStatusCode.OK);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", allowedUsers = new[] { 999_999 } })).Expect(HttpStatusCode.OK);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4.1", allowedUsers = new[] { userId } })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true }))
+            .Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", allowedUsers = new[] { 999_999 } }))
+            .Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4.1", allowedUsers = new[] { userId } }))
+            .Expect(HttpStatusCode.OK);
 
         var items = (await user.GetJson("/api/catalog/models?all=true")).GetProperty("items");
-        Assert.Equal(["gpt-4.1"], items.EnumerateArray().Where(item => item.GetProperty("connectionId").GetInt64() == id).Select(item => item.GetProperty("model").GetString()));
+        Assert.Equal(
+            ["gpt-4.1"],
+            items.EnumerateArray().Where(item => item.GetProperty("connectionId").GetInt64() == id)
+                .Select(item => item.GetProperty("model").GetString()));
         Assert.False(items[0].TryGetProperty("allowedUsers", out _));
-        await (await user.PutJson("/api/settings/personal", new { preferredModel = "o3" })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await user.PutJson("/api/settings/personal", new { preferredModel = "o3" }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         var all = (await admin.GetJson("/api/catalog/models?all=true")).GetProperty("items");
         Assert.True(Model(all, "gpt-4o").GetProperty("hidden").GetBoolean());
     }
@@ -103,13 +114,16 @@ public sealed class CatalogTests
     {
         await using var server = await TestServer.StartAsync();
         var works = true;
-        await using var upstream = FakeUpstream.Start(exchange => works ? OpenAiScript.Models(exchange, ["gpt-4o"]) : exchange.Reply(500, "{}"));
+        await using var upstream =
+            FakeUpstream.Start(exchange => works ? OpenAiScript.Models(exchange, ["gpt-4o"]) : exchange.Reply(500, "{}"));
         var admin = await server.RegisterAdminAsync();
         var id = await Connect(admin, upstream);
 
         works = false;
         var refreshed = await (await admin.PostJson("/api/catalog/models/refresh", new { })).Json();
-        Assert.Contains(refreshed.GetProperty("items").EnumerateArray(), item => item.GetProperty("connectionId").GetInt64() == id && !item.GetProperty("ok").GetBoolean());
+        Assert.Contains(
+            refreshed.GetProperty("items").EnumerateArray(),
+            item => item.GetProperty("connectionId").GetInt64() == id && !item.GetProperty("ok").GetBoolean());
         var failed = Connection(await admin.GetJson("/api/connections"), id);
         Assert.Equal(1, failed.GetProperty("modelCount").GetInt32());
         Assert.Equal("provider_server_error", failed.GetProperty("lastErrorCode").GetString());
@@ -156,7 +170,15 @@ public sealed class CatalogTests
         await using var server = await TestServer.StartAsync();
         await using var upstream = FakeUpstream.Start(exchange => exchange.Reply(404, "{}"));
         var admin = await server.RegisterAdminAsync();
-        var form = new { provider = "openai", name = "Fake", baseUrl = upstream.BaseUrl, key = "sk-0123456789abcdef", local = true, modelIds = new[] { "b", "a" } };
+        var form = new
+        {
+            provider = "openai",
+            name = "Fake",
+            baseUrl = upstream.BaseUrl,
+            key = "sk-0123456789abcdef",
+            local = true,
+            modelIds = new[] { "b", "a" },
+        };
 
         var verified = await (await admin.PostJson("/api/connections/verify", form)).Json();
         var created = await (await admin.PostJson("/api/connections", form)).Json(HttpStatusCode.Created);
@@ -164,7 +186,8 @@ public sealed class CatalogTests
         Assert.True(verified.GetProperty("ok").GetBoolean());
         Assert.Equal(2, created.GetProperty("modelCount").GetInt32());
         Assert.False(created.TryGetProperty("lastError", out _));
-        var items = (await admin.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray().Select(item => item.GetProperty("model").GetString());
+        var items = (await admin.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray()
+            .Select(item => item.GetProperty("model").GetString());
         Assert.Equal(["b", "a"], items.Take(2));
     }
 
@@ -175,20 +198,40 @@ public sealed class CatalogTests
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o", "o3"], "hi"));
         var admin = await server.RegisterAdminAsync();
         var id = await Connect(admin, upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", maxOutputTokens = 500, price = new { input = 1, output = 2 }, isDefault = true })).Expect(HttpStatusCode.OK);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new
+        {
+            connectionId = id,
+            model = "o3",
+            name = "Thinker",
+            maxOutputTokens = 500,
+            price = new { input = 1, output = 2 },
+            isDefault = true,
+        }))
+            .Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true }))
+            .Expect(HttpStatusCode.OK);
         var export = await admin.GetJson("/api/catalog/models/overrides");
         Assert.Equal(2, export.GetProperty("items").GetArrayLength());
         Assert.Equal(500, Model(export.GetProperty("items"), "o3").GetProperty("maxOutputTokens").GetInt32());
 
-        Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", new { items = new[] { new { connectionId = id, model = "o3" } } })).Json()).GetProperty("deleted").GetInt32());
-        Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", new { all = true })).Json()).GetProperty("deleted").GetInt32());
+        Assert.Equal(
+            1,
+            (await (await admin.DeleteJson(
+                "/api/catalog/models/overrides", new { items = new[] { new { connectionId = id, model = "o3" } } })).Json())
+                .GetProperty("deleted").GetInt32());
+        Assert.Equal(
+            1,
+            (await (await admin.DeleteJson("/api/catalog/models/overrides", new { all = true })).Json()).GetProperty("deleted").GetInt32());
         Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
         await (await admin.PostJson("/api/catalog/models/overrides/import", export)).Expect(HttpStatusCode.OK);
         Assert.Equal(export.GetRawText(), (await admin.GetJson("/api/catalog/models/overrides")).GetRawText());
 
-        var bad = new { items = new object[] { new { connectionId = id, model = "x", name = "New" }, new { connectionId = 999, model = "y" } } };
-        await (await admin.PostJson("/api/catalog/models/overrides/import", bad)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        var bad = new
+        {
+            items = new object[] { new { connectionId = id, model = "x", name = "New" }, new { connectionId = 999, model = "y" } },
+        };
+        await (await admin.PostJson("/api/catalog/models/overrides/import", bad))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         Assert.Equal(export.GetRawText(), (await admin.GetJson("/api/catalog/models/overrides")).GetRawText());
     }
 
@@ -200,7 +243,8 @@ public sealed class CatalogTests
         await using var upstream = FakeUpstream.Start(exchange => OpenAiScript.Answer(listed, "hi")(exchange));
         var admin = await server.RegisterAdminAsync();
         var id = await Connect(admin, upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", isDefault = true })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", isDefault = true }))
+            .Expect(HttpStatusCode.OK);
         var session = await admin.NewSession(id, "o3");
 
         listed = ["gpt-4o"];
@@ -212,7 +256,7 @@ public sealed class CatalogTests
         await (await admin.PostJson("/api/chat/stream", asked)).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         Assert.Equal("gpt-4o", (await admin.AskAndWait(session, "go")).Text("model"));
 
-        // It is no word for ever: it holds again when the model is back, and can be taken back while it is not.
+        // An override applies again when the model returns, and can be deleted while the model is away.
         Assert.Equal("Thinker", (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items")[0].Text("name"));
         listed = ["gpt-4o", "o3"];
         await (await admin.PostJson("/api/catalog/models/refresh", new { })).Expect(HttpStatusCode.OK);
@@ -223,8 +267,9 @@ public sealed class CatalogTests
         Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", one)).Json()).GetProperty("deleted").GetInt32());
         Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
 
-        // It goes with its connection.
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true })).Expect(HttpStatusCode.OK);
+        // It is deleted with its connection.
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true }))
+            .Expect(HttpStatusCode.OK);
         await (await admin.DeleteAsync($"/api/connections/{id}")).Expect(HttpStatusCode.NoContent);
         Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
     }
@@ -237,32 +282,47 @@ public sealed class CatalogTests
         var admin = await server.RegisterAdminAsync();
         var user = await server.RegisterUserAsync(admin);
         var id = await Connect(admin, upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker" })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker" }))
+            .Expect(HttpStatusCode.OK);
 
-        await (await admin.PutJson("/api/catalog/models/order", new { connectionId = id, models = new[] { "a'b", "o3" } })).Expect(HttpStatusCode.NoContent);
+        await (await admin.PutJson("/api/catalog/models/order", new { connectionId = id, models = new[] { "a'b", "o3" } }))
+            .Expect(HttpStatusCode.NoContent);
         await (await admin.PostJson("/api/catalog/models/refresh", new { })).Expect(HttpStatusCode.OK);
         await server.RestartAsync();
         string[] expected = ["a'b", "o3", "gpt-4o", "gpt-4.1"];
         foreach (var client in new[] { admin, user })
         {
-            Assert.Equal(expected, (await client.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray().Select(item => item.Text("model")).Take(4));
+            Assert.Equal(
+                expected,
+                (await client.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray().Select(item => item.Text("model"))
+                    .Take(4));
         }
 
-        // A place alone is no change of the model, and what undoes changes leaves it where it is.
+        // A position alone does not count as an override, and resetting overrides keeps it.
         var items = (await admin.GetJson("/api/catalog/models?all=true")).GetProperty("items");
         Assert.False(Model(items, "a'b").GetProperty("overridden").GetBoolean());
         Assert.True(Model(items, "o3").GetProperty("overridden").GetBoolean());
-        Assert.Equal(1, (await (await admin.DeleteJson("/api/catalog/models/overrides", new { items = new[] { new { connectionId = id, model = "o3" } } })).Json()).GetProperty("deleted").GetInt32());
+        Assert.Equal(
+            1,
+            (await (await admin.DeleteJson(
+                "/api/catalog/models/overrides", new { items = new[] { new { connectionId = id, model = "o3" } } })).Json())
+                .GetProperty("deleted").GetInt32());
         items = (await admin.GetJson("/api/catalog/models?all=true")).GetProperty("items");
         Assert.Equal("o3", items[1].Text("name"));
         Assert.False(Model(items, "o3").GetProperty("overridden").GetBoolean());
 
-        foreach (var wrong in new object[] { new { connectionId = 999, models = new[] { "o3" } }, new { connectionId = id, models = new[] { "o3", "nobody" } }, new { connectionId = id, models = new string?[] { null } } })
+        foreach (var wrong in new object[]
         {
-            await (await admin.PutJson("/api/catalog/models/order", wrong)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+            new { connectionId = 999, models = new[] { "o3" } }, new { connectionId = id, models = new[] { "o3", "nobody" } },
+            new { connectionId = id, models = new string?[] { null } },
+        })
+        {
+            await (await admin.PutJson("/api/catalog/models/order", wrong))
+                .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         }
 
-        await (await admin.PutJson("/api/catalog/models/order", new { connectionId = id, models = Array.Empty<string>() })).Expect(HttpStatusCode.NoContent);
+        await (await admin.PutJson("/api/catalog/models/order", new { connectionId = id, models = Array.Empty<string>() }))
+            .Expect(HttpStatusCode.NoContent);
         Assert.Equal("gpt-4o", (await user.GetJson("/api/catalog/models")).GetProperty("items")[0].Text("model"));
         Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
     }
@@ -274,7 +334,10 @@ public sealed class CatalogTests
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o", "o3"], "hi"));
         var admin = await server.RegisterAdminAsync();
         var id = await Connect(admin, upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "o3", name = "Thinker", tags = new[] { "slow" }, maxOutputTokens = 500 })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson(
+            "/api/catalog/models",
+            new { connectionId = id, model = "o3", name = "Thinker", tags = new[] { "slow" }, maxOutputTokens = 500 }))
+            .Expect(HttpStatusCode.OK);
         var stored = (await admin.GetJson("/api/catalog/models/overrides")).GetRawText();
 
         var body = new
@@ -289,8 +352,10 @@ public sealed class CatalogTests
                 new { connectionId = id, model = "o3", contextLimit = 0 },
             },
         };
-        var lines = (await (await admin.PostJson("/api/catalog/models/overrides/import/preview", body)).Json()).GetProperty("items").EnumerateArray()
-            .Select(line => $"{line.Text("connectionName")} {line.Text("model")} {line.Text("outcome")} {line.GetProperty("listed").GetBoolean()} {string.Join(',', line.GetProperty("fields").EnumerateArray())}");
+        var lines = (await (await admin.PostJson("/api/catalog/models/overrides/import/preview", body)).Json()).GetProperty("items")
+            .EnumerateArray()
+            .Select(line => $"{line.Text("connectionName")} {line.Text("model")} {line.Text("outcome")} "
+                + $"{line.GetProperty("listed").GetBoolean()} {string.Join(',', line.GetProperty("fields").EnumerateArray())}");
         Assert.Equal(
             [
                 "Fake gpt-4o added True hidden,price", "Fake o3 changed True name", "Fake o3 same True ", "Elsewhere o3 unknown False ",
@@ -298,7 +363,8 @@ public sealed class CatalogTests
             ],
             lines);
         Assert.Equal(stored, (await admin.GetJson("/api/catalog/models/overrides")).GetRawText());
-        await (await admin.PostJson("/api/catalog/models/overrides/import/preview", new { items = new object?[] { null } })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.PostJson("/api/catalog/models/overrides/import/preview", new { items = new object?[] { null } }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
 
     [Fact]
@@ -309,26 +375,41 @@ public sealed class CatalogTests
         var admin = await server.RegisterAdminAsync();
         var user = await server.RegisterUserAsync(admin);
         var id = await Connect(admin, upstream);
-        foreach (var (field, value) in new (string, object)[] { ("contextLimit", 0), ("maxOutputTokens", -1), ("name", ""), ("price", new { input = -1, output = 1 }), ("allowedUsers", new[] { 0 }), ("tags", new[] { "" }) })
+        foreach (var (field, value) in new (string, object)[]
+        {
+            ("contextLimit", 0), ("maxOutputTokens", -1), ("name", ""), ("price", new { input = -1, output = 1 }),
+            ("allowedUsers", new[] { 0 }), ("tags", new[] { "" }),
+        })
         {
             var body = new Dictionary<string, object> { ["connectionId"] = id, ["model"] = "gpt-4o", [field] = value };
-            var problem = await (await admin.PutJson("/api/catalog/models", body)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+            var problem = await (await admin.PutJson("/api/catalog/models", body))
+                .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
             Assert.True(problem.GetProperty("errors").TryGetProperty(field, out _), field);
         }
 
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "nobody" })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", surprise = 1 })).ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", contextLimit = "5" })).ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
-        foreach (var (method, path) in new[] { (HttpMethod.Delete, "/api/catalog/models/overrides"), (HttpMethod.Post, "/api/catalog/models/overrides/import") })
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "nobody" }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", surprise = 1 }))
+            .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", contextLimit = "5" }))
+            .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
+        foreach (var (method, path) in new[]
         {
-            await (await admin.SendJson(method, path, new { items = new object?[] { null } })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+            (HttpMethod.Delete, "/api/catalog/models/overrides"), (HttpMethod.Post, "/api/catalog/models/overrides/import"),
+        })
+        {
+            await (await admin.SendJson(method, path, new { items = new object?[] { null } }))
+                .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         }
 
-        await (await admin.DeleteJson("/api/catalog/models/overrides", new { })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
-        await (await user.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", isDefault = true })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+        await (await admin.DeleteJson("/api/catalog/models/overrides", new { }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await user.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", isDefault = true }))
+            .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         await (await user.PostJson("/api/catalog/models/refresh", new { })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         await (await user.GetAsync("/api/catalog/models/overrides")).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
-        await (await user.PostJson("/api/catalog/models/overrides/import", new { items = Array.Empty<object>() })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+        await (await user.PostJson("/api/catalog/models/overrides/import", new { items = Array.Empty<object>() }))
+            .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         Assert.Equal(0, (await admin.GetJson("/api/catalog/models/overrides")).GetProperty("items").GetArrayLength());
     }
 
@@ -339,7 +420,8 @@ public sealed class CatalogTests
         var clock = new FakeTimeProvider(DateTimeOffset.UnixEpoch.AddYears(56));
         await using var server = await TestServer.StartAsync(new TestServerOptions { Clock = clock });
         var works = true;
-        await using var upstream = FakeUpstream.Start(exchange => works ? OpenAiScript.Models(exchange, ["gpt-4o"]) : exchange.Reply(500, "{}"));
+        await using var upstream =
+            FakeUpstream.Start(exchange => works ? OpenAiScript.Models(exchange, ["gpt-4o"]) : exchange.Reply(500, "{}"));
         var admin = await server.RegisterAdminAsync();
         await Connect(admin, upstream);
         await upstream.NextRequestAsync();
@@ -350,7 +432,7 @@ public sealed class CatalogTests
         await Advance(clock, upstream, TimeSpan.FromSeconds(46));
     }
 
-    /// <summary>Lets time pass in small steps until the provider is asked again, at most for so long.</summary>
+    /// <summary>Advances the clock in small steps, at most by the given time, until the provider is asked again.</summary>
     private static async Task Advance(FakeTimeProvider clock, FakeUpstream upstream, TimeSpan max)
     {
         var asked = upstream.NextRequestAsync();
@@ -372,7 +454,8 @@ public sealed class CatalogTests
     private static JsonElement Connection(JsonElement list, long id) =>
         list.GetProperty("items").EnumerateArray().Single(item => item.GetProperty("id").GetInt64() == id);
 
-    private static JsonElement Default(JsonElement items) => items.EnumerateArray().Single(item => item.GetProperty("isDefault").GetBoolean());
+    private static JsonElement Default(JsonElement items) =>
+        items.EnumerateArray().Single(item => item.GetProperty("isDefault").GetBoolean());
 
     private static JsonElement Model(JsonElement items, string model) =>
         items.EnumerateArray().Single(item => item.GetProperty("model").GetString() == model);

@@ -3,7 +3,9 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>A request names where it goes, but only among what its caller may use: by no door is another connection reached (attack A06).</summary>
+/// <summary>
+/// A request may name a model, but only one that its caller may use: no API reaches another connection (attack A06).
+/// </summary>
 public sealed class ChosenModelTests
 {
     [Theory]
@@ -11,7 +13,7 @@ public sealed class ChosenModelTests
     [InlineData("hidden")]
     [InlineData("private")]
     [InlineData("missing")]
-    public async Task A_connection_that_is_not_for_the_caller_is_not_there_by_any_door(string kind)
+    public async Task A_connection_that_is_not_for_the_caller_is_not_found_by_any_api(string kind)
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "never"));
         await using var usable = FakeUpstream.Start(OpenAiScript.Answer(["usable"], "answer"));
@@ -43,20 +45,24 @@ public sealed class ChosenModelTests
         [
             await member.PostJson("/api/sessions", new { connectionId, model }),
             await member.PatchJson($"/api/sessions/{session}", new { connectionId, model }),
-            await member.PostJson("/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
-            await member.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
+            await member.PostJson(
+                "/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
+            await member.PostJson(
+                "/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = id(), connectionId, model }),
             await member.PostJson("/api/chat/regenerate", new { messageId, clientMessageId = id(), connectionId, model }),
             await script.PostJson("/v1/chat/completions", CompatSteps.Ask("go")),
             await script.PostJson("/v1/responses", new { model, input = "go" }),
-            await script.PostJson("/v1/messages", new { model, max_tokens = 5, messages = new[] { new { role = "user", content = "go" } } }),
+            await script.PostJson(
+                "/v1/messages", new { model, max_tokens = 5, messages = new[] { new { role = "user", content = "go" } } }),
             await script.PostJson("/v1/messages/count_tokens", new { model, messages = new[] { new { role = "user", content = "go" } } }),
             await script.PostJson("/v1/embeddings", new { model, input = "go" }),
         ];
 
         Assert.All(answers, answer => Assert.True(
-            answer.StatusCode == HttpStatusCode.NotFound, $"{answer.RequestMessage?.Method} {answer.RequestMessage?.RequestUri?.AbsolutePath}: {answer.StatusCode}"));
+            answer.StatusCode == HttpStatusCode.NotFound,
+            $"{answer.RequestMessage?.Method} {answer.RequestMessage?.RequestUri?.AbsolutePath}: {answer.StatusCode}"));
 
-        // A chat that has it from before is answered by what may be used, never by it.
+        // A chat that used it before is answered by a permitted model instead.
         Assert.Equal("answer", (await member.AskAndWait(before, "still there?")).Text("content"));
         Assert.Empty(upstream.Chats());
     }

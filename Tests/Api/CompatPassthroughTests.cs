@@ -5,23 +5,44 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Clients of OpenAI's protocol in front of a provider that speaks it: what they send and what it answers goes through, known to us or
-/// not; a provider of another protocol is not asked for what it does not have.
+/// Clients of OpenAI's protocol and a provider that speaks it: requests and responses pass through, members unknown to us included. A
+/// provider of another protocol is not asked for features it does not have.
 /// </summary>
 public sealed class CompatPassthroughTests
 {
     private const string Sound = "UklGRiQAAABXQVZF";
 
-    /// <summary>Two answers with probabilities, the first with a member of tomorrow, in pieces; the first ends long before the second.</summary>
+    /// <summary>
+    /// Two answers in chunks with probabilities; the first has an unknown member and ends before the second.
+    /// </summary>
     private static readonly string[] Two =
     [
-        """{"id":"chatcmpl-up","created":17,"model":"up","system_fingerprint":"fp_1","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,"finish_reason":null}],"usage":null}""",
-        """{"id":"chatcmpl-up","created":17,"model":"up","choices":[{"index":0,"delta":{"content":"Ja"},"logprobs":{"content":[{"token":"Ja","logprob":-0.1,"bytes":[74,97],"top_logprobs":[{"token":"Ja","logprob":-0.1}]}]},"finish_reason":null}],"usage":null}""",
-        """{"id":"chatcmpl-up","created":17,"model":"up","choices":[{"index":0,"delta":{"annotations":[{"type":"url_citation"}]},"logprobs":null,"finish_reason":"stop"}],"usage":null}""",
-        """{"id":"chatcmpl-up","created":17,"model":"up","choices":[{"index":1,"delta":{"role":"assistant","content":"Ne"},"logprobs":{"content":[{"token":"Ne","logprob":-2}]},"finish_reason":null}],"usage":null}""",
-        """{"id":"chatcmpl-up","created":17,"model":"up","choices":[{"index":1,"delta":{"content":"in"},"logprobs":{"content":[{"token":"in","logprob":-3}]},"finish_reason":null}],"citations":["a"],"usage":null}""",
-        """{"id":"chatcmpl-up","created":17,"model":"up","choices":[{"index":1,"delta":{},"logprobs":null,"finish_reason":"length"}],"usage":null}""",
-        """{"id":"chatcmpl-up","created":17,"model":"up","choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"cost":0.5}}""",
+        Chunk("""
+            "system_fingerprint":"fp_1","choices":[{"index":0,"delta":{"role":"assistant","content":"","refusal":null},
+            "logprobs":null,"finish_reason":null}],"usage":null
+            """),
+        Chunk("""
+            "choices":[{"index":0,"delta":{"content":"Ja"},
+            "logprobs":{"content":[{"token":"Ja","logprob":-0.1,"bytes":[74,97],"top_logprobs":[{"token":"Ja","logprob":-0.1}]}]},
+            "finish_reason":null}],"usage":null
+            """),
+        Chunk("""
+            "choices":[{"index":0,"delta":{"annotations":[{"type":"url_citation"}]},"logprobs":null,"finish_reason":"stop"}],"usage":null
+            """),
+        Chunk("""
+            "choices":[{"index":1,"delta":{"role":"assistant","content":"Ne"},
+            "logprobs":{"content":[{"token":"Ne","logprob":-2}]},"finish_reason":null}],"usage":null
+            """),
+        Chunk("""
+            "choices":[{"index":1,"delta":{"content":"in"},
+            "logprobs":{"content":[{"token":"in","logprob":-3}]},"finish_reason":null}],"citations":["a"],"usage":null
+            """),
+        Chunk("""
+            "choices":[{"index":1,"delta":{},"logprobs":null,"finish_reason":"length"}],"usage":null
+            """),
+        Chunk("""
+            "choices":[],"usage":{"prompt_tokens":7,"completion_tokens":3,"total_tokens":10,"cost":0.5}
+            """),
     ];
 
     [Fact]
@@ -31,21 +52,32 @@ public sealed class CompatPassthroughTests
 
         var whole = await (await steps.Chat(Ask(stream: false))).Json();
 
-        Assert.Equal(("chatcmpl-up", "chat.completion", "fake-model", "fp_1"), (whole.Text("id"), whole.Text("object"), whole.Text("model"), whole.Text("system_fingerprint")));
+        Assert.Equal(
+            ("chatcmpl-up", "chat.completion", "fake-model", "fp_1"),
+            (whole.Text("id"), whole.Text("object"), whole.Text("model"), whole.Text("system_fingerprint")));
         var choices = whole.GetProperty("choices").EnumerateArray().ToList();
-        Assert.Equal([("Ja", "stop"), ("Nein", "length")], choices.Select(choice => (choice.GetProperty("message").Text("content")!, choice.Text("finish_reason")!)));
+        Assert.Equal(
+            [("Ja", "stop"), ("Nein", "length")],
+            choices.Select(choice => (choice.GetProperty("message").Text("content")!, choice.Text("finish_reason")!)));
         Assert.Equal(["assistant", "assistant"], choices.Select(choice => choice.GetProperty("message").Text("role")));
         Assert.Equal(["Ja"], Tokens(choices[0]));
         Assert.Equal(["Ne", "in"], Tokens(choices[1]));
-        Assert.Equal(-0.1, choices[0].GetProperty("logprobs").GetProperty("content")[0].GetProperty("top_logprobs")[0].GetProperty("logprob").GetDouble());
+        Assert.Equal(
+            -0.1,
+            choices[0].GetProperty("logprobs").GetProperty("content")[0].GetProperty("top_logprobs")[0].GetProperty("logprob").GetDouble());
         Assert.Equal("url_citation", choices[0].GetProperty("message").GetProperty("annotations")[0].Text("type"));
         Assert.Equal(0.5, whole.GetProperty("usage").GetProperty("cost").GetDouble());
         Assert.Equal("a", whole.GetProperty("citations")[0].GetString());
-        Assert.Equal((2, 3, true), (steps.Sent.GetProperty("n").GetInt32(), steps.Sent.GetProperty("top_logprobs").GetInt32(), steps.Sent.GetProperty("logprobs").GetBoolean()));
+        Assert.Equal(
+            (2, 3, true),
+            (
+                steps.Sent.GetProperty("n").GetInt32(), steps.Sent.GetProperty("top_logprobs").GetInt32(),
+                steps.Sent.GetProperty("logprobs").GetBoolean()));
         Assert.Equal(10, UsageLimitTests.Number(steps.Server, "select sum(tokens) from daily_usage"));
         UsageLimitTests.AssertBalanced(steps.Server);
 
-        static IEnumerable<string?> Tokens(JsonElement choice) => choice.GetProperty("logprobs").GetProperty("content").EnumerateArray().Select(token => token.Text("token"));
+        static IEnumerable<string?> Tokens(JsonElement choice) =>
+            choice.GetProperty("logprobs").GetProperty("content").EnumerateArray().Select(token => token.Text("token"));
     }
 
     [Theory]
@@ -60,9 +92,14 @@ public sealed class CompatPassthroughTests
 
         Assert.Equal("[DONE]", frames[^1].Data);
         var chunks = frames[..^1].ConvertAll(frame => frame.Json);
-        Assert.All(chunks, chunk => Assert.Equal(("chatcmpl-up", "chat.completion.chunk", "fake-model"), (chunk.Text("id"), chunk.Text("object"), chunk.Text("model"))));
+        Assert.All(
+            chunks,
+            chunk => Assert.Equal(
+                ("chatcmpl-up", "chat.completion.chunk", "fake-model"), (chunk.Text("id"), chunk.Text("object"), chunk.Text("model"))));
         var sent = Two[..(includeUsage ? 7 : 6)].Select(frame => JsonDocument.Parse(frame).RootElement);
-        Assert.Equal(sent.Select(frame => frame.GetProperty("choices").GetRawText()), chunks.Select(chunk => chunk.GetProperty("choices").GetRawText()));
+        Assert.Equal(
+            sent.Select(frame => frame.GetProperty("choices").GetRawText()),
+            chunks.Select(chunk => chunk.GetProperty("choices").GetRawText()));
         Assert.Equal("fp_1", chunks[0].Text("system_fingerprint"));
         Assert.Equal(includeUsage, chunks.Any(chunk => chunk.TryGetProperty("usage", out _)));
         Assert.Equal(includeUsage ? 0.5 : 0, includeUsage ? chunks[^1].GetProperty("usage").GetProperty("cost").GetDouble() : 0);
@@ -95,13 +132,26 @@ public sealed class CompatPassthroughTests
     [Fact]
     public async Task A_sound_is_asked_for_and_given_whole_or_in_the_pieces_of_a_stream()
     {
-        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Request.Method == "GET" ? exchange.Reply(404, "{}") : exchange.Request.Json.GetProperty("stream").GetBoolean()
-            ? Frames(exchange,
+        await using var steps = await CompatSteps.StartAsync(exchange =>
+            exchange.Request.Method == "GET" ? exchange.Reply(404, "{}")
+            : exchange.Request.Json.GetProperty("stream").GetBoolean() ? Frames(
+                exchange,
                 """{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","audio":{"id":"audio_1","transcript":"Hel"}}}]}""",
                 """{"id":"c","choices":[{"index":0,"delta":{"audio":{"data":"SOUND"}}}]}""".Replace("SOUND", Sound),
                 """{"id":"c","choices":[{"index":0,"delta":{"audio":{"expires_at":9}},"finish_reason":"stop"}]}""")
-            : exchange.Reply(200, """{"id":"c","object":"chat.completion","choices":[{"index":0,"message":{"role":"assistant","content":null,"audio":{"id":"audio_1","data":"SOUND","transcript":"Hello","expires_at":9}},"finish_reason":"stop"}],"usage":{"prompt_tokens":5,"completion_tokens":50,"completion_tokens_details":{"audio_tokens":40}}}""".Replace("SOUND", Sound)));
-        var body = new { model = "fake-model", modalities = new[] { "text", "audio" }, audio = new { voice = "alloy", format = "wav" }, messages = new[] { new { role = "user", content = "sing" } } };
+            : exchange.Reply(200, """
+                {"id":"c","object":"chat.completion",
+                "choices":[{"index":0,"message":{"role":"assistant","content":null,
+                "audio":{"id":"audio_1","data":"SOUND","transcript":"Hello","expires_at":9}},"finish_reason":"stop"}],
+                "usage":{"prompt_tokens":5,"completion_tokens":50,"completion_tokens_details":{"audio_tokens":40}}}
+                """.Replace("SOUND", Sound)));
+        var body = new
+        {
+            model = "fake-model",
+            modalities = new[] { "text", "audio" },
+            audio = new { voice = "alloy", format = "wav" },
+            messages = new[] { new { role = "user", content = "sing" } },
+        };
 
         var whole = await (await steps.Chat(body)).Json();
         var sound = whole.GetProperty("choices")[0].GetProperty("message").GetProperty("audio");
@@ -110,8 +160,10 @@ public sealed class CompatPassthroughTests
         Assert.Equal("alloy", steps.Sent.GetProperty("audio").Text("voice"));
         Assert.False(steps.Sent.TryGetProperty("stream_options", out _));
 
-        await using var stream = await steps.Script.PostStream("/v1/chat/completions", new { body.model, body.modalities, body.audio, body.messages, stream = true });
-        var pieces = (await stream.ReadAllAsync())[..^1].ConvertAll(frame => frame.Json.GetProperty("choices")[0].GetProperty("delta").GetProperty("audio"));
+        await using var stream = await steps.Script.PostStream(
+            "/v1/chat/completions", new { body.model, body.modalities, body.audio, body.messages, stream = true });
+        var pieces = (await stream.ReadAllAsync())[..^1]
+            .ConvertAll(frame => frame.Json.GetProperty("choices")[0].GetProperty("delta").GetProperty("audio"));
         Assert.Equal("Hel", pieces[0].Text("transcript"));
         Assert.Equal(Sound, pieces[1].Text("data"));
         Assert.Equal(2, (await steps.Admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
@@ -124,7 +176,9 @@ public sealed class CompatPassthroughTests
     [InlineData("top_logprobs", """{"top_logprobs":2}""")]
     [InlineData("audio", """{"audio":{"voice":"alloy","format":"wav"}}""")]
     [InlineData("modalities", """{"modalities":["text","audio"]}""")]
-    [InlineData("input_audio", """{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}]}]}""")]
+    [InlineData(
+        "input_audio",
+        """{"messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AAAA","format":"wav"}}]}]}""")]
     [InlineData("file", """{"messages":[{"role":"user","content":[{"type":"file","file":{"file_id":"file-1"}}]}]}""")]
     public async Task A_provider_of_another_protocol_is_not_asked_and_the_member_is_named(string name, string members)
     {
@@ -161,28 +215,41 @@ public sealed class CompatPassthroughTests
     [Fact]
     public async Task Tool_calls_are_numbered_by_us_and_what_the_server_wants_back_is_added()
     {
-        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Request.Text.Contains("tool_call_id", StringComparison.Ordinal)
+        const string signed =
+            """{"id":"a","function":{"name":"f","arguments":"{\"x\":1}"},"extra_content":{"google":{"thought_signature":"SIGNED"}}}""";
+        const string plain = """{"id":"b","function":{"name":"g","arguments":"{}"}}""";
+        await using var steps = await CompatSteps.StartAsync(exchange =>
+            exchange.Request.Text.Contains("tool_call_id", StringComparison.Ordinal)
             ? OpenAiScript.Stream(exchange, "22 degrees")
-            : Frames(exchange,
+            : Frames(
+                exchange,
                 """{"choices":[{"index":0,"delta":{"role":"assistant","reasoning_content":"hm"}}]}""",
-                """{"choices":[{"index":0,"delta":{"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{\"x\":1}"},"extra_content":{"google":{"thought_signature":"SIGNED"}}}]}}]}""",
-                """{"choices":[{"index":0,"delta":{"tool_calls":[{"id":"b","function":{"name":"g","arguments":"{}"}}]},"finish_reason":"stop"}]}"""));
+                $$$"""{"choices":[{"index":0,"delta":{"tool_calls":[{{{signed}}}]}}]}""",
+                $$$"""{"choices":[{"index":0,"delta":{"tool_calls":[{{{plain}}}]},"finish_reason":"stop"}]}"""));
         object question = new { role = "user", content = "how warm?" };
 
-        await using var stream = await steps.Script.PostStream("/v1/chat/completions", new { model = "fake-model", stream = true, messages = new[] { question } });
+        await using var stream = await steps.Script.PostStream(
+            "/v1/chat/completions", new { model = "fake-model", stream = true, messages = new[] { question } });
         var choices = (await stream.ReadAllAsync())[..^1].ConvertAll(frame => frame.Json.GetProperty("choices")[0]);
-        var calls = choices.Where(choice => choice.GetProperty("delta").TryGetProperty("tool_calls", out _)).Select(choice => choice.GetProperty("delta").GetProperty("tool_calls")[0]);
+        var calls = choices.Where(choice => choice.GetProperty("delta").TryGetProperty("tool_calls", out _))
+            .Select(choice => choice.GetProperty("delta").GetProperty("tool_calls")[0]);
         Assert.Equal([(0, "a"), (1, "b")], calls.Select(call => (call.GetProperty("index").GetInt32(), call.Text("id")!)));
         Assert.Equal("tool_calls", choices[^1].Text("finish_reason"));
 
-        var message = (await (await steps.Chat(new { model = "fake-model", messages = new[] { question } })).Json()).GetProperty("choices")[0].GetProperty("message");
+        var message = (await (await steps.Chat(new { model = "fake-model", messages = new[] { question } })).Json())
+            .GetProperty("choices")[0].GetProperty("message");
         Assert.Equal(["a", "b"], message.GetProperty("tool_calls").EnumerateArray().Select(call => call.Text("id")));
         var bare = new { role = "assistant", content = (string?)null, tool_calls = message.GetProperty("tool_calls") };
-        object[] replies = [new { role = "tool", tool_call_id = "a", content = "22" }, new { role = "tool", tool_call_id = "b", content = "C" }];
-        await (await steps.Chat(new { model = "fake-model", messages = new[] { question, bare }.Concat(replies) })).Expect(HttpStatusCode.OK);
+        object[] replies =
+            [new { role = "tool", tool_call_id = "a", content = "22" }, new { role = "tool", tool_call_id = "b", content = "C" }];
+        await (await steps.Chat(new { model = "fake-model", messages = new[] { question, bare }.Concat(replies) }))
+            .Expect(HttpStatusCode.OK);
 
-        var sent = steps.Upstream.Chats().Single(exchange => exchange.Request.Text.Contains("tool_call_id", StringComparison.Ordinal)).Request.Json.GetProperty("messages")[1];
-        Assert.Equal("SIGNED", sent.GetProperty("tool_calls")[0].GetProperty("extra_content").GetProperty("google").Text("thought_signature"));
+        var sent = steps.Upstream.Chats()
+            .Single(exchange => exchange.Request.Text.Contains(
+                "tool_call_id", StringComparison.Ordinal)).Request.Json.GetProperty("messages")[1];
+        Assert.Equal(
+            "SIGNED", sent.GetProperty("tool_calls")[0].GetProperty("extra_content").GetProperty("google").Text("thought_signature"));
         Assert.Equal("hm", sent.Text("reasoning_content"));
     }
 
@@ -193,23 +260,29 @@ public sealed class CompatPassthroughTests
         await UsageLimitTests.Set(steps.Admin, new { providerMaxRetries = 0, fallbackModels = new[] { "demo" } });
 
         await (await steps.Chat(CompatSteps.Ask("hi"))).Expect(HttpStatusCode.OK);
-        await (await steps.Chat(new { model = "fake-model", n = 2, messages = new[] { new { role = "user", content = "hi" } } })).Expect(HttpStatusCode.BadGateway);
+        await (await steps.Chat(new { model = "fake-model", n = 2, messages = new[] { new { role = "user", content = "hi" } } }))
+            .Expect(HttpStatusCode.BadGateway);
     }
 
     [Fact]
     public async Task Tokens_are_counted_without_asking_anybody_or_paying()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"), "anthropic");
-        object Ask(string text) => new { model = "fake-model", system = "Be brief.", messages = new[] { new { role = "user", content = text } } };
+        object Ask(string text) =>
+            new { model = "fake-model", system = "Be brief.", messages = new[] { new { role = "user", content = text } } };
 
-        var little = (await (await steps.Script.PostJson("/v1/messages/count_tokens", Ask("hi"))).Json()).GetProperty("input_tokens").GetInt64();
-        var much = (await (await steps.Script.PostJson("/v1/messages/count_tokens", Ask(new string('x', 4_000)))).Json()).GetProperty("input_tokens").GetInt64();
+        var little = (await (await steps.Script.PostJson("/v1/messages/count_tokens", Ask("hi"))).Json())
+            .GetProperty("input_tokens").GetInt64();
+        var much = (await (await steps.Script.PostJson("/v1/messages/count_tokens", Ask(new string('x', 4_000)))).Json())
+            .GetProperty("input_tokens").GetInt64();
 
         Assert.InRange(little, 5, 30);
         Assert.InRange(much - little, 900, 1_100);
         Assert.Empty(steps.Upstream.Chats());
         Assert.Equal(0, (await steps.Admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
-        var missing = await (await steps.Script.PostJson("/v1/messages/count_tokens", new { model = "nothing", messages = new[] { new { role = "user", content = "x" } } })).Json(HttpStatusCode.NotFound);
+        var missing = await (await steps.Script.PostJson(
+            "/v1/messages/count_tokens", new { model = "nothing", messages = new[] { new { role = "user", content = "x" } } }))
+            .Json(HttpStatusCode.NotFound);
         Assert.Equal("not_found_error", missing.GetProperty("error").Text("type"));
     }
 
@@ -223,6 +296,10 @@ public sealed class CompatPassthroughTests
         stream_options = includeUsage ? new { include_usage = true } : null,
         messages = new[] { new { role = "user", content = "yes or no?" } },
     };
+
+    /// <summary>A chunk of <see cref="Two"/> on one line, as an event's data has to be.</summary>
+    private static string Chunk(string rest) =>
+        $$"""{"id":"chatcmpl-up","created":17,"model":"up",{{rest.ReplaceLineEndings("")}}}""";
 
     private static async Task Frames(FakeExchange exchange, params string[] frames)
     {

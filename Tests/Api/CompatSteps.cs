@@ -36,14 +36,22 @@ internal sealed class CompatSteps : IAsyncDisposable
         };
         var connection = (await (await admin.PostJson("/api/connections", form)).Json(System.Net.HttpStatusCode.Created)).Id();
         var key = (await KeysTests.Make(admin, new { name = "script" })).Text("key")!;
-        return new CompatSteps { Server = server, Upstream = upstream, Admin = admin, Script = KeysTests.With(server, key), Connection = connection };
+        return new CompatSteps
+        {
+            Server = server,
+            Upstream = upstream,
+            Admin = admin,
+            Script = KeysTests.With(server, key),
+            Connection = connection,
+        };
     }
 
     public Task<HttpResponseMessage> Chat(object body) => Script.PostJson("/v1/chat/completions", body);
 
-    public static object Ask(string text, bool stream = false) => new { model = "fake-model", stream, messages = new[] { new { role = "user", content = text } } };
+    public static object Ask(string text, bool stream = false) =>
+        new { model = "fake-model", stream, messages = new[] { new { role = "user", content = text } } };
 
-    /// <summary>What the provider was sent last.</summary>
+    /// <summary>The last request the provider received.</summary>
     public JsonElement Sent => Upstream.Chats()[^1].Request.Json;
 
     public async ValueTask DisposeAsync()

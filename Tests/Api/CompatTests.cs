@@ -5,7 +5,9 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>The doors for other vendors' clients: what goes in, what comes out, who pays (attacks A06, A15, A40, A41, A69, A71, A73).</summary>
+/// <summary>
+/// The APIs for other vendors' clients: requests, responses and quotas (attacks A06, A15, A40, A41, A69, A71, A73).
+/// </summary>
 public sealed class CompatTests
 {
     [Fact]
@@ -31,10 +33,15 @@ public sealed class CompatTests
         Assert.All(frames, frame => Assert.Null(frame.Id));
         var chunks = frames[..^1].ConvertAll(frame => frame.Json);
         Assert.Equal("Hello", string.Concat(chunks.Where(chunk => chunk.GetProperty("choices").GetArrayLength() > 0)
-            .Select(chunk => chunk.GetProperty("choices")[0].GetProperty("delta").TryGetProperty("content", out var text) ? text.GetString() : "")));
+            .Select(
+                chunk => chunk.GetProperty("choices")[0].GetProperty("delta")
+                    .TryGetProperty("content", out var text) ? text.GetString() : "")));
         Assert.Equal(9, chunks[^1].GetProperty("usage").GetProperty("total_tokens").GetInt64());
 
-        Assert.Equal(2, UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where api_key_id = 1 and session_id is null and status = 'done'"));
+        Assert.Equal(
+            2,
+            UsageLimitTests.Number(
+                steps.Server, "select count(*) from usage_entries where api_key_id = 1 and session_id is null and status = 'done'"));
         Assert.Equal(2, (await steps.Admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
         UsageLimitTests.AssertBalanced(steps.Server);
     }
@@ -51,7 +58,8 @@ public sealed class CompatTests
             ["temperature"] = 0.25,
             ["logit_bias"] = new Dictionary<string, int> { ["50256"] = -100 },
             ["response_format"] = new { type = "json_object" },
-            ["tools"] = new[] { new { type = "function", function = new { name = "f", strict = true, parameters = new { type = "object" } } } },
+            ["tools"] =
+                new[] { new { type = "function", function = new { name = "f", strict = true, parameters = new { type = "object" } } } },
             ["future_member"] = new[] { 1, 2 },
             ["n"] = 1,
             ["base_url"] = canary.BaseUrl,
@@ -59,7 +67,10 @@ public sealed class CompatTests
             ["api_key"] = "sk-CANARY",
             ["extra_body"] = new { api_base = canary.BaseUrl },
         };
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = System.Net.Http.Json.JsonContent.Create(body) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
+        {
+            Content = System.Net.Http.Json.JsonContent.Create(body),
+        };
         request.Headers.Add("x-base-url", canary.BaseUrl);
         await (await steps.Script.SendAsync(request)).Expect(HttpStatusCode.OK);
 
@@ -90,11 +101,17 @@ public sealed class CompatTests
         await using var canary = FakeUpstream.Start(exchange => exchange.Reply(200, "x"));
         var address = string.Format(url, $"127.0.0.1:{canary.Port}");
         object[] parts = [new { type = "text", text = "what?" }, new { type = "image_url", image_url = new { url = address } }];
-        await Expect(await steps.Chat(new { model = "fake-model", messages = new[] { new { role = "user", content = parts } } }), HttpStatusCode.BadRequest, "bad_request");
+        await Expect(
+            await steps.Chat(new { model = "fake-model", messages = new[] { new { role = "user", content = parts } } }),
+            HttpStatusCode.BadRequest, "bad_request");
         object[] input = [new { role = "user", content = new object[] { new { type = "input_image", image_url = address } } }];
-        await Expect(await steps.Script.PostJson("/v1/responses", new { model = "fake-model", input }), HttpStatusCode.BadRequest, "bad_request");
+        await Expect(
+            await steps.Script.PostJson("/v1/responses", new { model = "fake-model", input }), HttpStatusCode.BadRequest, "bad_request");
         object[] blocks = [new { type = "image", source = new { type = "url", url = address } }];
-        await Anthropic(await steps.Script.PostJson("/v1/messages", new { model = "fake-model", max_tokens = 9, messages = new[] { new { role = "user", content = blocks } } }), HttpStatusCode.BadRequest, "invalid_request_error");
+        await Anthropic(
+            await steps.Script.PostJson(
+                "/v1/messages", new { model = "fake-model", max_tokens = 9, messages = new[] { new { role = "user", content = blocks } } }),
+            HttpStatusCode.BadRequest, "invalid_request_error");
 
         Assert.Equal(0, canary.Connections);
         Assert.Empty(steps.Upstream.Chats());
@@ -104,15 +121,21 @@ public sealed class CompatTests
     public async Task An_image_in_the_request_reaches_the_provider_whole()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "red"));
-        object[] blocks = [new { type = "image", source = new { type = "base64", media_type = "image/jpeg", data = CompatSteps.Png } }, new { type = "text", text = "what?" }];
-        await (await steps.Script.PostJson("/v1/messages", new { model = "fake-model", max_tokens = 9, messages = new[] { new { role = "user", content = blocks } } })).Expect(HttpStatusCode.OK);
+        object[] blocks =
+        [
+            new { type = "image", source = new { type = "base64", media_type = "image/jpeg", data = CompatSteps.Png } },
+            new { type = "text", text = "what?" },
+        ];
+        await (await steps.Script.PostJson(
+            "/v1/messages", new { model = "fake-model", max_tokens = 9, messages = new[] { new { role = "user", content = blocks } } }))
+            .Expect(HttpStatusCode.OK);
 
         var part = steps.Sent.GetProperty("messages")[0].GetProperty("content")[1].GetProperty("image_url");
         Assert.Equal($"data:image/png;base64,{CompatSteps.Png}", part.Text("url"));
     }
 
     [Fact]
-    public async Task A_hundred_at_once_by_both_doors_on_five_remaining_make_five_calls()
+    public async Task A_hundred_at_once_by_both_apis_on_five_remaining_make_five_calls()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         await UsageLimitTests.Set(steps.Admin, new { defaultUserDailyQuota = 5, maxRunsPerUser = 0, requestsPerMinute = 0 });
@@ -121,7 +144,9 @@ public sealed class CompatTests
         var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(async at =>
         {
             using var answer = at % 2 == 0
-                ? await steps.Admin.PostJson("/api/chat/completion", new { sessionId = sessions[at % 20], content = "go", clientMessageId = ChatSteps.NewId(), parentId = (long?)null })
+                ? await steps.Admin.PostJson(
+                    "/api/chat/completion",
+                    new { sessionId = sessions[at % 20], content = "go", clientMessageId = ChatSteps.NewId(), parentId = (long?)null })
                 : await steps.Chat(CompatSteps.Ask("go", stream: at % 4 == 1));
             await answer.Content.ReadAsByteArrayAsync();
             return answer.StatusCode;
@@ -134,7 +159,7 @@ public sealed class CompatTests
     }
 
     [Fact]
-    public async Task When_the_quota_is_used_up_no_door_reaches_the_provider()
+    public async Task When_the_quota_is_used_up_no_api_reaches_the_provider()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         var session = await steps.Admin.NewSession(steps.Connection);
@@ -143,13 +168,24 @@ public sealed class CompatTests
         using var first = await steps.Chat(CompatSteps.Ask("go"));
         Assert.NotNull(first.Headers.RetryAfter?.Delta);
         await Expect(first, HttpStatusCode.TooManyRequests, "quota_exceeded");
-        await Expect(await steps.Script.PostJson("/v1/responses", new { model = "fake-model", input = "go" }), HttpStatusCode.TooManyRequests, "quota_exceeded");
-        await Expect(await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "go" }), HttpStatusCode.TooManyRequests, "quota_exceeded");
-        await Anthropic(await steps.Script.PostJson("/v1/messages", new { model = "fake-model", max_tokens = 5, messages = new[] { new { role = "user", content = "go" } } }), HttpStatusCode.TooManyRequests, "rate_limit_error");
-        await (await steps.Admin.PostJson("/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = "a" })).ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
-        await (await steps.Admin.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = "b" })).ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
-        await (await steps.Admin.PostJson("/api/chat/regenerate", new { messageId, clientMessageId = "c" })).ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
-        await (await steps.Admin.PostJson("/api/chat/continue", new { messageId, clientMessageId = "d" })).ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
+        await Expect(
+            await steps.Script.PostJson("/v1/responses", new { model = "fake-model", input = "go" }), HttpStatusCode.TooManyRequests,
+            "quota_exceeded");
+        await Expect(
+            await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "go" }), HttpStatusCode.TooManyRequests,
+            "quota_exceeded");
+        await Anthropic(
+            await steps.Script.PostJson(
+                "/v1/messages", new { model = "fake-model", max_tokens = 5, messages = new[] { new { role = "user", content = "go" } } }),
+            HttpStatusCode.TooManyRequests, "rate_limit_error");
+        await (await steps.Admin.PostJson("/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = "a" }))
+            .ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
+        await (await steps.Admin.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = "b" }))
+            .ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
+        await (await steps.Admin.PostJson("/api/chat/regenerate", new { messageId, clientMessageId = "c" }))
+            .ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
+        await (await steps.Admin.PostJson("/api/chat/continue", new { messageId, clientMessageId = "d" }))
+            .ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
 
         Assert.Single(steps.Upstream.Chats());
     }
@@ -158,8 +194,10 @@ public sealed class CompatTests
     public async Task Keys_open_their_scopes_and_models_by_every_carrier()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
-        var lists = (await KeysTests.Make(steps.Admin, new { name = "k", scopes = new[] { "models" }, models = new[] { "demo" } })).Text("key")!;
-        var other = (await KeysTests.Make(steps.Admin, new { name = "k", scopes = new[] { "chat" }, models = new[] { "demo" } })).Text("key")!;
+        var lists = (await KeysTests.Make(steps.Admin, new { name = "k", scopes = new[] { "models" }, models = new[] { "demo" } }))
+            .Text("key")!;
+        var other = (await KeysTests.Make(steps.Admin, new { name = "k", scopes = new[] { "chat" }, models = new[] { "demo" } }))
+            .Text("key")!;
         foreach (var (name, form) in new[] { ("Authorization", "Bearer {0}"), ("x-api-key", "{0}") })
         {
             HttpClient With(string key)
@@ -173,7 +211,8 @@ public sealed class CompatTests
             Assert.Equal(["demo"], models.GetProperty("data").EnumerateArray().Select(model => model.Text("id")));
             await Expect(await With(lists).PostJson("/v1/chat/completions", CompatSteps.Ask("hi")), HttpStatusCode.Forbidden, "forbidden");
             await Expect(await With(other).GetAsync("/v1/models"), HttpStatusCode.Forbidden, "forbidden");
-            await Expect(await With(other).PostJson("/v1/chat/completions", CompatSteps.Ask("hi")), HttpStatusCode.NotFound, "model_not_found");
+            await Expect(
+                await With(other).PostJson("/v1/chat/completions", CompatSteps.Ask("hi")), HttpStatusCode.NotFound, "model_not_found");
             await (await With(other).GetAsync("/api/sessions")).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
             await Expect(await With("sk-nonsense").GetAsync("/v1/models"), HttpStatusCode.Unauthorized, "unauthenticated");
         }
@@ -190,7 +229,9 @@ public sealed class CompatTests
         var member = await steps.Server.RegisterUserAsync(steps.Admin);
         var script = KeysTests.With(steps.Server, (await KeysTests.Make(member, new { name = "k" })).Text("key")!);
         await (await script.PostJson("/v1/chat/completions", CompatSteps.Ask("hi"))).Expect(HttpStatusCode.OK);
-        await (await steps.Admin.PutJson("/api/catalog/models", new { connectionId = steps.Connection, model = "fake-model", hidden = true })).Expect(HttpStatusCode.OK);
+        await (await steps.Admin.PutJson(
+            "/api/catalog/models", new { connectionId = steps.Connection, model = "fake-model", hidden = true }))
+            .Expect(HttpStatusCode.OK);
 
         await Expect(await script.PostJson("/v1/chat/completions", CompatSteps.Ask("hi")), HttpStatusCode.NotFound, "model_not_found");
         await Expect(await script.GetAsync("/v1/models/fake-model"), HttpStatusCode.NotFound, "model_not_found");
@@ -213,7 +254,8 @@ public sealed class CompatTests
         }
 
         await (await steps.Upstream.NextChatAsync()).ClientGone.WaitAsync(TimeSpan.FromSeconds(5));
-        await Eventually.Holds(() => UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'stopped'") > 0);
+        await Eventually.Holds(
+            () => UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'stopped'") > 0);
 
         UsageLimitTests.AssertBalanced(steps.Server);
     }
@@ -225,7 +267,8 @@ public sealed class CompatTests
         {
             if (exchange.Request.Text.Contains("early", StringComparison.Ordinal))
             {
-                await exchange.Reply(400, """{"error":{"message":"maximum context length is 10 tokens","code":"context_length_exceeded"}}""");
+                await exchange.Reply(
+                    400, """{"error":{"message":"maximum context length is 10 tokens","code":"context_length_exceeded"}}""");
                 return;
             }
 
@@ -238,7 +281,9 @@ public sealed class CompatTests
         var frames = await stream.ReadAllAsync();
         Assert.Equal("provider_connection_lost", frames[^1].Json.GetProperty("error").Text("code"));
         Assert.Equal(2, UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed'"));
-        Assert.Equal(1, UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and completion_tokens > 0"));
+        Assert.Equal(
+            1,
+            UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and completion_tokens > 0"));
         UsageLimitTests.AssertBalanced(steps.Server);
     }
 
@@ -284,11 +329,13 @@ public sealed class CompatTests
                         """{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}""",
                         """{"type":"content_block_delta","index":0,"delta":{"type":"signature_delta","signature":"SIGNED"}}""",
                         """{"type":"content_block_stop","index":0}""",
-                        """{"type":"content_block_start","index":1,"content_block":{"type":"tool_use","id":"toolu_1","name":"f","input":{}}}""",
+                        """{"type":"content_block_start","index":1, """
+                        + """ "content_block":{"type":"tool_use","id":"toolu_1","name":"f","input":{}}}""",
                         """{"type":"content_block_stop","index":1}""",
                         """{"type":"message_delta","delta":{"stop_reason":"tool_use"},"usage":{"output_tokens":5}}""",
                     ];
-                foreach (var frame in frames.Prepend("""{"type":"message_start","message":{"usage":{"input_tokens":3}}}""").Append("""{"type":"message_stop"}"""))
+                foreach (var frame in frames.Prepend(
+                    """{"type":"message_start","message":{"usage":{"input_tokens":3}}}""").Append("""{"type":"message_stop"}"""))
                 {
                     await exchange.Send($"data: {frame}\n\n");
                 }
@@ -301,9 +348,11 @@ public sealed class CompatTests
         Assert.Equal("toolu_1", message.GetProperty("tool_calls")[0].Text("id"));
 
         object answer = new { role = "tool", tool_call_id = "toolu_1", content = "22" };
-        await (await steps.Chat(new { model = "fake-model", tools, messages = new[] { question, message, answer } })).Expect(HttpStatusCode.OK);
+        await (await steps.Chat(new { model = "fake-model", tools, messages = new[] { question, message, answer } }))
+            .Expect(HttpStatusCode.OK);
 
-        Assert.Contains("SIGNED", steps.Upstream.Chats().Single(exchange => exchange.Request.Text.Contains("tool_result", StringComparison.Ordinal)).Request.Text);
+        Assert.Contains("SIGNED", steps.Upstream.Chats().Single(exchange => exchange.Request.Text.Contains(
+            "tool_result", StringComparison.Ordinal)).Request.Text);
     }
 
     [Fact]
@@ -311,14 +360,21 @@ public sealed class CompatTests
     {
         await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(
             200, """{"data":[{"index":0,"embedding":[0.5,-1]},{"index":1,"embedding":[1,2]}],"usage":{"prompt_tokens":4}}"""));
-        var numbers = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = new[] { "a", "b" }, dimensions = 2 })).Json();
+        var numbers = await (await steps.Script.PostJson(
+            "/v1/embeddings", new { model = "fake-model", input = new[] { "a", "b" }, dimensions = 2 })).Json();
         Assert.Equal(-1, numbers.GetProperty("data")[0].GetProperty("embedding")[1].GetDouble());
         Assert.Equal(4, numbers.GetProperty("usage").GetProperty("total_tokens").GetInt64());
         Assert.Equal(2, steps.Sent.GetProperty("dimensions").GetInt32());
-        var bytes = await (await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = new[] { "a", "b" }, encoding_format = "base64" })).Json();
-        Assert.Equal([1f, 2f], MemoryMarshal.Cast<byte, float>(bytes.GetProperty("data")[1].GetProperty("embedding").GetBytesFromBase64()).ToArray());
-        await Expect(await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "only one" }), HttpStatusCode.BadGateway, "provider_protocol");
-        await Expect(await steps.Script.PostJson("/v1/embeddings", new { model = "demo", input = "a" }), HttpStatusCode.BadRequest, "bad_request");
+        var bytes = await (await steps.Script.PostJson(
+            "/v1/embeddings", new { model = "fake-model", input = new[] { "a", "b" }, encoding_format = "base64" })).Json();
+        Assert.Equal(
+            [1f, 2f],
+            MemoryMarshal.Cast<byte, float>(bytes.GetProperty("data")[1].GetProperty("embedding").GetBytesFromBase64()).ToArray());
+        await Expect(
+            await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "only one" }), HttpStatusCode.BadGateway,
+            "provider_protocol");
+        await Expect(
+            await steps.Script.PostJson("/v1/embeddings", new { model = "demo", input = "a" }), HttpStatusCode.BadRequest, "bad_request");
         UsageLimitTests.AssertBalanced(steps.Server);
     }
 
@@ -334,7 +390,7 @@ public sealed class CompatTests
         var messages = new[] { new { role = "user", content = "go" } };
         foreach (var stream in new[] { false, true })
         {
-            foreach (var (door, body) in new (string, object)[]
+            foreach (var (path, body) in new (string, object)[]
             {
                 ("chat/completions", new { model = "fake-model", messages, stream }),
                 ("messages", new { model = "fake-model", messages, stream, max_tokens = 9 }),
@@ -342,7 +398,7 @@ public sealed class CompatTests
                 ("embeddings", new { model = "fake-model", input = "go" }),
             })
             {
-                using var answer = await steps.Script.PostJson($"/v1/{door}", body);
+                using var answer = await steps.Script.PostJson($"/v1/{path}", body);
 
                 Assert.Contains(answer.Content.Headers.ContentType?.MediaType, new[] { "application/json", "text/event-stream" });
                 Assert.Contains("error", await answer.Content.ReadAsStringAsync());
@@ -357,7 +413,10 @@ public sealed class CompatTests
     public async Task A_body_over_the_limit_is_refused_in_the_clients_words()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = new ByteArrayContent(new byte[33 * 1024 * 1024]) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
+        {
+            Content = new ByteArrayContent(new byte[33 * 1024 * 1024]),
+        };
         request.Content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
         request.Headers.ExpectContinue = true;
         await Expect(await steps.Script.SendAsync(request), HttpStatusCode.RequestEntityTooLarge, "too_large");

@@ -15,7 +15,8 @@ public sealed class ConnectionsTests
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o", "o3"], "hi"));
         var admin = await server.RegisterAdminAsync();
 
-        var created = await (await admin.PostJson("/api/connections", Form(upstream, new() { ["headers"] = Headers("X-Org", "head-CANARY") }))).Json(HttpStatusCode.Created);
+        var created = await (await admin.PostJson(
+            "/api/connections", Form(upstream, new() { ["headers"] = Headers("X-Org", "head-CANARY") }))).Json(HttpStatusCode.Created);
 
         Assert.Equal(2, created.GetProperty("modelCount").GetInt32());
         Assert.True(created.GetProperty("hasKey").GetBoolean());
@@ -23,14 +24,20 @@ public sealed class ConnectionsTests
         Assert.Equal("••••••••", created.GetProperty("headers").GetProperty("X-Org").GetString());
         Assert.Equal($"Bearer {Key}", upstream.Exchanges.First().Request.Headers["Authorization"]);
         Assert.Equal("head-CANARY", upstream.Exchanges.First().Request.Headers["X-Org"]);
-        foreach (var path in new[] { "/api/connections", "/api/catalog/models?all=true", "/api/catalog/models/overrides", "/api/settings/system" })
+        foreach (var path in new[]
+        {
+            "/api/connections", "/api/catalog/models?all=true", "/api/catalog/models/overrides", "/api/settings/system",
+        })
         {
             Assert.DoesNotContain("CANARY", (await admin.GetJson(path)).GetRawText());
         }
 
         await server.StopAsync();
-        Assert.All(Directory.GetFiles(server.DataDir, "app.db*"), file => Assert.DoesNotContain("CANARY-abc", File.ReadAllText(file, System.Text.Encoding.Latin1)));
-        Assert.DoesNotContain("CANARY", server.Output.Replace(TestServer.SetupCode, "", StringComparison.Ordinal)); // the code is for the console
+        Assert.All(
+            Directory.GetFiles(server.DataDir, "app.db*"),
+            file => Assert.DoesNotContain("CANARY-abc", File.ReadAllText(file, System.Text.Encoding.Latin1)));
+        Assert.DoesNotContain(
+            "CANARY", server.Output.Replace(TestServer.SetupCode, "", StringComparison.Ordinal)); // the code is for the console
     }
 
     [Fact]
@@ -42,8 +49,11 @@ public sealed class ConnectionsTests
         var id = await Create(admin, upstream, new() { ["headers"] = Headers("X-Org", "head-1") });
 
         await (await admin.PutJson($"/api/connections/{id}", new { name = "Renamed" })).Expect(HttpStatusCode.OK);
-        await (await admin.PutJson($"/api/connections/{id}", new { key = "…1234", headers = Headers("X-Org", "••••••••", "X-New", "head-2") })).Expect(HttpStatusCode.OK);
-        await (await admin.PutJson($"/api/connections/{id}", new { keys = new[] { "…1234", "sk-second-key-5678" } })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson(
+            $"/api/connections/{id}", new { key = "…1234", headers = Headers("X-Org", "••••••••", "X-New", "head-2") }))
+            .Expect(HttpStatusCode.OK);
+        await (await admin.PutJson($"/api/connections/{id}", new { keys = new[] { "…1234", "sk-second-key-5678" } }))
+            .Expect(HttpStatusCode.OK);
         await server.RestartAsync();
         var shown = await (await admin.PostJson($"/api/connections/{id}/refresh", new { })).Json();
 
@@ -72,7 +82,8 @@ public sealed class ConnectionsTests
                 move["id"] = id;
             }
 
-            var problem = await (await admin.SendJson(method, url, move)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+            var problem = await (await admin.SendJson(method, url, move))
+                .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
             Assert.Equal(["headers", "key"], problem.GetProperty("errors").EnumerateObject().Select(error => error.Name).Order());
             move["headers"] = Headers("X-Org", "••••••••");
             move["key"] = "…1234";
@@ -80,7 +91,9 @@ public sealed class ConnectionsTests
         }
 
         Assert.Equal(0, other.Connections);
-        await (await admin.PutJson($"/api/connections/{id}", new { baseUrl = other.BaseUrl, key = "sk-other-key-0000", headers = Headers() })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson(
+            $"/api/connections/{id}", new { baseUrl = other.BaseUrl, key = "sk-other-key-0000", headers = Headers() }))
+            .Expect(HttpStatusCode.OK);
         Assert.Equal("Bearer sk-other-key-0000", other.Exchanges.First().Request.Headers["Authorization"]);
         Assert.False(other.Exchanges.First().Request.Headers.ContainsKey("X-Org"));
     }
@@ -90,7 +103,8 @@ public sealed class ConnectionsTests
     {
         await using var server = await TestServer.StartAsync();
         await using var good = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
-        await using var refusing = FakeUpstream.Start(exchange => exchange.Reply(401, $$$"""{"error":{"message":"Incorrect API key provided: {{{Key}}}"}}"""));
+        await using var refusing =
+            FakeUpstream.Start(exchange => exchange.Reply(401, $$$"""{"error":{"message":"Incorrect API key provided: {{{Key}}}"}}"""));
         await using var broken = FakeUpstream.Start(exchange => exchange.Reply(200, "<html>"));
         await using var cut = FakeUpstream.Start(exchange => { exchange.Reset(); return Task.CompletedTask; });
         var admin = await server.RegisterAdminAsync();
@@ -154,7 +168,8 @@ public sealed class ConnectionsTests
             var form = new { provider = "openai", baseUrl, key = Key, local };
             foreach (var path in new[] { "/api/connections", "/api/connections/verify" })
             {
-                var problem = await (await admin.PostJson(path, form)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+                var problem = await (await admin.PostJson(path, form))
+                    .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
                 Assert.True(problem.GetProperty("errors").TryGetProperty("baseUrl", out _), baseUrl);
             }
         }
@@ -209,9 +224,11 @@ public sealed class ConnectionsTests
         ];
         foreach (var (field, value) in cases)
         {
-            var response = await admin.PostJson("/api/connections", Form(upstream, new() { [field] = JsonSerializer.Deserialize<JsonElement>(value) }));
+            var response = await admin.PostJson(
+                "/api/connections", Form(upstream, new() { [field] = JsonSerializer.Deserialize<JsonElement>(value) }));
             var problem = await response.ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
-            Assert.Contains(problem.GetProperty("errors").EnumerateObject(), error => error.Name == field || (field == "keys" && error.Name == "key"));
+            Assert.Contains(
+                problem.GetProperty("errors").EnumerateObject(), error => error.Name == field || (field == "keys" && error.Name == "key"));
         }
 
         Assert.Equal(0, upstream.Connections);
@@ -223,7 +240,10 @@ public sealed class ConnectionsTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var user = await server.RegisterUserAsync(admin);
-        foreach (var (client, status, code) in new[] { (user, HttpStatusCode.Forbidden, "forbidden"), (server.Client(), HttpStatusCode.Unauthorized, "unauthenticated") })
+        foreach (var (client, status, code) in new[]
+        {
+            (user, HttpStatusCode.Forbidden, "forbidden"), (server.Client(), HttpStatusCode.Unauthorized, "unauthenticated"),
+        })
         {
             await (await client.GetAsync("/api/connections")).ExpectProblem(status, code);
             await (await client.PostJson("/api/connections", new { })).ExpectProblem(status, code);
@@ -278,7 +298,9 @@ public sealed class ConnectionsTests
         var first = await Create(admin, upstream);
         var second = await Create(admin, upstream);
         await server.StopAsync();
-        Run(server, "update connections set secret_keys = (select secret_keys from connections where id = @first) where id = @second", first, second);
+        Run(
+            server, "update connections set secret_keys = (select secret_keys from connections where id = @first) where id = @second",
+            first, second);
         await server.RestartAsync();
         var asked = upstream.Connections;
 
@@ -297,15 +319,22 @@ public sealed class ConnectionsTests
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
         var admin = await server.RegisterAdminAsync();
         var id = await Create(admin, upstream, new() { ["headers"] = Headers("X-Org", "head-CANARY") });
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = id, model = "gpt-4o", hidden = true }))
+            .Expect(HttpStatusCode.OK);
         await (await admin.PutJson($"/api/connections/{id}", new { enabled = false })).Expect(HttpStatusCode.OK);
-        await (await admin.PatchJson("/api/settings/system", new { webSearchApiKey = "tvly-CANARY-0123456789", brandText = "Team" })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new { webSearchApiKey = "tvly-CANARY-0123456789", brandText = "Team" }))
+            .Expect(HttpStatusCode.OK);
         await (await admin.DeleteAsync($"/api/connections/{id}")).Expect(HttpStatusCode.NoContent);
         await server.StopAsync();
 
         using var connection = Open(server);
         using var command = connection.CreateCommand();
-        command.CommandText = "select action || ' ' || target || ' ' || coalesce(detail, '') from audit where action like 'connection.%' or action like 'model.%' or action like 'settings.%' order by id";
+        command.CommandText = """
+            select action || ' ' || target || ' ' || coalesce(detail, '')
+            from audit
+            where action like 'connection.%' or action like 'model.%' or action like 'settings.%'
+            order by id
+            """;
         using var reader = command.ExecuteReader();
         List<string> lines = [];
         while (reader.Read())
@@ -314,7 +343,10 @@ public sealed class ConnectionsTests
         }
 
         Assert.Equal(
-            [$"connection.create connection:{id}", "model.override catalog", $"connection.update connection:{id}", "settings.change settings", $"connection.delete connection:{id}"],
+            [
+                $"connection.create connection:{id}", "model.override catalog", $"connection.update connection:{id}",
+                "settings.change settings", $"connection.delete connection:{id}",
+            ],
             lines.Select(line => string.Join(' ', line.Split(' ').Take(2))));
         Assert.Contains("brandText = \"Team\"", lines[3]);
         Assert.DoesNotContain("CANARY", string.Concat(lines));

@@ -47,7 +47,8 @@ public sealed class CookieTests
         var cookies = refreshed.Headers.GetValues("Set-Cookie").ToList();
         Assert.Contains(cookies, cookie => cookie.StartsWith("aichat=; max-age=0", StringComparison.Ordinal));
         Assert.Contains(cookies, cookie => cookie.StartsWith("aichat_refresh=; max-age=0", StringComparison.Ordinal));
-        using var changed = Bare(server, string.Join("; ", cookies.Select(cookie => cookie.Split(';')[0]).Where(cookie => !cookie.EndsWith('='))));
+        using var changed =
+            Bare(server, string.Join("; ", cookies.Select(cookie => cookie.Split(';')[0]).Where(cookie => !cookie.EndsWith('='))));
         await (await changed.GetAsync("/api/auth/me")).Expect(HttpStatusCode.OK);
     }
 
@@ -62,8 +63,11 @@ public sealed class CookieTests
         using var browser = Bare(server, $"aichat={access}; aichat_refresh={refresh}");
         foreach (var path in new[] { "/api/auth/refresh", "/api/auth/logout", "/api/auth/login" })
         {
-            var answer = await browser.PostJson(path, path.EndsWith("login", StringComparison.Ordinal) ? new { username = "admin", password = TestServer.Password } : new { });
-            Assert.DoesNotContain(answer.Headers.TryGetValues("Set-Cookie", out var set) ? set : [], cookie => cookie.StartsWith("aichat=", StringComparison.Ordinal)
+            var answer = await browser.PostJson(
+                path,
+                path.EndsWith("login", StringComparison.Ordinal) ? new { username = "admin", password = TestServer.Password } : new { });
+            Assert.DoesNotContain(answer.Headers.TryGetValues(
+                "Set-Cookie", out var set) ? set : [], cookie => cookie.StartsWith("aichat=", StringComparison.Ordinal)
                 || cookie.StartsWith("aichat_refresh=", StringComparison.Ordinal));
         }
 
@@ -78,28 +82,34 @@ public sealed class CookieTests
         return client;
     }
 
-    /// <summary>What the cookies of a fresh login hold.</summary>
+    /// <summary>The values of a fresh login's cookies.</summary>
     private static async Task<(string Access, string Refresh)> Unmarked(TestServer server)
     {
         var login = await server.Client().PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password });
-        var cookies = login.Headers.GetValues("Set-Cookie").Select(cookie => cookie.Split(';')[0].Split('=', 2)).ToDictionary(pair => pair[0][..^9], pair => pair[1]);
+        var cookies = login.Headers.GetValues("Set-Cookie").Select(cookie => cookie.Split(';')[0].Split('=', 2))
+            .ToDictionary(pair => pair[0][..^9], pair => pair[1]);
         return (cookies["aichat"], cookies["aichat_refresh"]);
     }
 
     private static TestServerOptions Below(string path) => new() { Variables = new Dictionary<string, string> { ["BASE_PATH"] = path } };
 
     private static async Task Register(HttpClient browser, Uri place) => await (await Post(
-        browser, place, "/api/auth/register", new { username = "admin", password = TestServer.Password, setupCode = TestServer.SetupCode })).Expect(HttpStatusCode.Created);
+        browser, place, "/api/auth/register",
+        new { username = "admin", password = TestServer.Password, setupCode = TestServer.SetupCode })).Expect(HttpStatusCode.Created);
 
     private static async Task Login(HttpClient browser, Uri place) =>
-        await (await Post(browser, place, "/api/auth/login", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await (await Post(browser, place, "/api/auth/login", new { username = "admin", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
 
     private static async Task Is(HttpClient browser, Uri place, HttpStatusCode expected) =>
         await (await browser.GetAsync(new Uri(place.AbsoluteUri.TrimEnd('/') + "/api/auth/me"))).Expect(expected);
 
     private static async Task<HttpResponseMessage> Post(HttpClient browser, Uri place, string path, object body)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(place.AbsoluteUri.TrimEnd('/') + path)) { Content = JsonContent.Create(body) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(place.AbsoluteUri.TrimEnd('/') + path))
+        {
+            Content = JsonContent.Create(body),
+        };
         request.Headers.Add("Origin", place.GetLeftPart(UriPartial.Authority));
         return await browser.SendAsync(request);
     }

@@ -6,7 +6,9 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>On a full disk people still come in and read. The database may not grow any more, which SQLite reports as a full disk.</summary>
+/// <summary>
+/// On a full disk users can still sign in and read. The tests forbid the database to grow, which SQLite reports as a full disk.
+/// </summary>
 [Trait("Mode", "InProcess")]
 public sealed class FullDiskTests
 {
@@ -16,19 +18,23 @@ public sealed class FullDiskTests
         await using var server = await TestServer.StartAsync();
         var before = await server.RegisterAdminAsync();
         await (await before.PostJson("/api/sessions", new { title = "Readable" })).Expect(HttpStatusCode.Created);
-        var script = await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json();
+        var script =
+            await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json();
         await Fill(server);
 
-        await (await before.PostJson("/api/keys", new { name = "Too much" })).ExpectProblem(HttpStatusCode.InsufficientStorage, "storage_full");
+        await (await before.PostJson("/api/keys", new { name = "Too much" }))
+            .ExpectProblem(HttpStatusCode.InsufficientStorage, "storage_full");
         var browser = server.Client();
-        await (await browser.PostJson("/api/auth/login", new { username = "admin", password = "wrong-CANARY" })).ExpectProblem(HttpStatusCode.Unauthorized, "invalid_credentials");
+        await (await browser.PostJson("/api/auth/login", new { username = "admin", password = "wrong-CANARY" }))
+            .ExpectProblem(HttpStatusCode.Unauthorized, "invalid_credentials");
         var login = await browser.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password });
         await login.Expect(HttpStatusCode.OK);
-        Assert.DoesNotContain(login.Headers.GetValues("Set-Cookie"), cookie => cookie.StartsWith("aichat_refresh", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            login.Headers.GetValues("Set-Cookie"), cookie => cookie.StartsWith("aichat_refresh", StringComparison.Ordinal));
         Assert.Equal("Readable", (await browser.GetJson("/api/sessions")).GetProperty("items")[0].GetProperty("title").GetString());
         Assert.Equal("admin", (await browser.GetJson("/api/auth/me")).GetProperty("user").GetProperty("username").GetString());
 
-        // Who came before stays: tokens are renewed, and exchanged only where the row still has room for it.
+        // Earlier logins stay: access tokens are renewed, and refresh tokens are exchanged only where the row fits in place.
         await (await before.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.OK);
         await (await before.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.OK);
         var refreshToken = script.GetProperty("refreshToken").GetString();
@@ -36,7 +42,8 @@ public sealed class FullDiskTests
         using var request = new HttpRequestMessage(HttpMethod.Get, "/api/sessions");
         request.Headers.Add("Authorization", $"Bearer {renewed.GetProperty("accessToken").GetString()}");
         await (await server.Client().SendAsync(request)).Expect(HttpStatusCode.OK);
-        await (await server.Client().PostJson("/api/auth/token", new { refreshToken = $"{refreshToken!.Split('.')[0]}.x" })).Expect(HttpStatusCode.Unauthorized);
+        await (await server.Client().PostJson("/api/auth/token", new { refreshToken = $"{refreshToken!.Split('.')[0]}.x" }))
+            .Expect(HttpStatusCode.Unauthorized);
 
         await (await browser.PostJson("/api/auth/logout", new { })).Expect(HttpStatusCode.NoContent);
         await (await browser.GetAsync("/api/auth/me")).Expect(HttpStatusCode.Unauthorized);
@@ -50,8 +57,10 @@ public sealed class FullDiskTests
         await Fill(server);
         var first = server.Client();
         var second = server.Client();
-        await (await first.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.OK);
-        await (await second.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await (await first.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
+        await (await second.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
         await Empty(server);
         await (await first.PostJson("/api/keys", new { name = "Room again" })).Expect(HttpStatusCode.Created);
         await (await admin.PostJson("/api/auth/logout-all", new { })).Expect(HttpStatusCode.NoContent);
@@ -59,7 +68,7 @@ public sealed class FullDiskTests
         await (await second.GetAsync("/api/auth/me")).Expect(HttpStatusCode.Unauthorized);
     }
 
-    /// <summary>Takes the last free room of the pages that a login and its record in the audit go to.</summary>
+    /// <summary>Fills the free space of the pages that hold logins and audit entries.</summary>
     private static async Task Fill(TestServer server)
     {
         var db = server.Services.GetRequiredService<Db>();
@@ -68,9 +77,11 @@ public sealed class FullDiskTests
         foreach (var length in new[] { 300, 30, 0 })
         {
             var text = new string('x', length);
-            await UntilFull(() => db.Write(connection => AuditLog.Append(connection, new AuditEntry(1, "filler", text, null), DateTimeOffset.UnixEpoch)));
+            await UntilFull(() => db.Write(
+                connection => AuditLog.Append(connection, new AuditEntry(1, "filler", text, null), DateTimeOffset.UnixEpoch)));
             await UntilFull(() => db.Write(connection => Run(connection, $"""
-                insert into logins (user_id, kind, family_hash, refresh_hash, rotated_at, ip, user_agent, created_at, last_used_at, expires_at)
+                insert into logins (
+                    user_id, kind, family_hash, refresh_hash, rotated_at, ip, user_agent, created_at, last_used_at, expires_at)
                 values (1, 'api', '{rows++}', '', 0, '', '{text}', 0, 0, 0)
                 """)));
         }
@@ -87,7 +98,7 @@ public sealed class FullDiskTests
         }
         catch (StoreException full) when (full.Failure == StoreFailure.Full)
         {
-            // As intended.
+            // Expected.
         }
     }
 

@@ -5,7 +5,9 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Visitors without an account: what they may do, how much, for how long, and what becomes of it (attacks A01, A16, A69).</summary>
+/// <summary>
+/// Visitors without an account: permissions, quota, retention, and the move of their data to an account (attacks A01, A16, A69).
+/// </summary>
 public sealed class GuestTests
 {
     [Fact]
@@ -70,7 +72,8 @@ public sealed class GuestTests
         UsageLimitTests.AssertBalanced(server);
 
         await (await second.GetAsync($"/api/sessions/{one}")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-        await (await second.PostJson("/api/chat/stream", new { sessionId = one, content = "x", clientMessageId = "x" })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
+        await (await second.PostJson("/api/chat/stream", new { sessionId = one, content = "x", clientMessageId = "x" }))
+            .ExpectProblem(HttpStatusCode.NotFound, "not_found");
     }
 
     [Fact]
@@ -86,7 +89,8 @@ public sealed class GuestTests
         var session = await browser.NewSession(connection);
         await browser.AskAndWait(session, "as a guest");
 
-        await (await browser.PostJson("/api/auth/login", new { username = "member", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await (await browser.PostJson("/api/auth/login", new { username = "member", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
 
         Assert.Equal("as a guest", (await browser.Messages(session))[0].Text("content"));
         Assert.Equal(1, (await browser.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
@@ -105,9 +109,13 @@ public sealed class GuestTests
         await Allow(await server.RegisterAdminAsync(), 3);
         var guest = server.Client();
         await guest.NewSession();
-        foreach (var row in RouteTable.Rows.Where(row => row.Access is AiChat.Endpoints.Auth.Access.User or AiChat.Endpoints.Auth.Access.Admin))
+        foreach (var row in RouteTable.Rows.Where(
+            row => row.Access is AiChat.Endpoints.Auth.Access.User or AiChat.Endpoints.Auth.Access.Admin))
         {
-            using var request = new HttpRequestMessage(new HttpMethod(row.Method), row.Missing) { Content = row.Body ? System.Net.Http.Json.JsonContent.Create(new { }) : null };
+            using var request = new HttpRequestMessage(new HttpMethod(row.Method), row.Missing)
+            {
+                Content = row.Body ? System.Net.Http.Json.JsonContent.Create(new { }) : null,
+            };
             using var answer = await guest.SendAsync(request);
             Assert.True(answer.StatusCode == HttpStatusCode.Unauthorized, $"{row.Method} {row.Path} answered {(int)answer.StatusCode}");
         }
@@ -122,7 +130,10 @@ public sealed class GuestTests
         var statuses = new List<HttpStatusCode>();
         for (var i = 0; i < 25; i++)
         {
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/sessions") { Content = System.Net.Http.Json.JsonContent.Create(new { }) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/sessions")
+            {
+                Content = System.Net.Http.Json.JsonContent.Create(new { }),
+            };
             request.Headers.Add("X-Forwarded-For", "203.0.113.7"); // not straight from this machine any more
             using var answer = await server.Client(address).SendAsync(request);
             statuses.Add(answer.StatusCode);
@@ -164,7 +175,10 @@ public sealed class GuestTests
     {
         await using var server = await TestServer.StartAsync();
         await Allow(await server.RegisterAdminAsync(), 3);
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/sessions") { Content = System.Net.Http.Json.JsonContent.Create(new { }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/sessions")
+        {
+            Content = System.Net.Http.Json.JsonContent.Create(new { }),
+        };
         request.Headers.Add("Sec-Fetch-Site", "cross-site");
         await (await server.Client().SendAsync(request)).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         Assert.Equal(0, Guests(server));

@@ -3,7 +3,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>An id that was given once never stands for anything else.</summary>
+/// <summary>Ids are never reused.</summary>
 public sealed class IdTests
 {
     [Fact]
@@ -28,11 +28,13 @@ public sealed class IdTests
         Assert.True((await (await admin.PostJson("/api/prompts", Prompt)).Json(HttpStatusCode.Created)).Id() > prompt);
         await (await admin.GetAsync($"/api/chat/stream/{answer}")).ExpectProblem(HttpStatusCode.NotFound, "not_found"); // a late reader
 
-        var fork = await (await admin.PostJson($"/api/sessions/{next}/fork", new { messageId = messages.Id() })).Json(HttpStatusCode.Created);
+        var fork =
+            await (await admin.PostJson($"/api/sessions/{next}/fork", new { messageId = messages.Id() })).Json(HttpStatusCode.Created);
         var copied = (await admin.Messages(fork.Id()))[^1].Id();
         await (await admin.DeleteAsync($"/api/sessions/{fork.Id()}")).Expect(HttpStatusCode.NoContent);
         await Eventually.Holds(() => LongChat.Number(server, "select count(*) from messages") == 2);
-        var again = await (await admin.PostJson($"/api/sessions/{next}/fork", new { messageId = messages.Id() })).Json(HttpStatusCode.Created);
+        var again =
+            await (await admin.PostJson($"/api/sessions/{next}/fork", new { messageId = messages.Id() })).Json(HttpStatusCode.Created);
         Assert.True((await admin.Messages(again.Id()))[0].Id() > copied);
     }
 
@@ -45,7 +47,8 @@ public sealed class IdTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var chosenId = await admin.Connect(chosen, "chosen");
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = chosenId, model = "chosen", isDefault = true })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = chosenId, model = "chosen", isDefault = true }))
+            .Expect(HttpStatusCode.OK);
         var old = await admin.Connect(first);
         var session = await admin.NewSession(old);
         var answer = (await admin.AskAndWait(session, "a secret")).Id();
@@ -54,12 +57,14 @@ public sealed class IdTests
         var other = await admin.Connect(second);
 
         Assert.True(other > old);
-        await (await admin.PostJson("/api/chat/continue", new { messageId = answer, clientMessageId = ChatSteps.NewId() })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-        // The administrator's default answers, and the answer says so; the twin's name does not attract the chat.
+        await (await admin.PostJson("/api/chat/continue", new { messageId = answer, clientMessageId = ChatSteps.NewId() }))
+            .ExpectProblem(HttpStatusCode.NotFound, "not_found");
+        // The administrator's default model answers and is named; the chat does not move to a model of the same name.
         var next = await admin.AskAndWait(session, "and now?");
         Assert.Equal("chosen", next.Text("content"));
         Assert.Equal("chosen", next.Text("model"));
-        LongChat.Number(server, $"update sessions set connection_id = null, model = 'fake-model' where id = {session} returning 1"); // as older releases left it
+        // As older releases left it.
+        LongChat.Number(server, $"update sessions set connection_id = null, model = 'fake-model' where id = {session} returning 1");
         Assert.Equal("chosen", (await admin.AskAndWait(session, "and then?")).Text("content"));
         Assert.Empty(second.Chats());
     }

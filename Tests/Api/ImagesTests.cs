@@ -29,7 +29,9 @@ public sealed class ImagesTests
             {
                 var image = await (await admin.Upload(bytes, "image/png", asForm)).Json(HttpStatusCode.Created);
                 Assert.Equal((mime, (int)row[2], (int)row[3], bytes.Length),
-                    (image.Text("mime"), image.GetProperty("width").GetInt32(), image.GetProperty("height").GetInt32(), image.GetProperty("bytes").GetInt32()));
+                    (
+                        image.Text("mime"), image.GetProperty("width").GetInt32(), image.GetProperty("height").GetInt32(),
+                        image.GetProperty("bytes").GetInt32()));
                 Assert.Equal($"/chat-images/{image.Text("id")}", image.Text("url"));
                 Assert.Equal(32, image.Text("id")!.Length);
 
@@ -40,7 +42,8 @@ public sealed class ImagesTests
                 Assert.Equal("default-src 'none'; sandbox", shown.Headers.GetValues("Content-Security-Policy").Single());
                 Assert.Equal("same-origin", shown.Headers.GetValues("Cross-Origin-Resource-Policy").Single());
                 Assert.Equal("no-store, private", shown.Headers.CacheControl!.ToString());
-                Assert.StartsWith("inline; filename=\"image.", shown.Content.Headers.ContentDisposition!.ToString(), StringComparison.Ordinal);
+                Assert.StartsWith(
+                    "inline; filename=\"image.", shown.Content.Headers.ContentDisposition!.ToString(), StringComparison.Ordinal);
             }
         }
     }
@@ -57,24 +60,28 @@ public sealed class ImagesTests
         var id = (await owner.GetJson("/api/auth/me")).GetProperty("user").GetProperty("id").GetInt64();
 
         using var head = await Send(owner, HttpMethod.Head, url);
-        Assert.Equal((HttpStatusCode.OK, SampleImages.Png().Length, 0), (head.StatusCode, (int)head.Content.Headers.ContentLength!, (await head.Content.ReadAsByteArrayAsync()).Length));
+        Assert.Equal(
+            (HttpStatusCode.OK, SampleImages.Png().Length, 0),
+            (head.StatusCode, (int)head.Content.Headers.ContentLength!, (await head.Content.ReadAsByteArrayAsync()).Length));
         using var part = await Send(owner, HttpMethod.Get, url, "bytes=1-3");
         Assert.Equal((HttpStatusCode.PartialContent, "PNG"), (part.StatusCode, await part.Content.ReadAsStringAsync()));
         using var beyond = await Send(owner, HttpMethod.Get, url, "bytes=9999-");
         Assert.Equal(HttpStatusCode.RequestedRangeNotSatisfiable, beyond.StatusCode);
 
-        // Missing and not yours are the same; an administrator is nobody special here.
+        // Missing and not the caller's look the same, for administrators too.
         var missing = await Body(await Send(other, HttpMethod.Get, "/chat-images/" + new string('0', 32)));
         foreach (var client in new[] { server.Client(), other, pending, admin })
         {
-            foreach (var (method, range) in new[] { (HttpMethod.Get, (string?)null), (HttpMethod.Get, "bytes=0-3"), (HttpMethod.Head, null), (HttpMethod.Head, "bytes=0-3") })
+            foreach (var (method, range) in new[] { (
+                HttpMethod.Get, (string?)null), (HttpMethod.Get, "bytes=0-3"), (HttpMethod.Head, null), (HttpMethod.Head, "bytes=0-3") })
             {
                 using var refused = await Send(client, method, url, range);
                 Assert.Equal(HttpStatusCode.NotFound, refused.StatusCode);
                 Assert.Equal(method == HttpMethod.Head ? "" : missing, await Body(refused));
             }
 
-            await (await client.DeleteAsync($"/api/images/{url[13..]}")).Expect(client == admin || client == other ? HttpStatusCode.NotFound : HttpStatusCode.Unauthorized);
+            await (await client.DeleteAsync($"/api/images/{url[13..]}"))
+                .Expect(client == admin || client == other ? HttpStatusCode.NotFound : HttpStatusCode.Unauthorized);
         }
 
         await (await admin.PutJson($"/api/users/{id}/status", new { status = "DISABLED" })).Expect(HttpStatusCode.OK);
@@ -106,13 +113,16 @@ public sealed class ImagesTests
             foreach (var asForm in new[] { false, true })
             {
                 var response = await admin.Upload(bytes, type, asForm);
-                Assert.True(response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.UnsupportedMediaType, $"{type}: {(int)response.StatusCode}");
+                Assert.True(
+                    response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.UnsupportedMediaType,
+                    $"{type}: {(int)response.StatusCode}");
             }
         }
 
         foreach (var type in new[] { "text/html", "application/octet-stream", "application/json", "text/plain" })
         {
-            await (await admin.Upload(SampleImages.Png(), type)).ExpectProblem(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
+            await (await admin.Upload(SampleImages.Png(), type))
+                .ExpectProblem(HttpStatusCode.UnsupportedMediaType, "unsupported_media_type");
         }
 
         Assert.Equal(before, Tree(server.DataDir));
@@ -130,11 +140,15 @@ public sealed class ImagesTests
             Assert.Equal("image/png", image.Text("mime"));
         }
 
-        Assert.All(Tree(server.DataDir).Split('\n').Where(line => line.StartsWith("images/", StringComparison.Ordinal) && line != "images/aichat-images"),
+        Assert.All(Tree(server.DataDir).Split('\n').Where(
+            line => line.StartsWith("images/", StringComparison.Ordinal) && line != "images/aichat-images"),
             line => Assert.Matches(@"\Aimages/[0-9a-f]{2}/[0-9a-f]{32}\.png\z", line));
-        await (await admin.PostRaw("/api/images", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\0/../y\"\r\n\r\n\r\n--x--", "multipart/form-data; boundary=x"))
+        await (await admin.PostRaw(
+            "/api/images", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\0/../y\"\r\n\r\n\r\n--x--",
+            "multipart/form-data; boundary=x"))
             .Expect(HttpStatusCode.BadRequest);
-        await (await admin.PostRaw("/api/images", "--x\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\na\r\n--x--", "multipart/form-data; boundary=x"))
+        await (await admin.PostRaw(
+            "/api/images", "--x\r\nContent-Disposition: form-data; name=\"other\"\r\n\r\na\r\n--x--", "multipart/form-data; boundary=x"))
             .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         foreach (var (body, type) in new[]
         {
@@ -163,14 +177,15 @@ public sealed class ImagesTests
         foreach (var path in new[]
         {
             "..%2fapp.db", "%2e%2e/app.db", "..%5capp.db", "%252e%252e%252fapp.db", "%2fetc%2fpasswd", "..%2fimages-evil%2fx",
-            $"{id[..2]}/{id}.png", $"{id[..2]}%2f{id}.png", $"{id}.png", id.ToUpperInvariant(), $"{id}%00", "aichat-images", new string('a', 3_900), "%F0%28%8C%28",
+            $"{id[..2]}/{id}.png", $"{id[..2]}%2f{id}.png", $"{id}.png", id.ToUpperInvariant(), $"{id}%00", "aichat-images",
+            new string('a', 3_900), "%F0%28%8C%28",
         })
         {
             using var response = await Send(admin, HttpMethod.Get, "/chat-images/" + path);
             Assert.True(response.StatusCode is HttpStatusCode.NotFound or HttpStatusCode.BadRequest, $"{path}: {(int)response.StatusCode}");
         }
 
-        // A link planted in the store is not followed.
+        // A symbolic link in the image folder is not followed.
         File.Delete(file);
         File.CreateSymbolicLink(file, Path.Combine(server.DataDir, "images-evil", "x"));
         Assert.Equal(HttpStatusCode.NotFound, (await admin.GetAsync($"/chat-images/{id}")).StatusCode);
@@ -184,13 +199,16 @@ public sealed class ImagesTests
         byte[] padded = [.. SampleImages.Png(), .. new byte[10 * 1024 * 1024]];
         await (await admin.Upload(padded, "image/png")).ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "too_large");
         await (await admin.Upload(padded, "image/png", asForm: true)).ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "too_large");
-        using var endless = new HttpRequestMessage(HttpMethod.Post, "/api/images") { Content = new ByteArrayContent(new byte[30 * 1024 * 1024]) };
+        using var endless = new HttpRequestMessage(HttpMethod.Post, "/api/images")
+        {
+            Content = new ByteArrayContent(new byte[30 * 1024 * 1024]),
+        };
         endless.Content.Headers.ContentType = new MediaTypeHeaderValue("image/png");
         endless.Headers.ExpectContinue = true;
         await (await admin.SendAsync(endless)).ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "too_large");
         Assert.DoesNotContain(".new", Tree(server.DataDir), StringComparison.Ordinal);
 
-        // To the byte.
+        // The limit is exact to the byte.
         byte[] max = [.. SampleImages.Png(), .. new byte[10 * 1024 * 1024 - SampleImages.Png().Length]];
         await (await admin.Upload(max, "image/png")).Expect(HttpStatusCode.Created);
     }
@@ -208,7 +226,9 @@ public sealed class ImagesTests
         await (await member.Upload(SampleImages.Png())).Expect(HttpStatusCode.Created);
         await (await admin.Upload(big)).Expect(HttpStatusCode.Created);
 
-        var both = await Task.WhenAll(admin.Upload(big), admin.Upload(big), admin.Upload(SampleImages.Png(2, 3, ("iCCP", new byte[300_000]))), admin.Upload(SampleImages.Png(2, 3, ("iCCP", new byte[300_000]))));
+        var both = await Task.WhenAll(
+            admin.Upload(big), admin.Upload(big), admin.Upload(SampleImages.Png(2, 3, ("iCCP", new byte[300_000]))),
+            admin.Upload(SampleImages.Png(2, 3, ("iCCP", new byte[300_000]))));
         Assert.Single(both, response => response.StatusCode == HttpStatusCode.Created);
 
         await (await member.DeleteAsync($"/api/images/{id}")).Expect(HttpStatusCode.NoContent);
@@ -254,7 +274,8 @@ public sealed class ImagesTests
     }
 
     private static string Tree(string folder) => string.Join('\n', Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
-        .Select(path => Path.GetRelativePath(folder, path)).Where(path => !path.StartsWith("app.db", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+        .Select(path => Path.GetRelativePath(folder, path)).Where(path => !path.StartsWith("app.db", StringComparison.Ordinal))
+        .Order(StringComparer.Ordinal));
 
     private static async Task<HttpResponseMessage> Send(HttpClient client, HttpMethod method, string path, string? range = null)
     {
@@ -267,7 +288,7 @@ public sealed class ImagesTests
         return await client.SendAsync(request);
     }
 
-    /// <summary>Without the trace id, which differs on every answer.</summary>
+    /// <summary>Without the trace id, which differs in every response.</summary>
     private static async Task<string> Body(HttpResponseMessage response)
     {
         var text = await response.Content.ReadAsStringAsync();
@@ -278,7 +299,8 @@ public sealed class ImagesTests
 
 internal static class ImageSteps
 {
-    public static async Task<HttpResponseMessage> Upload(this HttpClient client, byte[] bytes, string type = "image/png", bool asForm = false)
+    public static async Task<HttpResponseMessage> Upload(
+        this HttpClient client, byte[] bytes, string type = "image/png", bool asForm = false)
     {
         if (asForm)
         {

@@ -5,7 +5,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>API keys: shown once, kept as a hash, good for what they say and as long as they say (attack A15).</summary>
+/// <summary>API keys: shown once, stored as a hash, valid for their scopes, models and time (attack A15).</summary>
 public sealed class KeysTests
 {
     [Fact]
@@ -13,7 +13,15 @@ public sealed class KeysTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        var made = await Make(admin, new { name = "script", scopes = new[] { "api" }, models = new[] { "demo" }, expiresAt = "2999-01-01T00:00:00.000Z", dailyBudget = 1.5 });
+        var made =
+            await Make(admin, new
+            {
+                name = "script",
+                scopes = new[] { "api" },
+                models = new[] { "demo" },
+                expiresAt = "2999-01-01T00:00:00.000Z",
+                dailyBudget = 1.5,
+            });
         var key = made.Text("key")!;
 
         Assert.StartsWith("sk-", key);
@@ -27,7 +35,9 @@ public sealed class KeysTests
         Assert.Equal(JsonValueKind.Null, listed.GetProperty("lastUsedAt").ValueKind);
 
         await (await With(server, key).GetAsync("/api/auth/me")).Expect(HttpStatusCode.OK);
-        await Eventually.Holds(async () => (await admin.GetJson("/api/keys")).GetProperty("items")[0].GetProperty("lastUsedAt").ValueKind != JsonValueKind.Null);
+        await Eventually.Holds(
+            async () => (await admin.GetJson("/api/keys"))
+                .GetProperty("items")[0].GetProperty("lastUsedAt").ValueKind != JsonValueKind.Null);
 
         foreach (var file in Directory.EnumerateFiles(server.DataDir, "app.db*"))
         {
@@ -62,7 +72,8 @@ public sealed class KeysTests
 
         await (await script.PostJson("/api/keys", new { name = "another" })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         await (await script.DeleteAsync($"/api/keys/{made.Id()}")).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
-        await (await script.PutJson("/api/auth/password", new { currentPassword = TestServer.Password, newPassword = "another-pw-9876" })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+        await (await script.PutJson("/api/auth/password", new { currentPassword = TestServer.Password, newPassword = "another-pw-9876" }))
+            .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         Assert.Single((await admin.GetJson("/api/keys")).GetProperty("items").EnumerateArray());
     }
 
@@ -88,7 +99,10 @@ public sealed class KeysTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = connection, model = "fake-model", price = new { input = 1_000_000, output = 1_000_000 } })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson(
+            "/api/catalog/models",
+            new { connectionId = connection, model = "fake-model", price = new { input = 1_000_000, output = 1_000_000 } }))
+            .Expect(HttpStatusCode.OK);
         var script = With(server, (await Make(admin, new { name = "k", scopes = new[] { "api" }, dailyBudget = 10 })).Text("key")!);
         var session = await admin.NewSession(connection);
 
@@ -110,13 +124,15 @@ public sealed class KeysTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         using var content = new StringContent(body, MediaTypeHeaderValue.Parse("application/json"));
-        var problem = await (await admin.PostAsync("/api/keys", content)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        var problem = await (await admin.PostAsync("/api/keys", content))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         Assert.True(problem.GetProperty("errors").TryGetProperty(field, out _));
     }
 
-    internal static async Task<JsonElement> Make(HttpClient user, object key) => await (await user.PostJson("/api/keys", key)).Json(HttpStatusCode.Created);
+    internal static async Task<JsonElement> Make(HttpClient user, object key) =>
+        await (await user.PostJson("/api/keys", key)).Json(HttpStatusCode.Created);
 
-    /// <summary>A script: no cookies that matter, only the key.</summary>
+    /// <summary>A script that authenticates with the key alone.</summary>
     internal static HttpClient With(TestServer server, string key)
     {
         var client = server.Client();

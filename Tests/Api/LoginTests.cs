@@ -15,12 +15,14 @@ public sealed class LoginTests
         var there = await SignIn(server);
         var script = await Tokens(server);
 
-        await (await here.PutJson("/api/auth/password", new { currentPassword = TestServer.Password, newPassword = "pw-CANARY-changed" })).Expect(HttpStatusCode.NoContent);
+        await (await here.PutJson("/api/auth/password", new { currentPassword = TestServer.Password, newPassword = "pw-CANARY-changed" }))
+            .Expect(HttpStatusCode.NoContent);
 
         await (await there.GetAsync("/api/auth/me")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
         await (await there.PostJson("/api/auth/refresh", new { })).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
         await (await Get(server, "/api/auth/me", script.Access)).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
-        await (await server.Client().PostJson("/api/auth/token", new { refreshToken = script.Refresh })).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
+        await (await server.Client().PostJson("/api/auth/token", new { refreshToken = script.Refresh }))
+            .ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
         await here.GetJson("/api/auth/me");
         await (await here.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.OK);
         await (await server.Client().PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))
@@ -51,7 +53,8 @@ public sealed class LoginTests
         await answer.Expect(HttpStatusCode.NoContent);
         Assert.Contains("storage", answer.Headers.GetValues("Clear-Site-Data").Single());
         await (await Get(server, "/api/auth/me", script.Access)).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
-        await (await server.Client().PostJson("/api/auth/token", new { refreshToken = script.Refresh })).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
+        await (await server.Client().PostJson("/api/auth/token", new { refreshToken = script.Refresh }))
+            .ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
     }
 
     [Fact]
@@ -112,8 +115,10 @@ public sealed class LoginTests
     {
         await using var server = await TestServer.StartAsync();
         var client = server.Client();
-        await (await client.PostJson("/api/auth/login", new { username = "admin", password = new string('x', 1_000_000) })).ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "too_large");
-        await (await client.PostJson("/api/auth/login", new { username = "admin", password = new string('x', 60_000) })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await client.PostJson("/api/auth/login", new { username = "admin", password = new string('x', 1_000_000) }))
+            .ExpectProblem(HttpStatusCode.RequestEntityTooLarge, "too_large");
+        await (await client.PostJson("/api/auth/login", new { username = "admin", password = new string('x', 60_000) }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
 
     [Fact]
@@ -125,7 +130,7 @@ public sealed class LoginTests
         HttpResponseMessage? limited = null;
         for (var attempt = 0; attempt < 12 && limited is null; attempt++)
         {
-            // No proxy is listed, so the header says nothing.
+            // No proxy is listed, so the header is ignored.
             using var request = Forwarded($"198.51.100.{attempt}", new { username = "admin", password = $"guess-CANARY-{attempt}" });
             var answer = await attacker.SendAsync(request);
             limited = answer.StatusCode == HttpStatusCode.TooManyRequests ? answer : null;
@@ -145,7 +150,7 @@ public sealed class LoginTests
         var client = server.Client();
         for (var attempt = 0; attempt < 15; attempt++)
         {
-            // What stands left of the proxy's own entry is the client's invention.
+            // Entries left of the proxy's own are chosen by the client.
             using var request = Forwarded($"10.0.0.1, 203.0.113.{attempt}", new { username = "admin", password = "guess-CANARY" });
             await (await client.SendAsync(request)).Expect(HttpStatusCode.Unauthorized);
         }
@@ -158,7 +163,10 @@ public sealed class LoginTests
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/login")
         {
-            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body)) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
+            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body))
+            {
+                Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+            },
         };
         request.Headers.Add("X-Forwarded-For", addresses);
         return request;
@@ -167,13 +175,15 @@ public sealed class LoginTests
     private static async Task<HttpClient> SignIn(TestServer server)
     {
         var client = server.Client();
-        await (await client.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await (await client.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
         return client;
     }
 
     private static async Task<(string Access, string Refresh)> Tokens(TestServer server)
     {
-        var answer = await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json();
+        var answer =
+            await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json();
         return (answer.GetProperty("accessToken").GetString()!, answer.GetProperty("refreshToken").GetString()!);
     }
 

@@ -2,7 +2,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Chats of thousands of messages, written straight into the file of a running server.</summary>
+/// <summary>Chats of thousands of messages, written directly into the database of a running server.</summary>
 internal static class LongChat
 {
     /// <param name="length">Characters of each message.</param>
@@ -21,7 +21,8 @@ internal static class LongChat
             with recursive n (i) as (select 0 union all select i + 1 from n where i < {messages - 1})
             insert into messages (id, session_id, parent_id, role, content, status, created_at)
             select {first} + i, {session}, nullif({first} + i - 1, {first - 1}), iif(i % 2, 'assistant', 'user'),
-                'number ' || i || ' has a needle ' || substr(replace(hex(zeroblob({length})), '0', 'words of a text; '), 1, {length}), 'done', 1
+                'number ' || i || ' has a needle ' || substr(replace(hex(zeroblob({length})), '0', 'words of a text; '), 1, {length}),
+                'done', 1
             from n
             returning 1
             """);

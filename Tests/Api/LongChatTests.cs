@@ -6,8 +6,8 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// A chat of 8,000 turns is read, found in, taken along and deleted without keeping anybody else waiting. The bounds are a small part
-/// of what it took when one statement did it all (4.8 to 11 s), and many times what it takes now.
+/// A chat of 8,000 turns is read, searched, exported and deleted without delaying others. The bounds are a fraction of the time that a
+/// single statement would take (4.8 to 11 s) and many times the current time.
 /// </summary>
 public sealed class LongChatTests
 {
@@ -68,7 +68,7 @@ public sealed class LongChatTests
             _ => admin.DeleteAsync($"/api/users/{ownerId}"),
         };
 
-        // As soon as it is answered; the rows may still be there.
+        // Gone once the response arrives, although rows may remain for a while.
         async Task<HttpResponseMessage> Gone(Task<HttpResponseMessage> request)
         {
             var response = await request;
@@ -114,7 +114,8 @@ public sealed class LongChatTests
         var (session, _) = LongChat.Write(server, "admin", Messages);
         var begun = Stopwatch.GetTimestamp();
 
-        var text = await admin.GetStringAsync(format == "account" ? "/api/account/export" : $"/api/sessions/{session}/export?format={format}");
+        var text =
+            await admin.GetStringAsync(format == "account" ? "/api/account/export" : $"/api/sessions/{session}/export?format={format}");
 
         Assert.True(Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(4), $"It took {Stopwatch.GetElapsedTime(begun)}.");
         var at = -1;
@@ -147,7 +148,10 @@ public sealed class LongChatTests
 
         foreach (var letter in letters)
         {
-            foreach (var q in new[] { new string(letter[0], 199) + "b", new string(letter[0], 200), $"{letter}{letter} {letter}b", $"\"{letter}b" })
+            foreach (var q in new[]
+            {
+                new string(letter[0], 199) + "b", new string(letter[0], 200), $"{letter}{letter} {letter}b", $"\"{letter}b",
+            })
             {
                 var begun = Stopwatch.GetTimestamp();
                 await owner.GetJson($"/api/sessions?q={Uri.EscapeDataString(q)}");

@@ -8,18 +8,20 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Runs by itself after the others: these tests measure the server's time and memory.</summary>
+/// <summary>Runs alone, after the other tests, because it measures the server's time and memory.</summary>
 [CollectionDefinition(nameof(Measured), DisableParallelization = true)]
 public sealed class Measured;
 
-/// <summary>What time and memory tell or take: accounts told apart by the clock, crowds that use the server up (attacks A02, A21, A22).</summary>
+/// <summary>
+/// Timing and memory: accounts distinguishable by response time, crowds that exhaust the server (attacks A02, A21, A22).
+/// </summary>
 [Collection(nameof(Measured))]
 public sealed class MeasuredTests
 {
     private const int Crowd = 300;
     private const int Stops = 100_000;
 
-    /// <summary>A login waits ten seconds at most for its turn to be hashed.</summary>
+    /// <summary>A login waits at most ten seconds for its hash to begin.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(12);
 
     [Fact]
@@ -37,23 +39,26 @@ public sealed class MeasuredTests
         var bodies = new HashSet<string>();
         var client = server.Client();
 
-        // Chance evens out with more rounds, a difference in the work does not: 5 % has to be reached within 300.
+        // Noise averages out over the rounds, a real difference does not: 5 % must be reached within 300 rounds.
         for (var round = 0; round < 20 || (round < 300 && Spread(times) > 0.05); round++)
         {
             foreach (var name in names)
             {
-                using var request = Login($"198.51.{round % 250}.{(round / 250 * 4) + Array.IndexOf(names, name) + 1}", name, "wrong-CANARY");
+                using var request =
+                    Login($"198.51.{round % 250}.{(round / 250 * 4) + Array.IndexOf(names, name) + 1}", name, "wrong-CANARY");
                 var watch = Stopwatch.GetTimestamp();
                 var answer = await client.SendAsync(request);
                 times[name].Add(Stopwatch.GetElapsedTime(watch).TotalMilliseconds);
                 var problem = await answer.ExpectProblem(HttpStatusCode.Unauthorized, "invalid_credentials");
-                bodies.Add($"{problem.GetProperty("detail")} {problem.GetRawText().Length} {string.Join(',', answer.Headers.Select(header => header.Key).Order())}");
+                var headers = string.Join(',', answer.Headers.Select(header => header.Key).Order());
+                bodies.Add($"{problem.GetProperty("detail")} {problem.GetRawText().Length} {headers}");
             }
         }
 
         Assert.Single(bodies);
         Assert.True(Spread(times) <= 0.05, string.Join(' ', times.Values.Select(Median)));
-        await (await client.PostJson("/api/auth/login", new { username = "disabled", password = TestServer.Password })).ExpectProblem(HttpStatusCode.Forbidden, "account_disabled");
+        await (await client.PostJson("/api/auth/login", new { username = "disabled", password = TestServer.Password }))
+            .ExpectProblem(HttpStatusCode.Forbidden, "account_disabled");
     }
 
     [Fact]
@@ -63,7 +68,7 @@ public sealed class MeasuredTests
         var admin = await server.RegisterAdminAsync();
         var client = server.Client();
         await LiftRateLimit(admin);
-        // The connections of the crowd and one hash are there before; what is measured is the crowd's hashing.
+        // The connections and one hash are made before, so that only the hashing of the crowd is measured.
         await Task.WhenAll(Enumerable.Range(0, Crowd).Select(_ => client.GetAsync("/api/health")));
         using (var first = Login("203.0.113.200", "nobody", "guess-CANARY"))
         {
@@ -101,7 +106,9 @@ public sealed class MeasuredTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         await LiftRateLimit(admin);
-        var token = (await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json()).GetProperty("accessToken").GetString();
+        var token =
+            (await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json())
+            .GetProperty("accessToken").GetString();
         await StopAll(server, token!, Stops / 10);
         var before = server.ResetPeak();
 
@@ -111,7 +118,7 @@ public sealed class MeasuredTests
         Assert.InRange(server.PeakBytes(), 0, (before!.Value * 12 / 10) + (32L << 20));
     }
 
-    /// <summary>Sends stops with random ids, many on the way at once, and counts the 404s.</summary>
+    /// <summary>Sends pipelined stop requests with random ids and counts the 404s.</summary>
     private static async Task<int> StopAll(TestServer server, string token, int count)
     {
         using var socket = new TcpClient(server.BaseUri.Host, server.BaseUri.Port);
@@ -121,11 +128,14 @@ public sealed class MeasuredTests
         {
             for (var sent = 0; sent < count; sent += 500)
             {
+                var head = $"POST /api/chat/stop HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token}\r\n"
+                    + "Content-Type: application/json\r\n";
                 var batch = new StringBuilder();
                 for (var n = 0; n < 500; n++)
                 {
                     var body = $$"""{"messageId":{{random.NextInt64(1, 1L << 50)}}}""";
-                    batch.Append(CultureInfo.InvariantCulture, $"POST /api/chat/stop HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {body.Length}\r\n\r\n{body}");
+                    batch.Append(head);
+                    batch.Append(CultureInfo.InvariantCulture, $"Content-Length: {body.Length}\r\n\r\n{body}");
                 }
 
                 await stream.WriteAsync(Encoding.ASCII.GetBytes(batch.ToString()));
@@ -135,7 +145,7 @@ public sealed class MeasuredTests
         var found = 0;
         while (found < count && await reader.ReadLineAsync() is { } line)
         {
-            // A body has no line end, so the next answer's first line follows it.
+            // A body has no line end, so the first line of the next response follows it directly.
             found += line.EndsWith("HTTP/1.1 404 Not Found", StringComparison.Ordinal) ? 1 : 0;
         }
 
@@ -156,7 +166,7 @@ public sealed class MeasuredTests
         return took;
     }
 
-    /// <summary>How far the medians are apart, as a part of the greatest.</summary>
+    /// <summary>The difference of the medians relative to the greatest.</summary>
     private static double Spread(Dictionary<string, List<double>> times)
     {
         var medians = times.Values.Select(Median).ToList();
@@ -166,7 +176,9 @@ public sealed class MeasuredTests
     private static double Median(List<double> times) => times.Order().ElementAt(times.Count / 2);
 
     private static async Task LiftRateLimit(HttpClient admin) =>
-        (await admin.PatchAsync("/api/settings/system", new StringContent("""{"requestsPerMinute":0}""", Encoding.UTF8, "application/json"))).EnsureSuccessStatusCode();
+        (await admin.PatchAsync(
+            "/api/settings/system", new StringContent("""{"requestsPerMinute":0}""", Encoding.UTF8, "application/json")))
+            .EnsureSuccessStatusCode();
 
     private static async Task RightOneGetsIn(HttpClient client)
     {
@@ -178,7 +190,10 @@ public sealed class MeasuredTests
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/api/auth/login")
         {
-            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new { username, password })) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } },
+            Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(new { username, password }))
+            {
+                Headers = { ContentType = new MediaTypeHeaderValue("application/json") },
+            },
         };
         request.Headers.Add("X-Forwarded-For", address);
         return request;

@@ -45,7 +45,8 @@ public sealed class MetricsTests
             local = true,
             modelIds = new[] { "gone" },
         })).Json(HttpStatusCode.Created)).GetProperty("id").GetInt64();
-        var session = (await (await admin.PostJson("/api/sessions", new { connectionId = connection, model = "gone" })).Json(HttpStatusCode.Created))
+        var session =
+            (await (await admin.PostJson("/api/sessions", new { connectionId = connection, model = "gone" })).Json(HttpStatusCode.Created))
             .GetProperty("id").GetInt64();
         await admin.PostJson("/api/chat/completion", new { sessionId = session, content = "Hello", clientMessageId = "m1" });
 
@@ -55,7 +56,8 @@ public sealed class MetricsTests
     [Fact]
     public async Task The_token_opens_metrics_and_nothing_else()
     {
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["METRICS_TOKEN"] = Token } });
+        await using var server =
+            await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["METRICS_TOKEN"] = Token } });
         await server.RegisterAdminAsync();
         Assert.Equal(HttpStatusCode.OK, await Status(server, "/metrics", Token));
         Assert.Equal(HttpStatusCode.Unauthorized, await Status(server, "/metrics", Token + "x"));
@@ -79,7 +81,8 @@ public sealed class MetricsTests
         Assert.Equal("text/plain", response.Content.Headers.ContentType?.MediaType);
         var text = await response.Content.ReadAsStringAsync();
         return text.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line[0] != '#')
-            .Select(line => line.Split(' ')).ToDictionary(parts => parts[0], parts => double.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture));
+            .Select(line => line.Split(' '))
+            .ToDictionary(parts => parts[0], parts => double.Parse(parts[1], System.Globalization.CultureInfo.InvariantCulture));
     }
 
     private static async Task<HttpStatusCode> Status(TestServer server, string path, string? token)

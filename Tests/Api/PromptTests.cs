@@ -3,7 +3,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>The prompt library and drafts: kept, bounded, and nobody else's (attack A01).</summary>
+/// <summary>The prompt library and drafts: stored, limited and private (attack A01).</summary>
 public sealed class PromptTests
 {
     [Fact]
@@ -11,15 +11,22 @@ public sealed class PromptTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        var made = await (await admin.PostJson("/api/prompts", new { name = "mail", title = "A letter", text = "To {{name}} about {{主题}}, again {{name}}. {{not a name}}" })).Json(HttpStatusCode.Created);
+        var made = await (await admin.PostJson(
+            "/api/prompts",
+            new { name = "mail", title = "A letter", text = "To {{name}} about {{主题}}, again {{name}}. {{not a name}}" }))
+            .Json(HttpStatusCode.Created);
 
         Assert.Equal(["name", "主题"], made.GetProperty("variables").EnumerateArray().Select(item => item.GetString()));
         Assert.True(made.GetProperty("own").GetBoolean());
-        await (await admin.PostJson("/api/prompts", new { name = "mail", title = "B", text = "b" })).ExpectProblem(HttpStatusCode.Conflict, "name_taken");
+        await (await admin.PostJson("/api/prompts", new { name = "mail", title = "B", text = "b" }))
+            .ExpectProblem(HttpStatusCode.Conflict, "name_taken");
 
-        var other = await (await admin.PostJson("/api/prompts", new { name = "a-2", title = "B", text = "b" })).Json(HttpStatusCode.Created);
-        await (await admin.PutJson($"/api/prompts/{other.Id()}", new { name = "mail", title = "B", text = "b" })).ExpectProblem(HttpStatusCode.Conflict, "name_taken");
-        var changed = await (await admin.PutJson($"/api/prompts/{made.Id()}", new { name = "mail", title = "Letter", text = "{{x}}" })).Json();
+        var other =
+            await (await admin.PostJson("/api/prompts", new { name = "a-2", title = "B", text = "b" })).Json(HttpStatusCode.Created);
+        await (await admin.PutJson($"/api/prompts/{other.Id()}", new { name = "mail", title = "B", text = "b" }))
+            .ExpectProblem(HttpStatusCode.Conflict, "name_taken");
+        var changed =
+            await (await admin.PutJson($"/api/prompts/{made.Id()}", new { name = "mail", title = "Letter", text = "{{x}}" })).Json();
         Assert.Equal("Letter", changed.Text("title"));
         Assert.Equal(["a-2", "mail"], (await Names(admin)));
 
@@ -34,17 +41,23 @@ public sealed class PromptTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var user = await server.RegisterUserAsync(admin);
-        var shared = (await (await admin.PostJson("/api/prompts", new { name = "team", title = "Team", text = "t", shared = true })).Json(HttpStatusCode.Created)).Id();
-        var hidden = (await (await admin.PostJson("/api/prompts", new { name = "own", title = "Own", text = "o" })).Json(HttpStatusCode.Created)).Id();
+        var shared = (await (await admin.PostJson(
+            "/api/prompts", new { name = "team", title = "Team", text = "t", shared = true })).Json(HttpStatusCode.Created))
+            .Id();
+        var hidden =
+            (await (await admin.PostJson("/api/prompts", new { name = "own", title = "Own", text = "o" })).Json(HttpStatusCode.Created))
+            .Id();
         await (await user.PostJson("/api/prompts", new { name = "team", title = "Mine", text = "m" })).Expect(HttpStatusCode.Created);
 
         var seen = (await user.GetJson("/api/prompts")).GetProperty("items").EnumerateArray().ToList();
         Assert.Equal(["Mine", "Team"], seen.Select(prompt => prompt.Text("title"))); // the own one first
         Assert.Equal([true, false], seen.Select(prompt => prompt.GetProperty("own").GetBoolean()));
-        await (await user.PostJson("/api/prompts", new { name = "x", title = "X", text = "x", shared = true })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+        await (await user.PostJson("/api/prompts", new { name = "x", title = "X", text = "x", shared = true }))
+            .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         foreach (var id in new[] { shared, hidden, 987654321 })
         {
-            await (await user.PutJson($"/api/prompts/{id}", new { name = "stolen", title = "X", text = "x" })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
+            await (await user.PutJson($"/api/prompts/{id}", new { name = "stolen", title = "X", text = "x" }))
+                .ExpectProblem(HttpStatusCode.NotFound, "not_found");
             await (await user.DeleteAsync($"/api/prompts/{id}")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         }
 
@@ -65,7 +78,8 @@ public sealed class PromptTests
         {
             var prompt = new Dictionary<string, string> { ["name"] = "a", ["title"] = "A", ["text"] = "a", [field] = value };
 
-            var problem = await (await admin.PostJson("/api/prompts", prompt)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+            var problem = await (await admin.PostJson("/api/prompts", prompt))
+                .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
 
             Assert.Equal([field], problem.GetProperty("errors").EnumerateObject().Select(error => error.Name));
         }
@@ -82,7 +96,8 @@ public sealed class PromptTests
         await (await admin.PutJson($"/api/drafts/{session}", new { text })).Expect(HttpStatusCode.NoContent);
         await (await admin.PutJson("/api/drafts/new", new { text = "not yet a chat" })).Expect(HttpStatusCode.NoContent);
         await (await admin.PutJson("/api/drafts/new", new { text = "not yet a chat, more" })).Expect(HttpStatusCode.NoContent);
-        await (await admin.PutJson($"/api/drafts/{session}", new { text = text + "x" })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.PutJson($"/api/drafts/{session}", new { text = text + "x" }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         await server.RestartAsync();
 
         Assert.Equal(text, (await admin.GetJson($"/api/drafts/{session}")).Text("text"));
@@ -104,7 +119,8 @@ public sealed class PromptTests
         await (await admin.PutJson($"/api/drafts/{session}", new { text = "private" })).Expect(HttpStatusCode.NoContent);
         await (await admin.PutJson("/api/drafts/new", new { text = "private too" })).Expect(HttpStatusCode.NoContent);
 
-        Assert.Equal((await other.GetJson("/api/drafts/987654321")).GetRawText(), (await other.GetJson($"/api/drafts/{session}")).GetRawText());
+        Assert.Equal(
+            (await other.GetJson("/api/drafts/987654321")).GetRawText(), (await other.GetJson($"/api/drafts/{session}")).GetRawText());
         Assert.Equal("", (await other.GetJson("/api/drafts/new")).Text("text"));
         await (await other.PutJson($"/api/drafts/{session}", new { text = "mine" })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         await (await other.PutJson("/api/drafts/987654321", new { text = "mine" })).ExpectProblem(HttpStatusCode.NotFound, "not_found");

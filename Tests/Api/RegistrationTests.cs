@@ -13,7 +13,9 @@ public sealed class RegistrationTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = server.Client();
-        var first = await (await admin.PostJson("/api/auth/register", new { username = "Owner_1", password = TestServer.Password, setupCode = TestServer.SetupCode })).Json(HttpStatusCode.Created);
+        var first = await (await admin.PostJson(
+            "/api/auth/register", new { username = "Owner_1", password = TestServer.Password, setupCode = TestServer.SetupCode }))
+            .Json(HttpStatusCode.Created);
         Assert.Equal("ADMIN", first.GetProperty("user").GetProperty("role").GetString());
         Assert.Equal("ACTIVE", first.GetProperty("user").GetProperty("status").GetString());
         var me = await admin.GetJson("/api/auth/me");
@@ -36,7 +38,9 @@ public sealed class RegistrationTests
     {
         await using var server = await TestServer.StartAsync(Patient);
         var answers = await Task.WhenAll(Enumerable.Range(0, 50).Select(n =>
-            server.Client().PostJson("/api/auth/register", new { username = $"racer_{round}_{n}", password = TestServer.Password, setupCode = TestServer.SetupCode })));
+            server.Client().PostJson(
+                "/api/auth/register",
+                new { username = $"racer_{round}_{n}", password = TestServer.Password, setupCode = TestServer.SetupCode })));
 
         Assert.All(answers, answer => Assert.Contains((int)answer.StatusCode, new[] { 201, 202 }));
         Assert.Single(answers, answer => answer.StatusCode == HttpStatusCode.Created);
@@ -136,14 +140,16 @@ public sealed class RegistrationTests
     [Fact]
     public async Task Closed_registration_says_so_but_never_to_the_first()
     {
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["REGISTRATION_ENABLED"] = "false" } });
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Variables = new Dictionary<string, string> { ["REGISTRATION_ENABLED"] = "false" } });
         await server.RegisterAdminAsync();
         await (await server.Client().PostJson("/api/auth/register", new { username = "late", password = TestServer.Password }))
             .ExpectProblem(HttpStatusCode.Forbidden, "registration_closed");
     }
 
-    /// <summary>On the JIT beside other tests fifty hashes may take longer than anybody waits, so there the wait has no end.</summary>
-    private static TestServerOptions Patient => new() { Clock = TestServer.Binary is null ? new FakeTimeProvider(DateTimeOffset.UtcNow) : null };
+    /// <summary>In process, beside other tests, fifty hashes may exceed the wait of a login, so there it is unlimited.</summary>
+    private static TestServerOptions Patient =>
+        new() { Clock = TestServer.Binary is null ? new FakeTimeProvider(DateTimeOffset.UtcNow) : null };
 
     private static object? Scalar(TestServer server, string sql)
     {

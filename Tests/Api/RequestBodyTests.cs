@@ -9,7 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Bodies under way: bounded by person and in all, small ones first, and each by a time.</summary>
+/// <summary>Request bodies in transit: limited per user and in total, small ones preferred, and each with a time limit.</summary>
 [Collection(nameof(Measured))]
 public sealed class RequestBodyTests
 {
@@ -28,7 +28,7 @@ public sealed class RequestBodyTests
 
         var crowd = await Task.WhenAll(Enumerable.Range(0, Crowd).Select(_ => RawBody.Send(steps, Large, Large - 1)));
 
-        // What was refused was told so at once; the others wait for their last byte.
+        // The refused ones were answered at once; the others wait for their last byte.
         var told = await Task.WhenAll(crowd.Select(body => body.Status()));
         Assert.InRange(told.Count(status => status is null), 1, 2);
         Assert.All(told, status => Assert.True(status is null or 429, $"was {status}"));
@@ -45,7 +45,8 @@ public sealed class RequestBodyTests
             body.Dispose();
         }
 
-        await Eventually.Holds(async () => (await steps.Chat(CompatSteps.Ask(new string('y', 20_000_000)))).StatusCode == HttpStatusCode.OK);
+        await Eventually.Holds(
+            async () => (await steps.Chat(CompatSteps.Ask(new string('y', 20_000_000)))).StatusCode == HttpStatusCode.OK);
     }
 
     [Fact]
@@ -72,7 +73,8 @@ public sealed class RequestBodyTests
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "fine"));
         await (await steps.Chat(CompatSteps.Ask(string.Concat(Enumerable.Repeat("1,2;", 700_000))))).Expect(HttpStatusCode.OK);
-        var many = "{\"model\":\"fake-model\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"metadata\":[" + string.Concat(Enumerable.Repeat("{},", 700_000)) + "1]}";
+        var many = "{\"model\":\"fake-model\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"metadata\":[" + string.Concat(
+            Enumerable.Repeat("{},", 700_000)) + "1]}";
         Assert.Equal(HttpStatusCode.RequestEntityTooLarge, (await steps.Script.PostRaw("/v1/chat/completions", many)).StatusCode);
     }
 
@@ -85,7 +87,21 @@ public sealed class RequestBodyTests
             {
                 (sent, fits) = (exchange.Request.Body.Length, exchange.Request.Text.Contains("iVBORw0KGgo", StringComparison.Ordinal));
                 await exchange.StartSse();
-                await exchange.Send("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"seen\"}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+                await exchange.Send("""
+                    event: message_start
+                    data: {"type":"message_start","message":{"usage":{"input_tokens":1}}}
+
+                    event: content_block_start
+                    data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}
+
+                    event: content_block_delta
+                    data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"seen"}}
+
+                    event: message_stop
+                    data: {"type":"message_stop"}
+
+
+                    """);
             },
             "anthropic");
         var png = Convert.ToBase64String(SampleImages.Png(2, 3, ("IDAT", new byte[9_900_000])));
@@ -107,7 +123,11 @@ public sealed class RequestBodyTests
     public async Task Strangers_are_refused_before_their_body()
     {
         await using var server = await TestServer.StartAsync();
-        foreach (var path in new[] { "/v1/chat/completions", "/v1/embeddings", "/v1/messages/count_tokens", "/api/chat/stream", "/api/images", "/api/catalog/models/overrides/import", "/api/prompts" })
+        foreach (var path in new[]
+        {
+            "/v1/chat/completions", "/v1/embeddings", "/v1/messages/count_tokens", "/api/chat/stream", "/api/images",
+            "/api/catalog/models/overrides/import", "/api/prompts",
+        })
         {
             using var body = await RawBody.Send(server, path, "Authorization: Bearer sk-nobody", Large, 0);
             Assert.Equal(401, await body.Status());
@@ -149,7 +169,10 @@ public sealed class RequestBodyTests
         }
 
         var script = KeysTests.With(server, key[22..]);
-        await (await script.PostJson("/v1/messages/count_tokens", new { model = "demo", messages = new[] { new { role = "user", content = new string('x', half) } } })).Expect(HttpStatusCode.OK);
+        await (await script.PostJson(
+            "/v1/messages/count_tokens",
+            new { model = "demo", messages = new[] { new { role = "user", content = new string('x', half) } } }))
+            .Expect(HttpStatusCode.OK);
         await Eventually.Holds(() => budget.Taken == 0);
     }
 
@@ -183,7 +206,7 @@ public sealed class RequestBodyTests
         Assert.Equal(0, budget.Taken);
     }
 
-    /// <summary>A request that has not sent all of its body.</summary>
+    /// <summary>A request whose body is not complete.</summary>
     private sealed class RawBody : IDisposable
     {
         private readonly TcpClient _socket;
@@ -192,20 +215,22 @@ public sealed class RequestBodyTests
         private RawBody(TcpClient socket) => _socket = socket;
 
         public static Task<RawBody> Send(CompatSteps steps, int declared, int sent) =>
-            Send(steps.Server, "/v1/chat/completions", $"Authorization: {steps.Script.DefaultRequestHeaders.Authorization}", declared, sent);
+            Send(
+                steps.Server, "/v1/chat/completions", $"Authorization: {steps.Script.DefaultRequestHeaders.Authorization}", declared, sent);
 
         public static async Task<RawBody> Send(TestServer server, string path, string header, int declared, int sent)
         {
             var socket = new TcpClient();
             await socket.ConnectAsync(server.BaseUri.Host, server.BaseUri.Port);
             var body = new RawBody(socket);
-            var head = string.Create(CultureInfo.InvariantCulture, $"POST {path} HTTP/1.1\r\nHost: {server.BaseUri.Authority}\r\n{header}\r\nContent-Type: application/json\r\nContent-Length: {declared}\r\n\r\n");
+            var head = $"POST {path} HTTP/1.1\r\nHost: {server.BaseUri.Authority}\r\n{header}\r\n"
+                + string.Create(CultureInfo.InvariantCulture, $"Content-Type: application/json\r\nContent-Length: {declared}\r\n\r\n");
             await socket.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head));
             body._sending = body.Fill(sent);
             return body;
         }
 
-        /// <summary>What it was answered; null when everything was sent and no answer came.</summary>
+        /// <summary>The status of the response; null when everything was sent and none came.</summary>
         public async Task<int?> Status()
         {
             using var reader = new StreamReader(_socket.GetStream(), Encoding.ASCII, false, 1024, leaveOpen: true);
@@ -216,7 +241,9 @@ public sealed class RequestBodyTests
                 await Task.WhenAny(line, Task.Delay(TimeSpan.FromSeconds(2)));
             }
 
-            return line.IsCompletedSuccessfully && await line is { } status ? int.Parse(status.Split(' ')[1], CultureInfo.InvariantCulture) : null;
+            return line.IsCompletedSuccessfully && await line is { } status
+                ? int.Parse(status.Split(' ')[1], CultureInfo.InvariantCulture)
+                : null;
         }
 
         public void Dispose() => _socket.Dispose();
@@ -234,7 +261,7 @@ public sealed class RequestBodyTests
             }
             catch (Exception error) when (error is IOException or ObjectDisposedException)
             {
-                // It was answered before.
+                // The server answered and closed before the body was complete.
             }
         }
     }

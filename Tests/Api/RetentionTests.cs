@@ -8,7 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What is over is removed at the start and every hour.</summary>
+/// <summary>Expired data is removed at the start and every hour.</summary>
 [Trait("Mode", "InProcess")]
 public sealed class RetentionTests
 {
@@ -24,16 +24,18 @@ public sealed class RetentionTests
         await (await chat.Ask(session, "look", [sent])).ReadAllAsync();
         await (await chat.Owner.PostJson("/api/sessions", new { temporary = true })).Expect(HttpStatusCode.Created);
 
-        // The rows are aged, not the clock moved: everything is over in an hour and a half, or much later.
+        // The rows are aged instead of moving the clock: each expires in an hour and a half, or much later.
         var (soon, later) = (Start.AddMinutes(90), Start.AddDays(2));
         await Execute(chat.Server, $"""
             update images set created_at = {At(soon.AddDays(-1))} where id = '{waiting}';
             update images set created_at = {At(soon.AddDays(-30))} where id = '{sent}';
             update sessions set updated_at = {At(soon.AddDays(-1))};
-            insert into users (role, status, expires_at, created_at) values ('GUEST', 'ACTIVE', {At(soon)}, 0), ('GUEST', 'ACTIVE', {At(later)}, 0), ('GUEST', 'ACTIVE', null, 0);
+            insert into users (role, status, expires_at, created_at)
+            values ('GUEST', 'ACTIVE', {At(soon)}, 0), ('GUEST', 'ACTIVE', {At(later)}, 0), ('GUEST', 'ACTIVE', null, 0);
             insert into sessions (id, user_id, title, created_at, updated_at) select 100 + u.id, u.id, '', 0, 0 from users u;
             insert into shares (token, sealed_token, session_id, user_id, leaf_id, expires_at, created_at)
-            select 's' || u.id, '', 100 + u.id, u.id, (select max(id) from messages), case u.id when 1 then {At(soon)} when 2 then {At(later)} end, 0
+            select 's' || u.id, '', 100 + u.id, u.id, (select max(id) from messages),
+                case u.id when 1 then {At(soon)} when 2 then {At(later)} end, 0
             from users u
             where u.id in (1, 2, 5);
             update logins set expires_at = {At(soon)} where id = (select min(id) from logins);
@@ -55,7 +57,8 @@ public sealed class RetentionTests
     {
         var clock = new FakeTimeProvider(Start);
         await using var chat = await ImageChat.StartAsync(new TestServerOptions { Clock = clock });
-        await (await chat.Admin.PatchJson("/api/settings/system", new { chatImageRetentionDays = 0, temporaryChatHours = 1 })).Expect(HttpStatusCode.OK);
+        await (await chat.Admin.PatchJson("/api/settings/system", new { chatImageRetentionDays = 0, temporaryChatHours = 1 }))
+            .Expect(HttpStatusCode.OK);
         var sent = await chat.Upload(SampleImages.Gif());
         await (await chat.Ask(await chat.Owner.NewSession(chat.ConnectionId), "look", [sent])).ReadAllAsync();
         var temporary = await (await chat.Owner.PostJson("/api/sessions", new { temporary = true })).Json(HttpStatusCode.Created);
@@ -74,7 +77,8 @@ public sealed class RetentionTests
     public async Task A_crash_between_row_and_file_is_repaired_at_the_next_start()
     {
         await using var chat = await ImageChat.StartAsync();
-        var (kept, orphan, lost) = (await chat.Upload(SampleImages.Png()), await chat.Upload(SampleImages.Png()), await chat.Upload(SampleImages.Png()));
+        var (kept, orphan, lost) =
+            (await chat.Upload(SampleImages.Png()), await chat.Upload(SampleImages.Png()), await chat.Upload(SampleImages.Png()));
         var doomed = await chat.Upload(SampleImages.Png());
         await chat.Server.StopAsync();
         var folder = Path.Combine(chat.Server.DataDir, "images");
@@ -91,7 +95,9 @@ public sealed class RetentionTests
         {
             await db.Write(connection =>
             {
-                Run(connection, $"delete from images where id in ('{orphan}', '{doomed}'); delete from doomed_files where file like '%{orphan}%'");
+                Run(
+                    connection,
+                    $"delete from images where id in ('{orphan}', '{doomed}'); delete from doomed_files where file like '%{orphan}%'");
             });
         }
 
@@ -120,14 +126,14 @@ public sealed class RetentionTests
 
     private static long At(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
 
-    /// <summary>The access token has ended with the hour.</summary>
+    /// <summary>Renews the access token, which expires with the hour.</summary>
     private static async Task<HttpClient> Renewed(ImageChat chat)
     {
         await (await chat.Admin.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.OK);
         return chat.Admin;
     }
 
-    /// <summary>Moves the clock and waits for a whole round that judged by the new time.</summary>
+    /// <summary>Moves the clock and waits for a whole round at the new time.</summary>
     [Fact]
     public async Task Task_traces_go_after_their_days_and_with_their_user()
     {
@@ -136,7 +142,8 @@ public sealed class RetentionTests
         await using var server = await TestServer.StartAsync(new TestServerOptions { Clock = clock });
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await admin.Trace(new { taskTraceEnabled = true, taskTraceDefaultOn = true, taskTraceAdminOnly = false, taskTraceRetentionDays = 3 });
+        await admin.Trace(
+            new { taskTraceEnabled = true, taskTraceDefaultOn = true, taskTraceAdminOnly = false, taskTraceRetentionDays = 3 });
         var member = await server.RegisterUserAsync(admin);
         await member.Record(await member.NewSession(connection), "one");
         var session = await admin.NewSession(connection);
@@ -159,7 +166,8 @@ public sealed class RetentionTests
         await (await admin.DeleteAsync($"/api/users/{memberId}")).Expect(HttpStatusCode.NoContent);
         await Hour(server, clock);
 
-        await (await admin.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await (await admin.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
         Assert.Equal([4L, 3L], (await admin.Traces()).Select(trace => trace.Id()));
     }
 
@@ -193,7 +201,8 @@ public sealed class RetentionTests
         await Scalar(server, "select count(*) from users where role = 'GUEST'"), await Scalar(server, "select count(*) from shares"),
         await Scalar(server, "select count(*) from logins"));
 
-    private static Task<long> Scalar(TestServer server, string sql) => server.Services.GetRequiredService<Db>().Read(connection => (long)Run(connection, sql)!);
+    private static Task<long> Scalar(TestServer server, string sql) =>
+        server.Services.GetRequiredService<Db>().Read(connection => (long)Run(connection, sql)!);
 
     private static Task Execute(TestServer server, string sql) => server.Services.GetRequiredService<Db>().Write(connection =>
     {

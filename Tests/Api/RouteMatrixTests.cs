@@ -15,7 +15,8 @@ public sealed class RouteMatrixTests
         await using var server = await TestServer.StartAsync();
         var served = server.Services.GetServices<EndpointDataSource>().SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .SelectMany(endpoint => (endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["ANY"])
-                .Select(method => $"{method} {endpoint.RoutePattern.RawText!.TrimEnd('/')} {endpoint.Metadata.GetMetadata<AllowedFor>()?.Access.ToString() ?? "nobody"}"))
+                .Select(method => $"{method} {endpoint.RoutePattern.RawText!.TrimEnd('/')} "
+                    + (endpoint.Metadata.GetMetadata<AllowedFor>()?.Access.ToString() ?? "nobody")))
             .Order().ToList();
         var written = RouteTable.Rows.Select(row => $"{row.Method} {row.Path} {row.Access}").Order().ToList();
 
@@ -40,9 +41,11 @@ public sealed class RouteMatrixTests
         var wrong = new List<string>();
         foreach (var row in RouteTable.Rows)
         {
-            // Strangers have an address of their own each, so that their limit does not answer for the rule.
+            // Each stranger has its own address, so that no rate limit answers in place of the access rule.
             await Check(wrong, server, row, "stranger", null, row.Access == Access.Public ? null : HttpStatusCode.Unauthorized);
-            await Check(wrong, server, row, "disabled", disabledToken, row.Access == Access.Public ? null : HttpStatusCode.Unauthorized, HttpStatusCode.Forbidden);
+            await Check(
+                wrong, server, row, "disabled", disabledToken, row.Access == Access.Public ? null : HttpStatusCode.Unauthorized,
+                HttpStatusCode.Forbidden);
             await Check(wrong, server, row, "member", memberToken, row.Access == Access.Admin ? HttpStatusCode.Forbidden : null);
             if (row.Access == Access.Admin)
             {
@@ -54,10 +57,15 @@ public sealed class RouteMatrixTests
     }
 
     private static async Task<string> Bearer(TestServer server, string username) =>
-        (await (await server.Client().PostJson("/api/auth/token", new { username, password = TestServer.Password })).Json()).GetProperty("accessToken").GetString()!;
+        (await (await server.Client().PostJson("/api/auth/token", new { username, password = TestServer.Password })).Json())
+            .GetProperty("accessToken").GetString()!;
 
-    /// <summary>Calls with ids that exist for nobody and a body that changes nothing. What ends the caller's own login is only tried by those who must be refused.</summary>
-    private static async Task Check(List<string> wrong, TestServer server, RouteTable.Row row, string who, string? token, params HttpStatusCode?[] refusals)
+    /// <summary>
+    /// Calls with ids that do not exist and a body that changes nothing. Routes that end the caller's login are called only by users who
+    /// must be refused.
+    /// </summary>
+    private static async Task Check(
+        List<string> wrong, TestServer server, RouteTable.Row row, string who, string? token, params HttpStatusCode?[] refusals)
     {
         var refused = refusals[0] is not null;
         if (!refused && (row.Path.Contains("/logout") || row.Path is "/api/catalog/models/overrides"))

@@ -3,8 +3,8 @@ using AiChat.Endpoints.Auth;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Every route and who may call it. A route that is not here, or is open to others than it says here, fails the build: adding one
-/// means deciding who may call it, in writing.
+/// Every route and who may call it. A route that is missing here, or has another access rule, fails the tests, so that adding a route
+/// means deciding who may call it.
 /// </summary>
 internal static class RouteTable
 {
@@ -12,7 +12,7 @@ internal static class RouteTable
     /// <param name="Vendor">Whether it speaks another vendor's protocol, errors included.</param>
     internal sealed record Row(string Method, string Path, Access Access, bool Body = false, bool Vendor = false)
     {
-        /// <summary>The path with ids that exist for nobody.</summary>
+        /// <summary>The path with ids that do not exist.</summary>
         public string Missing => System.Text.RegularExpressions.Regex.Replace(Path, @"\{[^}]*\}", "987654321");
     }
 
@@ -30,7 +30,7 @@ internal static class RouteTable
         new("POST", "/api/auth/refresh", Access.Public),
         new("POST", "/api/auth/logout", Access.Public),
         new("GET", "/api/shares/{token}", Access.Public),
-        // Whose image it is decides, or a signature.
+        // Decided by the image's owner or a signature.
         new("GET", "/chat-images/{id}", Access.Public),
         new("HEAD", "/chat-images/{id}", Access.Public),
         new("GET", "/avatars/assistant", Access.Public),

@@ -4,8 +4,8 @@ using System.Text;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Which page a change comes from, where the browser does not say it itself (plain HTTP) and a proxy may have changed the name that the
-/// server is called by (attack A26). The server listens on 127.0.0.1; Host is what a browser or a proxy sends.
+/// The origin of a write where the browser does not state it (plain HTTP) and a proxy may have changed the host name (attack A26). The
+/// server listens on 127.0.0.1; Host is what a browser or a proxy sends.
 /// </summary>
 public sealed class SameOriginTests
 {
@@ -27,9 +27,12 @@ public sealed class SameOriginTests
     {
         foreach (var trusted in new[] { "", "127.0.0.0/8" })
         {
-            await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["TRUSTED_PROXIES"] = trusted } });
+            await using var server = await TestServer.StartAsync(
+                new TestServerOptions { Variables = new Dictionary<string, string> { ["TRUSTED_PROXIES"] = trusted } });
             var client = server.Client();
-            (string, string)[] page = forwardedHost is null ? [("Origin", origin), ("Host", host)] : [("Origin", origin), ("Host", host), ("X-Forwarded-Host", forwardedHost)];
+            (string, string)[] page = forwardedHost is null
+                ? [("Origin", origin), ("Host", host)]
+                : [("Origin", origin), ("Host", host), ("X-Forwarded-Host", forwardedHost)];
             var account = $$"""{"username":"owner","password":"{{TestServer.Password}}","setupCode":"{{TestServer.SetupCode}}"}""";
             await (await Send(client, "/api/auth/register", account, Json, page)).Expect(HttpStatusCode.Created);
             var login = $$"""{"username":"owner","password":"{{TestServer.Password}}"}""";
@@ -59,9 +62,12 @@ public sealed class SameOriginTests
     {
         foreach (var trusted in new[] { "", "127.0.0.0/8" })
         {
-            await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["TRUSTED_PROXIES"] = trusted } });
+            await using var server = await TestServer.StartAsync(
+                new TestServerOptions { Variables = new Dictionary<string, string> { ["TRUSTED_PROXIES"] = trusted } });
             var admin = await server.RegisterAdminAsync();
-            (string, string)[] page = forwardedHost is null ? [("Origin", origin), ("Host", host)] : [("Origin", origin), ("Host", host), ("X-Forwarded-Host", forwardedHost)];
+            (string, string)[] page = forwardedHost is null
+                ? [("Origin", origin), ("Host", host)]
+                : [("Origin", origin), ("Host", host), ("X-Forwarded-Host", forwardedHost)];
             foreach (var type in new[] { Json, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x" })
             {
                 var answer = await Send(admin, "/api/users", """{"username":"planted"}""", type, page);
@@ -74,14 +80,17 @@ public sealed class SameOriginTests
                 Assert.Equal(proxied && trusted.Length == 0, reason.Contains("is not in TRUSTED_PROXIES"));
             }
 
-            await (await Send(admin, "/api/images", "x", "multipart/form-data; boundary=x", page)).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+            await (await Send(admin, "/api/images", "x", "multipart/form-data; boundary=x", page))
+                .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
             await (await Send(admin, "/api/auth/logout", "", null, page)).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
             await (await Send(server.Client(), "/api/auth/login", "{}", Json, page)).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
             Assert.Single((await admin.GetJson("/api/users")).GetProperty("items").EnumerateArray());
         }
     }
 
-    /// <summary>Where Host has lost its port, a neighbour on the same machine is told apart by what a browser lets a page send unasked.</summary>
+    /// <summary>
+    /// Where Host has lost its port, another site on the same machine is recognised by what a page may send without a preflight.
+    /// </summary>
     [Theory]
     [InlineData("text/plain", """{"username":"planted"}""")]
     [InlineData("application/x-www-form-urlencoded", "username=planted")]
@@ -92,7 +101,8 @@ public sealed class SameOriginTests
         var admin = await server.RegisterAdminAsync();
         foreach (var path in new[] { "/api/users", "/api/auth/logout-all", "/api/sessions" })
         {
-            await (await Send(admin, path, body, type, ("Origin", "http://192.168.1.5:9999"), ("Host", "192.168.1.5"))).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+            await (await Send(admin, path, body, type, ("Origin", "http://192.168.1.5:9999"), ("Host", "192.168.1.5")))
+                .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         }
 
         await admin.GetJson("/api/auth/me");
@@ -106,11 +116,13 @@ public sealed class SameOriginTests
         (string, string)[] hidden = [("Origin", "http://192.168.1.5:3555"), ("Host", "127.0.0.1:8001")];
         await (await Send(admin, "/api/sessions", "{}", Json, hidden)).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         await (await Send(admin, "/api/sessions", "{}", Json, [.. hidden, ("X-Requested-With", "aichat")])).Expect(HttpStatusCode.Created);
-        await (await Send(admin, "/api/sessions", "{}", Json, ("Origin", "null"), ("X-Requested-With", "aichat"))).Expect(HttpStatusCode.Forbidden);
-        await (await Send(admin, "/api/sessions", "{}", Json, ("Sec-Fetch-Site", "cross-site"), ("X-Requested-With", "aichat"))).Expect(HttpStatusCode.Forbidden);
+        await (await Send(admin, "/api/sessions", "{}", Json, ("Origin", "null"), ("X-Requested-With", "aichat")))
+            .Expect(HttpStatusCode.Forbidden);
+        await (await Send(admin, "/api/sessions", "{}", Json, ("Sec-Fetch-Site", "cross-site"), ("X-Requested-With", "aichat")))
+            .Expect(HttpStatusCode.Forbidden);
     }
 
-    /// <summary>The header proves something only as long as no other site's page gets leave to send it.</summary>
+    /// <summary>The header proves the origin only while no preflight allows it to another site.</summary>
     [Fact]
     public async Task No_preflight_allows_that_header()
     {
@@ -136,16 +148,20 @@ public sealed class SameOriginTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         await (await admin.PatchJson("/api/settings/system", new { siteBaseUrl = "http://chat.lan:3555/chat" })).Expect(HttpStatusCode.OK);
-        await (await Send(admin, "/api/sessions", "{}", Json, ("Origin", "http://chat.lan:3555"), ("Host", "127.0.0.1:8001"))).Expect(HttpStatusCode.Created);
-        await (await Send(admin, "/api/sessions", "{}", Json, ("Origin", "http://chat.lan:3556"), ("Host", "127.0.0.1:8001"))).Expect(HttpStatusCode.Forbidden);
+        await (await Send(admin, "/api/sessions", "{}", Json, ("Origin", "http://chat.lan:3555"), ("Host", "127.0.0.1:8001")))
+            .Expect(HttpStatusCode.Created);
+        await (await Send(admin, "/api/sessions", "{}", Json, ("Origin", "http://chat.lan:3556"), ("Host", "127.0.0.1:8001")))
+            .Expect(HttpStatusCode.Forbidden);
     }
 
     [Fact]
     public async Task A_name_that_was_made_to_point_here_is_refused_where_names_are_listed()
     {
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["ALLOWED_HOSTS"] = "chat.lan" } });
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Variables = new Dictionary<string, string> { ["ALLOWED_HOSTS"] = "chat.lan" } });
         var login = $$"""{"username":"admin","password":"{{TestServer.Password}}"}""";
-        await (await Send(server.Client(), "/api/auth/login", login, Json, ("Origin", "http://evil.example:8001"), ("Host", "evil.example:8001")))
+        await (await Send(
+            server.Client(), "/api/auth/login", login, Json, ("Origin", "http://evil.example:8001"), ("Host", "evil.example:8001")))
             .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
         await (await Send(server.Client(), "/api/auth/login", login, Json, ("Origin", "http://chat.lan:8001"), ("Host", "chat.lan:8001")))
             .ExpectProblem(HttpStatusCode.Unauthorized, "invalid_credentials");
@@ -166,7 +182,8 @@ public sealed class SameOriginTests
         await (await server.Client().SendAsync(other)).Expect(HttpStatusCode.BadRequest);
     }
 
-    private static async Task<HttpResponseMessage> Send(HttpClient client, string path, string body, string? type, params (string Name, string Value)[] headers)
+    private static async Task<HttpResponseMessage> Send(
+        HttpClient client, string path, string body, string? type, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, path);
         if (body.Length > 0 || type is not null)

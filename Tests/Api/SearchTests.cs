@@ -4,13 +4,16 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Search over titles and text and in one chat: what is found, how it is shown, and that input is never syntax (attacks A01, A54; M18).</summary>
+/// <summary>
+/// Search over titles and text and in one chat: what is found, how it is shown, and that input is never syntax (attacks A01, A54; M18).
+/// </summary>
 public sealed class SearchTests
 {
     [Fact]
     public async Task Titles_and_text_are_found_with_snippets_and_marks()
     {
-        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "The quick brown fox", " jumps\nover the lazy dog, 人工智能改变世界。"));
+        await using var upstream = FakeUpstream.Start(
+            OpenAiScript.Answer(["fake-model"], "The quick brown fox", " jumps\nover the lazy dog, 人工智能改变世界。"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
@@ -33,7 +36,9 @@ public sealed class SearchTests
         Assert.Equal(fox, (await Found(admin, "\"over the lazy\"")).Single().Id());
         Assert.Empty(await Found(admin, "\"lazy over\""));
         Assert.Equal("人工智能", Marked((await Found(admin, "人工智能")).Single().GetProperty("matches")[0]).Single());
-        Assert.Equal("改变", Marked((await Found(admin, "改变")).Single().GetProperty("matches")[0]).Single()); // two characters: not by the index
+
+        // Two characters: the trigram index cannot find them.
+        Assert.Equal("改变", Marked((await Found(admin, "改变")).Single().GetProperty("matches")[0]).Single());
         Assert.Equal(fox, (await Found(admin, "fox 界")).Single().Id());
         Assert.Equal(fox, (await Found(admin, "animals")).Single().Id()); // the question, and the title made of it
         Assert.Equal(2, (await Found(admin, "  ")).Count); // nothing to search for: the list
@@ -50,7 +55,8 @@ public sealed class SearchTests
         await admin.AskAndWait(other, "plain");
         string[] texts =
         [
-            "100%", "a_b", "%", "_", "\\", "\"unclosed phrase", "NEAR(a b, 5)", "-word", "content:word", "a* OR b* NOT c", "^start", "{a b}: x + y",
+            "100%", "a_b", "%", "_", "\\", "\"unclosed phrase", "NEAR(a b, 5)", "-word", "content:word", "a* OR b* NOT c", "^start",
+            "{a b}: x + y",
             "'; drop table messages; --", "a\u0001b", "😀😀😀", "😀", "\uFFFD\uFFFD\uFFFD", "AND", "[1]", "\u202Etxet",
         ];
         foreach (var text in texts)
@@ -69,13 +75,17 @@ public sealed class SearchTests
     [Fact]
     public async Task Letters_of_either_case_and_any_script_are_found_and_only_together()
     {
-        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "Привет, Мир. abc and bcd apart. 世界 ΣΊΣΥΦΟΣ"));
+        await using var upstream = FakeUpstream.Start(
+            OpenAiScript.Answer(["fake-model"], "Привет, Мир. abc and bcd apart. 世界 ΣΊΣΥΦΟΣ"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
         await admin.AskAndWait(session, "hello");
 
-        foreach (var q in new[] { "ПРИВЕТ", "мир", "ир", "ИР", "АРТ. bcd apart", "\"bc AND\"", "界", "世界 σίσυφος", "П" })
+        foreach (var q in new[]
+        {
+            "ПРИВЕТ", "мир", "ир", "ИР", "АРТ. bcd apart", "\"bc AND\"", "界", "世界 σίσυφος", "П",
+        })
         {
             var expected = q.StartsWith("АРТ", StringComparison.Ordinal) ? Array.Empty<long>() : [session];
             Assert.Equal(expected, (await Found(admin, q)).Select(item => item.Id()));
@@ -106,9 +116,12 @@ public sealed class SearchTests
         {
             var first = await admin.GetJson($"/api/sessions?q={q}&limit=4");
             var second = await admin.GetJson($"/api/sessions?q={q}&limit=4&cursor={first.Text("nextCursor")}");
-            Assert.Equal(ids.Skip(1).Reverse(), first.GetProperty("items").EnumerateArray().Concat(second.GetProperty("items").EnumerateArray()).Select(item => item.Id()));
+            Assert.Equal(
+                ids.Skip(1).Reverse(),
+                first.GetProperty("items").EnumerateArray().Concat(second.GetProperty("items").EnumerateArray()).Select(item => item.Id()));
             Assert.Equal(JsonValueKind.Null, second.GetProperty("nextCursor").ValueKind);
-            Assert.Equal(ids[0], (await admin.GetJson($"/api/sessions?q={q}&archived=true")).GetProperty("items").EnumerateArray().Single().Id());
+            Assert.Equal(
+                ids[0], (await admin.GetJson($"/api/sessions?q={q}&archived=true")).GetProperty("items").EnumerateArray().Single().Id());
         }
     }
 
@@ -121,7 +134,8 @@ public sealed class SearchTests
         var session = await admin.NewSession(await admin.Connect(upstream));
         var first = await admin.AskAndWait(session, "a needle");
         await admin.AskAndWait(session, "hay");
-        await using (var other = await admin.PostStream("/api/chat/regenerate", new { messageId = first.Id(), clientMessageId = ChatSteps.NewId() }))
+        await using (var other = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = first.Id(), clientMessageId = ChatSteps.NewId() }))
         {
             await other.ReadAllAsync();
         }
@@ -137,8 +151,10 @@ public sealed class SearchTests
         Assert.Equal(active, new[] { one, two }.Select(page => page.GetProperty("items")[0].GetProperty("messageId").GetInt64()));
         Assert.Equal(JsonValueKind.Null, two.GetProperty("nextCursor").ValueKind);
         Assert.Empty((await admin.GetJson($"/api/sessions/{session}/find?q=hay")).GetProperty("items").EnumerateArray());
-        await (await admin.GetAsync($"/api/sessions/{session}/find?q=")).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
-        await (await admin.GetAsync($"/api/sessions?q={new string('x', 201)}")).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.GetAsync($"/api/sessions/{session}/find?q="))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.GetAsync($"/api/sessions?q={new string('x', 201)}"))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
 
     [Fact]
@@ -171,6 +187,7 @@ public sealed class SearchTests
     private static IEnumerable<string> Marked(JsonElement match)
     {
         var snippet = match.Text("snippet")!;
-        return match.GetProperty("marks").EnumerateArray().Select(mark => snippet.Substring(mark.GetProperty("start").GetInt32(), mark.GetProperty("length").GetInt32()));
+        return match.GetProperty("marks").EnumerateArray()
+            .Select(mark => snippet.Substring(mark.GetProperty("start").GetInt32(), mark.GetProperty("length").GetInt32()));
     }
 }

@@ -26,7 +26,8 @@ public sealed class SecretsTests : IDisposable
         Assert.Equal(Key, cipher.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first));
         Assert.Null(cipher.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|b|v1", first));
         Assert.Null(cipher.Open(SecretPurpose.UrlSign, "connections|secret_keys|a|v1", first));
-        Assert.Null(two.Services.GetRequiredService<SecretCipher>().Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first));
+        Assert.Null(
+            two.Services.GetRequiredService<SecretCipher>().Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first));
         for (var length = 0; length < first.Length; length++)
         {
             Assert.Null(cipher.Open(SecretPurpose.ProviderSecrets, "connections|secret_keys|a|v1", first[..length]));
@@ -52,7 +53,7 @@ public sealed class SecretsTests : IDisposable
         await StartOnce();
         var key = await File.ReadAllBytesAsync(KeyFile);
 
-        // Nothing is encrypted yet: a new key is as good.
+        // Nothing is encrypted yet, so a new key works too.
         File.Delete(KeyFile);
         await StartOnce();
         Assert.NotEqual(key, await File.ReadAllBytesAsync(KeyFile));

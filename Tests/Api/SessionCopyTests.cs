@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Forks, files and changes of many sessions at once: complete, harmless names, and nobody else's (attacks A01, A68).</summary>
+/// <summary>Forks, exports and bulk changes: complete, with safe file names, and only the caller's own (attacks A01, A68).</summary>
 public sealed class SessionCopyTests
 {
     [Fact]
@@ -14,13 +14,15 @@ public sealed class SessionCopyTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
-        await (await admin.PatchJson($"/api/sessions/{session}", new { systemPrompt = "Be kind.", parameters = new { temperature = 0.5 } })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson($"/api/sessions/{session}", new { systemPrompt = "Be kind.", parameters = new { temperature = 0.5 } }))
+            .Expect(HttpStatusCode.OK);
         await admin.AskAndWait(session, "first");
         var second = await admin.AskAndWait(session, "second");
         await admin.AskAndWait(session, "third");
         var before = await admin.Messages(session);
 
-        var fork = await (await admin.PostJson($"/api/sessions/{session}/fork", new { messageId = second.Id() })).Json(HttpStatusCode.Created);
+        var fork =
+            await (await admin.PostJson($"/api/sessions/{session}/fork", new { messageId = second.Id() })).Json(HttpStatusCode.Created);
 
         Assert.Equal("first", fork.Text("title"));
         Assert.Equal("Be kind.", fork.Text("systemPrompt"));
@@ -28,19 +30,26 @@ public sealed class SessionCopyTests
         Assert.Equal(4, fork.GetProperty("messageCount").GetInt64());
         var copies = await admin.Messages(fork.Id());
         Assert.Equal(["first", "Yes.", "second", "Yes."], copies.Select(message => message.Text("content")));
-        Assert.Equal(new long?[] { null, copies[0].Id(), copies[1].Id(), copies[2].Id() }, copies.Select(message => message.GetProperty("parentId").Deserialize<long?>()));
+        Assert.Equal(
+            new long?[] { null, copies[0].Id(), copies[1].Id(), copies[2].Id() },
+            copies.Select(message => message.GetProperty("parentId").Deserialize<long?>()));
         Assert.Empty(copies.Select(message => message.Id()).Intersect(before.Select(message => message.Id())));
         Assert.Equal(before[3].GetProperty("usage").GetRawText(), copies[3].GetProperty("usage").GetRawText());
 
         await admin.AskAndWait(fork.Id(), "another third");
-        Assert.Equal("second", upstream.Chats().Single(chat => chat.Request.Text.Contains("another third")).Request.Json.GetProperty("messages")[3].Text("content"));
-        Assert.Equal(before.Select(message => message.GetRawText()), (await admin.Messages(session)).Select(message => message.GetRawText()));
+        Assert.Equal(
+            "second",
+            upstream.Chats().Single(chat => chat.Request.Text.Contains("another third")).Request.Json.GetProperty("messages")[3]
+                .Text("content"));
+        Assert.Equal(
+            before.Select(message => message.GetRawText()), (await admin.Messages(session)).Select(message => message.GetRawText()));
         await (await admin.DeleteAsync($"/api/sessions/{session}")).Expect(HttpStatusCode.NoContent);
         Assert.Equal(6, (await admin.Messages(fork.Id())).Count);
         Assert.Equal(fork.Id(), (await admin.GetJson("/api/sessions?q=another")).GetProperty("items")[0].Id());
 
         var question = (await admin.Messages(fork.Id()))[0].Id();
-        await (await admin.PostJson($"/api/sessions/{fork.Id()}/fork", new { messageId = question })).ExpectProblem(HttpStatusCode.Conflict, "message_conflict");
+        await (await admin.PostJson($"/api/sessions/{fork.Id()}/fork", new { messageId = question }))
+            .ExpectProblem(HttpStatusCode.Conflict, "message_conflict");
     }
 
     [Fact]
@@ -51,12 +60,14 @@ public sealed class SessionCopyTests
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
         var first = await admin.AskAndWait(session, "问题");
-        await using (var again = await admin.PostStream("/api/chat/regenerate", new { messageId = first.Id(), clientMessageId = ChatSteps.NewId() }))
+        await using (var again = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = first.Id(), clientMessageId = ChatSteps.NewId() }))
         {
             await again.ReadAllAsync();
         }
 
-        await (await admin.PatchJson($"/api/sessions/{session}", new { title = "../../etc/计划\u202Egpj.exe; \"a\"%2f" })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson($"/api/sessions/{session}", new { title = "../../etc/计划\u202Egpj.exe; \"a\"%2f" }))
+            .Expect(HttpStatusCode.OK);
 
         using var markdown = await admin.GetAsync($"/api/sessions/{session}/export?format=md");
         await markdown.Expect(HttpStatusCode.OK);
@@ -76,9 +87,12 @@ public sealed class SessionCopyTests
         var tree = (await admin.GetJson($"/api/sessions/{session}/messages?tree=true")).GetProperty("items").EnumerateArray().ToList();
         Assert.Equal(3, tree.Count);
         Assert.Equal(tree.Select(message => message.Id()), json.GetProperty("messages").EnumerateArray().Select(message => message.Id()));
-        Assert.Equal(tree.Select(message => message.Text("content")), json.GetProperty("messages").EnumerateArray().Select(message => message.Text("content")));
+        Assert.Equal(
+            tree.Select(message => message.Text("content")),
+            json.GetProperty("messages").EnumerateArray().Select(message => message.Text("content")));
 
-        await (await admin.GetAsync($"/api/sessions/{session}/export?format=exe")).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.GetAsync($"/api/sessions/{session}/export?format=exe"))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         using var empty = await admin.GetAsync($"/api/sessions/{await admin.NewSession()}/export?format=md");
         Assert.StartsWith("chat-", empty.Content.Headers.ContentDisposition!.FileNameStar);
     }
@@ -100,7 +114,8 @@ public sealed class SessionCopyTests
         var text = await admin.GetStringAsync($"/api/sessions/{session}/export?format=md");
         var json = await admin.GetJson($"/api/sessions/{session}/export?format=json");
 
-        var places = Enumerable.Range(0, 30).Select(i => text.IndexOf($"question {i:00}.", text.IndexOf("## User", StringComparison.Ordinal), StringComparison.Ordinal)).ToList();
+        var places = Enumerable.Range(0, 30).Select(
+            i => text.IndexOf($"question {i:00}.", text.IndexOf("## User", StringComparison.Ordinal), StringComparison.Ordinal)).ToList();
         Assert.DoesNotContain(-1, places);
         Assert.Equal(places.Order(), places);
         Assert.Equal(60, json.GetProperty("messages").GetArrayLength());
@@ -132,15 +147,26 @@ public sealed class SessionCopyTests
         long[] mine = [await admin.NewSession(), await admin.NewSession(), await admin.NewSession()];
         var theirs = await other.NewSession();
 
-        var archived = await (await admin.PostJson("/api/sessions/bulk", new { ids = new[] { mine[0], mine[1], theirs, 987654321 }, action = "archive" })).Json();
+        var archived = await (await admin.PostJson(
+            "/api/sessions/bulk", new { ids = new[] { mine[0], mine[1], theirs, 987654321 }, action = "archive" })).Json();
         Assert.Equal(2, archived.GetProperty("changed").GetInt32());
         Assert.Equal(mine[2], (await admin.GetJson("/api/sessions")).GetProperty("items").EnumerateArray().Single().Id());
-        Assert.Equal(1, (await (await admin.PostJson("/api/sessions/bulk", new { ids = new[] { mine[1] }, action = "unarchive" })).Json()).GetProperty("changed").GetInt32());
-        Assert.Equal(2, (await (await admin.PostJson("/api/sessions/bulk", new { ids = new[] { mine[0], mine[2], theirs }, action = "delete" })).Json()).GetProperty("changed").GetInt32());
+        Assert.Equal(
+            1,
+            (await (await admin.PostJson("/api/sessions/bulk", new { ids = new[] { mine[1] }, action = "unarchive" })).Json())
+                .GetProperty("changed").GetInt32());
+        Assert.Equal(
+            2,
+            (await (await admin.PostJson("/api/sessions/bulk", new { ids = new[] { mine[0], mine[2], theirs }, action = "delete" })).Json())
+                .GetProperty("changed").GetInt32());
         Assert.Equal(mine[1], (await admin.GetJson("/api/sessions")).GetProperty("items").EnumerateArray().Single().Id());
         Assert.False((await other.GetJson($"/api/sessions/{theirs}")).GetProperty("archived").GetBoolean());
 
-        foreach (object body in new object[] { new { ids = Array.Empty<long>(), action = "delete" }, new { ids = new long[101], action = "delete" }, new { ids = mine, action = "pin" } })
+        foreach (object body in new object[]
+        {
+            new { ids = Array.Empty<long>(), action = "delete" }, new { ids = new long[101], action = "delete" },
+            new { ids = mine, action = "pin" },
+        })
         {
             await (await admin.PostJson("/api/sessions/bulk", body)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         }
@@ -156,14 +182,21 @@ public sealed class SessionCopyTests
         var other = await server.RegisterUserAsync(admin);
         var own = await other.NewSession();
 
-        await Same(other, client => client.PostJson($"/api/sessions/{session}/fork", new { messageId = answer.Id() }), client => client.PostJson("/api/sessions/987654321/fork", new { messageId = 987654321 }));
-        await Same(other, client => client.PostJson($"/api/sessions/{own}/fork", new { messageId = answer.Id() }), client => client.PostJson($"/api/sessions/{own}/fork", new { messageId = 987654321 }));
-        await Same(other, client => client.GetAsync($"/api/sessions/{session}/export?format=json"), client => client.GetAsync("/api/sessions/987654321/export?format=json"));
+        await Same(
+            other, client => client.PostJson($"/api/sessions/{session}/fork", new { messageId = answer.Id() }),
+            client => client.PostJson("/api/sessions/987654321/fork", new { messageId = 987654321 }));
+        await Same(
+            other, client => client.PostJson($"/api/sessions/{own}/fork", new { messageId = answer.Id() }),
+            client => client.PostJson($"/api/sessions/{own}/fork", new { messageId = 987654321 }));
+        await Same(
+            other, client => client.GetAsync($"/api/sessions/{session}/export?format=json"),
+            client => client.GetAsync("/api/sessions/987654321/export?format=json"));
         Assert.Equal(own, (await other.GetJson("/api/sessions")).GetProperty("items").EnumerateArray().Single().Id());
     }
 
-    /// <summary>Both are the same 404 but for the request's own number.</summary>
-    private static async Task Same(HttpClient client, Func<HttpClient, Task<HttpResponseMessage>> foreign, Func<HttpClient, Task<HttpResponseMessage>> never)
+    /// <summary>Asserts equal 404s apart from the trace id.</summary>
+    private static async Task Same(
+        HttpClient client, Func<HttpClient, Task<HttpResponseMessage>> foreign, Func<HttpClient, Task<HttpResponseMessage>> never)
     {
         var one = await (await foreign(client)).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         var two = await (await never(client)).ExpectProblem(HttpStatusCode.NotFound, "not_found");

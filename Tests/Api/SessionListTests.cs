@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>The list of chats: every one of them is reachable, once.</summary>
+/// <summary>The list of sessions: every session is on exactly one page.</summary>
 public sealed class SessionListTests
 {
     [Fact]
@@ -15,7 +15,7 @@ public sealed class SessionListTests
         List<long> made = [];
         for (var i = 0; i < 7; i++)
         {
-            made.Add((await (await admin.PostJson("/api/sessions", new { title = $"chat {i}" })).Json(HttpStatusCode.Created)).GetProperty("id").GetInt64());
+            made.Add((await (await admin.PostJson("/api/sessions", new { title = $"chat {i}" })).Json(HttpStatusCode.Created)).Id());
         }
 
         await (await admin.PatchJson($"/api/sessions/{made[0]}", new { pinned = true })).Json();
@@ -28,13 +28,84 @@ public sealed class SessionListTests
         {
             var page = await admin.GetJson($"/api/sessions?limit=1{cursor}");
             seen.AddRange(page.GetProperty("items").EnumerateArray().Select(item => item.GetProperty("id").GetInt64()));
-            cursor = page.GetProperty("nextCursor").ValueKind == JsonValueKind.Null ? null : $"&cursor={page.GetProperty("nextCursor").GetString()}";
+            cursor = page.GetProperty("nextCursor").ValueKind == JsonValueKind.Null
+                ? null
+                : $"&cursor={page.GetProperty("nextCursor").GetString()}";
         }
         while (cursor is not null);
 
         Assert.Equal([made[2], made[0], made[6], made[5], made[3], made[1]], seen);
         var archived = await admin.GetJson("/api/sessions?archived=true");
         Assert.Equal(made[4], Assert.Single(archived.GetProperty("items").EnumerateArray()).GetProperty("id").GetInt64());
+    }
+
+    [Fact]
+    public async Task A_page_shows_every_change_at_once()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "Hello"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        var id = await admin.NewSession(connection);
+        Assert.Equal("", (await Items(admin)).Single().Text("title"));
+
+        await (await admin.PatchJson($"/api/sessions/{id}", new { title = "Named" })).Expect(HttpStatusCode.OK);
+        Assert.Equal("Named", (await Items(admin)).Single().Text("title"));
+
+        await admin.AskAndWait(id, "Hello");
+        var asked = (await Items(admin)).Single();
+        Assert.Equal(2, asked.GetProperty("messageCount").GetInt64());
+        Assert.Equal(JsonValueKind.Null, asked.GetProperty("activeRunMessageId").ValueKind);
+
+        var second = await admin.NewSession(connection);
+        Assert.Equal(2, (await Items(admin)).Count);
+        await (await admin.DeleteAsync($"/api/sessions/{second}")).Expect(HttpStatusCode.NoContent);
+        Assert.Equal(id, (await Items(admin)).Single().Id());
+    }
+
+    [Fact]
+    public async Task A_page_holds_the_callers_own_sessions_only()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var member = await server.RegisterUserAsync(admin);
+        await admin.NewSession();
+        await admin.NewSession();
+
+        Assert.Equal(2, (await Items(admin)).Count);
+        Assert.Empty(await Items(member));
+        Assert.Single(await Items(admin, "?limit=1"));
+        Assert.Empty(await Items(admin, "?archived=true"));
+        Assert.Equal(2, (await Items(admin)).Count);
+    }
+
+    [Fact]
+    public async Task While_an_answer_runs_the_page_says_which()
+    {
+        var go = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, "one");
+            await go.Task;
+            await OpenAiScript.Finish(exchange, 1);
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        await using var stream = await admin.Ask(session, "go");
+        var transcript = new Transcript();
+        await foreach (var next in stream.Events())
+        {
+            transcript.Take(next);
+            if (next.Event == "delta")
+            {
+                Assert.Equal(transcript.Start!.AssistantId(), (await Items(admin)).Single().GetProperty("activeRunMessageId").GetInt64());
+                go.TrySetResult();
+            }
+        }
+
+        Assert.Equal("one", transcript.Content);
     }
 
     [Theory]
@@ -46,7 +117,8 @@ public sealed class SessionListTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        await (await admin.GetAsync($"/api/sessions?cursor={cursor}")).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.GetAsync($"/api/sessions?cursor={cursor}"))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
 
     [Fact]
@@ -66,7 +138,9 @@ public sealed class SessionListTests
 
         await admin.AskAndWait(session, "one");
         Assert.Equal("high", upstream.Chats().Single(chat => chat.Request.Text.Contains("\"one\"")).Request.Json.Text("reasoning_effort"));
-        await using (var stream = await admin.PostStream("/api/chat/stream", new { sessionId = session, content = "two", clientMessageId = ChatSteps.NewId(), reasoning = new { effort = "low" } }))
+        await using (var stream = await admin.PostStream(
+            "/api/chat/stream",
+            new { sessionId = session, content = "two", clientMessageId = ChatSteps.NewId(), reasoning = new { effort = "low" } }))
         {
             await stream.ReadAllAsync();
         }
@@ -76,8 +150,13 @@ public sealed class SessionListTests
         var cleared = await (await admin.PatchJson(path, new { reasoning = (object?)null })).Json();
         Assert.False(cleared.TryGetProperty("reasoning", out _));
         Assert.Equal(50, cleared.GetProperty("parameters").GetProperty("maxOutputTokens").GetInt32());
-        var problem = await (await admin.PatchJson(path, new { reasoning = new { effort = "extreme" } })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        var problem = await (await admin.PatchJson(path, new { reasoning = new { effort = "extreme" } }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         Assert.True(problem.GetProperty("errors").TryGetProperty("reasoning.effort", out _));
-        await (await admin.PatchJson(path, new { parameters = new { reasoning = new { effort = "low" } } })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.PatchJson(path, new { parameters = new { reasoning = new { effort = "low" } } }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
+
+    private static async Task<List<JsonElement>> Items(HttpClient client, string query = "") =>
+        [.. (await client.GetJson("/api/sessions" + query)).GetProperty("items").EnumerateArray()];
 }

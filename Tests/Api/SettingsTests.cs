@@ -80,7 +80,8 @@ public sealed class SettingsTests
         foreach (var row in Values)
         {
             var (key, value) = ((string)row[0], Json((string)row[1]));
-            var changed = await (await admin.PatchJson("/api/settings/system", new Dictionary<string, JsonElement> { [key] = value })).Json();
+            var changed =
+                await (await admin.PatchJson("/api/settings/system", new Dictionary<string, JsonElement> { [key] = value })).Json();
             AssertShown(key, value, changed);
         }
 
@@ -91,9 +92,10 @@ public sealed class SettingsTests
             AssertShown((string)row[0], Json((string)row[1]), kept);
         }
 
-        // What GET shows may be sent back whole and changes nothing.
+        // The whole response of GET may be sent back and changes nothing.
         Assert.Equal(kept.GetRawText(), (await (await admin.PatchJson("/api/settings/system", kept)).Json()).GetRawText());
-        var reset = await (await admin.PatchJson("/api/settings/system", Values.ToDictionary(row => (string)row[0], _ => (object?)null))).Json();
+        var reset =
+            await (await admin.PatchJson("/api/settings/system", Values.ToDictionary(row => (string)row[0], _ => (object?)null))).Json();
         Assert.Equal(defaults.GetRawText(), reset.GetRawText());
     }
 
@@ -126,9 +128,15 @@ public sealed class SettingsTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        foreach (var body in new[] { """{"brandText":"\ud800"}""", """{"webSearchDomainFilter":["\ud800"]}""", """{"webSearchApiKey":"\ud800"}""" })
+        foreach (var body in new[]
         {
-            using var request = new HttpRequestMessage(HttpMethod.Patch, "/api/settings/system") { Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json") };
+            """{"brandText":"\ud800"}""", """{"webSearchDomainFilter":["\ud800"]}""", """{"webSearchApiKey":"\ud800"}""",
+        })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Patch, "/api/settings/system")
+            {
+                Content = new StringContent(body, System.Text.Encoding.UTF8, "application/json"),
+            };
             await (await admin.SendAsync(request)).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         }
     }
@@ -167,7 +175,9 @@ public sealed class SettingsTests
             .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         await (await admin.PatchJson("/api/settings/system", new { reasoningTagsMode = "custom", reasoningCustomTags = """["<a>"]""" }))
             .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
-        await (await admin.PatchJson("/api/settings/system", new { reasoningTagsMode = "custom", reasoningCustomTags = """["<a>","</a>"]""" })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson(
+            "/api/settings/system", new { reasoningTagsMode = "custom", reasoningCustomTags = """["<a>","</a>"]""" }))
+            .Expect(HttpStatusCode.OK);
     }
 
     [Fact]
@@ -183,7 +193,9 @@ public sealed class SettingsTests
         Assert.True(shown.GetProperty("webSearchApiKey").GetProperty("set").GetBoolean());
         Assert.DoesNotContain("CANARY", shown.GetRawText());
         await server.StopAsync();
-        Assert.All(Directory.GetFiles(server.DataDir, "app.db*"), file => Assert.DoesNotContain("tvly-CANARY", File.ReadAllText(file, System.Text.Encoding.Latin1)));
+        Assert.All(
+            Directory.GetFiles(server.DataDir, "app.db*"),
+            file => Assert.DoesNotContain("tvly-CANARY", File.ReadAllText(file, System.Text.Encoding.Latin1)));
     }
 
     [Fact]
@@ -197,7 +209,8 @@ public sealed class SettingsTests
         Assert.True(seen.TryGetProperty("reasoningEnabled", out _));
         Assert.False(seen.TryGetProperty("webSearchApiKey", out _));
         Assert.False(seen.TryGetProperty("siteBaseUrl", out _));
-        await (await user.PatchJson("/api/settings/system", new { brandText = "Mine" })).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
+        await (await user.PatchJson("/api/settings/system", new { brandText = "Mine" }))
+            .ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
         await (await server.Client().GetAsync("/api/settings/system")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
     }
 
@@ -213,7 +226,15 @@ public sealed class SettingsTests
         Assert.False(fresh.GetProperty("guestsAllowed").GetBoolean());
 
         var admin = await server.RegisterAdminAsync();
-        await (await admin.PatchJson("/api/settings/system", new { brandText = "Team", loginNotice = "For members only.", welcomeText = "Ask away.", registrationEnabled = false, defaultLocale = "zh" })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new
+        {
+            brandText = "Team",
+            loginNotice = "For members only.",
+            welcomeText = "Ask away.",
+            registrationEnabled = false,
+            defaultLocale = "zh",
+        }))
+            .Expect(HttpStatusCode.OK);
 
         var later = await stranger.GetJson("/api/settings/branding");
         Assert.Equal("Team", later.GetProperty("brandText").GetString());
@@ -276,13 +297,14 @@ public sealed class SettingsTests
         var commit = told.TryGetProperty("commit", out var at) ? $"+{at.GetString()}" : "";
         Assert.Equal(AiChat.Commands.VersionCommand.Text, told.GetProperty("version").GetString() + commit);
 
-        // Nothing else tells one of its own that could disagree: no health check, no visitor's page, no package of the page.
+        // No other place states a version that could disagree: health check, visitor's page, page package.
         foreach (var path in new[] { "/api/health", "/api/settings/health", "/api/settings/branding" })
         {
             Assert.DoesNotContain("ersion", await server.Client().GetStringAsync(path), StringComparison.Ordinal);
         }
 
-        var root = typeof(SettingsTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!;
+        var root = typeof(SettingsTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+            .First(item => item.Key == "SourceRoot").Value!;
         var page = Json(await File.ReadAllTextAsync(Path.Combine(root, "ClientApp/package.json")));
         Assert.Equal("0.0.0", page.GetProperty("version").GetString());
     }
@@ -305,11 +327,14 @@ public sealed class SettingsTests
         Assert.False(mine.GetProperty("contextEnabled").GetBoolean());
         Assert.Equal("system", (await admin.GetJson("/api/settings/personal")).GetProperty("theme").GetString());
 
-        var cleared = await (await user.PutJson("/api/settings/personal", new { preferredModel = (string?)null, theme = (string?)null })).Json();
+        var cleared =
+            await (await user.PutJson("/api/settings/personal", new { preferredModel = (string?)null, theme = (string?)null })).Json();
         Assert.False(cleared.TryGetProperty("preferredModel", out _));
         Assert.Equal("system", cleared.GetProperty("theme").GetString());
-        await (await user.PutJson("/api/settings/personal", new { theme = "pink" })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
-        await (await user.PutJson("/api/settings/personal", new { preferredModel = "no-such" })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await user.PutJson("/api/settings/personal", new { theme = "pink" }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await user.PutJson("/api/settings/personal", new { preferredModel = "no-such" }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         await (await server.Client().GetAsync("/api/settings/personal")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
     }
 

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>The code that the first registration must give, from wherever it comes (attack A17).</summary>
+/// <summary>The setup code that the first registration must send, from any address (attack A17).</summary>
 public sealed class SetupCodeTests
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -81,7 +81,8 @@ public sealed class SetupCodeTests
             await server.RestartAsync(); // after its use nobody looks for the file
         }
 
-        var refused = await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(new TestServerOptions { Variables = variables }));
+        var refused =
+            await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(new TestServerOptions { Variables = variables }));
         Assert.Contains("AICHAT_SETUP_CODE_FILE", refused.Message);
         Assert.Equal(78, refused.ExitCode);
         Directory.Delete(Path.GetDirectoryName(path)!);
@@ -102,10 +103,12 @@ public sealed class SetupCodeTests
     [NativeFact]
     public async Task The_console_shows_a_link_that_holds_it_once()
     {
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["BASE_PATH"] = "/chat" } });
+        await using var server =
+            await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["BASE_PATH"] = "/chat" } });
         var link = (await server.NextLine("#setup=")).Trim();
         Assert.Equal($"http://localhost:{server.BaseUri.Port}/chat/register#setup={TestServer.SetupCode}", link);
-        await (await server.Client().PostJson("/chat/api/auth/register", new { username = "owner", password = TestServer.Password, setupCode = TestServer.SetupCode }))
+        await (await server.Client().PostJson(
+            "/chat/api/auth/register", new { username = "owner", password = TestServer.Password, setupCode = TestServer.SetupCode }))
             .Expect(HttpStatusCode.Created);
         await server.StopAsync();
         Assert.DoesNotContain(server.Output.Split('\n'), line => line.StartsWith('{') && line.Contains(TestServer.SetupCode));
@@ -116,7 +119,8 @@ public sealed class SetupCodeTests
     private static Task<HttpResponseMessage> Register(HttpClient client, string? setupCode, string username = "owner") =>
         client.PostJson("/api/auth/register", new { username, password = TestServer.Password, setupCode });
 
-    private static TestServerOptions Preset(string code) => new() { Variables = new Dictionary<string, string> { ["AICHAT_SETUP_CODE"] = code } };
+    private static TestServerOptions Preset(string code) =>
+        new() { Variables = new Dictionary<string, string> { ["AICHAT_SETUP_CODE"] = code } };
 
     private static string FileOf(TestServer server) => Path.Combine(server.DataDir, "setup-code");
 }

@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Links to chats: what a stranger sees and does not see, and how a link ends (attacks A01, A30).</summary>
+/// <summary>Links to chats: what they show, what they hide and how they end (attacks A01, A30).</summary>
 public sealed class ShareTests
 {
     [Fact]
@@ -33,12 +33,15 @@ public sealed class ShareTests
         Assert.Equal("no-store", response.Headers.CacheControl?.ToString());
         Assert.Equal("question one", chat.Text("title"));
         Assert.Equal(["question one", "An answer."], chat.GetProperty("items").EnumerateArray().Select(item => item.Text("content")));
-        foreach (var hidden in new[] { "HIDDEN-PROMPT", "LATER-QUESTION", "secretname", "userId", "usage", "connectionId", "reasoning", "toolCalls", "clientMessageId" })
+        foreach (var hidden in new[]
+        {
+            "HIDDEN-PROMPT", "LATER-QUESTION", "secretname", "userId", "usage", "connectionId", "reasoning", "toolCalls", "clientMessageId",
+        })
         {
             Assert.DoesNotContain(hidden, body);
         }
 
-        // Renewed it is the same link, up to where the chat is now.
+        // Renewing keeps the link and extends it to the current end of the chat.
         var renewed = await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created);
         Assert.Equal(token, renewed.Text("token"));
         Assert.Equal(4, (await server.Client().GetJson($"/api/shares/{token}")).GetProperty("items").GetArrayLength());
@@ -74,7 +77,8 @@ public sealed class ShareTests
         var token = (await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created)).Text("token");
         var stranger = server.Client();
 
-        await using (var stream = await admin.PostStream("/api/chat/continue", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() }))
+        await using (var stream = await admin.PostStream(
+            "/api/chat/continue", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() }))
         {
             await stream.ReadUntilAsync(e => e.Event == "delta" && e.Data.Contains("LATER-TEXT", StringComparison.Ordinal));
             await AssertLast("Erster 😀", "failed");
@@ -131,7 +135,8 @@ public sealed class ShareTests
     [Trait("Mode", "InProcess")]
     public async Task A_link_ends_with_its_time()
     {
-        var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(DateTimeOffset.Parse("2030-01-01T00:00:00Z", System.Globalization.CultureInfo.InvariantCulture));
+        var clock = new Microsoft.Extensions.Time.Testing.FakeTimeProvider(
+            DateTimeOffset.Parse("2030-01-01T00:00:00Z", System.Globalization.CultureInfo.InvariantCulture));
         await using var server = await TestServer.StartAsync(new TestServerOptions { Clock = clock });
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession();
@@ -143,24 +148,33 @@ public sealed class ShareTests
         clock.Advance(TimeSpan.FromMinutes(5));
 
         Assert.Equal(await Gone(stranger, "AAAAAAAAAAAAAAAAAAAAAA"), await Gone(stranger, token));
-        await (await admin.PostJson($"/api/sessions/{session}/share", new { expiresAt = clock.GetUtcNow() })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
-        await (await admin.PostJson($"/api/sessions/{session}/share", new { expiresAt = "tomorrow" })).ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
+        await (await admin.PostJson($"/api/sessions/{session}/share", new { expiresAt = clock.GetUtcNow() }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.PostJson($"/api/sessions/{session}/share", new { expiresAt = "tomorrow" }))
+            .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
     }
 
     [Fact]
     public async Task The_database_alone_opens_no_link_and_the_page_is_not_indexed()
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "An answer."));
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["BASE_PATH"] = "/chat" } });
+        await using var server =
+            await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["BASE_PATH"] = "/chat" } });
         var admin = server.Client();
-        await (await admin.PostJson("/chat/api/auth/register", new { username = "admin", password = TestServer.Password, setupCode = TestServer.SetupCode })).Expect(HttpStatusCode.Created);
+        await (await admin.PostJson(
+            "/chat/api/auth/register", new { username = "admin", password = TestServer.Password, setupCode = TestServer.SetupCode }))
+            .Expect(HttpStatusCode.Created);
         var session = (await (await admin.PostJson("/chat/api/sessions", new { })).Json(HttpStatusCode.Created)).Id();
-        await using (var stream = await admin.PostStream("/chat/api/chat/stream", new { sessionId = session, content = "hi", clientMessageId = ChatSteps.NewId() }))
+        await using (var stream = await admin.PostStream(
+            "/chat/api/chat/stream", new { sessionId = session, content = "hi", clientMessageId = ChatSteps.NewId() }))
         {
             await stream.ReadAllAsync();
         }
 
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"/chat/api/sessions/{session}/share") { Content = System.Net.Http.Json.JsonContent.Create(new { }) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"/chat/api/sessions/{session}/share")
+        {
+            Content = System.Net.Http.Json.JsonContent.Create(new { }),
+        };
         request.Headers.Add("X-Forwarded-Host", "evil.example");
         var share = await (await admin.SendAsync(request)).Json(HttpStatusCode.Created);
         Assert.Equal($"/chat/share/{share.Text("token")}", share.Text("url"));
@@ -185,21 +199,31 @@ public sealed class ShareTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connectionId = await admin.Connect(upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId, model = "fake-model", capabilities = new { vision = true } })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId, model = "fake-model", capabilities = new { vision = true } }))
+            .Expect(HttpStatusCode.OK);
         var session = await admin.NewSession(connectionId);
         var image = await (await admin.Upload(SampleImages.Png())).Json(HttpStatusCode.Created);
-        await using (var stream = await admin.PostStream("/api/chat/stream", new { sessionId = session, content = "what is this", imageIds = new[] { image.Text("id") }, clientMessageId = ChatSteps.NewId() }))
+        await using (var stream = await admin.PostStream("/api/chat/stream", new
+        {
+            sessionId = session,
+            content = "what is this",
+            imageIds = new[] { image.Text("id") },
+            clientMessageId = ChatSteps.NewId(),
+        }))
         {
             await stream.ReadAllAsync();
         }
 
         var answer = (await admin.Messages(session))[^1];
-        var fork = (await (await admin.PostJson($"/api/sessions/{session}/fork", new { messageId = answer.Id() })).Json(HttpStatusCode.Created)).Id();
+        var fork =
+            (await (await admin.PostJson($"/api/sessions/{session}/fork", new { messageId = answer.Id() })).Json(HttpStatusCode.Created))
+            .Id();
         await (await admin.DeleteAsync($"/api/sessions/{session}")).Expect(HttpStatusCode.NoContent);
         var token = (await (await admin.PostJson($"/api/sessions/{fork}/share", new { })).Json(HttpStatusCode.Created)).Text("token");
         var stranger = server.Client();
 
-        var shown = (await stranger.GetJson($"/api/shares/{token}")).GetProperty("items")[0].GetProperty("images").EnumerateArray().Single();
+        var shown = (await stranger.GetJson($"/api/shares/{token}")).GetProperty("items")[0].GetProperty("images").EnumerateArray()
+            .Single();
 
         Assert.NotEqual(image.Text("id"), shown.Text("id"));
         Assert.Equal(SampleImages.Png(), await stranger.GetByteArrayAsync(shown.Text("url")));
@@ -207,7 +231,7 @@ public sealed class ShareTests
         Assert.Contains(shown.Text("id")!, await admin.GetStringAsync($"/api/sessions/{fork}/export?format=md"));
         Assert.Contains(shown.Text("id")!, await admin.GetStringAsync($"/api/sessions/{fork}/export?format=json"));
 
-        // The file goes with the last chat that shows it.
+        // The file is deleted with the last chat that shows it.
         var id = image.Text("id")!;
         var file = Path.Combine(server.DataDir, "images", id[..2], id + ".png");
         Assert.True(File.Exists(file));
@@ -243,13 +267,17 @@ public sealed class ShareTests
     {
         var session = await client.NewSession(connection);
         await client.AskAndWait(session, "a question");
-        return (session, (await (await client.PostJson($"/api/sessions/{session}/share", new { expiresAt })).Json(HttpStatusCode.Created)).Text("token")!);
+        return (
+            session,
+            (await (await client.PostJson($"/api/sessions/{session}/share", new { expiresAt })).Json(HttpStatusCode.Created))
+                .Text("token")!);
     }
 
-    /// <summary>The 404, without the request's own number.</summary>
+    /// <summary>The 404 without its trace id.</summary>
     private static async Task<string> Gone(HttpClient client, string token)
     {
         var problem = await (await client.GetAsync($"/api/shares/{token}")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-        return string.Join('|', problem.EnumerateObject().Where(member => member.Name != "traceId").Select(member => $"{member.Name}={member.Value}"));
+        return string.Join(
+            '|', problem.EnumerateObject().Where(member => member.Name != "traceId").Select(member => $"{member.Name}={member.Value}"));
     }
 }

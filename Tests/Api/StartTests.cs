@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What a person at the console sees of a start that cannot be, and what a container asks.</summary>
+/// <summary>Console output of a refused start, and the health check of containers.</summary>
 public sealed partial class StartTests
 {
     [NativeTheory]
@@ -26,7 +26,8 @@ public sealed partial class StartTests
         using var taken = new TcpListener(IPAddress.Any, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        var refused = await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(With(("HOST", host), ("PORT", $"{port}"))));
+        var refused =
+            await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(With(("HOST", host), ("PORT", $"{port}"))));
         Assert.Equal(78, refused.ExitCode);
         OneLine(refused, "Cannot listen on ", "another program listens there");
     }

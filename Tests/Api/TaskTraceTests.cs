@@ -5,7 +5,9 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>The records of requests as administrators find them: who may make and read them, how long they stay, what becomes of a bad file.</summary>
+/// <summary>
+/// Recorded requests: who may record and read them, how long they are kept, and a damaged file.
+/// </summary>
 public sealed class TaskTraceTests
 {
     private const string Question = "What is CANARY-question-4711?";
@@ -101,7 +103,9 @@ public sealed class TaskTraceTests
         await member.Record(await member.NewSession(), "three");
 
         var page = await admin.GetJson("/api/task-trace?page=2&pageSize=3");
-        Assert.Equal((4, 2, 3), (page.GetProperty("total").GetInt32(), page.GetProperty("page").GetInt32(), page.GetProperty("pageSize").GetInt32()));
+        Assert.Equal(
+            (4, 2, 3),
+            (page.GetProperty("total").GetInt32(), page.GetProperty("page").GetInt32(), page.GetProperty("pageSize").GetInt32()));
         Assert.Equal(first, Assert.Single(page.GetProperty("items").EnumerateArray()).GetProperty("sessionId").GetInt64());
         Assert.Equal(2, (await admin.Traces($"?sessionId={second}")).Count);
         Assert.Equal("failed", Assert.Single(await admin.Traces("?status=failed")).Text("status"));
@@ -160,10 +164,14 @@ public sealed class TaskTraceTests
         var lines = (await response.Content.ReadAsStringAsync()).Split('\n');
 
         Assert.Equal("text/plain", response.Content.Headers.ContentType?.MediaType);
-        Assert.Equal($"trace-{id}.txt", response.Content.Headers.ContentDisposition?.FileNameStar ?? response.Content.Headers.ContentDisposition?.FileName);
+        Assert.Equal(
+            $"trace-{id}.txt",
+            response.Content.Headers.ContentDisposition?.FileNameStar ?? response.Content.Headers.ContentDisposition?.FileName);
         Assert.Equal($"Task trace {id}", lines[0]);
         Assert.Equal((await admin.TraceEvents(id)).Count, lines.Count(line => line.StartsWith("[0", StringComparison.Ordinal)));
-        Assert.DoesNotContain((await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray(), row => row.Text("action")!.StartsWith("trace.", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray(),
+            row => row.Text("action")!.StartsWith("trace.", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -187,7 +195,8 @@ public sealed class TaskTraceTests
 
         Assert.Empty(await admin.Traces());
         Assert.Equal(0, Scalar(server, "select count(*) from trace_events"));
-        var audit = (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray().Where(row => row.Text("action") == "trace.delete").ToList();
+        var audit = (await admin.GetJson("/api/audit"))
+            .GetProperty("items").EnumerateArray().Where(row => row.Text("action") == "trace.delete").ToList();
         Assert.Equal(["traces", $"trace:{ids[0]}"], audit.Select(row => row.Text("target")));
     }
 
@@ -205,11 +214,17 @@ public sealed class TaskTraceTests
         }
 
         var ids = (await admin.Traces()).ConvertAll(trace => trace.Id());
-        Execute(server, $"update traces set started_at = started_at - 5 * 86400000 where id = {ids[1]}; update traces set started_at = started_at - 11 * 86400000 where id = {ids[2]}");
+        Execute(server, $"""
+            update traces set started_at = started_at - 5 * 86400000 where id = {ids[1]};
+            update traces set started_at = started_at - 11 * 86400000 where id = {ids[2]}
+            """);
 
-        await (await admin.PostJson("/api/task-trace/cleanup", new { retentionDays = 0 })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.PostJson("/api/task-trace/cleanup", new { retentionDays = 0 }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         Assert.Equal(1, (await (await admin.PostJson("/api/task-trace/cleanup", new { })).Json()).GetProperty("deleted").GetInt32());
-        Assert.Equal(1, (await (await admin.PostJson("/api/task-trace/cleanup", new { retentionDays = 4 })).Json()).GetProperty("deleted").GetInt32());
+        Assert.Equal(
+            1,
+            (await (await admin.PostJson("/api/task-trace/cleanup", new { retentionDays = 4 })).Json()).GetProperty("deleted").GetInt32());
         Assert.Equal(ids[0], Assert.Single(await admin.Traces()).Id());
     }
 

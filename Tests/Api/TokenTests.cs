@@ -9,7 +9,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What opens the door and what does not (attacks A12, A15), and how refresh tokens are exchanged.</summary>
+/// <summary>Which credentials are accepted (attacks A12, A15), and the exchange of refresh tokens.</summary>
 public sealed class TokenTests
 {
     private const string Secret = "k7Vw2pQz9sXc4tRb8mNf3hJd6gLa1yEu";
@@ -23,10 +23,12 @@ public sealed class TokenTests
         var payload = access.Split('.')[1];
         await (await Get(server, "Authorization", $"Bearer {access}")).Expect(HttpStatusCode.OK);
 
-        // The way of signing works with the right secret, so that what follows fails for its own reason.
-        await (await Get(server, "Authorization", $"Bearer {Sign("""{"alg":"HS256","typ":"at+jwt"}""", payload, Secret)}")).Expect(HttpStatusCode.OK);
+        // Signing works with the right secret, so that the cases below fail for their own reason.
+        await (await Get(server, "Authorization", $"Bearer {Sign("""{"alg":"HS256","typ":"at+jwt"}""", payload, Secret)}"))
+            .Expect(HttpStatusCode.OK);
         var soon = Claims(payload, ("iat", DateTimeOffset.UtcNow.AddSeconds(40).ToUnixTimeSeconds())); // clocks differ a little
-        await (await Get(server, "Authorization", $"Bearer {Sign("""{"alg":"HS256","typ":"at+jwt"}""", soon, Secret)}")).Expect(HttpStatusCode.OK);
+        await (await Get(server, "Authorization", $"Bearer {Sign("""{"alg":"HS256","typ":"at+jwt"}""", soon, Secret)}"))
+            .Expect(HttpStatusCode.OK);
         string[] forged =
         [
             Sign("""{"alg":"HS256","typ":"at+jwt"}""", payload, ""),
@@ -50,9 +52,12 @@ public sealed class TokenTests
         ];
         string[] changed =
         [
-            Claims(payload, ("iss", "other")), Claims(payload, ("aud", "other")), Claims(payload, ("exp", null)), Claims(payload, ("exp", 1)),
-            Claims(payload, ("nbf", 4_000_000_000)), Claims(payload, ("sid", "999")), Claims(payload, ("sub", "999")), Claims(payload, ("epoch", "0")), Claims(payload, ("sid", null)),
-            Claims(payload, ("iat", DateTimeOffset.UtcNow.AddSeconds(70).ToUnixTimeSeconds())), Claims(payload, ("iat", 4_000_000_000)), Claims(payload, ("iat", null)),
+            Claims(payload, ("iss", "other")), Claims(payload, ("aud", "other")), Claims(payload, ("exp", null)),
+            Claims(payload, ("exp", 1)),
+            Claims(payload, ("nbf", 4_000_000_000)), Claims(payload, ("sid", "999")), Claims(payload, ("sub", "999")),
+            Claims(payload, ("epoch", "0")), Claims(payload, ("sid", null)),
+            Claims(payload, ("iat", DateTimeOffset.UtcNow.AddSeconds(70).ToUnixTimeSeconds())), Claims(payload, ("iat", 4_000_000_000)),
+            Claims(payload, ("iat", null)),
         ];
         foreach (var token in forged.Concat(changed.Select(claims => Sign("""{"alg":"HS256","typ":"at+jwt"}""", claims, Secret))))
         {
@@ -79,7 +84,11 @@ public sealed class TokenTests
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        foreach (var (name, value) in new[] { ("Authorization", "Bearer nonsense"), ("Authorization", "Bearer sk-nonsense"), ("x-api-key", "sk-nonsense"), ("x-api-key", "nonsense") })
+        foreach (var (name, value) in new[]
+        {
+            ("Authorization", "Bearer nonsense"), ("Authorization", "Bearer sk-nonsense"), ("x-api-key", "sk-nonsense"),
+            ("x-api-key", "nonsense"),
+        })
         {
             using var request = new HttpRequestMessage(HttpMethod.Get, "/api/auth/me");
             request.Headers.Add(name, value);
@@ -108,7 +117,8 @@ public sealed class TokenTests
         var admin = await server.RegisterAdminAsync();
         await server.RegisterUserAsync(admin, "keeper");
         var id = (await admin.GetJson("/api/users?q=keeper")).GetProperty("items")[0].GetProperty("id").GetInt64();
-        var (narrow, wide, old) = (AddKey(server, id, "[]", null), AddKey(server, id, """["api"]""", null), AddKey(server, id, """["api"]""", 1));
+        var (narrow, wide, old) =
+            (AddKey(server, id, "[]", null), AddKey(server, id, """["api"]""", null), AddKey(server, id, """["api"]""", 1));
 
         foreach (var (header, form) in new[] { ("Authorization", "Bearer {0}"), ("x-api-key", "{0}") })
         {
@@ -132,7 +142,7 @@ public sealed class TokenTests
         var second = (await (await Refresh(server, first)).Json()).GetProperty("refreshToken").GetString()!;
         Assert.NotEqual(first, second);
 
-        // Again with the one before: the answer got lost, or another tab was quicker.
+        // The previous token again: the response was lost, or another tab was faster.
         var again = (await (await Refresh(server, first)).Json()).GetProperty("refreshToken").GetString()!;
         Assert.Equal(second, again);
 
@@ -193,7 +203,8 @@ public sealed class TokenTests
 
     private static async Task<(string Access, string Refresh)> Tokens(TestServer server)
     {
-        var answer = await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json();
+        var answer =
+            await (await server.Client().PostJson("/api/auth/token", new { username = "admin", password = TestServer.Password })).Json();
         return (answer.GetProperty("accessToken").GetString()!, answer.GetProperty("refreshToken").GetString()!);
     }
 
@@ -215,7 +226,10 @@ public sealed class TokenTests
         using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False");
         connection.Open();
         using var command = connection.CreateCommand();
-        command.CommandText = "insert into api_keys (user_id, name, key_hash, prefix, scopes, expires_at, created_at) values ($user, 'k', $hash, 'sk-', $scopes, $expires, 0)";
+        command.CommandText = """
+            insert into api_keys (user_id, name, key_hash, prefix, scopes, expires_at, created_at)
+            values ($user, 'k', $hash, 'sk-', $scopes, $expires, 0)
+            """;
         command.Parameters.AddWithValue("$user", userId);
         command.Parameters.AddWithValue("$hash", Credentials.Hash(key));
         command.Parameters.AddWithValue("$scopes", scopes);
@@ -224,7 +238,8 @@ public sealed class TokenTests
         return key;
     }
 
-    private static string Encode(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+    private static string Encode(string text) =>
+        Convert.ToBase64String(Encoding.UTF8.GetBytes(text)).TrimEnd('=').Replace('+', '-').Replace('/', '_');
 
     private static string Sign(string header, string payload, string secret, Func<byte[], byte[], byte[]>? mac = null)
     {

@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Two of one name: connections are numbered, and models keep ids of their own.</summary>
+/// <summary>Duplicate names: connections are numbered, and models keep distinct ids.</summary>
 public sealed class TwinTests
 {
     private const string Key = "sk-CANARY-abcdefgh1234";
@@ -87,7 +87,7 @@ public sealed class TwinTests
         Assert.Equal("One", await Rename(first, "One"));
         Assert.Equal("ONE", await Rename(first, "ONE"));
 
-        // A database from before names were numbered.
+        // A database from a release that did not number names.
         await server.StopAsync();
         using (var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False"))
         {
@@ -124,7 +124,7 @@ public sealed class TwinTests
         Assert.Null(await Same(Form(upstream, "Team") with { Headers = new() { ["X-Org"] = "blue" } }));
         Assert.Null(await Same(Form(other, "Team")));
 
-        // Of several the one that answers; a form over itself is no other's twin.
+        // The enabled one of several; a form for a saved connection does not match itself.
         await (await admin.PutJson($"/api/connections/{id}", new { enabled = false })).Expect(HttpStatusCode.OK);
         Assert.Equal(id, await Same(Form(upstream, "Team")));
         var enabled = (await Create(admin, upstream, "Team")).GetProperty("id").GetInt64();
@@ -150,16 +150,19 @@ public sealed class TwinTests
         await Create(admin, upstream, "B");
         await (await admin.PostJson("/api/connections", Form(upstream, "C") with { Prefix = $"{first}" })).Expect(HttpStatusCode.Created);
 
-        var ids = (await admin.GetJson("/api/catalog/models")).GetProperty("items").EnumerateArray().Select(model => model.GetProperty("id").GetString()).ToList();
+        var ids = (await admin.GetJson("/api/catalog/models"))
+            .GetProperty("items").EnumerateArray().Select(model => model.GetProperty("id").GetString()).ToList();
 
         Assert.Equal(ids.Count, ids.Distinct().Count());
     }
 
-    private static TwinForm Form(FakeUpstream upstream, string name) => new(name, "openai", upstream.BaseUrl, "bearer", Key, null, null, true);
+    private static TwinForm Form(FakeUpstream upstream, string name) =>
+        new(name, "openai", upstream.BaseUrl, "bearer", Key, null, null, true);
 
     private static async Task<JsonElement> Create(HttpClient admin, FakeUpstream upstream, string name) =>
         await (await admin.PostJson("/api/connections", Form(upstream, name))).Json(HttpStatusCode.Created);
 
     private sealed record TwinForm(
-        string Name, string Provider, string BaseUrl, string AuthType, string? Key, string? Prefix, Dictionary<string, string>? Headers, bool Local);
+        string Name, string Provider, string BaseUrl, string AuthType, string? Key, string? Prefix, Dictionary<string, string>? Headers,
+        bool Local);
 }

@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What was used, for whom it is, and as a table that no spreadsheet takes for a program.</summary>
+/// <summary>Usage reports: their sums, who may read them, and a CSV without formulas.</summary>
 public sealed class UsageTests
 {
     [Fact]
@@ -15,7 +15,10 @@ public sealed class UsageTests
         var admin = await server.RegisterAdminAsync();
         var member = await server.RegisterUserAsync(admin, "member");
         var connection = await admin.Connect(upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = connection, model = "fake-model", price = new { input = 2, output = 10 }, contextLimit = 5_000 })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson(
+            "/api/catalog/models",
+            new { connectionId = connection, model = "fake-model", price = new { input = 2, output = 10 }, contextLimit = 5_000 }))
+            .Expect(HttpStatusCode.OK);
         var session = await admin.NewSession(connection);
         await admin.AskAndWait(session, "one");
         await admin.AskAndWait(session, "two");
@@ -26,7 +29,8 @@ public sealed class UsageTests
         Assert.Equal(2, chat.GetProperty("total").GetProperty("calls").GetInt64());
         Assert.Equal(20, chat.GetProperty("total").GetProperty("totalTokens").GetInt64());
         Assert.Equal(0.000088m, chat.GetProperty("total").GetProperty("cost").GetDecimal());
-        Assert.Equal(20, chat.GetProperty("context").GetProperty("promptTokens").GetInt64()); // four short messages of the branch, by estimate
+        Assert.Equal(
+            20, chat.GetProperty("context").GetProperty("promptTokens").GetInt64()); // four short messages of the branch, by estimate
         Assert.Equal(5_000, chat.GetProperty("context").GetProperty("contextLimit").GetInt64());
         await (await admin.GetAsync($"/api/sessions/{foreign}/usage")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
 
@@ -46,7 +50,9 @@ public sealed class UsageTests
 
         var users = await admin.GetJson("/api/admin/usage?by=user");
         Assert.Equal(["admin", "member"], users.GetProperty("items").EnumerateArray().Select(line => line.Text("name")));
-        Assert.Equal(0, (await admin.GetJson("/api/admin/usage?from=2001-01-01&to=2001-12-31")).GetProperty("total").GetProperty("calls").GetInt64());
+        Assert.Equal(
+            0,
+            (await admin.GetJson("/api/admin/usage?from=2001-01-01&to=2001-12-31")).GetProperty("total").GetProperty("calls").GetInt64());
     }
 
     [Theory]
@@ -96,7 +102,8 @@ public sealed class UsageTests
     public async Task Every_sum_is_read_over_an_index()
     {
         await using var server = await TestServer.StartAsync();
-        await using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=false");
+        await using var connection = new SqliteConnection(
+            $"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=false");
         connection.Open();
         foreach (var (where, index) in new[]
         {

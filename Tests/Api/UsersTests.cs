@@ -9,7 +9,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>What administrators do with accounts, and what it does at once (attacks A14, A59).</summary>
+/// <summary>Account administration and its immediate effect (attacks A14, A59).</summary>
 public sealed class UsersTests
 {
     [Fact]
@@ -40,14 +40,16 @@ public sealed class UsersTests
         }
 
         var page = await admin.GetJson("/api/users?limit=2&status=PENDING");
-        Assert.Equal(["bert", "anna_2"], page.GetProperty("items").EnumerateArray().Select(user => user.GetProperty("username").GetString()!));
+        Assert.Equal(
+            ["bert", "anna_2"], page.GetProperty("items").EnumerateArray().Select(user => user.GetProperty("username").GetString()!));
         var next = await admin.GetJson($"/api/users?limit=2&status=PENDING&cursor={page.GetProperty("nextCursor").GetString()}");
         Assert.Equal("anna_1", next.GetProperty("items")[0].GetProperty("username").GetString());
         Assert.Equal(JsonValueKind.Null, next.GetProperty("nextCursor").ValueKind);
         Assert.Equal(2, (await admin.GetJson("/api/users?q=NNA_")).GetProperty("items").GetArrayLength());
         Assert.Equal(0, (await admin.GetJson("/api/users?q=%25")).GetProperty("items").GetArrayLength());
 
-        var raw = await admin.GetStringAsync("/api/users") + await admin.GetStringAsync("/api/auth/me") + await admin.GetStringAsync("/api/auth/logins");
+        var raw = await admin.GetStringAsync("/api/users") + await admin.GetStringAsync("/api/auth/me")
+            + await admin.GetStringAsync("/api/auth/logins");
         foreach (var secret in new[] { "argon2", "hash", "epoch", "code", TestServer.Password })
         {
             Assert.DoesNotContain(secret, raw, StringComparison.OrdinalIgnoreCase);
@@ -68,7 +70,8 @@ public sealed class UsersTests
         var admin = await server.RegisterAdminAsync();
         var id = await IdOf(admin, "admin");
         await (await admin.PutJson($"/api/users/{id}/role", new { role = "USER" })).ExpectProblem(HttpStatusCode.Conflict, "last_admin");
-        await (await admin.PutJson($"/api/users/{id}/status", new { status = "DISABLED" })).ExpectProblem(HttpStatusCode.Conflict, "last_admin");
+        await (await admin.PutJson($"/api/users/{id}/status", new { status = "DISABLED" }))
+            .ExpectProblem(HttpStatusCode.Conflict, "last_admin");
         await (await admin.DeleteAsync($"/api/users/{id}")).ExpectProblem(HttpStatusCode.Conflict, "last_admin");
         await admin.GetJson("/api/users");
     }
@@ -84,7 +87,8 @@ public sealed class UsersTests
         await (await second.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.OK);
 
         var answers = await Task.WhenAll(
-            first.PutJson($"/api/users/{secondId}/role", new { role = "USER" }), second.PutJson($"/api/users/{firstId}/role", new { role = "USER" }));
+            first.PutJson($"/api/users/{secondId}/role", new { role = "USER" }),
+            second.PutJson($"/api/users/{firstId}/role", new { role = "USER" }));
         Assert.Single(answers, answer => answer.StatusCode == HttpStatusCode.OK);
         using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=False");
         connection.Open();
@@ -104,7 +108,8 @@ public sealed class UsersTests
         await (await user.GetAsync("/api/auth/me")).Expect(HttpStatusCode.Unauthorized);
         await (await user.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.Unauthorized);
         await (await admin.PutJson($"/api/users/{id}/status", new { status = "ACTIVE" })).Expect(HttpStatusCode.OK);
-        await (await user.PostJson("/api/auth/login", new { username = "fired", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await (await user.PostJson("/api/auth/login", new { username = "fired", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
         await (await admin.DeleteAsync($"/api/users/{id}")).Expect(HttpStatusCode.NoContent);
         await (await user.GetAsync("/api/auth/me")).Expect(HttpStatusCode.Unauthorized);
         await (await user.PostJson("/api/auth/refresh", new { })).Expect(HttpStatusCode.Unauthorized);
@@ -143,7 +148,7 @@ public sealed class UsersTests
         await (await admin.PutJson($"/api/users/{id}/role", new { role = "ADMIN" })).Expect(HttpStatusCode.OK);
         Assert.True(token.IsCancellationRequested);
 
-        // Opened by a request that was checked before the change.
+        // A login opened by a request that was checked before the change.
         Assert.True((await authCache.Watch(me)).IsCancellationRequested);
     }
 
@@ -159,14 +164,18 @@ public sealed class UsersTests
         var user = server.Client();
         var signedIn = await (await user.PostJson("/api/auth/login", new { username = "invited", password = code })).Json();
         Assert.True(signedIn.GetProperty("user").GetProperty("passwordChangeRequired").GetBoolean());
-        await (await server.Client().PostJson("/api/auth/login", new { username = "invited", password = code })).Expect(HttpStatusCode.Unauthorized);
+        await (await server.Client().PostJson("/api/auth/login", new { username = "invited", password = code }))
+            .Expect(HttpStatusCode.Unauthorized);
         await (await user.PutJson("/api/auth/password", new { newPassword = "pw-CANARY-chosen" })).Expect(HttpStatusCode.NoContent);
-        await (await server.Client().PostJson("/api/auth/login", new { username = "invited", password = "pw-CANARY-chosen" })).Expect(HttpStatusCode.OK);
+        await (await server.Client().PostJson("/api/auth/login", new { username = "invited", password = "pw-CANARY-chosen" }))
+            .Expect(HttpStatusCode.OK);
 
         var id = created.GetProperty("user").GetProperty("id").GetInt64();
-        var second = (await (await admin.PostJson($"/api/users/{id}/reset-password", new { })).Json()).GetProperty("oneTimeCode").GetString()!;
+        var second = (await (await admin.PostJson($"/api/users/{id}/reset-password", new { })).Json())
+            .GetProperty("oneTimeCode").GetString()!;
         await (await user.GetAsync("/api/auth/me")).Expect(HttpStatusCode.Unauthorized);
-        await (await user.PostJson("/api/auth/login", new { username = "invited", password = "pw-CANARY-chosen" })).Expect(HttpStatusCode.Unauthorized);
+        await (await user.PostJson("/api/auth/login", new { username = "invited", password = "pw-CANARY-chosen" }))
+            .Expect(HttpStatusCode.Unauthorized);
         await (await user.PostJson("/api/auth/login", new { username = "invited", password = second })).Expect(HttpStatusCode.OK);
     }
 
@@ -179,11 +188,15 @@ public sealed class UsersTests
         var id = await IdOf(admin, "limited");
         await (await admin.PutJson($"/api/users/{id}/quota", new { dailyLimit = 7, resetUsed = true })).Expect(HttpStatusCode.OK);
         var quota = (await user.GetJson("/api/auth/me")).GetProperty("quota");
-        Assert.Equal((7, 0, 7), (quota.GetProperty("limit").GetInt64(), quota.GetProperty("used").GetInt64(), quota.GetProperty("remaining").GetInt64()));
+        Assert.Equal(
+            (7, 0, 7),
+            (quota.GetProperty("limit").GetInt64(), quota.GetProperty("used").GetInt64(), quota.GetProperty("remaining").GetInt64()));
         await (await admin.PutJson($"/api/users/{id}/quota", new { dailyLimit = (long?)null, unlimited = true })).Expect(HttpStatusCode.OK);
         Assert.Equal(JsonValueKind.Null, (await user.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("limit").ValueKind);
-        await (await admin.PutJson($"/api/users/{id}/quota", new { dailyLimit = -1 })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
-        await (await admin.PutJson($"/api/users/{id}/quota", new { unlimited = true })).ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
+        await (await admin.PutJson($"/api/users/{id}/quota", new { dailyLimit = -1 }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.PutJson($"/api/users/{id}/quota", new { unlimited = true }))
+            .ExpectProblem(HttpStatusCode.BadRequest, "bad_request");
     }
 
     [Fact]
@@ -193,17 +206,32 @@ public sealed class UsersTests
         var admin = await server.RegisterAdminAsync();
         await server.RegisterUserAsync(admin, "limited");
         var id = await IdOf(admin, "limited");
-        var limits = new { dailyLimit = 2, monthlyTokenBudget = -1, dailyMoneyBudget = 0.5m, monthlyMoneyBudget = (decimal?)null, resetUsed = true };
+        var limits = new
+        {
+            dailyLimit = 2,
+            monthlyTokenBudget = -1,
+            dailyMoneyBudget = 0.5m,
+            monthlyMoneyBudget = (decimal?)null,
+            resetUsed = true,
+        };
         await (await admin.PutJson($"/api/users/{id}/quota", limits)).Expect(HttpStatusCode.OK);
         await (await admin.PutJson($"/api/users/{id}/quota", new { dailyLimit = (long?)null, unlimited = true })).Expect(HttpStatusCode.OK);
 
         var details = (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray()
-            .Where(entry => entry.GetProperty("action").GetString() == "user.quota").Select(entry => entry.GetProperty("detail").GetString());
+            .Where(entry => entry.GetProperty("action").GetString() == "user.quota")
+            .Select(entry => entry.GetProperty("detail").GetString());
         Assert.Equal(
-            ["dailyLimit = none", "dailyLimit = 2, monthlyTokenBudget = none, dailyMoneyBudget = 0.5, monthlyMoneyBudget = default, resetUsed = true"],
+            [
+                "dailyLimit = none",
+                "dailyLimit = 2, monthlyTokenBudget = none, dailyMoneyBudget = 0.5, monthlyMoneyBudget = default, resetUsed = true",
+            ],
             details);
         var used = (await admin.GetJson($"/api/users/{id}")).GetProperty("used");
-        Assert.Equal((0, 0, 0), (used.GetProperty("messages").GetInt64(), used.GetProperty("dayTokens").GetInt64(), used.GetProperty("monthTokens").GetInt64()));
+        Assert.Equal(
+            (0, 0, 0),
+            (
+                used.GetProperty("messages").GetInt64(), used.GetProperty("dayTokens").GetInt64(),
+                used.GetProperty("monthTokens").GetInt64()));
         Assert.Equal((0m, 0m), (used.GetProperty("dayMoney").GetDecimal(), used.GetProperty("monthMoney").GetDecimal()));
         Assert.True(used.GetProperty("dayEndsAt").GetDateTimeOffset() <= used.GetProperty("monthEndsAt").GetDateTimeOffset());
     }

@@ -3,11 +3,16 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Setting up web search: what is missing is said, a key goes to the service it was entered for and nowhere else (A40, A42).</summary>
+/// <summary>
+/// Web search setup: missing settings are reported, and a key goes only to the service it was entered for (attacks A40, A42).
+/// </summary>
 public sealed class WebSearchTests
 {
     private const string Key = "tvly-CANARY-0123456789";
-    private const string Reply = """{"results":[{"title":"One","url":"https://example.org/1","content":"first"},{"title":"Metadata","url":"http://169.254.169.254/","content":"second"}]}""";
+    private const string Reply = """
+        {"results":[{"title":"One","url":"https://example.org/1","content":"first"},
+        {"title":"Metadata","url":"http://169.254.169.254/","content":"second"}]}
+        """;
 
     [Fact]
     public async Task The_test_shows_hits_numbered_and_what_is_missing()
@@ -19,7 +24,8 @@ public sealed class WebSearchTests
         var unset = await (await admin.PostJson("/api/settings/web-search/test", new { })).Json();
         Assert.Equal((false, "This engine needs a key."), (unset.GetProperty("ok").GetBoolean(), unset.Text("detail")));
 
-        await (await admin.PatchJson("/api/settings/system", new { webSearchEndpoint = $"http://127.0.0.1:{engine.Port}", webSearchApiKey = Key })).Json();
+        await (await admin.PatchJson(
+            "/api/settings/system", new { webSearchEndpoint = $"http://127.0.0.1:{engine.Port}", webSearchApiKey = Key })).Json();
         var blocked = await (await admin.PostJson("/api/settings/web-search/test", new { })).Json();
         Assert.Equal("provider_blocked", blocked.Text("code"));
 
@@ -28,12 +34,14 @@ public sealed class WebSearchTests
 
         Assert.True(found.GetProperty("ok").GetBoolean());
         Assert.Equal([(1, "One", "https://example.org/1"), (2, "Metadata", "http://169.254.169.254/")],
-            found.GetProperty("results").EnumerateArray().Select(hit => (hit.GetProperty("number").GetInt32(), hit.Text("title"), hit.Text("url"))));
+            found.GetProperty("results").EnumerateArray()
+                .Select(hit => (hit.GetProperty("number").GetInt32(), hit.Text("title"), hit.Text("url"))));
 
-        // The engine was asked once; no address it named was fetched.
+        // The engine was called once; no URL from its results was fetched.
         var request = Assert.Single(engine.Exchanges).Request;
         Assert.Equal($"Bearer {Key}", request.Headers["Authorization"]);
-        await (await admin.PostJson("/api/settings/web-search/test", new { query = new string('q', 401) })).ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        await (await admin.PostJson("/api/settings/web-search/test", new { query = new string('q', 401) }))
+            .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
 
     [Theory]
@@ -48,7 +56,9 @@ public sealed class WebSearchTests
             exchange.Reply(status, Reply, "application/json", $"Location: http://127.0.0.1:{inside.Port}/latest/meta-data/"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        await (await admin.PatchJson("/api/settings/system", new { webSearchEndpoint = $"http://127.0.0.1:{engine.Port}", webSearchLocal = true, webSearchApiKey = Key })).Json();
+        await (await admin.PatchJson(
+            "/api/settings/system",
+            new { webSearchEndpoint = $"http://127.0.0.1:{engine.Port}", webSearchLocal = true, webSearchApiKey = Key })).Json();
 
         var answer = await (await admin.PostJson("/api/settings/web-search/test", new { })).Json();
 
@@ -65,9 +75,15 @@ public sealed class WebSearchTests
         await using var other = FakeUpstream.Start(exchange => exchange.Reply(200, Reply));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        await (await admin.PatchJson("/api/settings/system", new { webSearchEndpoint = $"http://127.0.0.1:{mine.Port}", webSearchLocal = true, webSearchApiKey = Key })).Json();
+        await (await admin.PatchJson(
+            "/api/settings/system",
+            new { webSearchEndpoint = $"http://127.0.0.1:{mine.Port}", webSearchLocal = true, webSearchApiKey = Key })).Json();
 
-        foreach (var change in new object[] { new { webSearchEndpoint = $"http://127.0.0.1:{other.Port}" }, new { webSearchEngine = "exa" }, new { webSearchEngine = "searxng" } })
+        foreach (var change in new object[]
+        {
+            new { webSearchEndpoint = $"http://127.0.0.1:{other.Port}" }, new { webSearchEngine = "exa" },
+            new { webSearchEngine = "searxng" },
+        })
         {
             var shown = await (await admin.PatchJson("/api/settings/system", change)).Json();
             Assert.False(shown.GetProperty("webSearchApiKey").GetProperty("set").GetBoolean());
@@ -76,7 +92,8 @@ public sealed class WebSearchTests
 
         Assert.All(other.Exchanges, exchange => Assert.DoesNotContain(Key, exchange.Request.Head));
         await server.RestartAsync();
-        var back = await (await admin.PatchJson("/api/settings/system", new { webSearchEngine = "tavily", webSearchEndpoint = $"http://127.0.0.1:{mine.Port}" })).Json();
+        var back = await (await admin.PatchJson(
+            "/api/settings/system", new { webSearchEngine = "tavily", webSearchEndpoint = $"http://127.0.0.1:{mine.Port}" })).Json();
         Assert.True(back.GetProperty("webSearchApiKey").GetProperty("set").GetBoolean());
         Assert.True((await (await admin.PostJson("/api/settings/web-search/test", new { })).Json()).GetProperty("ok").GetBoolean());
     }

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using AiChat.Data.Sqlite;
 using Microsoft.Data.Sqlite;
+using SQLitePCL;
 
 namespace AiChat.Tests.Data;
 
@@ -58,6 +59,20 @@ public sealed class CachedStatementTests : IDisposable
         Assert.Throws<SqliteException>(() => Run(insert, 1));
         Run(insert, 2);
         Assert.Equal(2L, Run("select count(*) from numbers", null));
+    }
+
+    [Fact]
+    public void A_statement_with_a_bound_limit_is_compiled_once()
+    {
+        const int recompiled = 5; // SQLITE_STMTSTATUS_REPREPARE
+        const string page = "select value from numbers order by value limit @value";
+        Run("create table numbers (value integer primary key) strict", null);
+        Run("insert into numbers (value) values (1), (2), (3)", null);
+        Assert.Equal((1L, 1L), (Run(page, 1), Run(page, 2)));
+
+        var statement = _connection.Take(page);
+        Assert.Equal(0, raw.sqlite3_stmt_status(statement.Handle, recompiled, 0));
+        _connection.Keep(statement);
     }
 
     [Fact]
