@@ -19,7 +19,7 @@ internal sealed class Guests(Db db, AuthCache authCache)
         return db.Write(connection => connection.QuerySingleOrDefault<long?>("""
             insert into users (role, status, guest_token_hash, expires_at, created_at)
             select 'GUEST', 'ACTIVE', @tokenHash, @expiresAt, @at
-            where (select count(*) from users where expires_at is not null) < @Most
+            where (select count(*) from users where expires_at is not null) < @MaxCount
             returning id
             """, new { tokenHash, expiresAt, at, MaxCount }));
     }
