@@ -7,6 +7,7 @@ using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Runs;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Traces;
 using AiChat.Endpoints.Accounts;
 using AiChat.Endpoints.Admin;
 using AiChat.Endpoints.Auth;
@@ -93,35 +94,40 @@ internal static class Program
 
         builder.Services.AddSingleton(_ => folder);
         builder.Services.AddSingleton(_ => new Db(folder.DatabasePath));
-        builder.Services.AddSingleton<DatabaseInfo>();
-        builder.Services.AddSingleton<AuditLog>();
-        builder.Services.AddSingleton<AuthCache>();
-        builder.Services.AddSingleton<Users>();
-        builder.Services.AddSingleton<UserAdmin>();
-        builder.Services.AddSingleton<Logins>();
-        builder.Services.AddSingleton<Guests>();
-        builder.Services.AddSingleton<ApiKeys>();
-        builder.Services.AddSingleton<AccountData>();
-        builder.Services.AddSingleton<Avatars>();
-        builder.Services.AddSingleton<Preferences>();
-        builder.Services.AddSingleton<Connections>();
-        builder.Services.AddSingleton<Models>();
-        builder.Services.AddSingleton<SettingStore>();
-        builder.Services.AddSingleton<ImageStore>();
-        builder.Services.AddSingleton<FileRows>();
-        builder.Services.AddSingleton<Sessions>();
-        builder.Services.AddSingleton<Messages>();
-        builder.Services.AddSingleton<Branches>();
-        builder.Services.AddSingleton<Search>();
-        builder.Services.AddSingleton<Shares>();
-        builder.Services.AddSingleton<Prompts>();
-        builder.Services.AddSingleton<Drafts>();
-        builder.Services.AddSingleton<Removal>();
-        builder.Services.AddSingleton<Expiry>();
-        builder.Services.AddSingleton<RunStore>();
-        builder.Services.AddSingleton<Usage>();
-        builder.Services.AddSingleton<UsageReports>();
-        builder.Services.AddSingleton<TokenFactorRows>();
+        AddStoreClasses(builder.Services);
+    }
+
+    /// <summary>The classes with SQL, room by room.</summary>
+    private static void AddStoreClasses(IServiceCollection services)
+    {
+        services.AddSingleton<AuditLog>();
+        services.AddSingleton<AuthCache>();
+        services.AddSingleton<Users>();
+        services.AddSingleton<UserAdmin>();
+        services.AddSingleton<Logins>();
+        services.AddSingleton<Guests>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<Preferences>();
+        services.AddSingleton<Avatars>();
+        services.AddSingleton<AccountData>();
+        services.AddSingleton<Usage>();
+        services.AddSingleton<UsageReports>();
+        services.AddSingleton<SettingStore>();
+        services.AddSingleton<Connections>();
+        services.AddSingleton<Models>();
+        services.AddSingleton<ImageStore>();
+        services.AddSingleton<FileRows>();
+        services.AddSingleton<Sessions>();
+        services.AddSingleton<Messages>();
+        services.AddSingleton<Branches>();
+        services.AddSingleton<Search>();
+        services.AddSingleton<Shares>();
+        services.AddSingleton<Prompts>();
+        services.AddSingleton<Drafts>();
+        services.AddSingleton<Removal>();
+        services.AddSingleton<Expiry>();
+        services.AddSingleton<RunStore>();
+        services.AddSingleton<TokenFactorRows>();
     }
 
     private static void AddServices(IServiceCollection services, ServerOptions options)

@@ -24,7 +24,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
             var id = connection.QuerySingleOrDefault<long?>("""
                 insert into api_keys (user_id, name, key_hash, prefix, scopes, models, daily_budget_nanos, expires_at, created_at)
                 select @UserId, @Name, @KeyHash, @Prefix, @Scopes, @Models, @DailyBudgetNanos, @ExpiresAt, @at
-                where (select count(*) from api_keys where user_id = @UserId) < @Most
+                where (select count(*) from api_keys where user_id = @UserId) < @MaxCount
                 returning id
                 """, new { owner.UserId, key.Name, key.KeyHash, key.Prefix, key.Scopes, key.Models, key.DailyBudgetNanos, key.ExpiresAt, at, MaxCount });
             if (id is not null)
@@ -47,7 +47,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
             left join api_key_days d on d.api_key_id = k.id and d.day = @day
             where k.user_id = @userId
             order by k.id desc
-            limit @Most
+            limit @MaxCount
             """, new { userId, day, MaxCount }).ToList());
     }
 

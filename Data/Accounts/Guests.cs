@@ -1,5 +1,5 @@
+using System.Data.Common;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Accounts;
 
@@ -19,7 +19,7 @@ internal sealed class Guests(Db db, AuthCache authCache)
         return db.Write(connection => connection.QuerySingleOrDefault<long?>("""
             insert into users (role, status, guest_token_hash, expires_at, created_at)
             select 'GUEST', 'ACTIVE', @tokenHash, @expiresAt, @at
-            where (select count(*) from users where expires_at is not null) < @Most
+            where (select count(*) from users where expires_at is not null) < @MaxCount
             returning id
             """, new { tokenHash, expiresAt, at, MaxCount }));
     }
@@ -37,7 +37,7 @@ internal sealed class Guests(Db db, AuthCache authCache)
         authCache.UserRevoked(guestId);
     }
 
-    private static void MoveRows(SqliteConnection connection, long guestId, long userId)
+    private static void MoveRows(DbConnection connection, long guestId, long userId)
     {
         var both = new { guestId, userId };
         connection.Execute("update sessions set user_id = @userId where user_id = @guestId", both);

@@ -16,7 +16,6 @@ internal static partial class TracesServices
             file.SetAside += (aside, why) => LogSetAside(logger, aside, why); // raised when the file is first opened
             return file;
         });
-        services.AddSingleton<TraceStore>();
         services.AddSingleton<TaskTraces>();
     }
 
