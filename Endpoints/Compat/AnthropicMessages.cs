@@ -132,7 +132,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
         JsonValueKind.String => CompatBody.AsString(content, "content"),
         JsonValueKind.Array => string.Join(
             '\n', content.EnumerateArray().Where(block => block.Required("type") == "text").Select(block => block.Required("text"))),
-        _ => throw CompatRefusal.Bad("Content is neither a string nor a list of blocks."),
+        _ => throw CompatRefusal.Bad("Content is neither a text nor a list of blocks."),
     };
 }
 

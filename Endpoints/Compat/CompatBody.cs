@@ -144,7 +144,7 @@ internal static class CompatBody
     {
         try
         {
-            return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw CompatRefusal.Bad($"{name} is not a string.");
+            return value.ValueKind == JsonValueKind.String ? value.GetString()! : throw CompatRefusal.Bad($"{name} is not a text.");
         }
         catch (InvalidOperationException)
         {
@@ -217,7 +217,7 @@ internal static class CompatBody
 
                 return text.ToString();
             default:
-                throw CompatRefusal.Bad("content is neither a string nor a list.");
+                throw CompatRefusal.Bad("content is neither a text nor a list.");
         }
     }
 
