@@ -7,6 +7,8 @@ namespace AiChat.Tests;
 /// <summary>The rules of the tree that no compiler checks. Each failure names the file and the line.</summary>
 public sealed partial class ArchitectureTests
 {
+    private const int MaxLine = 140;
+
     private static readonly string Root = Path.GetFullPath(
         typeof(ArchitectureTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!);
 
@@ -82,6 +84,16 @@ public sealed partial class ArchitectureTests
             .Where(file => !Relative(file).StartsWith("ClientApp/src/lib/i18n/", StringComparison.Ordinal));
         var over = Over(Product(), 400).Concat(Over(page, 300)).Concat(Over(Sources("Tests", "*.cs"), 500)).ToList();
         Assert.True(over.Count == 0, string.Join('\n', over));
+    }
+
+    [Fact]
+    public void Lines_keep_to_their_cap()
+    {
+        var over =
+            from file in Product().Concat(Sources("Tests", "*.cs"))
+            from number in LongLines(File.ReadAllLines(file))
+            select $"{Relative(file)}:{number}";
+        Assert.True(!over.Any(), $"Lines have at most {MaxLine} characters:\n{string.Join('\n', over)}");
     }
 
     [Fact]
@@ -167,6 +179,22 @@ public sealed partial class ArchitectureTests
         where lines > cap && !File.ReadLines(file).First().Contains("Long because", StringComparison.Ordinal)
         select $"{Relative(file)}: {lines} lines, cap {cap}";
 
+    /// <summary>The numbers of the lines that are too long. JSON in a raw string does not count, because it cannot be broken.</summary>
+    private static IEnumerable<int> LongLines(string[] lines)
+    {
+        var raw = false;
+        for (var i = 0; i < lines.Length; i++)
+        {
+            var isData = raw && lines[i].TrimStart() is ['{' or '[' or '"', ..];
+            if (!isData && JsonLiteral().Replace(lines[i], "").Length > MaxLine)
+            {
+                yield return i + 1;
+            }
+
+            raw ^= int.IsOddInteger(Regex.Count(lines[i], "\"{3}"));
+        }
+    }
+
     private static void AssertNone(IEnumerable<string> files, string pattern)
     {
         var expression = new Regex(pattern);
@@ -187,6 +215,9 @@ public sealed partial class ArchitectureTests
 
     [GeneratedRegex(@"check \((\w+) in \(([^)]*)\)\)")]
     private static partial Regex WordCheck();
+
+    [GeneratedRegex(@"""{3}\s*[\[{].*?""{3}")]
+    private static partial Regex JsonLiteral();
 
     [GeneratedRegex("'([^']*)'")]
     private static partial Regex Word();

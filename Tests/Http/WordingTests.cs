@@ -3,13 +3,13 @@ using AiChat.Endpoints.Settings;
 
 namespace AiChat.Tests.Http;
 
-/// <summary>The messages that are built from a name and a rule. Those of the API are checked where they are expected (ExpectProblem).</summary>
+/// <summary>Messages that are built from a name and a rule. Those of the API are checked where they are expected (ExpectProblem).</summary>
 public sealed class WordingTests
 {
     private static readonly string[] Wrong =
     [
-        "", " ", "x", "-7", "1.5", "a b", "\u0001", "ä", "http://", "ftp://x", "*", "/../", "[", new string('9', 30), new string('y', 5_000),
-        "a\nb",
+        "", " ", "x", "-7", "1.5", "a b", "\u0001", "ä", "http://", "ftp://x", "*", "/../", "[", "a\nb",
+        new string('9', 30), new string('y', 5_000),
     ];
 
     [Fact]
