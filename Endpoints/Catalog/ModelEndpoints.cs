@@ -35,26 +35,26 @@ internal static class ModelEndpoints
             .Select(model => View(snapshot, catalog.Resolve(model), model, ReferenceEquals(model, chosen), me.IsAdmin))]);
     }
 
-    private static ModelView View(
-        CatalogSnapshot snapshot, ResolvedModel resolved, CatalogModel model, bool isDefault, bool isAdmin) => new()
-    {
-        Id = resolved.PublicId,
-        ConnectionId = resolved.ConnectionId,
-        Model = resolved.Model,
-        Name = resolved.Name,
-        Provider = resolved.Provider,
-        ConnectionName = resolved.ConnectionName,
-        Capabilities = resolved.Capabilities,
-        CapabilitySource = model.CapabilitySource,
-        ContextLimit = resolved.ContextLimit,
-        MaxOutputTokens = resolved.MaxOutputTokens,
-        Price = resolved.Price,
-        Tags = model.Tags,
-        IsDefault = isDefault,
-        Hidden = isAdmin ? model.Hidden || model.Unlisted : null,
-        Overridden = isAdmin ? snapshot.Override(resolved.ConnectionId, resolved.Model) is { SaysMoreThanPlace: true } : null,
-        AllowedUsers = isAdmin ? model.AllowedUsers : null,
-    };
+    private static ModelView View(CatalogSnapshot snapshot, ResolvedModel resolved, CatalogModel model, bool isDefault, bool isAdmin) =>
+        new()
+        {
+            Id = resolved.PublicId,
+            ConnectionId = resolved.ConnectionId,
+            Model = resolved.Model,
+            Name = resolved.Name,
+            Provider = resolved.Provider,
+            ConnectionName = resolved.ConnectionName,
+            Capabilities = resolved.Capabilities,
+            CapabilitySource = model.CapabilitySource,
+            ContextLimit = resolved.ContextLimit,
+            MaxOutputTokens = resolved.MaxOutputTokens,
+            Price = resolved.Price,
+            Tags = model.Tags,
+            IsDefault = isDefault,
+            Hidden = isAdmin ? model.Hidden || model.Unlisted : null,
+            Overridden = isAdmin ? snapshot.Override(resolved.ConnectionId, resolved.Model) is { SaysMoreThanPlace: true } : null,
+            AllowedUsers = isAdmin ? model.AllowedUsers : null,
+        };
 
     private static async Task<CatalogRefreshResponse> Refresh(ModelCatalog catalog, CatalogRefresher refresher)
     {

@@ -1,5 +1,4 @@
 using System.Net;
-using AiChat.Endpoints.Auth;
 using AiChat.Tests.Chat;
 using Microsoft.Data.Sqlite;
 

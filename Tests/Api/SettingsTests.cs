@@ -1,7 +1,6 @@
 using System.Net;
 using System.Reflection;
 using System.Text.Json;
-using AiChat.Commands;
 
 namespace AiChat.Tests.Api;
 
