@@ -1,6 +1,5 @@
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
-using AiChat.Endpoints.Catalog;
 using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Runs;
