@@ -235,7 +235,9 @@ public sealed class DbTests : IDisposable
     {
         using var command = connection.CreateCommand();
         command.CommandText = "insert into settings (key, value, updated_at) values (@key, '', 0)";
-        command.Parameters.AddWithValue("@key", key);
+        var parameter = command.CreateParameter();
+        (parameter.ParameterName, parameter.Value) = ("key", key);
+        command.Parameters.Add(parameter);
         return command.ExecuteNonQuery();
     }
 
