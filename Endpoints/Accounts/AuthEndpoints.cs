@@ -28,7 +28,7 @@ internal static class AuthEndpoints
             return invalid;
         }
 
-        // The right code is not counted: at a proxy that hides its visitors, a stranger's wrong ones would keep the owner out.
+        // A right code does not count: behind a proxy that hides addresses, a stranger's wrong codes would lock the owner out.
         var client = context.Client();
         var mayBeFirst = setup.Matches(body.SetupCode);
         if (!mayBeFirst && throttle.Register(client) is { } wait && wait > TimeSpan.Zero)

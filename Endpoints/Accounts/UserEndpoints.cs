@@ -100,7 +100,8 @@ internal static class UserEndpoints
     private static async Task<IResult> Approve(long id, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
         await Answer(id, await admin.Approve(me.Actor, id, clock.GetUtcNow()), users);
 
-    private static async Task<IResult> Reject(long id, ReasonRequest? body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
+    private static async Task<IResult> Reject(
+        long id, ReasonRequest? body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
         body?.Reason is { Length: > MaxReason }
             ? TooLong()
             : await Answer(id, await admin.Reject(me.Actor, id, body?.Reason, clock.GetUtcNow()), users);
@@ -145,7 +146,8 @@ internal static class UserEndpoints
         return await Answer(id, outcome, users);
     }
 
-    private static async Task<IResult> SetQuota(long id, QuotaRequest body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
+    private static async Task<IResult> SetQuota(
+        long id, QuotaRequest body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
         body.Validate() is { Count: > 0 } errors
             ? Problems.Invalid(errors)
             : await Answer(id, await admin.SetQuota(me.Actor, id, body.Limits(), clock.GetUtcNow()), users);
@@ -155,7 +157,9 @@ internal static class UserEndpoints
         var now = clock.GetUtcNow();
         var code = OneTimeCode.Create();
         var outcome = await admin.ResetPassword(me.Actor, id, Credentials.Hash(code), now + OneTimeCode.Life, now);
-        return outcome == UserChange.Done ? TypedResults.Json(new OneTimeCodeResponse(code), AccountsJson.Wire.OneTimeCodeResponse) : Refusal(outcome);
+        return outcome == UserChange.Done
+            ? TypedResults.Json(new OneTimeCodeResponse(code), AccountsJson.Wire.OneTimeCodeResponse)
+            : Refusal(outcome);
     }
 
     private static async Task<IResult> Delete(

@@ -21,9 +21,13 @@ internal static class MetricsEndpoints
         var text = new StringBuilder();
         Add(text, "process_cpu_seconds_total", "counter", "User and system CPU time.", process.TotalProcessorTime.TotalSeconds);
         Add(text, "process_resident_memory_bytes", "gauge", "Resident memory.", process.WorkingSet64);
-        Add(text, "process_start_time_seconds", "gauge", "Start, in unix time.", new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000d);
+        Add(
+            text, "process_start_time_seconds", "gauge", "Start, in unix time.",
+            new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000d);
         Add(text, "aichat_runs", "gauge", "Answers that are being written.", slots.Count);
-        Add(text, "aichat_stream_deltas_total", "counter", "Pieces of text that providers have sent; for most one is a token.", metrics.Deltas);
+        Add(
+            text, "aichat_stream_deltas_total", "counter", "Pieces of text that providers have sent; for most one is a token.",
+            metrics.Deltas);
         Add(text, "aichat_commits_total", "counter", "Transactions written to disk.", db.Commits);
         Head(text, "aichat_http_requests_total", "counter", "Answered requests.");
         for (var status = 1; status <= 5; status++)

@@ -49,7 +49,8 @@ internal static class SettingsEndpoints
         }
 
         var store = await db.Read(DatabaseInfo.Read);
-        var version = typeof(SettingsEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+');
+        var version =
+            typeof(SettingsEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+');
         using var process = Process.GetCurrentProcess();
         return new AppInfoResponse(
             settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.SqliteVersion,

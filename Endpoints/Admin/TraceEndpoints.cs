@@ -58,7 +58,8 @@ internal static class TraceEndpoints
         return TypedResults.Ok(new TracePage([.. rows.Select(TraceResponse.From)], total, number, size));
     }
 
-    private static async Task<IResult> Get(long id, CurrentUser me, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
+    private static async Task<IResult> Get(
+        long id, CurrentUser me, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         if (await Find(id, "trace.view", me, traces, recorder, audit, clock) is not { } row)
         {
@@ -70,12 +71,15 @@ internal static class TraceEndpoints
             TraceResponse.From(row), [.. events.Select(TraceEventResponse.From)], row.Truncated || row.EventCount > MaxShown));
     }
 
-    private static async Task<IResult> Export(long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock) =>
+    private static async Task<IResult> Export(
+        long id, CurrentUser me, HttpContext context, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock) =>
         await Find(id, "trace.export", me, traces, recorder, audit, clock) is { } row
-            ? TypedResults.Stream(output => TraceText.Write(output, row, traces, context.RequestAborted), "text/plain; charset=utf-8", $"trace-{id}.txt")
+            ? TypedResults.Stream(
+                output => TraceText.Write(output, row, traces, context.RequestAborted), "text/plain; charset=utf-8", $"trace-{id}.txt")
             : Problems.NotFound();
 
-    private static async Task<IResult> CleanUp(TraceCleanup body, CurrentUser me, TraceStore traces, SystemSettings settings, AuditLog audit, TimeProvider clock)
+    private static async Task<IResult> CleanUp(
+        TraceCleanup body, CurrentUser me, TraceStore traces, SystemSettings settings, AuditLog audit, TimeProvider clock)
     {
         var days = body.RetentionDays ?? settings.TaskTraceRetentionDays;
         if (days is < 1 or > 365)
@@ -88,7 +92,8 @@ internal static class TraceEndpoints
         return TypedResults.Ok(new DeletedResponse(await DeleteBefore(traces, now.AddDays(-days))));
     }
 
-    private static async Task<IResult> Delete(long id, CurrentUser me, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
+    private static async Task<IResult> Delete(
+        long id, CurrentUser me, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();
         if (await traces.Find(id) is not { } row)
@@ -100,7 +105,7 @@ internal static class TraceEndpoints
         return await traces.Delete(id) > 0 ? TypedResults.NoContent() : Problems.NotFound();
     }
 
-    /// <summary>All but what is being written.</summary>
+    /// <summary>Deletes all traces except running ones.</summary>
     private static async Task<IResult> DeleteAll(CurrentUser me, TraceStore traces, TaskTraces recorder, AuditLog audit, TimeProvider clock)
     {
         await recorder.Stored();

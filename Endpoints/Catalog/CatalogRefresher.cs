@@ -143,7 +143,8 @@ internal sealed partial class CatalogRefresher(
                 : null;
             models =
             [
-                .. found.DistinctBy(model => model.Id).Where(model => wanted?.Contains(model.Id) != false).Select(model => ToRow(row, model)),
+                .. found.DistinctBy(model => model.Id).Where(model => wanted?.Contains(model.Id) != false)
+                .Select(model => ToRow(row, model)),
             ];
         }
         catch (ProviderException error) when (IsWithoutList(row, error))

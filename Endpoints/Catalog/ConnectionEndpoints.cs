@@ -163,7 +163,7 @@ internal static class ConnectionEndpoints
             .FirstOrDefault();
     }
 
-    /// <summary>For the record: what the connection is now, nothing of its secrets.</summary>
+    /// <summary>The audit entry: the connection as it is now, without its secrets.</summary>
     private static AuditEntry Entry(CurrentUser me, string action, long? id, ConnectionRow? row) => me.Audit(
         action, $"connection:{id}",
         row is null ? null : $"{row.Name}, {row.Provider}, {row.BaseUrl}, {row.AuthType}, {(row.Enabled ? "on" : "off")}, {(row.Local ? "local" : "external")}, keys {row.KeyHints}, headers {row.HeaderNames}");

@@ -128,7 +128,9 @@ internal static class ModelEndpoints
             return Problems.Invalid("items", $"Either all is true, or there is a list of at most {MaxItems} models.");
         }
 
-        var entry = me.Audit("model.reset", "catalog", body.Items is null ? "all" : string.Join(", ", body.Items.Take(50).Select(item => $"{item!.ConnectionId}.{item.Model}")));
+        var entry = me.Audit(
+            "model.reset", "catalog",
+            body.Items is null ? "all" : string.Join(", ", body.Items.Take(50).Select(item => $"{item!.ConnectionId}.{item.Model}")));
         var deleted = body.Items is { } items
             ? await models.DeleteOverrides([.. items.Select(item => (item!.ConnectionId, item.Model))], entry, clock.GetUtcNow())
             : await models.DeleteAllOverrides(entry, clock.GetUtcNow());
@@ -136,7 +138,7 @@ internal static class ModelEndpoints
         return TypedResults.Ok(new DeletedResponse(deleted));
     }
 
-    /// <summary>Puts these models of one connection first, in this order; what is not named follows as its provider lists it.</summary>
+    /// <summary>Puts these models of one connection first, in this order; the others follow in the provider's order.</summary>
     private static async Task<IResult> Order(ModelOrder body, CurrentUser me, ModelCatalog catalog, Models models, TimeProvider clock)
     {
         if (catalog.Current.Connection(body.ConnectionId) is null)
@@ -158,7 +160,8 @@ internal static class ModelEndpoints
         }
 
         var json = JsonSerializer.Serialize(order, CatalogRowJson.Default.StringArray);
-        await models.Order(body.ConnectionId, json, me.Audit("model.order", "catalog", $"{body.ConnectionId}: {order.Length} models"), clock.GetUtcNow());
+        await models.Order(
+            body.ConnectionId, json, me.Audit("model.order", "catalog", $"{body.ConnectionId}: {order.Length} models"), clock.GetUtcNow());
         await catalog.Reload();
         return TypedResults.NoContent();
     }

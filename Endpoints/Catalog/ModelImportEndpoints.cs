@@ -14,7 +14,7 @@ internal static class ModelImportEndpoints
         group.MapPost("/preview", Preview);
     }
 
-    /// <summary>Takes what an export holds; every line must fit, or nothing is changed.</summary>
+    /// <summary>Applies an export. One invalid line refuses the whole import.</summary>
     private static async Task<IResult> Import(ImportOverrides body, CurrentUser me, ModelCatalog catalog, Models models, TimeProvider clock)
     {
         if (Invalid(body) is { } invalid)

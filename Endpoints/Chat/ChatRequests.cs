@@ -69,7 +69,7 @@ internal sealed record ChatStopRequest(long MessageId);
 
 internal sealed record RunResponse(long SessionId, long MessageId, DateTimeOffset StartedAt);
 
-/// <summary>Public tokens such as image ids: letters and digits of base64url, nothing else.</summary>
+/// <summary>Public tokens such as image ids: only characters of base64url.</summary>
 internal static class PublicId
 {
     public static bool IsValid(string id) => id.Length is >= 16 and <= 64 && id.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_');

@@ -142,7 +142,10 @@ public sealed class UsersTests
         var id = await IdOf(admin, "streamer");
         var authCache = server.Services.GetRequiredService<AuthCache>();
         var loginId = (await server.Services.GetRequiredService<Logins>().List(id, TimeProvider.System.GetUtcNow())).Single().Id;
-        var me = new CurrentUser(id, "USER", "streamer", Epoch: 1, loginId, ApiKeyId: null) { Client = new Client(IPAddress.Loopback) { Names = [] } };
+        var me = new CurrentUser(id, "USER", "streamer", Epoch: 1, loginId, ApiKeyId: null)
+        {
+            Client = new Client(IPAddress.Loopback) { Names = [] },
+        };
         var token = await authCache.Watch(me);
         Assert.False(token.IsCancellationRequested);
         await (await admin.PutJson($"/api/users/{id}/role", new { role = "ADMIN" })).Expect(HttpStatusCode.OK);
