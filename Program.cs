@@ -117,6 +117,7 @@ internal static class Program
         services.AddSingleton<Models>();
         services.AddSingleton<ImageStore>();
         services.AddSingleton<FileRows>();
+        services.AddSingleton<TraceStore>();
         services.AddSingleton<Sessions>();
         services.AddSingleton<Messages>();
         services.AddSingleton<Branches>();
