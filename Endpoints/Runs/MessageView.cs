@@ -10,29 +10,29 @@ internal static class MessageView
 
     public static MessageResponse From(
         MessageRow row, IReadOnlyList<long>? siblings = null, IReadOnlyList<ImageResponse>? images = null) => new()
-    {
-        Id = row.Id,
-        SessionId = row.SessionId,
-        ParentId = row.ParentId,
-        Role = row.Role,
-        Content = row.Content,
-        Reasoning = row.Reasoning,
-        ReasoningMs = row.ReasoningMs,
-        Images = images ?? [],
-        ToolCalls = ToolEvents.Calls(row.ToolCalls, row.Status != "streaming"),
-        ClientMessageId = row.ClientMessageId,
-        ConnectionId = row.ConnectionId,
-        Model = row.Model,
-        Provider = row.Provider,
-        Status = row.Status,
-        Error = row.ErrorCode is { } code ? new MessageError(code, row.ErrorDetail ?? "") : null,
-        FinishReason = row.FinishReason,
-        Usage = Usage(row),
-        FirstTokenMs = row.FirstTokenMs,
-        TotalMs = row.TotalMs,
-        Siblings = siblings ?? [],
-        CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
-    };
+        {
+            Id = row.Id,
+            SessionId = row.SessionId,
+            ParentId = row.ParentId,
+            Role = row.Role,
+            Content = row.Content,
+            Reasoning = row.Reasoning,
+            ReasoningMs = row.ReasoningMs,
+            Images = images ?? [],
+            ToolCalls = ToolEvents.Calls(row.ToolCalls, row.Status != "streaming"),
+            ClientMessageId = row.ClientMessageId,
+            ConnectionId = row.ConnectionId,
+            Model = row.Model,
+            Provider = row.Provider,
+            Status = row.Status,
+            Error = row.ErrorCode is { } code ? new MessageError(code, row.ErrorDetail ?? "") : null,
+            FinishReason = row.FinishReason,
+            Usage = Usage(row),
+            FirstTokenMs = row.FirstTokenMs,
+            TotalMs = row.TotalMs,
+            Siblings = siblings ?? [],
+            CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
+        };
 
     /// <summary>What the answer used; null when no provider did work that counts.</summary>
     public static UsageResponse? Usage(MessageRow row) => row.UsageSource is not { } source ? null : new UsageResponse(

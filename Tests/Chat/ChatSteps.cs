@@ -4,10 +4,10 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>The words the chat tests are written in.</summary>
+/// <summary>Steps that the chat tests share.</summary>
 internal static class ChatSteps
 {
-    /// <summary>Connects the server to a fake provider, as an administrator would, and gives the connection's id.</summary>
+    /// <summary>Connects the server to a fake provider, as an administrator would, and returns the connection's id.</summary>
     public static async Task<long> Connect(this HttpClient admin, FakeUpstream upstream, params string[] models)
     {
         var created = await (await admin.PostJson("/api/connections", new
@@ -26,8 +26,9 @@ internal static class ChatSteps
     public static FakeUpstream Provider(Func<FakeExchange, Task> chat) =>
         FakeUpstream.Start(exchange => exchange.Request.Method == "GET" ? OpenAiScript.Models(exchange, ["fake-model"]) : chat(exchange));
 
-    /// <summary>The chat requests that arrived so far.</summary>
-    public static List<FakeExchange> Chats(this FakeUpstream upstream) => [.. upstream.Exchanges.Where(exchange => exchange.Request.Method == "POST")];
+    /// <summary>The chat requests that the provider got so far.</summary>
+    public static List<FakeExchange> Chats(this FakeUpstream upstream) =>
+        [.. upstream.Exchanges.Where(exchange => exchange.Request.Method == "POST")];
 
     public static async Task<FakeExchange> NextChatAsync(this FakeUpstream upstream)
     {
@@ -53,7 +54,7 @@ internal static class ChatSteps
     public static Task<SseStream> Ask(this HttpClient client, long sessionId, string content, string? clientMessageId = null) =>
         client.PostStream("/api/chat/stream", new { sessionId, content, clientMessageId = clientMessageId ?? NewId() });
 
-    /// <summary>Asks and reads to the end; gives the last answer of the session as it is stored.</summary>
+    /// <summary>Asks and reads to the end; returns the last answer of the session as it is stored.</summary>
     public static async Task<JsonElement> AskAndWait(this HttpClient client, long sessionId, string content)
     {
         await using var stream = await client.Ask(sessionId, content);
@@ -71,7 +72,7 @@ internal static class ChatSteps
     public static long Id(this JsonElement element) => element.GetProperty("id").GetInt64();
 }
 
-/// <summary>What a page knows of one answer: it replaces on start and appends on delta.</summary>
+/// <summary>One answer as the page assembles it: start clears the text, delta appends to it.</summary>
 internal sealed class Transcript
 {
     private readonly StringBuilder _content = new();
@@ -91,7 +92,9 @@ internal sealed class Transcript
     {
         if (next.Id is not null)
         {
-            Assert.True(LastId is null || next.Event == "start" || long.Parse(next.Id) > long.Parse(LastId), $"Event ids must grow: {LastId} then {next.Id}.");
+            Assert.True(
+                LastId is null || next.Event == "start" || long.Parse(next.Id) > long.Parse(LastId),
+                $"Event ids must grow: {LastId} then {next.Id}.");
             LastId = next.Id;
         }
 

@@ -4,7 +4,9 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>Sending, stopping, repeating and limits of answers, and that they are nobody else's (attacks A01, A02, A03, A69, A70).</summary>
+/// <summary>
+/// Sending, stopping, repeating and limiting answers; another user can neither see nor change them (attacks A01, A02, A03, A69, A70).
+/// </summary>
 public sealed class ChatStreamTests
 {
     [Fact]
@@ -192,13 +194,15 @@ public sealed class ChatStreamTests
     public async Task Regenerating_adds_a_sibling_and_continuing_goes_on_in_place()
     {
         var calls = 0;
-        await using var upstream = ChatSteps.Provider(exchange => OpenAiScript.Stream(exchange, $"answer {Interlocked.Increment(ref calls)}"));
+        await using var upstream = ChatSteps.Provider(
+            exchange => OpenAiScript.Stream(exchange, $"answer {Interlocked.Increment(ref calls)}"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
         var first = await admin.AskAndWait(session, "go");
 
-        await using (var again = await admin.PostStream("/api/chat/regenerate", new { messageId = first.Id(), clientMessageId = ChatSteps.NewId() }))
+        await using (var again = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = first.Id(), clientMessageId = ChatSteps.NewId() }))
         {
             await again.ReadAllAsync();
         }
@@ -211,7 +215,8 @@ public sealed class ChatStreamTests
         Assert.Equal("answer 1", (await admin.Messages(session))[^1].Text("content"));
 
         var transcript = new Transcript();
-        await using (var more = await admin.PostStream("/api/chat/continue", new { messageId = first.Id(), clientMessageId = ChatSteps.NewId() }))
+        await using (var more = await admin.PostStream(
+            "/api/chat/continue", new { messageId = first.Id(), clientMessageId = ChatSteps.NewId() }))
         {
             await transcript.ReadAll(more);
         }
@@ -227,7 +232,8 @@ public sealed class ChatStreamTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await (await admin.PatchJson("/api/settings/system", new { defaultUserDailyQuota = 5, maxRunsPerUser = 0 })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new { defaultUserDailyQuota = 5, maxRunsPerUser = 0 }))
+            .Expect(HttpStatusCode.OK);
         var sessions = new List<long>();
         for (var i = 0; i < 30; i++)
         {
@@ -236,7 +242,8 @@ public sealed class ChatStreamTests
 
         var statuses = await Task.WhenAll(sessions.Select(async session =>
         {
-            using var response = await admin.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() });
+            using var response = await admin.PostJson(
+                "/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() });
             return response.StatusCode;
         }));
 
@@ -269,15 +276,20 @@ public sealed class ChatStreamTests
         foreach (var path in new[] { $"/api/chat/stream/{messageId}", $"/api/sessions/{session}", $"/api/sessions/{session}/messages" })
         {
             var foreign = await (await stranger.GetAsync(path)).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-            var missing = await (await stranger.GetAsync(path.Replace($"{messageId}", "999999").Replace($"/{session}", "/888888"))).ExpectProblem(HttpStatusCode.NotFound, "not_found");
+            var missing = await (await stranger.GetAsync(path.Replace($"{messageId}", "999999").Replace($"/{session}", "/888888")))
+                .ExpectProblem(HttpStatusCode.NotFound, "not_found");
             Assert.Equal(Comparable(missing), Comparable(foreign));
         }
 
         await (await stranger.PostJson("/api/chat/stop", new { messageId })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-        await (await stranger.PostJson("/api/chat/regenerate", new { messageId, clientMessageId = "a" })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-        await (await stranger.PostJson("/api/chat/continue", new { messageId, clientMessageId = "b" })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-        await (await stranger.PostJson("/api/chat/stream", new { sessionId = session, content = "x", clientMessageId = "c" })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-        await (await stranger.PatchJson($"/api/sessions/{session}", new { title = "mine" })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
+        await (await stranger.PostJson("/api/chat/regenerate", new { messageId, clientMessageId = "a" }))
+            .ExpectProblem(HttpStatusCode.NotFound, "not_found");
+        await (await stranger.PostJson("/api/chat/continue", new { messageId, clientMessageId = "b" }))
+            .ExpectProblem(HttpStatusCode.NotFound, "not_found");
+        await (await stranger.PostJson("/api/chat/stream", new { sessionId = session, content = "x", clientMessageId = "c" }))
+            .ExpectProblem(HttpStatusCode.NotFound, "not_found");
+        await (await stranger.PatchJson($"/api/sessions/{session}", new { title = "mine" }))
+            .ExpectProblem(HttpStatusCode.NotFound, "not_found");
         await (await stranger.DeleteAsync($"/api/sessions/{session}")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         await (await stranger.DeleteAsync($"/api/sessions/{session}/messages")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
         release.SetResult();
@@ -337,7 +349,8 @@ public sealed class ChatStreamTests
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
         var elsewhere = server.Client();
-        await (await elsewhere.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await (await elsewhere.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
         await using var stream = await admin.Ask(session, "go");
         var messageId = (await stream.ReadUntilAsync(e => e.Event == "delta"))[0].AssistantId();
         await using var followed = await elsewhere.GetStream($"/api/chat/stream/{messageId}");

@@ -3,7 +3,9 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>What of a chat a model gets: the active branch, as far as it fits with room for the answer, counted in its own tokens.</summary>
+/// <summary>
+/// Which messages of a chat a model gets: as many of the active branch as fit beside the answer, counted in the model's own tokens.
+/// </summary>
 public sealed class ContextTests
 {
     private static readonly string Long = string.Concat(Enumerable.Repeat("word ", 160)); // about 200 tokens
@@ -20,16 +22,16 @@ public sealed class ContextTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await Limit(admin, connection, contextLimit: 2_000, maxOutputTokens: 500);
+        await SetLimits(admin, connection, contextLimit: 2_000, maxOutputTokens: 500);
         var session = await admin.NewSession(connection);
         for (var i = 0; i < 5; i++)
         {
             await admin.AskAndWait(session, $"q{i} {Long}");
         }
 
-        var (start, turns) = await Last(admin, upstream, session, "last question");
+        var (start, turns) = await AskAndSee(admin, upstream, session, "last question");
 
-        // 1,500 tokens of room take seven of these turns, and a prompt begins with a person's.
+        // Seven of these turns fit into 1,500 tokens, and a prompt begins with a user's turn.
         Assert.Equal(4, start.GetProperty("trimmedMessages").GetInt32());
         Assert.Equal(7, turns.Count);
         Assert.Equal("user", turns[0].Text("role"));
@@ -37,7 +39,7 @@ public sealed class ContextTests
         Assert.True(start.GetProperty("promptTokens").GetInt32() is > 1_000 and <= 1_500);
         Assert.Equal(2_000, start.GetProperty("contextLimit").GetInt32());
 
-        // Whoever comes later is told the same.
+        // A later reader gets the same numbers.
         var answer = (await admin.Messages(session))[^1];
         await using (var later = await admin.GetStream($"/api/chat/stream/{answer.Id()}"))
         {
@@ -46,9 +48,9 @@ public sealed class ContextTests
             Assert.Equal(4, replay[^1].Json.GetProperty("trimmedMessages").GetInt32());
         }
 
-        // A longer answer leaves less room for what was said.
+        // A longer answer leaves fewer tokens for the turns.
         await (await admin.PatchJson($"/api/sessions/{session}", new { parameters = new { maxOutputTokens = 1_000 } })).Json();
-        Assert.True((await Last(admin, upstream, session, "another")).Turns.Count < 7);
+        Assert.True((await AskAndSee(admin, upstream, session, "another")).Turns.Count < 7);
     }
 
     [Fact]
@@ -65,13 +67,16 @@ public sealed class ContextTests
         var admin = await server.RegisterAdminAsync();
         var first = await admin.Connect(broken);
         var second = await admin.Connect(small, "small-model");
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = second, model = "small-model", contextLimit = 1_000, maxOutputTokens = 100 })).Expect(HttpStatusCode.OK);
-        await (await admin.PatchJson("/api/settings/system", new { providerMaxRetries = 0, fallbackModels = new[] { "small-model" } })).Expect(HttpStatusCode.OK);
+        var limits = new { connectionId = second, model = "small-model", contextLimit = 1_000, maxOutputTokens = 100 };
+        await (await admin.PutJson("/api/catalog/models", limits)).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new { providerMaxRetries = 0, fallbackModels = new[] { "small-model" } }))
+            .Expect(HttpStatusCode.OK);
         var session = await admin.NewSession(first);
         for (var i = 0; i < 6; i++)
         {
             await admin.AskAndWait(session, $"q{i} {Long}");
-            await (await admin.PatchJson($"/api/sessions/{session}", new { connectionId = first, model = "fake-model" })).Expect(HttpStatusCode.OK);
+            await (await admin.PatchJson($"/api/sessions/{session}", new { connectionId = first, model = "fake-model" }))
+                .Expect(HttpStatusCode.OK);
         }
 
         await using var stream = await admin.Ask(session, "last question");
@@ -96,7 +101,8 @@ public sealed class ContextTests
         await admin.AskAndWait(session, "before");
 
         await using var stream = await admin.PostStream(
-            "/api/chat/stream", new { sessionId = session, content = "alone", clientMessageId = ChatSteps.NewId(), contextEnabled = false });
+            "/api/chat/stream",
+            new { sessionId = session, content = "alone", clientMessageId = ChatSteps.NewId(), contextEnabled = false });
         var events = await stream.ReadAllAsync();
 
         Assert.Equal(0, events[0].Json.GetProperty("trimmedMessages").GetInt32());
@@ -113,12 +119,13 @@ public sealed class ContextTests
         var session = await admin.NewSession(await admin.Connect(upstream));
         await admin.AskAndWait(session, "one way");
         await using (var edited = await admin.PostStream(
-            "/api/chat/stream", new { sessionId = session, content = "the other way", parentId = (long?)null, clientMessageId = ChatSteps.NewId() }))
+            "/api/chat/stream",
+            new { sessionId = session, content = "the other way", parentId = (long?)null, clientMessageId = ChatSteps.NewId() }))
         {
             await edited.ReadAllAsync();
         }
 
-        var (_, turns) = await Last(admin, upstream, session, "further");
+        var (_, turns) = await AskAndSee(admin, upstream, session, "further");
 
         Assert.Equal(["the other way", "yes", "further"], turns.Select(turn => turn.Text("content")));
     }
@@ -131,7 +138,8 @@ public sealed class ContextTests
             await exchange.StartSse();
             await OpenAiScript.Piece(exchange, "yes");
             await exchange.SendEvent(new { choices = new[] { new { index = 0, delta = new { }, finish_reason = "stop" } } });
-            await exchange.SendEvent(new { choices = Array.Empty<object>(), usage = new { prompt_tokens = Words(exchange) * 3, completion_tokens = 1 } });
+            await exchange.SendEvent(
+                new { choices = Array.Empty<object>(), usage = new { prompt_tokens = Words(exchange) * 3, completion_tokens = 1 } });
             await exchange.Send("data: [DONE]\n\n");
         });
         await using var server = await TestServer.StartAsync();
@@ -140,9 +148,9 @@ public sealed class ContextTests
         await using var first = await admin.Ask(session, Long + Long);
         var guess = (await first.ReadAllAsync())[0].Json.GetProperty("promptTokens").GetInt32();
 
-        var learnt = (await Last(admin, upstream, session, "second")).Start.GetProperty("promptTokens").GetInt32();
+        var learnt = (await AskAndSee(admin, upstream, session, "second")).Start.GetProperty("promptTokens").GetInt32();
         await server.RestartAsync();
-        var kept = (await Last(admin, upstream, session, "third")).Start.GetProperty("promptTokens").GetInt32();
+        var kept = (await AskAndSee(admin, upstream, session, "third")).Start.GetProperty("promptTokens").GetInt32();
 
         Assert.InRange(guess, 380, 450);
         Assert.InRange(learnt, 900, 1_100);
@@ -151,10 +159,13 @@ public sealed class ContextTests
         static int Words(FakeExchange exchange) => exchange.Request.Text.Split(' ').Length;
     }
 
-    private static async Task Limit(HttpClient admin, long connectionId, int contextLimit, int maxOutputTokens) =>
-        await (await admin.PutJson("/api/catalog/models", new { connectionId, model = "fake-model", contextLimit, maxOutputTokens })).Expect(HttpStatusCode.OK);
+    private static async Task SetLimits(HttpClient admin, long connectionId, int contextLimit, int maxOutputTokens) =>
+        await (await admin.PutJson("/api/catalog/models", new { connectionId, model = "fake-model", contextLimit, maxOutputTokens }))
+            .Expect(HttpStatusCode.OK);
 
-    private static async Task<(JsonElement Start, List<JsonElement> Turns)> Last(HttpClient admin, FakeUpstream upstream, long session, string question)
+    /// <summary>Asks, and returns the start event and the turns that the provider got.</summary>
+    private static async Task<(JsonElement Start, List<JsonElement> Turns)> AskAndSee(
+        HttpClient admin, FakeUpstream upstream, long session, string question)
     {
         await using var stream = await admin.Ask(session, question);
         var events = await stream.ReadAllAsync();

@@ -4,7 +4,10 @@ using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>Crowds at full size: everybody comes back at once, one user takes all, readers that do not read (attack A83; faults F28, F36).</summary>
+/// <summary>
+/// Crowds at full size: all readers reconnect at once, one user starts as much as possible, readers do not read (attack A83; faults F28,
+/// F36).
+/// </summary>
 [Collection(nameof(Measured))]
 public sealed class CrowdTests
 {
@@ -56,7 +59,8 @@ public sealed class CrowdTests
         {
             await using var stream = reader.Stream;
             var rest = await stream.ReadAllAsync();
-            return (reader.Text + string.Concat(rest.Where(e => e.Event == "delta").Select(e => e.Json.Text("text"))), rest[^1].Json.Text("status"));
+            var text = string.Concat(rest.Where(e => e.Event == "delta").Select(e => e.Json.Text("text")));
+            return (reader.Text + text, rest[^1].Json.Text("status"));
         }));
 
         Assert.All(ends, end => Assert.Equal(("before after", "done"), end));
@@ -104,7 +108,7 @@ public sealed class CrowdTests
         Assert.Equal(places, upstream.Chats().Count);
         Assert.Equal("done", (await admin.AskAndWait(sessions[0], "later")).Text("status"));
 
-        // With room for all, all of them are answered.
+        // Without a limit on places all of them are answered.
         await UsageLimitTests.Set(admin, new { maxRuns = 0 });
         var all = await Task.WhenAll(sessions.Select(async session =>
         {
@@ -139,7 +143,7 @@ public sealed class CrowdTests
         var sessions = await Task.WhenAll(Enumerable.Range(0, 200).Select(_ => greedy.NewSession(connection)));
         await FirstToken(admin, other, 20);
 
-        // Chance evens out with more rounds; what one user takes from another would not.
+        // More rounds even out chance; a real slowdown by the other user would remain.
         double before, under;
         var rounds = 0;
         do
@@ -151,9 +155,12 @@ public sealed class CrowdTests
             Assert.Equal(8, running.Count);
             Assert.All(sent.Except(running), answer => Assert.Equal(HttpStatusCode.TooManyRequests, answer.StatusCode));
             var id = (await greedy.GetJson("/api/chat/runs"))[0].GetProperty("messageId").GetInt64();
-            var attached = await Task.WhenAll(Enumerable.Range(0, 500).Select(_ => greedy.GetAsync($"/api/chat/stream/{id}", HttpCompletionOption.ResponseHeadersRead)));
+            var attached = await Task.WhenAll(
+                Enumerable.Range(0, 500).Select(_ => greedy.GetAsync($"/api/chat/stream/{id}", HttpCompletionOption.ResponseHeadersRead)));
             Assert.Equal(16, attached.Count(answer => answer.StatusCode == HttpStatusCode.OK));
-            Assert.Equal(484, attached.Count(answer => answer.StatusCode == HttpStatusCode.TooManyRequests && answer.Headers.RetryAfter is not null));
+            Assert.Equal(
+                484,
+                attached.Count(answer => answer.StatusCode == HttpStatusCode.TooManyRequests && answer.Headers.RetryAfter is not null));
             under = await FirstToken(admin, other, 20);
             hold.SetResult();
             foreach (var answer in running.Concat(attached.Where(answer => answer.StatusCode == HttpStatusCode.OK)))
@@ -202,7 +209,7 @@ public sealed class CrowdTests
         Assert.NotNull(transcript.Done);
         if (before is { } bytes)
         {
-            // The text once in memory and on its way to the disk; not two hundred times.
+            // The text is in memory once, and once on its way to the disk, but not two hundred times.
             Assert.InRange(server.PeakBytes() - bytes, 0, 64L << 20);
         }
 
@@ -221,7 +228,8 @@ public sealed class CrowdTests
     private static async Task<HttpResponseMessage> Send(HttpClient client, long session, string content = "go")
     {
         var body = new { sessionId = session, content, clientMessageId = ChatSteps.NewId() };
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/chat/stream") { Content = System.Net.Http.Json.JsonContent.Create(body) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/api/chat/stream");
+        request.Content = System.Net.Http.Json.JsonContent.Create(body);
         return await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
     }
 

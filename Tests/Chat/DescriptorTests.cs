@@ -5,7 +5,10 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>A process that may open no more files keeps the answers it writes, says it once in ten seconds, and serves again when there is room (fault F37).</summary>
+/// <summary>
+/// A process that may open no more files continues the answers it writes, logs a warning every ten seconds at most, and serves again when
+/// files are closed (fault F37).
+/// </summary>
 public sealed class DescriptorTests
 {
     [NativeFact]
@@ -31,7 +34,7 @@ public sealed class DescriptorTests
             Assert.Equal(0, limit.ExitCode);
         }
 
-        // More than the process may have open; those beyond wait in the kernel's queue.
+        // More connections than the process may open; the rest wait in the kernel's queue.
         var idle = new List<Socket>();
         for (var i = 0; i < 400; i++)
         {
@@ -40,12 +43,12 @@ public sealed class DescriptorTests
             idle.Add(socket);
         }
 
-        // It says so, once in ten seconds, and has not worked meanwhile.
-        var first = Time(await server.NextLine("New connections have to wait"));
-        var worked = Worked(server);
-        var second = Time(await server.NextLine("New connections have to wait"));
+        // It logs one warning in ten seconds and takes no CPU time in between.
+        var first = TimeOf(await server.NextLine("New connections have to wait"));
+        var before = CpuTime(server);
+        var second = TimeOf(await server.NextLine("New connections have to wait"));
         Assert.InRange(second - first, TimeSpan.FromSeconds(9.9), TimeSpan.FromSeconds(20));
-        Assert.InRange(Worked(server) - worked, TimeSpan.Zero, TimeSpan.FromSeconds(2));
+        Assert.InRange(CpuTime(server) - before, TimeSpan.Zero, TimeSpan.FromSeconds(2));
 
         release.SetResult();
         Assert.Equal("done", (await stream.ReadAllAsync())[^1].Json.Text("status"));
@@ -55,9 +58,10 @@ public sealed class DescriptorTests
         Assert.Equal("done", (await admin.AskAndWait(session, "again")).Text("status"));
     }
 
-    private static DateTimeOffset Time(string line) => JsonSerializer.Deserialize<JsonElement>(line).GetProperty("time").GetDateTimeOffset();
+    private static DateTimeOffset TimeOf(string line) =>
+        JsonSerializer.Deserialize<JsonElement>(line).GetProperty("time").GetDateTimeOffset();
 
-    private static TimeSpan Worked(TestServer server)
+    private static TimeSpan CpuTime(TestServer server)
     {
         using var process = Process.GetProcessById(server.ProcessId);
         return process.TotalProcessorTime;

@@ -3,7 +3,7 @@ using AiChat.Tests.Providers;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>Chats with providers that send as fast as they can take nothing from anybody else.</summary>
+/// <summary>Chats with providers that send as fast as they can do not slow other requests.</summary>
 public sealed class FloodChatTests
 {
     [Theory]
@@ -33,10 +33,14 @@ public sealed class FloodChatTests
             await Task.WhenAny(chats, Task.Delay(20));
         }
 
-        Assert.All(await chats, answer => Assert.Equal(("failed", "provider_protocol"), (answer.Text("status"), answer.GetProperty("error").Text("code"))));
+        Assert.All(
+            await chats,
+            answer => Assert.Equal(("failed", "provider_protocol"), (answer.Text("status"), answer.GetProperty("error").Text("code"))));
         Assert.Equal(3, upstream.Chats().Count);
         waits.Sort();
-        Assert.True(waits[waits.Count / 2] <= 150 && waits[^1] <= 1_500, $"health took {waits[waits.Count / 2]:0} ms in the middle, {waits[^1]:0} ms at most, of {waits.Count}");
+        Assert.True(
+            waits[waits.Count / 2] <= 150 && waits[^1] <= 1_500,
+            $"health took {waits[waits.Count / 2]:0} ms in the middle, {waits[^1]:0} ms at most, of {waits.Count}");
     }
 
     private static async Task<double> Health(HttpClient client)

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>What a provider sends cannot become anything but text (attacks A51, A52), and its key goes nowhere else (A60, A61).</summary>
+/// <summary>What a provider sends stays text (attacks A51, A52), and its key is sent to nobody else (A60, A61).</summary>
 public sealed class HostileProviderTests
 {
     private const string Key = "sk-CANARY-7f3a9b1c2d3e4f5061728394a5b6c7d8";
@@ -50,7 +50,7 @@ public sealed class HostileProviderTests
         Assert.Equal("done", events[^1].Json.Text("status"));
     }
 
-    /// <summary>Longer than a line of this protocol may be (fault F20): the answer ends there, with the reason, and nothing else does.</summary>
+    /// <summary>A line longer than this protocol allows (fault F20) ends its answer with the reason; other answers go on.</summary>
     [Fact]
     public async Task A_token_of_a_megabyte_in_one_line_ends_its_answer_with_what_came_and_no_other()
     {
@@ -87,18 +87,23 @@ public sealed class HostileProviderTests
         var error = Assert.Single(events, e => e.Event == "error").Json;
         Assert.Equal(("provider_protocol", "A line of the reply is longer than 262144 bytes."), (error.Text("code"), error.Text("detail")));
         Assert.Equal("failed", events[^1].Json.Text("status"));
-        Assert.Equal(("before ", "failed", "provider_protocol"), (answer.Text("content"), answer.Text("status"), answer.GetProperty("error").Text("code")));
+        Assert.Equal(
+            ("before ", "failed", "provider_protocol"),
+            (answer.Text("content"), answer.Text("status"), answer.GetProperty("error").Text("code")));
         Assert.Equal("harmless", (await admin.GetJson("/api/sessions")).GetProperty("items")[1].Text("title"));
 
         go.SetResult();
         await seen.ReadAll(other);
         Assert.Equal(("before after", "done"), (seen.Content, seen.Done!.Json.Text("status")));
-        await using var again = await admin.PostStream("/api/chat/regenerate", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() });
+        await using var again = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() });
         Assert.Equal("failed", (await again.ReadAllAsync())[^1].Json.Text("status"));
-        Assert.Equal("before ", (await admin.GetJson($"/api/sessions/{session}/messages?tree=true")).GetProperty("items")[1].Text("content"));
+        Assert.Equal(
+            "before ",
+            (await admin.GetJson($"/api/sessions/{session}/messages?tree=true")).GetProperty("items")[1].Text("content"));
     }
 
-    /// <summary>The same where a protocol has long lines of its own: all of it comes, and nothing in it becomes an event.</summary>
+    /// <summary>Where the protocol allows long lines, the whole text arrives, and nothing in it becomes an event.</summary>
     [Fact]
     public async Task A_token_of_a_megabyte_comes_whole_where_a_line_may_be_so_long()
     {
@@ -107,18 +112,24 @@ public sealed class HostileProviderTests
         {
             if (exchange.Request.Method == "GET")
             {
-                await exchange.Reply(200, """{"models":[{"name":"models/model-1","inputTokenLimit":1000,"supportedGenerationMethods":["generateContent"]}]}""");
+                await exchange.Reply(
+                    200,
+                    """{"models":[{"name":"models/model-1","inputTokenLimit":1000,"supportedGenerationMethods":["generateContent"]}]}""");
                 return;
             }
 
             await exchange.StartSse();
-            await exchange.SendEvent(new { candidates = new[] { new { content = new { role = "model", parts = new[] { new { text = token } } } } } });
-            await exchange.SendEvent(new { candidates = new[] { new { content = new { role = "model", parts = new[] { new { text = "!" } } }, finishReason = "STOP" } } });
+            await exchange.SendEvent(
+                new { candidates = new[] { new { content = new { role = "model", parts = new[] { new { text = token } } } } } });
+            var end = new { role = "model", parts = new[] { new { text = "!" } } };
+            await exchange.SendEvent(new { candidates = new[] { new { content = end, finishReason = "STOP" } } });
         });
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        var form = new { name = "Fake", provider = "google_genai", baseUrl = upstream.BaseUrl[..^3], key = "sk-0123456789abcdef", local = true };
-        var session = await admin.NewSession((await (await admin.PostJson("/api/connections", form)).Json(HttpStatusCode.Created)).Id(), "model-1");
+        var baseUrl = upstream.BaseUrl[..^3];
+        var form = new { name = "Fake", provider = "google_genai", baseUrl, key = "sk-0123456789abcdef", local = true };
+        var session = await admin.NewSession(
+            (await (await admin.PostJson("/api/connections", form)).Json(HttpStatusCode.Created)).Id(), "model-1");
 
         await using var stream = await admin.Ask(session, "go");
         var events = await stream.ReadAllAsync();
@@ -156,18 +167,26 @@ public sealed class HostileProviderTests
     public async Task An_html_error_with_headers_of_its_own_reaches_nobody()
     {
         await using var upstream = ChatSteps.Provider(exchange => exchange.Reply(
-            500, "<script>window.__pwned=1</script>", "text/html", "Set-Cookie: evil=1; Path=/", "Location: http://127.0.0.1:1/", "Refresh: 0", "Content-Security-Policy: default-src *"));
+            500,
+            "<script>window.__pwned=1</script>",
+            "text/html",
+            "Set-Cookie: evil=1; Path=/",
+            "Location: http://127.0.0.1:1/",
+            "Refresh: 0",
+            "Content-Security-Policy: default-src *"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
 
-        using var response = await admin.PostJson("/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() });
+        using var response = await admin.PostJson(
+            "/api/chat/completion", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() });
         var body = await response.Content.ReadAsStringAsync();
 
         Assert.Equal(HttpStatusCode.BadGateway, response.StatusCode);
         Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
         Assert.DoesNotContain("<script", body);
-        Assert.False(response.Headers.Contains("Set-Cookie") || response.Headers.Contains("Refresh") || response.Headers.Location is not null);
+        Assert.False(
+            response.Headers.Contains("Set-Cookie") || response.Headers.Contains("Refresh") || response.Headers.Location is not null);
         Assert.DoesNotContain("default-src *", string.Join(' ', response.Headers.GetValues("Content-Security-Policy")));
         Assert.Equal("nosniff", response.Headers.GetValues("X-Content-Type-Options").Single());
     }
@@ -175,7 +194,8 @@ public sealed class HostileProviderTests
     [Fact]
     public async Task The_key_is_in_no_answer_file_or_log_however_a_call_fails()
     {
-        var echo = """{"error":{"message":"Incorrect API key provided: KEY. Authorization: Bearer KEY","code":"invalid_api_key"}}""".Replace("KEY", Key);
+        var echo = """{"error":{"message":"Incorrect API key provided: KEY. Authorization: Bearer KEY","code":"invalid_api_key"}}"""
+            .Replace("KEY", Key);
         var turn = 0;
         await using var upstream = ChatSteps.Provider(async exchange =>
         {
@@ -197,7 +217,8 @@ public sealed class HostileProviderTests
                     break;
             }
         });
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["LOG_LEVEL"] = "trace" } });
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Variables = new Dictionary<string, string> { ["LOG_LEVEL"] = "trace" } });
         var admin = await server.RegisterAdminAsync();
         var created = await (await admin.PostJson("/api/connections", new
         {
@@ -219,14 +240,20 @@ public sealed class HostileProviderTests
         }
 
         Assert.All(upstream.Chats(), exchange => Assert.Contains(Key, exchange.Request.Head));
-        foreach (var path in new[] { "/api/connections", "/api/catalog/models", "/api/settings/system", $"/api/sessions/{session}", $"/api/sessions/{session}/messages", "/api/sessions" })
+        string[] paths =
+        [
+            "/api/connections", "/api/catalog/models", "/api/settings/system", $"/api/sessions/{session}",
+            $"/api/sessions/{session}/messages", "/api/sessions",
+        ];
+        foreach (var path in paths)
         {
             seen.Append(await admin.GetStringAsync(path));
         }
 
         Assert.DoesNotContain(Key, seen.ToString());
         Assert.DoesNotContain(Key, server.Output);
-        foreach (var file in Directory.EnumerateFiles(server.DataDir, "*", SearchOption.AllDirectories).Where(file => Path.GetFileName(file) != "lock"))
+        var files = Directory.EnumerateFiles(server.DataDir, "*", SearchOption.AllDirectories);
+        foreach (var file in files.Where(file => Path.GetFileName(file) != "lock"))
         {
             Assert.DoesNotContain(Key, Encoding.Latin1.GetString(await ReadShared(file)));
         }

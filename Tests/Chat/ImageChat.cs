@@ -3,7 +3,7 @@ using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>A server with a model that sees, one that does not, and a member who asks them.</summary>
+/// <summary>A server with a model that can see images, one that cannot, and a member who asks them.</summary>
 internal sealed class ImageChat : IAsyncDisposable
 {
     public required TestServer Server { get; init; }
@@ -22,8 +22,16 @@ internal sealed class ImageChat : IAsyncDisposable
         var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model", "blind-model"], "a ", "cat"));
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream, "fake-model", "blind-model");
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = connection, model = "fake-model", capabilities = new { vision = true } })).Expect(HttpStatusCode.OK);
-        return new ImageChat { Server = server, Upstream = upstream, Admin = admin, Owner = await server.RegisterUserAsync(admin), ConnectionId = connection };
+        var seeing = new { connectionId = connection, model = "fake-model", capabilities = new { vision = true } };
+        await (await admin.PutJson("/api/catalog/models", seeing)).Expect(HttpStatusCode.OK);
+        return new ImageChat
+        {
+            Server = server,
+            Upstream = upstream,
+            Admin = admin,
+            Owner = await server.RegisterUserAsync(admin),
+            ConnectionId = connection,
+        };
     }
 
     public async Task<string> Upload(byte[] bytes) => (await (await Owner.Upload(bytes)).Json(HttpStatusCode.Created)).Text("id")!;
@@ -31,7 +39,8 @@ internal sealed class ImageChat : IAsyncDisposable
     public Task<HttpResponseMessage> Send(long session, string content, IReadOnlyList<string> images) =>
         Owner.PostJson("/api/chat/stream", Body(session, content, images));
 
-    public Task<SseStream> Ask(long session, string content, IReadOnlyList<string> images) => Owner.PostStream("/api/chat/stream", Body(session, content, images));
+    public Task<SseStream> Ask(long session, string content, IReadOnlyList<string> images) =>
+        Owner.PostStream("/api/chat/stream", Body(session, content, images));
 
     public string File(string id, string extension) => Path.Combine(Server.DataDir, "images", id[..2], id + extension);
 

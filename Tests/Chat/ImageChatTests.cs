@@ -4,7 +4,9 @@ using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>Images in messages: to whom they go, what the history shows, and that they end with what they belong to (attacks A04, A05, A41).</summary>
+/// <summary>
+/// Images in messages: which models get them, what the history shows, and that they are removed with their message (attacks A04, A05, A41).
+/// </summary>
 public sealed class ImageChatTests
 {
     [Fact]
@@ -27,16 +29,22 @@ public sealed class ImageChatTests
         var stored = (await chat.Owner.Messages(session))[0];
         Assert.Equal(question.GetProperty("images").GetRawText(), stored.GetProperty("images").GetRawText());
         var shown = Images(stored)[0];
-        Assert.Equal(("image/jpeg", 6, 7, $"/chat-images/{second}"), (shown.Text("mime"), shown.GetProperty("width").GetInt32(), shown.GetProperty("height").GetInt32(), shown.Text("url")));
+        Assert.Equal(
+            ("image/jpeg", 6, 7, $"/chat-images/{second}"),
+            (shown.Text("mime"), shown.GetProperty("width").GetInt32(), shown.GetProperty("height").GetInt32(), shown.Text("url")));
         Assert.Equal(SampleImages.Jpeg(), await chat.Owner.GetByteArrayAsync(shown.Text("url")));
 
-        // The next question brings the history with it; attaching again tells the same start.
+        // The next question sends the history too; a replay has the same start event.
         await (await chat.Ask(session, "and now?", [])).ReadAllAsync();
-        Assert.Equal(sent.Select(part => part.GetRawText()), Parts((await chat.Upstream.NextChatAsync()).Request.Json, 0).Select(part => part.GetRawText()));
+        Assert.Equal(
+            sent.Select(part => part.GetRawText()),
+            Parts((await chat.Upstream.NextChatAsync()).Request.Json, 0).Select(part => part.GetRawText()));
         await using var again = await chat.Owner.GetStream($"/api/chat/stream/{transcript.Start.AssistantId()}");
         var replayed = new Transcript();
         await replayed.ReadAll(again);
-        Assert.Equal(question.GetProperty("images").GetRawText(), replayed.Start!.Json.GetProperty("userMessage").GetProperty("images").GetRawText());
+        Assert.Equal(
+            question.GetProperty("images").GetRawText(),
+            replayed.Start!.Json.GetProperty("userMessage").GetProperty("images").GetRawText());
     }
 
     [Fact]
@@ -67,11 +75,13 @@ public sealed class ImageChatTests
         Assert.Empty(await chat.Owner.Messages(session));
         Assert.Empty(chat.Upstream.Chats());
 
-        // Images of the history are left out, and it is told so.
+        // Images of the history are left out, and the model is told that they are.
         var seeing = await chat.Owner.NewSession(chat.ConnectionId);
         await (await chat.Ask(seeing, "", [image])).ReadAllAsync();
         await chat.Upstream.NextChatAsync();
-        await (await chat.Owner.PostStream("/api/chat/stream", new { sessionId = seeing, content = "go on", clientMessageId = ChatSteps.NewId(), chat.ConnectionId, model = "blind-model" })).ReadAllAsync();
+        var id = ChatSteps.NewId();
+        var blind = new { sessionId = seeing, content = "go on", clientMessageId = id, chat.ConnectionId, model = "blind-model" };
+        await (await chat.Owner.PostStream("/api/chat/stream", blind)).ReadAllAsync();
         var asked = (await chat.Upstream.NextChatAsync()).Request.Json.GetProperty("messages");
         Assert.Equal("[1 image left out: this model cannot see images]", asked[0].Text("content"));
         Assert.Equal("go on", asked[asked.GetArrayLength() - 1].Text("content"));
@@ -88,14 +98,19 @@ public sealed class ImageChatTests
         {
             foreach (var path in new[] { "/api/chat/stream", "/api/chat/completion" })
             {
-                await (await thief.PostJson(path, new { sessionId = session, content = "mine", clientMessageId = ChatSteps.NewId(), imageIds = new[] { id } }))
+                await (await thief.PostJson(
+                    path, new { sessionId = session, content = "mine", clientMessageId = ChatSteps.NewId(), imageIds = new[] { id } }))
                     .ExpectProblem(HttpStatusCode.NotFound, "not_found");
             }
         }
 
-        foreach (var id in new[] { $"/chat-images/{image}", "http://127.0.0.1:9/x.png", "file:///etc/passwd", "../../app.db", "data:image/png;base64,AAAA" })
+        string[] ids =
+            [$"/chat-images/{image}", "http://127.0.0.1:9/x.png", "file:///etc/passwd", "../../app.db", "data:image/png;base64,AAAA"];
+        foreach (var id in ids)
         {
-            await (await thief.PostJson("/api/chat/stream", new { sessionId = session, content = "mine", clientMessageId = ChatSteps.NewId(), imageIds = new[] { id } }))
+            await (await thief.PostJson(
+                "/api/chat/stream",
+                new { sessionId = session, content = "mine", clientMessageId = ChatSteps.NewId(), imageIds = new[] { id } }))
                 .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         }
 
@@ -104,7 +119,7 @@ public sealed class ImageChatTests
         Assert.Equal(HttpStatusCode.NotFound, (await thief.GetAsync($"/chat-images/{image}")).StatusCode);
         Assert.Equal(SampleImages.Png(), await chat.Owner.GetByteArrayAsync($"/chat-images/{image}"));
 
-        // An image of another chat of one's own is not taken out of it either.
+        // Nor is an image taken out of another chat of the same user.
         var (one, two) = (await chat.Owner.NewSession(chat.ConnectionId), await chat.Owner.NewSession(chat.ConnectionId));
         await (await chat.Ask(one, "here", [image])).ReadAllAsync();
         await (await chat.Send(two, "there", [image])).ExpectProblem(HttpStatusCode.NotFound, "not_found");
@@ -128,13 +143,14 @@ public sealed class ImageChatTests
             imageIds = new[] { image, fresh },
         })).ReadAllAsync();
 
-        var tree = (await chat.Owner.GetJson($"/api/sessions/{session}/messages?tree=true")).GetProperty("items").EnumerateArray().Where(message => message.Text("role") == "user").ToList();
+        var tree = (await chat.Owner.GetJson($"/api/sessions/{session}/messages?tree=true")).GetProperty("items").EnumerateArray()
+            .Where(message => message.Text("role") == "user").ToList();
         Assert.Equal([image], Images(tree[0]).Select(item => item.Text("id")));
         var second = Images(tree[1]).ConvertAll(item => item.Text("id")!);
         Assert.Equal((2, fresh), (second.Count, second[1]));
         Assert.NotEqual(image, second[0]);
 
-        // They share a file; it goes with the last of them.
+        // Both rows share a file; it is removed with the last of them.
         await (await chat.Owner.DeleteAsync($"/api/sessions/{session}/messages/{tree[0].Id()}")).Expect(HttpStatusCode.NoContent);
         Assert.Equal(SampleImages.Png(), await chat.Owner.GetByteArrayAsync($"/chat-images/{second[0]}"));
         await (await chat.Owner.DeleteAsync($"/api/sessions/{session}")).Expect(HttpStatusCode.NoContent);
@@ -190,12 +206,15 @@ public sealed class ImageChatTests
             ("request", chat.Server.BaseUri.GetLeftPart(UriPartial.Authority), 1, JsonValueKind.Null),
             (shown.Text("source"), shown.Text("baseUrl"), shown.GetProperty("count").GetInt32(), shown.GetProperty("sampleUrl").ValueKind));
 
-        await (await chat.Admin.PatchJson("/api/settings/system", new { siteBaseUrl = "https://chat.example.org/ai/" })).Expect(HttpStatusCode.OK);
+        await (await chat.Admin.PatchJson("/api/settings/system", new { siteBaseUrl = "https://chat.example.org/ai/" }))
+            .Expect(HttpStatusCode.OK);
         var url = Images((await chat.Owner.Messages(session))[0])[0].Text("url")!;
         Assert.StartsWith($"https://chat.example.org/ai/chat-images/{image}?exp=", url, StringComparison.Ordinal);
         await (await chat.Admin.Upload(SampleImages.Png())).Expect(HttpStatusCode.Created);
         shown = await (await chat.Admin.PostJson("/api/settings/images/refresh", new { })).Json();
-        Assert.Equal(("setting", "https://chat.example.org/ai", 2), (shown.Text("source"), shown.Text("baseUrl"), shown.GetProperty("count").GetInt32()));
+        Assert.Equal(
+            ("setting", "https://chat.example.org/ai", 2),
+            (shown.Text("source"), shown.Text("baseUrl"), shown.GetProperty("count").GetInt32()));
         Assert.StartsWith("https://chat.example.org/ai/chat-images/", shown.Text("sampleUrl"), StringComparison.Ordinal);
         await (await chat.Admin.PatchJson("/api/settings/system", new { siteBaseUrl = "" })).Expect(HttpStatusCode.OK);
 
@@ -204,8 +223,14 @@ public sealed class ImageChatTests
         var other = await chat.Upload(SampleImages.Png());
         foreach (var forged in new[]
         {
-            link[..^1], link[..^1] + (link[^1] == 'A' ? 'B' : 'A'), link.Replace("exp=", "exp=9", StringComparison.Ordinal), link.Replace(image, other, StringComparison.Ordinal),
-            link[..link.IndexOf('?', StringComparison.Ordinal)], $"/chat-images/{image}?exp=99999999999&sig=", $"/chat-images/{image}?exp=-1&sig=x", link + "&exp=1",
+            link[..^1],
+            link[..^1] + (link[^1] == 'A' ? 'B' : 'A'),
+            link.Replace("exp=", "exp=9", StringComparison.Ordinal),
+            link.Replace(image, other, StringComparison.Ordinal),
+            link[..link.IndexOf('?', StringComparison.Ordinal)],
+            $"/chat-images/{image}?exp=99999999999&sig=",
+            $"/chat-images/{image}?exp=-1&sig=x",
+            link + "&exp=1",
         })
         {
             Assert.Equal(HttpStatusCode.NotFound, (await chat.Server.Client().GetAsync(forged)).StatusCode);
@@ -214,7 +239,8 @@ public sealed class ImageChatTests
 
     private static List<JsonElement> Images(JsonElement message) => [.. message.GetProperty("images").EnumerateArray()];
 
-    private static List<JsonElement> Parts(JsonElement request, int message) => [.. request.GetProperty("messages")[message].GetProperty("content").EnumerateArray()];
+    private static List<JsonElement> Parts(JsonElement request, int message) =>
+        [.. request.GetProperty("messages")[message].GetProperty("content").EnumerateArray()];
 
     private static string Data(string mime, byte[] bytes) => $"data:{mime};base64,{Convert.ToBase64String(bytes)}";
 }

@@ -39,7 +39,7 @@ public sealed class MemoryBudgetTests
             transcript.Take(next);
             if (transcript.Content == "first ")
             {
-                Interlocked.Exchange(ref used, 70L << 20); // full together with what the running one may still need
+                Interlocked.Exchange(ref used, 70L << 20); // full, together with what the running answer may still need
                 var body = new { sessionId = await admin.NewSession(connection), content = "more", clientMessageId = ChatSteps.NewId() };
                 var refused = await admin.PostJson("/api/chat/stream", body);
                 await refused.ExpectProblem(HttpStatusCode.ServiceUnavailable, "overloaded");
@@ -69,13 +69,15 @@ public sealed class MemoryBudgetTests
         Assert.True(memory.TryBegin());
         var first = new MemoryLease(memory);
         Assert.True(memory.TryBegin());
-        await first.Add(MemoryBudget.Piece, CancellationToken.None); // it began with this much
+        await first.Add(MemoryBudget.Piece, CancellationToken.None); // the piece it began with
         for (var grown = 2; grown < Pieces(70L << 20); grown++)
         {
             await first.Add(MemoryBudget.Piece, CancellationToken.None);
         }
 
-        Assert.Equal(ProviderFailure.TooLarge, (await Assert.ThrowsAsync<ProviderException>(async () => await first.Add(1, CancellationToken.None))).Failure);
+        Assert.Equal(
+            ProviderFailure.TooLarge,
+            (await Assert.ThrowsAsync<ProviderException>(async () => await first.Add(1, CancellationToken.None))).Failure);
         Assert.False(memory.TryGrow());
         first.Dispose();
         memory.GiveBack(1);
@@ -117,7 +119,7 @@ public sealed class MemoryBudgetTests
         var clock = new FakeTimeProvider();
         var memory = new MemoryBudget(_ => 0, Limit, clock);
         var pieces = Enumerable.Range(0, 200).TakeWhile(_ => memory.TryGrow()).Count();
-        Assert.False(await memory.Grow(CancellationToken.None)); // the one that ends
+        Assert.False(await memory.Grow(CancellationToken.None)); // this answer ends
         var waits = memory.Grow(CancellationToken.None).AsTask();
         using var stop = new CancellationTokenSource();
         var stopped = memory.Grow(stop.Token).AsTask();
@@ -198,8 +200,9 @@ public sealed class MemoryBudgetTests
         Assert.InRange(seen.Content.Length, MemoryBudget.Piece, 2 * MemoryBudget.Piece);
         Assert.Equal(seen.Content, answer.Text("content"));
 
-        // To go on with it would need as much again.
-        await using (var more = await admin.PostStream("/api/chat/continue", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() }))
+        // To continue it would need the same memory again.
+        await using (var more = await admin.PostStream(
+            "/api/chat/continue", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() }))
         {
             Assert.Equal("failed", (await more.ReadAllAsync())[^1].Json.Text("status"));
         }
@@ -208,7 +211,7 @@ public sealed class MemoryBudgetTests
         go.SetResult();
         Assert.Equal("done", (await other.ReadAllAsync())[^1].Json.Text("status"));
 
-        // What they had is free again.
+        // Their memory is free again.
         Assert.Equal(3, Enumerable.Range(0, 10).Count(_ => memory.TryGrow()));
     }
 
@@ -260,7 +263,7 @@ public sealed class MemoryBudgetTests
         Assert.All(Enumerable.Range(0, 50), _ => Assert.True(memory.TryBegin()));
     }
 
-    /// <summary>How many pieces fit into so many bytes.</summary>
+    /// <summary>How many pieces fit into a number of bytes.</summary>
     private static int Pieces(long bytes) => (int)(bytes / (6 * MemoryBudget.Piece));
 
     private static bool TryOne(MemoryBudget memory)

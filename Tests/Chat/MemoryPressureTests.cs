@@ -1,9 +1,12 @@
 using System.Net;
+using AiChat.Providers.Protocol;
 using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>A server with little memory refuses what it has no room for and keeps what it took in; a hostile line takes none (faults F20, F38).</summary>
+/// <summary>
+/// A server with little memory refuses what does not fit and finishes what it accepted; a hostile line takes no memory (faults F20, F38).
+/// </summary>
 [Collection(nameof(Measured))]
 public sealed class MemoryPressureTests
 {
@@ -13,7 +16,7 @@ public sealed class MemoryPressureTests
     [NativeTheory]
     [InlineData(16 * 1024)]
     [InlineData(256 * 1024)]
-    [InlineData(2 * 1024 * 1024)] // the longest there is
+    [InlineData(DeltaWriter.MaxText)]
     public async Task At_192_mebibytes_200_streams_and_20_uploads_are_served_or_told_to_come_back(int length)
     {
         var piece = new string('x', 8 * 1024);
@@ -47,7 +50,8 @@ public sealed class MemoryPressureTests
         var answers = await Task.WhenAll(sessions.Select(async session =>
         {
             var body = new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() };
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/chat/stream") { Content = System.Net.Http.Json.JsonContent.Create(body) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/api/chat/stream");
+            request.Content = System.Net.Http.Json.JsonContent.Create(body);
             using var response = await admin.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
             if (response.StatusCode != HttpStatusCode.OK)
             {
@@ -67,15 +71,16 @@ public sealed class MemoryPressureTests
 
         Assert.All(statuses, status => Assert.True(status is HttpStatusCode.Created or HttpStatusCode.ServiceUnavailable));
         var counts = string.Join(", ", answers.CountBy(answer => answer).Select(pair => $"{pair.Value} {pair.Key}"));
-        // Nine of the longest fill the room; a crowd that fills it evenly still finishes as many.
+        // Nine of the longest answers fill the budget; a crowd that grows evenly still finishes as many.
         Assert.True(answers.Count(answer => answer == "done") >= 9, counts);
 
-        // Whoever was told to come back is served soon: what the crowd left behind is collected.
+        // A client that was refused is served soon, because the garbage of the crowd is collected.
         var began = TimeProvider.System.GetTimestamp();
         HttpStatusCode later;
         do
         {
-            using var answer = await admin.PostJson("/api/chat/completion", new { sessionId = sessions[0], content = "again", clientMessageId = ChatSteps.NewId() });
+            using var answer = await admin.PostJson(
+                "/api/chat/completion", new { sessionId = sessions[0], content = "again", clientMessageId = ChatSteps.NewId() });
             later = answer.StatusCode;
         }
         while (later == HttpStatusCode.ServiceUnavailable && TimeProvider.System.GetElapsedTime(began) < TimeSpan.FromSeconds(5));

@@ -4,12 +4,13 @@ using AiChat.Tests.Api;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// Behind nginx as it comes: it gathers, speaks HTTP/1.0, serves below a path and cuts silent answers (fault F47). Its 60 seconds are
-/// six here and the heartbeat's 15 one.
+/// Behind nginx with its defaults: it buffers, speaks HTTP/1.0, serves below a path and cuts silent answers (fault F47). Its timeout of
+/// 60 seconds is six here, and the heartbeat's 15 seconds are one.
 /// </summary>
 public sealed class NginxTests
 {
-    private static readonly TestServerOptions BelowAPath = new() { Variables = new Dictionary<string, string> { ["BASE_PATH"] = "/chat" } };
+    private static readonly TestServerOptions UnderBasePath =
+        new() { Variables = new Dictionary<string, string> { ["BASE_PATH"] = "/chat" } };
 
     [Fact]
     public async Task A_long_silence_is_bridged_and_every_piece_comes_at_once()
@@ -23,16 +24,17 @@ public sealed class NginxTests
             for (var piece = 0; piece < 10; piece++)
             {
                 await OpenAiScript.Piece(exchange, $"{piece} ");
-                await seen.WaitAsync(); // the next is said only when somebody has read this one
+                await seen.WaitAsync(); // the next piece is sent only when a reader has this one
             }
 
             await OpenAiScript.Finish(exchange, 10);
         });
-        await using var server = await TestServer.StartAsync(BelowAPath);
+        await using var server = await TestServer.StartAsync(UnderBasePath);
         await using var nginx = await Nginx.StartAsync(server.BaseUri, "/chat", readTimeout: 6);
         var (client, session, _) = await SetUp(server, nginx, upstream);
 
-        await using var stream = await client.PostStream("/chat/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() });
+        await using var stream = await client.PostStream(
+            "/chat/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() });
         Assert.Equal("start", (await stream.NextAsync())!.Event);
         var reading = Read();
         while (stream.Heartbeats < 8)
@@ -74,7 +76,7 @@ public sealed class NginxTests
             await OpenAiScript.Piece(exchange, "last");
             await OpenAiScript.Finish(exchange, 2);
         });
-        await using var server = await TestServer.StartAsync(BelowAPath);
+        await using var server = await TestServer.StartAsync(UnderBasePath);
         await using var nginx = await Nginx.StartAsync(server.BaseUri, "/chat", readTimeout: 6);
         var (_, _, key) = await SetUp(server, nginx, upstream);
         using var script = nginx.Client();
@@ -106,11 +108,12 @@ public sealed class NginxTests
             await OpenAiScript.Piece(exchange, "after");
             await OpenAiScript.Finish(exchange, 2);
         });
-        await using var server = await TestServer.StartAsync(BelowAPath);
+        await using var server = await TestServer.StartAsync(UnderBasePath);
         await using var nginx = await Nginx.StartAsync(server.BaseUri, "/chat", readTimeout: 3);
         var (client, session, _) = await SetUp(server, nginx, upstream, heartbeatMs: 15_000);
         var transcript = new Transcript();
-        await using (var stream = await client.PostStream("/chat/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() }))
+        await using (var stream = await client.PostStream(
+            "/chat/api/chat/stream", new { sessionId = session, content = "go", clientMessageId = ChatSteps.NewId() }))
         {
             await Assert.ThrowsAnyAsync<Exception>(() => transcript.ReadAll(stream)); // nginx hangs up
         }
@@ -124,11 +127,13 @@ public sealed class NginxTests
         Assert.NotNull(transcript.Done);
     }
 
-    /// <summary>Straight at the server, so that only what is tested goes through nginx with its short patience.</summary>
-    private static async Task<(HttpClient Client, long Session, string Key)> SetUp(TestServer server, Nginx nginx, FakeUpstream upstream, int heartbeatMs = 1_000)
+    /// <summary>Talks to the server itself, so that only what is tested goes through nginx with its short timeout.</summary>
+    private static async Task<(HttpClient Client, long Session, string Key)> SetUp(
+        TestServer server, Nginx nginx, FakeUpstream upstream, int heartbeatMs = 1_000)
     {
         var admin = server.Client();
-        await (await admin.PostJson("/chat/api/auth/register", new { username = "admin", password = TestServer.Password, setupCode = TestServer.SetupCode })).Expect(HttpStatusCode.Created);
+        var first = new { username = "admin", password = TestServer.Password, setupCode = TestServer.SetupCode };
+        await (await admin.PostJson("/chat/api/auth/register", first)).Expect(HttpStatusCode.Created);
         await (await admin.PatchJson("/chat/api/settings/system", new { sseHeartbeatIntervalMs = heartbeatMs })).Expect(HttpStatusCode.OK);
         var connection = await (await admin.PostJson("/chat/api/connections", new
         {
@@ -139,9 +144,11 @@ public sealed class NginxTests
             local = true,
             modelIds = new[] { "fake-model" },
         })).Json(HttpStatusCode.Created);
-        var session = await (await admin.PostJson("/chat/api/sessions", new { connectionId = connection.Id(), model = "fake-model" })).Json(HttpStatusCode.Created);
+        var session = await (await admin.PostJson("/chat/api/sessions", new { connectionId = connection.Id(), model = "fake-model" }))
+            .Json(HttpStatusCode.Created);
         var key = (await (await admin.PostJson("/chat/api/keys", new { name = "script" })).Json(HttpStatusCode.Created)).Text("key")!;
-        var token = (await (await admin.PostJson("/chat/api/auth/token", new { username = "admin", password = TestServer.Password })).Json()).Text("accessToken");
+        var login = new { username = "admin", password = TestServer.Password };
+        var token = (await (await admin.PostJson("/chat/api/auth/token", login)).Json()).Text("accessToken");
         var client = nginx.Client();
         client.DefaultRequestHeaders.Add("Authorization", $"Bearer {token}");
         return (client, session.Id(), key);

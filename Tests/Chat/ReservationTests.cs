@@ -3,9 +3,18 @@ using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>Money at the gate: what is free stays usable, what is held is no more than a model can cost, and every end lets it go.</summary>
+/// <summary>
+/// Money at the usage limits: free models stay usable, a reservation is no more than a model can cost, and every end settles it.
+/// </summary>
 public sealed class ReservationTests
 {
+    private const string ThinkingRequest = """
+        {
+            "model":"fake-model","max_tokens":1000000000,"thinking":{"type":"enabled","budget_tokens":999999999},
+            "messages":[{"role":"user","content":"x"}]
+        }
+        """;
+
     private static readonly object Free = new { input = 0m, output = 0m };
     private static readonly object Dear = new { input = 1_000_000m, output = 1_000_000m };
 
@@ -13,10 +22,12 @@ public sealed class ReservationTests
     [InlineData("defaultDailyMoneyBudget")]
     [InlineData("defaultMonthlyMoneyBudget")]
     [InlineData("key")]
-    public async Task A_free_model_stays_usable_at_every_door_when_the_money_is_used_up(string budget)
+    public async Task A_free_model_stays_usable_by_every_api_when_the_money_is_used_up(string budget)
     {
-        await using var upstream = FakeUpstream.Start(exchange => exchange.Request.Method == "GET" ? OpenAiScript.Models(exchange, ["dear", "free", "unknown"])
-            : exchange.Request.Path.EndsWith("/embeddings", StringComparison.Ordinal) ? exchange.Reply(200, """{"data":[{"embedding":[1]}]}""")
+        await using var upstream = FakeUpstream.Start(exchange => exchange.Request.Method == "GET"
+            ? OpenAiScript.Models(exchange, ["dear", "free", "unknown"])
+            : exchange.Request.Path.EndsWith("/embeddings", StringComparison.Ordinal)
+            ? exchange.Reply(200, """{"data":[{"embedding":[1]}]}""")
             : OpenAiScript.Stream(exchange, "a", "b", "c"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
@@ -24,8 +35,10 @@ public sealed class ReservationTests
         await Price(admin, connection, "dear", Dear);
         await Price(admin, connection, "free", Free);
         var session = await admin.NewSession(connection, "free");
-        await UsageLimitTests.Set(admin, budget == "key" ? new { titleModel = "free" } : new Dictionary<string, object> { [budget] = 5, ["titleModel"] = "free" });
-        var key = (await KeysTests.Make(admin, new { name = "k", dailyBudget = budget == "key" ? 5 : (int?)null, scopes = new[] { "chat", "models" } })).Text("key")!;
+        var limited = new Dictionary<string, object> { [budget] = 5, ["titleModel"] = "free" };
+        await UsageLimitTests.Set(admin, budget == "key" ? new { titleModel = "free" } : limited);
+        var form = new { name = "k", dailyBudget = budget == "key" ? 5 : (int?)null, scopes = new[] { "chat", "models" } };
+        var key = (await KeysTests.Make(admin, form)).Text("key")!;
         var script = KeysTests.With(server, key);
         await (await Chat(script, "dear")).Expect(HttpStatusCode.OK);
 
@@ -36,7 +49,8 @@ public sealed class ReservationTests
         }
 
         await (await Chat(script, "free")).Expect(HttpStatusCode.OK);
-        await (await script.PostJson("/v1/messages", new { model = "free", max_tokens = 10, messages = new[] { new { role = "user", content = "x" } } })).Expect(HttpStatusCode.OK);
+        var message = new { model = "free", max_tokens = 10, messages = new[] { new { role = "user", content = "x" } } };
+        await (await script.PostJson("/v1/messages", message)).Expect(HttpStatusCode.OK);
         await (await script.PostJson("/v1/responses", new { model = "free", input = "x" })).Expect(HttpStatusCode.OK);
         await (await script.PostJson("/v1/embeddings", new { model = "free", input = "x" })).Expect(HttpStatusCode.OK);
         if (budget != "key")
@@ -46,13 +60,13 @@ public sealed class ReservationTests
             await Eventually.Holds(async () => (await admin.GetJson($"/api/sessions/{session}")).Text("title") == "abc");
         }
 
-        // A budget of tokens holds for what is free, too.
+        // A budget of tokens also counts for free models.
         await UsageLimitTests.Set(admin, new { defaultDailyTokenBudget = 1 });
         Assert.Equal(HttpStatusCode.TooManyRequests, (await Chat(script, "free")).StatusCode);
-        await Eventually.Holds(() => Held(server) == 0);
+        await Eventually.Holds(() => Reserved(server) == 0);
     }
 
-    /// <summary>A budget of nothing is used up before the first call; the list of models is no call.</summary>
+    /// <summary>A budget of zero is used up before the first call; the list of models is not a call.</summary>
     [Fact]
     public async Task A_budget_of_zero_leaves_the_free_models_and_the_list()
     {
@@ -67,7 +81,7 @@ public sealed class ReservationTests
         UsageLimitTests.AssertBalanced(steps.Server);
     }
 
-    /// <summary>Whoever leaves just before the end, where a stream says what it used, has had the answer all the same.</summary>
+    /// <summary>A client that leaves just before the usage at the end of the stream has had the answer and is charged for it.</summary>
     [Fact]
     public async Task A_client_that_leaves_before_the_usage_came_pays_for_what_was_said()
     {
@@ -82,7 +96,7 @@ public sealed class ReservationTests
             await stream.ReadUntilAsync(next => next.Data.Contains("many words", StringComparison.Ordinal));
         }
 
-        await Eventually.Holds(() => Held(steps.Server) == 0);
+        await Eventually.Holds(() => Reserved(steps.Server) == 0);
         Assert.InRange(UsageLimitTests.Number(steps.Server, "select sum(tokens) from daily_usage"), 300, 3_000);
         UsageLimitTests.AssertBalanced(steps.Server);
     }
@@ -90,7 +104,9 @@ public sealed class ReservationTests
     [Fact]
     public async Task Nothing_that_costs_stands_in_for_a_free_model_once_the_money_is_used_up()
     {
-        await using var upstream = ChatSteps.Provider(exchange => exchange.Request.Json.Text("model") == "free" ? exchange.Reply(500, "{}") : OpenAiScript.Stream(exchange, "a", "b", "c"));
+        await using var upstream = ChatSteps.Provider(exchange => exchange.Request.Json.Text("model") == "free"
+            ? exchange.Reply(500, "{}")
+            : OpenAiScript.Stream(exchange, "a", "b", "c"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream, "free", "dear");
@@ -99,7 +115,7 @@ public sealed class ReservationTests
         await UsageLimitTests.Set(admin, new { fallbackModels = new[] { "dear" }, providerMaxRetries = 0, defaultDailyMoneyBudget = 5 });
         var session = await admin.NewSession(connection, "free");
         var script = KeysTests.With(server, (await KeysTests.Make(admin, new { name = "k" })).Text("key")!);
-        await (await Chat(script, "free")).Expect(HttpStatusCode.OK); // by the other, which is paid for and ends the budget
+        await (await Chat(script, "free")).Expect(HttpStatusCode.OK); // the fallback answers, is charged and uses up the budget
 
         Assert.Equal(HttpStatusCode.BadGateway, (await Chat(script, "free")).StatusCode);
         Assert.Equal("failed", (await admin.AskAndWait(session, "go")).Text("status"));
@@ -109,11 +125,14 @@ public sealed class ReservationTests
 
     [Theory]
     [InlineData("/v1/chat/completions", """{"model":"fake-model","max_tokens":1000000000,"messages":[{"role":"user","content":"x"}]}""", 1)]
-    [InlineData("/v1/chat/completions", """{"model":"fake-model","max_completion_tokens":2147483647,"messages":[{"role":"user","content":"x"}]}""", 1)]
-    [InlineData("/v1/chat/completions", """{"model":"fake-model","max_tokens":1000000000,"n":8,"messages":[{"role":"user","content":"x"}]}""", 8)]
+    [InlineData(
+        "/v1/chat/completions",
+        """{"model":"fake-model","max_completion_tokens":2147483647,"messages":[{"role":"user","content":"x"}]}""", 1)]
+    [InlineData(
+        "/v1/chat/completions", """{"model":"fake-model","max_tokens":1000000000,"n":8,"messages":[{"role":"user","content":"x"}]}""", 8)]
     [InlineData("/v1/responses", """{"model":"fake-model","max_output_tokens":1000000000,"input":"x"}""", 1)]
-    [InlineData("/v1/messages", """{"model":"fake-model","max_tokens":1000000000,"thinking":{"type":"enabled","budget_tokens":999999999},"messages":[{"role":"user","content":"x"}]}""", 1)]
-    public async Task What_is_held_is_no_more_than_the_model_can_answer(string door, string body, int answers)
+    [InlineData("/v1/messages", ThinkingRequest, 1)]
+    public async Task What_is_held_is_no_more_than_the_model_can_answer(string path, string body, int answers)
     {
         var end = new TaskCompletionSource();
         await using var steps = await CompatSteps.StartAsync(async exchange =>
@@ -125,13 +144,27 @@ public sealed class ReservationTests
 
             await OpenAiScript.Stream(exchange, "a");
         });
-        await (await steps.Admin.PutJson("/api/catalog/models", new { connectionId = steps.Connection, model = "fake-model", maxOutputTokens = 1_000, contextLimit = 8_000, price = Dear })).Expect(HttpStatusCode.OK);
+        var limits = new
+        {
+            connectionId = steps.Connection,
+            model = "fake-model",
+            maxOutputTokens = 1_000,
+            contextLimit = 8_000,
+            price = Dear,
+        };
+        await (await steps.Admin.PutJson("/api/catalog/models", limits)).Expect(HttpStatusCode.OK);
         await UsageLimitTests.Set(steps.Admin, new { defaultDailyTokenBudget = 20_000, defaultDailyMoneyBudget = 20_000 });
 
-        var first = steps.Script.PostRaw(door, body);
+        var first = steps.Script.PostRaw(path, body);
         await steps.Upstream.NextChatAsync();
-        Assert.InRange(UsageLimitTests.Number(steps.Server, "select sum(held_tokens) from daily_usage"), 1_000 * answers, (1_000 * answers) + 100);
-        Assert.InRange(UsageLimitTests.Number(steps.Server, "select sum(held_nanos) / 1000000000 from daily_usage"), 1_000 * answers, (1_000 * answers) + 100);
+        Assert.InRange(
+            UsageLimitTests.Number(steps.Server, "select sum(held_tokens) from daily_usage"),
+            1_000 * answers,
+            (1_000 * answers) + 100);
+        Assert.InRange(
+            UsageLimitTests.Number(steps.Server, "select sum(held_nanos) / 1000000000 from daily_usage"),
+            1_000 * answers,
+            (1_000 * answers) + 100);
         var second = steps.Chat(CompatSteps.Ask("also"));
         end.SetResult();
 
@@ -155,7 +188,9 @@ public sealed class ReservationTests
         });
         await UsageLimitTests.Set(steps.Admin, new { defaultContextTokenLimit = 10_000 });
         var prompt = string.Concat(Enumerable.Repeat("wörter und 漢字, ", 20_000));
-        var first = steps.Script.PostJson("/v1/chat/completions", new { model = "fake-model", max_tokens = 1_000_000_000, messages = new[] { new { role = "user", content = prompt } } });
+        var first = steps.Script.PostJson(
+            "/v1/chat/completions",
+            new { model = "fake-model", max_tokens = 1_000_000_000, messages = new[] { new { role = "user", content = prompt } } });
         await steps.Upstream.NextChatAsync();
         Assert.Equal(20_000, UsageLimitTests.Number(steps.Server, "select sum(held_tokens) from daily_usage"));
         end.SetResult();
@@ -176,7 +211,7 @@ public sealed class ReservationTests
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "a"));
         await (await steps.Script.PostRaw("/v1/chat/completions", body)).Expect(HttpStatusCode.BadRequest);
         Assert.Empty(steps.Upstream.Chats());
-        Assert.Equal(0, Held(steps.Server));
+        Assert.Equal(0, Reserved(steps.Server));
     }
 
     [Theory]
@@ -227,17 +262,23 @@ public sealed class ReservationTests
                 await OpenAiScript.Finish(exchange, 1);
             }
         });
-        await UsageLimitTests.Set(steps.Admin, new { providerMaxRetries = 0, providerMaxIdleMs = ending == "timeout" ? 1_000 : 60_000, defaultUserDailyQuota = ending == "refused" ? 0 : -1 });
+        await UsageLimitTests.Set(steps.Admin, new
+        {
+            providerMaxRetries = 0,
+            providerMaxIdleMs = ending == "timeout" ? 1_000 : 60_000,
+            defaultUserDailyQuota = ending == "refused" ? 0 : -1,
+        });
         foreach (var stream in new[] { true, false })
         {
             using var leave = new CancellationTokenSource();
             var body = new { model = "fake-model", stream, messages = new[] { new { role = "user", content = "x" } } };
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = System.Net.Http.Json.JsonContent.Create(body) };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions");
+            request.Content = System.Net.Http.Json.JsonContent.Create(body);
             var answer = Read(steps.Script, request, leave.Token);
             if (ending is "gone" or "revoked")
             {
                 await reached.Task;
-                await Eventually.Holds(() => Held(steps.Server) > 0);
+                await Eventually.Holds(() => Reserved(steps.Server) > 0);
             }
 
             if (ending == "gone")
@@ -250,7 +291,7 @@ public sealed class ReservationTests
             }
 
             await answer;
-            await Eventually.Holds(() => Held(steps.Server) == 0);
+            await Eventually.Holds(() => Reserved(steps.Server) == 0);
             if (ending == "revoked")
             {
                 return; // no key, no second call
@@ -294,7 +335,8 @@ public sealed class ReservationTests
                 await OpenAiScript.Finish(exchange, 1);
             }
         });
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["SHUTDOWN_GRACE_SECONDS"] = "0" } });
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Variables = new Dictionary<string, string> { ["SHUTDOWN_GRACE_SECONDS"] = "0" } });
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
         await Price(admin, connection, "fake-model", Dear);
@@ -306,7 +348,7 @@ public sealed class ReservationTests
         if (ending is "stopped" or "deleted" or "restart")
         {
             await stream.ReadUntilAsync(next => next.Event == "delta");
-            Assert.NotEqual(0, Held(server));
+            Assert.NotEqual(0, Reserved(server));
         }
 
         switch (ending)
@@ -321,11 +363,12 @@ public sealed class ReservationTests
                 await server.RestartAsync();
                 break;
             case "conflict":
-                await (await admin.PostJson("/api/chat/completion", new { sessionId = session, content = "other", clientMessageId = id })).ExpectProblem(HttpStatusCode.Conflict, "message_conflict");
+                await (await admin.PostJson("/api/chat/completion", new { sessionId = session, content = "other", clientMessageId = id }))
+                    .ExpectProblem(HttpStatusCode.Conflict, "message_conflict");
                 break;
         }
 
-        await Eventually.Holds(() => Held(server) == 0);
+        await Eventually.Holds(() => Reserved(server) == 0);
         UsageLimitTests.AssertBalanced(server);
     }
 
@@ -347,11 +390,11 @@ public sealed class ReservationTests
         Execute(steps.Server, "alter table usage_entries rename to usage_entries_away");
         end.SetResult();
         await (await answer).Expect(HttpStatusCode.OK);
-        Assert.NotEqual(0, Held(steps.Server));
+        Assert.NotEqual(0, Reserved(steps.Server));
 
         Execute(steps.Server, "alter table usage_entries_away rename to usage_entries");
 
-        await Eventually.Holds(() => Held(steps.Server) == 0);
+        await Eventually.Holds(() => Reserved(steps.Server) == 0);
         UsageLimitTests.AssertBalanced(steps.Server);
     }
 
@@ -377,16 +420,19 @@ public sealed class ReservationTests
         }
         catch (Exception error) when (error is OperationCanceledException or HttpRequestException or IOException)
         {
-            // One of the ends.
+            // The call was meant to end like this.
         }
     }
 
-    private static long Held(TestServer server) => UsageLimitTests.Number(server, "select coalesce(sum(held_messages + held_tokens + held_nanos), 0) from daily_usage")
-        + UsageLimitTests.Number(server, "select coalesce(sum(held_nanos), 0) from api_key_days") + UsageLimitTests.Number(server, "select coalesce(sum(held), 0) from guest_days");
+    private static long Reserved(TestServer server) =>
+        UsageLimitTests.Number(server, "select coalesce(sum(held_messages + held_tokens + held_nanos), 0) from daily_usage")
+        + UsageLimitTests.Number(server, "select coalesce(sum(held_nanos), 0) from api_key_days")
+        + UsageLimitTests.Number(server, "select coalesce(sum(held), 0) from guest_days");
 
     private static void Execute(TestServer server, string sql)
     {
-        using var connection = new Microsoft.Data.Sqlite.SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False");
+        using var connection = new Microsoft.Data.Sqlite.SqliteConnection(
+            $"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False");
         connection.Open();
         using var command = connection.CreateCommand();
         command.CommandText = sql;

@@ -83,7 +83,8 @@ public sealed class ResumeTests
         var listed = (await admin.GetJson("/api/sessions")).GetProperty("items")[0];
         Assert.Equal(snapshot.Id(), listed.GetProperty("activeRunMessageId").GetInt64());
         Assert.Equal(snapshot.Id(), (await admin.GetJson("/api/chat/runs"))[0].GetProperty("messageId").GetInt64());
-        await using var rest = await admin.GetStream($"/api/chat/stream/{snapshot.Id()}?after={snapshot.GetProperty("eventId").GetInt64()}");
+        await using var rest = await admin.GetStream(
+            $"/api/chat/stream/{snapshot.Id()}?after={snapshot.GetProperty("eventId").GetInt64()}");
         pieces.Release(2);
         var events = await rest.ReadAllAsync();
 
@@ -135,7 +136,8 @@ public sealed class ResumeTests
             await OpenAiScript.Piece(exchange, "as far as it came");
             await exchange.ClientGone;
         });
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["SHUTDOWN_GRACE_SECONDS"] = "1" } });
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Variables = new Dictionary<string, string> { ["SHUTDOWN_GRACE_SECONDS"] = "1" } });
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
         var sessions = new List<long>();
@@ -178,7 +180,8 @@ public sealed class ResumeTests
             await exchange.ClientGone;
         });
         var grace = twice ? "20" : "2";
-        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = new Dictionary<string, string> { ["SHUTDOWN_GRACE_SECONDS"] = grace } });
+        await using var server = await TestServer.StartAsync(
+            new TestServerOptions { Variables = new Dictionary<string, string> { ["SHUTDOWN_GRACE_SECONDS"] = grace } });
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
         await UsageLimitTests.Set(admin, new { maxRunsPerUser = 0, requestsPerMinute = 0, defaultUserDailyQuota = -1 });
@@ -196,7 +199,8 @@ public sealed class ResumeTests
         Assert.All(told, events => Assert.Equal("restarting", events[^1].Event));
         using (var late = new System.Net.Sockets.TcpClient())
         {
-            await Assert.ThrowsAnyAsync<System.Net.Sockets.SocketException>(() => late.ConnectAsync(server.BaseUri.Host, server.BaseUri.Port));
+            await Assert.ThrowsAnyAsync<System.Net.Sockets.SocketException>(
+                () => late.ConnectAsync(server.BaseUri.Host, server.BaseUri.Port));
         }
 
         if (twice)
@@ -237,7 +241,7 @@ public sealed class ResumeTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await (await admin.PatchJson("/api/settings/system", new { defaultUserDailyQuota = 1_000_000, requestsPerMinute = 0, maxRunsPerUser = 0 })).Expect(System.Net.HttpStatusCode.OK);
+        await UsageLimitTests.Set(admin, new { defaultUserDailyQuota = 1_000_000, requestsPerMinute = 0, maxRunsPerUser = 0 });
         var acknowledged = new ConcurrentDictionary<long, (long Session, string Question, Transcript Seen)>();
         var random = new Random(99);
         for (var round = 0; round < 50; round++)
@@ -269,7 +273,7 @@ public sealed class ResumeTests
                 }
                 catch (Exception error) when (error is HttpRequestException or IOException or Xunit.Sdk.XunitException)
                 {
-                    // The server was killed under this request; what it had acknowledged is what counts.
+                    // The server was killed during this request; only acknowledged messages count.
                 }
             })).ToList();
             await reached.Task.WaitAsync(TimeSpan.FromSeconds(20));
@@ -286,7 +290,9 @@ public sealed class ResumeTests
             Assert.Equal(messageId, messages[1].Id());
             Assert.Equal("interrupted", messages[1].Text("status"));
             var stored = messages[1].Text("content")!;
-            Assert.True(stored.StartsWith(seen.Content, StringComparison.Ordinal) || seen.Content.StartsWith(stored, StringComparison.Ordinal), "Stored and seen text are prefixes of one another.");
+            Assert.True(
+                stored.StartsWith(seen.Content, StringComparison.Ordinal) || seen.Content.StartsWith(stored, StringComparison.Ordinal),
+                "Stored and seen text are prefixes of one another.");
         }
 
         Assert.Empty((await admin.GetJson("/api/chat/runs")).EnumerateArray());

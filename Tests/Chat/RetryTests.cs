@@ -4,8 +4,8 @@ using System.Text.Json;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// What happens between a question and its first token when a provider fails: again, with another key, by another model; visible,
-/// bounded, ended by stop; and never after the first token (faults F13, F14, F15).
+/// A provider fails before the first token: the question is retried, with another key or by another model. Retries are visible, bounded
+/// and ended by stop, and there is none after the first token (faults F13, F14, F15).
 /// </summary>
 public sealed class RetryTests
 {
@@ -59,7 +59,8 @@ public sealed class RetryTests
     [InlineData(401, "X-Nothing: 0", 1)]
     public async Task Attempts_are_bounded(int status, string header, int expected)
     {
-        await using var upstream = ChatSteps.Provider(exchange => exchange.Reply(status, """{"error":{"message":"no"}}""", "application/json", header));
+        await using var upstream = ChatSteps.Provider(
+            exchange => exchange.Reply(status, """{"error":{"message":"no"}}""", "application/json", header));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
@@ -214,7 +215,8 @@ public sealed class RetryTests
         var admin = await server.RegisterAdminAsync();
         var first = await admin.Connect(broken);
         var second = await admin.Connect(working, "other-model");
-        await (await admin.PatchJson("/api/settings/system", new { providerMaxRetries = 0, fallbackModels = new[] { "gone", "fake-model", "other-model" } }))
+        await (await admin.PatchJson(
+            "/api/settings/system", new { providerMaxRetries = 0, fallbackModels = new[] { "gone", "fake-model", "other-model" } }))
             .Expect(HttpStatusCode.OK);
         var session = await admin.NewSession(first);
 
@@ -225,12 +227,16 @@ public sealed class RetryTests
         Assert.Equal("other-model", retry.Text("model"));
         Assert.Equal("provider_server_error", retry.Text("code"));
         var done = events[^1].Json;
-        Assert.Equal(("done", "other-model", second), (done.Text("status"), done.Text("model"), done.GetProperty("connectionId").GetInt64()));
+        Assert.Equal(
+            ("done", "other-model", second),
+            (done.Text("status"), done.Text("model"), done.GetProperty("connectionId").GetInt64()));
         var answer = (await admin.Messages(session))[^1];
-        Assert.Equal(("I am the other", "other-model", second), (answer.Text("content"), answer.Text("model"), answer.GetProperty("connectionId").GetInt64()));
+        Assert.Equal(
+            ("I am the other", "other-model", second),
+            (answer.Text("content"), answer.Text("model"), answer.GetProperty("connectionId").GetInt64()));
         Assert.Single(broken.Chats());
 
-        // Attaching later tells the same.
+        // A replay says the same.
         await using var again = await admin.GetStream($"/api/chat/stream/{answer.Id()}");
         var replay = await again.ReadAllAsync();
         Assert.Equal("other-model", replay[0].Json.Text("model"));
@@ -255,10 +261,12 @@ public sealed class RetryTests
         Assert.Equal(["user", "assistant"], messages.Select(message => message.Text("role")));
         Assert.Equal(0, (await admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
 
-        await using var again = await admin.PostStream("/api/chat/regenerate", new { messageId = messages[1].Id(), clientMessageId = ChatSteps.NewId() });
+        await using var again = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = messages[1].Id(), clientMessageId = ChatSteps.NewId() });
         await again.ReadAllAsync();
         Assert.Equal(messages[0].Id(), (await admin.Messages(session))[0].Id());
     }
 
-    private static List<JsonElement> Retries(IEnumerable<ServerEvent> events) => [.. events.Where(e => e.Event == "retry").Select(e => e.Json)];
+    private static List<JsonElement> Retries(IEnumerable<ServerEvent> events) =>
+        [.. events.Where(e => e.Event == "retry").Select(e => e.Json)];
 }

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>What is recorded of a request's life, however it goes; and that no secret is in it (A60, A61).</summary>
+/// <summary>What a task trace records of a request, however it ends, and that it holds no secret (A60, A61).</summary>
 public sealed class RunTraceTests
 {
     private const string Key = "sk-CANARY-trace-00112233445566";
@@ -20,7 +20,9 @@ public sealed class RunTraceTests
         var answer = await admin.Record(session, "How are you?", true);
 
         var (trace, events) = await admin.OnlyTrace();
-        Assert.Equal(("completed", "send", "admin", "fake-model"), (trace.Text("status"), trace.Text("kind"), trace.Text("actor"), trace.Text("model")));
+        Assert.Equal(
+            ("completed", "send", "admin", "fake-model"),
+            (trace.Text("status"), trace.Text("kind"), trace.Text("actor"), trace.Text("model")));
         Assert.Equal((session, answer.Id()), (trace.GetProperty("sessionId").GetInt64(), trace.GetProperty("messageId").GetInt64()));
         Assert.True(trace.GetProperty("durationMs").GetInt64() >= 0);
         Assert.Equal(Enumerable.Range(1, events.Count).Select(at => (long)at), events.Select(item => item.GetProperty("seq").GetInt64()));
@@ -31,8 +33,10 @@ public sealed class RunTraceTests
         Assert.Equal(12, events.Payload("request").GetProperty("contentChars").GetInt32());
         Assert.Equal(11, events.Payload("persist.final").GetProperty("contentChars").GetInt32());
         Assert.Equal($"127.0.0.1:{upstream.Port}", events.Payload("upstream.request").Text("host"));
-        Assert.Equal((7, 2, "provider"), (
-            events.Payload("usage").GetProperty("promptTokens").GetInt32(), events.Payload("usage").GetProperty("completionTokens").GetInt32(), events.Payload("usage").Text("source")));
+        var usage = events.Payload("usage");
+        Assert.Equal(
+            (7, 2, "provider"),
+            (usage.GetProperty("promptTokens").GetInt32(), usage.GetProperty("completionTokens").GetInt32(), usage.Text("source")));
         Assert.True(events.Payload("gate").GetProperty("admitted").GetBoolean());
         Assert.DoesNotContain("How are you", JsonSerializer.Serialize(events));
         Assert.DoesNotContain("Hello", JsonSerializer.Serialize(events));
@@ -55,8 +59,12 @@ public sealed class RunTraceTests
         var (trace, events) = await admin.OnlyTrace();
         Assert.Equal("completed", trace.Text("status"));
         var retry = events.Payload("upstream.retry");
-        Assert.Equal(("provider_server_error", 500, "other-model"), (retry.Text("code"), retry.GetProperty("status").GetInt32(), retry.Text("nextModel")));
-        Assert.Equal(["fake-model", "other-model"], events.Where(item => item.Text("type") == "upstream.request").Select(item => item.GetProperty("payload").Text("model")));
+        Assert.Equal(
+            ("provider_server_error", 500, "other-model"),
+            (retry.Text("code"), retry.GetProperty("status").GetInt32(), retry.Text("nextModel")));
+        Assert.Equal(
+            ["fake-model", "other-model"],
+            events.Where(item => item.Text("type") == "upstream.request").Select(item => item.GetProperty("payload").Text("model")));
         Assert.Equal("other-model", events.Payload("end").Text("model"));
     }
 
@@ -64,7 +72,10 @@ public sealed class RunTraceTests
     public async Task A_key_that_the_provider_echoes_is_nowhere()
     {
         await using var upstream = ChatSteps.Provider(exchange => exchange.Reply(
-            401, JsonSerializer.Serialize(new { error = new { message = $"Incorrect API key provided: {Key}. Authorization: Bearer {Key}" } }), "application/json", $"X-Echo: {Key}"));
+            401,
+            JsonSerializer.Serialize(new { error = new { message = $"Incorrect API key provided: {Key}. Authorization: Bearer {Key}" } }),
+            "application/json",
+            $"X-Echo: {Key}"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var created = await (await admin.PostJson("/api/connections", new
@@ -86,7 +97,8 @@ public sealed class RunTraceTests
         var error = events.Payload("error");
         Assert.Equal(("provider_unauthorized", 401), (error.Text("code"), error.GetProperty("status").GetInt32()));
         Assert.Contains("[redacted]", error.Text("detail"));
-        var seen = await admin.GetStringAsync($"/api/task-trace/{trace.Id()}") + await admin.GetStringAsync($"/api/task-trace/{trace.Id()}/export");
+        var seen = await admin.GetStringAsync($"/api/task-trace/{trace.Id()}")
+            + await admin.GetStringAsync($"/api/task-trace/{trace.Id()}/export");
         Assert.DoesNotContain("CANARY", seen);
         foreach (var file in Directory.EnumerateFiles(server.DataDir, "traces.db*"))
         {
@@ -154,16 +166,20 @@ public sealed class RunTraceTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         await admin.Connect(upstream);
-        await admin.Trace(new { taskTraceEnabled = true, taskTraceDefaultOn = true, taskTraceAdminOnly = false, defaultUserDailyQuota = 0 });
+        await admin.Trace(
+            new { taskTraceEnabled = true, taskTraceDefaultOn = true, taskTraceAdminOnly = false, defaultUserDailyQuota = 0 });
         var member = await server.RegisterUserAsync(admin);
 
-        await (await member.PostJson("/api/chat/completion", new { sessionId = await member.NewSession(), content = "go", clientMessageId = ChatSteps.NewId() }))
+        await (await member.PostJson(
+            "/api/chat/completion", new { sessionId = await member.NewSession(), content = "go", clientMessageId = ChatSteps.NewId() }))
             .ExpectProblem(HttpStatusCode.TooManyRequests, "quota_exceeded");
 
         var (trace, events) = await admin.OnlyTrace();
         Assert.Equal("failed", trace.Text("status"));
         Assert.Equal(["request", "gate", "end"], events.Types());
-        Assert.Equal((false, "quota_exceeded"), (events.Payload("gate").GetProperty("admitted").GetBoolean(), events.Payload("gate").Text("code")));
+        Assert.Equal(
+            (false, "quota_exceeded"),
+            (events.Payload("gate").GetProperty("admitted").GetBoolean(), events.Payload("gate").Text("code")));
     }
 
     [Fact]
@@ -178,7 +194,8 @@ public sealed class RunTraceTests
 
         foreach (var kind in new[] { "regenerate", "continue" })
         {
-            await using var stream = await admin.PostStream($"/api/chat/{kind}", new { messageId, clientMessageId = ChatSteps.NewId(), trace = true });
+            await using var stream = await admin.PostStream(
+                $"/api/chat/{kind}", new { messageId, clientMessageId = ChatSteps.NewId(), trace = true });
             await stream.ReadAllAsync();
         }
 
@@ -196,7 +213,10 @@ public sealed class RunTraceTests
         var key = (await (await admin.PostJson("/api/keys", new { name = "bot" })).Json(HttpStatusCode.Created)).Text("key");
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
         {
-            Content = new StringContent("""{"model":"fake-model","messages":[{"role":"user","content":"CANARY-words"}]}""", System.Text.Encoding.UTF8, "application/json"),
+            Content = new StringContent(
+                """{"model":"fake-model","messages":[{"role":"user","content":"CANARY-words"}]}""",
+                System.Text.Encoding.UTF8,
+                "application/json"),
         };
         request.Headers.Add("Authorization", $"Bearer {key}");
         (await server.Client().SendAsync(request)).EnsureSuccessStatusCode();
@@ -210,8 +230,9 @@ public sealed class RunTraceTests
     [Fact]
     public async Task More_events_than_allowed_are_left_out_and_the_end_is_kept()
     {
-        // Each call of a tool is two events: three rounds of sixty-four pass a hundred.
-        await using var upstream = ChatSteps.Provider(exchange => exchange.Request.Text.Contains("\"tool_choice\":\"none\"", StringComparison.Ordinal)
+        // Each tool call is two events, so three rounds of sixty-four calls exceed a hundred events.
+        await using var upstream = ChatSteps.Provider(
+            exchange => exchange.Request.Text.Contains("\"tool_choice\":\"none\"", StringComparison.Ordinal)
             ? OpenAiScript.Stream(exchange, "enough")
             : ToolSteps.CallSearch(exchange, [.. Enumerable.Range(0, 64).Select(at => $"query {at}")]));
         await using var engine = ToolSteps.Engine();

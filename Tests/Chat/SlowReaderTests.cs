@@ -10,7 +10,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>What waits for a reader reaches it as one frame, not as one for every token.</summary>
+/// <summary>Text that waits for a reader reaches it as one frame, not as one frame for every token.</summary>
 public sealed class SlowReaderTests
 {
     private const int Tokens = 2_000;
@@ -73,18 +73,19 @@ public sealed class SlowReaderTests
         log.Complete();
         await streaming;
 
-        var events = client.Text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries).Where(frame => frame.StartsWith("id:", StringComparison.Ordinal)).ToList();
+        var events = client.Text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries)
+            .Where(frame => frame.StartsWith("id:", StringComparison.Ordinal)).ToList();
         Assert.Equal(["start", "delta", "done"], events.Select(frame => frame.Split('\n')[1]["event: ".Length..]));
         Assert.Contains($"\"text\":\"{string.Concat(Enumerable.Range(0, Tokens).Select(i => $"token{i} "))}\"", events[1]);
     }
 
-    /// <summary>The body of a response whose client takes nothing until it is told to go on.</summary>
+    /// <summary>The body of a response whose client takes nothing until the test lets it.</summary>
     private sealed class SlowClient : MemoryStream
     {
         private readonly TaskCompletionSource _asked = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource _go = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        /// <summary>Something is offered to it.</summary>
+        /// <summary>Completes when the server writes to it.</summary>
         public Task Asked => _asked.Task;
 
         public string Text => Encoding.UTF8.GetString(ToArray());

@@ -8,7 +8,7 @@ namespace AiChat.Tests.Chat;
 
 public sealed class SseTests
 {
-    /// <summary>Long texts are written in pieces: whatever stands where two meet has to arrive whole.</summary>
+    /// <summary>Long texts are written in pieces; a character at the border of two pieces must arrive whole.</summary>
     [Fact]
     public async Task A_text_of_any_length_arrives_as_it_is()
     {

@@ -8,7 +8,7 @@ using SQLitePCL;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>What one message costs the database, counted by SQLite itself: a fixed number of statements, however long the chat is.</summary>
+/// <summary>One message takes a fixed number of database statements, counted by SQLite itself, however long the chat is.</summary>
 public sealed partial class StartCostTests
 {
     [Fact]
@@ -21,7 +21,7 @@ public sealed partial class StartCostTests
         var session = await admin.NewSession(await admin.Connect(upstream));
         for (var i = 0; i < 3; i++)
         {
-            await Ask(admin, session); // compiled, and in the caches
+            await Ask(admin, session); // statements are compiled and caches are filled
         }
 
         using var counted = new Statements(server.Services.GetRequiredService<Db>());
@@ -32,31 +32,31 @@ public sealed partial class StartCostTests
         }
 
         var late = await counted.During(() => Ask(admin, session));
-        Assert.Equal(early.Reads.Select(Verb), late.Reads.Select(Verb));
-        Assert.Equal(early.Writes.Select(Verb), late.Writes.Select(Verb));
+        Assert.Equal(early.Reads.Select(Beginning), late.Reads.Select(Beginning));
+        Assert.Equal(early.Writes.Select(Beginning), late.Writes.Select(Beginning));
         AssertAtMost(4, late.Reads); // the session twice, the branch, its images
         AssertAtMost(14, late.Writes); // eight for the start, six for the end
 
-        // The first message of a chat has nothing to read but the chat.
+        // The first message of a chat reads only the session.
         var fresh = await admin.NewSession();
         AssertAtMost(1, (await counted.During(() => Ask(admin, fresh))).Reads);
 
-        // Settings, sign-in, model and connection are in memory.
-        Assert.DoesNotContain(late.Reads.Concat(late.Writes), sql => Remembered().IsMatch(sql));
+        // Settings, logins, models and connections are in memory.
+        Assert.DoesNotContain(late.Reads.Concat(late.Writes), sql => CachedTables().IsMatch(sql));
     }
 
     private static void AssertAtMost(int max, List<string> statements) =>
         Assert.True(statements.Count <= max, $"{statements.Count} statements:\n{string.Join("\n\n", statements)}");
 
     /// <summary>The beginning of a statement, without the values in it.</summary>
-    private static string Verb(string sql) => sql.Length > 20 ? sql[..20] : sql;
+    private static string Beginning(string sql) => sql.Length > 20 ? sql[..20] : sql;
 
     [GeneratedRegex(@"\b(from|join) (settings|logins|connections|models|model_overrides)\b")]
-    private static partial Regex Remembered();
+    private static partial Regex CachedTables();
 
-    /// <summary>What triggers do, the frame of a transaction that many share, and what timers write, whenever they do.</summary>
+    /// <summary>Statements that are not counted: those of triggers, of the shared transaction around the work, and of timers.</summary>
     [GeneratedRegex(@"\A(--|begin|commit|savepoint|release|pragma|insert into (run_chunks|token_factors))")]
-    private static partial Regex Shared();
+    private static partial Regex NotCounted();
 
     private static async Task Ask(HttpClient client, long session)
     {
@@ -64,7 +64,7 @@ public sealed partial class StartCostTests
         Assert.Equal("done", (await stream.ReadAllAsync())[^1].Json.Text("status"));
     }
 
-    /// <summary>Listens to the statements of every connection of a store. It knows the store's inside, which has no use for this itself.</summary>
+    /// <summary>Records the statements of every connection of a store. It reads private fields that only this test needs.</summary>
     private sealed class Statements : IDisposable
     {
         private readonly Db _db;
@@ -87,19 +87,22 @@ public sealed partial class StartCostTests
         {
             _seen.Clear();
             await work();
-            Assert.Equal(_connections.Count, Readers().Count + 1); // none has been opened that nobody listens to
-            return ([.. Of(write: false)], [.. Of(write: true)]);
+            Assert.Equal(_connections.Count, Readers().Count + 1); // no connection was opened that is not recorded
+            return ([.. Seen(write: false)], [.. Seen(write: true)]);
         }
 
         public void Dispose() => _connections.ForEach(connection => raw.sqlite3_trace(connection.Handle, (delegate_trace)null!, null));
 
-        private IEnumerable<string> Of(bool write) => _seen.Where(one => one.Write == write && !Shared().IsMatch(one.Sql)).Select(one => one.Sql);
+        private IEnumerable<string> Seen(bool write) =>
+            _seen.Where(one => one.Write == write && !NotCounted().IsMatch(one.Sql)).Select(one => one.Sql);
 
         private SqliteConnection Writer() => (SqliteConnection)Field(Field(_db, "_writer"), "_connection");
 
         private List<SqliteConnection> Readers() =>
-            [.. ((System.Collections.IEnumerable)Field(Field(_db, "_readers"), "_idle")).Cast<object>().Select(reader => (SqliteConnection)reader.GetType().GetProperty("Connection")!.GetValue(reader)!)];
+            [.. ((System.Collections.IEnumerable)Field(Field(_db, "_readers"), "_idle")).Cast<object>()
+                .Select(reader => (SqliteConnection)reader.GetType().GetProperty("Connection")!.GetValue(reader)!)];
 
-        private static object Field(object of, string name) => of.GetType().GetField(name, BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(of)!;
+        private static object Field(object of, string name) =>
+            of.GetType().GetField(name, BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(of)!;
     }
 }

@@ -3,7 +3,7 @@ using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>A provider's call ends in the moment that its user, connection, key or model is taken away, by whatever door it came.</summary>
+/// <summary>A call to a provider ends as soon as its user, connection, key or model is taken away, whichever API it came by.</summary>
 public sealed class TakenAwayTests
 {
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
@@ -16,7 +16,7 @@ public sealed class TakenAwayTests
     [InlineData("model", "provider_model_not_found")]
     public async Task A_running_answer_ends_with_its_connection_and_keeps_what_came(string what, string code)
     {
-        await using var steps = await StartAsync(Half);
+        await using var steps = await StartAsync(StreamHalf);
         await using var stream = await steps.Admin.Ask(steps.Session, "go");
         await stream.ReadUntilAsync(e => e.Event == "delta");
         var exchange = await steps.Upstream.NextChatAsync();
@@ -75,7 +75,7 @@ public sealed class TakenAwayTests
     [InlineData("delete")]
     public async Task A_user_who_is_shut_out_has_nothing_written_any_more(string how)
     {
-        await using var steps = await StartAsync(Half);
+        await using var steps = await StartAsync(StreamHalf);
         var user = await steps.Server.RegisterUserAsync(steps.Admin);
         var id = (await user.GetJson("/api/auth/me")).GetProperty("user").Id();
         var sessions = new[] { await user.NewSession(steps.Connection), await user.NewSession(steps.Connection) };
@@ -85,7 +85,8 @@ public sealed class TakenAwayTests
         await second.ReadUntilAsync(e => e.Event == "delta");
 
         await (how == "delete" ? await steps.Admin.DeleteAsync($"/api/users/{id}")
-            : await steps.Admin.PutJson($"/api/users/{id}/status", new { status = "DISABLED" })).Expect(how == "delete" ? HttpStatusCode.NoContent : HttpStatusCode.OK);
+            : await steps.Admin.PutJson($"/api/users/{id}/status", new { status = "DISABLED" }))
+            .Expect(how == "delete" ? HttpStatusCode.NoContent : HttpStatusCode.OK);
 
         await Task.WhenAll(steps.Upstream.Chats().Select(exchange => exchange.ClientGone)).WaitAsync(Soon);
         Assert.Equal(2, steps.Upstream.Chats().Count);
@@ -93,7 +94,8 @@ public sealed class TakenAwayTests
         {
             await (await steps.Admin.PutJson($"/api/users/{id}/status", new { status = "ACTIVE" })).Expect(HttpStatusCode.OK);
             var name = (await steps.Admin.GetJson($"/api/users/{id}")).Text("username");
-            await (await user.PostJson("/api/auth/login", new { username = name, password = TestServer.Password })).Expect(HttpStatusCode.OK);
+            await (await user.PostJson("/api/auth/login", new { username = name, password = TestServer.Password }))
+                .Expect(HttpStatusCode.OK);
             var answer = (await user.Messages(sessions[0]))[^1];
             Assert.Equal(("half", "stopped"), (answer.Text("content"), answer.Text("status")));
         }
@@ -104,14 +106,15 @@ public sealed class TakenAwayTests
     [InlineData("demote")]
     public async Task A_model_that_a_user_may_not_use_any_more_writes_no_further(string how)
     {
-        await using var steps = await StartAsync(Half);
+        await using var steps = await StartAsync(StreamHalf);
         var user = await steps.Server.RegisterUserAsync(steps.Admin);
         var id = (await user.GetJson("/api/auth/me")).GetProperty("user").Id();
         if (how == "demote")
         {
             await (await steps.Admin.PutJson($"/api/users/{id}/role", new { role = "ADMIN" })).Expect(HttpStatusCode.OK);
             var name = (await steps.Admin.GetJson($"/api/users/{id}")).Text("username");
-            await (await user.PostJson("/api/auth/login", new { username = name, password = TestServer.Password })).Expect(HttpStatusCode.OK);
+            await (await user.PostJson("/api/auth/login", new { username = name, password = TestServer.Password }))
+                .Expect(HttpStatusCode.OK);
             await Hide(steps);
         }
 
@@ -140,7 +143,7 @@ public sealed class TakenAwayTests
     [InlineData("connection")]
     public async Task A_call_of_a_program_ends_too(string what)
     {
-        await using var steps = await CompatSteps.StartAsync(Half);
+        await using var steps = await CompatSteps.StartAsync(StreamHalf);
         await using var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("hi", stream: true));
         await stream.ReadUntilAsync(frame => frame.Data.Contains("half", StringComparison.Ordinal));
         var whole = steps.Chat(CompatSteps.Ask("hi"));
@@ -159,7 +162,8 @@ public sealed class TakenAwayTests
                 var id = (await other.GetJson("/api/auth/me")).GetProperty("user").Id();
                 await (await steps.Admin.PutJson($"/api/users/{id}/role", new { role = "ADMIN" })).Expect(HttpStatusCode.OK);
                 var name = (await steps.Admin.GetJson($"/api/users/{id}")).Text("username");
-                await (await other.PostJson("/api/auth/login", new { username = name, password = TestServer.Password })).Expect(HttpStatusCode.OK);
+                await (await other.PostJson("/api/auth/login", new { username = name, password = TestServer.Password }))
+                    .Expect(HttpStatusCode.OK);
                 await (await other.PutJson("/api/users/1/status", new { status = "DISABLED" })).Expect(HttpStatusCode.OK);
                 break;
         }
@@ -178,8 +182,10 @@ public sealed class TakenAwayTests
     [Fact]
     public async Task A_title_under_way_ends_too()
     {
-        await using var steps = await StartAsync(exchange => exchange.Request.Text.Contains("You name conversations", StringComparison.Ordinal)
-            ? exchange.Stall() : Half(exchange));
+        await using var steps = await StartAsync(
+            exchange => exchange.Request.Text.Contains("You name conversations", StringComparison.Ordinal)
+                ? exchange.Stall()
+                : StreamHalf(exchange));
         await UsageLimitTests.Set(steps.Admin, new { titleModel = "fake-model" });
         await using var stream = await steps.Admin.Ask(steps.Session, "go");
         var exchanges = new[] { await steps.Upstream.NextChatAsync(), await steps.Upstream.NextChatAsync() };
@@ -190,7 +196,7 @@ public sealed class TakenAwayTests
         Assert.Equal(2, steps.Upstream.Chats().Count);
     }
 
-    private static async Task Half(FakeExchange exchange)
+    private static async Task StreamHalf(FakeExchange exchange)
     {
         await exchange.StartSse();
         await OpenAiScript.Piece(exchange, "half");
@@ -208,7 +214,8 @@ public sealed class TakenAwayTests
             "delete" => await steps.Admin.DeleteAsync(path),
             "disable" => await steps.Admin.PutJson(path, new { enabled = false }),
             "key" => await steps.Admin.PutJson(path, new { keys = new[] { "sk-another-0123456789" } }),
-            "address" => await steps.Admin.PutJson(path, new { baseUrl = steps.Upstream.BaseUrl + "/elsewhere", keys = new[] { "sk-first-0123456789" } }),
+            "address" => await steps.Admin.PutJson(
+                path, new { baseUrl = steps.Upstream.BaseUrl + "/elsewhere", keys = new[] { "sk-first-0123456789" } }),
             _ => await steps.Admin.PutJson(path, new { modelIds = new[] { "another-model" } }),
         }).Expect(what == "delete" ? HttpStatusCode.NoContent : HttpStatusCode.OK);
     }
@@ -232,7 +239,8 @@ public sealed class TakenAwayTests
         return new Steps(server, upstream, admin, connection, await admin.NewSession(connection));
     }
 
-    private sealed record Steps(TestServer Server, FakeUpstream Upstream, HttpClient Admin, long Connection, long Session) : IAsyncDisposable
+    private sealed record Steps(TestServer Server, FakeUpstream Upstream, HttpClient Admin, long Connection, long Session)
+        : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {

@@ -2,14 +2,17 @@ using System.Net;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>Titles by a model: in the background, never over a person's, never in the way of the answer.</summary>
+/// <summary>Titles by a model are made in the background, do not replace a user's title and do not delay the answer.</summary>
 public sealed class TitleTests
 {
     [Fact]
     public async Task The_title_model_names_a_chat_while_the_answer_is_written()
     {
         var release = new TaskCompletionSource();
-        await using var upstream = ChatSteps.Provider(exchange => IsTitle(exchange) ? OpenAiScript.Stream(exchange, "“Trip to", " 北京.”\nmore") : Held(exchange, release.Task));
+        await using var upstream = ChatSteps.Provider(
+            exchange => IsTitle(exchange)
+                ? OpenAiScript.Stream(exchange, "“Trip to", " 北京.”\nmore")
+                : StreamHeld(exchange, release.Task));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await Prepare(admin, upstream);
@@ -19,7 +22,9 @@ public sealed class TitleTests
         release.SetResult();
         var events = await stream.ReadAllAsync();
 
-        Assert.Equal(["I want to travel to Beijing in May, what should I know", "Trip to 北京"], events.Where(e => e.Event == "title").Select(e => e.Json.Text("title")));
+        Assert.Equal(
+            ["I want to travel to Beijing in May, what should I know", "Trip to 北京"],
+            events.Where(e => e.Event == "title").Select(e => e.Json.Text("title")));
         Assert.Equal("done", events[^1].Event);
         var asked = upstream.Chats().Single(IsTitle).Request.Json;
         Assert.DoesNotContain("tools", asked.EnumerateObject().Select(member => member.Name));
@@ -53,9 +58,9 @@ public sealed class TitleTests
         var named = await Prepare(admin, upstream);
         await admin.AskAndWait(named, "first words");
         await (await admin.PatchJson($"/api/sessions/{named}", new { title = "My own" })).Expect(HttpStatusCode.OK);
-        var failing = await admin.NewSession(await First(admin), "fake-model");
+        var failing = await admin.NewSession(await ConnectionId(admin), "fake-model");
         await admin.AskAndWait(failing, "this fails");
-        var last = await admin.NewSession(await First(admin), "fake-model");
+        var last = await admin.NewSession(await ConnectionId(admin), "fake-model");
         await admin.AskAndWait(last, "third chat");
 
         await Eventually.Holds(async () => (await admin.GetJson($"/api/sessions/{last}")).Text("title") == "The model's");
@@ -65,7 +70,7 @@ public sealed class TitleTests
 
     private static bool IsTitle(FakeExchange exchange) => exchange.Request.Text.Contains("\"title-model\"");
 
-    private static async Task Held(FakeExchange exchange, Task release)
+    private static async Task StreamHeld(FakeExchange exchange, Task release)
     {
         await exchange.StartSse();
         await OpenAiScript.Piece(exchange, "begun");
@@ -76,10 +81,11 @@ public sealed class TitleTests
     private static async Task<long> Prepare(HttpClient admin, FakeUpstream upstream)
     {
         var connection = await admin.Connect(upstream, "fake-model", "title-model");
-        await (await admin.PatchJson("/api/settings/system", new { titleModel = "title-model", requestsPerMinute = 0 })).Expect(HttpStatusCode.OK);
+        await (await admin.PatchJson("/api/settings/system", new { titleModel = "title-model", requestsPerMinute = 0 }))
+            .Expect(HttpStatusCode.OK);
         return await admin.NewSession(connection, "fake-model");
     }
 
-    private static async Task<long> First(HttpClient admin) =>
+    private static async Task<long> ConnectionId(HttpClient admin) =>
         (await admin.GetJson("/api/connections")).GetProperty("items").EnumerateArray().Single(item => item.Text("name") == "Fake").Id();
 }

@@ -3,17 +3,20 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>The words the tests of web search are written in.</summary>
+/// <summary>Steps that the tests of web search share.</summary>
 internal static class ToolSteps
 {
     public const string SearchKey = "search-CANARY-5566778899";
 
     /// <summary>A search engine that finds two pages for every query.</summary>
-    public static FakeUpstream Engine(Func<FakeExchange, Task>? script = null) => FakeUpstream.Start(script ?? (exchange => exchange.Reply(200, """
-        {"results":[{"title":"First","url":"https://example.org/a","content":"alpha"},{"title":"Second","url":"https://example.com/b","content":"beta"}]}
-        """)));
+    public static FakeUpstream Engine(Func<FakeExchange, Task>? script = null) => FakeUpstream.Start(script ?? (exchange =>
+        exchange.Reply(200, """
+            {"results":[
+                {"title":"First","url":"https://example.org/a","content":"alpha"},
+                {"title":"Second","url":"https://example.com/b","content":"beta"}]}
+            """)));
 
-    /// <summary>Sets up the engine, and a provider whose model can call tools; gives a session with that model.</summary>
+    /// <summary>Sets up the engine, and a provider whose model can call tools; returns a session with that model.</summary>
     public static async Task<long> SearchSession(this HttpClient admin, FakeUpstream upstream, FakeUpstream engine)
     {
         await (await admin.PatchJson("/api/settings/system", new
@@ -41,7 +44,7 @@ internal static class ToolSteps
     public static Task<SseStream> AskWithSearch(this HttpClient client, long sessionId, string content) =>
         client.PostStream("/api/chat/stream", new { sessionId, content, clientMessageId = ChatSteps.NewId(), webSearch = true });
 
-    /// <summary>A provider's reply that says something and calls tools.</summary>
+    /// <summary>A provider's reply with a text and tool calls.</summary>
     public static async Task CallTools(FakeExchange exchange, string text, params (string Name, string Arguments)[] calls)
     {
         await exchange.StartSse();
@@ -52,9 +55,10 @@ internal static class ToolSteps
 
         foreach (var (call, index) in calls.Select((call, index) => (call, index)))
         {
+            var function = new { name = call.Name, arguments = call.Arguments };
             await exchange.SendEvent(Delta(new
             {
-                tool_calls = new[] { new { index, id = $"call_{index}", type = "function", function = new { name = call.Name, arguments = call.Arguments } } },
+                tool_calls = new[] { new { index, id = $"call_{index}", type = "function", function } },
             }));
         }
 
@@ -65,7 +69,8 @@ internal static class ToolSteps
         CallTools(exchange, "", [.. queries.Select(query => ("web_search", JsonSerializer.Serialize(new { query })))]);
 
     /// <summary>Whether the request already has results of tools.</summary>
-    public static bool HasResults(this FakeExchange exchange) => exchange.Request.Text.Contains("\"role\":\"tool\"", StringComparison.Ordinal);
+    public static bool HasResults(this FakeExchange exchange) =>
+        exchange.Request.Text.Contains("\"role\":\"tool\"", StringComparison.Ordinal);
 
     public static List<ServerEvent> Tools(this IEnumerable<ServerEvent> events) => [.. events.Where(e => e.Event == "tool")];
 

@@ -2,13 +2,13 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>The words the tests of task traces are written in.</summary>
+/// <summary>Steps that the tests of task traces share.</summary>
 internal static class TraceSteps
 {
     public static async Task Trace(this HttpClient admin, object settings) =>
         (await admin.PatchJson("/api/settings/system", settings)).EnsureSuccessStatusCode();
 
-    /// <summary>Asks, with or without a word about recording, and reads to the end; gives the answer as it is stored.</summary>
+    /// <summary>Asks, with or without the trace option, and reads to the end; returns the answer as it is stored.</summary>
     public static async Task<JsonElement> Record(this HttpClient client, long sessionId, string content, bool? trace = null)
     {
         object body = trace is { } on
@@ -37,5 +37,6 @@ internal static class TraceSteps
 
     public static IEnumerable<string?> Types(this IEnumerable<JsonElement> events) => events.Select(item => item.Text("type"));
 
-    public static JsonElement Payload(this IEnumerable<JsonElement> events, string type) => events.Single(item => item.Text("type") == type).GetProperty("payload");
+    public static JsonElement Payload(this IEnumerable<JsonElement> events, string type) =>
+        events.Single(item => item.Text("type") == type).GetProperty("payload");
 }

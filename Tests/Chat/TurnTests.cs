@@ -2,7 +2,9 @@ using System.Net;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>Removing turns, clearing chats and changing branches: what goes, what stays, and that it is nobody else's (attack A01).</summary>
+/// <summary>
+/// Removing turns, clearing chats and choosing branches: what is removed, what stays, and that nobody else can do it (attack A01).
+/// </summary>
 public sealed class TurnTests
 {
     [Fact]
@@ -14,7 +16,9 @@ public sealed class TurnTests
         var session = await admin.NewSession(await admin.Connect(upstream));
         var first = await admin.AskAndWait(session, "first");
         await admin.AskAndWait(session, "unwanted");
-        await using (var edited = await admin.PostStream("/api/chat/stream", new { sessionId = session, content = "instead", parentId = first.Id(), clientMessageId = ChatSteps.NewId() }))
+        await using (var edited = await admin.PostStream(
+            "/api/chat/stream",
+            new { sessionId = session, content = "instead", parentId = first.Id(), clientMessageId = ChatSteps.NewId() }))
         {
             await edited.ReadAllAsync();
         }
@@ -26,7 +30,8 @@ public sealed class TurnTests
         Assert.Equal(["first", "answer", "unwanted", "answer"], (await admin.Messages(session)).Select(message => message.Text("content")));
         Assert.Equal(4, (await admin.GetJson($"/api/sessions/{session}")).GetProperty("messageCount").GetInt64());
         Assert.Empty((await admin.GetJson("/api/sessions?q=instead")).GetProperty("items").EnumerateArray());
-        await (await admin.DeleteAsync($"/api/sessions/{session}/messages/{instead.Id()}")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
+        await (await admin.DeleteAsync($"/api/sessions/{session}/messages/{instead.Id()}"))
+            .ExpectProblem(HttpStatusCode.NotFound, "not_found");
 
         await (await admin.DeleteAsync($"/api/sessions/{session}/messages")).Expect(HttpStatusCode.NoContent);
         Assert.Empty(await admin.Messages(session));
@@ -55,7 +60,8 @@ public sealed class TurnTests
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
         var old = await admin.AskAndWait(session, "question");
-        await using var stream = await admin.PostStream("/api/chat/regenerate", new { messageId = old.Id(), clientMessageId = ChatSteps.NewId() });
+        await using var stream = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = old.Id(), clientMessageId = ChatSteps.NewId() });
         Assert.Equal("start", (await stream.NextAsync())!.Event);
 
         await (await admin.DeleteAsync($"/api/sessions/{session}/messages/{old.Id()}")).Expect(HttpStatusCode.NoContent);
@@ -65,7 +71,8 @@ public sealed class TurnTests
         Assert.Equal("new", answer.Text("content"));
 
         release = new TaskCompletionSource();
-        await using var second = await admin.PostStream("/api/chat/regenerate", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() });
+        await using var second = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() });
         var started = (await second.NextAsync())!;
         await upstream.NextChatAsync();
         await upstream.NextChatAsync();
@@ -89,16 +96,18 @@ public sealed class TurnTests
             messageId = await AssertReplays(sent);
         }
 
-        foreach (var door in new[] { "regenerate", "continue" })
+        foreach (var kind in new[] { "regenerate", "continue" })
         {
-            await using var again = await admin.PostStream($"/api/chat/{door}", new { messageId, clientMessageId = ChatSteps.NewId() });
+            await using var again = await admin.PostStream($"/api/chat/{kind}", new { messageId, clientMessageId = ChatSteps.NewId() });
             await AssertReplays(again);
         }
 
         // An edited question has versions of its own, also when another answer to it is asked for.
         foreach (var (path, body) in new (string, Func<object>)[]
         {
-            ("stream", () => new { sessionId = session, content = "question", parentId = (long?)null, clientMessageId = ChatSteps.NewId() }),
+            (
+                "stream",
+                () => new { sessionId = session, content = "question", parentId = (long?)null, clientMessageId = ChatSteps.NewId() }),
             ("regenerate", () => new { messageId, clientMessageId = ChatSteps.NewId() }),
         })
         {
@@ -110,10 +119,13 @@ public sealed class TurnTests
         Assert.Equal(2, questions.Count);
         Assert.Equal(2, (await admin.Messages(session))[1].GetProperty("siblings").GetArrayLength());
 
-        var whole = await (await admin.PostJson("/api/chat/completion", new { sessionId = session, content = "next", clientMessageId = ChatSteps.NewId() })).Json();
+        var next = new { sessionId = session, content = "next", clientMessageId = ChatSteps.NewId() };
+        var whole = await (await admin.PostJson("/api/chat/completion", next)).Json();
         foreach (var message in new[] { "userMessage", "assistantMessage" })
         {
-            Assert.Equal([whole.GetProperty(message).Id()], whole.GetProperty(message).GetProperty("siblings").EnumerateArray().Select(id => id.GetInt64()));
+            Assert.Equal(
+                [whole.GetProperty(message).Id()],
+                whole.GetProperty(message).GetProperty("siblings").EnumerateArray().Select(id => id.GetInt64()));
         }
 
         async Task<long> AssertReplays(SseStream stream)
@@ -131,7 +143,9 @@ public sealed class TurnTests
             var rows = await admin.Messages(session);
             var row = rows.Single(row => row.Id() == live.AssistantId());
             Assert.Equal(row.Text("createdAt"), live.Json.GetProperty("assistantMessage").Text("createdAt"));
-            Assert.Equal(row.GetProperty("siblings").GetRawText(), live.Json.GetProperty("assistantMessage").GetProperty("siblings").GetRawText());
+            Assert.Equal(
+                row.GetProperty("siblings").GetRawText(),
+                live.Json.GetProperty("assistantMessage").GetProperty("siblings").GetRawText());
             Assert.Equal(
                 rows.Single(question => question.Id() == row.GetProperty("parentId").GetInt64()).GetProperty("siblings").GetRawText(),
                 live.Json.GetProperty("userMessage").GetProperty("siblings").GetRawText());
@@ -152,7 +166,8 @@ public sealed class TurnTests
         foreach (var (id, message) in new[] { (session, answer.Id()), (own, answer.Id()), (987654321, 987654321) })
         {
             await (await other.DeleteAsync($"/api/sessions/{id}/messages/{message}")).ExpectProblem(HttpStatusCode.NotFound, "not_found");
-            await (await other.PostJson($"/api/sessions/{id}/branch", new { messageId = message })).ExpectProblem(HttpStatusCode.NotFound, "not_found");
+            await (await other.PostJson($"/api/sessions/{id}/branch", new { messageId = message }))
+                .ExpectProblem(HttpStatusCode.NotFound, "not_found");
         }
 
         await (await other.DeleteAsync($"/api/sessions/{session}/messages")).ExpectProblem(HttpStatusCode.NotFound, "not_found");

@@ -4,8 +4,8 @@ using AiChat.Tests.Api;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// A question that a provider has begun to answer may have been worked on and paid for: it is not put again by itself, to nobody. A
-/// failure before the first token costs nothing and is told as a failure wherever it is told.
+/// A question that a provider has begun to answer may have been worked on and paid for, so it is not retried automatically, with no model.
+/// A failure before the first token costs nothing and is shown as a failure everywhere.
 /// </summary>
 public sealed class UnknownOutcomeTests
 {
@@ -19,9 +19,9 @@ public sealed class UnknownOutcomeTests
     [InlineData("error", "provider_server_error")]
     [InlineData("limit", "provider_rate_limited")]
     [InlineData("key", "provider_unauthorized")]
-    public async Task After_the_head_the_question_is_put_to_nobody_again(string how, string code)
+    public async Task After_the_response_head_the_question_is_not_sent_again(string how, string code)
     {
-        await using var upstream = ChatSteps.Provider(exchange => Break(exchange, how));
+        await using var upstream = ChatSteps.Provider(exchange => BreakOff(exchange, how));
         await using var other = FakeUpstream.Start(OpenAiScript.Answer(["other-model"], "I am the other"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
@@ -49,9 +49,10 @@ public sealed class UnknownOutcomeTests
         Assert.Empty(other.Chats());
         await AssertCostsNothing(server, admin, session, events);
 
-        // A person may.
+        // A user may ask again.
         var answer = (await admin.Messages(session))[^1];
-        await using var again = await admin.PostStream("/api/chat/regenerate", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() });
+        await using var again = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() });
         await again.ReadAllAsync();
         Assert.Equal(2, upstream.Chats().Count);
     }
@@ -59,7 +60,7 @@ public sealed class UnknownOutcomeTests
     [Fact]
     public async Task The_same_holds_for_programs()
     {
-        await using var steps = await CompatSteps.StartAsync(exchange => Break(exchange, "reset"));
+        await using var steps = await CompatSteps.StartAsync(exchange => BreakOff(exchange, "reset"));
 
         foreach (var stream in (bool[])[false, true])
         {
@@ -67,7 +68,9 @@ public sealed class UnknownOutcomeTests
         }
 
         Assert.Equal(2, steps.Upstream.Chats().Count);
-        Assert.Equal(2, UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and prompt_tokens = 0"));
+        Assert.Equal(
+            2,
+            UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed' and prompt_tokens = 0"));
         UsageLimitTests.AssertBalanced(steps.Server);
     }
 
@@ -90,7 +93,7 @@ public sealed class UnknownOutcomeTests
             line.StartsWith("aichat_provider_errors_total", StringComparison.Ordinal) && !line.EndsWith(" 0", StringComparison.Ordinal));
         Assert.EndsWith(" 1", Assert.Single(failures));
 
-        // Attaching later tells the same.
+        // A replay says the same.
         await using var later = await admin.GetStream($"/api/chat/stream/{events[0].AssistantId()}");
         var replay = await later.ReadAllAsync();
         Assert.Equal(events[^1].Data, replay[^1].Data);
@@ -114,7 +117,7 @@ public sealed class UnknownOutcomeTests
         UsageLimitTests.AssertBalanced(server);
     }
 
-    private static async Task Break(FakeExchange exchange, string how)
+    private static async Task BreakOff(FakeExchange exchange, string how)
     {
         await exchange.StartSse();
         switch (how)
@@ -136,7 +139,8 @@ public sealed class UnknownOutcomeTests
                 await exchange.Send("<html></html>\n");
                 break;
             case "error" or "limit" or "key":
-                await exchange.SendEvent(new { error = new { message = "no", code = how switch { "error" => 502, "limit" => 429, _ => 401 } } });
+                await exchange.SendEvent(
+                    new { error = new { message = "no", code = how switch { "error" => 502, "limit" => 429, _ => 401 } } });
                 break;
             default:
                 break;

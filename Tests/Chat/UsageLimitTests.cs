@@ -3,10 +3,12 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>The one gate: messages, tokens and money, against many at once and against failing providers (attacks A69, A70, A71, A72).</summary>
+/// <summary>
+/// Limits on messages, tokens and money hold against many calls at once and with failing providers (attacks A69, A70, A71, A72).
+/// </summary>
 public sealed class UsageLimitTests
 {
-    /// <summary>Calls that brought something; one that failed before is in the ledger too, and costs no message.</summary>
+    /// <summary>Calls that count as a message. A call that failed before its first token is in the ledger but costs no message.</summary>
     private const string Counted = "select count(*) from usage_entries where status <> 'failed' or prompt_tokens + completion_tokens > 0";
 
     private static readonly object Price = new { input = 1_000_000m, output = 1_000_000m }; // one unit a token
@@ -22,7 +24,8 @@ public sealed class UsageLimitTests
 
         await admin.AskAndWait(session, "one"); // 7 + 3 tokens
         await admin.AskAndWait(session, "two");
-        using var refused = await admin.PostJson("/api/chat/completion", new { sessionId = session, content = "three", clientMessageId = ChatSteps.NewId() });
+        using var refused = await admin.PostJson(
+            "/api/chat/completion", new { sessionId = session, content = "three", clientMessageId = ChatSteps.NewId() });
 
         await refused.ExpectProblem(HttpStatusCode.TooManyRequests, "budget_exceeded");
         Assert.InRange(refused.Headers.RetryAfter!.Delta!.Value, TimeSpan.FromSeconds(1), TimeSpan.FromDays(1) + TimeSpan.FromSeconds(1));
@@ -30,7 +33,9 @@ public sealed class UsageLimitTests
         Assert.Equal(2, (await admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
         var me = (await admin.GetJson("/api/auth/me")).GetProperty("user").Id();
         var used = (await admin.GetJson($"/api/users/{me}")).GetProperty("used");
-        Assert.Equal((2, 20, 20), (used.GetProperty("messages").GetInt64(), used.GetProperty("dayTokens").GetInt64(), used.GetProperty("monthTokens").GetInt64()));
+        Assert.Equal((2, 20, 20), (Count("messages"), Count("dayTokens"), Count("monthTokens")));
+
+        long Count(string name) => used.GetProperty(name).GetInt64();
     }
 
     [Theory]
@@ -44,7 +49,8 @@ public sealed class UsageLimitTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await (await admin.PutJson("/api/catalog/models", new { connectionId = connection, model = "fake-model", price = Price })).Expect(HttpStatusCode.OK);
+        await (await admin.PutJson("/api/catalog/models", new { connectionId = connection, model = "fake-model", price = Price }))
+            .Expect(HttpStatusCode.OK);
         var session = await admin.NewSession(connection);
         var me = (await admin.GetJson("/api/auth/me")).GetProperty("user").Id();
 
@@ -52,12 +58,14 @@ public sealed class UsageLimitTests
         await admin.AskAndWait(session, "one");
         await (await Try(admin, session)).ExpectProblem(HttpStatusCode.TooManyRequests, "budget_exceeded");
 
-        var more = await (await admin.PutJson($"/api/users/{me}/quota", new Dictionary<string, object?> { ["dailyLimit"] = null, [own] = 11 })).Json();
+        var limit = new Dictionary<string, object?> { ["dailyLimit"] = null, [own] = 11 };
+        var more = await (await admin.PutJson($"/api/users/{me}/quota", limit)).Json();
         Assert.Equal(11, more.GetProperty(own).GetInt64());
         await (await Try(admin, session)).Expect(HttpStatusCode.OK);
         await (await Try(admin, session)).ExpectProblem(HttpStatusCode.TooManyRequests, "budget_exceeded");
 
-        var none = await (await admin.PutJson($"/api/users/{me}/quota", new Dictionary<string, object?> { ["dailyLimit"] = null, [own] = -1 })).Json();
+        limit[own] = -1;
+        var none = await (await admin.PutJson($"/api/users/{me}/quota", limit)).Json();
         Assert.Equal(-1, none.GetProperty(own).GetInt64());
         await (await Try(admin, session)).Expect(HttpStatusCode.OK);
     }
@@ -72,7 +80,7 @@ public sealed class UsageLimitTests
         await Set(admin, new { defaultDailyTokenBudget = 4_000, maxRunsPerUser = 0, requestsPerMinute = 0 });
         var sessions = await Task.WhenAll(Enumerable.Range(0, 30).Select(_ => admin.NewSession(connection)));
 
-        // Each holds what an answer may cost, more than the budget: so they go one after the other, if at all.
+        // Each reserves what an answer may cost, which is more than the budget, so they run one after the other, if at all.
         var answers = await Task.WhenAll(sessions.Select(session => Try(admin, session)));
 
         Assert.Equal(upstream.Chats().Count, answers.Count(answer => answer.StatusCode == HttpStatusCode.OK));
@@ -175,13 +183,17 @@ public sealed class UsageLimitTests
     internal static Task Set(HttpClient admin, object settings) => admin.PatchJson("/api/settings/system", settings).ContinueWith(
         answer => answer.Result.Expect(HttpStatusCode.OK), TaskScheduler.Default).Unwrap();
 
-    /// <summary>The sum of the ledger is what the counters say, and nothing is held.</summary>
+    /// <summary>The sum of the ledger equals the counters, and nothing is reserved.</summary>
     internal static void AssertBalanced(TestServer server)
     {
         Assert.Equal(0, Number(server, "select coalesce(sum(held_messages + held_tokens + held_nanos), 0) from daily_usage"));
         Assert.Equal(Number(server, Counted), Number(server, "select coalesce(sum(messages), 0) from daily_usage"));
-        Assert.Equal(Number(server, "select coalesce(sum(prompt_tokens + completion_tokens), 0) from usage_entries"), Number(server, "select coalesce(sum(tokens), 0) from daily_usage"));
-        Assert.Equal(Number(server, "select coalesce(sum(cost_nanos), 0) from usage_entries"), Number(server, "select coalesce(sum(cost_nanos), 0) from daily_usage"));
+        Assert.Equal(
+            Number(server, "select coalesce(sum(prompt_tokens + completion_tokens), 0) from usage_entries"),
+            Number(server, "select coalesce(sum(tokens), 0) from daily_usage"));
+        Assert.Equal(
+            Number(server, "select coalesce(sum(cost_nanos), 0) from usage_entries"),
+            Number(server, "select coalesce(sum(cost_nanos), 0) from daily_usage"));
     }
 
     internal static long Number(TestServer server, string sql)

@@ -5,7 +5,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>The server's own small questions pass the gate, are repeated like any other and are entered in the ledger.</summary>
+/// <summary>The server's own questions pass the usage limits, are retried like any other and are entered in the ledger.</summary>
 [Trait("Mode", "InProcess")]
 public sealed class UtilityCompletionTests
 {
@@ -22,11 +22,14 @@ public sealed class UtilityCompletionTests
         var me = (await admin.GetJson("/api/auth/me")).GetProperty("user").Id();
         var model = server.Services.GetRequiredService<ModelCatalog>().Resolve(me, true, connection, "fake-model");
 
-        var title = await server.Services.GetRequiredService<UtilityCompletion>().Ask(new CallPlace(me), true, model!, "You name chats.", "Hello?", 20, CancellationToken.None);
+        var title = await server.Services.GetRequiredService<UtilityCompletion>().Ask(
+            new CallPlace(me), true, model!, "You name chats.", "Hello?", 20, CancellationToken.None);
 
         Assert.Equal("A short title", title);
         Assert.Equal(20, upstream.Chats()[0].Request.Json.GetProperty("max_tokens").GetInt32());
-        Assert.Equal("done 7 2 provider", Text(server, "select concat_ws(' ', status, prompt_tokens, completion_tokens, source) from usage_entries"));
+        Assert.Equal(
+            "done 7 2 provider",
+            Text(server, "select concat_ws(' ', status, prompt_tokens, completion_tokens, source) from usage_entries"));
         Assert.Equal("0 0 9 0", Text(server, "select concat_ws(' ', messages, held_messages, tokens, held_tokens) from daily_usage"));
     }
 
@@ -41,7 +44,8 @@ public sealed class UtilityCompletionTests
         var model = server.Services.GetRequiredService<ModelCatalog>().Resolve(me, true, connection, "fake-model");
         await (await admin.PatchJson("/api/settings/system", new { defaultDailyTokenBudget = 0 })).Json();
 
-        Assert.Null(await server.Services.GetRequiredService<UtilityCompletion>().Ask(new CallPlace(me), true, model!, null, "Hello?", 20, CancellationToken.None));
+        Assert.Null(await server.Services.GetRequiredService<UtilityCompletion>().Ask(
+            new CallPlace(me), true, model!, null, "Hello?", 20, CancellationToken.None));
 
         Assert.Empty(upstream.Chats());
     }

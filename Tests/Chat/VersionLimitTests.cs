@@ -2,28 +2,30 @@ using System.Net;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>How many answers to one question are kept, and that none goes before the new one is done (attack A86).</summary>
+/// <summary>How many answers to one question are kept, and that none is removed before the new one is done (attack A86).</summary>
 public sealed class VersionLimitTests
 {
     [Fact]
     public async Task The_oldest_answers_go_when_a_new_one_is_done_and_not_before()
     {
         var works = true;
-        await using var upstream = ChatSteps.Provider(exchange => works ? OpenAiScript.Stream(exchange, "answer") : exchange.Reply(400, """{"error":{"message":"no"}}"""));
+        await using var upstream = ChatSteps.Provider(
+            exchange => works ? OpenAiScript.Stream(exchange, "answer") : exchange.Reply(400, """{"error":{"message":"no"}}"""));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         await (await admin.PatchJson("/api/settings/system", new { assistantReplyHistoryLimit = 2 })).Expect(HttpStatusCode.OK);
         var session = await admin.NewSession(await admin.Connect(upstream));
         var first = (await admin.AskAndWait(session, "question")).Id();
-        var second = await Again(admin, session, first);
+        var second = await Regenerate(admin, session, first);
         Assert.Equal([first, second], await Siblings(admin, session));
 
         works = false;
-        var failed = await Again(admin, session, second);
-        Assert.Equal([first, second, failed], await Siblings(admin, session)); // nothing goes for an answer that did not come
+        var failed = await Regenerate(admin, session, second);
+        Assert.Equal([first, second, failed], await Siblings(admin, session)); // a failed answer removes nothing
 
         works = true;
-        await using var told = await admin.PostStream("/api/chat/regenerate", new { messageId = second, clientMessageId = ChatSteps.NewId() });
+        await using var told = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = second, clientMessageId = ChatSteps.NewId() });
         var done = (await told.ReadAllAsync())[^1].Json;
         var fourth = done.GetProperty("messageId").GetInt64();
         Assert.Equal([first, second], done.GetProperty("removedVersions").EnumerateArray().Select(id => id.GetInt64()).Order());
@@ -42,15 +44,15 @@ public sealed class VersionLimitTests
         var first = (await admin.AskAndWait(session, "question")).Id();
         await admin.AskAndWait(session, "go on");
 
-        var second = await Again(admin, session, first);
-        var third = await Again(admin, session, second);
+        var second = await Regenerate(admin, session, first);
+        var third = await Regenerate(admin, session, second);
 
         Assert.Equal([first, third], await Siblings(admin, session));
         await (await admin.PostJson($"/api/sessions/{session}/branch", new { messageId = first })).Expect(HttpStatusCode.NoContent);
         Assert.Equal(4, (await admin.Messages(session)).Count);
     }
 
-    private static async Task<long> Again(HttpClient client, long session, long messageId)
+    private static async Task<long> Regenerate(HttpClient client, long session, long messageId)
     {
         await using var stream = await client.PostStream("/api/chat/regenerate", new { messageId, clientMessageId = ChatSteps.NewId() });
         await stream.ReadAllAsync();

@@ -16,9 +16,9 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>What was taken is let go again when what follows fails, is closed or is left in the middle.</summary>
+/// <summary>Places, queues and connections are released when the work that took them fails, is closed or is abandoned.</summary>
 [Trait("Mode", "InProcess")]
-public sealed class LetGoTests
+public sealed class ReleaseTests
 {
     [Fact]
     public async Task A_reader_whose_login_cannot_be_looked_up_is_not_counted_for_ever()
@@ -50,8 +50,9 @@ public sealed class LetGoTests
         for (var round = 0; round < 300; round++)
         {
             var traces = new TaskTraces(
-                services.GetRequiredService<TraceStore>(), services.GetRequiredService<SystemSettings>(), services.GetRequiredService<Redactor>(),
-                services.GetRequiredService<BackgroundWork>(), TimeProvider.System, NullLogger<TaskTraces>.Instance);
+                services.GetRequiredService<TraceStore>(), services.GetRequiredService<SystemSettings>(),
+                services.GetRequiredService<Redactor>(), services.GetRequiredService<BackgroundWork>(), TimeProvider.System,
+                NullLogger<TaskTraces>.Instance);
             traces.Enqueue(new TraceQueueMarker()); // from now on there is a queue
             using var both = new Barrier(2);
             var waiting = Task.Run(() =>
@@ -88,7 +89,8 @@ public sealed class LetGoTests
             UserId = 1,
             IsAdmin = true,
             Models = [catalog.Resolve(1, true, connection, "fake-model")!],
-            Request = (model, endpoint) => ValueTask.FromResult(new ChatRequest { Endpoint = endpoint, Model = model.Model, Turns = [new ChatTurn(ChatRole.User, "go")] }),
+            Request = (model, endpoint) => ValueTask.FromResult(
+                new ChatRequest { Endpoint = endpoint, Model = model.Model, Turns = [new ChatTurn(ChatRole.User, "go")] }),
         };
         var call = await server.Services.GetRequiredService<ProviderCalls>().Open(plan, CancellationToken.None);
         Assert.True(await call.MoveNextAsync());
