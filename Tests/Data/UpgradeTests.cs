@@ -1,5 +1,6 @@
 using AiChat.Data;
 using AiChat.Data.Accounts;
+using AiChat.Data.Chats;
 using AiChat.Data.Sqlite;
 using Microsoft.Data.Sqlite;
 
@@ -53,7 +54,7 @@ public sealed class UpgradeTests : IDisposable
 
         Migrator.Run(FilePath);
 
-        using var connection = Db.Connect(FilePath, SqliteOpenMode.ReadWrite);
+        using var connection = SqliteConnections.OpenWriter(FilePath);
         foreach (var (select, rows) in before)
         {
             Assert.Equal(rows, All(connection, select));
@@ -71,7 +72,7 @@ public sealed class UpgradeTests : IDisposable
     {
         Old();
         Migrator.Run(FilePath);
-        using var connection = Db.Connect(FilePath, SqliteOpenMode.ReadWrite);
+        using var connection = SqliteConnections.OpenWriter(FilePath);
 
         long Added(string insert) => long.Parse(All(connection, $"{insert} returning id").Single());
         string Session() => "insert into sessions (user_id, title, created_at, updated_at) values (1, '', 1, 1)";
@@ -116,7 +117,7 @@ public sealed class UpgradeTests : IDisposable
         // The guest signs in: what was written becomes the account's.
         await new Guests(db, new AuthCache(db)).Move(40_960_007, 1);
         Assert.Equal([2L], await Found(1, "智能改变"));
-        await db.Write(connection => All(connection, "update messages set content = 'Nowhere' where id = 1"));
+        await db.Write(connection => All((SqliteConnection)connection, "update messages set content = 'Nowhere' where id = 1"));
         Assert.Empty(await Found(1, "treasure"));
         Assert.Equal([1L], await Found(1, "nowhere"));
 
@@ -138,7 +139,7 @@ public sealed class UpgradeTests : IDisposable
 
         Assert.Contains("torn", error.Message);
         Assert.Equal(now, Migrator.Run(FilePath));
-        using var connection = Db.Connect(FilePath, SqliteOpenMode.ReadWrite);
+        using var connection = SqliteConnections.OpenWriter(FilePath);
         Assert.Equal(["0"], All(connection, "select count(*) from drafts"));
     }
 
@@ -148,20 +149,20 @@ public sealed class UpgradeTests : IDisposable
     private List<(string Select, List<string> Rows)> Old()
     {
         Migrator.Run(FilePath, [.. Migrator.Load().Take(3)]);
-        using var connection = Db.Connect(FilePath, SqliteOpenMode.ReadWrite);
+        using var connection = SqliteConnections.OpenWriter(FilePath);
         All(connection, Rows);
         var tables = All(connection, """
             select name from sqlite_schema where type = 'table' and name not glob 'messages_text*' and name not glob 'sqlite*' order by name
             """);
         return [.. tables.Select(table =>
         {
-            var columns = All(connection, $"select name from pragma_table_info('{table}')");
+            var columns = All(connection, $"select name from pragma_table_info('{table}') where name <> 'base_length'"); // dropped later
             var select = $"select {string.Join(" || '|' || ", columns.Select(column => $"quote({column})"))} from {table} order by 1";
             return (select, All(connection, select));
         })];
     }
 
-    private SqliteConnection Copy() => Db.Connect($"{FilePath}.pre-v4", SqliteOpenMode.ReadOnly);
+    private SqliteConnection Copy() => SqliteConnections.OpenReader($"{FilePath}.pre-v4");
 
     private static List<string> All(SqliteConnection connection, string sql)
     {

@@ -1,0 +1,2 @@
+-- No statement has ever read it.
+alter table runs drop column base_length;
