@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Serialization;
 using AiChat.Data;
 using AiChat.Data.Accounts;
@@ -34,10 +33,9 @@ internal static class UserEndpoints
 
     private static async Task<IResult> List(UserAdmin users, string? q, string? status, string? cursor, int limit = DefaultPage)
     {
-        var before = long.MaxValue;
-        if (cursor is not null && !long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out before))
+        if (Cursor.Parse(cursor, long.MaxValue) is not { } before)
         {
-            return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
+            return Cursor.Invalid();
         }
 
         if (limit is < 1 or > MaxPage)
@@ -56,7 +54,7 @@ internal static class UserEndpoints
         }
 
         var rows = await users.List(string.IsNullOrWhiteSpace(q) ? null : q.Trim(), status, before, limit + 1);
-        var next = rows.Count > limit ? rows[limit - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
+        var next = rows.Count > limit ? Cursor.From(rows[limit - 1].Id) : null;
         return TypedResults.Json(new UserPage([.. rows.Take(limit).Select(ManagedUserResponse.From)], next), AccountsJson.Wire.UserPage);
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Serialization;
 using AiChat.Data.Audit;
 using AiChat.Endpoints.Auth;
@@ -19,14 +18,13 @@ internal static class AuditEndpoints
             return Problems.Invalid("limit", "From 1 to 100.");
         }
 
-        var before = long.MaxValue;
-        if (cursor is not null && !long.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out before))
+        if (Cursor.Parse(cursor, long.MaxValue) is not { } before)
         {
-            return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
+            return Cursor.Invalid();
         }
 
         var rows = await audit.List(before, page + 1);
-        var next = rows.Count > page ? rows[page - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
+        var next = rows.Count > page ? Cursor.From(rows[page - 1].Id) : null;
         return TypedResults.Ok(new AuditPage([.. rows.Take(page).Select(AuditResponse.From)], next));
     }
 }

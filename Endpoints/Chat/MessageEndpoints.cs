@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Serialization;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
@@ -35,9 +34,9 @@ internal static class MessageEndpoints
 
         if ((before ?? cursor) is { } text)
         {
-            if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
+            if (Cursor.Parse(text, 0L) is not { } number)
             {
-                return Problems.Invalid("before", "Use the nextCursor of the page before.");
+                return Cursor.Invalid("before");
             }
 
             from = number;
@@ -46,7 +45,7 @@ internal static class MessageEndpoints
         if (tree == true)
         {
             var all = await messages.Tree(me.Id, id, from ?? 0, page + 1);
-            var after = all?.Count > page ? all[page - 1].Id.ToString(CultureInfo.InvariantCulture) : null;
+            var after = all?.Count > page ? Cursor.From(all[page - 1].Id) : null;
             return all is null ? Problems.NotFound() : TypedResults.Ok(await list.Create(me, id, [.. all.Take(page)], after));
         }
 
@@ -64,22 +63,21 @@ internal static class MessageEndpoints
 
         var more = rows.Count > page;
         rows = more ? rows[^page..] : rows;
-        return TypedResults.Ok(await list.Create(me, id, rows, more ? rows[0].Id.ToString(CultureInfo.InvariantCulture) : null));
+        return TypedResults.Ok(await list.Create(me, id, rows, more ? Cursor.From(rows[0].Id) : null));
     }
 
     private static async Task<IResult> Find(
         long id, CurrentUser me, Search search, string? q, string? cursor, int? limit, CancellationToken cancel)
     {
         var page = limit ?? 100;
-        var skip = 0;
         if (page is < 1 or > 100)
         {
             return Problems.Invalid("limit", "From 1 to 100.");
         }
 
-        if (cursor is not null && !int.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out skip))
+        if (Cursor.Parse(cursor, 0) is not { } skip)
         {
-            return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
+            return Cursor.Invalid();
         }
 
         if (q is null or { Length: 0 or > SearchTerms.MaxLength })
@@ -92,7 +90,7 @@ internal static class MessageEndpoints
             return Problems.NotFound();
         }
 
-        var next = skip + hits.Count < total ? (skip + hits.Count).ToString(CultureInfo.InvariantCulture) : null;
+        var next = skip + hits.Count < total ? Cursor.From(skip + hits.Count) : null;
         return TypedResults.Ok(new FoundMessages([.. hits.Select(SearchMatch.From)], total, next));
     }
 

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Serialization;
 using AiChat.Data.Chats;
 using AiChat.Data.Sqlite;
@@ -40,7 +39,7 @@ internal static class SessionEndpoints
         SessionCursor? after = null;
         if (cursor is not null && (after = ParseCursor(cursor)) is null)
         {
-            return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
+            return Cursor.Invalid();
         }
 
         if (q is { Length: > SearchTerms.MaxLength })
@@ -157,8 +156,7 @@ internal static class SessionEndpoints
 
     private static SessionCursor? ParseCursor(string cursor) =>
         cursor.Split('-') is ["0" or "1", var second, var third]
-        && long.TryParse(second, NumberStyles.None, CultureInfo.InvariantCulture, out var at)
-        && long.TryParse(third, NumberStyles.None, CultureInfo.InvariantCulture, out var id)
+        && Cursor.Parse(second, 0L) is { } at && Cursor.Parse(third, 0L) is { } id
             ? new SessionCursor(cursor[0] == '1', at, id) : null;
 }
 

@@ -1,5 +1,4 @@
 using System.Buffers.Text;
-using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json.Serialization;
 using AiChat.Data.Accounts;
@@ -65,10 +64,9 @@ internal static class ShareEndpoints
             return Problems.Invalid("limit", "From 1 to 100.");
         }
 
-        var skip = 0;
-        if (cursor is not null && !int.TryParse(cursor, NumberStyles.None, CultureInfo.InvariantCulture, out skip))
+        if (Cursor.Parse(cursor, 0) is not { } skip)
         {
-            return Problems.Invalid("cursor", "Use the nextCursor of the page before.");
+            return Cursor.Invalid();
         }
 
         context.Response.Headers["X-Robots-Tag"] = "noindex, nofollow";
@@ -81,7 +79,7 @@ internal static class ShareEndpoints
         var ids = await branches.Ids(shared.UserId, shared.Id, shared.LeafId);
         var rows = await branches.Page(shared.UserId, shared.Id, ids.Skip(skip).Take(page));
         var pictures = await images.FindByMessages(shared.UserId, rows.Select(row => row.Id));
-        var next = skip + page < ids.Count ? (skip + page).ToString(CultureInfo.InvariantCulture) : null;
+        var next = skip + page < ids.Count ? Cursor.From(skip + page) : null;
         return TypedResults.Ok(new SharedChat(
             shared.Title, ShareLinks.Time(shared.CreatedAt), shared.ExpiresAt is { } end ? ShareLinks.Time(end) : null,
             [.. rows.Select(row => AsShared(row, shared)).Select(row => new SharedMessage(
