@@ -1,10 +1,13 @@
 using AiChat.Commands;
 using AiChat.Data;
 using AiChat.Data.Accounts;
+using AiChat.Data.Audit;
+using AiChat.Data.Catalog;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Runs;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Traces;
 using AiChat.Endpoints.Accounts;
 using AiChat.Endpoints.Admin;
 using AiChat.Endpoints.Auth;
@@ -88,6 +91,41 @@ internal static class Program
 
         builder.Services.AddSingleton(_ => folder);
         builder.Services.AddSingleton(_ => new Db(folder.DatabasePath));
+        AddStoreClasses(builder.Services);
+    }
+
+    /// <summary>The classes with SQL, room by room.</summary>
+    private static void AddStoreClasses(IServiceCollection services)
+    {
+        services.AddSingleton<AuditLog>();
+        services.AddSingleton<AuthCache>();
+        services.AddSingleton<Users>();
+        services.AddSingleton<UserAdmin>();
+        services.AddSingleton<Logins>();
+        services.AddSingleton<Guests>();
+        services.AddSingleton<ApiKeys>();
+        services.AddSingleton<Preferences>();
+        services.AddSingleton<Avatars>();
+        services.AddSingleton<AccountData>();
+        services.AddSingleton<Usage>();
+        services.AddSingleton<UsageReports>();
+        services.AddSingleton<SettingStore>();
+        services.AddSingleton<Connections>();
+        services.AddSingleton<Models>();
+        services.AddSingleton<ImageStore>();
+        services.AddSingleton<FileRows>();
+        services.AddSingleton<TraceStore>();
+        services.AddSingleton<Sessions>();
+        services.AddSingleton<Messages>();
+        services.AddSingleton<Branches>();
+        services.AddSingleton<Search>();
+        services.AddSingleton<Shares>();
+        services.AddSingleton<Prompts>();
+        services.AddSingleton<Drafts>();
+        services.AddSingleton<Removal>();
+        services.AddSingleton<Expiry>();
+        services.AddSingleton<RunStore>();
+        services.AddSingleton<TokenFactorRows>();
     }
 
     private static void AddServices(IServiceCollection services, ServerOptions options)
@@ -102,23 +140,11 @@ internal static class Program
         services.AddAccounts();
         services.AddCatalog();
         services.AddProviders();
-        services.AddSingleton<Sessions>();
-        services.AddSingleton<Messages>();
-        services.AddSingleton<Search>();
-        services.AddSingleton<Branches>();
         services.AddSingleton<SessionExport>();
         services.AddSingleton<ForkLimit>();
-        services.AddSingleton<Shares>();
         services.AddSingleton<ShareLinks>();
-        services.AddSingleton<Prompts>();
-        services.AddSingleton<Drafts>();
-        services.AddSingleton<AccountData>();
         services.AddSingleton<AccountExport>();
-        services.AddSingleton<RunStore>();
-        services.AddSingleton<Usage>();
-        services.AddSingleton<TokenFactorRows>();
         services.AddImages();
-        services.AddSingleton<UsageReports>();
         services.AddTracing();
         services.AddChat();
         services.AddV1();

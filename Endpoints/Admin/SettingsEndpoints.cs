@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AiChat.Data;
 using AiChat.Data.Sqlite;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
@@ -40,14 +41,14 @@ internal static class SettingsEndpoints
         settings.WelcomeText,
         settings.ReasoningDefaultExpand);
 
-    private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, DatabaseInfo database, StoreCheck check)
+    private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, Db db, StoreCheck check)
     {
         if (me is not { IsAdmin: true })
         {
             return new AppInfoResponse(settings.BrandText);
         }
 
-        var store = await database.Find();
+        var store = await db.Read(DatabaseInfo.Read);
         var version = typeof(SettingsEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+');
         using var process = Process.GetCurrentProcess();
         return new AppInfoResponse(

@@ -1,5 +1,3 @@
-using AiChat.Data.Accounts;
-using AiChat.Data.Audit;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Secrets;
 
@@ -10,13 +8,6 @@ internal static class AccountServices
 {
     public static void AddAccounts(this IServiceCollection services)
     {
-        services.AddSingleton<AuthCache>();
-        services.AddSingleton<Users>();
-        services.AddSingleton<UserAdmin>();
-        services.AddSingleton<Logins>();
-        services.AddSingleton<Guests>();
-        services.AddSingleton<ApiKeys>();
-        services.AddSingleton<AuditLog>();
         services.AddSingleton<SecretCipher>();
         services.AddSingleton<SetupCode>();
         services.AddSingleton<PasswordHasher>();

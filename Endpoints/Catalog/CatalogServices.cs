@@ -1,6 +1,3 @@
-using AiChat.Data.Accounts;
-using AiChat.Data.Catalog;
-using AiChat.Data.Sqlite;
 using AiChat.Endpoints.Secrets;
 using AiChat.Endpoints.Settings;
 
@@ -11,11 +8,6 @@ internal static class CatalogServices
 {
     public static void AddCatalog(this IServiceCollection services)
     {
-        services.AddSingleton<SettingStore>();
-        services.AddSingleton<Connections>();
-        services.AddSingleton<Models>();
-        services.AddSingleton<Preferences>();
-        services.AddSingleton<DatabaseInfo>();
         services.AddSingleton<Redactor>();
         services.AddSingleton<SystemSettings>();
         services.AddHostedService(provider => provider.GetRequiredService<SystemSettings>());

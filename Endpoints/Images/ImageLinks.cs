@@ -1,7 +1,5 @@
 using System.Globalization;
 using AiChat.Data;
-using AiChat.Data.Accounts;
-using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Endpoints.Accounts;
 using AiChat.Endpoints.Housekeeping;
@@ -46,15 +44,10 @@ internal static class ImageServices
 {
     public static void AddImages(this IServiceCollection services)
     {
-        services.AddSingleton<ImageStore>();
         services.AddSingleton<ImageLinks>();
-        services.AddSingleton<Avatars>();
         services.AddSingleton<SharedPictures>();
         services.AddSingleton<AvatarLinks>();
         services.AddHostedService(provider => provider.GetRequiredService<AvatarLinks>());
-        services.AddSingleton<Expiry>();
-        services.AddSingleton<Removal>();
-        services.AddSingleton<FileRows>();
         services.AddSingleton<Retention>();
         services.AddHostedService(provider => provider.GetRequiredService<Retention>());
     }

@@ -14,7 +14,6 @@ internal static partial class TracingServices
             file.SetAside += (aside, why) => LogSetAside(logger, aside, why); // whoever opens it first
             return file;
         });
-        services.AddSingleton<TraceStore>();
         services.AddSingleton<TaskTraces>();
     }
 
