@@ -1,5 +1,5 @@
+using System.Data.Common;
 using AiChat.Data.Sqlite;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data;
 
@@ -20,9 +20,6 @@ internal sealed class Db : IDisposable
 
     private static readonly TimeSpan LongReadLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Pages of 4 KiB that a file may have whose rows are disposable: 256 MiB.</summary>
-    private const int MaxDisposablePages = 65_536;
-
     private readonly DbWriter _writer;
     private readonly Readers _readers;
     private readonly LongReads _longReads;
@@ -32,7 +29,7 @@ internal sealed class Db : IDisposable
     /// <param name="disposable">The rows may be lost: a commit does not wait for the disk, and the file has a largest size.</param>
     public Db(string path, bool disposable = false)
     {
-        _writer = new DbWriter(Connect(path, SqliteOpenMode.ReadWriteCreate, disposable), path);
+        _writer = new DbWriter(SqliteConnections.OpenWriter(path, disposable), path);
         _readers = new Readers(path);
         _longReads = new LongReads(_readers, LongReadLimit);
     }
@@ -59,7 +56,7 @@ internal sealed class Db : IDisposable
     /// one that other people's sockets share, and the caller goes on there too.
     /// </summary>
     /// <exception cref="StoreException">The file cannot be read, or the read took too long.</exception>
-    public Task<T> Read<T>(Func<SqliteConnection, T> work) =>
+    public Task<T> Read<T>(Func<DbConnection, T> work) =>
         Thread.CurrentThread.IsThreadPoolThread ? ReadHere(work) : Task.Run(() => ReadHere(work));
 
     /// <summary>
@@ -70,14 +67,14 @@ internal sealed class Db : IDisposable
     /// <param name="cancel">Ends the waiting and the reading, as when the caller has gone.</param>
     /// <exception cref="StoreException">The file cannot be read, too many wait (Busy), or the read took too long (TooLong).</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public Task<T> ReadLong<T>(long userId, Func<SqliteConnection, T> work, CancellationToken cancel) => _longReads.Run(userId, work, cancel);
+    public Task<T> ReadLong<T>(long userId, Func<DbConnection, T> work, CancellationToken cancel) => _longReads.Run(userId, work, cancel);
 
     /// <summary>
     /// Queues work for the writer. An exception undoes that piece of work alone, and the task
     /// completes only after the commit that holds it is on disk. No waiting on anything else inside.
     /// </summary>
     /// <exception cref="StoreException">Busy, full or unavailable; after Unavailable the outcome is unknown.</exception>
-    public Task<T> Write<T>(Func<SqliteConnection, T> work)
+    public Task<T> Write<T>(Func<DbConnection, T> work)
     {
         var item = new WriteItem<T>(work);
         _writer.Enqueue(item);
@@ -85,7 +82,7 @@ internal sealed class Db : IDisposable
     }
 
     /// <summary>As <see cref="Write{T}"/>, for work without a result.</summary>
-    public Task Write(Action<SqliteConnection> work) => Write(connection =>
+    public Task Write(Action<DbConnection> work) => Write(connection =>
     {
         work(connection);
         return true;
@@ -104,43 +101,7 @@ internal sealed class Db : IDisposable
         _places.Dispose();
     }
 
-    internal static SqliteConnection Connect(string path, SqliteOpenMode mode, bool disposable = false)
-    {
-        var connection = new CachedStatementConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
-        try
-        {
-            connection.Open();
-            using var command = connection.CreateCommand();
-            command.CommandText = Pragmas(mode, disposable);
-            command.ExecuteNonQuery();
-            return connection;
-        }
-        catch
-        {
-            connection.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>busy_timeout first, since the next ones may have to wait; no memory map, because it can turn a disk error into a crash.</summary>
-    private static string Pragmas(SqliteOpenMode mode, bool disposable) => """
-        pragma busy_timeout = 5000;
-        pragma foreign_keys = on;
-        pragma trusted_schema = off;
-        pragma cell_size_check = on;
-        pragma mmap_size = 0;
-        pragma temp_store = memory;
-        """ + (mode == SqliteOpenMode.ReadOnly
-        ? "pragma query_only = on; pragma cache_size = -1000;"
-        : """
-        pragma cache_size = -1000;
-        pragma journal_mode = wal;
-        pragma synchronous = full;
-        pragma journal_size_limit = 67108864;
-        pragma secure_delete = fast;
-        """) + (disposable ? $"pragma synchronous = normal; pragma max_page_count = {MaxDisposablePages};" : "");
-
-    private async Task<T> ReadHere<T>(Func<SqliteConnection, T> work)
+    private async Task<T> ReadHere<T>(Func<DbConnection, T> work)
     {
         await _places.WaitAsync();
         try

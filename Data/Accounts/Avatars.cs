@@ -1,5 +1,4 @@
 using AiChat.Data.Audit;
-using AiChat.Data.Images;
 using Dapper;
 
 namespace AiChat.Data.Accounts;
@@ -16,7 +15,7 @@ internal sealed class Avatars(Db db)
         update users set avatar_file = @file where id = @userId and role <> 'GUEST'
         """, new { userId, file }) == 1);
 
-    /// <param name="key"><see cref="FileRows.AssistantAvatar"/> or <see cref="FileRows.Logo"/>.</param>
+    /// <param name="key">The row of the settings that names the file.</param>
     public Task<string?> FindShared(string key) => db.Read(connection => connection.QuerySingleOrDefault<string?>("""
         select value from settings where key = @key
         """, new { key }));

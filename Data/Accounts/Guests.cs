@@ -1,5 +1,5 @@
+using System.Data.Common;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Accounts;
 
@@ -37,7 +37,7 @@ internal sealed class Guests(Db db, AuthCache authCache)
         authCache.UserRevoked(guestId);
     }
 
-    private static void MoveRows(SqliteConnection connection, long guestId, long userId)
+    private static void MoveRows(DbConnection connection, long guestId, long userId)
     {
         var both = new { guestId, userId };
         connection.Execute("update sessions set user_id = @userId where user_id = @guestId", both);

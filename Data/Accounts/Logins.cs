@@ -1,6 +1,6 @@
+using System.Data.Common;
 using AiChat.Data.Audit;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Accounts;
 
@@ -220,7 +220,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
         return epoch is { } known && authCache.AddUnrecorded(userId, now, now + UnrecordedLife) is { } id ? new OpenedLogin(id, known, Recorded: false) : null;
     }
 
-    private static LoginTokenRow? FindToken(SqliteConnection connection, string familyHash) => connection.QuerySingleOrDefault<LoginTokenRow>("""
+    private static LoginTokenRow? FindToken(DbConnection connection, string familyHash) => connection.QuerySingleOrDefault<LoginTokenRow>("""
         select logins.id, user_id, refresh_hash, previous_hash, rotated_at, logins.created_at, logins.expires_at, users.epoch
         from logins
         join users on users.id = logins.user_id
@@ -231,7 +231,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
     private static bool IsPrevious(LoginTokenRow row, string refreshHash, long at) =>
         row.PreviousHash == refreshHash && Math.Abs(at - row.RotatedAt) <= PreviousHonoured.TotalMilliseconds;
 
-    private static void Exchange(SqliteConnection connection, LoginTokenRow row, string oldHash, string newHash, string ip, DateTimeOffset now)
+    private static void Exchange(DbConnection connection, LoginTokenRow row, string oldHash, string newHash, string ip, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         var expires = Math.Min((now + Idle).ToUnixTimeMilliseconds(), row.CreatedAt + (long)MaxLength.TotalMilliseconds);
@@ -242,7 +242,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
             """, new { id = row.Id, userId = row.UserId, oldHash, newHash, at, expires, ip });
     }
 
-    private static bool Delete(SqliteConnection connection, long userId, long id) => connection.Execute("""
+    private static bool Delete(DbConnection connection, long userId, long id) => connection.Execute("""
         delete from logins
         where id = @id and user_id = @userId
         """, new { id, userId }) == 1;

@@ -1,6 +1,5 @@
-using AiChat.Data.Runs;
+using System.Data.Common;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Accounts;
 
@@ -37,17 +36,17 @@ internal sealed class Usage(Db db)
     public Task Settle(Reservation reservation, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>
         db.Write(connection => UsageLimits.Settle(connection, reservation, used, now.ToUnixTimeMilliseconds()));
 
-    internal static long? Limit(SqliteConnection connection, long userId, DefaultLimits defaults) => connection.ExecuteScalar<long?>("""
+    internal static long? Limit(DbConnection connection, long userId, DefaultLimits defaults) => connection.ExecuteScalar<long?>("""
         select case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end
         from users where id = @userId
         """, new { userId, defaults.Messages, defaults.GuestMessages });
 
     /// <summary>With those that are being answered now.</summary>
-    internal static long MessagesUsed(SqliteConnection connection, long userId, long day) => connection.ExecuteScalar<long>("""
+    internal static long MessagesUsed(DbConnection connection, long userId, long day) => connection.ExecuteScalar<long>("""
         select coalesce(max(messages + held_messages), 0) from daily_usage where user_id = @userId and day = @day
         """, new { userId, day });
 
-    internal static void Record(SqliteConnection connection, LedgerEntry entry, long at) => connection.Execute("""
+    internal static void Record(DbConnection connection, LedgerEntry entry, long at) => connection.Execute("""
         insert into usage_entries (user_id, session_id, message_id, run_id, api_key_id, connection_id, model, provider, status, prompt_tokens,
             completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, first_token_ms, total_ms, created_at)
         values (@UserId, @SessionId, @MessageId, @RunId, @ApiKeyId, @ConnectionId, @Model, @Provider, @Status, @PromptTokens,
@@ -133,19 +132,4 @@ internal sealed record LedgerEntry
     public long? FirstTokenMs { get; init; }
 
     public long? TotalMs { get; init; }
-
-    /// <summary>A run that the end of a process cut off: nobody knows its prompt any more.</summary>
-    public static LedgerEntry From(OrphanRow run, long completionTokens) => new()
-    {
-        UserId = run.UserId,
-        SessionId = run.SessionId,
-        MessageId = run.MessageId,
-        RunId = run.Id,
-        ConnectionId = run.ConnectionId,
-        Model = run.Model ?? "",
-        Provider = run.Provider ?? "",
-        Status = "interrupted",
-        CompletionTokens = completionTokens,
-        Source = "estimate",
-    };
 }

@@ -1,5 +1,5 @@
+using System.Data.Common;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Accounts;
 
@@ -56,7 +56,7 @@ internal static class UsageLimits
         """;
 
     /// <summary>Lets the call in and holds what it asks for, or says why not; inside <see cref="Db.Write{T}"/>.</summary>
-    public static LimitDecision Enter(SqliteConnection connection, Admission call, DateTimeOffset now)
+    public static LimitDecision Enter(DbConnection connection, Admission call, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
         var ask = new LimitParameters(call, day, UtcDay.FirstOfMonth(now));
@@ -90,7 +90,7 @@ internal static class UsageLimits
     }
 
     /// <summary>Replaces the hold by what its calls to providers used; when none of them brought anything it costs nothing.</summary>
-    public static void Settle(SqliteConnection connection, Reservation reservation, IReadOnlyList<LedgerEntry> used, long at)
+    public static void Settle(DbConnection connection, Reservation reservation, IReadOnlyList<LedgerEntry> used, long at)
     {
         var counted = used.All(call => call.BroughtNothing) ? 0 : reservation.Messages;
         var tokens = used.Sum(call => call.PromptTokens + call.CompletionTokens);
@@ -122,7 +122,7 @@ internal static class UsageLimits
     }
 
     /// <summary>Counts a call that another process let in and that nobody holds anything for any more.</summary>
-    public static void Charge(SqliteConnection connection, LedgerEntry used, long day, long at)
+    public static void Charge(DbConnection connection, LedgerEntry used, long day, long at)
     {
         var tokens = used.PromptTokens + used.CompletionTokens;
         connection.Execute("""
@@ -134,7 +134,7 @@ internal static class UsageLimits
     }
 
     /// <summary>Nothing runs: what a process that ended had held is let go.</summary>
-    public static void Reset(SqliteConnection connection)
+    public static void Reset(DbConnection connection)
     {
         connection.Execute("""
             update daily_usage set held_messages = 0, held_tokens = 0, held_nanos = 0 where held_messages + held_tokens + held_nanos > 0
@@ -143,7 +143,7 @@ internal static class UsageLimits
         connection.Execute("update guest_days set held = 0 where held > 0");
     }
 
-    private static void HoldElsewhere(SqliteConnection connection, Reservation reservation)
+    private static void HoldElsewhere(DbConnection connection, Reservation reservation)
     {
         if (reservation.ApiKeyId is not null)
         {

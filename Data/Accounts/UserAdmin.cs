@@ -1,6 +1,6 @@
+using System.Data.Common;
 using AiChat.Data.Audit;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Accounts;
 
@@ -187,7 +187,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
         return outcome;
     }
 
-    private async Task<UserChange> Change(Actor actor, long id, Step step, DateTimeOffset now, Func<SqliteConnection, int> change)
+    private async Task<UserChange> Change(Actor actor, long id, Step step, DateTimeOffset now, Func<DbConnection, int> change)
     {
         var outcome = await db.Write(connection =>
         {
@@ -227,11 +227,11 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
         return outcome;
     }
 
-    private static bool IsAdmin(SqliteConnection connection, long userId) => connection.ExecuteScalar<bool>("""
+    private static bool IsAdmin(DbConnection connection, long userId) => connection.ExecuteScalar<bool>("""
         select exists (select 1 from users where id = @userId and role = 'ADMIN' and status = 'ACTIVE')
         """, new { userId });
 
-    private static int EndLogins(SqliteConnection connection, long userId) => connection.Execute("""
+    private static int EndLogins(DbConnection connection, long userId) => connection.Execute("""
         delete from logins
         where user_id = @userId
         """, new { userId });

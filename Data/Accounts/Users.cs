@@ -1,6 +1,6 @@
+using System.Data.Common;
 using AiChat.Data.Audit;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Accounts;
 
@@ -126,7 +126,7 @@ internal sealed class Users(Db db, AuthCache authCache)
             """, new { userId, codeHash, at }) == 1);
     }
 
-    private static long? InsertFirst(SqliteConnection connection, string username, string key, string hash, long at) =>
+    private static long? InsertFirst(DbConnection connection, string username, string key, string hash, long at) =>
         connection.QuerySingleOrDefault<long?>("""
             insert into users (username, username_key, password_hash, role, status, approved_at, created_at)
             select @username, @key, @hash, 'ADMIN', 'ACTIVE', @at, @at
@@ -134,7 +134,7 @@ internal sealed class Users(Db db, AuthCache authCache)
             returning id
             """, new { username, key, hash, at });
 
-    private static long? InsertPending(SqliteConnection connection, string username, string key, string hash, long at) =>
+    private static long? InsertPending(DbConnection connection, string username, string key, string hash, long at) =>
         connection.QuerySingleOrDefault<long?>("""
             insert into users (username, username_key, password_hash, role, status, created_at)
             values (@username, @key, @hash, 'USER', 'PENDING', @at)
@@ -142,7 +142,7 @@ internal sealed class Users(Db db, AuthCache authCache)
             returning id
             """, new { username, key, hash, at });
 
-    private static Registration? Refusal(SqliteConnection connection, bool open)
+    private static Registration? Refusal(DbConnection connection, bool open)
     {
         var counts = connection.QuerySingle<RegistrationCounts>("""
             select

@@ -1,7 +1,7 @@
+using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Audit;
 
@@ -11,7 +11,7 @@ namespace AiChat.Data.Audit;
 internal sealed class AuditLog(Db db)
 {
     /// <summary>Writes the row together with the action it tells of; call inside <see cref="Db.Write{T}"/>.</summary>
-    public static void Append(SqliteConnection connection, AuditEntry entry, DateTimeOffset now)
+    public static void Append(DbConnection connection, AuditEntry entry, DateTimeOffset now)
     {
         var previous = connection.QueryFirstOrDefault<string>("""
             select hash

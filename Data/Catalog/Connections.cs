@@ -1,6 +1,6 @@
+using System.Data.Common;
 using AiChat.Data.Audit;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Catalog;
 
@@ -143,7 +143,7 @@ internal sealed class Connections(Db db)
     }
 
     /// <summary>In the write that stores it, so that two forms at the same moment do not both find the name free.</summary>
-    private static ConnectionRow WithFreeName(SqliteConnection connection, ConnectionRow row)
+    private static ConnectionRow WithFreeName(DbConnection connection, ConnectionRow row)
     {
         var names = connection.Query<NamedRow>("select id, name from connections").ToList();
         return names.Any(one => one.Id == row.Id && one.Name == row.Name)

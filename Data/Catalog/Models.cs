@@ -1,6 +1,6 @@
+using System.Data.Common;
 using AiChat.Data.Audit;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Catalog;
 
@@ -93,7 +93,7 @@ internal sealed class Models(Db db)
     });
 
     /// <summary>Takes over a provider's list. A list that is the same costs no write.</summary>
-    public static void Replace(SqliteConnection connection, long connectionId, IReadOnlyList<ModelRow> models, long at)
+    public static void Replace(DbConnection connection, long connectionId, IReadOnlyList<ModelRow> models, long at)
     {
         var known = connection.Query<ModelRow>("""
             select connection_id, model, name, capabilities, context_limit, max_output_tokens
@@ -116,13 +116,13 @@ internal sealed class Models(Db db)
         }
     }
 
-    private static void DeleteEmpty(SqliteConnection connection) => connection.Execute("""
+    private static void DeleteEmpty(DbConnection connection) => connection.Execute("""
         delete from model_overrides
         where name is null and hidden is null and tags is null and capabilities is null and context_limit is null
             and max_output_tokens is null and price is null and allowed_users is null and position is null and is_default = 0
         """);
 
-    private static void Put(SqliteConnection connection, ModelOverrideRow row, long at) => connection.Execute("""
+    private static void Put(DbConnection connection, ModelOverrideRow row, long at) => connection.Execute("""
         insert into model_overrides (connection_id, model, name, hidden, tags, capabilities, context_limit, max_output_tokens, price,
             allowed_users, position, is_default, updated_at)
         select id, @Model, @Name, @Hidden, @Tags, @Capabilities, @ContextLimit, @MaxOutputTokens, @Price,

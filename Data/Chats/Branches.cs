@@ -1,6 +1,7 @@
+using System.Data.Common;
 using System.Runtime.CompilerServices;
+using AiChat.Data.Sqlite;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Chats;
 
@@ -42,7 +43,7 @@ internal sealed class Branches(Db db)
         }
     }
 
-    private static List<MessageRow> Piece(SqliteConnection connection, long userId, long sessionId, List<long> messageIds, ref int at)
+    private static List<MessageRow> Piece(DbConnection connection, long userId, long sessionId, List<long> messageIds, ref int at)
     {
         var rows = new List<MessageRow>(MaxPiece);
         for (var room = MaxPieceText; at < messageIds.Count && rows.Count < MaxPiece && room > 0; at++)
@@ -57,15 +58,11 @@ internal sealed class Branches(Db db)
         return rows;
     }
 
-    private static MessageRow? Find(SqliteConnection connection, long userId, long sessionId, long id) =>
-        connection.QueryFirstOrDefault<MessageRow>("""
-            select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
-                m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
-                m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
-                m.first_token_ms, m.total_ms, m.created_at
-            from messages m
-            join sessions s on s.id = m.session_id and s.user_id = @userId
-            where m.id = @id and m.session_id = @sessionId
+    private static MessageRow? Find(DbConnection connection, long userId, long sessionId, long id) =>
+        connection.QueryFirstOrDefault<MessageRow>($"""
+            select {Messages.Columns}
+            from messages
+            where id = @id and session_id = @sessionId and exists (select 1 from sessions s where s.id = @sessionId and s.user_id = @userId)
             """, new { userId, sessionId, id });
 
     /// <summary>
@@ -91,7 +88,7 @@ internal sealed class Branches(Db db)
         return finished ? (ForkOutcome.Done, Copy(connection, userId, sessionId, ids, now.ToUnixTimeMilliseconds())) : (ForkOutcome.NotAnAnswer, null);
     });
 
-    private static SessionRow Copy(SqliteConnection connection, long userId, long sessionId, List<long> branch, long at)
+    private static SessionRow Copy(DbConnection connection, long userId, long sessionId, List<long> branch, long at)
     {
         var fork = connection.ExecuteScalar<long>("""
             insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning, temporary, created_at, updated_at)
@@ -102,16 +99,12 @@ internal sealed class Branches(Db db)
             """, new { sessionId, userId, at });
 
         // A branch is a chain, so that the copies' ids follow one another and each one's parent is the one before.
-        var first = connection.ExecuteScalar<long>("select coalesce(max(seq), 0) + 1 from sqlite_sequence where name = 'messages'");
+        var first = RowIds.NextMessage(connection);
         var ids = $"[{string.Join(',', branch)}]";
-        connection.Execute("""
-            insert into messages (id, session_id, parent_id, role, content, reasoning, reasoning_ms, tool_calls, layout, provider_state,
-                connection_id, model, provider, status, error_code, error_detail, finish_reason, prompt_tokens, completion_tokens,
-                reasoning_tokens, cached_tokens, cost_nanos, usage_source, first_token_ms, total_ms, trimmed_messages, created_at)
-            select @first + wanted.key, @fork, case wanted.key when 0 then null else @first + wanted.key - 1 end, m.role, m.content,
-                m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state, m.connection_id, m.model, m.provider, m.status,
-                m.error_code, m.error_detail, m.finish_reason, m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens,
-                m.cost_nanos, m.usage_source, m.first_token_ms, m.total_ms, m.trimmed_messages, m.created_at
+        connection.Execute($"""
+            insert into messages (id, session_id, parent_id, trimmed_messages, {Messages.CopiedColumns})
+            select @first + wanted.key, @fork, case wanted.key when 0 then null else @first + wanted.key - 1 end, trimmed_messages,
+                {Messages.CopiedColumns}
             from json_each(@ids) wanted
             join messages m on m.id = wanted.value
             order by wanted.key
@@ -128,7 +121,7 @@ internal sealed class Branches(Db db)
         return Sessions.Find(connection, userId, fork)!;
     }
 
-    internal static List<long> Ids(SqliteConnection connection, long userId, long sessionId, long leafId, int max = int.MaxValue) =>
+    internal static List<long> Ids(DbConnection connection, long userId, long sessionId, long leafId, int max = int.MaxValue) =>
         connection.Query<SiblingRow>("""
             with recursive branch (id, parent_id, depth) as (
                 select m.id, m.parent_id, 1
@@ -139,7 +132,7 @@ internal sealed class Branches(Db db)
                 select m.id, m.parent_id, branch.depth + 1
                 from branch
                 join messages m on m.id = branch.parent_id
-                where branch.depth < @most
+                where branch.depth < @max
             )
             select id, parent_id from branch order by depth desc
             """, new { userId, sessionId, leafId, max }).Select(row => row.Id).ToList();

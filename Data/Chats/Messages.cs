@@ -1,12 +1,22 @@
+using System.Data.Common;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Chats;
 
 /// <summary>Messages: one row each, a tree by parent. Every call names the owner of the session.</summary>
 internal sealed class Messages(Db db)
 {
-    private const int DeepestBranch = 100_000;
+    /// <summary>What a copy of a message takes from it.</summary>
+    internal const string CopiedColumns = """
+        role, content, reasoning, reasoning_ms, tool_calls, layout, provider_state, connection_id, model, provider, status, error_code,
+        error_detail, finish_reason, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, usage_source,
+        first_token_ms, total_ms, created_at
+        """;
+
+    /// <summary>The columns of a <see cref="MessageRow"/>, without those that are read with a single message only.</summary>
+    internal const string Columns = $"id, session_id, parent_id, client_message_id, {CopiedColumns}";
+
+    private const int MaxDepth = 100_000;
 
     /// <summary>
     /// A page of the branch that ends at <paramref name="from"/>, in reading order.
@@ -25,24 +35,18 @@ internal sealed class Messages(Db db)
 
     /// <summary>All messages of a session by id, for a view of the whole tree.</summary>
     public Task<List<MessageRow>?> Tree(long userId, long sessionId, long afterId, int limit) => db.Read(connection =>
-        Sessions.Find(connection, userId, sessionId) is null ? null : connection.Query<MessageRow>("""
-            select id, session_id, parent_id, role, content, reasoning, reasoning_ms, tool_calls, layout, provider_state, client_message_id,
-                connection_id, model, provider, status, error_code, error_detail, finish_reason, prompt_tokens, completion_tokens,
-                reasoning_tokens, cached_tokens, cost_nanos, usage_source, first_token_ms, total_ms, created_at
+        Sessions.Find(connection, userId, sessionId) is null ? null : connection.Query<MessageRow>($"""
+            select {Columns}
             from messages
             where session_id = @sessionId and id > @afterId
             order by id
             limit @limit
             """, new { sessionId, afterId, limit }).ToList());
 
-    public Task<MessageRow?> Find(long userId, long id) => db.Read(connection => connection.QueryFirstOrDefault<MessageRow>("""
-        select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
-            m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
-            m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
-            m.first_token_ms, m.total_ms, m.trimmed_messages, m.created_at
-        from messages m
-        join sessions s on s.id = m.session_id
-        where m.id = @id and s.user_id = @userId
+    public Task<MessageRow?> Find(long userId, long id) => db.Read(connection => connection.QueryFirstOrDefault<MessageRow>($"""
+        select {Columns}, trimmed_messages
+        from messages
+        where id = @id and exists (select 1 from sessions s where s.id = messages.session_id and s.user_id = @userId)
         """, new { id, userId }));
 
     /// <summary>The children of each given parent, which are the siblings of one another; by id.</summary>
@@ -72,12 +76,12 @@ internal sealed class Messages(Db db)
             union all
             select (select max(m.id) from messages m where m.parent_id = down.id), depth + 1
             from down
-            where down.id is not null and depth < @DeepestBranch
+            where down.id is not null and depth < @MaxDepth
         )
         update sessions set leaf_id = (select id from down where id is not null order by depth desc limit 1)
         where id = @sessionId and user_id = @userId
             and exists (select 1 from messages where id = @messageId and session_id = @sessionId)
-        """, new { userId, sessionId, messageId, DeepestBranch }) == 1);
+        """, new { userId, sessionId, messageId, MaxDepth }) == 1);
 
     /// <summary>Removes every message of a session: the branch is empty at once, the rows go in steps before this returns.</summary>
     public async Task<bool> Clear(long userId, long sessionId)
@@ -120,7 +124,7 @@ internal sealed class Messages(Db db)
         return ids.Count > 0;
     }
 
-    private static void LeaveBranch(SqliteConnection connection, long sessionId, long messageId) => connection.Execute("""
+    private static void LeaveBranch(DbConnection connection, long sessionId, long messageId) => connection.Execute("""
         with recursive down (id, depth) as (
             select max(m.id), 0
             from messages gone
@@ -129,30 +133,27 @@ internal sealed class Messages(Db db)
             union all
             select (select max(m.id) from messages m where m.parent_id = down.id), depth + 1
             from down
-            where down.id is not null and depth < @DeepestBranch
+            where down.id is not null and depth < @MaxDepth
         )
         update sessions set leaf_id = coalesce(
             (select id from down where id is not null order by depth desc limit 1),
             (select parent_id from messages where id = @messageId))
         where id = @sessionId
-        """, new { sessionId, messageId, DeepestBranch });
+        """, new { sessionId, messageId, MaxDepth });
 
-    internal static List<MessageRow> Branch(SqliteConnection connection, long sessionId, long last, int limit) => connection.Query<MessageRow>("""
-        with recursive branch (id, parent_id, depth) as (
+    internal static List<MessageRow> Branch(DbConnection connection, long sessionId, long last, int limit) => connection.Query<MessageRow>($"""
+        with recursive branch (message_id, follows, depth) as (
             select id, parent_id, 1 from messages where id = @last and session_id = @sessionId
             union all
             select m.id, m.parent_id, branch.depth + 1
             from branch
-            join messages m on m.id = branch.parent_id
+            join messages m on m.id = branch.follows
             where branch.depth < @limit
         )
-        select m.id, m.session_id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_ms, m.tool_calls, m.layout, m.provider_state,
-            m.client_message_id, m.connection_id, m.model, m.provider, m.status, m.error_code, m.error_detail, m.finish_reason,
-            m.prompt_tokens, m.completion_tokens, m.reasoning_tokens, m.cached_tokens, m.cost_nanos, m.usage_source,
-            m.first_token_ms, m.total_ms, m.created_at
+        select {Columns}
         from branch
-        join messages m on m.id = branch.id
-        order by branch.depth desc
+        join messages on id = message_id
+        order by depth desc
         """, new { last, sessionId, limit }).ToList();
 }
 

@@ -1,6 +1,6 @@
+using System.Data.Common;
 using System.Diagnostics;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Chats;
 
@@ -16,7 +16,7 @@ internal sealed class Removal(Db db)
 
     /// <summary>Takes sessions from their owner, with their images, drafts and links. Call inside <see cref="Db.Write{T}"/>.</summary>
     /// <returns>How many there were.</returns>
-    public static int Begin(SqliteConnection connection, IReadOnlyCollection<long> sessionIds)
+    public static int Begin(DbConnection connection, IReadOnlyCollection<long> sessionIds)
     {
         var ids = $"[{string.Join(',', sessionIds)}]";
         connection.Execute("""
@@ -62,7 +62,7 @@ internal sealed class Removal(Db db)
 
     /// <summary>One step of it.</summary>
     /// <returns>How many are left.</returns>
-    public static int Messages(SqliteConnection connection, long sessionId, List<long> messageIds, int left)
+    public static int Messages(DbConnection connection, long sessionId, List<long> messageIds, int left)
     {
         var begun = Stopwatch.GetTimestamp();
         var removed = 0;
@@ -78,7 +78,7 @@ internal sealed class Removal(Db db)
     }
 
     /// <summary>The next message, chat or image that has no owner. One at a time: a message may be megabytes.</summary>
-    private static bool RemoveNext(SqliteConnection connection)
+    private static bool RemoveNext(DbConnection connection)
     {
         if (connection.QueryFirstOrDefault<long?>("select id from sessions where user_id is null limit 1") is not { } id)
         {
@@ -90,7 +90,7 @@ internal sealed class Removal(Db db)
     }
 
     /// <summary>Usually the message alone; with what somebody added to it meanwhile.</summary>
-    private static int Branch(SqliteConnection connection, long sessionId, long messageId) => connection.Execute("""
+    private static int Branch(DbConnection connection, long sessionId, long messageId) => connection.Execute("""
         with recursive down (id) as (
             select id from messages where id = @messageId and session_id = @sessionId
             union all

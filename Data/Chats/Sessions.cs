@@ -1,19 +1,23 @@
+using System.Data.Common;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Chats;
 
 /// <summary>Chat sessions. Every call names the owner; a session of somebody else is not there.</summary>
 internal sealed class Sessions(Db db)
 {
+    private const string Columns = """
+        id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning, pinned, archived, temporary, leaf_id,
+        message_count, created_at, updated_at
+        """;
+
     public Task<SessionRow> Insert(long userId, NewSession session, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
-        return db.Write(connection => connection.QuerySingle<SessionRow>("""
+        return db.Write(connection => connection.QuerySingle<SessionRow>($"""
             insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, temporary, created_at, updated_at)
             values (@userId, @Title, @TitleSource, @ConnectionId, @Model, @SystemPrompt, @Parameters, @Temporary, @at, @at)
-            returning id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
-                pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+            returning {Columns}
             """, new
         {
             userId,
@@ -81,10 +85,9 @@ internal sealed class Sessions(Db db)
 
     /// <summary>As <see cref="List"/>, row by row.</summary>
     internal static IEnumerable<SessionRow> Stream(
-        SqliteConnection connection, long userId, bool archived, SessionCursor? after, int limit = -1) =>
-        connection.Query<SessionRow>("""
-            select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
-                pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+        DbConnection connection, long userId, bool archived, SessionCursor? after, int limit = -1) =>
+        connection.Query<SessionRow>($"""
+            select {Columns}
             from sessions
             where user_id = @userId and archived = @archived and temporary = 0
                 and (@id is null or (pinned, updated_at, id) < (@pinned, @at, @id))
@@ -92,9 +95,8 @@ internal sealed class Sessions(Db db)
             limit @limit
             """, new { userId, archived, pinned = after?.Pinned, at = after?.UpdatedAt, id = after?.Id, limit }, buffered: false);
 
-    internal static SessionRow? Find(SqliteConnection connection, long userId, long id) => connection.QueryFirstOrDefault<SessionRow>("""
-        select id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning,
-            pinned, archived, temporary, leaf_id, message_count, created_at, updated_at
+    internal static SessionRow? Find(DbConnection connection, long userId, long id) => connection.QueryFirstOrDefault<SessionRow>($"""
+        select {Columns}
         from sessions
         where id = @id and user_id = @userId
         """, new { id, userId });

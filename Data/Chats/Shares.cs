@@ -1,7 +1,7 @@
+using System.Data.Common;
 using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Chats;
 
@@ -72,7 +72,7 @@ internal sealed class Shares(Db db)
             """, new { tokenHash, at }));
     }
 
-    private static ShareRow? Find(SqliteConnection connection, long userId, long sessionId) => connection.QueryFirstOrDefault<ShareRow>("""
+    private static ShareRow? Find(DbConnection connection, long userId, long sessionId) => connection.QueryFirstOrDefault<ShareRow>("""
         select token, sealed_token, leaf_id, expires_at, created_at
         from shares
         where session_id = @sessionId and user_id = @userId

@@ -46,8 +46,8 @@ internal sealed class FileRows(Db db)
     }
 
     /// <summary>Images in the order of their ids, after one of them.</summary>
-    public Task<List<ImageRow>> Page(string afterId, int limit) => db.Read(connection => connection.Query<ImageRow>("""
-        select id, message_id, mime, width, height, bytes, file
+    public Task<List<ImageRow>> Page(string afterId, int limit) => db.Read(connection => connection.Query<ImageRow>($"""
+        select {ImageStore.Columns}
         from images
         where id > @afterId
         order by id

@@ -1,11 +1,14 @@
+using System.Data.Common;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Images;
 
 /// <summary>Rows of images. Every call about somebody's image names the owner; the files are in <see cref="ImageFiles"/>.</summary>
 internal sealed class ImageStore(Db db)
 {
+    /// <summary>The columns of an <see cref="ImageRow"/>.</summary>
+    internal const string Columns = "id, message_id, mime, width, height, bytes, file";
+
     /// <summary>A file takes at least a block of the disk, however small it is.</summary>
     private const long Block = 4_096;
 
@@ -25,15 +28,15 @@ internal sealed class ImageStore(Db db)
         select coalesce(sum(max(bytes, @Block)), 0) from images where user_id = @userId
         """, new { userId, Block }));
 
-    public Task<ImageRow?> Find(long userId, string id) => db.Read<ImageRow?>(connection => connection.QuerySingleOrDefault<ImageRow>("""
-        select id, message_id, mime, width, height, bytes, file
+    public Task<ImageRow?> Find(long userId, string id) => db.Read<ImageRow?>(connection => connection.QuerySingleOrDefault<ImageRow>($"""
+        select {Columns}
         from images
         where id = @id and user_id = @userId
         """, new { id, userId }));
 
     /// <summary>Whoever owns it: for somebody who holds a link that we signed.</summary>
-    public Task<ImageRow?> FindSigned(string id) => db.Read<ImageRow?>(connection => connection.QuerySingleOrDefault<ImageRow>("""
-        select id, message_id, mime, width, height, bytes, file
+    public Task<ImageRow?> FindSigned(string id) => db.Read<ImageRow?>(connection => connection.QuerySingleOrDefault<ImageRow>($"""
+        select {Columns}
         from images
         where id = @id and user_id is not null
         """, new { id }));
@@ -57,8 +60,8 @@ internal sealed class ImageStore(Db db)
             """, new { userId }),
         connection.ExecuteScalar<long>("select count(*) from images")));
 
-    private static List<ImageRow> FindByMessages(SqliteConnection connection, long userId, string ids) => connection.Query<ImageRow>("""
-        select id, message_id, mime, width, height, bytes, file
+    private static List<ImageRow> FindByMessages(DbConnection connection, long userId, string ids) => connection.Query<ImageRow>($"""
+        select {Columns}
         from images
         where +user_id = @userId and message_id in (select value from json_each(@ids)) -- by the messages, not all of the user's
         order by message_id, position

@@ -1,13 +1,13 @@
+using System.Data.Common;
 using AiChat.Data.Chats;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Runs;
 
 /// <summary>Where in the tree a run writes: after a question (send), beside an answer (regenerate) or on in one (continue).</summary>
 internal static class RunPlacement
 {
-    public static Place ForSend(SqliteConnection connection, NewRun run, SessionRow session)
+    public static Place ForSend(DbConnection connection, NewRun run, SessionRow session)
     {
         var parent = run.AtRoot ? null : run.ParentId ?? session.LeafId;
         if (parent is not null && Find(connection, run.SessionId, parent.Value) is var found)
@@ -32,14 +32,14 @@ internal static class RunPlacement
         return owned == run.ImageIds.Count ? new Place { ParentId = parent, Images = images, MayHaveVersions = parent != session.LeafId } : new Place { Refused = StartOutcome.NotFound };
     }
 
-    public static Place ForRegenerate(SqliteConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
+    public static Place ForRegenerate(DbConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
     {
         null => new Place { Refused = StartOutcome.NotFound },
         { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
         { } answer => new Place { ParentId = answer.ParentId, MayHaveVersions = true },
     };
 
-    public static Place ForContinue(SqliteConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
+    public static Place ForContinue(DbConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
     {
         null => new Place { Refused = StartOutcome.NotFound },
         { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
@@ -56,7 +56,7 @@ internal static class RunPlacement
     };
 
     /// <summary>Writes the rows of the place that was found.</summary>
-    public static (long MessageId, long? UserMessageId, int Added) Store(SqliteConnection connection, NewRun run, Place place, long at)
+    public static (long MessageId, long? UserMessageId, int Added) Store(DbConnection connection, NewRun run, Place place, long at)
     {
         if (place.TargetId is { } target)
         {
@@ -91,7 +91,7 @@ internal static class RunPlacement
     }
 
     /// <summary>An image that another message of the chat has already (the question was edited) stays there too: this one gets a row on the same file.</summary>
-    private static void Attach(SqliteConnection connection, NewRun run, Place place, long question)
+    private static void Attach(DbConnection connection, NewRun run, Place place, long question)
     {
         connection.Execute("""
             insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
@@ -106,7 +106,7 @@ internal static class RunPlacement
             """, new { question, place.Images, run.UserId });
     }
 
-    private static PlaceRow? Find(SqliteConnection connection, long sessionId, long id) => connection.QueryFirstOrDefault<PlaceRow>("""
+    private static PlaceRow? Find(DbConnection connection, long sessionId, long id) => connection.QueryFirstOrDefault<PlaceRow>("""
         select id, parent_id, role, status, content, reasoning, tool_calls, created_at from messages where id = @id and session_id = @sessionId
         """, new { id, sessionId });
 }

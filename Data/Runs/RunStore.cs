@@ -1,7 +1,7 @@
+using System.Data.Common;
 using AiChat.Data.Accounts;
 using AiChat.Data.Chats;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Runs;
 
@@ -95,7 +95,7 @@ internal sealed class RunStore(Db db)
                 var produced = text.Content[Math.Min(text.Content.Length, orphan.Content.Length)..] + text.Reasoning?[Math.Min(text.Reasoning.Length, orphan.Reasoning?.Length ?? 0)..];
                 if (produced.Length > 0)
                 {
-                    UsageLimits.Charge(connection, LedgerEntry.From(orphan, estimate(produced)), UtcDay.From(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt)), at);
+                    UsageLimits.Charge(connection, Entry(orphan, estimate(produced)), UtcDay.From(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt)), at);
                 }
 
                 connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });
@@ -106,7 +106,22 @@ internal sealed class RunStore(Db db)
         });
     }
 
-    private static OrphanRow Recover(SqliteConnection connection, OrphanRow orphan)
+    /// <summary>The call that the end of a process cut off. Its prompt is not known any more, so that only its answer counts.</summary>
+    private static LedgerEntry Entry(OrphanRow orphan, long completionTokens) => new()
+    {
+        UserId = orphan.UserId,
+        SessionId = orphan.SessionId,
+        MessageId = orphan.MessageId,
+        RunId = orphan.Id,
+        ConnectionId = orphan.ConnectionId,
+        Model = orphan.Model ?? "",
+        Provider = orphan.Provider ?? "",
+        Status = "interrupted",
+        CompletionTokens = completionTokens,
+        Source = "estimate",
+    };
+
+    private static OrphanRow Recover(DbConnection connection, OrphanRow orphan)
     {
         var chunks = connection.Query<RunChunk>("""
             select run_id, position, kind, value from run_chunks where run_id = @Id order by position
@@ -134,7 +149,7 @@ internal sealed class RunStore(Db db)
         };
     }
 
-    private static StartedRun Start(SqliteConnection connection, NewRun run, Admission admission, DateTimeOffset now)
+    private static StartedRun Start(DbConnection connection, NewRun run, Admission admission, DateTimeOffset now)
     {
         if (Sessions.Find(connection, run.UserId, run.SessionId) is not { } session)
         {

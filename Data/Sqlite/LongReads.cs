@@ -1,5 +1,5 @@
+using System.Data.Common;
 using System.Diagnostics;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Sqlite;
 
@@ -29,7 +29,7 @@ internal sealed class LongReads(Readers readers, TimeSpan limit) : IDisposable
     private int _threads;
     private bool _isClosed;
 
-    public async Task<T> Run<T>(long userId, Func<SqliteConnection, T> work, CancellationToken cancel)
+    public async Task<T> Run<T>(long userId, Func<DbConnection, T> work, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, _closing.Token);
@@ -196,7 +196,7 @@ internal sealed class LongReads(Readers readers, TimeSpan limit) : IDisposable
         public abstract void Cancel();
     }
 
-    private sealed class Item<T>(Func<SqliteConnection, T> work, TimeSpan limit, CancellationToken cancel) : Item
+    private sealed class Item<T>(Func<DbConnection, T> work, TimeSpan limit, CancellationToken cancel) : Item
     {
         // Callers go on elsewhere: this thread is for the next one.
         private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);

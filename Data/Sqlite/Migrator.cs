@@ -32,7 +32,7 @@ internal static class Migrator
             ProveWritable(path);
             CheckHeader(path);
             WalRecoveryCheck.Check(path);
-            using var connection = Db.Connect(path, SqliteOpenMode.ReadWriteCreate);
+            using var connection = SqliteConnections.OpenWriter(path);
             RefuseOldSqlite(connection);
             RefuseForeign(connection, path);
             Check(connection, path);

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
@@ -18,23 +19,23 @@ internal sealed class Reader : IDisposable
     /// <exception cref="SqliteException">The file cannot be opened.</exception>
     public Reader(string path)
     {
-        Connection = Db.Connect(path, SqliteOpenMode.ReadOnly);
+        Connection = SqliteConnections.OpenReader(path);
         raw.sqlite3_progress_handler(Connection.Handle, StepsBetweenLooks, _ => _isStopped || Stopwatch.GetTimestamp() > _deadline ? 1 : 0, null);
     }
 
     public SqliteConnection Connection { get; }
 
     /// <exception cref="StoreException">The file cannot be read, or the work took longer than <paramref name="limit"/>.</exception>
-    public T Run<T>(Func<SqliteConnection, T> work, TimeSpan limit)
+    public T Run<T>(Func<DbConnection, T> work, TimeSpan limit)
     {
         _deadline = Stopwatch.GetTimestamp() + (long)(limit.TotalSeconds * Stopwatch.Frequency);
         _isStopped = false;
         return Run(work);
     }
 
-    /// <summary>As <see cref="Run{T}(Func{SqliteConnection, T}, TimeSpan)"/>, and the work ends when <paramref name="cancel"/> is cancelled.</summary>
+    /// <summary>As <see cref="Run{T}(Func{DbConnection, T}, TimeSpan)"/>, and the work ends when <paramref name="cancel"/> is cancelled.</summary>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
-    public T Run<T>(Func<SqliteConnection, T> work, TimeSpan limit, CancellationToken cancel)
+    public T Run<T>(Func<DbConnection, T> work, TimeSpan limit, CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
         _deadline = long.MaxValue;
@@ -57,7 +58,7 @@ internal sealed class Reader : IDisposable
 
     public void Dispose() => Connection.Dispose();
 
-    private T Run<T>(Func<SqliteConnection, T> work)
+    private T Run<T>(Func<DbConnection, T> work)
     {
         try
         {

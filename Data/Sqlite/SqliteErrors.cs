@@ -15,4 +15,11 @@ internal static class SqliteErrors
             new StoreException(StoreFailure.Unavailable, "The database cannot be used now.", error),
         _ => null,
     };
+
+    /// <summary>The file is not a database, or not one that fits together.</summary>
+    public static bool IsDamage(Exception? error) => error is SqliteException { SqliteErrorCode: raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB };
+
+    /// <summary>A full disk, a failed read or another program's lock, which say nothing about what the file holds.</summary>
+    public static bool SaysNothingOfTheFile(Exception? error) =>
+        error is SqliteException { SqliteErrorCode: raw.SQLITE_FULL or raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_IOERR };
 }

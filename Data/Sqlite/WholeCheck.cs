@@ -37,7 +37,7 @@ internal static class WholeCheck
 
     private static string? Walk(string path, CancellationToken cancel)
     {
-        using var connection = Db.Connect(path, SqliteOpenMode.ReadOnly);
+        using var connection = SqliteConnections.OpenReader(path);
         var since = Stopwatch.GetTimestamp();
         raw.sqlite3_progress_handler(connection.Handle, StepsBetweenLooks, _ => Rest(ref since, cancel) ? 1 : 0, null);
         foreach (var table in Column(connection, "select name from pragma_table_list where schema = 'main' and type in ('table', 'virtual') order by name"))

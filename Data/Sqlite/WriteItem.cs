@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
 
@@ -39,7 +40,7 @@ internal abstract class WriteItem
     public bool TryTakeOut() => Interlocked.CompareExchange(ref _state, (int)State.TakenOut, (int)State.Queued) == (int)State.Queued;
 
     /// <summary>Runs the work; keeps the result or the exception for later. True when the work succeeded.</summary>
-    public abstract bool Run(SqliteConnection connection);
+    public abstract bool Run(DbConnection connection);
 
     /// <summary>Tells the caller, after the commit.</summary>
     public abstract void Complete();
@@ -50,7 +51,7 @@ internal abstract class WriteItem
     public abstract StoreException? Failure { get; }
 }
 
-internal sealed class WriteItem<T>(Func<SqliteConnection, T> work) : WriteItem
+internal sealed class WriteItem<T>(Func<DbConnection, T> work) : WriteItem
 {
     // Callers go on elsewhere: the writer's thread only writes.
     private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -61,7 +62,7 @@ internal sealed class WriteItem<T>(Func<SqliteConnection, T> work) : WriteItem
 
     public override StoreException? Failure => _error as StoreException;
 
-    public override bool Run(SqliteConnection connection)
+    public override bool Run(DbConnection connection)
     {
         try
         {

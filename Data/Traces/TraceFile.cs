@@ -1,7 +1,6 @@
+using System.Data.Common;
 using AiChat.Data.Sqlite;
 using Dapper;
-using Microsoft.Data.Sqlite;
-using SQLitePCL;
 
 namespace AiChat.Data.Traces;
 
@@ -49,7 +48,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
             {
                 return _db ??= Begin();
             }
-            catch (Exception error) when (error is StartupException or SqliteException or IOException or UnauthorizedAccessException)
+            catch (Exception error) when (error is StartupException or DbException or IOException or UnauthorizedAccessException)
             {
                 _failedAt = clock.GetTimestamp();
                 throw _failure = new StoreException(StoreFailure.Unavailable, error.Message, error);
@@ -79,7 +78,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
 
             Prepare();
         }
-        catch (StartupException damage) when (Exists && !IsAboutTheDisk(damage))
+        catch (StartupException damage) when (Exists && !SqliteErrors.SaysNothingOfTheFile(damage.InnerException))
         {
             SetFileAside(damage.Message);
             Prepare();
@@ -106,12 +105,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
     {
         if (!Exists)
         {
-            // Has to be said before the first table: what is deleted leaves the file at once.
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
-            connection.Open();
-            using var command = connection.CreateCommand();
-            command.CommandText = "pragma auto_vacuum = full; pragma journal_mode = wal;";
-            command.ExecuteNonQuery();
+            SqliteConnections.CreateShrinking(path);
         }
 
         Migrator.Run(path, Migrator.Load("trace-migrations/"));
@@ -125,7 +119,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
             return;
         }
 
-        using var connection = Db.Connect(path, SqliteOpenMode.ReadWrite, disposable: true);
+        using DbConnection connection = SqliteConnections.OpenWriter(path, disposable: true);
         using var transaction = connection.BeginTransaction();
         connection.Execute("""
             insert into trace_events (trace_id, seq, type, at, payload)
@@ -153,7 +147,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
             {
                 _db = null;
                 _failedAt = clock.GetTimestamp();
-                _isDamaged = error is SqliteException { SqliteErrorCode: raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB };
+                _isDamaged = SqliteErrors.IsDamage(error);
                 _failure = new StoreException(StoreFailure.Unavailable, "The file of the task traces failed.", error);
             }
         }
@@ -167,13 +161,9 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
         {
             gone.Dispose();
         }
-        catch (Exception error) when (error is SqliteException or InvalidOperationException)
+        catch (Exception error) when (error is DbException or InvalidOperationException)
         {
             // The file was given up already; what a pool's thread throws would end the process.
         }
     }
-
-    /// <summary>A full disk says nothing about the file.</summary>
-    private static bool IsAboutTheDisk(StartupException error) =>
-        error.InnerException is SqliteException { SqliteErrorCode: raw.SQLITE_FULL or raw.SQLITE_BUSY or raw.SQLITE_LOCKED or raw.SQLITE_IOERR };
 }

@@ -1,11 +1,22 @@
+using System.Data.Common;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Traces;
 
 /// <summary>The recorded lives of chat requests, in a file of their own. Reading what was never written opens nothing.</summary>
 internal sealed class TraceStore(TraceFile file)
 {
+    private const string Columns = """
+        id, user_id, actor, kind, session_id, message_id, client_message_id, provider, model, status, event_count, truncated, started_at,
+        ended_at
+        """;
+
+    private const string Filter = """
+        (@sessionId is null or session_id = @sessionId) and (@status is null or status = @status)
+            and (@q is null or instr(lower(actor), @q) > 0 or instr(lower(coalesce(model, '')), @q) > 0
+                or instr(lower(coalesce(client_message_id, '')), @q) > 0)
+        """;
+
     /// <summary>So many of the oldest make room when the file has reached its size.</summary>
     private const int Displaced = 20;
 
@@ -38,19 +49,17 @@ internal sealed class TraceStore(TraceFile file)
 
         var (sessionId, status, q) = (filter.SessionId, filter.Status, filter.Text);
         var db = Open();
-        var rows = await db.Read(connection => connection.Query<TraceRow>("""
-            select id, user_id, actor, kind, session_id, message_id, client_message_id, provider, model, status, event_count, truncated, started_at, ended_at
+        var rows = await db.Read(connection => connection.Query<TraceRow>($"""
+            select {Columns}
             from traces
-            where (@sessionId is null or session_id = @sessionId) and (@status is null or status = @status)
-                and (@q is null or instr(lower(actor), @q) > 0 or instr(lower(coalesce(model, '')), @q) > 0 or instr(lower(coalesce(client_message_id, '')), @q) > 0)
+            where {Filter}
             order by id desc
             limit @limit offset @offset
             """, new { sessionId, status, q, limit, offset }).ToList());
-        var total = await db.Read(connection => connection.QuerySingle<long>("""
+        var total = await db.Read(connection => connection.QuerySingle<long>($"""
             select count(*)
             from traces
-            where (@sessionId is null or session_id = @sessionId) and (@status is null or status = @status)
-                and (@q is null or instr(lower(actor), @q) > 0 or instr(lower(coalesce(model, '')), @q) > 0 or instr(lower(coalesce(client_message_id, '')), @q) > 0)
+            where {Filter}
             """, new { sessionId, status, q }));
         return (rows, total);
     }
@@ -62,8 +71,8 @@ internal sealed class TraceStore(TraceFile file)
             return null;
         }
 
-        return await Open().Read(connection => connection.QuerySingleOrDefault<TraceRow>("""
-            select id, user_id, actor, kind, session_id, message_id, client_message_id, provider, model, status, event_count, truncated, started_at, ended_at
+        return await Open().Read(connection => connection.QuerySingleOrDefault<TraceRow>($"""
+            select {Columns}
             from traces
             where id = @id
             """, new { id }));
@@ -114,7 +123,7 @@ internal sealed class TraceStore(TraceFile file)
             """, new { ids, limit }));
     }
 
-    private static List<long> Store(SqliteConnection connection, IReadOnlyList<TraceBatch> batches)
+    private static List<long> Store(DbConnection connection, IReadOnlyList<TraceBatch> batches)
     {
         var ids = new List<long>(batches.Count);
         foreach (var batch in batches)
@@ -140,17 +149,17 @@ internal sealed class TraceStore(TraceFile file)
         return ids;
     }
 
-    private static long Insert(SqliteConnection connection, TraceBatch batch)
+    private static long Insert(DbConnection connection, TraceBatch batch)
     {
         var head = batch.Head;
-        return connection.QuerySingle<long>("""
+        return connection.QuerySingle<long>($"""
             insert into traces (user_id, actor, kind, client_message_id, provider, model, status, event_count, truncated, started_at)
             values (@UserId, @Actor, @Kind, @ClientMessageId, @Provider, @Model, 'running', 0, 0, @StartedAt)
             returning id
             """, new { head.UserId, head.Actor, head.Kind, head.ClientMessageId, head.Provider, head.Model, head.StartedAt });
     }
 
-    private async Task<int> Change(Func<SqliteConnection, int> work) => file.Exists ? await Open().Write(work) : 0;
+    private async Task<int> Change(Func<DbConnection, int> work) => file.Exists ? await Open().Write(work) : 0;
 
     private Db Open() => file.Open();
 }

@@ -1,7 +1,7 @@
+using System.Data.Common;
 using System.Net;
 using AiChat.Data;
 using AiChat.Data.Audit;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Api;
@@ -94,9 +94,9 @@ public sealed class FullDiskTests
     private static Task<object?> Empty(TestServer server) =>
         server.Services.GetRequiredService<Db>().Write(connection => Run(connection, "pragma max_page_count = 1000000"));
 
-    private static object? Run(SqliteConnection connection, string sql)
+    private static object? Run(DbConnection connection, string sql)
     {
-        using var command = ((System.Data.Common.DbConnection)connection).CreateCommand();
+        using var command = connection.CreateCommand();
         command.CommandText = sql;
         return command.ExecuteScalar();
     }

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Net;
 using AiChat.Data;
 using AiChat.Endpoints.Housekeeping;
@@ -200,9 +201,9 @@ public sealed class RetentionTests
         Run(connection, sql);
     });
 
-    private static object? Run(SqliteConnection connection, string sql)
+    private static object? Run(DbConnection connection, string sql)
     {
-        using var command = connection.CreateCommand();
+        using var command = ((SqliteConnection)connection).CreateCommand(); // takes several statements at once
         command.CommandText = sql;
         return command.ExecuteScalar();
     }

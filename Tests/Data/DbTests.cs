@@ -1,3 +1,4 @@
+using System.Data.Common;
 using AiChat.Data;
 using AiChat.Data.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -28,6 +29,23 @@ public sealed class DbTests : IDisposable
         Assert.Equal("mine", error.Message);
         Assert.Equal(50, await db.Read(connection => Number(connection, "select count(*) from settings where key like 'k%'")));
         Assert.Equal(0, await db.Read(connection => Number(connection, "select count(*) from settings where key = 'lost'")));
+    }
+
+    [Fact]
+    public async Task Reads_long_reads_and_writes_use_cached_statements()
+    {
+        Migrator.Run(FilePath);
+        using var db = new Db(FilePath);
+
+        Assert.True(await db.Read(IsCached));
+        Assert.True(await db.ReadLong(1, IsCached, default));
+        Assert.True(await db.Write(IsCached));
+
+        static bool IsCached(DbConnection connection)
+        {
+            using var command = connection.CreateCommand();
+            return command is CachedStatementCommand;
+        }
     }
 
     [Theory]
@@ -122,7 +140,7 @@ public sealed class DbTests : IDisposable
     public void Every_connection_has_the_safe_settings()
     {
         Migrator.Run(FilePath);
-        using var connection = Db.Connect(FilePath, SqliteOpenMode.ReadWriteCreate);
+        using var connection = SqliteConnections.OpenWriter(FilePath);
 
         Assert.Equal("wal", Text(connection, "pragma journal_mode"));
         Assert.Equal(2, Number(connection, "pragma synchronous"));
@@ -213,19 +231,21 @@ public sealed class DbTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    private static int Put(SqliteConnection connection, string key)
+    private static int Put(DbConnection connection, string key)
     {
         using var command = connection.CreateCommand();
         command.CommandText = "insert into settings (key, value, updated_at) values (@key, '', 0)";
-        command.Parameters.AddWithValue("@key", key);
+        var parameter = command.CreateParameter();
+        (parameter.ParameterName, parameter.Value) = ("key", key);
+        command.Parameters.Add(parameter);
         return command.ExecuteNonQuery();
     }
 
-    private static long Number(SqliteConnection connection, string sql) => Convert.ToInt64(Scalar(connection, sql));
+    private static long Number(DbConnection connection, string sql) => Convert.ToInt64(Scalar(connection, sql));
 
-    private static string Text(SqliteConnection connection, string sql) => (string)Scalar(connection, sql)!;
+    private static string Text(DbConnection connection, string sql) => (string)Scalar(connection, sql)!;
 
-    private static object? Scalar(SqliteConnection connection, string sql)
+    private static object? Scalar(DbConnection connection, string sql)
     {
         using var command = connection.CreateCommand();
         command.CommandText = sql;

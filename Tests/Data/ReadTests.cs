@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using AiChat.Data;
 using AiChat.Data.Sqlite;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 
@@ -159,11 +159,11 @@ public sealed class ReadTests : IDisposable
         _folder.Delete(recursive: true);
     }
 
-    private static long Count(SqliteConnection connection) => Number(connection, Endless);
+    private static long Count(DbConnection connection) => Number(connection, Endless);
 
-    private static int One(SqliteConnection connection) => (int)Number(connection, "select 1");
+    private static int One(DbConnection connection) => (int)Number(connection, "select 1");
 
-    private static long Number(SqliteConnection connection, string sql)
+    private static long Number(DbConnection connection, string sql)
     {
         using var command = connection.CreateCommand();
         command.CommandText = sql;

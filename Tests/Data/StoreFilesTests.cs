@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Data.Common;
 using AiChat.Data;
 using AiChat.Data.Sqlite;
 using Microsoft.Data.Sqlite;
@@ -226,7 +227,7 @@ public sealed class StoreFilesTests : IDisposable
 
     private Task<object?> Put(string key) => _db.Write(connection => Scalar(connection, $"insert into settings (key, value, updated_at) values ('{key}', hex(randomblob(400)), 0)"));
 
-    private static long Number(SqliteConnection connection, string sql) => Convert.ToInt64(Scalar(connection, sql));
+    private static long Number(DbConnection connection, string sql) => Convert.ToInt64(Scalar(connection, sql));
 
     private static object? Sql(string path, string sql)
     {
@@ -235,7 +236,7 @@ public sealed class StoreFilesTests : IDisposable
         return Scalar(connection, sql);
     }
 
-    private static object? Scalar(SqliteConnection connection, string sql)
+    private static object? Scalar(DbConnection connection, string sql)
     {
         using var command = connection.CreateCommand();
         command.CommandText = sql;

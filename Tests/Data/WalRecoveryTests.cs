@@ -119,7 +119,7 @@ public sealed class WalRecoveryTests : IDisposable
         }
 
         Text(live, $"insert into settings (key, value, updated_at) values ('internal.key_check', '{owner}', 1)");
-        using var connection = Db.Connect(live, SqliteOpenMode.ReadWrite);
+        using var connection = SqliteConnections.OpenWriter(live);
         using var command = connection.CreateCommand();
         command.CommandText = "update settings set updated_at = 2; insert into settings (key, value, updated_at) values ('late', 'in the log', 1)";
         command.ExecuteNonQuery();

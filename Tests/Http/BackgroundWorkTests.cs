@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Data.Common;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
@@ -192,7 +193,7 @@ public sealed class BackgroundWorkTests
         var path = Path.Combine(Directory.CreateTempSubdirectory("aichat-test-").FullName, "app.db");
         try
         {
-            using var writer = new DbWriter(Db.Connect(path, SqliteOpenMode.ReadWriteCreate), path);
+            using var writer = new DbWriter(SqliteConnections.OpenWriter(path), path);
             var broken = new TaskCompletionSource<Exception>();
             writer.Broken += error => broken.TrySetResult(error);
             writer.Enqueue(new BadItem());
@@ -269,7 +270,7 @@ public sealed class BackgroundWorkTests
 
     private sealed class BadItem : WriteItem
     {
-        public override bool Run(SqliteConnection connection) => true;
+        public override bool Run(DbConnection connection) => true;
 
         public override void Complete() => throw new InvalidOperationException("not expected");
 

@@ -1,6 +1,7 @@
 using System.Text;
+using AiChat.Data.Sqlite;
 
-namespace AiChat.Data.Sqlite;
+namespace AiChat.Data.Chats;
 
 /// <summary>A piece of plain text around what was searched for, on one line, and where in it the hits are.</summary>
 internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)

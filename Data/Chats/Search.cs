@@ -1,8 +1,8 @@
-using AiChat.Data.Chats;
+using System.Data.Common;
+using AiChat.Data.Sqlite;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
-namespace AiChat.Data.Sqlite;
+namespace AiChat.Data.Chats;
 
 /// <summary>Finds chats by title and text, and messages in a chat. Temporary chats are not searched.</summary>
 internal sealed class Search(Db db)
@@ -17,7 +17,7 @@ internal sealed class Search(Db db)
         long userId, SearchTerms terms, bool archived, SessionCursor? after, int limit, CancellationToken cancel) =>
         db.ReadLong(userId, connection =>
         {
-            var candidates = Candidates(connection, userId, terms);
+            var candidates = TextIndex.Candidates(connection, userId, terms);
             var found = new List<FoundSession>();
             foreach (var session in Chats.Sessions.Stream(connection, userId, archived, after))
             {
@@ -67,22 +67,8 @@ internal sealed class Search(Db db)
         return (hits, total);
     }, cancel);
 
-    /// <summary>The user's messages that may hold the terms; null when all terms are too short for the index.</summary>
-    private static HashSet<long>? Candidates(SqliteConnection connection, long userId, SearchTerms terms)
-    {
-        if (terms.Match is null)
-        {
-            return null;
-        }
-
-        var match = $"{SearchTerms.Owner(userId)} AND {terms.Match}";
-        return connection.Query<long>("""
-            select rowid from messages_text where messages_text match @match
-            """, new { match }, buffered: false).ToHashSet();
-    }
-
     /// <summary>Messages of a session, the newest first: the candidates, or all.</summary>
-    private static IEnumerable<TextRow> Texts(SqliteConnection connection, long sessionId, HashSet<long>? candidates) => candidates switch
+    private static IEnumerable<TextRow> Texts(DbConnection connection, long sessionId, HashSet<long>? candidates) => candidates switch
     {
         null => connection.Query<TextRow>("""
             select id, session_id, role, content
@@ -96,7 +82,7 @@ internal sealed class Search(Db db)
             """, new { sessionId }, buffered: false).Where(candidates.Contains).Select(id => Text(connection, id)),
     };
 
-    private static TextRow Text(SqliteConnection connection, long id) =>
+    private static TextRow Text(DbConnection connection, long id) =>
         connection.QuerySingle<TextRow>("select id, session_id, role, content from messages where id = @id", new { id });
 
     private static MessageMatch Match(TextRow row, IReadOnlyList<TextPattern> terms) =>

@@ -1,8 +1,7 @@
-using AiChat.Data.Runs;
+using System.Data.Common;
 using Dapper;
-using Microsoft.Data.Sqlite;
 
-namespace AiChat.Data.Chats;
+namespace AiChat.Data.Runs;
 
 /// <summary>Answers to the same question: how many of them are kept.</summary>
 internal static class Versions
@@ -12,7 +11,7 @@ internal static class Versions
     /// chat went on from, or one that a link ends with.
     /// </summary>
     /// <returns>Their ids.</returns>
-    public static IReadOnlyList<long> Prune(SqliteConnection connection, FinishedRun run)
+    public static IReadOnlyList<long> Prune(DbConnection connection, FinishedRun run)
     {
         var removed = connection.Query<long>("""
             delete from messages where id in (

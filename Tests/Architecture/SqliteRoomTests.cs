@@ -1,0 +1,46 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+
+namespace AiChat.Tests.Architecture;
+
+/// <summary>What only SQLite can stands in one room, so that another engine has one room to replace.</summary>
+public sealed partial class SqliteRoomTests
+{
+    private static readonly string Root = typeof(SqliteRoomTests).Assembly
+        .GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!;
+
+    [Fact]
+    public void Only_the_sqlite_room_names_the_library()
+    {
+        var (inside, outside) = Lines("Commands", "Data", "Endpoints", "Providers");
+        Assert.Contains(inside, line => Library().IsMatch(line));
+        Assert.DoesNotContain(outside, line => Library().IsMatch(line));
+    }
+
+    [Fact]
+    public void Only_the_sqlite_room_uses_pragmas_the_text_index_and_the_tables_of_sqlite()
+    {
+        var (inside, outside) = Lines("Data");
+        Assert.Contains(inside, line => Dialect().IsMatch(line));
+        Assert.DoesNotContain(outside, line => Dialect().IsMatch(line));
+    }
+
+    /// <summary>The lines of the sources in the room and of those outside it, each with its file.</summary>
+    private static (List<string> Inside, List<string> Outside) Lines(params string[] folders)
+    {
+        var lines =
+            from folder in folders
+            from path in Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
+            let file = Path.GetRelativePath(Root, path)
+            from line in File.ReadLines(path)
+            select (IsInside: file.StartsWith("Data/Sqlite/", StringComparison.Ordinal), Text: $"{file}: {line.Trim()}");
+        var sides = lines.ToLookup(line => line.IsInside, line => line.Text);
+        return ([.. sides[true]], [.. sides[false]]);
+    }
+
+    [GeneratedRegex(@"\bMicrosoft\.Data\.Sqlite\b|\bSQLitePCL\b|\bSqlite(Connection|Command|Exception)\b")]
+    private static partial Regex Library();
+
+    [GeneratedRegex(@"\bpragma[ _]|\bvacuum\b|\bsqlite_|\browid\b|\bmatch @|\b(create|drop) trigger\b", RegexOptions.IgnoreCase)]
+    private static partial Regex Dialect();
+}
