@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AiChat.Data.Chats;
 using AiChat.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
