@@ -157,8 +157,8 @@ public sealed class ImageHeaderTests
 
         var stored = Stored(SampleImages.WebpNoted(0x1C, ("EXIF", exif), ("XMP ", xmp)));
 
-        byte[] exif = [.. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0];
-        Assert.Equal(orientation == 1 ? bare : SampleImages.WebpNoted(0x18, ("EXIF", exif)), stored);
+        byte[] upright = [.. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0];
+        Assert.Equal(orientation == 1 ? bare : SampleImages.WebpNoted(0x18, ("EXIF", upright)), stored);
         Assert.Equal((8L, 9L), (Read(stored)!.Width, Read(stored)!.Height));
         Assert.Equal(stored, Stored(stored));
 
