@@ -34,7 +34,8 @@ internal sealed class DataFolder : IDisposable
         {
             Directory.CreateDirectory(full, OwnerFolder);
             RefuseNetworkFileSystem(full);
-            var folder = new DataFolder(full, System.IO.Path.GetFullPath(databasePath ?? System.IO.Path.Combine(full, "app.db")), TakeLock(full));
+            var database = System.IO.Path.GetFullPath(databasePath ?? System.IO.Path.Combine(full, "app.db"));
+            var folder = new DataFolder(full, database, TakeLock(full));
             folder.ProveWritable();
             return folder;
         }
@@ -134,7 +135,7 @@ internal sealed class DataFolder : IDisposable
 
     private static void RefuseNetworkFileSystem(string folder)
     {
-        // SQLite's locks and shared memory do not hold over these.
+        // SQLite's locks and shared memory do not work over these.
         string format;
         try
         {

@@ -5,17 +5,17 @@ namespace AiChat.Data;
 
 /// <summary>
 /// The store: one writer thread and a small pool of read-only connections on one SQLite file.
-/// Safe for any number of threads. Dispose it last: what was queued before is written, the log is folded into the file.
+/// Thread-safe. Dispose it last: it writes what is queued and checkpoints the write-ahead log into the file.
 /// </summary>
 internal sealed class Db : IDisposable
 {
     /// <summary>
-    /// Statements run without waiting, so more connections than cores make nothing faster, only memory grows (about 1 MB each); a few
-    /// more than that let the many pass a slow one.
+    /// Concurrent short reads. A statement never waits, so more connections than cores only cost memory (about 1 MB each); a few more
+    /// than that let other reads pass a slow one.
     /// </summary>
     public static readonly int MaxReads = Math.Clamp(Environment.ProcessorCount + 2, 4, 8);
 
-    /// <summary>A short read is done in milliseconds; one that takes this long holds up others.</summary>
+    /// <summary>A short read takes milliseconds; one that reaches this limit delays others and is ended.</summary>
     private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(5);
 
     private static readonly TimeSpan LongReadLimit = TimeSpan.FromSeconds(10);
@@ -26,7 +26,7 @@ internal sealed class Db : IDisposable
     private readonly SemaphoreSlim _places = new(MaxReads);
     private bool _isClosed;
 
-    /// <param name="disposable">The rows may be lost: a commit does not wait for the disk, and the file has a largest size.</param>
+    /// <param name="disposable">The rows may be lost: a commit does not wait for the disk, and the file has a maximum size.</param>
     public Db(string path, bool disposable = false)
     {
         _writer = new DbWriter(SqliteConnections.OpenWriter(path, disposable), path);
@@ -34,14 +34,14 @@ internal sealed class Db : IDisposable
         _longReads = new LongReads(_readers, LongReadLimit);
     }
 
-    /// <summary>Raised once, on the writer's thread, when the file can no longer be trusted to take writes; the process should end.</summary>
+    /// <summary>Raised once, on the writer's thread, when the file can no longer be trusted; the process should end.</summary>
     public event Action<Exception>? Broken
     {
         add => _writer.Broken += value;
         remove => _writer.Broken -= value;
     }
 
-    /// <summary>Raised on the writer's thread when another program has changed the file; it may have done so well.</summary>
+    /// <summary>Raised on the writer's thread when another program has changed the file in a legitimate way.</summary>
     public event Action? ChangedByOthers
     {
         add => _writer.ChangedByOthers += value;
@@ -52,26 +52,26 @@ internal sealed class Db : IDisposable
     public long Commits => _writer.Commits;
 
     /// <summary>
-    /// Runs short statements on a read-only connection. No waiting on anything else inside. They run on a thread of the pool, never on
-    /// one that other people's sockets share, and the caller goes on there too.
+    /// Runs short statements on a read-only connection; the work must not wait on anything else. It runs on a pool thread, never on one
+    /// that serves sockets, and the caller continues there too.
     /// </summary>
     /// <exception cref="StoreException">The file cannot be read, or the read took too long.</exception>
     public Task<T> Read<T>(Func<DbConnection, T> work) =>
         Thread.CurrentThread.IsThreadPoolThread ? ReadHere(work) : Task.Run(() => ReadHere(work));
 
     /// <summary>
-    /// As <see cref="Read{T}"/>, for what grows with a person's data: searches, exports, sums. It waits for its turn among the long
-    /// reads, where each person has one at a time, and never takes a short read's place.
+    /// As <see cref="Read{T}"/>, for reads whose cost grows with a user's data: searches, exports, sums. Long reads have threads of their
+    /// own, and each user runs one at a time, so that they never delay short reads.
     /// </summary>
-    /// <param name="userId">Whose turn it takes.</param>
-    /// <param name="cancel">Ends the waiting and the reading, as when the caller has gone.</param>
+    /// <param name="userId">The user whose turn the read takes.</param>
+    /// <param name="cancel">Ends the wait and the read, for example when the client disconnects.</param>
     /// <exception cref="StoreException">The file cannot be read, too many wait (Busy), or the read took too long (TooLong).</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public Task<T> ReadLong<T>(long userId, Func<DbConnection, T> work, CancellationToken cancel) => _longReads.Run(userId, work, cancel);
 
     /// <summary>
-    /// Queues work for the writer. An exception undoes that piece of work alone, and the task
-    /// completes only after the commit that holds it is on disk. No waiting on anything else inside.
+    /// Queues work for the writer. An exception undoes this piece of work alone, and the task completes only after its commit is on disk.
+    /// The work must not wait on anything else.
     /// </summary>
     /// <exception cref="StoreException">Busy, full or unavailable; after Unavailable the outcome is unknown.</exception>
     public Task<T> Write<T>(Func<DbConnection, T> work)
@@ -96,7 +96,7 @@ internal sealed class Db : IDisposable
         }
 
         _longReads.Dispose();
-        _readers.Dispose(); // the last connection to close folds the log in and removes it, which only the writer's can
+        _readers.Dispose(); // before the writer: the last connection to close checkpoints the log, which a reader cannot
         _writer.Dispose();
         _places.Dispose();
     }

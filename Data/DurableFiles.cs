@@ -45,7 +45,8 @@ internal static partial class DurableFiles
         }
 
         var error = Marshal.GetLastPInvokeError();
-        return error is NoSuchFile or NotAFolder or IsALink ? null : throw new IOException($"Cannot open an image file (errno {error}).", error);
+        return error is NoSuchFile or NotAFolder or IsALink
+            ? null : throw new IOException($"Cannot open an image file (errno {error}).", error);
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

@@ -3,7 +3,7 @@ namespace AiChat.Data;
 /// <summary>Why the store could not do its work.</summary>
 internal enum StoreFailure
 {
-    /// <summary>Too many wait; the same call may pass a moment later.</summary>
+    /// <summary>Too many calls are waiting; the same call may succeed a moment later.</summary>
     Busy,
 
     /// <summary>The disk (or the user's share of it) is full. Nothing was written.</summary>
@@ -12,7 +12,7 @@ internal enum StoreFailure
     /// <summary>The file cannot be read or written now. After a failed commit the row may or may not be there.</summary>
     Unavailable,
 
-    /// <summary>The read was ended because it takes more time than one may have; asked again it would again.</summary>
+    /// <summary>The read exceeded its time limit; repeating it would exceed it again.</summary>
     TooLong,
 }
 
@@ -25,7 +25,7 @@ internal sealed class StoreException(StoreFailure failure, string message, Excep
 /// <summary>The process cannot start; the message is one line for the operator, the code follows sysexits.h.</summary>
 internal sealed class StartupException(int exitCode, string message, Exception? inner = null) : Exception(message, inner)
 {
-    /// <summary>Something failed while running that must not.</summary>
+    /// <summary>An essential part failed while running.</summary>
     public const int Software = 70;
 
     /// <summary>The database file failed while running.</summary>

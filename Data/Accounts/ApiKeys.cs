@@ -4,13 +4,16 @@ using Dapper;
 
 namespace AiChat.Data.Accounts;
 
-/// <summary>Keys by which scripts act as their user. Only a hash is kept. Every change tells <see cref="AuthCache"/> before it returns.</summary>
+/// <summary>
+/// API keys, with which scripts act as their user. Only a hash is stored. Every change invalidates <see cref="AuthCache"/> before it
+/// returns.
+/// </summary>
 internal sealed class ApiKeys(Db db, AuthCache authCache)
 {
-    /// <summary>Of one user.</summary>
+    /// <summary>Keys of one user.</summary>
     public const int MaxCount = 50;
 
-    /// <summary>A key that is in use all the time is written down this often.</summary>
+    /// <summary>Minimum interval between two updates of a key's last use.</summary>
     private const long TouchEveryMs = 60_000;
 
     private readonly ConcurrentDictionary<long, long> _touched = new();
@@ -26,10 +29,23 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
                 select @UserId, @Name, @KeyHash, @Prefix, @Scopes, @Models, @DailyBudgetNanos, @ExpiresAt, @at
                 where (select count(*) from api_keys where user_id = @UserId) < @MaxCount
                 returning id
-                """, new { owner.UserId, key.Name, key.KeyHash, key.Prefix, key.Scopes, key.Models, key.DailyBudgetNanos, key.ExpiresAt, at, MaxCount });
+                """, new
+            {
+                owner.UserId,
+                key.Name,
+                key.KeyHash,
+                key.Prefix,
+                key.Scopes,
+                key.Models,
+                key.DailyBudgetNanos,
+                key.ExpiresAt,
+                at,
+                MaxCount,
+            });
             if (id is not null)
             {
-                AuditLog.Append(connection, new AuditEntry(owner.UserId, "key.create", $"key:{id} {key.Prefix}", owner.Ip, key.Scopes), now);
+                var entry = new AuditEntry(owner.UserId, "key.create", $"key:{id} {key.Prefix}", owner.Ip, key.Scopes);
+                AuditLog.Append(connection, entry, now);
             }
 
             return id;
@@ -51,7 +67,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
             """, new { userId, day, MaxCount }).ToList());
     }
 
-    /// <summary>It opens nothing from the return of this call on, and what it streams ends.</summary>
+    /// <summary>The key is invalid once this returns, and streams that it opened end.</summary>
     public async Task<bool> Delete(Actor owner, long id, DateTimeOffset now)
     {
         var hash = await db.Write(connection =>
@@ -76,7 +92,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
         return true;
     }
 
-    /// <summary>Notes that the key was used; costs nothing most of the time.</summary>
+    /// <summary>Records the use of a key; usually without a write.</summary>
     public async Task Touch(long id, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
@@ -92,14 +108,15 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
         }
         catch (StoreException)
         {
-            // The use itself does not depend on the note.
+            // The request does not depend on this record.
             _touched.TryRemove(id, out _);
         }
     }
 }
 
 /// <summary>Scopes and models are JSON lists; null models are all.</summary>
-internal sealed record NewApiKey(string Name, string KeyHash, string Prefix, string Scopes, string? Models, long? DailyBudgetNanos, long? ExpiresAt);
+internal sealed record NewApiKey(
+    string Name, string KeyHash, string Prefix, string Scopes, string? Models, long? DailyBudgetNanos, long? ExpiresAt);
 
 internal sealed class ApiKeyRow
 {

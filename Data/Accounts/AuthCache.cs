@@ -4,17 +4,16 @@ using Dapper;
 namespace AiChat.Data.Accounts;
 
 /// <summary>
-/// What authentication needs to know of users, logins and keys, kept in memory so that no request asks the database for it.
-/// Whoever writes one of those rows calls the matching <c>…Changed</c> or <c>…Ended</c> after the commit and before answering, so a
-/// revocation holds from the answer on. Long-lived responses watch their login and are cancelled when it ends.
-/// Safe for any number of threads.
+/// Caches what authentication needs to know of users, logins and keys, so that no request asks the database for it.
+/// Whoever writes one of those rows calls the matching <c>…Changed</c> or <c>…Ended</c> after the commit and before answering, so that
+/// a revocation takes effect before the response. Long-lived responses watch their login and are cancelled when it ends. Thread-safe.
 /// </summary>
 internal sealed class AuthCache(Db db)
 {
-    /// <summary>About 10 MB when full. Past it everything is dropped and read again on demand.</summary>
+    /// <summary>About 10 MB when full; a full cache is cleared and refilled on demand.</summary>
     private const int MaxEntries = 50_000;
 
-    /// <summary>Ids from here on are of logins that no row tells of; the database never comes this far.</summary>
+    /// <summary>Ids above this are logins without a row; the database never reaches it.</summary>
     private const long FirstUnrecorded = 1L << 62;
 
     private const int MaxUnrecorded = 1_000;
@@ -47,7 +46,7 @@ internal sealed class AuthCache(Db db)
                 where id = @id
                 """, new { id })));
 
-    /// <summary>A login that only this process knows, because the disk is full.</summary>
+    /// <summary>Adds a login that only this process knows, because the disk is full.</summary>
     /// <returns>Its id, or null when there are too many.</returns>
     public long? AddUnrecorded(long userId, DateTimeOffset now, DateTimeOffset expires)
     {
@@ -77,7 +76,8 @@ internal sealed class AuthCache(Db db)
 
     /// <summary>By the SHA-256 of a guest's token, as lower-case hex.</summary>
     public ValueTask<LiveGuest?> Guest(string tokenHash) =>
-        _guests.TryGetValue(tokenHash, out var guest) ? new ValueTask<LiveGuest?>(guest) : Load(_guests, tokenHash, () => db.Read(connection =>
+        _guests.TryGetValue(tokenHash, out var guest) ? new ValueTask<LiveGuest?>(guest)
+        : Load(_guests, tokenHash, () => db.Read(connection =>
             connection.QuerySingleOrDefault<LiveGuest>("""
                 select id, epoch, expires_at
                 from users
@@ -90,7 +90,7 @@ internal sealed class AuthCache(Db db)
     {
         var token = _watched.GetOrAdd((userId, loginId, keyId), _ => new CancellationTokenSource()).Token;
 
-        // Entered first and looked at second, so that a revocation in between is seen by one of the two.
+        // Register first, check second: a revocation in between is seen by one of the two.
         var user = await User(userId);
         var stillGood = user is { Status: "ACTIVE" } && user.Epoch == epoch && !_endedKeys.ContainsKey(keyId)
             && (loginId == 0 || await Login(loginId) is not null);
@@ -161,7 +161,7 @@ internal sealed class AuthCache(Db db)
 
         lock (_gate)
         {
-            // A row read before somebody else's change must not be kept after it.
+            // A row that was read before a concurrent change must not be cached after it.
             if (before == _generation)
             {
                 if (cache.Count >= MaxEntries)

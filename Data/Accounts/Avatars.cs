@@ -3,14 +3,14 @@ using Dapper;
 
 namespace AiChat.Data.Accounts;
 
-/// <summary>Which file shows a user, the assistant, the installation. A file that is replaced goes to the list of those to remove.</summary>
+/// <summary>The picture files of users, the assistant and the installation. A replaced file is queued for removal.</summary>
 internal sealed class Avatars(Db db)
 {
     public Task<string?> Find(long userId) => db.Read(connection => connection.QuerySingleOrDefault<string?>("""
         select avatar_file from users where id = @userId and role <> 'GUEST'
         """, new { userId }));
 
-    /// <summary>False when there is no such user any more.</summary>
+    /// <summary>False when the user does not exist any more.</summary>
     public Task<bool> Set(long userId, string? file) => db.Write(connection => connection.Execute("""
         update users set avatar_file = @file where id = @userId and role <> 'GUEST'
         """, new { userId, file }) == 1);

@@ -6,26 +6,26 @@ namespace AiChat.Data.Accounts;
 
 /// <summary>
 /// Signed-in devices. A refresh token is a fixed part that finds the login and a part that changes with every use; only their
-/// hashes are stored. An old changing part with the right fixed part is a stolen or copied token: that login ends.
+/// hashes are stored. An outdated changing part with a valid fixed part means a stolen or copied token, and ends the login.
 /// </summary>
 internal sealed class Logins(Db db, AuthCache authCache)
 {
     public static readonly TimeSpan Idle = TimeSpan.FromDays(7);
 
-    /// <summary>Two tabs refresh with the same token at the same time; the later one is not a thief.</summary>
+    /// <summary>Two tabs may refresh with the same token at the same time, so the previous token stays valid for a moment.</summary>
     private static readonly TimeSpan PreviousHonoured = TimeSpan.FromSeconds(10);
 
     private static readonly TimeSpan MaxLength = TimeSpan.FromDays(30);
 
-    /// <summary>More devices than these nobody has; the longest unused one makes room.</summary>
+    /// <summary>Logins of one user; the one unused for longest is ended for a new one.</summary>
     private const int MaxPerUser = 100;
 
     private const int MaxUserAgent = 200;
 
-    /// <summary>How long a login is good that the full disk did not take: as long as an access token, because nothing can renew it.</summary>
+    /// <summary>Lifetime of a login that a full disk did not store: that of an access token, because it cannot be renewed.</summary>
     private static readonly TimeSpan UnrecordedLife = TimeSpan.FromMinutes(10);
 
-    /// <summary>Opens a login for an active user, with its audit row; on a full disk without both, so that people can come in and read.</summary>
+    /// <summary>Opens a login with its audit row for an active user; on a full disk without either, so people can still read.</summary>
     /// <returns>Null when the user is not active or has another password than the one that was checked.</returns>
     public async Task<OpenedLogin?> Insert(NewLogin login, DateTimeOffset now)
     {
@@ -53,12 +53,13 @@ internal sealed class Logins(Db db, AuthCache authCache)
         var (opened, dropped) = await db.Write(connection =>
         {
             var inserted = connection.QuerySingleOrDefault<long?>("""
-                insert into logins (user_id, kind, family_hash, refresh_hash, rotated_at, ip, user_agent, created_at, last_used_at, expires_at)
-                select id, @kind, @familyHash, @refreshHash, @at, @ip, @agent, @at, @at, @expires
+                insert into logins (user_id, kind, family_hash, refresh_hash, rotated_at, ip, user_agent, created_at, last_used_at,
+                    expires_at)
+                select id, @Kind, @FamilyHash, @RefreshHash, @at, @Ip, @agent, @at, @at, @expires
                 from users
-                where id = @userId and status = 'ACTIVE' and password_hash is @passwordHash
+                where id = @userId and status = 'ACTIVE' and password_hash is @PasswordHash
                 returning id
-                """, new { userId, kind = login.Kind, familyHash = login.FamilyHash, refreshHash = login.RefreshHash, passwordHash = login.PasswordHash, ip = login.Ip, at, agent, expires });
+                """, new { userId, login.Kind, login.FamilyHash, login.RefreshHash, login.PasswordHash, login.Ip, at, agent, expires });
             if (inserted is null)
             {
                 return (null, []);
@@ -81,7 +82,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
         return opened;
     }
 
-    /// <summary>Exchanges the changing part of a refresh token, or finds out why not. On a full disk it stays as it is.</summary>
+    /// <summary>Exchanges the changing part of a refresh token, or returns why not. On a full disk the token stays as it is.</summary>
     public async Task<RotatedLogin> Rotate(string familyHash, string refreshHash, string newHash, string ip, DateTimeOffset now)
     {
         try
@@ -197,7 +198,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
         authCache.UserRevoked(userId);
     }
 
-    /// <summary>Deletes what is over and ends the streams of it.</summary>
+    /// <summary>Deletes expired logins and ends their streams.</summary>
     public async Task Sweep(DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
@@ -217,17 +218,19 @@ internal sealed class Logins(Db db, AuthCache authCache)
             from users
             where id = @userId and status = 'ACTIVE' and password_hash is @passwordHash
             """, new { userId, passwordHash }));
-        return epoch is { } known && authCache.AddUnrecorded(userId, now, now + UnrecordedLife) is { } id ? new OpenedLogin(id, known, Recorded: false) : null;
+        return epoch is { } known && authCache.AddUnrecorded(userId, now, now + UnrecordedLife) is { } id
+            ? new OpenedLogin(id, known, Recorded: false) : null;
     }
 
-    private static LoginTokenRow? FindToken(DbConnection connection, string familyHash) => connection.QuerySingleOrDefault<LoginTokenRow>("""
-        select logins.id, user_id, refresh_hash, previous_hash, rotated_at, logins.created_at, logins.expires_at, users.epoch
-        from logins
-        join users on users.id = logins.user_id
-        where family_hash = @familyHash and users.status = 'ACTIVE'
-        """, new { familyHash });
+    private static LoginTokenRow? FindToken(DbConnection connection, string familyHash) =>
+        connection.QuerySingleOrDefault<LoginTokenRow>("""
+            select logins.id, user_id, refresh_hash, previous_hash, rotated_at, logins.created_at, logins.expires_at, users.epoch
+            from logins
+            join users on users.id = logins.user_id
+            where family_hash = @familyHash and users.status = 'ACTIVE'
+            """, new { familyHash });
 
-    /// <summary>A clock that went back does not make the time of grace longer.</summary>
+    /// <summary>A clock that went back does not extend the grace period.</summary>
     private static bool IsPrevious(LoginTokenRow row, string refreshHash, long at) =>
         row.PreviousHash == refreshHash && Math.Abs(at - row.RotatedAt) <= PreviousHonoured.TotalMilliseconds;
 
@@ -264,7 +267,8 @@ internal sealed class Logins(Db db, AuthCache authCache)
 }
 
 /// <summary>Kind is "browser" or "api"; PasswordHash is what the password was checked against, null after a one-time code.</summary>
-internal sealed record NewLogin(long UserId, string Kind, string FamilyHash, string RefreshHash, string? PasswordHash, string Ip, string UserAgent);
+internal sealed record NewLogin(
+    long UserId, string Kind, string FamilyHash, string RefreshHash, string? PasswordHash, string Ip, string UserAgent);
 
 /// <summary>Recorded is false when the disk is full and only this process knows of it.</summary>
 internal readonly record struct OpenedLogin(long Id, long Epoch, bool Recorded = true);

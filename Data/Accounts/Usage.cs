@@ -3,7 +3,7 @@ using Dapper;
 
 namespace AiChat.Data.Accounts;
 
-/// <summary>The ledger of provider calls, and what of a user's daily messages is left.</summary>
+/// <summary>The ledger of provider calls, and what is left of a user's daily messages.</summary>
 internal sealed class Usage(Db db)
 {
     /// <summary>What a user may send today (null is unlimited) and has sent.</summary>
@@ -13,7 +13,7 @@ internal sealed class Usage(Db db)
         return db.Read(connection => (Limit(connection, userId, defaults), MessagesUsed(connection, userId, day)));
     }
 
-    /// <summary>What a user has used today and in this month, with what running calls hold, as the gate compares it with the limits.</summary>
+    /// <summary>A user's use of today and this month with open reservations, as <see cref="UsageLimits"/> compares it.</summary>
     public Task<SpentRow> Spent(long userId, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
@@ -29,10 +29,11 @@ internal sealed class Usage(Db db)
             """, new { userId, day, first }));
     }
 
-    /// <summary>Lets calls that belong to no run through the gate, or says why not.</summary>
-    public Task<LimitDecision> Enter(Admission call, DateTimeOffset now) => db.Write(connection => UsageLimits.Enter(connection, call, now));
+    /// <summary>Admits a call that belongs to no run, or returns why not.</summary>
+    public Task<LimitDecision> Enter(Admission call, DateTimeOffset now) =>
+        db.Write(connection => UsageLimits.Enter(connection, call, now));
 
-    /// <summary>Ends what was let in, with an entry for each call that began.</summary>
+    /// <summary>Settles a reservation, with a ledger entry for each call that began.</summary>
     public Task Settle(Reservation reservation, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>
         db.Write(connection => UsageLimits.Settle(connection, reservation, used, now.ToUnixTimeMilliseconds()));
 
@@ -41,14 +42,15 @@ internal sealed class Usage(Db db)
         from users where id = @userId
         """, new { userId, defaults.Messages, defaults.GuestMessages });
 
-    /// <summary>With those that are being answered now.</summary>
+    /// <summary>Including those that are being answered now.</summary>
     internal static long MessagesUsed(DbConnection connection, long userId, long day) => connection.ExecuteScalar<long>("""
         select coalesce(max(messages + held_messages), 0) from daily_usage where user_id = @userId and day = @day
         """, new { userId, day });
 
     internal static void Record(DbConnection connection, LedgerEntry entry, long at) => connection.Execute("""
-        insert into usage_entries (user_id, session_id, message_id, run_id, api_key_id, connection_id, model, provider, status, prompt_tokens,
-            completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, first_token_ms, total_ms, created_at)
+        insert into usage_entries (user_id, session_id, message_id, run_id, api_key_id, connection_id, model, provider, status,
+            prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, first_token_ms, total_ms,
+            created_at)
         values (@UserId, @SessionId, @MessageId, @RunId, @ApiKeyId, @ConnectionId, @Model, @Provider, @Status, @PromptTokens,
             @CompletionTokens, @ReasoningTokens, @CachedTokens, @Source, @Price, @CostNanos, @FirstTokenMs, @TotalMs, @at)
         """, new
@@ -92,7 +94,7 @@ internal sealed class SpentRow
 /// <summary>One call to a provider.</summary>
 internal sealed record LedgerEntry
 {
-    /// <summary>It failed before the provider said anything: it is told as failed and costs nothing, no message either.</summary>
+    /// <summary>It failed before the provider sent anything: it is recorded as failed and costs neither tokens nor a message.</summary>
     public bool BroughtNothing => Status == "failed" && PromptTokens + CompletionTokens == 0;
 
     public required long UserId { get; init; }

@@ -4,14 +4,14 @@ using Dapper;
 namespace AiChat.Data.Accounts;
 
 /// <summary>
-/// The one gate before every call to a provider. A call is let in while its user has a message left and everything spent and held so
-/// far stays below each budget; it then holds one message and an estimate of its tokens and money. When it ends, the hold is replaced
-/// by what it really used, or by nothing when it brought nothing. So counters and ledger always agree, calls at the same moment cannot
-/// take the same last message, and a budget is overrun by one call's own use at most. Budgets of money do not stop a call that is free.
+/// Decides about every call to a provider. A call is admitted while its user has a message left and everything spent and reserved so far
+/// is below each budget; it then reserves one message and an estimate of its tokens and money. When it ends, the reservation is replaced
+/// by its real use, or by nothing when the provider sent nothing. So counters and ledger always agree, concurrent calls cannot take the
+/// same last message, and a budget is exceeded by one call's own use at most. Money budgets do not stop a call that is free.
 /// </summary>
 internal static class UsageLimits
 {
-    // The whole decision; ended by the statement that acts on it, so that nothing can come between the two.
+    // The whole decision; the statement that acts on it follows in the same text, so that nothing can come between the two.
     private const string Verdict = """
         with spent as (
             select
@@ -26,7 +26,8 @@ internal static class UsageLimits
         limits as (
             select
                 role = 'GUEST' as guest,
-                case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end as messages,
+                case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages
+                    else coalesce(daily_limit, @Messages) end as messages,
                 nullif(coalesce(daily_token_budget, @DailyTokens), -1) as day_tokens,
                 nullif(coalesce(monthly_token_budget, @MonthlyTokens), -1) as month_tokens,
                 nullif(coalesce(daily_nanos_budget, @DailyNanos), -1) as day_nanos,
@@ -55,7 +56,7 @@ internal static class UsageLimits
         )
         """;
 
-    /// <summary>Lets the call in and holds what it asks for, or says why not; inside <see cref="Db.Write{T}"/>.</summary>
+    /// <summary>Admits the call and reserves what it asks for, or returns why not; inside <see cref="Db.Write{T}"/>.</summary>
     public static LimitDecision Enter(DbConnection connection, Admission call, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
@@ -79,17 +80,17 @@ internal static class UsageLimits
             return new LimitDecision(word is null ? LimitResult.Nobody : (LimitResult)word.Value, null, 0, null);
         }
 
-        // It holds no money of its own, so the statement still sees what was there before.
+        // A free call reserves no money, so the statement still sees the state before it.
         var onlyFree = call.Free && connection.ExecuteScalar<long>($"""
             {Verdict}
             select count(*) from verdict where money_is_spent
             """, ask) > 0;
         var reservation = new Reservation(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, onlyFree);
-        HoldElsewhere(connection, reservation);
+        ReserveForKeyAndGuests(connection, reservation);
         return new LimitDecision(LimitResult.Open, reservation, admitted.Used, admitted.DailyLimit);
     }
 
-    /// <summary>Replaces the hold by what its calls to providers used; when none of them brought anything it costs nothing.</summary>
+    /// <summary>Replaces the reservation by the real use of its calls; it costs nothing when the provider sent nothing.</summary>
     public static void Settle(DbConnection connection, Reservation reservation, IReadOnlyList<LedgerEntry> used, long at)
     {
         var counted = used.All(call => call.BroughtNothing) ? 0 : reservation.Messages;
@@ -97,9 +98,20 @@ internal static class UsageLimits
         var cost = used.Sum(call => call.CostNanos);
         connection.Execute("""
             update daily_usage set messages = messages + @counted, tokens = tokens + @used, cost_nanos = cost_nanos + @cost,
-                held_messages = max(0, held_messages - @Messages), held_tokens = max(0, held_tokens - @Tokens), held_nanos = max(0, held_nanos - @Nanos)
+                held_messages = max(0, held_messages - @Messages), held_tokens = max(0, held_tokens - @Tokens),
+                held_nanos = max(0, held_nanos - @Nanos)
             where user_id = @UserId and day = @Day
-            """, new { reservation.UserId, reservation.Day, reservation.Messages, reservation.Tokens, reservation.Nanos, counted, used = tokens, cost });
+            """, new
+        {
+            reservation.UserId,
+            reservation.Day,
+            reservation.Messages,
+            reservation.Tokens,
+            reservation.Nanos,
+            counted,
+            used = tokens,
+            cost,
+        });
         if (reservation.ApiKeyId is not null)
         {
             connection.Execute("""
@@ -121,19 +133,20 @@ internal static class UsageLimits
         }
     }
 
-    /// <summary>Counts a call that another process let in and that nobody holds anything for any more.</summary>
+    /// <summary>Counts a call that an earlier process admitted and whose reservation is gone.</summary>
     public static void Charge(DbConnection connection, LedgerEntry used, long day, long at)
     {
         var tokens = used.PromptTokens + used.CompletionTokens;
         connection.Execute("""
             insert into daily_usage (user_id, day, messages, tokens, cost_nanos)
             select @UserId, @day, 1, @tokens, @CostNanos where exists (select 1 from users where id = @UserId)
-            on conflict (user_id, day) do update set messages = messages + 1, tokens = tokens + excluded.tokens, cost_nanos = cost_nanos + excluded.cost_nanos
+            on conflict (user_id, day) do update set messages = messages + 1, tokens = tokens + excluded.tokens,
+                cost_nanos = cost_nanos + excluded.cost_nanos
             """, new { used.UserId, day, tokens, used.CostNanos });
         Usage.Record(connection, used, at);
     }
 
-    /// <summary>Nothing runs: what a process that ended had held is let go.</summary>
+    /// <summary>Removes all reservations, which are those of an earlier process. Call while nothing runs.</summary>
     public static void Reset(DbConnection connection)
     {
         connection.Execute("""
@@ -143,7 +156,7 @@ internal static class UsageLimits
         connection.Execute("update guest_days set held = 0 where held > 0");
     }
 
-    private static void HoldElsewhere(DbConnection connection, Reservation reservation)
+    private static void ReserveForKeyAndGuests(DbConnection connection, Reservation reservation)
     {
         if (reservation.ApiKeyId is not null)
         {
@@ -163,7 +176,7 @@ internal static class UsageLimits
     }
 }
 
-/// <summary>What the gate said. The numbers are those of its statement.</summary>
+/// <summary>The outcome of the decision. The numbers are those of the SQL statement.</summary>
 internal enum LimitResult
 {
     Open = 0,
@@ -182,12 +195,13 @@ internal enum LimitResult
 
 /// <summary>Limits for users without their own; null is none. Nanos are 1e-9 of the currency unit.</summary>
 internal sealed record DefaultLimits(
-    long? Messages, long? GuestMessages, long? AllGuestsMessages, long? DailyTokens, long? MonthlyTokens, long? DailyNanos, long? MonthlyNanos);
+    long? Messages, long? GuestMessages, long? AllGuestsMessages,
+    long? DailyTokens, long? MonthlyTokens, long? DailyNanos, long? MonthlyNanos);
 
-/// <summary>A call that asks to be let in.</summary>
+/// <summary>A call that asks for admission.</summary>
 internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defaults)
 {
-    /// <summary>Messages it counts as: 0 for what the server asks on its own behalf, such as a title; budgets hold for that too.</summary>
+    /// <summary>Messages it counts as: 0 for calls of the server itself, such as a title; budgets apply to these too.</summary>
     public long Count { get; init; } = 1;
 
     /// <summary>Tokens it is expected to use, answer included.</summary>
@@ -195,14 +209,14 @@ internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defa
 
     public long Nanos { get; init; }
 
-    /// <summary>The model's price is 0; one without a price is not free, because nobody knows what it costs.</summary>
+    /// <summary>The model's price is 0. A model without a price is not free, because its cost is unknown.</summary>
     public bool Free { get; init; }
 }
 
-/// <summary>What the gate says to a call; <paramref name="Reservation"/> only when it is open.</summary>
-/// <param name="Result">Whether the call may go on.</param>
-/// <param name="Reservation">What is held for it.</param>
-/// <param name="Used">The user's messages of this day with those that are being answered now.</param>
+/// <summary>The decision about a call; with a <paramref name="Reservation"/> only when it is admitted.</summary>
+/// <param name="Result">Whether the call is admitted.</param>
+/// <param name="Reservation">What is reserved for it.</param>
+/// <param name="Used">The user's messages of this day, including those that are being answered now.</param>
 /// <param name="DailyLimit">Messages a day; null is unlimited.</param>
 internal sealed record LimitDecision(LimitResult Result, Reservation? Reservation, long Used, long? DailyLimit);
 
@@ -215,12 +229,12 @@ internal sealed record AdmittedRow
     public long? DailyLimit { get; init; }
 }
 
-/// <summary>What is held for a call that runs.</summary>
-/// <param name="OnlyFree">It was let in because it is free; no model that costs something may stand in for its model.</param>
+/// <summary>What is reserved for a running call.</summary>
+/// <param name="OnlyFree">It was admitted only because it is free; no model with a price may replace its model.</param>
 internal sealed record Reservation(
     long UserId, long Day, long Messages, long Tokens, long Nanos, long? ApiKeyId, bool Guest, bool OnlyFree = false);
 
-/// <summary>The values that the gate's statement names.</summary>
+/// <summary>The parameters of the statement that decides.</summary>
 internal sealed class LimitParameters(Admission call, long day, long firstDay)
 {
     public long UserId => call.UserId;

@@ -20,16 +20,17 @@ internal sealed class UsageReports(Db db)
         where session_id = @sessionId and user_id = @userId
         """, new { userId, sessionId }));
 
-    /// <summary>The last call of a chat that brought something, if there was one.</summary>
-    public Task<LastCallRow?> LastOfSession(long userId, long sessionId) => db.Read(connection => connection.QueryFirstOrDefault<LastCallRow>("""
-        select message_id, connection_id, model, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, source
-        from usage_entries
-        where session_id = @sessionId and user_id = @userId and (status <> 'failed' or prompt_tokens + completion_tokens > 0)
-        order by id desc
-        limit 1
-        """, new { userId, sessionId }));
+    /// <summary>The last call of a chat that returned something, if there was one.</summary>
+    public Task<LastCallRow?> LastOfSession(long userId, long sessionId) => db.Read(connection =>
+        connection.QueryFirstOrDefault<LastCallRow>("""
+            select message_id, connection_id, model, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, source
+            from usage_entries
+            where session_id = @sessionId and user_id = @userId and (status <> 'failed' or prompt_tokens + completion_tokens > 0)
+            order by id desc
+            limit 1
+            """, new { userId, sessionId }));
 
-    /// <summary>A user's own, from a moment up to another. By day the oldest first, else the dearest.</summary>
+    /// <summary>The sums of one user in a time range. By day the oldest first, otherwise the most expensive first.</summary>
     public Task<List<UsageSums>> OfUser(long userId, UsageBy by, long from, long to, CancellationToken cancel)
     {
         var range = new UsageRange(userId, from, to, MaxGroups);
@@ -44,7 +45,8 @@ internal sealed class UsageReports(Db db)
                 limit @Limit
                 """, range),
             UsageBy.Session => connection.Query<UsageSums>($"""
-                select e.session_id as id, (select s.title from sessions s where s.id = e.session_id and s.user_id = @UserId) as name, {Sums}
+                select e.session_id as id,
+                    (select s.title from sessions s where s.id = e.session_id and s.user_id = @UserId) as name, {Sums}
                 from usage_entries e
                 where e.user_id = @UserId and e.created_at >= @From and e.created_at < @To
                 group by e.session_id
@@ -62,7 +64,7 @@ internal sealed class UsageReports(Db db)
         }).ToList(), cancel);
     }
 
-    /// <summary>Everybody's.</summary>
+    /// <summary>The sums of all users.</summary>
     public Task<List<UsageSums>> OfAll(long askerId, UsageBy by, long from, long to, CancellationToken cancel)
     {
         var range = new UsageRange(0, from, to, MaxGroups);
@@ -85,7 +87,8 @@ internal sealed class UsageReports(Db db)
                 limit @Limit
                 """, range),
             UsageBy.Connection => connection.Query<UsageSums>($"""
-                select e.connection_id as id, (select c.name from connections c where c.id = e.connection_id) as name, min(e.provider) as provider, {Sums}
+                select e.connection_id as id, (select c.name from connections c where c.id = e.connection_id) as name,
+                    min(e.provider) as provider, {Sums}
                 from usage_entries e
                 where e.created_at >= @From and e.created_at < @To
                 group by e.connection_id

@@ -5,12 +5,13 @@ using Dapper;
 namespace AiChat.Data.Accounts;
 
 /// <summary>
-/// What administrators do with accounts. Each change checks in its own write that the one who asks still is an administrator and,
-/// in its WHERE, that an active administrator remains. Tells <see cref="AuthCache"/> before it returns.
+/// What administrators do with accounts. Each change checks in its own write that the actor still is an administrator and, in its
+/// WHERE, that an active administrator remains. It invalidates <see cref="AuthCache"/> before it returns.
 /// </summary>
 internal sealed class UserAdmin(Db db, AuthCache authCache)
 {
-    private const string AnotherAdmin = "exists (select 1 from users as other where other.role = 'ADMIN' and other.status = 'ACTIVE' and other.id <> users.id)";
+    private const string AnotherAdmin =
+        "exists (select 1 from users as other where other.role = 'ADMIN' and other.status = 'ACTIVE' and other.id <> users.id)";
 
     /// <summary>The newest first, with an id below <paramref name="before"/>; both filters may be null.</summary>
     public Task<List<UserRow>> List(string? search, string? status, long before, int limit)
@@ -28,7 +29,8 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
     }
 
     /// <returns>Done with the id, or with null when the name is taken; or Forbidden.</returns>
-    public Task<(UserChange Outcome, long? Id)> Create(Actor actor, string username, string role, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
+    public Task<(UserChange Outcome, long? Id)> Create(
+        Actor actor, string username, string role, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
     {
         var key = Users.KeyOf(username);
         var at = now.ToUnixTimeMilliseconds();
@@ -41,7 +43,8 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
             }
 
             var id = connection.QuerySingleOrDefault<long?>("""
-                insert into users (username, username_key, role, status, one_time_code_hash, one_time_code_expires_at, approved_by, approved_at, created_at)
+                insert into users (username, username_key, role, status, one_time_code_hash, one_time_code_expires_at, approved_by,
+                    approved_at, created_at)
                 values (@username, @key, @role, 'ACTIVE', @codeHash, @expires, @actorId, @at, @at)
                 on conflict (username_key) do nothing
                 returning id
@@ -135,7 +138,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
         });
     }
 
-    /// <summary>The old password is worth nothing from now on, and everything signed in with it ends.</summary>
+    /// <summary>Invalidates the old password and ends all logins.</summary>
     public Task<UserChange> ResetPassword(Actor actor, long id, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
     {
         var expires = codeExpires.ToUnixTimeMilliseconds();
@@ -211,7 +214,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
                 return step.Refused;
             }
 
-            // The name, because the row may be gone when somebody reads this.
+            // With the name, because the row may be deleted when this is read.
             AuditLog.Append(connection, new AuditEntry(actor.UserId, step.Action, $"user:{id} {username}", actor.Ip, step.Detail), now);
             return UserChange.Done;
         });

@@ -57,7 +57,9 @@ internal sealed record UserCredentialRow
     public long? OneTimeCodeExpiresAt { get; init; }
 }
 
-/// <summary>A user's own limits as an administrator sets them. A budget that is not set here stays; null is the server's default, -1 none.</summary>
+/// <summary>
+/// A user's own limits as an administrator sets them. A budget that is not set here stays; null is the server's default, -1 none.
+/// </summary>
 internal sealed record UserLimits(long? DailyLimit, bool Unlimited, bool ResetUsed)
 {
     public bool SetsDailyTokens { get; init; }
@@ -76,7 +78,7 @@ internal sealed record UserLimits(long? DailyLimit, bool Unlimited, bool ResetUs
 
     public long? MonthlyNanos { get; init; }
 
-    /// <summary>For the record: everything that is set here, by the names of the API.</summary>
+    /// <summary>For the audit log: everything that is set here, by the names of the API.</summary>
     public string Told()
     {
         List<string> told = [$"dailyLimit = {(Unlimited ? "none" : Amount(DailyLimit))}"];
@@ -132,15 +134,15 @@ internal enum UserChange
     Done,
     NotFound,
 
-    /// <summary>Nobody would be left to administer.</summary>
+    /// <summary>No active administrator would remain.</summary>
     LastAdmin,
 
-    /// <summary>The one who asked is no administrator any more.</summary>
+    /// <summary>The actor is not an administrator any more.</summary>
     Forbidden,
 
     /// <summary>The user is not in a state in which this can be done.</summary>
     WrongState,
 }
 
-/// <summary>Who does something, for the audit and for the check inside the write.</summary>
+/// <summary>The user who acts, for the audit log and for the check inside the write.</summary>
 internal readonly record struct Actor(long UserId, string Ip);

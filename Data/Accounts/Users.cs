@@ -41,11 +41,12 @@ internal sealed class Users(Db db, AuthCache authCache)
             """, new { key }));
     }
 
-    public Task<UserCredentialRow?> FindCredential(long id) => db.Read<UserCredentialRow?>(connection => connection.QuerySingleOrDefault<UserCredentialRow>("""
-        select id, role, status, status_reason, password_hash, one_time_code_hash, one_time_code_expires_at
-        from users
-        where id = @id
-        """, new { id }));
+    public Task<UserCredentialRow?> FindCredential(long id) => db.Read<UserCredentialRow?>(connection =>
+        connection.QuerySingleOrDefault<UserCredentialRow>("""
+            select id, role, status, status_reason, password_hash, one_time_code_hash, one_time_code_expires_at
+            from users
+            where id = @id
+            """, new { id }));
 
     /// <summary>The first account becomes the administrator, whoever else registers at the same moment.</summary>
     /// <param name="mayBeFirst">The caller gave the setup code.</param>

@@ -6,11 +6,11 @@ using Dapper;
 namespace AiChat.Data.Audit;
 
 /// <summary>
-/// The append-only record of who did what. Each row's hash covers the one before, so a row that is changed or removed later shows.
+/// The append-only audit log. Each row's hash covers the one before, so that a later change or removal is detectable.
 /// </summary>
 internal sealed class AuditLog(Db db)
 {
-    /// <summary>Writes the row together with the action it tells of; call inside <see cref="Db.Write{T}"/>.</summary>
+    /// <summary>Appends the row in the transaction of the action it records; call inside <see cref="Db.Write{T}"/>.</summary>
     public static void Append(DbConnection connection, AuditEntry entry, DateTimeOffset now)
     {
         var previous = connection.QueryFirstOrDefault<string>("""
@@ -23,11 +23,11 @@ internal sealed class AuditLog(Db db)
         var hash = Hash(previous ?? "", entry, at);
         connection.Execute("""
             insert into audit (actor_id, action, target, detail, ip, created_at, hash)
-            values (@actorId, @action, @target, @detail, @ip, @at, @hash)
-            """, new { actorId = entry.ActorId, action = entry.Action, target = entry.Target, detail = entry.Detail, ip = entry.Ip, at, hash });
+            values (@ActorId, @Action, @Target, @Detail, @Ip, @at, @hash)
+            """, new { entry.ActorId, entry.Action, entry.Target, entry.Detail, entry.Ip, at, hash });
     }
 
-    /// <summary>For what changes nothing else, such as a failed login.</summary>
+    /// <summary>For events without a change of data, such as a failed login.</summary>
     public Task Write(AuditEntry entry, DateTimeOffset now) => db.Write(connection => Append(connection, entry, now));
 
     /// <summary>The newest first, before the row <paramref name="before"/> names.</summary>
@@ -40,12 +40,17 @@ internal sealed class AuditLog(Db db)
         limit @limit
         """, new { before, limit }).ToList());
 
-    /// <summary>The chain's rule, for whoever checks it.</summary>
-    public static string Hash(string previous, AuditEntry entry, long at) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(
-        string.Join('\n', previous, entry.ActorId?.ToString(), entry.Action, Line(entry.Target), Line(entry.Detail), entry.Ip, at.ToString()))));
+    /// <summary>The hash of a row, also for verifying the chain.</summary>
+    public static string Hash(string previous, AuditEntry entry, long at)
+    {
+        var text = string.Join(
+            '\n', previous, entry.ActorId?.ToString(), entry.Action, Line(entry.Target), Line(entry.Detail), entry.Ip, at.ToString());
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    }
 
     /// <summary>A line break inside a field must not look like the next field.</summary>
-    private static string? Line(string? text) => text?.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
+    private static string? Line(string? text) =>
+        text?.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("\n", "\\n", StringComparison.Ordinal);
 }
 
 /// <summary>Action is a dotted word such as "user.approve"; target names the object, as in "user:7".</summary>

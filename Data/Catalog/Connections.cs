@@ -28,8 +28,9 @@ internal sealed class Connections(Db db)
         {
             var row = WithFreeName(connection, draft);
             var id = connection.QuerySingle<long>("""
-                insert into connections (row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers, header_names,
-                    azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position, created_at, updated_at)
+                insert into connections (row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers,
+                    header_names, azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position,
+                    created_at, updated_at)
                 values (@RowUuid, @Name, @Provider, @BaseUrl, @AuthType, @SecretKeys, @KeyHints, @SecretHeaders, @HeaderNames,
                     @AzureApiVersion, @Prefix, @Tags, @ModelIds, @DefaultCapabilities, @Local, @Enabled, @Position, @at, @at)
                 returning id
@@ -73,7 +74,8 @@ internal sealed class Connections(Db db)
             var updated = connection.Execute("""
                 update connections set
                     name = @Name, provider = @Provider, base_url = @BaseUrl, auth_type = @AuthType, secret_keys = @SecretKeys,
-                    key_hints = @KeyHints, secret_headers = @SecretHeaders, header_names = @HeaderNames, azure_api_version = @AzureApiVersion,
+                    key_hints = @KeyHints, secret_headers = @SecretHeaders, header_names = @HeaderNames,
+                    azure_api_version = @AzureApiVersion,
                     prefix = @Prefix, tags = @Tags, model_ids = @ModelIds, default_capabilities = @DefaultCapabilities, local = @Local,
                     enabled = @Enabled, position = @Position, revision = revision + 1, updated_at = @at
                 where id = @Id and revision = @Revision
@@ -226,6 +228,6 @@ internal sealed record ConnectionRow
 
     public long UpdatedAt { get; init; }
 
-    /// <summary>Grows with each change by an administrator, so that the outcome of an older check is not taken for the new form's.</summary>
+    /// <summary>Grows with each change by an administrator, so that an older check is not stored for the new version.</summary>
     public long Revision { get; init; }
 }

@@ -2,14 +2,16 @@ using Dapper;
 
 namespace AiChat.Data.Catalog;
 
-/// <summary>The row that tells whether the master key is the one this database was written with.</summary>
+/// <summary>The row that shows whether the master key is the one that this database was written with.</summary>
 internal static class KeyCheck
 {
     public static Task<KeyCheckRow> Find(Db db) => db.Read(connection => connection.QuerySingle<KeyCheckRow>("""
         select
             (select value from settings where key = 'internal.key_check') as value,
             exists (select 1 from connections where secret_keys is not null or secret_headers is not null)
-            or exists (select 1 from settings where key <> 'internal.key_check' and (value like 'v1.%.%.%' or value like '"v1.%.%.%"')) as in_use
+            or exists (
+                select 1 from settings
+                where key <> 'internal.key_check' and (value like 'v1.%.%.%' or value like '"v1.%.%.%"')) as in_use
         """));
 
     public static Task Replace(Db db, string value, DateTimeOffset now)

@@ -22,7 +22,7 @@ internal sealed class Models(Db db)
         limit 200000
         """).ToList());
 
-    /// <summary>Stores the administrator's words about these models, replacing what was said about each; all or nothing.</summary>
+    /// <summary>Stores an administrator's overrides of these models, replacing those of each; all or nothing.</summary>
     public Task PutOverrides(IReadOnlyList<ModelOverrideRow> rows, AuditEntry audit, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
@@ -72,9 +72,10 @@ internal sealed class Models(Db db)
         return connection.Execute("delete from model_overrides");
     });
 
-    /// <summary>Takes back what was said about these models, all but their places in the list.</summary>
+    /// <summary>Removes the overrides of these models, except for their positions in the list.</summary>
     /// <returns>How many of them there were.</returns>
-    public Task<int> DeleteOverrides(IReadOnlyList<(long ConnectionId, string Model)> items, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
+    public Task<int> DeleteOverrides(
+        IReadOnlyList<(long ConnectionId, string Model)> items, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
         var deleted = 0;
         foreach (var (connectionId, model) in items)
@@ -92,7 +93,7 @@ internal sealed class Models(Db db)
         return deleted;
     });
 
-    /// <summary>Takes over a provider's list. A list that is the same costs no write.</summary>
+    /// <summary>Stores a provider's list of models. An unchanged list costs no write.</summary>
     public static void Replace(DbConnection connection, long connectionId, IReadOnlyList<ModelRow> models, long at)
     {
         var known = connection.Query<ModelRow>("""
@@ -170,7 +171,7 @@ internal sealed record ModelRow
     public int? MaxOutputTokens { get; init; }
 }
 
-/// <summary>The administrator's word about a model; null leaves it to the layers below.</summary>
+/// <summary>An administrator's override of a model; null leaves the value to the layers below.</summary>
 internal sealed record ModelOverrideRow
 {
     public long ConnectionId { get; init; }
@@ -202,7 +203,7 @@ internal sealed record ModelOverrideRow
 
     public bool SaysMoreThanPlace => Differences(new ModelOverrideRow { Position = Position }).Count > 0;
 
-    /// <summary>The members, as the API names them, in which two words about a model differ.</summary>
+    /// <summary>The members, as the API names them, in which two overrides differ.</summary>
     public List<string> Differences(ModelOverrideRow other)
     {
         List<string> names = [];

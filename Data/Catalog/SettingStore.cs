@@ -6,7 +6,7 @@ namespace AiChat.Data.Catalog;
 /// <summary>Rows of the settings table: what an administrator changes, and a few facts of the installation.</summary>
 internal sealed class SettingStore(Db db)
 {
-    /// <summary>Writes a row that means nothing, to prove that writing works.</summary>
+    /// <summary>Writes a row without meaning, to prove that writing works.</summary>
     public static Task Touch(Db db, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();

@@ -8,10 +8,10 @@ namespace AiChat.Data.Chats;
 /// <summary>Long chats: read a piece at a time, and branches copied into a session of their own.</summary>
 internal sealed class Branches(Db db)
 {
-    /// <summary>A copy is one piece of the writer's time, most of it for the full-text index: this many take about a second.</summary>
+    /// <summary>A copy is one write, most of it for the full-text index; this many messages take about a second.</summary>
     private const int MaxCopied = 2_500;
 
-    /// <summary>What is read at once: so many messages, or fewer with together so many characters.</summary>
+    /// <summary>A piece is at most this many messages, and ends early after this many characters.</summary>
     private const int MaxPiece = 50;
     private const int MaxPieceText = 1_000_000;
 
@@ -32,7 +32,7 @@ internal sealed class Branches(Db db)
     public Task<List<MessageRow>> Page(long userId, long sessionId, IEnumerable<long> messageIds) =>
         db.Read(connection => messageIds.Select(id => Find(connection, userId, sessionId, id)).OfType<MessageRow>().ToList());
 
-    /// <summary>As <see cref="Page"/>, however many and long they are: a piece in memory at a time, each in its owner's turn.</summary>
+    /// <summary>As <see cref="Page"/>, for any number of messages: one piece in memory at a time, each a long read.</summary>
     public async IAsyncEnumerable<List<MessageRow>> Pieces(
         long userId, long sessionId, List<long> messageIds, [EnumeratorCancellation] CancellationToken cancel)
     {
@@ -69,7 +69,8 @@ internal sealed class Branches(Db db)
     /// A new session with copies of all messages up to an answer, their images included. What the answers cost stays with the session
     /// that paid for them.
     /// </summary>
-    public Task<(ForkOutcome Outcome, SessionRow? Session)> Fork(long userId, long sessionId, long messageId, DateTimeOffset now) => db.Write(connection =>
+    public Task<(ForkOutcome Outcome, SessionRow? Session)> Fork(
+        long userId, long sessionId, long messageId, DateTimeOffset now) => db.Write(connection =>
     {
         if (Sessions.Find(connection, userId, sessionId) is null)
         {
@@ -85,13 +86,16 @@ internal sealed class Branches(Db db)
         var finished = connection.ExecuteScalar<bool>("""
             select role = 'assistant' and status <> 'streaming' from messages where id = @messageId
             """, new { messageId });
-        return finished ? (ForkOutcome.Done, Copy(connection, userId, sessionId, ids, now.ToUnixTimeMilliseconds())) : (ForkOutcome.NotAnAnswer, null);
+        return finished
+            ? (ForkOutcome.Done, Copy(connection, userId, sessionId, ids, now.ToUnixTimeMilliseconds()))
+            : (ForkOutcome.NotAnAnswer, null);
     });
 
     private static SessionRow Copy(DbConnection connection, long userId, long sessionId, List<long> branch, long at)
     {
         var fork = connection.ExecuteScalar<long>("""
-            insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning, temporary, created_at, updated_at)
+            insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning, temporary,
+                created_at, updated_at)
             select user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning, temporary, @at, @at
             from sessions
             where id = @sessionId and user_id = @userId
@@ -111,7 +115,8 @@ internal sealed class Branches(Db db)
             """, new { first, fork, ids });
         connection.Execute("""
             insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
-            select lower(hex(randomblob(16))), i.user_id, @first + wanted.key, i.position, i.mime, i.width, i.height, i.bytes, i.file, i.created_at
+            select lower(hex(randomblob(16))), i.user_id, @first + wanted.key, i.position, i.mime, i.width, i.height, i.bytes, i.file,
+                i.created_at
             from json_each(@ids) wanted
             join images i on i.message_id = wanted.value
             """, new { first, ids });
@@ -145,7 +150,7 @@ internal enum ForkOutcome
     /// <summary>The session or the message is not there or not the user's.</summary>
     NotFound,
 
-    /// <summary>The message is a question, or its answer is still being written: the copy could not be gone on with.</summary>
+    /// <summary>The message is a question, or an answer that is still being written: the copy could not be continued.</summary>
     NotAnAnswer,
 
     TooLong,

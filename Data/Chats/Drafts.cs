@@ -2,7 +2,7 @@ using Dapper;
 
 namespace AiChat.Data.Chats;
 
-/// <summary>What somebody has typed and not sent, one text a chat; a null session is the chat that is not made yet.</summary>
+/// <summary>Unsent texts, one a chat; a null session is the chat that does not exist yet.</summary>
 internal sealed class Drafts(Db db)
 {
     public Task<DraftRow?> Find(long userId, long? sessionId) => db.Read(connection => connection.QueryFirstOrDefault<DraftRow>("""

@@ -3,7 +3,7 @@ using Dapper;
 namespace AiChat.Data.Chats;
 
 /// <summary>
-/// Deletes what is over, oldest first, at most <c>limit</c> rows a call so that the writer is never held for long. What belongs to a chat
+/// Deletes expired rows, oldest first, at most <c>limit</c> a call so that the writer is never blocked for long. What belongs to a chat
 /// or a guest is left to <see cref="Removal"/>.
 /// </summary>
 internal sealed class Expiry(Db db)
@@ -42,7 +42,7 @@ internal sealed class Expiry(Db db)
             """, new { at, limit }).ToList()));
     }
 
-    /// <summary>Guests whose time is over, with all that is theirs.</summary>
+    /// <summary>Expired guests with all their data.</summary>
     /// <returns>Their ids.</returns>
     public Task<List<long>> Guests(DateTimeOffset now, int limit)
     {
@@ -60,7 +60,7 @@ internal sealed class Expiry(Db db)
             """, new { at, limit }).ToList());
     }
 
-    /// <summary>Those of the users who are not there any more.</summary>
+    /// <summary>Those of the ids whose users do not exist any more.</summary>
     public Task<List<long>> GoneUsers(IEnumerable<long> userIds)
     {
         var ids = $"[{string.Join(',', userIds)}]";

@@ -50,7 +50,7 @@ internal sealed class Messages(Db db)
         """, new { id, userId }));
 
     /// <summary>The children of each given parent, which are the siblings of one another; by id.</summary>
-    /// <param name="parents">Ids of parents; whether the roots are asked for too is said by <paramref name="roots"/>.</param>
+    /// <param name="parents">Ids of parents; <paramref name="roots"/> also asks for the roots.</param>
     public Task<List<SiblingRow>> Children(long userId, long sessionId, IEnumerable<long> parents, bool roots)
     {
         var ids = $"[{string.Join(',', parents)}]";
@@ -141,20 +141,21 @@ internal sealed class Messages(Db db)
         where id = @sessionId
         """, new { sessionId, messageId, MaxDepth });
 
-    internal static List<MessageRow> Branch(DbConnection connection, long sessionId, long last, int limit) => connection.Query<MessageRow>($"""
-        with recursive branch (message_id, follows, depth) as (
-            select id, parent_id, 1 from messages where id = @last and session_id = @sessionId
-            union all
-            select m.id, m.parent_id, branch.depth + 1
+    internal static List<MessageRow> Branch(DbConnection connection, long sessionId, long last, int limit) =>
+        connection.Query<MessageRow>($"""
+            with recursive branch (message_id, follows, depth) as (
+                select id, parent_id, 1 from messages where id = @last and session_id = @sessionId
+                union all
+                select m.id, m.parent_id, branch.depth + 1
+                from branch
+                join messages m on m.id = branch.follows
+                where branch.depth < @limit
+            )
+            select {Columns}
             from branch
-            join messages m on m.id = branch.follows
-            where branch.depth < @limit
-        )
-        select {Columns}
-        from branch
-        join messages on id = message_id
-        order by depth desc
-        """, new { last, sessionId, limit }).ToList();
+            join messages on id = message_id
+            order by depth desc
+            """, new { last, sessionId, limit }).ToList();
 }
 
 internal sealed record SiblingRow

@@ -2,7 +2,7 @@ using Dapper;
 
 namespace AiChat.Data.Chats;
 
-/// <summary>Texts that people keep to send again. One that an administrator shares everybody may read.</summary>
+/// <summary>Texts that users store for reuse. Everyone may read those that an administrator shares.</summary>
 internal sealed class Prompts(Db db)
 {
     private const int MaxPerUser = 200;

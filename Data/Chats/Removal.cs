@@ -5,13 +5,13 @@ using Dapper;
 namespace AiChat.Data.Chats;
 
 /// <summary>
-/// Deletes chats without keeping the writer from others. First a chat loses its owner, in one short write: from then on it is nobody's,
-/// so that no statement that names an owner finds it. Its rows go afterwards in short steps, and after a crash from the next start on.
-/// A deleted account leaves its chats and images like that too (the schema sets their owner to null).
+/// Deletes chats without blocking the writer. First a chat loses its owner, in one short write; then no statement that names an owner
+/// finds it. Its rows are deleted afterwards in short steps, and after a crash from the next start on.
+/// A deleted account leaves its chats and images in the same state (the schema sets their owner to null).
 /// </summary>
 internal sealed class Removal(Db db)
 {
-    /// <summary>How long a step may keep the writer from others.</summary>
+    /// <summary>The maximum time of one step on the writer.</summary>
     private static readonly TimeSpan MaxStep = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Takes sessions from their owner, with their images, drafts and links. Call inside <see cref="Db.Write{T}"/>.</summary>
@@ -30,7 +30,7 @@ internal sealed class Removal(Db db)
         return connection.Execute("update sessions set user_id = null where id in (select value from json_each(@ids))", new { ids });
     }
 
-    /// <summary>One short step of what is left to remove.</summary>
+    /// <summary>Runs one short step of the pending removal.</summary>
     /// <returns>False when nothing is left.</returns>
     public Task<bool> Step() => db.Write(connection =>
     {
@@ -89,7 +89,7 @@ internal sealed class Removal(Db db)
             || connection.Execute("delete from sessions where id = @id", new { id }) > 0;
     }
 
-    /// <summary>Usually the message alone; with what somebody added to it meanwhile.</summary>
+    /// <summary>Usually the message alone; includes messages that were added below it in the meantime.</summary>
     private static int Branch(DbConnection connection, long sessionId, long messageId) => connection.Execute("""
         with recursive down (id) as (
             select id from messages where id = @messageId and session_id = @sessionId

@@ -3,7 +3,7 @@ using Dapper;
 
 namespace AiChat.Data.Chats;
 
-/// <summary>Chat sessions. Every call names the owner; a session of somebody else is not there.</summary>
+/// <summary>Chat sessions. Every call names the owner; a session of another user is treated as missing.</summary>
 internal sealed class Sessions(Db db)
 {
     private const string Columns = """
@@ -15,7 +15,8 @@ internal sealed class Sessions(Db db)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection => connection.QuerySingle<SessionRow>($"""
-            insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, temporary, created_at, updated_at)
+            insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, temporary, created_at,
+                updated_at)
             values (@userId, @Title, @TitleSource, @ConnectionId, @Model, @SystemPrompt, @Parameters, @Temporary, @at, @at)
             returning {Columns}
             """, new
@@ -34,7 +35,7 @@ internal sealed class Sessions(Db db)
 
     public Task<SessionRow?> Find(long userId, long id) => db.Read(connection => Find(connection, userId, id));
 
-    /// <summary>What is pinned, then the rest, newest activity first in both; the cursor is the last row of the page before.</summary>
+    /// <summary>Pinned sessions, then the rest, each by latest activity; the cursor is the last row of the page before.</summary>
     public Task<List<SessionRow>> List(long userId, bool archived, SessionCursor? after, int limit) =>
         db.Read(connection => Stream(connection, userId, archived, after, limit).ToList());
 
@@ -64,7 +65,7 @@ internal sealed class Sessions(Db db)
 
     public async Task<bool> Delete(long userId, long id) => await DeleteMany(userId, [id]) == 1;
 
-    /// <summary>Nobody sees them any more; the rows go in steps (<see cref="Removal"/>).</summary>
+    /// <summary>They disappear at once; the rows are removed in steps (<see cref="Removal"/>).</summary>
     /// <returns>How many were there and the user's.</returns>
     public Task<int> DeleteMany(long userId, IEnumerable<long> sessionIds)
     {
@@ -119,7 +120,7 @@ internal sealed record SessionRow
     /// <summary>default, first_message, model or user: a title is replaced only by one of a later kind.</summary>
     public string TitleSource { get; init; } = "default";
 
-    /// <summary>Its model's; may be gone. Null with a model: it was gone before such ids were kept.</summary>
+    /// <summary>The connection of its model; may be deleted. Null with a model: it was deleted before ids were kept.</summary>
     public long? ConnectionId { get; init; }
 
     public string? Model { get; init; }

@@ -24,7 +24,7 @@ internal sealed class Shares(Db db)
                 return ((ShareRow?)null, false);
             }
 
-            // How long it is counts in UTF-16, as it is cut; SQLite would count otherwise.
+            // The length is counted here in UTF-16, as the text is cut later; SQLite counts code points.
             var last = connection.QueryFirstOrDefault<SharedEnd>("""
                 select content, status from messages where id = @LeafId and session_id = @Id and status <> 'streaming'
                 """, new { session.LeafId, session.Id });
@@ -38,7 +38,18 @@ internal sealed class Shares(Db db)
                 values (@TokenHash, @SealedToken, @sessionId, @UserId, @LeafId, @Length, @Status, @ExpiresAt, @at)
                 on conflict (session_id) do update set leaf_id = excluded.leaf_id, leaf_length = excluded.leaf_length,
                     leaf_status = excluded.leaf_status, expires_at = excluded.expires_at
-                """, new { share.TokenHash, share.SealedToken, sessionId, actor.UserId, session.LeafId, last.Content.Length, last.Status, share.ExpiresAt, at });
+                """, new
+            {
+                share.TokenHash,
+                share.SealedToken,
+                sessionId,
+                actor.UserId,
+                session.LeafId,
+                last.Content.Length,
+                last.Status,
+                share.ExpiresAt,
+                at,
+            });
             AuditLog.Append(connection, new AuditEntry(actor.UserId, "share.create", $"session:{sessionId}", actor.Ip), now);
             return (Find(connection, actor.UserId, sessionId), true);
         });
@@ -59,7 +70,7 @@ internal sealed class Shares(Db db)
         return deleted;
     });
 
-    /// <summary>Whoever's it is: for somebody who holds the token. Null when it is unknown, revoked or over, or its owner is not active.</summary>
+    /// <summary>The shared session of a token. Null when the token is unknown, revoked or expired, or its owner is not active.</summary>
     public Task<SharedSession?> Open(string tokenHash, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();

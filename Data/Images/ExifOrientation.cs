@@ -13,7 +13,7 @@ internal static class ExifOrientation
 
     private const int Orientation = 0x0112;
 
-    /// <summary>Reads at most the first 4 KiB of a note that has <paramref name="length"/> bytes, and lessens it by what was read.</summary>
+    /// <summary>Reads at most 4 KiB of an Exif block of <paramref name="length"/> bytes, and reduces the length by what was read.</summary>
     /// <param name="note">What was read.</param>
     public static bool Take(ImageReader reader, ref long length, out byte[] note)
     {

@@ -2,13 +2,13 @@ using Dapper;
 
 namespace AiChat.Data.Images;
 
-/// <summary>Which files the rows of images, users and settings need, from the side of the folder.</summary>
+/// <summary>Which image files the rows of images, users and settings refer to.</summary>
 internal sealed class FileRows(Db db)
 {
-    /// <summary>Where the assistant's picture is named in the settings.</summary>
+    /// <summary>The key of the settings with the file of the assistant's picture.</summary>
     public const string AssistantAvatar = "internal.assistant_avatar";
 
-    /// <summary>Where the installation's own sign is named in the settings.</summary>
+    /// <summary>The key of the settings with the file of the installation's logo.</summary>
     public const string Logo = "internal.logo";
 
     public Task<bool> Any() => db.Read(connection => connection.ExecuteScalar<bool>("""
@@ -17,12 +17,12 @@ internal sealed class FileRows(Db db)
             or exists (select 1 from settings where key in (@AssistantAvatar, @Logo))
         """, new { AssistantAvatar, Logo }));
 
-    /// <summary>Files whose last row is gone.</summary>
+    /// <summary>Files that no row refers to any more.</summary>
     public Task<List<string>> Doomed(int limit) => db.Read(connection => connection.Query<string>("""
         select file from doomed_files order by file limit @limit
         """, new { limit }).ToList());
 
-    /// <summary>These files are off the disk.</summary>
+    /// <summary>Removes files from the list after they were deleted from the disk.</summary>
     public Task Forget(IEnumerable<string> files)
     {
         var names = Names(files);
@@ -32,7 +32,7 @@ internal sealed class FileRows(Db db)
         });
     }
 
-    /// <summary>Those of the files that no row names.</summary>
+    /// <summary>Those of the files that no row refers to.</summary>
     public Task<List<string>> Unknown(IEnumerable<string> files)
     {
         var names = Names(files);
@@ -57,7 +57,9 @@ internal sealed class FileRows(Db db)
     public Task<int> DeleteImages(IEnumerable<string> ids)
     {
         var names = Names(ids);
-        return db.Write(connection => connection.Execute("delete from images where id in (select value from json_each(@names))", new { names }));
+        return db.Write(connection => connection.Execute("""
+            delete from images where id in (select value from json_each(@names))
+            """, new { names }));
     }
 
     /// <summary>Ids and file names are of letters, digits, dots and slashes, so that nothing needs escaping.</summary>

@@ -5,7 +5,7 @@ namespace AiChat.Data.Images;
 
 /// <summary>
 /// The folder of image files. Names are made here, of random bytes, and a name that was not is never looked for: nothing from outside
-/// becomes a path. A stored file is whole and on disk before anybody hears of it, and never changes. Safe for any number of threads.
+/// becomes a path. A stored file is complete and on disk before its name is returned, and never changes. Thread-safe.
 /// </summary>
 internal sealed partial class ImageFiles
 {
@@ -39,7 +39,8 @@ internal sealed partial class ImageFiles
             if (File.Exists(files.MarkerPath) && !files.IsClaimed)
             {
                 throw new StartupException(
-                    StartupException.Configuration, $"The folder {files.Folder} holds the images of another AiChat. Give this one a folder of its own.");
+                    StartupException.Configuration,
+                    $"The folder {files.Folder} holds the images of another AiChat. Give this one a folder of its own.");
             }
 
             return files;
@@ -47,11 +48,12 @@ internal sealed partial class ImageFiles
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
             throw new StartupException(
-                StartupException.Configuration, $"Cannot write the image folder {files.Folder} as user {DataFolder.UserName()}: {error.Message}");
+                StartupException.Configuration,
+                $"Cannot write the image folder {files.Folder} as user {DataFolder.UserName()}: {error.Message}");
         }
     }
 
-    /// <summary>Whether this folder is known to hold what the database speaks of; nothing may be concluded from a missing file before.</summary>
+    /// <summary>Whether this folder is known to belong to the database; until then a missing file proves nothing.</summary>
     public bool IsClaimed => File.Exists(MarkerPath) && File.ReadAllText(MarkerPath).Trim() == _installId;
 
     public void Claim() => File.WriteAllText(MarkerPath, _installId);
@@ -112,7 +114,8 @@ internal sealed partial class ImageFiles
 
         try
         {
-            return DurableFiles.OpenPlain(Path.Combine(Folder, file)) is { } handle ? new FileStream(handle, FileAccess.Read, bufferSize: 0) : null;
+            return DurableFiles.OpenPlain(Path.Combine(Folder, file)) is { } handle
+                ? new FileStream(handle, FileAccess.Read, bufferSize: 0) : null;
         }
         catch (IOException error)
         {
@@ -159,7 +162,8 @@ internal sealed partial class ImageFiles
     /// <summary>Removes uploads that a crash left half done.</summary>
     public void DeleteUnfinished(DateTimeOffset before)
     {
-        foreach (var path in Directory.EnumerateFiles(Folder, "*" + Unfinished).Where(path => File.GetLastWriteTimeUtc(path) < before.UtcDateTime))
+        foreach (var path in Directory.EnumerateFiles(Folder, "*" + Unfinished)
+            .Where(path => File.GetLastWriteTimeUtc(path) < before.UtcDateTime))
         {
             File.Delete(path);
         }
@@ -209,7 +213,7 @@ internal sealed partial class ImageFiles
         return true;
     }
 
-    /// <summary>What goes wrong on the sender's side must not look like trouble with our disk.</summary>
+    /// <summary>Reads from the client; its failures must not look like failures of our disk.</summary>
     private static async ValueTask<int> Read(Stream from, byte[] buffer, CancellationToken cancel)
     {
         try
@@ -285,5 +289,5 @@ internal sealed record ReceivedImage
     public string? Refused { get; init; }
 }
 
-/// <summary>The sender did not send what was announced; the inner exception says how.</summary>
+/// <summary>The client did not send what it announced; the inner exception says how.</summary>
 internal sealed class UploadBrokenException(Exception inner) : Exception(inner.Message, inner);

@@ -45,8 +45,10 @@ internal sealed record ImageHeader(string Mime, long Width, long Height, int Fra
     }
 
     private string? OverLimit() =>
-        Width is < 1 or > MaxSide || Height is < 1 or > MaxSide ? $"An image has 1 to {MaxSide} pixels a side; this one says {Width} × {Height}."
-        : Width * Height > MaxPixels ? $"An image has at most {MaxPixels / 1_000_000} megapixels; this one has {Width * Height / 1_000_000}."
+        Width is < 1 or > MaxSide || Height is < 1 or > MaxSide
+            ? $"An image has 1 to {MaxSide} pixels a side; this one says {Width} × {Height}."
+        : Width * Height > MaxPixels
+            ? $"An image has at most {MaxPixels / 1_000_000} megapixels; this one has {Width * Height / 1_000_000}."
         : Frames > MaxFrames ? $"An animation has at most {MaxFrames} frames; this one has {Frames}."
         : null;
 }

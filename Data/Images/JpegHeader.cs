@@ -17,7 +17,8 @@ internal static class JpegHeader
         {
             if (marker == EndOfImage)
             {
-                return hasScan && size is var (width, height) ? new ImageHeader("image/jpeg", width, height, 1, parts.End(reader.Position)) : null;
+                return hasScan && size is var (width, height)
+                    ? new ImageHeader("image/jpeg", width, height, 1, parts.End(reader.Position)) : null;
             }
 
             if (IsAlone(marker))
@@ -114,7 +115,8 @@ internal static class JpegHeader
 
     /// <summary>Which way is up, in a segment of its own; null for an upright picture.</summary>
     private static byte[]? Orientation(ImageReader reader, ref long length) =>
-        ExifOrientation.Take(reader, ref length, out var note) && note.AsSpan().StartsWith("Exif\0\0"u8) && ExifOrientation.Turn(note.AsSpan(6)) is { } turn
+        ExifOrientation.Take(reader, ref length, out var note) && note.AsSpan().StartsWith("Exif\0\0"u8)
+        && ExifOrientation.Turn(note.AsSpan(6)) is { } turn
             ? [0xFF, App1, 0, 34, .. "Exif\0\0"u8, .. ExifOrientation.Create(turn)]
             : null;
 }

@@ -35,7 +35,8 @@ internal static class PngHeader
                 {
                     // A frame may not be larger than the image, but then a browser trusts the larger number.
                     frames++;
-                    (width, height) = (Math.Max(width, ImageReader.BigEndian32(fields[4..])), Math.Max(height, ImageReader.BigEndian32(fields[8..])));
+                    width = Math.Max(width, ImageReader.BigEndian32(fields[4..]));
+                    height = Math.Max(height, ImageReader.BigEndian32(fields[8..]));
                 }
                 else if (first)
                 {
@@ -51,7 +52,8 @@ internal static class PngHeader
             if (type.SequenceEqual("eXIf"u8))
             {
                 var left = length;
-                upright = ExifOrientation.Take(reader, ref left, out var note) && ExifOrientation.Turn(note) is { } turn ? Chunk("eXIf"u8, ExifOrientation.Create(turn)) : null;
+                upright = ExifOrientation.Take(reader, ref left, out var note) && ExifOrientation.Turn(note) is { } turn
+                    ? Chunk("eXIf"u8, ExifOrientation.Create(turn)) : null;
                 taken = (int)(length - left);
             }
 
@@ -77,7 +79,7 @@ internal static class PngHeader
         return null;
     }
 
-    /// <summary>What people and their cameras wrote into the file; texts hold XMP, and ImageMagick keeps whole Exif notes in them.</summary>
+    /// <summary>Chunks with metadata; text chunks hold XMP, and ImageMagick stores whole Exif blocks in them.</summary>
     private static bool IsNote(ReadOnlySpan<byte> type) =>
         type.SequenceEqual("eXIf"u8) || type.SequenceEqual("tEXt"u8) || type.SequenceEqual("zTXt"u8) || type.SequenceEqual("iTXt"u8);
 

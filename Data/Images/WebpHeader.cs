@@ -81,7 +81,8 @@ internal static class WebpHeader
         if (notes.Count > 0)
         {
             var length = new byte[4];
-            BinaryPrimitives.WriteUInt32LittleEndian(length, (uint)(end - 8 - notes.Sum(note => note.Length - (note.Instead?.Length ?? 0))));
+            var removed = notes.Sum(note => note.Length - (note.Instead?.Length ?? 0));
+            BinaryPrimitives.WriteUInt32LittleEndian(length, (uint)(end - 8 - removed));
             parts.Drop(4, 8, length);
             if (flags.At > 0)
             {
@@ -98,7 +99,7 @@ internal static class WebpHeader
         return parts.End(end);
     }
 
-    /// <summary>Which way is up, in a chunk of its own; null for an upright picture. Some programs write JPEG's mark before the note.</summary>
+    /// <summary>A chunk with the orientation alone; null when upright. Some programs put JPEG's marker before the Exif block.</summary>
     private static byte[]? Orientation(ImageReader reader, ref long length)
     {
         if (!ExifOrientation.Take(reader, ref length, out var note))
@@ -125,7 +126,8 @@ internal static class WebpHeader
 
         if (type.SequenceEqual("VP8 "u8))
         {
-            var isKeyFrame = fields.Length >= 10 && (fields[0] & 1) == 0 && fields[3..6].SequenceEqual((ReadOnlySpan<byte>)[0x9D, 0x01, 0x2A]);
+            var isKeyFrame = fields.Length >= 10 && (fields[0] & 1) == 0
+                && fields[3..6].SequenceEqual((ReadOnlySpan<byte>)[0x9D, 0x01, 0x2A]);
             return isKeyFrame ? (ImageReader.LittleEndian16(fields[6..]) & 0x3FFF, ImageReader.LittleEndian16(fields[8..]) & 0x3FFF) : null;
         }
 

@@ -29,7 +29,9 @@ internal static class RunPlacement
             where user_id = @UserId and id in (select value from json_each(@images))
                 and (message_id is null or message_id in (select id from messages where session_id = @SessionId))
             """, new { run.UserId, run.SessionId, images });
-        return owned == run.ImageIds.Count ? new Place { ParentId = parent, Images = images, MayHaveVersions = parent != session.LeafId } : new Place { Refused = StartOutcome.NotFound };
+        return owned == run.ImageIds.Count
+            ? new Place { ParentId = parent, Images = images, MayHaveVersions = parent != session.LeafId }
+            : new Place { Refused = StartOutcome.NotFound };
     }
 
     public static Place ForRegenerate(DbConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
@@ -90,7 +92,10 @@ internal static class RunPlacement
         return (answer, question, added);
     }
 
-    /// <summary>An image that another message of the chat has already (the question was edited) stays there too: this one gets a row on the same file.</summary>
+    /// <summary>
+    /// An image that another message of the chat already has (the question was edited) stays there; the new message gets another row for
+    /// the same file.
+    /// </summary>
     private static void Attach(DbConnection connection, NewRun run, Place place, long question)
     {
         connection.Execute("""
@@ -107,7 +112,9 @@ internal static class RunPlacement
     }
 
     private static PlaceRow? Find(DbConnection connection, long sessionId, long id) => connection.QueryFirstOrDefault<PlaceRow>("""
-        select id, parent_id, role, status, content, reasoning, tool_calls, created_at from messages where id = @id and session_id = @sessionId
+        select id, parent_id, role, status, content, reasoning, tool_calls, created_at
+        from messages
+        where id = @id and session_id = @sessionId
         """, new { id, sessionId });
 }
 
@@ -117,7 +124,7 @@ internal sealed record Place
 
     public long? ParentId { get; init; }
 
-    /// <summary>The answer that goes on in place.</summary>
+    /// <summary>The answer that is continued in place.</summary>
     public long? TargetId { get; init; }
 
     /// <summary>When that answer began.</summary>
@@ -125,7 +132,7 @@ internal sealed record Place
 
     public string Images { get; init; } = "[]";
 
-    /// <summary>Not what follows the end of the chat, beside which nothing stands.</summary>
+    /// <summary>False for a message at the end of the chat, which has no siblings.</summary>
     public bool MayHaveVersions { get; init; }
 
     public string? Content { get; init; }

@@ -69,7 +69,7 @@ internal sealed record StartedRun(StartOutcome Outcome)
 {
     public LimitResult Limit { get; init; }
 
-    /// <summary>What the gate holds for it until it ends.</summary>
+    /// <summary>What is reserved for it until it ends.</summary>
     public Reservation? Hold { get; init; }
 
     public long RunId { get; init; }
@@ -96,7 +96,7 @@ internal sealed record StartedRun(StartOutcome Outcome)
 
     public long MessagesUsed { get; init; }
 
-    /// <summary>What a continued answer already says.</summary>
+    /// <summary>The text so far of a continued answer.</summary>
     public string? PreviousContent { get; init; }
 
     public string? PreviousReasoning { get; init; }
@@ -207,7 +207,7 @@ internal sealed record FinishedRun
 
     public string? FinishReason { get; init; }
 
-    /// <summary>How many answers to the same question may stand when this one is done; 0 = as many as there are.</summary>
+    /// <summary>Maximum number of answers to the same question when this one is done; 0 is unlimited.</summary>
     public int KeptVersions { get; init; }
 
     public required long ConnectionId { get; init; }
@@ -227,19 +227,19 @@ internal sealed record FinishedRun
     /// <summary>Null when no call had a price.</summary>
     public long? CostNanos { get; init; }
 
-    /// <summary>Null when no provider did work that counts.</summary>
+    /// <summary>Null when no provider call counts.</summary>
     public string? UsageSource { get; init; }
 
     public long? FirstTokenMs { get; init; }
 
     public long TotalMs { get; init; }
 
-    /// <summary>The oldest messages of the branch, which the model did not get; null when it was not asked.</summary>
+    /// <summary>Number of the branch's oldest messages that were not sent to the model; null when no model was called.</summary>
     public int? TrimmedMessages { get; init; }
 
-    /// <summary>What the gate held for it.</summary>
+    /// <summary>What was reserved for it.</summary>
     public required Reservation Hold { get; init; }
 
-    /// <summary>The provider calls that count; none for a failure or a stop before the first token, which gives the message back.</summary>
+    /// <summary>The provider calls that count; none for a failure or a stop before the first token, which returns the message.</summary>
     public IReadOnlyList<LedgerEntry> Calls { get; init; } = [];
 }

@@ -12,12 +12,13 @@ namespace AiChat.Data.Runs;
 internal sealed class RunStore(Db db)
 {
     /// <summary>Stores the start, or says why not. Nothing is changed unless the outcome is <see cref="StartOutcome.Started"/>.</summary>
-    public Task<StartedRun> Start(NewRun run, Admission admission, DateTimeOffset now) => db.Write(connection => Start(connection, run, admission, now));
+    public Task<StartedRun> Start(NewRun run, Admission admission, DateTimeOffset now) =>
+        db.Write(connection => Start(connection, run, admission, now));
 
-    /// <summary>Appends text of live runs; a run that has ended meanwhile is passed over.</summary>
+    /// <summary>Appends text of live runs; a run that has ended in the meantime is skipped.</summary>
     public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection =>
     {
-        // Asked once, not for every piece: an insert that selects would keep a copy of each page that it touches.
+        // Queried once, not for every chunk: an insert with a select would copy each page that it touches.
         var running = connection.Query<long>("select id from runs where status = 'running'").ToHashSet();
         connection.Execute("""
             insert into run_chunks (run_id, position, kind, value) values (@RunId, @Position, @Kind, @Value)
@@ -25,8 +26,8 @@ internal sealed class RunStore(Db db)
             """, chunks.Where(chunk => running.Contains(chunk.RunId)));
     });
 
-    /// <summary>Ends a run, once, and settles what it held.</summary>
-    /// <returns>Null when it has ended already or its session is gone, else the older versions of the answer that went for it.</returns>
+    /// <summary>Ends a run, once, and settles its reservation.</summary>
+    /// <returns>Null when it has already ended or its session is deleted, else the older answers that were pruned for it.</returns>
     public Task<IReadOnlyList<long>?> Finish(FinishedRun run, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
@@ -36,7 +37,7 @@ internal sealed class RunStore(Db db)
                 update runs set status = @Status, ended_at = @at where id = @RunId and status = 'running'
                 """, new { run.Status, run.RunId, at }) == 0)
             {
-                // Gone together with its session: the provider has worked all the same.
+                // Deleted with its session: the provider's work still counts.
                 if (connection.ExecuteScalar<long>("select count(*) from runs where id = @RunId", new { run.RunId }) == 0)
                 {
                     UsageLimits.Settle(connection, run.Hold, run.Calls, at);
@@ -47,8 +48,9 @@ internal sealed class RunStore(Db db)
 
             connection.Execute("""
                 update messages set content = @Content, reasoning = @Reasoning, reasoning_ms = @ReasoningMs, tool_calls = @ToolCalls,
-                    layout = @Layout, provider_state = @ProviderState, status = @Status, error_code = @ErrorCode, error_detail = @ErrorDetail,
-                    finish_reason = @FinishReason, connection_id = @ConnectionId, model = @Model, provider = @Provider,
+                    layout = @Layout, provider_state = @ProviderState, status = @Status, error_code = @ErrorCode,
+                    error_detail = @ErrorDetail, finish_reason = @FinishReason, connection_id = @ConnectionId, model = @Model,
+                    provider = @Provider,
                     prompt_tokens = @PromptTokens, completion_tokens = @CompletionTokens, reasoning_tokens = @ReasoningTokens,
                     cached_tokens = @CachedTokens, cost_nanos = @CostNanos, usage_source = @UsageSource,
                     first_token_ms = @FirstTokenMs, total_ms = @TotalMs, trimmed_messages = @TrimmedMessages
@@ -64,8 +66,8 @@ internal sealed class RunStore(Db db)
 
     /// <summary>
     /// Ends what another process left running: its text so far becomes the message's, marked interrupted.
-    /// Call before listening. <paramref name="bootId"/> names this process; its own runs are left alone. What the other process
-    /// held is let go; answers that had begun count as a message and the tokens of what is there.
+    /// Call before listening. <paramref name="bootId"/> names this process; its own runs are left alone. Reservations of the other process
+    /// are removed; answers that had begun count as a message with the tokens of their text.
     /// </summary>
     /// <param name="estimate">Tokens of a text.</param>
     /// <returns>How many runs were ended.</returns>
@@ -76,7 +78,8 @@ internal sealed class RunStore(Db db)
         {
             UsageLimits.Reset(connection);
             var orphans = connection.Query<OrphanRow>("""
-                select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content, m.reasoning, m.tool_calls, m.layout
+                select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content,
+                    m.reasoning, m.tool_calls, m.layout
                 from runs r
                 join messages m on m.id = r.message_id
                 where r.status = 'running' and r.boot_id <> @bootId
@@ -87,21 +90,26 @@ internal sealed class RunStore(Db db)
             {
                 var text = Recover(connection, orphan);
                 connection.Execute("""
-                    update messages set status = 'interrupted', content = @Content, reasoning = @Reasoning, tool_calls = @ToolCalls, layout = @Layout,
-                        error_code = 'interrupted', error_detail = 'The server stopped while this was being written.'
+                    update messages set status = 'interrupted', content = @Content, reasoning = @Reasoning, tool_calls = @ToolCalls,
+                        layout = @Layout, error_code = 'interrupted', error_detail = 'The server stopped while this was being written.'
                     where id = @MessageId
                     """, text);
                 connection.Execute("update runs set status = 'interrupted', ended_at = @at where id = @Id", new { orphan.Id, at });
-                var produced = text.Content[Math.Min(text.Content.Length, orphan.Content.Length)..] + text.Reasoning?[Math.Min(text.Reasoning.Length, orphan.Reasoning?.Length ?? 0)..];
+                var produced = text.Content[Math.Min(text.Content.Length, orphan.Content.Length)..]
+                    + text.Reasoning?[Math.Min(text.Reasoning.Length, orphan.Reasoning?.Length ?? 0)..];
                 if (produced.Length > 0)
                 {
-                    UsageLimits.Charge(connection, Entry(orphan, estimate(produced)), UtcDay.From(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt)), at);
+                    var day = UtcDay.From(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt));
+                    UsageLimits.Charge(connection, Entry(orphan, estimate(produced)), day, at);
                 }
 
                 connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });
             }
 
-            connection.Execute("update messages set status = 'interrupted' where status = 'streaming' and id not in (select message_id from runs where status = 'running')");
+            connection.Execute("""
+                update messages set status = 'interrupted'
+                where status = 'streaming' and id not in (select message_id from runs where status = 'running')
+                """);
             return orphans.Count;
         });
     }
@@ -144,7 +152,8 @@ internal sealed class RunStore(Db db)
             Reasoning = chunks.Any(chunk => chunk.Kind == RunChunk.Reasoning)
                 ? string.Concat(chunks.Where(chunk => chunk.Kind == RunChunk.Reasoning).Select(chunk => chunk.Value))
                 : null,
-            ToolCalls = RunChunk.ToolEvents(chunks.Where(chunk => chunk.Kind == RunChunk.Tool).Select(chunk => (chunk.Position, chunk.Value))),
+            ToolCalls = RunChunk.ToolEvents(
+                chunks.Where(chunk => chunk.Kind == RunChunk.Tool).Select(chunk => (chunk.Position, chunk.Value))),
             Layout = layout.ToString(),
         };
     }
@@ -180,10 +189,10 @@ internal sealed class RunStore(Db db)
             return new StartedRun(refused);
         }
 
-        var gate = UsageLimits.Enter(connection, admission, now);
-        if (gate.Reservation is null)
+        var decision = UsageLimits.Enter(connection, admission, now);
+        if (decision.Reservation is null)
         {
-            return new StartedRun(StartOutcome.Refused) { Limit = gate.Result };
+            return new StartedRun(StartOutcome.Refused) { Limit = decision.Result };
         }
 
         var placed = RunPlacement.Store(connection, run, outcome, at);
@@ -209,9 +218,9 @@ internal sealed class RunStore(Db db)
             Title = title,
             ParentId = outcome.ParentId,
             MayHaveVersions = outcome.MayHaveVersions,
-            Hold = gate.Reservation,
-            DailyLimit = gate.DailyLimit,
-            MessagesUsed = gate.Used,
+            Hold = decision.Reservation,
+            DailyLimit = decision.DailyLimit,
+            MessagesUsed = decision.Used,
             PreviousContent = outcome.Content,
             PreviousReasoning = outcome.Reasoning,
             PreviousTools = outcome.Tools,

@@ -2,14 +2,14 @@ using Dapper;
 
 namespace AiChat.Data.Runs;
 
-/// <summary>What was learnt about how each model counts tokens.</summary>
+/// <summary>Learnt factors between our token estimate and each model's count.</summary>
 internal sealed class TokenFactorRows(Db db)
 {
     public Task<List<TokenFactorRow>> List() => db.Read(connection => connection.Query<TokenFactorRow>("""
         select connection_id, model, factor from token_factors order by connection_id, model limit 200000
         """).ToList());
 
-    /// <summary>A model whose connection is gone leaves nothing.</summary>
+    /// <summary>Stores nothing for a deleted connection.</summary>
     public Task Put(TokenFactorRow row) => db.Write(connection =>
     {
         connection.Execute("""

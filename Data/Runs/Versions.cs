@@ -3,12 +3,12 @@ using Dapper;
 
 namespace AiChat.Data.Runs;
 
-/// <summary>Answers to the same question: how many of them are kept.</summary>
+/// <summary>Limits the number of answers to the same question.</summary>
 internal static class Versions
 {
     /// <summary>
-    /// Removes the oldest answers beside a new one that is done, as many as are too many. Never the one that is shown, one that the
-    /// chat went on from, or one that a link ends with.
+    /// Removes the oldest answers beside a new, finished one that exceed the limit. Never removes the one that is shown, one with
+    /// messages after it, or the last one of a shared link.
     /// </summary>
     /// <returns>Their ids.</returns>
     public static IReadOnlyList<long> Prune(DbConnection connection, FinishedRun run)

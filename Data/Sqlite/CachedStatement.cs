@@ -5,7 +5,7 @@ using SQLitePCL;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>One compiled statement with its parameters and what is known of its columns. Used by one command at a time.</summary>
+/// <summary>A compiled statement with its parameters and the types of its columns. Used by one command at a time.</summary>
 internal sealed class CachedStatement : IDisposable
 {
     /// <summary>Characters up to which a text is encoded in a buffer of the pool.</summary>
@@ -43,8 +43,8 @@ internal sealed class CachedStatement : IDisposable
 
     public int FieldCount { get; }
 
-    /// <summary>Gives SQLite the values. Those that the text does not name are passed over.</summary>
-    /// <exception cref="InvalidOperationException">The text names one that is not there.</exception>
+    /// <summary>Binds the values. Parameters that the text does not name are ignored.</summary>
+    /// <exception cref="InvalidOperationException">The text names a parameter without a value.</exception>
     public void Bind()
     {
         var bound = 0;
@@ -65,7 +65,7 @@ internal sealed class CachedStatement : IDisposable
         }
     }
 
-    /// <summary>Goes on to the next row; false after the last one.</summary>
+    /// <summary>Advances to the next row; false after the last one.</summary>
     /// <exception cref="SqliteException">The statement failed.</exception>
     public bool Step()
     {
@@ -82,10 +82,10 @@ internal sealed class CachedStatement : IDisposable
     /// <summary>Rows that the finished statement changed; -1 for one that only reads.</summary>
     public int Changes() => raw.sqlite3_stmt_readonly(_handle) == 0 ? raw.sqlite3_changes(_db) : -1;
 
-    /// <summary>Lets go of what the execution holds.</summary>
-    public void Reset() => raw.sqlite3_reset(_handle); // repeats the error of the last step, which was told
+    /// <summary>Releases the locks and the cursor of the execution.</summary>
+    public void Reset() => raw.sqlite3_reset(_handle); // returns the error of the last step, which was already thrown
 
-    /// <summary>Ready for other values; keeps none of the last ones.</summary>
+    /// <summary>Prepares for the next execution and drops the last values.</summary>
     public void Clear()
     {
         Reset();
@@ -93,10 +93,10 @@ internal sealed class CachedStatement : IDisposable
         Parameters.Clear();
     }
 
-    /// <summary>The column's name; asked once, since each answer of SQLite's is a new string.</summary>
+    /// <summary>The column's name, read once: each call of SQLite creates a new string.</summary>
     public string Name(int column) => _names[column] ??= raw.sqlite3_column_name(_handle, column).utf8_to_string();
 
-    /// <summary>What .NET type the column's values have: by its declared type, which holds for every row, or by this row's value.</summary>
+    /// <summary>The .NET type of a column: from its declared type, which holds for every row, otherwise from this row's value.</summary>
     public ColumnType Type(int column)
     {
         if (_types[column] is { } known)
@@ -114,7 +114,7 @@ internal sealed class CachedStatement : IDisposable
 
     public void Dispose() => _handle.Dispose();
 
-    /// <summary>The same parameters come in the same order again and again, so their places are looked up once.</summary>
+    /// <summary>A statement's parameters come in the same order at each execution, so their indexes are looked up once.</summary>
     private int IndexOf(int order, string name)
     {
         if (order < _places.Count && _places[order] is var known && known.Name == name)
@@ -150,7 +150,7 @@ internal sealed class CachedStatement : IDisposable
 
     private int BindText(int index, string text)
     {
-        // An empty span would be null; a long text's buffer would stay in the pool for ever.
+        // An empty span would bind null; the buffer of a long text would stay in the pool.
         if (text.Length is 0 or > MaxPooled)
         {
             return raw.sqlite3_bind_text(_handle, index, text);

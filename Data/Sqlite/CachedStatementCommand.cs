@@ -4,12 +4,12 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>Stands for the kept statement of its text from the moment the text is set until it is disposed.</summary>
+/// <summary>Owns the cached statement of its text from when the text is set until it is disposed.</summary>
 internal sealed class CachedStatementCommand(CachedStatementConnection owner) : DbCommand
 {
     private CachedStatement? _statement;
 
-    /// <summary>Somebody uses it, from when the connection gave it out until it is disposed.</summary>
+    /// <summary>True from when the connection hands it out until it is disposed.</summary>
     internal bool IsGiven { get; set; }
 
     [AllowNull]
@@ -23,7 +23,7 @@ internal sealed class CachedStatementCommand(CachedStatementConnection owner) : 
         }
     }
 
-    /// <summary>Has no meaning here: a writer waits as long as the connection's busy timeout says.</summary>
+    /// <summary>Ignored: how long a statement waits for a lock is the connection's busy timeout.</summary>
     public override int CommandTimeout { get; set; }
 
     public override CommandType CommandType
@@ -46,11 +46,11 @@ internal sealed class CachedStatementCommand(CachedStatementConnection owner) : 
 
     protected override DbTransaction? DbTransaction { get; set; }
 
-    private CachedStatement Statement => _statement ?? throw new InvalidOperationException("The text comes first.");
+    private CachedStatement Statement => _statement ?? throw new InvalidOperationException("Set the command text first.");
 
     public override void Cancel()
     {
-        // One thread at a time uses a connection, so nobody is there to cancel.
+        // Ignored: a connection is used by one thread at a time, so no other thread could call this.
     }
 
     public override int ExecuteNonQuery()
@@ -61,7 +61,7 @@ internal sealed class CachedStatementCommand(CachedStatementConnection owner) : 
             statement.Bind();
             while (statement.Step())
             {
-                // Rows are not asked for.
+                // The rows are not needed.
             }
 
             return statement.Changes();
@@ -72,7 +72,7 @@ internal sealed class CachedStatementCommand(CachedStatementConnection owner) : 
         }
     }
 
-    /// <summary>The first column of the first row; null without a row. A statement that changes has changed everything before its first row.</summary>
+    /// <summary>The first column of the first row, or null. A returning clause yields rows only after all changes are applied.</summary>
     public override object? ExecuteScalar()
     {
         using var reader = ExecuteDbDataReader(CommandBehavior.Default);
@@ -102,7 +102,7 @@ internal sealed class CachedStatementCommand(CachedStatementConnection owner) : 
     {
         if (disposing && IsGiven)
         {
-            IsGiven = false; // disposing again must not lend it twice
+            IsGiven = false; // a second Dispose must not return it to the connection twice
             Release();
             owner.Keep(this);
         }

@@ -5,14 +5,29 @@ using SQLitePCL;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// A connection that keeps its statements compiled: most of what a short statement costs is compiling it. Its commands call SQLite
-/// without the provider's own command layer, whose objects for each value were a third of all that a server of many chats allocates.
-/// Used by one thread at a time, as every connection. Statements are known by their text's reference, which literals share, so a text
-/// that is put together at run time gains nothing here.
+/// A connection that caches compiled statements, because compiling is most of the cost of a short statement. Its commands call SQLite
+/// directly: the objects that Microsoft.Data.Sqlite's command layer creates for each value were a third of all allocations of a server
+/// with many chats. Used by one thread at a time, as every connection. Statements are found by the reference of their text, which
+/// literals share, so a text that is composed at run time is compiled each time.
 /// </summary>
+/// <remarks>
+/// The layer (<c>CachedStatement*</c>) implements what our SQL and Dapper use of ADO.NET, and ignores or refuses the rest:
+/// <list type="bullet">
+/// <item>Transactions: <c>DbCommand.Transaction</c> is ignored. A statement belongs to whatever transaction the connection has open.</item>
+/// <item>Timeouts and cancellation: <c>CommandTimeout</c> and <c>Cancel</c> do nothing. The busy timeout of the connection bounds waits
+/// for locks, <see cref="Reader"/> bounds reads.</item>
+/// <item>Types: a parameter is null, string, long, int, bool, double or byte[]; its <c>DbType</c>, <c>Size</c> and direction are ignored.
+/// Any other value (enum, date, decimal, Guid, char) throws <see cref="NotSupportedException"/>, as do the getters of the reader for
+/// these types. Enums are stored as text or numbers and times as Unix milliseconds by their callers.</item>
+/// <item>One statement per text, one result set per execution, no stored procedures, and no asynchronous I/O: SQLite has none.</item>
+/// <item>A parameter that the text does not name is ignored; one without a value throws.</item>
+/// </list>
+/// <c>SqliteConnection.CreateCommand</c>, which <c>DbConnection.CreateCommand</c> does not override, still gives the library's own
+/// command; migrations use it to run several statements at once.
+/// </remarks>
 internal sealed class CachedStatementConnection(string connectionString) : SqliteConnection(connectionString)
 {
-    /// <summary>More than the program has; each costs a few kilobytes.</summary>
+    /// <summary>More than the program has statements; each costs a few kilobytes.</summary>
     private const int MaxIdle = 256;
 
     private readonly Stack<CachedStatementCommand> _spare = new();
@@ -27,7 +42,7 @@ internal sealed class CachedStatementConnection(string connectionString) : Sqlit
         SqliteException.ThrowExceptionForRC(result, Handle!);
     }
 
-    /// <summary>Finalizes the kept statements first: with one left, SQLite would neither close the file nor fold the log into it.</summary>
+    /// <summary>Finalizes the cached statements first: with one left, SQLite would neither close the file nor checkpoint the log.</summary>
     public override void Close()
     {
         foreach (var statement in _idle.Values)
@@ -39,7 +54,7 @@ internal sealed class CachedStatementConnection(string connectionString) : Sqlit
         base.Close();
     }
 
-    /// <summary>A compiled statement for one command alone; one that is in use is compiled again.</summary>
+    /// <summary>A compiled statement for the exclusive use of one command; a text that is in use is compiled a second time.</summary>
     /// <exception cref="SqliteException">The text is not valid.</exception>
     internal CachedStatement Take(string text) => _idle.Remove(text, out var known) ? known : new CachedStatement(Handle!, text);
 
@@ -52,7 +67,7 @@ internal sealed class CachedStatementConnection(string connectionString) : Sqlit
         }
     }
 
-    /// <summary>A command that was disposed serves again: making one registers a finalizer.</summary>
+    /// <summary>Disposed commands are reused, because creating one registers a finalizer.</summary>
     internal void Keep(CachedStatementCommand command) => _spare.Push(command);
 
     protected override DbCommand CreateDbCommand()

@@ -5,7 +5,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>A statement's parameters. The objects are used again at its next execution, when they come in the same number.</summary>
+/// <summary>A statement's parameters. The objects are reused by its next execution.</summary>
 internal sealed class CachedStatementParameters : DbParameterCollection
 {
     private readonly List<CachedStatementParameter> _made = [];
@@ -16,7 +16,7 @@ internal sealed class CachedStatementParameters : DbParameterCollection
 
     public override object SyncRoot => _added;
 
-    /// <summary>One that is not in use. It counts when it is added.</summary>
+    /// <summary>An unused parameter; it takes effect once it is added.</summary>
     public CachedStatementParameter Spare()
     {
         if (_given == _made.Count)
@@ -47,7 +47,7 @@ internal sealed class CachedStatementParameters : DbParameterCollection
     {
         foreach (var parameter in _added)
         {
-            parameter.Value = null; // a kept statement keeps no text alive
+            parameter.Value = null; // a cached statement must not keep a text alive
         }
 
         _added.Clear();
@@ -83,7 +83,7 @@ internal sealed class CachedStatementParameters : DbParameterCollection
     protected override void SetParameter(string parameterName, DbParameter value) => SetParameter(IndexOf(parameterName), value);
 }
 
-/// <summary>A name and a value; what kind the value is says the value itself.</summary>
+/// <summary>A name and a value. The type of the value decides how it is bound.</summary>
 internal sealed class CachedStatementParameter : DbParameter
 {
     public override DbType DbType { get; set; }
@@ -110,6 +110,6 @@ internal sealed class CachedStatementParameter : DbParameter
 
     public override void ResetDbType()
     {
-        // The value says it.
+        // Ignored: the value decides.
     }
 }

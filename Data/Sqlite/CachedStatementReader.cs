@@ -5,7 +5,7 @@ using SQLitePCL;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>The rows of a kept statement, one after the other. Its first step is done, so that a failure is the execution's.</summary>
+/// <summary>The rows of a cached statement. The first step is already done, so that a failure surfaces at execution.</summary>
 internal sealed class CachedStatementReader(CachedStatement statement, bool hasRows) : DbDataReader
 {
     private bool _begun;
@@ -113,11 +113,13 @@ internal sealed class CachedStatementReader(CachedStatement statement, bool hasR
     }
 
     // No table has columns of these kinds.
-    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) => throw new NotSupportedException();
+    public override long GetBytes(int ordinal, long dataOffset, byte[]? buffer, int bufferOffset, int length) =>
+        throw new NotSupportedException();
 
     public override char GetChar(int ordinal) => throw new NotSupportedException();
 
-    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) => throw new NotSupportedException();
+    public override long GetChars(int ordinal, long dataOffset, char[]? buffer, int bufferOffset, int length) =>
+        throw new NotSupportedException();
 
     public override DateTime GetDateTime(int ordinal) => throw new NotSupportedException();
 

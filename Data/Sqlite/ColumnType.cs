@@ -3,10 +3,11 @@ using SQLitePCL;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>What readers promise of a column's type: its public fields and properties are there after trimming.</summary>
+/// <summary>The .NET type of a column. Its public fields and properties survive trimming, as DbDataReader demands.</summary>
 internal sealed class ColumnType
 {
-    public const DynamicallyAccessedMemberTypes Members = DynamicallyAccessedMemberTypes.PublicFields | DynamicallyAccessedMemberTypes.PublicProperties;
+    public const DynamicallyAccessedMemberTypes Members =
+        DynamicallyAccessedMemberTypes.PublicFields | DynamicallyAccessedMemberTypes.PublicProperties;
 
     private static readonly ColumnType s_integer = new(typeof(long));
     private static readonly ColumnType s_real = new(typeof(double));

@@ -14,6 +14,7 @@ internal sealed class DatabaseInfo
     public static DatabaseInfo Read(DbConnection connection) => connection.QuerySingle<DatabaseInfo>("""
         select
             sqlite_version() as sqlite_version,
-            (select page_count * page_size from pragma_page_count(), pragma_page_size()) + (select coalesce(sum(bytes), 0) from images) as bytes
+            (select page_count * page_size from pragma_page_count(), pragma_page_size())
+                + (select coalesce(sum(bytes), 0) from images) as bytes
         """);
 }

@@ -7,36 +7,35 @@ using SQLitePCL;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// The only thread that writes. It takes what waits (at most <see cref="MaxGroup"/> pieces), commits it as one transaction and
-/// only then answers the callers, so one flush to disk is shared by all who came during the last one. In a crowd it waits a moment
-/// for more: a flush and the waking of its callers cost more than the pieces. A caller who is alone never waits. Whoever has waited
-/// <see cref="MaxWait"/> for the turn of a piece is told so, and the piece is never done.
+/// The only thread that writes. It commits all queued items (at most <see cref="MaxGroup"/>) as one transaction and completes their
+/// tasks afterwards, so that they share one flush to disk. Under load it waits briefly for more items, because a flush costs more than
+/// they do; a single caller never waits. An item that has waited <see cref="MaxWait"/> fails with Busy and never runs.
 /// </summary>
 internal sealed class DbWriter : IDisposable
 {
-    /// <summary>Twice the runs that a server has at most, so that all of them may end in one moment.</summary>
+    /// <summary>Twice the maximum number of runs, so that all of them may end at once.</summary>
     private const int MaxQueue = 8_192;
 
     private const int MaxGroup = 128;
 
-    private const string WhatToDo = "Nothing more is taken. Put the file back with its -wal, or restore a backup, and start again.";
+    private const string WhatToDo = "No more writes are accepted. Put the file back with its -wal, or restore a backup, and start again.";
 
-    /// <summary>How long a crowd's first piece waits for the others.</summary>
+    /// <summary>How long the first item waits for others under load.</summary>
     private static readonly TimeSpan Gathering = TimeSpan.FromMilliseconds(2);
 
-    /// <summary>After this long without work the log is folded into the database and cut to zero.</summary>
+    /// <summary>Idle time after which the log is checkpointed and truncated.</summary>
     private static readonly TimeSpan IdleBeforeCheckpoint = TimeSpan.FromSeconds(5);
 
-    /// <summary>With <see cref="BetweenRounds"/> five seconds at most.</summary>
+    /// <summary>Together with <see cref="BetweenRounds"/> at most five seconds.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(4.5);
 
-    /// <summary>Between two looks for who has waited too long.</summary>
+    /// <summary>Interval of the checks for items that have waited too long.</summary>
     private static readonly TimeSpan BetweenRounds = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Between two looks at the files while nothing is written.</summary>
+    /// <summary>Interval of the checks of the files while nothing is written.</summary>
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(2);
 
-    /// <summary>One attempt to get the database from another program; between two, those who have waited too long are let go.</summary>
+    /// <summary>The wait of one attempt to lock a database that another program holds; expired items are failed between attempts.</summary>
     private const int BusyMilliseconds = 250;
 
     private readonly BlockingCollection<WriteItem> _queue = new(MaxQueue);
@@ -51,7 +50,7 @@ internal sealed class DbWriter : IDisposable
     private Exception? _fatal;
     private long _commits;
 
-    /// <param name="connection">The only one that writes; closed with this.</param>
+    /// <param name="connection">The only connection that writes; closed with this writer.</param>
     /// <param name="path">Its file.</param>
     public DbWriter(SqliteConnection connection, string path)
     {
@@ -59,7 +58,7 @@ internal sealed class DbWriter : IDisposable
         raw.sqlite3_busy_timeout(connection.Handle, BusyMilliseconds);
         _files = new StoreFiles(path, _closing);
         _path = path;
-        _rounds = new Timer(static writer => ((DbWriter)writer!).LetGo(), this, Timeout.Infinite, Timeout.Infinite);
+        _rounds = new Timer(static writer => ((DbWriter)writer!).FailExpired(), this, Timeout.Infinite, Timeout.Infinite);
         _thread = new Thread(Loop) { IsBackground = true, Name = "db-writer" };
         _thread.Start();
     }
@@ -92,7 +91,7 @@ internal sealed class DbWriter : IDisposable
 
         if (!added)
         {
-            item.Fail(new StoreException(StoreFailure.Busy, "more writes wait than the database takes."));
+            item.Fail(new StoreException(StoreFailure.Busy, "more writes are waiting than the database accepts."));
         }
         else if (!Interlocked.Exchange(ref _isWatched, true))
         {
@@ -115,7 +114,7 @@ internal sealed class DbWriter : IDisposable
 
         if (_fatal is not null)
         {
-            // What stands at the file's place is not ours to change: closing would fold the log into it.
+            // The file at this path may not be ours any more: closing must not checkpoint the log into it.
             raw.sqlite3_db_config(_connection.Handle, raw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, out _);
         }
 
@@ -136,7 +135,7 @@ internal sealed class DbWriter : IDisposable
             }
             catch (Exception error)
             {
-                // Nothing here should throw. What was under way is in doubt, so nothing is acknowledged from now on and the process ends.
+                // Unexpected. The outcome of the current group is unknown, so nothing is acknowledged from now on and the process ends.
                 foreach (var item in _group)
                 {
                     item?.Fail(new StoreException(StoreFailure.Unavailable, "The store has stopped writing.", error));
@@ -178,8 +177,8 @@ internal sealed class DbWriter : IDisposable
         }
     }
 
-    /// <summary>Tells those who have waited too long; what waits behind a slow piece or for another program is taken out.</summary>
-    private void LetGo()
+    /// <summary>Fails items that have waited too long behind a slow item or another program's lock.</summary>
+    private void FailExpired()
     {
         foreach (var item in _group.Concat(_queue))
         {
@@ -243,7 +242,7 @@ internal sealed class DbWriter : IDisposable
         }
     }
 
-    /// <summary>False when everybody has gone before another program let go of the database.</summary>
+    /// <summary>False when all items were withdrawn before another program released its lock.</summary>
     private bool Begin(ReadOnlySpan<WriteItem> group)
     {
         while (WriteItem.AnyQueued(group))
@@ -255,19 +254,20 @@ internal sealed class DbWriter : IDisposable
             }
             catch (SqliteException error) when (error.SqliteErrorCode == raw.SQLITE_BUSY)
             {
-                // Each attempt waits a while; who has waited too long leaves in the meantime.
+                // Each attempt waits for the lock; expired items are withdrawn meanwhile.
             }
         }
 
         return false;
     }
 
-    /// <summary>False when there is nothing to commit: the only piece failed or was taken out.</summary>
+    /// <summary>False when there is nothing to commit: the only item failed or was withdrawn.</summary>
     private bool RunAll(ReadOnlySpan<WriteItem> group)
     {
         if (group is [var only])
         {
-            return only.TryBegin() && Run(only); // the transaction is its own; a savepoint would keep a copy of every page that it changes
+            // A single item needs no savepoint, which would copy every page that it changes.
+            return only.TryBegin() && Run(only);
         }
 
         foreach (var item in group)
@@ -289,7 +289,7 @@ internal sealed class DbWriter : IDisposable
         return true;
     }
 
-    /// <summary>False when the piece failed and can be undone.</summary>
+    /// <summary>False when the item failed and can be undone.</summary>
     private bool Run(WriteItem item)
     {
         if (item.Run(_connection))
@@ -297,12 +297,12 @@ internal sealed class DbWriter : IDisposable
             return true;
         }
 
-        // A full disk or an I/O error ends the whole transaction, not only this piece.
+        // A full disk or an I/O error rolls back the whole transaction, not only this item.
         return raw.sqlite3_get_autocommit(_connection.Handle) == 0 ? false
             : throw item.Failure ?? new StoreException(StoreFailure.Unavailable, "The transaction was rolled back.");
     }
 
-    /// <summary>False when the files are not those any more that were opened; then nothing more is written.</summary>
+    /// <summary>False when the files are no longer those that were opened; then nothing more is written.</summary>
     private bool LooksGood(bool wrote = false)
     {
         if (_fatal is not null)
@@ -313,7 +313,8 @@ internal sealed class DbWriter : IDisposable
         var what = _files.Look(wrote, out var others);
         if (what is not null)
         {
-            Break(new StoreException(StoreFailure.Unavailable, $"The database {_path} {what} while the server ran. {_files.Rescue(_connection)}{WhatToDo}"));
+            var message = $"The database {_path} {what} while the server ran. {_files.Rescue(_connection)}{WhatToDo}";
+            Break(new StoreException(StoreFailure.Unavailable, message));
             return false;
         }
 
@@ -339,7 +340,7 @@ internal sealed class DbWriter : IDisposable
             }
         }
 
-        // A failed flush leaves in doubt what is on disk, and trying again would hide it.
+        // After a failed flush it is unknown what is on disk, and a retry would hide that.
         if (error is SqliteException { SqliteErrorCode: raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB })
         {
             Break(error);
@@ -355,10 +356,10 @@ internal sealed class DbWriter : IDisposable
         }
     }
 
-    /// <summary>False when a reader is in the way or the disk is full: the log stays, nothing is lost, the next idle moment tries again.</summary>
+    /// <summary>False when a reader blocks it or the disk is full: the log stays, and the next idle period tries again.</summary>
     private bool Checkpoint()
     {
-        raw.sqlite3_busy_timeout(_connection.Handle, 0); // whoever writes next must not wait for a long read
+        raw.sqlite3_busy_timeout(_connection.Handle, 0); // the next write must not wait for a long read
         try
         {
             using var command = ((DbConnection)_connection).CreateCommand();
@@ -378,17 +379,17 @@ internal sealed class DbWriter : IDisposable
 
     private void Execute(string sql)
     {
-        using var command = ((DbConnection)_connection).CreateCommand(); // the kept one, not SqliteConnection's own
+        using var command = ((DbConnection)_connection).CreateCommand(); // the cached command, not SqliteConnection's own
         command.CommandText = sql;
         command.ExecuteNonQuery();
     }
 
     private struct LoopState
     {
-        /// <summary>The log holds what the database does not.</summary>
+        /// <summary>The log holds commits that are not in the database file.</summary>
         public bool IsDirty;
 
-        /// <summary>Several pieces came at once the last time.</summary>
+        /// <summary>The last group had several items, or more were waiting.</summary>
         public bool IsCrowded;
 
         public long IdleSince;

@@ -3,8 +3,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>What the system knows of a file. Two of the same <see cref="Id"/> are one file, whatever its names.</summary>
-internal readonly partial record struct FileStatus((uint Major, uint Minor, ulong Inode) Id, long Size, (long Seconds, uint Nanoseconds) Modified, uint Links)
+/// <summary>The status of a file. Equal <see cref="Id"/>s are the same file, whatever its names.</summary>
+internal readonly partial record struct FileStatus(
+    (uint Major, uint Minor, ulong Inode) Id, long Size, (long Seconds, uint Nanoseconds) Modified, uint Links)
 {
     private const int CurrentFolder = -100; // AT_FDCWD
     private const int EmptyPath = 0x1000; // AT_EMPTY_PATH
@@ -13,11 +14,11 @@ internal readonly partial record struct FileStatus((uint Major, uint Minor, ulon
     private const int NoSuchFile = 2;
     private const int NotAFolder = 20;
 
-    /// <summary>Null when there is none.</summary>
-    /// <exception cref="IOException">The system cannot tell.</exception>
+    /// <summary>Null when the file does not exist.</summary>
+    /// <exception cref="IOException">The status cannot be read.</exception>
     public static FileStatus? Read(string path) => Read(CurrentFolder, path, 0);
 
-    /// <summary>Of an open file, which may have no name any more.</summary>
+    /// <summary>The status of an open file, which may have been unlinked.</summary>
     public static FileStatus? Read(SafeFileHandle file) => Read((int)file.DangerousGetHandle(), "", EmptyPath);
 
     private static FileStatus? Read(int folder, string path, int flags)

@@ -4,20 +4,20 @@ using System.Diagnostics;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// Reads whose cost grows with one's data. They have threads of their own, so that short reads never wait behind them; people take
-/// turns, each with one read at a time, so that nobody's many hold up another's one. Safe for any number of threads.
+/// Schedules reads whose cost grows with a user's data. They run on threads of their own, so that short reads never wait behind them.
+/// Users take turns, each with one read at a time, so that one user's many reads do not delay another's. Thread-safe.
 /// </summary>
 internal sealed class LongReads(Readers readers, TimeSpan limit) : IDisposable
 {
-    /// <summary>At once. Each may use a whole core, which it shares with everything else.</summary>
+    /// <summary>Concurrent long reads. Each may use a whole core.</summary>
     private static readonly int MaxThreads = Math.Clamp(Environment.ProcessorCount, 2, 4);
 
     private const int MaxWaiting = 256;
 
-    /// <summary>Of one person.</summary>
+    /// <summary>Waiting reads of one user.</summary>
     private const int MaxWaitingEach = 16;
 
-    /// <summary>Whoever has waited longer is told so instead of served: the page has given up by then.</summary>
+    /// <summary>A read that has waited longer fails instead of running: the page has given up by then.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(20);
 
     private readonly Lock _gate = new();
@@ -46,7 +46,7 @@ internal sealed class LongReads(Readers readers, TimeSpan limit) : IDisposable
         }
     }
 
-    /// <summary>Ends what runs and what waits, and waits until no connection is in use.</summary>
+    /// <summary>Cancels running and waiting reads and waits until no connection is in use.</summary>
     public void Dispose()
     {
         lock (_gate)
@@ -75,7 +75,7 @@ internal sealed class LongReads(Readers readers, TimeSpan limit) : IDisposable
 
             if (_waiting >= MaxWaiting || person.Waiting.Count >= MaxWaitingEach)
             {
-                throw new StoreException(StoreFailure.Busy, "Too many long reads wait.");
+                throw new StoreException(StoreFailure.Busy, "Too many long reads are waiting.");
             }
 
             _waiting++;
@@ -90,7 +90,7 @@ internal sealed class LongReads(Readers readers, TimeSpan limit) : IDisposable
         }
     }
 
-    /// <summary>Nobody waits for it any more: it goes at once, so that it holds no place. One that runs ends by its token.</summary>
+    /// <summary>Removes a cancelled read from its queue at once, so that it takes no place. A running read ends by its token.</summary>
     private void Remove(long userId, Item item)
     {
         lock (_gate)
@@ -115,7 +115,7 @@ internal sealed class LongReads(Readers readers, TimeSpan limit) : IDisposable
         }
     }
 
-    /// <summary>A thread's life: it takes turn after turn and ends when there is none.</summary>
+    /// <summary>The loop of a thread: serves turns until none is left.</summary>
     private void Serve()
     {
         Person? served = null;
@@ -198,7 +198,7 @@ internal sealed class LongReads(Readers readers, TimeSpan limit) : IDisposable
 
     private sealed class Item<T>(Func<DbConnection, T> work, TimeSpan limit, CancellationToken cancel) : Item
     {
-        // Callers go on elsewhere: this thread is for the next one.
+        // Continuations run elsewhere: this thread serves the next read.
         private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task<T> Task => _completion.Task;

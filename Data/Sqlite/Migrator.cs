@@ -52,7 +52,9 @@ internal static class Migrator
         catch (SqliteException error)
         {
             throw new StartupException(
-                StartupException.Configuration, $"The database {path} cannot be opened: {error.Message} Nothing was changed; restore a backup if it is damaged.", error);
+                StartupException.Configuration,
+                $"The database {path} cannot be opened: {error.Message} Nothing was changed; restore a backup if it is damaged.",
+                error);
         }
     }
 
@@ -70,7 +72,7 @@ internal static class Migrator
         }
         catch (UnauthorizedAccessException)
         {
-            // Somebody else owns it and lets this user write.
+            // Another user owns the file and lets this one write.
         }
     }
 
@@ -82,7 +84,8 @@ internal static class Migrator
         {
             throw new StartupException(
                 StartupException.Configuration,
-                $"The database {path} has schema {current}, this program knows up to {newest}. Start the newer program, or restore the copy made before the upgrade.");
+                $"The database {path} has schema {current}, this program knows up to {newest}. " +
+                "Start the newer program, or restore the copy made before the upgrade.");
         }
 
         if (current > 0 && current < newest)
@@ -90,7 +93,8 @@ internal static class Migrator
             KeepCopy(connection, path, current);
         }
 
-        // With foreign keys on, a table that is made anew would take along what refers to it. Inside a transaction the switch does nothing.
+        // With foreign keys on, dropping a table to recreate it would delete the rows that refer to it. The pragma has no effect inside a
+        // transaction.
         Scalar(connection, "pragma foreign_keys = off");
         foreach (var (version, name, sql) in migrations.Where(migration => migration.Version > current))
         {
@@ -143,7 +147,8 @@ internal static class Migrator
     {
         var assembly = Assembly.GetExecutingAssembly();
         var migrations = new List<Migration>();
-        foreach (var name in assembly.GetManifestResourceNames().Where(name => name.StartsWith(folder, StringComparison.Ordinal)).Order(StringComparer.Ordinal))
+        var names = assembly.GetManifestResourceNames().Where(name => name.StartsWith(folder, StringComparison.Ordinal));
+        foreach (var name in names.Order(StringComparer.Ordinal))
         {
             using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
             var file = name[folder.Length..];
@@ -153,7 +158,7 @@ internal static class Migrator
         return migrations;
     }
 
-    /// <summary>SQLite opens for reading what it may not write, and leaves a log behind that cannot be written later either.</summary>
+    /// <summary>SQLite opens an unwritable file read-only and leaves a log behind that cannot be written later either.</summary>
     private static void ProveWritable(string path)
     {
         foreach (var file in new[] { path, path + "-wal" }.Where(File.Exists))
@@ -184,7 +189,8 @@ internal static class Migrator
         var version = Version.Parse((string)Scalar(connection, "select sqlite_version()")!);
         if (version < OldestSqlite)
         {
-            throw new StartupException(StartupException.Configuration, $"SQLite {version} is too old; {OldestSqlite} is the oldest that is safe.");
+            throw new StartupException(
+                StartupException.Configuration, $"SQLite {version} is too old; {OldestSqlite} is the oldest that is safe.");
         }
     }
 
@@ -200,7 +206,8 @@ internal static class Migrator
 
     private static void Check(SqliteConnection connection, string path)
     {
-        if (new FileInfo(path).Length <= MaxCheckedAtStart && Scalar(connection, "pragma quick_check(1)") is string result && result != "ok")
+        if (new FileInfo(path).Length <= MaxCheckedAtStart
+            && Scalar(connection, "pragma quick_check(1)") is string result && result != "ok")
         {
             throw new StartupException(
                 StartupException.Configuration, $"The database {path} is damaged ({result}). Nothing was changed; restore a backup.");

@@ -6,12 +6,12 @@ using SQLitePCL;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// A read-only connection whose work ends when its time is over or nobody waits for the result any more. Used by one thread at a time.
+/// A read-only connection that ends its work at a deadline or on cancellation. Used by one thread at a time.
 /// </summary>
 internal sealed class Reader : IDisposable
 {
-    /// <summary>SQLite's own steps between two looks at the clock, well under a millisecond of ordinary ones.</summary>
-    private const int StepsBetweenLooks = 1_000;
+    /// <summary>Virtual machine steps between two checks of the clock, usually well under a millisecond.</summary>
+    private const int StepsBetweenChecks = 1_000;
 
     private long _deadline;
     private volatile bool _isStopped;
@@ -20,7 +20,8 @@ internal sealed class Reader : IDisposable
     public Reader(string path)
     {
         Connection = SqliteConnections.OpenReader(path);
-        raw.sqlite3_progress_handler(Connection.Handle, StepsBetweenLooks, _ => _isStopped || Stopwatch.GetTimestamp() > _deadline ? 1 : 0, null);
+        raw.sqlite3_progress_handler(
+            Connection.Handle, StepsBetweenChecks, _ => _isStopped || Stopwatch.GetTimestamp() > _deadline ? 1 : 0, null);
     }
 
     public SqliteConnection Connection { get; }
@@ -33,7 +34,9 @@ internal sealed class Reader : IDisposable
         return Run(work);
     }
 
-    /// <summary>As <see cref="Run{T}(Func{DbConnection, T}, TimeSpan)"/>, and the work ends when <paramref name="cancel"/> is cancelled.</summary>
+    /// <summary>
+    /// As <see cref="Run{T}(Func{DbConnection, T}, TimeSpan)"/>; the work also ends when <paramref name="cancel"/> is cancelled.
+    /// </summary>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public T Run<T>(Func<DbConnection, T> work, TimeSpan limit, CancellationToken cancel)
     {
@@ -43,8 +46,8 @@ internal sealed class Reader : IDisposable
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         stop.CancelAfter(limit);
 
-        // Ends a statement between two rows too, where it makes too few steps for the handler to be asked. Disposing waits for a
-        // call that is under way, so that none reaches the next one's work.
+        // Also ends a statement between two rows, where too few steps pass for the handler to run. Disposing the registration waits for a
+        // running callback, so that it cannot interrupt the next work.
         using var registration = stop.Token.UnsafeRegister(static reader => ((Reader)reader!).Stop(), this);
         try
         {
@@ -66,7 +69,7 @@ internal sealed class Reader : IDisposable
         }
         catch (SqliteException error) when (error.SqliteErrorCode == raw.SQLITE_INTERRUPT)
         {
-            throw new StoreException(StoreFailure.TooLong, "The read took longer than it may.", error);
+            throw new StoreException(StoreFailure.TooLong, "The read exceeded its time limit.", error);
         }
         catch (SqliteException error)
         {

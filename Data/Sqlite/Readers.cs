@@ -3,12 +3,12 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>The read-only connections of one file, each opened when first needed and kept. Safe for any number of threads.</summary>
+/// <summary>A pool of read-only connections to one file, opened on demand. Thread-safe.</summary>
 internal sealed class Readers(string path) : IDisposable
 {
     private readonly ConcurrentStack<Reader> _idle = new();
 
-    /// <summary>Lends a connection to <paramref name="use"/>. How many are lent at once is the callers' business.</summary>
+    /// <summary>Runs <paramref name="use"/> on a connection of the pool. Callers bound how many run at once.</summary>
     /// <exception cref="StoreException">None can be opened now.</exception>
     public T Use<T>(Func<Reader, T> use)
     {
@@ -31,7 +31,7 @@ internal sealed class Readers(string path) : IDisposable
         }
     }
 
-    /// <summary>The process may open no more files, or the file is away for a moment: a later call may pass.</summary>
+    /// <summary>Too many open files or a file that is briefly missing may cause a failure; a later call may succeed.</summary>
     private Reader Open()
     {
         try

@@ -3,19 +3,18 @@ using System.Text;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// What somebody typed into a search field. Words, and phrases in quotation marks, all of which must be found; nothing in it is
-/// syntax to the database.
+/// A parsed search text: words, and phrases in quotation marks, all of which must be found. None of it is treated as query syntax.
 /// </summary>
 internal sealed class SearchTerms
 {
     public const int MaxLength = 200;
 
-    /// <summary>The index holds groups of three characters, so that it cannot find what is shorter.</summary>
+    /// <summary>The index holds trigrams, so it cannot find shorter terms.</summary>
     private const int Indexed = 3;
 
     private const int MaxTerms = 10;
 
-    /// <summary>Each group asked for costs a look for every message of its owner; the text itself decides in the end.</summary>
+    /// <summary>Each trigram costs a lookup for every message of its owner; the final match is made on the text itself.</summary>
     private const int MaxGroups = 4;
 
     private readonly List<TextPattern> _patterns;
@@ -30,10 +29,10 @@ internal sealed class SearchTerms
 
     public IReadOnlyList<TextPattern> Patterns => _patterns;
 
-    /// <summary>For the full-text index: finds all that holds the terms, and some more. Null when all are too short for it.</summary>
+    /// <summary>The query for the full-text index; it may match more than the terms do. Null when all terms are too short for it.</summary>
     public string? Match { get; }
 
-    /// <summary>Whether a text holds all of them.</summary>
+    /// <summary>Whether a text contains all terms.</summary>
     public bool AreIn(string text) => _patterns.TrueForAll(pattern => pattern.IndexIn(text) >= 0);
 
     /// <summary>Null when there is nothing to search for.</summary>
@@ -59,7 +58,7 @@ internal sealed class SearchTerms
         return terms.Count == 0 ? null : new SearchTerms(terms);
     }
 
-    /// <summary>For the index, quoted: each user's messages have one group of their own, of characters that stand for no letter.</summary>
+    /// <summary>The quoted trigram, of private-use characters, under which the index files the messages of one user.</summary>
     public static string Owner(long userId) => Quoted(string.Concat(Digit(userId / 40_960_000), Digit(userId / 6_400), Digit(userId)));
 
     private static void Add(List<string> terms, StringBuilder term)

@@ -8,7 +8,7 @@ internal static class SqliteConnections
     /// <summary>Pages of 4 KiB that a file with disposable rows may have: 256 MiB.</summary>
     private const int MaxDisposablePages = 65_536;
 
-    /// <summary>Comes first, because the pragmas that follow may have to wait. No memory map: it can turn a disk error into a crash.</summary>
+    /// <summary>The timeout comes first: the next pragmas may have to wait. No memory map: it can turn a disk error into a crash.</summary>
     private const string Common = """
         pragma busy_timeout = 5000;
         pragma foreign_keys = on;
@@ -38,7 +38,7 @@ internal static class SqliteConnections
         {(disposable ? $"pragma max_page_count = {MaxDisposablePages};" : "")}
         """);
 
-    /// <summary>Creates an empty file that gives the space of deleted rows back at once, which must be decided before its first table.</summary>
+    /// <summary>Creates an empty file that returns the space of deleted rows at once; this must be set before its first table.</summary>
     /// <exception cref="SqliteException">The file cannot be created.</exception>
     public static void CreateShrinking(string path)
     {

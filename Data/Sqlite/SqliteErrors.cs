@@ -3,7 +3,7 @@ using SQLitePCL;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>What SQLite's error codes mean to callers of the store.</summary>
+/// <summary>Maps SQLite's error codes to failures of the store.</summary>
 internal static class SqliteErrors
 {
     /// <summary>The store's own failures as <see cref="StoreException"/>; null for errors of a statement (constraints, syntax).</summary>

@@ -8,18 +8,18 @@ using SQLitePCL;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// Looks whether the files under the store are still those that it opened. SQLite itself goes on writing into a file that has lost its
-/// name, and over one that somebody has copied into its place, until a restart shows that what was acknowledged is gone.
-/// Used by the writer's thread, which is the only one here that changes them. Other programs may change them as SQLite does.
+/// Checks whether the files of the store are still those that it opened. SQLite itself keeps writing into an unlinked file, and over a
+/// file that was copied into its place, until a restart shows that acknowledged writes are lost.
+/// Used by the writer's thread, the only one of this process that changes them. Other programs may change them as SQLite does.
 /// </summary>
 internal sealed class StoreFiles : IDisposable
 {
     private const int HeadLength = 100;
 
-    /// <summary>Another program that folds the log in writes the head before the rest, and last how far it came.</summary>
+    /// <summary>Another program that checkpoints the log writes the head first and its progress last.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>A file that is moved and comes back is the same, as is one that was being folded in; nothing is acknowledged meanwhile.</summary>
+    /// <summary>How long a file may be missing, or be mid-checkpoint by another program; nothing is acknowledged meanwhile.</summary>
     private static readonly TimeSpan Absence = TimeSpan.FromSeconds(1);
 
     private readonly string _path;
@@ -51,12 +51,12 @@ internal sealed class StoreFiles : IDisposable
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            // Nothing is known, so nothing is judged.
+            // Without a known state no check is possible.
         }
     }
 
     /// <summary>
-    /// A file that has no name any more is gone when the process ends: a copy is what stays of it. Says where that is, as a sentence.
+    /// Copies an unlinked file, which would be lost when the process ends. Returns a sentence with the path of the copy.
     /// </summary>
     public string Rescue(SqliteConnection connection)
     {
@@ -75,7 +75,7 @@ internal sealed class StoreFiles : IDisposable
             (name.ParameterName, name.Value) = ("copy", copy);
             command.Parameters.Add(name);
             command.ExecuteNonQuery();
-            return $"What it held is in {copy}. ";
+            return $"Its content was copied to {copy}. ";
         }
         catch (Exception error) when (error is SqliteException or IOException or UnauthorizedAccessException)
         {
@@ -83,7 +83,7 @@ internal sealed class StoreFiles : IDisposable
         }
     }
 
-    /// <summary>Takes the files as they are now, after the writer itself has changed them.</summary>
+    /// <summary>Records the files as they are now, after the writer itself has changed them.</summary>
     public void Remember()
     {
         _main = FileStatus.Read(_path);
@@ -96,9 +96,9 @@ internal sealed class StoreFiles : IDisposable
         }
     }
 
-    /// <summary>What has happened to the files, as the rest of a sentence; null when nothing has.</summary>
-    /// <param name="wrote">Whether the writer may have changed them since the last look.</param>
-    /// <param name="others">Whether another program has changed the database, in a way that a program may.</param>
+    /// <summary>What has happened to the files, as the predicate of a sentence; null when nothing has.</summary>
+    /// <param name="wrote">Whether the writer may have changed them since the last check.</param>
+    /// <param name="others">Whether another program has changed the database in a legitimate way.</param>
     public string? Look(bool wrote, out bool others)
     {
         others = false;
@@ -108,7 +108,7 @@ internal sealed class StoreFiles : IDisposable
         }
         catch (IOException)
         {
-            return null; // what the system cannot tell now is looked at again soon
+            return null; // the next check tries again
         }
     }
 
@@ -146,7 +146,7 @@ internal sealed class StoreFiles : IDisposable
         _log = log;
         if (!isChanged)
         {
-            _folded = wrote ? ReadFolded() : _folded; // a write begins a new log
+            _folded = wrote ? ReadFolded() : _folded; // a write may begin a new log
             return null;
         }
 
@@ -166,17 +166,18 @@ internal sealed class StoreFiles : IDisposable
         _sharedFile?.Dispose();
     }
 
-    /// <summary>One of the two files that belong to the database while it is open.</summary>
+    /// <summary>Checks the -wal or the -shm file.</summary>
     private string? Beside(string suffix, ref FileStatus? known, out FileStatus? now)
     {
         now = FileStatus.Read(_path + suffix);
         if (known is null)
         {
-            known = now; // it comes with the first use
+            known = now; // it is created by the first use
             return null;
         }
 
-        return now is null || now.Value.Id != known.Value.Id ? $"has lost its file {Path.GetFileName(_path)}{suffix}, which has been deleted or replaced" : null;
+        return now is null || now.Value.Id != known.Value.Id
+            ? $"has lost its file {Path.GetFileName(_path)}{suffix}, which has been deleted or replaced" : null;
     }
 
     private string? Damage(bool checksIdentity)
@@ -186,14 +187,14 @@ internal sealed class StoreFiles : IDisposable
             return "has been truncated or overwritten";
         }
 
-        // Shorter than its head says is no damage by itself: folding the log in leaves out pages that a reader may still need as they were.
+        // A file shorter than its head says may be intact: a checkpoint skips pages that a reader still needs in their old version.
         var isWhole = main.Size >= (long)head.Pages * head.PageSize;
         if (!isWhole && main.Size < (_main?.Size ?? 0))
         {
             return "has been truncated";
         }
 
-        // The counter grows with every change, so a copy that is older than the file has a smaller one.
+        // The counter grows with every change, so an older copy has a smaller one.
         if (head.PageSize != _pageSize || head.Changes < _changes || (checksIdentity && isWhole && !IsOurs(head)))
         {
             return "has been overwritten with another database";
@@ -214,7 +215,7 @@ internal sealed class StoreFiles : IDisposable
             && (head.Bytes.AsSpan().SequenceEqual(_head) || WalRecoveryCheck.HasFirstPage(_path + "-wal", head.Bytes))
             && Identity(_path) == _identity);
 
-    /// <summary>Which log it is and how much of it is in the file; see "WAL-Index File Format" in SQLite's documents.</summary>
+    /// <summary>The log's salts and how many of its frames are in the file; see "WAL-Index File Format" in SQLite's documents.</summary>
     private (ulong Log, uint Frames) ReadFolded()
     {
         const int SaltsAt = 32, FoldedAt = 96;
@@ -234,15 +235,17 @@ internal sealed class StoreFiles : IDisposable
 
         var size = BinaryPrimitives.ReadUInt16BigEndian(head.AsSpan(16));
         return new Head(
-            head, size == 1 ? 65_536u : size, BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(24)), BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(28)));
+            head, size == 1 ? 65_536u : size,
+            BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(24)), BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(28)));
     }
 
-    /// <summary>What the database says of whose it is; null while it does not say.</summary>
+    /// <summary>The identity that the database holds; null when it has none yet.</summary>
     private static string? Identity(string path)
     {
         try
         {
-            using var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+            var options = new SqliteConnectionStringBuilder { DataSource = path, Mode = SqliteOpenMode.ReadOnly, Pooling = false };
+            using var connection = new SqliteConnection(options.ToString());
             connection.Open();
             return WalRecoveryCheck.Identity(connection);
         }

@@ -1,17 +1,17 @@
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// Finds a text in others without regard to case. What one search costs grows with the length of the text alone, whatever is looked
-/// for (Knuth, Morris and Pratt): comparing anew at each place takes seconds for one repeated letter. Safe for any number of threads.
+/// Case-insensitive text search in linear time (Knuth, Morris and Pratt): a naive search takes seconds when one letter repeats.
+/// Thread-safe.
 /// </summary>
 internal sealed class TextPattern
 {
     private readonly char[] _letters;
 
-    /// <summary>For each beginning of the pattern, how much of its end is a beginning again.</summary>
+    /// <summary>The failure function: for each prefix, the length of its longest proper suffix that is a prefix too.</summary>
     private readonly int[] _borders;
 
-    /// <summary>All that equals the first letter; null when a scan for it could pass over another form.</summary>
+    /// <summary>The two case forms of the first letter; null when a scan for these two could miss a third form.</summary>
     private readonly string? _first;
 
     /// <param name="text">Not empty.</param>
@@ -31,7 +31,7 @@ internal sealed class TextPattern
 
     public int Length => _letters.Length;
 
-    /// <summary>Where it begins in the text, or -1.</summary>
+    /// <summary>Index of the first match, or -1.</summary>
     public int IndexIn(ReadOnlySpan<char> text)
     {
         var length = 0;
@@ -58,7 +58,7 @@ internal sealed class TextPattern
         return -1;
     }
 
-    /// <summary>How much of the pattern ends with this letter, when so much of it ended before.</summary>
+    /// <summary>Length of the matched prefix after one more letter.</summary>
     private int Next(int length, char letter)
     {
         while (length > 0 && _letters[length] != letter)

@@ -4,17 +4,16 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// Judges the write-ahead log that a crash left beside the database before SQLite replays it into the file: a broken head would
-/// silently drop what was acknowledged, another database's log would overwrite this one. A log that follows on the database's own
-/// count of changes is its own. Of a small database, or when it does not follow, the log is tried on a copy, which takes as long as the
-/// data is large.
+/// Checks the write-ahead log that a crash left beside the database before SQLite replays it: a broken header would silently drop
+/// acknowledged writes, and another database's log would overwrite this one. A log that continues the database's change counter is its
+/// own. For a small database, or when the counter does not fit, the log is replayed on a copy, which takes time in proportion to the data.
 /// </summary>
 internal static class WalRecoveryCheck
 {
-    /// <summary>Copying takes about a second a gigabyte; of larger databases only the head of the log is judged.</summary>
+    /// <summary>Copying takes about a second a gigabyte; for larger databases only the head of the log is checked.</summary>
     private const long MaxTried = 1L << 30;
 
-    /// <summary>A copy of that is tried in well under a tenth of a second, whatever the log says of itself.</summary>
+    /// <summary>A database this small is checked on a copy in well under 0.1 s, whatever the change counter says.</summary>
     private const long SmallDatabase = 4L << 20;
 
     // Head of the log, see "WAL Format" in SQLite's file format document: two magics (byte order of the checksums), one version.
@@ -70,7 +69,7 @@ internal static class WalRecoveryCheck
         return first is null || (counted + 1 >= first && counted <= last);
     }
 
-    /// <summary>Whether a version of the database's first page in the log begins like this.</summary>
+    /// <summary>Whether the log holds a version of the database's first page that begins like this.</summary>
     internal static bool HasFirstPage(string log, byte[] head)
     {
         try
@@ -95,7 +94,9 @@ internal static class WalRecoveryCheck
         }
 
         var step = FrameHeadLength + BinaryPrimitives.ReadUInt32BigEndian(head.AsSpan(8));
-        for (long at = HeadLength; RandomAccess.Read(file, frame, at) == frame.Length && frame.AsSpan(8, 8).SequenceEqual(head.AsSpan(16, 8)); at += step)
+        for (long at = HeadLength;
+            RandomAccess.Read(file, frame, at) == frame.Length && frame.AsSpan(8, 8).SequenceEqual(head.AsSpan(16, 8));
+            at += step)
         {
             if (BinaryPrimitives.ReadUInt32BigEndian(frame) == 1)
             {
@@ -136,7 +137,7 @@ internal static class WalRecoveryCheck
         }
     }
 
-    /// <summary>What only this installation can have written, or null in a database that has not got that far.</summary>
+    /// <summary>A value that only this installation can have written, or null in a database without one yet.</summary>
     private static string? Identity(string path)
     {
         using var connection = Open(path);

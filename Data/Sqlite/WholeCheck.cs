@@ -5,16 +5,16 @@ using SQLitePCL;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// Walks through the whole database on a connection of its own, beside everything else: one table after the other, so that the log can
-/// be folded in meanwhile, and for a part of the time only. Takes a few minutes a gigabyte.
+/// Checks the whole database in the background on a connection of its own: one table after the other, so that the log can be
+/// checkpointed in between, and with pauses. Takes a few minutes a gigabyte.
 /// </summary>
 internal static class WholeCheck
 {
-    private const int StepsBetweenLooks = 200;
+    private const int StepsBetweenChecks = 200;
     private static readonly TimeSpan Work = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(6);
 
-    /// <returns>What is wrong, or null. It takes the calling thread for as long as it lasts.</returns>
+    /// <returns>What is wrong, or null. It blocks the calling thread.</returns>
     /// <exception cref="StoreException">The database cannot be read.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled.</exception>
     public static string? Run(string path, CancellationToken cancel)
@@ -39,8 +39,9 @@ internal static class WholeCheck
     {
         using var connection = SqliteConnections.OpenReader(path);
         var since = Stopwatch.GetTimestamp();
-        raw.sqlite3_progress_handler(connection.Handle, StepsBetweenLooks, _ => Rest(ref since, cancel) ? 1 : 0, null);
-        foreach (var table in Column(connection, "select name from pragma_table_list where schema = 'main' and type in ('table', 'virtual') order by name"))
+        raw.sqlite3_progress_handler(connection.Handle, StepsBetweenChecks, _ => Rest(ref since, cancel) ? 1 : 0, null);
+        foreach (var table in Column(
+            connection, "select name from pragma_table_list where schema = 'main' and type in ('table', 'virtual') order by name"))
         {
             cancel.ThrowIfCancellationRequested();
             if (Damage(connection, table) is { } damage)
@@ -56,7 +57,8 @@ internal static class WholeCheck
     {
         try
         {
-            return Column(connection, $"pragma quick_check('{table.Replace("'", "''", StringComparison.Ordinal)}')").Find(line => line != "ok");
+            var name = table.Replace("'", "''", StringComparison.Ordinal);
+            return Column(connection, $"pragma quick_check('{name}')").Find(line => line != "ok");
         }
         catch (SqliteException error) when (error.SqliteErrorCode == raw.SQLITE_CORRUPT)
         {

@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>A piece of work for the writer and the promise made to its caller.</summary>
+/// <summary>A piece of work for the writer and its caller's task.</summary>
 internal abstract class WriteItem
 {
     private int _state;
@@ -33,16 +33,16 @@ internal abstract class WriteItem
         return false;
     }
 
-    /// <summary>False when it was taken out before: then it never runs.</summary>
+    /// <summary>False when the item was withdrawn; then it must not run.</summary>
     public bool TryBegin() => Interlocked.CompareExchange(ref _state, (int)State.Begun, (int)State.Queued) == (int)State.Queued;
 
-    /// <summary>False when it has begun: then its end has to be waited for.</summary>
+    /// <summary>Withdraws the item; false when it has begun and its end must be awaited.</summary>
     public bool TryTakeOut() => Interlocked.CompareExchange(ref _state, (int)State.TakenOut, (int)State.Queued) == (int)State.Queued;
 
-    /// <summary>Runs the work; keeps the result or the exception for later. True when the work succeeded.</summary>
+    /// <summary>Runs the work and stores its result or exception. True when the work succeeded.</summary>
     public abstract bool Run(DbConnection connection);
 
-    /// <summary>Tells the caller, after the commit.</summary>
+    /// <summary>Completes the caller's task, after the commit.</summary>
     public abstract void Complete();
 
     public abstract void Fail(Exception error);
@@ -53,7 +53,7 @@ internal abstract class WriteItem
 
 internal sealed class WriteItem<T>(Func<DbConnection, T> work) : WriteItem
 {
-    // Callers go on elsewhere: the writer's thread only writes.
+    // Continuations run elsewhere: the writer's thread only writes.
     private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private T? _result;
     private Exception? _error;

@@ -5,13 +5,12 @@ using Dapper;
 namespace AiChat.Data.Traces;
 
 /// <summary>
-/// The file of the task traces. Nothing is opened before it is needed, and nothing that happens to it reaches the chats: a file that
-/// cannot be read is set aside for a new one, and one that can be neither read nor replaced is tried again a while later.
-/// Safe for any number of threads.
+/// The file of the task traces. It is opened on first use, and its failures never affect chats: a file that cannot be read is set aside
+/// for a new one, and one that can be neither read nor replaced is retried later. Thread-safe.
 /// </summary>
 internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
 {
-    /// <summary>Between two attempts to open what could not be opened.</summary>
+    /// <summary>Interval between two attempts to open the file.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromMinutes(1);
 
     private readonly Lock _gate = new();
@@ -28,7 +27,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
     /// <summary>Whether there is anything to read.</summary>
     public bool Exists => File.Exists(path);
 
-    /// <summary>The store, opened by the first who needs it.</summary>
+    /// <summary>The store, opened on first use.</summary>
     /// <exception cref="StoreException">There is none now.</exception>
     public Db Open()
     {
@@ -86,14 +85,14 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
 
         Sweep();
         var db = new Db(path, disposable: true);
-        db.Broken += error => Give(db, error);
+        db.Broken += error => Abandon(db, error);
         _failure = null;
         return db;
     }
 
     private void SetFileAside(string reason)
     {
-        // Traces are disposable: one older file is kept for whoever wants to look, not a row of them.
+        // Traces are disposable: at most one older file is kept for inspection.
         var aside = path + ".aside";
         File.Move(path, aside, overwrite: true);
         File.Delete(path + "-wal");
@@ -111,7 +110,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
         Migrator.Run(path, Migrator.Load("trace-migrations/"));
     }
 
-    /// <summary>What an earlier process left running ended with it.</summary>
+    /// <summary>Ends the traces that an earlier process left running.</summary>
     private void Sweep()
     {
         if (_swept)
@@ -138,8 +137,8 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
         _swept = true;
     }
 
-    /// <summary>Called by the writer's own thread when its file fails under it; the next attempt looks at the file anew.</summary>
-    private void Give(Db db, Exception error)
+    /// <summary>Called by the writer's thread when its file fails; the next attempt opens the file again.</summary>
+    private void Abandon(Db db, Exception error)
     {
         lock (_gate)
         {
@@ -163,7 +162,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
         }
         catch (Exception error) when (error is DbException or InvalidOperationException)
         {
-            // The file was given up already; what a pool's thread throws would end the process.
+            // The file was abandoned already; an exception on a pool thread would end the process.
         }
     }
 }

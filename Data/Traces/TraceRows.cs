@@ -8,7 +8,7 @@ internal sealed record TraceHead
     /// <summary>The name the user had.</summary>
     public required string Actor { get; init; }
 
-    /// <summary>send, regenerate, continue, or the protocol of the door that the request came by.</summary>
+    /// <summary>send, regenerate, continue, or the protocol of the compatible API that the request used.</summary>
     public required string Kind { get; init; }
 
     public string? ClientMessageId { get; init; }

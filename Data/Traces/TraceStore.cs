@@ -3,7 +3,7 @@ using Dapper;
 
 namespace AiChat.Data.Traces;
 
-/// <summary>The recorded lives of chat requests, in a file of their own. Reading what was never written opens nothing.</summary>
+/// <summary>Task traces of chat requests, in a file of their own. Reading opens no file that does not exist.</summary>
 internal sealed class TraceStore(TraceFile file)
 {
     private const string Columns = """
@@ -17,7 +17,7 @@ internal sealed class TraceStore(TraceFile file)
                 or instr(lower(coalesce(client_message_id, '')), @q) > 0)
         """;
 
-    /// <summary>So many of the oldest make room when the file has reached its size.</summary>
+    /// <summary>Number of the oldest traces that are deleted when the file has reached its maximum size.</summary>
     private const int Displaced = 20;
 
     /// <summary>Stores what these traces gathered, all of it or nothing; called by one writer at a time.</summary>
@@ -78,7 +78,7 @@ internal sealed class TraceStore(TraceFile file)
             """, new { id }));
     }
 
-    /// <summary>The events after one, the first first.</summary>
+    /// <summary>The events after a sequence number, in order.</summary>
     public Task<List<TraceEventRow>> Events(long id, long after, int limit) => Open().Read(connection => connection.Query<TraceEventRow>("""
         select seq, type, at, payload
         from trace_events
@@ -92,7 +92,7 @@ internal sealed class TraceStore(TraceFile file)
         where id = @id
         """, new { id }));
 
-    /// <summary>At most so many of those that began before; what is being written stays.</summary>
+    /// <summary>Deletes at most <paramref name="limit"/> traces that began before a moment; running ones stay.</summary>
     public Task<int> DeleteBefore(DateTimeOffset before, int limit)
     {
         var at = before.ToUnixTimeMilliseconds();
@@ -102,7 +102,7 @@ internal sealed class TraceStore(TraceFile file)
             """, new { at, limit }));
     }
 
-    /// <summary>The next users after one whose requests were recorded.</summary>
+    /// <summary>Ids of users with traces, after an id.</summary>
     public Task<List<long>> Users(long after, int limit) => file.Exists
         ? Open().Read(connection => connection.Query<long>("""
             select distinct user_id
@@ -113,7 +113,7 @@ internal sealed class TraceStore(TraceFile file)
             """, new { after, limit }).ToList())
         : Task.FromResult<List<long>>([]);
 
-    /// <summary>At most so many of these users.</summary>
+    /// <summary>Deletes at most <paramref name="limit"/> traces of these users.</summary>
     public Task<int> DeleteUsers(IEnumerable<long> userIds, int limit)
     {
         var ids = $"[{string.Join(',', userIds)}]";
@@ -134,7 +134,8 @@ internal sealed class TraceStore(TraceFile file)
                 (batch.SessionId, batch.MessageId, batch.Status, batch.EndedAt, batch.EventCount, batch.Truncated);
             var known = connection.Execute("""
                 update traces
-                set message_id = @messageId, session_id = @sessionId, status = @status, ended_at = @endedAt, event_count = @eventCount, truncated = @truncated
+                set message_id = @messageId, session_id = @sessionId, status = @status, ended_at = @endedAt,
+                    event_count = @eventCount, truncated = @truncated
                 where id = @id
                 """, new { id, sessionId, messageId, status, endedAt, eventCount, truncated });
             foreach (var item in known == 1 ? batch.Events : []) // else it was deleted while it was written

@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>The text form of a place in a list: a page's <c>nextCursor</c>, which the client sends back as <c>cursor</c> for the next page.</summary>
+/// <summary>The text form of a place in a list: the <c>nextCursor</c> of a page, sent back as <c>cursor</c> for the next one.</summary>
 internal static class Cursor
 {
     /// <summary>The place, or <paramref name="start"/> without a text; null when no page gave this text.</summary>

@@ -14,7 +14,7 @@ public sealed class CachedStatementTests : IDisposable
     public CachedStatementTests() => _connection.Open();
 
     [Fact]
-    public void A_kept_statement_takes_other_values_and_keeps_none()
+    public void A_cached_statement_takes_other_values_and_keeps_none()
     {
         Assert.Equal(42L, Run(Double, 21));
         Assert.Equal(8L, Run(Double, 4));

@@ -75,7 +75,8 @@ public sealed class DbTests : IDisposable
         await Task.WhenAll(good);
         await db.Write(connection => Put(connection, "last"));
 
-        Assert.Equal(others + 2, await db.Read(connection => Number(connection, "select count(*) from settings where key in ('first', 'last') or key like 'k%'")));
+        Assert.Equal(others + 2, await db.Read(connection =>
+            Number(connection, "select count(*) from settings where key in ('first', 'last') or key like 'k%'")));
         Assert.Equal(0, await db.Read(connection => Number(connection, "select count(*) from settings where key = 'lost'")));
     }
 
@@ -185,7 +186,8 @@ public sealed class DbTests : IDisposable
     public void A_damaged_page_is_found_at_start()
     {
         Migrator.Run(FilePath);
-        Run("insert into settings select value, hex(randomblob(500)), 0 from json_each('[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30]')");
+        var keys = string.Join(',', Enumerable.Range(1, 30));
+        Run($"insert into settings select value, hex(randomblob(500)), 0 from json_each('[{keys}]')");
         var bytes = File.ReadAllBytes(FilePath);
         for (var page = 4096 * 10; page < bytes.Length; page += 4096)
         {

@@ -39,7 +39,8 @@ public sealed class MigrationTests : IDisposable
     public void A_step_that_fails_changes_nothing_and_names_itself()
     {
         var now = Migrator.Run(FilePath);
-        List<Migration> steps = [.. Migrator.Load(), new Migration(now + 1, "half", "create table half (id integer) strict; insert into nowhere values (1);")];
+        var half = new Migration(now + 1, "half", "create table half (id integer) strict; insert into nowhere values (1);");
+        List<Migration> steps = [.. Migrator.Load(), half];
 
         var error = Assert.Throws<StartupException>(() => Migrator.Run(FilePath, steps));
 

@@ -111,7 +111,8 @@ public sealed class ReadTests : IDisposable
     {
         using var open = new ManualResetEventSlim();
         using var gone = new CancellationTokenSource();
-        var blocked = Enumerable.Range(0, 4).Select(i => _db.ReadLong(100 + i, _ => open.Wait(Limit) ? 1 : 0, CancellationToken.None)).ToList();
+        var blocked = Enumerable.Range(0, 4)
+            .Select(i => _db.ReadLong(100 + i, _ => open.Wait(Limit) ? 1 : 0, CancellationToken.None)).ToList();
         var waiting = Enumerable.Range(0, 16).Select(_ => _db.ReadLong(1, One, gone.Token)).ToList();
 
         var error = await Assert.ThrowsAsync<StoreException>(() => _db.ReadLong(1, One, CancellationToken.None));

@@ -20,11 +20,15 @@ public sealed class StoreFilesTests : IDisposable
         _db = new Db(FilePath);
     }
 
-    public static TheoryData<string> Ways => ["delete", "delete-all", "move", "replace", "empty", "half", "zeros", "foreign", "older", "log-delete", "log-empty", "log-zeros", "shm-delete"];
+    public static TheoryData<string> Ways =>
+    [
+        "delete", "delete-all", "move", "replace", "empty", "half", "zeros", "foreign", "older", "log-delete", "log-empty", "log-zeros",
+        "shm-delete",
+    ];
 
     private string FilePath => Path.Combine(_folder.FullName, "app.db");
 
-    /// <summary>Page 1 is in the file with the new number of pages, the last page only in the log, because a reader needs it as it was.</summary>
+    /// <summary>Page 1 is in the file with the new page count, the last page only in the log, as a reader needs its old version.</summary>
     [Fact]
     public async Task A_file_that_is_folded_in_beside_a_reader_is_not_truncated()
     {
@@ -41,7 +45,8 @@ public sealed class StoreFilesTests : IDisposable
             await _db.Write(connection => Scalar(connection, "update filler set text = hex(randomblob(1500)) where id > 290"));
             Sql(FilePath, "pragma wal_checkpoint(passive)");
             var pages = File.ReadAllBytes(FilePath).AsSpan(28, 4);
-            Assert.True(new FileInfo(FilePath).Length < BinaryPrimitives.ReadUInt32BigEndian(pages) * 4096L, "the file is whole: the test shows nothing");
+            var whole = BinaryPrimitives.ReadUInt32BigEndian(pages) * 4096L;
+            Assert.True(new FileInfo(FilePath).Length < whole, "the file is whole: the test shows nothing");
 
             await Put("beside");
         }
@@ -59,7 +64,8 @@ public sealed class StoreFilesTests : IDisposable
             create table moved as select * from settings;
             drop table settings;
             alter table moved rename to settings;
-            create table filler as with recursive n (i) as (select 1 union all select i + 1 from n where i < 300) select hex(randomblob(1500)) as text from n;
+            create table filler as
+            with recursive n (i) as (select 1 union all select i + 1 from n where i < 300) select hex(randomblob(1500)) as text from n;
             commit
             """);
         using (var reader = new SqliteConnection($"Data Source={FilePath};Mode=ReadOnly;Pooling=false"))
@@ -132,7 +138,8 @@ public sealed class StoreFilesTests : IDisposable
         await Put("at last");
 
         await others.Task.WaitAsync(Limit);
-        Assert.Equal(303L, await _db.Read(connection => Number(connection, "select count(*) from settings where key like 'k%' or key in ('theirs', 'after', 'at last')")));
+        Assert.Equal(303L, await _db.Read(connection =>
+            Number(connection, "select count(*) from settings where key like 'k%' or key in ('theirs', 'after', 'at last')")));
     }
 
     [Fact]
@@ -144,7 +151,8 @@ public sealed class StoreFilesTests : IDisposable
         File.Move(FilePath + ".away", FilePath);
 
         await waiting.WaitAsync(Limit);
-        Assert.Equal(2L, await _db.Read(connection => Number(connection, "select count(*) from settings where key in ('first', 'second')")));
+        Assert.Equal(2L, await _db.Read(connection =>
+            Number(connection, "select count(*) from settings where key in ('first', 'second')")));
     }
 
     [Fact]
@@ -206,7 +214,10 @@ public sealed class StoreFilesTests : IDisposable
             case "foreign":
                 var other = Path.Combine(_folder.FullName, "other.db");
                 Migrator.Run(other);
-                Sql(other, "insert into settings (key, value, updated_at) values ('internal.key_check', 'theirs', 0); pragma wal_checkpoint(truncate)");
+                Sql(other, """
+                    insert into settings (key, value, updated_at) values ('internal.key_check', 'theirs', 0);
+                    pragma wal_checkpoint(truncate)
+                    """);
                 Over(FilePath, File.ReadAllBytes(other));
                 break;
             case "log-delete": File.Delete(log); break;
@@ -225,7 +236,8 @@ public sealed class StoreFilesTests : IDisposable
 
     private Task<object?[]> Fill() => Task.WhenAll(Enumerable.Range(0, 300).Select(i => Put($"k{i}")));
 
-    private Task<object?> Put(string key) => _db.Write(connection => Scalar(connection, $"insert into settings (key, value, updated_at) values ('{key}', hex(randomblob(400)), 0)"));
+    private Task<object?> Put(string key) => _db.Write(connection =>
+        Scalar(connection, $"insert into settings (key, value, updated_at) values ('{key}', hex(randomblob(400)), 0)"));
 
     private static long Number(DbConnection connection, string sql) => Convert.ToInt64(Scalar(connection, sql));
 

@@ -6,7 +6,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 
-/// <summary>What a database of the first releases (schema 3) is after the upgrade: every row, no id given twice, everything found.</summary>
+/// <summary>The upgrade of a database of the first releases (schema 3): every row is kept, no id is reused, everything is found.</summary>
 public sealed class UpgradeTests : IDisposable
 {
     /// <summary>Rows in every table that is made anew, and gaps where the newest rows of each were deleted.</summary>

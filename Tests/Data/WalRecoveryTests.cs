@@ -77,7 +77,8 @@ public sealed class WalRecoveryTests : IDisposable
     {
         const string large = """
             create table filler (text text) strict;
-            with recursive n (i) as (select 1 union all select i + 1 from n where i < 1500) insert into filler select hex(randomblob(2000)) from n;
+            with recursive n (i) as (select 1 union all select i + 1 from n where i < 1500)
+            insert into filler select hex(randomblob(2000)) from n;
             """;
         var crashed = Crash("mine", fill: large);
         var strange = Crash("strange", fill: large + large.Replace("filler", "more"));
@@ -121,7 +122,10 @@ public sealed class WalRecoveryTests : IDisposable
         Text(live, $"insert into settings (key, value, updated_at) values ('internal.key_check', '{owner}', 1)");
         using var connection = SqliteConnections.OpenWriter(live);
         using var command = connection.CreateCommand();
-        command.CommandText = "update settings set updated_at = 2; insert into settings (key, value, updated_at) values ('late', 'in the log', 1)";
+        command.CommandText = """
+            update settings set updated_at = 2;
+            insert into settings (key, value, updated_at) values ('late', 'in the log', 1)
+            """;
         command.ExecuteNonQuery();
         File.Copy(live, crashed);
         File.Copy(live + "-wal", crashed + "-wal");
