@@ -17,8 +17,8 @@ internal static class HealthCheckCommand
             var options = ServerOptions.Load(Environment.GetEnvironmentVariable);
             // A server that listens on any address listens on loopback too.
             var host = options.Host is null or "*"
-               
-               
+
+
                 || (IPAddress.TryParse(
                     options.Host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)))
                 ? "127.0.0.1"

@@ -69,7 +69,9 @@ internal sealed class RunSlots(MemoryBudget memory, SystemSettings settings)
     }
 }
 
-/// <summary>A place among the answers that are written at once, with the memory of its answer. Any thread may dispose it, more than once.</summary>
+/// <summary>
+/// A place among the answers that are written at once, with the memory of its answer. Any thread may dispose it, more than once.
+/// </summary>
 internal sealed class RunSlot(RunSlots slots, long userId, MemoryLease memory) : IDisposable
 {
     private bool _left;

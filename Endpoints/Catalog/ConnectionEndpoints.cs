@@ -166,7 +166,9 @@ internal static class ConnectionEndpoints
     /// <summary>The audit entry: the connection as it is now, without its secrets.</summary>
     private static AuditEntry Entry(CurrentUser me, string action, long? id, ConnectionRow? row) => me.Audit(
         action, $"connection:{id}",
-        row is null ? null : $"{row.Name}, {row.Provider}, {row.BaseUrl}, {row.AuthType}, {(row.Enabled ? "on" : "off")}, {(row.Local ? "local" : "external")}, keys {row.KeyHints}, headers {row.HeaderNames}");
+        row is null ? null
+            : $"{row.Name}, {row.Provider}, {row.BaseUrl}, {row.AuthType}, {(row.Enabled ? "on" : "off")}, " +
+              $"{(row.Local ? "local" : "external")}, keys {row.KeyHints}, headers {row.HeaderNames}");
 
     private static ConnectionView? View(CatalogSnapshot snapshot, long id) =>
         snapshot.Connection(id) is { } connection ? View(snapshot, connection) : null;

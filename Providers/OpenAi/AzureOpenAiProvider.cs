@@ -60,15 +60,15 @@ internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IE
 
     private async Task<IReadOnlyList<KeyValuePair<string, string>>> HeadersAsync(
         ProviderEndpoint endpoint, CancellationToken cancel) => endpoint.Auth switch
-    {
-        ProviderAuth.None => [],
-        ProviderAuth.ApiKey => ProviderCredential.Named("api-key", endpoint.ApiKey),
+        {
+            ProviderAuth.None => [],
+            ProviderAuth.ApiKey => ProviderCredential.Named("api-key", endpoint.ApiKey),
 
-        // Azure takes only tokens as Bearer, so a resource key saved as Bearer is sent as a key.
-        ProviderAuth.Bearer when IsToken(endpoint.ApiKey) => ProviderCredential.Bearer(endpoint.ApiKey),
-        ProviderAuth.Bearer => ProviderCredential.Named("api-key", endpoint.ApiKey),
-        ProviderAuth.Entra => ProviderCredential.Bearer(await Tokens.GetAsync(endpoint, cancel)),
-    };
+            // Azure takes only tokens as Bearer, so a resource key saved as Bearer is sent as a key.
+            ProviderAuth.Bearer when IsToken(endpoint.ApiKey) => ProviderCredential.Bearer(endpoint.ApiKey),
+            ProviderAuth.Bearer => ProviderCredential.Named("api-key", endpoint.ApiKey),
+            ProviderAuth.Entra => ProviderCredential.Bearer(await Tokens.GetAsync(endpoint, cancel)),
+        };
 
     private static bool IsToken(string? key) => key?.StartsWith("eyJ", StringComparison.Ordinal) == true;
 }

@@ -59,7 +59,10 @@ public sealed class SlowReaderTests
         context.Features.Set<IHttpResponseBodyFeature>(new StreamResponseBodyFeature(client));
         var log = new RunLog();
         log.Append(ChatEvent.Start, "{}"u8.ToArray());
-        var me = new CurrentUser(id, user.Role, user.Username, user.Epoch, 0, null) { Client = new Client(IPAddress.Loopback) { Names = [] } };
+        var me = new CurrentUser(id, user.Role, user.Username, user.Epoch, 0, null)
+        {
+            Client = new Client(IPAddress.Loopback) { Names = [] },
+        };
 
         var streaming = server.Services.GetRequiredService<RunStreamer>().Stream(context, me, log, 0);
         await client.Asked;
