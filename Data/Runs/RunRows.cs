@@ -70,7 +70,7 @@ internal sealed record StartedRun(StartOutcome Outcome)
     public LimitResult Limit { get; init; }
 
     /// <summary>What is reserved for it until it ends.</summary>
-    public Reservation? Hold { get; init; }
+    public Reservation? Reservation { get; init; }
 
     public long RunId { get; init; }
 
@@ -238,7 +238,7 @@ internal sealed record FinishedRun
     public int? TrimmedMessages { get; init; }
 
     /// <summary>What was reserved for it.</summary>
-    public required Reservation Hold { get; init; }
+    public required Reservation Reservation { get; init; }
 
     /// <summary>The provider calls that count; none for a failure or a stop before the first token, which returns the message.</summary>
     public IReadOnlyList<LedgerEntry> Calls { get; init; } = [];

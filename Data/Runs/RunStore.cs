@@ -40,7 +40,7 @@ internal sealed class RunStore(Db db)
                 // Deleted with its session: the provider's work still counts.
                 if (connection.ExecuteScalar<long>("select count(*) from runs where id = @RunId", new { run.RunId }) == 0)
                 {
-                    UsageLimits.Settle(connection, run.Hold, run.Calls, at);
+                    UsageLimits.Settle(connection, run.Reservation, run.Calls, at);
                 }
 
                 return null;
@@ -59,7 +59,7 @@ internal sealed class RunStore(Db db)
             connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
             connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
             var removed = run is { Status: "done", KeptVersions: > 0 } ? Versions.Prune(connection, run) : [];
-            UsageLimits.Settle(connection, run.Hold, run.Calls, at);
+            UsageLimits.Settle(connection, run.Reservation, run.Calls, at);
             return removed;
         });
     }
@@ -218,7 +218,7 @@ internal sealed class RunStore(Db db)
             Title = title,
             ParentId = outcome.ParentId,
             MayHaveVersions = outcome.MayHaveVersions,
-            Hold = decision.Reservation,
+            Reservation = decision.Reservation,
             DailyLimit = decision.DailyLimit,
             MessagesUsed = decision.Used,
             PreviousContent = outcome.Content,

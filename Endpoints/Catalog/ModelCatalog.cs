@@ -85,7 +85,7 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
             ConnectionId = pool,
             Revision = row.Revision,
             Provider = row.Provider,
-            BaseUrl = row.Provider == "demo" ? DemoAddress : ProviderUrl.OfRow(row.BaseUrl),
+            BaseUrl = row.Provider == "demo" ? DemoAddress : ProviderUrl.FromRow(row.BaseUrl),
             Auth = Auth(row.AuthType),
             Headers = [.. headers],
             AzureApiVersion = row.AzureApiVersion,

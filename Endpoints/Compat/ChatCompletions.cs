@@ -68,7 +68,7 @@ internal sealed class ChatCompletions : Dialect
         var messages = request.Body.Items("messages").Select(message => Restored(message, call));
         return sent with
         {
-            Native = new PassthroughRequest([.. messages], request.Choices, whole),
+            Passthrough = new PassthroughRequest([.. messages], request.Choices, whole),
             Timeouts = whole ? sent.Timeouts with { FirstByte = sent.Timeouts.Total } : sent.Timeouts,
         };
     }

@@ -53,7 +53,7 @@ internal static class RunResult
             FirstTokenMs = recorder.FirstTokenMs,
             TotalMs = recorder.ElapsedMs,
             TrimmedMessages = recorder.TrimmedTurns,
-            Hold = run.Started.Hold!,
+            Reservation = run.Started.Reservation!,
             Calls = status == "failed" && recorder.Calls.Count == 0 ? [Place(run).Failed(run.Model)] : recorder.Calls,
         };
     }
@@ -74,7 +74,7 @@ internal static class RunResult
         SessionId = run.Session.Id,
         MessageId = run.MessageId,
         RunId = run.Started.RunId,
-        ApiKeyId = run.Started.Hold?.ApiKeyId,
+        ApiKeyId = run.Started.Reservation?.ApiKeyId,
     };
 
     private static string Word(FinishReason reason) => reason switch

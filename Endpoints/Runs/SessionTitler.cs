@@ -73,7 +73,7 @@ internal sealed partial class SessionTitler(
         {
             SessionId = run.Session.Id,
             MessageId = run.MessageId,
-            ApiKeyId = run.Started.Hold?.ApiKeyId,
+            ApiKeyId = run.Started.Reservation?.ApiKeyId,
         };
         var answer = await oneShot.Ask(place, isAdmin: true, model, Instruction, excerpt, MaxTokens, stopping);
         if (Clean(answer) is { } title && await sessions.NameByModel(run.UserId, run.Session.Id, title))

@@ -111,7 +111,7 @@ internal static class RunTracing
             .Flag("admitted", true)
             .Number("dailyLimit", started.DailyLimit)
             .Number("messagesUsed", started.MessagesUsed)
-            .Number("heldTokens", started.Hold?.Tokens)
+            .Number("heldTokens", started.Reservation?.Tokens)
             .Number("runId", started.RunId)
             .Number("questionId", started.UserMessageId)
             .Number("messageId", started.MessageId));

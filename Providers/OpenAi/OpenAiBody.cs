@@ -9,13 +9,13 @@ internal static class OpenAiBody
 {
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        var known = request.Native is null
-            ? 0 : OpenAiPassthroughBody.LengthOf(request.Native) + request.ExtraBody.Length + RequestBody.ExtraCapacity;
+        var known = request.Passthrough is null
+            ? 0 : OpenAiPassthroughBody.LengthOf(request.Passthrough) + request.ExtraBody.Length + RequestBody.ExtraCapacity;
         using var body = new RequestBody(Math.Max(known, RequestBody.DefaultCapacity));
         var json = body.Json;
         json.WriteString("model", request.Model);
         json.WriteStartArray("messages");
-        if (request.Native is { } native)
+        if (request.Passthrough is { } native)
         {
             OpenAiPassthroughBody.WriteMessages(json, native, request.Model);
         }
@@ -25,7 +25,7 @@ internal static class OpenAiBody
         }
 
         json.WriteEndArray();
-        var stream = request.Native is not { Whole: true };
+        var stream = request.Passthrough is not { Whole: true };
         json.WriteBoolean("stream", stream);
         if (stream && !refused.HasFlag(Refused.StreamOptions))
         {

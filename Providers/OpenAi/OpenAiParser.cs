@@ -44,7 +44,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         }
 
         Emit();
-        if (Request.Native is not null && _known)
+        if (Request.Passthrough is not null && _known)
         {
             Output.Frame(JsonElement.ParseValue(ref whole), _audio);
         }
@@ -152,7 +152,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     {
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
-            if (_otherChoice && Request.Native is null)
+            if (_otherChoice && Request.Passthrough is null)
             {
                 reader.Skip();
             }
@@ -254,7 +254,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     // Audio is passed through, not played; its transcript counts as text.
     private void ReadAudio(ref Utf8JsonReader reader)
     {
-        if (Request.Native is null || reader.TokenType != JsonTokenType.StartObject)
+        if (Request.Passthrough is null || reader.TokenType != JsonTokenType.StartObject)
         {
             reader.Skip();
             return;
@@ -312,7 +312,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         }
 
         _reason = _finish ?? _reason;
-        if (_reason is not null && (_whole || _ended >= (Request.Native?.Choices ?? 1)))
+        if (_reason is not null && (_whole || _ended >= (Request.Passthrough?.Choices ?? 1)))
         {
             Output.Finish(Reason(_reason), _reason);
         }

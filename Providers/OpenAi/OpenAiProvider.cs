@@ -69,7 +69,7 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
                     Timeouts = request.Timeouts,
 
                     // Audio and log probabilities make long lines.
-                    MaxLine = request.Native is null ? ProviderCall.DefaultLine : FrameDecoder.MaxDocument,
+                    MaxLine = request.Passthrough is null ? ProviderCall.DefaultLine : FrameDecoder.MaxDocument,
                 }, stop);
             },
             cancel);

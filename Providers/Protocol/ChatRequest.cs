@@ -32,7 +32,7 @@ internal sealed record ChatRequest
     public ReadOnlyMemory<byte> ExtraBody { get; init; }
 
     /// <summary>Set only for clients that speak the provider's own protocol.</summary>
-    public PassthroughRequest? Native { get; init; }
+    public PassthroughRequest? Passthrough { get; init; }
 }
 
 internal enum ChatRole

@@ -59,7 +59,7 @@ internal static class ProviderUrl
         : throw new ProviderException(ProviderFailure.BadRequest, "The model's id cannot be part of an address.");
 
     /// <summary>A base URL as it is stored, which has passed <see cref="Parse"/>.</summary>
-    public static Uri OfRow(string baseUrl) => Stored.GetValue(baseUrl, static text => new Uri(text));
+    public static Uri FromRow(string baseUrl) => Stored.GetValue(baseUrl, static text => new Uri(text));
 
     private static Uri Under(Uri baseUrl, string path) => new($"{baseUrl.AbsoluteUri.TrimEnd('/')}/{path}");
 
