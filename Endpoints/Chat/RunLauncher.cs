@@ -122,7 +122,8 @@ internal sealed class RunLauncher(
         // The fallbacks are read before the start: nothing may fail between the stored start and the run that ends it.
         var models = catalog.WithFallbacks(me, model);
         var starting = registry.Start(request, settings.Admission(me, model, text), started => new Run(
-            request, started, session with { ConnectionId = model.ConnectionId, Model = model.Model }, started.Reservation.May(models), options,
+            request, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
+            started.Reservation.May(models), options,
             clock.GetUtcNow())
         {
             Trace = trace,
