@@ -7,6 +7,7 @@ using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Runs;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 using AiChat.Data.Traces;
 using AiChat.Endpoints.Accounts;
 using AiChat.Endpoints.Admin;

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using AiChat.Data;
+using AiChat.Data.Store;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AiChat.Data.Audit;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Accounts;

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Accounts;

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Accounts;

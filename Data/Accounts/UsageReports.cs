@@ -1,3 +1,4 @@
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Accounts;

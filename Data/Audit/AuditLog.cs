@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Audit;

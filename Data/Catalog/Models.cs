@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Audit;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Catalog;

@@ -1,4 +1,5 @@
 using AiChat.Data.Audit;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Catalog;

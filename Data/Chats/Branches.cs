@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Chats;

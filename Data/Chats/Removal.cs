@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Diagnostics;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Chats;

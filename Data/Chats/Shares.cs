@@ -1,6 +1,7 @@
 using System.Data.Common;
 using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Chats;

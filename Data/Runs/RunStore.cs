@@ -1,6 +1,7 @@
 using System.Data.Common;
 using AiChat.Data.Accounts;
 using AiChat.Data.Chats;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Runs;

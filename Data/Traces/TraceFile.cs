@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Traces;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text;
-using AiChat.Data;
+using AiChat.Data.Store;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;

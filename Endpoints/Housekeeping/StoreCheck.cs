@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using AiChat.Data;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Housekeeping;

@@ -1,5 +1,6 @@
 using AiChat.Data;
 using AiChat.Data.Catalog;
+using AiChat.Data.Store;
 
 namespace AiChat.Endpoints.Http;
 

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using AiChat.Data;
 using AiChat.Data.Catalog;
+using AiChat.Data.Store;
 
 namespace AiChat.Endpoints.Secrets;
 

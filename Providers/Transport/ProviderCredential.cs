@@ -1,4 +1,3 @@
-
 namespace AiChat.Providers.Transport;
 
 /// <summary>The header that carries the key, in the two common forms.</summary>

@@ -1,4 +1,3 @@
-
 namespace AiChat.Providers.Transport;
 
 /// <summary>

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Net;
 using AiChat.Data;
 using AiChat.Data.Audit;
+using AiChat.Data.Store;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Api;

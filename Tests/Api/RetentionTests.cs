@@ -1,6 +1,6 @@
 using System.Data.Common;
 using System.Net;
-using AiChat.Data;
+using AiChat.Data.Store;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Tests.Chat;
 using Microsoft.Data.Sqlite;

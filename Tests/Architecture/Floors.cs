@@ -18,7 +18,7 @@ internal sealed class Floors(string root, Layer[] layers)
     [
         new("Data", [],
         [
-            "Data", "Data.Sqlite", "Data.Db", "Data.Audit", "Data.Accounts", "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats",
+            "Data", "Data.Sqlite", "Data.Store", "Data.Audit", "Data.Accounts", "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats",
             "Data.Runs",
         ]),
         new("Providers", [],

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using AiChat.Data;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;

@@ -1,6 +1,6 @@
-using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 
 namespace AiChat.Tests.Data;
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Data.Common;
 using AiChat.Data;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 
 namespace AiChat.Tests.Data;
 

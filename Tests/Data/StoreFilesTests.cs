@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Data.Common;
 using AiChat.Data;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;

@@ -2,6 +2,7 @@ using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Data.Chats;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;

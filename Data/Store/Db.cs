@@ -1,7 +1,7 @@
 using System.Data.Common;
 using AiChat.Data.Sqlite;
 
-namespace AiChat.Data;
+namespace AiChat.Data.Store;
 
 /// <summary>
 /// The store: one writer thread and a small pool of read-only connections on one SQLite file.
