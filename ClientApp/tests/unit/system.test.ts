@@ -9,7 +9,8 @@ const fields: readonly Field[] = Object.values(groups).flat()
 
 /** The bounds of a number in the server's table, in its own units. */
 function bounds(key: string): [number, number] | null {
-  const found = new RegExp(`(?:Number|Amount)Setting\\("${key}", (?:null|-?[\\d_]+), (?:(-?[\\d_]+), )?([\\d_]+)\\)`).exec(table)
+  const kind = '(?:Number|NumberSetting<\\w+>|AmountSetting)'
+  const found = new RegExp(`${kind}\\(\\s*"${key}", (?:(?:null|-?[\\d_]+L?), (-?[\\d_]+), |-1, )([\\d_]+)\\)`).exec(table)
   if (!found) return null
   const number = (text: string | undefined) => (text === undefined ? -1 : Number(text.replaceAll('_', '')))
   return [number(found[1]), number(found[2])]
