@@ -105,21 +105,7 @@ internal static class OllamaBody
             return;
         }
 
-        json.WriteStartArray("tools");
-        foreach (var tool in request.Tools)
-        {
-            json.WriteStartObject();
-            json.WriteString("type", "function");
-            json.WriteStartObject("function");
-            json.WriteString("name", tool.Name);
-            json.WriteString("description", tool.Description);
-            json.WritePropertyName("parameters");
-            RequestBody.WriteObject(json, tool.ParametersJson);
-            json.WriteEndObject();
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
+        RequestBody.WriteFunctions(json, request.Tools);
     }
 
     private static void WriteOptions(RequestBody body, ChatSampling sampling)

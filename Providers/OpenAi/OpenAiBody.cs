@@ -244,21 +244,7 @@ internal static class OpenAiBody
             return;
         }
 
-        json.WriteStartArray("tools");
-        foreach (var tool in request.Tools)
-        {
-            json.WriteStartObject();
-            json.WriteString("type", "function");
-            json.WriteStartObject("function");
-            json.WriteString("name", tool.Name);
-            json.WriteString("description", tool.Description);
-            json.WritePropertyName("parameters");
-            RequestBody.WriteObject(json, tool.ParametersJson);
-            json.WriteEndObject();
-            json.WriteEndObject();
-        }
-
-        json.WriteEndArray();
+        RequestBody.WriteFunctions(json, request.Tools);
         if (request.ToolChoice is "auto" or "none" or "required")
         {
             json.WriteString("tool_choice", request.ToolChoice);

@@ -58,6 +58,26 @@ internal sealed class RequestBody : IDisposable
         }
     }
 
+    /// <summary>Writes the tools as functions, as chat completions and Ollama name them.</summary>
+    public static void WriteFunctions(Utf8JsonWriter json, IReadOnlyList<ChatTool> tools)
+    {
+        json.WriteStartArray("tools");
+        foreach (var tool in tools)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "function");
+            json.WriteStartObject("function");
+            json.WriteString("name", tool.Name);
+            json.WriteString("description", tool.Description);
+            json.WritePropertyName("parameters");
+            WriteObject(json, tool.ParametersJson);
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
     /// <summary>Writes JSON text from elsewhere as a value; text that is not a JSON object becomes an empty object.</summary>
     public static void WriteObject(Utf8JsonWriter writer, string json)
     {
