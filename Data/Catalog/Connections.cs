@@ -33,30 +33,9 @@ internal sealed class Connections(Db db)
                     header_names, azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position,
                     created_at, updated_at)
                 values (@RowUuid, @Name, @Provider, @BaseUrl, @AuthType, @SecretKeys, @KeyHints, @SecretHeaders, @HeaderNames,
-                    @AzureApiVersion, @Prefix, @Tags, @ModelIds, @DefaultCapabilities, @Local, @Enabled, @Position, @at, @at)
+                    @AzureApiVersion, @Prefix, @Tags, @ModelIds, @DefaultCapabilities, @Local, @Enabled, @Position, @CreatedAt, @UpdatedAt)
                 returning id
-                """,
-                new
-                {
-                    row.RowUuid,
-                    row.Name,
-                    row.Provider,
-                    row.BaseUrl,
-                    row.AuthType,
-                    row.SecretKeys,
-                    row.KeyHints,
-                    row.SecretHeaders,
-                    row.HeaderNames,
-                    row.AzureApiVersion,
-                    row.Prefix,
-                    row.Tags,
-                    row.ModelIds,
-                    row.DefaultCapabilities,
-                    row.Local,
-                    row.Enabled,
-                    row.Position,
-                    at,
-                });
+                """, row with { CreatedAt = at, UpdatedAt = at });
             AuditLog.Append(connection, audit(row) with { Target = $"connection:{id}" }, now);
             return id;
         });
@@ -76,33 +55,11 @@ internal sealed class Connections(Db db)
                 update connections set
                     name = @Name, provider = @Provider, base_url = @BaseUrl, auth_type = @AuthType, secret_keys = @SecretKeys,
                     key_hints = @KeyHints, secret_headers = @SecretHeaders, header_names = @HeaderNames,
-                    azure_api_version = @AzureApiVersion,
-                    prefix = @Prefix, tags = @Tags, model_ids = @ModelIds, default_capabilities = @DefaultCapabilities, local = @Local,
-                    enabled = @Enabled, position = @Position, revision = revision + 1, updated_at = @at
+                    azure_api_version = @AzureApiVersion, prefix = @Prefix, tags = @Tags, model_ids = @ModelIds,
+                    default_capabilities = @DefaultCapabilities, local = @Local, enabled = @Enabled, position = @Position,
+                    revision = revision + 1, updated_at = @UpdatedAt
                 where id = @Id and revision = @Revision
-                """,
-                new
-                {
-                    row.Id,
-                    row.Revision,
-                    row.Name,
-                    row.Provider,
-                    row.BaseUrl,
-                    row.AuthType,
-                    row.SecretKeys,
-                    row.KeyHints,
-                    row.SecretHeaders,
-                    row.HeaderNames,
-                    row.AzureApiVersion,
-                    row.Prefix,
-                    row.Tags,
-                    row.ModelIds,
-                    row.DefaultCapabilities,
-                    row.Local,
-                    row.Enabled,
-                    row.Position,
-                    at,
-                }) == 1;
+                """, row with { UpdatedAt = at }) == 1;
             if (updated)
             {
                 AuditLog.Append(connection, audit(row), now);
