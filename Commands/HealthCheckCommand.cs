@@ -16,13 +16,7 @@ internal static class HealthCheckCommand
         {
             var options = ServerOptions.Load(Environment.GetEnvironmentVariable);
             // A server that listens on any address listens on loopback too.
-            var host = options.Host is null or "*"
-
-
-                || (IPAddress.TryParse(
-                    options.Host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)))
-                ? "127.0.0.1"
-                : options.Host;
+            var host = options.Host is null or "*" || IsAny(options.Host) ? "127.0.0.1" : options.Host;
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(Limit);
             using var client = new TcpClient();
@@ -48,4 +42,7 @@ internal static class HealthCheckCommand
 
         return 1;
     }
+
+    private static bool IsAny(string host) =>
+        IPAddress.TryParse(host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));
 }
