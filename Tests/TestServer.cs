@@ -60,6 +60,12 @@ internal sealed class TestServer : IAsyncDisposable
     public long PeakBytes() =>
         (_host as ChildProcessHost)?.MemoryBytes("VmHWM:") ?? throw new InvalidOperationException("Only for the native server.");
 
+    /// <summary>
+    /// By how many bytes the native server's peak has grown since <see cref="ResetPeak"/> returned <paramref name="before"/>. Never
+    /// negative: the kernel counts pages per thread and adds them up late, so the peak can read a little less than what stood before.
+    /// </summary>
+    public long GrownSince(long before) => Math.Max(0, PeakBytes() - before);
+
     /// <exception cref="ServerStartException">The server refused to start.</exception>
     public static async Task<TestServer> StartAsync(TestServerOptions? options = null)
     {

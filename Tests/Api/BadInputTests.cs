@@ -160,7 +160,7 @@ public sealed class BadInputTests
 
         if (before is { } idle)
         {
-            Assert.InRange(server.PeakBytes() - idle, 0, 2 * 32L << 20);
+            Assert.InRange(server.GrownSince(idle), 0, 2 * 32L << 20);
         }
     }
 

@@ -96,7 +96,7 @@ public sealed class MeasuredTests
         if (before is { } idle)
         {
             var slots = Math.Min(4, Environment.ProcessorCount);
-            Assert.InRange(server.PeakBytes() - idle, 0, slots * 20L << 20);
+            Assert.InRange(server.GrownSince(idle), 0, slots * 20L << 20);
         }
     }
 
