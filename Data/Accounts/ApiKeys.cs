@@ -20,7 +20,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
     private readonly ConcurrentDictionary<long, long> _touched = new();
 
     /// <summary>The new key's id, or null when the user has as many as allowed.</summary>
-    public Task<long?> Insert(Actor owner, NewApiKey key, DateTimeOffset now)
+    public Task<long?> Insert(Caller owner, NewApiKey key, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
@@ -69,7 +69,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
     }
 
     /// <summary>The key is invalid once this returns, and streams that it opened end.</summary>
-    public async Task<bool> Delete(Actor owner, long id, DateTimeOffset now)
+    public async Task<bool> Delete(Caller owner, long id, DateTimeOffset now)
     {
         var hash = await db.Write(connection =>
         {

@@ -143,7 +143,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
     }
 
     /// <returns>False when the user has no such login.</returns>
-    public async Task<bool> End(Actor actor, long id, DateTimeOffset now)
+    public async Task<bool> End(Caller caller, long id, DateTimeOffset now)
     {
         if (AuthCache.IsUnrecorded(id))
         {
@@ -153,10 +153,10 @@ internal sealed class Logins(Db db, AuthCache authCache)
 
         var ended = await db.Write(connection =>
         {
-            var deleted = Delete(connection, actor.UserId, id);
+            var deleted = Delete(connection, caller.UserId, id);
             if (deleted)
             {
-                AuditLog.Append(connection, new AuditEntry(actor.UserId, "login.end", $"login:{id}", actor.Ip), now);
+                AuditLog.Append(connection, new AuditEntry(caller.UserId, "login.end", $"login:{id}", caller.Ip), now);
             }
 
             return deleted;
@@ -175,14 +175,14 @@ internal sealed class Logins(Db db, AuthCache authCache)
             """, new { familyHash }));
         if (row is not null)
         {
-            await End(new Actor(row.UserId, ip), row.Id, now);
+            await End(new Caller(row.UserId, ip), row.Id, now);
         }
     }
 
     /// <summary>Signs the user out everywhere, here too.</summary>
-    public async Task EndAll(Actor actor, DateTimeOffset now)
+    public async Task EndAll(Caller caller, DateTimeOffset now)
     {
-        var userId = actor.UserId;
+        var userId = caller.UserId;
         await db.Write(connection =>
         {
             connection.Execute("""
@@ -194,7 +194,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
                 set epoch = epoch + 1
                 where id = @userId
                 """, new { userId });
-            AuditLog.Append(connection, new AuditEntry(userId, "login.end_all", $"user:{userId}", actor.Ip), now);
+            AuditLog.Append(connection, new AuditEntry(userId, "login.end_all", $"user:{userId}", caller.Ip), now);
         });
         authCache.UserRevoked(userId);
     }

@@ -31,14 +31,14 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
 
     /// <returns>Done with the id, or with null when the name is taken; or Forbidden.</returns>
     public Task<(UserChange Outcome, long? Id)> Create(
-        Actor actor, string username, string role, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
+        Caller caller, string username, string role, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
     {
         var key = Users.KeyOf(username);
         var at = now.ToUnixTimeMilliseconds();
         var expires = codeExpires.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
-            if (!IsAdmin(connection, actor.UserId))
+            if (!IsAdmin(connection, caller.UserId))
             {
                 return (UserChange.Forbidden, (long?)null);
             }
@@ -49,43 +49,43 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
                 values (@username, @key, @role, 'ACTIVE', @codeHash, @expires, @actorId, @at, @at)
                 on conflict (username_key) do nothing
                 returning id
-                """, new { username, key, role, codeHash, expires, actorId = actor.UserId, at });
+                """, new { username, key, role, codeHash, expires, actorId = caller.UserId, at });
             if (id is not null)
             {
-                AuditLog.Append(connection, new AuditEntry(actor.UserId, "user.create", $"user:{id}", actor.Ip, role), now);
+                AuditLog.Append(connection, new AuditEntry(caller.UserId, "user.create", $"user:{id}", caller.Ip, role), now);
             }
 
             return (UserChange.Done, id);
         });
     }
 
-    public Task<UserChange> Approve(Actor actor, long id, DateTimeOffset now)
+    public Task<UserChange> Approve(Caller caller, long id, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
-        return Change(actor, id, new Step("user.approve", null, UserChange.WrongState), now, connection => connection.Execute("""
+        return Change(caller, id, new Step("user.approve", null, UserChange.WrongState), now, connection => connection.Execute("""
             update users
             set status = 'ACTIVE', status_reason = null, approved_by = @actorId, approved_at = @at
             where id = @id and status = 'PENDING'
-            """, new { id, actorId = actor.UserId, at }));
+            """, new { id, actorId = caller.UserId, at }));
     }
 
-    public Task<UserChange> Reject(Actor actor, long id, string? reason, DateTimeOffset now) =>
-        Change(actor, id, new Step("user.reject", null, UserChange.WrongState), now, connection => connection.Execute("""
+    public Task<UserChange> Reject(Caller caller, long id, string? reason, DateTimeOffset now) =>
+        Change(caller, id, new Step("user.reject", null, UserChange.WrongState), now, connection => connection.Execute("""
             update users
             set status = 'DISABLED', status_reason = @reason, epoch = epoch + 1
             where id = @id and status = 'PENDING'
             """, new { id, reason }));
 
-    public Task<UserChange> SetRole(Actor actor, long id, string role, DateTimeOffset now) =>
-        Change(actor, id, new Step("user.role", role, UserChange.LastAdmin), now, connection => connection.Execute($"""
+    public Task<UserChange> SetRole(Caller caller, long id, string role, DateTimeOffset now) =>
+        Change(caller, id, new Step("user.role", role, UserChange.LastAdmin), now, connection => connection.Execute($"""
             update users
             set role = @role, epoch = epoch + (role <> @role)
             where id = @id and role <> 'GUEST' and (@role = 'ADMIN' or role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
             """, new { id, role }));
 
     /// <summary>Disabling ends every login at once.</summary>
-    public Task<UserChange> SetStatus(Actor actor, long id, string status, string? reason, DateTimeOffset now) =>
-        Change(actor, id, new Step("user.status", status, UserChange.LastAdmin), now, connection =>
+    public Task<UserChange> SetStatus(Caller caller, long id, string status, string? reason, DateTimeOffset now) =>
+        Change(caller, id, new Step("user.status", status, UserChange.LastAdmin), now, connection =>
         {
             var changed = connection.Execute($"""
                 update users
@@ -100,10 +100,10 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
             return changed;
         });
 
-    public Task<UserChange> SetQuota(Actor actor, long id, UserLimits limits, DateTimeOffset now)
+    public Task<UserChange> SetQuota(Caller caller, long id, UserLimits limits, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
-        return Change(actor, id, new Step("user.quota", limits.Told(), UserChange.NotFound, Revokes: false), now, connection =>
+        return Change(caller, id, new Step("user.quota", limits.Told(), UserChange.NotFound, Revokes: false), now, connection =>
         {
             if (limits.ResetUsed)
             {
@@ -140,10 +140,10 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
     }
 
     /// <summary>Invalidates the old password and ends all logins.</summary>
-    public Task<UserChange> ResetPassword(Actor actor, long id, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
+    public Task<UserChange> ResetPassword(Caller caller, long id, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
     {
         var expires = codeExpires.ToUnixTimeMilliseconds();
-        return Change(actor, id, new Step("user.reset_password", null, UserChange.NotFound), now, connection =>
+        return Change(caller, id, new Step("user.reset_password", null, UserChange.NotFound), now, connection =>
         {
             EndLogins(connection, id);
             return connection.Execute("""
@@ -155,14 +155,14 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
     }
 
     /// <summary>With everything that is the user's.</summary>
-    public Task<UserChange> Delete(Actor actor, long id, DateTimeOffset now) =>
-        Change(actor, id, new Step("user.delete", null, UserChange.LastAdmin), now, connection => connection.Execute($"""
+    public Task<UserChange> Delete(Caller caller, long id, DateTimeOffset now) =>
+        Change(caller, id, new Step("user.delete", null, UserChange.LastAdmin), now, connection => connection.Execute($"""
             delete from users
             where id = @id and role <> 'GUEST' and (role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
             """, new { id }));
 
     /// <summary>As <see cref="Delete"/>, by the user's own wish.</summary>
-    public async Task<UserChange> DeleteSelf(Actor actor, DateTimeOffset now)
+    public async Task<UserChange> DeleteSelf(Caller caller, DateTimeOffset now)
     {
         var outcome = await db.Write(connection =>
         {
@@ -170,7 +170,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
                 select username
                 from users
                 where id = @UserId and role <> 'GUEST'
-                """, new { actor.UserId });
+                """, new { caller.UserId });
             if (username is null)
             {
                 return UserChange.NotFound;
@@ -179,23 +179,24 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
             if (connection.Execute($"""
                 delete from users
                 where id = @UserId and (role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
-                """, new { actor.UserId }) == 0)
+                """, new { caller.UserId }) == 0)
             {
                 return UserChange.LastAdmin;
             }
 
-            AuditLog.Append(connection, new AuditEntry(actor.UserId, "account.delete", $"user:{actor.UserId} {username}", actor.Ip), now);
+            AuditLog.Append(
+                connection, new AuditEntry(caller.UserId, "account.delete", $"user:{caller.UserId} {username}", caller.Ip), now);
             return UserChange.Done;
         });
-        authCache.UserRevoked(actor.UserId);
+        authCache.UserRevoked(caller.UserId);
         return outcome;
     }
 
-    private async Task<UserChange> Change(Actor actor, long id, Step step, DateTimeOffset now, Func<DbConnection, int> change)
+    private async Task<UserChange> Change(Caller caller, long id, Step step, DateTimeOffset now, Func<DbConnection, int> change)
     {
         var outcome = await db.Write(connection =>
         {
-            if (!IsAdmin(connection, actor.UserId))
+            if (!IsAdmin(connection, caller.UserId))
             {
                 return UserChange.Forbidden;
             }
@@ -216,7 +217,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
             }
 
             // With the name, because the row may be deleted when this is read.
-            AuditLog.Append(connection, new AuditEntry(actor.UserId, step.Action, $"user:{id} {username}", actor.Ip, step.Detail), now);
+            AuditLog.Append(connection, new AuditEntry(caller.UserId, step.Action, $"user:{id} {username}", caller.Ip, step.Detail), now);
             return UserChange.Done;
         });
         if (step.Revokes)

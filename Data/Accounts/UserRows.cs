@@ -137,12 +137,12 @@ internal enum UserChange
     /// <summary>No active administrator would remain.</summary>
     LastAdmin,
 
-    /// <summary>The actor is not an administrator any more.</summary>
+    /// <summary>The caller is not an administrator any more.</summary>
     Forbidden,
 
     /// <summary>The user is not in a state in which this can be done.</summary>
     WrongState,
 }
 
-/// <summary>The user who acts, for the audit log and for the check inside the write.</summary>
-internal readonly record struct Actor(long UserId, string Ip);
+/// <summary>Who asks and from which address, for the check inside a write and for its line in the audit log.</summary>
+internal readonly record struct Caller(long UserId, string Ip);

@@ -84,9 +84,9 @@ internal sealed class Users(Db db, AuthCache authCache)
     /// <summary>Ends the user's other logins and every access token; the caller makes new ones for the login that stays.</summary>
     /// <param name="expectedHash">The hash the current password was checked against; null when there was none to check.</param>
     /// <returns>The new epoch, or null when the password changed meanwhile.</returns>
-    public async Task<long?> ChangePassword(Actor actor, long keepLoginId, string? expectedHash, string newHash, DateTimeOffset now)
+    public async Task<long?> ChangePassword(Caller caller, long keepLoginId, string? expectedHash, string newHash, DateTimeOffset now)
     {
-        var userId = actor.UserId;
+        var userId = caller.UserId;
         var epoch = await db.Write(connection =>
         {
             var changed = connection.QuerySingleOrDefault<long?>("""
@@ -101,7 +101,7 @@ internal sealed class Users(Db db, AuthCache authCache)
                     delete from logins
                     where user_id = @userId and id <> @keepLoginId
                     """, new { userId, keepLoginId });
-                AuditLog.Append(connection, new AuditEntry(userId, "user.password", $"user:{userId}", actor.Ip), now);
+                AuditLog.Append(connection, new AuditEntry(userId, "user.password", $"user:{userId}", caller.Ip), now);
             }
 
             return changed;

@@ -15,12 +15,12 @@ internal sealed class Shares(Db db)
 {
     /// <summary>Makes the link, or moves the one there is to the end the session has now.</summary>
     /// <returns>The link, or null with why there is none.</returns>
-    public Task<(ShareRow? Share, bool Found)> Put(Actor actor, long sessionId, NewShare share, DateTimeOffset now)
+    public Task<(ShareRow? Share, bool Found)> Put(Caller caller, long sessionId, NewShare share, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
-            if (Sessions.Find(connection, actor.UserId, sessionId) is not { } session)
+            if (Sessions.Find(connection, caller.UserId, sessionId) is not { } session)
             {
                 return ((ShareRow?)null, false);
             }
@@ -44,28 +44,28 @@ internal sealed class Shares(Db db)
                 share.TokenHash,
                 share.SealedToken,
                 sessionId,
-                actor.UserId,
+                caller.UserId,
                 session.LeafId,
                 last.Content.Length,
                 last.Status,
                 share.ExpiresAt,
                 at,
             });
-            AuditLog.Append(connection, new AuditEntry(actor.UserId, "share.create", $"session:{sessionId}", actor.Ip), now);
-            return (Find(connection, actor.UserId, sessionId), true);
+            AuditLog.Append(connection, new AuditEntry(caller.UserId, "share.create", $"session:{sessionId}", caller.Ip), now);
+            return (Find(connection, caller.UserId, sessionId), true);
         });
     }
 
     public Task<ShareRow?> Find(long userId, long sessionId) => db.Read(connection => Find(connection, userId, sessionId));
 
-    public Task<bool> Delete(Actor actor, long sessionId, DateTimeOffset now) => db.Write(connection =>
+    public Task<bool> Delete(Caller caller, long sessionId, DateTimeOffset now) => db.Write(connection =>
     {
         var deleted = connection.Execute("""
             delete from shares where session_id = @sessionId and user_id = @UserId
-            """, new { sessionId, actor.UserId }) == 1;
+            """, new { sessionId, caller.UserId }) == 1;
         if (deleted)
         {
-            AuditLog.Append(connection, new AuditEntry(actor.UserId, "share.delete", $"session:{sessionId}", actor.Ip), now);
+            AuditLog.Append(connection, new AuditEntry(caller.UserId, "share.delete", $"session:{sessionId}", caller.Ip), now);
         }
 
         return deleted;

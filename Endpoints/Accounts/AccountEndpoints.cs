@@ -68,7 +68,7 @@ internal static class AccountEndpoints
         }
 
         var browser = Cookies.Access(context.Request) is not null && context.Request.Headers.Authorization.Count == 0;
-        if (await users.ChangePassword(me.Actor, browser ? 0 : me.LoginId, hash, newHash, clock.GetUtcNow()) is null)
+        if (await users.ChangePassword(me.Caller, browser ? 0 : me.LoginId, hash, newHash, clock.GetUtcNow()) is null)
         {
             return Problems.Unauthenticated();
         }
@@ -98,7 +98,7 @@ internal static class AccountEndpoints
             return problem;
         }
 
-        switch (await admin.DeleteSelf(me.Actor, clock.GetUtcNow()))
+        switch (await admin.DeleteSelf(me.Caller, clock.GetUtcNow()))
         {
             case UserChange.Done:
                 var stopping = registry.StopUser(me.Id);
@@ -148,7 +148,7 @@ internal static class AccountEndpoints
 
     private static async Task<IResult> EndAll(CurrentUser me, HttpContext context, Logins logins, TimeProvider clock)
     {
-        await logins.EndAll(me.Actor, clock.GetUtcNow());
+        await logins.EndAll(me.Caller, clock.GetUtcNow());
         LoginService.Clear(context);
         return TypedResults.NoContent();
     }
@@ -169,7 +169,7 @@ internal static class AccountEndpoints
             return TypedResults.NoContent();
         }
 
-        return await logins.End(me.Actor, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
+        return await logins.End(me.Caller, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
     }
 }
 

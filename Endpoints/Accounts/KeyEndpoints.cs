@@ -53,7 +53,7 @@ internal static class KeyEndpoints
             body.Models is null ? null : JsonSerializer.Serialize(body.Models.Distinct().ToArray(), CatalogRowJson.Default.StringArray),
             QuotaPolicy.Nanos(body.DailyBudget),
             body.ExpiresAt?.ToUnixTimeMilliseconds());
-        return await keys.Insert(me.Actor, row, now) is { } id
+        return await keys.Insert(me.Caller, row, now) is { } id
             ? TypedResults.Json(new CreatedApiKey(id, row.Name, key, row.Prefix), AccountsJson.Wire.CreatedApiKey, statusCode: 201)
             : Problems.Conflict("too_many_keys", $"An account has at most {ApiKeys.MaxCount} keys.");
     }
@@ -65,7 +65,7 @@ internal static class KeyEndpoints
             return Problems.Forbidden("A key cannot remove keys.");
         }
 
-        return await keys.Delete(me.Actor, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
+        return await keys.Delete(me.Caller, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
     }
 }
 

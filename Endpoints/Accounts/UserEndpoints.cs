@@ -84,7 +84,7 @@ internal static class UserEndpoints
 
         var now = clock.GetUtcNow();
         var code = OneTimeCode.Create();
-        var (outcome, id) = await admin.Create(me.Actor, body.Username, body.Role, Credentials.Hash(code), now + OneTimeCode.Life, now);
+        var (outcome, id) = await admin.Create(me.Caller, body.Username, body.Role, Credentials.Hash(code), now + OneTimeCode.Life, now);
         if (outcome != UserChange.Done)
         {
             return Refusal(outcome);
@@ -98,13 +98,13 @@ internal static class UserEndpoints
     }
 
     private static async Task<IResult> Approve(long id, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
-        await Answer(id, await admin.Approve(me.Actor, id, clock.GetUtcNow()), users);
+        await Answer(id, await admin.Approve(me.Caller, id, clock.GetUtcNow()), users);
 
     private static async Task<IResult> Reject(
         long id, ReasonRequest? body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
         body?.Reason is { Length: > MaxReason }
             ? TooLong()
-            : await Answer(id, await admin.Reject(me.Actor, id, body?.Reason, clock.GetUtcNow()), users);
+            : await Answer(id, await admin.Reject(me.Caller, id, body?.Reason, clock.GetUtcNow()), users);
 
     private static async Task<IResult> SetRole(
         long id, RoleRequest body, CurrentUser me, UserAdmin admin, Users users, LiveCalls calls, TimeProvider clock)
@@ -114,7 +114,7 @@ internal static class UserEndpoints
             return Problems.Invalid("role", "is ADMIN or USER");
         }
 
-        var outcome = await admin.SetRole(me.Actor, id, body.Role, clock.GetUtcNow());
+        var outcome = await admin.SetRole(me.Caller, id, body.Role, clock.GetUtcNow());
         if (outcome == UserChange.Done && body.Role != "ADMIN")
         {
             calls.Demoted(id);
@@ -137,7 +137,7 @@ internal static class UserEndpoints
             return TooLong();
         }
 
-        var outcome = await admin.SetStatus(me.Actor, id, body.Status, body.Reason, clock.GetUtcNow());
+        var outcome = await admin.SetStatus(me.Caller, id, body.Status, body.Reason, clock.GetUtcNow());
         if (outcome == UserChange.Done && body.Status == "DISABLED")
         {
             await Silence(id, registry, calls);
@@ -150,13 +150,13 @@ internal static class UserEndpoints
         long id, QuotaRequest body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock) =>
         body.Validate() is { Count: > 0 } errors
             ? Problems.Invalid(errors)
-            : await Answer(id, await admin.SetQuota(me.Actor, id, body.Limits(), clock.GetUtcNow()), users);
+            : await Answer(id, await admin.SetQuota(me.Caller, id, body.Limits(), clock.GetUtcNow()), users);
 
     private static async Task<IResult> ResetPassword(long id, CurrentUser me, UserAdmin admin, TimeProvider clock)
     {
         var now = clock.GetUtcNow();
         var code = OneTimeCode.Create();
-        var outcome = await admin.ResetPassword(me.Actor, id, Credentials.Hash(code), now + OneTimeCode.Life, now);
+        var outcome = await admin.ResetPassword(me.Caller, id, Credentials.Hash(code), now + OneTimeCode.Life, now);
         return outcome == UserChange.Done
             ? TypedResults.Json(new OneTimeCodeResponse(code), AccountsJson.Wire.OneTimeCodeResponse)
             : Refusal(outcome);
@@ -165,7 +165,7 @@ internal static class UserEndpoints
     private static async Task<IResult> Delete(
         long id, CurrentUser me, UserAdmin admin, RunRegistry registry, LiveCalls calls, TimeProvider clock)
     {
-        var outcome = await admin.Delete(me.Actor, id, clock.GetUtcNow());
+        var outcome = await admin.Delete(me.Caller, id, clock.GetUtcNow());
         if (outcome != UserChange.Done)
         {
             return Refusal(outcome);

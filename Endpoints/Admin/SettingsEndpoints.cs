@@ -67,7 +67,7 @@ internal static class SettingsEndpoints
             return Problems.BadRequest("There is no setting of that name.");
         }
 
-        var errors = await settings.Change(changes, me.Actor);
+        var errors = await settings.Change(changes, me.Caller);
         return errors.Count > 0 ? Problems.Invalid(errors) : TypedResults.Ok(View(settings, true));
     }
 

@@ -17,8 +17,8 @@ internal sealed record CurrentUser(long Id, string Role, string? Username, long 
     /// <summary>Where the request comes from.</summary>
     public required Client Client { get; init; }
 
-    /// <summary>Who asks and from where, as a write takes it for its checks and for the audit.</summary>
-    public Actor Actor => new(Id, Client.Address);
+    /// <summary>Who asks and from where, as a write takes it.</summary>
+    public Caller Caller => new(Id, Client.Address);
 
     public bool IsAdmin => Role == "ADMIN";
 

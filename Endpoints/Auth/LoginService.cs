@@ -79,7 +79,7 @@ internal sealed partial class LoginService(Logins logins, AccessTokens tokens, T
         var now = clock.GetUtcNow();
         if (me is { LoginId: > 0 })
         {
-            await logins.End(me.Actor, me.LoginId, now);
+            await logins.End(me.Caller, me.LoginId, now);
         }
 
         if (Split(Cookies.Refresh(context.Request)) is var (family, _))

@@ -36,7 +36,7 @@ internal static class ShareEndpoints
         }
 
         var token = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(TokenLength));
-        var (share, found) = await shares.Put(me.Actor, id, links.Seal(token, body.ExpiresAt), now);
+        var (share, found) = await shares.Put(me.Caller, id, links.Seal(token, body.ExpiresAt), now);
         if (share is null)
         {
             return found ? Problems.Conflict("nothing_to_share", "There is no finished message to share yet.") : Problems.NotFound();
@@ -49,7 +49,7 @@ internal static class ShareEndpoints
         await shares.Find(me.Id, id) is { } share && links.View(share) is { } view ? TypedResults.Ok(view) : Problems.NotFound();
 
     private static async Task<IResult> Revoke(long id, CurrentUser me, Shares shares, TimeProvider clock) =>
-        await shares.Delete(me.Actor, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
+        await shares.Delete(me.Caller, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
 
     /// <summary>Messages from the first on, without the owner, the system prompt, the reasoning and the tool calls.</summary>
     private static async Task<IResult> Read(

@@ -195,7 +195,7 @@ internal sealed class SystemSettings(
 
     /// <summary>Stores the changes and applies them; null restores the default. When one breaks its rule, none is stored.</summary>
     /// <returns>The broken rules by key; empty when the changes are stored.</returns>
-    public async Task<IReadOnlyDictionary<string, string[]>> Change(IReadOnlyDictionary<string, JsonElement> changes, Actor actor)
+    public async Task<IReadOnlyDictionary<string, string[]>> Change(IReadOnlyDictionary<string, JsonElement> changes, Caller caller)
     {
         await _changing.WaitAsync();
         try
@@ -220,7 +220,7 @@ internal sealed class SystemSettings(
 
             if (errors.Count == 0 && stored.Count > 0)
             {
-                var audit = new AuditEntry(actor.UserId, "settings.change", "settings", actor.Ip, Describe(stored));
+                var audit = new AuditEntry(caller.UserId, "settings.change", "settings", caller.Ip, Describe(stored));
                 await store.Put(stored, audit, clock.GetUtcNow());
                 _values = values.ToFrozenDictionary(StringComparer.Ordinal);
             }

@@ -50,7 +50,7 @@ public sealed class LoginsTests : IDisposable
     public async Task No_login_opens_for_a_password_that_changed_meanwhile()
     {
         var user = await Open("family", "r0");
-        Assert.NotNull(await _users.ChangePassword(new Actor(user, "ip"), 0, "hash", "other", Start));
+        Assert.NotNull(await _users.ChangePassword(new Caller(user, "ip"), 0, "hash", "other", Start));
         Assert.Null(await _logins.Insert(new NewLogin(user, "browser", "second", "r0", "hash", "ip", "agent"), Start));
         Assert.NotNull(await _logins.Insert(new NewLogin(user, "browser", "second", "r0", "other", "ip", "agent"), Start));
     }
@@ -60,7 +60,7 @@ public sealed class LoginsTests : IDisposable
     {
         var user = await Open("family", "r0");
         var first = (await _logins.List(user, Start)).Single().Id;
-        Assert.True(await _logins.End(new Actor(user, "ip"), first, Start));
+        Assert.True(await _logins.End(new Caller(user, "ip"), first, Start));
         var second = await _logins.Insert(new NewLogin(user, "browser", "second", "r0", "hash", "ip", "agent"), Start);
         Assert.True(second!.Value.Id > first);
     }
