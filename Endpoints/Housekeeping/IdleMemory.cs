@@ -33,11 +33,15 @@ internal sealed class IdleMemory : IDisposable
         _timer = clock.CreateTimer(_ => background.Try("returning memory to the system", Look), null, Interval, Interval);
     }
 
-    public static IdleMemory OfProcess(BackgroundWork background, TimeProvider clock) => new(
+    public static IdleMemory OfProcess(BackgroundWork background, ConnectionListeners listeners, TimeProvider clock) => new(
         background,
         clock,
         static () => GC.GetTotalAllocatedBytes(),
-        MemoryAtRest.CollectWhenIdle);
+        () =>
+        {
+            listeners.ReleaseBuffers();
+            MemoryAtRest.CollectWhenIdle();
+        });
 
     public void Dispose() => _timer.Dispose();
 

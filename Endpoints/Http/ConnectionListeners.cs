@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
@@ -16,19 +15,27 @@ namespace AiChat.Endpoints.Http;
 /// Kestrel's listener catches every <see cref="SocketException"/> and tries again at once. While descriptors are short it takes a whole
 /// core and logs nothing, and neither the loop nor <see cref="Socket.AcceptAsync()"/> can be overridden. DescriptorTests shows the
 /// difference. To go back: set <c>CreateBoundListenSocket</c> and <c>UnsafePreferInlineScheduling</c>, and put <see cref="PoolPipe"/>
-/// around the transport of each connection with <c>ListenOptions.Use</c>.
+/// around the transport of each connection with <c>ListenOptions.Use</c>. Only public members of Kestrel are used.
 /// </remarks>
-internal sealed class ConnectionListeners(
-    IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListenerFactory
+internal sealed class ConnectionListeners(TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListenerFactory
 {
-    private readonly ConcurrentBag<Socket> _sockets = [];
+    private readonly ConcurrentBag<ConnectionListener> _listeners = [];
 
     /// <summary>From now on nobody can connect. Open connections continue.</summary>
     public void Close()
     {
-        foreach (var socket in _sockets)
+        foreach (var listener in _listeners)
         {
-            socket.Dispose();
+            listener.Close();
+        }
+    }
+
+    /// <summary>Lets the collector take the buffers that connections have used and returned.</summary>
+    public void ReleaseBuffers()
+    {
+        foreach (var listener in _listeners)
+        {
+            listener.ReleaseBuffers();
         }
     }
 
@@ -38,31 +45,19 @@ internal sealed class ConnectionListeners(
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
             socket.Listen(512);
-            _sockets.Add(socket);
-
-            // Output is sent by the thread that writes it, and input is read by the thread that the socket woke. PoolPipe continues on the
-            // thread pool, where requests are answered.
-            var options = new SocketConnectionFactoryOptions { UnsafePreferInlineScheduling = true };
-            SetPools(options, pools);
-            var connections = new SocketConnectionContextFactory(options, logger);
-            return new ValueTask<IConnectionListener>(new ConnectionListener(socket, connections, clock, logger));
+            var listener = new ConnectionListener(socket, clock, logger);
+            _listeners.Add(listener);
+            return new ValueTask<IConnectionListener>(listener);
         }
         catch (SocketException error) when (error.SocketErrorCode == SocketError.AddressAlreadyInUse)
         {
             throw new AddressInUseException(error.Message, error);
         }
     }
-
-    /// <summary>
-    /// Sets the pools that Kestrel's own listener uses, which release unused blocks. The setter is internal, and the default of a factory
-    /// made outside Kestrel is a pool that retains every block.
-    /// </summary>
-    [UnsafeAccessor(UnsafeAccessorKind.Method, Name = "set_MemoryPoolFactory")]
-    private static extern void SetPools(SocketConnectionFactoryOptions options, IMemoryPoolFactory<byte> pools);
 }
 
 internal sealed partial class ConnectionListener(
-    Socket socket, SocketConnectionContextFactory connections, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListener
+    Socket socket, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListener
 {
     /// <summary>The pause before the next attempt. Clients wait in the kernel's queue meanwhile.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -70,9 +65,18 @@ internal sealed partial class ConnectionListener(
     private static readonly TimeSpan BetweenWarnings = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _unbound = new();
+    private volatile SocketConnectionContextFactory _connections = Connections(logger);
     private long? _warned;
 
     public EndPoint EndPoint { get; } = socket.LocalEndPoint!;
+
+    public void Close() => socket.Dispose();
+
+    /// <summary>
+    /// A factory of connections retains every buffer that its connections have used. Connections accepted from now on use a new one; open
+    /// ones keep the old one alive until they close, so it is not disposed here.
+    /// </summary>
+    public void ReleaseBuffers() => _connections = Connections(logger);
 
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
@@ -82,7 +86,7 @@ internal sealed partial class ConnectionListener(
             {
                 var accepted = await socket.AcceptAsync(cancellationToken);
                 accepted.NoDelay = true;
-                var connection = connections.Create(accepted);
+                var connection = _connections.Create(accepted);
                 connection.Transport = new PoolPipe(connection.Transport);
                 return connection;
             }
@@ -116,10 +120,17 @@ internal sealed partial class ConnectionListener(
     public ValueTask DisposeAsync()
     {
         socket.Dispose();
-        connections.Dispose();
+        _connections.Dispose();
         _unbound.Dispose();
         return default;
     }
+
+    /// <remarks>
+    /// Output is sent by the thread that writes it, and input is read by the thread that the socket woke. PoolPipe continues on the thread
+    /// pool, where requests are answered.
+    /// </remarks>
+    private static SocketConnectionContextFactory Connections(ILogger logger) =>
+        new(new SocketConnectionFactoryOptions { UnsafePreferInlineScheduling = true }, logger);
 
     private void Warn(SocketException error)
     {
