@@ -57,10 +57,7 @@ internal static class ServeCommand
                 Terminal.Say(announcement);
             }
 
-            using var memory = IdleMemory.OfProcess(
-                app.Services.GetRequiredService<BackgroundWork>(),
-                app.Services.GetRequiredService<ConnectionListeners>(),
-                TimeProvider.System);
+            using var memory = IdleMemory.OfProcess(app.Services.GetRequiredService<BackgroundWork>(), TimeProvider.System);
             await app.WaitForShutdownAsync();
             return broken ? StartupException.InputOutput : CodeOf(app.Services.GetServices<IHostedService>());
         }

@@ -33,15 +33,11 @@ internal sealed class IdleMemory : IDisposable
         _timer = clock.CreateTimer(_ => background.Try("returning memory to the system", Look), null, Interval, Interval);
     }
 
-    public static IdleMemory OfProcess(BackgroundWork background, ConnectionListeners listeners, TimeProvider clock) => new(
+    public static IdleMemory OfProcess(BackgroundWork background, TimeProvider clock) => new(
         background,
         clock,
         static () => GC.GetTotalAllocatedBytes(),
-        () =>
-        {
-            listeners.ReleaseBuffers();
-            MemoryAtRest.CollectWhenIdle();
-        });
+        MemoryAtRest.CollectWhenIdle);
 
     public void Dispose() => _timer.Dispose();
 

@@ -1,7 +1,9 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace AiChat.Endpoints.Http;
@@ -17,7 +19,8 @@ namespace AiChat.Endpoints.Http;
 /// difference. To go back: set <c>CreateBoundListenSocket</c> and <c>UnsafePreferInlineScheduling</c>, and put <see cref="PoolPipe"/>
 /// around the transport of each connection with <c>ListenOptions.Use</c>. Only public members of Kestrel are used.
 /// </remarks>
-internal sealed class ConnectionListeners(TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListenerFactory
+internal sealed class ConnectionListeners(
+    IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListenerFactory
 {
     private readonly ConcurrentBag<ConnectionListener> _listeners = [];
 
@@ -30,22 +33,13 @@ internal sealed class ConnectionListeners(TimeProvider clock, ILogger<Connection
         }
     }
 
-    /// <summary>Lets the collector take the buffers that connections have used and returned.</summary>
-    public void ReleaseBuffers()
-    {
-        foreach (var listener in _listeners)
-        {
-            listener.ReleaseBuffers();
-        }
-    }
-
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         try
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
             socket.Listen(512);
-            var listener = new ConnectionListener(socket, clock, logger);
+            var listener = new ConnectionListener(socket, pools.Create(), clock, logger);
             _listeners.Add(listener);
             return new ValueTask<IConnectionListener>(listener);
         }
@@ -57,7 +51,7 @@ internal sealed class ConnectionListeners(TimeProvider clock, ILogger<Connection
 }
 
 internal sealed partial class ConnectionListener(
-    Socket socket, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListener
+    Socket socket, MemoryPool<byte> pool, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListener, IMemoryPoolFeature
 {
     /// <summary>The pause before the next attempt. Clients wait in the kernel's queue meanwhile.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -65,7 +59,14 @@ internal sealed partial class ConnectionListener(
     private static readonly TimeSpan BetweenWarnings = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _unbound = new();
-    private volatile SocketConnectionContextFactory _connections = Connections(logger);
+
+    /// <summary>
+    /// Output is sent by the thread that writes it, and input is read by the thread that the socket woke. PoolPipe continues on the thread
+    /// pool, where requests are answered.
+    /// </summary>
+    private readonly SocketConnectionContextFactory _connections =
+        new(new SocketConnectionFactoryOptions { UnsafePreferInlineScheduling = true }, logger);
+
     private long? _warned;
 
     public EndPoint EndPoint { get; } = socket.LocalEndPoint!;
@@ -73,10 +74,10 @@ internal sealed partial class ConnectionListener(
     public void Close() => socket.Dispose();
 
     /// <summary>
-    /// A factory of connections retains every buffer that its connections have used. Connections accepted from now on use a new one; open
-    /// ones keep the old one alive until they close, so it is not disposed here.
+    /// The pool of Kestrel's HTTP layer, which takes it from its connection. The pool that a connection made outside Kestrel brings gives
+    /// an empty block to who asks for any size, and responses that begin with <c>BodyWriter</c> would fail.
     /// </summary>
-    public void ReleaseBuffers() => _connections = Connections(logger);
+    MemoryPool<byte> IMemoryPoolFeature.MemoryPool => pool;
 
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
@@ -87,6 +88,7 @@ internal sealed partial class ConnectionListener(
                 var accepted = await socket.AcceptAsync(cancellationToken);
                 accepted.NoDelay = true;
                 var connection = _connections.Create(accepted);
+                connection.Features.Set<IMemoryPoolFeature>(this);
                 connection.Transport = new PoolPipe(connection.Transport);
                 return connection;
             }
@@ -121,16 +123,10 @@ internal sealed partial class ConnectionListener(
     {
         socket.Dispose();
         _connections.Dispose();
+        pool.Dispose();
         _unbound.Dispose();
         return default;
     }
-
-    /// <remarks>
-    /// Output is sent by the thread that writes it, and input is read by the thread that the socket woke. PoolPipe continues on the thread
-    /// pool, where requests are answered.
-    /// </remarks>
-    private static SocketConnectionContextFactory Connections(ILogger logger) =>
-        new(new SocketConnectionFactoryOptions { UnsafePreferInlineScheduling = true }, logger);
 
     private void Warn(SocketException error)
     {

@@ -3,22 +3,22 @@ using System.Net;
 using System.Net.Sockets;
 using AiChat.Endpoints.Http;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace AiChat.Tests.Http;
 
-/// <summary>Buffers can be released while connections are open, and listening can end before they do.</summary>
+/// <summary>Listening can end before its connections do, and these bring the pool of the server.</summary>
 public sealed class ConnectionListenersTests
 {
     [Fact]
-    public async Task Open_connections_continue_when_buffers_are_released_and_when_listening_ends()
+    public async Task Open_connections_continue_when_listening_ends()
     {
-        var listeners = new ConnectionListeners(TimeProvider.System, NullLogger<ConnectionListener>.Instance);
+        using var pool = new Pool();
+        var listeners = new ConnectionListeners(pool, TimeProvider.System, NullLogger<ConnectionListener>.Instance);
         await using var listener = await listeners.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
         var (first, firstAccepted) = await ConnectAsync(listener);
-        await PassAsync(first, firstAccepted);
-
-        listeners.ReleaseBuffers();
+        Assert.Same(pool, firstAccepted.Features.Get<IMemoryPoolFeature>()!.MemoryPool);
         await PassAsync(first, firstAccepted);
         var (second, secondAccepted) = await ConnectAsync(listener);
         await PassAsync(second, secondAccepted);
@@ -31,6 +31,19 @@ public sealed class ConnectionListenersTests
         await secondAccepted.DisposeAsync();
         first.Dispose();
         second.Dispose();
+    }
+
+    private sealed class Pool : MemoryPool<byte>, IMemoryPoolFactory<byte>
+    {
+        public override int MaxBufferSize => Shared.MaxBufferSize;
+
+        public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => this;
+
+        public override IMemoryOwner<byte> Rent(int minBufferSize = -1) => Shared.Rent(minBufferSize);
+
+        protected override void Dispose(bool disposing)
+        {
+        }
     }
 
     private static async Task<(Socket Client, ConnectionContext Accepted)> ConnectAsync(IConnectionListener listener)
