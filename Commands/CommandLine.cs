@@ -1,30 +1,57 @@
 using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using AiChat.Data;
 
 namespace AiChat.Commands;
 
 /// <summary>The commands of the executable; without one it serves.</summary>
 internal static class CommandLine
 {
-    public static Task<int> Run(string[] args)
+    /// <returns>The exit code: one of <see cref="ExitCodes"/>.</returns>
+    public static async Task<int> Run(string[] args)
     {
-        var root = new RootCommand("AiChat, a chat platform in one file. Starts the server when no command is given.");
-        var initialize = new Option<bool>("--init") { Description = "Create a new database when it is missing or empty." };
-        root.Options.Add(initialize);
-        root.SetAction((parsed, _) => ServeCommand.Run(parsed.GetValue(initialize)));
+        var parsed = Commands().Parse(args);
+        if (parsed.Action is ParseErrorAction mistake)
+        {
+            mistake.ShowHelp = false;
+            mistake.ShowTypoCorrections = false; // they go to standard output
+            await parsed.InvokeAsync();
+            Terminal.Complain($"See: {PathOf(parsed.CommandResult.Command)} --help");
+            return ExitCodes.Usage;
+        }
 
-        var serve = new Command("serve", "Start the server.");
-        serve.Options.Add(initialize);
-        serve.SetAction((parsed, _) => ServeCommand.Run(parsed.GetValue(initialize)));
-        root.Subcommands.Add(serve);
-
-        var health = new Command("healthcheck", "Check that the server on this machine is ready; for containers.");
-        health.SetAction((_, cancellation) => HealthCheckCommand.Run(cancellation));
-        root.Subcommands.Add(health);
-
-        var version = new Command("version", "Show the version.");
-        version.SetAction(_ => VersionCommand.Run());
-        root.Subcommands.Add(version);
-
-        return root.Parse(args).InvokeAsync(new InvocationConfiguration { ProcessTerminationTimeout = null });
+        try
+        {
+            return await parsed.InvokeAsync(
+                new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
+        }
+        catch (StartupException error)
+        {
+            Terminal.Complain(error.Message);
+            return error.ExitCode;
+        }
     }
+
+    /// <summary>One line for each command; what it takes and does is in its own file.</summary>
+    private static RootCommand Commands()
+    {
+        var root = new RootCommand("AiChat, a chat platform in one file. Starts the server when no command is given.")
+        {
+            ServeCommand.Create(),
+            HealthCheckCommand.Create(),
+            CompletionCommand.Create(),
+            VersionCommand.Create(),
+        };
+        ServeCommand.MakeDefault(root);
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Aliases.Remove("/?"); // of another system; a path begins like this here
+        help.Aliases.Remove("/h");
+        return root;
+    }
+
+    /// <summary>As it is typed, such as "aichat user create".</summary>
+    private static string PathOf(Command command) => command.Parents.OfType<Command>().FirstOrDefault() is { } parent
+        ? $"{PathOf(parent)} {command.Name}"
+        : command.Name;
 }

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -10,7 +11,14 @@ internal static class HealthCheckCommand
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
-    public static async Task<int> Run(CancellationToken cancellationToken)
+    public static Command Create()
+    {
+        var command = new Command("healthcheck", "Check that the server on this machine is ready; for containers.");
+        command.SetAction((_, cancellation) => Run(cancellation));
+        return command;
+    }
+
+    private static async Task<int> Run(CancellationToken cancellationToken)
     {
         try
         {

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using AiChat.Data;
@@ -14,7 +15,20 @@ namespace AiChat.Commands;
 /// <summary>Runs the server until the process is asked to stop.</summary>
 internal static class ServeCommand
 {
-    public static async Task<int> Run(bool initialize)
+    public static Command Create() => WithAction(new Command("serve", "Start the server."));
+
+    /// <summary>Serves when no command is given, with the same options.</summary>
+    public static void MakeDefault(RootCommand root) => WithAction(root);
+
+    private static Command WithAction(Command command)
+    {
+        var initialize = new Option<bool>("--init") { Description = "Create a new database when it is missing or empty." };
+        command.Options.Add(initialize);
+        command.SetAction((parsed, _) => Run(parsed.GetValue(initialize)));
+        return command;
+    }
+
+    private static async Task<int> Run(bool initialize)
     {
         try
         {

@@ -1,4 +1,6 @@
+using System.CommandLine;
 using System.Reflection;
+using System.Text.Json.Nodes;
 
 namespace AiChat.Commands;
 
@@ -8,9 +10,20 @@ internal static class VersionCommand
     public static string Text { get; } =
         typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
 
-    public static int Run()
+    public static Command Create()
     {
-        Terminal.Say($"aichat {Text}");
-        return 0;
+        var json = Options.Json();
+        var command = new Command("version", "Show the version and the commit it was built from.") { json };
+        command.SetAction(parsed => Run(parsed.GetValue(json)));
+        return command;
+    }
+
+    private static int Run(bool json)
+    {
+        var parts = Text.Split('+', 2);
+        Terminal.Say(json
+            ? Terminal.Json(new JsonObject { ["version"] = parts[0], ["commit"] = parts.ElementAtOrDefault(1) })
+            : $"aichat {Text}");
+        return ExitCodes.Done;
     }
 }

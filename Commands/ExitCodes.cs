@@ -1,0 +1,15 @@
+using AiChat.Data;
+
+namespace AiChat.Commands;
+
+/// <summary>The exit codes that scripts may rely on. Those of a refused start (sysexits.h) are in <see cref="StartupException"/>.</summary>
+internal static class ExitCodes
+{
+    public const int Done = 0;
+
+    /// <summary>The command was understood and refused, or what it checked is not well; standard error says why.</summary>
+    public const int Refused = 1;
+
+    /// <summary>The command or its arguments are wrong (EX_USAGE).</summary>
+    public const int Usage = 64;
+}
