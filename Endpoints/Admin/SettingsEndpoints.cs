@@ -41,7 +41,8 @@ internal static class SettingsEndpoints
         settings.WelcomeText,
         settings.ReasoningDefaultExpand);
 
-    private static async Task<AppInfoResponse> AppInfo(CurrentUser? me, SystemSettings settings, Db db, StoreCheck check)
+    private static async Task<AppInfoResponse> AppInfo(
+        CurrentUser? me, SystemSettings settings, Db db, StoreCheck check, Notices notices)
     {
         if (me is not { IsAdmin: true })
         {
@@ -54,7 +55,7 @@ internal static class SettingsEndpoints
         using var process = Process.GetCurrentProcess();
         return new AppInfoResponse(
             settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.SqliteVersion,
-            new DateTimeOffset(process.StartTime).ToUniversalTime(), store.Bytes, check.Damage);
+            new DateTimeOffset(process.StartTime).ToUniversalTime(), store.Bytes, check.Damage, notices.All);
     }
 
     private static JsonObject GetSystem(CurrentUser me, SystemSettings settings) => View(settings, me.IsAdmin);
@@ -111,7 +112,7 @@ internal sealed record BrandingResponse(
 
 internal sealed record AppInfoResponse(
     string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null,
-    long? DataBytes = null, string? Damage = null);
+    long? DataBytes = null, string? Damage = null, IReadOnlyList<Notice>? Notices = null);
 
 internal sealed record SearchTestRequest(string? Query = null);
 

@@ -8,14 +8,17 @@ namespace AiChat.Endpoints.Housekeeping;
 
 /// <summary>
 /// Checks the whole database after each start, and again when another program has changed it. It runs beside the server, so that a start
-/// takes the same time whatever the size of the data. Damage is logged and shown by the health routes.
+/// takes the same time whatever the size of the data. Damage is logged, shown by the health routes and among the notices.
 /// </summary>
 internal sealed partial class StoreCheck(
-    Db db, DataFolder folder, BackgroundWork background, TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<StoreCheck> logger)
+    Db db, DataFolder folder, Notices notices, BackgroundWork background, TimeProvider clock, IHostApplicationLifetime lifetime,
+    ILogger<StoreCheck> logger)
     : BackgroundService
 {
     /// <summary>The first requests after a start have priority.</summary>
     private static readonly TimeSpan AfterStart = TimeSpan.FromSeconds(5);
+
+    private const string DamageNotice = "database_damaged";
 
     private readonly Channel<bool> _due =
         Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
@@ -48,13 +51,19 @@ internal sealed partial class StoreCheck(
         var begun = clock.GetTimestamp();
         try
         {
-            _damage = WholeCheck.Run(folder.DatabasePath, stop);
-            if (_damage is { } damage)
+            if (WholeCheck.Run(folder.DatabasePath, stop) is { } damage)
             {
                 LogDamaged(logger, folder.DatabasePath, damage);
+                notices.Add(new Notice(
+                    DamageNotice,
+                    $"The database is damaged ({damage}). Stop the server and restore a backup.",
+                    Path.GetFullPath(folder.DatabasePath)));
+                _damage = damage;
             }
             else
             {
+                notices.Remove(DamageNotice);
+                _damage = null;
                 LogSound(logger, (long)clock.GetElapsedTime(begun).TotalMilliseconds);
             }
         }

@@ -8,5 +8,6 @@ internal static class HttpServices
         services.AddSingleton<ClientAddress>();
         services.AddSingleton<Readiness>();
         services.AddSingleton<Metrics>();
+        services.AddSingleton<Notices>();
     }
 }

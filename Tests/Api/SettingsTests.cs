@@ -285,6 +285,7 @@ public sealed class SettingsTests
         Assert.StartsWith("3.", told.GetProperty("sqliteVersion").GetString());
         Assert.True(told.GetProperty("dataBytes").GetInt64() > 0);
         Assert.EndsWith("Z", told.GetProperty("startedAt").GetString());
+        Assert.Empty(told.GetProperty("notices").EnumerateArray());
     }
 
     [Fact]

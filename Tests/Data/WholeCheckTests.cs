@@ -51,7 +51,11 @@ public sealed class WholeCheckTests : IDisposable
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
         Assert.Contains("\"damaged\"", await ready.Content.ReadAsStringAsync());
         Assert.Equal(HttpStatusCode.OK, (await admin.GetAsync("/api/health")).StatusCode);
-        Assert.Contains("filler", (await admin.GetJson("/api/settings/app-info")).GetProperty("damage").GetString());
+        var told = await admin.GetJson("/api/settings/app-info");
+        Assert.Contains("filler", told.GetProperty("damage").GetString());
+        Assert.Contains(
+            told.GetProperty("notices").EnumerateArray(),
+            notice => notice.GetProperty("kind").ValueEquals("database_damaged") && notice.GetProperty("subject").ValueEquals(FilePath));
         Assert.False((await server.Client().GetJson("/api/settings/app-info")).TryGetProperty("damage", out _));
     }
 

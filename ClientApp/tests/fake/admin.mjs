@@ -157,6 +157,7 @@ export function adminRoutes({ state, ok, problem, id, now, query, models }) {
           sqliteVersion: '3.51.3',
           startedAt: new Date(Date.now() - 9e7).toISOString(),
           dataBytes: 48_300_000,
+          notices: state.notices ?? [],
         }),
     ],
     [

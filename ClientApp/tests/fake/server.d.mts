@@ -22,6 +22,8 @@ export interface Fake {
     /** Keys of connections, by id. */
     secrets: Map<number, string>
     settings: Record<string, unknown>
+    /** What the server has noticed. */
+    notices?: unknown[]
     overrides: Map<string, Record<string, unknown>>
     keys: unknown[]
     traces: { id: number; status: string; startedAt: string }[]

@@ -57,6 +57,25 @@ it('saves settings only when something changed, and says what is wrong at the fi
   await v.end()
 })
 
+it('shows administrators what the server noticed, with the line to set', async () => {
+  const v = await visit(browser)
+  const since = new Date().toISOString()
+  v.fake.state.notices = [
+    { kind: 'proxy_untrusted', detail: 'In English.', subject: '172.18.0.2', setting: 'TRUSTED_PROXIES=172.18.0.2', since },
+    { kind: 'of_a_newer_server', detail: 'Said by the server itself.', since },
+  ]
+  await v.page.goto(`${v.fake.url}/settings/about`)
+  const list = v.page.getByRole('region', { name: 'Needs attention' })
+  await list.getByText('a proxy at 172.18.0.2').waitFor()
+  await list.getByText('TRUSTED_PROXIES=172.18.0.2').waitFor()
+  await list.getByText('Said by the server itself.').waitFor()
+  await v.page.goto(`${v.fake.url}/settings/appearance`)
+  await v.page.getByRole('heading', { level: 1 }).first().waitFor()
+  expect(await list.count()).toBe(0)
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
 it('keeps text readable in the colour the administrator chose', async () => {
   const v = await visit(browser)
   const { page } = v

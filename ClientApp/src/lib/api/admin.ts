@@ -49,6 +49,17 @@ export interface AuditItem {
 }
 export const audit = (cursor: string | null) => get<Page<AuditItem>>('api/audit', { cursor })
 
+/** Something an administrator should know or mend. The page translates by `kind`. */
+export interface ServerNotice {
+  kind: string
+  detail: string
+  /** What it is about, such as an address or a path. */
+  subject?: string | null
+  /** The line of the server's configuration that mends it. */
+  setting?: string | null
+  since: string
+}
+
 export interface AppInfo {
   name: string
   version?: string | null
@@ -56,5 +67,6 @@ export interface AppInfo {
   sqliteVersion?: string | null
   startedAt?: string | null
   dataBytes?: number | null
+  notices?: ServerNotice[]
 }
 export const appInfo = () => get<AppInfo>('api/settings/app-info')

@@ -106,6 +106,10 @@ export class I18n {
     return this.t('chat.minutes', { m: Math.floor(seconds / 60), s: seconds % 60 })
   }
 
+  /** The text for something that the server names; its own words when this version of the page has no text for it. */
+  told = (key: string, otherwise: string, params: Params = {}): string =>
+    this.#text(key) === undefined ? otherwise : this.t(key as MessageKey, params)
+
   code = (code: string): string => {
     const known = code !== 'unknown' && this.#text(`error.${code}`) !== undefined
     return known ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code })
