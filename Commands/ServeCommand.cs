@@ -7,6 +7,7 @@ using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
+using AiChat.Endpoints.Variables;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 
@@ -32,10 +33,11 @@ internal static class ServeCommand
     {
         try
         {
-            var options = ServerOptions.Load(Environment.GetEnvironmentVariable) with
+            var values = EnvironmentValues.Of(Environment.GetEnvironmentVariable);
+            var options = ServerOptions.Load(values) with
             {
                 Initialize = initialize,
-                SettingDefaults = SettingTable.ReadVariables(Environment.GetEnvironmentVariable),
+                SettingDefaults = SettingTable.ReadVariables(values),
             };
             await using var app = Program.Build(options);
             using var unobserved = new UnobservedTasks(app.Services.GetRequiredService<BackgroundWork>());

@@ -9,7 +9,7 @@ public sealed partial class ArchitectureTests
 {
     private const int MaxLine = 140;
 
-    private static readonly string Root = Path.GetFullPath(
+    internal static readonly string Root = Path.GetFullPath(
         typeof(ArchitectureTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!);
 
     /// <summary>Packages only. What a layer may use of the tree itself is judged by <c>FloorsTests</c>.</summary>

@@ -5,6 +5,7 @@ using System.Text.RegularExpressions;
 using System.Threading.Channels;
 using AiChat.Data;
 using AiChat.Endpoints.Settings;
+using AiChat.Endpoints.Variables;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -42,8 +43,8 @@ internal sealed class InProcessHost : IServerHost
         WebApplication? app = null;
         try
         {
-            var settings = SettingTable.ReadVariables(variables.GetValueOrDefault);
-            app = Program.Build(ServerOptions.Load(variables.GetValueOrDefault) with { SettingDefaults = settings }, builder =>
+            var values = EnvironmentValues.Of(variables.GetValueOrDefault);
+            app = Program.Build(ServerOptions.Load(values) with { SettingDefaults = SettingTable.ReadVariables(values) }, builder =>
             {
                 if (options.Clock is { } clock)
                 {

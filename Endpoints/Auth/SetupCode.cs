@@ -3,6 +3,7 @@ using System.Text;
 using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Endpoints.Secrets;
+using AiChat.Endpoints.Variables;
 
 namespace AiChat.Endpoints.Auth;
 
@@ -18,10 +19,6 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
 
     /// <summary>100 bits.</summary>
     private const int Length = 20;
-
-    private const int MinLength = 8;
-    private const int MaxLength = 128;
-    private static readonly string Rule = $"it has {MinLength} to {MaxLength} letters, digits and signs, without spaces";
 
     private volatile string? _code;
 
@@ -51,7 +48,7 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
             return;
         }
 
-        var code = Configured() ?? Stored() ?? RandomNumberGenerator.GetString(Alphabet, Length);
+        var code = options.SetupCode() ?? Stored() ?? RandomNumberGenerator.GetString(Alphabet, Length);
         redactor.Add(code);
         folder.WriteDurably(FileName, Encoding.ASCII.GetBytes(code + "\n"));
         _code = code;
@@ -66,23 +63,6 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
         File.Delete(folder.File(FileName));
     }
 
-    private string? Configured()
-    {
-        if (options.SetupCodeFile is not { } path)
-        {
-            return options.SetupCode is { } text ? Valid(text.Trim(), "AICHAT_SETUP_CODE") : null;
-        }
-
-        try
-        {
-            return Valid(File.ReadAllText(path).Trim(), "AICHAT_SETUP_CODE_FILE");
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw new StartupException(StartupException.Configuration, $"AICHAT_SETUP_CODE_FILE is wrong: {error.Message}");
-        }
-    }
-
     /// <summary>The code of an earlier start, so that a note of it stays valid.</summary>
     private string? Stored()
     {
@@ -90,8 +70,5 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
         return File.Exists(path) && File.ReadAllText(path).Trim() is var stored && IsCode(stored) ? stored : null;
     }
 
-    private static string Valid(string code, string name) =>
-        IsCode(code) ? code : throw new StartupException(StartupException.Configuration, $"{name} is wrong: {Rule}.");
-
-    private static bool IsCode(string code) => code.Length is >= MinLength and <= MaxLength && code.All(c => c is > ' ' and <= '~');
+    private static bool IsCode(string code) => ServerVariables.BrokenCode(code) is null;
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AiChat.Endpoints.Variables;
 
 namespace AiChat.Endpoints.Settings;
 
@@ -16,8 +17,17 @@ internal abstract record SettingDefinition(string Key, object? Default)
     /// <summary>Encrypted in the store and never shown.</summary>
     public bool IsSecret { get; init; }
 
-    /// <summary>Environment variables that give the default; the first that is set wins. The key in capitals, then older names.</summary>
-    public IReadOnlyList<string> Variables { get; init; } = [Capitals(Key)];
+    /// <summary>The name of the environment variable that gives the default, unless it is the key in capitals.</summary>
+    public string? VariableName { get; init; }
+
+    /// <summary>Older names of that variable.</summary>
+    public IReadOnlyList<string> OlderVariables { get; init; } = [];
+
+    /// <summary>The environment variable that gives the default; set by <see cref="SettingTable"/>.</summary>
+    public SettingVariable Variable { get; set; } = null!;
+
+    /// <summary>The values it takes.</summary>
+    public abstract Words Form { get; }
 
     /// <summary>The value in the JSON, or null and the rule it breaks.</summary>
     public abstract object? Read(JsonElement json, out string? broken);
@@ -26,6 +36,14 @@ internal abstract record SettingDefinition(string Key, object? Default)
     public abstract object? Parse(string text, out string? broken);
 
     public abstract JsonNode ToJson(object value);
+
+    /// <summary>A value as its environment variable takes it.</summary>
+    public string Show(object value) => value switch
+    {
+        string text => text,
+        string[] items => items.Length == 0 ? "–" : string.Join(", ", items),
+        _ => ToJson(value).ToJsonString(),
+    };
 
     /// <summary>Null for what is not a text; half of a surrogate pair is not one.</summary>
     protected static string? Text(JsonElement json)
@@ -39,9 +57,6 @@ internal abstract record SettingDefinition(string Key, object? Default)
             return null;
         }
     }
-
-    private static string Capitals(string key) =>
-        string.Concat(key.Select(c => char.IsAsciiLetterUpper(c) ? $"_{c}" : char.ToUpperInvariant(c).ToString()));
 }
 
 /// <summary>The handle by which code reads a setting.</summary>
@@ -51,6 +66,8 @@ internal abstract record Setting<T>(string Key, object? Default) : SettingDefini
 internal sealed record FlagSetting(string Key, bool Value) : Setting<bool>(Key, Value)
 {
     private const string Rule = "is true or false";
+
+    public override Words Form => "true, false";
 
     public override object? Read(JsonElement json, out string? broken)
     {
@@ -76,6 +93,8 @@ internal sealed record FlagSetting(string Key, bool Value) : Setting<bool>(Key, 
 internal sealed record NumberSetting<T>(string Key, T? Value, T Min, T Max) : Setting<T>(Key, Value)
     where T : struct, IBinaryInteger<T>
 {
+    public override Words Form => $"{Min} … {Max}";
+
     private string Rule => $"is a whole number from {Min} to {Max}";
 
     public override object? Read(JsonElement json, out string? broken)
@@ -99,6 +118,8 @@ internal sealed record NumberSetting<T>(string Key, T? Value, T Min, T Max) : Se
 /// <summary>An amount of money with up to nine decimals; -1 is none.</summary>
 internal sealed record AmountSetting(string Key, decimal Value, decimal Max) : Setting<decimal>(Key, Value)
 {
+    public override Words Form => new($"0 … {Max}, or -1 for none", $"0 … {Max}，-1 表示不限");
+
     private string Rule => $"is an amount from 0 to {Max} with at most nine decimals, or -1 for none";
 
     public override object? Read(JsonElement json, out string? broken)
@@ -128,6 +149,12 @@ internal sealed record TextSetting(string Key, string? Value, int MinLength, int
     /// <summary>It may have several lines.</summary>
     public bool HasLines { get; init; }
 
+    /// <summary>The words it may be, when it is a choice.</summary>
+    public IReadOnlyList<string> Choices { get; init; } = [];
+
+    public override Words Form => Choices.Count > 0 ? string.Join(", ", Choices)
+        : new Words($"{MinLength} … {MaxLength} characters", $"{MinLength} … {MaxLength} 个字符");
+
     public override object? Read(JsonElement json, out string? broken)
     {
         if (Text(json) is { } text)
@@ -153,6 +180,8 @@ internal sealed record TextSetting(string Key, string? Value, int MinLength, int
 
 internal sealed record ListSetting(string Key, int MaxItems, Func<string, string?> Check) : Setting<string[]>(Key, Array.Empty<string>())
 {
+    public override Words Form => new($"up to {MaxItems}, separated by commas", $"至多 {MaxItems} 项，以逗号分隔");
+
     public override object? Read(JsonElement json, out string? broken)
     {
         if (json.ValueKind == JsonValueKind.Array && json.EnumerateArray().Select(Text).ToArray() is var items && !items.Contains(null))

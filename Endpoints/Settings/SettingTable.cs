@@ -1,12 +1,12 @@
 using System.Numerics;
-using AiChat.Data;
+using AiChat.Endpoints.Variables;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Settings;
 
 /// <summary>
-/// Every system setting, once: key, default, bounds, who may read it. The server reads a value by its handle, the API and the page by its
-/// key. A key is part of the API and of the stored data, so it never changes.
+/// Every system setting, once: key, default, bounds, who may read it, the variable that gives its default. The server reads a value by
+/// its handle, the API and the page by its key. A key is part of the API and of the stored data, so it never changes.
 /// </summary>
 internal static class SettingTable
 {
@@ -18,91 +18,190 @@ internal static class SettingTable
         new FlagSetting("registrationEnabled", true)
         {
             IsPublic = true,
-            Variables = ["DEFAULT_REGISTRATION_ENABLED", "REGISTRATION_ENABLED"],
-        });
-    public static readonly Setting<string> BrandText = Add(new TextSetting("brandText", "AiChat", 1, 40) { IsPublic = true });
+            VariableName = "DEFAULT_REGISTRATION_ENABLED",
+            OlderVariables = ["REGISTRATION_ENABLED"],
+        },
+        new("Others than the first may register", "第一个账号之后是否仍可注册"));
+    public static readonly Setting<string> BrandText = Add(
+        new TextSetting("brandText", "AiChat", 1, 40) { IsPublic = true },
+        new("The product's name on the page", "页面上显示的产品名"));
     public static readonly Setting<string> LoginNotice = Add(
-        new TextSetting("loginNotice", "", 0, 1_000) { IsPublic = true, HasLines = true });
+        new TextSetting("loginNotice", "", 0, 1_000) { IsPublic = true, HasLines = true },
+        new("A notice below the login", "登录框下方的提示"));
     public static readonly Setting<string> WelcomeText = Add(
-        new TextSetting("welcomeText", "", 0, 500) { IsPublic = true, HasLines = true });
+        new TextSetting("welcomeText", "", 0, 500) { IsPublic = true, HasLines = true },
+        new("A greeting on an empty chat", "空白对话上的欢迎语"));
     // Degrees on the colour circle. The page chooses the lightness, so that text stays readable.
-    public static readonly Setting<int> AccentHue = Add(Number("accentHue", 195, 0, 359) with { IsPublic = true });
+    public static readonly Setting<int> AccentHue = Add(
+        Number("accentHue", 195, 0, 359) with { IsPublic = true },
+        new("The page's colour, in degrees on the colour circle", "页面主色，色环上的角度"));
     public static readonly Setting<string> DefaultLocale = Add(
-        Choice("defaultLocale", "system", "system", "en", "zh") with { IsPublic = true });
-    public static readonly Setting<string> SiteBaseUrl = Add(new TextSetting("siteBaseUrl", "", 0, 200) { Check = Address });
-    public static readonly Setting<int> ChatImageRetentionDays = Add(Number("chatImageRetentionDays", 30, 0, 3_650));
-    public static readonly Setting<int> ImageStorageMbPerUser = Add(Number("imageStorageMbPerUser", 1_024, 0, 1_000_000));
-    public static readonly Setting<int> TemporaryChatHours = Add(Number("temporaryChatHours", 24, 1, 8_760) with { IsPublic = true });
+        Choice("defaultLocale", "system", "system", "en", "zh") with { IsPublic = true },
+        new("The page's language; system is that of the browser", "页面语言；system 跟随浏览器"));
+    public static readonly Setting<string> SiteBaseUrl = Add(
+        new TextSetting("siteBaseUrl", "", 0, 200) { Check = Address, OlderVariables = ["CHAT_IMAGE_BASE_URL"] },
+        new("The public address of the site, for absolute links to images and shares", "站点的公开地址，用于图片和分享的绝对链接"));
+    public static readonly Setting<int> ChatImageRetentionDays = Add(
+        Number("chatImageRetentionDays", 30, 0, 3_650),
+        new("Days until images are deleted; 0 keeps them", "图片保留天数；0 表示一直保留"));
+    public static readonly Setting<int> ImageStorageMbPerUser = Add(
+        Number("imageStorageMbPerUser", 1_024, 0, 1_000_000),
+        new("Megabytes of images a user may store; 0 is unlimited", "每个用户可存图片的兆字节数；0 表示不限"));
+    public static readonly Setting<int> TemporaryChatHours = Add(
+        Number("temporaryChatHours", 24, 1, 8_760) with { IsPublic = true },
+        new("Hours until an idle temporary chat is deleted", "临时对话闲置多少小时后删除"));
     public static readonly Setting<int> AssistantReplyHistoryLimit = Add(
-        Number("assistantReplyHistoryLimit", 5, 1, 20) with { IsPublic = true });
-    public static readonly Setting<int> AnonymousDailyQuota = Add(Number("anonymousDailyQuota", 0, 0, 1_000_000) with { IsPublic = true });
+        Number("assistantReplyHistoryLimit", 5, 1, 20) with { IsPublic = true },
+        new("Versions kept of an answer", "每个回答保留的版本数"));
+    public static readonly Setting<int> AnonymousDailyQuota = Add(
+        Number("anonymousDailyQuota", 0, 0, 1_000_000) with { IsPublic = true },
+        new("Messages a day a guest may send; 0 lets no guests in", "每个访客每天可发的消息数；0 表示不接待访客"));
     // -1 = unlimited, because null means the default in every setting.
-    public static readonly Setting<long> AnonymousTotalDailyQuota = Add(Number("anonymousTotalDailyQuota", 500L, -1, 1_000_000));
-    public static readonly Setting<int> AnonymousRetentionDays = Add(Number("anonymousRetentionDays", 15, 0, 15) with { IsPublic = true });
+    public static readonly Setting<long> AnonymousTotalDailyQuota = Add(
+        Number("anonymousTotalDailyQuota", 500L, -1, 1_000_000),
+        new("Messages a day of all guests together; -1 is unlimited", "所有访客每天合计的消息数；-1 表示不限"));
+    public static readonly Setting<int> AnonymousRetentionDays = Add(
+        Number("anonymousRetentionDays", 15, 0, 15) with { IsPublic = true },
+        new("Days until guests' chats are deleted", "访客对话保留天数"));
     public static readonly Setting<long> DefaultUserDailyQuota = Add(
-        Number("defaultUserDailyQuota", 200L, -1, 1_000_000) with { IsPublic = true });
-    public static readonly Setting<long> DefaultDailyTokenBudget = Add(Number("defaultDailyTokenBudget", -1L, -1, 1_000_000_000_000));
-    public static readonly Setting<long> DefaultMonthlyTokenBudget = Add(Number("defaultMonthlyTokenBudget", -1L, -1, 1_000_000_000_000));
-    public static readonly Setting<decimal> DefaultDailyMoneyBudget = Add(new AmountSetting("defaultDailyMoneyBudget", -1, 1_000_000));
-    public static readonly Setting<decimal> DefaultMonthlyMoneyBudget = Add(new AmountSetting("defaultMonthlyMoneyBudget", -1, 1_000_000));
+        Number("defaultUserDailyQuota", 200L, -1, 1_000_000) with { IsPublic = true },
+        new("Messages a day of a user; -1 is unlimited", "每个用户每天可发的消息数；-1 表示不限"));
+    public static readonly Setting<long> DefaultDailyTokenBudget = Add(
+        Number("defaultDailyTokenBudget", -1L, -1, 1_000_000_000_000),
+        new("Tokens a day of a user; -1 is unlimited", "每个用户每天的 token 预算；-1 表示不限"));
+    public static readonly Setting<long> DefaultMonthlyTokenBudget = Add(
+        Number("defaultMonthlyTokenBudget", -1L, -1, 1_000_000_000_000),
+        new("Tokens a month of a user; -1 is unlimited", "每个用户每月的 token 预算；-1 表示不限"));
+    public static readonly Setting<decimal> DefaultDailyMoneyBudget = Add(
+        new AmountSetting("defaultDailyMoneyBudget", -1, 1_000_000),
+        new("Money a day of a user; -1 is unlimited", "每个用户每天的金额预算；-1 表示不限"));
+    public static readonly Setting<decimal> DefaultMonthlyMoneyBudget = Add(
+        new AmountSetting("defaultMonthlyMoneyBudget", -1, 1_000_000),
+        new("Money a month of a user; -1 is unlimited", "每个用户每月的金额预算；-1 表示不限"));
 
     // Limits.
-    public static readonly Setting<int> MaxRuns = Add(Number("maxRuns", 4_096, 0, 100_000));
-    public static readonly Setting<int> MaxRunsPerUser = Add(Number("maxRunsPerUser", 8, 0, 1_000) with { IsPublic = true });
-    public static readonly Setting<int> RequestsPerMinute = Add(Number("requestsPerMinute", 240, 0, 1_000_000));
+    public static readonly Setting<int> MaxRuns = Add(
+        Number("maxRuns", 4_096, 0, 100_000),
+        new("Answers that may run at once; 0 is unlimited", "同时进行的回答总数上限；0 表示不限"));
+    public static readonly Setting<int> MaxRunsPerUser = Add(
+        Number("maxRunsPerUser", 8, 0, 1_000) with { IsPublic = true },
+        new("Answers of one user that may run at once; 0 is unlimited", "每个用户同时进行的回答上限；0 表示不限"));
+    public static readonly Setting<int> RequestsPerMinute = Add(
+        Number("requestsPerMinute", 240, 0, 1_000_000),
+        new("Requests a minute of one user or address; 0 is unlimited", "每个用户或地址每分钟的请求数；0 表示不限"));
 
     // Network and streaming. 0 = no limit of its own; the limit of the whole call always applies.
-    public static readonly Setting<int> SseHeartbeatIntervalMs = Add(Number("sseHeartbeatIntervalMs", 15_000, 1_000, 600_000));
-    public static readonly Setting<int> ProviderConnectTimeoutMs = Add(Number("providerConnectTimeoutMs", 10_000, 1_000, 120_000));
-    public static readonly Setting<int> ProviderTimeoutMs = Add(Number("providerTimeoutMs", 600_000, 10_000, 3_600_000));
-    public static readonly Setting<int> ProviderInitialGraceMs = Add(Number("providerInitialGraceMs", 120_000, 0, 3_600_000));
-    public static readonly Setting<int> ProviderMaxIdleMs = Add(Number("providerMaxIdleMs", 90_000, 0, 3_600_000));
-    public static readonly Setting<int> ProviderReasoningIdleMs = Add(Number("providerReasoningIdleMs", 300_000, 0, 3_600_000));
-    public static readonly Setting<int> ProviderMaxRetries = Add(Number("providerMaxRetries", 2, 0, 5));
-    public static readonly Setting<int> StreamDeltaFlushIntervalMs = Add(Number("streamDeltaFlushIntervalMs", 0, 0, 3_600_000));
-    public static readonly Setting<bool> UsageEmit = Add(new FlagSetting("usageEmit", true) { IsPublic = true });
+    public static readonly Setting<int> SseHeartbeatIntervalMs = Add(
+        Number("sseHeartbeatIntervalMs", 15_000, 1_000, 600_000),
+        new("Milliseconds between heartbeats of a stream", "流式输出心跳间隔（毫秒）"));
+    public static readonly Setting<int> ProviderConnectTimeoutMs = Add(
+        Number("providerConnectTimeoutMs", 10_000, 1_000, 120_000),
+        new("Milliseconds a provider has to accept a connection", "连接服务商的时限（毫秒）"));
+    public static readonly Setting<int> ProviderTimeoutMs = Add(
+        Number("providerTimeoutMs", 600_000, 10_000, 3_600_000),
+        new("Milliseconds of a whole call to a provider", "一次服务商调用的总时限（毫秒）"));
+    public static readonly Setting<int> ProviderInitialGraceMs = Add(
+        Number("providerInitialGraceMs", 120_000, 0, 3_600_000),
+        new("Milliseconds until a provider's first byte; 0 is no limit of its own", "等待服务商首字节的时限（毫秒）；0 表示不单独限制"));
+    public static readonly Setting<int> ProviderMaxIdleMs = Add(
+        Number("providerMaxIdleMs", 90_000, 0, 3_600_000),
+        new("Milliseconds between two pieces of an answer; 0 is no limit of its own", "回答两段之间的时限（毫秒）；0 表示不单独限制"));
+    public static readonly Setting<int> ProviderReasoningIdleMs = Add(
+        Number("providerReasoningIdleMs", 300_000, 0, 3_600_000),
+        new("The same while a model thinks", "模型思考期间的同一时限（毫秒）"));
+    public static readonly Setting<int> ProviderMaxRetries = Add(
+        Number("providerMaxRetries", 2, 0, 5),
+        new("How often a call is repeated before its answer begins", "回答开始之前最多重试几次"));
+    public static readonly Setting<int> StreamDeltaFlushIntervalMs = Add(
+        Number("streamDeltaFlushIntervalMs", 0, 0, 3_600_000),
+        new("Milliseconds for which pieces of an answer are gathered before they are sent", "回答片段攒多少毫秒再发送"));
+    public static readonly Setting<bool> UsageEmit = Add(
+        new FlagSetting("usageEmit", true) { IsPublic = true },
+        new("The page is told the tokens of an answer", "向页面发送回答的 token 用量"));
 
     // Models and reasoning.
-    public static readonly Setting<int> DefaultContextTokenLimit = Add(Number("defaultContextTokenLimit", 8_192, 256, 100_000_000));
-    public static readonly Setting<string[]> FallbackModels = Add(new ListSetting("fallbackModels", 10, ModelId));
-    public static readonly Setting<string> TitleModel = Add(new TextSetting("titleModel", "", 0, 400));
+    public static readonly Setting<int> DefaultContextTokenLimit = Add(
+        Number("defaultContextTokenLimit", 8_192, 256, 100_000_000),
+        new("Tokens of context of a model that states none", "模型未说明时的上下文 token 数"));
+    public static readonly Setting<string[]> FallbackModels = Add(
+        new ListSetting("fallbackModels", 10, ModelId),
+        new("Ids of models that replace one that fails, in order", "某模型失败时依次顶替的模型 id"));
+    public static readonly Setting<string> TitleModel = Add(
+        new TextSetting("titleModel", "", 0, 400),
+        new("The id of the model that names chats; empty keeps the first message", "为对话起标题的模型 id；留空则用第一条消息"));
     public static readonly Setting<int> ModelsRefreshIntervalS = Add(
-        Number("modelsRefreshIntervalS", 600, 60, 86_400) with { Variables = ["MODELS_REFRESH_INTERVAL_S", "MODELS_TTL_S"] });
-    public static readonly Setting<bool> ReasoningEnabled = Add(new FlagSetting("reasoningEnabled", true) { IsPublic = true });
-    public static readonly Setting<bool> ReasoningDefaultExpand = Add(new FlagSetting("reasoningDefaultExpand", false) { IsPublic = true });
-    public static readonly Setting<bool> ReasoningSaveToDb = Add(new FlagSetting("reasoningSaveToDb", true) { IsPublic = true });
-    public static readonly Setting<string> ReasoningTagsMode = Add(Choice("reasoningTagsMode", "default", "default", "custom", "off"));
+        Number("modelsRefreshIntervalS", 600, 60, 86_400) with { OlderVariables = ["MODELS_TTL_S"] },
+        new("Seconds between refreshes of the model list", "刷新模型列表的间隔（秒）"));
+    public static readonly Setting<bool> ReasoningEnabled = Add(
+        new FlagSetting("reasoningEnabled", true) { IsPublic = true },
+        new("Models may think", "允许模型思考"));
+    public static readonly Setting<bool> ReasoningDefaultExpand = Add(
+        new FlagSetting("reasoningDefaultExpand", false) { IsPublic = true },
+        new("Thoughts are shown unfolded", "默认展开思考过程"));
+    public static readonly Setting<bool> ReasoningSaveToDb = Add(
+        new FlagSetting("reasoningSaveToDb", true) { IsPublic = true },
+        new("Thoughts are stored", "保存思考过程"));
+    public static readonly Setting<string> ReasoningTagsMode = Add(
+        Choice("reasoningTagsMode", "default", "default", "custom", "off"),
+        new("Which tags mark thoughts in the text", "以哪些标签识别文本中的思考"));
     public static readonly Setting<string> ReasoningCustomTags = Add(
-        new TextSetting("reasoningCustomTags", "", 0, 200) { Check = TagPair });
+        new TextSetting("reasoningCustomTags", "", 0, 200) { Check = TagPair },
+        new("The pair of tags for custom, as JSON", "custom 模式下的一对标签，JSON 格式"));
     public static readonly Setting<int> ReasoningMaxOutputTokensDefault = Add(
-        new NumberSetting<int>("reasoningMaxOutputTokensDefault", null, 1, 256_000));
+        new NumberSetting<int>("reasoningMaxOutputTokensDefault", null, 1, 256_000),
+        new("Most tokens of an answer with thoughts; unset is not sent", "带思考的回答的最大 token 数；未设置则不发送"));
     public static readonly Setting<string> OpenaiReasoningEffort = Add(
-        Choice("openaiReasoningEffort", "unset", "unset", "minimal", "low", "medium", "high") with { IsPublic = true });
-    public static readonly Setting<bool> OllamaThink = Add(new FlagSetting("ollamaThink", false));
+        Choice("openaiReasoningEffort", "unset", "unset", "minimal", "low", "medium", "high") with { IsPublic = true },
+        new("The effort of thinking; unset is not sent", "思考强度；unset 则不发送"));
+    public static readonly Setting<bool> OllamaThink = Add(
+        new FlagSetting("ollamaThink", false),
+        new("Ollama's models think", "让 Ollama 的模型思考"));
 
     // Web search.
     public static readonly Setting<bool> WebSearchEnabled = Add(
-        new FlagSetting("webSearchEnabled", false) { IsPublic = true, Variables = ["WEB_SEARCH_ENABLED", "WEB_SEARCH_AGENT_ENABLE"] });
+        new FlagSetting("webSearchEnabled", false) { IsPublic = true, OlderVariables = ["WEB_SEARCH_AGENT_ENABLE"] },
+        new("Models may search the web", "允许模型联网搜索"));
     public static readonly Setting<string> WebSearchEngine = Add(
-        Choice("webSearchEngine", "tavily", "tavily", "brave", "searxng", "exa") with
-        {
-            Variables = ["WEB_SEARCH_ENGINE", "WEB_SEARCH_DEFAULT_ENGINE"],
-        });
+        Choice("webSearchEngine", "tavily", "tavily", "brave", "searxng", "exa") with { OlderVariables = ["WEB_SEARCH_DEFAULT_ENGINE"] },
+        new("The service that searches", "搜索服务"));
     public static readonly Setting<string> WebSearchApiKey = Add(
-        new TextSetting("webSearchApiKey", null, 1, 4_096) { IsSecret = true, Check = Key });
-    public static readonly Setting<string> WebSearchEndpoint = Add(new TextSetting("webSearchEndpoint", "", 0, 2_000) { Check = Address });
-    public static readonly Setting<bool> WebSearchLocal = Add(new FlagSetting("webSearchLocal", false));
-    public static readonly Setting<int> WebSearchResultLimit = Add(Number("webSearchResultLimit", 4, 1, 10));
-    public static readonly Setting<string[]> WebSearchDomainFilter = Add(new ListSetting("webSearchDomainFilter", 100, Domain));
+        new TextSetting("webSearchApiKey", null, 1, 4_096) { IsSecret = true, Check = Key },
+        new("The key of that service", "该服务的密钥"));
+    public static readonly Setting<string> WebSearchEndpoint = Add(
+        new TextSetting("webSearchEndpoint", "", 0, 2_000) { Check = Address },
+        new("The address of a SearXNG, or instead of a service's own", "SearXNG 的地址，或替代服务默认地址"));
+    public static readonly Setting<bool> WebSearchLocal = Add(
+        new FlagSetting("webSearchLocal", false),
+        new("That address may be in the private network", "该地址可以位于内网"));
+    public static readonly Setting<int> WebSearchResultLimit = Add(
+        Number("webSearchResultLimit", 4, 1, 10),
+        new("Results of a search", "每次搜索的结果数"));
+    public static readonly Setting<string[]> WebSearchDomainFilter = Add(
+        new ListSetting("webSearchDomainFilter", 100, Domain),
+        new("Domains to search in; empty is all", "只搜索这些域名；留空为全部"));
 
     // Task trace.
-    public static readonly Setting<bool> TaskTraceEnabled = Add(new FlagSetting("taskTraceEnabled", false) { IsPublic = true });
-    public static readonly Setting<bool> TaskTraceDefaultOn = Add(new FlagSetting("taskTraceDefaultOn", false) { IsPublic = true });
-    public static readonly Setting<bool> TaskTraceAdminOnly = Add(new FlagSetting("taskTraceAdminOnly", true) { IsPublic = true });
-    public static readonly Setting<string> TaskTraceEnv = Add(Choice("taskTraceEnv", "both", "dev", "prod", "both"));
-    public static readonly Setting<int> TaskTraceRetentionDays = Add(Number("taskTraceRetentionDays", 7, 1, 365));
-    public static readonly Setting<int> TaskTraceMaxEvents = Add(Number("taskTraceMaxEvents", 2_000, 100, 200_000));
-    public static readonly Setting<int> TaskTraceIdleTimeoutMs = Add(Number("taskTraceIdleTimeoutMs", 30_000, 1_000, 600_000));
+    public static readonly Setting<bool> TaskTraceEnabled = Add(
+        new FlagSetting("taskTraceEnabled", false) { IsPublic = true },
+        new("Requests may be traced", "允许任务追踪"));
+    public static readonly Setting<bool> TaskTraceDefaultOn = Add(
+        new FlagSetting("taskTraceDefaultOn", false) { IsPublic = true },
+        new("Every request is traced", "默认追踪每个请求"));
+    public static readonly Setting<bool> TaskTraceAdminOnly = Add(
+        new FlagSetting("taskTraceAdminOnly", true) { IsPublic = true },
+        new("Only administrators may trace", "仅管理员可以追踪"));
+    public static readonly Setting<string> TaskTraceEnv = Add(
+        Choice("taskTraceEnv", "both", "dev", "prod", "both"),
+        new("Where tracing works; this server is prod", "追踪在哪种环境有效；本服务器为 prod"));
+    public static readonly Setting<int> TaskTraceRetentionDays = Add(
+        Number("taskTraceRetentionDays", 7, 1, 365),
+        new("Days until traces are deleted", "追踪记录保留天数"));
+    public static readonly Setting<int> TaskTraceMaxEvents = Add(
+        Number("taskTraceMaxEvents", 2_000, 100, 200_000),
+        new("Most events of a trace", "每条追踪的最大事件数"));
+    public static readonly Setting<int> TaskTraceIdleTimeoutMs = Add(
+        Number("taskTraceIdleTimeoutMs", 30_000, 1_000, 600_000),
+        new("Milliseconds of silence that end a trace", "静默多少毫秒后结束追踪"));
 
     /// <summary>In the order of their declaration.</summary>
     public static readonly IReadOnlyList<SettingDefinition> All = Declared;
@@ -111,20 +210,18 @@ internal static class SettingTable
         All.ToDictionary(definition => definition.Key, StringComparer.Ordinal);
 
     /// <summary>The defaults from environment variables, by key.</summary>
-    /// <param name="get">Returns the value of a variable, or null.</param>
-    /// <exception cref="StartupException">A value breaks its rule; the message names the variable.</exception>
-    public static Dictionary<string, object?> ReadVariables(Func<string, string?> get)
+    /// <exception cref="Data.StartupException">A value breaks its rule; the message names the variable and where it stands.</exception>
+    public static Dictionary<string, object?> ReadVariables(EnvironmentValues values)
     {
         var defaults = new Dictionary<string, object?>(StringComparer.Ordinal);
         foreach (var definition in All)
         {
-            var name = definition.Variables.FirstOrDefault(variable => get(variable) is { Length: > 0 });
-            if (name is not null)
+            if (values.Find(definition.Variable) is { } given)
             {
-                defaults[definition.Key] = definition.Parse(get(name)!, out var broken);
+                defaults[definition.Key] = definition.Parse(given.Text, out var broken);
                 if (broken is not null)
                 {
-                    throw new StartupException(StartupException.Configuration, $"{name} is wrong: it {broken}.");
+                    throw given.Wrong(broken);
                 }
             }
         }
@@ -132,9 +229,10 @@ internal static class SettingTable
         return defaults;
     }
 
-    private static T Add<T>(T setting)
+    private static T Add<T>(T setting, Words meaning)
         where T : SettingDefinition
     {
+        setting.Variable = new SettingVariable(setting, meaning);
         Declared.Add(setting);
         return setting;
     }
@@ -144,6 +242,7 @@ internal static class SettingTable
 
     private static TextSetting Choice(string key, string value, params string[] choices) => new(key, value, 1, 20)
     {
+        Choices = choices,
         Check = text => choices.Contains(text, StringComparer.Ordinal) ? null : $"is one of {string.Join(", ", choices)}",
     };
 

@@ -67,11 +67,11 @@ public sealed class SetupCodeTests
     }
 
     [Fact]
-    public async Task A_file_presets_it_and_wins()
+    public async Task A_file_presets_it()
     {
         var path = Path.Combine(Directory.CreateTempSubdirectory("aichat-test-").FullName, "code");
         await File.WriteAllTextAsync(path, "from-a-file #%&?\n".Replace(" ", ""));
-        var variables = new Dictionary<string, string> { ["AICHAT_SETUP_CODE_FILE"] = path };
+        var variables = new Dictionary<string, string> { ["AICHAT_SETUP_CODE"] = "", ["AICHAT_SETUP_CODE_FILE"] = path };
         await using (var server = await TestServer.StartAsync(new TestServerOptions { Variables = variables }))
         {
             Assert.Equal("from-a-file#%&?\n", await File.ReadAllTextAsync(FileOf(server)));

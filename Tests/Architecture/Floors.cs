@@ -28,9 +28,9 @@ internal sealed class Floors(string root, Layer[] layers)
         ]),
         new("Endpoints", ["Data", "Providers"],
         [
-            "ServerOptions", "Endpoints.Secrets", "Endpoints.Settings", "Endpoints.Http", "Endpoints.Auth", "Endpoints.Images",
-            "Endpoints.Housekeeping", "Endpoints.Catalog", "Endpoints.Traces", "Endpoints.Calls", "Endpoints.Runs", "Endpoints.Compat",
-            "Endpoints.Chat", "Endpoints.Admin", "Endpoints.Accounts",
+            "Endpoints.Variables", "ServerOptions", "Endpoints.Secrets", "Endpoints.Settings", "Endpoints.Http", "Endpoints.Auth",
+            "Endpoints.Images", "Endpoints.Housekeeping", "Endpoints.Catalog", "Endpoints.Traces", "Endpoints.Calls", "Endpoints.Runs",
+            "Endpoints.Compat", "Endpoints.Chat", "Endpoints.Admin", "Endpoints.Accounts",
         ]),
         new("Commands", ["Data", "Providers", "Endpoints"], [new("Commands", "Commands", "Program")]),
     ];

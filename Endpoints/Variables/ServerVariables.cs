@@ -1,0 +1,149 @@
+using System.Net;
+
+namespace AiChat.Endpoints.Variables;
+
+/// <summary>
+/// Every variable of the server itself, once. A row here and its read in <see cref="ServerOptions"/> is all that a new one needs: the
+/// README's table, .env.example and <c>aichat settings</c> follow. The defaults of settings stand in their own table.
+/// </summary>
+internal static class ServerVariables
+{
+    // Before the rows, whose initialisers add to it.
+    private static readonly List<Variable> Declared = [];
+
+    public static readonly Variable<int> Port = Add(new Variable<int>(
+        "PORT", VariableSection.Network, VariableRules.Number(0, 65_535), 8001, "8001",
+        new("The port to listen on; 0 takes a free one", "监听的端口；0 表示任取一个空闲端口"))
+    {
+        OlderNames = ["BACKEND_PORT"],
+    });
+    public static readonly Variable<string?> Host = Add(new Variable<string?>(
+        "HOST", VariableSection.Network,
+        VariableRules.Text(new("an address of this machine, localhost, *", "本机地址、localhost 或 *"), BrokenHost),
+        null, new("every interface", "所有网卡"), new("Where to listen", "监听的地址")));
+    public static readonly Variable<string> BasePath = Add(new Variable<string>(
+        "BASE_PATH", VariableSection.Network, new(new("a path such as /chat", "路径，例如 /chat"), ParseBasePath),
+        "", "–", new("The path below which a proxy serves it", "反向代理提供服务的子路径")));
+    public static readonly Variable<string[]> TrustedProxies = Add(new Variable<string[]>(
+        "TRUSTED_PROXIES", VariableSection.Network,
+        VariableRules.List(
+            new("addresses or networks, such as 127.0.0.1, 172.16.0.0/12", "地址或网段，例如 127.0.0.1, 172.16.0.0/12"),
+            "is a list of addresses or networks such as 127.0.0.1 or 172.16.0.0/12", Network),
+        [], "–", new("Proxies whose forwarding headers are believed", "可信的反向代理，采信其转发头")));
+    public static readonly Variable<string[]> AllowedHosts = Add(new Variable<string[]>(
+        "ALLOWED_HOSTS", VariableSection.Network,
+        VariableRules.List(
+            new("host names without ports", "主机名，不含端口"),
+            "is a list of host names without scheme and port, such as chat.example.org", HostName),
+        [], new("every name", "任何名字"), new("Names this server may be called by; any other gets 400", "允许用来访问的主机名，其他一律 400")));
+
+    public static readonly Variable<string?> DataDir = Add(new Variable<string?>(
+        "DATA_DIR", VariableSection.Data, VariableRules.Path(new("a path", "路径")), "./data", "./data",
+        new("The folder for everything the server writes; made with mode 0700", "服务器写入一切内容的目录，以 0700 权限创建")));
+    public static readonly Variable<string?> Database = Add(new Variable<string?>(
+        "DATABASE_URL", VariableSection.Data,
+        new(
+            new("file: and a path, such as file:./data/app.db", "file: 加路径，例如 file:./data/app.db"),
+            (string text, out string? broken) => DatabaseUrl.Parse(text, out broken).Path),
+        null, "file:$DATA_DIR/app.db",
+        new("The database file, elsewhere; a relative path begins in the working directory", "数据库文件放到别处；相对路径以工作目录为准")));
+    public static readonly Variable<string?> ImageDir = Add(new Variable<string?>(
+        "CHAT_IMAGE_DIR", VariableSection.Data, VariableRules.Path(new("a path", "路径")), null, "$DATA_DIR/images",
+        new("The folder for uploaded images; back it up together with the database", "上传图片的目录；请与数据库一起备份")));
+    public static readonly Variable<bool> InitializeOnStart = Add(new Variable<bool>(
+        "DB_INIT_ON_START", VariableSection.Data, VariableRules.Flag, false, "false",
+        new(
+            "Accepted and without effect: a missing database is made at any start, and nothing is ever seeded again",
+            "接受但不起作用：缺少数据库时任何一次启动都会创建，且不会重复播种")));
+
+    public static readonly Variable<string?> JwtSecret = Add(Secret(
+        "JWT_SECRET", new("32 characters or more, random", "至少 32 个随机字符"), new("derived from the master key", "由主密钥派生"),
+        new("Signs logins; published examples are refused", "签署登录凭证；拒绝公开示例中的值")));
+    public static readonly Variable<string?> MasterKey = Add(Secret(
+        "AICHAT_MASTER_KEY", new("32 bytes as base64 or hex", "32 字节，base64 或十六进制"),
+        new("$DATA_DIR/master.key, made at the first start", "$DATA_DIR/master.key，首次启动时生成"),
+        new(
+            "Encrypts the providers' keys, which cannot be read without it: keep it with your backups",
+            "加密各服务商的密钥；没有它就无法读出，请与备份一起保存")));
+    public static readonly Variable<string?> SetupCode = Add(Secret(
+        "AICHAT_SETUP_CODE", new("8 to 128 letters, digits and signs", "8 到 128 个字母、数字和符号"),
+        new("made up, kept in $DATA_DIR/setup-code until it is used", "随机生成，用过之前保存在 $DATA_DIR/setup-code"),
+        new("What the first registration must give", "注册第一个账号时必须提供的代码"), BrokenCode));
+    public static readonly Variable<string?> MetricsToken = Add(Secret(
+        "METRICS_TOKEN", new("16 characters or more", "至少 16 个字符"), "–",
+        new("Opens /metrics to a monitor that sends it as bearer token", "监控系统以 Bearer 令牌携带它即可读取 /metrics"),
+        text => text.Length < 16 ? "has 16 characters or more" : null));
+
+    public static readonly Variable<string[]> CorsOrigins = Add(new Variable<string[]>(
+        "CORS_ORIGIN", VariableSection.Browsers,
+        VariableRules.List(
+            new("origins such as https://chat.example.org", "来源，例如 https://chat.example.org"),
+            "is a list of exact origins such as https://chat.example.org; * is not accepted", Origin),
+        [], "–",
+        new("Other sites whose pages may call the API; the own page needs none", "允许其页面调用 API 的其他站点；自带页面无需设置")));
+    public static readonly Variable<bool?> Cors = Add(new Variable<bool?>(
+        "ENABLE_CORS", VariableSection.Browsers,
+        new("true, false", (string text, out string? broken) => VariableRules.Flag.Parse(text, out broken)), null,
+        new("on with CORS_ORIGIN", "设置 CORS_ORIGIN 即开启"), new("Set to false it switches CORS_ORIGIN off", "设为 false 则停用 CORS_ORIGIN")));
+
+    public static readonly Variable<LogLevel> LogLevel = Add(new Variable<LogLevel>(
+        "LOG_LEVEL", VariableSection.Running,
+        VariableRules.Choice<LogLevel>(["trace", "debug", "info", "warn", "error", "none"], Level),
+        Microsoft.Extensions.Logging.LogLevel.Information, "info",
+        new("What is logged, as lines of JSON on standard error", "日志级别；以 JSON 行写到标准错误")));
+    public static readonly Variable<int> ShutdownGrace = Add(new Variable<int>(
+        "SHUTDOWN_GRACE_SECONDS", VariableSection.Running, VariableRules.Number(0, 20), 20, "20",
+        new("How long running answers may go on after SIGTERM", "收到 SIGTERM 后，进行中的回答最多再持续几秒")));
+
+    /// <summary>In the order of their declaration.</summary>
+    public static readonly IReadOnlyList<Variable> All = Declared;
+
+    /// <summary>The rule that a setup code breaks, or null.</summary>
+    public static string? BrokenCode(string code) => code.Length is >= 8 and <= 128 && code.All(c => c is > ' ' and <= '~')
+        ? null : "has 8 to 128 letters, digits and signs, without spaces";
+
+    private static Variable<T> Add<T>(Variable<T> variable)
+    {
+        Declared.Add(variable);
+        return variable;
+    }
+
+    private static Variable<string?> Secret(string name, Words form, Words absent, Words does, Func<string, string?>? check = null) =>
+        new(name, VariableSection.Secrets, VariableRules.Text(form, check), null, absent, does) { IsSecret = true };
+
+    private static string? BrokenHost(string host) => host is "*" or "localhost" || IPAddress.TryParse(host, out _)
+        ? null : "is an address of this machine, localhost or *";
+
+    private static string? Network(string text) => IPNetwork.TryParse(text, out _) || IPAddress.TryParse(text, out _) ? text : null;
+
+    /// <summary>As in a Host header; null when it is no name.</summary>
+    private static string? HostName(string text) => Uri.CheckHostName(text.Trim('[', ']')) == UriHostNameType.Unknown ? null
+        : text.Contains(':') && text[0] != '[' ? $"[{text}]" : text;
+
+    /// <summary>As browsers send it; null when it is no origin.</summary>
+    private static string? Origin(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0
+        && uri.PathAndQuery == "/" && uri.Fragment.Length == 0
+            ? $"{uri.Scheme}://{uri.IdnHost}{(uri.IsDefaultPort ? "" : $":{uri.Port}")}" : null;
+
+    private static string ParseBasePath(string text, out string? broken)
+    {
+        var path = text.TrimEnd('/');
+        var wrong = path.Length > 0 && (path[0] != '/' || !path.All(IsOfPath) || path.Contains("//") || path.Contains(".."));
+        broken = wrong ? "is a path such as /chat" : null;
+        return path;
+    }
+
+    private static bool IsOfPath(char c) => char.IsAsciiLetterOrDigit(c) || c is '/' or '-' or '_' or '.' or '~';
+
+    private static LogLevel? Level(string text) => text switch
+    {
+        "info" or "information" => Microsoft.Extensions.Logging.LogLevel.Information,
+        "trace" => Microsoft.Extensions.Logging.LogLevel.Trace,
+        "debug" => Microsoft.Extensions.Logging.LogLevel.Debug,
+        "warn" or "warning" => Microsoft.Extensions.Logging.LogLevel.Warning,
+        "error" => Microsoft.Extensions.Logging.LogLevel.Error,
+        "none" or "silent" => Microsoft.Extensions.Logging.LogLevel.None,
+        _ => null,
+    };
+}
