@@ -60,6 +60,11 @@ internal sealed record ServerOptions
     /// <summary>Allows an empty database in a folder that has held one.</summary>
     public bool Initialize { get; init; }
 
+    /// <summary>
+    /// Serves one command on the folder of a stopped server: listens nowhere, and answers only inside this process.
+    /// </summary>
+    public bool ForCommand { get; init; }
+
     /// <summary>How long running answers may continue after the process was asked to stop.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(20);
 

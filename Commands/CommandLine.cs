@@ -31,6 +31,21 @@ internal static class CommandLine
             Terminal.Complain(error.Message);
             return error.ExitCode;
         }
+        catch (CommandException refused)
+        {
+            if (refused.Body is { } problem && parsed.GetValue(Options.Json))
+            {
+                Terminal.Say(Terminal.Json(problem));
+            }
+
+            Terminal.Complain(refused.Message);
+            return ExitCodes.Refused;
+        }
+        catch (Exception error) when (error is StoreException or IOException or UnauthorizedAccessException)
+        {
+            Terminal.Complain(error.Message);
+            return StartupException.InputOutput;
+        }
     }
 
     /// <summary>One line for each command; what it takes and does is in its own file.</summary>
@@ -40,6 +55,8 @@ internal static class CommandLine
         {
             ServeCommand.Create(),
             HealthCheckCommand.Create(),
+            UserCommand.Create(),
+            ConnectionCommand.Create(),
             CompletionCommand.Create(),
             VersionCommand.Create(),
         };

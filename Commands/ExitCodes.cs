@@ -12,4 +12,13 @@ internal static class ExitCodes
 
     /// <summary>The command or its arguments are wrong (EX_USAGE).</summary>
     public const int Usage = 64;
+
+    /// <summary>There is no installation in the data folder (EX_NOINPUT).</summary>
+    public const int NoInput = 66;
+
+    /// <summary>The server ended while it worked (EX_UNAVAILABLE).</summary>
+    public const int Unavailable = 69;
+
+    /// <summary>The data folder belongs to another user (EX_NOPERM).</summary>
+    public const int NoPermission = 77;
 }

@@ -9,7 +9,6 @@ using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
 using AiChat.Endpoints.Variables;
 using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace AiChat.Commands;
 
@@ -57,8 +56,7 @@ internal static class ServeCommand
                 signal.Cancel = true;
                 app.Lifetime.StopApplication();
             });
-            var features = app.Services.GetRequiredService<IServer>().Features;
-            var addresses = features.Get<IServerAddressesFeature>()!.Addresses.Select(Reachable).ToList();
+            var addresses = WebServer.Addresses(app.Services.GetRequiredService<IServer>()).Select(Reachable).ToList();
             foreach (var address in addresses)
             {
                 Terminal.Say($"Listening on {address}{options.BasePath}");

@@ -16,4 +16,27 @@ internal static class Terminal
     public static void Complain(string line) => Console.Error.WriteLine(line);
 
     public static string Json(JsonNode node) => node.ToJsonString(Indented);
+
+    /// <summary>Columns as wide as their widest cell; control characters, which could move the cursor, are replaced.</summary>
+    public static IEnumerable<string> Table(string[] head, IEnumerable<string[]> rows)
+    {
+        var all = rows.Select(row => Array.ConvertAll(row, Plain)).Prepend(head).ToList();
+        var widths = head.Select((_, column) => all.Max(row => row[column].Length)).ToArray();
+        return all.Select(row => string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
+    }
+
+    /// <summary>Asks the person at the terminal. Without one, as in a script, the command itself is the wish.</summary>
+    public static bool Confirm(string question)
+    {
+        if (Console.IsInputRedirected)
+        {
+            return true;
+        }
+
+        Console.Error.Write($"{question} [y/N] ");
+        return Console.In.ReadLine()?.Trim().ToLowerInvariant() is "y" or "yes";
+    }
+
+    /// <summary>What a user or a provider wrote, without what a terminal would obey.</summary>
+    private static string Plain(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
 }

@@ -12,9 +12,8 @@ internal static class VersionCommand
 
     public static Command Create()
     {
-        var json = Options.Json();
-        var command = new Command("version", "Show the version and the commit it was built from.") { json };
-        command.SetAction(parsed => Run(parsed.GetValue(json)));
+        var command = new Command("version", "Show the version and the commit it was built from.") { Options.Json };
+        command.SetAction(parsed => Run(parsed.GetValue(Options.Json)));
         return command;
     }
 

@@ -18,20 +18,22 @@ internal static partial class DurableFiles
     /// <exception cref="IOException">The folder cannot be opened or flushed.</exception>
     public static void SyncFolder(string path)
     {
+        using var folder = OpenFolder(path);
+        if (Sync((int)folder.DangerousGetHandle()) != 0)
+        {
+            throw new IOException($"Cannot flush the folder {path} (errno {Marshal.GetLastPInvokeError()}).");
+        }
+    }
+
+    /// <summary>Opens a folder, which .NET itself refuses.</summary>
+    /// <exception cref="IOException">The folder cannot be opened.</exception>
+    public static SafeFileHandle OpenFolder(string path)
+    {
         var flags = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? ReadOnlyDirectoryArm : ReadOnlyDirectory;
         var handle = Open(path, flags);
-        if (handle < 0)
-        {
-            throw new IOException($"Cannot open the folder {path} (errno {Marshal.GetLastPInvokeError()}).");
-        }
-
-        var result = Sync(handle);
-        var error = Marshal.GetLastPInvokeError();
-        _ = Close(handle);
-        if (result != 0)
-        {
-            throw new IOException($"Cannot flush the folder {path} (errno {error}).");
-        }
+        return handle >= 0
+            ? new SafeFileHandle(handle, ownsHandle: true)
+            : throw new IOException($"Cannot open the folder {path} (errno {Marshal.GetLastPInvokeError()}).");
     }
 
     /// <summary>Opens a file for reading unless a link stands at its place; null then and when it is missing.</summary>
@@ -54,7 +56,4 @@ internal static partial class DurableFiles
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Sync(int handle);
-
-    [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
-    private static partial int Close(int handle);
 }

@@ -29,7 +29,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
             """, new { before, status, key, limit }).ToList());
     }
 
-    /// <returns>Done with the id, or with null when the name is taken; or Forbidden.</returns>
+    /// <returns>Done with the id, or with null when the name is taken; or Forbidden, or LastAdmin when there is none yet.</returns>
     public Task<(UserChange Outcome, long? Id)> Create(
         Caller caller, string username, string role, string codeHash, DateTimeOffset codeExpires, DateTimeOffset now)
     {
@@ -38,9 +38,14 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
         var expires = codeExpires.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
-            if (!IsAdmin(connection, caller.UserId))
+            if (!IsAdmin(connection, caller))
             {
                 return (UserChange.Forbidden, (long?)null);
+            }
+
+            if (role != "ADMIN" && !AnyAdmin(connection))
+            {
+                return (UserChange.LastAdmin, null); // by the operator, before there is an administrator
             }
 
             var id = connection.QuerySingleOrDefault<long?>("""
@@ -49,10 +54,10 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
                 values (@username, @key, @role, 'ACTIVE', @codeHash, @expires, @actorId, @at, @at)
                 on conflict (username_key) do nothing
                 returning id
-                """, new { username, key, role, codeHash, expires, actorId = caller.UserId, at });
+                """, new { username, key, role, codeHash, expires, actorId = caller.ActorId, at });
             if (id is not null)
             {
-                AuditLog.Append(connection, new AuditEntry(caller.UserId, "user.create", $"user:{id}", caller.Ip, role), now);
+                AuditLog.Append(connection, new AuditEntry(caller.ActorId, "user.create", $"user:{id}", caller.Ip, role), now);
             }
 
             return (UserChange.Done, id);
@@ -66,7 +71,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
             update users
             set status = 'ACTIVE', status_reason = null, approved_by = @actorId, approved_at = @at
             where id = @id and status = 'PENDING'
-            """, new { id, actorId = caller.UserId, at }));
+            """, new { id, actorId = caller.ActorId, at }));
     }
 
     public Task<UserChange> Reject(Caller caller, long id, string? reason, DateTimeOffset now) =>
@@ -196,7 +201,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
     {
         var outcome = await db.Write(connection =>
         {
-            if (!IsAdmin(connection, caller.UserId))
+            if (!IsAdmin(connection, caller))
             {
                 return UserChange.Forbidden;
             }
@@ -217,7 +222,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
             }
 
             // With the name, because the row may be deleted when this is read.
-            AuditLog.Append(connection, new AuditEntry(caller.UserId, step.Action, $"user:{id} {username}", caller.Ip, step.Detail), now);
+            AuditLog.Append(connection, new AuditEntry(caller.ActorId, step.Action, $"user:{id} {username}", caller.Ip, step.Detail), now);
             return UserChange.Done;
         });
         if (step.Revokes)
@@ -232,9 +237,13 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
         return outcome;
     }
 
-    private static bool IsAdmin(DbConnection connection, long userId) => connection.ExecuteScalar<bool>("""
-        select exists (select 1 from users where id = @userId and role = 'ADMIN' and status = 'ACTIVE')
-        """, new { userId });
+    private static bool IsAdmin(DbConnection connection, Caller caller) => caller.IsOperator || connection.ExecuteScalar<bool>("""
+        select exists (select 1 from users where id = @UserId and role = 'ADMIN' and status = 'ACTIVE')
+        """, new { caller.UserId });
+
+    private static bool AnyAdmin(DbConnection connection) => connection.ExecuteScalar<bool>("""
+        select exists (select 1 from users where role = 'ADMIN' and status = 'ACTIVE')
+        """);
 
     private static int EndLogins(DbConnection connection, long userId) => connection.Execute("""
         delete from logins

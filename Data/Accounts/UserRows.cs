@@ -145,4 +145,14 @@ internal enum UserChange
 }
 
 /// <summary>Who asks and from which address, for the check inside a write and for its line in the audit log.</summary>
-internal readonly record struct Caller(long UserId, string Ip);
+internal readonly record struct Caller(long UserId, string Ip)
+{
+    /// <summary>The id of the operator, who has no account; no row has it.</summary>
+    public const long NoUser = -1;
+
+    /// <summary>The command line on the server's own machine: an administrator in whatever state the accounts are.</summary>
+    public bool IsOperator { get; init; }
+
+    /// <summary>The account for the audit log; null for the operator.</summary>
+    public long? ActorId => IsOperator ? null : UserId;
+}

@@ -70,7 +70,8 @@ internal static class UserEndpoints
         return TypedResults.Json(ManagedUserResponse.From(row) with { Used = used }, AccountsJson.Wire.ManagedUserResponse);
     }
 
-    private static async Task<IResult> Create(CreateUserRequest body, CurrentUser me, UserAdmin admin, Users users, TimeProvider clock)
+    private static async Task<IResult> Create(
+        CreateUserRequest body, CurrentUser me, UserAdmin admin, Users users, SetupCode setup, TimeProvider clock)
     {
         if (UserNames.Broken(body.Username) is { } rule)
         {
@@ -88,6 +89,11 @@ internal static class UserEndpoints
         if (outcome != UserChange.Done)
         {
             return Refusal(outcome);
+        }
+
+        if (setup.SetupRequired)
+        {
+            setup.Consume(); // the operator has made the first account
         }
 
         return id is null

@@ -22,7 +22,7 @@ internal static class SettingsEndpoints
         var group = api.MapGroup("/settings");
         group.MapGet("/branding", Branding).Allow(Access.Public);
         group.MapGet("/app-info", AppInfo).Allow(Access.Public);
-        group.MapGet("/system", GetSystem).Allow(Access.Any);
+        group.MapGet("/system", GetSystem).Allow(Access.Any).OrOperator();
         group.MapPatch("/system", ChangeSystem).Allow(Access.Admin);
         group.MapPost("/web-search/test", TestSearch).Allow(Access.Admin);
     }

@@ -12,8 +12,11 @@ internal enum Access
     /// <summary>An active user.</summary>
     User,
 
-    /// <summary>An active administrator.</summary>
+    /// <summary>An active administrator, and the command line.</summary>
     Admin,
+
+    /// <summary>Only the command line; for everybody else there is nothing here.</summary>
+    Operator,
 }
 
 internal static class AccessExtensions
@@ -25,6 +28,10 @@ internal static class AccessExtensions
     /// <summary>The endpoint also admits METRICS_TOKEN as a bearer token.</summary>
     public static T OrMetricsToken<T>(this T builder)
         where T : IEndpointConventionBuilder => builder.WithMetadata(new OpenToMetricsToken());
+
+    /// <summary>The endpoint also admits the command line, which owns no chats and so may call only what administrators may.</summary>
+    public static T OrOperator<T>(this T builder)
+        where T : IEndpointConventionBuilder => builder.WithMetadata(new OpenToOperator());
 
     /// <summary>The endpoint reads a body that is not JSON, so the rule that a request with a cookie must be JSON does not apply.</summary>
     public static T AcceptUploads<T>(this T builder)
@@ -44,6 +51,8 @@ internal sealed record VisitorsMetadata;
 internal sealed record AllowedFor(Access Access);
 
 internal sealed record OpenToMetricsToken;
+
+internal sealed record OpenToOperator;
 
 internal sealed record UploadMetadata;
 

@@ -30,6 +30,11 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
 
         // The answers of routing itself (405, 415) are endpoints without a route.
         var access = endpoint.Metadata.GetMetadata<AllowedFor>()?.Access;
+        if (credential.User is { IsOperator: true } && endpoint.Metadata.GetMetadata<OpenToOperator>() is not null)
+        {
+            access = Access.Operator;
+        }
+
         if (endpoint is RouteEndpoint && !OpensByMetricsToken(context, endpoint) && Refusal(access, credential, user) is { } refusal)
         {
             return refusal;
@@ -81,6 +86,11 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
             return null;
         }
 
+        if (access == Access.Operator)
+        {
+            return user is { IsOperator: true } ? null : Problems.NotFound();
+        }
+
         if (credential.KeyOutOfScope)
         {
             return Problems.Forbidden("This key does not open this.");
@@ -93,7 +103,7 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
 
         return access switch
         {
-            Access.Any or Access.User => null,
+            Access.Any or Access.User => user.IsOperator ? Problems.Forbidden("The command line has no chats of its own.") : null,
             Access.Admin => user.IsAdmin ? null : Problems.Forbidden(),
             _ => Problems.Forbidden(),
         };

@@ -10,7 +10,8 @@ internal readonly record struct Credential(CurrentUser? User, bool InHeader, boo
 
 /// <summary>
 /// Resolves a request to a user, by Authorization: Bearer (access token or key), then x-api-key, then the cookies. A header wins over a
-/// cookie even when it is invalid. Query strings are never read. Users, logins and keys are cached in memory.
+/// cookie even when it is invalid. Query strings are never read. Users, logins and keys are cached in memory. A connection of the operator
+/// (<see cref="OperatorConnection"/>) is the operator, whatever credential a request on it has.
 /// </summary>
 internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiKeys keys, BackgroundWork background, TimeProvider clock)
 {
@@ -20,6 +21,11 @@ internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiK
 
     public async ValueTask<Credential> Resolve(HttpContext context)
     {
+        if (context.Client().IsOperator)
+        {
+            return new Credential(CurrentUser.Operator(context.Client()), InHeader: true);
+        }
+
         var request = context.Request;
         if (HeaderOf(request) is { } header)
         {

@@ -18,7 +18,10 @@ internal sealed record CurrentUser(long Id, string Role, string? Username, long 
     public required Client Client { get; init; }
 
     /// <summary>Who asks and from where, as a write takes it.</summary>
-    public Caller Caller => new(Id, Client.Address);
+    public Caller Caller => new(Id, Client.Address) { IsOperator = IsOperator };
+
+    /// <summary>The command line, which is an administrator without an account.</summary>
+    public bool IsOperator => Client.IsOperator;
 
     public bool IsAdmin => Role == "ADMIN";
 
@@ -27,10 +30,15 @@ internal sealed record CurrentUser(long Id, string Role, string? Username, long 
     /// <summary>May become a guest but has not written yet: owns nothing and has no row.</summary>
     public bool IsVisitor => Id == 0;
 
+    /// <param name="client">A connection of the operator; see <see cref="OperatorConnection"/>.</param>
+    public static CurrentUser Operator(Client client) => client.IsOperator
+        ? new CurrentUser(Caller.NoUser, "ADMIN", null, 0, 0, null) { Client = client }
+        : throw new InvalidOperationException("Only connections of the operator are the operator's.");
+
     public static CurrentUser Visitor(Client client) => new(0, "GUEST", null, 0, 0, null) { Client = client };
 
     /// <summary>The audit's record of what this user does.</summary>
-    public AuditEntry Audit(string action, string? target, string? detail = null) => new(Id, action, target, Client.Address, detail);
+    public AuditEntry Audit(string action, string? target, string? detail = null) => new(Caller.ActorId, action, target, Client.Address, detail);
 
     public static ValueTask<CurrentUser?> BindAsync(HttpContext context) => new(context.Features.Get<CurrentUser>());
 }

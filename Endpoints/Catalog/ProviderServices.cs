@@ -5,7 +5,6 @@ using AiChat.Providers;
 using AiChat.Providers.Search;
 using AiChat.Providers.Transport;
 using Microsoft.AspNetCore.Hosting.Server;
-using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace AiChat.Endpoints.Catalog;
 
@@ -25,8 +24,7 @@ internal static class ProviderServices
 
     // A connection to this server itself would call itself without end.
     private static bool IsOwn(IServer server, IPEndPoint endpoint) =>
-        server.Features.Get<IServerAddressesFeature>()?.Addresses
-            .Any(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Port == endpoint.Port) == true
+        WebServer.Addresses(server).Any(address => Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Port == endpoint.Port)
         && (IPAddress.IsLoopback(endpoint.Address) || IsOfThisMachine(endpoint.Address));
 
     private static bool IsOfThisMachine(IPAddress address) => NetworkInterface.GetAllNetworkInterfaces()

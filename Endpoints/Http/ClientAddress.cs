@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Http;
 internal sealed class Client(IPAddress ip)
 {
     /// <summary>The text of the address, as the audit and the lists of logins show it.</summary>
-    public string Address => ip.ToString();
+    public string Address => IsOperator ? "command line" : ip.ToString();
 
     /// <summary>The key by which limits count: the address, or its /64 for IPv6, because one household has that many.</summary>
     public string Bucket => ip.AddressFamily == AddressFamily.InterNetworkV6
@@ -26,6 +26,9 @@ internal sealed class Client(IPAddress ip)
     /// Over loopback, under a loopback name and without a sign of a proxy. That is no proof: a proxy on this machine may look the same.
     /// </summary>
     public bool OnThisMachine { get; init; }
+
+    /// <summary>A command on this machine, over a connection that only the owner of the data folder can make.</summary>
+    public bool IsOperator { get; init; }
 
     private static IPAddress Mask64(IPAddress address)
     {
@@ -63,6 +66,11 @@ internal sealed partial class ClientAddress
     public Client Resolve(HttpContext context)
     {
         var request = context.Request;
+        if (OperatorConnection.Made(context))
+        {
+            return new Client(IPAddress.Loopback) { Names = [request.Host], OnThisMachine = true, IsOperator = true };
+        }
+
         var socket = Plain(context.Connection.RemoteIpAddress ?? IPAddress.None);
         var forwarding = ForwardingHeaders.Any(request.Headers.ContainsKey);
         var forwardedHost = ForwardedHost(request);

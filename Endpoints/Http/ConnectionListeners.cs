@@ -20,7 +20,8 @@ namespace AiChat.Endpoints.Http;
 /// around the transport of each connection with <c>ListenOptions.Use</c>. Only public members of Kestrel are used.
 /// </remarks>
 internal sealed class ConnectionListeners(
-    IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListenerFactory
+    IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<ConnectionListener> logger, OperatorListeners? operators = null)
+    : IConnectionListenerFactory
 {
     private readonly ConcurrentBag<ConnectionListener> _listeners = [];
 
@@ -35,6 +36,11 @@ internal sealed class ConnectionListeners(
 
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
+        if (endpoint == OperatorConnection.EndPoint && operators is not null)
+        {
+            return new ValueTask<IConnectionListener>(operators.Bind());
+        }
+
         try
         {
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);

@@ -1,6 +1,8 @@
 using System.Net;
 using AiChat.Data;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace AiChat.Endpoints.Http;
@@ -29,15 +31,30 @@ internal static class WebServer
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(5));
             kestrel.Limits.MaxConcurrentConnections = 10_000;
             kestrel.Limits.Http2.MaxStreamsPerConnection = 64;
-            Listen(kestrel, options);
+            if (!options.ForCommand)
+            {
+                Listen(kestrel, options);
+            }
+
+            kestrel.Listen(OperatorConnection.EndPoint); // last: the address of the page is the first
         });
 
+        if (options.ForCommand)
+        {
+            builder.Services.AddSingleton<OperatorPipe>();
+        }
+
+        builder.Services.AddSingleton<OperatorListeners>();
         builder.Services.AddSingleton<ConnectionListeners>();
 
         // Kestrel listens with the factory that was added last.
         builder.Services.AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<ConnectionListeners>());
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownGrace + TimeSpan.FromSeconds(4));
     }
+
+    /// <summary>The addresses that browsers and other programs reach, not the one of the command line.</summary>
+    public static IEnumerable<string> Addresses(IServer server) =>
+        server.Features.Get<IServerAddressesFeature>()?.Addresses.Where(address => !address.Contains("://unix:")) ?? [];
 
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {

@@ -220,7 +220,7 @@ internal sealed class SystemSettings(
 
             if (errors.Count == 0 && stored.Count > 0)
             {
-                var audit = new AuditEntry(caller.UserId, "settings.change", "settings", caller.Ip, Describe(stored));
+                var audit = new AuditEntry(caller.ActorId, "settings.change", "settings", caller.Ip, Describe(stored));
                 await store.Put(stored, audit, clock.GetUtcNow());
                 _values = values.ToFrozenDictionary(StringComparer.Ordinal);
             }
