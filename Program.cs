@@ -114,6 +114,7 @@ internal static class Program
         services.AddSingleton<Usage>();
         services.AddSingleton<UsageReports>();
         services.AddSingleton<SettingStore>();
+        services.AddSingleton<SealedTexts>();
         services.AddSingleton<Connections>();
         services.AddSingleton<Models>();
         services.AddSingleton<ImageStore>();
@@ -164,6 +165,7 @@ internal static class Program
         api.MapUsers();
         api.MapUsage();
         api.MapSettings();
+        api.MapMasterKey();
         api.MapPersonal();
         api.MapConnections();
         api.MapModels();

@@ -57,6 +57,7 @@ internal static class CommandLine
             HealthCheckCommand.Create(),
             UserCommand.Create(),
             ConnectionCommand.Create(),
+            RotateKeyCommand.Create(),
             CompletionCommand.Create(),
             VersionCommand.Create(),
         };

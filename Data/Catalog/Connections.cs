@@ -28,6 +28,8 @@ internal sealed class Connections(Db db)
         return db.Write(connection =>
         {
             var row = WithFreeName(connection, draft);
+            SealedTexts.Require(connection, row.SecretKeys);
+            SealedTexts.Require(connection, row.SecretHeaders);
             var id = connection.QuerySingle<long>("""
                 insert into connections (row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers,
                     header_names, azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position,
@@ -51,6 +53,10 @@ internal sealed class Connections(Db db)
         return db.Write(connection =>
         {
             var row = WithFreeName(connection, draft);
+            var stored = connection.QuerySingleOrDefault<StoredSecrets>(
+                "select secret_keys, secret_headers from connections where id = @Id", new { row.Id });
+            SealedTexts.Require(connection, row.SecretKeys, stored?.SecretKeys);
+            SealedTexts.Require(connection, row.SecretHeaders, stored?.SecretHeaders);
             var updated = connection.Execute("""
                 update connections set
                     name = @Name, provider = @Provider, base_url = @BaseUrl, auth_type = @AuthType, secret_keys = @SecretKeys,
@@ -126,6 +132,13 @@ internal sealed class Connections(Db db)
 
         return free;
     }
+}
+
+internal sealed class StoredSecrets
+{
+    public string? SecretKeys { get; init; }
+
+    public string? SecretHeaders { get; init; }
 }
 
 internal sealed class NamedRow

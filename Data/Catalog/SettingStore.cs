@@ -38,6 +38,7 @@ internal sealed class SettingStore(Db db)
                 }
                 else
                 {
+                    SealedTexts.Require(connection, value);
                     connection.Execute("""
                         insert into settings (key, value, updated_at) values (@key, @value, @at)
                         on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at

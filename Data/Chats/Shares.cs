@@ -1,6 +1,7 @@
 using System.Data.Common;
 using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
+using AiChat.Data.Catalog;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -24,6 +25,8 @@ internal sealed class Shares(Db db)
             {
                 return ((ShareRow?)null, false);
             }
+
+            SealedTexts.Require(connection, share.SealedToken);
 
             // The length is counted here in UTF-16, as the text is cut later; SQLite counts code points.
             var last = connection.QueryFirstOrDefault<SharedEnd>("""

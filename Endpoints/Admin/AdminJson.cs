@@ -13,6 +13,8 @@ namespace AiChat.Endpoints.Admin;
 [JsonSerializable(typeof(SearchTestResponse))]
 [JsonSerializable(typeof(BrandingResponse))]
 [JsonSerializable(typeof(AppInfoResponse))]
+[JsonSerializable(typeof(RotateRequest))]
+[JsonSerializable(typeof(RotateResponse))]
 internal sealed partial class AdminJson : JsonSerializerContext
 {
     /// <summary>The context with the options of <see cref="JsonDefaults"/>.</summary>

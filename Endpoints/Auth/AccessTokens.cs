@@ -31,18 +31,17 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
     private const int MaxCached = 10_000;
 
     private readonly JwtSecurityTokenHandler _handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = MaxToken };
-    private readonly ConcurrentDictionary<string, AccessClaims> _cached = new(StringComparer.Ordinal);
-    private readonly Lazy<TokenValidationParameters> _rules = new(() => new TokenValidationParameters
+    private volatile Signing? _signing;
+
+    /// <summary>What follows from the key; made anew when the key has changed, so that no token of the old one is valid.</summary>
+    private Signing Now
     {
-        ValidAlgorithms = [SecurityAlgorithms.HmacSha256],
-        ValidTypes = [TokenType],
-        ValidIssuer = Issuer,
-        ValidAudience = instance.InstallId,
-        IssuerSigningKey = new SymmetricSecurityKey(cipher.Key(SecretPurpose.Jwt)),
-        RequireSignedTokens = true,
-        RequireExpirationTime = true,
-        LifetimeValidator = (notBefore, expires, _, _) => IsNow(notBefore, expires, clock.GetUtcNow().UtcDateTime),
-    });
+        get
+        {
+            var key = cipher.Key(SecretPurpose.Jwt);
+            return _signing is { } signing && ReferenceEquals(signing.Key, key) ? signing : _signing = Sign(key);
+        }
+    }
 
     public string Issue(long userId, long epoch, long loginId)
     {
@@ -57,7 +56,7 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
             [JwtRegisteredClaimNames.Iat] = now.ToUnixTimeSeconds(),
             [JwtRegisteredClaimNames.Exp] = (now + Life).ToUnixTimeSeconds(),
         };
-        var signing = new SigningCredentials(_rules.Value.IssuerSigningKey, SecurityAlgorithms.HmacSha256);
+        var signing = new SigningCredentials(Now.Rules.IssuerSigningKey, SecurityAlgorithms.HmacSha256);
         return _handler.WriteToken(new JwtSecurityToken(new JwtHeader(signing, null, TokenType), payload));
     }
 
@@ -65,22 +64,38 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
     public AccessClaims? Read(string token)
     {
         var now = clock.GetUtcNow().ToUnixTimeSeconds();
-        if (_cached.TryGetValue(token, out var known))
+        var signing = Now;
+        if (signing.Known.TryGetValue(token, out var known))
         {
             return IsNow(known, now) ? known : null;
         }
 
-        var claims = Validate(token);
+        var claims = Validate(token, signing.Rules);
         if (claims is not null)
         {
-            Evict(now);
-            _cached[token] = claims;
+            Evict(signing.Known, now);
+            signing.Known[token] = claims;
         }
 
         return claims;
     }
 
-    private AccessClaims? Validate(string token)
+    private Signing Sign(byte[] key) => new(
+        key,
+        new TokenValidationParameters
+        {
+            ValidAlgorithms = [SecurityAlgorithms.HmacSha256],
+            ValidTypes = [TokenType],
+            ValidIssuer = Issuer,
+            ValidAudience = instance.InstallId,
+            IssuerSigningKey = new SymmetricSecurityKey(key),
+            RequireSignedTokens = true,
+            RequireExpirationTime = true,
+            LifetimeValidator = (notBefore, expires, _, _) => IsNow(notBefore, expires, clock.GetUtcNow().UtcDateTime),
+        },
+        new ConcurrentDictionary<string, AccessClaims>(StringComparer.Ordinal));
+
+    private AccessClaims? Validate(string token, TokenValidationParameters rules)
     {
         if (token.Length > MaxToken)
         {
@@ -89,7 +104,7 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
 
         try
         {
-            _handler.ValidateToken(token, _rules.Value, out var valid);
+            _handler.ValidateToken(token, rules, out var valid);
             var payload = ((JwtSecurityToken)valid).Payload;
             return Number(payload, JwtRegisteredClaimNames.Sub) is { } user && Number(payload, JwtRegisteredClaimNames.Sid) is { } login
                 && Number(payload, "epoch") is { } epoch && payload.Expiration is { } expires
@@ -105,21 +120,21 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
         }
     }
 
-    private void Evict(long now)
+    private static void Evict(ConcurrentDictionary<string, AccessClaims> known, long now)
     {
-        if (_cached.Count < MaxCached)
+        if (known.Count < MaxCached)
         {
             return;
         }
 
-        foreach (var entry in _cached.Where(entry => entry.Value.ExpiresAt <= now))
+        foreach (var entry in known.Where(entry => entry.Value.ExpiresAt <= now))
         {
-            _cached.TryRemove(entry.Key, out _);
+            known.TryRemove(entry.Key, out _);
         }
 
-        if (_cached.Count >= MaxCached)
+        if (known.Count >= MaxCached)
         {
-            _cached.Clear();
+            known.Clear();
         }
     }
 
@@ -136,6 +151,9 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
             && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
             ? number
             : null;
+
+    /// <summary>A key, the rules for its tokens, and the claims of those that were valid.</summary>
+    private sealed record Signing(byte[] Key, TokenValidationParameters Rules, ConcurrentDictionary<string, AccessClaims> Known);
 }
 
 /// <summary>The claims of an access token; times are in unix seconds.</summary>

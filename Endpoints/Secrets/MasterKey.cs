@@ -55,7 +55,8 @@ internal static class MasterKey
         }
     }
 
-    private static byte[]? Parse(byte[] content)
+    /// <summary>Null when the content is not 32 bytes, raw or as base64 or hex.</summary>
+    public static byte[]? Parse(byte[] content)
     {
         if (content.Length == Length)
         {

@@ -23,19 +23,24 @@ internal enum SecretPurpose
 /// </summary>
 internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, ServerOptions options, Db db, TimeProvider clock)
 {
-    private const int NonceLength = 12;
-    private const int TagLength = 16;
-    private const string CheckAad = "settings|value|internal.key_check|v1";
+    public const string CheckAad = "settings|value|internal.key_check|v1";
 
-    private readonly Dictionary<SecretPurpose, byte[]> _keys = [];
-    private string _kid = "";
+    /// <summary>The first seals and signs. The others were it before a change of the key, and open what requests still hold.</summary>
+    private volatile KeyGeneration[] _generations = [];
+
+    private byte[]? _jwt;
+
+    /// <summary>The keys in use.</summary>
+    public KeyGeneration Current => _generations[0];
 
     /// <summary>Finds or creates the master key and proves that it is the one the database was written with.</summary>
     /// <exception cref="StartupException">The key is missing, changed, readable by others or malformed, or JWT_SECRET is weak.</exception>
     public async Task Open(CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
+        _jwt = options.JwtSecret is { } given ? JwtSecret.Check(given) : null;
         var check = await KeyCheck.Find(db);
+        StagedKey.Settle(folder, next => check.Value is { } value && Opens(Generation(next), value));
         var master = MasterKey.Find(folder, options);
         if (master is null && check.InUse)
         {
@@ -45,8 +50,9 @@ internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, S
                     + "Put the key back.");
         }
 
-        Derive(master ?? MasterKey.Create(folder));
-        if (check.Value is not null && Open(SecretPurpose.ProviderSecrets, CheckAad, check.Value) is not null)
+        var generation = Generation(master ?? MasterKey.Create(folder));
+        _generations = [generation];
+        if (check.Value is not null && Opens(generation, check.Value))
         {
             return;
         }
@@ -63,67 +69,34 @@ internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, S
     }
 
     /// <summary>Encrypts. The result opens only with the same <paramref name="aad"/>, which is "table|column|row|v1".</summary>
-    public string Seal(SecretPurpose purpose, string aad, string plaintext)
-    {
-        var clear = Encoding.UTF8.GetBytes(plaintext);
-        var nonce = RandomNumberGenerator.GetBytes(NonceLength);
-        var sealedBytes = new byte[clear.Length + TagLength];
-        using var aes = new AesGcm(_keys[purpose], TagLength);
-        aes.Encrypt(nonce, clear, sealedBytes.AsSpan(0, clear.Length), sealedBytes.AsSpan(clear.Length), Encoding.UTF8.GetBytes(aad));
-        CryptographicOperations.ZeroMemory(clear);
-        return $"v1.{_kid}.{Base64Url.EncodeToString(nonce)}.{Base64Url.EncodeToString(sealedBytes)}";
-    }
+    public string Seal(SecretPurpose purpose, string aad, string plaintext) => Current.Seal(purpose, aad, plaintext);
 
     /// <summary>Null when the text was sealed with another key, for another place, or was changed.</summary>
-    public string? Open(SecretPurpose purpose, string aad, string sealedText)
-    {
-        var parts = sealedText.Split('.');
-        if (parts.Length != 4 || parts[0] != "v1" || parts[1] != _kid || !Base64Url.IsValid(parts[2]) || !Base64Url.IsValid(parts[3]))
-        {
-            return null;
-        }
+    public string? Open(SecretPurpose purpose, string aad, string sealedText) =>
+        _generations.Select(generation => generation.Open(purpose, aad, sealedText)).FirstOrDefault(text => text is not null);
 
-        var nonce = Base64Url.DecodeFromChars(parts[2]);
-        var bytes = Base64Url.DecodeFromChars(parts[3]);
-        if (nonce.Length != NonceLength || bytes.Length < TagLength)
-        {
-            return null;
-        }
-
-        var clear = new byte[bytes.Length - TagLength];
-        using var aes = new AesGcm(_keys[purpose], TagLength);
-        try
-        {
-            aes.Decrypt(nonce, bytes.AsSpan(0, clear.Length), bytes.AsSpan(clear.Length), clear, Encoding.UTF8.GetBytes(aad));
-            return Encoding.UTF8.GetString(clear);
-        }
-        catch (AuthenticationTagMismatchException)
-        {
-            return null;
-        }
-    }
-
-    /// <summary>The key for signing; the caller must not change it.</summary>
-    public byte[] Key(SecretPurpose purpose) => _keys[purpose];
+    /// <summary>The key for signing; the caller must not change it. Another array after a change of the key.</summary>
+    public byte[] Key(SecretPurpose purpose) => Current.Key(purpose);
 
     /// <summary>HMAC-SHA256 of the text, base64url.</summary>
     public string Sign(SecretPurpose purpose, string text) =>
-        Base64Url.EncodeToString(HMACSHA256.HashData(_keys[purpose], Encoding.UTF8.GetBytes(text)));
+        Base64Url.EncodeToString(HMACSHA256.HashData(Key(purpose), Encoding.UTF8.GetBytes(text)));
 
     public bool Verify(SecretPurpose purpose, string text, string signature) => CryptographicOperations.FixedTimeEquals(
         Encoding.ASCII.GetBytes(Sign(purpose, text)), Encoding.UTF8.GetBytes(signature));
 
-    private void Derive(byte[] master)
+    /// <summary>The keys of a master key, which is erased.</summary>
+    public KeyGeneration Generation(byte[] master)
     {
-        var salt = Encoding.ASCII.GetBytes(instance.InstallId);
-        byte[] From(string info) => HKDF.DeriveKey(HashAlgorithmName.SHA256, master, 32, salt, Encoding.ASCII.GetBytes(info));
-
-        _keys[SecretPurpose.ProviderSecrets] = From("provider-secrets");
-        _keys[SecretPurpose.Jwt] = options.JwtSecret is { } given ? JwtSecret.Check(given) : From("jwt");
-        _keys[SecretPurpose.DeviceCookie] = From("device-cookie");
-        _keys[SecretPurpose.UrlSign] = From("url-sign");
-        _keys[SecretPurpose.ShareTokens] = From("share-tokens");
-        _kid = Convert.ToHexStringLower(SHA256.HashData(From("kid")).AsSpan(0, 4));
+        var generation = new KeyGeneration(master, instance.InstallId, _jwt);
         CryptographicOperations.ZeroMemory(master);
+        return generation;
     }
+
+    /// <summary>From now on this generation seals; the earlier ones still open.</summary>
+    public void Use(KeyGeneration generation) =>
+        _generations = [generation, .. _generations.Where(other => other.Id != generation.Id)];
+
+    private static bool Opens(KeyGeneration generation, string check) =>
+        generation.Open(SecretPurpose.ProviderSecrets, CheckAad, check) is not null;
 }

@@ -6,6 +6,7 @@ internal static class SecretsServices
     {
         services.AddSingleton<Redactor>();
         services.AddSingleton<SecretCipher>();
+        services.AddSingleton<KeyRotation>();
         services.AddHostedService<SecretsStart>();
     }
 }
