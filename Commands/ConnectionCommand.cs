@@ -87,7 +87,7 @@ internal static class ConnectionCommand
         : item["lastError"] is { } error ? $"Last check failed: {error}"
         : "Enabled";
 
-    private static string LineOf(JsonNode result)
+    public static string LineOf(JsonNode result)
     {
         var models = (int)result["models"]!;
         var said = (bool)result["ok"]! ? $"OK, {models} {(models == 1 ? "model" : "models")}" : $"Failed ({result["code"]})";

@@ -1,6 +1,8 @@
 using System.CommandLine;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 using AiChat.Data;
 
@@ -9,46 +11,86 @@ namespace AiChat.Commands;
 /// <summary>Exit code 0 when the server on this machine reports that it is ready.</summary>
 internal static class HealthCheckCommand
 {
+    private const int MaxReply = 64 * 1024;
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
     public static Command Create()
     {
         var command = new Command("healthcheck", "Check that the server on this machine is ready; for containers.");
-        command.SetAction((_, cancellation) => Run(cancellation));
+        command.SetAction(async (_, cancellation) =>
+        {
+            if (await Ask(Options.Load, cancellation) is not { } problem)
+            {
+                return ExitCodes.Done;
+            }
+
+            Terminal.Complain(problem);
+            return ExitCodes.Refused;
+        });
         return command;
     }
 
-    private static async Task<int> Run(CancellationToken cancellationToken)
+    /// <summary>Null when the server is ready; else why not, in one line.</summary>
+    public static async Task<string?> Ask(Func<ServerOptions> load, CancellationToken cancellationToken)
     {
         try
         {
-            var options = ServerOptions.Load(Environment.GetEnvironmentVariable);
-            // A server that listens on any address listens on loopback too.
-            var host = options.Host is null or "*" || IsAny(options.Host) ? "127.0.0.1" : options.Host;
+            var options = load();
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(Limit);
-            using var client = new TcpClient();
-            await client.ConnectAsync(host, options.Port, limit.Token);
-            var stream = client.GetStream();
-            // A host name that the server accepts.
-            var name = options.AllowedHosts.Count > 0 ? options.AllowedHosts[0] : "localhost";
-            var request = $"GET {options.BasePath}/api/settings/health HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n";
-            await stream.WriteAsync(Encoding.ASCII.GetBytes(request), limit.Token);
-            using var reader = new StreamReader(stream, Encoding.ASCII);
-            var status = await reader.ReadLineAsync(limit.Token);
-            if (status?.Split(' ') is [_, "200", ..])
-            {
-                return 0;
-            }
-
-            Terminal.Complain($"The server answered: {status}");
+            // A server that speaks TLS answers plain HTTP with nothing or with an alert.
+            var reply = await Exchange(options, secure: false, limit.Token);
+            return Judge(reply.StartsWith("HTTP/", StringComparison.Ordinal) ? reply : await Exchange(options, secure: true, limit.Token));
         }
-        catch (Exception error) when (error is SocketException or IOException or OperationCanceledException or StartupException)
+        catch (Exception error) when (error is SocketException or IOException or AuthenticationException or OperationCanceledException
+            or StartupException)
         {
-            Terminal.Complain($"The server does not answer: {error.Message}");
+            return $"The server does not answer: {error.Message}";
         }
+    }
 
-        return 1;
+    /// <summary>The body too, because another program may listen on the port and answer 200 to everything.</summary>
+    private static string? Judge(string reply)
+    {
+        var status = reply.Split("\r\n")[0];
+        return status.Split(' ') is not [_, "200", ..] ? $"The server answered: {status}"
+            : reply.Contains("\"status\":\"ok\"", StringComparison.Ordinal) ? null
+            : "Another program answers on the port of the server.";
+    }
+
+    /// <summary>A server that listens on any address listens on loopback too.</summary>
+    private static string Host(ServerOptions options) =>
+        options.Host is null or "*" || IsAny(options.Host) ? "127.0.0.1" : options.Host;
+
+    private static async Task<string> Exchange(ServerOptions options, bool secure, CancellationToken cancel)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(Host(options), options.Port, cancel);
+        // A host name that the server accepts.
+        var name = options.AllowedHosts.Count > 0 ? options.AllowedHosts[0] : "localhost";
+        await using Stream stream = secure ? await Encrypt(client.GetStream(), name, cancel) : client.GetStream();
+        var request = $"GET {options.BasePath}/api/settings/health HTTP/1.0\r\nHost: {name}\r\n\r\n";
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(request), cancel);
+        var reply = new byte[MaxReply];
+        try
+        {
+            var length = await stream.ReadAtLeastAsync(reply, MaxReply, throwOnEndOfStream: false, cancel);
+            return Encoding.ASCII.GetString(reply, 0, length);
+        }
+        catch (IOException) when (!secure)
+        {
+            return ""; // reset, as some answer what is not TLS
+        }
+    }
+
+    /// <summary>The name in the certificate is that of the site, not of loopback; nothing secret is sent.</summary>
+    private static async Task<SslStream> Encrypt(NetworkStream stream, string name, CancellationToken cancel)
+    {
+        var secure = new SslStream(stream);
+        var rules = new SslClientAuthenticationOptions { TargetHost = name, RemoteCertificateValidationCallback = (_, _, _, _) => true };
+        await secure.AuthenticateAsClientAsync(rules, cancel);
+        return secure;
     }
 
     private static bool IsAny(string host) =>

@@ -40,7 +40,7 @@ internal static class RotateKeyCommand
 
     private static IEnumerable<string> Report(JsonNode change, string folder, string? file)
     {
-        var count = (int)change["secrets"]! - 1; // one of them only proves the key
+        var count = (int)change["secrets"]!;
         yield return $"The master key has changed; {count} {(count == 1 ? "secret is" : "secrets are")} encrypted with it.";
         if ((int)change["unreadable"]! is > 0 and var left)
         {

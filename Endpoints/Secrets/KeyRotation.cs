@@ -7,7 +7,7 @@ using AiChat.Data.Catalog;
 namespace AiChat.Endpoints.Secrets;
 
 /// <summary>How a change of the master key ended.</summary>
-/// <param name="Replaced">Texts that the new key opens now.</param>
+/// <param name="Replaced">Secrets that the new key opens now; the proof of the key is not one.</param>
 /// <param name="Left">Texts that the old key did not open either.</param>
 /// <param name="KeyFile">The file of the new key in the data folder; null when the operator has the key elsewhere.</param>
 internal sealed record KeyChange(int Replaced, int Left, string? KeyFile);
@@ -65,7 +65,7 @@ internal sealed class KeyRotation(
                 StagedKey.Promote(folder);
             }
 
-            return new KeyChange(counts.Replaced, counts.Left, IsKeptElsewhere ? null : folder.File(MasterKey.FileName));
+            return new KeyChange(counts.Replaced - 1, counts.Left, IsKeptElsewhere ? null : folder.File(MasterKey.FileName));
         }
         finally
         {
