@@ -75,7 +75,8 @@ internal sealed class Installation : IAsyncDisposable
                 {
                     throw new StartupException(
                         error.ExitCode,
-                        $"{error.Message} It does not answer commands. Restart it if it is an older version than this file; otherwise stop it.");
+                        $"{error.Message} It does not answer commands. Restart it if it is an older version than this file; "
+                            + "otherwise stop it.");
                 }
             }
 
@@ -105,7 +106,9 @@ internal sealed class Installation : IAsyncDisposable
         catch (Exception error) when (error is IOException or SocketException or JsonException or FormatException)
         {
             throw new StartupException(
-                ExitCodes.Unavailable, $"The server ended before it answered ({error.Message}). See with a list whether it was done.");
+                ExitCodes.Unavailable,
+                $"The server did not answer: {error.Message}. Either it ended, and a list shows whether this was done, or it belongs to "
+                    + "another user.");
         }
     }
 
@@ -124,11 +127,11 @@ internal sealed class Installation : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    /// <summary>What a command needs: no background work, and no look at what an interrupted server left, which its next start mends.</summary>
+    /// <summary>What a command needs: no background work, and nothing of what the next start of the server mends.</summary>
     private static bool IsNeeded(IHostedService service) => service is not (BackgroundService or RunLifetime or RunStreamer);
 
     /// <summary>The server's own log shows only what is wrong.</summary>
-    private static LogLevel Quiet(LogLevel level) => level < LogLevel.Information ? level : (LogLevel)Math.Max((int)level, (int)LogLevel.Warning);
+    private static LogLevel Quiet(LogLevel level) => level == LogLevel.Information ? LogLevel.Warning : level;
 
     /// <summary>False for a folder that is there and shut for this user.</summary>
     private static bool CanLook(string folder)
@@ -153,7 +156,7 @@ internal sealed class Installation : IAsyncDisposable
         {
             throw new StartupException(
                 ExitCodes.NoPermission,
-                $"A server runs on {folder}, and this user may not command it ({error.Message}); run this as the server's user or as root.");
+                $"A server runs on {folder}, and this user may not command it ({error.Message}); run this as its user or as root.");
         }
     }
 

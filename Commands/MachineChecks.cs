@@ -53,7 +53,8 @@ internal static class MachineChecks
         {
             var mode = File.GetUnixFileMode(folder);
             var owner = FileStatus.OwnerOf(folder)?.User;
-            var keys = Directory.EnumerateFiles(folder, "master.key*").Where(file => (File.GetUnixFileMode(file) & OthersRights) != 0).ToList();
+            var keys = Directory.EnumerateFiles(folder, "master.key*")
+                .Where(file => (File.GetUnixFileMode(file) & OthersRights) != 0).ToList();
             return keys.Count > 0 ? Finding.Failed("folder", $"Others can read {keys[0]}.", $"chmod 600 {keys[0]}")
                 : (mode & OthersRights) != 0 ? Finding.Warning("folder", $"Others can look into {folder}.", $"chmod 700 {folder}")
                 : Finding.Ok("folder", $"{folder} belongs to user {owner} alone.");

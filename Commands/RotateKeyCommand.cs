@@ -50,7 +50,8 @@ internal static class RotateKeyCommand
         if ((string?)change["keyFile"] is { } path)
         {
             yield return $"It is in {path}: keep a copy with your backups, apart from the data.";
-            yield return $"Backups made before need the old one, {Path.Combine(folder, StagedKey.OldFileName)}. Delete it when you need none of them.";
+            yield return $"Backups made before need the old one, {Path.Combine(folder, StagedKey.OldFileName)}. "
+                + "Delete it when you need none of them.";
         }
         else
         {

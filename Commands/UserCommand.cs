@@ -33,7 +33,8 @@ internal static class UserCommand
         Change("demote", "Make an administrator a member.", "{0}: Member", "PUT", "role", ("role", "USER")),
         Change("enable", "Let a disabled account log in again.", "{0} can log in again.", "PUT", "status", ("status", "ACTIVE")),
         new Command("disable", "Keep an account from logging in. Every login ends at once; chats stay.") { Name, Reason }
-            .WithWork(call => Change(call, "{0} cannot log in any more.", "PUT", "status", WithReason(call, new() { ["status"] = "DISABLED" }))),
+            .WithWork(call => Change(
+                call, "{0} cannot log in any more.", "PUT", "status", WithReason(call, new() { ["status"] = "DISABLED" }))),
         new Command("delete", "Delete an account with all its chats, images and keys.") { Name, Yes }.WithWork(Delete),
     };
 
@@ -53,7 +54,8 @@ internal static class UserCommand
             Text(user!, "username"), RoleOf(user!), StatusOf(user!), Text(user!, "createdAt")[..10],
         });
         return call.Show(
-            new JsonObject { ["items"] = items }, items.Count == 0 ? ["No accounts yet."] : Terminal.Table(["NAME", "ROLE", "STATUS", "SINCE"], rows));
+            new JsonObject { ["items"] = items },
+            items.Count == 0 ? ["There is no such account."] : Terminal.Table(["NAME", "ROLE", "STATUS", "SINCE"], rows));
     }
 
     private static async Task<int> Create(Call call)

@@ -38,7 +38,8 @@ internal sealed record CurrentUser(long Id, string Role, string? Username, long 
     public static CurrentUser Visitor(Client client) => new(0, "GUEST", null, 0, 0, null) { Client = client };
 
     /// <summary>The audit's record of what this user does.</summary>
-    public AuditEntry Audit(string action, string? target, string? detail = null) => new(Caller.ActorId, action, target, Client.Address, detail);
+    public AuditEntry Audit(string action, string? target, string? detail = null) =>
+        new(Caller.ActorId, action, target, Client.Address, detail);
 
     public static ValueTask<CurrentUser?> BindAsync(HttpContext context) => new(context.Features.Get<CurrentUser>());
 }

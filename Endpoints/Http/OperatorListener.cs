@@ -145,7 +145,8 @@ internal sealed class OperatorPipe : IConnectionListener
 
     private sealed record Ends(PipeReader Input, PipeWriter Output) : IDuplexPipe;
 
-    private sealed class PipeConnection(IDuplexPipe transport) : DefaultConnectionContext(Guid.NewGuid().ToString("N"), transport, transport)
+    private sealed class PipeConnection(IDuplexPipe transport)
+        : DefaultConnectionContext(Guid.NewGuid().ToString("N"), transport, transport)
     {
         /// <summary>The server is done with the connection: the client reads to its end.</summary>
         public override async ValueTask DisposeAsync()

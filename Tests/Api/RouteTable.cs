@@ -138,5 +138,6 @@ internal static class RouteTable
         new("POST", "/api/catalog/models/overrides/import", Access.Admin, Body: true),
         new("POST", "/api/catalog/models/overrides/import/preview", Access.Admin, Body: true),
         new("PUT", "/api/catalog/models/order", Access.Admin, Body: true),
+        new("POST", "/api/master-key/rotate", Access.Operator, Body: true),
     ];
 }
