@@ -58,6 +58,7 @@ internal static class CommandLine
             UserCommand.Create(),
             ConnectionCommand.Create(),
             RotateKeyCommand.Create(),
+            SettingsCommand.Create(),
             DoctorCommand.Create(),
             CompletionCommand.Create(),
             VersionCommand.Create(),

@@ -27,7 +27,7 @@ internal static class DoctorCommand
         ServerOptions options;
         try
         {
-            options = Options.Load();
+            options = Options.Load(Options.Values(parsed));
         }
         catch (StartupException error)
         {

@@ -18,9 +18,9 @@ internal static class HealthCheckCommand
     public static Command Create()
     {
         var command = new Command("healthcheck", "Check that the server on this machine is ready; for containers.");
-        command.SetAction(async (_, cancellation) =>
+        command.SetAction(async (parsed, cancellation) =>
         {
-            if (await Ask(Options.Load, cancellation) is not { } problem)
+            if (await Ask(() => ServerOptions.Load(Options.Values(parsed)), cancellation) is not { } problem)
             {
                 return ExitCodes.Done;
             }

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
 using AiChat.Endpoints.Settings;
+using AiChat.Endpoints.Variables;
 
 namespace AiChat.Commands;
 
@@ -9,12 +10,13 @@ internal static class Options
 {
     public static readonly Option<bool> Json = new("--json") { Description = "Print JSON for scripts." };
 
-    /// <summary>What the environment sets, as the server reads it.</summary>
+    /// <summary>What the environment sets.</summary>
+    public static EnvironmentValues Values(ParseResult _) => EnvironmentValues.Of(Environment.GetEnvironmentVariable);
+
+    /// <summary>The options of the server, with the defaults of its settings.</summary>
     /// <exception cref="Data.StartupException">A value is wrong.</exception>
-    public static ServerOptions Load() => ServerOptions.Load(Environment.GetEnvironmentVariable) with
-    {
-        SettingDefaults = SettingTable.ReadVariables(Environment.GetEnvironmentVariable),
-    };
+    public static ServerOptions Load(EnvironmentValues values) =>
+        ServerOptions.Load(values) with { SettingDefaults = SettingTable.ReadVariables(values) };
 
     /// <summary>Gives the command --json, and lets it work on the installation.</summary>
     /// <param name="create">It may begin a new installation.</param>
@@ -23,7 +25,7 @@ internal static class Options
         command.Options.Add(Json);
         command.SetAction(async (parsed, cancel) =>
         {
-            await using var installation = await Installation.Open(Load(), create, cancel);
+            await using var installation = await Installation.Open(Load(Values(parsed)), create, cancel);
             return await work(new Call(installation, parsed, cancel));
         });
         return command;

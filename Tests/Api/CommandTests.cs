@@ -141,7 +141,7 @@ public sealed class CommandTests : IDisposable
     [NativeFact]
     public async Task Providers_are_tested_with_the_stored_keys()
     {
-        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
+        var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
         await using var server = await TestServer.StartAsync(new TestServerOptions { DataDir = _folder });
         var admin = await server.RegisterAdminAsync();
         await (await admin.PostJson("/api/connections", new
@@ -209,7 +209,7 @@ public sealed class CommandTests : IDisposable
         }
 
         Assert.NotEqual("", (await Run("version", "--json")).Expect(0).Json.Text("version"));
-        var completions = (await Run("[suggest:11]", "aichat user")).Expect(0).Output.Split('\n');
+        var completions = (await Run("[suggest:9]", "aichat us")).Expect(0).Output.Split('\n');
         Assert.Contains("user", completions);
         Assert.Contains("reset-password", (await Run("[suggest:12]", "aichat user ")).Expect(0).Output.Split('\n'));
         Assert.Contains("[suggest:", (await Run("completion", "bash")).Expect(0).Output);

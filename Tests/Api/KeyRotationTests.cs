@@ -154,7 +154,8 @@ public sealed class KeyRotationTests : IDisposable
 
         await Works(admin, upstream, connection, shared);
         Assert.Empty(Directory.GetFiles(_folder, "master.key*"));
-        await Assert.ThrowsAsync<ServerStartException>(() => server.RestartAsync(With(one)));
+        await server.StopAsync();
+        await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(With(one)));
         await using var again = await TestServer.StartAsync(With(two));
         var login = again.Client();
         await (await login.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))

@@ -196,6 +196,7 @@ export const system = {
   'audit.text': 'Who did what and when. Entries cannot be changed.',
   'audit.nobody': 'Nobody logged in',
   'audit.gone': 'Deleted account',
+  'audit.commandLine': 'Command line on the server',
   'about.title': 'About',
   'about.text': 'What is running here. Copy this when you report a problem.',
   'about.version': 'Version',

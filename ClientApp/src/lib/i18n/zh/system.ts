@@ -198,6 +198,7 @@ export const system: Record<keyof typeof en, string> = {
   'audit.text': '谁在何时做了什么。记录不可修改。',
   'audit.nobody': '未登录',
   'audit.gone': '已删除的账号',
+  'audit.commandLine': '服务器上的命令行',
   'about.title': '关于',
   'about.text': '正在运行的版本。报告问题时请附上。',
   'about.version': '版本',
