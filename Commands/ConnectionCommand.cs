@@ -57,7 +57,7 @@ internal static class ConnectionCommand
                 result[member] = value?.DeepClone();
             }
 
-            results.Add(result);
+            results.Add((JsonNode)result);
         }
 
         return results;

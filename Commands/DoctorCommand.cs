@@ -144,6 +144,9 @@ internal sealed record Finding(string Name, string State, string Detail, string?
 
     public JsonNode Json() => new JsonObject
     {
-        ["name"] = Name, ["state"] = State.ToLowerInvariant(), ["detail"] = Detail, ["action"] = Action,
+        ["name"] = Name,
+        ["state"] = State.ToLowerInvariant(),
+        ["detail"] = Detail,
+        ["action"] = Action,
     };
 }

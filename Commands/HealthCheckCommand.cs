@@ -88,7 +88,11 @@ internal static class HealthCheckCommand
     private static async Task<SslStream> Encrypt(NetworkStream stream, string name, CancellationToken cancel)
     {
         var secure = new SslStream(stream);
-        var rules = new SslClientAuthenticationOptions { TargetHost = name, RemoteCertificateValidationCallback = (_, _, _, _) => true };
+        var rules = new SslClientAuthenticationOptions
+        {
+            TargetHost = name,
+            RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null,
+        };
         await secure.AuthenticateAsClientAsync(rules, cancel);
         return secure;
     }

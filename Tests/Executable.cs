@@ -31,7 +31,10 @@ internal static class Executable
             : ["/usr/bin/setpriv", $"--reuid={user}", $"--regid={user}", "--clear-groups", TestServer.Binary!, .. arguments];
         var start = new ProcessStartInfo(command[0], command[1..])
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/",
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = "/",
         };
         start.Environment.Clear(); // a container has no HOME either
         foreach (var (name, value) in variables.Prepend(("DATA_DIR", folder)))

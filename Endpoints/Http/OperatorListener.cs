@@ -199,6 +199,7 @@ internal sealed class OperatorPipe : IConnectionListener
         {
             _output.Dispose();
             _input.Dispose();
+            base.Dispose(disposing);
         }
     }
 }

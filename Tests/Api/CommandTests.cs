@@ -146,7 +146,11 @@ public sealed class CommandTests : IDisposable
         var admin = await server.RegisterAdminAsync();
         await (await admin.PostJson("/api/connections", new
         {
-            name = "Ours", provider = "openai", baseUrl = upstream.BaseUrl, key = "sk-CANARY-abcdefgh1234", local = true,
+            name = "Ours",
+            provider = "openai",
+            baseUrl = upstream.BaseUrl,
+            key = "sk-CANARY-abcdefgh1234",
+            local = true,
         })).Expect(HttpStatusCode.Created);
         var running = (await Run("connection", "test")).Expect(0);
         await server.StopAsync();

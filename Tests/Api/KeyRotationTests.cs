@@ -182,7 +182,8 @@ public sealed class KeyRotationTests : IDisposable
 
     private TestServerOptions With(string key) => new()
     {
-        DataDir = _folder, Variables = new Dictionary<string, string> { ["AICHAT_MASTER_KEY"] = key },
+        DataDir = _folder,
+        Variables = new Dictionary<string, string> { ["AICHAT_MASTER_KEY"] = key },
     };
 
     private string File_(string name) => Path.Combine(_folder, name);
@@ -193,14 +194,22 @@ public sealed class KeyRotationTests : IDisposable
         var admin = await server.RegisterAdminAsync();
         var connection = (await (await admin.PostJson("/api/connections", new
         {
-            name = "Ours", provider = "openai", baseUrl = upstream.BaseUrl, key = Key, local = true,
+            name = "Ours",
+            provider = "openai",
+            baseUrl = upstream.BaseUrl,
+            key = Key,
+            local = true,
             headers = new Dictionary<string, string> { ["X-Org"] = "head-CANARY" },
         })).Json(HttpStatusCode.Created)).Id();
         await (await admin.PatchJson("/api/settings/system", new { webSearchApiKey = "tvly-CANARY" })).Expect(HttpStatusCode.OK);
         var session = (await (await admin.PostJson("/api/sessions", new { })).Json(HttpStatusCode.Created)).Id();
         await (await admin.PostJson("/api/chat/completion", new
         {
-            sessionId = session, content = "hello", clientMessageId = "m1", connectionId = connection, model = "gpt-4o",
+            sessionId = session,
+            content = "hello",
+            clientMessageId = "m1",
+            connectionId = connection,
+            model = "gpt-4o",
         })).Expect(HttpStatusCode.OK);
         await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Expect(HttpStatusCode.Created);
         return (admin, connection, session);
