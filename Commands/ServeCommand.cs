@@ -30,6 +30,7 @@ internal static class ServeCommand
 
     private static async Task<int> Run(bool initialize)
     {
+        using var supervision = Supervision.Begin();
         try
         {
             var values = EnvironmentValues.Of(Environment.GetEnvironmentVariable);
@@ -71,19 +72,24 @@ internal static class ServeCommand
                 Terminal.Say(announcement);
             }
 
+            if (supervision is not null)
+            {
+                await supervision.Ready(app, addresses[0] + options.BasePath);
+            }
+
             using var memory = IdleMemory.OfProcess(app.Services.GetRequiredService<BackgroundWork>(), TimeProvider.System);
             await app.WaitForShutdownAsync();
             return broken ? StartupException.InputOutput : CodeOf(app.Services.GetServices<IHostedService>());
         }
         catch (StartupException error)
         {
-            Terminal.Complain(error.Message);
+            Terminal.Complain(error.Message + Supervision.Advice(error));
             return error.ExitCode;
         }
         catch (Exception error) when (BindFailure(error) is { } failure)
         {
-            Terminal.Complain(failure);
-            return StartupException.Configuration;
+            Terminal.Complain(failure.Message);
+            return failure.ExitCode;
         }
     }
 
@@ -118,20 +124,28 @@ internal static class ServeCommand
     /// <summary>The address in a form that a browser on this machine can open.</summary>
     private static string Reachable(string address) => address.Replace("[::]", "localhost").Replace("0.0.0.0", "localhost");
 
-    /// <summary>One line that says why the server cannot listen; null for other failures.</summary>
-    private static string? BindFailure(Exception error)
+    /// <summary>
+    /// One line that says why the server cannot listen; null for other failures. A port that is taken and an address that is not there may
+    /// be so only now, at the boot of the machine or while the old process ends: then a service manager starts again.
+    /// </summary>
+    private static StartupException? BindFailure(Exception error)
     {
         var socket = error as SocketException ?? error.InnerException as SocketException
             ?? error.InnerException?.InnerException as SocketException;
-        var reason = socket?.SocketErrorCode switch
+        var (code, reason) = socket?.SocketErrorCode switch
         {
-            null => null,
-            SocketError.AddressAlreadyInUse => "another program listens there; choose another PORT",
-            SocketError.AccessDenied =>
-                "ports below 1024 need more rights; choose another PORT or allow it (setcap cap_net_bind_service=+ep on the executable)",
-            SocketError.AddressNotAvailable => "this machine does not have that address; correct HOST",
-            SocketError.AddressFamilyNotSupported => "this machine does not speak that kind of address (is IPv6 off?); correct HOST",
-            _ => socket.Message,
+            null => (0, null),
+            SocketError.AddressAlreadyInUse =>
+                (StartupException.TemporaryFailure, "another program listens there; choose another PORT"),
+            SocketError.AccessDenied => (
+                StartupException.Configuration,
+                "ports below 1024 need more rights; choose another PORT or allow it (as a service: aichat install --port N; "
+                + "else setcap cap_net_bind_service=+ep on the executable)"),
+            SocketError.AddressNotAvailable =>
+                (StartupException.TemporaryFailure, "this machine does not have that address; correct HOST"),
+            SocketError.AddressFamilyNotSupported => (
+                StartupException.TemporaryFailure, "this machine does not speak that kind of address (is IPv6 off?); correct HOST"),
+            _ => (StartupException.Configuration, socket.Message),
         };
         if (reason is null)
         {
@@ -139,7 +153,7 @@ internal static class ServeCommand
         }
 
         var where = ServerOptions.Load(Environment.GetEnvironmentVariable);
-        return $"Cannot listen on {where.Host ?? "any address"}, port {where.Port}: {reason}.";
+        return new StartupException(code, $"Cannot listen on {where.Host ?? "any address"}, port {where.Port}: {reason}.", error);
     }
 }
 

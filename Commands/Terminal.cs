@@ -2,6 +2,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using AiChat.Endpoints.Http;
 
 namespace AiChat.Commands;
 
@@ -13,7 +14,10 @@ internal static class Terminal
 
     public static void Say(string line) => Console.Out.WriteLine(line);
 
-    public static void Complain(string line) => Console.Error.WriteLine(line);
+    public static void Complain(string line) => Console.Error.WriteLine(Journal.Prefix(LogLevel.Error) + line);
+
+    /// <summary>The next line of the person at the console; null when nobody answers.</summary>
+    public static string? Ask() => Console.In.ReadLine();
 
     public static string Json(JsonNode node) => node.ToJsonString(Indented);
 

@@ -31,10 +31,10 @@ internal sealed class StartupException(int exitCode, string message, Exception? 
     /// <summary>The database file failed while running.</summary>
     public const int InputOutput = 74;
 
-    /// <summary>The data folder is in use by another process.</summary>
+    /// <summary>Another process has the data folder or the port, or the address is not there: worth another start in a while.</summary>
     public const int TemporaryFailure = 75;
 
-    /// <summary>A setting or the data folder is wrong.</summary>
+    /// <summary>A setting or the data folder is wrong: no other start mends it, and the unit of systemd makes none.</summary>
     public const int Configuration = 78;
 
     public int ExitCode { get; } = exitCode;

@@ -46,6 +46,7 @@ internal sealed class DbWriter : IDisposable
     private readonly ManualResetEvent _closing = new(false);
     private readonly Thread _thread;
     private readonly Timer _rounds;
+    private readonly BusyTime _busy = new();
     private bool _isWatched;
     private Exception? _fatal;
     private long _commits;
@@ -69,6 +70,9 @@ internal sealed class DbWriter : IDisposable
     public event Action? ChangedByOthers;
 
     public long Commits => Interlocked.Read(ref _commits);
+
+    /// <summary>How long the thread has been at its current piece of work; zero while it waits for one.</summary>
+    public TimeSpan BusyFor => _busy.Elapsed;
 
     public void Enqueue(WriteItem item)
     {
@@ -126,7 +130,7 @@ internal sealed class DbWriter : IDisposable
 
     private void Loop()
     {
-        var state = new LoopState { IdleSince = Stopwatch.GetTimestamp() };
+        var state = new LoopState(IsDirty: false, IsCrowded: false, Stopwatch.GetTimestamp());
         while (!_queue.IsCompleted)
         {
             try
@@ -154,7 +158,10 @@ internal sealed class DbWriter : IDisposable
     private void Turn(ref LoopState state)
     {
         Array.Clear(_group);
-        if (_queue.TryTake(out var first, BetweenLooks))
+        _busy.End();
+        var any = _queue.TryTake(out var first, BetweenLooks);
+        _busy.Begin();
+        if (any)
         {
             if (state.IsCrowded && _queue.Count < MaxGroup)
             {
@@ -162,14 +169,14 @@ internal sealed class DbWriter : IDisposable
             }
 
             var count = 1;
-            for (_group[0] = first; count < MaxGroup && _queue.TryTake(out var next); count++)
+            for (_group[0] = first!; count < MaxGroup && _queue.TryTake(out var next); count++)
             {
                 _group[count] = next;
             }
 
             Commit(_group.AsSpan(0, count)!);
             Array.Clear(_group);
-            state = new LoopState { IsDirty = true, IsCrowded = count > 1 || _queue.Count > 0, IdleSince = Stopwatch.GetTimestamp() };
+            state = new LoopState(IsDirty: true, IsCrowded: count > 1 || _queue.Count > 0, Stopwatch.GetTimestamp());
         }
         else if (LooksGood() && state.IsDirty && Stopwatch.GetElapsedTime(state.IdleSince) >= IdleBeforeCheckpoint)
         {
@@ -384,14 +391,7 @@ internal sealed class DbWriter : IDisposable
         command.ExecuteNonQuery();
     }
 
-    private struct LoopState
-    {
-        /// <summary>The log holds commits that are not in the database file.</summary>
-        public bool IsDirty;
-
-        /// <summary>The last group had several items, or more were waiting.</summary>
-        public bool IsCrowded;
-
-        public long IdleSince;
-    }
+    /// <param name="IsDirty">The log holds commits that are not in the database file.</param>
+    /// <param name="IsCrowded">The last group had several items, or more were waiting.</param>
+    private record struct LoopState(bool IsDirty, bool IsCrowded, long IdleSince);
 }

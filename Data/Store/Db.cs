@@ -48,6 +48,9 @@ internal sealed class Db : IDisposable
         remove => _writer.ChangedByOthers -= value;
     }
 
+    /// <summary>How long the writer has been at one piece of work; zero while it waits. Minutes mean that it hangs.</summary>
+    public TimeSpan WriterBusyFor => _writer.BusyFor;
+
     /// <summary>Transactions written to disk since the start.</summary>
     public long Commits => _writer.Commits;
 

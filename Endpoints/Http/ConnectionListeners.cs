@@ -34,6 +34,21 @@ internal sealed class ConnectionListeners(
         }
     }
 
+    /// <summary>
+    /// An endpoint whose connections nobody has taken since the last call, although one was made then; null when there is none. Makes the
+    /// connections for the next call.
+    /// </summary>
+    public EndPoint? FindStuck()
+    {
+        EndPoint? stuck = null;
+        foreach (var listener in _listeners)
+        {
+            stuck = listener.Knock() ? stuck : listener.EndPoint;
+        }
+
+        return stuck;
+    }
+
     public ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         if (endpoint == OperatorConnection.EndPoint && operators is not null)
@@ -65,6 +80,7 @@ internal sealed partial class ConnectionListener(
     private static readonly TimeSpan BetweenWarnings = TimeSpan.FromSeconds(10);
 
     private readonly CancellationTokenSource _unbound = new();
+    private readonly Doorbell _doorbell = new(socket.LocalEndPoint!);
 
     /// <summary>
     /// Output is sent by the thread that writes it, and input is read by the thread that the socket woke. PoolPipe continues on the thread
@@ -79,6 +95,9 @@ internal sealed partial class ConnectionListener(
 
     public void Close() => socket.Dispose();
 
+    /// <summary>As <see cref="Doorbell.Ring"/>.</summary>
+    public bool Knock() => _doorbell.Ring();
+
     /// <summary>
     /// The pool of Kestrel's HTTP layer, which takes it from its connection. The pool that a connection made outside Kestrel brings gives
     /// an empty block to who asks for any size, and responses that begin with <c>BodyWriter</c> would fail.
@@ -92,6 +111,7 @@ internal sealed partial class ConnectionListener(
             try
             {
                 var accepted = await socket.AcceptAsync(cancellationToken);
+                _doorbell.Answer();
                 accepted.NoDelay = true;
                 var connection = _connections.Create(accepted);
                 connection.Features.Set<IMemoryPoolFeature>(this);

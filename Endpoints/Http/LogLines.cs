@@ -22,7 +22,11 @@ internal sealed class LogLines(Redactor redactor, TimeProvider clock) : ConsoleF
         using (var json = new Utf8JsonWriter(buffer, Options))
         {
             json.WriteStartObject();
-            json.WriteString("time", clock.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'"));
+            if (!Journal.IsConnected)
+            {
+                json.WriteString("time", clock.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.fff'Z'"));
+            }
+
             json.WriteString("level", Word(logEntry.LogLevel));
             json.WriteString("category", logEntry.Category);
             json.WriteString("message", redactor.Clean(message));
@@ -34,6 +38,7 @@ internal sealed class LogLines(Redactor redactor, TimeProvider clock) : ConsoleF
             json.WriteEndObject();
         }
 
+        textWriter.Write(Journal.Prefix(logEntry.LogLevel));
         textWriter.WriteLine(Encoding.UTF8.GetString(buffer.WrittenSpan));
     }
 

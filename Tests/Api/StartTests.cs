@@ -14,7 +14,7 @@ public sealed partial class StartTests
     public async Task An_address_of_another_machine_is_one_line(string host, string reason)
     {
         var refused = await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(With(("HOST", host))));
-        Assert.Equal(78, refused.ExitCode);
+        Assert.Equal(75, refused.ExitCode); // it may have it later, when the network is up
         OneLine(refused, $"Cannot listen on {host}, port 0: ", reason);
     }
 
@@ -28,7 +28,7 @@ public sealed partial class StartTests
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         var refused =
             await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(With(("HOST", host), ("PORT", $"{port}"))));
-        Assert.Equal(78, refused.ExitCode);
+        Assert.Equal(75, refused.ExitCode);
         OneLine(refused, "Cannot listen on ", "another program listens there");
     }
 
@@ -77,6 +77,6 @@ public sealed partial class StartTests
     private static TestServerOptions With(params (string Name, string Value)[] variables) =>
         new() { Variables = variables.ToDictionary(variable => variable.Name, variable => variable.Value) };
 
-    [GeneratedRegex("^The server ended with 78: ")]
+    [GeneratedRegex("^The server ended with 7[58]: ")]
     private static partial Regex StartLine();
 }

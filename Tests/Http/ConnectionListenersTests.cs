@@ -33,7 +33,7 @@ public sealed class ConnectionListenersTests
         second.Dispose();
     }
 
-    private sealed class Pool : MemoryPool<byte>, IMemoryPoolFactory<byte>
+    internal sealed class Pool : MemoryPool<byte>, IMemoryPoolFactory<byte>
     {
         public override int MaxBufferSize => Shared.MaxBufferSize;
 
