@@ -60,6 +60,8 @@ internal static class CommandLine
             RotateKeyCommand.Create(),
             SettingsCommand.Create(),
             DoctorCommand.Create(),
+            InstallCommand.Create(),
+            UninstallCommand.Create(),
             CompletionCommand.Create(),
             VersionCommand.Create(),
         };

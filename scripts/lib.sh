@@ -75,7 +75,7 @@ need_client_packages() {
 # A hash of everything the native binary is made of: changes exactly when a new publish is due.
 source_stamp() {
   { cat AiChat.csproj Directory.Build.props global.json packages.lock.json scripts/sqlite scripts/publish
-    git ls-files -z --cached --others --exclude-standard -- Program.cs Commands Data Endpoints Providers wwwroot |
+    git ls-files -z --cached --others --exclude-standard -- Program.cs Commands Data Endpoints Providers deploy/aichat.service wwwroot |
       LC_ALL=C sort -z | xargs -0 sha256sum 2>/dev/null || true
   } | sha256sum | cut -d' ' -f1
 }
