@@ -19,6 +19,6 @@ internal static class ExitCodes
     /// <summary>The server ended while it worked (EX_UNAVAILABLE).</summary>
     public const int Unavailable = 69;
 
-    /// <summary>The data folder belongs to another user (EX_NOPERM).</summary>
+    /// <summary>The data folder belongs to another user, or the command needs root (EX_NOPERM).</summary>
     public const int NoPermission = 77;
 }

@@ -68,7 +68,7 @@ internal static partial class InstallCommand
         if (!isDry && !Environment.IsPrivilegedProcess)
         {
             Terminal.Complain("This needs root: type it again with sudo, or with --dry-run to see what would be done.");
-            return ExitCodes.Refused;
+            return ExitCodes.NoPermission;
         }
 
         try
