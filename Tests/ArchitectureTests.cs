@@ -35,7 +35,7 @@ public sealed partial class ArchitectureTests
     [InlineData(@"\bHttpClient\b|\bSocketsHttpHandler\b", "")]
     [InlineData(
         @"\bnew (Socket|SslStream)\(",
-        "Providers/Transport/ProviderHttp.cs Endpoints/Http/ControlSocket.cs Commands/HealthCheckCommand.cs")]
+        "Providers/Transport/ProviderDialer.cs Endpoints/Http/ControlSocket.cs Commands/HealthCheckCommand.cs")]
     [InlineData(@"\bTryAddWithoutValidation\b", "")]
     [InlineData(@"\bDateTime(Offset)?\.(Utc)?Now\b", "")]
     [InlineData(@"\bThread\.Sleep\b", "")]

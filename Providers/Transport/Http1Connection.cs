@@ -10,9 +10,9 @@ namespace AiChat.Providers.Transport;
 /// </summary>
 /// <remarks>
 /// <para>This class and its neighbours are the HTTP/1.1 client of the product (RFC 9112), used instead of <c>SocketsHttpHandler</c>:
-/// <see cref="ProviderHttp"/> resolves, connects and sends, <see cref="Http1Pool"/> keeps idle connections, <see cref="Http1Request"/>
-/// writes requests, <see cref="ResponseHead"/> reads the status line and headers, <see cref="Http1Body"/> reads the body, and
-/// <see cref="DecompressedBody"/> undoes a content encoding.</para>
+/// <see cref="ProviderHttp"/> sends, <see cref="ProviderDialer"/> resolves and connects, <see cref="Http1Pool"/> keeps idle connections,
+/// <see cref="Http1Request"/> writes requests, <see cref="ResponseHead"/> reads the status line and headers, <see cref="Http1Body"/>
+/// reads the body, and <see cref="DecompressedBody"/> undoes a content encoding.</para>
 /// <para><b>Why it exists.</b> The product promises that a live stream takes at most 40 KiB of memory, measured by <c>scripts/bench</c>.
 /// HttpClient keeps two buffers of 4 KiB and a dozen objects for every reply that is being read. When this client replaced it, a stream
 /// went from 24-43 to 12-30 KiB at 1,000 streams and from 33-39 to 20 KiB at 3,000; processor time a token went from 1.71-2.00 to
@@ -30,21 +30,23 @@ namespace AiChat.Providers.Transport;
 /// time. An idle one is closed after a minute, after the provider's limit, or when the provider closes it; none is reused after two
 /// minutes. A GET is sent again when a reused connection breaks before the reply's head is complete; a request with a body never is.
 /// The reply of a provider that refuses a request before it has taken all of it is still read.</item>
+/// <item>Proxies: CONNECT (RFC 9110 section 9.3.6) with Basic for https targets, the absolute form for http targets, TLS to the proxy
+/// itself, and SOCKS5 (RFC 1928, 1929). <see cref="HttpTunnel"/> or <see cref="SocksTunnel"/> make a tunnel before TLS begins.</item>
 /// <item>TLS with ALPN <c>http/1.1</c>; the content encodings gzip, deflate and br, one at a time, although none is asked for.</item>
 /// </list>
 /// <para><b>What it refuses</b> with <see cref="ProviderFailure.Protocol"/>: a head over 32 KiB; a header without a colon or a name,
 /// or with white space in the name; lengths that differ or are not a number; any transfer coding but <c>chunked</c> and
 /// <c>identity</c>; chunk sizes of more than 15 digits; more than 8 KiB of a chunk's size line or of trailers; several content encodings.
 /// A body that ends early is <see cref="ProviderFailure.ConnectionLost"/>. A connection that has sent more than its reply is closed.</para>
-/// <para><b>What it does not do.</b> HTTP/2 and HTTP/3, pipelining, upgrades, <c>Expect</c>, chunked requests, proxies, redirects,
-/// cookies, caches, authentication challenges, trace headers, certificate revocation and certificate downloads. None of them is needed to
+/// <para><b>What it does not do.</b> HTTP/2 and HTTP/3, pipelining, upgrades, <c>Expect</c>, chunked requests, redirects, cookies,
+/// caches, authentication challenges, trace headers, certificate revocation and certificate downloads. None of them is needed to
 /// call a model, and some of them could carry a request past <see cref="ProviderAddress"/>.</para>
 /// <para><b>How to go back.</b> The rest of the product sees only <see cref="ProviderReply"/>, and that sees only
 /// <see cref="IReplyBody"/>. In <see cref="ProviderHttp"/>, give each pool one <c>HttpMessageInvoker</c> over a
 /// <c>SocketsHttpHandler</c> with <c>UseProxy</c>, <c>UseCookies</c> and <c>AllowAutoRedirect</c> off, <c>AutomaticDecompression</c>
 /// none, <c>ActivityHeadersPropagator</c> null, <c>MaxResponseHeadersLength</c> 32, <c>PooledConnectionLifetime</c> two minutes,
 /// <c>MaxResponseDrainSize</c> 0, the pool's chain policy and certificate callback in <c>SslOptions</c>, and a <c>ConnectCallback</c>
-/// that calls the method which judges every address. Fill a <see cref="ResponseHead"/> from the response, and write an
+/// that calls <see cref="ProviderDialer"/>, tunnel included. Fill a <see cref="ResponseHead"/> from the response, and write an
 /// <see cref="IReplyBody"/> that reads the response's stream. Then delete the four <c>Http1*</c> classes and their tests, allow the
 /// handler's name in <c>ArchitectureTests</c>, and run <c>scripts/bench thousand three-thousand</c>.</para>
 /// </remarks>

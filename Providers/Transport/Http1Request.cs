@@ -19,24 +19,32 @@ internal sealed class Http1Request : IDisposable
     /// Gathers the request line and headers. The endpoint's own headers replace the call's headers and the User-Agent of the same name.
     /// </summary>
     /// <param name="call">The call to send.</param>
+    /// <param name="forwarder">The HTTP proxy that passes the request on, by its absolute form (RFC 9112 section 3.2.2); or null.</param>
     /// <param name="clock">Limits the time of every write.</param>
     /// <exception cref="ProviderException">A header must not be sent.</exception>
-    public Http1Request(ProviderCall call, CallClock clock)
+    public Http1Request(ProviderCall call, OutboundProxy? forwarder, CallClock clock)
     {
         _call = call;
         _clock = clock;
         var url = call.Url;
         Append(call.Body is null ? "GET " : "POST ");
-        Append(url.PathAndQuery);
-        Append(" HTTP/1.1\r\nHost: ");
-        Append(url.HostNameType == UriHostNameType.IPv6 ? $"[{url.IdnHost}]" : url.IdnHost);
-        if (!url.IsDefaultPort)
+        if (forwarder is not null)
         {
-            Append(":");
-            Append(url.Port);
+            Append("http://");
+            AppendHost(url);
         }
 
+        Append(url.PathAndQuery);
+        Append(" HTTP/1.1\r\nHost: ");
+        AppendHost(url);
         Append("\r\n");
+        if (forwarder?.Basic is { } basic)
+        {
+            Append("Proxy-Authorization: ");
+            Append(basic);
+            Append("\r\n");
+        }
+
         AppendUnlessOwn("User-Agent", Agent);
         foreach (var (name, value) in call.Headers)
         {
@@ -102,6 +110,16 @@ internal sealed class Http1Request : IDisposable
             _clock.Sending();
             await stream.WriteAsync(_gathered.AsMemory(0, _length));
             _length = 0;
+        }
+    }
+
+    private void AppendHost(Uri url)
+    {
+        Append(url.HostNameType == UriHostNameType.IPv6 ? $"[{url.IdnHost}]" : url.IdnHost);
+        if (!url.IsDefaultPort)
+        {
+            Append(":");
+            Append(url.Port);
         }
     }
 

@@ -6,6 +6,12 @@ namespace AiChat.Providers.Transport;
 /// <summary>Judges IP addresses: the only place that knows which networks a connection may reach.</summary>
 internal static class ProviderAddress
 {
+    /// <summary>
+    /// For tests of devices (RFC 2544). Clash, mihomo, sing-box and Surge answer every name with such an invented address ("fake IP") and
+    /// carry the connection to where the name leads.
+    /// </summary>
+    public static readonly IPNetwork FakeAddresses = IPNetwork.Parse("198.18.0.0/15");
+
     private static readonly (IPNetwork Network, NetworkScope Scope)[] Special =
     [
         (IPNetwork.Parse("127.0.0.0/8"), NetworkScope.Loopback),
@@ -14,6 +20,8 @@ internal static class ProviderAddress
         (IPNetwork.Parse("172.16.0.0/12"), NetworkScope.Private),
         (IPNetwork.Parse("192.168.0.0/16"), NetworkScope.Private),
         (IPNetwork.Parse("100.64.0.0/10"), NetworkScope.Private),
+
+        (FakeAddresses, NetworkScope.Private),
 
         // Metadata services of clouds inside ranges that are otherwise allowed; they must come before those ranges.
         (IPNetwork.Parse("fd00:ec2::254/128"), NetworkScope.None),
@@ -26,7 +34,6 @@ internal static class ProviderAddress
         (IPNetwork.Parse("192.0.0.0/24"), NetworkScope.None),
         (IPNetwork.Parse("192.0.2.0/24"), NetworkScope.None),
         (IPNetwork.Parse("192.88.99.0/24"), NetworkScope.None),
-        (IPNetwork.Parse("198.18.0.0/15"), NetworkScope.None),
         (IPNetwork.Parse("198.51.100.0/24"), NetworkScope.None),
         (IPNetwork.Parse("203.0.113.0/24"), NetworkScope.None),
         (IPNetwork.Parse("224.0.0.0/4"), NetworkScope.None),

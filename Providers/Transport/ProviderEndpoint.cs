@@ -33,8 +33,11 @@ internal sealed record ProviderEndpoint
     /// <summary>Which address groups this connection may reach. Link-local, metadata, multicast and the like are never allowed.</summary>
     public NetworkScope Scope { get; init; } = NetworkScope.External;
 
-    /// <summary>A PEM file of certificate authorities to trust instead of the system's; null = the system's.</summary>
-    public string? CaFile { get; init; }
+    /// <summary>Which proxy a call goes through, by its target.</summary>
+    public ProxyRoute Proxies { get; init; } = ProxyRoute.Direct;
+
+    /// <summary>Certificate authorities (PEM) to trust instead of the system's; null = the system's.</summary>
+    public string? CaPem { get; init; }
 
     public override string ToString() => $"{Provider} connection {ConnectionId} at {BaseUrl}";
 }

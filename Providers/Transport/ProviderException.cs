@@ -27,6 +27,15 @@ internal sealed class ProviderException(
     /// </summary>
     public bool HasAnswered { get; set; }
 
+    /// <summary>Where on the way to the provider it failed; null when the provider was reached.</summary>
+    public CallHop? Hop { get; init; }
+
+    /// <summary>What exactly was wrong there, where the failure alone does not say it.</summary>
+    public CallTrouble? Trouble { get; init; }
+
+    /// <summary>The certificate that was refused; null when none was.</summary>
+    public CertificateFacts? Certificate { get; init; }
+
     /// <summary>Another key of the same connection may succeed.</summary>
     public bool IsAboutKey => failure is ProviderFailure.Unauthorized or ProviderFailure.RateLimited or ProviderFailure.QuotaExhausted;
 }
@@ -65,6 +74,33 @@ internal enum ProviderFailure
 
     /// <summary>The reply ended or broke before the model said it was done.</summary>
     ConnectionLost,
+
+    /// <summary>The proxy on the way refused: its sign-in, its rules, or an address that is not a proxy's.</summary>
+    Proxy,
+}
+
+/// <summary>A step on the way to a provider, in the order in which they are taken.</summary>
+internal enum CallHop
+{
+    Dns,
+    Proxy,
+    Connect,
+    Tls,
+}
+
+internal enum CallTrouble
+{
+    /// <summary>The proxy wants another user name or password.</summary>
+    ProxySignIn,
+
+    /// <summary>The proxy's rules forbid the target.</summary>
+    ProxyRules,
+
+    /// <summary>What answers is not a proxy of this kind.</summary>
+    ProxyKind,
+
+    /// <summary>The proxy itself cannot reach the target.</summary>
+    ProxyWayOut,
 }
 
 internal static class ProviderFailures
@@ -93,6 +129,7 @@ internal static class ProviderFailures
         ProviderFailure.Redirected => "provider_redirected",
         ProviderFailure.Blocked => "provider_blocked",
         ProviderFailure.ConnectionLost => "provider_connection_lost",
+        ProviderFailure.Proxy => "provider_proxy",
     };
 
     public static bool IsTransient(this ProviderFailure failure) => failure switch
@@ -103,6 +140,6 @@ internal static class ProviderFailures
             or ProviderFailure.WriteTimeout or ProviderFailure.Unauthorized or ProviderFailure.QuotaExhausted
             or ProviderFailure.ModelNotFound or ProviderFailure.BadRequest or ProviderFailure.ContextTooLong
             or ProviderFailure.ContentFilter or ProviderFailure.Protocol or ProviderFailure.TooLarge or ProviderFailure.Redirected
-            or ProviderFailure.Blocked => false,
+            or ProviderFailure.Blocked or ProviderFailure.Proxy => false,
     };
 }

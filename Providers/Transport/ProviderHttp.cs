@@ -1,43 +1,45 @@
 using System.Collections.Concurrent;
 using System.Net;
-using System.Net.Security;
-using System.Net.Sockets;
-using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
 namespace AiChat.Providers.Transport;
 
 /// <summary>
 /// The only way out to the network, and the entrance of the HTTP/1.1 client that <see cref="Http1Connection"/> describes. Every connection
-/// has its own pool; every address is checked at the moment of connecting, whatever its name resolved to before. Safe for parallel use; one
-/// instance serves the process.
+/// has its own pool; every address is checked at the moment of connecting, whatever its name resolved to before; a name that goes through a
+/// proxy is judged by <see cref="ProxyRoute"/>. Safe for parallel use; one instance serves the process.
 /// </summary>
 internal sealed class ProviderHttp : IDisposable
 {
     private const int MaxPools = 1_000;
 
-    /// <summary>Bits of an RSA key; shorter ones can be broken, so they prove nothing (NIST SP 800-131A).</summary>
-    private const int MinRsaBits = 2_048;
-
     private static readonly TimeSpan SweepEvery = TimeSpan.FromSeconds(30);
     private readonly ConcurrentDictionary<PoolKey, Pool> _pools = new();
     private readonly TimeProvider _time;
+    private readonly ProviderDialer _dialer;
     private readonly ITimer _sweep;
 
     public ProviderHttp(TimeProvider time)
     {
         _time = time;
+        _dialer = new ProviderDialer(time);
         _sweep = time.CreateTimer(static http => ((ProviderHttp)http!).Sweep(), this, SweepEvery, SweepEvery);
     }
 
     /// <summary>True for the addresses this server itself listens on: a connection to ourselves would loop.</summary>
-    public Func<IPEndPoint, bool> IsOwnEndpoint { get; init; } = _ => false;
+    public Func<IPEndPoint, bool> IsOwnEndpoint
+    {
+        init => _dialer.IsOwnEndpoint = value;
+    }
 
     /// <summary>Called when idle connections could not be closed; the next sweep tries again.</summary>
     public Action<Exception> SweepFailed { get; init; } = _ => { };
 
     /// <summary>Resolves a name; replaceable, because attacks change what a name resolves to.</summary>
-    public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; init; } = Dns.GetHostAddressesAsync;
+    public Func<string, CancellationToken, Task<IPAddress[]>> Resolve
+    {
+        init => _dialer.Resolve = value;
+    }
 
     public TimeProvider Time => _time;
 
@@ -102,14 +104,19 @@ internal sealed class ProviderHttp : IDisposable
         var pool = PoolFor(call.Endpoint);
         while (true)
         {
-            using var request = new Http1Request(call, clock);
+            using var request = new Http1Request(call, pool.Forwarder, clock);
             var used = pool.Connections.TryTake();
-            var connection = used ?? await ConnectAsync(call, pool, clock.Token);
+            var connection = used ?? await _dialer.ConnectAsync(call, pool.Proxy, pool.Trust, clock.Token);
             try
             {
                 connection.Begin(clock.Token);
                 await connection.SendAsync(request);
                 var head = await connection.ReadHeadAsync();
+                if (head.Status == 407 && pool.Forwarder is { } proxy)
+                {
+                    throw HttpTunnel.Refused(proxy, head);
+                }
+
                 return (head, DecompressedBody.Wrap(new Http1Body(head, connection, pool.Connections, clock), head.ContentEncoding, clock));
             }
             catch (Exception exception)
@@ -144,7 +151,8 @@ internal sealed class ProviderHttp : IDisposable
     private Pool PoolFor(ProviderEndpoint endpoint)
     {
         var url = endpoint.BaseUrl;
-        var key = new PoolKey(endpoint.ConnectionId, url.Scheme, url.IdnHost, url.Port, endpoint.Scope, endpoint.CaFile);
+        var proxy = endpoint.Proxies.For(url, endpoint.Scope);
+        var key = new PoolKey(endpoint.ConnectionId, url.Scheme, url.IdnHost, url.Port, endpoint.Scope, proxy, endpoint.CaPem);
         if (_pools.TryGetValue(key, out var pool))
         {
             return pool;
@@ -158,7 +166,7 @@ internal sealed class ProviderHttp : IDisposable
             }
         }
 
-        return _pools.GetOrAdd(key, new Pool(new Http1Pool(_time), Trust(key.CaFile)));
+        return _pools.GetOrAdd(key, new Pool(new Http1Pool(_time), key));
     }
 
     private void Drop(PoolKey key)
@@ -185,161 +193,22 @@ internal sealed class ProviderHttp : IDisposable
         }
     }
 
-    /// <summary>How a certificate is validated: by the system's authorities, or only by those of a file.</summary>
-    private static X509ChainPolicy Trust(string? caFile)
+    /// <summary>
+    /// Connections of two endpoints, or under two rules, never mix: a changed proxy or authority holds from the next call on.
+    /// </summary>
+    private readonly record struct PoolKey(
+        long ConnectionId, string Scheme, string Host, int Port, NetworkScope Scope, OutboundProxy? Proxy, string? CaPem);
+
+    private sealed class Pool(Http1Pool connections, PoolKey key)
     {
-        // A certificate can name addresses to fetch other certificates from, which would bypass every rule of this class.
-        var policy = new X509ChainPolicy { RevocationMode = X509RevocationMode.NoCheck, DisableCertificateDownloads = true };
-        if (caFile is null)
-        {
-            return policy;
-        }
+        public Http1Pool Connections => connections;
 
-        try
-        {
-            policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-            policy.CustomTrustStore.ImportFromPemFile(caFile);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or CryptographicException)
-        {
-            throw new ProviderException(
-                ProviderFailure.Tls, "The connection's certificate authority file cannot be read.", inner: exception);
-        }
+        public OutboundProxy? Proxy => key.Proxy;
 
-        return ShortRsaKey(policy.CustomTrustStore) is not { } bits ? policy : throw new ProviderException(
-            ProviderFailure.Tls,
-            $"The connection's certificate authority file holds an RSA key of {bits} bits; at least {MinRsaBits} are needed.");
+        /// <summary>The HTTP proxy that takes whole requests instead of making a tunnel; null when there is none.</summary>
+        public OutboundProxy? Forwarder { get; } =
+            key.Scheme == Uri.UriSchemeHttp && key.Proxy is { Scheme: not ProxyScheme.Socks5 } proxy ? proxy : null;
+
+        public X509ChainPolicy Trust { get; } = CertificateTrust.Policy(key.CaPem);
     }
-
-    /// <summary>The bits of the first RSA key that is too short; null when all are long enough.</summary>
-    internal static int? ShortRsaKey(IEnumerable<X509Certificate2> certificates)
-    {
-        foreach (var certificate in certificates)
-        {
-            using var key = certificate.GetRSAPublicKey();
-            if (key?.KeySize < MinRsaBits)
-            {
-                return key.KeySize;
-            }
-        }
-
-        return null;
-    }
-
-    private async Task<Http1Connection> ConnectAsync(ProviderCall call, Pool pool, CancellationToken cancel)
-    {
-        var limit = call.Timeouts.Connect > TimeSpan.Zero ? call.Timeouts.Connect : ChatTimeouts.Default.Connect;
-        using var timer = new CancellationTokenSource(limit, _time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(timer.Token, cancel);
-        try
-        {
-            var url = call.Endpoint.BaseUrl;
-            var socket = await ConnectAsync(new DnsEndPoint(url.IdnHost, url.Port), call.Endpoint.Scope, both.Token);
-            var isSecure = url.Scheme == Uri.UriSchemeHttps;
-            Stream stream = isSecure
-                ? await SecureAsync(new TurnStream(socket), url.IdnHost, pool.Trust, both.Token)
-                : new NetworkStream(socket, ownsSocket: true);
-
-            return new Http1Connection(socket, stream, _time.GetTimestamp());
-        }
-        catch (OperationCanceledException exception) when (timer.IsCancellationRequested)
-        {
-            throw new ProviderException(ProviderFailure.ConnectTimeout, "The connection could not be made in time.", inner: exception);
-        }
-    }
-
-    private static async Task<SslStream> SecureAsync(Stream plain, string host, X509ChainPolicy trust, CancellationToken cancel)
-    {
-        var stream = new SslStream(plain);
-        int? weak = null;
-        try
-        {
-            await stream.AuthenticateAsClientAsync(
-                new SslClientAuthenticationOptions
-                {
-                    TargetHost = host,
-                    ApplicationProtocols = [SslApplicationProtocol.Http11],
-                    CertificateChainPolicy = trust.Clone(),
-                    RemoteCertificateValidationCallback = (_, _, chain, errors) =>
-                    {
-                        weak = chain is null ? null : ShortRsaKey(chain.ChainElements.Select(element => element.Certificate));
-                        return weak is null && errors == SslPolicyErrors.None;
-                    },
-                },
-                cancel);
-            return stream;
-        }
-        catch (Exception exception)
-        {
-            await stream.DisposeAsync();
-            throw exception is OperationCanceledException ? exception
-                : new ProviderException(
-                    ProviderFailure.Tls,
-                    weak is { } bits
-                        ? $"A certificate of the provider has an RSA key of {bits} bits; at least {MinRsaBits} are needed."
-                        : "The provider's certificate or TLS handshake was refused.",
-                    inner: exception);
-        }
-    }
-
-    private async Task<Socket> ConnectAsync(DnsEndPoint target, NetworkScope scope, CancellationToken cancel)
-    {
-        var addresses = await ResolveAsync(target.Host, cancel);
-        foreach (var address in addresses)
-        {
-            // One forbidden address refuses the name, because a mixed answer would get around a check of the first address.
-            if (!ProviderAddress.IsAllowed(address, scope) || IsOwnEndpoint(new IPEndPoint(address, target.Port)))
-            {
-                throw new ProviderException(ProviderFailure.Blocked, "The provider's address is not allowed for this connection.");
-            }
-        }
-
-        // IPv4 first: machines with a dead IPv6 route are common, the other way round is rare.
-        Exception? last = null;
-        foreach (var address in addresses.OrderBy(address => address.AddressFamily == AddressFamily.InterNetworkV6))
-        {
-            Socket? socket = null;
-            try
-            {
-                socket = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-                await socket.ConnectAsync(new IPEndPoint(address, target.Port), cancel);
-                return socket;
-            }
-            catch (Exception exception)
-            {
-                socket?.Dispose();
-                if (exception is not SocketException)
-                {
-                    throw;
-                }
-
-                last = exception;
-            }
-        }
-
-        throw new ProviderException(ProviderFailure.Unreachable, "The provider refused the connection or cannot be reached.", inner: last);
-    }
-
-    private async Task<IPAddress[]> ResolveAsync(string host, CancellationToken cancel)
-    {
-        if (IPAddress.TryParse(host, out var literal))
-        {
-            return [literal];
-        }
-
-        try
-        {
-            var addresses = await Resolve(host, cancel);
-            return addresses.Length > 0 ? addresses : throw new SocketException((int)SocketError.HostNotFound);
-        }
-        catch (SocketException exception)
-        {
-            throw new ProviderException(ProviderFailure.Dns, "The provider's name could not be resolved.", inner: exception);
-        }
-    }
-
-    /// <summary>Connections of two endpoints, or under two rules, never mix.</summary>
-    private readonly record struct PoolKey(long ConnectionId, string Scheme, string Host, int Port, NetworkScope Scope, string? CaFile);
-
-    private sealed record Pool(Http1Pool Connections, X509ChainPolicy Trust);
 }

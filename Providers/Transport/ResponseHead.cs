@@ -31,6 +31,9 @@ internal sealed class ResponseHead
     /// <summary>How long the provider asks to wait; it can be unreasonable, so the caller bounds it.</summary>
     public TimeSpan? RetryAfter { get; private set; }
 
+    /// <summary>The ways to sign in that a proxy offers, as they were sent; empty when it offers none.</summary>
+    public string ProxyAuthenticate { get; private set; } = "";
+
     /// <summary>An interim reply (1xx); the final one follows.</summary>
     public bool IsInterim => Status is >= 100 and < 200 and not 101;
 
@@ -175,6 +178,10 @@ internal sealed class ResponseHead
         else if (Is(name, "retry-after-ms"u8))
         {
             fields.RetryAfterMs = Encoding.Latin1.GetString(value);
+        }
+        else if (Is(name, "Proxy-Authenticate"u8))
+        {
+            ProxyAuthenticate = Join(ProxyAuthenticate, value);
         }
         else if (Is(name, "Date"u8))
         {

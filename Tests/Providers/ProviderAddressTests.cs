@@ -43,7 +43,7 @@ public sealed class ProviderAddressTests
     [InlineData("224.0.0.1", nameof(NetworkScope.None))]
     [InlineData("255.255.255.255", nameof(NetworkScope.None))]
     [InlineData("2001::1", nameof(NetworkScope.None))]
-    [InlineData("198.18.0.1", nameof(NetworkScope.None))]
+    [InlineData("198.18.0.1", nameof(NetworkScope.Private))]
     public void Address_belongs_to_one_group(string address, string group) =>
         Assert.Equal(group, ProviderAddress.Classify(IPAddress.Parse(address)).ToString());
 

@@ -1,7 +1,4 @@
-using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using AiChat.Providers;
 using AiChat.Providers.OpenAi;
@@ -103,14 +100,7 @@ public sealed class ReplyEndTests
     [Fact]
     public async Task A_tls_connection_that_is_just_cut_after_the_end_is_an_end()
     {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=model.example", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
-        request.CertificateExtensions.Add(names.Build());
-        using var certificate = request.CreateSelfSigned(DateTimeOffset.UnixEpoch, new DateTimeOffset(2100, 1, 1, 0, 0, 0, TimeSpan.Zero));
-        var pem = Path.Combine(Directory.CreateTempSubdirectory("aichat-ca").FullName, "ca.pem");
-        await File.WriteAllTextAsync(pem, certificate.ExportCertificatePem());
+        using var certificate = TestCertificates.SelfSigned("127.0.0.1");
         await using var server = new KeptUpstream(
             async (stream, socket, _) =>
             {
@@ -120,7 +110,11 @@ public sealed class ReplyEndTests
             },
             certificate);
         using var http = new ProviderHttp(TimeProvider.System);
-        var endpoint = server.Endpoint with { BaseUrl = new Uri($"https://127.0.0.1:{server.Port}/v1"), CaFile = pem };
+        var endpoint = server.Endpoint with
+        {
+            BaseUrl = new Uri($"https://127.0.0.1:{server.Port}/v1"),
+            CaPem = certificate.ExportCertificatePem(),
+        };
 
         var chat = ProviderHttpTests.Chat("http://127.0.0.1/v1") with { Endpoint = endpoint };
         var (text, failure, finish) = await ReadAsync(new OpenAiProvider(http).StreamAsync(chat, CancellationToken.None), () => { });

@@ -21,23 +21,22 @@ public sealed class TlsTests
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         using var certificate = Request(host, key).CreateSelfSigned(Since, Until);
-        var pem = Path.Combine(Directory.CreateTempSubdirectory("aichat-ca").FullName, "ca.pem");
-        await File.WriteAllTextAsync(pem, certificate.ExportCertificatePem());
+        var pem = certificate.ExportCertificatePem();
         using var http = Resolving();
         await using var server = new KeptUpstream(SpellAsync, certificate);
         var endpoint = At(server, host);
         var text = new string('x', 2_000) + "end";
 
         Assert.Equal(ProviderFailure.Tls, await FailAsync(http, endpoint));
-        Assert.Equal(text, await http.AskAsync(endpoint with { CaFile = pem }, text));
-        Assert.Equal(text, await http.AskAsync(endpoint with { CaFile = pem }, text));
+        Assert.Equal(text, await http.AskAsync(endpoint with { CaPem = pem }, text));
+        Assert.Equal(text, await http.AskAsync(endpoint with { CaPem = pem }, text));
 
         Assert.Equal((2, named, "http/1.1"), (server.Connections, server.Name, server.Protocol));
-        Assert.Equal(ProviderFailure.Tls, await FailAsync(http, At(server, "other.example") with { CaFile = pem }));
+        Assert.Equal(ProviderFailure.Tls, await FailAsync(http, At(server, "other.example") with { CaPem = pem }));
     }
 
     [Theory]
-    [InlineData(1_024, "The connection's certificate authority file holds an RSA key of 1024 bits; at least 2048 are needed.")]
+    [InlineData(1_024, "The connection's certificate authority holds an RSA key of 1024 bits; at least 2048 are needed.")]
     [InlineData(2_048, null)]
     public async Task An_authority_with_a_short_key_is_refused(int bits, string? detail)
     {
@@ -45,7 +44,7 @@ public sealed class TlsTests
         using var certificate = Named("model.example", Request("model.example", key)).CreateSelfSigned(Since, Until);
         await using var server = new KeptUpstream(SpellAsync, certificate);
         using var http = Resolving();
-        var endpoint = At(server, "model.example") with { CaFile = await PemAsync(certificate) };
+        var endpoint = At(server, "model.example") with { CaPem = certificate.ExportCertificatePem() };
 
         if (detail is null)
         {
@@ -70,9 +69,9 @@ public sealed class TlsTests
         using var key = RSA.Create(bits);
         using var weak = Named("weak.example", Request("weak.example", key)).CreateSelfSigned(Since, Until);
 
-        Assert.Equal(found, ProviderHttp.ShortRsaKey([weak, strong]));
-        Assert.Equal(found, ProviderHttp.ShortRsaKey([strong, weak]));
-        Assert.Null(ProviderHttp.ShortRsaKey([strong]));
+        Assert.Equal(found, CertificateTrust.ShortRsaKey([weak, strong]));
+        Assert.Equal(found, CertificateTrust.ShortRsaKey([strong, weak]));
+        Assert.Null(CertificateTrust.ShortRsaKey([strong]));
     }
 
     [Fact]
@@ -131,13 +130,6 @@ public sealed class TlsTests
 
     private static async Task<ProviderFailure> FailAsync(ProviderHttp http, ProviderEndpoint endpoint) =>
         (await Assert.ThrowsAsync<ProviderException>(() => http.AskAsync(endpoint))).Failure;
-
-    private static async Task<string> PemAsync(X509Certificate2 certificate)
-    {
-        var pem = Path.Combine(Directory.CreateTempSubdirectory("aichat-ca").FullName, "ca.pem");
-        await File.WriteAllTextAsync(pem, certificate.ExportCertificatePem());
-        return pem;
-    }
 
     private static CertificateRequest Request(string name, ECDsa key) =>
         Named(name, new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256));
