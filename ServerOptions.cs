@@ -1,5 +1,6 @@
 using AiChat.Data;
 using AiChat.Endpoints.Variables;
+using AiChat.Providers.Transport;
 
 namespace AiChat;
 
@@ -57,6 +58,15 @@ internal sealed record ServerOptions
     /// </summary>
     public IReadOnlyDictionary<string, object?> SettingDefaults { get; init; } = new Dictionary<string, object?>();
 
+    /// <summary>The proxies that the environment names for the way out; the settings say whether they are used.</summary>
+    public ProxyRoute Proxies { get; init; } = ProxyRoute.Direct;
+
+    /// <summary>A file of certificate authorities for the whole process, in place of the system's.</summary>
+    public string? CertFile { get; init; }
+
+    /// <summary>Folders of them, separated by colons.</summary>
+    public string? CertDir { get; init; }
+
     /// <summary>Allows an empty database in a folder that has held one.</summary>
     public bool Initialize { get; init; }
 
@@ -91,9 +101,18 @@ internal sealed record ServerOptions
             AllowedHosts = ServerVariables.AllowedHosts.Read(values),
             BasePath = ServerVariables.BasePath.Read(values),
             LogLevel = ServerVariables.LogLevel.Read(values),
+            Proxies = ProxyRoute.Of(
+                Proxy(values, ServerVariables.HttpProxy), Proxy(values, ServerVariables.HttpsProxy),
+                Proxy(values, ServerVariables.AllProxy)),
+            CertFile = values.Find(ServerVariables.CertFile)?.Text,
+            CertDir = values.Find(ServerVariables.CertDir)?.Text,
             ShutdownGrace = TimeSpan.FromSeconds(ServerVariables.ShutdownGrace.Read(values)),
         };
     }
+
+    /// <summary>A wrong one does not stop the start: it belongs to every program of the machine, and may not be used here.</summary>
+    private static ProxyChoice? Proxy(EnvironmentValues values, Variable variable) =>
+        values.Find(variable) is { } given ? ProxyChoice.Read(given.Name, given.Text) : null;
 
     /// <summary>Reads the options from one source, such as the environment of this process.</summary>
     /// <param name="get">Returns the value of a variable, or null.</param>

@@ -91,6 +91,7 @@ internal static class ConnectionCommand
     {
         var models = (int)result["models"]!;
         var said = (bool)result["ok"]! ? $"OK, {models} {(models == 1 ? "model" : "models")}" : $"Failed ({result["code"]})";
-        return $"{result["name"]}: {said}{(result["detail"] is { } detail ? $". {detail}" : "")}";
+        var advice = result["report"]?["advice"] is { } text ? $" {text}" : "";
+        return $"{result["name"]}: {said}{(result["detail"] is { } detail ? $". {detail}{advice}" : "")}";
     }
 }

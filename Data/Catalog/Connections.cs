@@ -13,7 +13,7 @@ internal sealed class Connections(Db db)
     public Task<List<ConnectionRow>> List() => db.Read(connection => connection.Query<ConnectionRow>("""
         select id, row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers, header_names,
             azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position,
-            last_checked_at, last_error, created_at, updated_at, revision
+            last_checked_at, last_error, created_at, updated_at, revision, proxy, secret_proxy, ca_pem
         from connections
         order by provider = 'demo', position, id
         limit 1000
@@ -30,12 +30,14 @@ internal sealed class Connections(Db db)
             var row = WithFreeName(connection, draft);
             SealedTexts.Require(connection, row.SecretKeys);
             SealedTexts.Require(connection, row.SecretHeaders);
+            SealedTexts.Require(connection, row.SecretProxy);
             var id = connection.QuerySingle<long>("""
                 insert into connections (row_uuid, name, provider, base_url, auth_type, secret_keys, key_hints, secret_headers,
                     header_names, azure_api_version, prefix, tags, model_ids, default_capabilities, local, enabled, position,
-                    created_at, updated_at)
+                    proxy, secret_proxy, ca_pem, created_at, updated_at)
                 values (@RowUuid, @Name, @Provider, @BaseUrl, @AuthType, @SecretKeys, @KeyHints, @SecretHeaders, @HeaderNames,
-                    @AzureApiVersion, @Prefix, @Tags, @ModelIds, @DefaultCapabilities, @Local, @Enabled, @Position, @CreatedAt, @UpdatedAt)
+                    @AzureApiVersion, @Prefix, @Tags, @ModelIds, @DefaultCapabilities, @Local, @Enabled, @Position,
+                    @Proxy, @SecretProxy, @CaPem, @CreatedAt, @UpdatedAt)
                 returning id
                 """, row with { CreatedAt = at, UpdatedAt = at });
             AuditLog.Append(connection, audit(row) with { Target = $"connection:{id}" }, now);
@@ -54,15 +56,17 @@ internal sealed class Connections(Db db)
         {
             var row = WithFreeName(connection, draft);
             var stored = connection.QuerySingleOrDefault<StoredSecrets>(
-                "select secret_keys, secret_headers from connections where id = @Id", new { row.Id });
+                "select secret_keys, secret_headers, secret_proxy from connections where id = @Id", new { row.Id });
             SealedTexts.Require(connection, row.SecretKeys, stored?.SecretKeys);
             SealedTexts.Require(connection, row.SecretHeaders, stored?.SecretHeaders);
+            SealedTexts.Require(connection, row.SecretProxy, stored?.SecretProxy);
             var updated = connection.Execute("""
                 update connections set
                     name = @Name, provider = @Provider, base_url = @BaseUrl, auth_type = @AuthType, secret_keys = @SecretKeys,
                     key_hints = @KeyHints, secret_headers = @SecretHeaders, header_names = @HeaderNames,
                     azure_api_version = @AzureApiVersion, prefix = @Prefix, tags = @Tags, model_ids = @ModelIds,
                     default_capabilities = @DefaultCapabilities, local = @Local, enabled = @Enabled, position = @Position,
+                    proxy = @Proxy, secret_proxy = @SecretProxy, ca_pem = @CaPem,
                     revision = revision + 1, updated_at = @UpdatedAt
                 where id = @Id and revision = @Revision
                 """, row with { UpdatedAt = at }) == 1;
@@ -139,6 +143,8 @@ internal sealed class StoredSecrets
     public string? SecretKeys { get; init; }
 
     public string? SecretHeaders { get; init; }
+
+    public string? SecretProxy { get; init; }
 }
 
 internal sealed class NamedRow
@@ -189,6 +195,15 @@ internal sealed record ConnectionRow
     public bool Enabled { get; init; }
 
     public int Position { get; init; }
+
+    /// <summary><c>inherit</c>, <c>none</c>, or the address of its own proxy with the password masked.</summary>
+    public string Proxy { get; init; } = "inherit";
+
+    /// <summary>The sealed address of its own proxy; null when it has none.</summary>
+    public string? SecretProxy { get; init; }
+
+    /// <summary>Certificate authorities to trust instead of the system's; null = the system's.</summary>
+    public string? CaPem { get; init; }
 
     public long? LastCheckedAt { get; init; }
 

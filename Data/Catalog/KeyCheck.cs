@@ -9,7 +9,9 @@ internal static class KeyCheck
     public static Task<KeyCheckRow> Find(Db db) => db.Read(connection => connection.QuerySingle<KeyCheckRow>("""
         select
             (select value from settings where key = 'internal.key_check') as value,
-            exists (select 1 from connections where secret_keys is not null or secret_headers is not null)
+            exists (
+                select 1 from connections
+                where secret_keys is not null or secret_headers is not null or secret_proxy is not null)
             or exists (
                 select 1 from settings
                 where key <> 'internal.key_check' and (value like 'v1.%.%.%' or value like '"v1.%.%.%"')) as in_use

@@ -24,6 +24,10 @@ internal sealed class SealedTexts(Db db)
             "select row_uuid as name, secret_headers as text from connections where secret_headers is not null",
             "update connections set secret_headers = @Text where row_uuid = @Name"),
         new(
+            "connections", "secret_proxy", "ProviderSecrets",
+            "select row_uuid as name, secret_proxy as text from connections where secret_proxy is not null",
+            "update connections set secret_proxy = @Text where row_uuid = @Name"),
+        new(
             "settings", "value", "ProviderSecrets",
             "select key as name, value as text from settings where value like 'v1.%.%.%'",
             "update settings set value = @Text where key = @Name"),

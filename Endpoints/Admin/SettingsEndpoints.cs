@@ -98,7 +98,8 @@ internal static class SettingsEndpoints
         foreach (var definition in SettingTable.All.Where(definition => isAdmin || definition.IsPublic))
         {
             var value = settings.Value(definition.Key);
-            view[definition.Key] = definition.IsSecret ? new JsonObject { ["set"] = value is not null }
+            view[definition.Key] = definition == SettingTable.OutboundProxy ? definition.View(settings.OutboundProxy ?? "")
+                : definition.IsSecret ? new JsonObject { ["set"] = value is not null }
                 : value is null ? null : definition.ToJson(value);
         }
 

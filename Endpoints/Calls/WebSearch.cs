@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Calls;
 /// <summary>
 /// Searches the web with the engine that the administrator chose. The pages that it finds are never fetched. Safe for parallel use.
 /// </summary>
-internal sealed class WebSearch(SearchEngines engines, SystemSettings settings)
+internal sealed class WebSearch(SearchEngines engines, SystemSettings settings, Outbound outbound)
 {
     public const int MaxQuery = 400;
 
@@ -63,6 +63,7 @@ internal sealed class WebSearch(SearchEngines engines, SystemSettings settings)
             BaseUrl = address!,
             ApiKey = settings.WebSearchApiKey,
             Scope = scope,
+            Proxies = outbound.Route,
         };
     }
 }

@@ -41,7 +41,8 @@ internal sealed class ConnectionDraft
         draft.Address(providers);
         draft.Labels();
         draft.Lists();
-        var moved = old is not null && draft.Moved(old);
+        draft.Way();
+        var moved = old is null ? null : draft.Moved(old);
         draft.Keys(moved);
         draft.Headers(moved);
         return draft;
@@ -148,12 +149,45 @@ internal sealed class ConnectionDraft
         }
     }
 
-    private bool Moved(ConnectionRow old) =>
+    /// <summary>The proxy and the authorities: how the provider is reached, and by what it is known.</summary>
+    private void Way()
+    {
+        if (_form.Proxy is { } choice && !(Row.SecretProxy is not null && choice == Row.Proxy))
+        {
+            var proxy = (string?)SettingTable.OutboundProxy.Parse(choice, out var broken);
+            Require(broken is null, "proxy", $"The proxy {broken}.");
+            Row = proxy is null ? Row : _secrets.WithProxy(Row, proxy);
+        }
+
+        Require(
+            !Row.Local || Row.SecretProxy is null, "proxy",
+            "A connection to private addresses is made directly. Switch that off, or use no proxy here.");
+        if (_form.CaPem is { } text)
+        {
+            string? broken = null;
+            var pem = string.IsNullOrWhiteSpace(text) ? null : CertificateTrust.Check(text, out broken);
+            Require(broken is null, "caPem", broken ?? "");
+            Row = Row with { CaPem = pem };
+        }
+    }
+
+    /// <summary>
+    /// Null when the stored secrets go where they were entered for, else the change that could bring them to somebody else: to another
+    /// address, to whoever holds a certificate of another authority, or in clear through another proxy.
+    /// </summary>
+    private string? Moved(ConnectionRow old) =>
+        IsElsewhere(old) ? "The address changed"
+            : Row.CaPem is not null && Row.CaPem != old.CaPem ? "The certificate authority changed"
+            : Row.SecretProxy is not null && Row.SecretProxy != old.SecretProxy
+                && Row.BaseUrl.StartsWith("http://", StringComparison.OrdinalIgnoreCase) ? "The proxy changed"
+            : null;
+
+    private bool IsElsewhere(ConnectionRow old) =>
         !Uri.TryCreate(old.BaseUrl, UriKind.Absolute, out var before) || !Uri.TryCreate(Row.BaseUrl, UriKind.Absolute, out var after)
             ? old.BaseUrl != Row.BaseUrl
             : !ProviderUrl.SameOrigin(before, after);
 
-    private void Keys(bool moved)
+    private void Keys(string? moved)
     {
         if (Row.AuthType == "none")
         {
@@ -165,7 +199,7 @@ internal sealed class ConnectionDraft
         var hints = StoredJson.Read(_old?.KeyHints, CatalogRowJson.Default.StringArray) ?? [];
         if (entered is null || (hints.Length > 0 && entered.SequenceEqual(hints)))
         {
-            Require(!moved || Row.SecretKeys is null, "key", "The address changed: enter the key again.");
+            Require(moved is null || Row.SecretKeys is null, "key", $"{moved}: enter the key again.");
             return;
         }
 
@@ -177,7 +211,7 @@ internal sealed class ConnectionDraft
             var at = Array.IndexOf(hints, key);
             if (at >= 0 && at < stored.Count)
             {
-                Require(!moved, "key", "The address changed: enter the key again.");
+                Require(moved is null, "key", $"{moved}: enter the key again.");
                 keys.Add(stored[at]);
             }
             else
@@ -194,11 +228,11 @@ internal sealed class ConnectionDraft
         }
     }
 
-    private void Headers(bool moved)
+    private void Headers(string? moved)
     {
         if (_form.Headers is not { } entered)
         {
-            Require(!moved || Row.SecretHeaders is null, "headers", "The address changed: enter the header values again.");
+            Require(moved is null || Row.SecretHeaders is null, "headers", $"{moved}: enter the header values again.");
             return;
         }
 
@@ -209,7 +243,7 @@ internal sealed class ConnectionDraft
         {
             var masked = value == Mask && stored.ContainsKey(name);
             var text = masked ? stored[name] : value ?? "";
-            var reason = masked && moved ? "The address changed: enter the header values again." : ProviderHeaders.Validate(name, text);
+            var reason = masked && moved is not null ? $"{moved}: enter the header values again." : ProviderHeaders.Validate(name, text);
             Require(reason is null && headers.TryAdd(name, text), "headers", reason ?? $"The header {name} is there twice.");
         }
 
@@ -268,6 +302,12 @@ public sealed record ConnectionForm
     public CapabilityLayer? DefaultCapabilities { get; init; }
 
     public bool? Local { get; init; }
+
+    /// <summary><c>inherit</c>, <c>none</c> or the address of a proxy; the address as it is shown stands for the stored one.</summary>
+    public string? Proxy { get; init; }
+
+    /// <summary>Certificate authorities in PEM form; empty trusts the system's.</summary>
+    public string? CaPem { get; init; }
 
     public bool? Enabled { get; init; }
 

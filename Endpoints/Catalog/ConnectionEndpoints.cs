@@ -125,23 +125,27 @@ internal static class ConnectionEndpoints
         }
 
         var same = Same(draft.Row, keys, headers, catalog.Current, secrets);
+
+        // Negative ids keep the sockets of a check apart from those of saved connections, one pool per scope.
+        var endpoints = catalog.Endpoints(draft.Row, -(long)ModelCatalog.Scope(draft.Row.Local), keys, headers);
         try
         {
-            // Negative ids keep the sockets of a check apart from those of saved connections, one pool per scope.
-            var found =
-                await refresher.List(ModelCatalog.Endpoints(draft.Row, -(long)ModelCatalog.Scope(draft.Row.Local), keys, headers), cancel);
+            var found = await refresher.List(endpoints, cancel);
             var models = found.Select(model => new VerifiedModel(model.Id, model.Name ?? model.Id));
-            return TypedResults.Ok(new VerifyResponse(true, Models: [.. models], SameAs: same));
+            return TypedResults.Ok(new VerifyResponse(
+                true, Models: [.. models], SameAs: same, Report: ConnectionCheck.Success(endpoints[0], isKeyProven: true)));
         }
         catch (ProviderException error) when (CatalogRefresher.IsWithoutList(draft.Row, error))
         {
             var models = new CatalogConnection(draft.Row).ModelIds.Select(model => new VerifiedModel(model, model));
             return TypedResults.Ok(new VerifyResponse(
-                true, "provider_lists_no_models", "The provider lists no models, so the key could not be checked.", [.. models], same));
+                true, "provider_lists_no_models", "The provider lists no models, so the key could not be checked.", [.. models], same,
+                ConnectionCheck.Success(endpoints[0], isKeyProven: false)));
         }
         catch (ProviderException error)
         {
-            return TypedResults.Ok(new VerifyResponse(false, error.Failure.Code(), error.Detail));
+            return TypedResults.Ok(new VerifyResponse(
+                false, error.Failure.Code(), error.Detail, Report: ConnectionCheck.Failure(endpoints[0], error)));
         }
     }
 
@@ -168,7 +172,8 @@ internal static class ConnectionEndpoints
         action, $"connection:{id}",
         row is null ? null
             : $"{row.Name}, {row.Provider}, {row.BaseUrl}, {row.AuthType}, {(row.Enabled ? "on" : "off")}, " +
-              $"{(row.Local ? "local" : "external")}, keys {row.KeyHints}, headers {row.HeaderNames}");
+              $"{(row.Local ? "local" : "external")}, keys {row.KeyHints}, headers {row.HeaderNames}, " +
+              $"proxy {row.Proxy}{(row.CaPem is null ? "" : ", own authority")}");
 
     private static ConnectionView? View(CatalogSnapshot snapshot, long id) =>
         snapshot.Connection(id) is { } connection ? View(snapshot, connection) : null;
@@ -196,6 +201,8 @@ internal static class ConnectionEndpoints
             ModelIds = connection.ModelIds,
             DefaultCapabilities = connection.Capabilities,
             Local = row.Local,
+            Proxy = row.Proxy,
+            CaPem = row.CaPem,
             Enabled = row.Enabled,
             Position = row.Position,
             ModelCount = snapshot.Count(connection),
@@ -212,8 +219,10 @@ internal static class ConnectionEndpoints
 public sealed record ConnectionList(IReadOnlyList<ConnectionView> Items, string? NextCursor, IReadOnlyList<string> Providers);
 
 /// <param name="SameAs">The saved connection with this address and these keys, when there is one.</param>
+/// <param name="Report">How far the test came; null when nothing was asked.</param>
 public sealed record VerifyResponse(
-    bool Ok, string? Code = null, string? Detail = null, IReadOnlyList<VerifiedModel>? Models = null, long? SameAs = null);
+    bool Ok, string? Code = null, string? Detail = null, IReadOnlyList<VerifiedModel>? Models = null, long? SameAs = null,
+    CheckReport? Report = null);
 
 public sealed record VerifiedModel(string Id, string Name);
 
@@ -249,6 +258,11 @@ public sealed record ConnectionView
     public required CapabilityLayer DefaultCapabilities { get; init; }
 
     public required bool Local { get; init; }
+
+    /// <summary><c>inherit</c>, <c>none</c> or the address of its own proxy, with the password masked.</summary>
+    public required string Proxy { get; init; }
+
+    public string? CaPem { get; init; }
 
     public required bool Enabled { get; init; }
 

@@ -41,10 +41,22 @@ internal sealed class ConnectionSecrets(SecretCipher cipher, Redactor redactor)
         HeaderNames = JsonSerializer.Serialize([.. headers.Keys], CatalogRowJson.Default.StringArray),
     };
 
+    /// <summary>The row's choice of a proxy with the address in clear; null when it cannot be read on this installation.</summary>
+    public string? Proxy(ConnectionRow row) => row.SecretProxy is { } text
+        ? cipher.Open(SecretPurpose.ProviderSecrets, Place(row, "secret_proxy"), text)
+        : row.Proxy;
+
+    /// <summary>The row with this choice, in clear, in place of its own.</summary>
+    public ConnectionRow WithProxy(ConnectionRow row, string choice) => row with
+    {
+        Proxy = OutboundText.Show(choice),
+        SecretProxy = choice is ProxySetting.Inherit or ProxySetting.None ? null : Seal(row, "secret_proxy", choice),
+    };
+
     /// <summary>Redacts this row's secrets in all later log lines.</summary>
     public void Conceal(ConnectionRow row)
     {
-        foreach (var secret in (Keys(row) ?? []).Concat(Headers(row)?.Values ?? []))
+        foreach (var secret in (Keys(row) ?? []).Concat(Headers(row)?.Values ?? []).Concat(OutboundText.Secrets(Proxy(row) ?? "")))
         {
             redactor.Add(secret);
         }

@@ -9,7 +9,8 @@ namespace AiChat.Endpoints.Catalog;
 /// The models that may be used now, in memory: reading never waits for the database or a provider. Code that writes to its tables
 /// calls <see cref="Reload"/> afterwards. Safe for any number of threads.
 /// </summary>
-internal sealed class ModelCatalog(Connections connections, Models models, ConnectionSecrets secrets, SystemSettings settings)
+internal sealed class ModelCatalog(
+    Connections connections, Models models, ConnectionSecrets secrets, SystemSettings settings, Outbound outbound)
     : IHostedService, IDisposable
 {
     /// <summary>The demo provider is built in; its address is never called.</summary>
@@ -77,7 +78,7 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
                 ProviderFailure.Unauthorized, "The saved key cannot be read on this installation. Enter it again.");
 
     /// <summary>Endpoints for a row with these secrets; <paramref name="pool"/> names the sockets they use.</summary>
-    public static IReadOnlyList<ProviderEndpoint> Endpoints(
+    public IReadOnlyList<ProviderEndpoint> Endpoints(
         ConnectionRow row, long pool, IReadOnlyList<string> keys, IReadOnlyDictionary<string, string> headers)
     {
         var endpoint = new ProviderEndpoint
@@ -90,6 +91,8 @@ internal sealed class ModelCatalog(Connections connections, Models models, Conne
             Headers = [.. headers],
             AzureApiVersion = row.AzureApiVersion,
             Scope = Scope(row.Local),
+            Proxies = outbound.RouteOf(secrets.Proxy(row)),
+            CaPem = row.CaPem,
         };
         return keys.Count == 0 ? [endpoint] : [.. keys.Select(key => endpoint with { ApiKey = key })];
     }

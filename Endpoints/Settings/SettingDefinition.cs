@@ -3,6 +3,7 @@ using System.Numerics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AiChat.Endpoints.Variables;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Settings;
 
@@ -44,6 +45,12 @@ internal abstract record SettingDefinition(string Key, object? Default)
         string[] items => items.Length == 0 ? "–" : string.Join(", ", items),
         _ => ToJson(value).ToJsonString(),
     };
+
+    /// <summary>A value, in clear, as an administrator may see it: of a secret only that it is set.</summary>
+    public virtual JsonNode View(object value) => IsSecret ? new JsonObject { ["set"] = true } : ToJson(value);
+
+    /// <summary>What of a secret's value, in clear, must not appear in a log.</summary>
+    public virtual IEnumerable<string> Secrets(string value) => [value];
 
     /// <summary>Null for what is not a text; half of a surrogate pair is not one.</summary>
     protected static string? Text(JsonElement json)
@@ -176,6 +183,48 @@ internal sealed record TextSetting(string Key, string? Value, int MinLength, int
     }
 
     public override JsonNode ToJson(object value) => JsonValue.Create((string)value);
+}
+
+/// <summary>
+/// The way out to providers: <c>inherit</c> (what the environment says), <c>none</c> or the address of a proxy. It is sealed, because an
+/// address can hold a password, and shown with the password masked.
+/// </summary>
+internal sealed record ProxySetting(string Key) : Setting<string>(Key, Inherit)
+{
+    public const string Inherit = "inherit";
+    public const string None = "none";
+
+    public override Words Form =>
+        new("inherit, none, or an address such as http://proxy.example:3128", "inherit、none，或地址，例如 http://proxy.example:3128");
+
+    public override object? Read(JsonElement json, out string? broken)
+    {
+        if (Text(json) is { } text)
+        {
+            return Parse(text, out broken);
+        }
+
+        broken = "is inherit, none or the address of a proxy";
+        return null;
+    }
+
+    public override object? Parse(string text, out string? broken)
+    {
+        text = text.Trim();
+        broken = null;
+        return text.ToLowerInvariant() switch
+        {
+            "" or Inherit => Inherit,
+            None => None,
+            _ => OutboundProxy.Parse(text, out broken)?.Text,
+        };
+    }
+
+    public override JsonNode ToJson(object value) => JsonValue.Create((string)value);
+
+    public override JsonNode View(object value) => JsonValue.Create(OutboundText.Show((string)value));
+
+    public override IEnumerable<string> Secrets(string value) => OutboundText.Secrets(value);
 }
 
 internal sealed record ListSetting(string Key, int MaxItems, Func<string, string?> Check) : Setting<string[]>(Key, Array.Empty<string>())

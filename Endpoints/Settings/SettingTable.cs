@@ -115,6 +115,16 @@ internal static class SettingTable
     public static readonly Setting<int> StreamDeltaFlushIntervalMs = Add(
         Number("streamDeltaFlushIntervalMs", 0, 0, 3_600_000),
         new("Milliseconds for which pieces of an answer are gathered before they are sent", "回答片段攒多少毫秒再发送"));
+    public static readonly Setting<string> OutboundProxy = Add(
+        new ProxySetting("outboundProxy") { IsSecret = true },
+        new(
+            "The proxy to providers and web search; inherit takes HTTPS_PROXY, HTTP_PROXY and ALL_PROXY",
+            "访问服务商和联网搜索的代理；inherit 采用 HTTPS_PROXY、HTTP_PROXY 和 ALL_PROXY"));
+    public static readonly Setting<string[]> NoProxy = Add(
+        new ListSetting("noProxy", NoProxyList.MaxEntries, NoProxyEntry) { OlderVariables = ["no_proxy"] },
+        new(
+            "Domains, addresses and networks that go past the proxy; private ones always do",
+            "不经过代理的域名、地址和网段；内网地址总是直接连接"));
     public static readonly Setting<bool> UsageEmit = Add(
         new FlagSetting("usageEmit", true) { IsPublic = true },
         new("The page is told the tokens of an answer", "向页面发送回答的 token 用量"));
@@ -262,6 +272,11 @@ internal static class SettingTable
 
     private static string? ModelId(string text) =>
         text.Length is > 0 and <= 400 && !text.Any(char.IsControl) ? null : "holds ids of models as the catalogue shows them";
+
+    /// <summary>The variable belongs to every program of the machine, so an entry that means nothing here is no error.</summary>
+    private static string? NoProxyEntry(string text) =>
+        text.Length is > 0 and <= NoProxyList.MaxEntry && !text.Any(char.IsControl)
+            ? null : $"holds names, addresses and networks of at most {NoProxyList.MaxEntry} characters";
 
     private static string? Domain(string text) =>
         text.Length <= 253 && Uri.CheckHostName(text) == UriHostNameType.Dns ? null : "holds domain names such as example.org";

@@ -6,5 +6,7 @@ internal static class SettingsServices
     {
         services.AddSingleton<SystemSettings>();
         services.AddHostedService(provider => provider.GetRequiredService<SystemSettings>());
+        services.AddSingleton<Outbound>();
+        services.AddHostedService(provider => provider.GetRequiredService<Outbound>());
     }
 }

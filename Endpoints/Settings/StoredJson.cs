@@ -27,5 +27,6 @@ internal static class StoredJson
 }
 
 /// <summary>JSON inside the text of a setting.</summary>
+[JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(string[]))]
 internal sealed partial class SettingsJson : JsonSerializerContext;

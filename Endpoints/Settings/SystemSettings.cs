@@ -110,6 +110,16 @@ internal sealed class SystemSettings(
     /// <summary>How often a call to the same model is repeated before its answer begins.</summary>
     public int ProviderMaxRetries => Read(SettingTable.ProviderMaxRetries);
 
+    /// <summary>
+    /// <c>inherit</c>, <c>none</c> or a proxy's address in clear; null when the stored one cannot be read on this installation.
+    /// </summary>
+    public string? OutboundProxy => _values.TryGetValue(SettingTable.OutboundProxy.Key, out var stored)
+        ? Open(SettingTable.OutboundProxy.Key, (string)stored!)
+        : Read(SettingTable.OutboundProxy);
+
+    /// <summary>What goes past the proxy of the environment and of the setting above.</summary>
+    public IReadOnlyList<string> NoProxy => Read(SettingTable.NoProxy);
+
     public int StreamDeltaFlushIntervalMs => Read(SettingTable.StreamDeltaFlushIntervalMs);
 
     public bool UsageEmit => Read(SettingTable.UsageEmit);
@@ -244,7 +254,7 @@ internal sealed class SystemSettings(
                 values[row.Key] = value;
                 if (definition.IsSecret && Open(row.Key, row.Value) is { } secret)
                 {
-                    redactor.Add(secret);
+                    Conceal(definition, secret);
                 }
             }
         }
@@ -254,11 +264,27 @@ internal sealed class SystemSettings(
         {
             redactor.Add(key);
         }
+
+        Conceal(SettingTable.OutboundProxy, OutboundProxy ?? "");
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     public void Dispose() => _changing.Dispose();
+
+    private bool IsPlaceholder(SettingDefinition definition, JsonElement json) =>
+        json.ValueKind == JsonValueKind.Object
+        || (definition == SettingTable.OutboundProxy && json.ValueKind == JsonValueKind.String && OutboundProxy is { } proxy
+            && OutboundText.Show(proxy) is var shown && shown.Contains(Providers.Transport.OutboundProxy.Mask)
+            && JsonElement.DeepEquals(json, JsonSerializer.SerializeToElement(shown, SettingsJson.Default.String)));
+
+    private void Conceal(SettingDefinition definition, string secret)
+    {
+        foreach (var part in definition.Secrets(secret))
+        {
+            redactor.Add(part);
+        }
+    }
 
     /// <summary>The changes for the audit, without the values of secrets.</summary>
     private static string Describe(Dictionary<string, string?> stored) => string.Join(
@@ -279,9 +305,9 @@ internal sealed class SystemSettings(
             return null;
         }
 
-        if (definition.IsSecret && json.ValueKind == JsonValueKind.Object)
+        if (definition.IsSecret && IsPlaceholder(definition, json))
         {
-            return null; // the placeholder that GET shows for a secret, sent back: the secret stays
+            return null; // what GET shows for a secret, sent back: the secret stays
         }
 
         if (definition.Read(json, out var broken) is not { } value)
@@ -291,7 +317,7 @@ internal sealed class SystemSettings(
 
         if (definition.IsSecret)
         {
-            redactor.Add((string)value);
+            Conceal(definition, (string)value);
             value = cipher.Seal(SecretPurpose.ProviderSecrets, Seal(place), (string)value);
             stored[place] = (string)value;
         }

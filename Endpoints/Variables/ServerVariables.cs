@@ -1,4 +1,5 @@
 using System.Net;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Variables;
 
@@ -36,6 +37,25 @@ internal static class ServerVariables
             new("host names without ports", "主机名，不含端口"),
             "is a list of host names without scheme and port, such as chat.example.org", HostName),
         [], new("every name", "任何名字"), new("Names this server may be called by; any other gets 400", "允许用来访问的主机名，其他一律 400")));
+
+    public static readonly Variable<string?> HttpsProxy = Add(Proxy(
+        "HTTPS_PROXY",
+        new(
+            "The proxy to providers with https; SOCKS is socks5h://, a user and a password stand before the host",
+            "访问 https 服务商的代理；SOCKS 写 socks5h://，用户名和密码写在主机之前")));
+    public static readonly Variable<string?> HttpProxy = Add(Proxy(
+        "HTTP_PROXY", new("The proxy to providers with http", "访问 http 服务商的代理")));
+    public static readonly Variable<string?> AllProxy = Add(Proxy(
+        "ALL_PROXY", new("The proxy where neither of the two above is set", "上面两项都未设置时使用的代理")));
+    public static readonly Variable<string?> CertFile = Add(new Variable<string?>(
+        "SSL_CERT_FILE", VariableSection.Network, VariableRules.Path(new("a path", "路径")), null, new("the system's", "系统自带"),
+        new(
+            "A file of certificate authorities (PEM) that providers are judged by, such as that of your company",
+            "用来验证服务商证书的根证书文件（PEM），例如公司自己的")));
+    public static readonly Variable<string?> CertDir = Add(new Variable<string?>(
+        "SSL_CERT_DIR", VariableSection.Network, VariableRules.Path(new("paths, separated by colons", "路径，以冒号分隔")), null,
+        new("the system's", "系统自带"),
+        new("Folders of them, with hashed names as openssl rehash makes them", "根证书目录，文件名须经 openssl rehash 处理")));
 
     public static readonly Variable<string?> DataDir = Add(new Variable<string?>(
         "DATA_DIR", VariableSection.Data, VariableRules.Path(new("a path", "路径")), "./data", "./data",
@@ -110,6 +130,17 @@ internal static class ServerVariables
 
     private static Variable<string?> Secret(string name, Words form, Words absent, Words does, Func<string, string?>? check = null) =>
         new(name, VariableSection.Secrets, VariableRules.Text(form, check), null, absent, does) { IsSecret = true };
+
+    private static Variable<string?> Proxy(string name, Words does) => new(
+        name, VariableSection.Network,
+        VariableRules.Text(
+            new("an address such as http://proxy.example:3128", "地址，例如 http://proxy.example:3128"),
+            text => OutboundProxy.Parse(text, out var broken) is null ? broken : null),
+        null, "–", does)
+    {
+        OlderNames = [name.ToLowerInvariant()],
+        IsSecret = true,
+    };
 
     private static string? BrokenHost(string host) => host is "*" or "localhost" || IPAddress.TryParse(host, out _)
         ? null : "is an address of this machine, localhost or *";

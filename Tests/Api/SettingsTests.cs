@@ -59,6 +59,8 @@ public sealed class SettingsTests
         { "webSearchLocal", "true" },
         { "webSearchResultLimit", "10" },
         { "webSearchDomainFilter", """["example.org","example.com"]""" },
+        { "outboundProxy", "\"http://proxy.example:3128\"" },
+        { "noProxy", """["corp.example","203.0.113.0/24"]""" },
         { "taskTraceEnabled", "true" },
         { "taskTraceDefaultOn", "true" },
         { "taskTraceAdminOnly", "false" },
