@@ -21,6 +21,8 @@ const settings = () => ({
   maxRunsPerUser: 8,
   maxRuns: 4096,
   requestsPerMinute: 240,
+  outboundProxy: 'inherit',
+  noProxy: [],
   sseHeartbeatIntervalMs: 15_000,
   providerConnectTimeoutMs: 10_000,
   providerInitialGraceMs: 120_000,

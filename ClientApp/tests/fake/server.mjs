@@ -8,6 +8,34 @@ import { aroundRoutes } from './around.mjs'
 import { chatRoutes } from './chats.mjs'
 import { traceRoutes } from './traces.mjs'
 
+/** What the test of a connection says behind a proxy that signs every certificate itself. */
+function inspected(trusted) {
+  const names = ['proxy', 'tls', 'answer', 'path', 'key', 'models']
+  const via = 'http://inspecting.example:3128'
+  if (trusted) return { ok: true, models: [{ id: 'm', name: 'm' }], report: { hops: names.map((hop) => ({ hop, state: 'passed' })), via } }
+  const states = { proxy: 'passed', tls: 'failed' }
+  return {
+    ok: false,
+    code: 'provider_tls',
+    detail: 'The certificate of the provider is signed by an authority that is not trusted here.',
+    report: {
+      hop: 'tls',
+      hops: names.map((hop) => ({ hop, state: states[hop] ?? 'not_reached' })),
+      via,
+      adviceCode: 'add_authority',
+      certificate: {
+        problem: 'unknown_issuer',
+        subject: 'CN=llm.example',
+        issuer: 'CN=Corporate Inspection CA',
+        notBefore: '2026-01-01T00:00:00.000Z',
+        notAfter: '2027-01-01T00:00:00.000Z',
+        names: ['llm.example'],
+        chain: ['CN=llm.example', 'CN=Corporate Inspection CA'],
+      },
+    },
+  }
+}
+
 const root = join(import.meta.dirname, '../../../wwwroot')
 const types = {
   '.html': 'text/html',
@@ -231,6 +259,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
       'POST',
       /^\/api\/connections\/verify$/,
       (_, r, __, body) => {
+        if (body.proxy === 'http://inspecting.example:3128') return ok(r, inspected(body.caPem !== undefined))
         if (body.key === 'bad') return ok(r, { ok: false, code: 'provider_unauthorized', detail: 'HTTP 401' })
         if (body.key === 'listless' && !body.modelIds) return ok(r, { ok: false, code: 'provider_bad_request', detail: 'HTTP 404' })
         const same = state.connections.find((one) => one.baseUrl === body.baseUrl && state.secrets.get(one.id) === body.key)

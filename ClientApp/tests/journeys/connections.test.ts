@@ -97,3 +97,36 @@ it('says what a Microsoft Entra sign-in needs in place of a key', async () => {
   expect(v.complaints).toEqual([])
   await v.end()
 })
+
+it('names the hop that failed behind a proxy, and opens the field for its authority', async () => {
+  const v = await visit(browser)
+  v.fake.state.connections.push({ ...connection, proxy: 'inherit' })
+  const { page } = v
+  await page.goto(`${v.fake.url}/settings/connections`)
+  await page.getByRole('button', { name: 'Edit connection: Team' }).click()
+  await page.getByText('More options').click()
+  const proxy = page.getByRole('textbox', { name: 'Proxy' })
+  expect(await proxy.count()).toBe(0)
+  await page.getByRole('radiogroup', { name: 'Proxy' }).getByText('Own').click()
+  await proxy.fill('http://inspecting.example:3128')
+  await page.getByText('More options').click()
+  await page.getByRole('button', { name: 'Test', exact: true }).click()
+
+  await page.getByRole('listitem').filter({ hasText: /^ ?Certificate failed$/ }).waitFor()
+  await page.getByText('CN=Corporate Inspection CA', { exact: true }).waitFor()
+  await page.getByText('2026-01-01 – 2027-01-01').waitFor()
+  await page.getByText('Through the proxy http://inspecting.example:3128').waitFor()
+  await page.getByText('If you know this authority').waitFor()
+  await page.getByLabel('Certificate authority').fill('-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----')
+  await page.getByRole('button', { name: 'Test', exact: true }).click()
+  await page.getByText('Models found').waitFor()
+
+  const saved = page.waitForRequest((request) => request.method() === 'PUT')
+  await page.getByRole('button', { name: 'Save', exact: true }).click()
+  expect((await saved).postDataJSON()).toMatchObject({
+    proxy: 'http://inspecting.example:3128',
+    caPem: '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----',
+  })
+  expect(v.complaints).toEqual([])
+  await v.end()
+})

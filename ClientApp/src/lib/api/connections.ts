@@ -16,6 +16,9 @@ export interface Connection {
   prefix?: string | null
   modelIds?: string[] | null
   local?: boolean
+  /** `inherit`, `none` or the address of its own proxy, whose password is a mask. */
+  proxy?: string
+  caPem?: string | null
   enabled: boolean
   modelCount?: number
   lastCheckedAt?: string | null
@@ -36,7 +39,28 @@ export interface ConnectionInput {
   prefix?: string
   modelIds?: string[]
   local?: boolean
+  proxy?: string
+  caPem?: string
   enabled?: boolean
+}
+
+export type Hop = 'dns' | 'proxy' | 'connect' | 'tls' | 'answer' | 'path' | 'key' | 'models'
+
+/** How far a test came. */
+export interface VerifyReport {
+  hop?: Hop | null
+  hops: { hop: Hop; state: 'passed' | 'failed' | 'not_reached' }[]
+  via?: string | null
+  adviceCode?: string | null
+  certificate?: {
+    problem: string
+    subject: string
+    issuer: string
+    notBefore: string
+    notAfter: string
+    names: string[]
+    chain: string[]
+  } | null
 }
 
 export interface VerifyResult {
@@ -46,6 +70,7 @@ export interface VerifyResult {
   models?: (string | { id: string; name?: string })[] | null
   /** Id of a stored connection with the same address and keys. */
   sameAs?: number | null
+  report?: VerifyReport | null
 }
 
 /** `providers` are the native protocols this server speaks. */

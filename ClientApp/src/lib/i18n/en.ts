@@ -11,6 +11,7 @@ import { share } from './en/share'
 import { sidebar } from './en/sidebar'
 import { system } from './en/system'
 import { trace } from './en/trace'
+import { way } from './en/way'
 import { errorsEn } from './errors.en'
 
 /** All texts of the page, one file for each area. */
@@ -29,6 +30,7 @@ export const en = {
   ...sidebar,
   ...system,
   ...trace,
+  ...way,
 } as const
 
 export type MessageKey = keyof typeof en

@@ -55,6 +55,7 @@ export const errorsEn = {
   'error.provider_too_large': 'The provider’s answer was too large.',
   'error.provider_redirected': 'The provider’s address leads somewhere else. Check the base URL.',
   'error.provider_blocked': 'This address is not allowed. For an address in your own network, mark the connection as local.',
+  'error.provider_proxy': 'The proxy on the way to the provider refused.',
   'error.provider_connection_lost': 'The provider’s answer broke off.',
   'error.too_many_connections': 'There are too many connections.',
   'error.connection_changed': 'Somebody else changed this connection. Load the page again.',

@@ -56,6 +56,7 @@ export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.provider_too_large': '服务商的响应过大。',
   'error.provider_redirected': '服务商的地址被重定向，请检查接口地址。',
   'error.provider_blocked': '不允许访问该地址。内网地址请将连接标为本地。',
+  'error.provider_proxy': '通往服务商的代理拒绝了请求。',
   'error.provider_connection_lost': '服务商的回答中途断开。',
   'error.too_many_connections': '连接数量过多。',
   'error.connection_changed': '其他人修改了这个连接，请重新加载页面。',

@@ -13,6 +13,7 @@ import { share } from './zh/share'
 import { sidebar } from './zh/sidebar'
 import { system } from './zh/system'
 import { trace } from './zh/trace'
+import { way } from './zh/way'
 
 export const zh: Record<MessageKey, string> = {
   ...errorsZh,
@@ -29,4 +30,5 @@ export const zh: Record<MessageKey, string> = {
   ...sidebar,
   ...system,
   ...trace,
+  ...way,
 }

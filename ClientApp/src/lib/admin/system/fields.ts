@@ -14,6 +14,7 @@ export type Field =
   | { key: string; kind: 'choice'; options: readonly string[] }
   | { key: string; kind: 'list' }
   | { key: string; kind: 'secret' }
+  | { key: string; kind: 'proxy' }
   | { key: string; kind: 'hue'; min: number; max: number }
 
 const flag = (key: string): Field => ({ key, kind: 'flag' })
@@ -50,6 +51,8 @@ export const groups = {
     { key: 'requestsPerMinute', kind: 'number', min: 0, max: 1_000_000 },
   ],
   network: [
+    { key: 'outboundProxy', kind: 'proxy' },
+    { key: 'noProxy', kind: 'list' },
     seconds('sseHeartbeatIntervalMs', 1000, 600_000),
     seconds('providerConnectTimeoutMs', 1000, 120_000),
     seconds('providerInitialGraceMs', 0, 3_600_000),

@@ -4,7 +4,7 @@ export const system = {
   'system.limits': 'Limits and guests',
   'system.limitsText': 'How much people may use. An empty field is no limit where it says so.',
   'system.network': 'Network and streaming',
-  'system.networkText': 'How long the server waits for providers, and how answers travel to the page.',
+  'system.networkText': 'How providers are reached, how long the server waits for them, and how answers travel to the page.',
   'system.reasoning': 'Models and reasoning',
   'system.reasoningText': 'What models think before they answer, and what is sent to them.',
   'system.search': 'Web search',

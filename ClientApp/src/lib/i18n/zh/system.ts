@@ -6,7 +6,7 @@ export const system: Record<keyof typeof en, string> = {
   'system.limits': '限额与访客',
   'system.limitsText': '每个人可以使用多少。标明“无限制”的字段留空即不限。',
   'system.network': '网络与流式输出',
-  'system.networkText': '服务器等待服务商的时间，以及回答如何传到页面。',
+  'system.networkText': '如何连接服务商、等待多久，以及回答如何传到页面。',
   'system.reasoning': '模型与推理',
   'system.reasoningText': '模型回答前的思考，以及发送给模型的内容。',
   'system.search': '联网搜索',
