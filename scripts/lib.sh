@@ -12,15 +12,29 @@ cd "$ROOT"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDTERMINALLOGGER=off
 export NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_FUND=false NPM_CONFIG_AUDIT=false
 
-case "$(uname -m)" in
-  x86_64) RID=linux-x64 ;;
-  aarch64) RID=linux-arm64 ;;
-  *) echo "AiChat builds on x86_64 and aarch64 Linux, not on $(uname -m)." >&2; exit 1 ;;
-esac
-BINARY="$ROOT/artifacts/publish/aichat"
-
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+case "$(uname -m)" in
+  x86_64) HOST_RID=linux-x64 ;;
+  aarch64) HOST_RID=linux-arm64 ;;
+  *) fail "AiChat builds on x86_64 and aarch64 Linux, not on $(uname -m)." ;;
+esac
+
+# set_target RID: what is built, and where it goes. The machine's own binary is the one that everything else here runs.
+set_target() {
+  RID="$1"
+  case "$RID" in
+    linux-x64) DEB_ARCH=amd64 TRIPLE=x86_64-linux-gnu ;;
+    linux-arm64) DEB_ARCH=arm64 TRIPLE=aarch64-linux-gnu ;;
+    *) fail "there is no build for $RID, only for linux-x64 and linux-arm64" ;;
+  esac
+  PUBLISH="artifacts/publish"
+  [ "$RID" = "$HOST_RID" ] || PUBLISH="artifacts/publish-$RID"
+  SYSROOT="$ROOT/artifacts/sysroot/$RID"
+  BINARY="$ROOT/$PUBLISH/aichat"
+}
+set_target "$HOST_RID"
 
 # What to put before a command that needs root: nothing for root, sudo for others.
 AS_ROOT=()
@@ -48,10 +62,34 @@ need_dotnet() {
   dotnet --version >/dev/null 2>&1 || fail "the installed .NET SDK is older than global.json asks for (10.0); see https://dotnet.microsoft.com/download/dotnet/10.0"
 }
 
-# What the native linker needs: a C compiler, cmake for the OpenSSL shim, OpenSSL and zlib to link in.
+# What the native linker needs: a C compiler, cmake for the OpenSSL shim, the linker of the target. What is linked is in the sysroot.
 need_native_tools() {
   need_dotnet
-  install_missing clang=clang cmake=cmake make=make binutils=ar zlib1g-dev=/usr/include/zlib.h libssl-dev=/usr/include/openssl/ssl.h
+  install_missing clang=clang cmake=cmake make=make "binutils-${TRIPLE//_/-}=$TRIPLE-ld"
+}
+
+# The version: of the tag vX.Y.Z on this commit; after one, what comes next with how many commits are between; 0.0.0-dev where no tag is.
+# Git tells it, or scripts/commit, which git archive fills in, so that a source archive knows as well.
+version_of_source() {
+  local tag count
+  tag="$(git describe --tags --exact-match --match 'v[0-9]*' 2>/dev/null)" ||
+    tag="$(sed -n 's/.*tag: \(v[0-9][^,)$ ]*\).*/\1/p' scripts/commit)"
+  if [ -n "$tag" ]; then echo "${tag#v}"; return; fi
+  tag="$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null)" || { echo 0.0.0-dev; return; }
+  count="$(git rev-list --count "$tag..HEAD")"
+  [[ "$tag" =~ ^v([0-9]+)\.([0-9]+)\.([0-9]+)$ ]] || { echo "${tag#v}.$count"; return; }
+  echo "${BASH_REMATCH[1]}.${BASH_REMATCH[2]}.$((BASH_REMATCH[3] + 1))-dev.$count"
+}
+
+# The full commit, with -dirty where what is built differs from it; nothing where neither git nor an archive knows.
+commit_of_source() {
+  local commit
+  if commit="$(git rev-parse --verify HEAD 2>/dev/null)"; then
+    [ -z "$(git status --porcelain -uno -- AiChat.csproj Directory.Build.props packages.lock.json Program.cs ServerOptions.cs Commands Data Endpoints Providers wwwroot scripts 2>/dev/null)" ] || commit+=-dirty
+    echo "$commit"
+  else
+    sed -n 's/^\([0-9a-f]\{40\}\).*/\1/p' scripts/commit
+  fi
 }
 
 # Vite needs Node 20.19 or newer; Debian 12 ships 18, so a newer one has to be there already.
@@ -74,8 +112,8 @@ need_client_packages() {
 
 # A hash of everything the native binary is made of: changes exactly when a new publish is due.
 source_stamp() {
-  { cat AiChat.csproj Directory.Build.props global.json packages.lock.json scripts/sqlite scripts/publish
-    git ls-files -z --cached --others --exclude-standard -- Program.cs Commands Data Endpoints Providers deploy/aichat.service wwwroot |
+  { cat AiChat.csproj Directory.Build.props global.json packages.lock.json scripts/sqlite scripts/sysroot scripts/old-math.c scripts/publish
+    git ls-files -z --cached --others --exclude-standard -- Program.cs ServerOptions.cs Commands Data Endpoints Providers deploy/aichat.service wwwroot |
       LC_ALL=C sort -z | xargs -0 sha256sum 2>/dev/null || true
   } | sha256sum | cut -d' ' -f1
 }
