@@ -4,6 +4,7 @@ import { defineConfig } from 'vitest/config'
 import { cheapStart } from './build/cheap-start.ts'
 import { firstPageGroup } from './build/first-page.ts'
 import { fontFormats } from './build/font-formats.ts'
+import { licenses } from './build/licenses.ts'
 import { precompress } from './build/precompress.ts'
 import { sandbox } from './build/sandbox.ts'
 import { serviceWorker } from './build/service-worker.ts'
@@ -26,6 +27,7 @@ export default defineConfig({
     themeBoot(),
     serviceWorker(),
     sandbox(),
+    licenses(),
     precompress(),
   ],
   build: {

@@ -5,8 +5,8 @@ import type { Plugin } from 'vite'
 
 const text = /\.(html|js|css|svg|json|webmanifest|txt)$/
 
-// Three megabytes uncompressed. Every browser accepts them compressed; the server decompresses for other clients.
-const onlyCompressed = /[/\\]sandbox[/\\][^/\\]+\.js$/
+// Megabytes uncompressed. Every browser accepts them compressed; the server decompresses for other clients.
+const onlyCompressed = /[/\\](sandbox[/\\][^/\\]+\.js|licenses\.txt)$/
 
 /** Puts `.br` and `.gz` beside every text file of the build, the same bytes on every run. */
 export function precompress(): Plugin {

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { build, type Plugin } from 'vite'
+import { rememberPackages } from './licenses.ts'
 
 const names = ['diagram', 'image'] as const
 
@@ -61,6 +62,7 @@ async function bundle(root: string, name: string): Promise<string> {
     },
   })
   const output = 'output' in result ? result.output : Array.isArray(result) ? (result[0]?.output ?? []) : []
+  rememberPackages(output)
   const [script, ...more] = output
   if (script?.type !== 'chunk' || more.length > 0) throw new Error(`${name} must become exactly one script`)
   return script.code
