@@ -64,6 +64,7 @@ internal static class CommandLine
             UninstallCommand.Create(),
             CompletionCommand.Create(),
             VersionCommand.Create(),
+            LicensesCommand.Create(),
         };
         ServeCommand.MakeDefault(root);
         var help = root.Options.OfType<HelpOption>().Single();

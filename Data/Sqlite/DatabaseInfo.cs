@@ -1,5 +1,6 @@
 using System.Data.Common;
 using Dapper;
+using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Sqlite;
 
@@ -10,6 +11,16 @@ internal sealed class DatabaseInfo
 
     /// <summary>The database and the images.</summary>
     public long Bytes { get; init; }
+
+    /// <summary>The version of SQLite, without a database.</summary>
+    public static string EngineVersion
+    {
+        get
+        {
+            using var connection = new SqliteConnection();
+            return connection.ServerVersion;
+        }
+    }
 
     public static DatabaseInfo Read(DbConnection connection) => connection.QuerySingle<DatabaseInfo>("""
         select

@@ -297,7 +297,7 @@ public sealed class SettingsTests
         await using var server = await TestServer.StartAsync();
         var told = await (await server.RegisterAdminAsync()).GetJson("/api/settings/app-info");
         var commit = told.TryGetProperty("commit", out var at) ? $"+{at.GetString()}" : "";
-        Assert.Equal(AiChat.Commands.VersionCommand.Text, told.GetProperty("version").GetString() + commit);
+        Assert.Equal(AiChat.Commands.BuildFacts.Version, told.GetProperty("version").GetString() + commit);
 
         // No other place states a version that could disagree: health check, visitor's page, page package.
         foreach (var path in new[] { "/api/health", "/api/settings/health", "/api/settings/branding" })
