@@ -84,6 +84,19 @@ try {
   const small = await phone.newPage()
   await small.goto(page.url())
   await shoot(small, 'phone.png')
+
+  for (const [username, password] of [['mei', 'correct horse battery'], ['jonas', 'correct horse battery'], ['sofia', 'correct horse battery']])
+    await fetch(`${url}/api/auth/register`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Origin: url },
+      body: JSON.stringify({ username, password }),
+    })
+  for (const username of ['amara', 'tomas', 'xiaoyu']) await call('/api/users', { username })
+  await page.emulateMedia({ colorScheme: 'light' })
+  await page.goto(`${url}/settings/users`)
+  await page.getByText('xiaoyu').first().waitFor()
+  await page.waitForTimeout(500)
+  await page.screenshot({ path: join(folder, 'administration.png') })
 } finally {
   await browser.close()
   server.kill('SIGTERM')
