@@ -9,7 +9,9 @@ public sealed partial class DocumentTests
     private static readonly string Root = typeof(DocumentTests).Assembly
         .GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!;
 
-    public static TheoryData<string> Documents => ["README.md", "README.zh.md", "CONTRIBUTING.md", ".github/SECURITY.md"];
+    private static readonly string[] Names = ["README.md", "README.zh.md", "CONTRIBUTING.md", ".github/SECURITY.md"];
+
+    public static TheoryData<string> Documents => [.. Names];
 
     [Theory]
     [MemberData(nameof(Documents))]
@@ -50,7 +52,7 @@ public sealed partial class DocumentTests
     [Fact]
     public void Pictures_are_small_and_described()
     {
-        foreach (var document in Documents.Select(row => row.Data))
+        foreach (var document in Names)
         {
             foreach (Match picture in Picture().Matches(Read(document)))
             {
@@ -66,10 +68,12 @@ public sealed partial class DocumentTests
         var (english, chinese) = (Read("README.md"), Read("README.zh.md"));
         // The words in the commands differ, and what is only for one of the two.
         Assert.Equal(Fences(english), Fences(chinese));
-        string[] files = ["README.md", "README.zh.md", "Dockerfile", "compose.yaml", "deploy/compose.1panel.yaml", "deploy/kubernetes.yaml"];
-        var addresses = files.Select(file => Path.Combine(Root, file)).Where(File.Exists).SelectMany(file => Address().Matches(File.ReadAllText(file)))
-            .Select(match => match.Groups[1].Value + match.Groups[2].Value).Distinct();
-        Assert.Single(addresses);
+        var addresses =
+            from file in Directory.EnumerateFiles(Path.Combine(Root, "deploy"), "*.yaml").Concat(Directory.EnumerateFiles(Root))
+            where file.EndsWith(".md", StringComparison.Ordinal) || file.EndsWith(".yaml", StringComparison.Ordinal)
+            from Match address in Address().Matches(File.ReadAllText(file))
+            select address.Groups[1].Value + address.Groups[2].Value;
+        Assert.Single(addresses.Distinct());
     }
 
     private static string Read(string document) => File.ReadAllText(Path.Combine(Root, document));
