@@ -20,7 +20,9 @@ internal static partial class BuildFacts
     public static string Platform { get; } = $"linux-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}";
 
     /// <summary>The oldest processors it starts on. Newer instructions are used where a check at run time finds them.</summary>
-    public static string Processor { get; } = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? "armv8-a" : "x86-64-v1";
+    public static string Processor { get; } = RuntimeInformation.ProcessArchitecture == Architecture.Arm64
+        ? "armv8-a"
+        : "x86-64-v1 with CMPXCHG16B";
 
     /// <summary>Such as 3.0.22.</summary>
     public static string OpenSsl

@@ -24,7 +24,7 @@ function nugetPackages() {
       const of = (tag) => new RegExp(`<${tag}[^>]*>([^<]*)</${tag}>`).exec(nuspec)?.[1].trim()
       const license = /<license type="expression">([^<]+)</.exec(nuspec)?.[1]
       if (!license) throw new Error(`${name} ${resolved} names no licence`)
-      return { name, version: resolved, license, copyright: of('copyright') ?? `Copyright ${of('authors')}`, sha512: Buffer.from(contentHash, 'base64').toString('hex') }
+      return { name, version: resolved, license, copyright: of('copyright') ?? `Copyright ${of('authors')}`, contentHash: Buffer.from(contentHash, 'base64').toString('hex') }
     })
     .sort((a, b) => (a.name < b.name ? -1 : 1))
 }

@@ -1,13 +1,14 @@
 // Writes the list of what a release is made of as CycloneDX 1.6 JSON: node scripts/sbom.cjs VERSION COMMIT FILE
 const { createHash } = require('node:crypto')
-const { readFileSync, writeFileSync } = require('node:fs')
+const { execFileSync } = require('node:child_process')
+const { existsSync, readFileSync, writeFileSync } = require('node:fs')
 const { join } = require('node:path')
 const { root, dotnetVersion, nugetPackages, npmPackages } = require('./components.cjs')
 
 const [version, commit, file] = process.argv.slice(2)
 const read = (path) => readFileSync(join(root, path), 'utf8')
 
-const component = ({ name, version, license, purl, sha512, copyright, cpe, properties }) => ({
+const component = ({ name, version, license, purl, sha512, contentHash, copyright, cpe, properties }) => ({
   type: 'library',
   'bom-ref': purl,
   name,
@@ -17,19 +18,25 @@ const component = ({ name, version, license, purl, sha512, copyright, cpe, prope
   purl,
   ...(cpe && { cpe }),
   ...(sha512 && { hashes: [{ alg: 'SHA-512', content: sha512 }] }),
+  // Of what is in the package: its signature is left out, so it is no sum of the file.
+  ...(contentHash && { properties: [{ name: 'aichat:nuget-content-sha512', value: contentHash }] }),
   ...(properties && { properties }),
 })
 
 const npmPurl = (name, version) => `pkg:npm/${name.replace(/^@/, '%40')}@${version}`
 const sqlitePackage = /^PACKAGE=(\S+)@(\S+)$/m.exec(read('scripts/sqlite'))
 const sqliteHash = /^SHA512=(\w+)$/m.exec(read('scripts/sqlite'))[1]
-const sqlite = read('artifacts/native/linux-x64/sqlite-version').trim()
-const openssl = read('artifacts/sysroot/linux-x64/openssl-version').trim()
+const rid = process.arch === 'arm64' ? 'linux-arm64' : 'linux-x64'
+const sqlite = read(`artifacts/native/${rid}/sqlite-version`).trim()
+// Without a sysroot the executable is linked against this machine's own.
+const openssl = existsSync(join(root, `artifacts/sysroot/${rid}/openssl-version`))
+  ? read(`artifacts/sysroot/${rid}/openssl-version`).trim()
+  : execFileSync('dpkg-query', ['-W', '-f', '${Version}', 'libssl-dev'], { encoding: 'utf8' })
 const dotnet = dotnetVersion()
 
 const components = [
   ...nugetPackages().map((one) => component({ ...one, purl: `pkg:nuget/${one.name}@${one.version}` })),
-  ...['Microsoft.NETCore.App.Runtime.NativeAOT.linux-x64', 'Microsoft.AspNetCore.App.Runtime.linux-x64'].map((name) =>
+  ...['Microsoft.NETCore.App.Runtime.NativeAOT', 'Microsoft.AspNetCore.App.Runtime'].map((name) => `${name}.${rid}`).map((name) =>
     component({ name, version: dotnet, license: 'MIT', purl: `pkg:nuget/${name}@${dotnet}`, cpe: `cpe:2.3:a:microsoft:.net:${dotnet}:*:*:*:*:*:*:*` })),
   component({
     name: 'sqlite', version: sqlite, license: 'blessing', purl: `pkg:generic/sqlite@${sqlite}`, cpe: `cpe:2.3:a:sqlite:sqlite:${sqlite}:*:*:*:*:*:*:*`,

@@ -39,7 +39,7 @@ describe.skipIf(!binary)('what a release says of itself', () => {
   it('lists what the executable says it carries', () => {
     expect(version('sqlite')).toBe(facts['sqlite'])
     expect(version('openssl')).toMatch(new RegExp(`^${String(facts['openssl'])}-`))
-    expect(version('Microsoft.NETCore.App.Runtime.NativeAOT.linux-x64')).toBe(facts['dotnet'])
+    expect(version(`Microsoft.NETCore.App.Runtime.NativeAOT.${String(facts['platform'])}`)).toBe(facts['dotnet'])
   })
 
   it('lists every package of the lock files that is in it, and no tool', async () => {

@@ -212,6 +212,7 @@ export const system = {
   'notice.proxy_unknown': 'A request from {subject}, outside the local network, says that it was forwarded. If that is the address of your proxy, set the line and start again; otherwise ignore this.',
   'notice.certificate_expires': 'The certificate of {subject} ends soon or has ended. Renew it; the server takes the new file by itself.',
   'notice.certificate_unusable': 'The new certificate or key in {subject} cannot be used. The server keeps the one it has; its log says why.',
+  'about.licenses': 'Licences of what it is made of',
   'system.searchTest': 'Try the search',
   'system.searchTestHint': 'Searches once with what is stored.',
   'system.searchTestUnsaved': 'Save first; the test uses what is stored.',

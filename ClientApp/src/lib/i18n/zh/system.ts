@@ -214,6 +214,7 @@ export const system: Record<keyof typeof en, string> = {
   'notice.proxy_unknown': '来自本地网络之外的 {subject} 的请求声称经过转发。如果这是您的代理的地址，请设置此行并重新启动，否则可以忽略。',
   'notice.certificate_expires': '{subject} 的证书即将到期或已到期。请续期，服务器会自动使用新文件。',
   'notice.certificate_unusable': '{subject} 中的新证书或密钥无法使用。服务器继续使用原有证书，原因见日志。',
+  'about.licenses': '所含部件的许可证',
   'system.searchTest': '测试搜索',
   'system.searchTestHint': '用已保存的设置搜索一次。',
   'system.searchTestUnsaved': '请先保存，测试使用已保存的设置。',
