@@ -57,6 +57,14 @@ install_missing() {
     fail "could not install ${missing[*]}; install by hand (as root): apt-get install ${missing[*]}"
 }
 
+# debian_mirrors LABEL: where Debian (or Debian-Security) is to be had, one address a line: DEBIAN_MIRROR, then what apt uses here. Apt knows
+# it only after its first update.
+debian_mirrors() {
+  [ -z "${DEBIAN_MIRROR:-}" ] || { [ "$1" = Debian ] && echo "${DEBIAN_MIRROR%/}" || echo "${DEBIAN_MIRROR%/}-security"; }
+  [ -n "$(apt-get indextargets 'Created-By: Packages' 2>/dev/null)" ] || as_root apt-get update -qq </dev/null >/dev/null 2>&1 || true
+  apt-get indextargets --format '$(LABEL)|$(REPO_URI)' 'Created-By: Packages' 2>/dev/null | sed -n "s|^$1[|]\(.*[^/]\)/*\$|\1|p" | sort -u
+}
+
 need_dotnet() {
   command -v dotnet >/dev/null || fail "the .NET 10 SDK is missing; get it from https://dotnet.microsoft.com/download/dotnet/10.0 (Debian has no package for it)."
   dotnet --version >/dev/null 2>&1 || fail "the installed .NET SDK is older than global.json asks for (10.0); see https://dotnet.microsoft.com/download/dotnet/10.0"
