@@ -93,7 +93,7 @@ version_of_source() {
 commit_of_source() {
   local commit
   if commit="$(git rev-parse --verify HEAD 2>/dev/null)"; then
-    [ -z "$(git status --porcelain -uno -- AiChat.csproj Directory.Build.props packages.lock.json Program.cs ServerOptions.cs Commands Data Endpoints Providers wwwroot scripts 2>/dev/null)" ] || commit+=-dirty
+    [ -z "$(git status --porcelain -uno -- AiChat.csproj Directory.Build.props packages.lock.json "${SOURCES[@]}" scripts 2>/dev/null)" ] || commit+=-dirty
     echo "$commit"
   else
     sed -n 's/^\([0-9a-f]\{40\}\).*/\1/p' scripts/commit
@@ -118,10 +118,14 @@ need_client_packages() {
   cp ClientApp/package-lock.json "$stamp"
 }
 
+# What the native binary is made of, besides its project file and packages.
+SOURCES=(Program.cs ServerOptions.cs Commands Data Endpoints Providers deploy/aichat.service wwwroot)
+
 # A hash of everything the native binary is made of: changes exactly when a new publish is due.
 source_stamp() {
   { cat AiChat.csproj Directory.Build.props global.json packages.lock.json scripts/sqlite scripts/sysroot scripts/old-math.c scripts/publish
-    git ls-files -z --cached --others --exclude-standard -- Program.cs ServerOptions.cs Commands Data Endpoints Providers deploy/aichat.service wwwroot |
+    # Outside of git, in a source archive, every file counts.
+    { git ls-files -z --cached --others --exclude-standard -- "${SOURCES[@]}" 2>/dev/null || find "${SOURCES[@]}" -type f -print0; } |
       LC_ALL=C sort -z | xargs -0 sha256sum 2>/dev/null || true
   } | sha256sum | cut -d' ' -f1
 }
