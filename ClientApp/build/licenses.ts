@@ -17,7 +17,10 @@ export function rememberPackages(output: readonly (Rolldown.OutputChunk | Rolldo
   }
 }
 
-/** Ships `licenses.txt`: what the page is made of, after what the server is made of (`deploy/licenses-server.txt`). Comes before precompress. */
+/**
+ * Ships `licenses.txt`: what the page is made of, after what the server is made of (`deploy/licenses-server.txt`).
+ * Comes before precompress.
+ */
 export function licenses(): Plugin {
   let root = ''
   let outDir = ''
