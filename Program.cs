@@ -67,7 +67,7 @@ internal static class Program
         app.UseCrossOrigin();
         app.UseProblems();
         app.UseAllowedHosts(options);
-        app.UsePathBase(options.BasePath);
+        app.UseBasePath();
         app.UseRouting();
         app.UseAccessControl();
         app.UseBodyBudget();

@@ -33,7 +33,7 @@ internal static class AccountExportEndpoints
 /// <summary>Streams an account as JSON while reading it, so that memory does not grow with its size.</summary>
 internal sealed class AccountExport(
     AccountData data, Users users, Preferences preferences, Prompts prompts, Sessions chats, SessionExport sessions,
-    ServerOptions options, TimeProvider clock)
+    BasePath basePath, TimeProvider clock)
 {
     private const double Burst = 5;
     private static readonly TimeSpan OneMoreAfter = TimeSpan.FromMinutes(10);
@@ -103,7 +103,7 @@ internal sealed class AccountExport(
             JsonSerializer.Serialize(
                 writer,
                 new OwnImage(
-                    row.Id, $"{options.BasePath}/chat-images/{row.Id}", row.MessageId, row.Mime, row.Width, row.Height, row.Bytes,
+                    row.Id, $"{basePath.Current}/chat-images/{row.Id}", row.MessageId, row.Mime, row.Width, row.Height, row.Bytes,
                     DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt)),
                 AccountsJson.Wire.OwnImage);
         }

@@ -95,7 +95,7 @@ internal static class ShareEndpoints
 }
 
 /// <summary>Link tokens are stored as a digest and as ciphertext for their owner, so the database alone opens no chat.</summary>
-internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemSettings settings, ServerOptions options)
+internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemSettings settings, BasePath basePath)
 {
     /// <summary>How long an image URL stays valid after the link to its chat has ended.</summary>
     private static readonly TimeSpan ImageLife = TimeSpan.FromHours(1);
@@ -123,7 +123,7 @@ internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemS
 
     public static DateTimeOffset Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at);
 
-    private string Site => settings.SiteBaseUrl is { Length: > 0 } address ? address.TrimEnd('/') : options.BasePath;
+    private string Site => settings.SiteBaseUrl is { Length: > 0 } address ? address.TrimEnd('/') : basePath.Current;
 
     private static string Place(string tokenHash) => $"shares|sealed_token|{tokenHash}|v1";
 }

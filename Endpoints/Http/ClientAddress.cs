@@ -1,64 +1,28 @@
 using System.Net;
-using System.Net.Sockets;
 using AiChat.Data;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>Where a request comes from.</summary>
-/// <param name="ip">The address of the client, not of a trusted proxy.</param>
-internal sealed class Client(IPAddress ip)
-{
-    /// <summary>The text of the address, as the audit and the lists of logins show it.</summary>
-    public string Address => IsOperator ? "command line" : ip.ToString();
-
-    /// <summary>The key by which limits count: the address, or its /64 for IPv6, because one household has that many.</summary>
-    public string Bucket => ip.AddressFamily == AddressFamily.InterNetworkV6
-        ? new IPNetwork(Mask64(ip), 64).ToString()
-        : ip.ToString();
-
-    /// <summary>The names by which the server was called: Host, then X-Forwarded-Host if a proxy sends it, trusted or not.</summary>
-    public required IReadOnlyList<HostString> Names { get; init; }
-
-    /// <summary>The address of an intermediate proxy that TRUSTED_PROXIES does not list, as far as can be seen.</summary>
-    public IPAddress? Proxy { get; init; }
-
-    /// <summary>
-    /// Over loopback, under a loopback name and without a sign of a proxy. That is no proof: a proxy on this machine may look the same.
-    /// </summary>
-    public bool OnThisMachine { get; init; }
-
-    /// <summary>A command on this machine, over a connection that only the owner of the data folder can make.</summary>
-    public bool IsOperator { get; init; }
-
-    private static IPAddress Mask64(IPAddress address)
-    {
-        var bytes = address.GetAddressBytes();
-        bytes.AsSpan(8).Clear();
-        return new IPAddress(bytes);
-    }
-}
-
 /// <summary>
-/// Trusts forwarding headers only from the proxies in TRUSTED_PROXIES, and of X-Forwarded-For only the right-most address that is not such
-/// a proxy: everything to its left was sent by the client itself.
+/// Trusts forwarding headers only from the proxies in TRUSTED_PROXIES, and of their entries only those that such proxies wrote: the client
+/// is the right-most address that is not one of them, and what it asked for is what the proxy that spoke with it says.
 /// </summary>
 internal sealed partial class ClientAddress
 {
-    private const int MaxName = 260;
-
-    private static readonly string[] ForwardingHeaders =
-    [
-        "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Forwarded-Server",
-        "X-Real-IP", "Forwarded", "Via", "CF-Connecting-IP", "True-Client-IP",
-    ];
+    /// <summary>What trusted proxies say of a request; the client is the socket's address when they do not name it.</summary>
+    private readonly record struct Forwarded(IPAddress Client, HostString? Host, string? Scheme, string Prefix);
 
     private readonly ILogger<ClientAddress> _logger;
+    private readonly Notices _notices;
+    private readonly IReadOnlyList<string> _listed;
     private readonly IPNetwork[] _proxies;
-    private int _proxyWarned;
+    private int _contradicted;
 
-    public ClientAddress(ServerOptions options, ILogger<ClientAddress> logger)
+    public ClientAddress(ServerOptions options, Notices notices, ILogger<ClientAddress> logger)
     {
         _logger = logger;
+        _notices = notices;
+        _listed = options.TrustedProxies;
         _proxies = [.. options.TrustedProxies.Select(Parse)];
     }
 
@@ -71,64 +35,117 @@ internal sealed partial class ClientAddress
             return new Client(IPAddress.Loopback) { Names = [request.Host], OnThisMachine = true, IsOperator = true };
         }
 
-        var socket = Plain(context.Connection.RemoteIpAddress ?? IPAddress.None);
-        var forwarding = ForwardingHeaders.Any(request.Headers.ContainsKey);
-        var forwardedHost = ForwardedHost(request);
-        HostString[] names = forwardedHost is { } name ? [request.Host, name] : [request.Host];
+        var socket = ForwardingHeaders.Plain(context.Connection.RemoteIpAddress ?? IPAddress.None);
+        var forwarding = ForwardingHeaders.AnyIn(request.Headers);
         if (!IsProxy(socket))
         {
-            var loopback = IPAddress.IsLoopback(socket);
-            var proxied = forwarding || (loopback && !IsLoopbackName(request.Host.Host));
-            if (proxied && IsPrivate(socket) && Interlocked.Exchange(ref _proxyWarned, 1) == 0)
-            {
-                LogUnlistedProxy(socket);
-            }
-
-            // nginx before 1.29.7 speaks HTTP/1.0 to its upstream.
-            var here = loopback && !proxied && request.Protocol != "HTTP/1.0";
-            return new Client(socket) { Names = names, Proxy = proxied ? socket : null, OnThisMachine = here };
+            return Direct(request, socket, forwarding);
         }
 
-        if (LastOf(request.Headers["X-Forwarded-Proto"]).Equals("https", StringComparison.OrdinalIgnoreCase))
+        if (!forwarding)
         {
-            request.Scheme = "https";
+            return new Client(socket) { Names = [request.Host] };
         }
 
-        request.Host = forwardedHost ?? request.Host;
-        return new Client(Forwarded(context, socket)) { Names = names };
+        var forwarded = Behind(request.Headers, socket);
+        var names = Names(request, forwarded.Host);
+        request.Scheme = forwarded.Scheme ?? request.Scheme;
+        request.Host = forwarded.Host ?? request.Host;
+        return new Client(forwarded.Client) { Names = names, Prefix = forwarded.Prefix };
     }
 
-    private IPAddress Forwarded(HttpContext context, IPAddress socket)
+    private Client Direct(HttpRequest request, IPAddress socket, bool forwarding)
     {
-        var nearest = socket;
-        var hops = context.Request.Headers["X-Forwarded-For"].ToString().Split(',', StringSplitOptions.TrimEntries);
+        var loopback = IPAddress.IsLoopback(socket);
+        var proxied = forwarding || (loopback && !IsLoopbackName(request.Host.Host));
+        if (proxied)
+        {
+            Notice(socket);
+        }
+
+        // nginx before 1.29.7 speaks HTTP/1.0 to its upstream.
+        var here = loopback && !proxied && request.Protocol != "HTTP/1.0";
+        var name = ForwardingHeaders.ToHost(ForwardingHeaders.List(request.Headers[ForwardingHeaders.Host]).LastOrDefault());
+        return new Client(socket) { Names = Names(request, name), Proxy = proxied ? socket : null, OnThisMachine = here };
+    }
+
+    private Forwarded Behind(IHeaderDictionary headers, IPAddress socket)
+    {
+        var classic = FromLists(headers, socket);
+        if (headers[ForwardingHeaders.Forwarded] is not { Count: > 0 } lines)
+        {
+            return classic;
+        }
+
+        var standard = FromForwarded(ForwardingHeaders.ReadForwarded(lines), socket);
+        var client = headers.ContainsKey(ForwardingHeaders.For) ? classic.Client : standard.Client;
+        if (headers.ContainsKey(ForwardingHeaders.For) && !classic.Client.Equals(standard.Client))
+        {
+            // A proxy writes one of the two and passes the other on as the client sent it; nothing tells which.
+            client = socket;
+            if (Interlocked.Exchange(ref _contradicted, 1) == 0)
+            {
+                LogContradiction(socket, classic.Client, standard.Client);
+            }
+        }
+
+        return new Forwarded(client, classic.Host ?? standard.Host, classic.Scheme ?? standard.Scheme, classic.Prefix);
+    }
+
+    private Forwarded FromLists(IHeaderDictionary headers, IPAddress socket)
+    {
+        var (client, written) = Walk([.. ForwardingHeaders.List(headers[ForwardingHeaders.For]).Select(ForwardingHeaders.ToAddress)], socket);
+        var prefixes = ForwardingHeaders.List(headers[ForwardingHeaders.Prefix]).TakeLast(written).Select(ForwardingHeaders.ToPrefix);
+        return new Forwarded(
+            client,
+            ForwardingHeaders.ToHost(Outermost(headers, ForwardingHeaders.Host, written)),
+            ForwardingHeaders.ToScheme(Outermost(headers, ForwardingHeaders.Proto, written)),
+            string.Concat(prefixes)); // the outer proxy took its part away first
+    }
+
+    private Forwarded FromForwarded(List<ForwardedHop> hops, IPAddress socket)
+    {
+        var (client, written) = Walk([.. hops.Select(hop => hop.For)], socket);
+        var trusted = hops.TakeLast(written).ToList();
+        return new Forwarded(
+            client,
+            trusted.Select(hop => hop.Host).FirstOrDefault(host => host is not null),
+            trusted.Select(hop => hop.Scheme).FirstOrDefault(scheme => scheme is not null),
+            "");
+    }
+
+    /// <summary>Goes from the nearest proxy outwards as long as the entries are those of trusted proxies.</summary>
+    /// <returns>The client, and how many of the last entries trusted proxies wrote; at least one, that of the proxy at the socket.</returns>
+    private (IPAddress Client, int Written) Walk(IPAddress?[] hops, IPAddress socket)
+    {
+        var client = socket;
+        var written = 0;
         foreach (var hop in hops.Reverse())
         {
-            if (!TryParseHop(hop, out var address))
+            written++;
+            if (hop is null)
             {
-                break;
+                break; // the proxy hides or does not know who called
             }
 
-            nearest = address;
-            if (!IsProxy(address))
+            client = hop;
+            if (!IsProxy(hop))
             {
                 break;
             }
         }
 
-        return nearest;
+        return (client, Math.Max(1, written));
     }
+
+    /// <summary>The entry of the outermost trusted proxy. A list may be shorter, because many proxies replace it.</summary>
+    private static string? Outermost(IHeaderDictionary headers, string name, int written) =>
+        ForwardingHeaders.List(headers[name]) is { Length: > 0 } list ? list[Math.Max(0, list.Length - written)] : null;
+
+    private static HostString[] Names(HttpRequest request, HostString? forwarded) =>
+        forwarded is { } name ? [request.Host, name] : [request.Host];
 
     private bool IsProxy(IPAddress address) => _proxies.Any(network => network.Contains(address));
-
-    /// <summary>The name by which the nearest proxy was called. Each proxy appends, so the last name is its own.</summary>
-    private static HostString? ForwardedHost(HttpRequest request)
-    {
-        var last = LastOf(request.Headers["X-Forwarded-Host"]);
-        return last.Length is > 0 and < MaxName && last.All(IsOfHost) ? new HostString(last) : null;
-    }
-
-    private static bool IsOfHost(char c) => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or ':' or '[' or ']';
 
     private static bool IsLoopbackName(string host) => host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
@@ -136,24 +153,32 @@ internal sealed partial class ClientAddress
     /// <summary>On this machine or in a private network, where the operator's own proxy would be.</summary>
     private static bool IsPrivate(IPAddress address) =>
         IPAddress.IsLoopback(address) || address.IsIPv6LinkLocal || address.IsIPv6UniqueLocal
-        || (address.GetAddressBytes() is [var a, var b, _, _] && (a == 10 || (a == 172 && b is >= 16 and < 32) || (a == 192 && b == 168)));
+        || (address.GetAddressBytes() is [var a, var b, _, _]
+            && (a == 10 || (a == 172 && b is >= 16 and < 32) || (a == 192 && b == 168) || (a == 100 && b is >= 64 and < 128)));
 
-    private static string LastOf(string? value) => value?.Split(',', StringSplitOptions.TrimEntries)[^1] ?? "";
-
-    /// <summary>Some proxies add the port: 192.0.2.1:4711, [2001:db8::1]:4711.</summary>
-    private static bool TryParseHop(string hop, out IPAddress address)
+    /// <summary>Tells of each address once. From outside anybody may send such headers, so that is told in other words.</summary>
+    private void Notice(IPAddress socket)
     {
-        address = IPAddress.None;
-        if (hop.Length is 0 or > 64 || !IPEndPoint.TryParse(hop, out var endpoint))
+        var line = $"TRUSTED_PROXIES={string.Join(',', _listed.Append(socket.ToString()))}";
+        var inside = IsPrivate(socket);
+        var notice = inside
+            ? new Notice(
+                "proxy_untrusted",
+                $"Requests arrive through a proxy at {socket} that is not in TRUSTED_PROXIES: all its visitors share one address and its "
+                + $"limits, and HTTPS is not detected. Set {line} and let the proxy send Host, X-Forwarded-For and X-Forwarded-Proto.",
+                socket.ToString(),
+                line)
+            : new Notice(
+                "proxy_unknown",
+                $"A request from {socket}, which is not in TRUSTED_PROXIES, says that it was forwarded. If this is the address of your "
+                + $"proxy, set {line}; otherwise ignore it.",
+                socket.ToString(),
+                line);
+        if (_notices.Add(notice))
         {
-            return false;
+            LogUnlistedProxy(inside ? LogLevel.Warning : LogLevel.Information, notice.Detail);
         }
-
-        address = Plain(endpoint.Address);
-        return true;
     }
-
-    private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
     private static IPNetwork Parse(string text)
     {
@@ -163,32 +188,18 @@ internal sealed partial class ClientAddress
         }
 
         return IPAddress.TryParse(text, out var address)
-            ? new IPNetwork(address, address.AddressFamily == AddressFamily.InterNetwork ? 32 : 128)
+            ? new IPNetwork(address, address.AddressFamily == System.Net.Sockets.AddressFamily.InterNetwork ? 32 : 128)
             : throw new StartupException(
                 StartupException.Configuration,
                 $"TRUSTED_PROXIES is wrong: {text} is neither an address nor a network such as 10.0.0.0/8.");
     }
 
+    [LoggerMessage("{Detail}")]
+    private partial void LogUnlistedProxy(LogLevel level, string detail);
+
     [LoggerMessage(
         LogLevel.Warning,
-        "Requests arrive through a proxy at {Proxy} that is not in TRUSTED_PROXIES: all its visitors share one address and its limits, "
-        + "and HTTPS is not detected. Set TRUSTED_PROXIES={Proxy} and let the proxy send Host, X-Forwarded-For and X-Forwarded-Proto.")]
-    private partial void LogUnlistedProxy(IPAddress proxy);
-}
-
-internal static class ClientAddressExtensions
-{
-    /// <summary>Puts the <see cref="Client"/> beside the request and corrects its scheme and host.</summary>
-    public static void UseClientAddress(this WebApplication app)
-    {
-        var addresses = app.Services.GetRequiredService<ClientAddress>();
-        app.Use((context, next) =>
-        {
-            context.Features.Set(addresses.Resolve(context));
-            return next(context);
-        });
-    }
-
-    public static Client Client(this HttpContext context) =>
-        context.Features.Get<Client>() ?? throw new InvalidOperationException("UseClientAddress comes first.");
+        "The proxy at {Proxy} sent X-Forwarded-For ({Classic}) and Forwarded ({Standard}), which name different clients. One of them is the "
+        + "client's own, so the request counts as the proxy's. Let the proxy remove the header that it does not write.")]
+    private partial void LogContradiction(IPAddress proxy, IPAddress classic, IPAddress standard);
 }

@@ -13,20 +13,20 @@ internal sealed class EmbeddedUi
     private static readonly PathString[] ServerPaths = ["/api", "/v1", "/chat-images", "/avatars", "/metrics", "/assets", "/sandbox"];
     private readonly FrozenDictionary<string, EmbeddedAsset> _assets;
     private readonly EmbeddedAsset? _index;
+    private readonly string _basePath;
+    private readonly EmbeddedAsset? _indexBelow;
 
     public EmbeddedUi(Assembly assembly, string basePath)
     {
+        _basePath = basePath;
         var names = assembly.GetManifestResourceNames().Where(name => name.StartsWith(Prefix, StringComparison.Ordinal)).ToHashSet();
         _assets = names
             .Select(PlainName)
             .Distinct()
             .ToFrozenDictionary(
                 name => name[(Prefix.Length - 1)..], name => EmbeddedAsset.From(assembly, name, names), StringComparer.Ordinal);
-        if (_assets.GetValueOrDefault("/index.html") is { } index)
-        {
-            // All links of the page are relative to its <base>, so a base path changes nothing else.
-            _index = basePath.Length == 0 ? index : index.Replace("<base href=\"/\"", $"<base href=\"{basePath}/\"");
-        }
+        _index = _assets.GetValueOrDefault("/index.html");
+        _indexBelow = basePath.Length == 0 ? _index : IndexBelow(basePath);
     }
 
     /// <summary>Answers when the path belongs to the page. Otherwise returns false and leaves the request untouched.</summary>
@@ -34,7 +34,7 @@ internal sealed class EmbeddedUi
     {
         var request = context.Request;
         var head = HttpMethods.IsHead(request.Method);
-        if ((!head && !HttpMethods.IsGet(request.Method)) || Find(request.Path) is not { } asset)
+        if ((!head && !HttpMethods.IsGet(request.Method)) || Find(request) is not { } asset)
         {
             return false;
         }
@@ -49,8 +49,9 @@ internal sealed class EmbeddedUi
         return true;
     }
 
-    private EmbeddedAsset? Find(PathString path)
+    private EmbeddedAsset? Find(HttpRequest request)
     {
+        var path = request.Path;
         var value = path.Value ?? "";
         if (value != "/index.html" && _assets.TryGetValue(value, out var asset))
         {
@@ -58,8 +59,15 @@ internal sealed class EmbeddedUi
         }
 
         var isFile = value.AsSpan(value.LastIndexOf('/') + 1).Contains('.') && value != "/index.html";
-        return isFile || ServerPaths.Any(prefix => path.StartsWithSegments(prefix)) ? null : _index;
+        return isFile || ServerPaths.Any(prefix => path.StartsWithSegments(prefix)) ? null : IndexFor(request.PathBase);
     }
+
+    /// <summary>A trusted proxy chooses another base than BASE_PATH seldom, so that page is made anew.</summary>
+    private EmbeddedAsset? IndexFor(PathString basePath) => basePath == _basePath ? _indexBelow : IndexBelow(basePath.ToString());
+
+    /// <summary>All links of the page are relative to its base, so a base path changes nothing else.</summary>
+    private EmbeddedAsset? IndexBelow(string basePath) =>
+        basePath.Length == 0 ? _index : _index?.Replace("<base href=\"/\"", $"<base href=\"{basePath}/\"");
 
     private static string PlainName(string name) =>
         name.EndsWith(".br", StringComparison.Ordinal) || name.EndsWith(".gz", StringComparison.Ordinal) ? name[..^3] : name;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using AiChat.Data;
 using AiChat.Data.Images;
+using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Secrets;
 using AiChat.Endpoints.Settings;
 
@@ -11,12 +12,12 @@ namespace AiChat.Endpoints.Images;
 /// their owner opens them. With a site address they are absolute and signed, and open without a sign-in until they expire. No link is
 /// built from the host name of a request.
 /// </summary>
-internal sealed class ImageLinks(SystemSettings settings, ServerOptions options, SecretCipher cipher, TimeProvider clock)
+internal sealed class ImageLinks(SystemSettings settings, BasePath basePath, SecretCipher cipher, TimeProvider clock)
 {
     public ImageResponse From(ImageRow row) => new(row.Id, Url(row.Id), row.Width, row.Height, row.Mime);
 
     public string Url(string id) =>
-        settings.SiteBaseUrl is { Length: > 0 } site ? Signed(site, id, Expiry()) : $"{options.BasePath}/chat-images/{id}";
+        settings.SiteBaseUrl is { Length: > 0 } site ? Signed(site, id, Expiry()) : $"{basePath.Current}/chat-images/{id}";
 
     /// <summary>A link that opens the image for anybody who has it, until it expires.</summary>
     /// <param name="site">What precedes <c>/chat-images</c>: an address, or the base path.</param>

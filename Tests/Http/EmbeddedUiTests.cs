@@ -205,7 +205,7 @@ public sealed class EmbeddedUiTests
         string path, string accepts = "", Action<HttpContext>? change = null, string basePath = "")
     {
         using var body = new MemoryStream();
-        var context = new DefaultHttpContext { Request = { Method = "GET", Path = path }, Response = { Body = body } };
+        var context = new DefaultHttpContext { Request = { Method = "GET", Path = path, PathBase = basePath }, Response = { Body = body } };
         context.Request.Headers.AcceptEncoding = accepts;
         change?.Invoke(context);
         Assert.True(await new EmbeddedUi(Page, basePath).TryServe(context));
