@@ -63,6 +63,7 @@ internal static class Program
 
         app.UseRequestCount();
         app.UseSecurityHeaders();
+        app.UseTlsRedirect(options);
         app.UseClientAddress();
         app.UseCrossOrigin();
         app.UseProblems();

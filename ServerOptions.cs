@@ -50,6 +50,15 @@ internal sealed record ServerOptions
     /// <summary>"" or a path such as "/chat", without a slash at its end.</summary>
     public string BasePath { get; init; } = "";
 
+    /// <summary>PEM with the certificate and its chain; null is plain HTTP.</summary>
+    public string? TlsCertificateFile { get; init; }
+
+    /// <summary>PEM with the key; null is in the file of the certificate.</summary>
+    public string? TlsKeyFile { get; init; }
+
+    /// <summary>A port on which plain HTTP is answered with a redirect to HTTPS; null is none.</summary>
+    public int? TlsRedirectPort { get; init; }
+
     public LogLevel LogLevel { get; init; } = LogLevel.Information;
 
     /// <summary>
@@ -84,6 +93,16 @@ internal sealed record ServerOptions
     {
         var masterKeyFile = values.FindFile(ServerVariables.MasterKey)?.Text;
         ServerVariables.InitializeOnStart.Read(values); // only judged
+        var certificate = ServerVariables.TlsCertificate.Read(values);
+        var key = ServerVariables.TlsKey.Read(values);
+        var redirectPort = ServerVariables.TlsRedirectPort.Read(values);
+        if (certificate is null && (key is not null || redirectPort is not null))
+        {
+            throw new StartupException(
+                StartupException.Configuration,
+                $"TLS_CERT_FILE is missing, but {(key is null ? "TLS_REDIRECT_PORT" : "TLS_KEY_FILE")} is set.");
+        }
+
         return new ServerOptions
         {
             Port = ServerVariables.Port.Read(values),
@@ -100,6 +119,9 @@ internal sealed record ServerOptions
             TrustedProxies = ServerVariables.TrustedProxies.Read(values),
             AllowedHosts = ServerVariables.AllowedHosts.Read(values),
             BasePath = ServerVariables.BasePath.Read(values),
+            TlsCertificateFile = certificate,
+            TlsKeyFile = key,
+            TlsRedirectPort = redirectPort,
             LogLevel = ServerVariables.LogLevel.Read(values),
             Proxies = ProxyRoute.Of(
                 Proxy(values, ServerVariables.HttpProxy), Proxy(values, ServerVariables.HttpsProxy),

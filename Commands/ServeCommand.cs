@@ -153,7 +153,8 @@ internal static class ServeCommand
         }
 
         var where = ServerOptions.Load(Environment.GetEnvironmentVariable);
-        return new StartupException(code, $"Cannot listen on {where.Host ?? "any address"}, port {where.Port}: {reason}.", error);
+        var ports = where.TlsRedirectPort is { } plain ? $"{where.Port} or {plain} (TLS_REDIRECT_PORT)" : $"{where.Port}";
+        return new StartupException(code, $"Cannot listen on {where.Host ?? "any address"}, port {ports}: {reason}.", error);
     }
 }
 

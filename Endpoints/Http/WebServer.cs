@@ -45,6 +45,12 @@ internal static class WebServer
         }
 
         builder.Services.AddSingleton<OperatorListeners>();
+        if (options.TlsCertificateFile is not null && !options.ForCommand)
+        {
+            builder.Services.AddSingleton<TlsCertificate>();
+            builder.Services.AddHostedService(services => services.GetRequiredService<TlsCertificate>());
+        }
+
         builder.Services.AddSingleton<ConnectionListeners>();
 
         // Kestrel listens with the factory that was added last.
@@ -58,28 +64,44 @@ internal static class WebServer
 
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {
-        if (options.Host is null or "0.0.0.0" or "::" or "*")
+        if (options.TlsCertificateFile is null)
         {
-            if (options.Port == 0 || options.Host == "0.0.0.0")
+            Listen(kestrel, options.Host, options.Port, _ => { });
+            return;
+        }
+
+        var certificate = kestrel.ApplicationServices.GetRequiredService<TlsCertificate>();
+        Listen(kestrel, options.Host, options.Port, listen => listen.UseHttps(certificate.Handshake));
+        if (options.TlsRedirectPort is { } plain)
+        {
+            Listen(kestrel, options.Host, plain, _ => { });
+        }
+    }
+
+    private static void Listen(KestrelServerOptions kestrel, string? host, int port, Action<ListenOptions> configure)
+    {
+        if (host is null or "0.0.0.0" or "::" or "*")
+        {
+            if (port == 0 || host == "0.0.0.0")
             {
-                kestrel.Listen(IPAddress.Any, options.Port);
+                kestrel.Listen(IPAddress.Any, port, configure);
             }
             else
             {
-                kestrel.ListenAnyIP(options.Port);
+                kestrel.ListenAnyIP(port, configure);
             }
         }
-        else if (IPAddress.TryParse(options.Host, out var address))
+        else if (IPAddress.TryParse(host, out var address))
         {
-            kestrel.Listen(address, options.Port);
+            kestrel.Listen(address, port, configure);
         }
-        else if (options.Host == "localhost")
+        else if (host == "localhost")
         {
-            kestrel.Listen(IPAddress.Loopback, options.Port);
+            kestrel.Listen(IPAddress.Loopback, port, configure);
         }
         else
         {
-            throw new StartupException(StartupException.Configuration, $"HOST is wrong: {options.Host} is not an address of this machine.");
+            throw new StartupException(StartupException.Configuration, $"HOST is wrong: {host} is not an address of this machine.");
         }
     }
 }

@@ -37,6 +37,18 @@ internal static class ServerVariables
             new("host names without ports", "主机名，不含端口"),
             "is a list of host names without scheme and port, such as chat.example.org", HostName),
         [], new("every name", "任何名字"), new("Names this server may be called by; any other gets 400", "允许用来访问的主机名，其他一律 400")));
+    public static readonly Variable<string?> TlsCertificate = Add(new Variable<string?>(
+        "TLS_CERT_FILE", VariableSection.Network, VariableRules.Path(new("a path", "路径")), null, new("plain HTTP", "明文 HTTP"),
+        new(
+            "The certificate and its chain as PEM: the server speaks HTTPS on PORT and takes a new file by itself",
+            "PEM 格式的证书及证书链：服务器在 PORT 上使用 HTTPS，证书更新后自动采用")));
+    public static readonly Variable<string?> TlsKey = Add(new Variable<string?>(
+        "TLS_KEY_FILE", VariableSection.Network, VariableRules.Path(new("a path", "路径")), null,
+        new("in TLS_CERT_FILE", "在 TLS_CERT_FILE 中"), new("The key of the certificate as PEM, not encrypted", "证书的私钥，PEM 格式，未加密")));
+    public static readonly Variable<int?> TlsRedirectPort = Add(new Variable<int?>(
+        "TLS_REDIRECT_PORT", VariableSection.Network,
+        new("0 … 65535", (string text, out string? broken) => VariableRules.Number(0, 65_535).Parse(text, out broken)), null, "–",
+        new("A port that sends plain HTTP to HTTPS, such as 80", "将明文 HTTP 重定向到 HTTPS 的端口，例如 80")));
 
     public static readonly Variable<string?> HttpsProxy = Add(Proxy(
         "HTTPS_PROXY",
