@@ -22,7 +22,7 @@
     .concat(chat ? 'api/sessions/' + chat[1] + '/messages?limit=50' : [])
     .forEach(function (path) {
       var target = new URL(path, document.baseURI).href;
-      early[target] = fetch(target);
+      early[target] = fetch(target, { redirect: 'manual' });
       early[target].catch(function () {
         /* the code that uses the response sees the error */
       });

@@ -35,9 +35,9 @@ internal static class ChatEndpoints
         await replay.Follow(me, await launcher.Again(me, body, NewRun.Continue));
 
     private static Task<IResult> Attach(
-        long messageId, [FromQuery] long? after, [FromHeader(Name = "Last-Event-ID")] long? lastEventId, CurrentUser me,
-        RunReplay replay) =>
-        replay.Attach(me, messageId, lastEventId ?? after ?? 0);
+        long messageId, [FromQuery] long? after, [FromHeader(Name = "Last-Event-ID")] long? lastEventId, [FromQuery] bool? follow,
+        CurrentUser me, RunReplay replay) =>
+        replay.Attach(me, messageId, lastEventId ?? after ?? 0, follow ?? true);
 
     private static async Task<IResult> Stop(ChatStopRequest body, CurrentUser me, RunRegistry registry, Messages messages)
     {

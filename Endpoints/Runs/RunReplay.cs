@@ -16,15 +16,16 @@ internal sealed class RunReplay(
 {
     /// <summary>All events of the answer that was started, or the problem.</summary>
     public async Task<IResult> Follow(CurrentUser me, RunStart start) =>
-        start.Problem ?? await Attach(me, start.MessageId, after: 0, start.Run);
+        start.Problem ?? await Attach(me, start.MessageId, after: 0, follow: true, start.Run);
 
     /// <summary>The events of an answer after a position; 404 when the answer is not this user's.</summary>
+    /// <param name="follow">False ends the stream after what there is.</param>
     /// <param name="run">The answer's run when the caller has it.</param>
-    public async Task<IResult> Attach(CurrentUser me, long messageId, long after, Run? run = null)
+    public async Task<IResult> Attach(CurrentUser me, long messageId, long after, bool follow, Run? run = null)
     {
         run ??= registry.Find(me.Id, messageId);
         return (run?.Log ?? await Stored(me, messageId)) is { } log
-            ? new LogStream(streamer, me, log, run?.Trace, after)
+            ? new LogStream(streamer, me, log, follow ? run?.Trace : null, after, follow)
             : Problems.NotFound();
     }
 
@@ -160,15 +161,16 @@ internal sealed class RunReplay(
     }
 
     /// <summary>A result of its own, so that the request's other objects do not stay in memory for as long as the stream is read.</summary>
-    private sealed class LogStream(RunStreamer streamer, CurrentUser me, RunLog log, RunTrace? trace, long after) : IResult
+    private sealed class LogStream(RunStreamer streamer, CurrentUser me, RunLog log, RunTrace? trace, long after, bool follow)
+        : IResult
     {
         public Task ExecuteAsync(HttpContext httpContext) =>
-            trace is null ? streamer.Stream(httpContext, me, log, after) : Traced(httpContext, trace);
+            trace is null ? streamer.Stream(httpContext, me, log, after, follow) : Traced(httpContext, trace);
 
         private async Task Traced(HttpContext context, RunTrace events)
         {
             events.Attached(after);
-            await streamer.Stream(context, me, log, after);
+            await streamer.Stream(context, me, log, after, follow);
             events.Detached(context.RequestAborted.IsCancellationRequested, log.Completed);
         }
     }

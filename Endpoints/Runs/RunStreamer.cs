@@ -48,7 +48,8 @@ internal sealed class RunStreamer(
     public void Dispose() => _stop.Dispose();
 
     /// <summary>Writes the events after a position until the run ends, the client goes or its login ends.</summary>
-    public async Task Stream(HttpContext context, CurrentUser me, RunLog log, long after)
+    /// <param name="follow">False writes only what there is: for clients behind a proxy that holds a stream back until it ends.</param>
+    public async Task Stream(HttpContext context, CurrentUser me, RunLog log, long after, bool follow)
     {
         var max = settings.MaxRunsPerUser == 0 ? int.MaxValue : settings.MaxRunsPerUser + MaxExtraPerUser;
         if (_byUser.AddOrUpdate(me.Id, 1, (_, count) => count + 1) > max)
@@ -66,7 +67,7 @@ internal sealed class RunStreamer(
             log.Subscribe(signal);
             using var wake = ends.Token.Register(() => signal.Set());
             var sse = await Sse.Begin(context, ends.Token);
-            await Pump(sse, log, signal, after, ends.Token);
+            await Pump(sse, log, signal, after, follow, ends.Token);
         }
         catch (OperationCanceledException)
         {
@@ -79,7 +80,7 @@ internal sealed class RunStreamer(
         }
     }
 
-    private async Task Pump(Sse sse, RunLog log, AsyncSignal signal, long position, CancellationToken ends)
+    private async Task Pump(Sse sse, RunLog log, AsyncSignal signal, long position, bool follow, CancellationToken ends)
     {
         var frames = new List<SseFrame>();
         var heartbeat = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
@@ -115,7 +116,7 @@ internal sealed class RunStreamer(
                 lastWrite = clock.GetTimestamp();
             }
 
-            if (finished)
+            if (finished || (frames.Count == 0 && !follow))
             {
                 return;
             }
@@ -124,7 +125,7 @@ internal sealed class RunStreamer(
             {
                 await signal.WaitAsync();
             }
-            else if (gather > 0 && frames.Exists(frame => frame.Text is not null))
+            else if (follow && gather > 0 && frames.Exists(frame => frame.Text is not null))
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(gather), clock, ends);
             }

@@ -38,7 +38,7 @@ public sealed class ReleaseTests
         for (var i = 0; i < 50; i++)
         {
             var context = new DefaultHttpContext { RequestServices = server.Services };
-            await Assert.ThrowsAnyAsync<Exception>(() => streamer.Stream(context, me, new RunLog(), 0));
+            await Assert.ThrowsAnyAsync<Exception>(() => streamer.Stream(context, me, new RunLog(), 0, follow: true));
         }
     }
 

@@ -64,7 +64,7 @@ public sealed class SlowReaderTests
             Client = new Client(IPAddress.Loopback) { Names = [] },
         };
 
-        var streaming = server.Services.GetRequiredService<RunStreamer>().Stream(context, me, log, 0);
+        var streaming = server.Services.GetRequiredService<RunStreamer>().Stream(context, me, log, 0, follow: true);
         await client.Asked;
         for (var i = 0; i < Tokens; i++)
         {

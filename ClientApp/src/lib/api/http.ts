@@ -37,13 +37,22 @@ export function whenSignedOut(listener: () => void): void {
 
 let refreshing: Promise<boolean> | null = null
 
-/** One refresh serves all requests that wait for it. The server's grace period covers other tabs. */
+/**
+ * One refresh serves all requests that wait for it; the server's grace period covers other tabs. Throws `Problem` when it is not known
+ * whether the login has ended.
+ */
 export function refresh(): Promise<boolean> {
-  refreshing ??= fetch(url('api/auth/refresh'), { method: 'POST', headers: asJson, body: '{}' })
+  refreshing ??= attempt('POST', url('api/auth/refresh'), json({}))
     .then(async (response) => {
+      if (isForeign(response) || !response.ok) {
+        const problem = await toProblem(response)
+        // Only the server itself can end a login.
+        if (isForeign(response) || problem.status >= 500 || /^http_/.test(problem.code)) throw problem
+        return false
+      }
       await response.text() // an unread body would keep the connection busy
-      if (response.ok) noteAccess()
-      return response.ok
+      noteAccess()
+      return true
     })
     .finally(() => {
       refreshing = null
@@ -51,10 +60,16 @@ export function refresh(): Promise<boolean> {
   return refreshing
 }
 
+/** A page or a redirect in place of an answer: what stands between this page and the server has answered instead of it. */
+const isForeign = ({ type, headers }: Response): boolean =>
+  type === 'opaqueredirect' || (headers.get('Content-Type') ?? '').startsWith('text/html')
+
 export async function toProblem(response: Response): Promise<Problem> {
+  if (response.ok || response.type === 'opaqueredirect') return new Problem(response.status, 'foreign_page')
   let body: ProblemBody = {}
   try {
-    body = (await response.json()) as ProblemBody
+    // What is JSON and not an object is not ours either.
+    body = Object((await response.json()) as unknown) as ProblemBody
   } catch {
     // An error page of a proxy has no body to read: only the status is known.
   }
@@ -71,7 +86,8 @@ export async function toProblem(response: Response): Promise<Problem> {
 
 async function attempt(method: string, target: string, init: RequestInit): Promise<Response> {
   try {
-    return await ((method === 'GET' && takeEarly(target)) || fetch(target, { ...init, method, credentials: 'same-origin' }))
+    const sent = { ...init, method, credentials: 'same-origin', redirect: 'manual' } as const
+    return await ((method === 'GET' && takeEarly(target)) || fetch(target, sent))
   } catch (error) {
     if (error instanceof DOMException && error.name === 'AbortError') throw error
     throw new Problem(0, 'offline')
@@ -85,13 +101,13 @@ export async function send(method: string, path: string, init: RequestInit = {},
   if (response.status === 401 && !path.startsWith('api/auth/log')) {
     const problem = await toProblem(response)
     if (problem.code !== 'unauthenticated') throw problem
-    if (!(await refresh().catch(() => false))) {
+    if (!(await refresh())) {
       onSignedOut()
       throw problem
     }
     response = await attempt(method, target, init)
   }
-  if (!response.ok) throw await toProblem(response)
+  if (!response.ok || isForeign(response)) throw await toProblem(response)
   return response
 }
 

@@ -49,11 +49,11 @@ export class SseParser {
   }
 }
 
-const known = new Set<ChatEvent['type']>(['start', 'delta', 'reasoning', 'tool', 'usage', 'quota', 'title', 'error', 'done'])
+const types = new Set<ChatEvent['type']>(['start', 'delta', 'reasoning', 'tool', 'usage', 'quota', 'title', 'error', 'done'])
 
 /** Null for a frame that this version of the page does not know; the caller skips it. */
 export function toChatEvent(frame: SseFrame): ChatEvent | null {
-  if (!known.has(frame.event as ChatEvent['type'])) return null
+  if (!types.has(frame.event as ChatEvent['type'])) return null
   try {
     const body: unknown = JSON.parse(frame.data)
     if (typeof body !== 'object' || body === null) return null
@@ -67,6 +67,15 @@ export interface Positioned {
   id: number | null
   event: ChatEvent
 }
+
+const known = (frames: SseFrame[]): Positioned[] =>
+  frames.flatMap((frame) => {
+    const event = toChatEvent(frame)
+    return event ? [{ id: frame.id, event }] : []
+  })
+
+/** The events of a stream that has ended. */
+export const parseEvents = (text: string): Positioned[] => known(new SseParser().push(text))
 
 // The server sends a comment at least every 15 s; three missed ones mean a dead connection behind a proxy.
 const silenceMs = 50_000
@@ -86,11 +95,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
       const { done, value } = await reader.read()
       if (done) return
       heard = Date.now()
-      const batch: Positioned[] = []
-      for (const frame of parser.push(decoder.decode(value, { stream: true }))) {
-        const event = toChatEvent(frame)
-        if (event) batch.push({ id: frame.id, event })
-      }
+      const batch = known(parser.push(decoder.decode(value, { stream: true })))
       if (batch.length > 0) yield batch
     }
   } finally {

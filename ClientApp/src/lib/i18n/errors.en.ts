@@ -2,6 +2,17 @@
 export const errorsEn = {
   'error.unknown': 'Something went wrong ({code}).',
   'error.offline': 'The server cannot be reached.',
+  'error.foreign_page':
+    'Something in front of the server answered instead of it, such as a login page or a network’s start page. Load this page again.',
+  'error.foreign': 'Something in front of the server answered instead of it (HTTP {status}).',
+  'error.http_401': 'A proxy in front of the server asks for a login of its own (HTTP 401). Load this page again.',
+  'error.http_413':
+    'A proxy in front of the server refuses anything of this size (HTTP 413). For the administrator: client_max_body_size 48m; in nginx.',
+  'error.http_502':
+    'A proxy in front of the server does not reach it (HTTP 502). It may be starting. For the administrator: check proxy_pass in nginx.',
+  'error.http_503': 'A proxy in front of the server does not reach it (HTTP 503). It may be starting.',
+  'error.http_504':
+    'A proxy in front of the server did not wait for its answer (HTTP 504). For the administrator: proxy_read_timeout 300s; in nginx.',
   'error.bad_request': 'The server did not understand the request.',
   'error.unauthenticated': 'Your login has ended.',
   'error.invalid_credentials': 'The user name or the password is wrong.',

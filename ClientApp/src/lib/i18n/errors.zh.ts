@@ -3,6 +3,13 @@ import type { errorsEn } from './errors.en'
 export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.unknown': '出现问题（{code}）。',
   'error.offline': '无法连接服务器。',
+  'error.foreign_page': '应答来自服务器前面的其他环节，例如登录页或网络认证页，而不是服务器本身。请重新加载此页面。',
+  'error.foreign': '应答来自服务器前面的代理等环节，而不是服务器本身（HTTP {status}）。',
+  'error.http_401': '服务器前面的代理要求单独登录（HTTP 401）。请重新加载此页面。',
+  'error.http_413': '服务器前面的代理拒绝了这么大的内容（HTTP 413）。管理员请在 nginx 中设置：client_max_body_size 48m;',
+  'error.http_502': '服务器前面的代理无法连接服务器（HTTP 502），服务器可能正在启动。管理员请检查 nginx 的 proxy_pass。',
+  'error.http_503': '服务器前面的代理无法连接服务器（HTTP 503），服务器可能正在启动。',
+  'error.http_504': '服务器前面的代理没有等到应答（HTTP 504）。管理员请在 nginx 中设置：proxy_read_timeout 300s;',
   'error.bad_request': '服务器无法理解该请求。',
   'error.unauthenticated': '登录已失效。',
   'error.invalid_credentials': '用户名或密码错误。',

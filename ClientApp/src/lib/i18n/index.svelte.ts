@@ -111,6 +111,8 @@ export class I18n {
     this.#text(key) === undefined ? otherwise : this.t(key as MessageKey, params)
 
   code = (code: string): string => {
+    const foreign = /^http_(\d+)$/.exec(code)?.[1]
+    if (foreign && this.#text(`error.${code}`) === undefined) return this.t('error.foreign', { status: foreign })
     const known = code !== 'unknown' && this.#text(`error.${code}`) !== undefined
     return known ? this.t(`error.${code}` as MessageKey) : this.t('error.unknown', { code })
   }

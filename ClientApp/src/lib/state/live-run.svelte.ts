@@ -111,6 +111,7 @@ export class LiveRun {
     try {
       await followRun({
         ...from,
+        sessionId: this.sessionId,
         signal: reader.signal,
         onLink: (connected) => (this.#connected = connected),
         onEvents: (batch) => this.#receive(batch, turn, start),
