@@ -19,6 +19,7 @@ internal sealed class BrowserHandler : DelegatingHandler
             UseProxy = false,
             MaxResponseDrainSize = 0, // a closed tab reads nothing more
             CookieContainer = new CookieContainer(),
+            SslOptions = { RemoteCertificateValidationCallback = (_, _, _, _) => true }, // servers under test make their own
             ConnectCallback = (context, cancel) => ConnectAsync(context.DnsEndPoint, from, cancel),
         };
     }
