@@ -58,7 +58,8 @@ internal sealed partial class ClientAddress
     {
         var loopback = IPAddress.IsLoopback(socket);
         var proxied = forwarding || (loopback && !IsLoopbackName(request.Host.Host));
-        if (proxied)
+        // A health check on this machine uses a name from ALLOWED_HOSTS.
+        if (forwarding || (proxied && request.Path.Value?.EndsWith("/health", StringComparison.Ordinal) != true))
         {
             Notice(socket);
         }

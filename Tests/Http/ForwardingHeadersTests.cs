@@ -123,13 +123,22 @@ public sealed class ForwardingHeadersTests
         Assert.Equal((kind, address, $"TRUSTED_PROXIES=10.0.0.0/8,fd00::/8,{address}"), (notice.Kind, notice.Subject, notice.Setting));
     }
 
-    private static (Client Told, HttpContext Context, Notices Notices) Resolve(string socket, string headers)
+    [Theory]
+    [InlineData("chat.example", "/", 1)]
+    [InlineData("chat.example", "/api/settings/health", 0)]
+    [InlineData("localhost", "/", 0)]
+    public void A_health_check_under_the_name_of_the_site_is_no_proxy(string host, string path, int notices) =>
+        Assert.Equal(notices, Resolve("127.0.0.1", "", host, path).Notices.All.Count);
+
+    private static (Client Told, HttpContext Context, Notices Notices) Resolve(
+        string socket, string headers, string host = "inner:80", string path = "/")
     {
         var notices = new Notices(TimeProvider.System);
         var options = new ServerOptions { TrustedProxies = ["10.0.0.0/8", "fd00::/8"] };
         var context = new DefaultHttpContext { Connection = { RemoteIpAddress = IPAddress.Parse(socket) } };
         context.Request.Scheme = "http";
-        context.Request.Host = new HostString("inner", 80);
+        context.Request.Host = new HostString(host);
+        context.Request.Path = path;
         foreach (var header in headers.Split('|', StringSplitOptions.RemoveEmptyEntries))
         {
             var (name, value) = (header[..header.IndexOf(':')], header[(header.IndexOf(':') + 2)..]);
