@@ -71,7 +71,11 @@ internal static class WebServer
         }
 
         var certificate = kestrel.ApplicationServices.GetRequiredService<TlsCertificate>();
-        Listen(kestrel, options.Host, options.Port, listen => listen.UseHttps(certificate.Handshake));
+        Listen(kestrel, options.Host, options.Port, listen =>
+        {
+            listen.AnswerPlainHttp();
+            listen.UseHttps(certificate.Handshake);
+        });
         if (options.TlsRedirectPort is { } plain)
         {
             Listen(kestrel, options.Host, plain, _ => { });

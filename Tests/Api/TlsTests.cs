@@ -87,6 +87,19 @@ public sealed class TlsTests : IDisposable
         }
     }
 
+    [Fact]
+    public async Task Plain_HTTP_on_the_port_of_HTTPS_is_told_what_to_do()
+    {
+        var (certificate, key, serial) = _certificates.Issue();
+        Write(certificate, key);
+        await using var server = await TestServer.StartAsync(Options());
+        using var plain = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var answer = await plain.GetAsync($"http://{server.BaseUri.Authority}/");
+        Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
+        Assert.Contains("https://", await answer.Content.ReadAsStringAsync());
+        Assert.Equal(serial, (await Handshake(server.BaseUri)).Serial);
+    }
+
     [Theory]
     [InlineData(10)]
     [InlineData(-1)]
