@@ -137,7 +137,12 @@ public sealed class ProxyTests
         await (await browser.PatchJson($"{path}/api/settings/system", new { sseHeartbeatIntervalMs = 1000 })).Expect(HttpStatusCode.OK);
         var connection = await (await browser.PostJson($"{path}/api/connections", new
         {
-            name = "Fake", provider = "openai", baseUrl = upstream.BaseUrl, authType = "none", local = true, modelIds = new[] { "fake-model" },
+            name = "Fake",
+            provider = "openai",
+            baseUrl = upstream.BaseUrl,
+            authType = "none",
+            local = true,
+            modelIds = new[] { "fake-model" },
         })).Json(HttpStatusCode.Created);
         var session = await (await browser.PostJson($"{path}/api/sessions", new { connectionId = connection.Id(), model = "fake-model" }))
             .Json(HttpStatusCode.Created);
