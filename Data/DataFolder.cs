@@ -9,7 +9,7 @@ namespace AiChat.Data;
 /// </summary>
 internal sealed class DataFolder : IDisposable
 {
-    private const int ReadOnlyFileSystem = 30; // EROFS
+    private const int WouldBlock = 11; // EAGAIN: another process holds the lock
     private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -27,24 +27,58 @@ internal sealed class DataFolder : IDisposable
     public string DatabasePath { get; }
 
     /// <summary>Takes the folder for this process, creating it (mode 0700) when it is missing.</summary>
-    public static DataFolder Open(string path, string? databasePath)
+    /// <exception cref="StartupException">It cannot be used, or another process holds it.</exception>
+    public static DataFolder Open(string path, string? databasePath) => TryOpen(path, databasePath)
+        ?? throw InUse(path, "Stop that one first, or let this one wait for its end with AICHAT_WAIT_FOR_FOLDER=60.");
+
+    /// <summary>As <see cref="Open"/>; null while another process holds the folder.</summary>
+    /// <exception cref="StartupException">It cannot be used.</exception>
+    public static DataFolder? TryOpen(string path, string? databasePath)
     {
         var full = System.IO.Path.GetFullPath(path);
+        var at = full;
         try
         {
             Directory.CreateDirectory(full, OwnerFolder);
             RefuseNetworkFileSystem(full);
             var database = System.IO.Path.GetFullPath(databasePath ?? System.IO.Path.Combine(full, "app.db"));
-            var folder = new DataFolder(full, database, TakeLock(full));
+            at = System.IO.Path.Combine(full, "lock");
+            if (TakeLock(at) is not { } held)
+            {
+                return null;
+            }
+
+            at = full;
+            var folder = new DataFolder(full, database, held);
             folder.ProveWritable();
+            folder.WritePid();
             return folder;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
+            var advice = FolderRights.Advice(System.IO.File.Exists(at) ? at : full);
             throw new StartupException(
-                StartupException.Configuration,
-                $"Cannot write the data folder {full} as user {UserName()}: {error.Message}");
+                StartupException.Configuration, $"Cannot write the data folder {full}: {error.Message.TrimEnd('.')}. {advice}");
         }
+    }
+
+    /// <summary>The refusal while another process holds the folder.</summary>
+    public static StartupException InUse(string path, string advice)
+    {
+        var full = System.IO.Path.GetFullPath(path);
+        var pid = System.IO.Path.Combine(full, "pid");
+        string holder;
+        try
+        {
+            holder = System.IO.File.ReadAllText(pid).Trim();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            holder = "unknown";
+        }
+
+        return new StartupException(
+            StartupException.TemporaryFailure, $"The data folder {full} is in use by another AiChat process (PID {holder}). {advice}");
     }
 
     /// <summary>A path directly below the folder; the name comes from code, never from input.</summary>
@@ -92,7 +126,8 @@ internal sealed class DataFolder : IDisposable
             }
             catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
             {
-                throw new StartupException(StartupException.Configuration, $"{marker} cannot be read: {error.Message}");
+                var advice = error is UnauthorizedAccessException ? " " + FolderRights.Advice(marker) : "";
+                throw new StartupException(StartupException.Configuration, $"{marker} cannot be read: {error.Message}{advice}");
             }
         }
 
@@ -103,34 +138,31 @@ internal sealed class DataFolder : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
-    private static FileStream TakeLock(string folder)
+    private static FileStream? TakeLock(string path)
     {
-        var path = System.IO.Path.Combine(folder, "lock");
-        FileStream file;
         try
         {
-            var options = new FileStreamOptions
+            return new FileStream(path, new FileStreamOptions
             {
                 Mode = FileMode.OpenOrCreate,
                 Access = FileAccess.ReadWrite,
                 Share = FileShare.None,
                 UnixCreateMode = OwnerFile,
-            };
-            file = new FileStream(path, options);
+            });
         }
-        catch (IOException error) when (error.HResult != ReadOnlyFileSystem && System.IO.File.Exists(path))
+        catch (IOException error) when (error.HResult == WouldBlock)
         {
-            var pidFile = System.IO.Path.Combine(folder, "pid");
-            var holder = System.IO.File.Exists(pidFile) ? System.IO.File.ReadAllText(pidFile).Trim() : "unknown";
-            throw new StartupException(
-                StartupException.TemporaryFailure, $"The data folder {folder} is in use by another AiChat process (PID {holder}).");
+            return null;
         }
+    }
 
-        // The lock file itself is unreadable to others while it is held, so the number stands beside it.
-        var pid = System.IO.Path.Combine(folder, "pid");
+    /// <summary>The lock file itself is unreadable to others while it is held, so the number stands beside it.</summary>
+    private void WritePid()
+    {
+        var pid = File("pid");
+        System.IO.File.Delete(pid);
         System.IO.File.WriteAllText(pid, Environment.ProcessId.ToString());
         System.IO.File.SetUnixFileMode(pid, OwnerFile);
-        return file;
     }
 
     private static void RefuseNetworkFileSystem(string folder)
@@ -150,19 +182,6 @@ internal sealed class DataFolder : IDisposable
         {
             throw new StartupException(
                 StartupException.Configuration, $"The data folder {folder} is on a network file system ({format}); use a local disk.");
-        }
-    }
-
-    /// <summary>The user of this process; a container may have no list of users, and then it is "unknown".</summary>
-    internal static string UserName()
-    {
-        try
-        {
-            return Environment.UserName;
-        }
-        catch (IOException)
-        {
-            return "unknown";
         }
     }
 

@@ -36,6 +36,7 @@ internal sealed partial class ImageFiles
         {
             Directory.CreateDirectory(files.Folder, OwnerFolder);
             DurableFiles.SyncFolder(Path.GetDirectoryName(files.Folder) ?? "/");
+            File.Create(Path.Combine(files.Folder, "probe" + Unfinished), 1, FileOptions.DeleteOnClose).Dispose();
             if (File.Exists(files.MarkerPath) && !files.IsClaimed)
             {
                 throw new StartupException(
@@ -49,7 +50,7 @@ internal sealed partial class ImageFiles
         {
             throw new StartupException(
                 StartupException.Configuration,
-                $"Cannot write the image folder {files.Folder} as user {DataFolder.UserName()}: {error.Message}");
+                $"Cannot write the image folder {files.Folder}: {error.Message.TrimEnd('.')}. {FolderRights.Advice(files.Folder)}");
         }
     }
 

@@ -60,8 +60,7 @@ internal static class Migrator
 
     private static StartupException NotWritable(string path, Exception error) => new(
         StartupException.Configuration,
-        $"The database {path} cannot be opened for writing as user {DataFolder.UserName()}: {error.Message.TrimEnd('.')}. " +
-        "That user must own it and its folder, on a disk that is mounted writable. Nothing was changed.",
+        $"The database {path} cannot be opened for writing: {error.Message.TrimEnd('.')}. Nothing was changed. {FolderRights.Advice(path)}",
         error);
 
     private static void HideFromOthers(string path)

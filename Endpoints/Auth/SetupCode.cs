@@ -67,7 +67,14 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
     private string? Stored()
     {
         var path = folder.File(FileName);
-        return File.Exists(path) && File.ReadAllText(path).Trim() is var stored && IsCode(stored) ? stored : null;
+        try
+        {
+            return File.Exists(path) && File.ReadAllText(path).Trim() is var stored && IsCode(stored) ? stored : null;
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            throw new StartupException(StartupException.Configuration, $"{error.Message} {FolderRights.Advice(path)}");
+        }
     }
 
     private static bool IsCode(string code) => ServerVariables.BrokenCode(code) is null;

@@ -51,7 +51,9 @@ internal static class MasterKey
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException(StartupException.Configuration, $"The master key {path} cannot be read: {error.Message}");
+            throw new StartupException(
+                StartupException.Configuration,
+                $"The master key {path} cannot be read: {error.Message.TrimEnd('.')}. {FolderRights.Advice(path)}");
         }
     }
 
