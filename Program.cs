@@ -38,8 +38,11 @@ internal static class Program
     /// the database last and frees the folder.
     /// </summary>
     /// <param name="configure">Replaces services, for tests.</param>
+    /// <param name="folder">The data folder when it is open already; the server closes it.</param>
+    /// <param name="sockets">What this process listens on already; the server goes on there.</param>
     /// <exception cref="StartupException">The options or the data folder do not allow a start; nothing is left open.</exception>
-    public static WebApplication Build(ServerOptions options, Action<WebApplicationBuilder>? configure = null)
+    public static WebApplication Build(
+        ServerOptions options, Action<WebApplicationBuilder>? configure = null, DataFolder? folder = null, ListenSockets? sockets = null)
     {
         SocketThreads.CompleteInline();
         // One thread more per read, so that reads that wait for the disk do not delay requests.
@@ -50,8 +53,8 @@ internal static class Program
             new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"], EnvironmentName = "Production" });
         builder.Services.AddSingleton(TimeProvider.System);
         AddLogging(builder, options);
-        builder.AddWebServer(options);
-        AddStore(builder, options);
+        builder.AddWebServer(options, sockets ?? new ListenSockets());
+        AddStore(builder, options, folder ?? DataFolder.Open(options.DataDir, options.DatabasePath));
         AddServices(builder.Services, options);
         configure?.Invoke(builder);
         var app = builder.Build();
@@ -78,9 +81,8 @@ internal static class Program
         return app;
     }
 
-    private static void AddStore(WebApplicationBuilder builder, ServerOptions options)
+    private static void AddStore(WebApplicationBuilder builder, ServerOptions options, DataFolder folder)
     {
-        var folder = DataFolder.Open(options.DataDir, options.DatabasePath);
         try
         {
             var instance = folder.OpenInstance(TimeProvider.System, options.Initialize);

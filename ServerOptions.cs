@@ -84,6 +84,9 @@ internal sealed record ServerOptions
     /// </summary>
     public bool ForCommand { get; init; }
 
+    /// <summary>How long a start waits for the end of the process that holds the data folder.</summary>
+    public TimeSpan FolderWait { get; init; }
+
     /// <summary>How long running answers may continue after the process was asked to stop.</summary>
     public TimeSpan ShutdownGrace { get; init; } = TimeSpan.FromSeconds(20);
 
@@ -128,6 +131,7 @@ internal sealed record ServerOptions
                 Proxy(values, ServerVariables.AllProxy)),
             CertFile = values.Find(ServerVariables.CertFile)?.Text,
             CertDir = values.Find(ServerVariables.CertDir)?.Text,
+            FolderWait = TimeSpan.FromSeconds(ServerVariables.FolderWait.Read(values)),
             ShutdownGrace = TimeSpan.FromSeconds(ServerVariables.ShutdownGrace.Read(values)),
         };
     }

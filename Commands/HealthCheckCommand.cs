@@ -11,6 +11,8 @@ namespace AiChat.Commands;
 /// <summary>Exit code 0 when the server on this machine reports that it is ready.</summary>
 internal static class HealthCheckCommand
 {
+    private const string Ready = "/api/settings/health";
+    private const string Alive = "/api/health";
     private const int MaxReply = 64 * 1024;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -18,9 +20,15 @@ internal static class HealthCheckCommand
     public static Command Create()
     {
         var command = new Command("healthcheck", "Check that the server on this machine is ready; for containers.");
+        var alive = new Option<bool>("--alive")
+        {
+            Description = "Succeed also while the server starts or waits for its data folder: for updates that start the new one first.",
+        };
+        command.Options.Add(alive);
         command.SetAction(async (parsed, cancellation) =>
         {
-            if (await Ask(() => ServerOptions.Load(Options.Values(parsed)), cancellation) is not { } problem)
+            var wanted = parsed.GetValue(alive) ? Alive : Ready;
+            if (await Ask(() => ServerOptions.Load(Options.Values(parsed)), cancellation, wanted) is not { } problem)
             {
                 return ExitCodes.Done;
             }
@@ -32,7 +40,8 @@ internal static class HealthCheckCommand
     }
 
     /// <summary>Null when the server is ready; else why not, in one line.</summary>
-    public static async Task<string?> Ask(Func<ServerOptions> load, CancellationToken cancellationToken)
+    /// <param name="path">What to ask for: whether it can write, or only whether the process turns.</param>
+    public static async Task<string?> Ask(Func<ServerOptions> load, CancellationToken cancellationToken, string path = Ready)
     {
         try
         {
@@ -40,8 +49,9 @@ internal static class HealthCheckCommand
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(Limit);
             // A server that speaks TLS answers plain HTTP with nothing or with an alert.
-            var reply = await Exchange(options, secure: false, limit.Token);
-            return Judge(reply.StartsWith("HTTP/", StringComparison.Ordinal) ? reply : await Exchange(options, secure: true, limit.Token));
+            var reply = await Exchange(options, path, secure: false, limit.Token);
+            return Judge(
+                reply.StartsWith("HTTP/", StringComparison.Ordinal) ? reply : await Exchange(options, path, secure: true, limit.Token));
         }
         catch (Exception error) when (error is SocketException or IOException or AuthenticationException or OperationCanceledException
             or StartupException)
@@ -63,14 +73,14 @@ internal static class HealthCheckCommand
     private static string Host(ServerOptions options) =>
         options.Host is null or "*" || IsAny(options.Host) ? "127.0.0.1" : options.Host;
 
-    private static async Task<string> Exchange(ServerOptions options, bool secure, CancellationToken cancel)
+    private static async Task<string> Exchange(ServerOptions options, string path, bool secure, CancellationToken cancel)
     {
         using var client = new TcpClient();
         await client.ConnectAsync(Host(options), options.Port, cancel);
         // A host name that the server accepts.
         var name = options.AllowedHosts.Count > 0 ? options.AllowedHosts[0] : "localhost";
         await using Stream stream = secure ? await Encrypt(client.GetStream(), name, cancel) : client.GetStream();
-        var request = $"GET {options.BasePath}/api/settings/health HTTP/1.0\r\nHost: {name}\r\n\r\n";
+        var request = $"GET {options.BasePath}{path} HTTP/1.0\r\nHost: {name}\r\n\r\n";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(request), cancel);
         var reply = new byte[MaxReply];
         try

@@ -39,7 +39,13 @@ internal static class ServeCommand
                 Initialize = initialize,
                 SettingDefaults = SettingTable.ReadVariables(values),
             };
-            await using var app = Program.Build(options);
+            using var sockets = new ListenSockets();
+            if (await FolderWait.Open(options, sockets) is not { } folder)
+            {
+                return 0; // asked to stop meanwhile
+            }
+
+            await using var app = Program.Build(options, folder: folder, sockets: sockets);
             using var unobserved = new UnobservedTasks(app.Services.GetRequiredService<BackgroundWork>());
             var broken = false;
             app.Services.GetRequiredService<Db>().Broken += error =>
@@ -90,6 +96,11 @@ internal static class ServeCommand
         {
             Terminal.Complain(failure.Message);
             return failure.ExitCode;
+        }
+        catch (UnauthorizedAccessException error)
+        {
+            Terminal.Complain($"{error.Message} This process is user {Ownership.Process}.");
+            return StartupException.Configuration;
         }
     }
 

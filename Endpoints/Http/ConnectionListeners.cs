@@ -20,19 +20,13 @@ namespace AiChat.Endpoints.Http;
 /// around the transport of each connection with <c>ListenOptions.Use</c>. Only public members of Kestrel are used.
 /// </remarks>
 internal sealed class ConnectionListeners(
-    IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<ConnectionListener> logger, OperatorListeners? operators = null)
-    : IConnectionListenerFactory
+    ListenSockets sockets, IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<ConnectionListener> logger,
+    OperatorListeners? operators = null) : IConnectionListenerFactory
 {
     private readonly ConcurrentBag<ConnectionListener> _listeners = [];
 
     /// <summary>From now on nobody can connect. Open connections continue.</summary>
-    public void Close()
-    {
-        foreach (var listener in _listeners)
-        {
-            listener.Close();
-        }
-    }
+    public void Close() => sockets.Dispose();
 
     /// <summary>
     /// An endpoint whose connections nobody has taken since the last call, although one was made then; null when there is none. Makes the
@@ -58,9 +52,8 @@ internal sealed class ConnectionListeners(
 
         try
         {
-            var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-            socket.Listen(512);
-            var listener = new ConnectionListener(socket, pools.Create(), clock, logger);
+            var socket = sockets.Take(endpoint);
+            var listener = new ConnectionListener(socket, () => sockets.Release(endpoint, socket), pools.Create(), clock, logger);
             _listeners.Add(listener);
             return new ValueTask<IConnectionListener>(listener);
         }
@@ -71,8 +64,10 @@ internal sealed class ConnectionListeners(
     }
 }
 
+/// <param name="release">Gives the socket back.</param>
 internal sealed partial class ConnectionListener(
-    Socket socket, MemoryPool<byte> pool, TimeProvider clock, ILogger<ConnectionListener> logger) : IConnectionListener, IMemoryPoolFeature
+    Socket socket, Action release, MemoryPool<byte> pool, TimeProvider clock, ILogger<ConnectionListener> logger)
+    : IConnectionListener, IMemoryPoolFeature
 {
     /// <summary>The pause before the next attempt. Clients wait in the kernel's queue meanwhile.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
@@ -93,8 +88,6 @@ internal sealed partial class ConnectionListener(
 
     public EndPoint EndPoint { get; } = socket.LocalEndPoint!;
 
-    public void Close() => socket.Dispose();
-
     /// <summary>As <see cref="Doorbell.Ring"/>.</summary>
     public bool Knock() => _doorbell.Ring();
 
@@ -110,7 +103,7 @@ internal sealed partial class ConnectionListener(
         {
             try
             {
-                var accepted = await socket.AcceptAsync(cancellationToken);
+                var accepted = await socket.AcceptAsync(_unbound.Token);
                 _doorbell.Answer();
                 accepted.NoDelay = true;
                 var connection = _connections.Create(accepted);
@@ -118,7 +111,7 @@ internal sealed partial class ConnectionListener(
                 connection.Transport = new PoolPipe(connection.Transport);
                 return connection;
             }
-            catch (ObjectDisposedException)
+            catch (Exception error) when (error is ObjectDisposedException or OperationCanceledException)
             {
                 return null;
             }
@@ -142,12 +135,12 @@ internal sealed partial class ConnectionListener(
     public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
         await _unbound.CancelAsync();
-        socket.Dispose();
+        release();
     }
 
     public ValueTask DisposeAsync()
     {
-        socket.Dispose();
+        release();
         _connections.Dispose();
         pool.Dispose();
         _unbound.Dispose();

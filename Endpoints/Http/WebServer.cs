@@ -16,7 +16,9 @@ internal static class WebServer
     /// <summary>Bytes of a chat message: 100,000 characters of at most six bytes of JSON each, and the rest of the request.</summary>
     public const long MessageBody = 1024 * 1024;
 
-    public static void AddWebServer(this WebApplicationBuilder builder, ServerOptions options)
+    /// <param name="withOperator">Commands reach it too.</param>
+    public static void AddWebServer(
+        this WebApplicationBuilder builder, ServerOptions options, ListenSockets sockets, bool withOperator = true)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
@@ -36,7 +38,10 @@ internal static class WebServer
                 Listen(kestrel, options);
             }
 
-            kestrel.Listen(OperatorConnection.EndPoint); // last: the address of the page is the first
+            if (withOperator)
+            {
+                kestrel.Listen(OperatorConnection.EndPoint); // last: the address of the page is the first
+            }
         });
 
         if (options.ForCommand)
@@ -44,13 +49,18 @@ internal static class WebServer
             builder.Services.AddSingleton<OperatorPipe>();
         }
 
-        builder.Services.AddSingleton<OperatorListeners>();
+        if (withOperator)
+        {
+            builder.Services.AddSingleton<OperatorListeners>();
+        }
+
         if (options.TlsCertificateFile is not null && !options.ForCommand)
         {
             builder.Services.AddSingleton<TlsCertificate>();
             builder.Services.AddHostedService(services => services.GetRequiredService<TlsCertificate>());
         }
 
+        builder.Services.AddSingleton(sockets);
         builder.Services.AddSingleton<ConnectionListeners>();
 
         // Kestrel listens with the factory that was added last.

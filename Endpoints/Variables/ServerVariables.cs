@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Net;
+using AiChat.Data;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Variables;
@@ -126,6 +128,17 @@ internal static class ServerVariables
     public static readonly Variable<int> ShutdownGrace = Add(new Variable<int>(
         "SHUTDOWN_GRACE_SECONDS", VariableSection.Running, VariableRules.Number(0, 20), 20, "20",
         new("How long running answers may go on after SIGTERM", "收到 SIGTERM 后，进行中的回答最多再持续几秒")));
+    public static readonly Variable<int> FolderWait = Add(new Variable<int>(
+        "AICHAT_WAIT_FOR_FOLDER", VariableSection.Running, VariableRules.Number(0, 86_400), 0, "0",
+        new(
+            "How many seconds a start waits for the end of the process that holds the data folder: alive, but not ready",
+            "启动时最多等待占用数据目录的进程结束几秒；期间存活但未就绪")));
+    public static readonly Variable<Owner?> RunAs = Add(new Variable<Owner?>(
+        "AICHAT_RUN_AS", VariableSection.Running,
+        new(new("a user and a group by number, such as 65532:65532", "用数字表示的用户和组，例如 65532:65532"), ParseOwner), null, "–",
+        new(
+            "Started as root, gives the data folder to this user and goes on as that user; for containers",
+            "以 root 启动时，把数据目录交给该用户并以其身份继续运行；用于容器")));
 
     /// <summary>In the order of their declaration.</summary>
     public static readonly IReadOnlyList<Variable> All = Declared;
@@ -175,6 +188,17 @@ internal static class ServerVariables
         var wrong = path.Length > 0 && (path[0] != '/' || !path.All(IsOfPath) || path.Contains("//") || path.Contains(".."));
         broken = wrong ? "is a path such as /chat" : null;
         return path;
+    }
+
+    private static Owner? ParseOwner(string text, out string? broken)
+    {
+        var parts = text.Split(':');
+        var found = parts.Length <= 2
+            && uint.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var user)
+            && uint.TryParse(parts[^1], NumberStyles.None, CultureInfo.InvariantCulture, out var group)
+            && user is > 0 and < uint.MaxValue && group < uint.MaxValue ? new Owner(user, group) : (Owner?)null;
+        broken = found is null ? "is a user and a group by number, other than root, such as 65532:65532" : null;
+        return found;
     }
 
     private static bool IsOfPath(char c) => char.IsAsciiLetterOrDigit(c) || c is '/' or '-' or '_' or '.' or '~';

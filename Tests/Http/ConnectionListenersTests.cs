@@ -15,7 +15,7 @@ public sealed class ConnectionListenersTests
     public async Task Open_connections_continue_when_listening_ends()
     {
         using var pool = new Pool();
-        var listeners = new ConnectionListeners(pool, TimeProvider.System, NullLogger<ConnectionListener>.Instance);
+        var listeners = new ConnectionListeners(new ListenSockets(), pool, TimeProvider.System, NullLogger<ConnectionListener>.Instance);
         await using var listener = await listeners.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
         var (first, firstAccepted) = await ConnectAsync(listener);
         Assert.Same(pool, firstAccepted.Features.Get<IMemoryPoolFeature>()!.MemoryPool);
