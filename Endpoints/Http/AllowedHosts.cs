@@ -1,3 +1,5 @@
+using System.Net;
+
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
@@ -17,8 +19,18 @@ internal static class AllowedHosts
         var allowed = options.AllowedHosts.ToHashSet(StringComparer.OrdinalIgnoreCase);
 
         // A health check or a monitor on this machine knows no other name than a loopback one.
-        app.Use((context, next) => context.Client().OnThisMachine || allowed.Contains(context.Request.Host.Host)
+        app.Use((context, next) =>
+            context.Client().OnThisMachine || allowed.Contains(context.Request.Host.Host) || IsProbe(context, options)
             ? next(context)
             : Problems.BadRequest("This server is not known by that name.").ExecuteAsync(context));
     }
+
+    /// <summary>
+    /// Of a cluster, which calls the address of the pod. No other site can bring a browser to do so under that name: it is no name.
+    /// </summary>
+    private static bool IsProbe(HttpContext context, ServerOptions options) =>
+        context.Request.Path.Value is { } path && path.StartsWith(options.BasePath, StringComparison.OrdinalIgnoreCase)
+        && path[options.BasePath.Length..] is "/api/health" or "/api/settings/health"
+        && IPAddress.TryParse(context.Request.Host.Host.Trim('[', ']'), out var asked)
+        && context.Connection.LocalIpAddress is { } local && (local.IsIPv4MappedToIPv6 ? local.MapToIPv4() : local).Equals(asked);
 }

@@ -195,6 +195,24 @@ public sealed class BrowserBoundaryTests
         await relayed.Expect(HttpStatusCode.BadRequest);
     }
 
+    /// <summary>As the kubelet does, from another machine: here a proxy's header tells that it is no local request.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("/chat")]
+    public async Task A_cluster_probes_by_the_address_of_the_pod(string path)
+    {
+        var variables = new Dictionary<string, string> { ["ALLOWED_HOSTS"] = "chat.example.org", ["BASE_PATH"] = path };
+        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = variables });
+        async Task<HttpStatusCode> Asked(string place, string host) =>
+            (await Send(server.Client(), HttpMethod.Get, place, null, null, ("Host", host), ("X-Forwarded-For", "192.0.2.1"))).StatusCode;
+
+        Assert.Equal(HttpStatusCode.OK, await Asked($"{path}/api/health", "127.0.0.1:8001"));
+        Assert.Equal(HttpStatusCode.OK, await Asked($"{path}/api/settings/health", "127.0.0.1"));
+        Assert.Equal(HttpStatusCode.BadRequest, await Asked($"{path}/api/settings/health", "localhost"));
+        Assert.Equal(HttpStatusCode.BadRequest, await Asked($"{path}/api/health", "127.0.0.2"));
+        Assert.Equal(HttpStatusCode.BadRequest, await Asked($"{path}/api/settings/branding", "127.0.0.1"));
+    }
+
     [Theory]
     [InlineData("https://chat.example.org")]
     [InlineData("chat.example.org:8001")]
