@@ -30,6 +30,8 @@ internal sealed class StartingServer : IAsyncDisposable
             new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"], EnvironmentName = "Production" });
         builder.Logging.ClearProviders();
         builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(options);
+        builder.Services.AddHttp(); // what listening may need, such as its certificate
         builder.AddWebServer(options, sockets, withOperator: false);
         var app = builder.Build();
         app.UsePathBase(options.BasePath);
