@@ -15,9 +15,9 @@ export interface ApiKey {
   lastUsedAt: string | null
   createdAt: string
 }
-export type KeyScope = 'chat' | 'models' | 'api'
+type KeyScope = 'chat' | 'models' | 'api'
 
-export interface NewApiKey {
+interface NewApiKey {
   name: string
   scopes?: readonly KeyScope[]
   expiresAt?: string

@@ -1,7 +1,7 @@
 import { url } from '../browser/address'
 import { get, json, write } from './http'
 
-export type DraftSlot = number | 'new'
+type DraftSlot = number | 'new'
 
 /** The unsent text of this account from any device; empty when there is none. */
 export const read = async (slot: DraftSlot) => (await get<{ text: string; updatedAt?: string | null }>(`api/drafts/${slot}`)).text

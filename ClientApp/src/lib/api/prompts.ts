@@ -12,7 +12,7 @@ export interface Prompt {
   own: boolean
 }
 
-export type PromptInput = Pick<Prompt, 'name' | 'title' | 'text' | 'shared'>
+type PromptInput = Pick<Prompt, 'name' | 'title' | 'text' | 'shared'>
 
 export const list = async () => (await get<Page<Prompt>>('api/prompts')).items
 export const create = (prompt: PromptInput) => write<Prompt>('POST', 'api/prompts', prompt)

@@ -1,7 +1,7 @@
 import { url } from '../browser/address'
 import { get, write } from './http'
 
-export type TraceStatus = 'running' | 'completed' | 'failed' | 'stopped'
+type TraceStatus = 'running' | 'completed' | 'failed' | 'stopped'
 
 /** A recorded request. */
 export interface Trace {
@@ -21,7 +21,7 @@ export interface Trace {
   truncated: boolean
 }
 
-export interface TraceEvent {
+interface TraceEvent {
   seq: number
   type: string
   at: string

@@ -1,5 +1,5 @@
 export type Role = 'ADMIN' | 'USER'
-export type UserStatus = 'PENDING' | 'ACTIVE' | 'DISABLED'
+type UserStatus = 'PENDING' | 'ACTIVE' | 'DISABLED'
 
 export interface User {
   id: number
@@ -96,7 +96,7 @@ export interface ChatSetup {
 }
 
 export type MessageStatus = 'streaming' | 'done' | 'stopped' | 'interrupted' | 'failed'
-export type ToolStatus = 'running' | 'succeeded' | 'failed'
+type ToolStatus = 'running' | 'succeeded' | 'failed'
 
 export interface ToolCall {
   id: string
@@ -125,7 +125,7 @@ export interface MessageImage {
   mime: string
 }
 
-export interface MessageError {
+interface MessageError {
   code: string
   detail?: string | null
 }
@@ -270,12 +270,6 @@ export interface PublicSettings {
   webSearchEnabled?: boolean
   /** Whether requests are recorded by default for people who may record. */
   taskTraceDefaultOn?: boolean
-}
-
-/** Usage of one chat so far. */
-export interface SessionUsage {
-  total: { promptTokens: number; completionTokens: number; cost?: number | null }
-  context: { promptTokens: number; contextLimit?: number | null }
 }
 
 export interface FoundMessage {

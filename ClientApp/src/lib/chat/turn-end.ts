@@ -1,7 +1,7 @@
 import type { I18n } from '../i18n/index.svelte'
 import type { Turn } from '../state/turn.svelte'
 
-export interface TurnEnd {
+interface TurnEnd {
   text: string
   danger: boolean
   /** Continues the answer where it ended. */

@@ -2,7 +2,7 @@ import type { Message } from '../api/types'
 import type { I18n } from '../i18n/index.svelte'
 import { money } from '../usage/money'
 
-export interface Fact {
+interface Fact {
   label: string
   value: string
 }

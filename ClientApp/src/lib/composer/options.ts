@@ -29,7 +29,7 @@ function withoutTrace({ trace: _, ...rest }: AnswerOptions): AnswerOptions {
   return rest
 }
 
-export interface Chip {
+interface Chip {
   label: MessageKey
   effort: Reasoning | null
   without: AnswerOptions

@@ -4,7 +4,7 @@ import { first, type Words } from './first'
 import { grouped } from './grouped'
 
 export type { MessageKey } from './en'
-export type Locale = 'en' | 'zh'
+type Locale = 'en' | 'zh'
 export type LocaleChoice = Locale | 'system'
 
 type Params = Record<string, string | number>

@@ -1,6 +1,6 @@
 export type ClientId = 'codex' | 'claude' | 'opencode' | 'cherry' | 'curl'
 
-export interface ClientPart {
+interface ClientPart {
   /** Where the lines belong: a file path, or the key of a text. */
   place: `~/${string}` | 'apikey.in.shell' | 'apikey.in.cherry'
   lines: string

@@ -1,6 +1,6 @@
 import { getContext, setContext } from 'svelte'
 
-export interface Cited {
+interface Cited {
   url: string
   title: string
 }

@@ -34,7 +34,7 @@ function isTyping(target: EventTarget | null): boolean {
   )
 }
 
-export interface KeyLine {
+interface KeyLine {
   keys: readonly string[]
   does: MessageKey
 }

@@ -1,7 +1,7 @@
 import type { ConnectionInput } from '../api/connections'
 import type { AuthType, Provider } from '../api/types'
 
-export type PresetId =
+type PresetId =
   | 'openai' | 'anthropic' | 'google' | 'xai' | 'mistral' | 'groq' | 'openrouter' | 'azure'
   | 'deepseek' | 'qwen' | 'glm' | 'kimi' | 'siliconflow' | 'volcengine' | 'minimax' | 'ollama' | 'custom'
 

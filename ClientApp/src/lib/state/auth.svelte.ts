@@ -4,7 +4,7 @@ import { Problem, refresh, whenSignedOut } from '../api/http'
 import type { Branding, Quota, User } from '../api/types'
 import { storage } from '../browser/storage'
 
-export type Identity = 'unknown' | 'nobody' | 'guest' | 'user'
+type Identity = 'unknown' | 'nobody' | 'guest' | 'user'
 
 // The access token lives ten minutes. Refreshing after eight keeps long answers from running into a 401.
 const refreshMs = 8 * 60_000

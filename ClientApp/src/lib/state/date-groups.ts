@@ -1,6 +1,6 @@
 import type { Session } from '../api/types'
 
-export type GroupKey = 'pinned' | 'today' | 'yesterday' | 'week' | 'month' | `${number}-${number}`
+type GroupKey = 'pinned' | 'today' | 'yesterday' | 'week' | 'month' | `${number}-${number}`
 
 export interface SessionGroup {
   key: GroupKey

@@ -1,6 +1,5 @@
 /** 20 × 20 outlines, drawn with a 1.5 px round stroke. */
 export const icons = {
-  plus: 'M10 4v12M4 10h12',
   edit: 'M11.5 5 15 8.5M4 16l.8-3.7 8.5-8.5a1.6 1.6 0 0 1 2.3 0l.6.6a1.6 1.6 0 0 1 0 2.3L7.7 15.2z',
   compose:
     'M9 4H5.5A1.5 1.5 0 0 0 4 5.5v9A1.5 1.5 0 0 0 5.5 16h9a1.5 1.5 0 0 0 1.5-1.5V11M8 12l.5-2.5L14.7 3.3' +

@@ -6,7 +6,7 @@ export const capabilities: readonly Capability[] = ['vision', 'reasoning', 'tool
 export type Choice = 'inherit' | 'yes' | 'no'
 
 /** The texts in the form; an empty one inherits the value of the connection or provider. */
-export interface ModelForm {
+interface ModelForm {
   name: string
   tags: string
   contextLimit: string

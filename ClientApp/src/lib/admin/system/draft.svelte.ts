@@ -18,7 +18,7 @@ export function show(field: Field, value: Value | undefined): Typed {
   }
 }
 
-export type Broken = 'number' | 'range' | 'required'
+type Broken = 'number' | 'range' | 'required'
 
 /** The value to send, or the rule that the input breaks. */
 export function read(field: Field, typed: Typed): { value: Value } | { broken: Broken } {

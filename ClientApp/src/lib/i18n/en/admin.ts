@@ -71,7 +71,6 @@ export const admin = {
   'users.role.USER': 'Member',
   'users.since': 'Since {date}',
   'users.approved': '{name} can log in now',
-  'users.rejected': '{name} was rejected',
   'users.waitingCount.one': '{count} person is waiting for approval',
   'users.waitingCount.other': '{count} people are waiting for approval',
 } as const

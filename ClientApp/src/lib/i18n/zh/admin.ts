@@ -73,7 +73,6 @@ export const admin: Record<keyof typeof en, string> = {
   'users.role.USER': '成员',
   'users.since': '{date} 注册',
   'users.approved': '{name} 现在可以登录了',
-  'users.rejected': '已拒绝 {name}',
   'users.waitingCount.one': '{count} 人等待批准',
   'users.waitingCount.other': '{count} 人等待批准',
 }
