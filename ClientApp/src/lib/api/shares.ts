@@ -1,5 +1,5 @@
 import { url } from '../browser/address'
-import { get, write } from './http'
+import { get, Problem, write } from './http'
 import type { MessageImage, MessageStatus } from './types'
 
 export interface Share {
@@ -9,7 +9,7 @@ export interface Share {
   createdAt: string
 }
 
-export interface SharedMessage {
+interface SharedMessage {
   id: number
   role: 'user' | 'assistant'
   content: string
@@ -27,7 +27,12 @@ export interface SharedChat {
   nextCursor: string | null
 }
 
-export const share = (sessionId: number) => get<Share>(`api/sessions/${sessionId}/share`)
+/** The link to a chat; null when there is none. */
+export const share = (sessionId: number) =>
+  get<Share>(`api/sessions/${sessionId}/share`).catch((error: unknown) => {
+    if (error instanceof Problem && error.status === 404) return null
+    throw error
+  })
 /** Creates a link and ends an older link to the same chat. */
 export const makeShare = (sessionId: number, expiresAt: string | null) =>
   write<Share>('POST', `api/sessions/${sessionId}/share`, expiresAt === null ? {} : { expiresAt })

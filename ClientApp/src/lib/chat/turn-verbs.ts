@@ -5,14 +5,6 @@ import type { AppState } from '../state/app.svelte'
 import type { Conversation } from '../state/conversation.svelte'
 import type { Saying } from '../state/drafts'
 import type { Turn } from '../state/turn.svelte'
-import type { IconName } from '../ui/icons'
-
-export interface MenuItem {
-  icon: IconName
-  label: string
-  danger?: boolean
-  run: () => void
-}
 
 /** The actions on a turn of one chat. */
 export class TurnVerbs {
