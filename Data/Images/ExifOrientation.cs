@@ -3,18 +3,18 @@ using System.Buffers.Binary;
 namespace AiChat.Data.Images;
 
 /// <summary>
-/// What a camera wrote into an image (Exif 2.3): where, when and with what, none of which is kept, and which way is up, without
-/// which a picture lies on its side.
+/// The orientation in a camera's metadata (Exif 2.3). It is the only part of that metadata that is kept: without it a picture is
+/// shown on its side. Place, time and device are dropped.
 /// </summary>
 internal static class ExifOrientation
 {
-    /// <summary>In every file that cameras make the first directory stands within this.</summary>
+    /// <summary>The first directory of a file from a camera lies within this many bytes.</summary>
     private const int Looked = 4_096;
 
     private const int Orientation = 0x0112;
 
-    /// <summary>Reads at most 4 KiB of an Exif block of <paramref name="length"/> bytes, and reduces the length by what was read.</summary>
-    /// <param name="note">What was read.</param>
+    /// <summary>Reads up to 4 KiB of an Exif block of <paramref name="length"/> bytes and subtracts the bytes read from it.</summary>
+    /// <param name="note">The bytes that were read.</param>
     public static bool Take(ImageReader reader, ref long length, out byte[] note)
     {
         note = new byte[Math.Min(length, Looked)];
@@ -22,7 +22,7 @@ internal static class ExifOrientation
         return reader.Take(note);
     }
 
-    /// <summary>How the picture has to be turned: 2 to 8; null when it is upright or the note is not one.</summary>
+    /// <summary>The Exif orientation, 2 to 8; null when the picture is upright or the bytes are no Exif block.</summary>
     public static byte? Turn(ReadOnlySpan<byte> tiff)
     {
         if (tiff.Length < 14)
@@ -51,7 +51,7 @@ internal static class ExifOrientation
         return null;
     }
 
-    /// <summary>A note that says the orientation and nothing else.</summary>
+    /// <summary>An Exif block that holds only the orientation.</summary>
     public static byte[] Create(byte turn) => [.. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, turn, 0, 0, 0, 0, 0, 0];
 
     private static int Short(ReadOnlySpan<byte> at, bool little) =>

@@ -33,7 +33,7 @@ internal sealed class FileRows(Db db)
         });
     }
 
-    /// <summary>Those of the files that no row refers to.</summary>
+    /// <summary>The files of a list that no row refers to.</summary>
     public Task<List<string>> Unknown(IEnumerable<string> files)
     {
         var names = Names(files);
@@ -46,7 +46,7 @@ internal sealed class FileRows(Db db)
             """, new { names, AssistantAvatar, Logo }).ToList());
     }
 
-    /// <summary>Images in the order of their ids, after one of them.</summary>
+    /// <summary>A page of images by ascending id, after a given id.</summary>
     public Task<List<ImageRow>> Page(string afterId, int limit) => db.Read(connection => connection.Query<ImageRow>($"""
         select {ImageStore.Columns}
         from images
@@ -63,6 +63,6 @@ internal sealed class FileRows(Db db)
             """, new { names }));
     }
 
-    /// <summary>Ids and file names are of letters, digits, dots and slashes, so that nothing needs escaping.</summary>
+    /// <summary>A JSON list. Ids and file names consist of letters, digits, dots and slashes, so nothing needs escaping.</summary>
     private static string Names(IEnumerable<string> names) => $"[{string.Join(',', names.Select(name => $"\"{name}\""))}]";
 }

@@ -33,7 +33,7 @@ internal static class GifHeader
                         return null;
                     }
 
-                    // Some viewers grow the screen to a frame that does not fit it.
+                    // Some viewers enlarge the screen to fit a larger frame.
                     width = Math.Max(width, ImageReader.LittleEndian16(fields) + ImageReader.LittleEndian16(fields[4..]));
                     height = Math.Max(height, ImageReader.LittleEndian16(fields[2..]) + ImageReader.LittleEndian16(fields[6..]));
                     frames++;

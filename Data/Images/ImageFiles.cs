@@ -4,8 +4,8 @@ using System.Text.RegularExpressions;
 namespace AiChat.Data.Images;
 
 /// <summary>
-/// The folder of image files. Names are made here, of random bytes, and a name that was not is never looked for: nothing from outside
-/// becomes a path. A stored file is complete and on disk before its name is returned, and never changes. Thread-safe.
+/// The folder of image files. File names are random bytes chosen here; any other name is rejected before it is looked up, so input
+/// from outside never becomes a path. A stored file is complete and on disk before its name is returned, and never changes. Thread-safe.
 /// </summary>
 internal sealed partial class ImageFiles
 {
@@ -27,7 +27,7 @@ internal sealed partial class ImageFiles
 
     private string MarkerPath => Path.Combine(Folder, "aichat-images");
 
-    /// <summary>Takes the folder, creating it (mode 0700) when it is missing.</summary>
+    /// <summary>Opens the folder and creates it (mode 0700) when it is missing.</summary>
     /// <exception cref="StartupException">It cannot be written, or holds another installation's images.</exception>
     public static ImageFiles Open(string folder, InstanceMarker instance)
     {
@@ -60,12 +60,12 @@ internal sealed partial class ImageFiles
     public void Claim() => File.WriteAllText(MarkerPath, _installId);
 
     /// <summary>
-    /// Receives an image. The body goes through a small buffer to disk and is judged there; when this returns a file, it would survive
-    /// a power cut.
+    /// Receives an image. The body goes through a small buffer to disk and is checked there. A returned file is synced, so it survives a
+    /// power cut.
     /// </summary>
-    /// <param name="limit">Most bytes; one more and the rest is not read.</param>
-    /// <param name="maxSide">Most pixels a side.</param>
-    /// <exception cref="StoreException">The disk is full or cannot be written; nothing stays.</exception>
+    /// <param name="limit">Maximum number of bytes; the rest of a longer body is not read.</param>
+    /// <param name="maxSide">Maximum width and height in pixels.</param>
+    /// <exception cref="StoreException">The disk is full or cannot be written; no file is left behind.</exception>
     /// <exception cref="UploadBrokenException">The body could not be read to its end.</exception>
     public async Task<ReceivedImage> Receive(Stream body, long limit, int maxSide, CancellationToken cancel)
     {
@@ -105,7 +105,7 @@ internal sealed partial class ImageFiles
         }
     }
 
-    /// <summary>Null when there is no such file, or a link stands in its place.</summary>
+    /// <summary>Null when there is no such file or when it is a symbolic link.</summary>
     public FileStream? Open(string file)
     {
         if (!NameForm().IsMatch(file))
@@ -160,7 +160,7 @@ internal sealed partial class ImageFiles
         }
     }
 
-    /// <summary>Removes uploads that a crash left half done.</summary>
+    /// <summary>Removes uploads that a crash left incomplete.</summary>
     public void DeleteUnfinished(DateTimeOffset before)
     {
         foreach (var path in Directory.EnumerateFiles(Folder, "*" + Unfinished)
@@ -188,7 +188,7 @@ internal sealed partial class ImageFiles
 
     private static FileStream Create(string path) => new(path, new FileStreamOptions
     {
-        Mode = FileMode.CreateNew, // O_EXCL: never through a link, never over a file
+        Mode = FileMode.CreateNew, // O_EXCL: follows no link and overwrites no file
         Access = FileAccess.ReadWrite,
         Share = FileShare.Read,
         UnixCreateMode = OwnerFile,
@@ -214,7 +214,7 @@ internal sealed partial class ImageFiles
         return true;
     }
 
-    /// <summary>Reads from the client; its failures must not look like failures of our disk.</summary>
+    /// <summary>Reads from the client. Failures get a type of their own, so that they are not taken for failures of the disk.</summary>
     private static async ValueTask<int> Read(Stream from, byte[] buffer, CancellationToken cancel)
     {
         try
@@ -280,7 +280,7 @@ internal sealed partial class ImageFiles
 /// <summary>A file that is on disk, with no row yet.</summary>
 internal sealed record StoredImage(string Id, string File, string Mime, int Width, int Height, long Bytes);
 
-/// <summary>How an upload ended: an image, too many bytes, or the reason it is none.</summary>
+/// <summary>The result of an upload: an image, too many bytes, or why it is no image.</summary>
 internal sealed record ReceivedImage
 {
     public StoredImage? Image { get; init; }

@@ -1,8 +1,8 @@
 namespace AiChat.Data.Images;
 
 /// <summary>
-/// What an image file says of itself, read without decoding a pixel. <paramref name="Keep"/> is what of the file is worth storing, in
-/// order: not what stands behind the image, nor a camera's notes (JPEG APP1, PNG eXIf), which tell where a picture was taken.
+/// What the headers of an image file say, read without decoding a pixel. <paramref name="Keep"/> lists the parts of the file to store, in
+/// order. Data behind the image and camera metadata (JPEG APP1, PNG eXIf), which can hold the place of a picture, are left out.
 /// </summary>
 internal sealed record ImageHeader(string Mime, long Width, long Height, int Frames, IReadOnlyList<FilePart> Keep)
 {
@@ -11,8 +11,8 @@ internal sealed record ImageHeader(string Mime, long Width, long Height, int Fra
     public const int MaxFrames = 100;
 
     /// <summary>
-    /// Walks a file's structure to its end. Null and the reason, for people, when it is no whole PNG, JPEG, GIF or WebP image or is over
-    /// a limit. Takes time by the file's length and next to no memory, whatever the file claims.
+    /// Walks a file's structure to its end. Returns null and a readable reason when it is no complete PNG, JPEG, GIF or WebP image or
+    /// exceeds a limit. Time is linear in the file's length and memory is constant, whatever the file claims.
     /// </summary>
     public static ImageHeader? Read(Stream file, out string? refused)
     {
@@ -32,7 +32,7 @@ internal sealed record ImageHeader(string Mime, long Width, long Height, int Fra
         return refused is null ? header : null;
     }
 
-    /// <summary>By the first bytes alone; names and declared types are worth nothing.</summary>
+    /// <summary>The format by the first bytes; the file name and the declared type are not trusted.</summary>
     private static string? Format(ImageReader reader)
     {
         Span<byte> magic = stackalloc byte[12];
@@ -53,19 +53,19 @@ internal sealed record ImageHeader(string Mime, long Width, long Height, int Fra
         : null;
 }
 
-/// <summary>A stretch of a file, or with <paramref name="Instead"/> bytes that are not in it.</summary>
+/// <summary>A range of a file, or the bytes <paramref name="Instead"/> that replace it.</summary>
 internal readonly record struct FilePart(long Offset, long Length, byte[]? Instead = null);
 
-/// <summary>Collects what is kept while a parser walks on and says what it drops.</summary>
+/// <summary>Collects the ranges to keep while a parser reports the ranges to drop.</summary>
 internal sealed class KeptParts
 {
-    /// <summary>An image has one or two notes; more pieces than these are an attack on our memory.</summary>
+    /// <summary>An image has one or two metadata blocks; a file of more pieces than this tries to exhaust memory.</summary>
     private const int MaxPieces = 200;
 
     private readonly List<FilePart> _parts = [];
     private long _from;
 
-    /// <summary>False when the file is cut into more pieces than any honest one.</summary>
+    /// <summary>False when the file has more pieces than the maximum.</summary>
     public bool Drop(long start, long end, byte[]? instead = null)
     {
         if (start > _from)
@@ -82,7 +82,7 @@ internal sealed class KeptParts
         return _parts.Count <= MaxPieces;
     }
 
-    /// <summary>The image ends here; what follows is not part of it.</summary>
+    /// <summary>Marks the end of the image; the rest of the file is not kept.</summary>
     public IReadOnlyList<FilePart> End(long end)
     {
         Drop(end, end);

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace AiChat.Data.Images;
 
-/// <summary>Reads forward through a file that may end anywhere and say anything; nothing here throws for what it holds.</summary>
+/// <summary>Reads forward through an untrusted file, which may end anywhere. No content makes it throw.</summary>
 internal sealed class ImageReader(Stream file)
 {
     private readonly byte[] _buffer = new byte[16 * 1024];
@@ -23,10 +23,10 @@ internal sealed class ImageReader(Stream file)
         return count;
     }
 
-    /// <summary>-1 at the end.</summary>
+    /// <summary>The next byte; -1 at the end.</summary>
     public int Byte() => _at < _filled || Fill() ? _buffer[_at++] : -1;
 
-    /// <summary>False when the file ends before.</summary>
+    /// <summary>False when the file ends first.</summary>
     public bool Take(Span<byte> into)
     {
         for (var i = 0; i < into.Length; i++)
@@ -42,7 +42,7 @@ internal sealed class ImageReader(Stream file)
         return true;
     }
 
-    /// <summary>False when the file ends before.</summary>
+    /// <summary>False when the file ends first.</summary>
     public bool Skip(long count)
     {
         var target = Position + count;
@@ -64,7 +64,7 @@ internal sealed class ImageReader(Stream file)
         return true;
     }
 
-    /// <summary>Moves behind the next byte of this value; false when there is none.</summary>
+    /// <summary>Skips to the byte after the next one of this value; false when there is none.</summary>
     public bool SkipPast(byte value)
     {
         while (_at < _filled || Fill())

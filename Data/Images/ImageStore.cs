@@ -4,16 +4,16 @@ using Dapper;
 
 namespace AiChat.Data.Images;
 
-/// <summary>Rows of images. Every call about somebody's image names the owner; the files are in <see cref="ImageFiles"/>.</summary>
+/// <summary>Rows of images. Every call names the owner unless it says otherwise; the files are in <see cref="ImageFiles"/>.</summary>
 internal sealed class ImageStore(Db db)
 {
     /// <summary>The columns of an <see cref="ImageRow"/>.</summary>
     internal const string Columns = "id, message_id, mime, width, height, bytes, file";
 
-    /// <summary>A file takes at least a block of the disk, however small it is.</summary>
+    /// <summary>A file occupies at least one block of the disk.</summary>
     private const long Block = 4_096;
 
-    /// <summary>False when the owner's share of the disk does not hold it.</summary>
+    /// <summary>Adds an image. False when it would exceed the owner's share of the disk.</summary>
     /// <param name="share">Bytes that all images of this owner may take.</param>
     public Task<bool> Insert(long userId, StoredImage image, long share, DateTimeOffset now)
     {
@@ -35,7 +35,7 @@ internal sealed class ImageStore(Db db)
         where id = @id and user_id = @userId
         """, new { id, userId }));
 
-    /// <summary>Whoever owns it: for somebody who holds a link that we signed.</summary>
+    /// <summary>An image of any owner, for the holder of a link that this server signed.</summary>
     public Task<ImageRow?> FindSigned(string id) => db.Read<ImageRow?>(connection => connection.QuerySingleOrDefault<ImageRow>($"""
         select {Columns}
         from images
@@ -45,7 +45,7 @@ internal sealed class ImageStore(Db db)
     public Task<bool> Delete(long userId, string id) => db.Write(connection =>
         connection.Execute("delete from images where id = @id and user_id = @userId", new { id, userId }) == 1);
 
-    /// <summary>The images of these messages, in their order on each.</summary>
+    /// <summary>The images of these messages, in their order on each message.</summary>
     public Task<ILookup<long, ImageRow>> FindByMessages(long userId, IEnumerable<long> messageIds)
     {
         var ids = $"[{string.Join(',', messageIds)}]";
@@ -54,7 +54,7 @@ internal sealed class ImageStore(Db db)
             : db.Read(connection => FindByMessages(connection, userId, ids).ToLookup(row => row.MessageId ?? 0));
     }
 
-    /// <summary>The newest image of a user, and how many there are of all.</summary>
+    /// <summary>The newest image of a user, and the number of all images.</summary>
     public Task<(string? Newest, long Count)> Sample(long userId) => db.Read(connection => (
         connection.QueryFirstOrDefault<string?>("""
             select id from images where user_id = @userId order by created_at desc, id desc limit 1
@@ -84,6 +84,6 @@ internal sealed record ImageRow
 
     public long Bytes { get; init; }
 
-    /// <summary>Its name in the folder of images.</summary>
+    /// <summary>The file's name in the folder of images.</summary>
     public string File { get; init; } = "";
 }

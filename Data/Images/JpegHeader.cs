@@ -1,6 +1,6 @@
 namespace AiChat.Data.Images;
 
-/// <summary>JPEG: ITU-T T.81 (annex B); the notes of cameras: Exif 2.3.</summary>
+/// <summary>JPEG: ITU-T T.81 (annex B); camera metadata: Exif 2.3.</summary>
 internal static class JpegHeader
 {
     private const int StartOfScan = 0xDA;
@@ -35,7 +35,7 @@ internal static class JpegHeader
 
             if (IsFrame(marker))
             {
-                // One frame header to a file; what follows another would be shown by some and not by others.
+                // A file has one frame header; viewers disagree about what a second one means.
                 size = size is null ? FrameSize(reader, ref length) : null;
                 if (size is null)
                 {
@@ -71,7 +71,7 @@ internal static class JpegHeader
         return code;
     }
 
-    /// <summary>The marker that ends a scan: the first that is neither a stuffed byte nor a restart.</summary>
+    /// <summary>The marker that ends a scan: the first one that is neither a stuffed byte nor a restart marker.</summary>
     private static int AfterScan(ImageReader reader)
     {
         while (reader.SkipPast(0xFF))
@@ -94,7 +94,7 @@ internal static class JpegHeader
 
     private static bool IsFrame(int marker) => marker is >= 0xC0 and <= 0xCF and not (0xC4 or 0xC8 or 0xCC);
 
-    /// <summary>Bytes of the segment that follow its length.</summary>
+    /// <summary>Number of the segment's bytes after its length field.</summary>
     private static long? Segment(ImageReader reader)
     {
         Span<byte> field = stackalloc byte[2];
@@ -113,7 +113,7 @@ internal static class JpegHeader
         return (ImageReader.BigEndian16(fields[3..]), ImageReader.BigEndian16(fields[1..]));
     }
 
-    /// <summary>Which way is up, in a segment of its own; null for an upright picture.</summary>
+    /// <summary>A segment that holds only the orientation; null for an upright picture.</summary>
     private static byte[]? Orientation(ImageReader reader, ref long length) =>
         ExifOrientation.Take(reader, ref length, out var note) && note.AsSpan().StartsWith("Exif\0\0"u8)
         && ExifOrientation.Turn(note.AsSpan(6)) is { } turn

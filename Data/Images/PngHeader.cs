@@ -33,7 +33,7 @@ internal static class PngHeader
 
                 if (taken == 12)
                 {
-                    // A frame may not be larger than the image, but then a browser trusts the larger number.
+                    // The specification forbids a frame larger than the image, but browsers use the larger size.
                     frames++;
                     width = Math.Max(width, ImageReader.BigEndian32(fields[4..]));
                     height = Math.Max(height, ImageReader.BigEndian32(fields[8..]));
@@ -79,7 +79,7 @@ internal static class PngHeader
         return null;
     }
 
-    /// <summary>Chunks with metadata; text chunks hold XMP, and ImageMagick stores whole Exif blocks in them.</summary>
+    /// <summary>Chunks that can hold metadata. Text chunks hold XMP, and ImageMagick stores whole Exif blocks in them.</summary>
     private static bool IsNote(ReadOnlySpan<byte> type) =>
         type.SequenceEqual("eXIf"u8) || type.SequenceEqual("tEXt"u8) || type.SequenceEqual("zTXt"u8) || type.SequenceEqual("iTXt"u8);
 
@@ -93,7 +93,7 @@ internal static class PngHeader
         return chunk;
     }
 
-    /// <summary>CRC-32 of the specification's annex D.</summary>
+    /// <summary>CRC-32 as defined in annex D of the specification.</summary>
     private static uint Checksum(ReadOnlySpan<byte> bytes)
     {
         var checksum = uint.MaxValue;

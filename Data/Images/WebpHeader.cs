@@ -5,7 +5,7 @@ namespace AiChat.Data.Images;
 /// <summary>WebP: https://developers.google.com/speed/webp/docs/riff_container and RFC 9649.</summary>
 internal static class WebpHeader
 {
-    /// <summary>An image has a note or two; more would be an attack on our memory.</summary>
+    /// <summary>An image has one or two metadata chunks; a file with more than this tries to exhaust memory.</summary>
     private const int MaxNotes = 60;
 
     private const byte SaysExif = 0x08;
@@ -59,7 +59,7 @@ internal static class WebpHeader
             pictures += type.SequenceEqual("VP8X"u8) || size.Width == 0 ? 0 : 1;
             if (type.SequenceEqual("VP8X"u8))
             {
-                // It comes first; another after a note would say again what has been taken out.
+                // VP8X comes first; a second one after metadata would announce again what was removed.
                 if (notes.Count > 0)
                 {
                     return null;
@@ -74,7 +74,7 @@ internal static class WebpHeader
             : null;
     }
 
-    /// <summary>The file without its notes; the lengths and flags at its beginning say what is left.</summary>
+    /// <summary>The file without metadata. The lengths and flags at its beginning are rewritten for what is left.</summary>
     private static IReadOnlyList<FilePart> Without(List<FilePart> notes, (long At, byte Value) flags, long end)
     {
         var parts = new KeptParts();
@@ -99,7 +99,7 @@ internal static class WebpHeader
         return parts.End(end);
     }
 
-    /// <summary>A chunk with the orientation alone; null when upright. Some programs put JPEG's marker before the Exif block.</summary>
+    /// <summary>A chunk with only the orientation; null when upright. Some programs put JPEG's marker before the Exif block.</summary>
     private static byte[]? Orientation(ImageReader reader, ref long length)
     {
         if (!ExifOrientation.Take(reader, ref length, out var note))
@@ -111,7 +111,7 @@ internal static class WebpHeader
         return ExifOrientation.Turn(tiff) is { } turn ? [.. "EXIF"u8, 26, 0, 0, 0, .. ExifOrientation.Create(turn)] : null;
     }
 
-    /// <summary>Zero for a chunk that says nothing of sizes; null when it should and is not what it says.</summary>
+    /// <summary>The size in a chunk: zero for a chunk without one, null for a malformed chunk.</summary>
     private static (long Width, long Height)? Size(ReadOnlySpan<byte> type, ReadOnlySpan<byte> fields)
     {
         if (type.SequenceEqual("VP8X"u8))

@@ -4,9 +4,9 @@ using System.Text;
 namespace AiChat.Data.Runs;
 
 /// <summary>
-/// The order in which a run's events came, as a short text such as <c>e1r120e1c300</c>: kind and length of each stretch.
-/// An event id is a position in it, so an id means the same place while the run lives, after it, and after a restart.
-/// r and c are characters of reasoning and content, e is one event of any other kind.
+/// The order of a run's events as a short text such as <c>e1r120e1c300</c>: kind and length of each section.
+/// r and c count characters of reasoning and content; e counts events of any other kind. An event id is a position in this order, so
+/// an id keeps its meaning after the run has ended and after a restart.
 /// </summary>
 internal sealed class EventLayout
 {
@@ -53,7 +53,7 @@ internal sealed class EventLayout
         Length += length;
     }
 
-    /// <summary>Adds a stored chunk that begins at a position; what lies between were other events.</summary>
+    /// <summary>Adds a stored chunk that begins at a position; the gap before it is filled with other events.</summary>
     public void Extend(string chunkKind, long position, int length)
     {
         Add('e', position - Length);

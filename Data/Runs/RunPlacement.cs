@@ -4,7 +4,7 @@ using Dapper;
 
 namespace AiChat.Data.Runs;
 
-/// <summary>Where in the tree a run writes: after a question (send), beside an answer (regenerate) or on in one (continue).</summary>
+/// <summary>Where a run writes in the tree: after a question (send), beside an answer (regenerate) or at its end (continue).</summary>
 internal static class RunPlacement
 {
     public static Place ForSend(DbConnection connection, NewRun run, SessionRow session)
@@ -57,7 +57,7 @@ internal static class RunPlacement
         },
     };
 
-    /// <summary>Writes the rows of the place that was found.</summary>
+    /// <summary>Writes the rows of the placement.</summary>
     public static (long MessageId, long? UserMessageId, int Added) Store(DbConnection connection, NewRun run, Place place, long at)
     {
         if (place.TargetId is { } target)
@@ -93,8 +93,8 @@ internal static class RunPlacement
     }
 
     /// <summary>
-    /// An image that another message of the chat already has (the question was edited) stays there; the new message gets another row for
-    /// the same file.
+    /// Attaches images to the new message. An image that belongs to another message of the chat, because its question was edited, stays
+    /// there; the new message gets another row for the same file.
     /// </summary>
     private static void Attach(DbConnection connection, NewRun run, Place place, long question)
     {

@@ -12,17 +12,17 @@ internal enum StartOutcome
     /// <summary>The client's id was used for another request.</summary>
     Conflict,
 
-    /// <summary>The session, parent, message or image is not there or not the user's.</summary>
+    /// <summary>The session, parent, message or image does not exist or belongs to somebody else.</summary>
     NotFound,
 
-    /// <summary>The message to go on from is still being written, or is no answer.</summary>
+    /// <summary>The message to continue is still being written or is no answer.</summary>
     NotNow,
 
     /// <summary>A limit or budget is used up; <see cref="StartedRun.Limit"/> says which.</summary>
     Refused,
 }
 
-/// <summary>What a run needs to begin. Ids come from a client and are checked here against their owner.</summary>
+/// <summary>The input of a start. Ids come from the client; the store checks that they belong to the user.</summary>
 internal sealed record NewRun
 {
     public const string Send = "send";
@@ -37,7 +37,7 @@ internal sealed record NewRun
 
     public required string ClientMessageId { get; init; }
 
-    /// <summary>Digest of everything that makes two requests the same.</summary>
+    /// <summary>Digest of the request; two requests with the same digest are the same.</summary>
     public required string RequestHash { get; init; }
 
     public required string BootId { get; init; }
@@ -47,10 +47,10 @@ internal sealed record NewRun
 
     public IReadOnlyList<string> ImageIds { get; init; } = [];
 
-    /// <summary>The answer that is written again or continued.</summary>
+    /// <summary>The answer to regenerate or to continue.</summary>
     public long? TargetId { get; init; }
 
-    /// <summary>The answer that the question follows (send); null with <see cref="AtRoot"/> makes another beginning.</summary>
+    /// <summary>The answer that the question follows (send). Null with <see cref="AtRoot"/> adds another first question.</summary>
     public long? ParentId { get; init; }
 
     public bool AtRoot { get; init; }
@@ -69,7 +69,7 @@ internal sealed record StartedRun(StartOutcome Outcome)
 {
     public LimitResult Limit { get; init; }
 
-    /// <summary>What is reserved for it until it ends.</summary>
+    /// <summary>The usage reserved until the run ends.</summary>
     public Reservation? Reservation { get; init; }
 
     public long RunId { get; init; }
@@ -79,16 +79,16 @@ internal sealed record StartedRun(StartOutcome Outcome)
 
     public long? UserMessageId { get; init; }
 
-    /// <summary>When the answer's row was made.</summary>
+    /// <summary>When the answer's row was created.</summary>
     public long CreatedAt { get; init; }
 
     /// <summary>The session's new title, when it changed.</summary>
     public string? Title { get; init; }
 
-    /// <summary>What the question (send) or the answer follows.</summary>
+    /// <summary>The message that the question (send) or the answer follows.</summary>
     public long? ParentId { get; init; }
 
-    /// <summary>Other versions of the question or of the answer may stand beside them.</summary>
+    /// <summary>Whether the question or the answer may have siblings, which are other versions of it.</summary>
     public bool MayHaveVersions { get; init; }
 
     /// <summary>Messages a day; null is unlimited.</summary>
@@ -114,14 +114,14 @@ internal sealed record RunChunk
 
     public long RunId { get; init; }
 
-    /// <summary>The event id after which this text comes.</summary>
+    /// <summary>The event id that precedes this text.</summary>
     public long Position { get; init; }
 
     public string Kind { get; init; } = "";
 
     public string Value { get; init; } = "";
 
-    /// <summary>Events of tool calls with their positions as a message row keeps them: a JSON list, null when there are none.</summary>
+    /// <summary>Events of tool calls with their positions as a message row stores them: a JSON list, null when there are none.</summary>
     public static string? ToolEvents(IEnumerable<(long Position, string Json)> events)
     {
         var list = string.Join(',', events.Select(one => $$"""{"position":{{one.Position}},"event":{{one.Json}}}"""));
@@ -237,9 +237,9 @@ internal sealed record FinishedRun
     /// <summary>Number of the branch's oldest messages that were not sent to the model; null when no model was called.</summary>
     public int? TrimmedMessages { get; init; }
 
-    /// <summary>What was reserved for it.</summary>
+    /// <summary>The usage that was reserved for the run.</summary>
     public required Reservation Reservation { get; init; }
 
-    /// <summary>The provider calls that count; none for a failure or a stop before the first token, which returns the message.</summary>
+    /// <summary>The provider calls to charge. Empty for a failure or a stop before the first token, which refunds the message.</summary>
     public IReadOnlyList<LedgerEntry> Calls { get; init; } = [];
 }

@@ -7,19 +7,19 @@ using Dapper;
 namespace AiChat.Data.Runs;
 
 /// <summary>
-/// Generations. A start is one transaction (question, empty answer, charge, run); while it goes on only new text is
-/// appended; the end is one transaction that happens once.
+/// Runs. A start is one transaction (question, empty answer, charge, run); a live run only appends new text; the end is one
+/// transaction, applied once.
 /// </summary>
 internal sealed class RunStore(Db db)
 {
-    /// <summary>Stores the start, or says why not. Nothing is changed unless the outcome is <see cref="StartOutcome.Started"/>.</summary>
+    /// <summary>Stores the start or returns the reason of a refusal. Only <see cref="StartOutcome.Started"/> changes anything.</summary>
     public Task<StartedRun> Start(NewRun run, Admission admission, DateTimeOffset now) =>
         db.Write(connection => Start(connection, run, admission, now));
 
     /// <summary>Appends text of live runs; a run that has ended in the meantime is skipped.</summary>
     public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection =>
     {
-        // Queried once, not for every chunk: an insert with a select would copy each page that it touches.
+        // One query for all chunks: an insert with a select for each would copy every page that it touches.
         var running = connection.Query<long>("select id from runs where status = 'running'").ToHashSet();
         connection.Execute("""
             insert into run_chunks (run_id, position, kind, value) values (@RunId, @Position, @Kind, @Value)
@@ -38,7 +38,7 @@ internal sealed class RunStore(Db db)
                 update runs set status = @Status, ended_at = @at where id = @RunId and status = 'running'
                 """, new { run.Status, run.RunId, at }) == 0)
             {
-                // Deleted with its session: the provider's work still counts.
+                // The run was deleted with its session; the provider's work is charged all the same.
                 if (connection.ExecuteScalar<long>("select count(*) from runs where id = @RunId", new { run.RunId }) == 0)
                 {
                     UsageLimits.Settle(connection, run.Reservation, run.Calls, at);
@@ -66,11 +66,11 @@ internal sealed class RunStore(Db db)
     }
 
     /// <summary>
-    /// Ends what another process left running: its text so far becomes the message's, marked interrupted.
-    /// Call before listening. <paramref name="bootId"/> names this process; its own runs are left alone. Reservations of the other process
-    /// are removed; answers that had begun count as a message with the tokens of their text.
+    /// Ends the runs that another process left behind: the text so far becomes the message's, marked interrupted. Called before the
+    /// server listens. <paramref name="bootId"/> names this process; its own runs are left alone. Reservations of the other process are
+    /// removed; an answer that had begun is charged as one message with the tokens of its text.
     /// </summary>
-    /// <param name="estimate">Tokens of a text.</param>
+    /// <param name="estimate">Estimates the tokens of a text.</param>
     /// <returns>How many runs were ended.</returns>
     public Task<int> Sweep(string bootId, Func<string, int> estimate, DateTimeOffset now)
     {
@@ -115,7 +115,7 @@ internal sealed class RunStore(Db db)
         });
     }
 
-    /// <summary>The call that the end of a process cut off. Its prompt is not known any more, so that only its answer counts.</summary>
+    /// <summary>The call that the end of a process interrupted. Its prompt is no longer known, so only its answer is charged.</summary>
     private static LedgerEntry Entry(OrphanRow orphan, long completionTokens) => new()
     {
         UserId = orphan.UserId,
@@ -146,7 +146,7 @@ internal sealed class RunStore(Db db)
             layout.Extend(chunk.Kind, chunk.Position, chunk.Value.Length);
         }
 
-        // A continued answer's chunks begin with the text it already had, so they are the whole text here too.
+        // The chunks of a continued answer begin with the text that it already had, so they form the whole text here too.
         return orphan with
         {
             Content = string.Concat(chunks.Where(chunk => chunk.Kind == RunChunk.Content).Select(chunk => chunk.Value)),

@@ -3,7 +3,7 @@ using Dapper;
 
 namespace AiChat.Data.Runs;
 
-/// <summary>Learnt factors between our token estimate and each model's count.</summary>
+/// <summary>Learnt ratios between each model's token count and the server's estimate.</summary>
 internal sealed class TokenFactorRows(Db db)
 {
     public Task<List<TokenFactorRow>> List() => db.Read(connection => connection.Query<TokenFactorRow>("""
@@ -27,6 +27,6 @@ internal sealed record TokenFactorRow
 
     public string Model { get; init; } = "";
 
-    /// <summary>The model's tokens for one of our estimate.</summary>
+    /// <summary>The model's tokens for each estimated token.</summary>
     public double Factor { get; init; }
 }

@@ -7,10 +7,10 @@ namespace AiChat.Data.Runs;
 internal static class Versions
 {
     /// <summary>
-    /// Removes the oldest answers beside a new, finished one that exceed the limit. Never removes the one that is shown, one with
+    /// Removes the oldest siblings of a new, finished answer until the limit holds. Never removes the answer that is shown, one with
     /// messages after it, or the last one of a shared link.
     /// </summary>
-    /// <returns>Their ids.</returns>
+    /// <returns>The ids of the removed answers.</returns>
     public static IReadOnlyList<long> Prune(DbConnection connection, FinishedRun run)
     {
         var removed = connection.Query<long>("""
