@@ -141,12 +141,6 @@ internal sealed class ChatCompletions : Dialect
         var text = ReadContent(message.Get("content"), own, images);
         switch (message.Required("role"))
         {
-            case "system" or "developer":
-                system.Append(system.Length == 0 ? "" : "\n\n").Append(text);
-                break;
-            case "user":
-                turns.Add(new ChatTurn(ChatRole.User, text) { Images = own });
-                break;
             case "assistant":
                 turns.Add(new ChatTurn(ChatRole.Assistant, text) { ToolCalls = [.. message.Items("tool_calls").Select(Call)] });
                 break;
@@ -154,7 +148,8 @@ internal sealed class ChatCompletions : Dialect
                 turns.Add(new ChatTurn(ChatRole.Tool, text) { ToolCallId = message.Required("tool_call_id") });
                 break;
             case var role:
-                throw CompatRefusal.Bad($"The role {role} is unknown.");
+                CompatBody.AddMessage(role, text, own, system, turns);
+                break;
         }
     }
 

@@ -97,20 +97,7 @@ internal sealed class Responses : Dialect
     {
         List<ChatImage> own = [];
         var text = ReadContent(item.Get("content"), own, images);
-        switch (item.Required("role"))
-        {
-            case "system" or "developer":
-                system.Append(system.Length == 0 ? "" : "\n\n").Append(text);
-                break;
-            case "user":
-                turns.Add(new ChatTurn(ChatRole.User, text) { Images = own });
-                break;
-            case "assistant":
-                turns.Add(new ChatTurn(ChatRole.Assistant, text));
-                break;
-            case var role:
-                throw CompatRefusal.Bad($"The role {role} is unknown.");
-        }
+        CompatBody.AddMessage(item.Required("role"), text, own, system, turns);
     }
 
     /// <summary>Adds a call to its turn: the calls of one answer are separate items here.</summary>
