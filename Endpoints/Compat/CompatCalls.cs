@@ -257,7 +257,7 @@ internal sealed class CompatCalls(
     /// <summary>Waits for the task and sends a heartbeat in each interval. Does not throw the task's exception.</summary>
     private async Task Wait(Task task, CompatStream? stream, AnswerWriter writer)
     {
-        var interval = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
+        var interval = Sse.HeartbeatInterval(settings);
         while (!task.IsCompleted)
         {
             using var stop = new CancellationTokenSource();

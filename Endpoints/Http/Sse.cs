@@ -2,6 +2,7 @@ using System.Globalization;
 using System.IO.Pipelines;
 using System.Text.Encodings.Web;
 using System.Text.Unicode;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Http;
 
@@ -10,12 +11,15 @@ namespace AiChat.Endpoints.Http;
 /// </summary>
 internal sealed class Sse
 {
-    /// <summary>UTF-16 units that are written at a time, and the most bytes that one becomes, as <c>\uFFFD</c> does.</summary>
+    /// <summary>UTF-16 units that are written at a time, and the maximum bytes of one unit, as in <c>\uFFFD</c>.</summary>
     private const int Piece = 256;
     private const int MaxPerUnit = 6;
 
     /// <summary>Bytes for the first lines of a frame and for the JSON around its text.</summary>
     private const int Around = 128;
+
+    /// <summary>The longest silence on a stream; a proxy would take a longer one for a dead connection.</summary>
+    private const int MaxHeartbeatMs = 15_000;
 
     private static readonly JavaScriptEncoder Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
 
@@ -72,6 +76,10 @@ internal sealed class Sse
             Raw("\n\n"u8);
         }
     }
+
+    /// <summary>The time without an event after which a stream sends a heartbeat.</summary>
+    public static TimeSpan HeartbeatInterval(SystemSettings settings) =>
+        TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, MaxHeartbeatMs));
 
     public void Heartbeat() => Raw(": \n\n"u8);
 

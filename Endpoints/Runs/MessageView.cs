@@ -1,4 +1,5 @@
 using AiChat.Data.Chats;
+using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Images;
 
 namespace AiChat.Endpoints.Runs;
@@ -6,8 +7,6 @@ namespace AiChat.Endpoints.Runs;
 /// <summary>Stored message rows as clients see them.</summary>
 internal static class MessageView
 {
-    private const decimal NanosPerUnit = 1_000_000_000m;
-
     public static MessageResponse From(
         MessageRow row, IReadOnlyList<long>? siblings = null, IReadOnlyList<ImageResponse>? images = null) => new()
         {
@@ -41,6 +40,6 @@ internal static class MessageView
         row.ReasoningTokens ?? 0,
         row.CachedTokens ?? 0,
         (row.PromptTokens ?? 0) + (row.CompletionTokens ?? 0),
-        row.CostNanos is { } nanos ? nanos / NanosPerUnit : null,
+        QuotaPolicy.Amount(row.CostNanos),
         source);
 }

@@ -8,8 +8,6 @@ namespace AiChat.Endpoints.Runs;
 /// <summary>The end of a run as it is stored and as readers get it.</summary>
 internal static class RunResult
 {
-    private const decimal NanosPerUnit = 1_000_000_000m;
-
     /// <summary>The final row of a run.</summary>
     /// <param name="failure">Why the answer broke off; null when it is complete or was stopped.</param>
     /// <param name="saveReasoning">Whether the settings allow reasoning to be stored.</param>
@@ -65,7 +63,7 @@ internal static class RunResult
         run.ReasoningTokens,
         run.CachedTokens,
         run.PromptTokens + run.CompletionTokens,
-        run.CostNanos / NanosPerUnit,
+        QuotaPolicy.Amount(run.CostNanos),
         source);
 
     /// <summary>Where the calls of a run are entered in the ledger.</summary>

@@ -83,7 +83,7 @@ internal sealed class RunStreamer(
     private async Task Pump(Sse sse, RunLog log, AsyncSignal signal, long position, bool follow, CancellationToken ends)
     {
         var frames = new List<SseFrame>();
-        var heartbeat = TimeSpan.FromMilliseconds(Math.Min(settings.SseHeartbeatIntervalMs, 15_000));
+        var heartbeat = Sse.HeartbeatInterval(settings);
 
         // Text may not be gathered for longer than the heartbeat, or a proxy would cut the silent connection.
         var gather = Math.Min(settings.StreamDeltaFlushIntervalMs, heartbeat.TotalMilliseconds);
