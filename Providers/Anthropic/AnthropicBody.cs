@@ -231,12 +231,7 @@ internal static class AnthropicBody
         json.WriteStartArray("tools");
         foreach (var tool in request.Tools)
         {
-            json.WriteStartObject();
-            json.WriteString("name", tool.Name);
-            json.WriteString("description", tool.Description);
-            json.WritePropertyName("input_schema");
-            RequestBody.WriteObject(json, tool.ParametersJson);
-            json.WriteEndObject();
+            RequestBody.WriteFunction(json, tool, "input_schema");
         }
 
         json.WriteEndArray();

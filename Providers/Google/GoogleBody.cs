@@ -200,12 +200,7 @@ internal static class GoogleBody
         json.WriteStartArray("functionDeclarations");
         foreach (var tool in request.Tools)
         {
-            json.WriteStartObject();
-            json.WriteString("name", tool.Name);
-            json.WriteString("description", tool.Description);
-            json.WritePropertyName("parametersJsonSchema");
-            RequestBody.WriteObject(json, tool.ParametersJson);
-            json.WriteEndObject();
+            RequestBody.WriteFunction(json, tool, "parametersJsonSchema");
         }
 
         json.WriteEndArray();

@@ -66,16 +66,23 @@ internal sealed class RequestBody : IDisposable
         {
             json.WriteStartObject();
             json.WriteString("type", "function");
-            json.WriteStartObject("function");
-            json.WriteString("name", tool.Name);
-            json.WriteString("description", tool.Description);
-            json.WritePropertyName("parameters");
-            WriteObject(json, tool.ParametersJson);
-            json.WriteEndObject();
+            json.WritePropertyName("function");
+            WriteFunction(json, tool, "parameters");
             json.WriteEndObject();
         }
 
         json.WriteEndArray();
+    }
+
+    /// <summary>Writes one tool as an object: its name, its description, and its parameters under the vendor's word for them.</summary>
+    public static void WriteFunction(Utf8JsonWriter json, ChatTool tool, string parameters)
+    {
+        json.WriteStartObject();
+        json.WriteString("name", tool.Name);
+        json.WriteString("description", tool.Description);
+        json.WritePropertyName(parameters);
+        WriteObject(json, tool.ParametersJson);
+        json.WriteEndObject();
     }
 
     /// <summary>Writes JSON text from elsewhere as a value; text that is not a JSON object becomes an empty object.</summary>
