@@ -8,23 +8,49 @@ namespace AiChat.Tests.Chat;
 internal static class ChatSteps
 {
     /// <summary>Connects the server to a fake provider, as an administrator would, and returns the connection's id.</summary>
-    public static async Task<long> Connect(this HttpClient admin, FakeUpstream upstream, params string[] models)
+    public static Task<long> Connect(this HttpClient admin, FakeUpstream upstream, params string[] models) =>
+        Connect(admin, upstream, [], models.Length == 0 ? ["fake-model"] : models);
+
+    /// <summary>The same with API keys, which the server tries in turn.</summary>
+    public static Task<long> ConnectWithKeys(this HttpClient admin, FakeUpstream upstream, params string[] keys) =>
+        Connect(admin, upstream, keys, ["fake-model"]);
+
+    private static async Task<long> Connect(HttpClient admin, FakeUpstream upstream, string[] keys, string[] models)
     {
         var created = await (await admin.PostJson("/api/connections", new
         {
-            name = "Fake",
+            name = keys.Length == 0 ? "Fake" : "Keys",
             provider = "openai",
             baseUrl = upstream.BaseUrl,
-            authType = "none",
+            authType = keys.Length == 0 ? "none" : "bearer",
+            keys = keys.Length == 0 ? null : keys,
             local = true,
-            modelIds = models.Length == 0 ? ["fake-model"] : models,
+            modelIds = models,
         })).Json(HttpStatusCode.Created);
-        return created.GetProperty("id").GetInt64();
+        return created.Id();
     }
 
     /// <summary>A provider that lists one model and runs the script for chats.</summary>
     public static FakeUpstream Provider(Func<FakeExchange, Task> chat) =>
         FakeUpstream.Start(exchange => exchange.Request.Method == "GET" ? OpenAiScript.Models(exchange, ["fake-model"]) : chat(exchange));
+
+    /// <summary>A provider that says "before ", waits for the release, says "after" and ends.</summary>
+    public static FakeUpstream PausingProvider(Task release) => Provider(async exchange =>
+    {
+        await exchange.StartSse();
+        await OpenAiScript.Piece(exchange, "before ");
+        await release;
+        await OpenAiScript.Piece(exchange, "after");
+        await OpenAiScript.Finish(exchange, 2);
+    });
+
+    /// <summary>A provider that says "half" and then nothing until the server hangs up.</summary>
+    public static FakeUpstream HangingProvider() => Provider(async exchange =>
+    {
+        await exchange.StartSse();
+        await OpenAiScript.Piece(exchange, "half");
+        await exchange.Stall();
+    });
 
     /// <summary>The chat requests that the provider got so far.</summary>
     public static List<FakeExchange> Chats(this FakeUpstream upstream) =>

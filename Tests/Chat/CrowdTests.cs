@@ -16,14 +16,7 @@ public sealed class CrowdTests
     {
         const int answers = 20, readers = 2_000;
         var release = new TaskCompletionSource();
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await exchange.StartSse();
-            await OpenAiScript.Piece(exchange, "before ");
-            await release.Task;
-            await OpenAiScript.Piece(exchange, "after");
-            await OpenAiScript.Finish(exchange, 2);
-        });
+        await using var upstream = ChatSteps.PausingProvider(release.Task);
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);

@@ -15,14 +15,7 @@ public sealed class DescriptorTests
     public async Task Too_many_connections_lose_no_answer_and_pass()
     {
         var release = new TaskCompletionSource();
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await exchange.StartSse();
-            await OpenAiScript.Piece(exchange, "before ");
-            await release.Task;
-            await OpenAiScript.Piece(exchange, "after");
-            await OpenAiScript.Finish(exchange, 2);
-        });
+        await using var upstream = ChatSteps.PausingProvider(release.Task);
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));

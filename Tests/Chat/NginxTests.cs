@@ -100,14 +100,7 @@ public sealed class NginxTests
     public async Task A_stream_that_is_cut_goes_on_where_it_was()
     {
         var release = new TaskCompletionSource();
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await exchange.StartSse();
-            await OpenAiScript.Piece(exchange, "before ");
-            await release.Task;
-            await OpenAiScript.Piece(exchange, "after");
-            await OpenAiScript.Finish(exchange, 2);
-        });
+        await using var upstream = ChatSteps.PausingProvider(release.Task);
         await using var server = await TestServer.StartAsync(UnderBasePath);
         await using var nginx = await Nginx.StartAsync(server.BaseUri, "/chat", readTimeout: 3);
         var (client, session, _) = await SetUp(server, nginx, upstream, heartbeatMs: 15_000);

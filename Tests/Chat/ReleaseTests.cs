@@ -74,12 +74,7 @@ public sealed class ReleaseTests
     [Fact]
     public async Task A_call_that_is_left_while_it_waits_closes_its_connection()
     {
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await exchange.StartSse();
-            await OpenAiScript.Piece(exchange, "half");
-            await exchange.Stall();
-        });
+        await using var upstream = ChatSteps.HangingProvider();
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);

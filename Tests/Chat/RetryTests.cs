@@ -160,17 +160,8 @@ public sealed class RetryTests
             : exchange.Reply(401, """{"error":{"message":"bad key"}}"""));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        var created = await (await admin.PostJson("/api/connections", new
-        {
-            name = "Keys",
-            provider = "openai",
-            baseUrl = upstream.BaseUrl,
-            authType = "bearer",
-            keys = new[] { "sk-bad-0123456789", "sk-good-0123456789" },
-            local = true,
-            modelIds = new[] { "fake-model" },
-        })).Json(HttpStatusCode.Created);
-        var session = await admin.NewSession(created.Id());
+        var connection = await admin.ConnectWithKeys(upstream, "sk-bad-0123456789", "sk-good-0123456789");
+        var session = await admin.NewSession(connection);
 
         for (var i = 0; i < 4; i++)
         {
@@ -186,17 +177,8 @@ public sealed class RetryTests
         await using var upstream = ChatSteps.Provider(exchange => OpenAiScript.Stream(exchange, "yes"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        var created = await (await admin.PostJson("/api/connections", new
-        {
-            name = "Keys",
-            provider = "openai",
-            baseUrl = upstream.BaseUrl,
-            authType = "bearer",
-            keys = new[] { "sk-one-0123456789", "sk-two-0123456789" },
-            local = true,
-            modelIds = new[] { "fake-model" },
-        })).Json(HttpStatusCode.Created);
-        var session = await admin.NewSession(created.Id());
+        var connection = await admin.ConnectWithKeys(upstream, "sk-one-0123456789", "sk-two-0123456789");
+        var session = await admin.NewSession(connection);
 
         for (var i = 0; i < 4; i++)
         {

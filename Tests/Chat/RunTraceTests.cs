@@ -78,19 +78,10 @@ public sealed class RunTraceTests
             $"X-Echo: {Key}"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        var created = await (await admin.PostJson("/api/connections", new
-        {
-            name = "Keys",
-            provider = "openai",
-            baseUrl = upstream.BaseUrl,
-            authType = "bearer",
-            keys = new[] { Key },
-            local = true,
-            modelIds = new[] { "fake-model" },
-        })).Json(HttpStatusCode.Created);
+        var connection = await admin.ConnectWithKeys(upstream, Key);
         await admin.Trace(new { taskTraceEnabled = true });
 
-        Assert.Equal("failed", (await admin.Record(await admin.NewSession(created.Id()), "go", true)).Text("status"));
+        Assert.Equal("failed", (await admin.Record(await admin.NewSession(connection), "go", true)).Text("status"));
 
         var (trace, events) = await admin.OnlyTrace();
         Assert.Equal("failed", trace.Text("status"));
@@ -135,12 +126,7 @@ public sealed class RunTraceTests
     [Fact]
     public async Task A_stop_is_seen_and_a_reader_who_leaves()
     {
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await exchange.StartSse();
-            await OpenAiScript.Piece(exchange, "half");
-            await exchange.Stall();
-        });
+        await using var upstream = ChatSteps.HangingProvider();
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
@@ -256,12 +242,7 @@ public sealed class RunTraceTests
     [NativeFact]
     public async Task What_a_killed_process_was_recording_is_failed_after_the_next_start()
     {
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await exchange.StartSse();
-            await OpenAiScript.Piece(exchange, "half");
-            await exchange.Stall();
-        });
+        await using var upstream = ChatSteps.HangingProvider();
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));

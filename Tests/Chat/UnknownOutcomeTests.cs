@@ -25,17 +25,7 @@ public sealed class UnknownOutcomeTests
         await using var other = FakeUpstream.Start(OpenAiScript.Answer(["other-model"], "I am the other"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        var form = new
-        {
-            name = "Keys",
-            provider = "openai",
-            baseUrl = upstream.BaseUrl,
-            authType = "bearer",
-            keys = new[] { "sk-one-0123456789", "sk-two-0123456789" },
-            local = true,
-            modelIds = new[] { "fake-model" },
-        };
-        var connection = (await (await admin.PostJson("/api/connections", form)).Json(HttpStatusCode.Created)).Id();
+        var connection = await admin.ConnectWithKeys(upstream, "sk-one-0123456789", "sk-two-0123456789");
         await admin.Connect(other, "other-model");
         await UsageLimitTests.Set(admin, new { fallbackModels = new[] { "other-model" } });
         var session = await admin.NewSession(connection);
