@@ -3,10 +3,10 @@ using Dapper;
 
 namespace AiChat.Data.Accounts;
 
-/// <summary>Everything that is one user's, for taking it along.</summary>
+/// <summary>All data of one user, for the account export.</summary>
 internal sealed class AccountData(Db db)
 {
-    /// <summary>In the order they were made; archived and temporary ones too.</summary>
+    /// <summary>In order of creation, archived and temporary ones included.</summary>
     public Task<List<long>> SessionIds(long userId) => db.Read(connection => connection.Query<long>("""
         select id from sessions where user_id = @userId order by id
         """, new { userId }).ToList());

@@ -53,7 +53,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
         });
     }
 
-    /// <summary>The newest first, with what each has cost today.</summary>
+    /// <summary>Newest first, with the cost of each today.</summary>
     public Task<List<ApiKeyRow>> List(long userId, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
@@ -68,7 +68,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
             """, new { userId, day, MaxCount }).ToList());
     }
 
-    /// <summary>The key is invalid once this returns, and streams that it opened end.</summary>
+    /// <summary>The key is invalid once this returns; streams that it opened end.</summary>
     public async Task<bool> Delete(Caller owner, long id, DateTimeOffset now)
     {
         var hash = await db.Write(connection =>

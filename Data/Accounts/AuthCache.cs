@@ -5,7 +5,7 @@ using Dapper;
 namespace AiChat.Data.Accounts;
 
 /// <summary>
-/// Caches what authentication needs to know of users, logins and keys, so that no request asks the database for it.
+/// Caches the users, logins and keys that authentication reads, so that no request queries the database for them.
 /// Whoever writes one of those rows calls the matching <c>…Changed</c> or <c>…Ended</c> after the commit and before answering, so that
 /// a revocation takes effect before the response. Long-lived responses watch their login and are cancelled when it ends. Thread-safe.
 /// </summary>
@@ -66,7 +66,7 @@ internal sealed class AuthCache(Db db)
         return id;
     }
 
-    /// <summary>By the SHA-256 of the whole key, as lower-case hex.</summary>
+    /// <summary>Finds a key by the SHA-256 of its whole text, as lower-case hex.</summary>
     public ValueTask<LiveKey?> Key(string keyHash) =>
         _keys.TryGetValue(keyHash, out var key) ? new ValueTask<LiveKey?>(key) : Load(_keys, keyHash, () => db.Read(connection =>
             connection.QuerySingleOrDefault<LiveKey>("""
@@ -75,7 +75,7 @@ internal sealed class AuthCache(Db db)
                 where key_hash = @keyHash
                 """, new { keyHash })));
 
-    /// <summary>By the SHA-256 of a guest's token, as lower-case hex.</summary>
+    /// <summary>Finds a guest by the SHA-256 of the token, as lower-case hex.</summary>
     public ValueTask<LiveGuest?> Guest(string tokenHash) =>
         _guests.TryGetValue(tokenHash, out var guest) ? new ValueTask<LiveGuest?>(guest)
         : Load(_guests, tokenHash, () => db.Read(connection =>
@@ -101,7 +101,7 @@ internal sealed class AuthCache(Db db)
     /// <summary>The user's row changed in a way that leaves sign-ins valid.</summary>
     public void UserChanged(long userId) => Forget(() => _users.TryRemove(userId, out _));
 
-    /// <summary>Everything signed in as this user loses its streams; what is still valid may open new ones.</summary>
+    /// <summary>Ends all streams of this user; credentials that are still valid may open new ones.</summary>
     public void UserRevoked(long userId)
     {
         Forget(() =>
@@ -130,7 +130,7 @@ internal sealed class AuthCache(Db db)
         Cancel(watched => watched.UserId == userId);
     }
 
-    /// <summary>The login lives longer than was known.</summary>
+    /// <summary>The login was extended.</summary>
     public void LoginExtended(long loginId) => Forget(() => _logins.TryRemove(loginId, out _));
 
     public void LoginEnded(long loginId)

@@ -11,7 +11,7 @@ internal sealed class Avatars(Db db)
         select avatar_file from users where id = @userId and role <> 'GUEST'
         """, new { userId }));
 
-    /// <summary>False when the user does not exist any more.</summary>
+    /// <summary>False when the user no longer exists.</summary>
     public Task<bool> Set(long userId, string? file) => db.Write(connection => connection.Execute("""
         update users set avatar_file = @file where id = @userId and role <> 'GUEST'
         """, new { userId, file }) == 1);

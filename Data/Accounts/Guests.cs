@@ -5,15 +5,15 @@ using Dapper;
 namespace AiChat.Data.Accounts;
 
 /// <summary>
-/// Visitors without an account: a row in users each, known by a token of which only the hash is kept. They are made when a visitor
-/// first writes something, and what is theirs goes into the account they sign in to.
+/// Visitors without an account. Each has a row in users and a token, of which only the hash is stored. The row is created when a visitor
+/// first writes something; at sign-in the guest's data moves to the account.
 /// </summary>
 internal sealed class Guests(Db db, AuthCache authCache)
 {
-    /// <summary>Together with the limit by address, what keeps scripts from filling the table.</summary>
+    /// <summary>With the limit for each address, this keeps scripts from filling the table.</summary>
     private const int MaxCount = 10_000;
 
-    /// <summary>The new guest's id, or null when there are as many as allowed.</summary>
+    /// <summary>The new guest's id, or null when the maximum is reached.</summary>
     public Task<long?> Insert(string tokenHash, DateTimeOffset expires, DateTimeOffset now)
     {
         var (at, expiresAt) = (now.ToUnixTimeMilliseconds(), expires.ToUnixTimeMilliseconds());
@@ -25,7 +25,7 @@ internal sealed class Guests(Db db, AuthCache authCache)
             """, new { tokenHash, expiresAt, at, MaxCount }));
     }
 
-    /// <summary>Gives what is the guest's to an account and ends the guest. The guest's answers must have ended before.</summary>
+    /// <summary>Moves the guest's data to an account and deletes the guest. The guest's answers must have ended before.</summary>
     public async Task Move(long guestId, long userId)
     {
         await db.Write(connection =>

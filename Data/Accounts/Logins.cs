@@ -179,7 +179,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
         }
     }
 
-    /// <summary>Signs the user out everywhere, here too.</summary>
+    /// <summary>Signs the user out on every device, this one included.</summary>
     public async Task EndAll(Caller caller, DateTimeOffset now)
     {
         var userId = caller.UserId;
@@ -231,7 +231,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
             where family_hash = @familyHash and users.status = 'ACTIVE'
             """, new { familyHash });
 
-    /// <summary>A clock that went back does not extend the grace period.</summary>
+    /// <summary>A clock that was set back does not extend the grace period.</summary>
     private static bool IsPrevious(LoginTokenRow row, string refreshHash, long at) =>
         row.PreviousHash == refreshHash && Math.Abs(at - row.RotatedAt) <= PreviousHonoured.TotalMilliseconds;
 
@@ -267,7 +267,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
     }
 }
 
-/// <summary>Kind is "browser" or "api"; PasswordHash is what the password was checked against, null after a one-time code.</summary>
+/// <summary>Kind is "browser" or "api"; PasswordHash is the hash that the password matched, null after a one-time code.</summary>
 internal sealed record NewLogin(
     long UserId, string Kind, string FamilyHash, string RefreshHash, string? PasswordHash, string Ip, string UserAgent);
 

@@ -4,17 +4,17 @@ using Dapper;
 
 namespace AiChat.Data.Accounts;
 
-/// <summary>The ledger of provider calls, and what is left of a user's daily messages.</summary>
+/// <summary>The ledger of provider calls, and the messages a user has left today.</summary>
 internal sealed class Usage(Db db)
 {
-    /// <summary>What a user may send today (null is unlimited) and has sent.</summary>
+    /// <summary>The number of messages a user may send today (null is unlimited) and has sent.</summary>
     public Task<(long? Limit, long Used)> Quota(long userId, DefaultLimits defaults, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
         return db.Read(connection => (Limit(connection, userId, defaults), MessagesUsed(connection, userId, day)));
     }
 
-    /// <summary>A user's use of today and this month with open reservations, as <see cref="UsageLimits"/> compares it.</summary>
+    /// <summary>A user's usage of today and of this month, open reservations included, as <see cref="UsageLimits"/> compares it.</summary>
     public Task<SpentRow> Spent(long userId, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
@@ -30,7 +30,7 @@ internal sealed class Usage(Db db)
             """, new { userId, day, first }));
     }
 
-    /// <summary>Admits a call that belongs to no run, or returns why not.</summary>
+    /// <summary>Admits a call outside of a run, or returns the reason of the refusal.</summary>
     public Task<LimitDecision> Enter(Admission call, DateTimeOffset now) =>
         db.Write(connection => UsageLimits.Enter(connection, call, now));
 
@@ -43,7 +43,7 @@ internal sealed class Usage(Db db)
         from users where id = @userId
         """, new { userId, defaults.Messages, defaults.GuestMessages });
 
-    /// <summary>Including those that are being answered now.</summary>
+    /// <summary>Includes messages that are being answered now.</summary>
     internal static long MessagesUsed(DbConnection connection, long userId, long day) => connection.ExecuteScalar<long>("""
         select coalesce(max(messages + held_messages), 0) from daily_usage where user_id = @userId and day = @day
         """, new { userId, day });
@@ -78,7 +78,7 @@ internal sealed class Usage(Db db)
     });
 }
 
-/// <summary>What one user has used; nanos are 1e-9 of the currency unit.</summary>
+/// <summary>One user's usage; nanos are 1e-9 of the currency unit.</summary>
 internal sealed class SpentRow
 {
     public long Messages { get; init; }
@@ -127,7 +127,7 @@ internal sealed record LedgerEntry
     /// <summary>provider or estimate.</summary>
     public required string Source { get; init; }
 
-    /// <summary>The price that held, as JSON.</summary>
+    /// <summary>The price at the time of the call, as JSON.</summary>
     public string? Price { get; init; }
 
     public long CostNanos { get; init; }

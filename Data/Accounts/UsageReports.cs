@@ -3,7 +3,7 @@ using Dapper;
 
 namespace AiChat.Data.Accounts;
 
-/// <summary>Sums over the ledger, each over one index range and of at most <see cref="MaxGroups"/> lines.</summary>
+/// <summary>Sums over the ledger. Each reads one index range and returns at most <see cref="MaxGroups"/> lines.</summary>
 internal sealed class UsageReports(Db db)
 {
     public const int MaxGroups = 1_000;
@@ -14,7 +14,7 @@ internal sealed class UsageReports(Db db)
         sum(status = 'failed') as failed, cast(avg(first_token_ms) as integer) as average_first_token_ms
         """;
 
-    /// <summary>What a chat has cost; of somebody else it is nothing.</summary>
+    /// <summary>The cost of a chat; empty for a chat of somebody else.</summary>
     public Task<UsageSums> OfSession(long userId, long sessionId) => db.Read(connection => connection.QuerySingle<UsageSums>($"""
         select {Sums}
         from usage_entries
@@ -31,7 +31,7 @@ internal sealed class UsageReports(Db db)
             limit 1
             """, new { userId, sessionId }));
 
-    /// <summary>The sums of one user in a time range. By day the oldest first, otherwise the most expensive first.</summary>
+    /// <summary>The sums of one user in a time range: by day oldest first, otherwise most expensive first.</summary>
     public Task<List<UsageSums>> OfUser(long userId, UsageBy by, long from, long to, CancellationToken cancel)
     {
         var range = new UsageRange(userId, from, to, MaxGroups);

@@ -6,7 +6,7 @@ using Dapper;
 namespace AiChat.Data.Accounts;
 
 /// <summary>
-/// What administrators do with accounts. Each change checks in its own write that the actor still is an administrator and, in its
+/// The changes that administrators make to accounts. Each checks in its own write that the actor still is an administrator and, in its
 /// WHERE, that an active administrator remains. It invalidates <see cref="AuthCache"/> before it returns.
 /// </summary>
 internal sealed class UserAdmin(Db db, AuthCache authCache)
@@ -14,7 +14,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
     private const string AnotherAdmin =
         "exists (select 1 from users as other where other.role = 'ADMIN' and other.status = 'ACTIVE' and other.id <> users.id)";
 
-    /// <summary>The newest first, with an id below <paramref name="before"/>; both filters may be null.</summary>
+    /// <summary>Newest first, with ids below <paramref name="before"/>; both filters may be null.</summary>
     public Task<List<UserRow>> List(string? search, string? status, long before, int limit)
     {
         var key = search is null ? null : Users.KeyOf(search);
@@ -159,14 +159,14 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
         });
     }
 
-    /// <summary>With everything that is the user's.</summary>
+    /// <summary>Deletes the account with all its data.</summary>
     public Task<UserChange> Delete(Caller caller, long id, DateTimeOffset now) =>
         Change(caller, id, new Step("user.delete", null, UserChange.LastAdmin), now, connection => connection.Execute($"""
             delete from users
             where id = @id and role <> 'GUEST' and (role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
             """, new { id }));
 
-    /// <summary>As <see cref="Delete"/>, by the user's own wish.</summary>
+    /// <summary>As <see cref="Delete"/>, requested by the user.</summary>
     public async Task<UserChange> DeleteSelf(Caller caller, DateTimeOffset now)
     {
         var outcome = await db.Write(connection =>
@@ -221,7 +221,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
                 return step.Refused;
             }
 
-            // With the name, because the row may be deleted when this is read.
+            // The entry holds the name, because the row may be deleted by the time it is read.
             AuditLog.Append(connection, new AuditEntry(caller.ActorId, step.Action, $"user:{id} {username}", caller.Ip, step.Detail), now);
             return UserChange.Done;
         });
@@ -250,6 +250,6 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
         where user_id = @userId
         """, new { userId });
 
-    /// <summary>Refused is what it means when the statement changed nothing although the user is there.</summary>
+    /// <summary>The outcome when the statement changed no row although the user exists.</summary>
     private readonly record struct Step(string Action, string? Detail, UserChange Refused, bool Revokes = true);
 }

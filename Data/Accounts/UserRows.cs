@@ -39,7 +39,7 @@ internal sealed class UserRow
     public long CreatedAt { get; init; }
 }
 
-/// <summary>What a login is checked against; never leaves the server.</summary>
+/// <summary>The stored data that a sign-in is checked against; it never leaves the server.</summary>
 internal sealed record UserCredentialRow
 {
     public long Id { get; init; }
@@ -78,7 +78,7 @@ internal sealed record UserLimits(long? DailyLimit, bool Unlimited, bool ResetUs
 
     public long? MonthlyNanos { get; init; }
 
-    /// <summary>For the audit log: everything that is set here, by the names of the API.</summary>
+    /// <summary>For the audit log: the limits that are set here, by their names in the API.</summary>
     public string Told()
     {
         List<string> told = [$"dailyLimit = {(Unlimited ? "none" : Amount(DailyLimit))}"];
@@ -121,10 +121,10 @@ internal enum Registration
     Taken,
     Closed,
 
-    /// <summary>It would be the first, and the setup code was missing or wrong.</summary>
+    /// <summary>It would be the first account, and the setup code was missing or wrong.</summary>
     NeedsSetupCode,
 
-    /// <summary>As many wait as are allowed to.</summary>
+    /// <summary>The maximum number of registrations is waiting.</summary>
     TooManyWaiting,
 }
 
@@ -137,10 +137,10 @@ internal enum UserChange
     /// <summary>No active administrator would remain.</summary>
     LastAdmin,
 
-    /// <summary>The caller is not an administrator any more.</summary>
+    /// <summary>The caller is no longer an administrator.</summary>
     Forbidden,
 
-    /// <summary>The user is not in a state in which this can be done.</summary>
+    /// <summary>The state of the account does not allow the change.</summary>
     WrongState,
 }
 

@@ -6,12 +6,12 @@ using Dapper;
 namespace AiChat.Data.Accounts;
 
 /// <summary>
-/// Accounts from their owners' side: registering, signing in, passwords. <see cref="UserAdmin"/> has what administrators do.
-/// Every change tells <see cref="AuthCache"/> before it returns.
+/// What people do with their own account: register, sign in, change the password. See <see cref="UserAdmin"/> for administrators.
+/// Every change invalidates <see cref="AuthCache"/> before it returns.
 /// </summary>
 internal sealed class Users(Db db, AuthCache authCache)
 {
-    /// <summary>More registrations than these wait for approval only if a script makes them.</summary>
+    /// <summary>Only a script would create more registrations that wait for approval.</summary>
     private const int MaxPending = 200;
 
     public const string Columns = """
@@ -19,7 +19,7 @@ internal sealed class Users(Db db, AuthCache authCache)
         daily_nanos_budget, monthly_nanos_budget, avatar_file, password_hash is not null as has_password, created_at
         """;
 
-    /// <summary>ASCII letters only differ in case here, so this is the whole rule of "the same name".</summary>
+    /// <summary>Names are ASCII, so comparing them without case decides whether two are the same.</summary>
     public static string KeyOf(string username) => username.ToLowerInvariant();
 
     public Task<bool> AnyAccount() => db.Read(connection => connection.ExecuteScalar<bool>("""
@@ -49,7 +49,7 @@ internal sealed class Users(Db db, AuthCache authCache)
             where id = @id
             """, new { id }));
 
-    /// <summary>The first account becomes the administrator, whoever else registers at the same moment.</summary>
+    /// <summary>The first account becomes the administrator; of two registrations at the same moment only one does.</summary>
     /// <param name="mayBeFirst">The caller gave the setup code.</param>
     /// <param name="open">Others may register.</param>
     public Task<(Registration Outcome, long Id)> Register(
@@ -81,8 +81,8 @@ internal sealed class Users(Db db, AuthCache authCache)
         });
     }
 
-    /// <summary>Ends the user's other logins and every access token; the caller makes new ones for the login that stays.</summary>
-    /// <param name="expectedHash">The hash the current password was checked against; null when there was none to check.</param>
+    /// <summary>Ends the user's other logins and all access tokens; the caller issues new tokens for the login that stays.</summary>
+    /// <param name="expectedHash">The hash that the current password matched; null when there was no password to check.</param>
     /// <returns>The new epoch, or null when the password changed meanwhile.</returns>
     public async Task<long?> ChangePassword(Caller caller, long keepLoginId, string? expectedHash, string newHash, DateTimeOffset now)
     {
@@ -110,14 +110,14 @@ internal sealed class Users(Db db, AuthCache authCache)
         return epoch;
     }
 
-    /// <summary>Stores the same password under today's cost; nothing ends.</summary>
+    /// <summary>Stores the same password with today's cost; no login ends.</summary>
     public Task<bool> Rehash(long userId, string expectedHash, string newHash) => db.Write(connection => connection.Execute("""
         update users
         set password_hash = @newHash
         where id = @userId and password_hash = @expectedHash
         """, new { userId, expectedHash, newHash }) == 1);
 
-    /// <summary>True once, for the code that is valid now.</summary>
+    /// <summary>True once, for the valid code.</summary>
     public Task<bool> UseOneTimeCode(long userId, string codeHash, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();

@@ -31,7 +31,7 @@ internal sealed class AuditLog(Db db)
     /// <summary>For events without a change of data, such as a failed login.</summary>
     public Task Write(AuditEntry entry, DateTimeOffset now) => db.Write(connection => Append(connection, entry, now));
 
-    /// <summary>The newest first, before the row <paramref name="before"/> names.</summary>
+    /// <summary>Newest first, with ids below <paramref name="before"/>.</summary>
     public Task<List<AuditRow>> List(long before, int limit) => db.Read(connection => connection.Query<AuditRow>("""
         select a.id, a.actor_id, u.username as actor, a.action, a.target, a.detail, a.ip, a.created_at, a.hash
         from audit a
@@ -41,7 +41,7 @@ internal sealed class AuditLog(Db db)
         limit @limit
         """, new { before, limit }).ToList());
 
-    /// <summary>The hash of a row, also for verifying the chain.</summary>
+    /// <summary>The hash of a row, used also to verify the chain.</summary>
     public static string Hash(string previous, AuditEntry entry, long at)
     {
         var text = string.Join(
@@ -63,7 +63,7 @@ internal sealed class AuditRow
 
     public long? ActorId { get; init; }
 
-    /// <summary>The name that the actor has today; null when the account is gone.</summary>
+    /// <summary>The actor's present name; null when the account is deleted.</summary>
     public string? Actor { get; init; }
 
     public string Action { get; init; } = "";

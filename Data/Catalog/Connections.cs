@@ -5,7 +5,7 @@ using Dapper;
 
 namespace AiChat.Data.Catalog;
 
-/// <summary>Configured upstreams. What is secret about them stays sealed here; who opens it is told by the row's uuid.</summary>
+/// <summary>Connections to providers. Secrets are stored encrypted, bound to the row's uuid; this class never decrypts them.</summary>
 internal sealed class Connections(Db db)
 {
     public const int MaxNameLength = 80;
@@ -19,7 +19,7 @@ internal sealed class Connections(Db db)
         limit 1000
         """).ToList());
 
-    /// <param name="draft">Its name is numbered when another connection has it.</param>
+    /// <param name="draft">The new connection; its name gets a number when another connection has the name.</param>
     /// <param name="audit">Makes the entry from the row as it is stored; the target is completed with the id.</param>
     /// <returns>The new row's id.</returns>
     public Task<long> Insert(ConnectionRow draft, Func<ConnectionRow, AuditEntry> audit, DateTimeOffset now)
@@ -46,8 +46,8 @@ internal sealed class Connections(Db db)
     }
 
     /// <summary>
-    /// Stores the row over the revision it was made from; false when somebody else was faster or it is gone. A new name is numbered
-    /// when another connection has it; a name that stays is left as it is, also where an old database has it twice.
+    /// Stores the row over the revision it was read from; false when it was changed or deleted meanwhile. A new name gets a number when
+    /// another connection has it; an unchanged name stays, even where an old database has it twice.
     /// </summary>
     public Task<bool> Update(ConnectionRow draft, Func<ConnectionRow, AuditEntry> audit, DateTimeOffset now)
     {
@@ -79,7 +79,7 @@ internal sealed class Connections(Db db)
         });
     }
 
-    /// <summary>Its models and overrides go with it; chats keep their text and its id, which no other connection gets.</summary>
+    /// <summary>Deletes the connection with its models and overrides. Chats keep their text and the id, which is never reused.</summary>
     public Task<bool> Delete(long id, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
         var deleted = connection.Execute("delete from connections where id = @id", new { id }) == 1;
@@ -92,8 +92,8 @@ internal sealed class Connections(Db db)
     });
 
     /// <summary>
-    /// Keeps the outcome of asking the provider for its models, unless the connection was changed meanwhile.
-    /// Null for <paramref name="models"/> keeps the old list: the provider did not answer.
+    /// Stores the result of listing the provider's models, unless the connection was changed meanwhile. Null for
+    /// <paramref name="models"/> means that the provider did not answer, and keeps the old list.
     /// </summary>
     public Task<bool> KeepCheck(long id, long revision, IReadOnlyList<ModelRow>? models, string? error, DateTimeOffset now)
     {
@@ -112,7 +112,7 @@ internal sealed class Connections(Db db)
         });
     }
 
-    /// <summary>In the write that stores it, so that two forms at the same moment do not both find the name free.</summary>
+    /// <summary>Runs in the write that stores the row, so that two concurrent forms do not both find the name free.</summary>
     private static ConnectionRow WithFreeName(DbConnection connection, ConnectionRow row)
     {
         var names = connection.Query<NamedRow>("select id, name from connections").ToList();
@@ -121,7 +121,7 @@ internal sealed class Connections(Db db)
             : row with { Name = FreeName(row.Name, names.Where(one => one.Id != row.Id).Select(one => one.Name)) };
     }
 
-    /// <summary>The name, or the first of "Name 2", "Name 3" that nobody has; case makes no difference to a reader's eye.</summary>
+    /// <summary>The name, or the first free one of "Name 2", "Name 3" and so on, compared without case.</summary>
     internal static string FreeName(string name, IEnumerable<string> taken)
     {
         var others = taken.ToHashSet(StringComparer.OrdinalIgnoreCase);
@@ -130,7 +130,7 @@ internal sealed class Connections(Db db)
         {
             var number = $" {n}";
             var kept = Math.Min(name.Length, MaxNameLength - number.Length);
-            // Half of a character outside the basic plane is no character.
+            // A cut surrogate pair is no character.
             free = name[..(char.IsHighSurrogate(name[kept - 1]) ? kept - 1 : kept)] + number;
         }
 
@@ -154,12 +154,12 @@ internal sealed class NamedRow
     public string Name { get; init; } = "";
 }
 
-/// <summary>One configured upstream. The secret members are sealed; the row never leaves the server as it is.</summary>
+/// <summary>One connection. Its secret members are encrypted; the row itself is never sent to a client.</summary>
 internal sealed record ConnectionRow
 {
     public long Id { get; init; }
 
-    /// <summary>Binds the sealed members to this row.</summary>
+    /// <summary>Binds the encrypted members to this row.</summary>
     public string RowUuid { get; init; } = "";
 
     public string Name { get; init; } = "";
@@ -170,12 +170,12 @@ internal sealed record ConnectionRow
 
     public string AuthType { get; init; } = "";
 
-    /// <summary>A sealed JSON list of keys, in the order they are tried.</summary>
+    /// <summary>An encrypted JSON list of keys, in the order in which they are tried.</summary>
     public string? SecretKeys { get; init; }
 
     public string KeyHints { get; init; } = "[]";
 
-    /// <summary>A sealed JSON object of header names and values.</summary>
+    /// <summary>An encrypted JSON object of header names and values.</summary>
     public string? SecretHeaders { get; init; }
 
     public string HeaderNames { get; init; } = "[]";

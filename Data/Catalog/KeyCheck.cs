@@ -34,6 +34,6 @@ internal sealed class KeyCheckRow
 {
     public string? Value { get; init; }
 
-    /// <summary>Something in the database can only be read with the key.</summary>
+    /// <summary>Whether the database holds anything that only the key can decrypt.</summary>
     public bool InUse { get; init; }
 }

@@ -5,7 +5,7 @@ using Dapper;
 
 namespace AiChat.Data.Catalog;
 
-/// <summary>What providers offer, and what the administrator decided about it.</summary>
+/// <summary>The models that providers offer, and the administrator's overrides of them.</summary>
 internal sealed class Models(Db db)
 {
     public Task<List<ModelRow>> List() => db.Read(connection => connection.Query<ModelRow>("""
@@ -44,7 +44,7 @@ internal sealed class Models(Db db)
         });
     }
 
-    /// <param name="models">A JSON list of model ids; the connection's other models get no place.</param>
+    /// <param name="models">A JSON list of model ids; the connection's other models get no position.</param>
     public Task Order(long connectionId, string models, AuditEntry audit, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
@@ -66,7 +66,7 @@ internal sealed class Models(Db db)
         });
     }
 
-    /// <returns>How many there were.</returns>
+    /// <returns>The number of overrides.</returns>
     public Task<int> DeleteAllOverrides(AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
         AuditLog.Append(connection, audit, now);
@@ -74,7 +74,7 @@ internal sealed class Models(Db db)
     });
 
     /// <summary>Removes the overrides of these models, except for their positions in the list.</summary>
-    /// <returns>How many of them there were.</returns>
+    /// <returns>The number of removed overrides.</returns>
     public Task<int> DeleteOverrides(
         IReadOnlyList<(long ConnectionId, string Model)> items, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
@@ -155,7 +155,7 @@ internal sealed class Models(Db db)
         });
 }
 
-/// <summary>A model as its provider describes it; null is what the provider did not say.</summary>
+/// <summary>A model as its provider describes it; null where the provider says nothing.</summary>
 internal sealed record ModelRow
 {
     public long ConnectionId { get; init; }

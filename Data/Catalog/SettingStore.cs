@@ -4,7 +4,7 @@ using Dapper;
 
 namespace AiChat.Data.Catalog;
 
-/// <summary>Rows of the settings table: what an administrator changes, and a few facts of the installation.</summary>
+/// <summary>Rows of the settings table: the administrator's settings, and a few facts about the installation.</summary>
 internal sealed class SettingStore(Db db)
 {
     /// <summary>Writes a row without meaning, to prove that writing works.</summary>
@@ -24,7 +24,7 @@ internal sealed class SettingStore(Db db)
         select key, value from settings where key not like 'internal.%' order by key limit 1000
         """).ToList());
 
-    /// <summary>Stores these values, null removing a key; all or nothing.</summary>
+    /// <summary>Stores these values in one transaction; a null removes the key.</summary>
     public Task Put(IReadOnlyDictionary<string, string?> values, AuditEntry audit, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();

@@ -6,7 +6,7 @@ using Dapper;
 
 namespace AiChat.Data.Chats;
 
-/// <summary>Long chats: read a piece at a time, and branches copied into a session of their own.</summary>
+/// <summary>Reads long chats in pieces, and copies a branch into a new session.</summary>
 internal sealed class Branches(Db db)
 {
     /// <summary>A copy is one write, most of it for the full-text index; this many messages take about a second.</summary>
@@ -16,7 +16,7 @@ internal sealed class Branches(Db db)
     private const int MaxPiece = 50;
     private const int MaxPieceText = 1_000_000;
 
-    /// <summary>Ids of the branch that ends at a message, in reading order; empty when there is none of the user's.</summary>
+    /// <summary>Ids of the branch that ends at a message, in reading order; empty when the user has no such message.</summary>
     public Task<List<long>> Ids(long userId, long sessionId, long leafId) =>
         db.Read(connection => Ids(connection, userId, sessionId, leafId));
 
@@ -29,11 +29,11 @@ internal sealed class Branches(Db db)
         order by m.id
         """, new { userId, sessionId }).ToList());
 
-    /// <summary>The messages of a session with these ids, in the order of the ids; those that are gone are left out.</summary>
+    /// <summary>The messages of a session with these ids, in the order of the ids; deleted ones are skipped.</summary>
     public Task<List<MessageRow>> Page(long userId, long sessionId, IEnumerable<long> messageIds) =>
         db.Read(connection => messageIds.Select(id => Find(connection, userId, sessionId, id)).OfType<MessageRow>().ToList());
 
-    /// <summary>As <see cref="Page"/>, for any number of messages: one piece in memory at a time, each a long read.</summary>
+    /// <summary>As <see cref="Page"/>, for any number of messages: one piece is in memory at a time, and each is a long read.</summary>
     public async IAsyncEnumerable<List<MessageRow>> Pieces(
         long userId, long sessionId, List<long> messageIds, [EnumeratorCancellation] CancellationToken cancel)
     {
@@ -67,8 +67,8 @@ internal sealed class Branches(Db db)
             """, new { userId, sessionId, id });
 
     /// <summary>
-    /// A new session with copies of all messages up to an answer, their images included. What the answers cost stays with the session
-    /// that paid for them.
+    /// Creates a session with copies of all messages up to an answer, images included. The cost of the answers stays with the original
+    /// session.
     /// </summary>
     public Task<(ForkOutcome Outcome, SessionRow? Session)> Fork(
         long userId, long sessionId, long messageId, DateTimeOffset now) => db.Write(connection =>
@@ -103,7 +103,7 @@ internal sealed class Branches(Db db)
             returning id
             """, new { sessionId, userId, at });
 
-        // A branch is a chain, so that the copies' ids follow one another and each one's parent is the one before.
+        // A branch is a chain, so the copies get consecutive ids and the parent of each is the one before.
         var first = RowIds.NextMessage(connection);
         var ids = $"[{string.Join(',', branch)}]";
         connection.Execute($"""
@@ -148,7 +148,7 @@ internal enum ForkOutcome
 {
     Done,
 
-    /// <summary>The session or the message is not there or not the user's.</summary>
+    /// <summary>The session or the message does not exist or belongs to somebody else.</summary>
     NotFound,
 
     /// <summary>The message is a question, or an answer that is still being written: the copy could not be continued.</summary>

@@ -3,7 +3,7 @@ using Dapper;
 
 namespace AiChat.Data.Chats;
 
-/// <summary>Unsent texts, one a chat; a null session is the chat that does not exist yet.</summary>
+/// <summary>Unsent texts, one for each chat; a null session stands for a chat that does not exist yet.</summary>
 internal sealed class Drafts(Db db)
 {
     public Task<DraftRow?> Find(long userId, long? sessionId) => db.Read(connection => connection.QueryFirstOrDefault<DraftRow>("""
@@ -12,7 +12,7 @@ internal sealed class Drafts(Db db)
         where user_id = @userId and ifnull(session_id, 0) = ifnull(@sessionId, 0)
         """, new { userId, sessionId }));
 
-    /// <summary>False when the session is not the user's.</summary>
+    /// <summary>False when the user has no such session.</summary>
     public Task<bool> Put(long userId, long? sessionId, string content, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();

@@ -9,7 +9,7 @@ namespace AiChat.Data.Chats;
 /// </summary>
 internal sealed class Expiry(Db db)
 {
-    /// <summary>Images that were uploaded and never sent.</summary>
+    /// <summary>Uploaded images that were never sent.</summary>
     public Task<int> UnattachedImages(DateTimeOffset before, int limit)
     {
         var at = before.ToUnixTimeMilliseconds();
@@ -19,7 +19,7 @@ internal sealed class Expiry(Db db)
             """, new { at, limit }));
     }
 
-    /// <summary>Images of any kind; their messages stay.</summary>
+    /// <summary>All images; their messages stay.</summary>
     public Task<int> Images(DateTimeOffset before, int limit)
     {
         var at = before.ToUnixTimeMilliseconds();
@@ -29,7 +29,7 @@ internal sealed class Expiry(Db db)
             """, new { at, limit }));
     }
 
-    /// <summary>Temporary chats without activity since, unless an answer is being written in them.</summary>
+    /// <summary>Temporary chats without activity since then, except those with a running answer.</summary>
     public Task<int> TemporarySessions(DateTimeOffset before, int limit)
     {
         var at = before.ToUnixTimeMilliseconds();
@@ -61,7 +61,7 @@ internal sealed class Expiry(Db db)
             """, new { at, limit }).ToList());
     }
 
-    /// <summary>Those of the ids whose users do not exist any more.</summary>
+    /// <summary>The given ids whose users no longer exist.</summary>
     public Task<List<long>> GoneUsers(IEnumerable<long> userIds)
     {
         var ids = $"[{string.Join(',', userIds)}]";

@@ -7,7 +7,7 @@ namespace AiChat.Data.Chats;
 /// <summary>Messages: one row each, a tree by parent. Every call names the owner of the session.</summary>
 internal sealed class Messages(Db db)
 {
-    /// <summary>What a copy of a message takes from it.</summary>
+    /// <summary>The columns that a copy of a message takes over.</summary>
     internal const string CopiedColumns = """
         role, content, reasoning, reasoning_ms, tool_calls, layout, provider_state, connection_id, model, provider, status, error_code,
         error_detail, finish_reason, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, usage_source,
@@ -21,7 +21,7 @@ internal sealed class Messages(Db db)
 
     /// <summary>
     /// A page of the branch that ends at <paramref name="from"/>, in reading order.
-    /// Null when the session or that message is not the user's; at most <paramref name="limit"/> rows.
+    /// Null when the user has no such session or message; at most <paramref name="limit"/> rows.
     /// </summary>
     /// <param name="from">The newest message of the page; null is the end of the active branch.</param>
     public Task<List<MessageRow>?> Branch(long userId, long sessionId, long? from, int limit) => db.Read(connection =>
@@ -70,7 +70,7 @@ internal sealed class Messages(Db db)
             """, new { userId, sessionId, ids, roots }).ToList());
     }
 
-    /// <summary>Makes the branch through a message the active one: from it on, always the newest child.</summary>
+    /// <summary>Makes the branch through a message active: below the message it follows the newest child each time.</summary>
     public Task<bool> Activate(long userId, long sessionId, long messageId) => db.Write(connection => connection.Execute("""
         with recursive down (id, depth) as (
             select id, 0 from messages where id = @messageId and session_id = @sessionId
@@ -84,7 +84,7 @@ internal sealed class Messages(Db db)
             and exists (select 1 from messages where id = @messageId and session_id = @sessionId)
         """, new { userId, sessionId, messageId, MaxDepth }) == 1);
 
-    /// <summary>Removes every message of a session: the branch is empty at once, the rows go in steps before this returns.</summary>
+    /// <summary>Removes all messages of a session: the branch is empty at once, the rows go in steps before this returns.</summary>
     public async Task<bool> Clear(long userId, long sessionId)
     {
         var ids = await db.Write(connection =>
@@ -98,8 +98,8 @@ internal sealed class Messages(Db db)
     }
 
     /// <summary>
-    /// Removes a message and all that follow it on its branch, in steps before this returns; the branch of the nearest sibling
-    /// becomes the active one at once.
+    /// Removes a message and all messages below it, in steps before this returns; the branch of the nearest sibling becomes active at
+    /// once.
     /// </summary>
     public async Task<bool> DeleteBranch(long userId, long sessionId, long messageId)
     {

@@ -3,12 +3,12 @@ using Dapper;
 
 namespace AiChat.Data.Chats;
 
-/// <summary>Texts that users store for reuse. Everyone may read those that an administrator shares.</summary>
+/// <summary>Texts that users store for reuse. Everyone may read the prompts that an administrator shares.</summary>
 internal sealed class Prompts(Db db)
 {
     private const int MaxPerUser = 200;
 
-    /// <summary>The user's own and the shared ones, by name.</summary>
+    /// <summary>The user's own prompts and the shared ones, by name.</summary>
     public Task<List<PromptRow>> List(long userId) => db.Read(connection => connection.Query<PromptRow>("""
         select p.id, p.user_id, p.name, p.title, p.content, p.shared, p.updated_at
         from prompts p

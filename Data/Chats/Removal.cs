@@ -16,7 +16,7 @@ internal sealed class Removal(Db db)
     private static readonly TimeSpan MaxStep = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Takes sessions from their owner, with their images, drafts and links. Call inside <see cref="Db.Write{T}"/>.</summary>
-    /// <returns>How many there were.</returns>
+    /// <returns>The number of sessions.</returns>
     public static int Begin(DbConnection connection, IReadOnlyCollection<long> sessionIds)
     {
         var ids = $"[{string.Join(',', sessionIds)}]";
@@ -49,10 +49,10 @@ internal sealed class Removal(Db db)
     });
 
     /// <summary>
-    /// Removes messages of a session, each with what follows it, the newest first: so many of the list's beginning as are
-    /// <paramref name="left"/>, in as many writes as it takes. Others' writes come in between.
+    /// Removes messages of a session, each with the messages below it, newest first: the first <paramref name="left"/> of the list, in as
+    /// many writes as it takes, so that other writes run in between.
     /// </summary>
-    /// <param name="messageIds">Each after its parent.</param>
+    /// <param name="messageIds">Ids, each after its parent.</param>
     public static async Task Messages(Db db, long sessionId, List<long> messageIds, int left)
     {
         while (left > 0)
@@ -61,8 +61,8 @@ internal sealed class Removal(Db db)
         }
     }
 
-    /// <summary>One step of it.</summary>
-    /// <returns>How many are left.</returns>
+    /// <summary>One step of the removal.</summary>
+    /// <returns>The number of messages left.</returns>
     public static int Messages(DbConnection connection, long sessionId, List<long> messageIds, int left)
     {
         var begun = Stopwatch.GetTimestamp();

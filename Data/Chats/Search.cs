@@ -41,8 +41,8 @@ internal sealed class Search(Db db)
     /// <summary>
     /// The messages of the active branch that hold the phrase, in reading order. Null when the session is not the user's.
     /// </summary>
-    /// <param name="skip">How many hits to pass over.</param>
-    /// <returns>At most <paramref name="limit"/> hits, and how many there are in all.</returns>
+    /// <param name="skip">Number of hits to skip.</param>
+    /// <returns>At most <paramref name="limit"/> hits, and the number of all hits.</returns>
     public Task<(List<MessageMatch> Hits, int Total)?> Find(
         long userId, long sessionId, string phrase, int skip, int limit, CancellationToken cancel) => db.ReadLong(userId, connection =>
     {
@@ -54,7 +54,7 @@ internal sealed class Search(Db db)
         var pattern = new TextPattern(phrase);
         var hits = new List<MessageMatch>();
         var total = 0;
-        // One row at a time: a chat may be longer than what should be in memory.
+        // One row at a time: a chat may be too long to be read into memory.
         foreach (var id in session.LeafId is { } leaf ? Branches.Ids(connection, userId, sessionId, leaf) : [])
         {
             cancel.ThrowIfCancellationRequested();
@@ -68,7 +68,7 @@ internal sealed class Search(Db db)
         return (hits, total);
     }, cancel);
 
-    /// <summary>Messages of a session, the newest first: the candidates, or all.</summary>
+    /// <summary>Messages of a session, newest first: the candidates, or all.</summary>
     private static IEnumerable<TextRow> Texts(DbConnection connection, long sessionId, HashSet<long>? candidates) => candidates switch
     {
         null => connection.Query<TextRow>("""
@@ -90,10 +90,10 @@ internal sealed class Search(Db db)
         new(row.Id, row.SessionId, row.Role, Snippet.From(row.Content, terms));
 }
 
-/// <summary>A chat that was found, and the messages in it that hold all terms; none when the title alone does.</summary>
+/// <summary>A chat that was found and its messages that hold all terms; none when only the title does.</summary>
 internal sealed record FoundSession(SessionRow Session, IReadOnlyList<MessageMatch> Matches);
 
-/// <summary>A message that holds what was searched for.</summary>
+/// <summary>A message that holds the phrase.</summary>
 internal sealed record MessageMatch(long MessageId, long SessionId, string Role, Snippet Snippet);
 
 internal sealed record TextRow

@@ -40,8 +40,8 @@ internal sealed class Sessions(Db db)
     public Task<List<SessionRow>> List(long userId, bool archived, SessionCursor? after, int limit) =>
         db.Read(connection => Stream(connection, userId, archived, after, limit).ToList());
 
-    /// <summary>Replaces what a person may change; decided by <paramref name="change"/> on the row as it is at that moment.</summary>
-    /// <returns>The row as it is afterwards, or null when there is none.</returns>
+    /// <summary>Applies <paramref name="change"/> to the current row, for the columns that a person may change.</summary>
+    /// <returns>The changed row, or null when it does not exist.</returns>
     public Task<SessionRow?> Update(long userId, long id, Func<SessionRow, SessionRow> change) => db.Write(connection =>
     {
         if (Find(connection, userId, id) is not { } row)
@@ -58,7 +58,7 @@ internal sealed class Sessions(Db db)
         return changed;
     });
 
-    /// <summary>Never over a title that a person or a model gave before.</summary>
+    /// <summary>Sets a title, but never over one that a person or a model gave.</summary>
     public Task<bool> NameByModel(long userId, long id, string title) => db.Write(connection => connection.Execute("""
         update sessions set title = @title, title_source = 'model'
         where id = @id and user_id = @userId and title_source in ('default', 'first_message')
@@ -66,8 +66,8 @@ internal sealed class Sessions(Db db)
 
     public async Task<bool> Delete(long userId, long id) => await DeleteMany(userId, [id]) == 1;
 
-    /// <summary>They disappear at once; the rows are removed in steps (<see cref="Removal"/>).</summary>
-    /// <returns>How many were there and the user's.</returns>
+    /// <summary>Deletes sessions. They disappear at once; the rows are removed in steps (<see cref="Removal"/>).</summary>
+    /// <returns>The number of the user's sessions among them.</returns>
     public Task<int> DeleteMany(long userId, IEnumerable<long> sessionIds)
     {
         var ids = $"[{string.Join(',', sessionIds)}]";
@@ -76,7 +76,7 @@ internal sealed class Sessions(Db db)
             """, new { userId, ids }).ToList()));
     }
 
-    /// <returns>How many were there and the user's.</returns>
+    /// <returns>The number of the user's sessions among them.</returns>
     public Task<int> ArchiveMany(long userId, IEnumerable<long> sessionIds, bool archived)
     {
         var ids = $"[{string.Join(',', sessionIds)}]";

@@ -8,14 +8,13 @@ using Dapper;
 namespace AiChat.Data.Chats;
 
 /// <summary>
-/// Links under which anybody may read a session up to the answer that was its last when the link was made, as that was then: at most
-/// one a session.
-/// A link ends with its time, with its session, and with that answer.
+/// Links that let anybody read a session up to the answer that was last when the link was created, in the state it had then. A session
+/// has at most one link. A link ends when it expires and when its session or that answer is deleted.
 /// </summary>
 internal sealed class Shares(Db db)
 {
-    /// <summary>Makes the link, or moves the one there is to the end the session has now.</summary>
-    /// <returns>The link, or null with why there is none.</returns>
+    /// <summary>Creates the link, or moves the existing one to the present end of the session.</summary>
+    /// <returns>The link, or null with the reason.</returns>
     public Task<(ShareRow? Share, bool Found)> Put(Caller caller, long sessionId, NewShare share, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
@@ -28,7 +27,7 @@ internal sealed class Shares(Db db)
 
             SealedTexts.Require(connection, share.SealedToken);
 
-            // The length is counted here in UTF-16, as the text is cut later; SQLite counts code points.
+            // Counted here in UTF-16 units, in which the text is cut later; SQLite counts code points.
             var last = connection.QueryFirstOrDefault<SharedEnd>("""
                 select content, status from messages where id = @LeafId and session_id = @Id and status <> 'streaming'
                 """, new { session.LeafId, session.Id });
@@ -94,7 +93,7 @@ internal sealed class Shares(Db db)
         """, new { sessionId, userId });
 }
 
-/// <summary>The token as a digest to be found by, and encrypted to be shown to its owner again.</summary>
+/// <summary>The token as a digest for the lookup and encrypted for its owner.</summary>
 internal sealed record NewShare(string TokenHash, string SealedToken, long? ExpiresAt);
 
 internal sealed record ShareRow

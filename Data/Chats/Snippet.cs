@@ -3,14 +3,14 @@ using AiChat.Data.Sqlite;
 
 namespace AiChat.Data.Chats;
 
-/// <summary>A piece of plain text around what was searched for, on one line, and where in it the hits are.</summary>
+/// <summary>A line of plain text around a hit, with the positions of the hits in it.</summary>
 internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
 {
     private const int Before = 40;
     private const int Length = 160;
     private const int MaxMarks = 20;
 
-    /// <summary>Around the first hit; the beginning of the text when there is none.</summary>
+    /// <summary>The text around the first hit; the beginning of the text without a hit.</summary>
     public static Snippet From(string content, IReadOnlyList<TextPattern> terms)
     {
         var first = terms.Select(term => term.IndexIn(content)).Where(at => at >= 0).DefaultIfEmpty(0).Min();
@@ -28,7 +28,7 @@ internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
         return new Snippet(line, Marked(line, terms));
     }
 
-    /// <summary>In order and without overlap; the text is a line of a fixed length.</summary>
+    /// <summary>The hits in order and without overlap; the text is one line of a bounded length.</summary>
     private static List<TextMark> Marked(string text, IReadOnlyList<TextPattern> terms)
     {
         var marks = new List<TextMark>();
@@ -48,9 +48,9 @@ internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
         return marks;
     }
 
-    /// <summary>Never between the halves of one character.</summary>
+    /// <summary>Moves a position out of a surrogate pair.</summary>
     private static int Whole(string text, int at) => at > 0 && at < text.Length && char.IsLowSurrogate(text[at]) ? at - 1 : at;
 }
 
-/// <summary>In UTF-16 units, as JavaScript counts.</summary>
+/// <summary>Positions in UTF-16 units, as JavaScript counts.</summary>
 internal sealed record TextMark(int Start, int Length);

@@ -35,8 +35,8 @@ internal sealed class StoreFiles : IDisposable
     private uint _pageSize;
     private uint _changes;
 
-    /// <param name="path">The database. It is open already, and closes before this is disposed: to close a file
-    /// lets go of all locks that the process has on it, SQLite's too.</param>
+    /// <param name="path">The database. It is open already and is closed before this is disposed, because closing any descriptor of a file
+    /// releases all locks that the process has on it, SQLite's included.</param>
     /// <param name="closing">Ends a wait.</param>
     public StoreFiles(string path, WaitHandle closing)
     {
@@ -96,7 +96,7 @@ internal sealed class StoreFiles : IDisposable
         }
     }
 
-    /// <summary>What has happened to the files, as the predicate of a sentence; null when nothing has.</summary>
+    /// <summary>What has happened to the files, as the predicate of a sentence; null when they are unchanged.</summary>
     /// <param name="wrote">Whether the writer may have changed them since the last check.</param>
     /// <param name="others">Whether another program has changed the database in a legitimate way.</param>
     public string? Look(bool wrote, out bool others)
@@ -205,8 +205,8 @@ internal sealed class StoreFiles : IDisposable
     }
 
     /// <summary>
-    /// When another program has folded a part of the log in beside a reader, the file alone does not fit together. Then its head is the
-    /// one that was there or one that stands in the log, and with the log it says whose it is.
+    /// When another program has checkpointed a part of the log beside a reader, the file alone is inconsistent. Its head is then either the
+    /// previous one or one from the log, and together with the log it names the installation.
     /// </summary>
     private bool IsOurs(Head head) =>
         _identity is null

@@ -22,10 +22,10 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
     private bool _isDamaged;
     private bool _closed;
 
-    /// <summary>Raised when a file was set aside, with its new name and what was wrong with it.</summary>
+    /// <summary>Raised when a file was set aside, with its new name and the reason.</summary>
     public event Action<string, string>? SetAside;
 
-    /// <summary>Whether there is anything to read.</summary>
+    /// <summary>Whether a file exists that can be read.</summary>
     public bool Exists => File.Exists(path);
 
     /// <summary>The store, opened on first use.</summary>

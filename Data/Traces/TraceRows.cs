@@ -1,11 +1,11 @@
 namespace AiChat.Data.Traces;
 
-/// <summary>What a trace is about; never changes.</summary>
+/// <summary>The part of a trace that never changes.</summary>
 internal sealed record TraceHead
 {
     public required long UserId { get; init; }
 
-    /// <summary>The name the user had.</summary>
+    /// <summary>The user's name at that time.</summary>
     public required string Actor { get; init; }
 
     /// <summary>send, regenerate, continue, or the protocol of the compatible API that the request used.</summary>
@@ -20,7 +20,7 @@ internal sealed record TraceHead
     public long StartedAt { get; init; }
 }
 
-/// <summary>What a trace has gathered since it was last stored, and how it stands now.</summary>
+/// <summary>The events of a trace since it was last stored, and its present state.</summary>
 internal sealed record TraceBatch
 {
     /// <summary>0 until it is stored for the first time.</summary>
@@ -41,7 +41,7 @@ internal sealed record TraceBatch
 
     public long EventCount { get; init; }
 
-    /// <summary>Some events were not kept.</summary>
+    /// <summary>Some events were dropped.</summary>
     public bool Truncated { get; init; }
 }
 

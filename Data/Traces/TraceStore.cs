@@ -21,7 +21,7 @@ internal sealed class TraceStore(TraceFile file)
     /// <summary>Number of the oldest traces that are deleted when the file has reached its maximum size.</summary>
     private const int Displaced = 20;
 
-    /// <summary>Stores what these traces gathered, all of it or nothing; called by one writer at a time.</summary>
+    /// <summary>Stores the new events of these traces in one transaction; called by one writer at a time.</summary>
     /// <returns>The ids of the traces, in their order.</returns>
     /// <exception cref="StoreException">Nothing was stored.</exception>
     public async Task<List<long>> Write(IReadOnlyList<TraceBatch> batches)

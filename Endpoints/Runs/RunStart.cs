@@ -4,7 +4,7 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>What a request for an answer has come to: the answer that can be read, or the problem to tell the caller.</summary>
+/// <summary>The result of a request for an answer: the answer to read, or the problem.</summary>
 internal sealed record RunStart
 {
     /// <summary>The message of the answer; 0 when there is a problem.</summary>
@@ -21,8 +21,8 @@ internal sealed record RunStart
 
     public static implicit operator RunStart(Problem problem) => new() { Problem = problem };
 
-    /// <param name="stored">What the store made of the request.</param>
-    /// <param name="run">The run that was made of it, if it was started.</param>
+    /// <param name="stored">The store's result.</param>
+    /// <param name="run">The run, if one was started.</param>
     /// <param name="now">For the time until a used up limit is reset.</param>
     public static RunStart From(StartedRun stored, Run? run, DateTimeOffset now) => stored.Outcome switch
     {
