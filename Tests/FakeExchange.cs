@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace AiChat.Tests;
 
-/// <summary>A request as its bytes came over the wire.</summary>
+/// <summary>A request as received, byte by byte.</summary>
 internal sealed record FakeRequest(string Method, string Path, string Head, IReadOnlyDictionary<string, string> Headers, byte[] Body)
 {
     public JsonElement Json => JsonSerializer.Deserialize<JsonElement>(Body);
@@ -83,7 +83,7 @@ internal sealed record FakeRequest(string Method, string Path, string Head, IRea
     }
 }
 
-/// <summary>One request to a <see cref="FakeUpstream"/> and the means to answer it, well or badly.</summary>
+/// <summary>One request to a <see cref="FakeUpstream"/>, with methods for correct and for broken answers.</summary>
 internal sealed class FakeExchange
 {
     private readonly Socket _socket;
@@ -143,7 +143,7 @@ internal sealed class FakeExchange
     /// <summary>Sends one <c>data:</c> event with this JSON.</summary>
     public Task SendEvent(object json) => Send($"data: {JsonSerializer.Serialize(json)}\n\n");
 
-    /// <summary>Writes to the socket as it is, without any framing.</summary>
+    /// <summary>Writes raw bytes to the socket, without framing.</summary>
     public Task SendRaw(string text) => SendRaw(Encoding.UTF8.GetBytes(text));
 
     public async Task SendRaw(ReadOnlyMemory<byte> bytes) => await _stream.WriteAsync(bytes, _end);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace AiChat.Tests;
 
-/// <summary>Images made byte by byte, so that they can hold what no camera writes.</summary>
+/// <summary>Images built byte by byte, so that they can hold what no camera writes.</summary>
 internal static class SampleImages
 {
     public static byte[] Png(uint width = 2, uint height = 3, params (string Type, byte[] Data)[] extra)
@@ -34,7 +34,7 @@ internal static class SampleImages
         return [.. file];
     }
 
-    /// <summary>Segments stand between the start and the frame header; the scan holds stuffed bytes and restarts.</summary>
+    /// <summary>The segments are inserted between the start and the frame header; the scan has stuffed bytes and restart markers.</summary>
     public static byte[] Jpeg(ushort width = 6, ushort height = 7, params (byte Marker, byte[] Data)[] segments)
     {
         var file = new List<byte> { 0xFF, 0xD8 };

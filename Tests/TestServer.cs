@@ -61,8 +61,8 @@ internal sealed class TestServer : IAsyncDisposable
         (_host as ChildProcessHost)?.MemoryBytes("VmHWM:") ?? throw new InvalidOperationException("Only for the native server.");
 
     /// <summary>
-    /// By how many bytes the native server's peak has grown since <see cref="ResetPeak"/> returned <paramref name="before"/>. Never
-    /// negative: the kernel counts pages per thread and adds them up late, so the peak can read a little less than what stood before.
+    /// The growth of the native server's peak in bytes since <see cref="ResetPeak"/> returned <paramref name="before"/>. Never
+    /// negative: the kernel counts pages per thread and adds them up late, so the peak can be a little below the earlier value.
     /// </summary>
     public long GrownSince(long before) => Math.Max(0, PeakBytes() - before);
 
@@ -83,8 +83,8 @@ internal sealed class TestServer : IAsyncDisposable
     }
 
     /// <summary>
-    /// A browser: keeps cookies, sends the Origin the page would send, and calls from an address of its own, so that limits
-    /// by address do not couple tests. Paths are relative to the server.
+    /// A browser: keeps cookies, sends the Origin that the page would send, and calls from an address of its own, so that limits
+    /// by address do not affect other tests. Paths are relative to the server.
     /// </summary>
     /// <param name="from">The address to call from, of 127.0.0.0/8; null takes a random one.</param>
     public HttpClient Client(IPAddress? from = null)

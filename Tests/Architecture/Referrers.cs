@@ -1,6 +1,6 @@
 namespace AiChat.Tests.Architecture;
 
-/// <summary>What all the types below refer to, each by another construct.</summary>
+/// <summary>The target that all types below refer to, each by another construct.</summary>
 internal class Referred
 {
     public static readonly long Field = 1;

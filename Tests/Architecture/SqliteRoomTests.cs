@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace AiChat.Tests.Architecture;
 
-/// <summary>What only SQLite can stands in one room, so that another engine has one room to replace.</summary>
+/// <summary>Code that works only with SQLite is in one room, so that another engine has one room to replace.</summary>
 public sealed partial class SqliteRoomTests
 {
     private static readonly string Root = typeof(SqliteRoomTests).Assembly

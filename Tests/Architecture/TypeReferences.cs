@@ -13,8 +13,8 @@ internal sealed record TypeReference(Type From, string Member, Type To)
 /// <summary>
 /// Reads from the compiled assembly which types refer to which: by base types, interfaces, constraints, attributes, fields,
 /// signatures, locals, catch clauses and every token of every method body. Closures, iterators and state machines count as the type
-/// and the member they were written in. Constants and <c>nameof</c> leave no trace in compiled code, hence none here. The literal of an
-/// enum is a constant too, but whoever takes or holds the value refers to the enum, so the order of the rooms covers it.
+/// and the member they were written in. Constants and <c>nameof</c> leave no trace in compiled code and are not found. Neither is the
+/// literal of an enum, but code that takes or holds the value refers to the enum and is found.
 /// </summary>
 internal static partial class TypeReferences
 {
@@ -24,10 +24,10 @@ internal static partial class TypeReferences
     private static readonly Dictionary<ushort, OpCode> OpCodesByValue = typeof(OpCodes).GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => (ushort)code.Value);
 
-    /// <summary>The types that are nested in no other, without those of generators.</summary>
+    /// <summary>The top-level types, without those of generators.</summary>
     public static IEnumerable<Type> Written(Assembly assembly) => assembly.GetTypes().Where(type => !type.IsNested && !IsGenerated(type));
 
-    /// <summary>What a type and the types nested in it refer to in their assembly, each once by member.</summary>
+    /// <summary>The references of a type and its nested types within their assembly, each once by member.</summary>
     public static IEnumerable<TypeReference> From(Type type)
     {
         var own =
@@ -46,10 +46,10 @@ internal static partial class TypeReferences
     private static bool IsGenerated(Type type) =>
         type.Name.StartsWith('<') && type.Namespace?.StartsWith("AiChat.", StringComparison.Ordinal) != true;
 
-    /// <summary>The type in whose source the compiler found what it made this type of.</summary>
+    /// <summary>The written type from which the compiler generated this one.</summary>
     private static Type Author(Type type) => type.Name.Contains('<') && type.DeclaringType is { } outer ? Author(outer) : type;
 
-    /// <summary>The member in whose source the compiler found it; a closure's own fields and constructor have none.</summary>
+    /// <summary>The written member from which the compiler generated this one; null for the fields and the constructor of a closure.</summary>
     private static string Author(Type type, string member)
     {
         for (var part = type; ; part = part.DeclaringType!)
@@ -83,7 +83,7 @@ internal static partial class TypeReferences
             {
                 FieldInfo field => [field.FieldType],
                 MethodBase method => InMethod(method),
-                _ => [], // a property or an event: its accessors and its field say the rest
+                _ => [], // a property or an event: its accessors and its field are visited separately
             };
             foreach (var found in signature.Concat(Attributes(member.GetCustomAttributesData())))
             {
@@ -156,7 +156,7 @@ internal static partial class TypeReferences
         _ => [argument.ArgumentType],
     };
 
-    /// <summary>A type and what it is made of: the elements of an array or a pointer, the arguments of a generic type.</summary>
+    /// <summary>A type and its parts: the element of an array or a pointer, the arguments of a generic type.</summary>
     private static IEnumerable<Type> Parts(Type type) => type switch
     {
         { HasElementType: true } => Parts(type.GetElementType()!),

@@ -24,7 +24,7 @@ public sealed class CachedStatementTests : IDisposable
     }
 
     [Fact]
-    public void A_statement_inside_itself_is_another_one()
+    public void A_statement_that_runs_within_itself_is_compiled_again()
     {
         using var outer = Command("select 1 union all select 2");
         using var reader = outer.ExecuteReader();
@@ -76,7 +76,7 @@ public sealed class CachedStatementTests : IDisposable
     }
 
     [Fact]
-    public void A_statement_left_in_the_middle_holds_nothing()
+    public void An_abandoned_statement_releases_its_locks()
     {
         Run("create table numbers (value integer primary key) strict", null);
         Run("insert into numbers (value) values (1), (2), (3)", null);
@@ -86,7 +86,7 @@ public sealed class CachedStatementTests : IDisposable
             Assert.True(reader.Read());
         }
 
-        Run("drop table numbers", null); // refused while a reader stands on it
+        Run("drop table numbers", null); // refused while a reader is in the middle of it
     }
 
     [Theory]
@@ -118,7 +118,7 @@ public sealed class CachedStatementTests : IDisposable
     }
 
     [Fact]
-    public void Parameters_are_found_by_name_in_whatever_order_they_come()
+    public void Parameters_are_found_by_name_in_any_order()
     {
         const string sql = "select @first || @second";
         foreach (var names in new[] { new[] { "first", "second", "unused" }, ["second", "unused", "@first"], ["first", "second"] })
@@ -137,7 +137,7 @@ public sealed class CachedStatementTests : IDisposable
     }
 
     [Fact]
-    public void A_null_is_told_and_never_taken_for_a_value()
+    public void A_null_is_reported_and_never_read_as_a_value()
     {
         using var command = Command("select null as missing, 7 as seven");
         using var reader = command.ExecuteReader();

@@ -13,7 +13,7 @@ public sealed class DbTests : IDisposable
     private string FilePath => System.IO.Path.Combine(_folder.FullName, "app.db");
 
     [Fact]
-    public async Task A_failed_piece_undoes_itself_alone()
+    public async Task A_failed_part_of_a_write_undoes_only_itself()
     {
         Migrator.Run(FilePath);
         using var db = new Db(FilePath);
@@ -53,14 +53,14 @@ public sealed class DbTests : IDisposable
     [InlineData(0)]
     [InlineData(1)]
     [InlineData(5)]
-    public async Task A_failed_piece_takes_nobody_with_it_alone_or_among_others(int others)
+    public async Task A_failed_write_undoes_only_itself_alone_or_in_a_group(int others)
     {
         Migrator.Run(FilePath);
         using var db = new Db(FilePath);
         using var queued = new ManualResetEventSlim();
         var first = db.Write(connection =>
         {
-            queued.Wait(TimeSpan.FromSeconds(30)); // those behind it become one group
+            queued.Wait(TimeSpan.FromSeconds(30)); // the writes queued behind it become one group
             Put(connection, "first");
         });
         var bad = db.Write(connection =>
@@ -82,7 +82,7 @@ public sealed class DbTests : IDisposable
     }
 
     [Fact]
-    public async Task A_crowd_shares_its_commits_and_one_alone_has_each_to_itself()
+    public async Task Concurrent_writes_share_commits_and_single_ones_have_one_each()
     {
         Migrator.Run(FilePath);
         using var db = new Db(FilePath);
@@ -114,7 +114,7 @@ public sealed class DbTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_written_is_there_after_closing_and_the_log_is_folded_in()
+    public async Task Written_rows_are_there_after_closing_and_the_log_is_checkpointed()
     {
         Migrator.Run(FilePath);
         using (var db = new Db(FilePath))
@@ -201,7 +201,7 @@ public sealed class DbTests : IDisposable
     }
 
     [Fact]
-    public void A_folder_is_for_one_process()
+    public void A_folder_belongs_to_one_process()
     {
         using var first = DataFolder.Open(_folder.FullName, null);
 
@@ -214,7 +214,7 @@ public sealed class DbTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void A_folder_that_held_a_database_does_not_begin_anew_by_itself(bool empty)
+    public void A_folder_that_held_a_database_is_not_started_over(bool empty)
     {
         using (var folder = DataFolder.Open(_folder.FullName, null))
         {

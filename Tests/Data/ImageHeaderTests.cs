@@ -33,7 +33,7 @@ public sealed class ImageHeaderTests
 
     [Theory]
     [MemberData(nameof(Formats))]
-    public void What_stands_behind_an_image_is_not_kept(string mime, byte[] file, int width, int height)
+    public void Data_behind_an_image_is_not_stored(string mime, byte[] file, int width, int height)
     {
         var header = Read([.. file, .. "<script>alert(1)</script>"u8]);
         Assert.Equal((mime, (long)width, (long)height), (header!.Mime, header.Width, header.Height));
@@ -58,7 +58,7 @@ public sealed class ImageHeaderTests
 
     [Theory]
     [MemberData(nameof(Bombs))]
-    public void A_bomb_is_refused_by_what_it_says(string kind, byte[] file)
+    public void A_decompression_bomb_is_refused_by_its_header(string kind, byte[] file)
     {
         Assert.Null(ImageHeader.Read(new MemoryStream(file), out var refused));
         Assert.False(string.IsNullOrEmpty(refused), kind);
@@ -102,7 +102,7 @@ public sealed class ImageHeaderTests
     [InlineData(1)]
     [InlineData(6)]
     [InlineData(8)]
-    public void A_camera_s_notes_are_dropped_but_which_way_is_up(byte orientation)
+    public void Camera_metadata_is_dropped_except_the_orientation(byte orientation)
     {
         byte[] exif = SampleImages.Exif(orientation, "GPS 47.11"), xmp = [.. "http://ns.adobe.com/xap/1.0/ secret"u8];
         var file = SampleImages.Jpeg(6, 7, (0xE0, [.. "JFIF\0"u8]), (0xE1, exif), (0xE1, xmp), (0xFE, [.. "comment"u8]));
@@ -122,21 +122,21 @@ public sealed class ImageHeaderTests
     }
 
     [Fact]
-    public void Notes_in_a_png_are_dropped()
+    public void Metadata_in_a_png_is_dropped()
     {
         var stored = Stored(SampleImages.Png(2, 3, ("gAMA", [0, 0, 0, 1]), ("eXIf", [.. "GPS 47.11"u8])));
         Assert.Equal(SampleImages.Png(2, 3, ("gAMA", [0, 0, 0, 1])), stored);
     }
 
     [Fact]
-    public void Texts_in_a_png_are_dropped_and_which_way_is_up_stays_with_a_right_checksum()
+    public void Text_in_a_png_is_dropped_and_the_orientation_stays_with_a_valid_checksum()
     {
         byte[] note = SampleImages.Exif(6, "GPS 47.11")[6..];
         var stored = Stored(SampleImages.Png(
             2, 3, ("eXIf", note), ("tEXt", [.. "Raw profile type exif\0secret"u8]), ("zTXt", [.. "x"u8]),
             ("iTXt", [.. "XML:com.adobe.xmp"u8])));
 
-        // The length, the type, 26 bytes of note and the CRC-32 that zlib gives for both.
+        // The length, the type, 26 bytes of metadata and the CRC-32 that zlib computes for both.
         byte[] kept =
         [
             0, 0, 0, 26, .. "eXIf"u8, .. "MM"u8, 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0,
@@ -150,7 +150,7 @@ public sealed class ImageHeaderTests
     [Theory]
     [InlineData(1)]
     [InlineData(6)]
-    public void Notes_in_a_webp_are_dropped_but_which_way_is_up(byte orientation)
+    public void Metadata_in_a_webp_is_dropped_except_the_orientation(byte orientation)
     {
         byte[] exif = SampleImages.Exif(orientation, "GPS 47.1"), xmp = [.. "http://ns.adobe.com/xap/1.0/ secret"u8];
         var bare = SampleImages.WebpNoted(0x10);
@@ -162,26 +162,26 @@ public sealed class ImageHeaderTests
         Assert.Equal((8L, 9L), (Read(stored)!.Width, Read(stored)!.Height));
         Assert.Equal(stored, Stored(stored));
 
-        // As many programs write it: without JPEG's mark.
+        // Without JPEG's marker, as many programs write it.
         Assert.Equal(stored, Stored(SampleImages.WebpNoted(0x1C, ("EXIF", exif[6..]), ("XMP ", xmp))));
     }
 
     [Fact]
-    public void A_webp_of_many_notes_or_with_one_before_its_canvas_is_refused()
+    public void A_webp_with_many_metadata_chunks_or_one_before_its_canvas_is_refused()
     {
         Assert.Null(Read(SampleImages.WebpNoted(0x0C, [.. Enumerable.Repeat(("XMP ", Array.Empty<byte>()), 1_000)])));
         Assert.Null(Read(SampleImages.WebpNoted(0x0C, ("EXIF", []), ("VP8X", [0, 0, 0, 0, 7, 0, 0, 8, 0, 0]))));
     }
 
     [Fact]
-    public void A_file_of_a_million_notes_costs_no_memory()
+    public void A_file_of_a_million_metadata_blocks_takes_no_memory()
     {
         var segments = Enumerable.Range(0, 100_000).Select(i => ((byte)(i % 2 == 0 ? 0xE1 : 0xE2), Array.Empty<byte>())).ToArray();
         Assert.Null(Read(SampleImages.Jpeg(1, 1, segments)));
     }
 
     [Fact]
-    public void Whatever_the_bytes_say_it_ends_soon_and_without_an_exception()
+    public void Arbitrary_bytes_are_judged_quickly_and_without_an_exception()
     {
         var random = new Random(4711);
         byte[][] seeds = [.. Formats.Select(row => (byte[])row[1]), SampleImages.Jpeg(6, 7, (0xE1, SampleImages.Exif(6, "x"))),

@@ -4,7 +4,7 @@ using AiChat.Data.Store;
 
 namespace AiChat.Tests.Data;
 
-/// <summary>How long a login lives: a week unused, a month in all.</summary>
+/// <summary>The lifetime of a login: a week without use, a month in all.</summary>
 public sealed class LoginsTests : IDisposable
 {
     private static readonly DateTimeOffset Start = DateTimeOffset.Parse("2026-11-23T08:00:00Z");

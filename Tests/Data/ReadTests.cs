@@ -27,7 +27,7 @@ public sealed class ReadTests : IDisposable
     public async Task A_read_runs_on_the_pool_whoever_asks_and_the_caller_goes_on_there()
     {
         var done = new TaskCompletionSource<(bool Read, bool After)>();
-        new Thread(() => _ = Ask()) { IsBackground = true }.Start(); // as a socket's event thread would
+        new Thread(() => _ = Ask()) { IsBackground = true }.Start(); // as on a socket's event thread
 
         Assert.Equal((true, true), await done.Task.WaitAsync(Limit));
 
@@ -76,7 +76,7 @@ public sealed class ReadTests : IDisposable
     }
 
     [Fact]
-    public async Task People_take_turns_and_one_person_has_one_at_a_time()
+    public async Task Users_take_turns_with_one_long_read_each()
     {
         using var open = new ManualResetEventSlim();
         var order = new ConcurrentQueue<long>();
@@ -94,7 +94,7 @@ public sealed class ReadTests : IDisposable
         await Task.WhenAll(reads).WaitAsync(Limit);
 
         Assert.Equal(1, max);
-        Assert.All(new long[] { 2, 3 }, user => Assert.InRange(order.ToList().IndexOf(user), 0, 4)); // not behind ten of the first
+        Assert.All(new long[] { 2, 3 }, user => Assert.InRange(order.ToList().IndexOf(user), 0, 4)); // not behind all of user 1
         Assert.Equal(12, order.Count);
 
         Task<int> Ask(long user) => _db.ReadLong(user, connection =>
@@ -108,7 +108,7 @@ public sealed class ReadTests : IDisposable
     }
 
     [Fact]
-    public async Task More_than_one_may_have_waiting_is_refused_and_what_is_given_up_holds_no_place()
+    public async Task Too_many_waiting_reads_are_refused_and_a_cancelled_one_frees_its_place()
     {
         using var open = new ManualResetEventSlim();
         using var gone = new CancellationTokenSource();

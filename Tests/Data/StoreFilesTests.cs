@@ -7,7 +7,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 
-/// <summary>What happens to a store whose files somebody takes away or changes under it, and to writes that wait too long.</summary>
+/// <summary>A store whose files are removed or changed while it runs, and writes that wait too long.</summary>
 public sealed class StoreFilesTests : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
@@ -31,7 +31,7 @@ public sealed class StoreFilesTests : IDisposable
 
     /// <summary>Page 1 is in the file with the new page count, the last page only in the log, as a reader needs its old version.</summary>
     [Fact]
-    public async Task A_file_that_is_folded_in_beside_a_reader_is_not_truncated()
+    public async Task A_file_that_is_checkpointed_beside_a_reader_is_not_truncated()
     {
         await _db.Write(connection => Scalar(connection, "create table filler (id integer primary key, text text) strict"));
         await _db.Write(connection => Scalar(connection, """
@@ -57,7 +57,7 @@ public sealed class StoreFilesTests : IDisposable
 
     /// <summary>The schema in the file names a page that is only in the log: the file alone reads as damaged.</summary>
     [Fact]
-    public async Task A_file_that_another_program_folds_in_beside_a_reader_is_not_overwritten()
+    public async Task A_file_that_another_program_checkpoints_beside_a_reader_is_not_overwritten()
     {
         await Put("first");
         Sql(FilePath, """
@@ -93,7 +93,7 @@ public sealed class StoreFilesTests : IDisposable
         await Fill();
         if (way == "older")
         {
-            Sql(FilePath, "pragma wal_checkpoint(truncate)"); // until then the copy and the file are the same
+            Sql(FilePath, "pragma wal_checkpoint(truncate)"); // until this the copy and the file are equal
             await Put("seen");
         }
 
@@ -107,7 +107,7 @@ public sealed class StoreFilesTests : IDisposable
         Assert.Contains("start again", message);
         var left = File.Exists(FilePath) ? File.ReadAllBytes(FilePath) : [];
         _db.Dispose();
-        Assert.Equal(left, File.Exists(FilePath) ? File.ReadAllBytes(FilePath) : []); // not ours to change any more
+        Assert.Equal(left, File.Exists(FilePath) ? File.ReadAllBytes(FilePath) : []); // the file is no longer the store's to change
         if (way == "delete-all")
         {
             Assert.Equal(300L, Sql(FilePath + ".rescued", "select count(*) from settings where key like 'k%'"));
@@ -115,7 +115,7 @@ public sealed class StoreFilesTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_goes_while_nothing_is_written_is_noticed_too()
+    public async Task A_file_that_disappears_while_nothing_is_written_is_noticed()
     {
         var broken = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         _db.Broken += error => broken.TrySetResult(error);
@@ -127,7 +127,7 @@ public sealed class StoreFilesTests : IDisposable
     }
 
     [Fact]
-    public async Task What_another_program_does_in_good_order_is_no_harm()
+    public async Task Legitimate_changes_by_another_program_are_accepted()
     {
         var others = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _db.ChangedByOthers += () => others.TrySetResult();
@@ -144,7 +144,7 @@ public sealed class StoreFilesTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_comes_back_at_once_is_taken_again()
+    public async Task A_file_that_reappears_at_once_is_accepted()
     {
         await Put("first");
         File.Move(FilePath, FilePath + ".away");
@@ -157,7 +157,7 @@ public sealed class StoreFilesTests : IDisposable
     }
 
     [Fact]
-    public async Task A_write_behind_a_slow_one_waits_five_seconds_and_is_then_never_done()
+    public async Task A_write_behind_a_slow_one_fails_after_five_seconds_and_never_runs()
     {
         using var go = new ManualResetEventSlim();
         var slow = _db.Write(connection => go.Wait(Limit));
@@ -170,7 +170,7 @@ public sealed class StoreFilesTests : IDisposable
         }
 
         Assert.InRange(System.Diagnostics.Stopwatch.GetElapsedTime(begun).TotalSeconds, 3, 7);
-        Assert.False(slow.IsCompleted); // what has begun is waited for
+        Assert.False(slow.IsCompleted); // a write that has begun is awaited
         go.Set();
         Assert.True(await slow.WaitAsync(Limit));
         await Put("fresh");
@@ -178,7 +178,7 @@ public sealed class StoreFilesTests : IDisposable
     }
 
     [Fact]
-    public async Task A_database_that_another_program_holds_is_busy_after_five_seconds_and_then_goes_on()
+    public async Task A_database_that_another_program_locks_is_busy_after_five_seconds_and_works_again_later()
     {
         await Put("first");
         using var other = new SqliteConnection($"Data Source={FilePath};Pooling=false");
@@ -228,7 +228,7 @@ public sealed class StoreFilesTests : IDisposable
         }
     }
 
-    /// <summary>As cp does it: the same file with other bytes.</summary>
+    /// <summary>Overwrites the file in place, as cp does.</summary>
     private static void Over(string path, byte[] bytes)
     {
         using var file = new FileStream(path, FileMode.Truncate, FileAccess.Write, FileShare.ReadWrite);

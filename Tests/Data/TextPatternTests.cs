@@ -4,11 +4,11 @@ using AiChat.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 
-/// <summary>Text is found where comparing at every place finds it, in time that does not depend on what is looked for.</summary>
+/// <summary>The search finds what a naive search finds, in time that does not depend on the searched text.</summary>
 public sealed class TextPatternTests
 {
     [Fact]
-    public void It_finds_what_comparing_at_every_place_finds()
+    public void It_finds_what_a_naive_search_finds()
     {
         var random = new Random(7);
         string[] alphabets = ["ab", "aA", "aB1", "жЖщ", "аbß", "人工", "%_\\", "İiIı", "ǅǆß"];

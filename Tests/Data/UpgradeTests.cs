@@ -10,7 +10,7 @@ namespace AiChat.Tests.Data;
 /// <summary>The upgrade of a database of the first releases (schema 3): every row is kept, no id is reused, everything is found.</summary>
 public sealed class UpgradeTests : IDisposable
 {
-    /// <summary>Rows in every table that is made anew, and gaps where the newest rows of each were deleted.</summary>
+    /// <summary>Rows in every table that is rebuilt, and gaps where the newest rows of each were deleted.</summary>
     private const string Rows = """
         insert into users (id, username, username_key, role, status, created_at) values (1, 'Ann', 'ann', 'ADMIN', 'ACTIVE', 1);
         insert into users (id, role, status, guest_token_hash, expires_at, created_at)
@@ -49,7 +49,7 @@ public sealed class UpgradeTests : IDisposable
     private string FilePath => Path.Combine(_folder.FullName, "app.db");
 
     [Fact]
-    public void Every_row_is_kept_and_refers_to_what_it_did()
+    public void Every_row_is_kept_with_its_references()
     {
         var before = Old();
 
@@ -69,7 +69,7 @@ public sealed class UpgradeTests : IDisposable
     }
 
     [Fact]
-    public void No_id_is_given_twice_also_none_that_was_deleted_before_and_is_still_named_somewhere()
+    public void No_id_is_reused_not_even_a_deleted_one_that_other_rows_still_name()
     {
         Old();
         Migrator.Run(FilePath);
@@ -83,7 +83,7 @@ public sealed class UpgradeTests : IDisposable
             values (hex(randomblob(8)), '', 'demo', '', 'none', 1, 1)
             """;
 
-        Assert.Equal(10, Added(Upstream())); // the audit knows of 9
+        Assert.Equal(10, Added(Upstream())); // the audit log names id 9
         Assert.True(Added(Session()) > 77);
         Assert.True(Added(Message()) > 400);
         All(connection, "delete from connections where id > 2; delete from sessions where id > 2; delete from messages where id > 4");
@@ -93,7 +93,7 @@ public sealed class UpgradeTests : IDisposable
         Assert.True(Added(Message()) > 401);
         Assert.Equal(9, Added("insert into prompts (user_id, name, title, content, created_at, updated_at) values (1, 'p', '', '', 1, 1)"));
 
-        // Days are no ids.
+        // Days are not ids.
         var reusing = All(connection, """
             select name from sqlite_schema
             where sql like '%integer primary key%' and sql not like '%autoincrement%' and name <> 'guest_days'
@@ -130,7 +130,7 @@ public sealed class UpgradeTests : IDisposable
     }
 
     [Fact]
-    public void A_step_that_leaves_a_row_without_what_it_refers_to_changes_nothing()
+    public void A_step_that_leaves_a_dangling_reference_changes_nothing()
     {
         var now = Migrator.Run(FilePath);
         var torn = new Migration(now + 1, "torn", "insert into drafts (user_id, content, updated_at) values (77, '', 1);");
@@ -146,7 +146,7 @@ public sealed class UpgradeTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    /// <summary>Makes the old file and gives what is in each table, column by column.</summary>
+    /// <summary>Creates the old file and returns the content of each table, column by column.</summary>
     private List<(string Select, List<string> Rows)> Old()
     {
         Migrator.Run(FilePath, [.. Migrator.Load().Take(3)]);

@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 
-/// <summary>The log a crash leaves beside the database (fault F09): the right one is replayed, any other stops the start.</summary>
+/// <summary>The log that a crash leaves beside the database (fault F09): its own log is replayed, any other stops the start.</summary>
 public sealed class WalRecoveryTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aichat-log-");
@@ -22,7 +22,7 @@ public sealed class WalRecoveryTests : IDisposable
     }
 
     [Fact]
-    public void Garbage_in_its_place_stops_the_start_and_changes_nothing()
+    public void Garbage_in_place_of_the_log_stops_the_start_and_changes_nothing()
     {
         var crashed = Crash("mine");
         var garbage = new byte[40_000];
@@ -33,7 +33,7 @@ public sealed class WalRecoveryTests : IDisposable
     }
 
     [Fact]
-    public void One_wrong_byte_in_its_head_stops_the_start()
+    public void One_wrong_byte_in_the_head_of_the_log_stops_the_start()
     {
         var crashed = Crash("mine");
         var log = File.ReadAllBytes(crashed + "-wal");
@@ -62,7 +62,7 @@ public sealed class WalRecoveryTests : IDisposable
     }
 
     [Fact]
-    public void An_empty_log_is_none()
+    public void An_empty_log_is_ignored()
     {
         var crashed = Crash("mine");
         File.WriteAllBytes(crashed + "-wal", []);
@@ -73,7 +73,7 @@ public sealed class WalRecoveryTests : IDisposable
     }
 
     [Fact]
-    public void The_log_of_a_large_database_is_replayed_too_and_that_of_another_one_is_not()
+    public void A_large_database_replays_its_own_log_and_not_that_of_another()
     {
         const string large = """
             create table filler (text text) strict;
@@ -103,7 +103,7 @@ public sealed class WalRecoveryTests : IDisposable
         Assert.Equal(before, (Convert.ToHexString(File.ReadAllBytes(path)), Convert.ToHexString(File.ReadAllBytes(path + "-wal"))));
     }
 
-    /// <summary>A database and its log as a process leaves them that is killed after its last commit.</summary>
+    /// <summary>A database and its log as left by a process that was killed after its last commit.</summary>
     private string Crash(string owner, string before = "", string fill = "")
     {
         var live = Path.Combine(_folder.FullName, $"{owner}-live.db");

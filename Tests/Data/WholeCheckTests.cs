@@ -5,7 +5,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 
-/// <summary>The check of the whole database: beside the running server, whatever its size, and what follows from what it finds.</summary>
+/// <summary>The check of the whole database beside the running server, and the consequences of damage.</summary>
 public sealed class WholeCheckTests : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -23,7 +23,7 @@ public sealed class WholeCheckTests : IDisposable
     }
 
     [Fact]
-    public void It_ends_when_the_server_does()
+    public void The_check_ends_with_the_server()
     {
         Migrator.Run(FilePath);
         using var stopped = new CancellationTokenSource();
@@ -45,7 +45,7 @@ public sealed class WholeCheckTests : IDisposable
         HttpResponseMessage ready;
         while ((ready = await admin.GetAsync("/api/settings/health", patience.Token)).IsSuccessStatusCode)
         {
-            await Task.Delay(100, patience.Token); // nothing tells a client that the check has ended
+            await Task.Delay(100, patience.Token); // no event tells a client that the check has ended
         }
 
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
@@ -72,7 +72,7 @@ public sealed class WholeCheckTests : IDisposable
 
     public void Dispose() => _folder.Delete(recursive: true);
 
-    /// <summary>More than is checked before a start, in a table that the server does not read.</summary>
+    /// <summary>Adds more data than is checked before a start, in a table that the server does not read.</summary>
     private void Fill(int rows = 1500)
     {
         Sql("create table filler (id integer primary key, text text) strict");
@@ -83,7 +83,7 @@ public sealed class WholeCheckTests : IDisposable
         Sql("pragma wal_checkpoint(truncate)");
     }
 
-    /// <summary>Breaks pages of the table that holds most of the file.</summary>
+    /// <summary>Damages pages of the table that holds most of the file.</summary>
     private void Damage()
     {
         var bytes = File.ReadAllBytes(FilePath);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>Replies that never end and hold no answer, sent as fast as they are read; each is named after what it consists of.</summary>
+/// <summary>Endless replies without an answer, sent as fast as they are read; each is named after its content.</summary>
 internal static class FloodScript
 {
     private const int Size = 64 * 1024;
