@@ -102,7 +102,7 @@ async function firstPage(port) {
     })
     await session.send('Network.enable')
     await page.goto(`http://127.0.0.1:${port}/`, { waitUntil: 'load' })
-    // What the page asks for after its load comes close behind; a stream that stays open would never be "idle".
+    // The requests after the load event follow at once; with an open stream the network never becomes idle.
     for (let since = performance.now(), seen = -1; performance.now() - since < QUIET_MS; await wait(50)) {
       if (sum.requests !== seen) [since, seen] = [performance.now(), sum.requests]
     }

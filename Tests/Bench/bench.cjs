@@ -1,4 +1,4 @@
-// Measures AiChat beside nginx, which only passes the same bytes on: one table, every bound judged, exit code 1 when one is missed.
+// Measures AiChat beside nginx, which only relays the same bytes. Prints one table and exits with 1 when a bound is missed.
 const { writeFileSync, mkdtempSync, rmSync } = require('node:fs')
 const { cpus, loadavg, tmpdir } = require('node:os')
 const { join } = require('node:path')
@@ -33,10 +33,10 @@ const print = (row) => line(([, , key, show]) => (row[key] === undefined ? '-' :
 const printSearch = (row, { what, found, p50, p95 }) =>
   console.log(`${row.scenario.padEnd(40)} ${what.padEnd(30)} ${ms(p50)} p50, ${ms(p95)} p95, ${found} chats`)
 
-/** How many times nginx's value ours is, column by column. */
+/** AiChat's values as multiples of nginx's, column by column. */
 const printRatios = (ours, nginx) => line(([, , key]) => (key === 'scenario' ? '' : key === 'server' ? 'x nginx' : nginx[key] > 0 && ours[key] > 0 ? (ours[key] / nginx[key]).toFixed(2) : ''))
 
-/** Runs the load generator; calls back at its marks and gives its result. */
+/** Runs the load generator; calls back at its marks and returns its result. */
 async function load(args, lines, on = {}) {
   const file = join(scratch, 'requests')
   writeFileSync(file, lines.map((line) => line.replaceAll('\r', '\\r').replaceAll('\n', '\\n') + '\n').join(''))
@@ -59,10 +59,10 @@ async function load(args, lines, on = {}) {
 const http = (method, path, headers, body) =>
   `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers}${body ? `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` : ''}\r\n${body ?? ''}`
 
-/** The same question for nginx, which passes it on as it is. */
+/** The same question for nginx, which relays it unchanged. */
 const askProvider = (model) => [http('POST', '/v1/chat/completions', '', JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'Hello' }] }))]
 
-/** One question each in chats of their own, made beforehand. */
+/** One question in each of many chats, which are created beforehand. */
 async function askAiChat(server, model, streams) {
   const requests = []
   const make = async () => {
@@ -108,7 +108,7 @@ async function relay(server, scenario) {
   }
 }
 
-/** Many readers of one answer that is being written. */
+/** Many readers of one running answer. */
 async function attach(server, scenario) {
   const { tokens, gapMs, streams } = scenario
   const [question] = await askAiChat(server, `bench-${tokens}-${gapMs}`, 1)
@@ -126,7 +126,7 @@ async function attach(server, scenario) {
   }
 }
 
-/** Streams alone, and then beside people whose reads take long. */
+/** Streams alone, then beside users with long reads. */
 async function slowReads(server, scenario) {
   const readers = await scenario.prepare(server, call)
   const alone = await relay(server, scenario)
@@ -145,7 +145,7 @@ async function slowReads(server, scenario) {
   return { ...beside, gapAlone: alone.gapP99, reads }
 }
 
-/** A page again and again over 32 connections. */
+/** Repeated requests of one page over 32 connections. */
 async function reads(server, scenario) {
   const lines = await scenario.prepare(server, { call, http, load, askAiChat })
   await load(['read', server.port, 32, 2], lines) // warm

@@ -1,4 +1,4 @@
-// A server on a database of many people's messages, made once by SQL and kept under artifacts/.
+// A server on a database of many users' messages, created once by SQL and kept under artifacts/.
 const { spawnSync } = require('node:child_process')
 const { existsSync, mkdirSync, readdirSync, renameSync, rmSync } = require('node:fs')
 const { join } = require('node:path')
@@ -8,7 +8,7 @@ const { TOOLS, ROOT } = process.env
 const OWN = 1000
 const ACCOUNT = { username: 'reader', password: 'search-9z8y7x-speed' }
 
-/** Always the same numbers. */
+/** A seeded generator: the same numbers in each run. */
 function numbers(seed) {
   return (below) => {
     seed = (seed * 1103515245 + 12345) % 2147483648
@@ -32,7 +32,7 @@ function texts(count) {
   ].join(' '))
 }
 
-/** Messages of 5,000 people, 50 a chat; one reader's are spread evenly among them. */
+/** Messages of 5,000 users, 50 a chat; those of one reader are spread evenly among them. */
 function sql(messages) {
   const pool = texts(4000)
   const every = Math.floor(messages / OWN)
@@ -54,7 +54,7 @@ function sql(messages) {
     insert into messages_text (rowid, owner, content) select id, owner, content from message_owners where content <> '' order by id;`
 }
 
-/** The folder of the data, made when it is not there for this schema yet. */
+/** The data folder, created when there is none for this schema. */
 async function data(messages) {
   const schema = readdirSync(join(ROOT, 'Data', 'Migrations')).length
   const folder = join(TOOLS, `search-${messages}-v${schema}`)
@@ -83,7 +83,7 @@ async function startFilled(messages) {
 
 const middle = (sorted, part) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))]
 
-/** One search after the other, as one person does. */
+/** One search after the other, as one user does. */
 async function search(server, scenario) {
   const row = { scenario: scenario.name, server: server.name, errors: 0, searches: [] }
   for (const [what, q] of scenario.searches) {

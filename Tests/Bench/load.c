@@ -1,7 +1,7 @@
-// The load generator: one thread, one epoll, little enough work per token that the server under test is what is measured.
+// The load generator: one thread and one epoll, with so little work per token that the server is the bottleneck.
 //
 //   load stream PORT openai|aichat STREAMS AT_ONCE RAMP_MS TOKENS REQUESTS   follows answers and checks every byte of them
-//   load read PORT CONNECTIONS SECONDS REQUESTS                              asks again as soon as the answer is there
+//   load read PORT CONNECTIONS SECONDS REQUESTS                              repeats each request as soon as it is answered
 //
 // REQUESTS is a file; each line is one whole request with \r and \n written as \r and \n; streams take the lines in turn.
 // While streams run it prints "live" when all have begun and "ending" when the first is over; the last line is the result as JSON.

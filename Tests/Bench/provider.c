@@ -1,6 +1,6 @@
 // A fake OpenAI-compatible provider. The model's name says what it answers: bench-60-50 sends 60 tokens, one every 50 ms, and
-// bench-2000-0 sends 2,000 as fast as the connection takes them. The first token is sent at once, so all the time that a client
-// waits for it was spent in between. Prints the port it listens on; ends with its standard input.
+// bench-2000-0 sends 2,000 as fast as the connection takes them. The first token is sent at once, so a client's whole wait for it is
+// time spent in the relay. Prints the port it listens on; ends with its standard input.
 #include "common.h"
 #include <sys/uio.h>
 
@@ -40,7 +40,7 @@ static void watch(Connection *c, int writing) {
   c->waiting = writing;
 }
 
-// False when the connection is gone. What the socket does not take is kept; the caller stops producing while there is some.
+// False when the connection is gone. Bytes that the socket does not take are kept; the caller pauses while there are some.
 static int put(Connection *c, const char *bytes, int length) {
   ssize_t taken = send(c->socket, bytes, (size_t)length, MSG_NOSIGNAL);
   if (taken < 0 && errno != EAGAIN) return 0;

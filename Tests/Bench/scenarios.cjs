@@ -1,4 +1,4 @@
-// What is measured and what must hold. A bound is [what, bound, value, holds].
+// The scenarios and their bounds. A bound is [what, bound, value, holds].
 const us = (value) => `${(value / 1000).toFixed(2)} ms`
 const most = (what, limit, value, show = (number) => number.toFixed(1)) =>
   [what, `<= ${show(limit)}`, value === undefined ? 'not measured: they were never all running' : show(value), value <= limit]
@@ -6,10 +6,10 @@ const least = (what, limit, value) => [what, `>= ${limit.toLocaleString('en')}`,
 const noErrors = (ours) => most('errors', 0, ours.errors, String)
 const gap = (ours, nginx) => most('gap p99', nginx.gapP99 + 10_000, ours.gapP99, us)
 
-/** Paced streams of `gapMs` begin evenly over `rampMs`, so that beginnings do not hide how the middle runs. */
+/** Paced streams of `gapMs` begin evenly over `rampMs`, so that the starts do not distort the middle. */
 const relay = (id, name, streams, tokens, gapMs, extra, judge) => ({ id, name, streams, tokens, gapMs, atOnce: streams, rampMs: 0, judge, ...extra })
 
-/** A person with 1,000 messages looks for words in them; `of` are everybody's. */
+/** A user with 1,000 messages searches them; `of` is the number of all users' messages. */
 const search = (of, limit) => ({
   id: of > 1_000_000 ? 'search' : 'search-small', kind: 'search', messages: of,
   name: `search in 1,000 of ${of.toLocaleString('en')} messages`,
@@ -21,7 +21,7 @@ const search = (of, limit) => ({
   judge: (ours) => ours.searches.map(({ what, p95 }) => most(`${what} p95`, limit, p95, us)),
 })
 
-/** Four people with four megabytes of text each, who search it for what is too short for an index and load it as files. */
+/** Four users with four megabytes of text each, who search for terms too short for the index and load the text as files. */
 async function slowReaders(server, call) {
   const text = 'All work and no play makes a long text that has to be read to the end. '.repeat(1300)
   const make = async (_, number) => {

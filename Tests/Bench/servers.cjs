@@ -1,4 +1,4 @@
-// Starts and ends what is measured: the fake provider, nginx in front of it, AiChat in front of it.
+// Starts and stops the measured processes: the fake provider, and nginx and AiChat in front of it.
 const { spawn } = require('node:child_process')
 const { mkdtempSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } = require('node:fs')
 const { createServer } = require('node:net')
@@ -10,7 +10,7 @@ const TICKS_PER_SECOND = 100 // USER_HZ on every Linux that .NET runs on
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const children = new Set()
 
-/** Every child ends with this process, however it ends. */
+/** Every child is stopped with this process, however it ends. */
 function launch(command, args, options = {}) {
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'], ...options })
   children.add(child)
@@ -93,12 +93,12 @@ async function startNginx(providerPort) {
   return { name: 'nginx', port, pid: child.pid, stop: () => end(child, home, 'SIGTERM') }
 }
 
-/** What is tried out with the runtime's own variables reaches the server. */
+/** Passes variables of the .NET runtime to the server, for experiments. */
 const runtime = Object.fromEntries(Object.entries(process.env).filter(([name]) => name.startsWith('DOTNET_')))
 
 const SETUP_CODE = 'bench-setup-code'
 
-/** Without a provider there is no account and no connection: whoever starts it makes them. */
+/** Without a provider no account and no connection is created; the caller creates them. */
 async function startAiChat(providerPort, variables = {}) {
   const home = mkdtempSync(join(tmpdir(), 'aichat-bench-'))
   mkdirSync(join(home, 'data'))
@@ -128,7 +128,7 @@ async function prepare(server, providerPort) {
   server.connectionId = connection.id
 }
 
-/** All that the scenarios use: tokens and the milliseconds between them. */
+/** The models of all scenarios: tokens and the milliseconds between them. */
 const MODELS = ['bench-20-0', 'bench-2000-0', 'bench-500-0', 'bench-60-50', 'bench-30-250', 'bench-100-50', 'bench-200-25']
 
 async function call(server, method, path, body) {
@@ -142,7 +142,7 @@ async function call(server, method, path, body) {
   return text ? JSON.parse(text) : null
 }
 
-/** The value of a counter that AiChat reports of itself. */
+/** The value of one of AiChat's own counters. */
 async function metric(server, name) {
   const response = await fetch(`http://127.0.0.1:${server.port}/metrics`, { headers: { authorization: 'Bearer bench-metrics-token-0123456789' } })
   const match = new RegExp(`^${name} (\\S+)$`, 'm').exec(await response.text())
