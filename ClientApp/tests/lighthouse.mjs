@@ -39,7 +39,7 @@ function startServer(dataDir) {
   })
 }
 
-/** An administrator and a chat of three turns; gives the chat's path and the cookies of the login. */
+/** Creates an administrator and a chat of three turns; returns the chat's path and the cookies of the login. */
 async function prepare(url, providerPort) {
   let cookies = ''
   async function call(path, body) {
@@ -97,7 +97,7 @@ async function measure(browserPort, name, url, cookies) {
     )
     if (!result || result.lhr.runtimeError) throw new Error(`${name}, ${device}: ${result?.lhr.runtimeError?.message ?? 'no report'}`)
     const { lhr } = result
-    // What was measured must be the page that was asked for, not the login page instead of a chat.
+    // The measured page must be the requested one, not the login page in place of a chat.
     if (new URL(lhr.finalDisplayedUrl).pathname !== new URL(url).pathname) throw new Error(`${name}: ended at ${lhr.finalDisplayedUrl}`)
     const scores = categories.map((category) => [category, Math.round((lhr.categories[category].score ?? 0) * 100)])
     const low = scores.some(([category, score]) => score < least && ['performance', 'accessibility'].includes(category))

@@ -44,7 +44,7 @@ public sealed partial class FloorsTests(ITestOutputHelper output)
         Assert.True(gaps.Count == 0, string.Join('\n', gaps));
     }
 
-    /// <summary>A constant leaves no reference in the compiled code; its using directive remains, and the build refuses an unused one.</summary>
+    /// <summary>A constant leaves no reference in the compiled code, but it needs a using, and the build refuses an unused one.</summary>
     [Fact]
     public void A_source_imports_only_rooms_below_it()
     {

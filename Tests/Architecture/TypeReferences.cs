@@ -49,7 +49,7 @@ internal static partial class TypeReferences
     /// <summary>The written type from which the compiler generated this one.</summary>
     private static Type Author(Type type) => type.Name.Contains('<') && type.DeclaringType is { } outer ? Author(outer) : type;
 
-    /// <summary>The written member from which the compiler generated this one; null for the fields and the constructor of a closure.</summary>
+    /// <summary>The written member from which the compiler generated this one; a closure's fields and constructor belong to none.</summary>
     private static string Author(Type type, string member)
     {
         for (var part = type; ; part = part.DeclaringType!)

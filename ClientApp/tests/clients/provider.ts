@@ -12,7 +12,7 @@ export interface Provider {
   close(): void
 }
 
-/** A provider that speaks OpenAI's and Anthropic's protocols and answers by what the question holds: tool, fail, else words. */
+/** A provider that speaks OpenAI's and Anthropic's protocols and answers by a word in the question: tool, fail, else text. */
 export async function startProvider(): Promise<Provider> {
   const asked: Asked[] = []
   const server = createServer((request, response) => void answer(request, response, asked))

@@ -1,4 +1,4 @@
-/** What the fake model says: every kind of block the page can draw. */
+/** The fake model's answer: every kind of block that the page can draw. */
 export const reasoning = `The question asks for a small example. I will compare **two** options and then show code.
 
 1. Recall the definition

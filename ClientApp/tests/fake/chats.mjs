@@ -1,4 +1,4 @@
-// The part of the stand-in that keeps chats: trees of messages, runs, and their streams.
+// The chats of the fake server: trees of messages, runs, and their streams.
 import { answer, reasoning } from './answer.mjs'
 
 export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
@@ -76,12 +76,12 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
     }
     run.finish = finish
     const began = performance.now()
-    // By the clock: a timer that comes late catches up, so that the rate is the one asked for.
+    // By the clock: a late timer catches up, so that the rate is the requested one.
     const timer = setInterval(() => {
       do step()
       while (state.runs.get(message.id) === run && next * tokenMs < performance.now() - began && !held())
     }, tokenMs)
-    // Held: half of the answer is said, and the rest waits.
+    // Held: half of the answer is sent, and the rest waits.
     const held = () => state.hold && next > parts.length / 2
     function step() {
       if (held()) return

@@ -11,9 +11,9 @@ export interface Fake {
     images: Map<string, { mime: string; bytes: Buffer }>
     /** Served in place of files of the page, by path. */
     files: Map<string, string>
-    /** Bodies of what was asked of the model. */
+    /** The bodies of all requests for an answer. */
     asked: Record<string, unknown>[]
-    /** Said instead of the usual answer. */
+    /** Replaces the usual answer. */
     say: string | null
     tools: ToolCall[] | null
     /** The next connection is cut after this many frames. */
@@ -34,15 +34,15 @@ export interface Fake {
     /** The assistant's picture. */
     face: Uint8Array | null
     logo: Uint8Array | null
-    /** In place of the usual one. */
+    /** Replaces the usual one. */
     quota?: { limit: number | null; used: number; remaining: number | null; resetsAt: string }
-    /** How the next answers fail half-way: the data of the event, as it stands on the wire. */
+    /** The data of the error event with which the next answers fail half-way. */
     fail?: string | null
     drafts: Map<string, string>
     runs: Map<number, unknown>
     /** Answers stop half-way until this is false again. */
     hold: boolean
-    /** At the end of the worker's script: another build has another worker. */
+    /** Appended to the worker's script, to simulate another build. */
     worker: string
   }
   close(): void

@@ -1,4 +1,4 @@
-// A scripted stand-in for the server: the page's journeys run against it without a build of the real one.
+// A fake server: the page's journeys run against it without a build of the real one.
 // `node tests/fake/server.mjs [port]` serves ../wwwroot and the API; the first account is the administrator.
 import { readFileSync, existsSync } from 'node:fs'
 import { createServer } from 'node:http'
@@ -46,7 +46,7 @@ const types = {
   '.webmanifest': 'application/manifest+json',
   '.woff2': 'font/woff2',
 }
-// As the server sends them: the frames are pages of their own.
+// The policies of the frames, as the real server sends them.
 const sandbox = {
   '/sandbox/diagram.html':
     "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; " +

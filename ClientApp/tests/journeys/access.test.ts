@@ -52,7 +52,7 @@ async function ask(page: Page) {
   await page.locator('article[aria-busy=true]').waitFor({ state: 'detached' })
 }
 
-/** Every screen with how to reach it; each leaves the page as the next one needs it. */
+/** Every screen with the steps that reach it; each leaves the page in the state that the next one needs. */
 const screens: [string, (v: Visit) => Promise<void>][] = [
   ['welcome', async ({ page, fake }) => { await page.goto(fake.url); await page.getByRole('heading', { name: /Hello lin/ }).waitFor() }],
   ['chat', async ({ page }) => ask(page)],

@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-/** What axe finds wrong, by rule and place. */
+/** The findings of axe, by rule and element. */
 async function findings(page: Page): Promise<string[]> {
   await page.evaluate(() =>
     Promise.all(

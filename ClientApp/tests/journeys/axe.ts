@@ -11,13 +11,13 @@ interface Finding {
 }
 
 /**
- * What axe finds wrong on the page as it stands, one line each: WCAG 2.2 A and AA and its advice, but for two pieces of it.
- * A model's headings keep the depth it gave them, and floating layers stand at the end of the document, outside the landmarks.
+ * The findings of axe on the present page, one line each: WCAG 2.2 A and AA and axe's best practices, except for two rules. Headings of a
+ * model keep the depth that it gave them, and floating layers are at the end of the document, outside the landmarks.
  */
 export async function findings(page: Page): Promise<string[]> {
-  // Through the debugger: the page's own policy lets no foreign script in.
+  // Through the debugger, because the policy of the page admits no foreign script.
   await page.evaluate(source)
-  // Colours on their way from one theme to the other belong to neither.
+  // Wait for transitions: a colour between two themes belongs to neither.
   await page.evaluate(async () => {
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
     await Promise.allSettled(

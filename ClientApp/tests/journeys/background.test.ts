@@ -13,7 +13,7 @@ interface Told {
   body: string
   data: string
 }
-/** A page whose notifications are written down, and which can be put into the background. */
+/** A page that records its notifications and can be put into the background. */
 interface Background {
   told: Told[]
   asked: number
@@ -67,7 +67,7 @@ async function answered(page: Page, text: string, hold: (on: boolean) => void) {
   return path
 }
 
-it('tells of an answer in the background once that was asked for, and opens it', async () => {
+it('notifies of an answer in the background once that is switched on, and opens it', async () => {
   const v = await visit(browser, { tokenMs: 1 })
   const { page } = v
   const hold = (on: boolean) => { v.fake.state.hold = on }
@@ -88,7 +88,7 @@ it('tells of an answer in the background once that was asked for, and opens it',
     .poll(() => told(page), { timeout: 15_000 })
     .toEqual([{ title: 'a question about secrets', body: 'Answer finished', data: v.fake.url + path }])
 
-  // What the worker says when the notification is clicked.
+  // The worker's message when the notification is clicked.
   await page.evaluate((open) => navigator.serviceWorker.dispatchEvent(new MessageEvent('message', { data: { open } })), v.fake.url + path)
   await page.waitForURL(v.fake.url + path)
   await page.getByRole('link', { name: 'the article' }).waitFor()

@@ -10,7 +10,7 @@ afterAll(() => browser.close())
 
 const history = (page: Page) => page.evaluate(() => [location.href, JSON.stringify(window.history.state)].join(' '))
 
-it('takes the setup code from the link of the console, whatever address it comes with', async () => {
+it('takes the setup code from the link of the console at any address', async () => {
   const v = await visit(browser, { users: [] })
   const { page } = v
   await page.goto(`${v.fake.url}/register#setup=TEST-CODE`)
@@ -19,7 +19,7 @@ it('takes the setup code from the link of the console, whatever address it comes
   await page.getByText('Filled in from the link.').waitFor()
   expect(await history(page)).not.toContain('TEST-CODE')
   expect(new URL(page.url()).pathname).toBe('/setup')
-  // It is there after a reload, and can be replaced by a newer one in the same tab.
+  // It survives a reload, and a newer link in the same tab replaces it.
   await page.reload()
   await expect.poll(() => field.inputValue()).toBe('TEST-CODE')
   await field.fill('')
@@ -40,7 +40,7 @@ it('takes the setup code from the link of the console, whatever address it comes
   await v.end()
 })
 
-it('goes on where it was after a reload, in another tab and on another device, and connects nothing twice', async () => {
+it('resumes the setup after a reload, in another tab and on another device, without a second connection', async () => {
   const v = await visit(browser, { users: [admin] })
   const { page } = v
   const connect = async (tab: Page) => {
@@ -55,7 +55,7 @@ it('goes on where it was after a reload, in another tab and on another device, a
     await tab.getByRole('heading', { name: 'Connect a model provider' }).waitFor()
   }
   await connect(page)
-  // The other tab still stands at the step before.
+  // The other tab still shows the step before.
   await connect(other)
   expect(v.fake.state.connections.length).toBe(1)
   await page.reload()
@@ -67,7 +67,7 @@ it('goes on where it was after a reload, in another tab and on another device, a
   await phone.getByRole('heading', { name: 'Choose the default model' }).waitFor()
   await phone.getByRole('button', { name: 'Back' }).click()
   await phone.getByText('Connected: DeepSeek. You can add more below.').waitFor()
-  // Another key of the same vendor is another connection, with a name of its own.
+  // Another key of the same vendor creates another connection with its own name.
   await phone.getByRole('button', { name: /DeepSeek/ }).click()
   await phone.getByLabel('API key').fill('sk-second')
   await phone.getByRole('button', { name: 'Test and continue' }).click()
@@ -80,7 +80,7 @@ it('goes on where it was after a reload, in another tab and on another device, a
   await v.end()
 })
 
-it('says in its own language what is missing, and makes addresses whole', async () => {
+it('says in the language of the page what is missing, and completes addresses', async () => {
   const v = await visit(browser, { users: [admin] }, { locale: 'zh-CN' })
   const { page } = v
   const bubbles: string[] = []
@@ -108,7 +108,7 @@ it('says in its own language what is missing, and makes addresses whole', async 
     await address.blur()
     expect(await address.inputValue(), typed).toBe(whole)
   }
-  // A provider without a list of its models: they are named by hand.
+  // A provider without a list of models: they are entered by hand.
   await page.getByLabel('API 密钥').fill('listless')
   await page.getByRole('button', { name: '测试并继续' }).click()
   await page.getByLabel('模型 ID').fill('model-a\nmodel-b')
@@ -134,7 +134,7 @@ it('says in its own language what is missing, and makes addresses whole', async 
   await v.end()
 })
 
-it('keeps the reason of a refusal over a reload, and says when it begins again', async () => {
+it('keeps the reason of a refusal over a reload, and says when the limit resets', async () => {
   const v = await visit(browser)
   const { page } = v
   v.fake.state.say = 'A new day.'
@@ -156,7 +156,7 @@ it('keeps the reason of a refusal over a reload, and says when it begins again',
   await reason.waitFor()
   expect(await page.getByText('The server cannot be reached').count()).toBe(0)
 
-  // Once that moment is over nothing of it is true any more.
+  // After that moment the refusal no longer applies.
   await page.clock.setFixedTime(new Date(Date.now() + 18_100_000))
   await page.reload()
   await page.getByText('Not sent.', { exact: true }).waitFor()
@@ -170,7 +170,7 @@ it('keeps the reason of a refusal over a reload, and says when it begins again',
   await v.end()
 })
 
-it('says when messages are to be had again', async () => {
+it('says when messages are available again', async () => {
   const v = await visit(browser)
   const { page } = v
   v.fake.state.quota = { limit: 20, used: 20, remaining: 0, resetsAt: new Date(Date.now() + 5 * 36e5).toISOString() }
@@ -180,7 +180,7 @@ it('says when messages are to be had again', async () => {
   await v.end()
 })
 
-it('says so at an address of no setting, and to whom it is closed', async () => {
+it('says that a settings page does not exist, also to people who may not open it', async () => {
   const v = await visit(browser)
   const { page } = v
   await page.goto(`${v.fake.url}/settings/nowhere`)

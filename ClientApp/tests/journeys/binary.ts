@@ -8,10 +8,10 @@ export interface Server {
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
-/** What the first registration must give. */
+/** The setup code that the first registration needs. */
 export const setupCode = 'journey-setup-code'
 
-/** The real server on a free port with a data folder of its own, or again on a folder that is there. */
+/** The real server on a free port, with a new data folder or an existing one. */
 export async function startServer(dataDir: string, port = 0): Promise<Server> {
   const binary = process.env['AICHAT_TEST_BINARY']
   if (!binary) throw new Error('AICHAT_TEST_BINARY names no server')

@@ -30,7 +30,7 @@ it('lets tables and code scroll in their frame, wraps code when asked, and colou
   await page.getByText('The end.').waitFor()
   await page.locator('article[aria-busy=true]').waitFor({ state: 'detached' })
 
-  // Nothing is cut off, and the page itself does not move sideways.
+  // Nothing is cut off, and the page itself does not scroll sideways.
   const scrolls = (selector: string) => page.locator(selector).first().evaluate((box) => {
     box.scrollLeft = 10_000
     const reached = box.scrollLeft
@@ -43,7 +43,7 @@ it('lets tables and code scroll in their frame, wraps code when asked, and colou
   await page.getByRole('button', { name: 'Wrap lines' }).tap()
   expect(await scrolls('.prose pre')).toBe(false)
 
-  // Lines of a heading stand apart by more than its letters are high.
+  // The line height of a heading exceeds its font size.
   const heading = await page
     .locator('.prose h1, .prose h2, .prose h3')
     .first()

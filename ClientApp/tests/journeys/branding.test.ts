@@ -9,14 +9,14 @@ beforeAll(async () => {
 afterAll(() => browser.close())
 
 const icon = (page: Page) => page.locator('link[rel=icon]').getAttribute('href')
-/** How large the logo in there is drawn; waits until it is. */
+/** The size of the logo in an element, once it is drawn. */
 async function drawn(page: Page, where: string): Promise<number[]> {
   const logo = page.locator(`${where} img`).first()
   await expect.poll(() => logo.evaluate((image: HTMLImageElement) => image.complete && image.naturalWidth > 0)).toBe(true)
   return logo.evaluate((image: HTMLImageElement) => [image.naturalWidth, image.naturalHeight, image.width, image.height])
 }
 
-it('wears the logo of the installation in the sidebar, at the login and on the tab, until it is removed', async () => {
+it('shows the logo of the installation in the sidebar, at the login and on the tab, until it is removed', async () => {
   const v = await visit(browser)
   const { page } = v
   await page.goto(`${v.fake.url}/settings/system/general`)
@@ -28,7 +28,7 @@ it('wears the logo of the installation in the sidebar, at the login and on the t
   await page.getByText('This file is not a picture').waitFor()
   expect(v.fake.state.logo).toBeNull()
 
-  // A drawing arrives as pixels, its shape kept, and nothing in it runs.
+  // An SVG is uploaded as pixels in its own proportions, and no script in it runs.
   const drawing =
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 20">' +
     '<script>parent.document.title = "ran"</script><rect width="40" height="20" fill="teal"/></svg>'

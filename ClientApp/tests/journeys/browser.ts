@@ -52,7 +52,7 @@ export async function visit(
 /** Opens a new server's page and makes its first account. */
 export async function firstAccount(page: Page, url: string): Promise<void> {
   await page.goto(url)
-  await page.getByLabel('User name').waitFor() // its own attempt to renew an old login, which ends with the cookies of none, is over
+  await page.getByLabel('User name').waitFor() // the page's attempt to renew an old login is over; it would clear the cookies
   await page.evaluate(async (body) => {
     const response = await fetch('/api/auth/register', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body })
     if (!response.ok) throw new Error(`register: ${response.status} ${await response.text()}`)

@@ -16,9 +16,9 @@ async function ask(page: Page, text: string) {
 
 const finished = (page: Page) => page.locator('article[aria-busy=true]').waitFor({ state: 'detached', timeout: 30_000 })
 
-/** What the server stored is what the reader sees, once the page has it. */
+/** The stored answer, once the page shows it. */
 async function expectWhole(visit: Visit) {
-  // The end of the answer first: a page that is still loading has nothing busy either.
+  // Wait for the end of the answer first, because a loading page is not busy either.
   await visit.page.getByRole('link', { name: 'the article' }).waitFor({ timeout: 30_000 })
   await finished(visit.page)
   const stored = [...visit.fake.state.messages.values()].flat().filter((message) => message.role === 'assistant')
@@ -67,7 +67,7 @@ it('streams an answer and has it after a reload', async () => {
   await v.end()
 })
 
-it('asks for little: few requests, and none without a reason', async () => {
+it('makes few requests, and none without a reason', async () => {
   const v = await visit(browser, { chats: 5 })
   const asked: string[] = []
   v.page.on('request', (request) => asked.push(new URL(request.url()).pathname))
@@ -89,7 +89,7 @@ it('asks for little: few requests, and none without a reason', async () => {
   await v.end()
 })
 
-it('asks for what the page needs while its script is still coming, and for nothing twice', async () => {
+it('requests the data of the page while its script is still loading, and nothing twice', async () => {
   const v = await visit(browser, { chats: 3 })
   await v.page.goto(v.fake.url)
   await v.page.getByRole('link', { name: 'Notes on topic 1' }).click()
@@ -166,7 +166,7 @@ it('queues the next message while an answer is written', async () => {
   await v.end()
 })
 
-it('renames and deletes chats, with a way back', async () => {
+it('renames and deletes chats, and undoes it', async () => {
   const v = await visit(browser, { chats: 60 })
   const { page } = v
   await page.goto(v.fake.url)

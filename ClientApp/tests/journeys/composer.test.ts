@@ -11,7 +11,7 @@ afterAll(() => browser.close())
 const box = ({ page }: Visit) => page.getByRole('textbox', { name: 'Write a message' })
 const options = ({ page }: Visit) => page.getByRole('button', { name: 'Options for the answer' })
 
-/** A PNG of that size, made by the page's own browser. */
+/** A PNG of this size, drawn by the browser. */
 const picture = ({ page }: Visit, side: number) =>
   page.evaluate(async (size) => {
     const canvas = Object.assign(document.createElement('canvas'), { width: size, height: size / 2 })
@@ -49,7 +49,7 @@ it('takes images by paste and choice, makes large ones small, keeps them over a 
   const sent = page.waitForRequest('**/api/images')
   await pasteImage(v, await picture(v, 4000))
   await page.getByRole('list', { name: 'Added to the message' }).getByRole('img').waitFor()
-  // Bytes on the wire and in memory, never text.
+  // Sent and stored as bytes, never as text.
   expect(await page.getByRole('list', { name: 'Added to the message' }).getByRole('img').getAttribute('src')).toMatch(/^blob:/)
   expect((await sent).headers()['content-type']).toMatch(/^image\//)
   await page.getByRole('progressbar').waitFor({ state: 'detached' })
@@ -134,7 +134,7 @@ it('says at once that a typed message is too long, sends none of it and keeps al
   await v.end()
 })
 
-it('sends how to answer, shows what is unusual, and remembers it per chat', async () => {
+it('sends the options of an answer, shows those that differ from the default, and remembers them per chat', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   const { page } = v
   v.fake.state.say = 'Thought through.'
@@ -183,7 +183,7 @@ it('gives a chat instructions and parameters before and after it begins', async 
   await v.end()
 })
 
-it('edits what waits, cancels it, and writes on the whole screen', async () => {
+it('edits and cancels waiting messages, and writes on the whole screen', async () => {
   const v = await visit(browser, { tokenMs: 30 })
   const { page } = v
   await page.goto(v.fake.url)
@@ -204,7 +204,7 @@ it('edits what waits, cancels it, and writes on the whole screen', async () => {
   await page.getByRole('dialog', { name: 'Message on the whole screen' }).getByRole('textbox').fill('short again')
   await page.keyboard.press('Control+Enter')
   await page.getByRole('list', { name: 'Sent next' }).getByText('short again').waitFor()
-  // Nothing that is open wants Escape: it stops the answer, and what waits can be sent at once.
+  // No open layer takes Escape, so it stops the answer, and the waiting message can be sent at once.
   await page.keyboard.press('Escape')
   await page.getByText('You stopped this answer.').waitFor()
   v.fake.state.say = 'Yes.'
@@ -214,7 +214,7 @@ it('edits what waits, cancels it, and writes on the whole screen', async () => {
   await v.end()
 })
 
-it('keeps prompts, finds them after a slash, and asks for their words', async () => {
+it('stores prompts, finds them after a slash, and asks for their variables', async () => {
   const v = await visit(browser)
   const { page } = v
   await page.goto(v.fake.url)

@@ -26,7 +26,7 @@ const connection = {
   lastErrorCode: 'provider_unauthorized',
 }
 
-it('tests a stored connection without its keys being typed again, and says what was found', async () => {
+it('tests a stored connection without its keys, and shows the models found', async () => {
   const v = await visit(browser)
   v.fake.state.connections.push({ ...connection })
   const { page } = v
@@ -47,7 +47,7 @@ it('tests a stored connection without its keys being typed again, and says what 
   await v.end()
 })
 
-it('keeps several keys in order and extra headers, of which nothing stored is shown', async () => {
+it('keeps several keys in order and extra headers, and shows none of the stored values', async () => {
   const v = await visit(browser)
   v.fake.state.connections.push({ ...connection })
   const { page } = v
@@ -67,7 +67,7 @@ it('keeps several keys in order and extra headers, of which nothing stored is sh
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   expect(stored()).toMatchObject({ keys: ['…bbbb', 'sk-second', 'sk-third'], headers: { 'X-Team': mask, 'X-Project': 'blue' } })
 
-  // What is not touched is not sent, so that it stays.
+  // Unchanged secrets are not sent, so the server keeps them.
   await page.getByRole('button', { name: 'Edit connection: Team' }).click()
   const saved = page.waitForRequest((request) => request.method() === 'PUT')
   await page.getByRole('dialog').getByLabel('Name', { exact: true }).fill('Team B')

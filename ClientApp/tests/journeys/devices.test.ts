@@ -11,7 +11,7 @@ const account = { username: 'lin', password: 'correct horse battery' }
 const words = Array.from({ length: 120 }, (_, at) => `word ${at} 词🙂${at % 17 === 0 ? '\n\n' : ' '}`)
 const whole = words.join('')
 
-/** A provider that says half of its answer, and the rest when it is told to. */
+/** A provider that sends half of its answer, and the rest on request. */
 async function startProvider() {
   const waiting = new Set<ServerResponse>()
   const say = (response: ServerResponse, parts: string[]) => {
@@ -66,7 +66,7 @@ const call = <T = unknown>(page: Page, method: string, path: string, body?: unkn
 const box = (page: Page) => page.getByRole('textbox', { name: 'Write a message' })
 const mine = (page: Page) => page.getByRole('article', { name: 'You' })
 const answers = (page: Page) => page.getByRole('article', { name: 'Assistant' })
-/** Its own attempt to renew an old login, which ends with the cookies of none, is over. */
+/** Waits until the page's attempt to renew an old login is over; it would clear the cookies. */
 const ready = (page: Page) => page.getByLabel('User name').waitFor()
 const half = (page: Page) => page.locator('article[aria-busy=true]').getByText('word 58').waitFor({ timeout: 20_000 })
 const finished = (page: Page) => page.locator('article[aria-busy=true]').waitFor({ state: 'detached', timeout: 30_000 })
@@ -119,7 +119,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     else wire.mend()
     await context.setOffline(on)
   }
-  /** The answer as the page has it, to the byte. */
+  /** The exact text of the answer on the page. */
   async function copied() {
     await answers(page).last().getByRole('button', { name: 'Copy', exact: true }).click()
     return page.evaluate(() => navigator.clipboard.readText())
@@ -145,7 +145,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     for (const device of [page, phone]) await device.getByText('word 119').waitFor()
     expect(await copied()).toBe(whole)
 
-    // Nobody touches the phone, and it shows what is said at the desk.
+    // The phone shows what is asked at the desk without being touched.
     await box(page).fill('second')
     await page.keyboard.press('Enter')
     await half(page)
@@ -160,7 +160,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     await phone.context().close()
   })
 
-  it('has the whole answer after the network was away in the middle of it', async () => {
+  it('has the whole answer after the network failed in the middle of it', async () => {
     await ask('over a cut')
     await offline(true)
     await page.getByText('Connection lost').waitFor()
@@ -188,7 +188,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     })
     const { asked } = provider
 
-    // The question never arrives; the page gives up, and the person tries again.
+    // The request never arrives; the page gives up, and the person tries again.
     await offline(true)
     await box(page).fill('said in a tunnel')
     await page.keyboard.press('Enter')
@@ -201,7 +201,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     expect(ids.length).toBeGreaterThan(1)
     expect(new Set(ids).size).toBe(1)
 
-    // The question arrives, and the answer to it does not: the next attempt finds the run that has begun.
+    // The request arrives and its response does not: the next attempt finds the run that has begun.
     ids.length = 0
     await page.evaluate(() => {
       const real = globalThis.fetch
@@ -232,10 +232,10 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     expect([await mine(page).count(), await answers(page).count()]).toEqual([3, 3])
   })
 
-  it('says what a killed server left, keeps what was typed, and goes on', async () => {
+  it('shows what a killed server left, keeps the typed text, and continues', async () => {
     await ask('over a restart')
     await box(page).fill('typed while the server was away')
-    // The draft is stored later than the text that was said before it, so both outlive the kill.
+    // The draft is stored after the text of the answer, so once it is stored both survive the kill.
     await expect
       .poll(async () => (await call<{ text: string }>(page, 'GET', `/api/drafts/${chat()}`)).text)
       .toBe('typed while the server was away')

@@ -11,7 +11,7 @@ const red = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAACgAAAAUCAIAAABwJOjsAAAAJElEQVR42mM44GAwIIhh1OJRi0ctHrV41OJRi0ctHrV45FgMAA63ti495MSTAAAAAElFTkSuQmCC',
   'base64',
 )
-// Another origin: the place a leak would show.
+// Another origin, which a leak would reach.
 const canary = createServer((request, response) => {
   canarySaw.push(`${request.url} ${request.headers.referer ?? 'no referrer'}`)
   if (request.url?.endsWith('.png')) response.writeHead(200, { 'Content-Type': 'image/png' }).end(red)
@@ -29,11 +29,11 @@ afterAll(async () => {
 })
 
 const sid = 77
-// What is far from the window is not drawn.
+// Diagrams far from the window are not drawn.
 const tall = { viewport: { width: 1280, height: 4_000 } }
 const pictures = process.env['PICTURES']
 
-/** Opens a chat whose one answer is there already. */
+/** Opens a chat with one stored answer. */
 async function read(
   content: string,
   device: Parameters<typeof visit>[2] = {},
@@ -87,7 +87,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     { viewport: { width: 1280, height: 900 } },
     { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
   ]) {
-    it(`draws what is finished, ${colorScheme}, ${device.viewport.width} px, and axe finds nothing`, async () => {
+    it(`draws finished diagrams, ${colorScheme}, ${device.viewport.width} px, and axe finds nothing`, async () => {
       const v = await read(`A flow:\n\n${flow}\n\nA sequence:\n\n${sequence}\n\n![A cat](http://${elsewhere()}/cat.png)`, {
         colorScheme,
         ...device,
@@ -138,7 +138,7 @@ it('shows code while the answer is written, and the source, a file and the other
   await v.end()
 })
 
-it('shows the source and one line of reason for what is broken or too large', async () => {
+it('shows the source and a reason for a diagram that is broken or too large', async () => {
   const edges = Array.from({ length: 2_000 }, (_, i) => `a${i}-->b`).join('\n')
   const v = await read(
     [
@@ -162,7 +162,7 @@ it('shows the source and one line of reason for what is broken or too large', as
 })
 
 it('removes a renderer that hangs after three seconds; the page stays usable and the next one is drawn', async () => {
-  // Below every limit of size, and far more than can be laid out in the time.
+  // Within all limits of size, but too much to be laid out in the time.
   const heavy = `flowchart LR\n${Array.from({ length: 1_900 }, (_, i) => `n${i % 61}-->n${(i * 7 + (i >> 3)) % 59}`).join('\n')}`
   const v = await read(`${fence(heavy)}\n\n${sequence}`, tall)
   await v.page.locator('iframe').waitFor({ state: 'attached' })
@@ -178,7 +178,7 @@ it('removes a renderer that hangs after three seconds; the page stays usable and
   await v.end()
 })
 
-it('gives up on a frame that is ready and then silent, and believes none that answers out of turn', async () => {
+it('gives up on a frame that is ready and then silent, and ignores one that answers out of turn', async () => {
   const v = await read(`${flow}\n\n${sequence}`, tall, ({ fake }) => {
     fake.state.files.set('/sandbox/diagram.html', '<!doctype html><title>x</title><script src="./silent.js"></script>')
     fake.state.files.set(
@@ -238,7 +238,7 @@ it('runs nothing and fetches nothing, whatever a diagram says', async () => {
     v.page.locator('.diagram').evaluateAll((all) => all.filter((one) => one.querySelector('.drawing img, .note')).length)
   await expect.poll(settled, { timeout: 50_000 }).toBe(hostile.length)
   expect(await drawn(v.page).count()).toBeGreaterThan(hostile.length / 2)
-  // An image runs nothing; neither may a saved file.
+  // A script in the image does not run; nor may one in a saved file.
   const svgs = await v.page.evaluate(() => Promise.all((window as unknown as { made: Promise<string>[] }).made))
   expect(svgs).toHaveLength(await drawn(v.page).count())
   for (const svg of svgs) expect(svg).not.toMatch(/<script|<foreignObject|<iframe|<img|\son\w+="|href="javascript/i)
@@ -249,7 +249,7 @@ it('runs nothing and fetches nothing, whatever a diagram says', async () => {
   await v.end()
 }, 120_000)
 
-it('loads an image from elsewhere after a click and not before, and tells nobody from where', async () => {
+it('loads an image of another site only after a click, and without a referrer', async () => {
   const host = elsewhere()
   const v = await read(
     `Look: ![A cat](http://${host}/cat.png) and [![linked](http://${host}/linked.png)](https://example.org/) and ![](http://${host}/gone)`,
@@ -277,7 +277,7 @@ it('loads an image from elsewhere after a click and not before, and tells nobody
   await v.end()
 })
 
-it('keeps what draws diagrams out of the first page and of what is kept for offline', async () => {
+it('keeps the diagram scripts out of the first page and out of the offline cache', async () => {
   const v = await visit(browser)
   const asked: string[] = []
   v.context.on('request', (request) => asked.push(request.url()))

@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-it('says why an answer failed, known kind or not, and never swallows it', async () => {
+it('says why an answer failed, for known and unknown errors', async () => {
   const v = await visit(browser, { tokenMs: 1 })
   const { page } = v
   v.fake.state.say = 'Half of an answer that never'
@@ -99,7 +99,7 @@ it('keeps a chat readable when one of its messages cannot be drawn', async () =>
   await v.end()
 })
 
-it('says that it broke, offers a way on, and leaves a trace in the console', async () => {
+it('says that the page crashed, offers a reload, and logs the error', async () => {
   const v = await visit(browser)
   const { page } = v
   await page.route('**/api/auth/me', (route) => route.fulfill({ json: { user: { ...admin, username: 5 }, guest: false, quota: null } }))

@@ -8,7 +8,7 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-it('knows after a reload what became of the account meanwhile: role, name, picture, messages left', async () => {
+it('shows after a reload how the account has changed: role, name, picture, messages left', async () => {
   const v = await visit(browser)
   const { page } = v
   const menu = page.getByRole('button', { name: /Account menu/ })
@@ -31,7 +31,7 @@ it('knows after a reload what became of the account meanwhile: role, name, pictu
   await v.end()
 })
 
-it('locks nobody out by what was used up yesterday: the server decides when it is asked', async () => {
+it('locks nobody out because of a limit used up yesterday: the server decides', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   const { page } = v
   v.fake.state.quota = { limit: 20, used: 20, remaining: 0, resetsAt: '2026-11-27T00:00:00.000Z' }

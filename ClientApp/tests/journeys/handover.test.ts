@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { findings } from './axe'
 import { admin, launch, visit } from './browser'
 
-// What one person gives another or a program: limits, codes, keys.
+// Limits, codes and keys, which one person gives to another or to a program.
 
 let browser: Browser
 beforeAll(async () => {
@@ -13,7 +13,7 @@ afterAll(() => browser.close())
 
 const clipboard = { permissions: ['clipboard-read', 'clipboard-write'] }
 
-it('shows of a limit the default, what is used and the currency, and takes "no limit" as a choice', async () => {
+it('shows the default, the use and the currency of a limit, and offers "no limit"', async () => {
   const v = await visit(browser, { users: [admin, { ...admin, id: 2, username: 'mia', role: 'USER' }] })
   const { page } = v
   await page.goto(`${v.fake.url}/settings/users`)
@@ -45,7 +45,7 @@ it('shows of a limit the default, what is used and the currency, and takes "no l
   await v.end()
 })
 
-it('gives a one-time code with the address to go to, in one text', async () => {
+it('gives a one-time code and the address in one text', async () => {
   const v = await visit(browser, {}, clipboard)
   const { page } = v
   await page.goto(`${v.fake.url}/settings/users`)
@@ -61,7 +61,7 @@ it('gives a one-time code with the address to go to, in one text', async () => {
   await v.end()
 })
 
-it('gives programs the address each wants, their lines, and a call to try', async () => {
+it('gives each program its address, its configuration, and a test call', async () => {
   const v = await visit(browser, {}, clipboard)
   const { page } = v
   v.fake.state.connections.push({

@@ -19,7 +19,7 @@ const connection = {
 }
 const list = (page: Page) => page.getByRole('dialog').getByRole('list', { name: 'Workstation' }).locator('.name').allInnerTexts()
 
-it('puts models in order by arrows, keys and hand, and the picker shows them so', async () => {
+it('orders models by buttons, keys and dragging, and the picker follows', async () => {
   const v = await visit(browser)
   v.fake.state.connections.push(connection)
   const { page } = v
@@ -44,7 +44,7 @@ it('puts models in order by arrows, keys and hand, and the picker shows them so'
   await page.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   await page.getByText('Saved').waitFor()
-  // A place is no change of the model itself.
+  // A position does not count as a change of the model.
   expect(await page.getByText('Changed here').count()).toBe(0)
   await page.getByRole('link', { name: 'Go to the chat' }).click()
   await page.getByRole('button', { name: /Choose a model/ }).click()
@@ -57,7 +57,7 @@ it('puts models in order by arrows, keys and hand, and the picker shows them so'
   await v.end()
 })
 
-it('shows what a file of changes would do before anything is changed, and leaves out what does not fit', async () => {
+it('previews a file of changes before it applies, and skips the entries that do not fit', async () => {
   const v = await visit(browser)
   v.fake.state.connections.push(connection)
   v.fake.state.overrides.set('5 gpt-small', { connectionId: 5, model: 'gpt-small', name: 'Small' })

@@ -36,7 +36,7 @@ it('opens without a network, reads what is loaded, and keeps no text of a chat',
   expect(kept).toContain('/')
   expect(kept.filter((path) => !/^\/($|assets\/|icon\.svg$)/.test(path))).toEqual([])
 
-  // The server is away: the page itself still opens, and comes to life when the server does.
+  // Without the server the page still opens, and works again when the server does.
   v.fake.close()
   await page.reload()
   await page.getByText('The server cannot be reached').waitFor()

@@ -1,4 +1,4 @@
-/** Text that tries to run or to call out: links, raw HTML, handlers, images, formulas. `outside` is a host nobody may contact. */
+/** Text that tries to run script or to fetch from elsewhere: links, HTML, handlers, images, formulas. Nobody may contact `outside`. */
 export function payloads(outside: string): string[] {
   const run = 'window.__pwned=1'
   const schemes = [

@@ -50,7 +50,7 @@ it('offers no choice of reasoning where it is switched off', async () => {
   await v.end()
 })
 
-it('takes an effort back to what is usual, and remembers that', async () => {
+it('resets the effort to the default, and remembers it', async () => {
   const v = await visit(browser, { tokenMs: 1 })
   v.fake.state.say = 'Yes.'
   await v.page.goto(v.fake.url)
@@ -73,7 +73,7 @@ it('takes an effort back to what is usual, and remembers that', async () => {
   await v.end()
 })
 
-it('shows what tools do of a model that does not reason, while it goes on and after', async () => {
+it('shows the tools of a model without reasoning, while they run and afterwards', async () => {
   const v = await visit(browser, { tokenMs: 1 })
   v.fake.state.say = 'Found it in the end.'
   v.fake.state.tools = [{ id: 'a', name: 'web_search', status: 'succeeded', arguments: '{"query":"tallest tree"}', result: '[]' }]

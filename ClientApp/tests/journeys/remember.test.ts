@@ -12,7 +12,7 @@ afterAll(() => browser.close())
 
 const box = (page: Page) => page.getByRole('textbox', { name: 'Write a message' })
 
-/** A chat of so many turns; the answer of turn 12 has a first version that says `buried`. */
+/** A chat of this many turns; the answer of turn 12 has an older version with the word `buried`. */
 function long(fake: Fake, turns: number): number {
   const sid = [...fake.state.sessions.keys()][0] ?? 0
   const at = '2026-11-23T08:00:00.000Z'
@@ -60,7 +60,7 @@ const inView = (page: Page, text: string) => page.getByText(text).evaluate((elem
   return top >= 0 && bottom <= innerHeight
 })
 
-it('opens a hit of the search at its message, far above and on another branch', async () => {
+it('opens a search hit at its message, far above and on another branch', async () => {
   const v = await visit(browser, { chats: 2 })
   const { page } = v
   const sid = long(v.fake, 90)
@@ -84,7 +84,7 @@ it('opens a hit of the search at its message, far above and on another branch', 
   await v.end()
 })
 
-it('comes back after a reload to where the reader was, and to the end of what was read to its end', async () => {
+it('returns after a reload to the place in the chat, and to its end when it was read to the end', async () => {
   const v = await visit(browser, { chats: 2 })
   const { page } = v
   const sid = long(v.fake, 90)
@@ -139,13 +139,13 @@ it('carries a draft to the next device, never over what is being typed, and clea
   await phone.goto(address)
   await expect.poll(() => box(phone).inputValue()).toBe('begun on the laptop')
   await box(phone).fill('begun on the laptop, ended on the phone')
-  // The page goes before it had the time to say so.
+  // The page closes before it could store the draft.
   await phone.goto('about:blank')
   await expect.poll(stored).toBe('begun on the laptop, ended on the phone')
 
   await page.reload()
   await expect.poll(() => box(page).inputValue()).toBe('begun on the laptop, ended on the phone')
-  // Typed without a network: kept, and not overwritten by what another device wrote meanwhile.
+  // Text typed offline is kept, and not overwritten by a draft of another device.
   await v.context.setOffline(true)
   await box(page).fill('typed in a tunnel')
   await v.context.setOffline(false)

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { newDataDir, removeDataDir, startServer, type Server } from './binary'
 import { firstAccount, launch, watch } from './browser'
 
-// What the stand-in promises, once on the real server: one chat from its first picture to its copy.
+// The same on the real server as on the fake one: a chat from its first image to its copy.
 describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('a chat on the real server', () => {
   let browser: Browser
   let server: Server
@@ -29,7 +29,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('a chat on the real server',
   const box = () => page.getByRole('textbox', { name: 'Write a message' })
   const mine = () => page.getByRole('article', { name: 'You' })
   const answers = () => page.getByRole('article', { name: 'Assistant' })
-  /** The answer that follows is there, and has its actions. */
+  /** Waits until the answer is complete and has its actions. */
   const answered = async () => {
     await answers().last().getByRole('button', { name: 'About this answer' }).waitFor({ timeout: 40_000 })
     await page.locator('article[aria-busy=true]').waitFor({ state: 'detached', timeout: 40_000 })

@@ -10,10 +10,10 @@ const diagram =
   '```mermaid\nflowchart LR\n  accTitle: How an answer is made\n  A[Question] --> B{Allowed?}\n  B --> C[Answer]\n```\n\nThat is all'
 const models = Array.from({ length: 230 }, (_, at) => `model-${String(at).padStart(3, '0')}`)
 
-/** How many answers the provider has begun. */
+/** The number of answers that the provider has begun. */
 let answered = 0
 
-/** Says a diagram; to "fail" it answers with an error. */
+/** Answers with a diagram, and with an error to "fail". */
 function startProvider(): Promise<Provider> {
   const provider = createServer((request, response) => {
     const parts: Buffer[] = []
@@ -37,7 +37,7 @@ function startProvider(): Promise<Provider> {
   return new Promise((resolve) => provider.listen(0, '127.0.0.1', () => resolve(provider)))
 }
 
-// What the stand-in promises, once on the real server: its policies and its records are others.
+// The same on the real server as on the fake one, whose policies and records are its own.
 describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('diagrams, traces and many models on the real server', () => {
   let browser: Browser
   let provider: Provider
@@ -107,7 +107,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('diagrams, traces and many m
     await more.click()
     await page.getByRole('switch', { name: 'Offered: model-229' }).waitFor()
     expect(await more.count()).toBe(0)
-    // What is sought is found among all, not among those that are shown.
+    // The search covers all models, not only those shown.
     await page.reload()
     await more.waitFor()
     await page.getByRole('searchbox', { name: 'Search by name, id or provider' }).fill('model-22')
@@ -135,7 +135,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('diagrams, traces and many m
     expect(complaints).toEqual([])
   })
 
-  it('shows as many versions of an answer as are kept', async () => {
+  it('shows all kept versions of an answer', async () => {
     await call('PATCH', '/api/settings/system', { assistantReplyHistoryLimit: 2 })
     await page.goto(server.url)
     await ask('Once more')
@@ -153,7 +153,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('diagrams, traces and many m
     expect(complaints).toEqual([])
   })
 
-  it('records what was asked for, and shows, saves and deletes it', async () => {
+  it('records a request when asked to, and shows, saves and deletes the trace', async () => {
     await call('PATCH', '/api/settings/system', { taskTraceEnabled: true })
     await page.goto(server.url)
     await page.getByRole('button', { name: 'Options for the answer' }).click()

@@ -7,7 +7,7 @@ import { launch, watch } from './browser'
 
 const tabs = [...Array(8).keys()]
 
-/** An OpenAI-compatible provider that says half of every answer and keeps the rest until it is let go. */
+/** An OpenAI-compatible provider that sends half of every answer and holds the rest until it is released. */
 async function startProvider() {
   let letGo: () => void = () => undefined
   const released = new Promise<void>((resolve) => (letGo = resolve))
@@ -78,7 +78,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('eight tabs on the real serv
     await Promise.all(pages.map((page, at) => page.getByText(`Half of question ${at}`).waitFor({ timeout: 30_000 })))
     expect([...provider.asked].sort()).toEqual(tabs.map((at) => `question ${at}`))
 
-    // Each answer is held by the provider, and no tab has to wait for another.
+    // The provider holds all answers, and no tab waits for another.
     expect(
       await first.evaluate(() =>
         fetch('/api/chat/runs')

@@ -46,7 +46,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the page on the real server
   })
 
   const finished = () => page.locator('article[aria-busy=true]').waitFor({ state: 'detached', timeout: 40_000 })
-  /** The words of the last answer, formulas by their source: they are drawn once they are near what is seen. */
+  /** The text of the last answer, with the source of formulas, which are drawn only near the window. */
   const shown = () =>
     page
       .locator('.prose')

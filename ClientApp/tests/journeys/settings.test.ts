@@ -20,7 +20,7 @@ const connection = {
 }
 const save = (page: Page) => page.getByRole('button', { name: 'Save', exact: true }).click()
 
-it('saves settings only when something changed, and says what is wrong at the field', async () => {
+it('saves settings only when something changed, and marks the wrong field', async () => {
   const v = await visit(browser)
   const { page } = v
   await page.goto(`${v.fake.url}/settings/system/general`)
@@ -184,7 +184,7 @@ it('makes a key that is shown once, and revokes it', async () => {
   await v.end()
 })
 
-it('draws usage and tells it in numbers', async () => {
+it('shows usage as a chart and as numbers', async () => {
   const v = await visit(browser)
   const { page } = v
   await page.goto(`${v.fake.url}/settings/usage`)
@@ -209,7 +209,7 @@ it('draws usage and tells it in numbers', async () => {
   await v.end()
 })
 
-it('carries theme and language to the next device, makes pictures small, and lets a person go', async () => {
+it('syncs theme and language, shrinks pictures, and deletes the account', async () => {
   const v = await visit(browser)
   const { page } = v
   v.fake.state.personal = { theme: 'dark' }
@@ -237,7 +237,7 @@ it('carries theme and language to the next device, makes pictures small, and let
   await v.end()
 })
 
-it('is a list first on a phone, then one page', async () => {
+it('shows a list first on a phone, then one page', async () => {
   const v = await visit(browser, {}, { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true })
   const { page } = v
   await page.goto(`${v.fake.url}/settings`)
@@ -254,7 +254,7 @@ it('is a list first on a phone, then one page', async () => {
   await v.end()
 })
 
-it('finds a setting by a word of its own or of its hint, and goes to it', async () => {
+it('finds a setting by its label or hint, and goes to it', async () => {
   const v = await visit(browser)
   const { page } = v
   await page.goto(`${v.fake.url}/settings/appearance`)
@@ -269,7 +269,7 @@ it('finds a setting by a word of its own or of its hint, and goes to it', async 
   await search.press('Escape')
   await page.getByRole('navigation').getByRole('link', { name: 'Audit log' }).waitFor()
 
-  // On a phone the page takes the place of the list.
+  // On a phone the page replaces the list.
   await page.setViewportSize({ width: 390, height: 844 })
   await page.goto(`${v.fake.url}/settings`)
   await search.fill('theme')
@@ -281,7 +281,7 @@ it('finds a setting by a word of its own or of its hint, and goes to it', async 
   await v.end()
 })
 
-it('asks before a page with changes that are not saved is left, also by the way back', async () => {
+it('asks before a page with unsaved changes is left, also by the back button', async () => {
   const v = await visit(browser)
   const { page } = v
   await page.goto(`${v.fake.url}/settings/system/limits`)
@@ -300,7 +300,7 @@ it('asks before a page with changes that are not saved is left, also by the way 
   await v.end()
 })
 
-it('shows at the login what the administrator wrote, as text', async () => {
+it('shows the notice of the administrator at the login, as text', async () => {
   const v = await visit(browser)
   const { page } = v
   await page.goto(`${v.fake.url}/settings/system/general`)

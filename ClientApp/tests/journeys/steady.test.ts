@@ -20,7 +20,7 @@ function fill(v: Visit, sid: number, turns: number, word: string) {
   })))
 }
 
-/** Keeps a chat's messages from coming until what it gives is called. */
+/** Holds back the messages of a chat until the returned function is called. */
 async function holdMessages(page: Page, sid: number): Promise<() => void> {
   let release: () => void = () => undefined
   const held = new Promise<void>((resolve) => (release = resolve))
@@ -45,7 +45,7 @@ it('opens a chat far down the list by its address, at its newest message', async
 })
 
 for (const [kind, word] of [['long', `${answer}\n\nold`], ['short', 'old']] as const) {
-  it(`opens a chat of ${kind} messages turn by turn, and nothing that is seen jumps`, async () => {
+  it(`opens a chat of ${kind} messages turn by turn, and nothing visible jumps`, async () => {
     const v = await visit(browser, { chats: 1 }, { viewport: { width: 412, height: 820 }, hasTouch: true, isMobile: true })
     const [sid = 0] = [...v.fake.state.sessions.keys()]
     fill(v, sid, 24, word)
@@ -69,7 +69,7 @@ for (const [kind, word] of [['long', `${answer}\n\nold`], ['short', 'old']] as c
   })
 }
 
-it('shows a question that was asked before the earlier messages came', async () => {
+it('shows a question that was asked before the earlier messages arrived', async () => {
   const v = await visit(browser, { chats: 1, tokenMs: 4 })
   const { page } = v
   const [sid = 0] = [...v.fake.state.sessions.keys()]

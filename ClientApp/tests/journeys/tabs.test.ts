@@ -25,7 +25,7 @@ it('answers in eight tabs at once, although a browser opens six connections', as
   state.hold = true
   for (const page of pages) await page.goto(v.fake.url)
   await Promise.all(pages.map((page, at) => ask(page, `question ${at}`)))
-  // Every question has reached the server, and every tab shows the half that is said.
+  // Every question has reached the server, and every tab shows the first half.
   await expect.poll(() => state.runs.size, { timeout: 20_000 }).toBe(8)
   await Promise.all(pages.map((page) => busy(page).getByRole('heading', { name: 'How it works' }).waitFor({ timeout: 20_000 })))
   // While all of them run, another request is answered.
@@ -42,11 +42,11 @@ it('answers in eight tabs at once, although a browser opens six connections', as
   await v.end()
 })
 
-it('keeps two tabs on one chat the same, whichever of them speaks', async () => {
+it('keeps two tabs of one chat in sync, whichever of them sends', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   const { page: one } = v
   await one.goto(v.fake.url)
-  // Short, so that all four are near enough to be drawn at the end.
+  // Short, so that all four are near enough to the window to be drawn.
   v.fake.state.say = 'A short answer.'
   await ask(one, 'first')
   await one.getByText('A short answer.').waitFor()
@@ -64,7 +64,7 @@ it('keeps two tabs on one chat the same, whichever of them speaks', async () => 
   await two.getByRole('button', { name: 'Stop' }).click()
   for (const page of [one, two]) await page.getByText('You stopped this answer.').waitFor()
 
-  // The first tab speaks before it has heard of what was said in the second.
+  // The first tab sends before it has learned of the message in the second.
   v.fake.state.hold = false
   v.fake.state.say = 'A short answer.'
   await two.getByRole('textbox', { name: 'Write a message' }).fill('third')

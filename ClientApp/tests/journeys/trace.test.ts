@@ -9,7 +9,7 @@ beforeAll(async () => {
 })
 afterAll(() => browser.close())
 
-it('offers recording where it is allowed, and sends what was chosen', async () => {
+it('offers recording where it is allowed, and sends the choice', async () => {
   const v = await visit(browser, { tokenMs: 1 })
   const { page, fake } = v
   const options = page.getByRole('button', { name: 'Options for the answer' })
@@ -33,7 +33,7 @@ it('offers recording where it is allowed, and sends what was chosen', async () =
   await ask('Record me')
   expect(fake.state.asked.at(-1)).toMatchObject({ content: 'Record me', trace: true })
 
-  // Where everything is recorded, the switch stands on and leaving out is what is sent.
+  // Where everything is recorded, the switch is on, and only switching it off is sent.
   fake.state.settings['taskTraceDefaultOn'] = true
   await page.goto(fake.url)
   await options.click()
@@ -76,7 +76,7 @@ it('finds a trace, reads its events, saves and deletes it', async () => {
   await rows.first().getByRole('button').click()
 
   await page.getByRole('heading', { name: /^Trace \d+/ }).waitFor()
-  // What went wrong is open, the rest is folded.
+  // Failures are unfolded, the rest is folded.
   await page.getByText('"provider_server_error"').waitFor()
   expect(await page.getByText('"contentChars"').first().isVisible()).toBe(false)
   await page.getByText('Context built').click()

@@ -43,7 +43,7 @@ it('answers again, keeps every version, and switches between them', async () => 
   await v.end()
 })
 
-it('edits a message and sends it in place of the old one, also the very first', async () => {
+it('edits a message and sends it in place of the old one, also the first', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   await v.page.goto(v.fake.url)
   await ask(v, 'a typo', 'About a typo')
@@ -79,7 +79,7 @@ it('goes on with a stopped answer in place', async () => {
   await v.end()
 })
 
-it('deletes from a message on, with a way back', async () => {
+it('deletes a message and all after it, and undoes it', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   await v.page.goto(v.fake.url)
   await ask(v, 'one', 'First answer')
@@ -95,7 +95,7 @@ it('deletes from a message on, with a way back', async () => {
   await v.page.getByRole('button', { name: 'Undo' }).click()
   await expect.poll(() => texts(v), { timeout: 5_000 }).toEqual(['one', 'two', 'First answer', 'Later answer'])
   await remove()
-  // What is said next waits for the removal instead of following on what is gone.
+  // The next message waits for the removal, so that it does not follow a deleted one.
   await ask(v, 'three', 'Third answer')
   await expect.poll(() => texts(v), { timeout: 5_000 }).toEqual(['one', 'three', 'First answer', 'Third answer'])
   await v.page.reload()
@@ -105,12 +105,12 @@ it('deletes from a message on, with a way back', async () => {
   await v.end()
 })
 
-it('takes no list of messages that is older than what was said meanwhile', async () => {
+it('ignores a list of messages that is older than the last message', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   await v.page.goto(v.fake.url)
   await ask(v, 'one', 'First answer')
   await ask(v, 'two', 'Later answer')
-  // The list that follows a removal is asked for while the next message is sent, and comes after its answer.
+  // The list after a removal is requested while the next message is sent, and arrives after its answer.
   let release: () => void = () => undefined
   const answered = new Promise<void>((resolve) => (release = resolve))
   await v.page.route('**/api/sessions/*/messages?*', async (route) => {

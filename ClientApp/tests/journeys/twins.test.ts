@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Message, ToolCall } from '../../src/lib/api/types'
 import { admin, launch, visit, type Visit } from './browser'
 
-// Everything that has a list, drawn with rows that say the same: a key that two of them share ends the page.
+// Every list, drawn with identical rows: a key that two rows share would crash the page.
 
 let browser: Browser
 beforeAll(async () => {
@@ -33,7 +33,7 @@ const found = JSON.stringify([
 ])
 const call: ToolCall = { id: 'call_0', name: 'web_search', status: 'succeeded', arguments: '{"query":"trees"}', result: found }
 
-/** Answers a path with this, twice the same where it is a list. */
+/** Answers a path with this; a list holds the entry twice. */
 const serve = (v: Visit, path: string, json: unknown) => v.page.route(path, (route) => route.fulfill({ json }))
 
 async function expectAlive(v: Visit) {
@@ -242,7 +242,7 @@ it('draws what is administered with twins, and asks for more twice', async () =>
   await page.goto(`${v.fake.url}/settings/system/search`)
   await page.getByRole('button', { name: 'Search', exact: true }).click()
   await page.getByText('A', { exact: true }).nth(1).waitFor()
-  // Several settings of one page are called alike in one language or the other.
+  // Several settings of a page have the same label in one of the languages.
   for (const letter of ['a', 'e', 'mon', 'token']) await page.getByRole('searchbox', { name: 'Search settings' }).fill(letter)
   await expectAlive(v)
   await v.end()

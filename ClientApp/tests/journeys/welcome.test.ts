@@ -19,13 +19,13 @@ const connection = {
   enabled: true,
 }
 
-it('begins a chat on a phone: the model in sight, a suggestion, lines by Enter, and a button that sends', async () => {
+it('begins a chat on a phone: visible model, suggestion, line breaks by Enter, and a send button', async () => {
   const v = await visit(browser, { tokenMs: 2 }, phone)
   v.fake.state.connections.push(connection)
   v.fake.state.say = 'Three ways.'
   const { page } = v
   await page.goto(v.fake.url)
-  // Choosing a model here is a choice for the next chat, and makes none.
+  // A model chosen here applies to the next chat and creates none.
   await page.getByRole('button', { name: 'Choose a model: gpt-large' }).tap()
   await page.getByRole('option', { name: /gpt-small/ }).tap()
   await page.getByRole('button', { name: 'Choose a model: gpt-small' }).waitFor()

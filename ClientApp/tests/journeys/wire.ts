@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A network between a browser and a server that can be cut, with everything that is on its way. */
+/** A network between a browser and a server. Cutting it drops all open connections and the data in transit. */
 export interface Wire {
   url: string
   cut(): void
