@@ -1,9 +1,11 @@
+using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using AiChat.Data;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace AiChat.Endpoints.Http;
@@ -12,16 +14,17 @@ namespace AiChat.Endpoints.Http;
 /// Marks a connection of the operator: whoever may read and write the data folder. It stands among the features of the connection, where
 /// only the two listeners of this file put it; nothing in a request can.
 /// </summary>
-internal sealed record OperatorConnection
+/// <param name="MemoryPool">See <see cref="ConnectionListener"/>.</param>
+internal sealed record OperatorConnection(MemoryPool<byte> MemoryPool) : IMemoryPoolFeature
 {
     /// <summary>What the web server is told to listen at. <see cref="ConnectionListeners"/> makes one of the two listeners of it.</summary>
     public static readonly EndPoint EndPoint = new UnixDomainSocketEndPoint("operator");
 
-    private static readonly OperatorConnection Mark = new();
-
-    public static ConnectionContext Of(ConnectionContext connection)
+    public static ConnectionContext Of(ConnectionContext connection, MemoryPool<byte> pool)
     {
-        connection.Features.Set(Mark);
+        var mark = new OperatorConnection(pool);
+        connection.Features.Set(mark);
+        connection.Features.Set<IMemoryPoolFeature>(mark);
         return connection;
     }
 
@@ -31,7 +34,7 @@ internal sealed record OperatorConnection
 /// <summary>Listens for the command line, in the way that this process needs.</summary>
 /// <param name="pipe">Only in a process that serves one command.</param>
 internal sealed partial class OperatorListeners(
-    DataFolder folder, TimeProvider clock, ILogger<OperatorListener> logger, OperatorPipe? pipe = null)
+    DataFolder folder, IMemoryPoolFactory<byte> pools, TimeProvider clock, ILogger<OperatorListener> logger, OperatorPipe? pipe = null)
 {
     public IConnectionListener Bind()
     {
@@ -42,13 +45,13 @@ internal sealed partial class OperatorListeners(
 
         try
         {
-            return new OperatorListener(ControlSocket.Listen(folder.Path), clock, logger);
+            return new OperatorListener(ControlSocket.Listen(folder.Path), pools.Create(), clock, logger);
         }
         catch (Exception error) when (error is SocketException or IOException or UnauthorizedAccessException)
         {
             // Some file systems have no sockets. The server works there too.
             LogNoSocket(logger, folder.Path, error.Message);
-            return new OperatorPipe();
+            return new OperatorPipe(pools);
         }
     }
 
@@ -59,7 +62,8 @@ internal sealed partial class OperatorListeners(
 }
 
 /// <summary>Takes the command line's connections to a running server from the socket in the data folder.</summary>
-internal sealed partial class OperatorListener(Socket socket, TimeProvider clock, ILogger logger) : IConnectionListener
+internal sealed partial class OperatorListener(Socket socket, MemoryPool<byte> pool, TimeProvider clock, ILogger logger)
+    : IConnectionListener
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
@@ -76,7 +80,7 @@ internal sealed partial class OperatorListener(Socket socket, TimeProvider clock
                 var accepted = await socket.AcceptAsync(cancellationToken);
                 if (ControlSocket.IsOwner(accepted))
                 {
-                    return OperatorConnection.Of(_connections.Create(accepted));
+                    return OperatorConnection.Of(_connections.Create(accepted), pool);
                 }
 
                 accepted.Dispose();
@@ -105,6 +109,7 @@ internal sealed partial class OperatorListener(Socket socket, TimeProvider clock
     {
         socket.Dispose();
         _connections.Dispose();
+        pool.Dispose();
         return default;
     }
 
@@ -113,8 +118,9 @@ internal sealed partial class OperatorListener(Socket socket, TimeProvider clock
 }
 
 /// <summary>The connections of a command to the server inside its own process, which serves a folder that no server runs on.</summary>
-internal sealed class OperatorPipe : IConnectionListener
+internal sealed class OperatorPipe(IMemoryPoolFactory<byte> pools) : IConnectionListener
 {
+    private readonly MemoryPool<byte> _pool = pools.Create();
     private readonly Channel<ConnectionContext> _waiting = Channel.CreateUnbounded<ConnectionContext>();
 
     public EndPoint EndPoint => OperatorConnection.EndPoint;
@@ -124,7 +130,7 @@ internal sealed class OperatorPipe : IConnectionListener
     {
         var (request, response) = (new Pipe(), new Pipe());
         var connection = new PipeConnection(new Ends(request.Reader, response.Writer));
-        if (!_waiting.Writer.TryWrite(OperatorConnection.Of(connection)))
+        if (!_waiting.Writer.TryWrite(OperatorConnection.Of(connection, _pool)))
         {
             throw new IOException("The server inside this process has stopped.");
         }

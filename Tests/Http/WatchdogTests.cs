@@ -43,7 +43,7 @@ public sealed class WatchdogTests
         Migrator.Run(path);
         using var db = new Db(path);
         using var pool = new ConnectionListenersTests.Pool();
-        var listeners = new ConnectionListeners(pool, TimeProvider.System, NullLogger<ConnectionListener>.Instance);
+        var listeners = new ConnectionListeners(new ListenSockets(), pool, TimeProvider.System, NullLogger<ConnectionListener>.Instance);
         await db.Write(_ => { });
         var commits = db.Commits;
         using var watchdog = Feed(manager, db, listeners);
@@ -59,7 +59,7 @@ public sealed class WatchdogTests
     public async Task Connections_that_nobody_takes_are_noticed()
     {
         using var pool = new ConnectionListenersTests.Pool();
-        var listeners = new ConnectionListeners(pool, TimeProvider.System, NullLogger<ConnectionListener>.Instance);
+        var listeners = new ConnectionListeners(new ListenSockets(), pool, TimeProvider.System, NullLogger<ConnectionListener>.Instance);
         await using var listener = await listeners.BindAsync(new IPEndPoint(IPAddress.Any, 0));
         Assert.Null(listeners.FindStuck()); // nobody has knocked yet
         Assert.Equal(listener.EndPoint, listeners.FindStuck());
