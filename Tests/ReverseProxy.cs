@@ -40,8 +40,8 @@ internal sealed class ReverseProxy : IAsyncDisposable
             _ => NginxSite(folder.FullName, text.Replace("listen 80;", $"listen 127.0.0.1:{port};").Replace("listen [::]:80;", "")),
         };
         start.Environment["HOME"] = start.Environment["XDG_DATA_HOME"] = start.Environment["XDG_CONFIG_HOME"] = folder.FullName;
-        var proxy = new ReverseProxy(
-            Process.Start(start)!, folder, file == "Caddyfile" ? new Uri($"https://localhost:{port}") : new Uri($"http://127.0.0.1:{port}"));
+        var address = new Uri(file == "Caddyfile" ? $"https://localhost:{port}" : $"http://127.0.0.1:{port}");
+        var proxy = new ReverseProxy(Process.Start(start)!, folder, address);
         await Eventually.Holds(async () =>
         {
             Assert.False(proxy._process.HasExited, $"The proxy of {file} did not start.");

@@ -95,7 +95,8 @@ internal sealed partial class ClientAddress
 
     private Forwarded FromLists(IHeaderDictionary headers, IPAddress socket)
     {
-        var (client, written) = Walk([.. ForwardingHeaders.List(headers[ForwardingHeaders.For]).Select(ForwardingHeaders.ToAddress)], socket);
+        var hops = ForwardingHeaders.List(headers[ForwardingHeaders.For]).Select(ForwardingHeaders.ToAddress);
+        var (client, written) = Walk([.. hops], socket);
         var prefixes = ForwardingHeaders.List(headers[ForwardingHeaders.Prefix]).TakeLast(written).Select(ForwardingHeaders.ToPrefix);
         return new Forwarded(
             client,
@@ -116,7 +117,7 @@ internal sealed partial class ClientAddress
     }
 
     /// <summary>Goes from the nearest proxy outwards as long as the entries are those of trusted proxies.</summary>
-    /// <returns>The client, and how many of the last entries trusted proxies wrote; at least one, that of the proxy at the socket.</returns>
+    /// <returns>The client, and how many of the last entries trusted proxies wrote: at least that of the one at the socket.</returns>
     private (IPAddress Client, int Written) Walk(IPAddress?[] hops, IPAddress socket)
     {
         var client = socket;
@@ -200,7 +201,7 @@ internal sealed partial class ClientAddress
 
     [LoggerMessage(
         LogLevel.Warning,
-        "The proxy at {Proxy} sent X-Forwarded-For ({Classic}) and Forwarded ({Standard}), which name different clients. One of them is the "
-        + "client's own, so the request counts as the proxy's. Let the proxy remove the header that it does not write.")]
+        "The proxy at {Proxy} sent X-Forwarded-For ({Classic}) and Forwarded ({Standard}), which name different clients. One of them is "
+        + "the client's own, so the request counts as the proxy's. Let the proxy remove the header that it does not write.")]
     private partial void LogContradiction(IPAddress proxy, IPAddress classic, IPAddress standard);
 }

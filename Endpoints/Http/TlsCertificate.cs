@@ -87,9 +87,7 @@ internal sealed partial class TlsCertificate : BackgroundService
     private static SslServerAuthenticationOptions Answer(TlsPair pair) => new()
     {
         ServerCertificateContext = pair.Context,
-#pragma warning disable CA5398 // The default of the operating system may still allow TLS 1.0.
-        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
-#pragma warning restore CA5398
+        EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13, // the system's default may still allow TLS 1.0
     };
 
     private void Look()
@@ -171,8 +169,8 @@ internal sealed partial class TlsCertificate : BackgroundService
         LogExpires(_certificateFile, _pair.Certificate.Subject, _pair.NotBefore, _pair.NotAfter);
         _notices.Add(new Notice(
             ExpiresNotice,
-            $"The certificate in {_certificateFile} is valid from {_pair.NotBefore:u} to {_pair.NotAfter:u}. Renew it; the new file is used "
-            + "without a restart.",
+            $"The certificate in {_certificateFile} is valid from {_pair.NotBefore:u} to {_pair.NotAfter:u}. Renew it; the new file "
+            + "is used without a restart.",
             _certificateFile));
     }
 
@@ -186,11 +184,13 @@ internal sealed partial class TlsCertificate : BackgroundService
     [LoggerMessage(LogLevel.Information, "The certificate in {File} was replaced: {Subject}, valid until {NotAfter:u}")]
     private partial void LogLoaded(string file, string subject, DateTimeOffset notAfter);
 
-    [LoggerMessage(LogLevel.Error, "The new certificate or key in {Files} cannot be used: {Reason}. The one before it stays in use; it is valid until {NotAfter:u}")]
+    [LoggerMessage(
+        LogLevel.Error,
+        "The new certificate or key in {Files} cannot be used: {Reason}. The one before it stays; it is valid until {NotAfter:u}")]
     private partial void LogUnusable(string files, string reason, DateTimeOffset notAfter);
 
     [LoggerMessage(
         LogLevel.Warning,
-        "The certificate in {File} ({Subject}) is valid from {NotBefore:u} to {NotAfter:u}. Renew it; the new file is used without a restart")]
+        "The certificate in {File} ({Subject}) is valid from {NotBefore:u} to {NotAfter:u}. Renew it; the new file is used at once")]
     private partial void LogExpires(string file, string subject, DateTimeOffset notBefore, DateTimeOffset notAfter);
 }

@@ -37,7 +37,8 @@ internal sealed class TlsPair
             || key.Contains("Proc-Type: 4,ENCRYPTED", StringComparison.Ordinal))
         {
             throw new TlsPairException(
-                "the key is encrypted with a passphrase, which the server cannot ask for; write it without: openssl pkey -in KEY -out NEWKEY");
+                "the key is encrypted with a passphrase, which the server cannot ask for; write it without: "
+                + "openssl pkey -in KEY -out NEWKEY");
         }
 
         if (!key.Contains("PRIVATE KEY-----", StringComparison.Ordinal))
@@ -61,7 +62,8 @@ internal sealed class TlsPair
             }
         }
 
-        throw new TlsPairException($"the key does not belong to the certificate or is of another kind than RSA and ECDSA ({reason?.Message})");
+        throw new TlsPairException(
+            $"the key does not belong to the certificate or is of another kind than RSA and ECDSA ({reason?.Message})");
     }
 
     private static X509Certificate2Collection Chain(string pem)

@@ -31,7 +31,8 @@ internal static class TlsRedirect
             }
 
             // 308 keeps the method. Ports may be mapped on the way, which only the address of the settings knows.
-            var port = Uri.TryCreate(settings.SiteBaseUrl, UriKind.Absolute, out var site) && site.Scheme == "https" ? site.Port : options.Port;
+            var isKnown = Uri.TryCreate(settings.SiteBaseUrl, UriKind.Absolute, out var site) && site.Scheme == "https";
+            var port = isKnown ? site!.Port : options.Port;
             var host = port is 443 or 0 ? new HostString(request.Host.Host) : new HostString(request.Host.Host, port);
             response.StatusCode = StatusCodes.Status308PermanentRedirect;
             response.Headers.Location = $"https://{host}{request.PathBase}{request.Path}{request.QueryString}";

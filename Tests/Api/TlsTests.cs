@@ -126,14 +126,16 @@ public sealed class TlsTests : IDisposable
         using var plain = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false });
         foreach (var method in new[] { HttpMethod.Get, HttpMethod.Post })
         {
-            using var request = new HttpRequestMessage(method, $"http://127.0.0.1:{port}/c/7?x=%20y") { Headers = { Host = "chat.example:80" } };
+            using var request = new HttpRequestMessage(method, $"http://127.0.0.1:{port}/c/7?x=%20y");
+            request.Headers.Host = "chat.example:80";
             var answer = await plain.SendAsync(request);
             Assert.Equal(HttpStatusCode.PermanentRedirect, answer.StatusCode);
             Assert.Matches("^https://chat\\.example(:[0-9]+)?/c/7\\?x=%20y$", answer.Headers.Location!.OriginalString);
             Assert.False(answer.Headers.Contains("Strict-Transport-Security"));
         }
 
-        using var bad = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}/") { Headers = { { "X-Forwarded-Proto", "https" } } };
+        using var bad = new HttpRequestMessage(HttpMethod.Get, $"http://127.0.0.1:{port}/");
+        bad.Headers.Add("X-Forwarded-Proto", "https");
         Assert.Equal(HttpStatusCode.PermanentRedirect, (await plain.SendAsync(bad)).StatusCode);
     }
 
@@ -149,7 +151,7 @@ public sealed class TlsTests : IDisposable
             "secret", new PbeParameters(PbeEncryptionAlgorithm.Aes128Cbc, HashAlgorithmName.SHA256, 1));
         var weak = _certificates.Issue(key: small);
         Refused("openssl pkey", certificate, encrypted);
-        Refused("openssl pkey", certificate, "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END RSA PRIVATE KEY-----");
+        Refused("openssl pkey", certificate, "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n");
         Refused("does not belong", certificate, other.Key);
         Refused("no certificate in PEM", "0\u0082binary", key);
         Refused("no certificate in PEM", key, key);

@@ -56,7 +56,8 @@ public sealed class ProxyTests
             "", $"proxy_pass http://{server.BaseUri.Authority}; proxy_ignore_headers X-Accel-Buffering; proxy_set_header Host $http_host;");
         using var browser = nginx.Client();
         browser.DefaultRequestHeaders.Add("X-Requested-With", "aichat");
-        await (await browser.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password })).Expect(HttpStatusCode.OK);
+        await (await browser.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))
+            .Expect(HttpStatusCode.OK);
         var held = browser.Ask(session, "go");
         await upstream.NextChatAsync();
 
@@ -66,8 +67,8 @@ public sealed class ProxyTests
         long? message = null;
         await Eventually.Holds(async () =>
         {
-            message ??= (await browser.GetJson("/api/chat/runs")).EnumerateArray().Select(run => (long?)run.GetProperty("messageId").GetInt64())
-                .FirstOrDefault();
+            message ??= (await browser.GetJson("/api/chat/runs")).EnumerateArray()
+                .Select(run => (long?)run.GetProperty("messageId").GetInt64()).FirstOrDefault();
             await Read();
             return text == "first ";
         });
@@ -75,7 +76,8 @@ public sealed class ProxyTests
         await Eventually.Holds(async () => await Read() == "done");
         Assert.Equal("first last", text);
         await using var late = await held;
-        Assert.Equal("first last", string.Concat((await late.ReadAllAsync()).Where(e => e.Event == "delta").Select(e => e.Json.Text("text"))));
+        var whole = (await late.ReadAllAsync()).Where(e => e.Event == "delta").Select(e => e.Json.Text("text"));
+        Assert.Equal("first last", string.Concat(whole));
 
         async Task<string?> Read()
         {
