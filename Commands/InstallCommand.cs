@@ -89,6 +89,7 @@ internal static partial class InstallCommand
         steps.Say(steps.Changes == 0 ? "Nothing to do: this version is installed." : "Installed.");
         steps.Say($"  settings  {place.EnvironmentFile}, then: systemctl restart aichat");
         steps.Say("  state     systemctl status aichat; journalctl -u aichat");
+        steps.Say($"  accounts  env DATA_DIR={place.DataDir} aichat user list");
         if (File.Exists(place.PreviousBinary))
         {
             steps.Say($"  before    {place.PreviousBinary}");
