@@ -1,4 +1,5 @@
 #pragma warning disable RS0030 // The one place that writes to the terminal.
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -9,8 +10,7 @@ namespace AiChat.Commands;
 /// <summary>Output for the person at the console; everything else is logged. There are no colours, so a pipe gets the same text.</summary>
 internal static class Terminal
 {
-    private static readonly JsonSerializerOptions Indented =
-        new() { WriteIndented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static void Say(string line) => Console.Out.WriteLine(line);
 
@@ -19,7 +19,16 @@ internal static class Terminal
     /// <summary>The next line of the person at the console; null when nobody answers.</summary>
     public static string? Ask() => Console.In.ReadLine();
 
-    public static string Json(JsonNode node) => node.ToJsonString(Indented);
+    public static string Json(JsonNode node)
+    {
+        using var text = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(text, Indented))
+        {
+            node.WriteTo(writer);
+        }
+
+        return Encoding.UTF8.GetString(text.ToArray());
+    }
 
     /// <summary>Columns as wide as their widest cell; control characters, which could move the cursor, are replaced.</summary>
     public static IEnumerable<string> Table(string[] head, IEnumerable<string[]> rows)
