@@ -64,7 +64,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('behind a proxy that interfe
 
   it('shows an answer while it is written, although the stream is held back', async () => {
     await send('/long 700')
-    await busy().getByText('word21', { exact: false }).waitFor({ timeout: 12_000 })
+    await busy().getByText('word21', { exact: false }).first().waitFor({ timeout: 12_000 })
     expect(await busy().count()).toBe(1)
     await page.getByRole('button', { name: 'Stop' }).click()
     await busy().waitFor({ state: 'detached' })
