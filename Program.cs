@@ -87,6 +87,7 @@ internal static class Program
         {
             var instance = folder.OpenInstance(TimeProvider.System, options.Initialize);
             Migrator.Run(folder.DatabasePath);
+            folder.SaveInstance(instance);
             builder.Services.AddSingleton(instance);
             builder.Services.AddSingleton(ImageFiles.Open(options.ImageDir ?? folder.File("images"), instance));
         }
@@ -169,6 +170,7 @@ internal static class Program
         api.MapUsage();
         api.MapSettings();
         api.MapMasterKey();
+        api.MapVariables();
         api.MapPersonal();
         api.MapConnections();
         api.MapModels();

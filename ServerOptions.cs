@@ -65,7 +65,10 @@ internal sealed record ServerOptions
     /// Defaults of system settings from variables, by key. <see cref="Load(EnvironmentValues)"/> leaves them empty, because only a server
     /// needs them.
     /// </summary>
-    public IReadOnlyDictionary<string, object?> SettingDefaults { get; init; } = new Dictionary<string, object?>();
+    public IReadOnlyDictionary<string, GivenDefault> SettingDefaults { get; init; } = new Dictionary<string, GivenDefault>();
+
+    /// <summary>What was read, to tell where a value comes from.</summary>
+    public EnvironmentValues Values { get; init; } = new([]);
 
     /// <summary>The proxies that the environment names for the way out; the settings say whether they are used.</summary>
     public ProxyRoute Proxies { get; init; } = ProxyRoute.Direct;
@@ -96,6 +99,7 @@ internal sealed record ServerOptions
     {
         var masterKeyFile = values.FindFile(ServerVariables.MasterKey)?.Text;
         ServerVariables.InitializeOnStart.Read(values); // only judged
+        values.FindFile(ServerVariables.SetupCode); // refuses it twice; the file is read only while there is no account
         var certificate = ServerVariables.TlsCertificate.Read(values);
         var key = ServerVariables.TlsKey.Read(values);
         var redirectPort = ServerVariables.TlsRedirectPort.Read(values);
@@ -108,6 +112,7 @@ internal sealed record ServerOptions
 
         return new ServerOptions
         {
+            Values = values,
             Port = ServerVariables.Port.Read(values),
             Host = ServerVariables.Host.Read(values),
             DataDir = ServerVariables.DataDir.Read(values)!,

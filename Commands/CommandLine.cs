@@ -66,6 +66,7 @@ internal static class CommandLine
             VersionCommand.Create(),
             LicensesCommand.Create(),
         };
+        root.Options.Add(Options.EnvFiles);
         ServeCommand.MakeDefault(root);
         var help = root.Options.OfType<HelpOption>().Single();
         help.Aliases.Remove("/?"); // of another system; a path begins like this here

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using AiChat.Data;
 using AiChat.Data.Sqlite;
+using AiChat.Endpoints.Settings;
 
 namespace AiChat.Commands;
 
@@ -27,7 +28,9 @@ internal static class DoctorCommand
         ServerOptions options;
         try
         {
-            options = Options.Load(Options.Values(parsed));
+            var values = Options.Values(parsed);
+            options = Options.Load(values);
+            findings.AddRange(StartNotes.Of(values).Select(note => Finding.Warning("variables", note, null)));
         }
         catch (StartupException error)
         {

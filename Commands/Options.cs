@@ -10,8 +10,17 @@ internal static class Options
 {
     public static readonly Option<bool> Json = new("--json") { Description = "Print JSON for scripts." };
 
-    /// <summary>What the environment sets.</summary>
-    public static EnvironmentValues Values(ParseResult _) => EnvironmentValues.Of(Environment.GetEnvironmentVariable);
+    /// <summary>Of every command: where variables stand besides the environment.</summary>
+    public static readonly Option<string[]> EnvFiles = new("--env-file")
+    {
+        Description = "Read variables from this file instead of .env in the working directory; may be repeated. The environment wins.",
+        HelpName = "path",
+        Recursive = true,
+    };
+
+    /// <summary>What the environment and the files of variables set.</summary>
+    /// <exception cref="Data.StartupException">A file cannot be read.</exception>
+    public static EnvironmentValues Values(ParseResult parsed) => EnvFile.Load(parsed.GetValue(EnvFiles));
 
     /// <summary>The options of the server, with the defaults of its settings.</summary>
     /// <exception cref="Data.StartupException">A value is wrong.</exception>

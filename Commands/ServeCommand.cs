@@ -24,21 +24,19 @@ internal static class ServeCommand
     {
         var initialize = new Option<bool>("--init") { Description = "Create a new database when it is missing or empty." };
         command.Options.Add(initialize);
-        command.SetAction((parsed, _) => Run(parsed.GetValue(initialize)));
+        command.SetAction((parsed, _) => Run(parsed, parsed.GetValue(initialize)));
         return command;
     }
 
-    private static async Task<int> Run(bool initialize)
+    private static async Task<int> Run(ParseResult parsed, bool initialize)
     {
         using var supervision = Supervision.Begin();
+        ServerOptions? options = null;
         try
         {
-            var values = EnvironmentValues.Of(Environment.GetEnvironmentVariable);
-            var options = ServerOptions.Load(values) with
-            {
-                Initialize = initialize,
-                SettingDefaults = SettingTable.ReadVariables(values),
-            };
+            var values = Options.Values(parsed);
+            options = Options.Load(values) with { Initialize = initialize };
+            Say([.. StartNotes.Files(values), .. StartNotes.Of(values)]);
             using var sockets = new ListenSockets();
             if (await FolderWait.Open(options, sockets) is not { } folder)
             {
@@ -46,6 +44,7 @@ internal static class ServeCommand
             }
 
             await using var app = Program.Build(options, folder: folder, sockets: sockets);
+            Say(FolderMode.Note(folder.Path));
             using var unobserved = new UnobservedTasks(app.Services.GetRequiredService<BackgroundWork>());
             var broken = false;
             app.Services.GetRequiredService<Db>().Broken += error =>
@@ -69,6 +68,7 @@ internal static class ServeCommand
                 Terminal.Say($"Listening on {address}{options.BasePath}");
             }
 
+            Say(StartNotes.Overridden(app.Services.GetRequiredService<SystemSettings>()));
             var site = app.Services.GetRequiredService<SystemSettings>().SiteBaseUrl.TrimEnd('/');
             var page = site.Length > 0
                 ? site
@@ -92,7 +92,7 @@ internal static class ServeCommand
             Terminal.Complain(error.Message + Supervision.Advice(error));
             return error.ExitCode;
         }
-        catch (Exception error) when (BindFailure(error) is { } failure)
+        catch (Exception error) when (options is not null && BindFailure(error, options) is { } failure)
         {
             Terminal.Complain(failure.Message);
             return failure.ExitCode;
@@ -101,6 +101,14 @@ internal static class ServeCommand
         {
             Terminal.Complain($"{error.Message} This process is user {Ownership.Process}.");
             return StartupException.Configuration;
+        }
+    }
+
+    private static void Say(params IEnumerable<string?> notes)
+    {
+        foreach (var note in notes.OfType<string>())
+        {
+            Terminal.Say(note);
         }
     }
 
@@ -139,7 +147,7 @@ internal static class ServeCommand
     /// One line that says why the server cannot listen; null for other failures. A port that is taken and an address that is not there may
     /// be so only now, at the boot of the machine or while the old process ends: then a service manager starts again.
     /// </summary>
-    private static StartupException? BindFailure(Exception error)
+    private static StartupException? BindFailure(Exception error, ServerOptions where)
     {
         var socket = error as SocketException ?? error.InnerException as SocketException
             ?? error.InnerException?.InnerException as SocketException;
@@ -163,7 +171,6 @@ internal static class ServeCommand
             return null;
         }
 
-        var where = ServerOptions.Load(Environment.GetEnvironmentVariable);
         var ports = where.TlsRedirectPort is { } plain ? $"{where.Port} or {plain} (TLS_REDIRECT_PORT)" : $"{where.Port}";
         return new StartupException(code, $"Cannot listen on {where.Host ?? "any address"}, port {ports}: {reason}.", error);
     }

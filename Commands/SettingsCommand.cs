@@ -12,9 +12,17 @@ internal static class SettingsCommand
         Arity = ArgumentArity.ZeroOrOne,
     };
 
-    public static Command Create() =>
-        new Command("settings", "Show every variable and setting: the value that holds, its default, and where it comes from.") { Which }
-            .WithWork(Run);
+    public static Command Create()
+    {
+        var example = new Command("example", "Print a file of variables with every one of them, to be saved as .env.");
+        example.SetAction(_ =>
+        {
+            Terminal.Say(EnvironmentExample.Write().TrimEnd('\n'));
+            return ExitCodes.Done;
+        });
+        const string about = "Show every variable and setting: the value that holds, its default, and where it comes from.";
+        return new Command("settings", about) { Which, example }.WithWork(Run);
+    }
 
     private static async Task<int> Run(Call call)
     {

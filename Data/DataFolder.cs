@@ -10,6 +10,7 @@ namespace AiChat.Data;
 internal sealed class DataFolder : IDisposable
 {
     private const int WouldBlock = 11; // EAGAIN: another process holds the lock
+    private const string MarkerName = "instance.json";
     private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -107,7 +108,7 @@ internal sealed class DataFolder : IDisposable
     /// </summary>
     public InstanceMarker OpenInstance(TimeProvider clock, bool initialize)
     {
-        var marker = File("instance.json");
+        var marker = File(MarkerName);
         var database = new FileInfo(DatabasePath);
         if (System.IO.File.Exists(marker))
         {
@@ -131,9 +132,19 @@ internal sealed class DataFolder : IDisposable
             }
         }
 
-        var instance = new InstanceMarker(Guid.NewGuid().ToString("N"), clock.GetUtcNow().ToUnixTimeMilliseconds());
-        WriteDurably("instance.json", JsonSerializer.SerializeToUtf8Bytes(instance, DataJson.Default.InstanceMarker));
-        return instance;
+        return new InstanceMarker(Guid.NewGuid().ToString("N"), clock.GetUtcNow().ToUnixTimeMilliseconds());
+    }
+
+    /// <summary>
+    /// Records that the folder holds an installation. Call once its database is there: a first start that fails before leaves a folder in
+    /// which the second begins anew.
+    /// </summary>
+    public void SaveInstance(InstanceMarker instance)
+    {
+        if (!System.IO.File.Exists(File(MarkerName)))
+        {
+            WriteDurably(MarkerName, JsonSerializer.SerializeToUtf8Bytes(instance, DataJson.Default.InstanceMarker));
+        }
     }
 
     public void Dispose() => _lock.Dispose();

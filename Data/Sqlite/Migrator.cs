@@ -20,6 +20,9 @@ internal static class Migrator
     /// <summary>Checking takes about 20 ms a megabyte. Larger files are checked while the server runs (<see cref="WholeCheck"/>).</summary>
     private const long MaxCheckedAtStart = 4L << 20;
 
+    private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
+
+    /// <summary>Creates the file, and its folder, when they are missing.</summary>
     /// <returns>The schema version the file now has.</returns>
     /// <exception cref="StartupException">The file is damaged, foreign, newer than this program, or a migration failed.</exception>
     public static int Run(string path) => Run(path, Load());
@@ -29,6 +32,7 @@ internal static class Migrator
     {
         try
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(path)!, OwnerFolder);
             ProveWritable(path);
             CheckHeader(path);
             WalRecoveryCheck.Check(path);

@@ -15,6 +15,7 @@ namespace AiChat.Endpoints.Admin;
 [JsonSerializable(typeof(AppInfoResponse))]
 [JsonSerializable(typeof(RotateRequest))]
 [JsonSerializable(typeof(RotateResponse))]
+[JsonSerializable(typeof(VariablesResponse))]
 internal sealed partial class AdminJson : JsonSerializerContext
 {
     /// <summary>The context with the options of <see cref="JsonDefaults"/>.</summary>

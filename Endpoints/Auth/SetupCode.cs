@@ -77,5 +77,5 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
         }
     }
 
-    private static bool IsCode(string code) => ServerVariables.BrokenCode(code) is null;
+    private static bool IsCode(string code) => SecretRules.BrokenCode(code) is null;
 }

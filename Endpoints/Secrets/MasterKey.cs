@@ -1,6 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
 using AiChat.Data;
+using AiChat.Endpoints.Variables;
 
 namespace AiChat.Endpoints.Secrets;
 
@@ -9,7 +10,6 @@ internal static class MasterKey
 {
     public const string FileName = "master.key";
 
-    private const int Length = 32;
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Null when no key is configured and the data folder holds none yet.</summary>
@@ -18,36 +18,41 @@ internal static class MasterKey
     {
         if (options.MasterKeyFile is { } named)
         {
-            return FromFile(named, "AICHAT_MASTER_KEY_FILE");
+            var isOurs = Path.GetFullPath(named).StartsWith(folder.Path + "/", StringComparison.Ordinal);
+            return FromFile(named, $"AICHAT_MASTER_KEY_FILE is wrong: the file {named}", isOurs);
         }
 
         if (options.MasterKey is { } text)
         {
-            return Parse(Encoding.ASCII.GetBytes(text)) ?? throw Wrong("AICHAT_MASTER_KEY");
+            return SecretRules.DecodeKey(text) ?? throw Wrong("AICHAT_MASTER_KEY is wrong: it");
         }
 
         var path = folder.File(FileName);
-        return File.Exists(path) ? FromFile(path, path) : null;
+        return File.Exists(path) ? FromFile(path, $"The master key {path} is wrong: it", isOurs: true) : null;
     }
 
     public static byte[] Create(DataFolder folder)
     {
-        var key = RandomNumberGenerator.GetBytes(Length);
+        var key = RandomNumberGenerator.GetBytes(SecretRules.KeyLength);
         folder.WriteDurably(FileName, Encoding.ASCII.GetBytes(Convert.ToBase64String(key) + "\n"));
         return key;
     }
 
-    private static byte[] FromFile(string path, string name)
+    /// <param name="name">How a sentence about it begins.</param>
+    /// <param name="isOurs">It stands in the data folder. One that the operator names may be open to all, as Docker's secrets are.</param>
+    private static byte[] FromFile(string path, string name, bool isOurs)
     {
         try
         {
-            if ((File.GetUnixFileMode(path) & ~OwnerOnly) != 0)
+            if (isOurs && (File.GetUnixFileMode(path) & ~OwnerOnly) != 0)
             {
                 throw new StartupException(
                     StartupException.Configuration, $"The master key {path} can be read by others; run: chmod 600 {path}");
             }
 
-            return Parse(File.ReadAllBytes(path)) ?? throw Wrong(name);
+            return File.ReadAllBytes(path) is { Length: > 0 } content
+                ? Parse(content) ?? throw Wrong(name)
+                : throw new StartupException(StartupException.Configuration, $"The master key {path} is empty.");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
@@ -58,23 +63,8 @@ internal static class MasterKey
     }
 
     /// <summary>Null when the content is not 32 bytes, raw or as base64 or hex.</summary>
-    public static byte[]? Parse(byte[] content)
-    {
-        if (content.Length == Length)
-        {
-            return content;
-        }
+    public static byte[]? Parse(byte[] content) => content.Length == SecretRules.KeyLength ? content
+        : ValueText.Decode(content) is { } text ? SecretRules.DecodeKey(ValueText.Clean(text)) : null;
 
-        var text = Encoding.ASCII.GetString(content).Trim();
-        if (text.Length == 2 * Length && text.All(char.IsAsciiHexDigit))
-        {
-            return Convert.FromHexString(text);
-        }
-
-        var key = new byte[Length];
-        return Convert.TryFromBase64String(text, key, out var written) && written == Length ? key : null;
-    }
-
-    private static StartupException Wrong(string name) => new(
-        StartupException.Configuration, $"{name} is wrong: it holds 32 bytes as base64 or hex, as made by: openssl rand -base64 32");
+    private static StartupException Wrong(string name) => new(StartupException.Configuration, $"{name} {SecretRules.KeyRule}");
 }

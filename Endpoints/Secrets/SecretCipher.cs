@@ -34,11 +34,11 @@ internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, S
     public KeyGeneration Current => _generations[0];
 
     /// <summary>Finds or creates the master key and proves that it is the one the database was written with.</summary>
-    /// <exception cref="StartupException">The key is missing, changed, readable by others or malformed, or JWT_SECRET is weak.</exception>
+    /// <exception cref="StartupException">The key is missing, changed, readable by others or malformed.</exception>
     public async Task Open(CancellationToken cancel)
     {
         cancel.ThrowIfCancellationRequested();
-        _jwt = options.JwtSecret is { } given ? JwtSecret.Check(given) : null;
+        _jwt = options.JwtSecret is { } given ? Encoding.UTF8.GetBytes(given) : null;
         var check = await KeyCheck.Find(db);
         StagedKey.Settle(folder, next => check.Value is { } value && Opens(Generation(next), value));
         var master = MasterKey.Find(folder, options);

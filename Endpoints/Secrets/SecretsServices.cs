@@ -18,6 +18,7 @@ internal sealed class SecretsStart(SecretCipher cipher, Redactor redactor, Serve
     {
         redactor.Add(options.JwtSecret ?? "");
         redactor.Add(options.MasterKey ?? "");
+        redactor.Add(options.MetricsToken ?? "");
         return cipher.Open(cancellationToken);
     }
 

@@ -221,18 +221,15 @@ internal static class SettingTable
 
     /// <summary>The defaults from environment variables, by key.</summary>
     /// <exception cref="Data.StartupException">A value breaks its rule; the message names the variable and where it stands.</exception>
-    public static Dictionary<string, object?> ReadVariables(EnvironmentValues values)
+    public static Dictionary<string, GivenDefault> ReadVariables(EnvironmentValues values)
     {
-        var defaults = new Dictionary<string, object?>(StringComparer.Ordinal);
+        var defaults = new Dictionary<string, GivenDefault>(StringComparer.Ordinal);
         foreach (var definition in All)
         {
             if (values.Find(definition.Variable) is { } given)
             {
-                defaults[definition.Key] = definition.Parse(given.Text, out var broken);
-                if (broken is not null)
-                {
-                    throw given.Wrong(broken);
-                }
+                defaults[definition.Key] = definition.Parse(given.Text, out var broken) is { } value && broken is null
+                    ? new GivenDefault(value, given) : throw given.Wrong(broken ?? "is a value");
             }
         }
 
@@ -279,5 +276,6 @@ internal static class SettingTable
             ? null : $"holds names, addresses and networks of at most {NoProxyList.MaxEntry} characters";
 
     private static string? Domain(string text) =>
-        text.Length <= 253 && Uri.CheckHostName(text) == UriHostNameType.Dns ? null : "holds domain names such as example.org";
+        text.Length <= 253 && text.All(c => char.IsLetterOrDigit(c) || c is '.' or '-' or '_')
+        && Uri.CheckHostName(text) == UriHostNameType.Dns ? null : "holds domain names such as example.org";
 }

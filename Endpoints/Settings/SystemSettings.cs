@@ -5,6 +5,7 @@ using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
 using AiChat.Data.Catalog;
 using AiChat.Endpoints.Secrets;
+using AiChat.Endpoints.Variables;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
@@ -203,6 +204,17 @@ internal sealed class SystemSettings(
         ? Open(place, (string)stored!)
         : Read(SettingTable.WebSearchApiKey);
 
+    /// <summary>A value was saved on the page.</summary>
+    public bool IsSaved(string key) => _values is var values && values.ContainsKey(Place(values, key));
+
+    /// <summary>The defaults that variables give, and whether each holds: not where another value was saved on the page.</summary>
+    public IEnumerable<(SettingDefinition Setting, GivenDefault Default, bool Holds)> Given() =>
+        from definition in SettingTable.All
+        where options.SettingDefaults.ContainsKey(definition.Key)
+        let given = options.SettingDefaults[definition.Key]
+        let value = definition.IsSecret ? WebSearchApiKey : Value(definition.Key)
+        select (definition, given, value is string[] list ? list.SequenceEqual((string[])given.Value) : Equals(value, given.Value));
+
     /// <summary>Stores the changes and applies them; null restores the default. When one breaks its rule, none is stored.</summary>
     /// <returns>The broken rules by key; empty when the changes are stored.</returns>
     public async Task<IReadOnlyDictionary<string, string[]>> Change(IReadOnlyDictionary<string, JsonElement> changes, Caller caller)
@@ -361,7 +373,7 @@ internal sealed class SystemSettings(
     private static string Name(string place) => place.Split(' ')[0];
 
     private object? Default(string key) =>
-        options.SettingDefaults.TryGetValue(key, out var given) ? given : SettingTable.ByKey[key].Default;
+        options.SettingDefaults.TryGetValue(key, out var given) ? given.Value : SettingTable.ByKey[key].Default;
 
     private static string Seal(string place) => $"settings|value|{place}|v1";
 

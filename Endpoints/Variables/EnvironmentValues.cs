@@ -14,9 +14,20 @@ internal sealed record GivenValue(string Name, string Text, string? File)
     public string Place => File is null ? "" : $" in {File}";
 }
 
+/// <summary>The default of a setting that a variable gives.</summary>
+internal sealed record GivenDefault(object Value, GivenValue Given);
+
 /// <summary>Names and values from one place.</summary>
 /// <param name="File">Null for the environment.</param>
-internal sealed record ValueLayer(string? File, Func<string, string?> Get);
+internal sealed record ValueLayer(string? File, Func<string, string?> Get)
+{
+    /// <summary>Every name that is set here.</summary>
+    public IReadOnlyCollection<string> Names { get; init; } = [];
+
+    /// <summary>The environment of this process.</summary>
+    public static ValueLayer Process() =>
+        new(null, Environment.GetEnvironmentVariable) { Names = [.. Environment.GetEnvironmentVariables().Keys.OfType<string>()] };
+}
 
 /// <summary>
 /// The values of variables, from the environment and from files of variables. What the environment sets wins. A value that is empty
@@ -29,6 +40,12 @@ internal sealed class EnvironmentValues(IReadOnlyList<ValueLayer> layers)
 
     private const int MaxSecret = 64 * 1024;
 
+    /// <summary>From the one that wins to the one that loses.</summary>
+    public IReadOnlyList<ValueLayer> Layers => layers;
+
+    /// <summary>What was seen while the files were read.</summary>
+    public IReadOnlyList<string> Notes { get; init; } = [];
+
     /// <summary>Values from one source, such as the environment of this process.</summary>
     public static EnvironmentValues Of(Func<string, string?> get) => new([new ValueLayer(null, get)]);
 
@@ -39,6 +56,9 @@ internal sealed class EnvironmentValues(IReadOnlyList<ValueLayer> layers)
     /// <summary>The variable that names the file of a secret, and as its text the path; null when none is named.</summary>
     /// <exception cref="StartupException">The secret is set twice.</exception>
     public GivenValue? FindFile(Variable variable) => Locate(variable).File;
+
+    /// <summary>The value under just this name, for what reads the environment by its own rules; null when it is not set.</summary>
+    public string? Get(string name) => layers.Select(layer => Take(layer, name)).FirstOrDefault(given => given is not null)?.Text;
 
     /// <summary>What the first layer gives that sets the variable.</summary>
     private (GivenValue? Value, GivenValue? File) Locate(Variable variable)
@@ -85,7 +105,7 @@ internal sealed class EnvironmentValues(IReadOnlyList<ValueLayer> layers)
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw Wrong(Directory.Exists(path) ? "is a folder" : File.Exists(path) ? "may not be read by this user" : "does not exist");
+            throw Wrong(ValueText.WhyUnreadable(path));
         }
 
         StartupException Wrong(string reason) =>

@@ -92,17 +92,17 @@ internal static class ServerVariables
 
     public static readonly Variable<string?> JwtSecret = Add(Secret(
         "JWT_SECRET", new("32 characters or more, random", "至少 32 个随机字符"), new("derived from the master key", "由主密钥派生"),
-        new("Signs logins; published examples are refused", "签署登录凭证；拒绝公开示例中的值")));
+        new("Signs logins; published examples are refused", "签署登录凭证；拒绝公开示例中的值"), SecretRules.BrokenJwt));
     public static readonly Variable<string?> MasterKey = Add(Secret(
         "AICHAT_MASTER_KEY", new("32 bytes as base64 or hex", "32 字节，base64 或十六进制"),
         new("$DATA_DIR/master.key, made at the first start", "$DATA_DIR/master.key，首次启动时生成"),
         new(
             "Encrypts the providers' keys, which cannot be read without it: keep it with your backups",
-            "加密各服务商的密钥；没有它就无法读出，请与备份一起保存")));
+            "加密各服务商的密钥；没有它就无法读出，请与备份一起保存"), SecretRules.BrokenKey));
     public static readonly Variable<string?> SetupCode = Add(Secret(
         "AICHAT_SETUP_CODE", new("8 to 128 letters, digits and signs", "8 到 128 个字母、数字和符号"),
         new("made up, kept in $DATA_DIR/setup-code until it is used", "随机生成，用过之前保存在 $DATA_DIR/setup-code"),
-        new("What the first registration must give", "注册第一个账号时必须提供的代码"), BrokenCode));
+        new("What the first registration must give", "注册第一个账号时必须提供的代码"), SecretRules.BrokenCode));
     public static readonly Variable<string?> MetricsToken = Add(Secret(
         "METRICS_TOKEN", new("16 characters or more", "至少 16 个字符"), "–",
         new("Opens /metrics to a monitor that sends it as bearer token", "监控系统以 Bearer 令牌携带它即可读取 /metrics"),
@@ -140,12 +140,13 @@ internal static class ServerVariables
             "Started as root, gives the data folder to this user and goes on as that user; for containers",
             "以 root 启动时，把数据目录交给该用户并以其身份继续运行；用于容器")));
 
+    public static readonly Variable<string?> TimeZone = Add(new Variable<string?>(
+        "TZ", VariableSection.Running, VariableRules.Text(new("a zone such as Asia/Shanghai", "时区，例如 Asia/Shanghai")), null,
+        new("that of the system, else UTC", "系统时区，否则 UTC"),
+        new("The zone by which schedules count; quotas count days in UTC", "定时任务所用的时区；配额按 UTC 日计算")));
+
     /// <summary>In the order of their declaration.</summary>
     public static readonly IReadOnlyList<Variable> All = Declared;
-
-    /// <summary>The rule that a setup code breaks, or null.</summary>
-    public static string? BrokenCode(string code) => code.Length is >= 8 and <= 128 && code.All(c => c is > ' ' and <= '~')
-        ? null : "has 8 to 128 letters, digits and signs, without spaces";
 
     private static Variable<T> Add<T>(Variable<T> variable)
     {
@@ -173,14 +174,21 @@ internal static class ServerVariables
     private static string? Network(string text) => IPNetwork.TryParse(text, out _) || IPAddress.TryParse(text, out _) ? text : null;
 
     /// <summary>As in a Host header; null when it is no name.</summary>
-    private static string? HostName(string text) => Uri.CheckHostName(text.Trim('[', ']')) == UriHostNameType.Unknown ? null
-        : text.Contains(':') && text[0] != '[' ? $"[{text}]" : text;
+    private static string? HostName(string text) =>
+        !text.All(c => char.IsLetterOrDigit(c) || c is '.' or '-' or '_' or ':' or '[' or ']')
+        || Uri.CheckHostName(text.Trim('[', ']')) == UriHostNameType.Unknown ? null
+        : text.Contains(':') && text[0] != '[' ? $"[{text}]"
+        : text.All(char.IsAscii) ? text
+        : new Uri($"http://{text}").IdnHost;
 
     /// <summary>As browsers send it; null when it is no origin.</summary>
-    private static string? Origin(string text) =>
-        Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0
-        && uri.PathAndQuery == "/" && uri.Fragment.Length == 0
-            ? $"{uri.Scheme}://{uri.IdnHost}{(uri.IsDefaultPort ? "" : $":{uri.Port}")}" : null;
+    private static string? Origin(string text)
+    {
+        var isOrigin = Uri.TryCreate(text, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" && uri.UserInfo.Length == 0
+            && uri.PathAndQuery == "/" && uri.Fragment.Length == 0;
+        var host = uri?.HostNameType == UriHostNameType.IPv6 ? uri.Host : uri?.IdnHost;
+        return isOrigin ? $"{uri!.Scheme}://{host}{(uri.IsDefaultPort ? "" : $":{uri.Port}")}" : null;
+    }
 
     private static string ParseBasePath(string text, out string? broken)
     {

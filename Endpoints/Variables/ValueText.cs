@@ -75,6 +75,10 @@ internal static class ValueText
         }
     }
 
+    /// <summary>Why a file that the operator named cannot be read, as the predicate of a sentence.</summary>
+    public static string WhyUnreadable(string path) =>
+        Directory.Exists(path) ? "is a folder" : File.Exists(path) ? "may not be read by this user" : "does not exist";
+
     private static string Trim(string text)
     {
         static bool IsPadding(char c) => char.IsWhiteSpace(c) || c is '\uFEFF' or '\u200B' or '\u2060';

@@ -61,8 +61,7 @@ internal static class VariableRules
         : path[0] == '~' ? "is a path, and ~ is not replaced by a home folder; write the whole path"
         : path[0] == '$' || path.Contains("${", StringComparison.Ordinal) ? "is a path in which nothing is expanded; write it out"
         : path.Contains('\\') ? "is a path of this machine, with / and without backslashes"
-        : path.AsSpan().IndexOfAny("\"'“”‘’") >= 0 && (path[0] is '"' or '\'' or '“' or '‘' || path[^1] is '"' or '\'' or '”' or '’')
-            ? "is a path without quotation marks around it"
+        : "\"'`“‘”’".Contains(path[0]) || "\"'`“‘”’".Contains(path[^1]) ? "is a path without quotation marks around it"
         : null;
 
     private static bool ParseFlag(string text, out string? broken)

@@ -24,6 +24,7 @@ internal static class RouteTable
         new("HEAD", "/api/settings/health", Access.Public),
         new("GET", "/api/settings/branding", Access.Public),
         new("GET", "/api/settings/app-info", Access.Public),
+        new("GET", "/api/settings/variables", Access.Admin),
         new("POST", "/api/auth/register", Access.Public, Body: true),
         new("POST", "/api/auth/login", Access.Public, Body: true),
         new("POST", "/api/auth/token", Access.Public, Body: true),

@@ -218,7 +218,7 @@ public sealed class DbTests : IDisposable
     {
         using (var folder = DataFolder.Open(_folder.FullName, null))
         {
-            folder.OpenInstance(TimeProvider.System, initialize: false);
+            folder.SaveInstance(folder.OpenInstance(TimeProvider.System, initialize: false));
         }
 
         if (empty)

@@ -136,6 +136,7 @@ export function adminRoutes({ state, ok, problem, id, now, query, models }) {
 
   return [
     ['GET', /^\/api\/settings\/system$/, (_, r) => ok(r, state.settings)],
+    ['GET', /^\/api\/settings\/variables$/, (_, r) => ok(r, { items: state.variables ?? [] })],
     [
       'PATCH',
       /^\/api\/settings\/system$/,

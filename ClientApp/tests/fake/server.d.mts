@@ -22,6 +22,7 @@ export interface Fake {
     /** Keys of connections, by id. */
     secrets: Map<number, string>
     settings: Record<string, unknown>
+    variables?: object[]
     /** What the server has noticed. */
     notices?: unknown[]
     overrides: Map<string, Record<string, unknown>>

@@ -65,6 +65,23 @@ it('saves settings only when something changed, and marks the wrong field', asyn
   await v.end()
 })
 
+it('says of a setting which of the saved value and its variable holds', async () => {
+  const v = await visit(browser)
+  const { page } = v
+  const one = { key: 'brandText', given: 'BRAND_TEXT', file: '/srv/.env', source: 'file', overridden: false }
+  v.fake.state.variables = [one, { ...one, key: 'siteBaseUrl', given: 'SITE_BASE_URL', file: null, source: 'saved', overridden: true }]
+  await page.goto(`${v.fake.url}/settings/system/general`)
+  await page.getByText('Set by the environment: BRAND_TEXT in /srv/.env.').waitFor()
+  await page.getByText('Saved here. SITE_BASE_URL of the environment is not used').waitFor()
+  expect(await page.getByLabel('Name').getAttribute('aria-describedby')).toContain('-variable')
+  v.fake.state.variables = []
+  await page.getByLabel('Name').fill('Team Chat')
+  await save(page)
+  await page.getByText('Set by the environment').waitFor({ state: 'detached' })
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
+
 it('shows administrators what the server noticed, with the line to set', async () => {
   const v = await visit(browser)
   const since = new Date().toISOString()

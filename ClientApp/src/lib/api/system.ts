@@ -7,6 +7,17 @@ export type SystemSettings = Record<string, SettingValue>
 export const system = () => get<SystemSettings>('api/settings/system')
 export const saveSystem = (patch: SystemSettings) => write<SystemSettings>('PATCH', 'api/settings/system', patch)
 
+/** A variable of the environment, as far as the page needs it: which setting it gives the default of, and where it was set. */
+export interface Variable {
+  key: string | null
+  given: string | null
+  file: string | null
+  source: 'saved' | 'environment' | 'file' | 'default'
+  /** It is set, and another value that was saved here holds. */
+  overridden: boolean
+}
+export const variables = () => get<{ items: Variable[] }>('api/settings/variables')
+
 export interface SearchTestResult {
   ok: boolean
   code?: string | null

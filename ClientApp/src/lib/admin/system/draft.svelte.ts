@@ -1,5 +1,5 @@
 import { Problem } from '../../api/http'
-import { saveSystem, system, type SettingValue as Value, type SystemSettings } from '../../api/system'
+import { saveSystem, system, variables, type SettingValue as Value, type SystemSettings, type Variable } from '../../api/system'
 import { Resource } from '../../state/resource.svelte'
 import type { Field } from './fields'
 
@@ -48,6 +48,7 @@ function readNumber(field: Field & { kind: 'number' }, text: string): { value: V
 /** The settings of one page: stored values, unsaved changes and their errors. */
 export class Draft {
   readonly settings = new Resource(system)
+  readonly variables = new Resource(variables)
   #typed = $state<Record<string, Typed>>({})
   #refused = $state.raw<Record<string, string>>({})
   #busy = $state(false)
@@ -87,6 +88,11 @@ export class Draft {
     return this.#refused[field.key] ?? null
   }
 
+  /** The variable of the environment that is set for this field. Null also while it is not known. */
+  variable(field: Field): Variable | null {
+    return this.variables.value?.items.find((one) => one.key === field.key && one.given !== null) ?? null
+  }
+
   discard(): void {
     this.#typed = {}
     this.#refused = {}
@@ -112,6 +118,7 @@ export class Draft {
     try {
       this.settings.value = await saveSystem(patch)
       this.discard()
+      void this.variables.load()
       return true
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== 'validation_failed') throw error
