@@ -1,6 +1,6 @@
 // Caches the files of the page, so that it opens at once and without a network. Nothing of /api is cached, so no text of a chat is stored.
-const name = 'aichat-shell-12T0ZSII'
-const shell = ["./","./assets/theme-ImGP_nAa.js","./assets/index-ZAv1kuE8.js","./assets/index-D3KQTh4C.css","./icon.svg"]
+const name = 'aichat-shell-f5yWQNam'
+const shell = ["./","./assets/theme-k2Zs1OEd.js","./assets/index-Deawe0-a.js","./assets/index-B-YB8s-Q.css","./icon.svg"]
 const scope = new URL(self.registration.scope).pathname
 
 const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)

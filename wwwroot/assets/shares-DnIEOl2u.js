@@ -1,1 +1,0 @@
-import{mt as e,vt as t,yt as n}from"./index-ZAv1kuE8.js";var r=t=>e(`api/sessions/${t}/share`),i=(e,n)=>t(`POST`,`api/sessions/${e}/share`,n===null?{}:{expiresAt:n}),a=e=>t(`DELETE`,`api/sessions/${e}/share`),o=(t,n)=>e(`api/shares/${encodeURIComponent(t)}`,{cursor:n}),s=(e,t)=>n(`api/sessions/${e}/export`,{format:t});export{o as a,r as i,s as n,i as r,a as t};
