@@ -7,7 +7,6 @@ using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
-using AiChat.Endpoints.Variables;
 using Microsoft.AspNetCore.Hosting.Server;
 
 namespace AiChat.Commands;
