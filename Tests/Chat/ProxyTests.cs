@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text;
-using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
 
