@@ -56,6 +56,7 @@ internal static class ServeCommand
                 app.Lifetime.StopApplication();
             };
             await Start(app);
+            Say(StartNotes.Overridden(app.Services.GetRequiredService<SystemSettings>()));
             using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
             {
                 signal.Cancel = true;
@@ -67,7 +68,6 @@ internal static class ServeCommand
                 Terminal.Say($"Listening on {address}{options.BasePath}");
             }
 
-            Say(StartNotes.Overridden(app.Services.GetRequiredService<SystemSettings>()));
             var site = app.Services.GetRequiredService<SystemSettings>().SiteBaseUrl.TrimEnd('/');
             var page = site.Length > 0
                 ? site

@@ -70,7 +70,10 @@ public sealed class StartNotesTests
     {
         var file = new Dictionary<string, string>
         {
-            ["PORT"] = "3000", ["LOG_LEVEL"] = "info", ["NEXT_AUTH"] = "1", ["BRAND_TEXT"] = "${NAME} chat",
+            ["PORT"] = "3000",
+            ["LOG_LEVEL"] = "info",
+            ["NEXT_AUTH"] = "1",
+            ["BRAND_TEXT"] = "${NAME} chat",
         };
         var values = new EnvironmentValues(
         [
