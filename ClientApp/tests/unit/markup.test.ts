@@ -32,6 +32,7 @@ const ownWords = new Set([
   'chat/Welcome.svelte suggestion',
   'composer/Options.svelte chip.label',
   'composer/OptionsPanel.svelte choice',
+  'common/TestReport.svelte hop',
   'composer/SetupDialog.svelte name',
   'keys/KeyDialog.svelte n',
   'setup/SetupPage.svelte part',
