@@ -1,6 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
+using AiChat.Endpoints.Auth;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
@@ -95,7 +96,8 @@ public sealed class BadInputTests
         await server.RegisterAdminAsync();
         var token = await Token(server);
         var big = Encoding.UTF8.GetBytes($"{{\"content\":\"{new string('x', 3_000_000)}\"}}");
-        foreach (var row in RouteTable.Rows.Where(row => row is { Body: true, Vendor: false }))
+        // For an administrator there is nothing at the routes of the command line.
+        foreach (var row in RouteTable.Rows.Where(row => row is { Body: true, Vendor: false, Access: not Access.Operator }))
         {
             using var request = Request(row, token, big, "application/json");
             request.Headers.ExpectContinue = true; // so that the answer can come before the body is sent
