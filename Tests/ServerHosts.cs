@@ -90,6 +90,7 @@ internal sealed partial class ChildProcessHost : IServerHost
     private readonly StringBuilder _output = new();
     private readonly Channel<string> _lines = Channel.CreateUnbounded<string>();
     private readonly TaskCompletionSource<Uri> _listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private bool _disposed;
 
     private ChildProcessHost(Process process) => _process = process;
 
@@ -188,6 +189,12 @@ internal sealed partial class ChildProcessHost : IServerHost
 
     public async ValueTask DisposeAsync()
     {
+        if (_disposed)
+        {
+            return; // a restart that was refused has left it so
+        }
+
+        _disposed = true;
         if (!_process.HasExited)
         {
             await KillAsync();
