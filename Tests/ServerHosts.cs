@@ -180,7 +180,7 @@ internal sealed partial class ChildProcessHost : IServerHost
 
     public async Task StopAsync()
     {
-        if (!_process.HasExited)
+        if (!_disposed && !_process.HasExited)
         {
             using var kill = Process.Start("kill", ["-TERM", _process.Id.ToString(CultureInfo.InvariantCulture)]);
             await _process.WaitForExitAsync().WaitAsync(Patience);
