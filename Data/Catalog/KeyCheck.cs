@@ -17,6 +17,7 @@ internal static class KeyCheck
                 where key <> 'internal.key_check' and (value like 'v1.%.%.%' or value like '"v1.%.%.%"')) as in_use
         """));
 
+    /// <summary>Its time stays that of the first one, by which the database is recognised (<c>WalRecoveryCheck</c>).</summary>
     public static Task Replace(Db db, string value, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
@@ -24,7 +25,7 @@ internal static class KeyCheck
         {
             connection.Execute("""
                 insert into settings (key, value, updated_at) values ('internal.key_check', @value, @at)
-                on conflict (key) do update set value = excluded.value, updated_at = excluded.updated_at
+                on conflict (key) do update set value = excluded.value
                 """, new { value, at });
         });
     }

@@ -144,10 +144,11 @@ internal static class WalRecoveryCheck
         return Identity(connection);
     }
 
+    /// <summary>When the proof of the master key was first written; a change of the key rewrites the proof and keeps its time.</summary>
     internal static string? Identity(SqliteConnection connection) =>
         Text(connection, "select name from sqlite_schema where name = 'settings'") is null
             ? null
-            : Text(connection, "select value from settings where key = 'internal.key_check'");
+            : Text(connection, "select cast(updated_at as text) from settings where key = 'internal.key_check'");
 
     private static SqliteConnection Open(string path)
     {

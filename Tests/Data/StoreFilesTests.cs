@@ -74,7 +74,7 @@ public sealed class StoreFilesTests : IDisposable
             reader.Open();
             Scalar(reader, "begin");
             Assert.Equal(300, Number(reader, "select count(*) from filler"));
-            Sql(FilePath, "update settings set updated_at = 1; pragma wal_checkpoint(passive)");
+            Sql(FilePath, "update settings set updated_at = 1 where key <> 'internal.key_check'; pragma wal_checkpoint(passive)");
             Assert.Throws<SqliteException>(() => Sql($"file:{FilePath}?immutable=1", "select count(*) from settings"));
 
             await Put("beside");
@@ -216,7 +216,7 @@ public sealed class StoreFilesTests : IDisposable
                 var other = Path.Combine(_folder.FullName, "other.db");
                 Migrator.Run(other);
                 Sql(other, """
-                    insert into settings (key, value, updated_at) values ('internal.key_check', 'theirs', 0);
+                    insert into settings (key, value, updated_at) values ('internal.key_check', 'theirs', 1);
                     pragma wal_checkpoint(truncate)
                     """);
                 Over(FilePath, File.ReadAllBytes(other));

@@ -22,6 +22,16 @@ public sealed class WalRecoveryTests : IDisposable
     }
 
     [Fact]
+    public void A_log_in_which_the_master_key_changes_is_the_databases_own()
+    {
+        var crashed = Crash("mine", last: "update settings set value = 'changed' where key = 'internal.key_check'");
+
+        Migrator.Run(crashed);
+
+        Assert.Equal("changed", Owner(crashed));
+    }
+
+    [Fact]
     public void Garbage_in_place_of_the_log_stops_the_start_and_changes_nothing()
     {
         var crashed = Crash("mine");
@@ -104,7 +114,7 @@ public sealed class WalRecoveryTests : IDisposable
     }
 
     /// <summary>A database and its log as left by a process that was killed after its last commit.</summary>
-    private string Crash(string owner, string before = "", string fill = "")
+    private string Crash(string owner, string before = "", string fill = "", string last = "")
     {
         var live = Path.Combine(_folder.FullName, $"{owner}-live.db");
         var crashed = Path.Combine(_folder.FullName, $"{owner}.db");
@@ -119,12 +129,13 @@ public sealed class WalRecoveryTests : IDisposable
             Text(live, fill);
         }
 
-        Text(live, $"insert into settings (key, value, updated_at) values ('internal.key_check', '{owner}', 1)");
+        var made = owner.Sum(letter => letter);
+        Text(live, $"insert into settings (key, value, updated_at) values ('internal.key_check', '{owner}', {made})");
         using var connection = SqliteConnections.OpenWriter(live);
         using var command = connection.CreateCommand();
-        command.CommandText = """
-            update settings set updated_at = 2;
-            insert into settings (key, value, updated_at) values ('late', 'in the log', 1)
+        command.CommandText = $"""
+            insert into settings (key, value, updated_at) values ('late', 'in the log', 1);
+            {last}
             """;
         command.ExecuteNonQuery();
         File.Copy(live, crashed);
