@@ -55,6 +55,10 @@ internal static class FolderWait
 
             return null;
         }
+        catch (OperationCanceledException)
+        {
+            return null; // a signal also ends the server that answers meanwhile, in the middle of its own start
+        }
         finally
         {
             await (server?.DisposeAsync() ?? ValueTask.CompletedTask);

@@ -55,7 +55,11 @@ internal static class ServeCommand
                     + "Start again to check the file; restore a backup if it is damaged.");
                 app.Lifetime.StopApplication();
             };
-            await Start(app);
+            if (!await Start(app))
+            {
+                return 0; // asked to stop meanwhile
+            }
+
             Say(StartNotes.Overridden(app.Services.GetRequiredService<SystemSettings>()));
             using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
             {
@@ -125,11 +129,17 @@ internal static class ServeCommand
         return StartupException.Software;
     }
 
-    private static async Task Start(WebApplication app)
+    /// <returns>False when the process was asked to stop while it started.</returns>
+    private static async Task<bool> Start(WebApplication app)
     {
         try
         {
             await app.StartAsync();
+            return true;
+        }
+        catch (OperationCanceledException) when (app.Lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            return false;
         }
         catch
         {

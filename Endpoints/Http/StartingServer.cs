@@ -47,6 +47,11 @@ internal sealed class StartingServer : IAsyncDisposable
             await app.DisposeAsync();
             return null;
         }
+        catch
+        {
+            await app.DisposeAsync();
+            throw;
+        }
     }
 
     public async ValueTask DisposeAsync()
