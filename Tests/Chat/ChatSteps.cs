@@ -44,6 +44,20 @@ internal static class ChatSteps
         await OpenAiScript.Finish(exchange, 2);
     });
 
+    /// <summary>A provider that is silent until the start, and says "0 ", "1 " … each only when a reader has the one before.</summary>
+    public static FakeUpstream SteppedProvider(Task start, SemaphoreSlim seen, int pieces) => Provider(async exchange =>
+    {
+        await start;
+        await exchange.StartSse();
+        for (var piece = 0; piece < pieces; piece++)
+        {
+            await OpenAiScript.Piece(exchange, $"{piece} ");
+            await seen.WaitAsync();
+        }
+
+        await OpenAiScript.Finish(exchange, pieces);
+    });
+
     /// <summary>A provider that says "half" and then nothing until the server hangs up.</summary>
     public static FakeUpstream HangingProvider() => Provider(async exchange =>
     {

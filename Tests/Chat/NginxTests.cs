@@ -17,18 +17,7 @@ public sealed class NginxTests
     {
         var silence = new TaskCompletionSource();
         using var seen = new SemaphoreSlim(0);
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await silence.Task;
-            await exchange.StartSse();
-            for (var piece = 0; piece < 10; piece++)
-            {
-                await OpenAiScript.Piece(exchange, $"{piece} ");
-                await seen.WaitAsync(); // the next piece is sent only when a reader has this one
-            }
-
-            await OpenAiScript.Finish(exchange, 10);
-        });
+        await using var upstream = ChatSteps.SteppedProvider(silence.Task, seen, 10);
         await using var server = await TestServer.StartAsync(UnderBasePath);
         await using var nginx = await Nginx.StartAsync(server.BaseUri, "/chat", readTimeout: 6);
         var (client, session, _) = await SetUp(server, nginx, upstream);

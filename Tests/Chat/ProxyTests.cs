@@ -98,18 +98,7 @@ public sealed class ProxyTests
     {
         var silence = new TaskCompletionSource();
         using var seen = new SemaphoreSlim(0);
-        await using var upstream = ChatSteps.Provider(async exchange =>
-        {
-            await silence.Task;
-            await exchange.StartSse();
-            for (var piece = 0; piece < 5; piece++)
-            {
-                await OpenAiScript.Piece(exchange, $"{piece} ");
-                await seen.WaitAsync(); // the next piece is sent only when the browser has this one
-            }
-
-            await OpenAiScript.Finish(exchange, 5);
-        });
+        await using var upstream = ChatSteps.SteppedProvider(silence.Task, seen, 5);
         await using var server = await TestServer.StartAsync(Listed);
         await using var proxy = await ReverseProxy.StartAsync(file, server.BaseUri);
         var address = BrowserHandler.RandomLoopback();
