@@ -31,7 +31,7 @@ namespace AiChat;
 /// <summary>Reads as a table of contents: the store, the services, the pipeline, the routes.</summary>
 internal static class Program
 {
-    public static async Task<int> Main(string[] args) => RunAs.Apply(args) ?? await CommandLine.Run(args);
+    public static Task<int> Main(string[] args) => CommandLine.Run(args);
 
     /// <summary>
     /// Opens the data folder, brings the database up to date and builds the server, not yet listening. Disposing it closes

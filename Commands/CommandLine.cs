@@ -23,6 +23,7 @@ internal static class CommandLine
 
         try
         {
+            RunAs.Apply(parsed, args);
             return await parsed.InvokeAsync(
                 new InvocationConfiguration { ProcessTerminationTimeout = null, EnableDefaultExceptionHandler = false });
         }

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
-using AiChat.Data.Sqlite;
+using AiChat.Data;
 
 namespace AiChat.Commands;
 
@@ -52,7 +52,7 @@ internal static class MachineChecks
         try
         {
             var mode = File.GetUnixFileMode(folder);
-            var owner = FileStatus.OwnerOf(folder)?.User;
+            var owner = Ownership.Of(folder)?.User;
             var keys = Directory.EnumerateFiles(folder, "master.key*")
                 .Where(file => (File.GetUnixFileMode(file) & OthersRights) != 0).ToList();
             return keys.Count > 0 ? Finding.Failed("folder", $"Others can read {keys[0]}.", $"chmod 600 {keys[0]}")

@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Runtime.InteropServices;
 using AiChat.Data;
 using AiChat.Endpoints.Variables;
@@ -18,38 +19,40 @@ internal static partial class RunAs
         "/usr/local", "/var", "/var/lib", "/var/log",
     ];
 
+    /// <summary>What only root can do, or what needs nobody's rights.</summary>
+    private static readonly string[] AsStarted = ["install", "uninstall", "version", "licenses", "completion"];
+
     /// <summary>Replaces this process by one of that user; returns when there is nothing to change.</summary>
-    /// <returns>The exit code when that failed, which has been told; otherwise null.</returns>
-    public static int? Apply(string[] args)
+    /// <param name="args">What <paramref name="parsed"/> was made of; the new process gets them.</param>
+    /// <exception cref="StartupException">A variable is wrong, or the system refused.</exception>
+    public static void Apply(ParseResult parsed, string[] args)
     {
-        try
+        // Without root the engine has chosen a user, who owns the folder or does not. Help and completion are no command's own action.
+        var command = parsed.CommandResult.Command;
+        if (Ownership.Process.User != 0 || parsed.Action != command.Action || AsStarted.Contains(command.Name))
         {
-            var values = EnvironmentValues.Of(Environment.GetEnvironmentVariable);
-            if (ServerVariables.RunAs.Read(values) is not { } target || Ownership.Process.User != 0)
-            {
-                return null; // Without root the engine has chosen a user, who owns the folder or does not.
-            }
-
-            if (!args.Any(arg => arg is "healthcheck" or "version" or "completion" or "--version" or "--help" or "-h" or "-?"))
-            {
-                TakeOver(ServerOptions.Load(values), target);
-            }
-
-            Become(target, args);
-            return null;
+            return;
         }
-        catch (StartupException error)
+
+        var values = Options.Values(parsed);
+        if (ServerVariables.RunAs.Read(values) is not { } target)
         {
-            Terminal.Complain(error.Message);
-            return error.ExitCode;
+            return;
         }
+
+        if (command.Name != "healthcheck")
+        {
+            TakeOver(ServerOptions.Load(values), target);
+        }
+
+        Become(target, args);
     }
 
     private static void TakeOver(ServerOptions options, Owner target)
     {
         var data = Path.GetFullPath(options.DataDir);
         string?[] others = [options.ImageDir, options.DatabasePath is { } file ? Path.GetDirectoryName(Path.GetFullPath(file)) : null];
-        foreach (var folder in others.OfType<string>().Select(Path.GetFullPath).Prepend(data).Distinct())
+        foreach (var folder in others.OfType<string>().Select(Path.GetFullPath).Prepend(data).Select(Real).Distinct())
         {
             if (System.Contains(folder.Length > 1 ? folder.TrimEnd('/') : folder))
             {
@@ -73,11 +76,15 @@ internal static partial class RunAs
         }
     }
 
+    /// <summary>The folder that a link leads to, which is the one to give away.</summary>
+    private static string Real(string folder) =>
+        new DirectoryInfo(folder) is { LinkTarget: not null } link ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName : folder;
+
     /// <summary>The folder itself comes last: as long as it is not given away, the next start does the rest.</summary>
     private static void TakeOver(string folder, Owner target)
     {
         var inside = Directory.EnumerateFileSystemEntries(folder).ToList();
-        if (inside.Prepend(folder).All(path => Ownership.Of(path) == target))
+        if (inside.Prepend(folder).All(path => Ownership.OfEntry(path) == target))
         {
             return;
         }
@@ -97,11 +104,15 @@ internal static partial class RunAs
 
     private static void Become(Owner target, string[] args)
     {
-        uint[] groups = [target.Group];
-        if (SetGroups(1, groups) != 0 || SetGroup(target.Group) != 0 || SetUser(target.User) != 0)
+        try
+        {
+            Ownership.Become(target);
+        }
+        catch (IOException error)
         {
             throw Failed(
-                $"go on as user {target}", "In a container this needs the capabilities SETUID and SETGID; or start it as that user.");
+                $"go on as user {target}", error.Message,
+                "In a container this needs the capabilities SETUID and SETGID; or start it as that user.");
         }
 
         // A process that has changed its user may not look into /proc/self; a new program of that user may.
@@ -109,21 +120,14 @@ internal static partial class RunAs
         string?[] arguments = [.. Environment.GetCommandLineArgs().Take(1), .. args, null];
         if (Execute(program, arguments) != 0)
         {
-            throw Failed($"start {program} as user {target}", "That user must be able to read and execute it.");
+            throw Failed(
+                $"start {program} as user {target}", Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()),
+                "That user must be able to read and execute it.");
         }
     }
 
-    private static StartupException Failed(string what, string advice) => new(
-        StartupException.Configuration, $"Cannot {what}: {Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError())}. {advice}");
-
-    [LibraryImport("libc", EntryPoint = "setgroups", SetLastError = true)]
-    private static partial int SetGroups(nint count, uint[] groups);
-
-    [LibraryImport("libc", EntryPoint = "setgid", SetLastError = true)]
-    private static partial int SetGroup(uint group);
-
-    [LibraryImport("libc", EntryPoint = "setuid", SetLastError = true)]
-    private static partial int SetUser(uint user);
+    private static StartupException Failed(string what, string reason, string advice) =>
+        new(StartupException.Configuration, $"Cannot {what}: {reason}. {advice}");
 
     [LibraryImport("libc", EntryPoint = "execv", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Execute(string path, string?[] arguments);

@@ -22,16 +22,11 @@ internal static partial class Ownership
     /// <summary>As whom the process acts on files.</summary>
     public static Owner Process => new(EffectiveUser(), EffectiveGroup());
 
-    /// <summary>The owner of a file or folder, or of the link itself; null when it is missing or cannot be looked at.</summary>
-    public static Owner? Of(string path)
-    {
-        // statx(2) has the same layout on every architecture: stx_uid at 20, stx_gid at 24.
-        var buffer = new byte[StatxSize];
-        return Statx(CurrentFolder, path, NoFollow, Basic, buffer) == 0
-            ? new Owner(
-                BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(20)), BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(24)))
-            : null;
-    }
+    /// <summary>The owner of a file or folder, also of one that a link leads to; null when it is missing or cannot be looked at.</summary>
+    public static Owner? Of(string path) => Read(path, 0);
+
+    /// <summary>As <see cref="Of"/>, but of a link itself.</summary>
+    public static Owner? OfEntry(string path) => Read(path, NoFollow);
 
     /// <summary>Whether it is a folder, and no link to one.</summary>
     public static bool IsFolder(string path) =>
@@ -47,11 +42,41 @@ internal static partial class Ownership
         }
     }
 
+    /// <summary>From now on this process is that user, in that group and no other.</summary>
+    /// <exception cref="IOException">The system refused; the process may have lost groups.</exception>
+    public static void Become(Owner owner)
+    {
+        uint[] groups = [owner.Group];
+        if (SetGroups(1, groups) != 0 || SetGroup(owner.Group) != 0 || SetUser(owner.User) != 0)
+        {
+            throw new IOException(Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
+        }
+    }
+
+    private static Owner? Read(string path, int flags)
+    {
+        // statx(2) has the same layout on every architecture: stx_uid at 20, stx_gid at 24.
+        var buffer = new byte[StatxSize];
+        return Statx(CurrentFolder, path, flags, Basic, buffer) == 0
+            ? new Owner(
+                BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(20)), BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(24)))
+            : null;
+    }
+
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint EffectiveUser();
 
     [LibraryImport("libc", EntryPoint = "getegid")]
     private static partial uint EffectiveGroup();
+
+    [LibraryImport("libc", EntryPoint = "setgroups", SetLastError = true)]
+    private static partial int SetGroups(nint count, uint[] groups);
+
+    [LibraryImport("libc", EntryPoint = "setgid", SetLastError = true)]
+    private static partial int SetGroup(uint group);
+
+    [LibraryImport("libc", EntryPoint = "setuid", SetLastError = true)]
+    private static partial int SetUser(uint user);
 
     [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Statx(int folder, string path, int flags, uint mask, [In, Out] byte[] buffer);

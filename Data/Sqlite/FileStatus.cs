@@ -21,19 +21,6 @@ internal readonly partial record struct FileStatus(
     /// <summary>The status of an open file, which may have been unlinked.</summary>
     public static FileStatus? Read(SafeFileHandle file) => Read((int)file.DangerousGetHandle(), "", EmptyPath);
 
-    /// <summary>The numbers of the user and the group that a file or folder belongs to; null when it does not exist.</summary>
-    /// <exception cref="IOException">The status cannot be read.</exception>
-    public static (uint User, uint Group)? OwnerOf(string path)
-    {
-        Span<byte> status = stackalloc byte[Length];
-        if (Statx(CurrentFolder, path, 0, BasicFields, status) == 0)
-        {
-            return (MemoryMarshal.Read<uint>(status[20..]), MemoryMarshal.Read<uint>(status[24..]));
-        }
-
-        return Marshal.GetLastPInvokeError() is var error && error is NoSuchFile or NotAFolder ? null : throw Failed(path, error);
-    }
-
     private static FileStatus? Read(int folder, string path, int flags)
     {
         Span<byte> status = stackalloc byte[Length];
@@ -43,10 +30,8 @@ internal readonly partial record struct FileStatus(
         }
 
         var error = Marshal.GetLastPInvokeError();
-        return error is NoSuchFile or NotAFolder ? null : throw Failed(path, error);
+        return error is NoSuchFile or NotAFolder ? null : throw new IOException($"Cannot look at the file {path} (errno {error}).", error);
     }
-
-    private static IOException Failed(string path, int error) => new($"Cannot look at the file {path} (errno {error}).", error);
 
     /// <summary>struct statx, which is the same on every processor (statx(2)), except for the order of its bytes.</summary>
     private static FileStatus Parse(ReadOnlySpan<byte> status) => new(

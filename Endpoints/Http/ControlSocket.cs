@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Http;
 /// The socket in the data folder by which the command line reaches a running server (unix(7)). Only the user of the server may connect,
 /// and root: the file has mode 0600, and the kernel names the user at the other end.
 /// </summary>
-internal static partial class ControlSocket
+internal static class ControlSocket
 {
     private const string FileName = "control.sock";
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -82,7 +82,7 @@ internal static partial class ControlSocket
         {
             Span<byte> credentials = stackalloc byte[CredentialsLength];
             return connection.GetRawSocketOption(SocketLevel, PeerCredentials, credentials) == CredentialsLength
-                && MemoryMarshal.Read<uint>(credentials[4..]) is var user && (user == 0 || user == EffectiveUser());
+                && MemoryMarshal.Read<uint>(credentials[4..]) is var user && (user == 0 || user == Ownership.Process.User);
         }
         catch (SocketException)
         {
@@ -102,7 +102,4 @@ internal static partial class ControlSocket
         using var folder = DurableFiles.OpenFolder(Path.GetDirectoryName(path)!);
         use(new UnixDomainSocketEndPoint($"/proc/self/fd/{folder.DangerousGetHandle()}/{FileName}"));
     }
-
-    [LibraryImport("libc", EntryPoint = "geteuid")]
-    private static partial uint EffectiveUser();
 }
