@@ -69,11 +69,13 @@ it('says of a setting which of the saved value and its variable holds', async ()
   const v = await visit(browser)
   const { page } = v
   const one = { key: 'brandText', given: 'BRAND_TEXT', file: '/srv/.env', source: 'file', overridden: false }
-  v.fake.state.variables = [one, { ...one, key: 'siteBaseUrl', given: 'SITE_BASE_URL', file: null, source: 'saved', overridden: true }]
+  const saved = { key: 'siteBaseUrl', given: 'SITE_BASE_URL', source: 'saved', overridden: true }
+  v.fake.state.variables = [one, saved, { key: 'welcomeText', source: 'default', overridden: false }]
   await page.goto(`${v.fake.url}/settings/system/general`)
   await page.getByText('Set by the environment: BRAND_TEXT in /srv/.env.').waitFor()
   await page.getByText('Saved here. SITE_BASE_URL of the environment is not used').waitFor()
   expect(await page.getByLabel('Name').getAttribute('aria-describedby')).toContain('-variable')
+  expect(await page.locator('[id$="-variable"]').count()).toBe(2) // nothing of a variable that is not set
   v.fake.state.variables = []
   await page.getByLabel('Name').fill('Team Chat')
   await save(page)

@@ -9,9 +9,9 @@ export const saveSystem = (patch: SystemSettings) => write<SystemSettings>('PATC
 
 /** A variable of the environment, as far as the page needs it: which setting it gives the default of, and where it was set. */
 export interface Variable {
-  key: string | null
-  given: string | null
-  file: string | null
+  key?: string
+  given?: string
+  file?: string
   source: 'saved' | 'environment' | 'file' | 'default'
   /** It is set, and another value that was saved here holds. */
   overridden: boolean

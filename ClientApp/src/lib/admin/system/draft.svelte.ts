@@ -90,7 +90,7 @@ export class Draft {
 
   /** The variable of the environment that is set for this field. Null also while it is not known. */
   variable(field: Field): Variable | null {
-    return this.variables.value?.items.find((one) => one.key === field.key && one.given !== null) ?? null
+    return this.variables.value?.items.find((one) => one.key === field.key && one.given) ?? null
   }
 
   discard(): void {
