@@ -56,7 +56,8 @@ internal sealed partial class Outbound(SystemSettings settings, ServerOptions op
             }
             else
             {
-                LogProxy(logger, choice.Proxy!.Address, choice.Source, string.Join(", ", settings.NoProxy));
+                var except = settings.NoProxy is { Count: > 0 } list ? $", except: {string.Join(", ", list)}" : "";
+                LogProxy(logger, choice.Proxy!.Address, choice.Source, except);
             }
         }
 
@@ -98,7 +99,7 @@ internal sealed partial class Outbound(SystemSettings settings, ServerOptions op
         return new ProxyRoute { Http = choice, Https = choice };
     }
 
-    [LoggerMessage(LogLevel.Information, "Providers are reached through the proxy {Proxy} ({Source}), except: {Except}")]
+    [LoggerMessage(LogLevel.Information, "Providers are reached through the proxy {Proxy} ({Source}){Except}")]
     private static partial void LogProxy(ILogger logger, string proxy, string source, string except);
 
     [LoggerMessage(LogLevel.Warning, "{Reason} No provider is reached until it is corrected")]
