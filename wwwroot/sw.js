@@ -1,6 +1,6 @@
 // Caches the files of the page, so that it opens at once and without a network. Nothing of /api is cached, so no text of a chat is stored.
-const name = 'aichat-shell-f5yWQNam'
-const shell = ["./","./assets/theme-k2Zs1OEd.js","./assets/index-Deawe0-a.js","./assets/index-B-YB8s-Q.css","./icon.svg"]
+const name = 'aichat-shell-xBMWMbWs'
+const shell = ["./","./assets/theme-k2Zs1OEd.js","./assets/index-B-7P3Fx_.js","./assets/index-B-YB8s-Q.css","./icon.svg"]
 const scope = new URL(self.registration.scope).pathname
 
 const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)

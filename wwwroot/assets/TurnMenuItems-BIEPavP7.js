@@ -1,1 +1,0 @@
-import{Tt as e,wt as t}from"./index-Deawe0-a.js";import{t as n}from"./MenuItems-C31ltZbQ.js";import{t as r}from"./MenuLayer-DWORWe6x.js";var i=new Set([`$$slots`,`$$events`,`$$legacy`,`items`]);function a(a,o){let s=t(o,i);r(a,e(()=>s,{children:(e,t)=>{n(e,{get items(){return o.items}})},$$slots:{default:!0}}))}export{a as default};
