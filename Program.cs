@@ -5,6 +5,7 @@ using AiChat.Data.Audit;
 using AiChat.Data.Catalog;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
+using AiChat.Data.Imports;
 using AiChat.Data.Runs;
 using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
@@ -135,6 +136,7 @@ internal static class Program
         services.AddSingleton<Expiry>();
         services.AddSingleton<RunStore>();
         services.AddSingleton<TokenFactorRows>();
+        services.AddSingleton<ImportStore>();
     }
 
     private static void AddServices(IServiceCollection services, ServerOptions options)

@@ -78,17 +78,27 @@ internal sealed class Removal(Db db)
         return left;
     }
 
-    /// <summary>The next message, chat or image that has no owner. One at a time: a message may be megabytes.</summary>
+    /// <summary>The next message, chat, image or key of an imported chat that has no owner. One at a time: a message may be megabytes.</summary>
     private static bool RemoveNext(DbConnection connection)
     {
         if (connection.QueryFirstOrDefault<long?>("select id from sessions where user_id is null limit 1") is not { } id)
         {
-            return connection.Execute("delete from images where id = (select id from images where user_id is null limit 1)") > 0;
+            return connection.Execute("delete from images where id = (select id from images where user_id is null limit 1)") > 0
+                || RemoveImportedKeys(connection);
         }
 
         return connection.Execute("delete from messages where id = (select max(id) from messages where session_id = @id)", new { id }) > 0
             || connection.Execute("delete from sessions where id = @id", new { id }) > 0;
     }
+
+    /// <summary>Where the imported chats of a deleted account came from.</summary>
+    private static bool RemoveImportedKeys(DbConnection connection) =>
+        connection.QueryFirstOrDefault<long?>("select id from imported_chats where user_id is null limit 1") is { } id
+        && (connection.Execute("""
+            delete from imported_messages
+            where chat_id = @id and source_key in (select source_key from imported_messages where chat_id = @id limit 100)
+            """, new { id }) > 0
+            || connection.Execute("delete from imported_chats where id = @id", new { id }) > 0);
 
     /// <summary>Usually the message alone; includes messages that were added below it in the meantime.</summary>
     private static int Branch(DbConnection connection, long sessionId, long messageId) => connection.Execute("""

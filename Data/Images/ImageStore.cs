@@ -11,7 +11,7 @@ internal sealed class ImageStore(Db db)
     internal const string Columns = "id, message_id, mime, width, height, bytes, file";
 
     /// <summary>A file occupies at least one block of the disk.</summary>
-    private const long Block = 4_096;
+    internal const long Block = 4_096;
 
     /// <summary>Adds an image. False when it would exceed the owner's share of the disk.</summary>
     /// <param name="share">Bytes that all images of this owner may take.</param>

@@ -19,7 +19,7 @@ internal sealed class Floors(string root, Layer[] layers)
         new("Data", [],
         [
             "Data", "Data.Sqlite", "Data.Store", "Data.Audit", "Data.Accounts", "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats",
-            "Data.Runs",
+            "Data.Runs", "Data.Imports",
         ]),
         new("Providers", [],
         [
