@@ -1,4 +1,3 @@
-using System.Data.Common;
 using AiChat.Data.Images;
 using AiChat.Data.Store;
 using Dapper;
