@@ -87,6 +87,9 @@ internal sealed record ServerOptions
     /// </summary>
     public bool ForCommand { get; init; }
 
+    /// <summary>The zone by which schedules count, as TZ names it in the environment or a file; UTC where it names none.</summary>
+    public TimeZoneInfo Zone { get; init; } = TimeZoneInfo.Utc;
+
     /// <summary>How long a start waits for the end of the process that holds the data folder.</summary>
     public TimeSpan FolderWait { get; init; }
 
@@ -138,6 +141,7 @@ internal sealed record ServerOptions
             CertDir = values.Find(ServerVariables.CertDir)?.Text,
             FolderWait = TimeSpan.FromSeconds(ServerVariables.FolderWait.Read(values)),
             ShutdownGrace = TimeSpan.FromSeconds(ServerVariables.ShutdownGrace.Read(values)),
+            Zone = TimeZones.Find(ServerVariables.TimeZone.Read(values)).Zone,
         };
     }
 

@@ -65,6 +65,15 @@ public sealed class StartNotesTests
     public void A_zone_is_the_one_of_its_name() =>
         Assert.Equal(TimeSpan.FromHours(8), TimeZones.Find(":Asia/Shanghai").Zone.GetUtcOffset(DateTimeOffset.UnixEpoch.AddYears(50)));
 
+    [Theory]
+    [InlineData("Asia/Shanghai", "Asia/Shanghai")]
+    [InlineData("Asia/Shanghi", "UTC")]
+    public void Schedules_count_in_the_zone_of_a_file_too(string inFile, string expected)
+    {
+        var file = Layer("/srv/.env", new() { ["TZ"] = inFile });
+        Assert.Equal(expected, ServerOptions.Load(new EnvironmentValues([Layer(null, []), file])).Zone.Id);
+    }
+
     [Fact]
     public void A_file_is_named_with_what_it_gives()
     {
