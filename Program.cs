@@ -7,7 +7,6 @@ using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Imports;
 using AiChat.Data.Runs;
-using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using AiChat.Data.Traces;
 using AiChat.Endpoints.Accounts;
@@ -39,11 +38,12 @@ internal static class Program
     /// the database last and frees the folder.
     /// </summary>
     /// <param name="configure">Replaces services, for tests.</param>
-    /// <param name="folder">The data folder when it is open already; the server closes it.</param>
+    /// <param name="prepared">The data folder when it is open already; the server closes it.</param>
     /// <param name="sockets">What this process listens on already; the server goes on there.</param>
     /// <exception cref="StartupException">The options or the data folder do not allow a start; nothing is left open.</exception>
     public static WebApplication Build(
-        ServerOptions options, Action<WebApplicationBuilder>? configure = null, DataFolder? folder = null, ListenSockets? sockets = null)
+        ServerOptions options, Action<WebApplicationBuilder>? configure = null, PreparedFolder? prepared = null,
+        ListenSockets? sockets = null)
     {
         SocketThreads.CompleteInline();
         // One thread more per read, so that reads that wait for the disk do not delay requests.
@@ -55,7 +55,8 @@ internal static class Program
         builder.Services.AddSingleton(TimeProvider.System);
         AddLogging(builder, options);
         builder.AddWebServer(options, sockets ?? new ListenSockets());
-        AddStore(builder, options, folder ?? DataFolder.Open(options.DataDir, options.DatabasePath));
+        AddStore(builder, prepared ?? PreparedFolder.Of(
+            DataFolder.Open(options.DataDir, options.DatabasePath), options, new StartProgress { Say = Terminal.Complain }));
         AddServices(builder.Services, options);
         configure?.Invoke(builder);
         var app = builder.Build();
@@ -82,24 +83,12 @@ internal static class Program
         return app;
     }
 
-    private static void AddStore(WebApplicationBuilder builder, ServerOptions options, DataFolder folder)
+    private static void AddStore(WebApplicationBuilder builder, PreparedFolder prepared)
     {
-        try
-        {
-            var instance = folder.OpenInstance(TimeProvider.System, options.Initialize);
-            Migrator.Run(folder.DatabasePath);
-            folder.SaveInstance(instance);
-            builder.Services.AddSingleton(instance);
-            builder.Services.AddSingleton(ImageFiles.Open(options.ImageDir ?? folder.File("images"), instance));
-        }
-        catch
-        {
-            folder.Dispose();
-            throw;
-        }
-
-        builder.Services.AddSingleton(_ => folder);
-        builder.Services.AddSingleton(_ => new Db(folder.DatabasePath));
+        builder.Services.AddSingleton(prepared.Instance);
+        builder.Services.AddSingleton(prepared.Images);
+        builder.Services.AddSingleton(_ => prepared.Folder);
+        builder.Services.AddSingleton(_ => new Db(prepared.Folder.DatabasePath));
         AddStoreClasses(builder.Services);
     }
 

@@ -59,6 +59,7 @@ internal static class CommandLine
             UserCommand.Create(),
             ConnectionCommand.Create(),
             RotateKeyCommand.Create(),
+            RollbackCommand.Create(),
             SettingsCommand.Create(),
             DoctorCommand.Create(),
             InstallCommand.Create(),

@@ -1,7 +1,5 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using AiChat.Data;
-using AiChat.Endpoints.Http;
 
 namespace AiChat.Commands;
 
@@ -11,12 +9,11 @@ namespace AiChat.Commands;
 /// </summary>
 internal static class FolderWait
 {
-    private const string Step = "waiting_for_folder";
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
-    /// <returns>Null when the process was asked to stop meanwhile.</returns>
     /// <exception cref="StartupException">The folder cannot be used, or is held for longer than the setting allows.</exception>
-    public static async Task<DataFolder?> Open(ServerOptions options, ListenSockets sockets)
+    /// <exception cref="OperationCanceledException">The process was asked to stop meanwhile.</exception>
+    public static async Task<DataFolder> Open(ServerOptions options, LongStart start)
     {
         if (DataFolder.TryOpen(options.DataDir, options.DatabasePath) is { } folder)
         {
@@ -29,57 +26,25 @@ internal static class FolderWait
                 options.DataDir, "Stop that one first, or let this one wait for its end with AICHAT_WAIT_FOR_FOLDER=60.");
         }
 
-        using var stop = new CancellationTokenSource();
-        using var signals = new Signals(stop);
-        StartingServer? server = null;
-        try
+        Terminal.Say(
+            $"The data folder is in use; waiting up to {options.FolderWait.TotalSeconds} s for the end of the process that holds it. "
+            + "/api/health answers, everything else is 503.");
+        start.Progress.Report(StartStep.Wait, "", null);
+        var since = Stopwatch.GetTimestamp();
+        while (true)
         {
-            Terminal.Say(
-                $"The data folder is in use; waiting up to {options.FolderWait.TotalSeconds} s for the end of the process that holds it. "
-                + "/api/health answers, everything else is 503.");
-            var since = Stopwatch.GetTimestamp();
-            while (!stop.IsCancellationRequested)
+            await start.Answer();
+            await Task.Delay(Pause, start.Progress.Stop);
+            if (DataFolder.TryOpen(options.DataDir, options.DatabasePath) is { } free)
             {
-                server ??= await StartingServer.TryStart(options, sockets, () => Step);
-                await Task.Delay(Pause, stop.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                if (DataFolder.TryOpen(options.DataDir, options.DatabasePath) is { } free)
-                {
-                    return free;
-                }
-
-                if (Stopwatch.GetElapsedTime(since) > options.FolderWait)
-                {
-                    throw DataFolder.InUse(options.DataDir, $"It did not end within {options.FolderWait.TotalSeconds} s.");
-                }
+                start.Progress.Report(StartStep.Begin, "", null);
+                return free;
             }
 
-            return null;
-        }
-        catch (OperationCanceledException)
-        {
-            return null; // a signal also ends the server that answers meanwhile, in the middle of its own start
-        }
-        finally
-        {
-            await (server?.DisposeAsync() ?? ValueTask.CompletedTask);
-        }
-    }
-
-    /// <summary>Asks for the end of the wait where the process would otherwise be ended.</summary>
-    private sealed class Signals : IDisposable
-    {
-        private readonly List<PosixSignalRegistration> _registrations;
-
-        public Signals(CancellationTokenSource stop)
-        {
-            PosixSignal[] signals = [PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGHUP, PosixSignal.SIGQUIT];
-            _registrations = [.. signals.Select(signal => PosixSignalRegistration.Create(signal, context =>
+            if (Stopwatch.GetElapsedTime(since) > options.FolderWait)
             {
-                context.Cancel = true;
-                stop.Cancel();
-            }))];
+                throw DataFolder.InUse(options.DataDir, $"It did not end within {options.FolderWait.TotalSeconds} s.");
+            }
         }
-
-        public void Dispose() => _registrations.ForEach(registration => registration.Dispose());
     }
 }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Net.Sockets;
-using System.Runtime.InteropServices;
 using AiChat.Data;
 using AiChat.Data.Store;
 using AiChat.Endpoints.Auth;
@@ -22,14 +21,32 @@ internal static class ServeCommand
     private static Command WithAction(Command command)
     {
         var initialize = new Option<bool>("--init") { Description = "Create a new database when it is missing or empty." };
+        var keepFile = new Option<bool>("--keep-file")
+        {
+            Description = "When the log beside the database does not belong to the file: keep the file, move the log aside.",
+        };
+        var keepLog = new Option<bool>("--keep-log")
+        {
+            Description = "When the log beside the database is of a later state than the file: replay it.",
+        };
         command.Options.Add(initialize);
-        command.SetAction((parsed, _) => Run(parsed, parsed.GetValue(initialize)));
+        command.Options.Add(keepFile);
+        command.Options.Add(keepLog);
+        command.SetAction((parsed, _) => Run(parsed, parsed.GetValue(initialize), (parsed.GetValue(keepFile), parsed.GetValue(keepLog)) switch
+        {
+            (true, true) => throw new StartupException(ExitCodes.Usage, "--keep-file and --keep-log exclude each other."),
+            (true, _) => LogChoice.KeepFile,
+            (_, true) => LogChoice.KeepLog,
+            _ => LogChoice.None,
+        }));
         return command;
     }
 
-    private static async Task<int> Run(ParseResult parsed, bool initialize)
+    private static async Task<int> Run(ParseResult parsed, bool initialize, LogChoice choice)
     {
-        using var supervision = Supervision.Begin();
+        using var stop = new StopSignals();
+        var progress = new StartProgress(stop.Token) { LogChoice = choice, Say = Terminal.Say };
+        using var supervision = Supervision.Begin(progress);
         ServerOptions? options = null;
         try
         {
@@ -37,13 +54,10 @@ internal static class ServeCommand
             options = Options.Load(values) with { Initialize = initialize };
             Say([.. StartNotes.Files(values), .. StartNotes.Of(values)]);
             using var sockets = new ListenSockets();
-            if (await FolderWait.Open(options, sockets) is not { } folder)
-            {
-                return 0; // asked to stop meanwhile
-            }
-
-            await using var app = Program.Build(options, folder: folder, sockets: sockets);
-            Say(FolderMode.Note(folder.Path));
+            var prepared = await Prepare(options, sockets, progress);
+            await using var app = Program.Build(options, prepared: prepared, sockets: sockets);
+            await using var stopping = stop.Token.Register(app.Lifetime.StopApplication);
+            Say(FolderMode.Note(prepared.Folder.Path));
             using var unobserved = new UnobservedTasks(app.Services.GetRequiredService<BackgroundWork>());
             var broken = false;
             app.Services.GetRequiredService<Db>().Broken += error =>
@@ -61,11 +75,6 @@ internal static class ServeCommand
             }
 
             Say(StartNotes.Overridden(app.Services.GetRequiredService<SystemSettings>()));
-            using var hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, signal =>
-            {
-                signal.Cancel = true;
-                app.Lifetime.StopApplication();
-            });
             var addresses = WebServer.Addresses(app.Services.GetRequiredService<IServer>()).Select(Reachable).ToList();
             foreach (var address in addresses)
             {
@@ -90,6 +99,10 @@ internal static class ServeCommand
             await app.WaitForShutdownAsync();
             return broken ? StartupException.InputOutput : CodeOf(app.Services.GetServices<IHostedService>());
         }
+        catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
+        {
+            return 0; // before the server was there: the database is as it was
+        }
         catch (StartupException error)
         {
             Terminal.Complain(error.Message + Supervision.Advice(error));
@@ -105,6 +118,14 @@ internal static class ServeCommand
             Terminal.Complain($"{error.Message} This process is user {Ownership.Process}.");
             return StartupException.Configuration;
         }
+    }
+
+    /// <summary>Everything that is done before the server listens. Meanwhile the port says so, when it takes long.</summary>
+    private static async Task<PreparedFolder> Prepare(ServerOptions options, ListenSockets sockets, StartProgress progress)
+    {
+        await using var start = new LongStart(options, sockets, progress);
+        var folder = await FolderWait.Open(options, start);
+        return await start.Run(() => PreparedFolder.Of(folder, options, progress));
     }
 
     private static void Say(params IEnumerable<string?> notes)

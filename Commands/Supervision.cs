@@ -12,15 +12,16 @@ internal sealed class Supervision : IDisposable
     private CancellationTokenRegistration _stopping;
     private Watchdog? _watchdog;
 
-    private Supervision(ServiceManager manager)
+    private Supervision(ServiceManager manager, StartProgress progress)
     {
         _manager = manager;
-        _starting = manager.Starting(TimeProvider.System);
+        _starting = manager.Starting(TimeProvider.System, () => progress.Now.ToString());
     }
 
     /// <summary>Null when no service manager wants to be told.</summary>
-    public static Supervision? Begin() =>
-        ServiceManager.Find(Environment.GetEnvironmentVariable, Terminal.Complain) is { } manager ? new Supervision(manager) : null;
+    /// <param name="progress">Is asked for what the start does now.</param>
+    public static Supervision? Begin(StartProgress progress) =>
+        ServiceManager.Find(Environment.GetEnvironmentVariable, Terminal.Complain) is { } manager ? new Supervision(manager, progress) : null;
 
     /// <summary>The server listens. That its database takes no writes is told; another start would not mend it.</summary>
     public async Task Ready(WebApplication app, string address)

@@ -10,7 +10,7 @@ namespace AiChat.Data;
 internal sealed class DataFolder : IDisposable
 {
     private const int WouldBlock = 11; // EAGAIN: another process holds the lock
-    private const string MarkerName = "instance.json";
+    public const string MarkerName = "instance.json";
     private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
@@ -25,6 +25,7 @@ internal sealed class DataFolder : IDisposable
 
     public string Path { get; }
 
+    /// <summary>The file itself, where a link stands at its place.</summary>
     public string DatabasePath { get; }
 
     /// <summary>Takes the folder for this process, creating it (mode 0700) when it is missing.</summary>
@@ -43,6 +44,9 @@ internal sealed class DataFolder : IDisposable
             Directory.CreateDirectory(full, OwnerFolder);
             RefuseNetworkFileSystem(full);
             var database = System.IO.Path.GetFullPath(databasePath ?? System.IO.Path.Combine(full, "app.db"));
+            // SQLite puts its log beside the file that a link leads to.
+            database = new FileInfo(database) is { LinkTarget: not null } link
+                ? link.ResolveLinkTarget(returnFinalTarget: true)!.FullName : database;
             at = System.IO.Path.Combine(full, "lock");
             if (TakeLock(at) is not { } held)
             {

@@ -43,6 +43,7 @@ internal sealed class DbWriter : IDisposable
     private readonly SqliteConnection _connection;
     private readonly string _path;
     private readonly StoreFiles _files;
+    private readonly WriterLog _log;
     private readonly ManualResetEvent _closing = new(false);
     private readonly Thread _thread;
     private readonly Timer _rounds;
@@ -57,6 +58,7 @@ internal sealed class DbWriter : IDisposable
     {
         _connection = connection;
         raw.sqlite3_busy_timeout(connection.Handle, BusyMilliseconds);
+        _log = new WriterLog(connection, BusyMilliseconds);
         _files = new StoreFiles(path, _closing);
         _path = path;
         _rounds = new Timer(static writer => ((DbWriter)writer!).FailExpired(), this, Timeout.Infinite, Timeout.Infinite);
@@ -211,15 +213,18 @@ internal sealed class DbWriter : IDisposable
                 throw new StoreException(StoreFailure.Unavailable, "The store has stopped writing.", _fatal);
             }
 
+            _log.Begin();
             if (!Begin(group))
             {
                 return;
             }
 
+            var opens = _log.Open();
             if (RunAll(group))
             {
                 Execute("commit");
                 Interlocked.Increment(ref _commits);
+                _log.Opened(opens);
             }
             else
             {
@@ -363,23 +368,20 @@ internal sealed class DbWriter : IDisposable
         }
     }
 
-    /// <summary>False when a reader blocks it or the disk is full: the log stays, and the next idle period tries again.</summary>
+    /// <summary>False when the log could not be emptied; the next idle period tries again.</summary>
     private bool Checkpoint()
     {
-        raw.sqlite3_busy_timeout(_connection.Handle, 0); // the next write must not wait for a long read
         try
         {
-            using var command = ((DbConnection)_connection).CreateCommand();
-            command.CommandText = "pragma wal_checkpoint(truncate)";
-            return command.ExecuteScalar() is 0L;
+            return _log.Checkpoint();
         }
-        catch (SqliteException)
+        catch (SqliteException error)
         {
+            Abandon(error);
             return false;
         }
         finally
         {
-            raw.sqlite3_busy_timeout(_connection.Handle, BusyMilliseconds);
             _files.Remember();
         }
     }

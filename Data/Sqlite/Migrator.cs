@@ -6,13 +6,13 @@ using SQLitePCL;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// Brings the database file to this program's schema before anything else opens it: checks the file, keeps a copy before an
-/// upgrade, runs each embedded migration in one transaction together with its version number. Forward only.
+/// Brings the database file to this program's schema before anything else opens it: checks the file, keeps a copy before an upgrade, and
+/// runs the embedded migrations together with the version number in one transaction, so that an upgrade is whole or changes nothing.
 /// </summary>
 internal static class Migrator
 {
     /// <summary>"AiCh": marks the file as ours (pragma application_id).</summary>
-    private const int ApplicationId = 0x41694368;
+    internal const int ApplicationId = 0x41694368;
 
     /// <summary>Older versions can corrupt a database whose log is reset by two connections at once (fixed in 3.51.3).</summary>
     private static readonly Version OldestSqlite = new(3, 51, 3);
@@ -23,27 +23,37 @@ internal static class Migrator
     private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
 
     /// <summary>Creates the file, and its folder, when they are missing.</summary>
+    /// <param name="progress">Is told of what takes long, and may stop it; then the database is as before.</param>
     /// <returns>The schema version the file now has.</returns>
     /// <exception cref="StartupException">The file is damaged, foreign, newer than this program, or a migration failed.</exception>
-    public static int Run(string path) => Run(path, Load());
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static int Run(string path, StartProgress? progress = null) => Run(path, Load(), progress);
 
-    /// <summary>As <see cref="Run(string)"/> with these migrations, the oldest first.</summary>
-    internal static int Run(string path, IReadOnlyList<Migration> migrations)
+    /// <summary>As <see cref="Run(string, StartProgress)"/> with these migrations, the oldest first.</summary>
+    internal static int Run(string path, IReadOnlyList<Migration> migrations, StartProgress? progress = null)
+    {
+        progress ??= StartProgress.None;
+        return Use(path, progress, connection => Upgrade(connection, path, migrations, progress));
+    }
+
+    /// <summary>Opens the database as a start does, after every check and before any change of its schema.</summary>
+    /// <exception cref="StartupException">It cannot be used.</exception>
+    internal static T Use<T>(string path, StartProgress progress, Func<SqliteConnection, T> work)
     {
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(path)!, OwnerFolder);
             ProveWritable(path);
             CheckHeader(path);
-            WalRecoveryCheck.Check(path);
+            WalRecoveryCheck.Check(path, progress);
             using var connection = SqliteConnections.OpenWriter(path);
             RefuseOldSqlite(connection);
             RefuseForeign(connection, path);
             Check(connection, path);
-            var version = Upgrade(connection, path, migrations);
+            var result = work(connection);
             Scalar(connection, "pragma wal_checkpoint(truncate)");
             HideFromOthers(path);
-            return version;
+            return result;
         }
         catch (SqliteException error) when (error.SqliteErrorCode is raw.SQLITE_READONLY or raw.SQLITE_CANTOPEN or raw.SQLITE_PERM)
         {
@@ -79,86 +89,68 @@ internal static class Migrator
         }
     }
 
-    private static int Upgrade(SqliteConnection connection, string path, IReadOnlyList<Migration> migrations)
+    private static int Upgrade(SqliteConnection connection, string path, IReadOnlyList<Migration> migrations, StartProgress progress)
     {
-        var current = Convert.ToInt32(Scalar(connection, "pragma user_version"), CultureInfo.InvariantCulture);
+        var current = SchemaOf(connection);
         var newest = migrations[^1].Version;
         if (current > newest)
         {
             throw new StartupException(
                 StartupException.Configuration,
-                $"The database {path} has schema {current}, this program knows up to {newest}. " +
-                "Start the newer program, or restore the copy made before the upgrade.");
+                $"The database {path} has schema {current}, this program knows up to {newest}. Start the newer program, or go back by it: "
+                + "aichat rollback. Or restore the copy made before the upgrade.");
         }
 
-        if (current > 0 && current < newest)
+        if (current == newest)
         {
-            KeepCopy(connection, path, current);
+            return newest;
         }
 
-        // With foreign keys on, dropping a table to recreate it would delete the rows that refer to it. The pragma has no effect inside a
-        // transaction.
-        Scalar(connection, "pragma foreign_keys = off");
-        foreach (var (version, name, sql) in migrations.Where(migration => migration.Version > current))
+        var began = TimeProvider.System.GetTimestamp();
+        var copy = current > 0 ? UpgradeCopies.Make(connection, path, UpgradeCopies.Upgrade, current, newest, progress) : null;
+        var steps = migrations.Where(migration => migration.Version > current).Select(step => new SchemaStep(step.Name, step.Sql));
+        SchemaChange.Run(connection, [.. steps], newest, progress);
+        if (copy is not null)
         {
-            try
-            {
-                Scalar(connection, $"begin immediate;\n{sql}\npragma user_version = {version};\npragma application_id = {ApplicationId};");
-                if (current > 0 && Scalar(connection, "select \"table\" from pragma_foreign_key_check limit 1") is string table)
-                {
-                    throw new StartupException(
-                        StartupException.Configuration,
-                        $"Migration {name} failed: a row of {table} refers to none. The database is as it was before.");
-                }
-
-                Scalar(connection, "commit");
-            }
-            catch (SqliteException error)
-            {
-                throw new StartupException(
-                    StartupException.Configuration, $"Migration {name} failed: {error.Message} The database is as it was before.", error);
-            }
+            var seconds = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
+            progress.Report(StartStep.Finish, "", null);
+            UpgradeCopies.Prune(path, UpgradeCopies.Upgrade, copy);
+            progress.Say(string.Create(
+                CultureInfo.InvariantCulture,
+                $"The database was brought from schema {current} to {newest} in {seconds:0.0} s. As it was before, it is in {copy}. "
+                + $"Back again: stop, aichat rollback, start the older program."));
+            UpgradeCopies.Notes(path).ForEach(progress.Say);
         }
 
-        Scalar(connection, "pragma foreign_keys = on");
         return newest;
     }
 
-    private static void KeepCopy(SqliteConnection connection, string path, int version)
-    {
-        var copy = $"{path}.pre-v{version + 1}";
-        var temporary = copy + ".new";
-        File.Delete(temporary);
-        using (var command = connection.CreateCommand())
-        {
-            command.CommandText = "vacuum into @copy";
-            command.Parameters.AddWithValue("@copy", temporary);
-            command.ExecuteNonQuery();
-        }
+    internal static int SchemaOf(SqliteConnection connection) =>
+        Convert.ToInt32(Scalar(connection, "pragma user_version"), CultureInfo.InvariantCulture);
 
-        using (var stream = new FileStream(temporary, FileMode.Open, FileAccess.ReadWrite))
-        {
-            stream.Flush(flushToDisk: true);
-        }
-
-        File.SetUnixFileMode(temporary, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        File.Move(temporary, copy, overwrite: true);
-    }
-
+    /// <summary>The embedded migrations, each with the way back where there is one.</summary>
     /// <param name="folder">Where the files are embedded, with a slash.</param>
     internal static List<Migration> Load(string folder = "migrations/")
     {
         var assembly = Assembly.GetExecutingAssembly();
+        var back = folder.TrimEnd('/') + "-down/";
         var migrations = new List<Migration>();
         var names = assembly.GetManifestResourceNames().Where(name => name.StartsWith(folder, StringComparison.Ordinal));
         foreach (var name in names.Order(StringComparer.Ordinal))
         {
-            using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
             var file = name[folder.Length..];
-            migrations.Add(new Migration(int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture), file, reader.ReadToEnd()));
+            migrations.Add(
+                new Migration(int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture), file, Read(assembly, name)!, Read(assembly, back + file)));
         }
 
         return migrations;
+    }
+
+    private static string? Read(Assembly assembly, string name)
+    {
+        using var stream = assembly.GetManifestResourceStream(name);
+        using var reader = stream is null ? null : new StreamReader(stream);
+        return reader?.ReadToEnd();
     }
 
     /// <summary>SQLite opens an unwritable file read-only and leaves a log behind that cannot be written later either.</summary>
@@ -226,4 +218,5 @@ internal static class Migrator
 }
 
 /// <summary>One step of the schema; run once, never edited after a release.</summary>
-internal sealed record Migration(int Version, string Name, string Sql);
+/// <param name="Down">Takes the step back and keeps all that a program without it can know; null when nobody wrote it.</param>
+internal sealed record Migration(int Version, string Name, string Sql, string? Down = null);

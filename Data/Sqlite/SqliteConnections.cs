@@ -49,6 +49,9 @@ internal static class SqliteConnections
         command.ExecuteNonQuery();
     }
 
+    /// <summary>The data source of a file without its log; nothing is written beside it.</summary>
+    public static string FileAlone(string path) => $"{new Uri(path).AbsoluteUri}?immutable=1";
+
     private static CachedStatementConnection Open(string path, SqliteOpenMode mode, string pragmas)
     {
         var connection = new CachedStatementConnection(

@@ -46,7 +46,7 @@ internal sealed class StoreFiles : IDisposable
         {
             _file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
             _sharedFile = File.OpenHandle(path + "-shm", FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            _identity = Identity(FileAlone(path));
+            _identity = Identity(SqliteConnections.FileAlone(path));
             Remember();
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
@@ -210,7 +210,7 @@ internal sealed class StoreFiles : IDisposable
     /// </summary>
     private bool IsOurs(Head head) =>
         _identity is null
-        || Identity(FileAlone(_path)) == _identity
+        || Identity(SqliteConnections.FileAlone(_path)) == _identity
         || (ReadFolded() != _folded
             && (head.Bytes.AsSpan().SequenceEqual(_head) || WalRecoveryCheck.HasFirstPage(_path + "-wal", head.Bytes))
             && Identity(_path) == _identity);
@@ -258,9 +258,6 @@ internal sealed class StoreFiles : IDisposable
             return null;
         }
     }
-
-    /// <summary>Opens the file without its log.</summary>
-    private static string FileAlone(string path) => $"{new Uri(path).AbsoluteUri}?immutable=1";
 
     private sealed record Head(byte[] Bytes, uint PageSize, uint Changes, uint Pages);
 }

@@ -5,8 +5,9 @@ namespace AiChat.Data.Sqlite;
 
 /// <summary>
 /// Checks the write-ahead log that a crash left beside the database before SQLite replays it: a broken header would silently drop
-/// acknowledged writes, and another database's log would overwrite this one. A log that continues the database's change counter is its
-/// own. For a small database, or when the counter does not fit, the log is replayed on a copy, which takes time in proportion to the data.
+/// acknowledged writes, another database's log would overwrite this one, and the log of a later state would undo it when somebody has put
+/// an earlier file back. A log that continues the database's change counter is its own. For a small database, or when the counter does not
+/// fit, the log is replayed on a copy, which takes time in proportion to the data.
 /// </summary>
 internal static class WalRecoveryCheck
 {
@@ -24,8 +25,8 @@ internal static class WalRecoveryCheck
     private const uint Magic = 0x377f0682;
     private const uint Version = 3_007_000;
 
-    /// <exception cref="StartupException">The log is damaged or belongs to another database; nothing was changed.</exception>
-    public static void Check(string database)
+    /// <exception cref="StartupException">The log is damaged, of a later state or another database's; nothing was changed.</exception>
+    public static void Check(string database, StartProgress progress)
     {
         var log = new FileInfo(database + "-wal");
         if (!log.Exists || log.Length < HeadLength || !File.Exists(database))
@@ -33,16 +34,72 @@ internal static class WalRecoveryCheck
             return;
         }
 
+        try
+        {
+            Judge(database, log, progress);
+        }
+        catch (StartupException) when (progress.LogChoice == LogChoice.KeepFile)
+        {
+            var aside = $"{log.FullName}.aside-{TimeProvider.System.GetUtcNow():yyyyMMdd-HHmmss}";
+            File.Move(log.FullName, aside);
+            File.Delete(database + "-shm");
+            DurableFiles.SyncFolder(Path.GetDirectoryName(database)!);
+            progress.Say($"The database file stays as it is. The log beside it is kept as {aside}.");
+        }
+    }
+
+    private static void Judge(string database, FileInfo log, StartProgress progress)
+    {
         if (!HasGoodHead(log.FullName, PageSize(database)))
         {
             throw Refused(log.FullName, "is damaged");
         }
 
         var bytes = new FileInfo(database).Length + log.Length;
-        if (bytes <= SmallDatabase || (bytes <= MaxTried && !Follows(database, log.FullName)))
+        if (LogMatch.IsOfAnotherState(database, log.FullName) && Compare(database, log.FullName, bytes, progress) is { } found)
         {
-            Try(database, log.FullName);
+            throw found;
         }
+
+        if (progress.LogChoice == LogChoice.KeepLog || bytes <= SmallDatabase || (bytes <= MaxTried && !Follows(database, log.FullName)))
+        {
+            Try(database, log.FullName, progress);
+        }
+    }
+
+    /// <summary>
+    /// The log does not continue the file. Tells what either of them holds, and whether the log can be replayed at all.
+    /// </summary>
+    /// <returns>The refusal; null when the log was chosen, or when the copy shows that nothing is wrong.</returns>
+    private static StartupException? Compare(string database, string log, long bytes, StartProgress progress)
+    {
+        var (with, fits) = ("", true);
+        if (bytes <= MaxTried)
+        {
+            try
+            {
+                if (!OnCopy(database, log, progress, copy => LogMatch.IsOfAnotherState(database, copy, ref with)))
+                {
+                    return null;
+                }
+            }
+            catch (StartupException)
+            {
+                fits = false;
+            }
+            catch (IOException)
+            {
+                // No room for the copy: the choices are told without what it would show.
+            }
+        }
+
+        var choices = fits
+            ? $"To keep the file as it is and move the log aside: aichat serve --keep-file. To replay the log{with}: aichat serve --keep-log."
+            : "The log cannot be replayed onto this file. To keep the file as it is and move the log aside: aichat serve --keep-file.";
+        return progress.LogChoice == LogChoice.KeepLog && fits ? null : new StartupException(
+            StartupException.Configuration,
+            $"The log {log} was not written beside this file {database}, but beside a later or another one, as when the file was put back by "
+            + $"hand and the log was left. The file {LogMatch.Content(database)}. Nothing was changed. {choices}");
     }
 
     /// <summary>
@@ -105,27 +162,32 @@ internal static class WalRecoveryCheck
         }
     }
 
-    private static void Try(string database, string log)
+    private static void Try(string database, string log, StartProgress progress)
+    {
+        var identity = IdentityOf(database);
+        OnCopy(database, log, progress, copy => identity is null || Identity(copy) == identity
+            ? true
+            : throw Refused(log, "belongs to another database"));
+    }
+
+    /// <summary>Looks at a copy on which the log has been replayed.</summary>
+    /// <exception cref="StartupException">The log cannot be replayed.</exception>
+    private static T OnCopy<T>(string database, string log, StartProgress progress, Func<SqliteConnection, T> look)
     {
         var folder = database + ".trial";
         Delete(folder);
         Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         try
         {
+            progress.Report(StartStep.TryLog, "", null);
             var copy = Path.Combine(folder, "app.db");
             File.Copy(database, copy);
-            var identity = Identity(copy);
             File.Copy(log, copy + "-wal", overwrite: true);
             using var connection = Open(copy);
-            if (Text(connection, "pragma quick_check(1)") != "ok")
-            {
-                throw Refused(log, "does not fit the database");
-            }
-
-            if (identity is not null && Identity(connection) != identity)
-            {
-                throw Refused(log, "belongs to another database");
-            }
+            using var watched = new Watched(connection, progress.Stop);
+            return watched.Run(() => Text(connection, "pragma quick_check(1)")) == "ok"
+                ? look(connection)
+                : throw Refused(log, "does not fit the database");
         }
         catch (SqliteException error)
         {
@@ -138,10 +200,17 @@ internal static class WalRecoveryCheck
     }
 
     /// <summary>A value that only this installation can have written, or null in a database without one yet.</summary>
-    private static string? Identity(string path)
+    private static string? IdentityOf(string path)
     {
-        using var connection = Open(path);
-        return Identity(connection);
+        try
+        {
+            using var connection = Open(SqliteConnections.FileAlone(path), SqliteOpenMode.ReadOnly);
+            return Identity(connection);
+        }
+        catch (SqliteException)
+        {
+            return null; // a checkpoint was under way; with its log the file is whole
+        }
     }
 
     /// <summary>When the proof of the master key was first written; a change of the key rewrites the proof and keeps its time.</summary>
@@ -150,9 +219,10 @@ internal static class WalRecoveryCheck
             ? null
             : Text(connection, "select cast(updated_at as text) from settings where key = 'internal.key_check'");
 
-    private static SqliteConnection Open(string path)
+    private static SqliteConnection Open(string path, SqliteOpenMode mode = SqliteOpenMode.ReadWriteCreate)
     {
-        var connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = path, Mode = mode, Pooling = false }.ToString());
         connection.Open();
         return connection;
     }
@@ -214,5 +284,6 @@ internal static class WalRecoveryCheck
 
     private static StartupException Refused(string log, string what) => new(
         StartupException.Configuration,
-        $"The log {log} {what}. Nothing was changed. Restore a backup, or move the log away to start without what only it holds.");
+        $"The log {log} {what}. Nothing was changed. Restore a backup, or start without what only the log holds, which "
+        + "moves it aside: aichat serve --keep-file.");
 }

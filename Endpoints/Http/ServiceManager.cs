@@ -61,19 +61,22 @@ internal sealed class ServiceManager : IDisposable
         }
     }
 
-    /// <summary>Tells that the start goes on, and asks for more time until the result is disposed.</summary>
-    public IDisposable Starting(TimeProvider clock)
+    /// <summary>Tells that the start goes on, asks for more time and feeds the watchdog until the result is disposed.</summary>
+    /// <param name="doing">What the start does now, for people.</param>
+    public IDisposable Starting(TimeProvider clock, Func<string> doing)
     {
         var began = clock.GetTimestamp();
         void Tell(object? state)
         {
             var seconds = (long)clock.GetElapsedTime(began).TotalSeconds;
-            var doing = seconds == 0 ? "Starting" : $"Starting for {seconds} s: a database of an older version is brought up to date first";
-            Send($"EXTEND_TIMEOUT_USEC={Microseconds(MoreTime)}\n{Status(doing)}");
+            var feed = seconds > 0 && Watchdog is not null ? "WATCHDOG=1\n" : "";
+            Send($"EXTEND_TIMEOUT_USEC={Microseconds(MoreTime)}\n{feed}"
+                + Status(seconds == 0 ? "Starting" : $"Starting for {seconds} s: {doing()}"));
         }
 
         Tell(null);
-        return clock.CreateTimer(Tell, null, StartStep, StartStep);
+        var step = Watchdog / 3 is { } third && third < StartStep ? third : StartStep;
+        return clock.CreateTimer(Tell, null, step, step);
     }
 
     public void Ready(string status) => Send("READY=1\n" + Status(status));

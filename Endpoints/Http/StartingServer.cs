@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text;
 using System.Text.Encodings.Web;
+using AiChat.Data;
 using Microsoft.AspNetCore.Connections;
 
 namespace AiChat.Endpoints.Http;
@@ -22,9 +24,9 @@ internal sealed class StartingServer : IAsyncDisposable
         _sockets = sockets;
     }
 
-    /// <param name="step">What the start is at now, in snake_case, such as waiting_for_folder; asked for each answer.</param>
+    /// <param name="step">What the start is at now; asked for each answer.</param>
     /// <returns>Null when another process listens there: the one that is to be followed, unless each has a network of its own.</returns>
-    public static async Task<StartingServer?> TryStart(ServerOptions options, ListenSockets sockets, Func<string> step)
+    public static async Task<StartingServer?> TryStart(ServerOptions options, ListenSockets sockets, Func<StartStep> step)
     {
         var builder = WebApplication.CreateSlimBuilder(
             new WebApplicationOptions { Args = ["--hostBuilder:reloadConfigOnChange=false"], EnvironmentName = "Production" });
@@ -62,7 +64,7 @@ internal sealed class StartingServer : IAsyncDisposable
         _sockets.Keep = false;
     }
 
-    private static Task Answer(HttpContext context, string step)
+    private static Task Answer(HttpContext context, StartStep step)
     {
         var response = context.Response;
         response.Headers.CacheControl = "no-store";
@@ -73,24 +75,31 @@ internal sealed class StartingServer : IAsyncDisposable
         }
 
         response.StatusCode = StatusCodes.Status503ServiceUnavailable;
-        response.Headers.RetryAfter = "1";
-        step = JavaScriptEncoder.Default.Encode(step);
+        response.Headers.RetryAfter = "2";
         if (context.Request.Path == "/api/settings/health")
         {
-            return Write(response, "application/json", $$"""{"status":"starting","step":"{{step}}"}""");
+            return Write(response, "application/json", $$"""{"status":"starting",{{Facts(step)}}}""");
         }
 
-        if (context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase))
+        if (!context.Request.Path.StartsWithSegments("/api")
+            && context.Request.Headers.Accept.ToString().Contains("text/html", StringComparison.OrdinalIgnoreCase))
         {
-            // A page without scripts that tries again by itself.
-            response.Headers["Refresh"] = "2";
-            return Write(response, "text/plain; charset=utf-8", $"AiChat is starting ({step}). AiChat 正在启动。\n");
+            response.Headers["Refresh"] = "2"; // a page without scripts that tries again by itself
+            response.Headers.ContentSecurityPolicy = StartingPage.Policy;
+            response.Headers.XContentTypeOptions = "nosniff";
+            return Write(response, "text/html; charset=utf-8", StartingPage.Of(step, context.Request.Headers.AcceptLanguage));
         }
 
         return Write(response, "application/problem+json", $$"""
-            {"type":"about:blank","title":"Service Unavailable","status":503,"code":"starting","detail":"The server starts ({{step}})."}
+            {"type":"about:blank","title":"Service Unavailable","status":503,"code":"starting","detail":"The server starts: {{
+            JavaScriptEncoder.Default.Encode(step.ToString())}}.",{{Facts(step)}}}
             """);
     }
+
+    /// <summary>The members of a JSON object that programs read.</summary>
+    private static string Facts(StartStep step) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"\"step\":\"{JavaScriptEncoder.Default.Encode(step.Name)}\"{(step.Share is { } share ? $",\"share\":{share:0.###}" : "")}");
 
     private static Task Write(HttpResponse response, string type, string text)
     {

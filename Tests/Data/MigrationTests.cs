@@ -29,7 +29,8 @@ public sealed class MigrationTests : IDisposable
 
         Assert.Equal("yes", Text(FilePath, "select value from settings where key = 'kept'"));
         Assert.Equal($"{now + 1}", Text(FilePath, "select user_version from pragma_user_version"));
-        var copy = $"{FilePath}.pre-v{now + 1}";
+        var copy = Assert.Single(UpgradeCopies.Find(FilePath, UpgradeCopies.Upgrade)).Path;
+        Assert.Matches($@"app\.db\.before-upgrade-from-{now}-to-{now + 1}\.\d{{8}}-\d{{6}}\z", copy);
         Assert.Equal("yes", Text(copy, "select value from settings where key = 'kept'"));
         Assert.Equal($"{now}", Text(copy, "select user_version from pragma_user_version"));
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(copy));

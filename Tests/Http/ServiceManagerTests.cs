@@ -30,11 +30,11 @@ public sealed class ServiceManagerTests
         using var manager = socket.Manager();
         var time = new FakeTimeProvider();
 
-        using (manager.Starting(time))
+        using (manager.Starting(time, () => "migrating database, 41 %"))
         {
             Assert.Equal("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=Starting", await socket.Next());
             time.Advance(ServiceManager.StartStep);
-            Assert.StartsWith("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=Starting for 10 s: ", await socket.Next());
+            Assert.StartsWith("EXTEND_TIMEOUT_USEC=60000000\nSTATUS=Starting for 10 s: migrating database, 41 %", await socket.Next());
         }
 
         time.Advance(10 * ServiceManager.StartStep);

@@ -1,0 +1,2 @@
+alter table shares drop column leaf_length;
+alter table shares drop column leaf_status;
