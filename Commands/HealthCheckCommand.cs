@@ -4,15 +4,17 @@ using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
 using System.Text;
+using System.Text.RegularExpressions;
 using AiChat.Data;
 
 namespace AiChat.Commands;
 
-/// <summary>Exit code 0 when the server on this machine reports that it is ready.</summary>
-internal static class HealthCheckCommand
+/// <summary>Exit code 0 when the server on this machine reports that it is ready, or that it works on its database before it is.</summary>
+internal static partial class HealthCheckCommand
 {
     private const string Ready = "/api/settings/health";
     private const string Alive = "/api/health";
+    private const string Working = "The server starts: ";
     private const int MaxReply = 64 * 1024;
 
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
@@ -34,7 +36,9 @@ internal static class HealthCheckCommand
             }
 
             Terminal.Complain(problem);
-            return ExitCodes.Refused;
+
+            // Whoever ends what is unhealthy would end a long upgrade again and again.
+            return problem.StartsWith(Working, StringComparison.Ordinal) ? ExitCodes.Done : ExitCodes.Refused;
         });
         return command;
     }
@@ -64,7 +68,8 @@ internal static class HealthCheckCommand
     private static string? Judge(string reply)
     {
         var status = reply.Split("\r\n")[0];
-        return status.Split(' ') is not [_, "200", ..] ? $"The server answered: {status}"
+        return Step().Match(reply) is { Success: true } step && step.Groups[1].Value != StartStep.Wait ? Working + step.Groups[1].Value
+            : status.Split(' ') is not [_, "200", ..] ? $"The server answered: {status}"
             : reply.Contains("\"status\":\"ok\"", StringComparison.Ordinal) ? null
             : "Another program answers on the port of the server.";
     }
@@ -106,6 +111,10 @@ internal static class HealthCheckCommand
         await secure.AuthenticateAsClientAsync(rules, cancel);
         return secure;
     }
+
+    /// <summary>What a server answers that migrates its database.</summary>
+    [GeneratedRegex("""\{"status":"starting","step":"([a-z_]+)""")]
+    private static partial Regex Step();
 
     private static bool IsAny(string host) =>
         IPAddress.TryParse(host, out var address) && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any));

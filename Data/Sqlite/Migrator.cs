@@ -97,8 +97,8 @@ internal static class Migrator
         {
             throw new StartupException(
                 StartupException.Configuration,
-                $"The database {path} has schema {current}, this program knows up to {newest}. Start the newer program, or go back by it: "
-                + "aichat rollback. Or restore the copy made before the upgrade.");
+                $"The database {path} has schema {current}, this program knows up to {newest}. Start the newer program, go back by it (aichat "
+                + "rollback), or restore the copy made before the upgrade.");
         }
 
         if (current == newest)

@@ -49,6 +49,7 @@ internal sealed partial class SchemaChange
         try
         {
             using var watched = new Watched(connection, progress.Stop, change.Look);
+            progress.Report(StartStep.Migrate, "", 0);
             Scalar(connection, "begin immediate");
             watched.Run(change.RunAll);
             Scalar(connection, $"pragma user_version = {version}; pragma application_id = {Migrator.ApplicationId};");
