@@ -28,7 +28,7 @@ internal static class DoctorCommand
         ServerOptions options;
         try
         {
-            var values = Options.Values(parsed);
+            var values = Options.ValuesOfInstallation(parsed);
             options = Options.Load(values);
             findings.AddRange(StartNotes.Of(values).Select(note => Finding.Warning("variables", note, null)));
         }

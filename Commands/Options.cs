@@ -22,6 +22,22 @@ internal static class Options
     /// <exception cref="Data.StartupException">A file cannot be read.</exception>
     public static EnvironmentValues Values(ParseResult parsed) => EnvFile.Load(parsed.GetValue(EnvFiles));
 
+    /// <summary>As <see cref="Values"/>, for a command that works on an installation: the service's, where nothing else is named.</summary>
+    /// <exception cref="Data.StartupException">A file cannot be read.</exception>
+    public static EnvironmentValues ValuesOfInstallation(ParseResult parsed)
+    {
+        var place = ServiceFiles.Find("");
+        if (parsed.GetValue(EnvFiles) is { Length: > 0 }
+            || !ServiceEnvironment.IsMeant(place, Environment.GetEnvironmentVariable, Environment.CurrentDirectory))
+        {
+            return Values(parsed);
+        }
+
+        var values = ServiceEnvironment.Load(place, parsed);
+        Terminal.Complain($"With the settings of the service, {place.EnvironmentFile}.");
+        return values;
+    }
+
     /// <summary>The options of the server, with the defaults of its settings.</summary>
     /// <exception cref="Data.StartupException">A value is wrong.</exception>
     public static ServerOptions Load(EnvironmentValues values) =>
@@ -34,7 +50,7 @@ internal static class Options
         command.Options.Add(Json);
         command.SetAction(async (parsed, cancel) =>
         {
-            await using var installation = await Installation.Open(Load(Values(parsed)), create, cancel);
+            await using var installation = await Installation.Open(Load(ValuesOfInstallation(parsed)), create, cancel);
             return await work(new Call(installation, parsed, cancel));
         });
         return command;

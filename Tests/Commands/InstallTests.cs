@@ -1,6 +1,8 @@
+using System.CommandLine;
 using System.Security.Cryptography;
 using System.Text;
 using AiChat.Commands;
+using AiChat.Endpoints.Variables;
 
 namespace AiChat.Tests.Commands;
 
@@ -45,6 +47,33 @@ public sealed class InstallTests : IDisposable
         Assert.Equal("700", Mode(Under("var/lib/aichat")));
         Assert.False(File.Exists(Place.DropInFile));
         Assert.Equal(0, Install(Place));
+    }
+
+    [Fact]
+    public void Commands_reach_the_service_unless_another_folder_is_named()
+    {
+        var elsewhere = Directory.CreateDirectory(Under("home")).FullName;
+        bool IsMeant(string? name = null) =>
+            ServiceEnvironment.IsMeant(Place, asked => asked == name ? "/somewhere" : null, elsewhere);
+        Assert.False(IsMeant());
+        Install(Place);
+        Assert.True(IsMeant());
+        Assert.False(IsMeant("DATA_DIR"));
+        Assert.False(IsMeant("DATABASE_URL"));
+        File.WriteAllText(Path.Combine(elsewhere, ".env"), "");
+        Assert.False(IsMeant());
+        File.Delete(Path.Combine(elsewhere, ".env"));
+        Directory.CreateDirectory(Path.Combine(elsewhere, "data"));
+        Assert.True(IsMeant());
+        File.WriteAllText(Path.Combine(elsewhere, "data", "instance.json"), "");
+        Assert.False(IsMeant());
+
+        File.WriteAllText(Place.EnvironmentFile, "PORT=9000\nDATA_DIR='/srv/chat'\n");
+        var typed = new RootCommand().Parse("user list");
+        Assert.Equal("/srv/chat", ServerVariables.DataDir.Read(ServiceEnvironment.Load(Place, typed)));
+        Assert.Equal(9000, ServerVariables.Port.Read(ServiceEnvironment.Load(Place, typed)));
+        File.Delete(Place.EnvironmentFile);
+        Assert.Equal("/var/lib/aichat", ServerVariables.DataDir.Read(ServiceEnvironment.Load(Place, typed)));
     }
 
     [Fact]
