@@ -24,15 +24,16 @@ internal static class CompletionCommand
         _aichat() {
             local -a found
             found=("${(@f)$("${words[1]}" "[suggest:${CURSOR}]" "${BUFFER}" 2>/dev/null)}")
-            compadd -- ${found}
-            _files
+            compadd -- ${found} || _files
         }
-        compdef _aichat aichat
+        # As a file of fpath this is itself the function at the first completion; read by source or eval it is not.
+        if [ "${funcstack[1]}" = _aichat ]; then _aichat; else compdef _aichat aichat; fi
         """;
 
     private const string Fish = """
         # aichat completion fish > ~/.config/fish/completions/aichat.fish
-        complete -c aichat -a "(aichat '[suggest:'(string length (commandline -cp))']' (commandline -cp | string collect) 2>/dev/null)"
+        complete -c aichat -l env-file -r -F
+        complete -c aichat -f -a "(aichat '[suggest:'(string length (commandline -cp))']' (commandline -cp | string collect) 2>/dev/null)"
         """;
 
     public static Command Create()

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using AiChat.Tests.Chat;
 
@@ -201,6 +202,45 @@ public sealed class CommandTests : IDisposable
         Assert.Equal("", ran.Output);
         Assert.Matches("See: aichat[a-z -]* --help\n$", ran.Complaint);
         Assert.Empty(Directory.EnumerateFileSystemEntries(_folder));
+    }
+
+    [NativeFact]
+    public async Task A_folder_that_is_mounted_read_only_is_named()
+    {
+        (await Run("user", "create", "boss", "--admin")).Expect(0);
+        using var process = Process.Start(new ProcessStartInfo(
+            "unshare", ["--mount", "sh", "-c", $"mount --bind {_folder} {_folder} && mount -o remount,bind,ro {_folder} && exec \"$0\" user list",
+                TestServer.Binary!])
+        {
+            Environment = { ["DATA_DIR"] = _folder },
+            RedirectStandardError = true,
+        })!;
+        var said = await process.StandardError.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        Assert.Equal(78, process.ExitCode);
+        Assert.EndsWith($"{_folder} is mounted read-only. Mount a writable folder or volume at {_folder}.\n", said);
+    }
+
+    [NativeFact]
+    public async Task Ctrl_C_ends_a_command_that_waits_and_leaves_the_folder_free()
+    {
+        (await Run("user", "create", "boss", "--admin")).Expect(0);
+        using (File.Open(Path.Combine(_folder, "lock"), FileMode.Open, FileAccess.ReadWrite, FileShare.None)) // as a server that hangs
+        {
+            // A test that runs in the background ignores the signal, and so would its children.
+            using var waiting = Process.Start(new ProcessStartInfo("env", ["--default-signal=INT", TestServer.Binary!, "user", "list"])
+            {
+                Environment = { ["DATA_DIR"] = _folder },
+                RedirectStandardOutput = true,
+            })!;
+            await Eventually.Holds(() => Task.FromResult(new FileInfo($"/proc/{waiting.Id}/exe").LinkTarget == TestServer.Binary));
+            using var kill = Process.Start("kill", ["-INT", $"{waiting.Id}"]);
+            Assert.Equal("", await waiting.StandardOutput.ReadToEndAsync());
+            await waiting.WaitForExitAsync();
+            Assert.Equal(130, waiting.ExitCode);
+        }
+
+        (await Run("user", "list")).Expect(0);
     }
 
     [NativeFact]
