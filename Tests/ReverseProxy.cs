@@ -14,10 +14,12 @@ internal sealed class ReverseProxy(ProcessStartInfo start, DirectoryInfo folder,
         .First(item => item.Key == "SourceRoot").Value!;
 
     /// <param name="file">Its name in deploy/proxy.</param>
-    public static async Task<ReverseProxy> StartAsync(string file, Uri server)
+    /// <param name="old">nginx speaks HTTP/1.0 to the server, its default before 1.29.7.</param>
+    public static async Task<ReverseProxy> StartAsync(string file, Uri server, bool old = false)
     {
         var folder = Directory.CreateTempSubdirectory("aichat-proxy-");
         var text = (await File.ReadAllTextAsync(Path.Combine(Root, "deploy", "proxy", file))).Replace("127.0.0.1:8001", server.Authority);
+        text = old ? text.Replace("proxy_http_version 1.1;", "proxy_http_version 1.0;") : text;
         var port = FreePort();
         var start = file switch
         {

@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Http;
 internal sealed partial class ClientAddress
 {
     /// <summary>What trusted proxies say of a request; the client is the socket's address when they do not name it.</summary>
-    private readonly record struct Forwarded(IPAddress Client, HostString? Host, string? Scheme, string Prefix);
+    private readonly record struct Forwarded(IPAddress Client, HostString? Host, string? Scheme, string Prefix, int? Port = null);
 
     private readonly ILogger<ClientAddress> _logger;
     private readonly Notices _notices;
@@ -51,6 +51,12 @@ internal sealed partial class ClientAddress
         var names = Names(request, forwarded.Host);
         request.Scheme = forwarded.Scheme ?? request.Scheme;
         request.Host = forwarded.Host ?? request.Host;
+        if (forwarded.Port is { } port && request.Host is { HasValue: true, Port: null })
+        {
+            request.Host = new HostString(request.Host.Host, port);
+            names = [.. names, request.Host];
+        }
+
         return new Client(forwarded.Client) { Names = names, Prefix = forwarded.Prefix };
     }
 
@@ -90,7 +96,7 @@ internal sealed partial class ClientAddress
             }
         }
 
-        return new Forwarded(client, classic.Host ?? standard.Host, classic.Scheme ?? standard.Scheme, classic.Prefix);
+        return classic with { Client = client, Host = classic.Host ?? standard.Host, Scheme = classic.Scheme ?? standard.Scheme };
     }
 
     private Forwarded FromLists(IHeaderDictionary headers, IPAddress socket)
@@ -102,7 +108,8 @@ internal sealed partial class ClientAddress
             client,
             ForwardingHeaders.ToHost(Outermost(headers, ForwardingHeaders.Host, written)),
             ForwardingHeaders.ToScheme(Outermost(headers, ForwardingHeaders.Proto, written)),
-            string.Concat(prefixes)); // the outer proxy took its part away first
+            string.Concat(prefixes), // the outer proxy took its part away first
+            ForwardingHeaders.ToPort(Outermost(headers, ForwardingHeaders.Port, written)));
     }
 
     private Forwarded FromForwarded(List<ForwardedHop> hops, IPAddress socket)

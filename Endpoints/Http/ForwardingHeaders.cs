@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
@@ -18,6 +19,7 @@ internal static class ForwardingHeaders
     public const string Host = "X-Forwarded-Host";
     public const string Proto = "X-Forwarded-Proto";
     public const string Prefix = "X-Forwarded-Prefix";
+    public const string Port = "X-Forwarded-Port";
     public const string Forwarded = "Forwarded";
 
     private const int MaxHost = 260;
@@ -25,7 +27,7 @@ internal static class ForwardingHeaders
 
     private static readonly string[] Names =
     [
-        For, Host, Proto, Prefix, "X-Forwarded-Port", "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Real-IP", Forwarded,
+        For, Host, Proto, Prefix, Port, "X-Forwarded-Server", "X-Forwarded-Scheme", "X-Forwarded-Ssl", "X-Real-IP", Forwarded,
         "Via", "CF-Connecting-IP", "True-Client-IP",
     ];
 
@@ -63,6 +65,13 @@ internal static class ForwardingHeaders
         "http" or "ws" => "http",
         _ => null,
     };
+
+    /// <summary>
+    /// The port for a host that came without one; null for 80 and 443, which no address shows. Many proxies send the one of the two that
+    /// they listen on themselves, behind another that ends TLS.
+    /// </summary>
+    public static int? ToPort(string? text) =>
+        ushort.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var port) && port is not (0 or 80 or 443) ? port : null;
 
     /// <summary>A path without a slash at its end, safe in links and cookies; "" for none and for everything else.</summary>
     public static string ToPrefix(string text)

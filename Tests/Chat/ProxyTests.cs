@@ -9,9 +9,10 @@ namespace AiChat.Tests.Chat;
 /// </summary>
 public sealed class ProxyTests
 {
-    private static readonly (string File, string Path)[] Files =
+    private static readonly (string File, string Path, bool Old)[] Files =
     [
-        ("nginx.conf", ""), ("nginx-path.conf", "/chat"), ("1panel.conf", ""), ("haproxy.cfg", ""), ("Caddyfile", ""),
+        ("nginx.conf", "", false), ("nginx-path.conf", "/chat", false), ("1panel.conf", "", false), ("haproxy.cfg", "", false),
+        ("Caddyfile", "", false), ("nginx.conf", "", true), ("nginx-path.conf", "/chat", true), ("1panel.conf", "", true),
     ];
 
     private static readonly TestServerOptions Listed =
@@ -25,12 +26,12 @@ public sealed class ProxyTests
         {
             try
             {
-                await FromFirstPageToDownload(one.File, one.Path);
+                await FromFirstPageToDownload(one.File, one.Path, one.Old);
                 return null;
             }
             catch (Exception error)
             {
-                return $"{one.File}: {error}";
+                return $"{one}: {error}";
             }
         }));
         Assert.Empty(failed.OfType<string>());
@@ -94,13 +95,14 @@ public sealed class ProxyTests
         }
     }
 
-    private static async Task FromFirstPageToDownload(string file, string path)
+    /// <param name="old">The proxy speaks HTTP/1.0 to the server, as nginx does where its file does not say otherwise.</param>
+    private static async Task FromFirstPageToDownload(string file, string path, bool old)
     {
         var silence = new TaskCompletionSource();
         using var seen = new SemaphoreSlim(0);
         await using var upstream = ChatSteps.SteppedProvider(silence.Task, seen, 5);
         await using var server = await TestServer.StartAsync(Listed);
-        await using var proxy = await ReverseProxy.StartAsync(file, server.BaseUri);
+        await using var proxy = await ReverseProxy.StartAsync(file, server.BaseUri, old);
         var address = BrowserHandler.RandomLoopback();
         using var browser = proxy.Client(address);
         var page = await browser.GetStringAsync($"{path}/");

@@ -72,6 +72,15 @@ public sealed class ForwardingHeadersTests
     [InlineData("X-Forwarded-Host: bad host/", Proxy, "http inner:80")]
     [InlineData("X-Forwarded-Proto: gopher", Proxy, "http inner:80")]
     [InlineData("X-Forwarded-For: [2001:db8::5]:443|X-Forwarded-Host: [2001:db8::9]:8443", "2001:db8::5", "http [2001:db8::9]:8443")]
+    [InlineData("X-Forwarded-Host: chat.example|X-Forwarded-Port: 8443|X-Forwarded-Proto: https", Proxy, "https chat.example:8443")]
+    [InlineData("X-Forwarded-Host: chat.example:9000|X-Forwarded-Port: 8443", Proxy, "http chat.example:9000")]
+    [InlineData("X-Forwarded-Host: [2001:db8::9]|X-Forwarded-Port: 8443", Proxy, "http [2001:db8::9]:8443")]
+    [InlineData("X-Forwarded-Host: chat.example|X-Forwarded-Port: 80|X-Forwarded-Proto: https", Proxy, "https chat.example")]
+    [InlineData("X-Forwarded-Host: chat.example|X-Forwarded-Port: 443|X-Forwarded-Proto: https", Proxy, "https chat.example")]
+    [InlineData("X-Forwarded-Host: chat.example|X-Forwarded-Port: 8443x", Proxy, "http chat.example")]
+    [InlineData("X-Forwarded-For: 1.1.1.1, 203.0.113.7, 10.0.0.9|X-Forwarded-Host: evil, chat.example, x|X-Forwarded-Port: 1, 8443, 80",
+        "203.0.113.7", "http chat.example:8443")]
+    [InlineData("Forwarded: for=203.0.113.7;host=chat.example|X-Forwarded-Port: 8443", "203.0.113.7", "http chat.example:8443")]
     [InlineData("Forwarded: for=203.0.113.7;proto=https;host=chat.example", "203.0.113.7", "https chat.example")]
     [InlineData("Forwarded: for=1.1.1.1;host=evil.example, for=203.0.113.7;proto=https;host=chat.example, for=\"[fd00::2]\";proto=http",
         "203.0.113.7", "https chat.example")]
@@ -107,6 +116,15 @@ public sealed class ForwardingHeadersTests
     [Fact]
     public void Prefixes_of_two_trusted_proxies_add_up() => Assert.Equal(
         "/outer/inner", Resolve(Proxy, "X-Forwarded-For: 203.0.113.7, 10.0.0.9|X-Forwarded-Prefix: /outer, /inner").Told.Prefix);
+
+    [Theory]
+    [InlineData("10.0.0.1", "X-Forwarded-Port: 8443", "http inner:8443")]
+    [InlineData("203.0.113.9", "X-Forwarded-Port: 8443", "http inner")]
+    public void A_port_that_the_host_lost_comes_back_from_a_trusted_proxy(string socket, string headers, string seen)
+    {
+        var request = Resolve(socket, headers, "inner").Context.Request;
+        Assert.Equal(seen, $"{request.Scheme} {request.Host}");
+    }
 
     [Theory]
     [InlineData("172.18.0.2", "proxy_untrusted")]
