@@ -6,6 +6,7 @@ using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
@@ -84,11 +85,26 @@ internal static class SettingsEndpoints
         try
         {
             var hits = await search.Search(query, WebSearch.MaxText, cancel);
-            return TypedResults.Ok(new SearchTestResponse(true, null, null, [.. hits.Select((hit, at) => SearchResult.From(hit, at + 1))]));
+            return TypedResults.Ok(new SearchTestResponse(
+                true, null, null, [.. hits.Select((hit, at) => SearchResult.From(hit, at + 1))],
+                ConnectionCheck.SearchSuccess(search.Endpoint())));
         }
         catch (ProviderException error)
         {
-            return TypedResults.Ok(new SearchTestResponse(false, error.Failure.Code(), error.Detail, []));
+            return TypedResults.Ok(new SearchTestResponse(
+                false, error.Failure.Code(), error.Detail, [], ConnectionCheck.SearchFailure(Target(search), error)));
+        }
+    }
+
+    private static ProviderEndpoint? Target(WebSearch search)
+    {
+        try
+        {
+            return search.Endpoint();
+        }
+        catch (ProviderException)
+        {
+            return null; // the search failed for the same reason
         }
     }
 
@@ -118,4 +134,6 @@ internal sealed record AppInfoResponse(
 internal sealed record SearchTestRequest(string? Query = null);
 
 /// <summary>The results, or why the search failed.</summary>
-internal sealed record SearchTestResponse(bool Ok, string? Code, string? Detail, IReadOnlyList<SearchResult> Results);
+/// <param name="Report">How far the search came, as tests of connections say it.</param>
+internal sealed record SearchTestResponse(
+    bool Ok, string? Code, string? Detail, IReadOnlyList<SearchResult> Results, CheckReport? Report = null);

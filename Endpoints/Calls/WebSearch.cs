@@ -27,7 +27,7 @@ internal sealed class WebSearch(SearchEngines engines, SystemSettings settings, 
         get
         {
             var engine = engines.Get(settings.WebSearchEngine);
-            return engine.Home is null && settings.WebSearchEndpoint.Length == 0 ? "This engine needs the address of your own server."
+            return NeedsAddress(engine) ? "This engine needs the address of your own server."
                 : engine.NeedsKey && settings.WebSearchApiKey is null ? "This engine needs a key." : null;
         }
     }
@@ -36,24 +36,30 @@ internal sealed class WebSearch(SearchEngines engines, SystemSettings settings, 
     /// <exception cref="ProviderException">The engine could not be reached or failed.</exception>
     public async Task<IReadOnlyList<SearchHit>> Search(string query, int maxText, CancellationToken cancel)
     {
-        if (Missing is { } missing)
-        {
-            throw new ProviderException(ProviderFailure.BadRequest, missing);
-        }
-
-        var engine = engines.Get(settings.WebSearchEngine);
         var domains = settings.WebSearchDomainFilter;
-        var hits = await engine.SearchAsync(new SearchQuery(Endpoint(engine), query, settings.WebSearchResultLimit, domains), cancel);
+        var asked = new SearchQuery(Endpoint(), query, settings.WebSearchResultLimit, domains);
+        var hits = await engines.Get(settings.WebSearchEngine).SearchAsync(asked, cancel);
         return SearchHits.Clean(hits, settings.WebSearchResultLimit, domains, Math.Min(maxText, MaxText));
     }
 
-    private ProviderEndpoint Endpoint(ISearchEngine engine)
+    /// <summary>What is asked, by the settings.</summary>
+    /// <exception cref="ProviderException">The settings are not complete, or name an address that is not allowed.</exception>
+    public ProviderEndpoint Endpoint()
     {
+        var engine = engines.Get(settings.WebSearchEngine);
+        if (Missing is { } missing)
+        {
+            throw new ProviderException(ProviderFailure.BadRequest, missing)
+            {
+                Reason = new CallReason(NeedsAddress(engine) ? "search_needs_address" : "search_needs_key"),
+            };
+        }
+
         var scope = settings.WebSearchEndpoint.Length > 0 ? ModelCatalog.Scope(settings.WebSearchLocal) : NetworkScope.External;
         var address = engine.Home;
         if (settings.WebSearchEndpoint is { Length: > 0 } own && !ProviderUrl.Parse(own, scope, out address, out var reason))
         {
-            throw new ProviderException(ProviderFailure.Blocked, reason);
+            throw new ProviderException(ProviderFailure.Blocked, reason) { Reason = new CallReason("address_forbidden") };
         }
 
         return new ProviderEndpoint
@@ -66,4 +72,6 @@ internal sealed class WebSearch(SearchEngines engines, SystemSettings settings, 
             Proxies = outbound.Route,
         };
     }
+
+    private bool NeedsAddress(ISearchEngine engine) => engine.Home is null && settings.WebSearchEndpoint.Length == 0;
 }

@@ -161,7 +161,10 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         if (line[0] == '<' && Good == 0)
         {
             throw new ProviderException(
-                ProviderFailure.Protocol, "The provider answered with a web page instead of an API reply. Is the base URL right?");
+                ProviderFailure.Protocol, "The provider answered with a web page instead of an API reply. Is the base URL right?")
+            {
+                Reason = new CallReason("web_page"),
+            };
         }
 
         if (line.SequenceEqual("[DONE]"u8))

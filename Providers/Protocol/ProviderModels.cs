@@ -63,7 +63,10 @@ internal static class ProviderModels
     {
         if (list.ValueKind != JsonValueKind.Array)
         {
-            throw new ProviderException(ProviderFailure.Protocol, "The provider's reply is not a list of models. Is the base URL right?");
+            throw new ProviderException(ProviderFailure.Protocol, "The provider's reply is not a list of models. Is the base URL right?")
+            {
+                Reason = new CallReason("no_list"),
+            };
         }
 
         var models = new List<ProviderModel>();
@@ -110,5 +113,8 @@ internal static class ProviderModels
             : list.EnumerateArray().Any(item => item.ValueKind == JsonValueKind.String && item.ValueEquals(word));
 
     public static ProviderException NotJson(JsonException inner) =>
-        new(ProviderFailure.Protocol, "The provider's reply is not JSON. Is the base URL right?", inner: inner);
+        new(ProviderFailure.Protocol, "The provider's reply is not JSON. Is the base URL right?", inner: inner)
+        {
+            Reason = new CallReason("not_json"),
+        };
 }

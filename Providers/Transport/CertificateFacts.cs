@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 
@@ -51,6 +52,18 @@ internal sealed record CertificateFacts(
         "bad_signature" => "carries a signature that is wrong or too weak",
         _ => "breaks a rule of certificates",
     };
+
+    /// <summary>The same as a code, with the day or the size that the sentence names.</summary>
+    /// <param name="bits">Of the RSA key that is too short.</param>
+    public CallReason Reason(int? bits) => new(
+        $"certificate_{Problem}",
+        Problem switch
+        {
+            "expired" => string.Create(CultureInfo.InvariantCulture, $"{NotAfter:yyyy-MM-dd}"),
+            "not_yet_valid" => string.Create(CultureInfo.InvariantCulture, $"{NotBefore:yyyy-MM-dd HH:mm} UTC"),
+            "short_key" => bits?.ToString(CultureInfo.InvariantCulture),
+            _ => null,
+        });
 
     private static string Name(SslPolicyErrors errors, X509ChainStatusFlags flags, X509Certificate2 certificate, DateTimeOffset now) =>
         flags.HasFlag(X509ChainStatusFlags.NotTimeValid) && now > certificate.NotAfter ? "expired"

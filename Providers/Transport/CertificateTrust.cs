@@ -33,7 +33,11 @@ internal static partial class CertificateTrust
         policy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         if (Read(pem, policy.CustomTrustStore) is { } reason)
         {
-            throw new ProviderException(ProviderFailure.Tls, reason) { Hop = CallHop.Tls };
+            throw new ProviderException(ProviderFailure.Tls, reason)
+            {
+                Hop = CallHop.Tls,
+                Reason = new CallReason("authority_unreadable"),
+            };
         }
 
         return policy;

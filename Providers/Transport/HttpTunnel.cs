@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace AiChat.Providers.Transport;
@@ -28,7 +29,7 @@ internal static class HttpTunnel
             {
                 if (end == buffer.Length)
                 {
-                    throw Failed(CallTrouble.ProxyKind, "sends a reply that is too long");
+                    throw Failed(CallTrouble.ProxyKind, "proxy_answer", "sends a reply that is too long");
                 }
 
                 var count = await stream.ReadAsync(buffer.AsMemory(end), cancel);
@@ -55,42 +56,50 @@ internal static class HttpTunnel
             if (end > length)
             {
                 // In TLS the client speaks first, so these bytes are not the provider's.
-                throw Failed(CallTrouble.ProxyKind, "sends data that nobody asked for");
+                throw Failed(CallTrouble.ProxyKind, "proxy_answer", "sends data that nobody asked for");
             }
 
             return;
         }
 
-        throw Failed(CallTrouble.ProxyKind, "sends interim replies without end");
+        throw Failed(CallTrouble.ProxyKind, "proxy_answer", "sends interim replies without end");
     }
 
     /// <summary>The proxy answered with an error of its own.</summary>
     public static ProviderException Refused(OutboundProxy proxy, ResponseHead head)
     {
-        var (trouble, words) = head.Status switch
+        if (head.Status == 407 && IsForeign(head))
         {
-            407 when IsForeign(head) => (CallTrouble.ProxySignIn,
-                $"offers only ways to sign in that are not supported here ({Schemes(head)}); put a helper such as cntlm or px in between"),
-            401 or 407 when proxy.User is null => (CallTrouble.ProxySignIn, $"asks for a user name and a password ({head.Status})"),
-            401 or 407 => (CallTrouble.ProxySignIn, $"refused the user name or the password ({head.Status})"), // tinyproxy says 401
-            >= 500 => (CallTrouble.ProxyWayOut, $"could not reach the provider ({head.Status})"),
-            _ => (CallTrouble.ProxyRules, $"refused to connect to the provider ({head.Status})"),
+            var schemes = Schemes(head);
+            return Failed(
+                CallTrouble.ProxyForeignSignIn, "proxy_sign_in_foreign",
+                $"offers only ways to sign in that are not supported here ({schemes}); put a helper such as cntlm or px in between", schemes);
+        }
+
+        var (trouble, code, words) = head.Status switch
+        {
+            401 or 407 when proxy.User is null => (CallTrouble.ProxySignIn, "proxy_sign_in_asked", "asks for a user name and a password"),
+            401 or 407 => (CallTrouble.ProxySignIn, "proxy_sign_in_refused", "refused the user name or the password"), // tinyproxy says 401
+            >= 500 => (CallTrouble.ProxyWayOut, "proxy_no_way", "could not reach the provider"),
+            _ => (CallTrouble.ProxyRules, "proxy_forbids", "refused to connect to the provider"),
         };
-        return Failed(trouble, words);
+        return Failed(trouble, code, $"{words} ({head.Status})", head.Status.ToString(CultureInfo.InvariantCulture));
     }
 
     /// <summary>The detail names no address: whoever chats may read it.</summary>
-    public static ProviderException Failed(CallTrouble trouble, string words) => new(
+    public static ProviderException Failed(CallTrouble trouble, string code, string words, string? value = null) => new(
         trouble == CallTrouble.ProxyWayOut ? ProviderFailure.Unreachable : ProviderFailure.Proxy, $"The proxy {words}.")
     {
         Hop = CallHop.Proxy,
         Trouble = trouble,
+        Reason = new CallReason(code, value),
     };
 
     public static ProviderException Closed(Exception? inner = null) => new(
         ProviderFailure.Unreachable, "The proxy closed the connection.", inner: inner)
     {
         Hop = CallHop.Proxy,
+        Reason = new CallReason("proxy_closed"),
     };
 
     private static ResponseHead? Read(Span<byte> bytes, out int length)
@@ -99,12 +108,12 @@ internal static class HttpTunnel
         {
             // Another protocol may never send the end of a line.
             return bytes.Length >= 5 && !bytes.StartsWith("HTTP/"u8) || (bytes.Length > 0 && bytes[0] != 'H')
-                ? throw Failed(CallTrouble.ProxyKind, "does not speak HTTP; it may be a SOCKS proxy (socks5h://)")
+                ? throw Failed(CallTrouble.ProxyKind, "proxy_is_socks", "does not speak HTTP; it may be a SOCKS proxy (socks5h://)")
                 : ResponseHead.Read(bytes, out length);
         }
         catch (ProviderException exception) when (exception.Failure == ProviderFailure.Protocol)
         {
-            throw Failed(CallTrouble.ProxyKind, "does not answer in HTTP");
+            throw Failed(CallTrouble.ProxyKind, "proxy_answer", "does not answer in HTTP");
         }
     }
 

@@ -50,6 +50,12 @@ internal sealed class ProviderDialer(TimeProvider time)
             throw new ProviderException(ProviderFailure.ConnectTimeout, detail, inner: exception)
             {
                 Hop = way.Hop,
+                Reason = new CallReason(way.Hop switch
+                {
+                    CallHop.Proxy => isSilent ? "proxy_silent" : "proxy_slow",
+                    CallHop.Tls => "handshake",
+                    _ => "connect_slow",
+                }),
                 Trouble = isSilent ? CallTrouble.ProxyKind : null, // such as an HTTP proxy that waits for the end of a line in SOCKS or TLS
             };
         }
@@ -138,7 +144,12 @@ internal sealed class ProviderDialer(TimeProvider time)
                 ? $"A certificate of the {peer} has an RSA key of {bits} bits; at least {CertificateTrust.MinRsaBits} are needed."
                 : refused is not null ? $"The certificate of the {peer} {refused.Explain()}."
                 : $"The {peer} did not complete the TLS handshake. Does it speak https on this port?";
-            throw new ProviderException(ProviderFailure.Tls, detail, inner: exception) { Hop = way.Hop, Certificate = refused };
+            throw new ProviderException(ProviderFailure.Tls, detail, inner: exception)
+            {
+                Hop = way.Hop,
+                Certificate = refused,
+                Reason = refused?.Reason(weak) ?? new CallReason($"{(way.Hop == CallHop.Proxy ? "proxy_" : "")}handshake"),
+            };
         }
     }
 
@@ -154,6 +165,7 @@ internal sealed class ProviderDialer(TimeProvider time)
                 throw new ProviderException(ProviderFailure.Blocked, $"The {whose}'s address is not allowed for this connection.")
                 {
                     Hop = way.Proxy is null ? CallHop.Connect : CallHop.Proxy,
+                    Reason = way.Reason("address_forbidden"),
                 };
             }
         }
@@ -186,6 +198,7 @@ internal sealed class ProviderDialer(TimeProvider time)
             ProviderFailure.Unreachable, $"{way.Peer} refused the connection or cannot be reached.", inner: last)
         {
             Hop = way.Hop,
+            Reason = way.Reason("unreached"),
         };
     }
 
@@ -215,6 +228,7 @@ internal sealed class ProviderDialer(TimeProvider time)
             throw new ProviderException(ProviderFailure.Dns, $"{whose} could not be resolved.", inner: exception)
             {
                 Hop = way.Proxy is null ? CallHop.Dns : CallHop.Proxy,
+                Reason = way.Reason("name_unknown"),
             };
         }
     }
@@ -230,5 +244,7 @@ internal sealed class ProviderDialer(TimeProvider time)
         public bool IsConnected { get; set; }
 
         public string Peer => proxy is null ? "The provider" : "The proxy";
+
+        public CallReason Reason(string code) => new(proxy is null ? code : $"proxy_{code}");
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace AiChat.Providers.Transport;
 
 /// <summary>
@@ -31,13 +33,20 @@ internal static class ProviderErrors
         if (status is >= 300 and < 400)
         {
             return new ProviderException(
-                ProviderFailure.Redirected, $"The provider answered with a redirect ({status}), which is not followed.", null, status);
+                ProviderFailure.Redirected, $"The provider answered with a redirect ({status}), which is not followed.", null, status)
+            {
+                Reason = new CallReason("redirect", Number(status)),
+            };
         }
 
         var error = ErrorText.Read(body);
         var detail = error.Message.Length > 0
             ? ProviderRedactor.Clean(error.Message, endpoint) : $"The provider answered with HTTP {status}.";
-        return new ProviderException(FromStatus(status, error), detail, reply.RetryAfter, status);
+        return new ProviderException(FromStatus(status, error), detail, reply.RetryAfter, status)
+        {
+            IsQuoted = error.Message.Length > 0,
+            Reason = error.Message.Length > 0 ? null : new CallReason("status", Number(status)),
+        };
     }
 
     /// <summary>An error object inside a reply with a 2xx status.</summary>
@@ -45,7 +54,10 @@ internal static class ProviderErrors
     {
         var status = error.Status ?? FromWord(error.Kind);
         var detail = error.Message.Length > 0 ? error.Message : "The provider reported an error without saying which.";
-        return new ProviderException(FromStatus(status, error), ProviderRedactor.Clean(detail, endpoint), null, error.Status);
+        return new ProviderException(FromStatus(status, error), ProviderRedactor.Clean(detail, endpoint), null, error.Status)
+        {
+            IsQuoted = error.Message.Length > 0,
+        };
     }
 
     /// <summary>An exception thrown before the reply's headers arrived.</summary>
@@ -65,6 +77,8 @@ internal static class ProviderErrors
             : new ProviderException(
                 ProviderFailure.ConnectionLost, "The connection to the provider broke before it answered.", inner: exception);
     }
+
+    private static string Number(int status) => status.ToString(CultureInfo.InvariantCulture);
 
     private static ProviderFailure FromStatus(int status, ErrorText error) => status switch
     {

@@ -1,3 +1,5 @@
+using System.Diagnostics;
+
 namespace AiChat.Providers.Transport;
 
 /// <summary>
@@ -32,6 +34,12 @@ internal sealed class ProviderException(
 
     /// <summary>What exactly was wrong there, where the failure alone does not say it.</summary>
     public CallTrouble? Trouble { get; init; }
+
+    /// <summary>The detail as a code, for a page in another language; null when it says no more than the failure, or is a quotation.</summary>
+    public CallReason? Reason { get; init; }
+
+    /// <summary>The detail is the peer's own words.</summary>
+    public bool IsQuoted { get; init; }
 
     /// <summary>The certificate that was refused; null when none was.</summary>
     public CertificateFacts? Certificate { get; init; }
@@ -88,10 +96,42 @@ internal enum CallHop
     Tls,
 }
 
+/// <summary>A sentence of our own about a call, which the page words.</summary>
+internal sealed record CallReason
+{
+    /// <param name="code">One of <see cref="Codes"/>.</param>
+    /// <param name="value">What the sentence names, such as a status or a day.</param>
+    public CallReason(string code, string? value = null)
+    {
+        Debug.Assert(Codes.Contains(code), $"{code} is not listed.");
+        Code = code;
+        Value = value;
+    }
+
+    /// <summary>All of them; public and stable.</summary>
+    public static IReadOnlyList<string> Codes { get; } =
+    [
+        "name_unknown", "proxy_name_unknown", "address_forbidden", "proxy_address_forbidden", "unreached", "proxy_unreached", "connect_slow",
+        "proxy_slow", "proxy_silent", "proxy_closed", "proxy_answer", "proxy_is_http", "proxy_is_socks", "proxy_unsupported", "proxy_setting",
+        "proxy_sign_in_asked", "proxy_sign_in_refused", "proxy_sign_in_none", "proxy_sign_in_foreign", "proxy_forbids", "proxy_no_way",
+        "handshake", "proxy_handshake", "authority_unreadable", "certificate_self_signed", "certificate_unknown_issuer",
+        "certificate_name_mismatch", "certificate_expired", "certificate_not_yet_valid", "certificate_chain_expired", "certificate_short_key",
+        "certificate_bad_signature", "certificate_other", "redirect", "status", "web_page", "not_json", "no_list", "search_needs_address",
+        "search_needs_key",
+    ];
+
+    public string Code { get; }
+
+    public string? Value { get; }
+}
+
 internal enum CallTrouble
 {
     /// <summary>The proxy wants another user name or password.</summary>
     ProxySignIn,
+
+    /// <summary>The proxy has only ways to sign in that are not supported here.</summary>
+    ProxyForeignSignIn,
 
     /// <summary>The proxy's rules forbid the target.</summary>
     ProxyRules,

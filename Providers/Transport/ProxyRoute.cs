@@ -48,7 +48,11 @@ internal sealed record ProxyRoute
             return null;
         }
 
-        return choice.Proxy ?? throw new ProviderException(ProviderFailure.Proxy, choice.Broken!) { Hop = CallHop.Proxy };
+        return choice.Proxy ?? throw new ProviderException(ProviderFailure.Proxy, choice.Broken!)
+        {
+            Hop = CallHop.Proxy,
+            Reason = new CallReason("proxy_setting"),
+        };
     }
 
     /// <summary>An address that is not public, or a name that only a private network knows.</summary>

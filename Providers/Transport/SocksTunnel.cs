@@ -19,7 +19,7 @@ internal static class SocksTunnel
         var method = await ReadAsync(stream, 2, cancel);
         if (method[0] != Version)
         {
-            throw HttpTunnel.Failed(CallTrouble.ProxyKind, "does not speak SOCKS5; it may be an HTTP proxy (http://)");
+            throw HttpTunnel.Failed(CallTrouble.ProxyKind, "proxy_is_http", "does not speak SOCKS5; it may be an HTTP proxy (http://)");
         }
 
         if (method[1] == ByPassword && proxy.User is not null)
@@ -30,6 +30,7 @@ internal static class SocksTunnel
         {
             throw HttpTunnel.Failed(
                 CallTrouble.ProxySignIn,
+                proxy.User is null ? "proxy_sign_in_asked" : "proxy_sign_in_none",
                 proxy.User is null ? "asks for a user name and a password" : "takes no user name and password");
         }
 
@@ -37,7 +38,7 @@ internal static class SocksTunnel
         var reply = await ReadAsync(stream, 4, cancel);
         if (reply[0] != Version)
         {
-            throw HttpTunnel.Failed(CallTrouble.ProxyKind, "does not answer in SOCKS5");
+            throw HttpTunnel.Failed(CallTrouble.ProxyKind, "proxy_answer", "does not answer in SOCKS5");
         }
 
         if (reply[1] != 0)
@@ -50,7 +51,7 @@ internal static class SocksTunnel
             1 => 4,
             3 => (await ReadAsync(stream, 1, cancel))[0],
             4 => 16,
-            _ => throw HttpTunnel.Failed(CallTrouble.ProxyKind, "does not answer in SOCKS5"),
+            _ => throw HttpTunnel.Failed(CallTrouble.ProxyKind, "proxy_answer", "does not answer in SOCKS5"),
         };
         await ReadAsync(stream, rest + 2, cancel);
     }
@@ -62,7 +63,7 @@ internal static class SocksTunnel
         await stream.WriteAsync((byte[])[1, (byte)user.Length, .. user, (byte)password.Length, .. password], cancel);
         if ((await ReadAsync(stream, 2, cancel))[1] != 0)
         {
-            throw HttpTunnel.Failed(CallTrouble.ProxySignIn, "refused the user name or the password");
+            throw HttpTunnel.Failed(CallTrouble.ProxySignIn, "proxy_sign_in_refused", "refused the user name or the password");
         }
     }
 
@@ -82,16 +83,16 @@ internal static class SocksTunnel
 
     private static ProviderException Refused(byte code)
     {
-        var (trouble, words) = code switch
+        var (trouble, reason, words) = code switch
         {
-            2 => (CallTrouble.ProxyRules, "does not allow a connection to the provider"),
-            3 or 4 => (CallTrouble.ProxyWayOut, "cannot reach the provider"),
-            5 => (CallTrouble.ProxyWayOut, "was refused by the provider"),
-            6 => (CallTrouble.ProxyWayOut, "waited for the provider in vain"),
-            7 or 8 => (CallTrouble.ProxyKind, "does not support this kind of connection"),
-            _ => (CallTrouble.ProxyWayOut, $"could not connect to the provider (SOCKS code {code})"),
+            2 => (CallTrouble.ProxyRules, "proxy_forbids", "does not allow a connection to the provider"),
+            3 or 4 => (CallTrouble.ProxyWayOut, "proxy_no_way", "cannot reach the provider"),
+            5 => (CallTrouble.ProxyWayOut, "proxy_no_way", "was refused by the provider"),
+            6 => (CallTrouble.ProxyWayOut, "proxy_no_way", "waited for the provider in vain"),
+            7 or 8 => (CallTrouble.ProxyKind, "proxy_unsupported", "does not support this kind of connection"),
+            _ => (CallTrouble.ProxyWayOut, "proxy_no_way", $"could not connect to the provider (SOCKS code {code})"),
         };
-        return HttpTunnel.Failed(trouble, words);
+        return HttpTunnel.Failed(trouble, reason, words, $"SOCKS {code}");
     }
 
     private static async Task<byte[]> ReadAsync(Stream stream, int count, CancellationToken cancel)

@@ -68,17 +68,85 @@ public sealed class TinyproxyTests
         }
     }
 
+    /// <summary>A proxy that is spoken to by TLS: haproxy with a certificate before a tinyproxy.</summary>
+    [NativeFact]
+    public async Task An_https_proxy_is_reached_by_TLS_and_its_certificate_is_judged()
+    {
+        using var authority = new LocalhostCertificates();
+        using var certificate = TestCertificates.SelfSigned(Host);
+        var folder = Directory.CreateTempSubdirectory("aichat-proxy-");
+        string InFolder(string name, string text)
+        {
+            File.WriteAllText(Path.Combine(folder.FullName, name), text);
+            return Path.Combine(folder.FullName, name);
+        }
+
+        await using var secure = new KeptUpstream(AnswerAsync, certificate);
+        await using var last = new FakeProxy(secure.Port);
+        await using var tinyproxy = await StartAsync(last.Port);
+        var (pem, key, _) = authority.Issue();
+        var port = TestPorts.Free();
+        var file = InFolder("haproxy.cfg", $"""
+            defaults
+              mode tcp
+              timeout connect 5s
+              timeout client 60s
+              timeout server 60s
+            frontend tls
+              bind 127.0.0.1:{port} ssl crt {InFolder("proxy.pem", pem + "\n" + key)}
+              default_backend tinyproxy
+            backend tinyproxy
+              server one 127.0.0.1:{tinyproxy.Port}
+
+            """);
+        await using var haproxy = await StartAsync(new ProcessStartInfo("/usr/sbin/haproxy", ["-q", "-db", "-f", file]), file, port);
+        await using var server = await TestServer.StartAsync(new TestServerOptions
+        {
+            Variables = new Dictionary<string, string> { ["SSL_CERT_FILE"] = InFolder("root.pem", authority.AuthorityPem) },
+        });
+        var admin = await server.RegisterAdminAsync();
+        foreach (var (address, via, hop, reason) in new[]
+        {
+            ("https://user:p.a%5Fss-1@localhost", "https://localhost", "", ""),
+            ("https://user:wrong@localhost", "https://localhost", "proxy", "proxy_sign_in_refused"),
+            ("https://127.0.0.1", "https://127.0.0.1", "proxy", "certificate_name_mismatch"),
+            ("http://localhost", "http://localhost", "proxy", "proxy_closed"),
+        })
+        {
+            var verified = await (await admin.PostJson("/api/connections/verify", new
+            {
+                name = "Secure",
+                provider = "openai",
+                authType = "none",
+                baseUrl = $"https://{Host}/v1",
+                caPem = certificate.ExportCertificatePem(),
+                proxy = $"{address}:{port}",
+            })).Json();
+            var report = verified.GetProperty("report");
+            string Member(string name) => report.TryGetProperty(name, out var value) ? value.GetString()! : "";
+            Assert.Equal((hop, reason, $"{via}:{port}"), (Member("hop"), Member("reason"), Member("via")));
+        }
+
+        Assert.Equal([$"CONNECT {Host}:443"], last.Targets);
+        folder.Delete(recursive: true);
+    }
+
     private static async Task<Tinyproxy> StartAsync(int next)
     {
         var port = TestPorts.Free();
         var file = Path.GetTempFileName();
         await File.WriteAllTextAsync(
             file, $"Port {port}\nListen 127.0.0.1\nBasicAuth user p.a_ss-1\nUpstream http 127.0.0.1:{next}\nLogLevel Error\nTimeout 60\n");
-        var process = Process.Start(new ProcessStartInfo("tinyproxy", ["-d", "-c", file]) { RedirectStandardOutput = true })!;
+        return await StartAsync(new ProcessStartInfo("tinyproxy", ["-d", "-c", file]) { RedirectStandardOutput = true }, file, port);
+    }
+
+    private static async Task<Tinyproxy> StartAsync(ProcessStartInfo start, string file, int port)
+    {
+        var process = Process.Start(start)!;
         var proxy = new Tinyproxy(process, file, port);
         while (!await proxy.ListensAsync())
         {
-            Assert.False(process.HasExited, "tinyproxy did not start.");
+            Assert.False(process.HasExited, $"{start.FileName} did not start.");
             await Task.Delay(20);
         }
 
@@ -112,7 +180,10 @@ public sealed class TinyproxyTests
             process.Kill();
             await process.WaitForExitAsync();
             process.Dispose();
-            File.Delete(file);
+            if (File.Exists(file))
+            {
+                File.Delete(file); // unless its folder is gone
+            }
         }
     }
 }

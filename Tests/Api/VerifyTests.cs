@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using AiChat.Endpoints.Catalog;
+using AiChat.Providers.Transport;
 using AiChat.Tests.Chat;
 using AiChat.Tests.Providers;
 
@@ -31,21 +32,21 @@ public sealed class VerifyTests
         await using var ill = FakeUpstream.Start(exchange => exchange.Reply(503, "no"));
         await using var good = FakeUpstream.Start(exchange => exchange.Reply(200, Models));
 
-        await Expect(admin, "http://model.invalid/v1", false, "dns", "check_host", "dns! connect- answer- path- key- models-");
-        await Expect(admin, "http://ollama.invalid/v1", true, "dns", "check_local_name", "dns! connect- answer- path- key- models-");
+        await Expect(admin, "http://model.invalid/v1", false, "dns", "check_host", "dns! connect- answer- path- key- models-", "name_unknown");
+        await Expect(admin, "http://ollama.invalid/v1", true, "dns", "check_local_name", "dns! connect- answer- path- key- models-", "name_unknown");
         await Expect(
             admin, $"http://127.0.0.1:{TestPorts.Free()}/v1", true, "connect", "localhost_is_here",
-            "connect! answer- path- key- models-");
+            "connect! answer- path- key- models-", "unreached");
         await Expect(
-            admin, $"http://localhost:{good.Port}/v1", false, "connect", "allow_private", "dns+ connect! answer- path- key- models-");
+            admin, $"http://localhost:{good.Port}/v1", false, "connect", "allow_private", "dns+ connect! answer- path- key- models-", "address_forbidden");
         await Expect(
             admin, good.BaseUrl.Replace("http:", "https:", StringComparison.Ordinal), true, "tls", "check_scheme",
-            "connect+ tls! answer- path- key- models-");
-        await Expect(admin, ill.BaseUrl, true, "answer", "try_later", "connect+ answer! path- key- models-");
-        await Expect(admin, redirecting.BaseUrl, true, "path", "check_redirect", "connect+ answer+ path! key- models-");
-        await Expect(admin, absent.BaseUrl, true, "path", "check_path", "connect+ answer+ path! key- models-");
-        await Expect(admin, closed.BaseUrl, true, "key", "check_key", "connect+ answer+ path+ key! models-");
-        await Expect(admin, page.BaseUrl, true, "models", "check_models", "connect+ answer+ path+ key+ models!");
+            "connect+ tls! answer- path- key- models-", "handshake");
+        await Expect(admin, ill.BaseUrl, true, "answer", "try_later", "connect+ answer! path- key- models-", "> no");
+        await Expect(admin, redirecting.BaseUrl, true, "path", "check_redirect", "connect+ answer+ path! key- models-", "redirect 301");
+        await Expect(admin, absent.BaseUrl, true, "path", "check_path", "connect+ answer+ path! key- models-", "status 404");
+        await Expect(admin, closed.BaseUrl, true, "key", "check_key", "connect+ answer+ path+ key! models-", "> bad key");
+        await Expect(admin, page.BaseUrl, true, "models", "check_models", "connect+ answer+ path+ key+ models!", "not_json");
         await Expect(admin, good.BaseUrl, true, null, null, "connect+ answer+ path+ key+ models+");
     }
 
@@ -164,7 +165,7 @@ public sealed class VerifyTests
     }
 
     [Fact]
-    public void The_page_translates_every_advice()
+    public void The_page_words_every_reason_and_advice()
     {
         var root = AppContext.BaseDirectory;
         while (!File.Exists(Path.Combine(root, "AiChat.csproj")))
@@ -176,10 +177,13 @@ public sealed class VerifyTests
         {
             var texts = File.ReadAllText(Path.Combine(root, $"ClientApp/src/lib/i18n/{language}/way.ts"));
             Assert.All(CheckAdvice.Codes, code => Assert.Contains($"'advice.{code}':", texts));
+            Assert.All(CallReason.Codes, code => Assert.Contains($"'reason.{code}':", texts));
         }
     }
 
-    private static async Task Expect(HttpClient admin, string baseUrl, bool local, string? hop, string? advice, string hops)
+    /// <param name="reason">The code and value of our own sentence, or after &gt; the provider's words.</param>
+    private static async Task Expect(
+        HttpClient admin, string baseUrl, bool local, string? hop, string? advice, string hops, string? reason = null)
     {
         var verified = await (await admin.PostJson(
             "/api/connections/verify", new { name = "Fake", provider = "openai", baseUrl, key = "sk-one-two-three", local })).Json();
@@ -188,6 +192,8 @@ public sealed class VerifyTests
         Assert.Equal(hop is null, verified.GetProperty("ok").GetBoolean());
         Assert.Equal((hop, advice), (Text(report, "hop"), Text(report, "adviceCode")));
         Assert.Equal(advice is null, Text(report, "advice") is null);
+        var own = $"{Text(report, "reason")} {Text(report, "reasonValue")}".Trim();
+        Assert.Equal(reason ?? "", Text(report, "quote") is { } words ? $"> {words}" : own);
         Assert.Equal(hops, string.Join(' ', report.GetProperty("hops").EnumerateArray().Select(one =>
             one.Text("hop") + (one.Text("state") switch { "passed" => "+", "failed" => "!", _ => "-" }))));
     }

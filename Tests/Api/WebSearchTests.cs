@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
@@ -28,11 +29,14 @@ public sealed class WebSearchTests
             "/api/settings/system", new { webSearchEndpoint = $"http://127.0.0.1:{engine.Port}", webSearchApiKey = Key })).Json();
         var blocked = await (await admin.PostJson("/api/settings/web-search/test", new { })).Json();
         Assert.Equal("provider_blocked", blocked.Text("code"));
+        Assert.Equal("search_needs_key", unset.GetProperty("report").Text("reason"));
+        Assert.Equal("address_forbidden", blocked.GetProperty("report").Text("reason"));
 
         await (await admin.PatchJson("/api/settings/system", new { webSearchLocal = true })).Json();
         var found = await (await admin.PostJson("/api/settings/web-search/test", new { query = "a question" })).Json();
 
         Assert.True(found.GetProperty("ok").GetBoolean());
+        Assert.Equal("connect+ answer+ key+", Hops(found));
         Assert.Equal([(1, "One", "https://example.org/1"), (2, "Metadata", "http://169.254.169.254/")],
             found.GetProperty("results").EnumerateArray()
                 .Select(hit => (hit.GetProperty("number").GetInt32(), hit.Text("title"), hit.Text("url"))));
@@ -42,6 +46,27 @@ public sealed class WebSearchTests
         Assert.Equal($"Bearer {Key}", request.Headers["Authorization"]);
         await (await admin.PostJson("/api/settings/web-search/test", new { query = new string('q', 401) }))
             .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+    }
+
+    [Theory]
+    [InlineData(401, """{"error":"bad key"}""", "", "connect+ answer+ key!", "check_key")]
+    [InlineData(403, "<html>", "none", "connect+ answer! key-", "check_search")] // SearXNG without the format json
+    [InlineData(200, "<html>", "none", "connect+ answer! key-", "check_search")]
+    [InlineData(503, "", "", "connect+ answer! key-", "try_later")]
+    public async Task The_test_names_the_hop_that_failed(int status, string body, string key, string hops, string advice)
+    {
+        await using var engine = FakeUpstream.Start(exchange => exchange.Reply(status, body));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await (await admin.PatchJson("/api/settings/system", new
+        {
+            webSearchEngine = key.Length == 0 ? "tavily" : "searxng",
+            webSearchEndpoint = $"http://127.0.0.1:{engine.Port}",
+            webSearchLocal = true,
+            webSearchApiKey = key.Length == 0 ? Key : null,
+        })).Json();
+        var answer = await (await admin.PostJson("/api/settings/web-search/test", new { })).Json();
+        Assert.Equal((hops, advice), (Hops(answer), answer.GetProperty("report").Text("adviceCode")));
     }
 
     [Theory]
@@ -97,4 +122,7 @@ public sealed class WebSearchTests
         Assert.True(back.GetProperty("webSearchApiKey").GetProperty("set").GetBoolean());
         Assert.True((await (await admin.PostJson("/api/settings/web-search/test", new { })).Json()).GetProperty("ok").GetBoolean());
     }
+
+    private static string Hops(JsonElement answer) => string.Join(' ', answer.GetProperty("report").GetProperty("hops").EnumerateArray()
+        .Select(one => one.Text("hop") + (one.Text("state") switch { "passed" => "+", "failed" => "!", _ => "-" })));
 }
