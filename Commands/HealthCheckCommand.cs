@@ -6,6 +6,7 @@ using System.Security.Authentication;
 using System.Text;
 using System.Text.RegularExpressions;
 using AiChat.Data;
+using AiChat.Endpoints.Variables;
 
 namespace AiChat.Commands;
 
@@ -30,7 +31,7 @@ internal static partial class HealthCheckCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             var wanted = parsed.GetValue(alive) ? Alive : Ready;
-            if (await Ask(() => ServerOptions.Load(Options.Values(parsed)), cancellation, wanted) is not { } problem)
+            if (await Ask(() => ServerOptions.Load(Values(parsed)), cancellation, wanted) is not { } problem)
             {
                 return ExitCodes.Done;
             }
@@ -43,6 +44,19 @@ internal static partial class HealthCheckCommand
         return command;
     }
 
+    /// <summary>A monitor need not be root: it finds the service on the default port, or by variables of its own.</summary>
+    private static EnvironmentValues Values(ParseResult parsed)
+    {
+        try
+        {
+            return Options.ValuesOfInstallation(parsed);
+        }
+        catch (StartupException error) when (error.ExitCode == ExitCodes.NoPermission)
+        {
+            return Options.Values(parsed);
+        }
+    }
+
     /// <summary>Null when the server is ready; else why not, in one line.</summary>
     /// <param name="path">What to ask for: whether it can write, or only whether the process turns.</param>
     public static async Task<string?> Ask(Func<ServerOptions> load, CancellationToken cancellationToken, string path = Ready)
@@ -52,10 +66,11 @@ internal static partial class HealthCheckCommand
             var options = load();
             using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             limit.CancelAfter(Limit);
-            // A server that speaks TLS answers plain HTTP with nothing or with an alert.
+            // A server that speaks TLS answers plain HTTP with nothing, with an alert or with 400.
             var reply = await Exchange(options, path, secure: false, limit.Token);
-            return Judge(
-                reply.StartsWith("HTTP/", StringComparison.Ordinal) ? reply : await Exchange(options, path, secure: true, limit.Token));
+            var isPlain = reply.StartsWith("HTTP/", StringComparison.Ordinal)
+                && (options.TlsCertificateFile is null || !reply.Contains(" 400 ", StringComparison.Ordinal));
+            return Judge(isPlain ? reply : await Exchange(options, path, secure: true, limit.Token));
         }
         catch (Exception error) when (error is SocketException or IOException or AuthenticationException or OperationCanceledException
             or StartupException)

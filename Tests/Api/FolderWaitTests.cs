@@ -42,6 +42,34 @@ public sealed class FolderWaitTests
         await (await again.GetAsync($"/api/sessions/{session}")).Expect(HttpStatusCode.OK);
     }
 
+    [NativeFact]
+    public async Task With_a_certificate_the_new_process_waits_over_https()
+    {
+        using var certificates = new LocalhostCertificates();
+        var folder = Directory.CreateTempSubdirectory("aichat-tls-");
+        var (certificate, key, _) = certificates.Issue();
+        var file = Path.Combine(folder.FullName, "tls.pem");
+        await File.WriteAllTextAsync(file, certificate + "\n" + key);
+        await using var old = await TestServer.StartAsync();
+        var port = FreePort();
+        var options = Options(port, 30);
+        var variables = new Dictionary<string, string>(options.Variables) { ["TLS_CERT_FILE"] = file };
+        var starting = TestServer.StartAsync(options with { DataDir = old.DataDir, Variables = variables });
+        using var handler = new HttpClientHandler { ServerCertificateCustomValidationCallback = (_, _, _, _) => true };
+        using var client = new HttpClient(handler) { BaseAddress = new Uri($"https://localhost:{port}") };
+        await Eventually.Holds(async () => await Status(client, "/api/health") == HttpStatusCode.OK);
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, await Status(client, "/api/settings/health"));
+        foreach (var (arguments, code) in new[] { (new[] { "healthcheck", "--alive" }, 0), (["healthcheck"], 1) })
+        {
+            (await Executable.RunAsync(old.DataDir, [("PORT", $"{port}"), ("TLS_CERT_FILE", file)], arguments)).Expect(code);
+        }
+
+        await old.StopAsync();
+        await using var next = await starting;
+        Assert.Equal(HttpStatusCode.OK, await Status(client, "/api/settings/health"));
+        folder.Delete(recursive: true);
+    }
+
     /// <summary>While the old process listens there, the new one cannot; it takes over the port with the folder.</summary>
     [NativeFact]
     public async Task On_the_same_port_the_new_process_takes_over_too()
