@@ -52,7 +52,7 @@ internal static class ServeCommand
         {
             var values = Options.Values(parsed);
             options = Options.Load(values) with { Initialize = initialize };
-            Say([.. StartNotes.Files(values), .. StartNotes.Of(values)]);
+            Say([.. StartNotes.Files(values), .. StartNotes.Of(values), AddressSpace.Note(AddressSpace.OfProcess())]);
             using var sockets = new ListenSockets();
             var prepared = await Prepare(options, sockets, progress);
             await using var app = Program.Build(options, prepared: prepared, sockets: sockets);

@@ -3,7 +3,7 @@ namespace AiChat.Data;
 /// <summary>Says when others on this machine may look into a folder of the server.</summary>
 internal static class FolderMode
 {
-    private const UnixFileMode Group = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
+    public const UnixFileMode Group = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute;
     private const UnixFileMode Others = UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
 
     /// <summary>
@@ -18,5 +18,16 @@ internal static class FolderMode
         return open == 0 ? null
             : $"The data folder {folder} is open to other users of this machine (mode {Convert.ToString((int)mode & 0b111_111_111, 8)}); "
                 + $"run: chmod {(isOwn ? "700" : "o-rwx")} {folder}";
+    }
+
+    /// <summary>
+    /// The mark of a volume that Kubernetes has prepared by fsGroup: the folder of the file belongs to the file's own group, which may write
+    /// and is handed on. With each mount Kubernetes may open every file in it to that group, in which only this pod is.
+    /// </summary>
+    public static bool IsSharedByGroup(string file)
+    {
+        const UnixFileMode mark = UnixFileMode.SetGroup | UnixFileMode.GroupWrite;
+        var folder = Path.GetDirectoryName(file)!;
+        return (File.GetUnixFileMode(folder) & mark) == mark && Ownership.Of(folder)?.Group == Ownership.Of(file)?.Group;
     }
 }

@@ -9,15 +9,16 @@ internal static class FolderRights
     {
         var full = Path.GetFullPath(path);
         var there = full;
-        while (!Path.Exists(there) && Path.GetDirectoryName(there) is { } parent)
+        while (!Path.Exists(there) && Path.GetDirectoryName(there) is { } above)
         {
-            there = parent;
+            there = above;
         }
 
         var mount = Mounts.Of(there);
         if (mount is { ReadOnly: true })
         {
-            return $"{there} is mounted read-only. Mount a writable folder or volume at {full}.";
+            var folder = File.Exists(there) ? Path.GetDirectoryName(there)! : there;
+            return $"{folder} is mounted read-only. Mount a writable folder or volume at {(there == full ? folder : full)}.";
         }
 
         var me = Ownership.Process;
@@ -37,9 +38,10 @@ internal static class FolderRights
             return $"{seen} {AboutOwn(there, me)}";
         }
 
-        // A file of somebody else in a folder of one's own was put there by a restore or by a chown without -R: others are like it.
-        var folder = Path.GetDirectoryName(there);
-        var all = folder is not null && Ownership.Of(folder)?.User == me.User ? folder : there;
+        // A file of somebody else in a folder of one's own, or of data, was put there by a restore or by a chown without -R: others are like it.
+        var parent = Path.GetDirectoryName(there);
+        var isData = parent is not null && (Ownership.Of(parent)?.User == me.User || File.Exists(Path.Combine(parent, "instance.json")));
+        var all = isData ? parent! : there;
         return $"{seen} {AboutOthers(all, mount, owner, me)}";
     }
 

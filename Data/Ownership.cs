@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Runtime.InteropServices;
 
@@ -14,19 +13,15 @@ internal readonly record struct Owner(uint User, uint Group)
 /// <summary>To whom files belong and as whom this process runs, which .NET does not tell.</summary>
 internal static partial class Ownership
 {
-    private const int CurrentFolder = -100; // AT_FDCWD
-    private const int NoFollow = 0x100; // AT_SYMLINK_NOFOLLOW
-    private const uint Basic = 0x7ff; // STATX_BASIC_STATS
-    private const int StatxSize = 256;
-
     /// <summary>As whom the process acts on files.</summary>
     public static Owner Process => new(EffectiveUser(), EffectiveGroup());
 
     /// <summary>The owner of a file or folder, also of one that a link leads to; null when it is missing or cannot be looked at.</summary>
-    public static Owner? Of(string path) => Read(path, 0);
+    public static Owner? Of(string path) => SystemStat.Read(SystemStat.CurrentFolder, path, 0, out _)?.Owner;
 
     /// <summary>As <see cref="Of"/>, but of a link itself.</summary>
-    public static Owner? OfEntry(string path) => Read(path, NoFollow);
+    public static Owner? OfEntry(string path) =>
+        SystemStat.Read(SystemStat.CurrentFolder, path, SystemStat.NoFollow, out _)?.Owner;
 
     /// <summary>Whether it is a folder, and no link to one.</summary>
     public static bool IsFolder(string path) =>
@@ -53,16 +48,6 @@ internal static partial class Ownership
         }
     }
 
-    private static Owner? Read(string path, int flags)
-    {
-        // statx(2) has the same layout on every architecture: stx_uid at 20, stx_gid at 24.
-        var buffer = new byte[StatxSize];
-        return Statx(CurrentFolder, path, flags, Basic, buffer) == 0
-            ? new Owner(
-                BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(20)), BinaryPrimitives.ReadUInt32LittleEndian(buffer.AsSpan(24)))
-            : null;
-    }
-
     [LibraryImport("libc", EntryPoint = "geteuid")]
     private static partial uint EffectiveUser();
 
@@ -77,9 +62,6 @@ internal static partial class Ownership
 
     [LibraryImport("libc", EntryPoint = "setuid", SetLastError = true)]
     private static partial int SetUser(uint user);
-
-    [LibraryImport("libc", EntryPoint = "statx", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int Statx(int folder, string path, int flags, uint mask, [In, Out] byte[] buffer);
 
     [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ChangeOwner(string path, uint user, uint group);

@@ -123,7 +123,7 @@ SOURCES=(Program.cs ServerOptions.cs Commands Data Endpoints Providers deploy/ai
 
 # A hash of everything the native binary is made of: changes exactly when a new publish is due.
 source_stamp() {
-  { cat AiChat.csproj Directory.Build.props global.json packages.lock.json scripts/sqlite scripts/sysroot scripts/old-math.c scripts/publish
+  { cat AiChat.csproj Directory.Build.props global.json packages.lock.json scripts/sqlite scripts/sysroot scripts/old-systems.c scripts/publish
     # Outside of git, in a source archive, every file counts.
     { git ls-files -z --cached --others --exclude-standard -- "${SOURCES[@]}" 2>/dev/null || find "${SOURCES[@]}" -type f -print0; } |
       LC_ALL=C sort -z | xargs -0 sha256sum 2>/dev/null || true

@@ -223,6 +223,17 @@ def the_manifest_works_as_it_is(rehearsal, images):
     assert notices(container) == []
     is_unprivileged(container, user["runAsUser"])
     stops_well(container)
+    # With each mount kubelet may open every file to the group; a pod of another namespace then comes as another user.
+    for number in (user["runAsUser"], 1000690000):
+        for path in [volume, *volume.rglob("*")]:
+            os.chown(path, -1, user["fsGroup"])
+            path.chmod(path.stat().st_mode | (0o2770 if path.is_dir() else 0o660))
+        again = rehearsal.run(
+            images["plain"], "pod-again", volumes=[(volume, mounted["mountPath"])], env=env, user=f"{number}:0", groups=[user["fsGroup"]],
+            read_only=True, capabilities=[], new_privileges=False)
+        again.ready()
+        login(again)
+        stops_well(again)
 
 
 def a_volume_that_another_image_filled_as_root_is_taken_over(rehearsal, images):
@@ -399,11 +410,28 @@ def an_update_may_start_the_new_one_first(rehearsal, images):
     stops_well(new)
 
 
+def older_engines_and_kernels_are_enough_or_named(rehearsal, images):
+    image = images["plain"]
+    options = dict(volumes=[(rehearsal.named_volume(image, "/app/data"), "/app/data")], read_only=True, capabilities=[], new_privileges=False)
+    container = rehearsal.run(image, "old-engine", **options, env={"TZ": "Asia/Nowhere"}, forbidden=[
+        "statx", "close_range", "openat2", "faccessat2", "copy_file_range", "preadv2", "pwritev2", "rseq", "membarrier", "io_uring_setup", "IPv6"])
+    container.ready()
+    assert "TZ=Asia/Nowhere is not known" in container.output, container.output
+    register(container)
+    assert container.healthy().returncode == 0
+    stops_well(container)
+    again = rehearsal.run(image, "old-engine-again", **options, forbidden=["statx", "IPv6"])
+    again.ready()
+    stops_well(again)
+    refuses(rehearsal.run(image, "no-threads", **options, forbidden=["clone3"]), "Docker 20.10.10")
+
+
 REHEARSALS = [
     the_image_is_one_file_on_its_base, a_named_volume_and_a_read_only_root_are_enough, each_compose_file_works_as_it_is,
     the_manifest_works_as_it_is, a_volume_that_another_image_filled_as_root_is_taken_over, a_folder_of_root_is_refused_with_the_command,
     other_folders_are_refused_with_what_to_do, any_user_works_whose_folder_it_is, data_that_will_be_lost_is_told,
     health_lines_of_panels_succeed_in_the_second_image, an_update_may_start_the_new_one_first,
+    older_engines_and_kernels_are_enough_or_named,
 ]
 
 

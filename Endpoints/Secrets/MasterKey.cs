@@ -44,10 +44,9 @@ internal static class MasterKey
     {
         try
         {
-            if (isOurs && (File.GetUnixFileMode(path) & ~OwnerOnly) != 0)
+            if (isOurs)
             {
-                throw new StartupException(
-                    StartupException.Configuration, $"The master key {path} can be read by others; run: chmod 600 {path}");
+                RefuseOthers(path);
             }
 
             return File.ReadAllBytes(path) is { Length: > 0 } content
@@ -59,6 +58,16 @@ internal static class MasterKey
             throw new StartupException(
                 StartupException.Configuration,
                 $"The master key {path} cannot be read: {error.Message.TrimEnd('.')}. {FolderRights.Advice(path)}");
+        }
+    }
+
+    private static void RefuseOthers(string path)
+    {
+        var others = File.GetUnixFileMode(path) & ~OwnerOnly;
+        if (others != 0 && !(others.HasFlag(UnixFileMode.GroupRead) && (others & ~FolderMode.Group) == 0 && FolderMode.IsSharedByGroup(path)))
+        {
+            throw new StartupException(
+                StartupException.Configuration, $"The master key {path} can be read by others; run: chmod 600 {path}");
         }
     }
 

@@ -13,6 +13,7 @@ internal static class RetiredVariables
     private const string Log = "the log goes to standard error";
     private const string Traces = "traces are kept in DATA_DIR";
     private const string Page = "the page is served by this process";
+    private const string Identity = "AICHAT_RUN_AS takes its place, such as 1026:100, with the container's user 0:0";
     private const string Nothing = "nothing reads it";
 
     private static readonly Dictionary<string, string> Reasons = new(StringComparer.Ordinal)
@@ -47,6 +48,8 @@ internal static class RetiredVariables
         ["MAX_FILE_SIZE"] = "the bound is fixed",
         ["ENABLE_SWAGGER"] = Nothing,
         ["REDIS_URL"] = Nothing,
+        ["PUID"] = Identity,
+        ["PGID"] = Identity,
         ["NEXT_PUBLIC_API_URL"] = Page,
         ["BACKEND_HOST"] = Page,
         ["BACKEND_INTERNAL_PORT"] = Page,

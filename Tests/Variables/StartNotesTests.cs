@@ -43,6 +43,8 @@ public sealed class StartNotesTests
     [InlineData("AICHAT_FANCY_THING", "x", "Not known and ignored: AICHAT_FANCY_THING.")]
     [InlineData("CORS_ORIGINS", "x", "Not known and ignored: CORS_ORIGINS (did you mean CORS_ORIGIN?).")]
     [InlineData("TRUSTED_PROXYS", "x", null)]
+    [InlineData("PUID", "1026",
+        "Without effect: PUID (AICHAT_RUN_AS takes its place, such as 1026:100, with the container's user 0:0).")]
     [InlineData("ENABLE_CORS", "true", "ENABLE_CORS is true without CORS_ORIGIN, so no other site may call; the own page needs neither.")]
     [InlineData("DATABASE_URL", "file:a.db?connection_limit=1&pool=2",
         "DATABASE_URL has parameters of another program, which are ignored: connection_limit, pool.")]
