@@ -8,7 +8,8 @@
 
 # glibc, CA certificates, time zones and a user list: all that the file needs. Distroless "static" has no C library, "cc" adds libstdc++
 # and libgcc, "base" adds OpenSSL, which the file holds itself. Named by tag, because its digest changes with every security update of
-# glibc; a mirror can be given instead: --build-arg DISTROLESS=mirror.example.com/distroless/base-nossl-debian12:nonroot
+# glibc: a release looks the digest up, builds from it and keeps it in a label, and scripts/image pin writes it here. A mirror can be given
+# instead: --build-arg DISTROLESS=mirror.example.com/distroless/base-nossl-debian12:nonroot
 ARG DISTROLESS=gcr.io/distroless/base-nossl-debian12:nonroot
 ARG DEBIAN=docker.io/library/debian:12-slim
 ARG VARIANT=plain
