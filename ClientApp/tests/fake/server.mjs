@@ -23,6 +23,7 @@ function inspected(trusted) {
       hops: names.map((hop) => ({ hop, state: states[hop] ?? 'not_reached' })),
       via,
       adviceCode: 'add_authority',
+      reason: 'certificate_unknown_issuer',
       certificate: {
         problem: 'unknown_issuer',
         subject: 'CN=llm.example',

@@ -113,6 +113,7 @@ it('names the hop that failed behind a proxy, and opens the field for its author
   await page.getByRole('button', { name: 'Test', exact: true }).click()
 
   await page.getByRole('listitem').filter({ hasText: /^ ?Certificate failed$/ }).waitFor()
+  await page.getByText('The certificate is signed by an authority that is not trusted here.').waitFor()
   await page.getByText('CN=Corporate Inspection CA', { exact: true }).waitFor()
   await page.getByText('2026-01-01 – 2027-01-01').waitFor()
   await page.getByText('Through the proxy http://inspecting.example:3128').waitFor()

@@ -113,3 +113,16 @@ it('says that the page crashed, offers a reload, and logs the error', async () =
   await page.getByRole('textbox', { name: 'Write a message' }).waitFor()
   await v.end()
 })
+
+it('names the setting when a proxy takes a path away, so that none of its files is found', async () => {
+  const v = await visit(browser)
+  const told = v.page.getByText('BASE_PATH=/chat').first()
+  await v.page.route('**/assets/**', (route) => route.fulfill({ status: 404, body: '' }))
+  await v.page.goto(v.fake.url)
+  await told.waitFor()
+  await v.page.unroute('**/assets/**')
+  await v.page.reload()
+  await v.page.getByRole('heading', { name: /Hello lin/ }).waitFor()
+  expect(await told.isVisible()).toBe(false)
+  await v.end()
+})

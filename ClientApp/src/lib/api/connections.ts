@@ -52,6 +52,11 @@ export interface VerifyReport {
   hops: { hop: Hop; state: 'passed' | 'failed' | 'not_reached' }[]
   via?: string | null
   adviceCode?: string | null
+  /** Why the hop failed, in a word, with what it names. */
+  reason?: string | null
+  reasonValue?: string | null
+  /** The provider's own words. */
+  quote?: string | null
   certificate?: {
     problem: string
     subject: string

@@ -1,3 +1,4 @@
+import type { VerifyReport } from './connections'
 import { get, ownPage, send, write } from './http'
 
 /** The wire shows only whether a secret is set. */
@@ -23,6 +24,7 @@ export interface SearchTestResult {
   code?: string | null
   detail?: string | null
   results: { title: string; url: string }[]
+  report?: VerifyReport | null
 }
 /** Runs a search with the stored settings. */
 export const testSearch = (query: string) => write<SearchTestResult>('POST', 'api/settings/web-search/test', query === '' ? {} : { query })
