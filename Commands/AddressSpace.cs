@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace AiChat.Commands;
 
-/// <summary>Says when a limit of virtual memory, as shared hosts set it, is too small for the runtime, which would end with a stack trace.</summary>
+/// <summary>
+/// Says when a limit of virtual memory, as shared hosts set it, is too small for the runtime, which would end with a stack trace.
+/// </summary>
 internal static class AddressSpace
 {
     private const string Line = "Max address space";
@@ -15,9 +17,9 @@ internal static class AddressSpace
         var line = limits?.FirstOrDefault(line => line.StartsWith(Line, StringComparison.Ordinal));
         var soft = line?[Line.Length..].TrimStart().Split(' ')[0];
         return long.TryParse(soft, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) && bytes < Needed
-            ? $"The address space of this process is limited to {bytes / (1024 * 1024)} MiB (ulimit -v), and below {Needed / (1024 * 1024)} it "
-                + "may end at any time. It takes little of that as memory: lift the limit (ulimit -v unlimited; LimitAS= of a service), and "
-                + "limit the memory instead (MemoryMax=, or --memory of a container)."
+            ? $"The address space of this process is limited to {bytes / (1024 * 1024)} MiB (ulimit -v), and below "
+                + $"{Needed / (1024 * 1024)} it may end at any time. It takes little of that as memory: lift the limit "
+                + "(ulimit -v unlimited; LimitAS= of a service), and limit the memory instead (MemoryMax=, or --memory of a container)."
             : null;
     }
 

@@ -21,8 +21,8 @@ internal static class FolderMode
     }
 
     /// <summary>
-    /// The mark of a volume that Kubernetes has prepared by fsGroup: the folder of the file belongs to the file's own group, which may write
-    /// and is handed on. With each mount Kubernetes may open every file in it to that group, in which only this pod is.
+    /// The mark of a volume that Kubernetes has prepared by fsGroup: the folder of the file belongs to the file's own group, which may
+    /// write and is handed on. With each mount Kubernetes may open every file in it to that group, in which only this pod is.
     /// </summary>
     public static bool IsSharedByGroup(string file)
     {

@@ -38,7 +38,7 @@ internal static class FolderRights
             return $"{seen} {AboutOwn(there, me)}";
         }
 
-        // A file of somebody else in a folder of one's own, or of data, was put there by a restore or by a chown without -R: others are like it.
+        // A file of somebody else in a folder of one's own, or of data, comes from a restore or a chown without -R: others are like it.
         var parent = Path.GetDirectoryName(there);
         var isData = parent is not null && (Ownership.Of(parent)?.User == me.User || File.Exists(Path.Combine(parent, "instance.json")));
         var all = isData ? parent! : there;

@@ -20,10 +20,10 @@ internal static class CheckAdvice
         ["allow_private"] = "Switch on private addresses for this connection if the provider stands in your own network.",
         ["check_proxy_address"] = "Check the proxy's address and port, and that it runs. From a container, localhost is not the host.",
         ["check_proxy_password"] = "Check the proxy's user name and password. Special characters may be escaped as %40 or not.",
-        ["use_proxy_helper"] = "This proxy wants NTLM, Negotiate or Kerberos. Run a helper such as cntlm or px beside this server, which signs "
-            + "in for it, and enter the helper's address as the proxy.",
-        ["check_search"] = "Check the address of the search service, without /search at its end. SearXNG answers only when its settings.yml "
-            + "allows the format json.",
+        ["use_proxy_helper"] = "This proxy wants NTLM, Negotiate or Kerberos. Run a helper such as cntlm or px beside this server, which "
+            + "signs in for it, and enter the helper's address as the proxy.",
+        ["check_search"] = "Check the address of the search service, without /search at its end. SearXNG answers only when its "
+            + "settings.yml allows the format json.",
         ["check_proxy_scheme"] = "Check the proxy's kind: http:// for an HTTP proxy (also for https providers), socks5h:// for SOCKS5.",
         ["check_proxy_rules"] = "The proxy forbids this target. Have it allowed, or list the target under NO_PROXY.",
         ["check_proxy_way_out"] = "The proxy works, but it cannot reach the provider. Check its own way out.",

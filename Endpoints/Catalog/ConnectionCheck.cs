@@ -34,8 +34,8 @@ internal static class ConnectionCheck
     public static CheckReport SearchSuccess(ProviderEndpoint endpoint)
     {
         var proxy = ProxyOf(endpoint);
-        return new CheckReport(
-            null, [.. Hops(endpoint, proxy is not null, Searching).Select(hop => new CheckHop(hop, Passed))], proxy?.Address, null, null, null);
+        var hops = Hops(endpoint, proxy is not null, Searching).Select(hop => new CheckHop(hop, Passed));
+        return new CheckReport(null, [.. hops], proxy?.Address, null, null, null);
     }
 
     /// <summary>The report of a test of the web search that failed.</summary>
@@ -48,7 +48,8 @@ internal static class ConnectionCheck
         }
 
         // A server without a key refuses what its own settings do not allow, such as answers in JSON.
-        var hop = HopOf(error) is var found && found is "path" or "models" || (found == "key" && endpoint.ApiKey is null) ? "answer" : found;
+        var found = HopOf(error);
+        var hop = found is "path" or "models" || (found == "key" && endpoint.ApiKey is null) ? "answer" : found;
         var advice = hop == "answer" && error.Failure is not (ProviderFailure.ServerError or ProviderFailure.FirstByteTimeout)
             ? "check_search" : CheckAdvice.For(hop, error, endpoint);
         return Failure(endpoint, error, hop, Searching, advice);

@@ -64,7 +64,8 @@ internal static class MasterKey
     private static void RefuseOthers(string path)
     {
         var others = File.GetUnixFileMode(path) & ~OwnerOnly;
-        if (others != 0 && !(others.HasFlag(UnixFileMode.GroupRead) && (others & ~FolderMode.Group) == 0 && FolderMode.IsSharedByGroup(path)))
+        var isForGroup = others.HasFlag(UnixFileMode.GroupRead) && (others & ~FolderMode.Group) == 0;
+        if (others != 0 && !(isForGroup && FolderMode.IsSharedByGroup(path)))
         {
             throw new StartupException(
                 StartupException.Configuration, $"The master key {path} can be read by others; run: chmod 600 {path}");

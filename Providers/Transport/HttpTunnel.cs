@@ -73,7 +73,8 @@ internal static class HttpTunnel
             var schemes = Schemes(head);
             return Failed(
                 CallTrouble.ProxyForeignSignIn, "proxy_sign_in_foreign",
-                $"offers only ways to sign in that are not supported here ({schemes}); put a helper such as cntlm or px in between", schemes);
+                $"offers only ways to sign in that are not supported here ({schemes}); put a helper such as cntlm or px in between",
+                schemes);
         }
 
         var (trouble, code, words) = head.Status switch

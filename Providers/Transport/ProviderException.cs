@@ -35,7 +35,7 @@ internal sealed class ProviderException(
     /// <summary>What exactly was wrong there, where the failure alone does not say it.</summary>
     public CallTrouble? Trouble { get; init; }
 
-    /// <summary>The detail as a code, for a page in another language; null when it says no more than the failure, or is a quotation.</summary>
+    /// <summary>The detail as a code, for a page in another language; null when it says no more than the failure, or is quoted.</summary>
     public CallReason? Reason { get; init; }
 
     /// <summary>The detail is the peer's own words.</summary>
@@ -111,13 +111,13 @@ internal sealed record CallReason
     /// <summary>All of them; public and stable.</summary>
     public static IReadOnlyList<string> Codes { get; } =
     [
-        "name_unknown", "proxy_name_unknown", "address_forbidden", "proxy_address_forbidden", "unreached", "proxy_unreached", "connect_slow",
-        "proxy_slow", "proxy_silent", "proxy_closed", "proxy_answer", "proxy_is_http", "proxy_is_socks", "proxy_unsupported", "proxy_setting",
-        "proxy_sign_in_asked", "proxy_sign_in_refused", "proxy_sign_in_none", "proxy_sign_in_foreign", "proxy_forbids", "proxy_no_way",
-        "handshake", "proxy_handshake", "authority_unreadable", "certificate_self_signed", "certificate_unknown_issuer",
-        "certificate_name_mismatch", "certificate_expired", "certificate_not_yet_valid", "certificate_chain_expired", "certificate_short_key",
-        "certificate_bad_signature", "certificate_other", "redirect", "status", "web_page", "not_json", "no_list", "search_needs_address",
-        "search_needs_key",
+        "name_unknown", "proxy_name_unknown", "address_forbidden", "proxy_address_forbidden", "unreached", "proxy_unreached",
+        "connect_slow", "proxy_slow", "proxy_silent", "proxy_closed", "proxy_answer", "proxy_is_http", "proxy_is_socks",
+        "proxy_unsupported", "proxy_setting", "proxy_sign_in_asked", "proxy_sign_in_refused", "proxy_sign_in_none",
+        "proxy_sign_in_foreign", "proxy_forbids", "proxy_no_way", "handshake", "proxy_handshake", "authority_unreadable",
+        "certificate_self_signed", "certificate_unknown_issuer", "certificate_name_mismatch", "certificate_expired",
+        "certificate_not_yet_valid", "certificate_chain_expired", "certificate_short_key", "certificate_bad_signature",
+        "certificate_other", "redirect", "status", "web_page", "not_json", "no_list", "search_needs_address", "search_needs_key",
     ];
 
     public string Code { get; }

@@ -208,9 +208,8 @@ public sealed class CommandTests : IDisposable
     public async Task A_folder_that_is_mounted_read_only_is_named()
     {
         (await Run("user", "create", "boss", "--admin")).Expect(0);
-        using var process = Process.Start(new ProcessStartInfo(
-            "unshare", ["--mount", "sh", "-c", $"mount --bind {_folder} {_folder} && mount -o remount,bind,ro {_folder} && exec \"$0\" user list",
-                TestServer.Binary!])
+        var commands = $"mount --bind {_folder} {_folder} && mount -o remount,bind,ro {_folder} && exec \"$0\" user list";
+        using var process = Process.Start(new ProcessStartInfo("unshare", ["--mount", "sh", "-c", commands, TestServer.Binary!])
         {
             Environment = { ["DATA_DIR"] = _folder },
             RedirectStandardError = true,

@@ -32,13 +32,15 @@ public sealed class VerifyTests
         await using var ill = FakeUpstream.Start(exchange => exchange.Reply(503, "no"));
         await using var good = FakeUpstream.Start(exchange => exchange.Reply(200, Models));
 
-        await Expect(admin, "http://model.invalid/v1", false, "dns", "check_host", "dns! connect- answer- path- key- models-", "name_unknown");
-        await Expect(admin, "http://ollama.invalid/v1", true, "dns", "check_local_name", "dns! connect- answer- path- key- models-", "name_unknown");
+        const string unresolved = "dns! connect- answer- path- key- models-";
+        await Expect(admin, "http://model.invalid/v1", false, "dns", "check_host", unresolved, "name_unknown");
+        await Expect(admin, "http://ollama.invalid/v1", true, "dns", "check_local_name", unresolved, "name_unknown");
         await Expect(
             admin, $"http://127.0.0.1:{TestPorts.Free()}/v1", true, "connect", "localhost_is_here",
             "connect! answer- path- key- models-", "unreached");
         await Expect(
-            admin, $"http://localhost:{good.Port}/v1", false, "connect", "allow_private", "dns+ connect! answer- path- key- models-", "address_forbidden");
+            admin, $"http://localhost:{good.Port}/v1", false, "connect", "allow_private", "dns+ connect! answer- path- key- models-",
+            "address_forbidden");
         await Expect(
             admin, good.BaseUrl.Replace("http:", "https:", StringComparison.Ordinal), true, "tls", "check_scheme",
             "connect+ tls! answer- path- key- models-", "handshake");
