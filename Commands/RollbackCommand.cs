@@ -20,7 +20,7 @@ internal static class RollbackCommand
         Description = "Put back the copy from before the upgrade, without what was written since.",
     };
 
-    private static readonly Option<bool> Yes = new("--yes") { Description = "Do not ask." };
+    private static readonly Option<bool> Yes = new("--yes") { Description = "Do not ask before chats are left behind." };
 
     public static Command Create()
     {
@@ -68,11 +68,13 @@ internal static class RollbackCommand
         }
 
         var lost = string.Join(", ", plan.Lost);
-        if (plan.Lost.Count > 0 && !parsed.GetValue(Yes))
+        if (plan.Lost.Count > 0 && plan.Copy is null)
         {
-            Terminal.Complain(plan.Copy is null
-                ? $"Schema {plan.To} has no place for: {lost}. Everything else stays. A copy of the database as it is now is kept."
-                : $"{plan.Copy} has not: {lost}. They will not be in the database. A copy of the database as it is now is kept.");
+            Terminal.Complain($"Schema {plan.To} has no place for: {lost}. Only the copy that is kept will have it; everything else stays.");
+        }
+        else if (plan.Lost.Count > 0 && !parsed.GetValue(Yes))
+        {
+            Terminal.Complain($"{plan.Copy} has not: {lost}. Only the copy that is kept of the database as it is now will have it.");
             if (Console.IsInputRedirected || !Terminal.Confirm($"Go back from schema {plan.From} to {plan.To}?"))
             {
                 throw new CommandException("confirmation_required", "Nothing was changed. To go back all the same: aichat rollback --yes");

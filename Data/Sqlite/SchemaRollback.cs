@@ -56,12 +56,6 @@ internal static partial class SchemaRollback
             if (plan.Copy is { } copy)
             {
                 PutBack(connection, copy, plan.To, progress);
-                if (plan.Lost.Count > 0)
-                {
-                    UpgradeCopies.Note(aside, $"{aside} holds what was written before the rollback from schema {plan.From} to {plan.To} and is "
-                        + $"not in the database: {string.Join(", ", plan.Lost)}. \"aichat restore\" does not bring it back; keep it until "
-                        + "nobody misses it.");
-                }
             }
             else
             {
@@ -69,6 +63,14 @@ internal static partial class SchemaRollback
                 SchemaChange.Run(
                     connection, [.. steps.Select(step => new SchemaStep($"{step.Name} (back)", step.Down!))], plan.To, progress,
                     () => Verify(connection, migrations, plan.To));
+            }
+
+            if (plan.Lost.Count > 0)
+            {
+                UpgradeCopies.Note(
+                    aside,
+                    $"The rollback from schema {plan.From} to {plan.To} took out of the database: {string.Join(", ", plan.Lost)}. The copy "
+                    + $"{aside} has it; this version can be started on that copy.");
             }
 
             UpgradeCopies.Prune(path, UpgradeCopies.Rollback, aside);
@@ -137,7 +139,7 @@ internal static partial class SchemaRollback
             if (tables.Contains(table))
             {
                 var standard = Column(connection, $"select coalesce(dflt_value, 'null') from pragma_table_info('{table}') where name = '{name}'")[0];
-                if (Number(connection, $"select count(*) from \"{table}\" where \"{name}\" is not {standard}") is > 0 and var rows)
+                if (Number(connection, $"select count(*) from \"{table}\" where \"{name}\" is not {standard} and \"{name}\" not in (0, '')") is > 0 and var rows)
                 {
                     yield return $"{column} of {rows} rows";
                 }

@@ -23,17 +23,27 @@ internal static partial class UpgradeCopies
     /// <summary>What must be left on the disk beside the copy: the log of a small change, and room for everybody else.</summary>
     private const long Reserve = 16L << 20;
 
-    /// <summary>Copies the database as the connection sees it, and proves the copy.</summary>
+    /// <summary>
+    /// Copies the database as the connection sees it, and proves the copy. One that an upgrade has made which was ended again and again, as
+    /// by an impatient probe, is used once more as long as the database is still the same.
+    /// </summary>
     /// <param name="kind"><see cref="Upgrade"/> or <see cref="Rollback"/>.</param>
     /// <returns>The path of the copy.</returns>
     /// <exception cref="StartupException">No whole copy could be made; nothing was changed.</exception>
     public static string Make(SqliteConnection connection, string path, string kind, int from, int to, StartProgress progress)
     {
-        var name = $"{path}.before-{kind}-from-{from}-to-{to}.{TimeProvider.System.GetUtcNow():yyyyMMdd-HHmmss}";
+        var name = Name(path, kind, from, to);
         var temporary = name + Unfinished;
         try
         {
             DeleteUnfinished(path);
+            Execute(connection, "pragma wal_checkpoint(truncate)");
+            if (Find(path, kind) is [var newest, ..] && newest.Path.Contains($".before-{kind}-from-{from}-to-{to}.", StringComparison.Ordinal)
+                && IsSame(connection, path, newest.Path, progress))
+            {
+                return newest.Path;
+            }
+
             NeedSpace(connection, path, kind);
             File.Create(temporary, 1, FileOptions.None).Dispose();
             File.SetUnixFileMode(temporary, UnixFileMode.UserRead | UnixFileMode.UserWrite);
@@ -44,7 +54,7 @@ internal static partial class UpgradeCopies
             }
 
             Prove(connection, temporary, progress);
-            File.Move(temporary, name, overwrite: true);
+            File.Move(temporary, name);
             DurableFiles.SyncFolder(Path.GetDirectoryName(path)!);
             return name;
         }
@@ -106,11 +116,53 @@ internal static partial class UpgradeCopies
     private static UpgradeCopy? Parse(FileInfo file, string database, string kind)
     {
         var rest = file.Name[database.Length..];
-        return Name().Match(rest) is { Success: true } match && match.Groups[1].Value == kind
+        return NameForm().Match(rest) is { Success: true } match && match.Groups[1].Value == kind
             ? new UpgradeCopy(file.FullName, int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture), Time(match.Groups[3].Value))
-            : kind == Upgrade && OldName().Match(rest) is { Success: true } old
+            : kind == Upgrade && OldNameForm().Match(rest) is { Success: true } old
                 ? new UpgradeCopy(file.FullName, int.Parse(old.Groups[1].Value, CultureInfo.InvariantCulture) - 1, file.LastWriteTimeUtc)
                 : null;
+    }
+
+    /// <summary>A name that is free.</summary>
+    private static string Name(string path, string kind, int from, int to)
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        string name;
+        do
+        {
+            name = $"{path}.before-{kind}-from-{from}-to-{to}.{now:yyyyMMdd-HHmmss}";
+            now = now.AddSeconds(1);
+        }
+        while (File.Exists(name));
+        return name;
+    }
+
+    /// <summary>Compares all but the head, in which a copy counts for itself.</summary>
+    private static bool IsSame(SqliteConnection connection, string database, string copy, StartProgress progress)
+    {
+        const int head = 100;
+        using var theirs = File.OpenRead(copy);
+        var ours = new FileStream(database, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        connection.Disposed += (_, _) => ours.Dispose(); // closing any descriptor of a file releases SQLite's locks on it
+        if (ours.Length != theirs.Length || new FileInfo(database + "-wal") is { Exists: true, Length: > 0 })
+        {
+            return false;
+        }
+
+        (ours.Position, theirs.Position) = (head, head);
+        var (mine, other) = (new byte[1 << 20], new byte[1 << 20]);
+        for (int count; (count = ours.ReadAtLeast(mine, mine.Length, throwOnEndOfStream: false)) > 0;)
+        {
+            progress.Stop.ThrowIfCancellationRequested();
+            progress.Report(StartStep.CheckCopy, "", (double)ours.Position / ours.Length);
+            theirs.ReadExactly(other, 0, count);
+            if (!mine.AsSpan(0, count).SequenceEqual(other.AsSpan(0, count)))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static DateTime Time(string text) =>
@@ -246,10 +298,10 @@ internal static partial class UpgradeCopies
     }
 
     [GeneratedRegex(@"\A\.before-(upgrade|rollback)-from-(\d{1,6})-to-\d{1,6}\.(\d{8}-\d{6})\z")]
-    private static partial Regex Name();
+    private static partial Regex NameForm();
 
     [GeneratedRegex(@"\A\.pre-v(\d{1,6})\z")]
-    private static partial Regex OldName();
+    private static partial Regex OldNameForm();
 }
 
 /// <summary>A copy of the database.</summary>

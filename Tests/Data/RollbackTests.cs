@@ -72,7 +72,7 @@ public sealed class RollbackTests : IDisposable
 
         var plan = SchemaRollback.Plan(FilePath, null, exact: false, _all, Progress);
 
-        Assert.Equal((8, 7, "connections.proxy of 1 rows"), (_all.Count, plan.To, Assert.Single(plan.Lost)));
+        Assert.Equal((7, "connections.proxy of 1 rows"), (plan.To, Assert.Single(plan.Lost)));
     }
 
     [Fact]
@@ -134,6 +134,25 @@ public sealed class RollbackTests : IDisposable
         Assert.Equal(now, UpgradeCopies.Find(FilePath, UpgradeCopies.Upgrade)[0].Schema);
     }
 
+    /// <summary>A probe that kills a long upgrade again and again must not fill the disk with copies.</summary>
+    [Fact]
+    public void An_upgrade_that_is_ended_again_and_again_keeps_one_copy()
+    {
+        Migrator.Run(FilePath, _all[..3]);
+        OldRows.Fill(FilePath);
+        List<Migration> failing = [.. _all[..^1], _all[^1] with { Sql = "insert into nowhere values (1);" }];
+        for (var time = 0; time < 4; time++)
+        {
+            Assert.Throws<StartupException>(() => Migrator.Run(FilePath, failing));
+        }
+
+        var copy = Assert.Single(UpgradeCopies.Find(FilePath, UpgradeCopies.Upgrade)).Path;
+        Sql("insert into settings (key, value, updated_at) values ('later', 'x', 1)");
+        Migrator.Run(FilePath);
+        Assert.Equal("x", Sql("select value from settings where key = 'later'", UpgradeCopies.Find(FilePath, UpgradeCopies.Upgrade)[0].Path));
+        Assert.Null(Sql("select value from settings where key = 'later'", copy));
+    }
+
     [Fact]
     public void A_copy_that_cannot_be_made_refuses_the_upgrade_and_changes_nothing()
     {
@@ -143,7 +162,7 @@ public sealed class RollbackTests : IDisposable
         var name = $"{FilePath}.before-upgrade-from-3-to-{_all.Count}.";
         // The name of the copy tells the second: whichever it will be, a folder stands there.
         var now = DateTime.UtcNow;
-        foreach (var second in Enumerable.Range(0, 30))
+        foreach (var second in Enumerable.Range(0, 60))
         {
             Directory.CreateDirectory($"{name}{now.AddSeconds(second):yyyyMMdd-HHmmss}.new");
         }
