@@ -34,6 +34,18 @@ internal sealed class ProgressLines : IDisposable
 
     private void Tell()
     {
+        try
+        {
+            TellNow();
+        }
+        catch (IOException)
+        {
+            // Nobody reads the lines any more; the work goes on.
+        }
+    }
+
+    private void TellNow()
+    {
         var now = _progress.Now;
         var isNew = (_told?.Name, _told?.Detail) != (now.Name, now.Detail);
         if (isNew || TimeProvider.System.GetElapsedTime(_toldAt) >= BetweenLines)

@@ -6,7 +6,7 @@ using AiChat.Data.Sqlite;
 
 namespace AiChat.Commands;
 
-/// <summary>Takes the database back to an older program. Run by the newer file, which knows both schemas, while the server is stopped.</summary>
+/// <summary>Takes the database back to an older program. Run by the newer file, which knows both schemas, on a stopped server.</summary>
 internal static class RollbackCommand
 {
     private static readonly Option<int?> To = new("--to")
@@ -38,7 +38,8 @@ internal static class RollbackCommand
         var data = Path.GetFullPath(options.DataDir);
         if (!File.Exists(Path.Combine(data, DataFolder.MarkerName)))
         {
-            throw new StartupException(ExitCodes.NoInput, $"There is no AiChat in {data}. Set DATA_DIR to the folder that the server uses.");
+            throw new StartupException(
+                ExitCodes.NoInput, $"There is no AiChat in {data}. Set DATA_DIR to the folder that the server uses.");
         }
 
         FolderOwner.Become(data);
@@ -70,7 +71,8 @@ internal static class RollbackCommand
         var lost = string.Join(", ", plan.Lost);
         if (plan.Lost.Count > 0 && plan.Copy is null)
         {
-            Terminal.Complain($"Schema {plan.To} has no place for: {lost}. Only the copy that is kept will have it; everything else stays.");
+            Terminal.Complain(
+                $"Schema {plan.To} has no place for: {lost}. Only the copy that is kept will have it; everything else stays.");
         }
         else if (plan.Lost.Count > 0 && !parsed.GetValue(Yes))
         {

@@ -32,13 +32,17 @@ internal static class ServeCommand
         command.Options.Add(initialize);
         command.Options.Add(keepFile);
         command.Options.Add(keepLog);
-        command.SetAction((parsed, _) => Run(parsed, parsed.GetValue(initialize), (parsed.GetValue(keepFile), parsed.GetValue(keepLog)) switch
+        command.SetAction((parsed, _) =>
         {
-            (true, true) => throw new StartupException(ExitCodes.Usage, "--keep-file and --keep-log exclude each other."),
-            (true, _) => LogChoice.KeepFile,
-            (_, true) => LogChoice.KeepLog,
-            _ => LogChoice.None,
-        }));
+            var choice = (parsed.GetValue(keepFile), parsed.GetValue(keepLog)) switch
+            {
+                (true, true) => throw new StartupException(ExitCodes.Usage, "--keep-file and --keep-log exclude each other."),
+                (true, _) => LogChoice.KeepFile,
+                (_, true) => LogChoice.KeepLog,
+                _ => LogChoice.None,
+            };
+            return Run(parsed, parsed.GetValue(initialize), choice);
+        });
         return command;
     }
 

@@ -21,7 +21,8 @@ internal sealed class Supervision : IDisposable
     /// <summary>Null when no service manager wants to be told.</summary>
     /// <param name="progress">Is asked for what the start does now.</param>
     public static Supervision? Begin(StartProgress progress) =>
-        ServiceManager.Find(Environment.GetEnvironmentVariable, Terminal.Complain) is { } manager ? new Supervision(manager, progress) : null;
+        ServiceManager.Find(Environment.GetEnvironmentVariable, Terminal.Complain) is { } manager
+            ? new Supervision(manager, progress) : null;
 
     /// <summary>The server listens. That its database takes no writes is told; another start would not mend it.</summary>
     public async Task Ready(WebApplication app, string address)

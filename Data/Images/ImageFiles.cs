@@ -12,6 +12,7 @@ internal sealed partial class ImageFiles
     private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const string Unfinished = ".new";
+    private const string Unused = "unused";
     private const int DiskFull = 28; // ENOSPC
     private const int ShareFull = 122; // EDQUOT
 
@@ -143,6 +144,54 @@ internal sealed partial class ImageFiles
         }
     }
 
+    /// <summary>
+    /// Takes a file that no row names out of its place. It is not deleted yet: when the database is of an earlier time than this folder, as
+    /// after a restore by hand, a later start may know it again.
+    /// </summary>
+    public void SetAside(string file, DateTimeOffset now)
+    {
+        var path = Path.Combine(Folder, file);
+        if (!NameForm().IsMatch(file) || !File.Exists(path))
+        {
+            return;
+        }
+
+        try
+        {
+            Directory.CreateDirectory(Path.Combine(Folder, Unused), OwnerFolder);
+            File.SetLastWriteTimeUtc(path, now.UtcDateTime);
+            File.Move(path, UnusedPath(file), overwrite: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw Translate(error);
+        }
+    }
+
+    /// <summary>The names of the files that are set aside.</summary>
+    public IEnumerable<string> SetAside()
+    {
+        var folder = new DirectoryInfo(Path.Combine(Folder, Unused));
+        var files = folder.Exists ? folder.GetFiles("??*") : [];
+        return files.Select(file => $"{file.Name[..2]}/{file.Name}").Where(name => NameForm().IsMatch(name));
+    }
+
+    /// <summary>Puts a file that was set aside into its place again.</summary>
+    public void BringBack(string file) => Publish(UnusedPath(file), file);
+
+    /// <summary>Deletes what was set aside before a moment.</summary>
+    public void DeleteUnused(DateTimeOffset before)
+    {
+        var folder = new DirectoryInfo(Path.Combine(Folder, Unused));
+        foreach (var file in folder.Exists ? folder.EnumerateFiles() : [])
+        {
+            if (file.LastWriteTimeUtc < before.UtcDateTime)
+            {
+                file.Delete();
+            }
+        }
+    }
+
     /// <summary>Names of stored files last changed before a moment, by shard folder.</summary>
     public IEnumerable<IReadOnlyList<string>> OlderThan(DateTimeOffset moment)
     {
@@ -185,6 +234,8 @@ internal sealed partial class ImageFiles
         "image/webp" => ".webp",
         _ => ".png",
     };
+
+    private string UnusedPath(string file) => Path.Combine(Folder, Unused, Path.GetFileName(file));
 
     private static FileStream Create(string path) => new(path, new FileStreamOptions
     {

@@ -97,8 +97,8 @@ internal static class Migrator
         {
             throw new StartupException(
                 StartupException.Configuration,
-                $"The database {path} has schema {current}, this program knows up to {newest}. Start the newer program, go back by it (aichat "
-                + "rollback), or restore the copy made before the upgrade.");
+                $"The database {path} has schema {current}, this program knows up to {newest}. Start the newer program, go back by it "
+                + "(aichat rollback), or restore the copy made before the upgrade.");
         }
 
         if (current == newest)
@@ -139,8 +139,8 @@ internal static class Migrator
         foreach (var name in names.Order(StringComparer.Ordinal))
         {
             var file = name[folder.Length..];
-            migrations.Add(
-                new Migration(int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture), file, Read(assembly, name)!, Read(assembly, back + file)));
+            var version = int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture);
+            migrations.Add(new Migration(version, file, Read(assembly, name)!, Read(assembly, back + file)));
         }
 
         return migrations;

@@ -131,8 +131,9 @@ internal sealed partial class SchemaChange
     {
         if (!_rows.TryGetValue(table, out var rows))
         {
-            var counts = Scalar(_connection, $"select name from pragma_table_info('{table}') where name = 'id' and type = 'INTEGER'") is not null;
-            _rows[table] = rows = counts && Scalar(_connection, $"select max(id) from {table}") is long highest ? highest : 0;
+            var counts = $"select name from pragma_table_info('{table}') where name = 'id' and type = 'INTEGER'";
+            rows = Scalar(_connection, counts) is not null && Scalar(_connection, $"select max(id) from {table}") is long last ? last : 0;
+            _rows[table] = rows;
         }
 
         return rows;

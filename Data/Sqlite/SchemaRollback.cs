@@ -22,14 +22,15 @@ internal static partial class SchemaRollback
             var from = Migrator.SchemaOf(connection);
             if (from > migrations[^1].Version)
             {
-                throw Refused($"The database {path} has schema {from}, this program knows up to {migrations[^1].Version}. Use the newer program");
+                throw Refused(
+                    $"The database {path} has schema {from}, this program knows up to {migrations[^1].Version}. Use the newer program");
             }
 
             var copies = UpgradeCopies.Find(path, UpgradeCopies.Upgrade);
             var target = to ?? copies.FirstOrDefault(copy => copy.Schema < from)?.Schema
                 ?? throw Refused(
-                    $"No upgrade of {path} is known here: there is no copy from before one. Name the schema of the older program, which its "
-                    + $"refusal tells: aichat rollback --to N (now {from})");
+                    $"No upgrade of {path} is known here: there is no copy from before one. Name the schema of the older program, which "
+                    + $"its refusal tells: aichat rollback --to N (now {from})");
             if (target < 1 || target > from)
             {
                 throw Refused($"The database {path} has schema {from}; --to must be from 1 to {from}");
@@ -138,8 +139,10 @@ internal static partial class SchemaRollback
             var (table, name) = (column.Split('.')[0], column.Split('.')[1]);
             if (tables.Contains(table))
             {
-                var standard = Column(connection, $"select coalesce(dflt_value, 'null') from pragma_table_info('{table}') where name = '{name}'")[0];
-                if (Number(connection, $"select count(*) from \"{table}\" where \"{name}\" is not {standard} and \"{name}\" not in (0, '')") is > 0 and var rows)
+                var standard = Column(
+                    connection, $"select coalesce(dflt_value, 'null') from pragma_table_info('{table}') where name = '{name}'")[0];
+                var used = $"select count(*) from \"{table}\" where \"{name}\" is not {standard} and \"{name}\" not in (0, '')";
+                if (Number(connection, used) is > 0 and var rows)
                 {
                     yield return $"{column} of {rows} rows";
                 }

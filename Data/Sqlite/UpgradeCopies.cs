@@ -38,7 +38,8 @@ internal static partial class UpgradeCopies
         {
             DeleteUnfinished(path);
             Execute(connection, "pragma wal_checkpoint(truncate)");
-            if (Find(path, kind) is [var newest, ..] && newest.Path.Contains($".before-{kind}-from-{from}-to-{to}.", StringComparison.Ordinal)
+            var same = $".before-{kind}-from-{from}-to-{to}.";
+            if (Find(path, kind) is [var newest, ..] && newest.Path.Contains(same, StringComparison.Ordinal)
                 && IsSame(connection, path, newest.Path, progress))
             {
                 return newest.Path;
@@ -166,7 +167,9 @@ internal static partial class UpgradeCopies
     }
 
     private static DateTime Time(string text) =>
-        DateTime.ParseExact(text, "yyyyMMdd-HHmmss", CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal);
+        DateTime.TryParseExact(
+            text, "yyyyMMdd-HHmmss", CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal | DateTimeStyles.AssumeUniversal,
+            out var time) ? time : DateTime.MinValue;
 
     private static void NeedSpace(SqliteConnection connection, string path, string kind)
     {
@@ -184,7 +187,9 @@ internal static partial class UpgradeCopies
         if (free < needed + Reserve)
         {
             throw Refused(
-                path, kind, $"it takes {MiB(needed + Reserve)} MiB in {Path.GetDirectoryName(path)}, and {MiB(free)} MiB are free. Make room");
+                path,
+                kind,
+                $"it takes {MiB(needed + Reserve)} MiB in {Path.GetDirectoryName(path)}, and {MiB(free)} MiB are free. Make room");
         }
     }
 

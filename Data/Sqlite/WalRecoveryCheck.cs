@@ -93,13 +93,14 @@ internal static class WalRecoveryCheck
             }
         }
 
+        const string keep = "To keep the file as it is and move the log aside: aichat serve --keep-file.";
         var choices = fits
-            ? $"To keep the file as it is and move the log aside: aichat serve --keep-file. To replay the log{with}: aichat serve --keep-log."
-            : "The log cannot be replayed onto this file. To keep the file as it is and move the log aside: aichat serve --keep-file.";
+            ? $"{keep} To replay the log{with}: aichat serve --keep-log."
+            : $"The log cannot be replayed onto this file. {keep}";
         return progress.LogChoice == LogChoice.KeepLog && fits ? null : new StartupException(
             StartupException.Configuration,
-            $"The log {log} was not written beside this file {database}, but beside a later or another one, as when the file was put back by "
-            + $"hand and the log was left. The file {LogMatch.Content(database)}. Nothing was changed. {choices}");
+            $"The log {log} was not written beside this file {database}, but beside a later or another one, as when the file was put back "
+            + $"by hand and the log was left. The file {LogMatch.Content(database)}. Nothing was changed. {choices}");
     }
 
     /// <summary>

@@ -31,6 +31,14 @@ internal sealed partial class Retention(
     /// <summary>A temporary file that is older belongs to no upload any more.</summary>
     private static readonly TimeSpan MaxUpload = TimeSpan.FromHours(1);
 
+    /// <summary>How long a file without a row is kept: time to see that the database is not the one that belongs to the folder.</summary>
+    private static readonly TimeSpan MaxUnused = TimeSpan.FromDays(30);
+
+    /// <summary>So many lost files are an accident of the disk; more, and a tenth of all, are a folder of an earlier time.</summary>
+    private const int FewMissing = 10;
+
+    private const int MaxMissing = 10_000;
+
     private readonly Channel<bool> _due =
         Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private int _whole = 1;
@@ -158,7 +166,9 @@ internal sealed partial class Retention(
         }
     }
 
-    /// <summary>Files without a row (a crash between the two) and rows without a file (a folder restored from an older copy).</summary>
+    /// <summary>
+    /// Files without a row (a crash between the two, or a database of an earlier time) and rows without a file (a folder of an earlier time).
+    /// </summary>
     private async Task Reconcile(DateTimeOffset now, CancellationToken stop)
     {
         if (!files.IsClaimed)
@@ -169,22 +179,35 @@ internal sealed partial class Retention(
         }
 
         files.DeleteUnfinished(now - MaxUpload);
+        foreach (var names in files.SetAside().Chunk(Batch))
+        {
+            stop.ThrowIfCancellationRequested();
+            names.Except(await rows.Unknown(names)).ToList().ForEach(files.BringBack);
+        }
+
+        files.DeleteUnused(now - MaxUnused);
         foreach (var names in files.OlderThan(now - MaxUpload))
         {
             stop.ThrowIfCancellationRequested();
-            (await rows.Unknown(names)).ForEach(files.Delete);
+            (await rows.Unknown(names)).ForEach(name => files.SetAside(name, now));
         }
 
-        var last = "";
-        while (await rows.Page(last, Batch) is { Count: > 0 } page)
+        List<string> missing = [];
+        var (all, last) = (0, "");
+        while (missing.Count <= MaxMissing && await rows.Page(last, Batch) is { Count: > 0 } page)
         {
             stop.ThrowIfCancellationRequested();
-            last = page[^1].Id;
-            var missing = page.Where(row => !files.Exists(row.File)).Select(row => row.Id).ToList();
-            if (missing.Count > 0)
-            {
-                await rows.DeleteImages(missing);
-            }
+            (all, last) = (all + page.Count, page[^1].Id);
+            missing.AddRange(page.Where(row => !files.Exists(row.File)).Select(row => row.Id));
+        }
+
+        if (missing.Count > FewMissing && missing.Count > all / 10)
+        {
+            LogOlder(logger, missing.Count, files.Folder);
+        }
+        else if (missing.Count > 0)
+        {
+            await rows.DeleteImages(missing);
         }
     }
 
@@ -202,6 +225,12 @@ internal sealed partial class Retention(
 
     [LoggerMessage(LogLevel.Warning, "Could not remove {What}; retrying next round")]
     private static partial void LogFailed(ILogger logger, string what, Exception error);
+
+    [LoggerMessage(
+        LogLevel.Warning,
+        "{Count} images or more have no file in {Folder}, which seems to be of an earlier time than the database; nothing is removed. Put "
+        + "the folder back that belongs to it")]
+    private static partial void LogOlder(ILogger logger, int count, string folder);
 
     [LoggerMessage(LogLevel.Warning, "The image folder {Folder} does not belong to this database; no image is removed")]
     private static partial void LogMissing(ILogger logger, string folder);

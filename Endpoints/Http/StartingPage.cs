@@ -4,7 +4,7 @@ using AiChat.Data;
 
 namespace AiChat.Endpoints.Http;
 
-/// <summary>The page that stands in for the real one while the server starts: no script, no file beside it, in English or Chinese.</summary>
+/// <summary>The page that stands in for the real one while the server starts: no script, no other file, in English or Chinese.</summary>
 internal static class StartingPage
 {
     /// <summary>Its own style is all that it needs.</summary>

@@ -125,6 +125,49 @@ public sealed class RetentionTests
         Assert.Equal(1, await Scalar(chat.Server, "select count(*) from images"));
     }
 
+    [Fact]
+    public async Task Images_newer_than_a_database_that_was_put_back_are_there_again_with_the_newer_database()
+    {
+        await using var chat = await ImageChat.StartAsync();
+        var newer = await chat.Upload(SampleImages.Png());
+        var (file, bytes) = (chat.File(newer, ".png"), await File.ReadAllBytesAsync(chat.File(newer, ".png")));
+        File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch);
+        await Offline(chat, "create table later as select * from images; delete from images; delete from doomed_files");
+
+        await chat.Server.RestartAsync();
+        await FileGone.WaitAsync(file);
+        await Offline(chat, "insert into images select * from later; drop table later");
+        await chat.Server.RestartAsync();
+        await Round(chat.Server, _ => true);
+
+        Assert.Equal(bytes, await File.ReadAllBytesAsync(file));
+        Assert.Equal(1, await Scalar(chat.Server, "select count(*) from images"));
+    }
+
+    private static async Task Offline(ImageChat chat, string sql)
+    {
+        await chat.Server.StopAsync();
+        using var db = new Db(Path.Combine(chat.Server.DataDir, "app.db"));
+        await db.Write(connection => Run(connection, sql));
+    }
+
+    [Fact]
+    public async Task Images_older_than_the_database_take_no_rows_away()
+    {
+        await using var chat = await ImageChat.StartAsync();
+        var images = new List<string>();
+        for (var i = 0; i < 12; i++)
+        {
+            images.Add(await chat.Upload(SampleImages.Png()));
+        }
+
+        await chat.Server.StopAsync();
+        images.Take(11).ToList().ForEach(image => File.Delete(chat.File(image, ".png")));
+        await chat.Server.RestartAsync();
+        await Round(chat.Server, _ => true);
+        Assert.Equal(12, await Scalar(chat.Server, "select count(*) from images"));
+    }
+
     private static long At(DateTimeOffset time) => time.ToUnixTimeMilliseconds();
 
     /// <summary>Renews the access token, which expires with the hour.</summary>

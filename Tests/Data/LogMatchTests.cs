@@ -6,8 +6,9 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Tests.Data;
 
 /// <summary>
-/// A database file that somebody put back beside the log of a later state is told and asked about; the log of a crash never is, whenever it
-/// came. What a crash leaves is taken from the files of a live writer after each of its steps, and from checkpoints that came to some pages.
+/// A database file that somebody put back beside the log of a later state is told and asked about; the log of a crash never is, whenever
+/// it came. What a crash leaves is taken from the files of a live writer after each of its steps, and from checkpoints that came to some
+/// pages.
 /// </summary>
 public sealed class LogMatchTests : IDisposable
 {
@@ -107,8 +108,8 @@ public sealed class LogMatchTests : IDisposable
                 for (var write = 0; write < 3; write++)
                 {
                     // Settings move between pages, so that the row does too.
-                    var text = new string('x', random.Next(900));
-                    writer.Write($"{session}.{burst}.{write}", Accepted, $"insert into settings values ('s{session}.{burst}.{write}', '{text}', 1)");
+                    var (name, text) = ($"{session}.{burst}.{write}", new string('x', random.Next(900)));
+                    writer.Write(name, Accepted, $"insert into settings (key, value, updated_at) values ('s{name}', '{text}', 1)");
                 }
 
                 if (burst % 3 == 1)

@@ -65,8 +65,8 @@ internal static class OldRows
         return tables.ToDictionary(table => table, table =>
         {
             var columns = All(connection, $"select name from pragma_table_info('{table}') order by name");
-            return All(connection, $"select {string.Join(" || ' ' || ", columns.Select(column => $"'{column}=' || quote({column})"))} from {table}")
-                .Order(StringComparer.Ordinal).ToList();
+            var row = string.Join(" || ' ' || ", columns.Select(column => $"'{column}=' || quote({column})"));
+            return All(connection, $"select {row} from {table}").Order(StringComparer.Ordinal).ToList();
         });
     }
 

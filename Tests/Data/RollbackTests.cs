@@ -31,7 +31,9 @@ public sealed class RollbackTests : IDisposable
 
         Migrator.Run(FilePath, Progress);
         Sql("insert into sessions (id, user_id, title, created_at, updated_at) values (9001, 1, 'in between', 1, 1)");
-        Sql("insert into messages (id, session_id, role, content, status, created_at) values (9001, 9001, 'user', 'Zwischendurch', 'done', 1)");
+        Sql("""
+            insert into messages (id, session_id, role, content, status, created_at) values (9001, 9001, 'user', 'Zwischen', 'done', 1)
+            """);
         var aside = Back();
 
         Assert.Equal(older, Schema(FilePath));
@@ -149,8 +151,9 @@ public sealed class RollbackTests : IDisposable
         var copy = Assert.Single(UpgradeCopies.Find(FilePath, UpgradeCopies.Upgrade)).Path;
         Sql("insert into settings (key, value, updated_at) values ('later', 'x', 1)");
         Migrator.Run(FilePath);
-        Assert.Equal("x", Sql("select value from settings where key = 'later'", UpgradeCopies.Find(FilePath, UpgradeCopies.Upgrade)[0].Path));
-        Assert.Null(Sql("select value from settings where key = 'later'", copy));
+        const string later = "select value from settings where key = 'later'";
+        Assert.Equal("x", Sql(later, UpgradeCopies.Find(FilePath, UpgradeCopies.Upgrade)[0].Path));
+        Assert.Null(Sql(later, copy));
     }
 
     [Fact]
@@ -245,7 +248,9 @@ public sealed class RollbackTests : IDisposable
         List<SchemaStep> steps =
         [
             new("5", _all[4].Sql.Replace(
-                "where content <> '' order by id;", "where content <> '' and iif(id % 30 = 0, look(), 1) order by id;", StringComparison.Ordinal)),
+                "where content <> '' order by id;",
+                "where content <> '' and iif(id % 30 = 0, look(), 1) order by id;",
+                StringComparison.Ordinal)),
         ];
         SchemaChange.Run(connection, steps, 5, progress);
 
@@ -269,7 +274,8 @@ public sealed class RollbackTests : IDisposable
 
     private static List<string> Columns(string path) => OldRows.List(path, """
         select t.name || '.' || c.name || ' ' || c.type || ' ' || c."notnull" || ' ' || coalesce(c.dflt_value, '') || ' ' || c.pk
-            || ' ' || coalesce((select group_concat(f."table" || f.on_delete) from pragma_foreign_key_list(t.name) f where f."from" = c.name), '')
+            || ' ' || coalesce((
+                select group_concat(f."table" || f.on_delete) from pragma_foreign_key_list(t.name) f where f."from" = c.name), '')
             || (select count(*) from pragma_index_list(t.name) i join pragma_index_info(i.name) x where x.name = c.name)
         from sqlite_schema t
         join pragma_table_xinfo(t.name) c
