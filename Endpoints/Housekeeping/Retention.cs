@@ -167,7 +167,8 @@ internal sealed partial class Retention(
     }
 
     /// <summary>
-    /// Files without a row (a crash between the two, or a database of an earlier time) and rows without a file (a folder of an earlier time).
+    /// Files without a row (a crash between the two, or a database of an earlier time) and rows without a file (a folder of an earlier
+    /// time).
     /// </summary>
     private async Task Reconcile(DateTimeOffset now, CancellationToken stop)
     {
