@@ -19,6 +19,7 @@ using AiChat.Endpoints.Compat;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
+using AiChat.Endpoints.Imports;
 using AiChat.Endpoints.Runs;
 using AiChat.Endpoints.Secrets;
 using AiChat.Endpoints.Settings;
@@ -126,6 +127,7 @@ internal static class Program
         services.AddSingleton<RunStore>();
         services.AddSingleton<TokenFactorRows>();
         services.AddSingleton<ImportStore>();
+        services.AddSingleton<ImportRows>();
     }
 
     private static void AddServices(IServiceCollection services, ServerOptions options)
@@ -142,11 +144,12 @@ internal static class Program
         services.AddCalls();
         services.AddRuns();
         services.AddChat();
+        services.AddImports();
         services.AddCompat();
         services.AddAccounts();
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(
-            json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, AdminJson.Wire,
-            AccountsJson.Wire));
+            json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, ImportsJson.Wire,
+            AdminJson.Wire, AccountsJson.Wire));
         services.Configure<RouteHandlerOptions>(handlers => handlers.ThrowOnBadRequest = true);
     }
 
@@ -178,6 +181,7 @@ internal static class Program
         api.MapChat();
         app.MapCompat();
         api.MapImages();
+        api.MapImports();
         app.MapImageFiles();
         app.MapMetrics();
         api.MapAvatars();

@@ -42,6 +42,9 @@ internal sealed class SystemSettings(
     /// <summary>0 = unlimited.</summary>
     public int ChatImageRetentionDays => Read(SettingTable.ChatImageRetentionDays);
 
+    /// <summary>Bytes of an archive of chats that a user may import.</summary>
+    public long ImportMaxBytes => Read(SettingTable.ImportMaxMb) * 1024L * 1024;
+
     /// <summary>Bytes that all images of one user may occupy.</summary>
     public long ImageStoragePerUser => Read(SettingTable.ImageStorageMbPerUser) is > 0 and var limit ? limit * 1024L * 1024 : long.MaxValue;
 

@@ -18,6 +18,7 @@ public sealed class SettingsTests
         { "siteBaseUrl", "\"https://chat.example.org\"" },
         { "chatImageRetentionDays", "0" },
         { "imageStorageMbPerUser", "5" },
+        { "importMaxMb", "64" },
         { "temporaryChatHours", "1" },
         { "assistantReplyHistoryLimit", "20" },
         { "anonymousDailyQuota", "7" },

@@ -30,7 +30,7 @@ internal sealed class Floors(string root, Layer[] layers)
         [
             "Endpoints.Variables", "ServerOptions", "Endpoints.Secrets", "Endpoints.Settings", "Endpoints.Http", "Endpoints.Auth",
             "Endpoints.Images", "Endpoints.Housekeeping", "Endpoints.Catalog", "Endpoints.Traces", "Endpoints.Calls", "Endpoints.Runs",
-            "Endpoints.Compat", "Endpoints.Chat", "Endpoints.Admin", "Endpoints.Accounts",
+            "Endpoints.Compat", "Endpoints.Chat", "Endpoints.Imports", "Endpoints.Admin", "Endpoints.Accounts",
         ]),
         new("Commands", ["Data", "Providers", "Endpoints"], [new("Commands", "Commands", "Program")]),
     ];

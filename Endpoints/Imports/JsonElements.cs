@@ -1,0 +1,282 @@
+using System.Buffers;
+using System.Text;
+
+namespace AiChat.Endpoints.Imports;
+
+/// <summary>One value of a JSON file.</summary>
+/// <param name="Json">Good until the next one is read.</param>
+/// <param name="TooLarge">It has more bytes than are held in memory at once; they were passed over.</param>
+/// <param name="IsCut">The file ended within it. What is whole of it was closed.</param>
+internal sealed record JsonPiece(ReadOnlyMemory<byte> Json, bool TooLarge = false, bool IsCut = false);
+
+/// <summary>
+/// Takes a JSON file of any length apart while reading it: into the elements of the list that it is, or of a list that its object holds
+/// under one of the names below, or into the objects that follow one another (JSON Lines). Only one of them is in memory at a time, and
+/// large pictures within are put aside on disk.
+/// </summary>
+internal sealed class JsonElements(Stream stream, BlobSpool blobs, int maxBytes = JsonElements.MaxBytes) : IDisposable
+{
+    /// <summary>A chat of several thousand long messages.</summary>
+    public const int MaxBytes = 32 * 1024 * 1024;
+
+    /// <summary>Lists of chats within an object. In no program's single chat these are lists.</summary>
+    private static readonly string[] Lists = ["sessions", "conversations", "chats", "history", "data"];
+
+    private static readonly SearchValues<byte> Between = SearchValues.Create(" \t\r\n,:"u8);
+    private static readonly SearchValues<byte> Structure = SearchValues.Create("{}[]\","u8);
+
+    private readonly byte[] _chunk = new byte[64 * 1024];
+    private readonly JsonBuffer _root = new(maxBytes);
+    private readonly JsonBuffer _element = new(maxBytes);
+    private int _at;
+    private int _filled;
+    private int _depth;
+    private int _listDepth; // of the list whose elements are taken; 0 is none
+    private int _elementDepth = -1; // of the element that is being read
+    private bool _inRoot;
+    private bool _hadList;
+    private bool _inString;
+    private bool _isEscaped;
+    private BlobWriter? _blob;
+
+    /// <summary>The file ended before its end.</summary>
+    public bool IsCut { get; private set; }
+
+    /// <summary>Bytes that were read.</summary>
+    public long Position { get; private set; }
+
+    private JsonBuffer? Target => _elementDepth >= 0 ? _element : _inRoot ? _root : null;
+
+    /// <summary>Null at the end.</summary>
+    public JsonPiece? Next()
+    {
+        _element.Clear();
+        while (true)
+        {
+            if (_at == _filled)
+            {
+                _filled = stream.Read(_chunk);
+                _at = 0;
+                if (_filled == 0)
+                {
+                    return AtEnd();
+                }
+
+                if (Position == 0 && _chunk.AsSpan(0, _filled).StartsWith((ReadOnlySpan<byte>)[0xef, 0xbb, 0xbf]))
+                {
+                    _at = 3;
+                }
+
+                Position += _filled;
+            }
+
+            if (_inString)
+            {
+                ReadString();
+            }
+            else if (ReadStructure() is { } piece)
+            {
+                return piece;
+            }
+        }
+    }
+
+    public void Dispose() => _blob?.Dispose();
+
+    private void ReadString()
+    {
+        var rest = _chunk.AsSpan(_at, _filled - _at);
+        if (_isEscaped)
+        {
+            _isEscaped = false;
+            Take(rest[..1]);
+            return;
+        }
+
+        var end = rest.IndexOfAny((byte)'"', (byte)'\\');
+        Take(end < 0 ? rest : rest[..(end + 1)]);
+        if (end >= 0)
+        {
+            _isEscaped = rest[end] == '\\';
+            _inString = _isEscaped;
+            if (!_inString)
+            {
+                Target?.EndString();
+                _blob?.Dispose();
+                _blob = null;
+            }
+        }
+    }
+
+    private JsonPiece? ReadStructure()
+    {
+        var rest = _chunk.AsSpan(_at, _filled - _at);
+        var reading = Target is not null;
+        if (!reading)
+        {
+            var begin = rest.IndexOfAnyExcept(Between);
+            if (begin < 0)
+            {
+                _at = _filled;
+                return null;
+            }
+
+            _at += begin;
+            rest = rest[begin..];
+            if (rest[0] == ']' && _depth > 0)
+            {
+                return Close();
+            }
+
+            Begin(rest[0]);
+        }
+
+        // An element that is no object ends at a comma or at the bracket of its list.
+        var found = rest.IndexOfAny(Structure);
+        if (found < 0)
+        {
+            Take(rest);
+            return null;
+        }
+
+        var isPlain = _elementDepth >= 0 && _depth == _elementDepth;
+        if (isPlain && (rest[found] == ',' || rest[found] == ']'))
+        {
+            Take(rest[..found]);
+            _elementDepth = -1;
+            return Piece(_element);
+        }
+
+        var next = rest[found];
+        switch (next)
+        {
+            case (byte)'"':
+                Take(rest[..(found + 1)]);
+                Target?.BeginString();
+                _inString = true;
+                return null;
+            case (byte)'{' or (byte)'[':
+                Take(rest[..(found + 1)]);
+                Open(next);
+                return null;
+            case (byte)',':
+                Take(rest[..(found + 1)]);
+                return null;
+            default:
+                Take(rest[..found]);
+                return Close();
+        }
+    }
+
+    /// <summary>The first byte of the file's value, or of an element of its list.</summary>
+    private void Begin(byte first)
+    {
+        if (_depth > 0)
+        {
+            _elementDepth = _depth;
+        }
+        else if (first == '{')
+        {
+            (_inRoot, _hadList) = (true, false);
+            _root.Clear();
+        }
+        else if (first != '[')
+        {
+            throw new ImportRefusedException("invalid_json", $"This is not JSON: something else stands at byte {Position - _filled + _at + 1}.");
+        }
+    }
+
+    private void Open(byte bracket)
+    {
+        _depth++;
+        if (bracket == '[' && _elementDepth < 0 && (_depth == 1 || (_inRoot && _depth == 2 && Lists.Contains(_root.LastString()))))
+        {
+            _listDepth = _depth;
+            _hadList = true;
+            _inRoot = false;
+        }
+    }
+
+    private JsonPiece? Close()
+    {
+        var target = Target;
+        target?.Append(_chunk.AsSpan(_at, 1));
+        _at++;
+        _depth = Math.Max(0, _depth - 1);
+        if (_elementDepth >= 0)
+        {
+            if (_depth > _elementDepth)
+            {
+                return null;
+            }
+
+            _elementDepth = -1;
+            return Piece(_element);
+        }
+
+        if (_inRoot)
+        {
+            if (_depth > 0)
+            {
+                return null;
+            }
+
+            _inRoot = false;
+            return _hadList ? null : Piece(_root);
+        }
+
+        if (_listDepth == _depth + 1)
+        {
+            _listDepth = 0;
+            if (_depth == 1)
+            {
+                _inRoot = true; // the rest of the object around the list
+                _root.Append("]"u8);
+            }
+        }
+
+        return null;
+    }
+
+    private JsonPiece? AtEnd()
+    {
+        if (Target is not { } target || (_inRoot && _hadList && _elementDepth < 0))
+        {
+            IsCut |= _depth > 0;
+            (_depth, _inRoot, _elementDepth) = (0, false, -1);
+            return null;
+        }
+
+        IsCut = true;
+        (_depth, _inRoot, _elementDepth, _inString) = (0, false, -1, false);
+        return new JsonPiece(target.Overflowed ? default : JsonRepair.Close(target.Json), target.Overflowed, IsCut: true);
+    }
+
+    private static JsonPiece Piece(JsonBuffer buffer) => new(buffer.Overflowed ? default : buffer.Json, buffer.Overflowed);
+
+    /// <summary>Moves on over bytes, which belong to what is being read; the bytes of a large picture go to disk.</summary>
+    private void Take(ReadOnlySpan<byte> bytes)
+    {
+        _at += bytes.Length;
+        if (Target is not { } target)
+        {
+            return;
+        }
+
+        if (_blob is null && _inString && target.StringLength + bytes.Length > BlobSpool.Smallest && target.IsInDataUrl)
+        {
+            _blob = blobs.Begin(target.TakeString());
+            target.Append(Encoding.ASCII.GetBytes(_blob.Name));
+        }
+
+        if (_blob is null)
+        {
+            target.Append(bytes);
+            return;
+        }
+
+        var end = bytes is [.., (byte)'"'] ? bytes.Length - 1 : bytes.Length;
+        _blob.Write(bytes[..end]);
+        target.Append(bytes[end..]);
+    }
+}

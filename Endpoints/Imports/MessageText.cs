@@ -1,0 +1,94 @@
+using System.Text;
+using System.Text.Json;
+using AiChat.Data.Imports;
+using AiChat.Endpoints.Runs;
+
+namespace AiChat.Endpoints.Imports;
+
+/// <summary>Gathers what one message says, shows and did.</summary>
+internal sealed class MessageText
+{
+    private readonly StringBuilder _content = new();
+    private readonly StringBuilder _reasoning = new();
+    private readonly List<ToolCallResponse> _tools = [];
+
+    public List<ImportedImage> Images { get; } = [];
+
+    public string? Model { get; set; }
+
+    public long? ReasoningMs { get; set; }
+
+    public bool IsEmpty => _content.Length == 0 && _reasoning.Length == 0 && _tools.Count == 0 && Images.Count == 0;
+
+    /// <summary>A copy, which grows on its own.</summary>
+    public MessageText Fork()
+    {
+        var copy = new MessageText { Model = Model, ReasoningMs = ReasoningMs };
+        copy._content.Append(_content);
+        copy._reasoning.Append(_reasoning);
+        copy._tools.AddRange(_tools);
+        copy.Images.AddRange(Images);
+        return copy;
+    }
+
+    /// <summary>Adds a paragraph.</summary>
+    public void Add(string? text) => Append(_content, text);
+
+    public void Reason(string? text) => Append(_reasoning, text);
+
+    /// <summary>Adds a text of its own, such as a file or a canvas, below its name.</summary>
+    public void AddBlock(string name, string language, string text)
+    {
+        var fence = "```";
+        while (text.Contains(fence, StringComparison.Ordinal))
+        {
+            fence += "`";
+        }
+
+        Add($"**{name.Replace('\n', ' ')}**\n\n{fence}{language}\n{text.TrimEnd()}\n{fence}");
+    }
+
+    /// <summary>Names a file whose bytes cannot be kept.</summary>
+    public void AddFile(string name) => Add($"[{name.Replace('\n', ' ')}]");
+
+    public void Call(string? id, string? name, string? arguments) => _tools.Add(new ToolCallResponse(
+        id is { Length: > 0 } ? id : $"call-{_tools.Count + 1}", name is { Length: > 0 } ? name : "tool", "succeeded", arguments));
+
+    /// <summary>Adds the result to its call, or to the newest call without one.</summary>
+    public void Result(string? id, string? name, string? result, string? error = null)
+    {
+        var at = id is null ? -1 : _tools.FindIndex(call => call.Id == id);
+        at = at < 0 ? _tools.FindLastIndex(call => call.Result is null && call.Error is null) : at;
+        if (at < 0)
+        {
+            Call(id, name, null);
+            at = _tools.Count - 1;
+        }
+
+        _tools[at] = _tools[at] with { Result = result, Error = error, Status = error is null ? "succeeded" : "failed" };
+    }
+
+    public ImportedMessage Message(string key, string? parentKey, string role, long? createdAt) => new()
+    {
+        Key = key,
+        ParentKey = parentKey,
+        Role = role,
+        Content = _content.ToString(),
+        Reasoning = _reasoning.Length == 0 ? null : _reasoning.ToString(),
+        ReasoningMs = _reasoning.Length == 0 ? null : ReasoningMs,
+        ToolCalls = _tools.Count == 0 ? null : JsonSerializer.Serialize(
+            [.. _tools.Select(call => new StoredToolEvent(0, call))], RunsJson.Wire.IReadOnlyListStoredToolEvent),
+        Model = role == "assistant" ? Model : null,
+        CreatedAt = createdAt,
+        Images = Images,
+    };
+
+    private static void Append(StringBuilder to, string? text)
+    {
+        var trimmed = text.AsSpan().Trim();
+        if (trimmed.Length > 0)
+        {
+            to.Append(to.Length > 0 ? "\n\n" : "").Append(text.AsSpan().TrimEnd().TrimStart("\r\n"));
+        }
+    }
+}

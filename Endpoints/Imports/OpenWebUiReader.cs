@@ -1,0 +1,207 @@
+using AiChat.Data.Imports;
+
+namespace AiChat.Endpoints.Imports;
+
+/// <summary>
+/// Chats of Open WebUI, one or all, of one person or of everybody; older ones without the object around the chat, or with a list of
+/// messages instead of a tree.
+/// </summary>
+internal sealed class OpenWebUiReader : IChatReader
+{
+    public string Source => "openwebui";
+
+    public bool Knows(JsonValue value) => Tree(Chat(value)).IsObject || Linear(Chat(value)).IsList;
+
+    public ImportedChat? Read(JsonValue value, IChatFiles files)
+    {
+        var chat = Chat(value);
+        var messages = Tree(chat).IsObject
+            ? Branches(chat, files).ToList()
+            : Linear(chat).Items.Select((message, index) => (Key: message["id"].Text ?? $"message-{index}", Message: message, Parent: (string?)null)).ToList();
+        if (!Tree(chat).IsObject)
+        {
+            messages = [.. messages.Select((entry, index) => (entry.Key, entry.Message, index == 0 ? null : (string?)messages[index - 1].Key))];
+        }
+
+        return ReadChat.Finish(new ImportedChat
+        {
+            Source = Source,
+            Key = value["id"].Text ?? chat["id"].Text ?? "",
+            Title = value["title"].Text ?? chat["title"].Text ?? "",
+            CreatedAt = value["created_at"].Time ?? chat["timestamp"].Time,
+            UpdatedAt = value["updated_at"].Time ?? chat["timestamp"].Time,
+            Pinned = value["pinned"].IsTrue,
+            Archived = value["archived"].IsTrue,
+            SystemPrompt = chat["params"]["system"].Text ?? chat["system"].Text,
+            Messages = [.. messages.Select(entry => Message(entry.Key, entry.Message, entry.Parent, files)).OfType<ImportedMessage>()],
+            LeafKey = chat["history"]["currentId"].Text,
+        });
+    }
+
+    private static JsonValue Chat(JsonValue value) => value["chat"].IsObject ? value["chat"] : value;
+
+    private static JsonValue Tree(JsonValue chat) => chat["history"]["messages"];
+
+    /// <summary>A list of messages that have roles: other programs' messages have none.</summary>
+    private static JsonValue Linear(JsonValue chat) =>
+        chat["messages"].IsList && chat["messages"].Items.All(message => message["role"].IsText) ? chat["messages"] : default;
+
+    /// <summary>The messages with their parents, siblings in the order in which their parent names them.</summary>
+    private static IEnumerable<(string Key, JsonValue Message, string? Parent)> Branches(JsonValue chat, IChatFiles files)
+    {
+        var parents = new Dictionary<string, string>();
+        var rank = new Dictionary<string, int>();
+        foreach (var (id, message) in Tree(chat).Members)
+        {
+            var place = 0;
+            foreach (var child in message["childrenIds"].Items)
+            {
+                if (child.Text is { } name)
+                {
+                    parents.TryAdd(name, id);
+                    rank.TryAdd(name, place++);
+                }
+            }
+        }
+
+        return Tree(chat).Members
+            .Where(member => member.Value.IsObject)
+            .Select(member => (
+                member.Key, member.Value,
+                member.Value["parentId"].Text is { Length: > 0 } named ? named : parents.GetValueOrDefault(member.Key)))
+            .OrderBy(entry => rank.GetValueOrDefault(entry.Key));
+    }
+
+    private static ImportedMessage? Message(string key, JsonValue message, string? parent, IChatFiles files)
+    {
+        if (message["role"].Text is "system")
+        {
+            return null;
+        }
+
+        var text = new MessageText { Model = message["model"].Text ?? message["modelName"].Text };
+        var isUser = message["role"].Text == "user";
+        Write(message, text, files);
+        foreach (var file in message["files"].Items.Concat(message["images"].Items))
+        {
+            AddFile(file, text, files);
+        }
+
+        Sources(message, text);
+        var error = message["error"]["content"].Text ?? message["error"]["message"].Text ?? message["error"]["detail"].Text ?? message["error"].Text;
+        var usage = message["usage"].IsObject ? message["usage"] : message["info"]["usage"].IsObject ? message["info"]["usage"] : message["info"];
+        var prompt = usage["prompt_tokens"].Whole ?? usage["input_tokens"].Whole ?? usage["prompt_eval_count"].Whole;
+        var completion = usage["completion_tokens"].Whole ?? usage["output_tokens"].Whole ?? usage["eval_count"].Whole;
+        return text.Message(key, parent, isUser ? "user" : "assistant", message["timestamp"].Time) with
+        {
+            Status = error is not null ? "failed" : !isUser && message["done"].Exists && !message["done"].IsTrue ? "interrupted" : "done",
+            ErrorCode = error is null ? null : "provider_error",
+            ErrorDetail = error is { Length: > 2_000 } ? error[..2_000] : error,
+            PromptTokens = isUser ? null : prompt,
+            CompletionTokens = isUser ? null : completion,
+            UsageSource = isUser || (prompt is null && completion is null) ? null : "provider",
+        };
+    }
+
+    private static void Write(JsonValue message, MessageText text, IChatFiles files)
+    {
+        text.Reason(message["reasoning_content"].Text ?? message["reasoning"].Text);
+        if (message["output"].IsList && message["output"].Items.Any(item => item["type"].IsText))
+        {
+            foreach (var item in message["output"].Items)
+            {
+                Output(item, text);
+            }
+
+            if (!text.IsEmpty)
+            {
+                return;
+            }
+        }
+
+        if (message["content"].IsText)
+        {
+            DetailsText.Write(message["content"].Text!, text);
+            return;
+        }
+
+        foreach (var part in message["content"].Items)
+        {
+            text.Add(part["text"].Text);
+            if ((part["image_url"]["url"].Text ?? part["image_url"].Text) is { } url)
+            {
+                AddPicture(url, text, files);
+            }
+        }
+    }
+
+    /// <summary>A piece of an answer in the form of the Responses API, which newer versions keep beside the text.</summary>
+    private static void Output(JsonValue item, MessageText text)
+    {
+        var said = string.Join("\n\n", item["content"].Items.Concat(item["summary"].Items).Select(part => part["text"].Text).Where(part => part is { Length: > 0 }));
+        switch (item["type"].Text)
+        {
+            case "reasoning":
+                text.Reason(said);
+                text.ReasoningMs ??= item["duration"].Number is { } seconds ? (long)(seconds * 1000) : null;
+                break;
+            case "message":
+                text.Add(said);
+                break;
+            case "function_call_output":
+                text.Result(item["call_id"].Text, item["name"].Text, item["output"].IsText ? item["output"].Text : string.Join('\n', item["output"].Items.Select(part => part["text"].Text)));
+                break;
+            case { } kind when kind.EndsWith("_call", StringComparison.Ordinal):
+                text.Call(item["call_id"].Text ?? item["id"].Text, item["name"].Text ?? kind, item["arguments"].Json ?? item["code"].Text);
+                break;
+        }
+    }
+
+    private static void AddFile(JsonValue file, MessageText text, IChatFiles files)
+    {
+        if (file.IsText)
+        {
+            AddPicture(file.Text!, text, files);
+            return;
+        }
+
+        var reference = file["url"].Text ?? file["id"].Text ?? file["file"]["id"].Text;
+        var type = file["content_type"].Text ?? file["file"]["meta"]["content_type"].Text;
+        if (reference is not null && (file["type"].Text == "image" || type?.StartsWith("image/", StringComparison.Ordinal) == true))
+        {
+            AddPicture(reference, text, files);
+            return;
+        }
+
+        var name = file["name"].Text ?? file["file"]["filename"].Text ?? file["file"]["meta"]["name"].Text ?? reference ?? "file";
+        if (file["file"]["data"]["content"].Text is { Length: > 0 } content)
+        {
+            text.AddBlock(name, "", content);
+        }
+        else
+        {
+            text.AddFile(name);
+            files.LeaveOut(name, "file_not_kept", "Files other than pictures are not kept here; the message names it.");
+        }
+    }
+
+    /// <summary>As a data URL, or as the id of a file, which an export of chats does not hold.</summary>
+    private static void AddPicture(string reference, MessageText text, IChatFiles files)
+    {
+        var open = files.Find(reference);
+        text.Images.Add(new ImportedImage(ReadChat.ShortName(reference), () => open?.Invoke()));
+    }
+
+    private static void Sources(JsonValue message, MessageText text)
+    {
+        var links = message["sources"].Items.Concat(message["citations"].Items)
+            .SelectMany(source => source["metadata"].Items.Select(metadata => (
+                Url: metadata["source"].Text ?? source["source"]["url"].Text ?? "", Name: metadata["name"].Text ?? metadata["title"].Text ?? source["source"]["name"].Text)))
+            .Where(source => Uri.TryCreate(source.Url, UriKind.Absolute, out var url) && url.Scheme is "http" or "https")
+            .DistinctBy(source => source.Url)
+            .Take(50)
+            .Select(source => $"- [{(source.Name ?? source.Url).Replace("[", "").Replace("]", "")}]({source.Url.Replace("(", "%28").Replace(")", "%29").Replace(" ", "%20")})")
+            .ToList();
+        text.Add(string.Join('\n', links));
+    }
+}

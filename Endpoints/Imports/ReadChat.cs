@@ -1,0 +1,82 @@
+using System.Security.Cryptography;
+using System.Text;
+using AiChat.Data.Imports;
+using AiChat.Endpoints.Chat;
+
+namespace AiChat.Endpoints.Imports;
+
+/// <summary>What a reader may ask the archive for, and where it tells what it left out of a chat.</summary>
+internal interface IChatFiles
+{
+    /// <summary>Opens the file that an id, a name or a data URL stands for; null when the archive does not hold it.</summary>
+    Func<Stream?>? Find(string reference);
+
+    /// <summary>Notes that a part of the chat that is being read was left out.</summary>
+    void LeaveOut(string what, string code, string why);
+}
+
+/// <summary>Takes chats of one program from the JSON values of its export.</summary>
+internal interface IChatReader
+{
+    /// <summary>The program's name in the report.</summary>
+    string Source { get; }
+
+    bool Knows(JsonValue value);
+
+    /// <summary>The chat of a value that <see cref="Knows"/>; null when it holds nothing that anybody could read.</summary>
+    ImportedChat? Read(JsonValue value, IChatFiles files);
+}
+
+internal static class ReadChat
+{
+    /// <summary>Fills in what all readers treat alike: bounds, the title, a key for a chat without one.</summary>
+    public static ImportedChat? Finish(ImportedChat chat)
+    {
+        if (chat.Messages.Count == 0)
+        {
+            return null;
+        }
+
+        var given = OneLine(chat.Title);
+        var title = given.Length > 0 ? given : RunRequests.Title(chat.Messages.FirstOrDefault(message => message.Role == "user")?.Content ?? "");
+        return chat with
+        {
+            Key = Key(chat.Key.Length > 0 ? chat.Key : Fingerprint(chat)),
+            Title = title ?? "",
+            TitleSource = given.Length > 0 ? "user" : title is null ? "default" : "first_message",
+            SystemPrompt = chat.SystemPrompt is { Length: > 0 and <= SessionFields.MaxSystemPrompt } prompt && prompt.Trim().Length > 0 ? prompt : null,
+            Messages = [.. chat.Messages.Select(message => message with
+            {
+                Key = Key(message.Key),
+                ParentKey = message.ParentKey is null ? null : Key(message.ParentKey),
+                Model = message.Model is { Length: > 0 and <= 200 } ? message.Model : null,
+            })],
+            LeafKey = chat.LeafKey is null ? null : Key(chat.LeafKey),
+        };
+    }
+
+    /// <summary>A title in one line and within the bound of ours.</summary>
+    public static string OneLine(string? text)
+    {
+        var line = string.Join(' ', (text ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        line = string.Concat(line.Where(c => !char.IsControl(c)));
+        return line.Length <= SessionFields.MaxTitle ? line
+            : string.Concat(line.AsSpan(0, SessionFields.MaxTitle - (char.IsHighSurrogate(line[SessionFields.MaxTitle - 2]) ? 2 : 1)), "…");
+    }
+
+    /// <summary>What the report calls a picture, which may be named by all of its bytes.</summary>
+    public static string ShortName(string reference) =>
+        reference.StartsWith("data:", StringComparison.Ordinal) || reference.StartsWith("aichat-blob:", StringComparison.Ordinal) ? "picture"
+            : reference.Length > 120 ? reference[..120] : reference;
+
+    /// <summary>The same chat has the same one at every import, though its source gives it no id.</summary>
+    private static string Fingerprint(ImportedChat chat)
+    {
+        var first = chat.Messages[0];
+        return $"{chat.CreatedAt}-{first.CreatedAt}-{chat.Title}-{first.Content}";
+    }
+
+    /// <summary>Keys of any length, as they are or as a hash.</summary>
+    private static string Key(string key) =>
+        key.Length <= 80 ? key : $"sha256:{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(key)))}";
+}
