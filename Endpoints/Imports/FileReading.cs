@@ -34,12 +34,13 @@ internal sealed class FileReading(
             report.Skip(file.Name, refused.Code, refused.Message);
         }
 
-        if (elements.IsCut || stream.IsCut)
+        var isCut = elements.IsCut || stream.IsCut;
+        if (isCut)
         {
             report.Skip(file.Name, "cut", "The file ends before its end. What is there was taken; download the export again for the rest.");
         }
 
-        TellStrange();
+        TellStrange(isCut);
     }
 
     public Func<Stream?>? Find(string reference)
@@ -206,7 +207,7 @@ internal sealed class FileReading(
     }
 
     /// <summary>A file without any chat is told once, and what it looks like.</summary>
-    private void TellStrange()
+    private void TellStrange(bool isCut)
     {
         if (_chats > 0)
         {
@@ -217,7 +218,13 @@ internal sealed class FileReading(
             var why = FileKinds.Known(_members) ?? "It holds no chats in a form that is known here.";
             if (isOnly && report.TookNothing)
             {
-                throw new ImportRefusedException("unknown_format", _strange.Count == 0 ? "The file holds nothing." : why);
+                throw (isCut, _strange.Count) switch
+                {
+                    (true, 0) => new ImportRefusedException(
+                        "cut_file", "The file ends before its end, and no whole chat is in it. Download the export again."),
+                    (_, 0) => new ImportRefusedException("unknown_format", "The file holds nothing."),
+                    _ => new ImportRefusedException("unknown_format", why),
+                };
             }
 
             report.Skip(file.Name, "unknown_format", why);
