@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.RegularExpressions;
 
 namespace AiChat.Endpoints.Imports;
@@ -40,7 +39,7 @@ internal static partial class ChatGptCitations
         }
 
         var links = reference["items"].Items.Append(reference)
-            .Where(item => item["url"].IsText).Select(item => Link(item["title"].Text, item["url"].Text!)).Distinct();
+            .Select(item => ReadChat.Link(item["title"].Text, item["url"].Text)).OfType<string>().Distinct();
         return string.Join(' ', links) is { Length: > 0 } all ? $" ({all})" : "";
     }
 
@@ -50,8 +49,8 @@ internal static partial class ChatGptCitations
         var start = Index(text, citation["start_ix"].Whole!.Value);
         var end = Index(text, citation["end_ix"].Whole!.Value);
         var metadata = citation["metadata"];
-        return start < end && text[start] == '【' && metadata["url"].Text is { Length: > 0 } url
-            ? string.Concat(text.AsSpan(0, start), $" ({Link(metadata["title"].Text, url)})", text.AsSpan(end)) : text;
+        return start < end && text[start] == '【' && ReadChat.Link(metadata["title"].Text, metadata["url"].Text) is { } link
+            ? string.Concat(text.AsSpan(0, start), $" ({link})", text.AsSpan(end)) : text;
     }
 
     private static int Index(string text, long characters)
@@ -69,14 +68,7 @@ internal static partial class ChatGptCitations
     private static string Unknown(Match mark)
     {
         var parts = mark.Value.Trim('\ue200', '\ue201').Split('\ue202');
-        return parts is ["entity", var entity, ..] && Parsed.List(entity) is { } names ? names.ElementAtOrDefault(1).Text ?? "" : "";
-    }
-
-    private static string Link(string? title, string url)
-    {
-        var shown = new StringBuilder(title is { Length: > 0 } ? title : url).Replace("[", "").Replace("]", "").Replace("\n", " ");
-        return Uri.TryCreate(url, UriKind.Absolute, out var address) && address.Scheme is "http" or "https"
-            ? $"[{shown}]({address.AbsoluteUri.Replace("(", "%28").Replace(")", "%29")})" : shown.ToString();
+        return parts is ["entity", var entity, ..] && Parsed.List(entity) is { } names ? names.ElementAtOrDefault(1)?.Text ?? "" : "";
     }
 
     [GeneratedRegex("\ue200[^\ue200\ue201]*\ue201")]

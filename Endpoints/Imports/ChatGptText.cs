@@ -168,7 +168,7 @@ internal static partial class ChatGptText
         }
     }
 
-    private static string? Fragment(JsonValue message) => message["fragments"].Items.FirstOrDefault()["type"].Text;
+    private static string? Fragment(JsonValue message) => message["fragments"].Items.FirstOrDefault()?["type"].Text;
 
     /// <summary>DeepSeek's export has the same mapping, with other messages in it.</summary>
     private static void DeepSeek(JsonValue message, MessageText text, IChatFiles files)

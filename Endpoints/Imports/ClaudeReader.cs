@@ -123,16 +123,15 @@ internal sealed partial class ClaudeReader : IChatReader
         foreach (Match artifact in Artifact().Matches(said))
         {
             text.Add(said[at..artifact.Index]);
+            var tag = artifact.Groups[1].Value;
             text.AddBlock(
-                Attribute("title", artifact.Groups[1].Value) ?? "Artifact", Language(Attribute("language", artifact.Groups[1].Value), Attribute("type", artifact.Groups[1].Value)),
+                ReadChat.Attribute(tag, "title") ?? "Artifact",
+                Language(ReadChat.Attribute(tag, "language"), ReadChat.Attribute(tag, "type")),
                 artifact.Groups[2].Value.Trim('\n'));
             at = artifact.Index + artifact.Length;
         }
 
         text.Add(said[at..]);
-
-        static string? Attribute(string name, string tag) =>
-            Regex.Match(tag, $"{name}=\"([^\"]*)\"") is { Success: true } found ? found.Groups[1].Value : null;
     }
 
     private static void Call(JsonValue block, MessageText text)

@@ -22,21 +22,21 @@ internal static partial class DetailsText
 
             var attributes = tag.Groups["attributes"].Value;
             var inner = Summary().Replace(tag.Groups["inner"].Value, "", 1);
-            switch (Attribute(attributes, "type"))
+            switch (ReadChat.Attribute(attributes, "type"))
             {
                 case "reasoning":
                     text.Reason(WebUtility.HtmlDecode(Quote().Replace(inner.Trim(), "")));
                     text.ReasoningMs ??= double.TryParse(
-                        Attribute(attributes, "duration"), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 1e6
+                        ReadChat.Attribute(attributes, "duration"), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 1e6
                         ? (long)(seconds * 1000) : null;
                     break;
                 case "tool_calls":
-                    text.Call(Attribute(attributes, "id"), Attribute(attributes, "name"), Attribute(attributes, "arguments"));
-                    text.Result(Attribute(attributes, "id"), null, Attribute(attributes, "result") ?? WebUtility.HtmlDecode(inner.Trim()));
+                    text.Call(ReadChat.Attribute(attributes, "id"), ReadChat.Attribute(attributes, "name"), ReadChat.Attribute(attributes, "arguments"));
+                    text.Result(ReadChat.Attribute(attributes, "id"), null, ReadChat.Attribute(attributes, "result") ?? WebUtility.HtmlDecode(inner.Trim()));
                     break;
                 case "code_interpreter":
-                    text.Call(Attribute(attributes, "uuid"), "code_interpreter", inner.Trim());
-                    text.Result(Attribute(attributes, "uuid"), null, Attribute(attributes, "output") ?? "");
+                    text.Call(ReadChat.Attribute(attributes, "uuid"), "code_interpreter", inner.Trim());
+                    text.Result(ReadChat.Attribute(attributes, "uuid"), null, ReadChat.Attribute(attributes, "output") ?? "");
                     break;
                 default:
                     text.Add(tag.Value);
@@ -46,9 +46,6 @@ internal static partial class DetailsText
 
         text.Add(content[at..]);
     }
-
-    private static string? Attribute(string attributes, string name) =>
-        Regex.Match(attributes, $"(?:^|\\s){name}=\"([^\"]*)\"") is { Success: true } found ? WebUtility.HtmlDecode(found.Groups[1].Value) : null;
 
     [GeneratedRegex(
         """<details(?<attributes>\s+type="[^>]*)>(?<inner>.*?)</details>|\A\s*<think(?:ing)?>(?<think>.*?)</think(?:ing)?>""",

@@ -196,7 +196,7 @@ internal sealed class FileReading(
     {
         if (_strange.Count == 0)
         {
-            _members.UnionWith(value.Members.Select(member => member.Key).Take(200));
+            _members.UnionWith(value.Members.Select(member => member.Name).Take(200));
         }
 
         if (_strange.Count < 1_000)

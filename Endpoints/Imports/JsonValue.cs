@@ -5,12 +5,15 @@ using System.Text.Json;
 
 namespace AiChat.Endpoints.Imports;
 
-/// <summary>A value in foreign JSON, where any member may be missing, null or of another kind. Nothing here throws.</summary>
-internal readonly struct JsonValue
+/// <summary>
+/// A value in foreign JSON, where any member may be missing, null or of another kind. Nothing here throws. A class, so that the lists of it
+/// need no code of their own in the executable.
+/// </summary>
+internal sealed class JsonValue(JsonElement element)
 {
-    private readonly JsonElement _element;
+    public static readonly JsonValue Absent = new(default);
 
-    public JsonValue(JsonElement element) => _element = element;
+    private readonly JsonElement _element = element;
 
     /// <summary>It is there, and not null.</summary>
     public bool Exists => _element.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
@@ -23,14 +26,36 @@ internal readonly struct JsonValue
 
     public bool IsTrue => _element.ValueKind == JsonValueKind.True;
 
-    public JsonValue this[string name] => IsObject && _element.TryGetProperty(name, out var found) ? new JsonValue(found) : default;
+    public JsonValue this[string name] => IsObject && _element.TryGetProperty(name, out var found) ? new JsonValue(found) : Absent;
 
     /// <summary>The elements of a list.</summary>
-    public IEnumerable<JsonValue> Items => IsList ? _element.EnumerateArray().Select(item => new JsonValue(item)) : [];
+    public IEnumerable<JsonValue> Items
+    {
+        get
+        {
+            if (IsList)
+            {
+                foreach (var item in _element.EnumerateArray())
+                {
+                    yield return new JsonValue(item);
+                }
+            }
+        }
+    }
 
-    /// <summary>The members of an object; of those with the same name the last.</summary>
-    public IEnumerable<KeyValuePair<string, JsonValue>> Members => IsObject
-        ? _element.EnumerateObject().Select(member => KeyValuePair.Create(Name(member), new JsonValue(member.Value))) : [];
+    public IEnumerable<JsonMember> Members
+    {
+        get
+        {
+            if (IsObject)
+            {
+                foreach (var member in _element.EnumerateObject())
+                {
+                    yield return new JsonMember(Name(member), new JsonValue(member.Value));
+                }
+            }
+        }
+    }
 
     /// <summary>The string, or a number as it is written; null for everything else.</summary>
     public string? Text => _element.ValueKind switch
@@ -145,3 +170,6 @@ internal readonly struct JsonValue
         return text.ToString();
     }
 }
+
+/// <summary>A member of an object. Names may come twice.</summary>
+internal sealed record JsonMember(string Name, JsonValue Value);

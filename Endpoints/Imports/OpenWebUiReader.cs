@@ -8,6 +8,8 @@ namespace AiChat.Endpoints.Imports;
 /// </summary>
 internal sealed class OpenWebUiReader : IChatReader
 {
+    private const int MaxSources = 50;
+
     public string Source => "openwebui";
 
     public bool Knows(JsonValue value) => Tree(Chat(value)).IsObject || Linear(Chat(value)).IsList;
@@ -15,14 +17,7 @@ internal sealed class OpenWebUiReader : IChatReader
     public ImportedChat? Read(JsonValue value, IChatFiles files)
     {
         var chat = Chat(value);
-        var messages = Tree(chat).IsObject
-            ? Branches(chat, files).ToList()
-            : Linear(chat).Items.Select((message, index) => (Key: message["id"].Text ?? $"message-{index}", Message: message, Parent: (string?)null)).ToList();
-        if (!Tree(chat).IsObject)
-        {
-            messages = [.. messages.Select((entry, index) => (entry.Key, entry.Message, index == 0 ? null : (string?)messages[index - 1].Key))];
-        }
-
+        var messages = Tree(chat).IsObject ? Branches(chat) : InALine(Linear(chat));
         return ReadChat.Finish(new ImportedChat
         {
             Source = Source,
@@ -33,7 +28,7 @@ internal sealed class OpenWebUiReader : IChatReader
             Pinned = value["pinned"].IsTrue,
             Archived = value["archived"].IsTrue,
             SystemPrompt = chat["params"]["system"].Text ?? chat["system"].Text,
-            Messages = [.. messages.Select(entry => Message(entry.Key, entry.Message, entry.Parent, files)).OfType<ImportedMessage>()],
+            Messages = [.. messages.Select(entry => Message(entry, files)).OfType<ImportedMessage>()],
             LeafKey = chat["history"]["currentId"].Text,
         });
     }
@@ -44,36 +39,50 @@ internal sealed class OpenWebUiReader : IChatReader
 
     /// <summary>A list of messages that have roles: other programs' messages have none.</summary>
     private static JsonValue Linear(JsonValue chat) =>
-        chat["messages"].IsList && chat["messages"].Items.All(message => message["role"].IsText) ? chat["messages"] : default;
+        chat["messages"].IsList && chat["messages"].Items.All(message => message["role"].IsText) ? chat["messages"] : JsonValue.Absent;
+
+    private static List<Entry> InALine(JsonValue messages)
+    {
+        var entries = new List<Entry>();
+        foreach (var message in messages.Items)
+        {
+            entries.Add(new Entry(message["id"].Text ?? $"message-{entries.Count}", message, entries.LastOrDefault()?.Key, 0));
+        }
+
+        return entries;
+    }
 
     /// <summary>The messages with their parents, siblings in the order in which their parent names them.</summary>
-    private static IEnumerable<(string Key, JsonValue Message, string? Parent)> Branches(JsonValue chat, IChatFiles files)
+    private static List<Entry> Branches(JsonValue chat)
     {
-        var parents = new Dictionary<string, string>();
-        var rank = new Dictionary<string, int>();
-        foreach (var (id, message) in Tree(chat).Members)
+        var named = new Dictionary<string, Entry>();
+        foreach (var member in Tree(chat).Members)
         {
             var place = 0;
-            foreach (var child in message["childrenIds"].Items)
+            foreach (var child in member.Value["childrenIds"].Items)
             {
                 if (child.Text is { } name)
                 {
-                    parents.TryAdd(name, id);
-                    rank.TryAdd(name, place++);
+                    named.TryAdd(name, new Entry(name, child, member.Name, place++));
                 }
             }
         }
 
-        return Tree(chat).Members
-            .Where(member => member.Value.IsObject)
-            .Select(member => (
-                member.Key, member.Value,
-                member.Value["parentId"].Text is { Length: > 0 } named ? named : parents.GetValueOrDefault(member.Key)))
-            .OrderBy(entry => rank.GetValueOrDefault(entry.Key));
+        var entries = new List<Entry>();
+        foreach (var member in Tree(chat).Members.Where(member => member.Value.IsObject))
+        {
+            var byParent = named.GetValueOrDefault(member.Name);
+            var parent = member.Value["parentId"].Text is { Length: > 0 } own ? own : byParent?.Parent;
+            entries.Add(new Entry(member.Name, member.Value, parent, byParent?.Place ?? 0));
+        }
+
+        entries.Sort((left, right) => left.Place.CompareTo(right.Place));
+        return entries;
     }
 
-    private static ImportedMessage? Message(string key, JsonValue message, string? parent, IChatFiles files)
+    private static ImportedMessage? Message(Entry entry, IChatFiles files)
     {
+        var message = entry.Message;
         if (message["role"].Text is "system")
         {
             return null;
@@ -92,7 +101,7 @@ internal sealed class OpenWebUiReader : IChatReader
         var usage = message["usage"].IsObject ? message["usage"] : message["info"]["usage"].IsObject ? message["info"]["usage"] : message["info"];
         var prompt = usage["prompt_tokens"].Whole ?? usage["input_tokens"].Whole ?? usage["prompt_eval_count"].Whole;
         var completion = usage["completion_tokens"].Whole ?? usage["output_tokens"].Whole ?? usage["eval_count"].Whole;
-        return text.Message(key, parent, isUser ? "user" : "assistant", message["timestamp"].Time) with
+        return text.Message(entry.Key, entry.Parent, isUser ? "user" : "assistant", message["timestamp"].Time) with
         {
             Status = error is not null ? "failed" : !isUser && message["done"].Exists && !message["done"].IsTrue ? "interrupted" : "done",
             ErrorCode = error is null ? null : "provider_error",
@@ -194,14 +203,23 @@ internal sealed class OpenWebUiReader : IChatReader
 
     private static void Sources(JsonValue message, MessageText text)
     {
-        var links = message["sources"].Items.Concat(message["citations"].Items)
-            .SelectMany(source => source["metadata"].Items.Select(metadata => (
-                Url: metadata["source"].Text ?? source["source"]["url"].Text ?? "", Name: metadata["name"].Text ?? metadata["title"].Text ?? source["source"]["name"].Text)))
-            .Where(source => Uri.TryCreate(source.Url, UriKind.Absolute, out var url) && url.Scheme is "http" or "https")
-            .DistinctBy(source => source.Url)
-            .Take(50)
-            .Select(source => $"- [{(source.Name ?? source.Url).Replace("[", "").Replace("]", "")}]({source.Url.Replace("(", "%28").Replace(")", "%29").Replace(" ", "%20")})")
-            .ToList();
+        var links = new List<string>();
+        foreach (var source in message["sources"].Items.Concat(message["citations"].Items))
+        {
+            foreach (var metadata in source["metadata"].Items)
+            {
+                var url = metadata["source"].Text ?? source["source"]["url"].Text;
+                var name = metadata["name"].Text ?? metadata["title"].Text ?? source["source"]["name"].Text;
+                if (ReadChat.Link(name, url) is { } link && links.Count < MaxSources && !links.Contains($"- {link}"))
+                {
+                    links.Add($"- {link}");
+                }
+            }
+        }
+
         text.Add(string.Join('\n', links));
     }
+
+    /// <param name="Place">Among its siblings.</param>
+    private sealed record Entry(string Key, JsonValue Message, string? Parent, int Place);
 }

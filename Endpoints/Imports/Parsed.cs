@@ -25,7 +25,7 @@ internal static class Parsed
         {
             if (text is null)
             {
-                return default;
+                return JsonValue.Absent;
             }
 
             using var document = JsonDocument.Parse(text, Lenient);
@@ -33,7 +33,7 @@ internal static class Parsed
         }
         catch (JsonException)
         {
-            return default;
+            return JsonValue.Absent;
         }
     }
 }

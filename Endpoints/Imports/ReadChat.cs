@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using AiChat.Data.Imports;
@@ -62,6 +63,31 @@ internal static class ReadChat
         line = string.Concat(line.Where(c => !char.IsControl(c)));
         return line.Length <= SessionFields.MaxTitle ? line
             : string.Concat(line.AsSpan(0, SessionFields.MaxTitle - (char.IsHighSurrogate(line[SessionFields.MaxTitle - 2]) ? 2 : 1)), "…");
+    }
+
+    /// <summary>A link in Markdown; null when the address is none of the web.</summary>
+    public static string? Link(string? title, string? url)
+    {
+        if (!Uri.TryCreate(url, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https"))
+        {
+            return null;
+        }
+
+        var shown = OneLine(title is { Length: > 0 } ? title : url).Replace("[", "", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal);
+        return $"[{shown}]({address.AbsoluteUri.Replace("(", "%28", StringComparison.Ordinal).Replace(")", "%29", StringComparison.Ordinal)})";
+    }
+
+    /// <summary>The value of an attribute within a tag, decoded; null when it has none of this name.</summary>
+    public static string? Attribute(string tag, string name)
+    {
+        var begin = tag.IndexOf($"{name}=\"", StringComparison.Ordinal);
+        while (begin > 0 && !char.IsWhiteSpace(tag[begin - 1]))
+        {
+            begin = tag.IndexOf($"{name}=\"", begin + 1, StringComparison.Ordinal);
+        }
+
+        var end = begin < 0 ? -1 : tag.IndexOf('"', begin + name.Length + 2);
+        return end < 0 ? null : WebUtility.HtmlDecode(tag[(begin + name.Length + 2)..end]);
     }
 
     /// <summary>What the report calls a picture, which may be named by all of its bytes.</summary>

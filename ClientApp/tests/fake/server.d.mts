@@ -27,6 +27,7 @@ export interface Fake {
     notices?: unknown[]
     overrides: Map<string, Record<string, unknown>>
     keys: unknown[]
+    imports: { id: number; name: string; state: string }[]
     traces: { id: number; status: string; startedAt: string }[]
     /** Listing them fails. */
     tracesDown?: boolean

@@ -6,6 +6,7 @@ import { extname, join } from 'node:path'
 import { adminRoutes, faceUrl, logoUrl } from './admin.mjs'
 import { aroundRoutes } from './around.mjs'
 import { chatRoutes } from './chats.mjs'
+import { importRoutes } from './imports.mjs'
 import { traceRoutes } from './traces.mjs'
 
 /** What the test of a connection says behind a proxy that signs every certificate itself. */
@@ -144,6 +145,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     ...aroundRoutes({ state, ok, problem, now, query }),
     ...adminRoutes({ state, ok, problem, id, now, query, models }),
     ...traceRoutes({ state, ok, problem, query }),
+    ...importRoutes({ state, ok, problem, now, query, id }),
     [
       'GET',
       /^\/api\/settings\/branding$/,
@@ -323,7 +325,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
       const chunks = []
       for await (const chunk of request) chunks.push(chunk)
       const bytes = Buffer.concat(chunks)
-      const text = request.headers['content-type']?.startsWith('image/') ? '' : bytes.toString()
+      const text = /^(image\/|application\/octet-stream)/.test(request.headers['content-type'] ?? '') ? '' : bytes.toString()
       for (const [method, pattern, handle] of routes) {
         const match = request.method === method && pattern.exec(path)
         if (match) return handle(request, response, match.slice(1), text ? JSON.parse(text) : bytes)

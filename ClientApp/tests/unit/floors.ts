@@ -22,6 +22,7 @@ export const floors = [
   'lib/chat',
   'lib/setup',
   'lib/account',
+  'lib/imports',
   'lib/keys',
   'lib/admin',
   'lib/settings',

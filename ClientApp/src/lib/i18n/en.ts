@@ -3,6 +3,7 @@ import { auth } from './en/auth'
 import { chat } from './en/chat'
 import { common } from './en/common'
 import { composer } from './en/composer'
+import { imports } from './en/imports'
 import { people } from './en/people'
 import { search } from './en/search'
 import { settings } from './en/settings'
@@ -22,6 +23,7 @@ export const en = {
   ...chat,
   ...common,
   ...composer,
+  ...imports,
   ...people,
   ...search,
   ...settings,

@@ -28,6 +28,7 @@ export const errorsEn = {
   'error.last_admin': 'There must always be one active administrator.',
   'error.too_large': 'It is too large.',
   'error.storage_quota_exceeded': 'Your images take all the room you have. Delete chats with images.',
+  'error.too_many_imports': 'Too many imports are waiting. Try again when one has ended.',
   'error.invalid_image': 'This is not a usable image.',
   'error.model_cannot_see': 'This model cannot see images. Choose another one.',
   'error.validation_failed': 'Check the marked fields.',

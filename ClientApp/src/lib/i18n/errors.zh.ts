@@ -25,6 +25,7 @@ export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.last_admin': '至少要有一名正常的管理员。',
   'error.too_large': '内容过大。',
   'error.storage_quota_exceeded': '你的图片已占满可用空间，请删除含图片的对话。',
+  'error.too_many_imports': '等待中的导入太多。请在其中一个结束后重试。',
   'error.invalid_image': '这不是可用的图片。',
   'error.model_cannot_see': '该模型无法识别图片，请换一个模型。',
   'error.validation_failed': '请检查标出的字段。',

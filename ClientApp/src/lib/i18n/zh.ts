@@ -5,6 +5,7 @@ import { auth } from './zh/auth'
 import { chat } from './zh/chat'
 import { common } from './zh/common'
 import { composer } from './zh/composer'
+import { imports } from './zh/imports'
 import { people } from './zh/people'
 import { search } from './zh/search'
 import { settings } from './zh/settings'
@@ -22,6 +23,7 @@ export const zh: Record<MessageKey, string> = {
   ...chat,
   ...common,
   ...composer,
+  ...imports,
   ...people,
   ...search,
   ...settings,

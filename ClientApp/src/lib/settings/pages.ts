@@ -46,6 +46,13 @@ export const personalPages: readonly SettingsEntry[] = [
     settings: ['auth.passwordNew'],
     load: () => import('./PasswordPage.svelte'),
   },
+  {
+    path: '/settings/import',
+    label: 'imports.title',
+    icon: 'restore',
+    settings: ['imports.how'],
+    load: () => import('../imports/ImportPage.svelte'),
+  },
   { path: '/settings/devices', label: 'settings.devices', icon: 'device', load: () => import('./DevicesPage.svelte') },
   { path: '/settings/keys', label: 'apikey.pageTitle', icon: 'key', load: () => import('../keys/KeysPage.svelte') },
   { path: '/settings/usage', label: 'usage.title', icon: 'chart', load: () => import('../usage/OwnUsagePage.svelte') },

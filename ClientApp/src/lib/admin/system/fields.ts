@@ -34,6 +34,7 @@ export const groups = {
     { key: 'assistantReplyHistoryLimit', kind: 'number', min: 1, max: 20 },
     { key: 'chatImageRetentionDays', kind: 'number', min: 0, max: 3650, unit: 'days' },
     { key: 'imageStorageMbPerUser', kind: 'number', min: 0, max: 1_000_000, unit: 'MB' },
+    { key: 'importMaxMb', kind: 'number', min: 1, max: 16_384, unit: 'MB' },
     { key: 'temporaryChatHours', kind: 'number', min: 1, max: 8760, unit: 'hours' },
     { key: 'siteBaseUrl', kind: 'text', max: 200, wide: true, code: true },
   ],

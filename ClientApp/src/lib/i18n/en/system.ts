@@ -55,6 +55,8 @@ export const system = {
   'system.chatImageRetentionDays.hint': '0 keeps them for as long as their chat.',
   'system.imageStorageMbPerUser': 'Images of one account',
   'system.imageStorageMbPerUser.hint': 'All of them together; 0 is no limit.',
+  'system.importMaxMb': 'Size of an import',
+  'system.importMaxMb.hint': 'The largest archive of chats that a person may import.',
   'system.temporaryChatHours': 'Keep temporary chats',
   'system.temporaryChatHours.hint': 'After their last use.',
   'system.linkTest': 'Links to images',

@@ -57,6 +57,8 @@ export const system: Record<keyof typeof en, string> = {
   'system.chatImageRetentionDays.hint': '0 表示与聊天一同保留。',
   'system.imageStorageMbPerUser': '每个账号的图片空间',
   'system.imageStorageMbPerUser.hint': '所有图片合计，0 表示不限。',
+  'system.importMaxMb': '导入文件大小',
+  'system.importMaxMb.hint': '每次可导入的聊天存档的最大大小。',
   'system.temporaryChatHours': '临时对话保留时间',
   'system.temporaryChatHours.hint': '从最后一次使用起计算。',
   'system.linkTest': '图片链接',
