@@ -10,16 +10,18 @@ internal sealed class ProgressLines : IDisposable
     private static readonly TimeSpan BetweenLines = TimeSpan.FromSeconds(5);
 
     private readonly StartProgress _progress;
+    private readonly string _what;
     private readonly Action<string> _say;
     private readonly Timer _timer;
     private readonly long _began = TimeProvider.System.GetTimestamp();
     private StartStep? _told;
     private long _toldAt;
 
+    /// <param name="what">What goes on, as in "Starting for 5 s".</param>
     /// <param name="say">Takes the lines; what takes less than a second is not told.</param>
-    public ProgressLines(StartProgress progress, Action<string> say)
+    public ProgressLines(StartProgress progress, string what, Action<string> say)
     {
-        (_progress, _say) = (progress, say);
+        (_progress, _what, _say) = (progress, what, say);
         _timer = new Timer(static lines => ((ProgressLines)lines!).Tell(), this, Interval, Interval);
     }
 
@@ -52,7 +54,7 @@ internal sealed class ProgressLines : IDisposable
         {
             (_told, _toldAt) = (now, TimeProvider.System.GetTimestamp());
             var seconds = TimeProvider.System.GetElapsedTime(_began).TotalSeconds;
-            _say(string.Create(CultureInfo.InvariantCulture, $"Starting for {seconds:0} s: {now}."));
+            _say(string.Create(CultureInfo.InvariantCulture, $"{_what} for {seconds:0} s: {now}."));
         }
     }
 }

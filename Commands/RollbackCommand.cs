@@ -47,7 +47,7 @@ internal static class RollbackCommand
         folder.OpenInstance(TimeProvider.System, initialize: false);
         using var stop = new StopSignals();
         var progress = new StartProgress(stop.Token) { Say = Terminal.Complain };
-        using var lines = new ProgressLines(progress, Terminal.Complain);
+        using var lines = new ProgressLines(progress, "Going back", Terminal.Complain);
         try
         {
             return Run(parsed, folder.DatabasePath, progress);

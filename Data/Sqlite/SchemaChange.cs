@@ -11,7 +11,7 @@ namespace AiChat.Data.Sqlite;
 internal sealed partial class SchemaChange
 {
     /// <summary>What a step reads through a view or writes into a text index takes longer for each row.</summary>
-    private const long SlowRows = 5;
+    private const long SlowRows = 25;
 
     private readonly SqliteConnection _connection;
     private readonly StartProgress _progress;

@@ -27,7 +27,8 @@ internal static partial class SchemaRollback
             }
 
             var copies = UpgradeCopies.Find(path, UpgradeCopies.Upgrade);
-            var target = to ?? copies.FirstOrDefault(copy => copy.Schema < from)?.Schema
+            // The newest, also when it was gone back to already: a second call must not go further.
+            var target = to ?? copies.FirstOrDefault(copy => copy.Schema <= from)?.Schema
                 ?? throw Refused(
                     $"No upgrade of {path} is known here: there is no copy from before one. Name the schema of the older program, which "
                     + $"its refusal tells: aichat rollback --to N (now {from})");

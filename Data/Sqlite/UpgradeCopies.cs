@@ -228,8 +228,10 @@ internal static partial class UpgradeCopies
     {
         using var connection = Open(SqliteConnections.FileAlone(copy), SqliteOpenMode.ReadOnly); // no log of its own beside it
         var pages = Math.Max(1, Number(connection, "select page_count from pragma_page_count"));
-        using var watched = new Watched(connection, progress.Stop, () =>
-            progress.Report(StartStep.CheckCopy, "", (double)Watched.PagesRead(connection) / pages));
+        // Each page is read to be checked, and most of them once more to be counted.
+        using var watched = new Watched(
+            connection, progress.Stop,
+            () => progress.Report(StartStep.CheckCopy, "", (double)Watched.PagesRead(connection) / (2 * pages)));
         progress.Report(StartStep.CheckCopy, "", 0);
         if (watched.Run(() => Text(connection, "pragma quick_check(1)")) is { } damage && damage != "ok")
         {
