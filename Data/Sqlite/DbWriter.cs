@@ -213,7 +213,6 @@ internal sealed class DbWriter : IDisposable
                 throw new StoreException(StoreFailure.Unavailable, "The store has stopped writing.", _fatal);
             }
 
-            _log.Begin();
             if (!Begin(group))
             {
                 return;
@@ -224,7 +223,7 @@ internal sealed class DbWriter : IDisposable
             {
                 Execute("commit");
                 Interlocked.Increment(ref _commits);
-                _log.Opened(opens);
+                _log.Committed(opens);
             }
             else
             {

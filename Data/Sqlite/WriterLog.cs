@@ -14,7 +14,7 @@ internal sealed class WriterLog(SqliteConnection connection, int busyMillisecond
 
     private enum State
     {
-        /// <summary>The process has written nothing yet.</summary>
+        /// <summary>The process has changed nothing yet.</summary>
         Unknown,
 
         /// <summary>The closed row is in the log, and not for certain in the file.</summary>
@@ -27,20 +27,8 @@ internal sealed class WriterLog(SqliteConnection connection, int busyMillisecond
         Open,
     }
 
-    /// <summary>Call before each transaction. The first one of a process begins a generation, by which the file differs from all copies
-    /// made before.</summary>
-    /// <exception cref="SqliteException">The file cannot be written.</exception>
-    public void Begin()
-    {
-        // What is in the log must be in the file first: a row that says c n+1 promises that the file holds n.
-        if (_hasTable && _state == State.Unknown && Empty() && WriteClosed())
-        {
-            Checkpoint();
-        }
-    }
-
     /// <summary>Call at the begin of each transaction; it is undone with it.</summary>
-    /// <returns>Whether it wrote, for <see cref="Opened"/>.</returns>
+    /// <returns>Whether it wrote, for <see cref="Committed"/>.</returns>
     public bool Open()
     {
         if (_state == State.Closed)
@@ -51,9 +39,24 @@ internal sealed class WriterLog(SqliteConnection connection, int busyMillisecond
         return _state == State.Closed;
     }
 
-    /// <summary>The transaction is on disk.</summary>
+    /// <summary>
+    /// The transaction is on disk. The first one of a process that changes something begins a generation, by which the file differs from all
+    /// copies made before; a start that changes nothing costs nothing.
+    /// </summary>
     /// <param name="opens">What <see cref="Open"/> returned.</param>
-    public void Opened(bool opens) => _state = opens ? State.Open : _state;
+    /// <exception cref="SqliteException">The file cannot be written.</exception>
+    public void Committed(bool opens)
+    {
+        if (opens)
+        {
+            _state = State.Open;
+        }
+        else if (_state == State.Unknown && _hasTable && raw.sqlite3_total_changes(connection.Handle) > 0
+            && Empty() && WriteClosed()) // what is in the log must be in the file first: a row that says c n+1 promises that the file holds n
+        {
+            Checkpoint();
+        }
+    }
 
     /// <summary>Brings the log into the file and empties it, at the end of its generation.</summary>
     /// <returns>False when a reader blocks it or the disk is full: the log stays, and the next call tries again.</returns>

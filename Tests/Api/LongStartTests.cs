@@ -135,7 +135,11 @@ public sealed class LongStartTests : IDisposable
         await server.StopAsync();
         File.Copy(Database, Database + ".mine");
         await server.RestartAsync();
-        (await admin.PostJson("/api/sessions", new { })).EnsureSuccessStatusCode();
+        for (var chat = 0; chat < 3; chat++) // the first change after a start is in the file at once
+        {
+            (await admin.PostJson("/api/sessions", new { })).EnsureSuccessStatusCode();
+        }
+
         await server.KillAsync();
         File.Copy(Database + ".mine", Database, overwrite: true);
 
@@ -143,7 +147,7 @@ public sealed class LongStartTests : IDisposable
         Assert.Equal(78, error.ExitCode);
         Assert.Contains("aichat serve --keep-file", error.Message);
         Assert.Contains("0 chats", error.Message);
-        Assert.Contains("1 chats", error.Message);
+        Assert.Contains("3 chats", error.Message);
 
         using var client = new HttpClient { BaseAddress = new Uri($"http://127.0.0.1:{_port}") };
         using var process = Executable.Start(null, _folder.FullName, [("PORT", $"{_port}")], "serve", "--keep-file");
