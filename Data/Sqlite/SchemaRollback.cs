@@ -158,11 +158,7 @@ internal static partial class SchemaRollback
     /// <summary>What the database has that the copy has not.</summary>
     private static IEnumerable<string> Newer(SqliteConnection connection, string copy)
     {
-        using var old = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = SqliteConnections.FileAlone(copy), Mode = SqliteOpenMode.ReadOnly, Pooling = false,
-        }.ToString());
-        old.Open();
+        using var old = OpenAlone(copy);
         foreach (var (table, name) in new[] { ("users", "accounts"), ("sessions", "chats"), ("messages", "messages") })
         {
             var newest = Number(old, $"select coalesce(max(id), 0) from {table}");
@@ -176,11 +172,7 @@ internal static partial class SchemaRollback
     /// <summary>Page by page into the same file: a transaction as any other, which the log makes whole or undone.</summary>
     private static void PutBack(SqliteConnection connection, string copy, int version, StartProgress progress)
     {
-        using var source = new SqliteConnection(new SqliteConnectionStringBuilder
-        {
-            DataSource = SqliteConnections.FileAlone(copy), Mode = SqliteOpenMode.ReadOnly, Pooling = false,
-        }.ToString());
-        source.Open();
+        using var source = OpenAlone(copy);
         if (Migrator.SchemaOf(source) != version || Column(source, "pragma quick_check(1)")[0] != "ok")
         {
             throw Refused($"The copy {copy} is damaged. Nothing was changed");
@@ -193,6 +185,15 @@ internal static partial class SchemaRollback
         {
             throw Refused($"The copy {copy} cannot be put back: {raw.sqlite3_errstr(result).utf8_to_string()}. Nothing was changed");
         }
+    }
+
+    private static SqliteConnection OpenAlone(string copy)
+    {
+        var alone = SqliteConnections.FileAlone(copy);
+        var connection = new SqliteConnection(
+            new SqliteConnectionStringBuilder { DataSource = alone, Mode = SqliteOpenMode.ReadOnly, Pooling = false }.ToString());
+        connection.Open();
+        return connection;
     }
 
     private static StartupException Refused(string reason) => new(StartupException.Configuration, reason + ".");

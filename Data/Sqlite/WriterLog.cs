@@ -40,8 +40,8 @@ internal sealed class WriterLog(SqliteConnection connection, int busyMillisecond
     }
 
     /// <summary>
-    /// The transaction is on disk. The first one of a process that changes something begins a generation, by which the file differs from all
-    /// copies made before; a start that changes nothing costs nothing.
+    /// The transaction is on disk. The first one of a process that changes something begins a generation, by which the file differs from
+    /// all copies made before; a start that changes nothing costs nothing.
     /// </summary>
     /// <param name="opens">What <see cref="Open"/> returned.</param>
     /// <exception cref="SqliteException">The file cannot be written.</exception>
@@ -51,10 +51,13 @@ internal sealed class WriterLog(SqliteConnection connection, int busyMillisecond
         {
             _state = State.Open;
         }
-        else if (_state == State.Unknown && _hasTable && raw.sqlite3_total_changes(connection.Handle) > 0
-            && Empty() && WriteClosed()) // what is in the log must be in the file first: a row that says c n+1 promises that the file holds n
+        else if (_state == State.Unknown && _hasTable && raw.sqlite3_total_changes(connection.Handle) > 0)
         {
-            Checkpoint();
+            // What is in the log must be in the file first: a row that says c n+1 promises that the file holds n.
+            if (Empty() && WriteClosed())
+            {
+                Checkpoint();
+            }
         }
     }
 

@@ -90,9 +90,9 @@ internal sealed class StartingServer : IAsyncDisposable
             return Write(response, "text/html; charset=utf-8", StartingPage.Of(step, context.Request.Headers.AcceptLanguage));
         }
 
+        var detail = JavaScriptEncoder.Default.Encode($"The server starts: {step}.");
         return Write(response, "application/problem+json", $$"""
-            {"type":"about:blank","title":"Service Unavailable","status":503,"code":"starting","detail":"The server starts: {{
-            JavaScriptEncoder.Default.Encode(step.ToString())}}.",{{Facts(step)}}}
+            {"type":"about:blank","title":"Service Unavailable","status":503,"code":"starting","detail":"{{detail}}",{{Facts(step)}}}
             """);
     }
 

@@ -33,6 +33,7 @@ public sealed class StoreFilesTests : IDisposable
     [Fact]
     public async Task A_file_that_is_checkpointed_beside_a_reader_is_not_truncated()
     {
+        await Put("first"); // the first change of a process is brought into the file at once
         await _db.Write(connection => Scalar(connection, "create table filler (id integer primary key, text text) strict"));
         await _db.Write(connection => Scalar(connection, """
             with recursive n (i) as (select 1 union all select i + 1 from n where i < 300)
