@@ -10,8 +10,8 @@ namespace AiChat.Commands;
 /// </summary>
 internal sealed class LongStart(ServerOptions options, ListenSockets sockets, StartProgress progress) : IAsyncDisposable
 {
-    /// <summary>A start without long work is over by then.</summary>
-    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(150);
+    /// <summary>A start without long work is over by then, also on a busy machine.</summary>
+    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(300);
 
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(100);
 

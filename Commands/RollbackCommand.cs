@@ -77,7 +77,7 @@ internal static class RollbackCommand
         else if (plan.Lost.Count > 0 && !parsed.GetValue(Yes))
         {
             Terminal.Complain($"{plan.Copy} has not: {lost}. Only the copy that is kept of the database as it is now will have it.");
-            if (Console.IsInputRedirected || !Terminal.Confirm($"Go back from schema {plan.From} to {plan.To}?"))
+            if (!Terminal.IsInteractive || !Terminal.Confirm($"Go back from schema {plan.From} to {plan.To}?"))
             {
                 throw new CommandException("confirmation_required", "Nothing was changed. To go back all the same: aichat rollback --yes");
             }

@@ -38,6 +38,9 @@ internal static class Terminal
         return all.Select(row => string.Join("  ", row.Select((cell, column) => cell.PadRight(widths[column]))).TrimEnd());
     }
 
+    /// <summary>Somebody is there to be asked.</summary>
+    public static bool IsInteractive => !Console.IsInputRedirected;
+
     /// <summary>Asks the person at the terminal. Without one, as in a script, the command itself is the wish.</summary>
     public static bool Confirm(string question)
     {

@@ -18,7 +18,7 @@ internal sealed partial class SchemaChange
     private readonly Dictionary<string, long> _rows = [];
     private readonly List<Statement> _statements = [];
     private string _name = "";
-    private double _all;
+    private readonly double _all;
     private double _done;
     private Statement? _now;
     private long _lastBefore;

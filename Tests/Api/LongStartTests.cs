@@ -35,7 +35,8 @@ public sealed class LongStartTests : IDisposable
                 ["PORT"] = $"{_port}", ["NOTIFY_SOCKET"] = manager.Name, ["WATCHDOG_USEC"] = "300000",
             },
         });
-        await Eventually.Holds(async () => await Status(client, "/api/health") == HttpStatusCode.OK);
+        await Eventually.Holds(async () => await Status(client, "/api/health") == HttpStatusCode.OK
+            && (await Body(client, "/api/settings/health")).Contains("migrating_database", StringComparison.Ordinal));
 
         var ready = await client.GetAsync("/api/settings/health");
         Assert.Equal(HttpStatusCode.ServiceUnavailable, ready.StatusCode);
@@ -187,6 +188,9 @@ public sealed class LongStartTests : IDisposable
         Assert.Equal("2", Assert.Single(reply.Headers.GetValues("Refresh")));
         return await reply.Content.ReadAsStringAsync();
     }
+
+    private static async Task<string> Body(HttpClient client, string path) =>
+        await (await client.GetAsync(path)).Content.ReadAsStringAsync();
 
     private static async Task<HttpStatusCode?> Status(HttpClient client, string path)
     {
