@@ -11,7 +11,6 @@ internal sealed class DataFolder : IDisposable
 {
     private const int WouldBlock = 11; // EAGAIN: another process holds the lock
     public const string MarkerName = "instance.json";
-    private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly FileStream _lock;
@@ -41,7 +40,7 @@ internal sealed class DataFolder : IDisposable
         var at = full;
         try
         {
-            Directory.CreateDirectory(full, OwnerFolder);
+            DurableFiles.CreateFolder(full);
             RefuseNetworkFileSystem(full);
             var database = System.IO.Path.GetFullPath(databasePath ?? System.IO.Path.Combine(full, "app.db"));
             // SQLite puts its log beside the file that a link leads to.
@@ -90,21 +89,7 @@ internal sealed class DataFolder : IDisposable
     public string File(string name) => System.IO.Path.Combine(Path, name);
 
     /// <summary>Creates a file with mode 0600, complete and on disk, or not at all. An existing file is replaced.</summary>
-    public void WriteDurably(string name, ReadOnlySpan<byte> content)
-    {
-        var target = File(name);
-        var temporary = target + ".new";
-        System.IO.File.Delete(temporary);
-        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write, UnixCreateMode = OwnerFile };
-        using (var stream = new FileStream(temporary, options))
-        {
-            stream.Write(content);
-            stream.Flush(flushToDisk: true);
-        }
-
-        System.IO.File.Move(temporary, target, overwrite: true);
-        DurableFiles.SyncFolder(Path);
-    }
+    public void WriteDurably(string name, ReadOnlySpan<byte> content) => DurableFiles.Replace(File(name), content);
 
     /// <summary>
     /// Guards against starting over where data was: an installation that has been used before must have its database.
@@ -148,6 +133,26 @@ internal sealed class DataFolder : IDisposable
         if (!System.IO.File.Exists(File(MarkerName)))
         {
             WriteDurably(MarkerName, JsonSerializer.SerializeToUtf8Bytes(instance, DataJson.Default.InstanceMarker));
+        }
+    }
+
+    /// <summary>
+    /// Records whether there has been an account: then a database without any is not the one that was here. Without room for it the next
+    /// start records it.
+    /// </summary>
+    public void MarkInUse(InstanceMarker instance, bool isInUse)
+    {
+        try
+        {
+            if (OpenInstance(TimeProvider.System, initialize: true).InUse != isInUse)
+            {
+                var marker = instance with { InUse = isInUse };
+                WriteDurably(MarkerName, JsonSerializer.SerializeToUtf8Bytes(marker, DataJson.Default.InstanceMarker));
+            }
+        }
+        catch (IOException)
+        {
+            // The account is made; only this guard is missing until the next start.
         }
     }
 
@@ -208,7 +213,8 @@ internal sealed class DataFolder : IDisposable
 }
 
 /// <summary>Names this installation; it exists from the first start on.</summary>
-internal sealed record InstanceMarker(string InstallId, long CreatedAt);
+/// <param name="InUse">There has been an account.</param>
+internal sealed record InstanceMarker(string InstallId, long CreatedAt, bool InUse = false);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(InstanceMarker))]

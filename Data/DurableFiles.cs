@@ -25,6 +25,23 @@ internal static partial class DurableFiles
         }
     }
 
+    /// <summary>Creates a folder (mode 0700) and those above it where they are missing, and makes their names durable.</summary>
+    public static void CreateFolder(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            return;
+        }
+
+        if (Path.GetDirectoryName(path) is { Length: > 0 } parent)
+        {
+            CreateFolder(parent);
+        }
+
+        Directory.CreateDirectory(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        SyncFolder(Path.GetDirectoryName(path) ?? "/");
+    }
+
     /// <summary>Opens a folder, which .NET itself refuses.</summary>
     /// <exception cref="IOException">The folder cannot be opened.</exception>
     public static SafeFileHandle OpenFolder(string path)
@@ -49,6 +66,27 @@ internal static partial class DurableFiles
         var error = Marshal.GetLastPInvokeError();
         return error is NoSuchFile or NotAFolder or IsALink
             ? null : throw new IOException($"Cannot open an image file (errno {error}).", error);
+    }
+
+    /// <summary>Writes a file whole and onto the disk, and then gives it its name, in place of one that is there.</summary>
+    public static void Replace(string path, ReadOnlySpan<byte> content)
+    {
+        var temporary = path + ".new";
+        File.Delete(temporary);
+        var options = new FileStreamOptions
+        {
+            Mode = FileMode.CreateNew,
+            Access = FileAccess.Write,
+            UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite,
+        };
+        using (var stream = new FileStream(temporary, options))
+        {
+            stream.Write(content);
+            stream.Flush(flushToDisk: true);
+        }
+
+        File.Move(temporary, path, overwrite: true);
+        SyncFolder(Path.GetDirectoryName(path)!);
     }
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]

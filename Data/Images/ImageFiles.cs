@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.RegularExpressions;
 
 namespace AiChat.Data.Images;
@@ -35,10 +36,9 @@ internal sealed partial class ImageFiles
         var files = new ImageFiles(Path.GetFullPath(folder), instance.InstallId);
         try
         {
-            Directory.CreateDirectory(files.Folder, OwnerFolder);
-            DurableFiles.SyncFolder(Path.GetDirectoryName(files.Folder) ?? "/");
+            DurableFiles.CreateFolder(files.Folder);
             File.Create(Path.Combine(files.Folder, "probe" + Unfinished), 1, FileOptions.DeleteOnClose).Dispose();
-            if (File.Exists(files.MarkerPath) && !files.IsClaimed)
+            if (files.Owner is { Length: > 0 } owner && owner != instance.InstallId)
             {
                 throw new StartupException(
                     StartupException.Configuration,
@@ -56,9 +56,12 @@ internal sealed partial class ImageFiles
     }
 
     /// <summary>Whether this folder is known to belong to the database; until then a missing file proves nothing.</summary>
-    public bool IsClaimed => File.Exists(MarkerPath) && File.ReadAllText(MarkerPath).Trim() == _installId;
+    public bool IsClaimed => Owner == _installId;
 
-    public void Claim() => File.WriteAllText(MarkerPath, _installId);
+    /// <summary>The installation that the folder belongs to; an empty name is none, left by a power cut.</summary>
+    private string? Owner => File.Exists(MarkerPath) ? File.ReadAllText(MarkerPath).Trim() : null;
+
+    public void Claim() => DurableFiles.Replace(MarkerPath, Encoding.ASCII.GetBytes(_installId));
 
     /// <summary>
     /// Receives an image. The body goes through a small buffer to disk and is checked there. A returned file is synced, so it survives a

@@ -20,8 +20,6 @@ internal static class Migrator
     /// <summary>Checking takes about 20 ms a megabyte. Larger files are checked while the server runs (<see cref="WholeCheck"/>).</summary>
     private const long MaxCheckedAtStart = 4L << 20;
 
-    private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-
     /// <summary>Creates the file, and its folder, when they are missing.</summary>
     /// <param name="progress">Is told of what takes long, and may stop it; then the database is as before.</param>
     /// <returns>The schema version the file now has.</returns>
@@ -42,7 +40,7 @@ internal static class Migrator
     {
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!, OwnerFolder);
+            DurableFiles.CreateFolder(Path.GetDirectoryName(path)!);
             ProveWritable(path);
             CheckHeader(path);
             WalRecoveryCheck.Check(path, progress);
@@ -205,7 +203,7 @@ internal static class Migrator
             && Scalar(connection, "pragma quick_check(1)") is string result && result != "ok")
         {
             throw new StartupException(
-                StartupException.Configuration, $"The database {path} is damaged ({result}). Nothing was changed; restore a backup.");
+                StartupException.Configuration, $"The database {path} is damaged ({result.ReplaceLineEndings(" ")}). Nothing was changed; restore a backup.");
         }
     }
 
