@@ -15,6 +15,11 @@ internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance
         try
         {
             var instance = folder.OpenInstance(TimeProvider.System, options.Initialize);
+            if (instance.InUse && !options.Initialize)
+            {
+                EmptiedCheck.Run(folder.DatabasePath);
+            }
+
             Migrator.Run(folder.DatabasePath, progress);
             folder.SaveInstance(instance);
             return new PreparedFolder(folder, instance, ImageFiles.Open(options.ImageDir ?? folder.File("images"), instance));

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using AiChat.Data;
 using AiChat.Data.Accounts;
+using AiChat.Data.Sqlite;
 using AiChat.Endpoints.Secrets;
 using AiChat.Endpoints.Variables;
 
@@ -12,7 +13,8 @@ namespace AiChat.Endpoints.Auth;
 /// local proxy can look like one from this machine. It is printed once on the console and stays in the data folder until it is used;
 /// AICHAT_SETUP_CODE and AICHAT_SETUP_CODE_FILE choose it.
 /// </summary>
-internal sealed class SetupCode(DataFolder folder, Users users, Redactor redactor, ServerOptions options) : IHostedService
+internal sealed class SetupCode(
+    DataFolder folder, InstanceMarker instance, Users users, Redactor redactor, ServerOptions options) : IHostedService
 {
     private const string FileName = "setup-code";
     private const string Alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
@@ -39,13 +41,22 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
         : null;
 
     /// <summary>Finds or creates the code when there is no account.</summary>
-    /// <exception cref="StartupException">The configured code is not valid.</exception>
+    /// <exception cref="StartupException">The configured code is not valid, or there has been an account.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         if (await users.AnyAccount())
         {
             Consume();
             return;
+        }
+
+        if (instance.InUse && options.Initialize)
+        {
+            folder.MarkInUse(instance, isInUse: false);
+        }
+        else if (instance.InUse)
+        {
+            throw EmptiedCheck.Refusal(folder.DatabasePath);
         }
 
         var code = options.SetupCode() ?? Stored() ?? RandomNumberGenerator.GetString(Alphabet, Length);
@@ -60,6 +71,7 @@ internal sealed class SetupCode(DataFolder folder, Users users, Redactor redacto
     public void Consume()
     {
         _code = null;
+        folder.MarkInUse(instance, isInUse: true);
         File.Delete(folder.File(FileName));
     }
 
