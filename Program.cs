@@ -207,6 +207,7 @@ internal static class Program
         {
             console.FormatterName = LogLines.FormatterName;
             console.LogToStandardErrorThreshold = LogLevel.Trace;
+            console.QueueFullMode = ConsoleLoggerQueueFullMode.DropWrite; // nobody reads the log: requests do not wait for that
         });
         builder.Services.AddSingleton<ConsoleFormatter, LogLines>();
     }

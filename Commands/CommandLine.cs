@@ -11,6 +11,7 @@ internal static class CommandLine
     /// <returns>The exit code: one of <see cref="ExitCodes"/>.</returns>
     public static async Task<int> Run(string[] args)
     {
+        StandardFiles.Open();
         var parsed = Commands().Parse(args);
         if (parsed.Action is ParseErrorAction mistake)
         {

@@ -26,7 +26,7 @@ internal static class FolderWait
                 options.DataDir, "Stop that one first, or let this one wait for its end with AICHAT_WAIT_FOR_FOLDER=60.");
         }
 
-        Terminal.Say(
+        Terminal.Tell(
             $"The data folder is in use; waiting up to {options.FolderWait.TotalSeconds} s for the end of the process that holds it. "
             + "/api/health answers, everything else is 503.");
         start.Progress.Report(StartStep.Wait, "", null);

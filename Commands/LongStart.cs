@@ -15,7 +15,7 @@ internal sealed class LongStart(ServerOptions options, ListenSockets sockets, St
 
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(100);
 
-    private readonly ProgressLines _lines = new(progress, "Starting", Terminal.Say);
+    private readonly ProgressLines _lines = new(progress, "Starting", Terminal.Tell);
     private StartingServer? _server;
 
     public StartProgress Progress => progress;

@@ -49,7 +49,7 @@ internal static class ServeCommand
     private static async Task<int> Run(ParseResult parsed, bool initialize, LogChoice choice)
     {
         using var stop = new StopSignals();
-        var progress = new StartProgress(stop.Token) { LogChoice = choice, Say = Terminal.Say };
+        var progress = new StartProgress(stop.Token) { LogChoice = choice, Say = Terminal.Tell };
         using var supervision = Supervision.Begin(progress);
         ServerOptions? options = null;
         try
@@ -82,7 +82,7 @@ internal static class ServeCommand
             var addresses = WebServer.Addresses(app.Services.GetRequiredService<IServer>()).Select(Reachable).ToList();
             foreach (var address in addresses)
             {
-                Terminal.Say($"Listening on {address}{options.BasePath}");
+                Terminal.Tell($"Listening on {address}{options.BasePath}");
             }
 
             var site = app.Services.GetRequiredService<SystemSettings>().SiteBaseUrl.TrimEnd('/');
@@ -91,7 +91,7 @@ internal static class ServeCommand
                 : addresses[0].Replace("//127.0.0.1:", "//localhost:").Replace("//[::1]:", "//localhost:") + options.BasePath;
             if (app.Services.GetRequiredService<SetupCode>().Announcement(page) is { } announcement)
             {
-                Terminal.Say(announcement);
+                Terminal.Tell(announcement);
             }
 
             if (supervision is not null)
@@ -136,7 +136,7 @@ internal static class ServeCommand
     {
         foreach (var note in notes.OfType<string>())
         {
-            Terminal.Say(note);
+            Terminal.Tell(note);
         }
     }
 

@@ -14,7 +14,10 @@ internal static class Terminal
 
     public static void Say(string line) => Console.Out.WriteLine(line);
 
-    public static void Complain(string line) => Console.Error.WriteLine(Journal.Prefix(LogLevel.Error) + line);
+    /// <summary>What the server tells. It goes on when its output is a full disk or has been closed.</summary>
+    public static void Tell(string line) => Try(() => Say(line));
+
+    public static void Complain(string line) => Try(() => Console.Error.WriteLine(Journal.Prefix(LogLevel.Error) + line));
 
     /// <summary>The next line of the person at the console; null when nobody answers.</summary>
     public static string? Ask() => Console.In.ReadLine();
@@ -51,6 +54,18 @@ internal static class Terminal
 
         Console.Error.Write($"{question} [y/N] ");
         return Console.In.ReadLine()?.Trim().ToLowerInvariant() is "y" or "yes";
+    }
+
+    private static void Try(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (IOException)
+        {
+            // Nobody can be told that nobody can be told.
+        }
     }
 
     /// <summary>What a user or a provider wrote, without what a terminal would obey.</summary>
