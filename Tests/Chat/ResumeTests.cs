@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using AiChat.Tests.Torture;
 
 namespace AiChat.Tests.Chat;
 
@@ -244,7 +245,8 @@ public sealed class ResumeTests
         await UsageLimitTests.Set(admin, new { defaultUserDailyQuota = 1_000_000, requestsPerMinute = 0, maxRunsPerUser = 0 });
         var acknowledged = new ConcurrentDictionary<long, (long Session, string Question, Transcript Seen)>();
         var random = new Random(99);
-        for (var round = 0; round < 50; round++)
+        var rounds = LongForm.Rounds(50, 200);
+        for (var round = 0; round < rounds; round++)
         {
             var killAfter = random.Next(1, 60);
             var counted = 0;
@@ -296,5 +298,6 @@ public sealed class ResumeTests
         }
 
         Assert.Empty((await admin.GetJson("/api/chat/runs")).EnumerateArray());
+        LongForm.Report("kill -9 under load", [new("kills", rounds), new("answers looked for", acknowledged.Count), new("lost", 0)]);
     }
 }
