@@ -9,7 +9,7 @@ public sealed partial class DocumentTests
     private static readonly string Root = typeof(DocumentTests).Assembly
         .GetCustomAttributes<AssemblyMetadataAttribute>().First(item => item.Key == "SourceRoot").Value!;
 
-    private static readonly string[] Names = ["README.md", "README.zh.md", "CONTRIBUTING.md", ".github/SECURITY.md"];
+    private static readonly string[] Names = ["README.md", "README.zh.md", "CONTRIBUTING.md", "SECURITY.md"];
 
     public static TheoryData<string> Documents => [.. Names];
 
