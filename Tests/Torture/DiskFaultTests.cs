@@ -78,7 +78,7 @@ public sealed class DiskFaultTests
         var doubtful = await admin.PostJson("/api/sessions", new { title = "in doubt" });
         Assert.Equal(HttpStatusCode.ServiceUnavailable, doubtful.StatusCode);
         await server.NextLine("The database can no longer be written");
-        await server.StopAsync();
+        await Eventually.Holds(() => !Directory.Exists($"/proc/{server.ProcessId}"));
         Assert.Equal(StopsWithInputOutput, server.ExitCode);
 
         machine.Break();
