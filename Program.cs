@@ -2,6 +2,7 @@ using AiChat.Commands;
 using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
+using AiChat.Data.Backups;
 using AiChat.Data.Catalog;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
@@ -12,6 +13,7 @@ using AiChat.Data.Traces;
 using AiChat.Endpoints.Accounts;
 using AiChat.Endpoints.Admin;
 using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Backups;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Chat;
@@ -146,10 +148,11 @@ internal static class Program
         services.AddChat();
         services.AddImports();
         services.AddCompat();
+        services.AddBackups();
         services.AddAccounts();
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(
             json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, ImportsJson.Wire,
-            AdminJson.Wire, AccountsJson.Wire));
+            BackupsJson.Wire, AdminJson.Wire, AccountsJson.Wire));
         services.Configure<RouteHandlerOptions>(handlers => handlers.ThrowOnBadRequest = true);
     }
 
@@ -178,6 +181,7 @@ internal static class Program
         api.MapAccountExport();
         api.MapAudit();
         api.MapTraces();
+        api.MapBackups();
         api.MapChat();
         app.MapCompat();
         api.MapImages();

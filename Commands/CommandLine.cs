@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using AiChat.Data;
+using AiChat.Data.Backups;
 
 namespace AiChat.Commands;
 
@@ -43,7 +44,7 @@ internal static class CommandLine
             Terminal.Complain(refused.Message);
             return ExitCodes.Refused;
         }
-        catch (Exception error) when (error is StoreException or IOException or UnauthorizedAccessException)
+        catch (Exception error) when (error is BackupException or StoreException or IOException or UnauthorizedAccessException)
         {
             Terminal.Complain(error.Message);
             return StartupException.InputOutput;
@@ -59,6 +60,8 @@ internal static class CommandLine
             HealthCheckCommand.Create(),
             UserCommand.Create(),
             ConnectionCommand.Create(),
+            BackupCommand.Create(),
+            RestoreCommand.Create(),
             RotateKeyCommand.Create(),
             RollbackCommand.Create(),
             SettingsCommand.Create(),

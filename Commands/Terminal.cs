@@ -68,6 +68,32 @@ internal static class Terminal
         }
     }
 
+    /// <summary>Asks for a secret, which is not shown while it is typed; null without a terminal.</summary>
+    public static string? AskSecret(string question)
+    {
+        if (Console.IsInputRedirected)
+        {
+            return null;
+        }
+
+        Console.Error.Write($"{question}: ");
+        var text = new StringBuilder();
+        while (Console.ReadKey(intercept: true) is { Key: not ConsoleKey.Enter } key)
+        {
+            if (key.Key != ConsoleKey.Backspace)
+            {
+                text.Append(key.KeyChar);
+            }
+            else if (text.Length > 0)
+            {
+                text.Length--;
+            }
+        }
+
+        Console.Error.WriteLine();
+        return text.ToString();
+    }
+
     /// <summary>What a user or a provider wrote, without what a terminal would obey.</summary>
     private static string Plain(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
 }

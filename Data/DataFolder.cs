@@ -66,6 +66,20 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
+    /// <summary>Whether another process holds a folder that is there.</summary>
+    /// <exception cref="UnauthorizedAccessException">This user may not look.</exception>
+    public static bool IsHeld(string folder)
+    {
+        var path = System.IO.Path.Combine(folder, "lock");
+        if (!System.IO.File.Exists(path))
+        {
+            return false;
+        }
+
+        using var taken = TakeLock(path);
+        return taken is null;
+    }
+
     /// <summary>The refusal while another process holds the folder.</summary>
     public static StartupException InUse(string path, string advice)
     {

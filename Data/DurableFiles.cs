@@ -13,6 +13,7 @@ internal static partial class DurableFiles
     private const int NoSuchFile = 2;
     private const int NotAFolder = 20;
     private const int IsALink = 40;
+    private const int DontNeed = 4; // POSIX_FADV_DONTNEED
 
     /// <summary>Makes renames and new names in a folder durable (fsync of the directory, see fsync(2)).</summary>
     /// <exception cref="IOException">The folder cannot be opened or flushed.</exception>
@@ -68,6 +69,12 @@ internal static partial class DurableFiles
             ? null : throw new IOException($"Cannot open an image file (errno {error}).", error);
     }
 
+    /// <summary>Gives a file a second name, which costs no space; false where the system has no such names between these two folders.</summary>
+    public static bool TryLink(string path, string link) => Link(path, link) == 0;
+
+    /// <summary>Tells the system that the file will not be read soon, so that copying it does not push out what others read.</summary>
+    public static void LetGo(SafeFileHandle file) => _ = Advise((int)file.DangerousGetHandle(), 0, 0, DontNeed);
+
     /// <summary>Writes a file whole and onto the disk, and then gives it its name, in place of one that is there.</summary>
     public static void Replace(string path, ReadOnlySpan<byte> content)
     {
@@ -94,4 +101,10 @@ internal static partial class DurableFiles
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int Sync(int handle);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string path, string link);
+
+    [LibraryImport("libc", EntryPoint = "posix_fadvise")]
+    private static partial int Advise(int handle, nint offset, nint length, int advice);
 }

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -16,6 +17,15 @@ internal static class KeyCheck
                 select 1 from settings
                 where key <> 'internal.key_check' and (value like 'v1.%.%.%' or value like '"v1.%.%.%"')) as in_use
         """));
+
+    /// <summary>The proof alone, of a database of any schema; null when there is none yet.</summary>
+    public static string? Value(DbConnection connection) =>
+        connection.QuerySingleOrDefault<string>("select value from settings where key = 'internal.key_check'");
+
+    /// <summary>
+    /// Gives up a key that is lost: the next start takes another. What the lost one sealed stays and cannot be read.
+    /// </summary>
+    public static int Forget(DbConnection connection) => connection.Execute("delete from settings where key = 'internal.key_check'");
 
     /// <summary>Its time stays that of the first one, by which the database is recognised (<c>WalRecoveryCheck</c>).</summary>
     public static Task Replace(Db db, string value, DateTimeOffset now)

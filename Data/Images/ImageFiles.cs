@@ -14,10 +14,15 @@ internal sealed partial class ImageFiles
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
     private const string Unfinished = ".new";
     private const string Unused = "unused";
+
+    /// <summary>The file that names the installation whose images are in the folder.</summary>
+    public const string MarkerName = "aichat-images";
+
     private const int DiskFull = 28; // ENOSPC
     private const int ShareFull = 122; // EDQUOT
 
     private readonly string _installId;
+    private int _held;
 
     private ImageFiles(string folder, string installId)
     {
@@ -27,7 +32,7 @@ internal sealed partial class ImageFiles
 
     public string Folder { get; }
 
-    private string MarkerPath => Path.Combine(Folder, "aichat-images");
+    private string MarkerPath => Path.Combine(Folder, MarkerName);
 
     /// <summary>Opens the folder and creates it (mode 0700) when it is missing.</summary>
     /// <exception cref="StartupException">It cannot be written, or holds another installation's images.</exception>
@@ -53,6 +58,19 @@ internal sealed partial class ImageFiles
                 StartupException.Configuration,
                 $"Cannot write the image folder {files.Folder}: {error.Message.TrimEnd('.')}. {FolderRights.Advice(files.Folder)}");
         }
+    }
+
+    /// <summary>Whether files are held: what removes those without a row waits for a later round.</summary>
+    public bool IsHeld => Volatile.Read(ref _held) > 0;
+
+    /// <summary>
+    /// Holds every file until the result is disposed of, so that all files of one moment of the database can be copied. A row that goes
+    /// meanwhile leaves its file for later; a list of files without rows that was read before this may still be removed.
+    /// </summary>
+    public IDisposable Hold()
+    {
+        Interlocked.Increment(ref _held);
+        return new Holding(this);
     }
 
     /// <summary>Whether this folder is known to belong to the database; until then a missing file proves nothing.</summary>
@@ -323,9 +341,25 @@ internal sealed partial class ImageFiles
         DurableFiles.SyncFolder(shard);
     }
 
+    private sealed class Holding(ImageFiles files) : IDisposable
+    {
+        private int _ended;
+
+        public void Dispose()
+        {
+            if (Interlocked.Exchange(ref _ended, 1) == 0)
+            {
+                Interlocked.Decrement(ref files._held);
+            }
+        }
+    }
+
     private static StoreException Translate(Exception error) => error.HResult is DiskFull or ShareFull
         ? new StoreException(StoreFailure.Full, "The disk of the images is full.", error)
         : new StoreException(StoreFailure.Unavailable, "The image folder cannot be used now.", error);
+
+    /// <summary>Whether this can be the name of a stored file.</summary>
+    public static bool IsName(string file) => NameForm().IsMatch(file);
 
     [GeneratedRegex(@"\A[0-9a-f]{2}/[0-9a-f]{32}\.(png|jpg|gif|webp)\z")]
     private static partial Regex NameForm();

@@ -18,6 +18,7 @@ internal static class AccountEndpoints
         var group = api.MapGroup("/auth").Allow(Access.User);
         group.MapGet("/me", Me).Allow(Access.Any);
         group.MapPut("/password", ChangePassword);
+        group.MapPost("/confirm", Confirm);
         group.MapPost("/logout-all", EndAll);
         group.MapGet("/logins", ListLogins);
         group.MapDelete("/logins/{id:long}", EndLogin);
@@ -43,8 +44,8 @@ internal static class AccountEndpoints
     }
 
     private static async Task<IResult> ChangePassword(
-        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, PasswordHasher hasher, LoginThrottle throttle,
-        LoginService loginService, TimeProvider clock)
+        ChangePasswordRequest body, CurrentUser me, HttpContext context, Users users, PasswordHasher hasher,
+        PasswordConfirmation confirmation, LoginService loginService, TimeProvider clock)
     {
         if (me.LoginId == 0)
         {
@@ -57,7 +58,7 @@ internal static class AccountEndpoints
         }
 
         var hash = (await users.FindCredential(me.Id))?.PasswordHash;
-        if (hash is not null && await WrongPassword(context, me, body.CurrentPassword ?? "", hash, hasher, throttle) is { } problem)
+        if (hash is not null && await confirmation.Refuse(context, me, body.CurrentPassword ?? "", hash) is { } problem)
         {
             return problem;
         }
@@ -82,10 +83,29 @@ internal static class AccountEndpoints
         return TypedResults.NoContent();
     }
 
+    /// <summary>For what asks for the password once more, within the next minutes.</summary>
+    private static async Task<IResult> Confirm(
+        ConfirmRequest body, CurrentUser me, HttpContext context, Users users, PasswordConfirmation confirmation)
+    {
+        if (me.LoginId == 0)
+        {
+            return Problems.Forbidden("A key cannot confirm a password.");
+        }
+
+        var hash = (await users.FindCredential(me.Id))?.PasswordHash;
+        if (await confirmation.Refuse(context, me, body.Password, hash) is { } problem)
+        {
+            return problem;
+        }
+
+        confirmation.Confirmed(me.LoginId);
+        return TypedResults.NoContent();
+    }
+
     /// <summary>Deletes everything the user owns: logins, keys, chats, images and running answers.</summary>
     private static async Task<IResult> DeleteAccount(
-        [FromBody] DeleteAccountRequest body, CurrentUser me, HttpContext context, Users users, UserAdmin admin, PasswordHasher hasher,
-        LoginThrottle throttle, RunRegistry registry, LiveCalls calls, TimeProvider clock)
+        [FromBody] DeleteAccountRequest body, CurrentUser me, HttpContext context, Users users, UserAdmin admin,
+        PasswordConfirmation confirmation, RunRegistry registry, LiveCalls calls, TimeProvider clock)
     {
         if (me.LoginId == 0)
         {
@@ -93,7 +113,7 @@ internal static class AccountEndpoints
         }
 
         var hash = (await users.FindCredential(me.Id))?.PasswordHash;
-        if (hash is not null && await WrongPassword(context, me, body.Password, hash, hasher, throttle) is { } problem)
+        if (hash is not null && await confirmation.Refuse(context, me, body.Password, hash) is { } problem)
         {
             return problem;
         }
@@ -112,39 +132,6 @@ internal static class AccountEndpoints
                 return Problems.Unauthenticated();
         }
     }
-
-    /// <summary>
-    /// Throttled like a login. Callers skip it for an account without a password, which was opened with a one-time code.
-    /// </summary>
-    private static async Task<Problem?> WrongPassword(
-        HttpContext context, CurrentUser me, string given, string hash, PasswordHasher hasher, LoginThrottle throttle)
-    {
-        if (given.Length == 0)
-        {
-            return Wrong();
-        }
-
-        var attempt = throttle.Begin(context, Users.KeyOf(me.Username!));
-        if (attempt.Wait > TimeSpan.Zero)
-        {
-            return PasswordCheck.TooMany(attempt.Wait);
-        }
-
-        switch (await hasher.Verify(context, given, hash))
-        {
-            case true:
-                throttle.Succeeded(context, attempt, remember: false);
-                return null;
-            case false:
-                throttle.Failed(attempt);
-                return Wrong();
-            default:
-                throttle.Forgive(attempt);
-                return Problems.Overloaded();
-        }
-    }
-
-    private static Problem Wrong() => new(422, "wrong_password", "The current password is wrong.");
 
     private static async Task<IResult> EndAll(CurrentUser me, HttpContext context, Logins logins, TimeProvider clock)
     {
@@ -194,3 +181,5 @@ internal sealed record LoginResponse(
 
     private static DateTimeOffset Time(long at) => DateTimeOffset.FromUnixTimeMilliseconds(at);
 }
+
+internal sealed record ConfirmRequest(string Password);

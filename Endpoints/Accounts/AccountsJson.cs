@@ -6,6 +6,7 @@ namespace AiChat.Endpoints.Accounts;
 /// <summary>The types of this room that cross the wire. Use <see cref="Wire"/>, which is strict.</summary>
 [JsonSerializable(typeof(ApiKeyPage))]
 [JsonSerializable(typeof(ChangePasswordRequest))]
+[JsonSerializable(typeof(ConfirmRequest))]
 [JsonSerializable(typeof(CreateApiKey))]
 [JsonSerializable(typeof(CreatedApiKey))]
 [JsonSerializable(typeof(CreatedUserResponse))]

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text;
 using AiChat.Data.Store;
 using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Backups;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
 using AiChat.Providers.Transport;
@@ -15,7 +16,7 @@ internal static class MetricsEndpoints
 {
     public static void MapMetrics(this WebApplication app) => app.MapGet("/metrics", Read).Allow(Access.Admin).OrMetricsToken();
 
-    private static ContentHttpResult Read(Metrics metrics, RunSlots slots, Db db)
+    private static ContentHttpResult Read(Metrics metrics, RunSlots slots, Db db, BackupService backups, TimeProvider clock)
     {
         using var process = Process.GetCurrentProcess();
         var text = new StringBuilder();
@@ -29,6 +30,18 @@ internal static class MetricsEndpoints
             text, "aichat_stream_deltas_total", "counter", "Pieces of text that providers have sent; for most one is a token.",
             metrics.Deltas);
         Add(text, "aichat_commits_total", "counter", "Transactions written to disk.", db.Commits);
+        Add(text, "aichat_backup_failures_total", "counter", "Backups that were not made, or not sent.", backups.Failures);
+        if (backups.Newest() is { } newest)
+        {
+            Add(
+                text, "aichat_backup_newest_timestamp_seconds", "gauge", "When the newest backup was made, in unix time.",
+                newest.CreatedAt.ToUnixTimeSeconds());
+            Add(
+                text, "aichat_backup_age_seconds", "gauge", "The age of the newest backup.",
+                Math.Max(0, (clock.GetUtcNow() - newest.CreatedAt).TotalSeconds));
+            Add(text, "aichat_backup_newest_bytes", "gauge", "The size of the newest backup.", newest.Bytes);
+        }
+
         Head(text, "aichat_http_requests_total", "counter", "Answered requests.");
         for (var status = 1; status <= 5; status++)
         {

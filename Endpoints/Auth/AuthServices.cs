@@ -9,6 +9,7 @@ internal static class AuthServices
         services.AddSingleton<PasswordHasher>();
         services.AddSingleton<LoginThrottle>();
         services.AddSingleton<PasswordCheck>();
+        services.AddSingleton<PasswordConfirmation>();
         services.AddSingleton<AccessTokens>();
         services.AddSingleton<CookieMark>();
         services.AddSingleton<LoginService>();

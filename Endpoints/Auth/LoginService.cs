@@ -10,7 +10,8 @@ namespace AiChat.Endpoints.Auth;
 internal sealed record SignIn(string AccessToken, string? RefreshToken);
 
 /// <summary>Opens, refreshes and ends logins: their tokens here, their rows in <see cref="Logins"/>.</summary>
-internal sealed partial class LoginService(Logins logins, AccessTokens tokens, TimeProvider clock, ILogger<LoginService> logger)
+internal sealed partial class LoginService(
+    Logins logins, AccessTokens tokens, PasswordConfirmation confirmation, TimeProvider clock, ILogger<LoginService> logger)
 {
     private const int FamilyLength = 16;
     private const int SecretLength = 32;
@@ -39,6 +40,7 @@ internal sealed partial class LoginService(Logins logins, AccessTokens tokens, T
             LogUnrecorded(userId);
         }
 
+        confirmation.Confirmed(opened.Id);
         var signIn = new SignIn(tokens.Issue(userId, opened.Epoch, opened.Id), opened.Recorded ? $"{family}.{secret}" : null);
         return Deliver(context, signIn, browser);
     }

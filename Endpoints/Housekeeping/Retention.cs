@@ -161,6 +161,11 @@ internal sealed partial class Retention(
         while (await rows.Doomed(Batch) is { Count: > 0 } doomed)
         {
             stop.ThrowIfCancellationRequested();
+            if (files.IsHeld)
+            {
+                return; // a backup links them; the next round removes what is in this list
+            }
+
             doomed.ForEach(files.Delete);
             await rows.Forget(doomed);
         }
@@ -190,7 +195,13 @@ internal sealed partial class Retention(
         foreach (var names in files.OlderThan(now - MaxUpload))
         {
             stop.ThrowIfCancellationRequested();
-            (await rows.Unknown(names)).ForEach(name => files.SetAside(name, now));
+            var unknown = await rows.Unknown(names);
+            if (files.IsHeld)
+            {
+                return;
+            }
+
+            unknown.ForEach(name => files.SetAside(name, now));
         }
 
         List<string> missing = [];

@@ -1,6 +1,7 @@
 using System.Numerics;
 using AiChat.Endpoints.Variables;
 using AiChat.Providers.Transport;
+using Cronos;
 
 namespace AiChat.Endpoints.Settings;
 
@@ -218,6 +219,45 @@ internal static class SettingTable
         Number("taskTraceIdleTimeoutMs", 30_000, 1_000, 600_000),
         new("Milliseconds of silence that end a trace", "静默多少毫秒后结束追踪"));
 
+    // Backups.
+    public static readonly Setting<string> BackupSchedule = Add(
+        new TextSetting("backupSchedule", "0 3 * * *", 0, 100) { Check = CronLine },
+        new(
+            "When a backup is made, as a cron line in the zone of TZ; empty makes none",
+            "何时备份：cron 表达式，按 TZ 的时区；留空则不自动备份"));
+    public static readonly Setting<int> BackupKeepDaily = Add(
+        Number("backupKeepDaily", 7, 0, 3_650),
+        new("Scheduled backups kept of the last days, one a day", "保留最近多少天的定时备份，每天一份"));
+    public static readonly Setting<int> BackupKeepWeekly = Add(
+        Number("backupKeepWeekly", 4, 0, 520),
+        new("Scheduled backups kept of the last weeks, one a week", "保留最近多少周的定时备份，每周一份"));
+    public static readonly Setting<string> BackupS3Endpoint = Add(
+        new TextSetting("backupS3Endpoint", "", 0, 2_000) { Check = Address },
+        new("The address of an S3-compatible store to which backups are sent too", "备份同时上传到的 S3 兼容存储的地址"));
+    public static readonly Setting<string> BackupS3Bucket = Add(
+        new TextSetting("backupS3Bucket", "", 0, 63) { Check = Bucket },
+        new("Its bucket", "其存储桶"));
+    public static readonly Setting<string> BackupS3Region = Add(
+        new TextSetting("backupS3Region", "us-east-1", 1, 40) { Check = Bucket },
+        new("Its region; auto for Cloudflare R2", "其区域；Cloudflare R2 填 auto"));
+    public static readonly Setting<string> BackupS3Prefix = Add(
+        new TextSetting("backupS3Prefix", "aichat", 0, 200) { Check = ObjectPrefix },
+        new("The folder in the bucket", "桶中的目录"));
+    public static readonly Setting<string> BackupS3AccessKey = Add(
+        new TextSetting("backupS3AccessKey", "", 0, 256) { Check = Key },
+        new("The id of its access key", "其访问密钥 ID"));
+    public static readonly Setting<string> BackupS3SecretKey = Add(
+        new TextSetting("backupS3SecretKey", null, 1, 4_096) { IsSecret = true, Check = Key },
+        new("The secret of its access key", "其访问密钥"));
+    public static readonly Setting<bool> BackupS3PathStyle = Add(
+        new FlagSetting("backupS3PathStyle", true),
+        new(
+            "The bucket stands in the path; off where it is a part of the host name, as Alibaba Cloud OSS and Tencent COS need it",
+            "存储桶写在路径中；阿里云 OSS 和腾讯云 COS 需要关闭，改为写在域名中"));
+    public static readonly Setting<bool> BackupS3Local = Add(
+        new FlagSetting("backupS3Local", false),
+        new("That address may be in the private network", "该地址可以位于内网"));
+
     /// <summary>In the order of their declaration.</summary>
     public static readonly IReadOnlyList<SettingDefinition> All = Declared;
 
@@ -267,6 +307,16 @@ internal static class SettingTable
 
     private static string? Key(string text) =>
         ProviderHeaders.ValidateKey(text) is null ? null : "has at most 4096 printable characters of ASCII and no spaces";
+
+    private static string? CronLine(string text) => CronExpression.TryParse(text, CronFormat.Standard, out _)
+        ? null : "has five fields: minute, hour, day of the month, month, day of the week, such as 0 3 * * *";
+
+    private static string? Bucket(string text) => text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_')
+        ? null : "has only letters, digits, dots and dashes";
+
+    private static string? ObjectPrefix(string text) =>
+        text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or '/') && !text.Split('/').Contains("..")
+            ? null : "has only letters, digits, dots, dashes and slashes";
 
     private static string? TagPair(string text) =>
         StoredJson.Read(text, SettingsJson.Default.StringArray) is [{ Length: > 0 } open, { Length: > 0 } close] && open != close

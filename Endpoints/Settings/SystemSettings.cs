@@ -117,9 +117,7 @@ internal sealed class SystemSettings(
     /// <summary>
     /// <c>inherit</c>, <c>none</c> or a proxy's address in clear; null when the stored one cannot be read on this installation.
     /// </summary>
-    public string? OutboundProxy => _values.TryGetValue(SettingTable.OutboundProxy.Key, out var stored)
-        ? Open(SettingTable.OutboundProxy.Key, (string)stored!)
-        : Read(SettingTable.OutboundProxy);
+    public string? OutboundProxy => Secret(SettingTable.OutboundProxy);
 
     /// <summary>What goes past the proxy of the environment and of the setting above.</summary>
     public IReadOnlyList<string> NoProxy => Read(SettingTable.NoProxy);
@@ -180,6 +178,32 @@ internal sealed class SystemSettings(
 
     public IReadOnlyList<string> WebSearchDomainFilter => Read(SettingTable.WebSearchDomainFilter);
 
+    /// <summary>A cron line of five fields; empty = no backups without being asked.</summary>
+    public string BackupSchedule => Read(SettingTable.BackupSchedule);
+
+    public int BackupKeepDaily => Read(SettingTable.BackupKeepDaily);
+
+    public int BackupKeepWeekly => Read(SettingTable.BackupKeepWeekly);
+
+    /// <summary>The address of the store of backups elsewhere; empty = none.</summary>
+    public string BackupS3Endpoint => Read(SettingTable.BackupS3Endpoint);
+
+    public string BackupS3Bucket => Read(SettingTable.BackupS3Bucket);
+
+    public string BackupS3Region => Read(SettingTable.BackupS3Region);
+
+    public string BackupS3Prefix => Read(SettingTable.BackupS3Prefix);
+
+    public string BackupS3AccessKey => Read(SettingTable.BackupS3AccessKey);
+
+    /// <summary>In clear; null when none is set, or when the stored one cannot be read on this installation.</summary>
+    public string? BackupS3SecretKey => Secret(SettingTable.BackupS3SecretKey);
+
+    public bool BackupS3PathStyle => Read(SettingTable.BackupS3PathStyle);
+
+    /// <summary>The store may be on this machine or in its private network.</summary>
+    public bool BackupS3Local => Read(SettingTable.BackupS3Local);
+
     public bool TaskTraceEnabled => Read(SettingTable.TaskTraceEnabled);
 
     public bool TaskTraceDefaultOn => Read(SettingTable.TaskTraceDefaultOn);
@@ -215,7 +239,8 @@ internal sealed class SystemSettings(
         from definition in SettingTable.All
         where options.SettingDefaults.ContainsKey(definition.Key)
         let given = options.SettingDefaults[definition.Key]
-        let value = definition.IsSecret ? WebSearchApiKey : Value(definition.Key)
+        let value = definition.Key == SearchKey ? WebSearchApiKey
+            : definition is Setting<string> { IsSecret: true } secret ? Secret(secret) : Value(definition.Key)
         select (definition, given, value is string[] list ? list.SequenceEqual((string[])given.Value) : Equals(value, given.Value));
 
     /// <summary>Stores the changes and applies them; null restores the default. When one breaks its rule, none is stored.</summary>
@@ -281,6 +306,7 @@ internal sealed class SystemSettings(
         }
 
         Conceal(SettingTable.OutboundProxy, OutboundProxy ?? "");
+        Conceal(SettingTable.BackupS3SecretKey, BackupS3SecretKey ?? "");
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -346,6 +372,10 @@ internal sealed class SystemSettings(
     }
 
     private T Read<T>(Setting<T> setting) => Read(_values, setting);
+
+    /// <summary>A secret in clear; null when none is set, or when the stored one cannot be read on this installation.</summary>
+    private string? Secret(Setting<string> setting) =>
+        _values.TryGetValue(setting.Key, out var stored) ? Open(setting.Key, (string)stored!) : Read(setting);
 
     private T Read<T>(IReadOnlyDictionary<string, object?> values, Setting<T> setting) => (T)Get(values, setting.Key)!;
 

@@ -27,7 +27,8 @@ internal sealed class Http1Request : IDisposable
         _call = call;
         _clock = clock;
         var url = call.Url;
-        Append(call.Body is null ? "GET " : "POST ");
+        Append(call.Method ?? (call.Body is null ? "GET" : "POST"));
+        Append(" ");
         if (forwarder is not null)
         {
             Append("http://");

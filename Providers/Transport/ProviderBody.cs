@@ -3,7 +3,11 @@ using System.Buffers.Text;
 namespace AiChat.Providers.Transport;
 
 /// <summary>An image of a body: its base64 is inserted at this offset of the JSON.</summary>
-internal readonly record struct BodyImage(int Offset, long Length, Func<Stream> Open);
+internal readonly record struct BodyImage(int Offset, long Length, Func<Stream> Open)
+{
+    /// <summary>Its bytes are inserted as they are.</summary>
+    public bool IsRaw { get; init; }
+}
 
 /// <summary>
 /// A request body: JSON into which images are inserted while it is sent, so that one piece of one image is in memory at a time.
@@ -13,9 +17,13 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<Body
     /// <summary>A multiple of three, so that pieces of base64 join.</summary>
     private const int Piece = 48 * 1024;
 
-    public long Length { get; } = json.Length + images.Sum(image => Base64Length(image.Length));
+    public long Length { get; } = json.Length + images.Sum(image => image.IsRaw ? image.Length : Base64Length(image.Length));
 
     public static implicit operator ProviderBody(byte[] bytes) => new(bytes, []);
+
+    /// <summary>A body of bytes that are read while they are sent.</summary>
+    public static ProviderBody OfStream(long length, Func<Stream> open) =>
+        new(ReadOnlyMemory<byte>.Empty, [new BodyImage(0, length, open) { IsRaw = true }]);
 
     /// <summary>Writes the whole body in pieces of at most 64 KiB; a piece is valid until the next one.</summary>
     public async Task WriteAsync(Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel)
@@ -48,6 +56,14 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<Body
         for (var left = image.Length; left > 0;)
         {
             var count = (int)Math.Min(left, Piece);
+            if (image.IsRaw)
+            {
+                await source.ReadExactlyAsync(bytes.AsMemory(0, count), cancel);
+                await write(bytes.AsMemory(0, count));
+                left -= count;
+                continue;
+            }
+
             await ReadAsync(source, bytes.AsMemory(0, count), cancel);
             Base64.EncodeToUtf8(bytes.AsSpan(0, count), encoded, out _, out var written);
             await write(encoded.AsMemory(0, written));

@@ -3,8 +3,14 @@ namespace AiChat.Providers.Transport;
 /// <summary>One outbound request. It must go to the endpoint's own origin.</summary>
 internal sealed record ProviderCall(ProviderEndpoint Endpoint, Uri Url)
 {
-    /// <summary>The JSON body of a POST; null makes it a GET.</summary>
+    /// <summary>The body; of a call without a method it makes a POST, and none a GET.</summary>
     public ProviderBody? Body { get; init; }
+
+    /// <summary>The method, where it is neither GET nor POST by the rule above.</summary>
+    public string? Method { get; init; }
+
+    /// <summary>Every reply is returned, whatever its status: the caller reads failures itself.</summary>
+    public bool TakesAnyStatus { get; init; }
 
     public string MediaType { get; init; } = "application/json";
 

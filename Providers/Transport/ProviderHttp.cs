@@ -59,8 +59,8 @@ internal sealed class ProviderHttp : IDisposable
             }
 
             var (head, body) = await ExchangeAsync(call, clock);
-            reply = new ProviderReply(body, MediaType(head.ContentType), clock, call.MaxLine);
-            if (head.Status is >= 200 and < 300 and not 204)
+            reply = new ProviderReply(body, MediaType(head.ContentType), clock, call.MaxLine) { Status = head.Status, Tag = head.Tag };
+            if (call.TakesAnyStatus || head.Status is >= 200 and < 300 and not 204)
             {
                 return reply;
             }
@@ -124,7 +124,7 @@ internal sealed class ProviderHttp : IDisposable
                 connection.Dispose();
 
                 // The provider may close a connection at the moment it is used again. A request without a body may then be sent again.
-                if (used is null || call.Body is not null || clock.Token.IsCancellationRequested
+                if (used is null || call.Body is not null || call.Method is not null || clock.Token.IsCancellationRequested
                     || exception is ProviderException { Failure: not ProviderFailure.ConnectionLost })
                 {
                     throw;

@@ -25,6 +25,12 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
     /// <summary>Lower case, without parameters; empty when the provider named none.</summary>
     public string MediaType => mediaType;
 
+    /// <summary>Of interest only after a call that takes any.</summary>
+    public int Status { get; init; } = 200;
+
+    /// <summary>The entity tag as it was sent; empty when there was none.</summary>
+    public string Tag { get; init; } = "";
+
     public CallClock Clock => clock;
 
     /// <summary>Call before each line: yields the thread when other work must proceed, or when much will be read at once.</summary>
@@ -98,6 +104,23 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         return whole.WrittenMemory;
     }
 
+    /// <summary>Hands on the body piece by piece, which counts as content; a piece is valid until the next.</summary>
+    public async Task CopyToAsync(Func<ReadOnlyMemory<byte>, ValueTask> write)
+    {
+        while (await FillAsync())
+        {
+            var here = Take();
+            clock.Content(visible: true);
+            clock.Work.Pay(here.Length);
+            await SocketThreads.Leave();
+            await write(here);
+            if (clock.Work.IsDue)
+            {
+                await clock.PauseAsync();
+            }
+        }
+    }
+
     /// <summary>
     /// Reads what is left after the end marker, so that the connection can be used again. Bounded: a server that keeps
     /// the reply open loses its connection instead.
@@ -135,6 +158,14 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         }
 
         return _here.Span;
+    }
+
+    private ReadOnlyMemory<byte> Take()
+    {
+        _ = Here();
+        var here = _here[_start..];
+        _start = _scanned = _here.Length;
+        return here;
     }
 
     /// <summary>Saves the beginning of a line before its piece is released.</summary>

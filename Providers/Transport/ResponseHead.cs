@@ -34,6 +34,9 @@ internal sealed class ResponseHead
     /// <summary>The ways to sign in that a proxy offers, as they were sent; empty when it offers none.</summary>
     public string ProxyAuthenticate { get; private set; } = "";
 
+    /// <summary>The entity tag as it was sent; empty when there is none.</summary>
+    public string Tag { get; private set; } = "";
+
     /// <summary>An interim reply (1xx); the final one follows.</summary>
     public bool IsInterim => Status is >= 100 and < 200 and not 101;
 
@@ -182,6 +185,10 @@ internal sealed class ResponseHead
         else if (Is(name, "Proxy-Authenticate"u8))
         {
             ProxyAuthenticate = Join(ProxyAuthenticate, value);
+        }
+        else if (Is(name, "ETag"u8))
+        {
+            Tag = Encoding.Latin1.GetString(value);
         }
         else if (Is(name, "Date"u8))
         {

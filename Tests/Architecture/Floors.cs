@@ -19,18 +19,18 @@ internal sealed class Floors(string root, Layer[] layers)
         new("Data", [],
         [
             "Data", "Data.Sqlite", "Data.Store", "Data.Audit", "Data.Accounts", "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats",
-            "Data.Runs", "Data.Imports",
+            "Data.Runs", "Data.Imports", "Data.Backups",
         ]),
         new("Providers", [],
         [
             "Providers.Transport", "Providers.Protocol", "Providers.OpenAi", "Providers.Anthropic", "Providers.Google", "Providers.Ollama",
-            "Providers.Demo", "Providers.Search", "Providers",
+            "Providers.Demo", "Providers.Search", "Providers.Storage", "Providers",
         ]),
         new("Endpoints", ["Data", "Providers"],
         [
             "Endpoints.Variables", "ServerOptions", "Endpoints.Secrets", "Endpoints.Settings", "Endpoints.Http", "Endpoints.Auth",
             "Endpoints.Images", "Endpoints.Housekeeping", "Endpoints.Catalog", "Endpoints.Traces", "Endpoints.Calls", "Endpoints.Runs",
-            "Endpoints.Compat", "Endpoints.Chat", "Endpoints.Imports", "Endpoints.Admin", "Endpoints.Accounts",
+            "Endpoints.Compat", "Endpoints.Chat", "Endpoints.Imports", "Endpoints.Backups", "Endpoints.Admin", "Endpoints.Accounts",
         ]),
         new("Commands", ["Data", "Providers", "Endpoints"], [new("Commands", "Commands", "Program")]),
     ];

@@ -1,0 +1,216 @@
+using System.Formats.Tar;
+using System.IO.Compression;
+
+namespace AiChat.Data.Backups;
+
+/// <summary>A backup to restore from: its folder, or the archive that was downloaded. Nothing in it is trusted.</summary>
+internal abstract class BackupSource : IDisposable
+{
+    private const int MaxManifest = 256 << 20;
+
+    protected BackupSource(BackupManifest manifest)
+    {
+        Manifest = manifest;
+        var paths = new HashSet<string>(StringComparer.Ordinal);
+        foreach (var file in manifest.Files)
+        {
+            if (!BackupPaths.IsFile(file.Path) || file.Bytes < 0 || !paths.Add(file.Path))
+            {
+                throw new BackupException($"The manifest names the file {Quote(file.Path)}, which is none of a backup.");
+            }
+        }
+
+        if (!paths.Contains(BackupPaths.Database))
+        {
+            throw new BackupException("The backup has no database.");
+        }
+    }
+
+    public BackupManifest Manifest { get; }
+
+    /// <summary>Finds out what a path is. Null opens nothing: it is neither a folder nor a file.</summary>
+    /// <exception cref="BackupException">It is no backup.</exception>
+    public static BackupSource? Open(string path) =>
+        Directory.Exists(path) ? OfFolder(Path.GetFullPath(path)) : File.Exists(path) ? OfArchive(File.OpenRead(path)) : null;
+
+    /// <exception cref="BackupException">It is no backup.</exception>
+    public static BackupSource OfFolder(string folder) => new FolderSource(folder);
+
+    /// <param name="stream">It can seek, and is closed with the source.</param>
+    /// <exception cref="BackupException">It is no backup.</exception>
+    public static BackupSource OfArchive(Stream stream) => new ArchiveSource(stream);
+
+    /// <summary>Writes every file to where it is wanted, on the disk and with the hash that the manifest names.</summary>
+    /// <param name="target">The full path for a path of the backup, whose folder exists or can be made.</param>
+    /// <exception cref="BackupException">A file is missing, too many or not what the manifest says.</exception>
+    public abstract void Extract(Func<string, string> target, CancellationToken cancel);
+
+    public virtual void Dispose() => GC.SuppressFinalize(this);
+
+    protected static void Compare(BackupFile file, long bytes, string sha256)
+    {
+        if (file.Bytes != bytes || !file.Sha256.Equals(sha256, StringComparison.OrdinalIgnoreCase))
+        {
+            throw new BackupException($"{file.Path} is not what the manifest says: the backup is damaged.");
+        }
+    }
+
+    protected static string Prepare(string path)
+    {
+        Directory.CreateDirectory(
+            Path.GetDirectoryName(path)!, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        return path;
+    }
+
+    /// <summary>A name from outside, as it may stand in a message.</summary>
+    protected static string Quote(string name) =>
+        $"“{string.Concat(name.Take(200).Select(letter => char.IsControl(letter) ? '?' : letter))}”";
+
+    private sealed class FolderSource(string folder) : BackupSource(BackupManifest.Read(folder))
+    {
+        public override void Extract(Func<string, string> target, CancellationToken cancel)
+        {
+            foreach (var file in Manifest.Files)
+            {
+                cancel.ThrowIfCancellationRequested();
+                var source = Path.Combine(folder, file.Path);
+                var goal = Prepare(target(file.Path));
+                if (!IsPlain(source))
+                {
+                    throw new BackupException($"{file.Path} is missing from the backup, or is no plain file.");
+                }
+
+                // Images never change, so the restored folder and the backup may share them. A database is written to.
+                var isShared = file.Path.StartsWith(BackupPaths.Images, StringComparison.Ordinal) && DurableFiles.TryLink(source, goal);
+                var hash = isShared ? BackupCopy.Hash(goal, cancel) : BackupCopy.Copy(source, goal, cancel);
+                Compare(file, new FileInfo(source).Length, hash);
+            }
+        }
+
+        private bool IsPlain(string path)
+        {
+            for (var parent = Path.GetDirectoryName(path)!; parent.Length > folder.Length; parent = Path.GetDirectoryName(parent)!)
+            {
+                if (!Directory.Exists(parent) || !Ownership.IsFolder(parent))
+                {
+                    return false;
+                }
+            }
+
+            using var handle = DurableFiles.OpenPlain(path);
+            return handle is not null && !File.GetAttributes(path).HasFlag(FileAttributes.Directory);
+        }
+    }
+
+    private sealed class ArchiveSource(Stream stream) : BackupSource(FindManifest(stream))
+    {
+        public override void Extract(Func<string, string> target, CancellationToken cancel)
+        {
+            var wanted = Manifest.Files.ToDictionary(file => file.Path, StringComparer.Ordinal);
+            Walk(stream, (path, entry) =>
+            {
+                cancel.ThrowIfCancellationRequested();
+                if (path == BackupManifest.FileName)
+                {
+                    return true;
+                }
+
+                if (!wanted.Remove(path, out var file))
+                {
+                    throw new BackupException($"The archive holds {Quote(entry.Name)}, which its manifest does not name.");
+                }
+
+                var (bytes, hash) = BackupCopy.Copy(entry.DataStream ?? Stream.Null, Prepare(target(path)), file.Bytes, cancel);
+                Compare(file, bytes, hash);
+                return true;
+            });
+            if (wanted.Count > 0)
+            {
+                throw new BackupException($"{wanted.Keys.First()} is missing from the archive.");
+            }
+        }
+
+        public override void Dispose()
+        {
+            stream.Dispose();
+            base.Dispose();
+        }
+
+        /// <summary>It comes first in our own archives, and anywhere in one that somebody has packed again.</summary>
+        private static BackupManifest FindManifest(Stream stream)
+        {
+            BackupManifest? manifest = null;
+            try
+            {
+                Walk(stream, (path, entry) =>
+                {
+                    if (path != BackupManifest.FileName)
+                    {
+                        return true;
+                    }
+
+                    if (entry.Length > MaxManifest)
+                    {
+                        throw new BackupException("The manifest in the archive is too long.");
+                    }
+
+                    manifest = BackupManifest.Parse(entry.DataStream ?? Stream.Null);
+                    return false;
+                });
+                return manifest ?? throw new BackupException("This is no backup of AiChat: the archive has no manifest.json.");
+            }
+            catch
+            {
+                stream.Dispose();
+                throw;
+            }
+        }
+
+        /// <summary>Calls for each file until told to stop, after judging its name and kind.</summary>
+        private static void Walk(Stream stream, Func<string, TarEntry, bool> take)
+        {
+            try
+            {
+                stream.Position = 0;
+                var isPacked = stream.ReadByte() == 0x1F && stream.ReadByte() == 0x8B;
+                stream.Position = 0;
+                using var plain = isPacked ? new GZipStream(stream, CompressionMode.Decompress, leaveOpen: true) : null;
+                using var reader = new TarReader((Stream?)plain ?? stream, leaveOpen: true);
+                while (reader.GetNextEntry() is { } entry)
+                {
+                    if (PathOf(entry) is { } path && !take(path, entry))
+                    {
+                        return;
+                    }
+                }
+            }
+            catch (Exception error) when (error is EndOfStreamException or InvalidDataException or FormatException)
+            {
+                throw new BackupException(
+                    "The archive is cut off or damaged, or is no tar archive. Download it again and compare its size.", error);
+            }
+        }
+
+        /// <summary>The path within the backup; null for a folder.</summary>
+        private static string? PathOf(TarEntry entry)
+        {
+            switch (entry.EntryType)
+            {
+                case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
+                    break;
+                case TarEntryType.Directory or TarEntryType.GlobalExtendedAttributes:
+                    return null;
+                default:
+                    throw new BackupException($"The archive holds {Quote(entry.Name)}, which is a {entry.EntryType}. It is refused.");
+            }
+
+            var name = entry.Name.StartsWith("./", StringComparison.Ordinal) ? entry.Name[2..] : entry.Name;
+            var inner = name[(name.IndexOf('/') + 1)..];
+            return IsKnown(name) ? name
+                : IsKnown(inner) && BackupPaths.IsName(name[..^(inner.Length + 1)]) ? inner
+                : throw new BackupException($"The archive holds {Quote(entry.Name)}, which is no file of a backup. It is refused.");
+        }
+
+        private static bool IsKnown(string path) => path == BackupManifest.FileName || BackupPaths.IsFile(path);
+    }
+}

@@ -1,0 +1,36 @@
+using System.Globalization;
+using AiChat.Data.Backups;
+using AiChat.Endpoints.Variables;
+
+namespace AiChat.Endpoints.Backups;
+
+/// <summary>Which of the scheduled backups are kept: the newest of each of the last days and weeks. Others are nobody's to remove.</summary>
+internal static class BackupRetention
+{
+    /// <summary>The names of those that go. The newest always stays.</summary>
+    public static IReadOnlyList<string> Surplus(IEnumerable<string> names, int days, int weeks, TimeZoneInfo zone)
+    {
+        var scheduled = names.Where(BackupPaths.IsScheduled)
+            .Select(name => (Name: name, Time: BackupPaths.TimeOf(name)))
+            .Where(one => one.Time is not null)
+            .Select(one => (one.Name, Day: DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(one.Time!.Value, zone).DateTime)))
+            .OrderByDescending(one => one.Name, StringComparer.Ordinal)
+            .ToList();
+        var daily = scheduled.DistinctBy(one => one.Day).Take(days);
+        var weekly = scheduled.DistinctBy(one => WeekOf(one.Day)).Take(weeks);
+        var kept = scheduled.Take(1).Concat(daily).Concat(weekly).Select(one => one.Name).ToHashSet(StringComparer.Ordinal);
+        return [.. scheduled.Select(one => one.Name).Where(name => !kept.Contains(name))];
+    }
+
+    private static (int Year, int Week) WeekOf(DateOnly day)
+    {
+        var time = day.ToDateTime(TimeOnly.MinValue);
+        return (ISOWeek.GetYear(time), ISOWeek.GetWeekOfYear(time));
+    }
+}
+
+/// <summary>The zone in which schedules count.</summary>
+internal static class BackupZone
+{
+    public static TimeZoneInfo Of(ServerOptions options) => TimeZones.Find(ServerVariables.TimeZone.Read(options.Values)).Zone;
+}

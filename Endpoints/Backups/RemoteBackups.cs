@@ -1,0 +1,121 @@
+using System.Security.Cryptography;
+using AiChat.Data.Backups;
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Settings;
+using AiChat.Providers.Storage;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Endpoints.Backups;
+
+/// <summary>A backup in the store elsewhere.</summary>
+internal sealed record RemoteBackup(string Name, long Bytes);
+
+/// <summary>
+/// The backups in an S3-compatible store, as archives of the same form as a download. Failures are <see cref="ProviderException"/>.
+/// </summary>
+internal sealed class RemoteBackups(ProviderHttp http, SystemSettings settings, ServerOptions options, Outbound outbound)
+{
+    /// <summary>Of the pools of connections, apart from providers and web search.</summary>
+    private const long Pool = -2_000;
+
+    private volatile IReadOnlyList<RemoteBackup> _known = [];
+
+    public bool IsConfigured => settings.BackupS3Endpoint.Length > 0 && settings.BackupS3Bucket.Length > 0;
+
+    /// <summary>What the store had when it was last asked.</summary>
+    public IReadOnlyList<RemoteBackup> Known => IsConfigured ? _known : [];
+
+    /// <summary>Asks the store for all backups, the newest first.</summary>
+    public async Task<IReadOnlyList<RemoteBackup>> List(CancellationToken cancel)
+    {
+        var found = await Client().ListAsync(cancel);
+        return _known =
+        [
+            .. from one in found
+            where one.Name.EndsWith(BackupArchive.Extension, StringComparison.Ordinal)
+            let name = one.Name[..^BackupArchive.Extension.Length]
+            where BackupPaths.IsName(name)
+            orderby name descending
+            select new RemoteBackup(name, one.Bytes),
+        ];
+    }
+
+    /// <summary>Sends a backup and sees that the store has all of it.</summary>
+    public async Task Send(ShelvedBackup backup, Action<double> progress, CancellationToken cancel)
+    {
+        var client = Client();
+        try
+        {
+            await client.AbortUploadsAsync(cancel);
+        }
+        catch (ProviderException error) when (error.UpstreamStatus is not null)
+        {
+            // Some stores have no list of unfinished uploads, and some keys may not see it.
+        }
+
+        long length;
+        await using (var archive = new BackupArchive(backup.Path))
+        {
+            length = archive.Length;
+        }
+
+        await client.SendAsync(
+            backup.Name + BackupArchive.Extension, length, at => new BackupArchive(backup.Path) { Position = at }, progress, cancel);
+        await List(cancel);
+    }
+
+    /// <summary>Removes what is no longer kept, by the rule that holds here too.</summary>
+    public async Task Prune(CancellationToken cancel)
+    {
+        var names = (await List(cancel)).Select(backup => backup.Name);
+        foreach (var name in BackupRetention.Surplus(names, settings.BackupKeepDaily, settings.BackupKeepWeekly, BackupZone.Of(options)))
+        {
+            await Delete(name, cancel);
+        }
+    }
+
+    public async Task Delete(string name, CancellationToken cancel)
+    {
+        await Client().DeleteAsync(name + BackupArchive.Extension, cancel);
+        _known = [.. _known.Where(backup => backup.Name != name)];
+    }
+
+    /// <summary>Hands on the archive of a backup; false when the store has none of this name.</summary>
+    public Task<bool> Read(string name, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel) =>
+        Client().GetAsync(name + BackupArchive.Extension, write, cancel);
+
+    /// <summary>Writes, lists, reads and deletes a small object, as a backup will be.</summary>
+    public async Task Test(CancellationToken cancel)
+    {
+        var client = Client();
+        var content = RandomNumberGenerator.GetBytes(1_000);
+        var name = $"aichat-test-{Convert.ToHexStringLower(content.AsSpan(0, 6))}";
+        await client.SendAsync(name, content.Length, at => new MemoryStream(content[(int)at..]), _ => { }, cancel);
+        var read = new MemoryStream();
+        await client.GetAsync(name, piece => read.WriteAsync(piece, cancel), cancel);
+        await client.DeleteAsync(name, cancel);
+        if (!read.ToArray().AsSpan().SequenceEqual(content))
+        {
+            throw new ProviderException(ProviderFailure.Protocol, "The store gave back something else than was written.");
+        }
+    }
+
+    private S3Client Client()
+    {
+        if (settings.BackupS3SecretKey is not { } secret || settings.BackupS3AccessKey.Length == 0)
+        {
+            throw new ProviderException(ProviderFailure.Unauthorized, "The access key of the store, or its secret, is missing.");
+        }
+
+        var scope = ModelCatalog.Scope(settings.BackupS3Local);
+        return new S3Client(http, new S3Place(
+            settings.BackupS3Endpoint, settings.BackupS3Bucket, settings.BackupS3Region, settings.BackupS3Prefix.Trim('/'),
+            settings.BackupS3AccessKey, secret)
+        {
+            PathStyle = settings.BackupS3PathStyle,
+            Scope = scope,
+            Proxies = outbound.Route,
+            PoolId = Pool - (long)scope,
+        });
+    }
+}
