@@ -69,7 +69,7 @@ internal static partial class DurableFiles
             ? null : throw new IOException($"Cannot open an image file (errno {error}).", error);
     }
 
-    /// <summary>Gives a file a second name, which costs no space; false where the system has no such names between these two folders.</summary>
+    /// <summary>Gives a file a second name, which costs no space; false where the system has none between these two folders.</summary>
     public static bool TryLink(string path, string link) => Link(path, link) == 0;
 
     /// <summary>Tells the system that the file will not be read soon, so that copying it does not push out what others read.</summary>

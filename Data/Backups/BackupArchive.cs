@@ -5,8 +5,8 @@ using System.Text;
 namespace AiChat.Data.Backups;
 
 /// <summary>
-/// A backup as one tar archive (POSIX ustar), made while it is read, so that it needs neither space nor memory. Its length is known, and any
-/// part of it can be read: an upload sends its parts twice, once to hash and once to send. Used by one thread at a time.
+/// A backup as one tar archive (POSIX ustar), made while it is read, so that it needs neither space nor memory. Its length is known, and
+/// any part of it can be read: an upload sends its parts twice, once to hash and once to send. Used by one thread at a time.
 /// </summary>
 internal sealed class BackupArchive : Stream
 {

@@ -258,7 +258,8 @@ internal sealed class Restore(DataFolder folder, string imageFolder)
         var live = Path.Exists(exchange.Live) ? Mounts.Of(exchange.Live) : home;
         if (live?.Id != home?.Id)
         {
-            throw new BackupException($"{exchange.Live} is mounted by itself, so nothing can be put in its place. Mount its folder instead.");
+            throw new BackupException(
+                $"{exchange.Live} is mounted by itself, so nothing can be put in its place. Mount its folder instead.");
         }
     }
 

@@ -6,8 +6,8 @@ namespace AiChat.Data.Sqlite;
 
 /// <summary>
 /// Copies a database that is in use, as it was at one moment, beside its users: on a connection of its own, a few pages at a time with
-/// pauses that leave most of a core to them. The copy reaches the disk in small pieces, because one large flush at the end would hold up the
-/// commits of everybody else.
+/// pauses that leave most of a core to them. The copy reaches the disk in small pieces, because one large flush at the end would hold up
+/// the commits of everybody else.
 /// </summary>
 internal static class DatabaseCopy
 {
@@ -16,7 +16,7 @@ internal static class DatabaseCopy
 
     private const long BytesPerFlush = 4L << 20;
 
-    /// <summary>A pause lasts this many times what the step before took, so that the copy has a quarter of a core and of the disk.</summary>
+    /// <summary>A pause lasts this many times what the step before took: the copy has a quarter of a core and of the disk.</summary>
     private const int Share = 3;
 
     private static readonly TimeSpan MinPause = TimeSpan.FromMilliseconds(2);

@@ -7,7 +7,9 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Backups;
 
-/// <summary>Backups: made, listed, downloaded, deleted. Whoever has one has everybody's chats, so the password is asked for once more.</summary>
+/// <summary>
+/// Backups: made, listed, downloaded, deleted. Whoever has one has everybody's chats, so the password is asked for once more.
+/// </summary>
 internal static class BackupEndpoints
 {
     /// <summary>A small backup is made within this time, and its answer says so.</summary>
@@ -68,7 +70,7 @@ internal static class BackupEndpoints
             Zone = BackupZone.Of(options).Id,
             LastFailure = state.LastFailure,
             LastTrial = state.LastTrial,
-            Remote = remote.IsConfigured ? settings.BackupS3Bucket : null,
+            Remote = remote.IsConfigured ? settings.BackupStore.Bucket : null,
             RemoteProblem = remoteProblem,
         };
     }

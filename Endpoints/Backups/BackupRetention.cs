@@ -4,7 +4,7 @@ using AiChat.Endpoints.Variables;
 
 namespace AiChat.Endpoints.Backups;
 
-/// <summary>Which of the scheduled backups are kept: the newest of each of the last days and weeks. Others are nobody's to remove.</summary>
+/// <summary>Which scheduled backups are kept: the newest of each of the last days and weeks. Others are nobody's to remove.</summary>
 internal static class BackupRetention
 {
     /// <summary>The names of those that go. The newest always stays.</summary>

@@ -22,10 +22,12 @@ internal sealed partial class BackupSchedule(
     private static readonly TimeSpan TrialEvery = TimeSpan.FromDays(7);
 
     private DateTimeOffset? _retryAt;
+    private DateTimeOffset? _start;
 
     /// <summary>When the next one is due; null when there is no schedule. A time that has passed is made up for at once.</summary>
     public static DateTimeOffset? Next(string schedule, DateTimeOffset last, TimeZoneInfo zone) =>
-        schedule.Length > 0 && CronExpression.TryParse(schedule, CronFormat.Standard, out var cron) ? cron.GetNextOccurrence(last, zone) : null;
+        schedule.Length > 0 && CronExpression.TryParse(schedule, CronFormat.Standard, out var cron)
+            ? cron.GetNextOccurrence(last, zone) : null;
 
     /// <summary>When the next one is due.</summary>
     public DateTimeOffset? Due() => Next(settings.BackupSchedule, Last(), BackupZone.Of(options)) is not { } due ? null
@@ -62,12 +64,16 @@ internal sealed partial class BackupSchedule(
         }
     }
 
-    /// <summary>The time from which the schedule counts. A clock that was set back must not put off backups for years.</summary>
+    /// <summary>
+    /// The time from which the schedule counts: that of the last backup, or of the start when the clock was set back since. A wrong year
+    /// must not put off backups until it comes.
+    /// </summary>
     private DateTimeOffset Last()
     {
         var now = clock.GetUtcNow();
+        _start = _start is { } start && start < now ? start : now;
         var last = shelf.State.LastScheduled ?? DateTimeOffset.FromUnixTimeMilliseconds(instance.CreatedAt);
-        return last < now ? last : now;
+        return last < now ? last : _start.Value;
     }
 
     private void Try(ShelvedBackup made, CancellationToken stop)

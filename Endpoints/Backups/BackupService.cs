@@ -14,8 +14,8 @@ namespace AiChat.Endpoints.Backups;
 internal sealed record BackupKey(string? Passphrase);
 
 /// <summary>
-/// Makes backups, one at a time, and afterwards sends them away and removes those that are no longer kept. A failure is logged, stands among
-/// the notices of administrators, in the metrics and on the page. Safe for any number of threads.
+/// Makes backups, one at a time, and afterwards sends them away and removes those that are no longer kept. A failure is logged, stands
+/// among the notices of administrators, in the metrics and on the page. Safe for any number of threads.
 /// </summary>
 internal sealed partial class BackupService(
     BackupMaker maker, BackupShelf shelf, RemoteBackups remote, InstanceMarker instance, DataFolder folder, ServerOptions options,
@@ -24,8 +24,8 @@ internal sealed partial class BackupService(
 {
     public const string FailedNotice = "backup_failed";
 
-    private static readonly string Version =
-        typeof(BackupService).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
+    private static readonly string Version = typeof(BackupService).Assembly
+        .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";
 
     private readonly Lock _gate = new();
     private BackupRun? _run;
@@ -135,7 +135,7 @@ internal sealed partial class BackupService(
         }
         catch (Exception error) when (error is ProviderException or IOException or BackupException)
         {
-            Fail(made.Name, $"It was made, and not sent to {settings.BackupS3Endpoint}: {error.Message}");
+            Fail(made.Name, $"It was made, and not sent to {settings.BackupStore}: {error.Message}");
             return false;
         }
     }

@@ -10,7 +10,8 @@ internal static class BackupsServices
     {
         services.AddSingleton(all => new BackupShelf(all.GetRequiredService<DataFolder>().File("backups")));
         services.AddSingleton(all => new BackupMaker(
-            all.GetRequiredService<DataFolder>().DatabasePath, all.GetRequiredService<ImageFiles>(), all.GetRequiredService<BackupShelf>()));
+            all.GetRequiredService<DataFolder>().DatabasePath, all.GetRequiredService<ImageFiles>(),
+            all.GetRequiredService<BackupShelf>()));
         services.AddSingleton<RemoteBackups>();
         services.AddSingleton<BackupService>();
         services.AddSingleton<BackupSchedule>();

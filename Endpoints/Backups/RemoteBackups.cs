@@ -20,7 +20,7 @@ internal sealed class RemoteBackups(ProviderHttp http, SystemSettings settings, 
 
     private volatile IReadOnlyList<RemoteBackup> _known = [];
 
-    public bool IsConfigured => settings.BackupS3Endpoint.Length > 0 && settings.BackupS3Bucket.Length > 0;
+    public bool IsConfigured => settings.BackupStore.IsConfigured;
 
     /// <summary>What the store had when it was last asked.</summary>
     public IReadOnlyList<RemoteBackup> Known => IsConfigured ? _known : [];
@@ -102,17 +102,16 @@ internal sealed class RemoteBackups(ProviderHttp http, SystemSettings settings, 
 
     private S3Client Client()
     {
-        if (settings.BackupS3SecretKey is not { } secret || settings.BackupS3AccessKey.Length == 0)
+        var store = settings.BackupStore;
+        if (store.SecretKey is not { } secret || store.AccessKey.Length == 0)
         {
             throw new ProviderException(ProviderFailure.Unauthorized, "The access key of the store, or its secret, is missing.");
         }
 
-        var scope = ModelCatalog.Scope(settings.BackupS3Local);
-        return new S3Client(http, new S3Place(
-            settings.BackupS3Endpoint, settings.BackupS3Bucket, settings.BackupS3Region, settings.BackupS3Prefix.Trim('/'),
-            settings.BackupS3AccessKey, secret)
+        var scope = ModelCatalog.Scope(store.Local);
+        return new S3Client(http, new S3Place(store.Endpoint, store.Bucket, store.Region, store.Prefix, store.AccessKey, secret)
         {
-            PathStyle = settings.BackupS3PathStyle,
+            PathStyle = store.PathStyle,
             Scope = scope,
             Proxies = outbound.Route,
             PoolId = Pool - (long)scope,

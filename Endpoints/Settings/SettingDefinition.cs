@@ -38,6 +38,25 @@ internal abstract record SettingDefinition(string Key, object? Default)
 
     public abstract JsonNode ToJson(object value);
 
+    /// <summary>The value in the store; null when a newer rule refuses it. A secret stays sealed.</summary>
+    public object? FromStored(string text)
+    {
+        if (IsSecret)
+        {
+            return text;
+        }
+
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            return Read(json.RootElement, out _);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>A value as its environment variable takes it.</summary>
     public string Show(object value) => value switch
     {

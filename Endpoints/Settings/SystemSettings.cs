@@ -185,24 +185,11 @@ internal sealed class SystemSettings(
 
     public int BackupKeepWeekly => Read(SettingTable.BackupKeepWeekly);
 
-    /// <summary>The address of the store of backups elsewhere; empty = none.</summary>
-    public string BackupS3Endpoint => Read(SettingTable.BackupS3Endpoint);
-
-    public string BackupS3Bucket => Read(SettingTable.BackupS3Bucket);
-
-    public string BackupS3Region => Read(SettingTable.BackupS3Region);
-
-    public string BackupS3Prefix => Read(SettingTable.BackupS3Prefix);
-
-    public string BackupS3AccessKey => Read(SettingTable.BackupS3AccessKey);
-
-    /// <summary>In clear; null when none is set, or when the stored one cannot be read on this installation.</summary>
-    public string? BackupS3SecretKey => Secret(SettingTable.BackupS3SecretKey);
-
-    public bool BackupS3PathStyle => Read(SettingTable.BackupS3PathStyle);
-
-    /// <summary>The store may be on this machine or in its private network.</summary>
-    public bool BackupS3Local => Read(SettingTable.BackupS3Local);
+    /// <summary>Where backups are sent too.</summary>
+    public BackupStore BackupStore => new(
+        Read(SettingTable.BackupS3Endpoint), Read(SettingTable.BackupS3Bucket), Read(SettingTable.BackupS3Region),
+        Read(SettingTable.BackupS3Prefix).Trim('/'), Read(SettingTable.BackupS3AccessKey), Secret(SettingTable.BackupS3SecretKey),
+        Read(SettingTable.BackupS3PathStyle), Read(SettingTable.BackupS3Local));
 
     public bool TaskTraceEnabled => Read(SettingTable.TaskTraceEnabled);
 
@@ -289,7 +276,7 @@ internal sealed class SystemSettings(
         foreach (var row in await store.List())
         {
             // A value that a newer rule refuses, or a key that was removed, counts as not set.
-            if (SettingTable.ByKey.TryGetValue(Name(row.Key), out var definition) && Read(definition, row.Value) is { } value)
+            if (SettingTable.ByKey.TryGetValue(Name(row.Key), out var definition) && definition.FromStored(row.Value) is { } value)
             {
                 values[row.Key] = value;
                 if (definition.IsSecret && Open(row.Key, row.Value) is { } secret)
@@ -306,7 +293,7 @@ internal sealed class SystemSettings(
         }
 
         Conceal(SettingTable.OutboundProxy, OutboundProxy ?? "");
-        Conceal(SettingTable.BackupS3SecretKey, BackupS3SecretKey ?? "");
+        Conceal(SettingTable.BackupS3SecretKey, BackupStore.SecretKey ?? "");
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -411,22 +398,4 @@ internal sealed class SystemSettings(
     private static string Seal(string place) => $"settings|value|{place}|v1";
 
     private string? Open(string place, string text) => cipher.Open(SecretPurpose.ProviderSecrets, Seal(place), text);
-
-    private static object? Read(SettingDefinition definition, string text)
-    {
-        if (definition.IsSecret)
-        {
-            return text;
-        }
-
-        try
-        {
-            using var json = JsonDocument.Parse(text);
-            return definition.Read(json.RootElement, out _);
-        }
-        catch (JsonException)
-        {
-            return null;
-        }
-    }
 }

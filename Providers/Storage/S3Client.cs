@@ -47,7 +47,8 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
         if (sent?.Bytes != length)
         {
             throw new ProviderException(
-                ProviderFailure.Protocol, $"After the upload the store has {sent?.Bytes.ToString() ?? "no"} bytes of {name}, not {length}.");
+                ProviderFailure.Protocol,
+                $"After the upload the store has {sent?.Bytes.ToString() ?? "no"} bytes of {name}, not {length}.");
         }
     }
 
@@ -228,7 +229,8 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
         string method, string name, string query, ProviderBody? body, string hash, IReadOnlyList<KeyValuePair<string, string>> extra,
         CancellationToken cancel)
     {
-        var path = $"{_base.AbsolutePath.TrimEnd('/')}/{(name.Length == 0 ? "" : place.Prefix.Length > 0 ? $"{place.Prefix}/{name}" : name)}";
+        var key = name.Length == 0 || place.Prefix.Length == 0 ? name : $"{place.Prefix}/{name}";
+        var path = $"{_base.AbsolutePath.TrimEnd('/')}/{key}";
         var host = _base.IsDefaultPort ? _base.IdnHost : $"{_base.IdnHost}:{_base.Port}";
         if (_base.HostNameType == UriHostNameType.IPv6)
         {
@@ -282,7 +284,8 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
         var advice = S3Text.Advice(code, body, place);
         var message = S3Text.First(body, "Message") ?? "";
         var said = string.Concat(message.Take(300).Where(letter => !char.IsControl(letter)));
-        var detail = $"The store answered {status}{(code.Length > 0 ? $" {code}" : "")}{(said.Length > 0 ? $": {said.TrimEnd('.')}." : ".")}"
+        var detail = $"The store answered {status}{(code.Length > 0 ? " " + code : "")}"
+            + (said.Length > 0 ? $": {said.TrimEnd('.')}." : ".")
             + (advice.Length > 0 ? " " + advice : "");
         var failure = status is 401 or 403 ? ProviderFailure.Unauthorized
             : status == 429 || code == "SlowDown" ? ProviderFailure.RateLimited
@@ -300,7 +303,8 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
             {
                 return await call();
             }
-            catch (ProviderException error) when (attempt < MaxAttempts && (error.IsTransient || error.Failure is ProviderFailure.WriteTimeout))
+            catch (ProviderException error)
+                when (attempt < MaxAttempts && (error.IsTransient || error.Failure is ProviderFailure.WriteTimeout))
             {
                 await Task.Delay(pause, http.Time, cancel);
                 pause *= 2;

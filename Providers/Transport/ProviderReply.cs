@@ -162,9 +162,9 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
 
     private ReadOnlyMemory<byte> Take()
     {
-        _ = Here();
-        var here = _here[_start..];
-        _start = _scanned = _here.Length;
+        var length = Here().Length;
+        var here = _here[_start..length];
+        _start = _scanned = length;
         return here;
     }
 

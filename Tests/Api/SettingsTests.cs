@@ -62,6 +62,17 @@ public sealed class SettingsTests
         { "webSearchDomainFilter", """["example.org","example.com"]""" },
         { "outboundProxy", "\"http://proxy.example:3128\"" },
         { "noProxy", """["corp.example","203.0.113.0/24"]""" },
+        { "backupSchedule", "\"30 2 * * 1-5\"" },
+        { "backupKeepDaily", "3" },
+        { "backupKeepWeekly", "0" },
+        { "backupS3Endpoint", "\"https://s3.example.org\"" },
+        { "backupS3Bucket", "\"aichat-backups\"" },
+        { "backupS3Region", "\"auto\"" },
+        { "backupS3Prefix", "\"team/aichat\"" },
+        { "backupS3AccessKey", "\"AKIA0123\"" },
+        { "backupS3SecretKey", "\"s3-CANARY-0123456789\"" },
+        { "backupS3PathStyle", "false" },
+        { "backupS3Local", "true" },
         { "taskTraceEnabled", "true" },
         { "taskTraceDefaultOn", "true" },
         { "taskTraceAdminOnly", "false" },
@@ -345,7 +356,7 @@ public sealed class SettingsTests
 
     private static void AssertShown(string key, JsonElement put, JsonElement shown)
     {
-        var expected = key == "webSearchApiKey" ? Json("""{"set":true}""") : put;
+        var expected = key is "webSearchApiKey" or "backupS3SecretKey" ? Json("""{"set":true}""") : put;
         Assert.True(JsonElement.DeepEquals(expected, shown.GetProperty(key)), $"{key}: put {put}, shown {shown.GetProperty(key)}");
     }
 }
