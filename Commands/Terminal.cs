@@ -1,4 +1,5 @@
 #pragma warning disable RS0030 // The one place that writes to the terminal.
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -8,8 +9,13 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Commands;
 
 /// <summary>Output for the person at the console; everything else is logged. There are no colours, so a pipe gets the same text.</summary>
-internal static class Terminal
+internal static partial class Terminal
 {
+    // struct termios of Linux, the same on x64 and arm64: four flags of four bytes, the local ones last.
+    private const int TerminalStateSize = 64;
+    private const int LocalFlagsAt = 12;
+    private const int Echo = 8;
+
     private static readonly JsonWriterOptions Indented = new() { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public static void Say(string line) => Console.Out.WriteLine(line);
@@ -77,22 +83,33 @@ internal static class Terminal
         }
 
         Console.Error.Write($"{question}: ");
-        var text = new StringBuilder();
-        while (Console.ReadKey(intercept: true) is { Key: not ConsoleKey.Enter } key)
+        var state = new byte[TerminalStateSize];
+        var isKnown = GetState(0, state) == 0;
+        try
         {
-            if (key.Key != ConsoleKey.Backspace)
+            if (isKnown)
             {
-                text.Append(key.KeyChar);
+                var silent = (byte[])state.Clone();
+                silent[LocalFlagsAt] &= unchecked((byte)~Echo);
+                isKnown = SetState(0, 0, silent) == 0;
             }
-            else if (text.Length > 0)
+
+            return Console.In.ReadLine();
+        }
+        finally
+        {
+            if (isKnown && SetState(0, 0, state) == 0)
             {
-                text.Length--;
+                Console.Error.WriteLine(); // the one that was typed was not shown
             }
         }
-
-        Console.Error.WriteLine();
-        return text.ToString();
     }
+
+    [LibraryImport("libc", EntryPoint = "tcgetattr")]
+    private static partial int GetState(int terminal, byte[] state);
+
+    [LibraryImport("libc", EntryPoint = "tcsetattr")]
+    private static partial int SetState(int terminal, int when, byte[] state);
 
     /// <summary>What a user or a provider wrote, without what a terminal would obey.</summary>
     private static string Plain(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));

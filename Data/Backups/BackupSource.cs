@@ -1,4 +1,3 @@
-using System.Formats.Tar;
 using System.IO.Compression;
 
 namespace AiChat.Data.Backups;
@@ -120,7 +119,7 @@ internal abstract class BackupSource : IDisposable
                     throw new BackupException($"The archive holds {Quote(entry.Name)}, which its manifest does not name.");
                 }
 
-                var (bytes, hash) = BackupCopy.Copy(entry.DataStream ?? Stream.Null, Prepare(target(path)), file.Bytes, cancel);
+                var (bytes, hash) = BackupCopy.Copy(entry.Data, Prepare(target(path)), file.Bytes, cancel);
                 Compare(file, bytes, hash);
                 return true;
             });
@@ -154,7 +153,7 @@ internal abstract class BackupSource : IDisposable
                         throw new BackupException("The manifest in the archive is too long.");
                     }
 
-                    manifest = BackupManifest.Parse(entry.DataStream ?? Stream.Null);
+                    manifest = BackupManifest.Parse(entry.Data);
                     return false;
                 });
                 return manifest ?? throw new BackupException("This is no backup of AiChat: the archive has no manifest.json.");
@@ -175,8 +174,7 @@ internal abstract class BackupSource : IDisposable
                 var isPacked = stream.ReadByte() == 0x1F && stream.ReadByte() == 0x8B;
                 stream.Position = 0;
                 using var plain = isPacked ? new GZipStream(stream, CompressionMode.Decompress, leaveOpen: true) : null;
-                using var reader = new TarReader((Stream?)plain ?? stream, leaveOpen: true);
-                while (reader.GetNextEntry() is { } entry)
+                foreach (var entry in TarEntry.Read((Stream?)plain ?? stream))
                 {
                     if (PathOf(entry) is { } path && !take(path, entry))
                     {
@@ -184,7 +182,7 @@ internal abstract class BackupSource : IDisposable
                     }
                 }
             }
-            catch (Exception error) when (error is EndOfStreamException or InvalidDataException or FormatException)
+            catch (Exception error) when (error is EndOfStreamException or InvalidDataException)
             {
                 throw new BackupException(
                     "The archive is cut off or damaged, or is no tar archive. Download it again and compare its size.", error);
@@ -194,14 +192,14 @@ internal abstract class BackupSource : IDisposable
         /// <summary>The path within the backup; null for a folder.</summary>
         private static string? PathOf(TarEntry entry)
         {
-            switch (entry.EntryType)
+            if (entry.Kind == TarKind.Folder)
             {
-                case TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile:
-                    break;
-                case TarEntryType.Directory or TarEntryType.GlobalExtendedAttributes:
-                    return null;
-                default:
-                    throw new BackupException($"The archive holds {Quote(entry.Name)}, which is a {entry.EntryType}. It is refused.");
+                return null;
+            }
+
+            if (entry.Kind == TarKind.Other)
+            {
+                throw new BackupException($"The archive holds {Quote(entry.Name)}, which is a link or a device. It is refused.");
             }
 
             var name = entry.Name.StartsWith("./", StringComparison.Ordinal) ? entry.Name[2..] : entry.Name;

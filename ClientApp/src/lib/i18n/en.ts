@@ -1,5 +1,6 @@
 import { admin } from './en/admin'
 import { auth } from './en/auth'
+import { backup } from './en/backup'
 import { chat } from './en/chat'
 import { common } from './en/common'
 import { composer } from './en/composer'
@@ -20,6 +21,7 @@ export const en = {
   ...errorsEn,
   ...admin,
   ...auth,
+  ...backup,
   ...chat,
   ...common,
   ...composer,

@@ -2,6 +2,7 @@ import type { MessageKey } from './en'
 import { errorsZh } from './errors.zh'
 import { admin } from './zh/admin'
 import { auth } from './zh/auth'
+import { backup } from './zh/backup'
 import { chat } from './zh/chat'
 import { common } from './zh/common'
 import { composer } from './zh/composer'
@@ -20,6 +21,7 @@ export const zh: Record<MessageKey, string> = {
   ...errorsZh,
   ...admin,
   ...auth,
+  ...backup,
   ...chat,
   ...common,
   ...composer,

@@ -12,8 +12,8 @@ export interface SettingsEntry {
   load: () => Promise<{ default: Component }>
 }
 
-function system(name: keyof typeof groups, icon: IconName): SettingsEntry {
-  const settings = groups[name].map((field) => `system.${field.key}` as MessageKey)
+function system(name: Exclude<keyof typeof groups, 'backup'>, icon: IconName): SettingsEntry {
+  const settings: MessageKey[] = groups[name].map((field) => `system.${field.key}` as MessageKey)
   return {
     path: `/settings/system/${name}`,
     label: `system.${name}`,
@@ -70,6 +70,13 @@ export const adminPages: readonly SettingsEntry[] = [
   system('network', 'share'),
   system('trace', 'eye'),
   { path: '/settings/traces', label: 'trace.title', icon: 'document', load: () => import('../admin/traces/TracesPage.svelte') },
+  {
+    path: '/settings/backups',
+    label: 'backup.title',
+    icon: 'archive',
+    settings: groups.backup.map((field) => `system.${field.key}` as MessageKey),
+    load: () => import('../admin/backups/BackupsPage.svelte'),
+  },
   { path: '/settings/audit', label: 'audit.title', icon: 'select', load: () => import('../admin/AuditPage.svelte') },
   { path: '/settings/about', label: 'about.title', icon: 'info', load: () => import('../admin/AboutPage.svelte') },
 ]
