@@ -30,13 +30,17 @@ internal static class RemoteRestore
         // In the data folder, whose disk has to hold the restored state anyway; a start removes what an interruption leaves.
         var folder = Path.Combine(Path.GetFullPath(options.DataDir), "backups", ".new-fetch");
         BackupShelf.DeleteFolder(folder);
-        Directory.CreateDirectory(folder, OwnerFolder);
-        var path = Path.Combine(folder, "backup" + BackupArchive.Extension);
+        foreach (var path in new[] { Path.GetFullPath(options.DataDir), Path.GetDirectoryName(folder)!, folder })
+        {
+            Directory.CreateDirectory(path, OwnerFolder); // each, because parents would be open to others
+        }
+
+        var archive = Path.Combine(folder, "backup" + BackupArchive.Extension);
         try
         {
             var found = Given(options) is { } place
-                ? await Direct(name, place, path, cancel) : await ThroughFolder(name, options, path, cancel);
-            return found ? path : throw new CommandException("not_found", $"The store has no backup {name}. See: aichat backup list");
+                ? await Direct(name, place, archive, cancel) : await ThroughFolder(name, options, archive, cancel);
+            return found ? archive : throw new CommandException("not_found", $"The store has no backup {name}. See: aichat backup list");
         }
         catch (ProviderException error)
         {

@@ -68,7 +68,7 @@ internal sealed record RestoredKey(string State, int Unreadable, IReadOnlyList<s
             restore.AddFile(MasterKey.FileName, Encoding.ASCII.GetBytes(Convert.ToBase64String(key) + "\n"));
         }
 
-        return new RestoredKey("missing", count,
+        return new RestoredKey("missing", count, count == 0 ? [] :
         [
             $"The master key of this backup is not here, so {count} encrypted texts (keys of providers, links of shares) cannot be read.",
             "Enter the keys again on the page, or restore once more with the old key: --key-file FILE.",
