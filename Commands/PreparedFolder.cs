@@ -1,4 +1,5 @@
 using AiChat.Data;
+using AiChat.Data.Backups;
 using AiChat.Data.Images;
 using AiChat.Data.Sqlite;
 
@@ -14,6 +15,9 @@ internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance
     {
         try
         {
+            // Before anything is opened: the files may still be those of two states.
+            var images = Path.GetFullPath(options.ImageDir ?? folder.File("images"));
+            RestoreJournal.Settle(folder.Path, Path.GetDirectoryName(folder.DatabasePath), images);
             var instance = folder.OpenInstance(TimeProvider.System, options.Initialize);
             if (instance.InUse && !options.Initialize)
             {
@@ -22,7 +26,7 @@ internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance
 
             Migrator.Run(folder.DatabasePath, progress);
             folder.SaveInstance(instance);
-            return new PreparedFolder(folder, instance, ImageFiles.Open(options.ImageDir ?? folder.File("images"), instance));
+            return new PreparedFolder(folder, instance, ImageFiles.Open(images, instance));
         }
         catch
         {

@@ -67,7 +67,7 @@ internal static class BackupEndpoints
             FreeBytes = BackupMaker.FreeSpace(shelf.Folder),
             NewestAgeSeconds = newest is null ? null : (long)Math.Max(0, (clock.GetUtcNow() - newest.CreatedAt).TotalSeconds),
             NextAt = schedule.Due(),
-            Zone = BackupZone.Of(options).Id,
+            Zone = options.Zone.Id,
             LastFailure = state.LastFailure,
             LastTrial = state.LastTrial,
             Remote = remote.IsConfigured ? settings.BackupStore.Bucket : null,

@@ -1,6 +1,5 @@
 using System.Globalization;
 using AiChat.Data.Backups;
-using AiChat.Endpoints.Variables;
 
 namespace AiChat.Endpoints.Backups;
 
@@ -27,10 +26,4 @@ internal static class BackupRetention
         var time = day.ToDateTime(TimeOnly.MinValue);
         return (ISOWeek.GetYear(time), ISOWeek.GetWeekOfYear(time));
     }
-}
-
-/// <summary>The zone in which schedules count.</summary>
-internal static class BackupZone
-{
-    public static TimeZoneInfo Of(ServerOptions options) => TimeZones.Find(ServerVariables.TimeZone.Read(options.Values)).Zone;
 }

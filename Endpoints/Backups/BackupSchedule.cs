@@ -30,7 +30,7 @@ internal sealed partial class BackupSchedule(
             ? cron.GetNextOccurrence(last, zone) : null;
 
     /// <summary>When the next one is due.</summary>
-    public DateTimeOffset? Due() => Next(settings.BackupSchedule, Last(), BackupZone.Of(options)) is not { } due ? null
+    public DateTimeOffset? Due() => Next(settings.BackupSchedule, Last(), options.Zone) is not { } due ? null
         : _retryAt is { } retry && retry < due ? retry : due;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -143,7 +143,7 @@ internal sealed partial class BackupService(
     private void Prune()
     {
         var names = shelf.List().Where(backup => backup.Manifest is not null).Select(backup => backup.Name);
-        foreach (var name in BackupRetention.Surplus(names, settings.BackupKeepDaily, settings.BackupKeepWeekly, BackupZone.Of(options)))
+        foreach (var name in BackupRetention.Surplus(names, settings.BackupKeepDaily, settings.BackupKeepWeekly, options.Zone))
         {
             try
             {

@@ -68,7 +68,7 @@ internal sealed class RemoteBackups(ProviderHttp http, SystemSettings settings, 
     public async Task Prune(CancellationToken cancel)
     {
         var names = (await List(cancel)).Select(backup => backup.Name);
-        foreach (var name in BackupRetention.Surplus(names, settings.BackupKeepDaily, settings.BackupKeepWeekly, BackupZone.Of(options)))
+        foreach (var name in BackupRetention.Surplus(names, settings.BackupKeepDaily, settings.BackupKeepWeekly, options.Zone))
         {
             await Delete(name, cancel);
         }
