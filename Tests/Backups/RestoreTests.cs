@@ -238,7 +238,11 @@ public sealed class RestoreTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
-    private Task<TestServer> Serve() => TestServer.StartAsync(new TestServerOptions { DataDir = Data });
+    private Task<TestServer> Serve()
+    {
+        Directory.CreateDirectory(Data);
+        return TestServer.StartAsync(new TestServerOptions { DataDir = Data });
+    }
 
     private static async Task<HttpClient> LogIn(TestServer server)
     {
