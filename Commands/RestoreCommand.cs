@@ -95,7 +95,7 @@ internal static class RestoreCommand
 
         restore.Prepare(source, now, cancel);
         RestoredKey key;
-        string? kept;
+        IReadOnlyList<string> kept;
         try
         {
             key = RestoredKey.Find(restore, manifest, folder, options, given, parsed.GetValue(PassphraseFile));
@@ -112,7 +112,8 @@ internal static class RestoreCommand
             ["name"] = manifest.Name,
             ["createdAt"] = manifest.CreatedAt.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", null),
             ["folder"] = folder.Path,
-            ["kept"] = kept,
+            ["kept"] = kept.Count == 0 ? null : kept[0],
+            ["keptFolders"] = new JsonArray([.. kept.Select(one => (JsonNode)JsonValue.Create(one))]),
             ["users"] = manifest.Counts.Users,
             ["sessions"] = manifest.Counts.Sessions,
             ["messages"] = manifest.Counts.Messages,
@@ -134,7 +135,7 @@ internal static class RestoreCommand
         return ExitCodes.Done;
     }
 
-    private static IEnumerable<string> Report(BackupManifest manifest, DataFolder folder, string? kept, RestoredKey key)
+    private static IEnumerable<string> Report(BackupManifest manifest, DataFolder folder, IReadOnlyList<string> kept, RestoredKey key)
     {
         var counts = manifest.Counts;
         yield return $"{folder.Path} holds the backup of {manifest.CreatedAt:yyyy-MM-dd HH:mm} UTC now: {counts.Users} accounts, "
@@ -144,9 +145,9 @@ internal static class RestoreCommand
             yield return $"{manifest.Missing.Count} images were missing already when it was made.";
         }
 
-        if (kept is not null)
+        if (kept.Count > 0)
         {
-            yield return $"What was there before is in {kept}: delete it when you do not need it.";
+            yield return $"What was there before is in {string.Join(" and ", kept)}: delete it when you do not need it.";
         }
 
         foreach (var line in key.Advice)

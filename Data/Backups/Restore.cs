@@ -101,8 +101,8 @@ internal sealed class Restore(DataFolder folder, string imageFolder)
     }
 
     /// <summary>Exchanges the states.</summary>
-    /// <returns>The folder that keeps what was replaced; null when there was nothing.</returns>
-    public string? Commit(DateTimeOffset now)
+    /// <returns>The folders that keep what was replaced, one on each mount; none when there was nothing.</returns>
+    public IReadOnlyList<string> Commit(DateTimeOffset now)
     {
         var kept = FreeName($"before-restore-{now.UtcDateTime:yyyyMMdd'T'HHmmss'Z'}");
         var exchanges = Exchanges(kept).ToList();
@@ -120,17 +120,13 @@ internal sealed class Restore(DataFolder folder, string imageFolder)
             [.. new[] { Stage, DatabaseStage, ImageStage }.Distinct().Select(Short)]);
         journal.Decide(folder.Path);
         journal.Complete(folder.Path);
-        if (replaces)
+        var parents = exchanges.Select(exchange => Path.GetDirectoryName(exchange.Kept)!).Distinct().ToList();
+        foreach (var parent in parents.Where(parent => !replaces || !Directory.EnumerateFileSystemEntries(parent).Any()))
         {
-            return folder.File(kept);
+            Directory.Delete(parent);
         }
 
-        foreach (var parent in exchanges.Select(exchange => Path.GetDirectoryName(exchange.Kept)!).Distinct())
-        {
-            BackupShelf.DeleteFolder(parent);
-        }
-
-        return null;
+        return [.. parents.Where(Directory.Exists).OrderBy(parent => parent != folder.File(kept))];
     }
 
     /// <summary>A path as the journal has it: the data folder may be mounted elsewhere at the next start.</summary>

@@ -186,6 +186,41 @@ public sealed class RestoreTests : IDisposable
         await LogIn(restored);
     }
 
+    [Fact]
+    public async Task A_restore_reaches_a_database_and_images_that_lie_elsewhere()
+    {
+        var (database, images) = (Path.Combine(_folder, "db/chat.db"), Path.Combine(_folder, "pictures"));
+        var variables = new Dictionary<string, string> { ["DATABASE_URL"] = $"file:{database}", ["CHAT_IMAGE_DIR"] = images };
+        var options = new TestServerOptions { DataDir = Data, Variables = variables };
+        string archive, image, late;
+        Directory.CreateDirectory(Data);
+        await using (var server = await TestServer.StartAsync(options))
+        {
+            var admin = await server.RegisterAdminAsync();
+            image = (await (await admin.Upload(SampleImages.Png())).Json(HttpStatusCode.Created)).Text("url")!;
+            archive = await admin.DownloadBackup((await admin.MakeBackup()).Text("name")!, _folder);
+            late = (await (await admin.Upload(SampleImages.Gif())).Json(HttpStatusCode.Created)).Text("url")!;
+        }
+
+        await File.WriteAllTextAsync(Path.Combine(images, "not-ours"), "stays");
+        var file = Path.Combine(_folder, "variables");
+        await File.WriteAllLinesAsync(file, variables.Select(one => $"{one.Key}={one.Value}"));
+        Assert.Equal(0, await BackupSteps.Command(Data, "restore", archive, "--yes", "--env-file", file));
+        Assert.True(File.Exists(Path.Combine(images, "not-ours")));
+        var kept = Path.GetFileName(Assert.Single(Directory.EnumerateDirectories(images, "before-restore-*")));
+        Assert.Single(Directory.EnumerateFiles(Path.Combine(images, kept), "*.gif", SearchOption.AllDirectories));
+        Assert.True(File.Exists(Path.Combine(_folder, "db", kept, "chat.db")));
+        foreach (var place in new[] { Data, images, Path.Combine(_folder, "db") })
+        {
+            Assert.Empty(Directory.EnumerateFileSystemEntries(place, "restore*"));
+        }
+
+        await using var restored = await TestServer.StartAsync(options);
+        var browser = await LogIn(restored);
+        Assert.Equal(SampleImages.Png(), await browser.GetByteArrayAsync(image));
+        await (await browser.GetAsync(late)).Expect(HttpStatusCode.NotFound);
+    }
+
     [NativeFact]
     public async Task A_restore_killed_at_any_moment_leaves_the_old_or_the_new()
     {
