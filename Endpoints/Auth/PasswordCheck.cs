@@ -77,7 +77,8 @@ internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThr
     {
         try
         {
-            return user.PasswordHash is { } weak && PasswordHasher.IsOutdated(weak) && await hasher.Hash(context, password) is { } strong
+            return user.PasswordHash is { } weak && PasswordHasher.IsOutdated(weak)
+                && await hasher.Rehash(context, password, weak) is { } strong
                 && await users.Rehash(user.Id, weak, strong)
                 ? user with { PasswordHash = strong }
                 : user;

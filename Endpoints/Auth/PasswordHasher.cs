@@ -30,8 +30,8 @@ internal sealed class PasswordHasher
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 
     private readonly FairSlots _slots;
-    private readonly string _unknownUser = Format(
-        MemoryKib, Passes, Lanes, RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(TagLength));
+    private readonly string _unknownUser = Format(new Parsed(
+        MemoryKib, Passes, Lanes, null, RandomNumberGenerator.GetBytes(SaltLength), RandomNumberGenerator.GetBytes(TagLength)));
 
     /// <summary>A hash occupies a core, so one core stays free for other requests.</summary>
     public PasswordHasher(TimeProvider clock) =>
@@ -56,11 +56,14 @@ internal sealed class PasswordHasher
     }
 
     /// <summary>The PHC string to store, or null when it would have to wait too long.</summary>
-    public Task<string?> Hash(HttpContext context, string password) => InSlot(context, () =>
-    {
-        var salt = RandomNumberGenerator.GetBytes(SaltLength);
-        return Format(MemoryKib, Passes, Lanes, salt, Tag(password, salt, MemoryKib, Passes, Lanes, TagLength));
-    });
+    public Task<string?> Hash(HttpContext context, string password) => Hash(context, password, counted: null);
+
+    /// <summary>
+    /// As <see cref="Hash(HttpContext, string)"/>, in place of an outdated hash that matched. Of a password that is longer than bcrypt
+    /// reads, the same part counts as before: what stood behind it was never checked.
+    /// </summary>
+    public Task<string?> Rehash(HttpContext context, string password, string outdated) => Hash(
+        context, password, BcryptHash.IsKnown(outdated) && BcryptHash.IsLonger(password) ? BcryptHash.MaxBytes : null);
 
     /// <summary>
     /// Whether the password is the stored one, or null when it would have to wait too long. A null hash takes the same time and never
@@ -71,7 +74,12 @@ internal sealed class PasswordHasher
         var parsed = Parse(stored) ?? Parse(_unknownUser)!;
         var right = await InSlot(context, () =>
         {
-            var tag = Tag(password, parsed.Salt, parsed.MemoryKib, parsed.Passes, parsed.Lanes, parsed.Tag.Length);
+            if (BcryptHash.IsKnown(stored))
+            {
+                return BcryptHash.Verify(password, stored!) ? "yes" : "no";
+            }
+
+            var tag = Tag(password, parsed, parsed.Tag.Length);
             return CryptographicOperations.FixedTimeEquals(tag, parsed.Tag) ? "yes" : "no";
         });
         return right is null ? null : right == "yes" && stored is not null;
@@ -99,20 +107,30 @@ internal sealed class PasswordHasher
         }
     }
 
-    private static byte[] Tag(string password, byte[] salt, int memoryKib, int passes, int lanes, int length)
+    private Task<string?> Hash(HttpContext context, string password, int? counted) => InSlot(context, () =>
     {
-        using var argon = new Argon2id(Encoding.UTF8.GetBytes(password))
+        var costs = new Parsed(MemoryKib, Passes, Lanes, counted, RandomNumberGenerator.GetBytes(SaltLength), []);
+        return Format(costs with { Tag = Tag(password, costs, TagLength) });
+    });
+
+    private static byte[] Tag(string password, Parsed hash, int length)
+    {
+        var bytes = hash.Counted is null ? Encoding.UTF8.GetBytes(password) : BcryptHash.Counted(password);
+        using var argon = new Argon2id(bytes)
         {
-            Salt = salt,
-            MemorySize = memoryKib,
-            Iterations = passes,
-            DegreeOfParallelism = lanes,
+            Salt = hash.Salt,
+            MemorySize = hash.MemoryKib,
+            Iterations = hash.Passes,
+            DegreeOfParallelism = hash.Lanes,
         };
         return argon.GetBytes(length);
     }
 
-    private static string Format(int memoryKib, int passes, int lanes, byte[] salt, byte[] tag) => string.Create(
-        CultureInfo.InvariantCulture, $"$argon2id$v=19$m={memoryKib},t={passes},p={lanes}${Base64(salt)}${Base64(tag)}");
+    /// <summary>A PHC string, with b for the bytes of the password that count, where not all do.</summary>
+    private static string Format(Parsed hash) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"$argon2id$v=19$m={hash.MemoryKib},t={hash.Passes},p={hash.Lanes}{(hash.Counted is { } bytes ? $",b={bytes}" : "")}"
+            + $"${Base64(hash.Salt)}${Base64(hash.Tag)}");
 
     private static string Base64(byte[] bytes) => Convert.ToBase64String(bytes).TrimEnd('=');
 
@@ -124,10 +142,11 @@ internal sealed class PasswordHasher
         }
 
         var numbers = costs.Split(',').Select(cost => int.Parse(cost.AsSpan(2), CultureInfo.InvariantCulture)).ToArray();
-        return new Parsed(numbers[0], numbers[1], numbers[2], Bytes(salt), Bytes(tag));
+        return new Parsed(numbers[0], numbers[1], numbers[2], numbers.Length > 3 ? numbers[3] : null, Bytes(salt), Bytes(tag));
     }
 
     private static byte[] Bytes(string base64) => Convert.FromBase64String(base64.PadRight((base64.Length + 3) / 4 * 4, '='));
 
-    private sealed record Parsed(int MemoryKib, int Passes, int Lanes, byte[] Salt, byte[] Tag);
+    /// <param name="Counted">The bytes of the password that count; null is all.</param>
+    private sealed record Parsed(int MemoryKib, int Passes, int Lanes, int? Counted, byte[] Salt, byte[] Tag);
 }
