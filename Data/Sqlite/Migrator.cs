@@ -175,7 +175,20 @@ internal static class Migrator
             throw new StartupException(
                 StartupException.Configuration, $"{path} is not an SQLite database. Nothing was changed; restore a backup.");
         }
+
+        // Before the file is opened for writing, which would turn it into one with a log.
+        if (!ForeignFile.IsOurs(path) && ForeignFile.HoldsTables(path))
+        {
+            throw Foreign(path);
+        }
     }
+
+    private static StartupException Foreign(string path) => new(
+        StartupException.Configuration,
+        ForeignFile.Mentions(path, "chat_sessions")
+            ? $"{path} is a database of the Node.js platform. Nothing was changed. AiChat keeps its own beside it: let DATABASE_URL or "
+                + $"DATA_DIR name another place, start, and take over what is in the old one with: aichat import {path}"
+            : $"{path} is a database of another program. Nothing was changed.");
 
     private static void RefuseOldSqlite(SqliteConnection connection)
     {
@@ -193,7 +206,7 @@ internal static class Migrator
         var tables = Convert.ToInt32(Scalar(connection, "select count(*) from sqlite_schema"), CultureInfo.InvariantCulture);
         if (id != ApplicationId && tables > 0)
         {
-            throw new StartupException(StartupException.Configuration, $"{path} is a database of another program. Nothing was changed.");
+            throw Foreign(path);
         }
     }
 
