@@ -7,6 +7,7 @@ using AiChat.Data.Catalog;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Imports;
+using AiChat.Data.Reference;
 using AiChat.Data.Runs;
 using AiChat.Data.Store;
 using AiChat.Data.Traces;
@@ -22,6 +23,7 @@ using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Imports;
+using AiChat.Endpoints.Reference;
 using AiChat.Endpoints.Runs;
 using AiChat.Endpoints.Secrets;
 using AiChat.Endpoints.Settings;
@@ -128,6 +130,8 @@ internal static class Program
         services.AddSingleton<Expiry>();
         services.AddSingleton<RunStore>();
         services.AddSingleton<TokenFactorRows>();
+        services.AddSingleton<ReferenceUsers>();
+        services.AddSingleton<ReferenceStore>();
         services.AddSingleton<ImportStore>();
         services.AddSingleton<ImportRows>();
     }
@@ -149,10 +153,11 @@ internal static class Program
         services.AddImports();
         services.AddCompat();
         services.AddBackups();
+        services.AddReference();
         services.AddAccounts();
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(
             json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, ImportsJson.Wire,
-            BackupsJson.Wire, AdminJson.Wire, AccountsJson.Wire));
+            BackupsJson.Wire, ReferenceJson.Wire, AdminJson.Wire, AccountsJson.Wire));
         services.Configure<RouteHandlerOptions>(handlers => handlers.ThrowOnBadRequest = true);
     }
 
@@ -167,6 +172,8 @@ internal static class Program
         api.MapUsage();
         api.MapSettings();
         api.MapMasterKey();
+        api.MapReference();
+        api.MapOperatorImport();
         api.MapVariables();
         api.MapPersonal();
         api.MapConnections();

@@ -21,6 +21,7 @@ internal static class Cookies
     private const string RefreshName = "aichat_refresh";
     private const string DeviceName = "aichat_device";
     private const string GuestName = "aichat_guest";
+    private const string ImportedGuestName = "anon_key";
 
     /// <summary>Life of the cookie by which the throttle recognises a browser that signed in before.</summary>
     private static readonly TimeSpan DeviceLife = TimeSpan.FromDays(180);
@@ -32,8 +33,8 @@ internal static class Cookies
 
     public static string? Device(HttpRequest request) => Find(request, DeviceName);
 
-    /// <summary>The token of a guest.</summary>
-    public static string? Guest(HttpRequest request) => Find(request, GuestName);
+    /// <summary>The token of a guest; last the one by which an imported guest is known to the browser.</summary>
+    public static string? Guest(HttpRequest request) => Find(request, GuestName) ?? Read(request, ImportedGuestName);
 
     public static bool AnyIn(HttpRequest request) =>
         Access(request) is not null || Refresh(request) is not null || Guest(request) is not null;

@@ -49,14 +49,18 @@ internal sealed partial class Retention(
     /// <summary>Something was deleted: remove its files now.</summary>
     public void Wake() => _due.Writer.TryWrite(true);
 
-    public override async Task StartAsync(CancellationToken cancellationToken)
+    /// <summary>Before the first upload: a folder to which no row refers yet belongs to this database from now on.</summary>
+    public async Task ClaimFolder()
     {
-        // Before the first upload: a folder to which no row refers yet belongs to this database from now on.
         if (!files.IsClaimed && !await rows.Any())
         {
             files.Claim();
         }
+    }
 
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await ClaimFolder();
         await base.StartAsync(cancellationToken);
     }
 

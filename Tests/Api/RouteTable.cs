@@ -151,5 +151,16 @@ internal static class RouteTable
         new("POST", "/api/catalog/models/overrides/import/preview", Access.Admin, Body: true),
         new("PUT", "/api/catalog/models/order", Access.Admin, Body: true),
         new("POST", "/api/master-key/rotate", Access.Operator, Body: true),
+        new("POST", "/api/imports/of/{userId:long}", Access.Operator),
+        new("POST", "/api/imports/reference/connections", Access.Operator, Body: true),
+        new("POST", "/api/imports/reference/settings", Access.Operator, Body: true),
+        new("POST", "/api/imports/reference/users", Access.Operator, Body: true),
+        new("POST", "/api/imports/reference/guests", Access.Operator, Body: true),
+        new("POST", "/api/imports/reference/chats", Access.Operator, Body: true),
+        new("POST", "/api/imports/reference/images/missing", Access.Operator, Body: true),
+        new("POST", "/api/imports/reference/images", Access.Operator),
+        new("POST", "/api/imports/reference/avatars", Access.Operator),
+        new("POST", "/api/imports/reference/usage", Access.Operator, Body: true),
+        new("POST", "/api/imports/reference/traces", Access.Operator, Body: true),
     ];
 }
