@@ -62,6 +62,7 @@ internal static class CommandLine
             ConnectionCommand.Create(),
             BackupCommand.Create(),
             RestoreCommand.Create(),
+            ImportCommand.Create(),
             RotateKeyCommand.Create(),
             RollbackCommand.Create(),
             SettingsCommand.Create(),

@@ -4,6 +4,7 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AiChat.Data;
+using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
 
@@ -87,18 +88,52 @@ internal sealed class Installation : IAsyncDisposable
     /// <summary>Calls the API as the operator.</summary>
     /// <param name="path">From /api on, with its query.</param>
     /// <exception cref="StartupException">The server ended before it answered.</exception>
-    public async Task<Reply> Send(string method, string path, JsonNode? body, CancellationToken cancel)
+    public Task<Reply> Send(string method, string path, JsonNode? body, CancellationToken cancel)
+    {
+        var content = body is null ? [] : Encoding.UTF8.GetBytes(body.ToJsonString());
+        return Send(
+            $"{method} {path}", body is null ? null : "application/json", method == "GET" ? null : content.Length,
+            stream => stream.WriteAsync(content, cancel).AsTask(), cancel);
+    }
+
+    /// <summary>Sends a file as it is.</summary>
+    /// <param name="path">From /api on, with its query.</param>
+    /// <exception cref="StartupException">The server ended before it answered.</exception>
+    public Task<Reply> Upload(
+        string path, string contentType, Stream body, CancellationToken cancel, Action<long>? progress = null) => Send(
+        $"POST {path}", contentType, body.Length,
+        async stream =>
+        {
+            var buffer = new byte[64 * 1024];
+            for (int count; (count = await body.ReadAsync(buffer, cancel)) > 0;)
+            {
+                await stream.WriteAsync(buffer.AsMemory(0, count), cancel);
+                progress?.Invoke(body.Position);
+            }
+        },
+        cancel);
+
+    private async Task<Reply> Send(string request, string? type, long? length, Func<Stream, Task> write, CancellationToken cancel)
     {
         // HTTP/1.0: the end of the connection is the end of the reply, so there is nothing to decode.
-        var content = body is null ? [] : Encoding.UTF8.GetBytes(body.ToJsonString());
-        var head = $"{method} {path} HTTP/1.0\r\nHost: localhost\r\n"
-            + (body is null ? "" : "Content-Type: application/json\r\n")
-            + (method == "GET" ? "" : $"Content-Length: {content.Length}\r\n") + "\r\n";
+        var head = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{request} HTTP/1.0\r\nHost: localhost\r\n{(type is null ? "" : $"Content-Type: {type}\r\n")}"
+                + $"{(length is null ? "" : $"Content-Length: {length}\r\n")}\r\n");
         try
         {
             await using var stream = Dial();
-            await stream.WriteAsync((byte[])[.. Encoding.ASCII.GetBytes(head), .. content], cancel);
-            await stream.FlushAsync(cancel);
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(head), cancel);
+            try
+            {
+                await write(stream);
+                await stream.FlushAsync(cancel);
+            }
+            catch (IOException)
+            {
+                // A server that refuses a body need not read it; its answer says why.
+            }
+
             using var answer = new MemoryStream();
             await stream.CopyToAsync(answer, cancel);
             return Reply.Parse(answer.ToArray());
@@ -169,6 +204,8 @@ internal sealed class Installation : IAsyncDisposable
                 await service.StartAsync(cancel);
                 _started.Add(service);
             }
+
+            await _app.Services.GetRequiredService<Retention>().ClaimFolder(); // an import may bring the first images
         }
         catch
         {

@@ -25,6 +25,15 @@ internal static partial class Terminal
 
     public static void Complain(string line) => Try(() => Console.Error.WriteLine(Journal.Prefix(LogLevel.Error) + line));
 
+    /// <summary>How far long work has come, on one line that the next call overwrites; nothing where nobody watches.</summary>
+    public static void Progress(string line)
+    {
+        if (!Console.IsErrorRedirected)
+        {
+            Console.Error.Write($"\r\e[K{Plain(line)}");
+        }
+    }
+
     /// <summary>The next line of the person at the console; null when nobody answers.</summary>
     public static string? Ask() => Console.In.ReadLine();
 

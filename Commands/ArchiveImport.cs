@@ -1,0 +1,54 @@
+using System.Text.Json.Nodes;
+
+namespace AiChat.Commands;
+
+/// <summary>Chats that a person exported from another service, into that person's account.</summary>
+internal static class ArchiveImport
+{
+    private const int MaxShown = 50;
+
+    public static async Task<int> Run(Call call, string path, string username)
+    {
+        var user = (await call.List($"/api/users?limit=100&q={Uri.EscapeDataString(username)}"))
+            .FirstOrDefault(one => username.Equals((string?)one!["username"], StringComparison.OrdinalIgnoreCase))
+            ?? throw new CommandException("not_found", $"There is no account named {username}. See: aichat user list");
+        Terminal.Complain($"Taking the chats of {path} for {user["username"]}.");
+        await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        var reply = await call.Installation.Upload(
+            $"/api/imports/of/{user["id"]}?name={Uri.EscapeDataString(Path.GetFileName(path))}", "application/octet-stream", file,
+            call.Cancel,
+            sent => Terminal.Progress($"Sent {sent >> 20} of {file.Length >> 20} MB"));
+        Terminal.Progress("");
+        if (!reply.IsDone)
+        {
+            throw new CommandException(reply);
+        }
+
+        var report = reply.Body!["report"]?.AsObject() ?? [];
+        call.Show(reply.Body!, Lines(report));
+        if (reply.Body["error"] is not { } error)
+        {
+            return ExitCodes.Done;
+        }
+
+        Terminal.Complain($"{error["detail"]}");
+        return ExitCodes.Refused;
+    }
+
+    private static IEnumerable<string> Lines(JsonObject report)
+    {
+        long Number(string member) => (long?)report[member] ?? 0;
+        yield return $"Chats taken: {Number("taken")}; with new messages: {Number("updated")}; here already: {Number("unchanged")}.";
+        yield return $"Messages: {Number("messages")}. Images: {Number("images")}.";
+        var skipped = report["skipped"]?.AsArray() ?? [];
+        foreach (var item in skipped.Take(MaxShown))
+        {
+            yield return $"Left out, {item!["what"]}: {item["why"]}";
+        }
+
+        if (Number("skippedCount") - Math.Min(skipped.Count, MaxShown) is > 0 and var more)
+        {
+            yield return $"Left out: {more} more.";
+        }
+    }
+}

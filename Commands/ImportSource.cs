@@ -1,0 +1,184 @@
+using AiChat.Data.Sqlite;
+
+namespace AiChat.Commands;
+
+/// <summary>
+/// Finds the database of the Node.js platform and the folders of its images: a file, a data folder or volume, a checkout, or the folder
+/// that holds the copies of its volumes. Nothing there is changed.
+/// </summary>
+internal sealed class ImportSource : IDisposable
+{
+    private const int MaxDepth = 6;
+    private const int MaxEntries = 20_000;
+
+    /// <summary>Where the images are, seen from the folder of the database or one above it.</summary>
+    private static readonly string[] ImagePlaces =
+    [
+        "chat-images", "storage/chat-images", "images", "_data", "chat-images/_data", "backend_images", "backend_images/_data",
+        "ai_chat_web_ui_images", "ai_chat_web_ui_images/_data", "images/_data", "packages/backend/storage/chat-images",
+    ];
+
+    private readonly string? _unpacked;
+
+    private ImportSource(string? database, IReadOnlyList<string> imageFolders, string? unpacked)
+    {
+        Database = database;
+        ImageFolders = imageFolders;
+        _unpacked = unpacked;
+    }
+
+    /// <summary>Null when there is none.</summary>
+    public string? Database { get; }
+
+    /// <summary>Folders that may hold the images, the likeliest first.</summary>
+    public IReadOnlyList<string> ImageFolders { get; }
+
+    /// <exception cref="CommandException">There is nothing at the path, or more than one database.</exception>
+    public static ImportSource Find(string path, string? images, CancellationToken cancel)
+    {
+        var full = Path.GetFullPath(path);
+        if (images is not null && !Directory.Exists(images))
+        {
+            throw new CommandException("not_found", $"There is no folder {Path.GetFullPath(images)}.");
+        }
+
+        if (Directory.Exists(full))
+        {
+            var database = Choose(full);
+            return new ImportSource(database, Folders(database, images, full), null);
+        }
+
+        if (!File.Exists(full))
+        {
+            throw new CommandException("not_found", $"There is no file {full}.");
+        }
+
+        if (IsOurs(full))
+        {
+            throw new CommandException(
+                "not_supported", $"{full} is a database of AiChat itself. Its data folder is moved as a whole, or by a backup.");
+        }
+
+        if (ForeignFile.IsDatabase(full))
+        {
+            return new ImportSource(full, Folders(full, images, Path.GetDirectoryName(full)!), null);
+        }
+
+        if (ImportArchive.IsArchive(full) && ImportArchive.Unpack(full, TemporaryFolder(), cancel) is { } folder)
+        {
+            try
+            {
+                var database = Choose(folder);
+                return new ImportSource(database, Folders(database, images, folder), folder);
+            }
+            catch
+            {
+                Directory.Delete(folder, recursive: true);
+                throw;
+            }
+        }
+
+        return new ImportSource(null, [], null);
+    }
+
+    /// <summary>On a disk, where there is one: /tmp often is memory.</summary>
+    public static string TemporaryFolder() => Environment.GetEnvironmentVariable("TMPDIR") is { Length: > 0 } chosen ? chosen
+        : CanWrite("/var/tmp") ? "/var/tmp"
+        : Path.GetTempPath();
+
+    /// <summary>The file of an image; null when it is not there, or its path leads out of the folder.</summary>
+    public string? ImageFile(string? relative)
+    {
+        var plain = relative?.Replace('\\', '/').TrimStart('/') ?? "";
+        if (plain.Length == 0 || plain.Split('/').Contains(".."))
+        {
+            return null;
+        }
+
+        // Some versions keep the path below the public path.
+        string[] forms = plain.StartsWith("chat-images/", StringComparison.Ordinal) ? [plain, plain["chat-images/".Length..]] : [plain];
+        return ImageFolders.SelectMany(folder => forms.Select(form => Path.Combine(folder, form))).FirstOrDefault(File.Exists);
+    }
+
+    public void Dispose()
+    {
+        if (_unpacked is not null)
+        {
+            Directory.Delete(_unpacked, recursive: true);
+        }
+    }
+
+    private static string Choose(string folder)
+    {
+        var found = Databases(folder).ToList();
+        return found.Count switch
+        {
+            1 => found[0],
+            0 => throw new CommandException("not_found", $"{folder} holds no database of the Node.js platform."),
+            _ => throw new CommandException(
+                "ambiguous", $"{folder} holds several databases; name one of them: {string.Join(", ", found.Take(10))}"),
+        };
+    }
+
+    private static IEnumerable<string> Databases(string folder)
+    {
+        var options = new EnumerationOptions
+        {
+            RecurseSubdirectories = true,
+            MaxRecursionDepth = MaxDepth,
+            IgnoreInaccessible = true,
+            AttributesToSkip = FileAttributes.ReparsePoint,
+        };
+        return Directory.EnumerateFiles(folder, "*", options).Take(MaxEntries)
+            .Where(path => Path.GetExtension(path).ToLowerInvariant() is ".db" or ".sqlite" or ".sqlite3" or ".bak" or "")
+            .Where(path => !path.Contains("/node_modules/", StringComparison.Ordinal))
+            .Where(path => IsReadable(path) && ForeignFile.IsDatabase(path) && ForeignFile.Mentions(path, "chat_sessions"));
+    }
+
+    private static bool IsReadable(string path)
+    {
+        try
+        {
+            File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete).Dispose();
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static bool IsOurs(string path) => ForeignFile.IsDatabase(path) && ForeignFile.IsOurs(path);
+
+    private static List<string> Folders(string database, string? images, string top)
+    {
+        var folders = new List<string>();
+        foreach (var root in new[] { images }.OfType<string>().Select(Path.GetFullPath))
+        {
+            folders.Add(root);
+            folders.AddRange(ImagePlaces.Select(place => Path.Combine(root, place)));
+        }
+
+        for (var (at, level) = (Path.GetDirectoryName(database), 0); at is not null && level < 4; at = Path.GetDirectoryName(at), level++)
+        {
+            folders.AddRange(ImagePlaces.Select(place => Path.Combine(at, place)));
+        }
+
+        folders.AddRange(ImagePlaces.Select(place => Path.Combine(top, place)));
+        folders.Add(Path.GetDirectoryName(database)!);
+        return [.. folders.Distinct().Where(Directory.Exists)];
+    }
+
+    private static bool CanWrite(string folder)
+    {
+        try
+        {
+            File.Create(Path.Combine(folder, $"aichat-{Guid.NewGuid():N}"), 1, FileOptions.DeleteOnClose).Dispose();
+            return true;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}
