@@ -156,6 +156,7 @@ public sealed partial class ArchitectureTests
     {
         ["role"] = ["ADMIN", "USER", "GUEST", "user", "assistant"],
         ["status"] = ["PENDING", "ACTIVE", "DISABLED", "streaming", "running", "done", "stopped", "interrupted", "failed"],
+        ["state"] = ["running", "done", "failed"],
         ["kind"] = ["browser", "api", "send", "regenerate", "continue", "content", "reasoning", "tool"],
         ["provider"] = ["openai", "openai_responses", "azure_openai", "anthropic", "google_genai", "ollama", "demo"],
         ["auth_type"] = ["bearer", "api_key", "none", "entra"],

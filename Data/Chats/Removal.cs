@@ -78,7 +78,7 @@ internal sealed class Removal(Db db)
         return left;
     }
 
-    /// <summary>The next message, chat, image or key of an imported chat that has no owner. One at a time: a message may be megabytes.</summary>
+    /// <summary>The next message, chat, image or imported key without an owner. One at a time: a message may be megabytes.</summary>
     private static bool RemoveNext(DbConnection connection)
     {
         if (connection.QueryFirstOrDefault<long?>("select id from sessions where user_id is null limit 1") is not { } id)

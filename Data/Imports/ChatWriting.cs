@@ -80,8 +80,8 @@ internal sealed class ChatWriting(long userId, ImportedChat chat, List<PlacedMes
         var created = Clamp(chat.CreatedAt) ?? order.Select(placed => Clamp(placed.Message.CreatedAt)).Min() ?? _now;
         var updated = Math.Max(created, Clamp(chat.UpdatedAt) ?? created);
         var sessionId = connection.ExecuteScalar<long>("""
-            insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning, pinned, archived,
-                created_at, updated_at)
+            insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning, pinned,
+                archived, created_at, updated_at)
             values (@userId, @Title, @TitleSource, @ConnectionId, @Model, @SystemPrompt, @Parameters, @Reasoning, @Pinned, @Archived,
                 @created, @updated)
             returning id

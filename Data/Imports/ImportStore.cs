@@ -19,7 +19,8 @@ internal sealed class ImportStore(Db db, ImageStore images, ImageFiles files)
     /// <summary>Writes a chat for an owner. Images that cannot be taken are left out and named in the result.</summary>
     /// <exception cref="StoreException">The disk is full or the store cannot be used; what was written before stays.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; what was written before stays.</exception>
-    public async Task<ImportResult> Write(long userId, ImportedChat chat, ImportOptions options, DateTimeOffset now, CancellationToken cancel)
+    public async Task<ImportResult> Write(long userId, ImportedChat chat, ImportOptions options, DateTimeOffset now,
+        CancellationToken cancel)
     {
         var order = ImportTree.Place(chat.Messages, out var repaired);
         if (order.Count == 0)
@@ -34,7 +35,8 @@ internal sealed class ImportStore(Db db, ImageStore images, ImageFiles files)
         }
 
         var writing = new ChatWriting(userId, chat, order, known, now);
-        var result = new ImportResult(known.Messages.Count == 0 ? ImportOutcome.Added : ImportOutcome.Grown, Repaired: repaired, LeftOut: []);
+        var result = new ImportResult(known.Messages.Count == 0 ? ImportOutcome.Added : ImportOutcome.Grown, Repaired: repaired,
+            LeftOut: []);
         var missing = order.Where(placed => !known.Messages.ContainsKey(placed.Message.Key)).ToList();
         if (missing.Count == 0)
         {

@@ -12,7 +12,8 @@ internal sealed partial class ArchiveContents
     {
         _archive = archive;
         Chats = archive.IsZip
-            ? [.. archive.Files.Where(file => IsJson(file.BaseName) && LeftOut(file.BaseName) is null).OrderBy(file => file.Name, NaturalOrder.Instance)]
+            ? [.. archive.Files.Where(file => IsJson(file.BaseName) && LeftOut(file.BaseName) is null)
+                .OrderBy(file => file.Name, NaturalOrder.Instance)]
             : [.. archive.Files];
         foreach (var file in archive.Files.Where(file => archive.IsZip && file.Unreadable is null && !IsJson(file.BaseName)))
         {
@@ -32,7 +33,8 @@ internal sealed partial class ArchiveContents
     {
         foreach (var segment in reference.Split('/', '?', '#').Reverse().Where(segment => segment.Length > 0))
         {
-            if (_pictures.TryGetValue(segment, out var file) || (FileId().Match(segment) is { Success: true } id && _pictures.TryGetValue(id.Value, out file)))
+            if (_pictures.TryGetValue(segment, out var file)
+                || (FileId().Match(segment) is { Success: true } id && _pictures.TryGetValue(id.Value, out file)))
             {
                 return file.Open;
             }
@@ -77,15 +79,17 @@ internal sealed partial class ArchiveContents
         var names = _archive.Files.Select(file => file.Name).ToList();
         bool Any(string part) => names.Any(name => name.Contains(part, StringComparison.OrdinalIgnoreCase));
         return new ImportRefusedException("no_chats", Any("Takeout/")
-            ? "This is a Google Takeout, for example of Gemini. It lists single requests and no chats, so it cannot be taken."
+            ? FileKinds.Takeout
             : Any("webui.db") ? "This holds Open WebUI's database. Export the chats there instead: Settings, Data Controls, Export Chats."
-            : Any("chat.html") ? "Only the page chat.html is in this archive; the chats are in its conversations.json. Download the export again."
+            : Any("chat.html")
+            ? "Only the page chat.html is in this archive; the chats are in its conversations.json. Download the export again."
             : "No file in this archive holds chats: there is no JSON file in it.");
     }
 
     private List<string> Missing()
     {
-        var list = _archive.Files.FirstOrDefault(file => file.BaseName is "export_manifest.json" && file is { Unreadable: null, Length: < 16 * 1024 * 1024 });
+        var list = _archive.Files.FirstOrDefault(file => file.BaseName is "export_manifest.json"
+            && file is { Unreadable: null, Length: < 16 * 1024 * 1024 });
         if (list is null)
         {
             return [];

@@ -50,10 +50,12 @@ internal static partial class ChatGptText
 
                 break;
             case "reasoning_recap":
-                text.ReasoningMs = message["metadata"]["finished_duration_sec"].Number is { } seconds ? (long)(seconds * 1000) : text.ReasoningMs;
+                text.ReasoningMs = message["metadata"]["finished_duration_sec"].Number is { } seconds ? (long)(seconds * 1000)
+                    : text.ReasoningMs;
                 break;
             case "code":
-                text.AddBlock(content["language"].Text is { Length: > 0 } name and not "unknown" ? name : "code", "", content["text"].Text ?? "");
+                text.AddBlock(content["language"].Text is { Length: > 0 } name and not "unknown" ? name : "code", "",
+                    content["text"].Text ?? "");
                 break;
             default:
                 // Whatever its type is called: the texts and pictures it has.
@@ -77,7 +79,8 @@ internal static partial class ChatGptText
         {
             text.Add(ChatGptCitations.Resolve(part.Text, message["metadata"]));
         }
-        else if (part["asset_pointer"].Text is { } pointer && part["content_type"].Text?.StartsWith("audio", StringComparison.Ordinal) != true)
+        else if (part["asset_pointer"].Text is { } pointer
+            && part["content_type"].Text?.StartsWith("audio", StringComparison.Ordinal) != true)
         {
             Picture(pointer, part["metadata"]["dalle"]["prompt"].Text, text, files);
         }
@@ -107,7 +110,8 @@ internal static partial class ChatGptText
     {
         var arguments = content["text"].Text
             ?? string.Join('\n', content["parts"].Items.Select(part => part.Text).Where(part => part is { Length: > 0 }));
-        if (tool.StartsWith("canmore.create", StringComparison.Ordinal) && Parsed.Object(arguments) is { } canvas && canvas["content"].IsText)
+        if (tool.StartsWith("canmore.create", StringComparison.Ordinal) && Parsed.Object(arguments) is { } canvas
+            && canvas["content"].IsText)
         {
             var kind = canvas["type"].Text ?? "";
             var language = kind.StartsWith("code/", StringComparison.Ordinal) ? kind[5..] : "markdown";
@@ -121,7 +125,8 @@ internal static partial class ChatGptText
     /// <summary>What a tool returned, with the pictures it made.</summary>
     private static void Tool(JsonValue message, JsonValue content, MessageText text, IChatFiles files)
     {
-        var results = new List<string?> { content["text"].Text, content["result"].Text, content["summary"].Text, content["title"].Text, content["url"].Text };
+        var results = new List<string?> { content["text"].Text, content["result"].Text, content["summary"].Text, content["title"].Text,
+            content["url"].Text };
         foreach (var part in content["parts"].Items)
         {
             if (part["asset_pointer"].IsText)

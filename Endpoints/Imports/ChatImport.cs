@@ -71,7 +71,8 @@ internal sealed class ChatImport(ImportStore store, ImageStore images, ImageFile
 
     private static ImportRefusedException Nothing(ImportReport report) =>
         report.Skipped.Count > 0 && report.Skipped.All(skipped => skipped.Code == "deleted_here")
-            ? new ImportRefusedException("all_deleted", "All of its chats were imported before and deleted here. Ask for them to be brought back to take them again.")
+            ? new ImportRefusedException("all_deleted",
+                "All of its chats were imported before and deleted here. Ask for them to be brought back to take them again.")
             : report.Skipped.FirstOrDefault() is { } first && report.SkippedCount == 1
                 ? new ImportRefusedException("nothing_taken", $"Nothing was taken. {first.What}: {first.Why}")
                 : new ImportRefusedException("nothing_taken", "Nothing was taken: no chat with a message was found.");
@@ -103,7 +104,8 @@ internal sealed class ChatImport(ImportStore store, ImageStore images, ImageFile
                 if (owner is not null && owner != found)
                 {
                     throw new ImportRefusedException(
-                        "several_owners", "This file holds chats of several people. Say that you want all of them in your account, or import your own.");
+                        "several_owners",
+                        "This file holds chats of several people. Say that you want all of them in your account, or import your own.");
                 }
 
                 owner = found;

@@ -17,7 +17,8 @@ internal sealed class ChatbotUiReader : IChatReader
         {
             var text = new MessageText { Model = value["model"]["id"].Text ?? value["model"].Text };
             DetailsText.Write(message["content"].Text ?? "", text);
-            messages.Add(text.Message($"message-{messages.Count}", messages.LastOrDefault()?.Key, message["role"].Text!, message["createdAt"].Time));
+            messages.Add(text.Message($"message-{messages.Count}", messages.LastOrDefault()?.Key, message["role"].Text!,
+                message["createdAt"].Time));
         }
 
         return ReadChat.Finish(new ImportedChat

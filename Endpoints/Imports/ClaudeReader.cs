@@ -155,7 +155,8 @@ internal sealed partial class ClaudeReader : IChatReader
         }
 
         var result = block["content"].IsText ? block["content"].Text : string.Join(
-            '\n', block["content"].Items.Select(part => part["text"].Text ?? part["url"].Text ?? part["title"].Text).Where(part => part is { Length: > 0 }));
+            '\n', block["content"].Items.Select(part => part["text"].Text ?? part["url"].Text ?? part["title"].Text)
+                .Where(part => part is { Length: > 0 }));
         var isError = block["is_error"].IsTrue;
         text.Result(block["tool_use_id"].Text, block["name"].Text, isError ? null : result, isError ? result : null);
     }

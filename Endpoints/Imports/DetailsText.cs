@@ -27,12 +27,15 @@ internal static partial class DetailsText
                 case "reasoning":
                     text.Reason(WebUtility.HtmlDecode(Quote().Replace(inner.Trim(), "")));
                     text.ReasoningMs ??= double.TryParse(
-                        ReadChat.Attribute(attributes, "duration"), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds) && seconds is >= 0 and < 1e6
+                        ReadChat.Attribute(attributes, "duration"), NumberStyles.Float, CultureInfo.InvariantCulture, out var seconds)
+                            && seconds is >= 0 and < 1e6
                         ? (long)(seconds * 1000) : null;
                     break;
                 case "tool_calls":
-                    text.Call(ReadChat.Attribute(attributes, "id"), ReadChat.Attribute(attributes, "name"), ReadChat.Attribute(attributes, "arguments"));
-                    text.Result(ReadChat.Attribute(attributes, "id"), null, ReadChat.Attribute(attributes, "result") ?? WebUtility.HtmlDecode(inner.Trim()));
+                    text.Call(ReadChat.Attribute(attributes, "id"), ReadChat.Attribute(attributes, "name"),
+                        ReadChat.Attribute(attributes, "arguments"));
+                    text.Result(ReadChat.Attribute(attributes, "id"), null, ReadChat.Attribute(attributes, "result")
+                        ?? WebUtility.HtmlDecode(inner.Trim()));
                     break;
                 case "code_interpreter":
                     text.Call(ReadChat.Attribute(attributes, "uuid"), "code_interpreter", inner.Trim());

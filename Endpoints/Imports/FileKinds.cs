@@ -5,6 +5,10 @@ namespace AiChat.Endpoints.Imports;
 /// <summary>What a file looks like that holds no chats in a form which is read here.</summary>
 internal static class FileKinds
 {
+    public const string Takeout =
+        "This is the activity of a Google account (Takeout, for example of Gemini). It lists single requests and no chats, so it cannot be "
+        + "taken.";
+
     public static bool LooksLikeJson(ReadOnlySpan<byte> head) => Trim(head) is [(byte)'{' or (byte)'[', ..];
 
     /// <summary>Null when the file may be JSON.</summary>
@@ -16,7 +20,8 @@ internal static class FileKinds
                 "This is a database, such as Open WebUI's webui.db. Export the chats there instead: Settings, Data Controls, Export Chats; "
                 + "or, as its administrator, Settings, Database, Export All Chats.",
             _ when head.StartsWith("%PDF"u8) => "This is a PDF, which holds no chats that could be read. Use the export as JSON.",
-            _ when head.StartsWith("Rar!"u8) || head.StartsWith("7z\xBC\xAF"u8) || head.StartsWith((ReadOnlySpan<byte>)[0xfd, (byte)'7', (byte)'z', (byte)'X'])
+            _ when head.StartsWith("Rar!"u8) || head.StartsWith("7z\xBC\xAF"u8)
+                || head.StartsWith((ReadOnlySpan<byte>)[0xfd, (byte)'7', (byte)'z', (byte)'X'])
                 || (head.Length > 262 && head.Slice(257, 5).SequenceEqual("ustar"u8)) =>
                 "Archives of this kind are not read here. Unpack it and choose the JSON file, or pack it as a zip.",
             _ when Trim(head) is [(byte)'<', ..] => Page(head),
@@ -36,10 +41,10 @@ internal static class FileKinds
     /// <summary>What a JSON file that holds no chats looks like; null when it looks like nothing that is known.</summary>
     public static string? Known(IReadOnlySet<string> members) => members switch
     {
-        _ when members.Contains("titleUrl") || (members.Contains("header") && members.Contains("activityControls")) =>
-            "This is the activity of a Google account (Takeout, for example of Gemini). It lists single requests and no chats, so it cannot be taken.",
+        _ when members.Contains("titleUrl") || (members.Contains("header") && members.Contains("activityControls")) => Takeout,
         _ when members.Contains("chat-next-web-store") => "This is a backup of NextChat, which is not read here.",
-        _ when members.Contains("responses") && members.Contains("conversation") => "This looks like an export of Grok, which is not read here.",
+        _ when members.Contains("responses") && members.Contains("conversation") =>
+            "This looks like an export of Grok, which is not read here.",
         _ when members.Contains("chunkedPrompt") => "This looks like a prompt of Google AI Studio, which is not read here.",
         _ => null,
     };
@@ -48,7 +53,7 @@ internal static class FileKinds
     {
         var text = Encoding.UTF8.GetString(head);
         return text.Contains("My Activity", StringComparison.Ordinal)
-            ? "This is the activity of a Google account (Takeout, for example of Gemini). It lists single requests and no chats, so it cannot be taken."
+            ? Takeout
             : "This is a web page, such as the chat.html of ChatGPT's export. Choose the whole archive, or its conversations.json.";
     }
 

@@ -83,7 +83,8 @@ internal sealed class FileReading(
             }
 
             _leftOut.Clear();
-            what = ReadChat.OneLine(value["title"].Text ?? value["name"].Text ?? value["session"]["title"].Text) is { Length: > 0 } title ? title : what;
+            what = ReadChat.OneLine(value["title"].Text ?? value["name"].Text ?? value["session"]["title"].Text) is { Length: > 0 } title
+                ? title : what;
             _chats++;
             chat = reader.Read(value, this);
         }
@@ -91,7 +92,8 @@ internal sealed class FileReading(
         {
             if (!piece.IsCut)
             {
-                report.Skip(what, "invalid_json", $"This is not JSON: an error at line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1} of the entry.");
+                report.Skip(what, "invalid_json",
+                    $"This is not JSON: an error at line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1} of the entry.");
             }
 
             return;
@@ -169,7 +171,8 @@ internal sealed class FileReading(
 
         if (result.Repaired > 0)
         {
-            report.Skip($"{result.Repaired} × ({what})", "repaired", "The export does not tell the place of these messages; they were taken behind the one before them.");
+            report.Skip($"{result.Repaired} × ({what})", "repaired",
+                "The export does not tell the place of these messages; they were taken behind the one before them.");
         }
     }
 
@@ -202,7 +205,8 @@ internal sealed class FileReading(
         if (_strange.Count < 1_000)
         {
             var title = ReadChat.OneLine(value["title"].Text ?? value["name"].Text);
-            _strange.Add(new Skipped(title.Length > 0 ? title : what, "not_a_chat", "This entry holds no messages, such as a folder or a project."));
+            _strange.Add(new Skipped(title.Length > 0 ? title : what, "not_a_chat",
+                "This entry holds no messages, such as a folder or a project."));
         }
     }
 

@@ -13,7 +13,9 @@ internal sealed record ArchiveFile(string Name, long? Length, Func<UnpackedStrea
     public string BaseName { get; } = Name[(Name.LastIndexOf('/') + 1)..];
 }
 
-/// <summary>What a person uploaded, as a list of files: those of a zip, or the one that was uploaded, which may be packed by gzip.</summary>
+/// <summary>
+/// What a person uploaded, as a list of files: those of a zip, or the one that was uploaded, which may be packed by gzip.
+/// </summary>
 internal sealed class ImportArchive : IDisposable
 {
     private readonly SafeFileHandle _file;
@@ -63,7 +65,8 @@ internal sealed class ImportArchive : IDisposable
             throw new ImportRefusedException("empty_file", "The file is empty. Download the export again.");
         }
 
-        if (head.AsSpan().StartsWith("PK"u8) || (name.EndsWith(".zip", StringComparison.OrdinalIgnoreCase) && !FileKinds.LooksLikeJson(head)))
+        if (head.AsSpan().StartsWith("PK"u8)
+            || (name.EndsWith(".zip", StringComparison.OrdinalIgnoreCase) && !FileKinds.LooksLikeJson(head)))
         {
             ReadZip();
             return;
@@ -91,7 +94,8 @@ internal sealed class ImportArchive : IDisposable
         if (_files.Count == 0)
         {
             throw isCut
-                ? new ImportRefusedException("cut_archive", "This looks like a zip archive that was not downloaded to its end, or none at all.")
+                ? new ImportRefusedException("cut_archive",
+                    "This looks like a zip archive that was not downloaded to its end, or none at all.")
                 : new ImportRefusedException("empty_file", "The archive is empty. Download the export again.");
         }
 

@@ -119,7 +119,8 @@ internal sealed partial class ImportJobs(
         await listening.Task.WaitAsync(stoppingToken);
         _stopping = stoppingToken;
         await background.Repeat("the imports of the last process", Resume, stoppingToken);
-        await Task.WhenAll(Enumerable.Range(0, MaxAtOnce).Select(_ => background.Repeat("imports", () => Work(stoppingToken), stoppingToken)));
+        await Task.WhenAll(Enumerable.Range(0, MaxAtOnce)
+            .Select(_ => background.Repeat("imports", () => Work(stoppingToken), stoppingToken)));
     }
 
     private async Task<bool> Resume()
@@ -134,7 +135,8 @@ internal sealed partial class ImportJobs(
             }
             else
             {
-                var error = new ImportError("interrupted", "The server stopped while this ran. Import the file again: nothing is taken twice.");
+                var error = new ImportError("interrupted",
+                    "The server stopped while this ran. Import the file again: nothing is taken twice.");
                 await Finish(row, new ImportReport(), error);
             }
         }

@@ -2,7 +2,9 @@ using AiChat.Data;
 
 namespace AiChat.Endpoints.Imports;
 
-/// <summary>The archives that wait to be imported or are: files in the data folder, which are removed when their import has ended.</summary>
+/// <summary>
+/// The archives that wait to be imported or are: files in the data folder, which are removed when their import has ended.
+/// </summary>
 internal sealed class ImportUploads(DataFolder folder)
 {
     /// <summary>Left free for everything else.</summary>

@@ -182,7 +182,8 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs, int maxBytes 
         }
         else if (first != '[')
         {
-            throw new ImportRefusedException("invalid_json", $"This is not JSON: something else stands at byte {Position - _filled + _at + 1}.");
+            throw new ImportRefusedException("invalid_json",
+                $"This is not JSON: something else stands at byte {Position - _filled + _at + 1}.");
         }
     }
 

@@ -76,7 +76,8 @@ internal sealed class LibreChatReader : IChatReader
             var name = file["filename"].Text ?? file["file_id"].Text ?? "file";
             if (file["type"].Text?.StartsWith("image/", StringComparison.Ordinal) == true)
             {
-                var open = (file["file_id"].Text is { } id ? files.Find(id) : null) ?? files.Find(file["filepath"].Text ?? name) ?? files.Find(name);
+                var open = (file["file_id"].Text is { } id ? files.Find(id) : null) ?? files.Find(file["filepath"].Text ?? name)
+                    ?? files.Find(name);
                 text.Images.Add(new ImportedImage(name, () => open?.Invoke()));
             }
             else
@@ -104,7 +105,8 @@ internal sealed class LibreChatReader : IChatReader
                 break;
             case "tool_call":
                 var call = part["tool_call"];
-                text.Call(call["id"].Text, call["name"].Text ?? call["function"]["name"].Text, call["args"].Json ?? call["function"]["arguments"].Json);
+                text.Call(call["id"].Text, call["name"].Text ?? call["function"]["name"].Text,
+                    call["args"].Json ?? call["function"]["arguments"].Json);
                 text.Result(call["id"].Text, null, call["output"].Json ?? call["function"]["output"].Json ?? "");
                 break;
             case "image_url" when part["image_url"]["url"].Text is { } url:

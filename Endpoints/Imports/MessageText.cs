@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using AiChat.Data.Imports;
 using AiChat.Endpoints.Runs;
@@ -8,8 +7,8 @@ namespace AiChat.Endpoints.Imports;
 /// <summary>Gathers what one message says, shows and did.</summary>
 internal sealed class MessageText
 {
-    private readonly StringBuilder _content = new();
-    private readonly StringBuilder _reasoning = new();
+    private readonly List<string> _content = [];
+    private readonly List<string> _reasoning = [];
     private readonly List<ToolCallResponse> _tools = [];
 
     public List<ImportedImage> Images { get; } = [];
@@ -18,14 +17,14 @@ internal sealed class MessageText
 
     public long? ReasoningMs { get; set; }
 
-    public bool IsEmpty => _content.Length == 0 && _reasoning.Length == 0 && _tools.Count == 0 && Images.Count == 0;
+    public bool IsEmpty => _content.Count == 0 && _reasoning.Count == 0 && _tools.Count == 0 && Images.Count == 0;
 
     /// <summary>A copy, which grows on its own.</summary>
     public MessageText Fork()
     {
         var copy = new MessageText { Model = Model, ReasoningMs = ReasoningMs };
-        copy._content.Append(_content);
-        copy._reasoning.Append(_reasoning);
+        copy._content.AddRange(_content);
+        copy._reasoning.AddRange(_reasoning);
         copy._tools.AddRange(_tools);
         copy.Images.AddRange(Images);
         return copy;
@@ -73,9 +72,9 @@ internal sealed class MessageText
         Key = key,
         ParentKey = parentKey,
         Role = role,
-        Content = _content.ToString(),
-        Reasoning = _reasoning.Length == 0 ? null : _reasoning.ToString(),
-        ReasoningMs = _reasoning.Length == 0 ? null : ReasoningMs,
+        Content = Joined(_content),
+        Reasoning = _reasoning.Count == 0 ? null : Joined(_reasoning),
+        ReasoningMs = _reasoning.Count == 0 ? null : ReasoningMs,
         ToolCalls = _tools.Count == 0 ? null : JsonSerializer.Serialize(
             [.. _tools.Select(call => new StoredToolEvent(0, call))], RunsJson.Wire.IReadOnlyListStoredToolEvent),
         Model = role == "assistant" ? Model : null,
@@ -83,12 +82,14 @@ internal sealed class MessageText
         Images = Images,
     };
 
-    private static void Append(StringBuilder to, string? text)
+    /// <summary>Most messages are one string, which is not copied.</summary>
+    private static string Joined(List<string> paragraphs) => paragraphs.Count == 1 ? paragraphs[0] : string.Join("\n\n", paragraphs);
+
+    private static void Append(List<string> to, string? text)
     {
-        var trimmed = text.AsSpan().Trim();
-        if (trimmed.Length > 0)
+        if (text?.TrimEnd().TrimStart('\r', '\n') is { Length: > 0 } paragraph)
         {
-            to.Append(to.Length > 0 ? "\n\n" : "").Append(text.AsSpan().TrimEnd().TrimStart("\r\n"));
+            to.Add(paragraph);
         }
     }
 }

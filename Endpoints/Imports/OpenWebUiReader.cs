@@ -97,8 +97,10 @@ internal sealed class OpenWebUiReader : IChatReader
         }
 
         Sources(message, text);
-        var error = message["error"]["content"].Text ?? message["error"]["message"].Text ?? message["error"]["detail"].Text ?? message["error"].Text;
-        var usage = message["usage"].IsObject ? message["usage"] : message["info"]["usage"].IsObject ? message["info"]["usage"] : message["info"];
+        var error = message["error"]["content"].Text ?? message["error"]["message"].Text ?? message["error"]["detail"].Text
+            ?? message["error"].Text;
+        var usage = message["usage"].IsObject ? message["usage"] : message["info"]["usage"].IsObject ? message["info"]["usage"]
+            : message["info"];
         var prompt = usage["prompt_tokens"].Whole ?? usage["input_tokens"].Whole ?? usage["prompt_eval_count"].Whole;
         var completion = usage["completion_tokens"].Whole ?? usage["output_tokens"].Whole ?? usage["eval_count"].Whole;
         return text.Message(entry.Key, entry.Parent, isUser ? "user" : "assistant", message["timestamp"].Time) with
@@ -147,7 +149,8 @@ internal sealed class OpenWebUiReader : IChatReader
     /// <summary>A piece of an answer in the form of the Responses API, which newer versions keep beside the text.</summary>
     private static void Output(JsonValue item, MessageText text)
     {
-        var said = string.Join("\n\n", item["content"].Items.Concat(item["summary"].Items).Select(part => part["text"].Text).Where(part => part is { Length: > 0 }));
+        var said = string.Join("\n\n", item["content"].Items.Concat(item["summary"].Items).Select(part => part["text"].Text)
+            .Where(part => part is { Length: > 0 }));
         switch (item["type"].Text)
         {
             case "reasoning":
@@ -158,7 +161,8 @@ internal sealed class OpenWebUiReader : IChatReader
                 text.Add(said);
                 break;
             case "function_call_output":
-                text.Result(item["call_id"].Text, item["name"].Text, item["output"].IsText ? item["output"].Text : string.Join('\n', item["output"].Items.Select(part => part["text"].Text)));
+                text.Result(item["call_id"].Text, item["name"].Text, item["output"].IsText ? item["output"].Text
+                    : string.Join('\n', item["output"].Items.Select(part => part["text"].Text)));
                 break;
             case { } kind when kind.EndsWith("_call", StringComparison.Ordinal):
                 text.Call(item["call_id"].Text ?? item["id"].Text, item["name"].Text ?? kind, item["arguments"].Json ?? item["code"].Text);

@@ -31,7 +31,8 @@ internal sealed class OwnReader : IChatReader
             Pinned = session["pinned"].IsTrue,
             Archived = session["archived"].IsTrue,
             SystemPrompt = session["systemPrompt"].Text,
-            Messages = [.. value["messages"].Items.Where(message => message["id"].Whole is not null).Select(message => Message(message, files))],
+            Messages = [.. value["messages"].Items.Where(message => message["id"].Whole is not null)
+                .Select(message => Message(message, files))],
         });
     }
 
@@ -55,7 +56,8 @@ internal sealed class OwnReader : IChatReader
             Reasoning = message["reasoning"].Text,
             ReasoningMs = message["reasoningMs"].Whole,
             ToolCalls = calls.Count == 0 ? null
-                : JsonSerializer.Serialize([.. calls.Select(call => new StoredToolEvent(0, call))], RunsJson.Wire.IReadOnlyListStoredToolEvent),
+                : JsonSerializer.Serialize([.. calls.Select(call => new StoredToolEvent(0, call))],
+                    RunsJson.Wire.IReadOnlyListStoredToolEvent),
             Model = message["model"].Text,
             Provider = message["provider"].Text,
             Status = message["status"].Text is "stopped" or "interrupted" or "failed" ? message["status"].Text!

@@ -39,13 +39,15 @@ internal static class ReadChat
         }
 
         var given = OneLine(chat.Title);
-        var title = given.Length > 0 ? given : RunRequests.Title(chat.Messages.FirstOrDefault(message => message.Role == "user")?.Content ?? "");
+        var title = given.Length > 0 ? given
+            : RunRequests.Title(chat.Messages.FirstOrDefault(message => message.Role == "user")?.Content ?? "");
         return chat with
         {
             Key = Key(chat.Key.Length > 0 ? chat.Key : Fingerprint(chat)),
             Title = title ?? "",
             TitleSource = given.Length > 0 ? "user" : title is null ? "default" : "first_message",
-            SystemPrompt = chat.SystemPrompt is { Length: > 0 and <= SessionFields.MaxSystemPrompt } prompt && prompt.Trim().Length > 0 ? prompt : null,
+            SystemPrompt = chat.SystemPrompt is { Length: > 0 and <= SessionFields.MaxSystemPrompt } prompt && prompt.Trim().Length > 0
+                ? prompt : null,
             Messages = [.. chat.Messages.Select(message => message with
             {
                 Key = Key(message.Key),
@@ -61,8 +63,9 @@ internal static class ReadChat
     {
         var line = string.Join(' ', (text ?? "").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         line = string.Concat(line.Where(c => !char.IsControl(c)));
+        var end = SessionFields.MaxTitle - 1;
         return line.Length <= SessionFields.MaxTitle ? line
-            : string.Concat(line.AsSpan(0, SessionFields.MaxTitle - (char.IsHighSurrogate(line[SessionFields.MaxTitle - 2]) ? 2 : 1)), "…");
+            : string.Concat(line.AsSpan(0, char.IsHighSurrogate(line[end - 1]) ? end - 1 : end), "…");
     }
 
     /// <summary>A link in Markdown; null when the address is none of the web.</summary>
@@ -73,8 +76,9 @@ internal static class ReadChat
             return null;
         }
 
-        var shown = OneLine(title is { Length: > 0 } ? title : url).Replace("[", "", StringComparison.Ordinal).Replace("]", "", StringComparison.Ordinal);
-        return $"[{shown}]({address.AbsoluteUri.Replace("(", "%28", StringComparison.Ordinal).Replace(")", "%29", StringComparison.Ordinal)})";
+        var shown = OneLine(title is { Length: > 0 } ? title : url).Replace("[", "", StringComparison.Ordinal);
+        var target = address.AbsoluteUri.Replace("(", "%28", StringComparison.Ordinal).Replace(")", "%29", StringComparison.Ordinal);
+        return $"[{shown.Replace("]", "", StringComparison.Ordinal)}]({target})";
     }
 
     /// <summary>The value of an attribute within a tag, decoded; null when it has none of this name.</summary>
@@ -92,7 +96,8 @@ internal static class ReadChat
 
     /// <summary>What the report calls a picture, which may be named by all of its bytes.</summary>
     public static string ShortName(string reference) =>
-        reference.StartsWith("data:", StringComparison.Ordinal) || reference.StartsWith("aichat-blob:", StringComparison.Ordinal) ? "picture"
+        reference.StartsWith("data:", StringComparison.Ordinal) || reference.StartsWith("aichat-blob:", StringComparison.Ordinal)
+            ? "picture"
             : reference.Length > 120 ? reference[..120] : reference;
 
     /// <summary>The same chat has the same one at every import, though its source gives it no id.</summary>

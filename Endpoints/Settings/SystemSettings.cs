@@ -42,7 +42,6 @@ internal sealed class SystemSettings(
     /// <summary>0 = unlimited.</summary>
     public int ChatImageRetentionDays => Read(SettingTable.ChatImageRetentionDays);
 
-    /// <summary>Bytes of an archive of chats that a user may import.</summary>
     public long ImportMaxBytes => Read(SettingTable.ImportMaxMb) * 1024L * 1024;
 
     /// <summary>Bytes that all images of one user may occupy.</summary>
@@ -114,9 +113,7 @@ internal sealed class SystemSettings(
     /// <summary>How often a call to the same model is repeated before its answer begins.</summary>
     public int ProviderMaxRetries => Read(SettingTable.ProviderMaxRetries);
 
-    /// <summary>
-    /// <c>inherit</c>, <c>none</c> or a proxy's address in clear; null when the stored one cannot be read on this installation.
-    /// </summary>
+    /// <summary><c>inherit</c>, <c>none</c> or a proxy's address in clear; null when the stored one cannot be read here.</summary>
     public string? OutboundProxy => Secret(SettingTable.OutboundProxy);
 
     /// <summary>What goes past the proxy of the environment and of the setting above.</summary>

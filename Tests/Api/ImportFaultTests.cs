@@ -26,11 +26,14 @@ public sealed class ImportFaultTests
             ("notes.md", "# Notes"u8.ToArray(), "unknown_format", "neither"),
             ("chats.csv", "title,text"u8.ToArray(), "unknown_format", "CSV"),
             ("a.pdf", "%PDF-1.7"u8.ToArray(), "unknown_format", "PDF"),
-            ("MyActivity.json", Json(new[] { new { header = "Gemini Apps", title = "Asked", titleUrl = "https://x", activityControls = new[] { "x" } } }), "unknown_format", "Gemini"),
-            ("takeout.zip", Zip(("Takeout/My Activity/Gemini Apps/MyActivity.html", "<html>"u8.ToArray())), "no_chats", "Takeout"),
+            ("MyActivity.json", Json(
+                new[] { new { header = "Gemini Apps", title = "Asked", titleUrl = "https://x", activityControls = new[] { "x" } } }),
+                "unknown_format", "Gemini"),
+            ("takeout.zip", Zip(("Takeout/My Activity/Gemini Apps/MyActivity.html", "<html>"u8.ToArray())), "no_chats", "Gemini"),
             ("only-html.zip", Zip(("chat.html", "<html>"u8.ToArray())), "no_chats", "chat.html"),
             ("settings.json", Json(new { theme = "dark" }), "unknown_format", "no chats"),
-            ("empty-chats.json", Json(new[] { ChatGpt("e", "E", null, ("r", Node("r", null, null, null))) }), "nothing_taken", "no message"),
+            ("empty-chats.json", Json(new[] { ChatGpt("e", "E", null, ("r", Node("r", null, null, null))) }), "nothing_taken",
+                "no message"),
             ("locked.zip", Flagged(Zip(("conversations.json", chat)), flags: 1), "unreadable_archive", "password"),
             ("method.zip", Flagged(Zip(("conversations.json", chat)), method: 9), "unreadable_archive", "number 9"),
             ("nested.zip", Zip(("inner.zip", Zip(("conversations.json", chat)))), "no_chats", "no JSON"),
@@ -155,7 +158,8 @@ public sealed class ImportFaultTests
             store!.ConnectionString = $"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=false";
             store.Open();
             using var command = store.CreateCommand();
-            command.CommandText = "update imports set state = 'running', report = '{}', ended_at = null; delete from imported_chats where source_key = 'c2'";
+            command.CommandText =
+                "update imports set state = 'running', report = '{}', ended_at = null; delete from imported_chats where source_key = 'c2'";
             command.ExecuteNonQuery();
         }
 

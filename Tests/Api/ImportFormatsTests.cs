@@ -1,6 +1,4 @@
 using System.Net;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using AiChat.Tests.Chat;
 using static AiChat.Tests.Api.ImportSteps;
@@ -15,7 +13,8 @@ public sealed class ImportFormatsTests
     {
         await using var server = await TestServer.StartAsync();
         var me = await server.RegisterAdminAsync();
-        object Said(string uuid, string? parent, string sender, object[] content, string text = "", object[]? attachments = null, object[]? files = null) => new
+        object Said(string uuid, string? parent, string sender, object[] content, string text = "", object[]? attachments = null,
+            object[]? files = null) => new
         {
             uuid,
             parent_message_uuid = parent,
@@ -35,22 +34,27 @@ public sealed class ImportFormatsTests
             updated_at = "2025-03-05T05:06:07Z",
             chat_messages = new[]
             {
-                Said("m1", "00000000-0000-4000-8000-000000000000", "human", [], "", [new { file_name = "notes.txt", extracted_content = "line ``` one" }]),
+                Said("m1", "00000000-0000-4000-8000-000000000000", "human", [], "",
+                    [new { file_name = "notes.txt", extracted_content = "line ``` one" }]),
                 Said("m2", "m1", "assistant",
                 [
-                    new { type = "thinking", thinking = "Let me see", start_timestamp = "2025-03-04T05:06:08Z", stop_timestamp = "2025-03-04T05:06:10Z" },
+                    new { type = "thinking", thinking = "Let me see", start_timestamp = "2025-03-04T05:06:08Z",
+                        stop_timestamp = "2025-03-04T05:06:10Z" },
                     Block("Looking"), new { type = "tool_use", id = "t1", name = "web_search", input = new { query = "x" } },
                     new { type = "tool_result", tool_use_id = "t1", content = new[] { new { type = "text", text = "found" } } },
-                    new { type = "tool_use", id = "t2", name = "artifacts", input = new { title = "Page", type = "text/html", content = "<p>" } },
+                    new { type = "tool_use", id = "t2", name = "artifacts",
+                        input = new { title = "Page", type = "text/html", content = "<p>" } },
                     Block("Done"),
                 ]),
                 Said("m3", "m1", "assistant", [Block("Another version")]),
-                Said("m4", "m2", "human", [Block("")], "Old text", null, [new { file_uuid = "f-1", file_name = "photo.png" }, new { file_uuid = "f-2", file_name = "gone.png" }]),
+                Said("m4", "m2", "human", [Block("")], "Old text", null,
+                    [new { file_uuid = "f-1", file_name = "photo.png" }, new { file_uuid = "f-2", file_name = "gone.png" }]),
             },
         };
 
         var import = await me.Import(Zip(
-            ("data/conversations.json", Json(new[] { chat })), ("data/users.json", "[]"u8.ToArray()), ("data/projects.json", "[]"u8.ToArray()),
+            ("data/conversations.json", Json(new[] { chat })), ("data/users.json", "[]"u8.ToArray()),
+                ("data/projects.json", "[]"u8.ToArray()),
             ("data/photo.png", SampleImages.Png()), ("__MACOSX/data/._conversations.json", [0, 5, 22, 7])));
 
         Assert.Equal("done 1 0 0", import.Counts());
@@ -59,11 +63,13 @@ public sealed class ImportFormatsTests
         Assert.Equal("2025-03-04T05:06:07.123Z", session.Text("createdAt"));
         Assert.Equal(
             [
-                "u: **notes.txt**\n\n````\nline ``` one\n````", "a: Looking\n\n**Page**\n\n```html\n<p>\n```\n\nDone", "u: Old text\n\n[gone.png]",
+                "u: **notes.txt**\n\n````\nline ``` one\n````", "a: Looking\n\n**Page**\n\n```html\n<p>\n```\n\nDone",
+                    "u: Old text\n\n[gone.png]",
             ], await me.Branch(session));
         var messages = await me.Messages(session);
         Assert.Equal(("Let me see", 2_000), (messages[1].Text("reasoning"), messages[1].GetProperty("reasoningMs").GetInt32()));
-        Assert.Equal(("web_search", "found"), (messages[1].GetProperty("toolCalls")[0].Text("name"), messages[1].GetProperty("toolCalls")[0].Text("result")));
+        Assert.Equal(("web_search", "found"),
+            (messages[1].GetProperty("toolCalls")[0].Text("name"), messages[1].GetProperty("toolCalls")[0].Text("result")));
         Assert.Equal(2, messages[1].GetProperty("siblings").GetArrayLength());
         Assert.Equal(1, messages[2].GetProperty("images").GetArrayLength());
     }
@@ -74,6 +80,14 @@ public sealed class ImportFormatsTests
         await using var server = await TestServer.StartAsync();
         var me = await server.RegisterAdminAsync();
         var picture = $"data:image/png;base64,{Convert.ToBase64String(SampleImages.Png())}";
+        const string thought = """
+            <details type="reasoning" done="true" duration="3">
+            <summary>Thought for 3 seconds</summary>
+            &gt; One &amp; two
+            &gt; three
+            </details>
+            Second
+            """;
         object Chat(string id, string owner, bool archived = false) => new
         {
             id,
@@ -88,9 +102,16 @@ public sealed class ImportFormatsTests
                     currentId = "a2",
                     messages = new Dictionary<string, object>
                     {
-                        ["u1"] = new { id = "u1", parentId = (string?)null, childrenIds = new[] { "a1", "a2" }, role = "user", content = "Compare", timestamp = 1_700_000_000, files = new object[] { new { type = "image", url = picture }, new { type = "file", name = "a.csv" } } },
-                        ["a2"] = new { id = "a2", parentId = "u1", role = "assistant", model = "qwen", modelIdx = 1, content = "<details type=\"reasoning\" done=\"true\" duration=\"3\">\n<summary>Thought for 3 seconds</summary>\n&gt; One &amp; two\n&gt; three\n</details>\nSecond", timestamp = 1_700_000_005, done = true, usage = new { prompt_tokens = 7, completion_tokens = 9 }, sources = new[] { new { source = new { name = "Doc" }, metadata = new[] { new { source = "https://example.org/a b", name = "Doc" } } } } },
-                        ["a1"] = new { id = "a1", parentId = "u1", role = "assistant", model = "llama3", modelIdx = 0, content = "First", timestamp = 1_700_000_004, done = true },
+                        ["u1"] = new { id = "u1", parentId = (string?)null, childrenIds = new[] { "a1", "a2" }, role = "user",
+                            content = "Compare", timestamp = 1_700_000_000,
+                            files = new object[] { new { type = "image", url = picture }, new { type = "file", name = "a.csv" } } },
+                        ["a2"] = new { id = "a2", parentId = "u1", role = "assistant", model = "qwen", modelIdx = 1,
+                            content = thought,
+                            timestamp = 1_700_000_005, done = true, usage = new { prompt_tokens = 7, completion_tokens = 9 },
+                            sources = new[] { new { source = new { name = "Doc" },
+                                metadata = new[] { new { source = "https://example.org/a b", name = "Doc" } } } } },
+                        ["a1"] = new { id = "a1", parentId = "u1", role = "assistant", model = "llama3", modelIdx = 0, content = "First",
+                            timestamp = 1_700_000_004, done = true },
                     },
                 },
             },
@@ -106,11 +127,14 @@ public sealed class ImportFormatsTests
         Assert.Equal(["file_not_kept: a.csv (Chat o1)", "file_not_kept: a.csv (Chat o2)"], import.Skipped());
         Assert.Equal("Chat o2", Assert.Single(await me.Chats(archived: true)).Text("title"));
         var session = await me.Chat("Chat o1");
-        Assert.Equal((true, "Be brief.", "2023-11-14T22:15:00.000Z"), (session.GetProperty("pinned").GetBoolean(), session.Text("systemPrompt"), session.Text("updatedAt")));
+        Assert.Equal((true, "Be brief.", "2023-11-14T22:15:00.000Z"),
+            (session.GetProperty("pinned").GetBoolean(), session.Text("systemPrompt"), session.Text("updatedAt")));
         Assert.Equal(["u: Compare\n\n[a.csv]", "a: Second\n\n- [Doc](https://example.org/a%20b)"], await me.Branch(session));
         var messages = await me.Messages(session);
         Assert.Equal(1, messages[0].GetProperty("images").GetArrayLength());
-        Assert.Equal(("One & two\nthree", "qwen", 9), (messages[1].Text("reasoning"), messages[1].Text("model"), messages[1].GetProperty("usage").GetProperty("completionTokens").GetInt32()));
+        Assert.Equal(("One & two\nthree", "qwen", 9),
+            (messages[1].Text("reasoning"), messages[1].Text("model"), messages[1].GetProperty("usage").GetProperty("completionTokens")
+            .GetInt32()));
         var siblings = messages[1].GetProperty("siblings").EnumerateArray().Select(id => id.GetInt64()).ToList();
         Assert.Equal((2, messages[1].GetProperty("id").GetInt64()), (siblings.Count, siblings[1])); // in the order of the models
 
@@ -165,7 +189,8 @@ public sealed class ImportFormatsTests
             };
         }
 
-        var tree = new JsonObject { ["conversationId"] = "l1", ["title"] = "Deep", ["recursive"] = true, ["messagesTree"] = new JsonArray(inner) };
+        var tree = new JsonObject { ["conversationId"] = "l1", ["title"] = "Deep", ["recursive"] = true,
+            ["messagesTree"] = new JsonArray(inner) };
         var flat = new
         {
             conversationId = "l2",
@@ -174,7 +199,9 @@ public sealed class ImportFormatsTests
             messages = new object[]
             {
                 new { messageId = "1", parentMessageId = "00000000-0000-0000-0000-000000000000", isCreatedByUser = true, text = "Ask" },
-                new { messageId = "2", parentMessageId = "1", isCreatedByUser = false, model = "gpt-4", content = new object[] { new { type = "think", think = "Hm" }, new { type = "text", text = "Answer" }, new { type = "tool_call", tool_call = new { id = "t", name = "calc", args = "{}", output = "4" } } } },
+                new { messageId = "2", parentMessageId = "1", isCreatedByUser = false, model = "gpt-4",
+                    content = new object[] { new { type = "think", think = "Hm" }, new { type = "text", text = "Answer" },
+                    new { type = "tool_call", tool_call = new { id = "t", name = "calc", args = "{}", output = "4" } } } },
                 new { messageId = "3", parentMessageId = "1", isCreatedByUser = false, model = "gpt-4", text = "Other" },
             },
         };
@@ -186,7 +213,8 @@ public sealed class ImportFormatsTests
         var session = await me.Chat("Flat");
         Assert.Equal("You are an expert.", session.Text("systemPrompt"));
         var answer = (await me.Messages(session, tree: true)).Single(message => message.Text("content") == "Answer");
-        Assert.Equal(("Hm", "gpt-4", "4"), (answer.Text("reasoning"), answer.Text("model"), answer.GetProperty("toolCalls")[0].Text("result")));
+        Assert.Equal(("Hm", "gpt-4", "4"),
+            (answer.Text("reasoning"), answer.Text("model"), answer.GetProperty("toolCalls")[0].Text("result")));
     }
 
     [Fact]
@@ -197,7 +225,8 @@ public sealed class ImportFormatsTests
         await me.Import(Json(new[] { Simple("c1", "Kept"), Simple("c2", "Also kept") }), "conversations.json");
         var account = await (await me.GetAsync("/api/account/export")).Content.ReadAsByteArrayAsync();
         var session = await me.Chat("Kept");
-        var single = await (await me.GetAsync($"/api/sessions/{session.GetProperty("id")}/export?format=json")).Content.ReadAsByteArrayAsync();
+        var single = await (await me.GetAsync($"/api/sessions/{session.GetProperty("id")}/export?format=json"))
+            .Content.ReadAsByteArrayAsync();
 
         Assert.Equal("done 0 0 2", (await me.Import(account, "aichat.json")).Counts());
         await (await me.DeleteAsync($"/api/sessions/{session.GetProperty("id")}")).Expect(HttpStatusCode.NoContent);
@@ -216,7 +245,10 @@ public sealed class ImportFormatsTests
     {
         await using var server = await TestServer.StartAsync();
         var me = await server.RegisterAdminAsync();
-        var history = new { version = 4, history = new[] { new { id = 1, name = "Bot", model = new { id = "gpt-3.5" }, messages = new[] { new { role = "user", content = "Hi" }, new { role = "assistant", content = "Hello" } } } }, folders = Array.Empty<object>() };
+        var history = new { version = 4,
+            history = new[] { new { id = 1, name = "Bot", model = new { id = "gpt-3.5" },
+            messages = new[] { new { role = "user", content = "Hi" }, new { role = "assistant", content = "Hello" } } } },
+            folders = Array.Empty<object>() };
         object Fragment(string type, string content) => new { type, content };
         var seek = new
         {
@@ -226,8 +258,11 @@ public sealed class ImportFormatsTests
             mapping = new Dictionary<string, object>
             {
                 ["root"] = new { id = "root", parent = (string?)null, children = new[] { "1" }, message = (object?)null },
-                ["1"] = new { id = "1", parent = "root", children = new[] { "2" }, message = new { model = "deepseek-r1", inserted_at = "2025-02-03T10:00:01+08:00", fragments = new[] { Fragment("REQUEST", "Why?") } } },
-                ["2"] = new { id = "2", parent = "1", children = Array.Empty<string>(), message = new { model = "deepseek-r1", fragments = new[] { Fragment("THINK", "Hm"), Fragment("RESPONSE", "So.") } } },
+                ["1"] = new { id = "1", parent = "root", children = new[] { "2" },
+                    message = new { model = "deepseek-r1", inserted_at = "2025-02-03T10:00:01+08:00",
+                    fragments = new[] { Fragment("REQUEST", "Why?") } } },
+                ["2"] = new { id = "2", parent = "1", children = Array.Empty<string>(),
+                    message = new { model = "deepseek-r1", fragments = new[] { Fragment("THINK", "Hm"), Fragment("RESPONSE", "So.") } } },
             },
         };
 

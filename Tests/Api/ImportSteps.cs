@@ -1,7 +1,6 @@
 using System.IO.Compression;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using AiChat.Tests.Chat;
@@ -11,7 +10,8 @@ namespace AiChat.Tests.Api;
 /// <summary>Archives made from nothing, and the way of one through the API.</summary>
 internal static class ImportSteps
 {
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = 20_000 };
+    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 20_000 };
 
     public static byte[] Json(object value) => JsonSerializer.SerializeToUtf8Bytes(value, Plain);
 
@@ -37,7 +37,8 @@ internal static class ImportSteps
         return await client.Ended(id);
     }
 
-    public static async Task<HttpResponseMessage> Send(this HttpClient client, byte[] archive, string name = "export.zip", string query = "")
+    public static async Task<HttpResponseMessage> Send(this HttpClient client, byte[] archive, string name = "export.zip",
+        string query = "")
     {
         using var content = new ByteArrayContent(archive);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
@@ -59,13 +60,15 @@ internal static class ImportSteps
     }
 
     public static string[] Skipped(this JsonElement import) =>
-        [.. import.GetProperty("report").GetProperty("skipped").EnumerateArray().Select(item => $"{item.Text("code")}: {item.Text("what")}")];
+        [.. import.GetProperty("report").GetProperty("skipped").EnumerateArray()
+            .Select(item => $"{item.Text("code")}: {item.Text("what")}")];
 
     public static string? ErrorCode(this JsonElement import) =>
         import.TryGetProperty("error", out var error) ? error.Text("code") : null;
 
     public static async Task<JsonElement[]> Chats(this HttpClient client, bool archived = false) =>
-        [.. (await client.GetJson($"/api/sessions?archived={(archived ? "true" : "false")}&limit=100")).GetProperty("items").EnumerateArray()];
+        [.. (await client.GetJson($"/api/sessions?archived={(archived ? "true" : "false")}&limit=100")).GetProperty("items")
+            .EnumerateArray()];
 
     /// <summary>The messages of the branch that is shown, as "u: text" and "a: text".</summary>
     public static async Task<string[]> Branch(this HttpClient client, JsonElement chat) =>
@@ -82,7 +85,8 @@ internal static class ImportSteps
         (await client.Chats()).Single(chat => chat.Text("title") == title);
 
     /// <summary>A node of ChatGPT's mapping.</summary>
-    public static object Node(string id, string? parent, string? role, object? content, object? more = null, string? recipient = "all") => new
+    public static object Node(string id, string? parent, string? role, object? content, object? more = null, string? recipient = "all") =>
+        new
     {
         id,
         parent,
@@ -115,5 +119,6 @@ internal static class ImportSteps
 
     /// <summary>A chat of one question and one answer.</summary>
     public static object Simple(string id, string? title = "Simple", string question = "Where?", string answer = "Here.") => ChatGpt(
-        id, title, "a", ("r", Node("r", null, null, null)), ("q", Node("q", "r", "user", Text(question))), ("a", Node("a", "q", "assistant", Text(answer))));
+        id, title, "a", ("r", Node("r", null, null, null)), ("q", Node("q", "r", "user", Text(question))),
+            ("a", Node("a", "q", "assistant", Text(answer))));
 }

@@ -4,7 +4,6 @@ using AiChat.Data.Images;
 using AiChat.Data.Imports;
 using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
-using Dapper;
 
 namespace AiChat.Tests.Data;
 
@@ -25,12 +24,17 @@ public sealed class ImportStoreTests : IDisposable
         _data = DataFolder.Open(_folder.FullName, null);
         var instance = _data.OpenInstance(TimeProvider.System, false);
         Migrator.Run(_data.DatabasePath);
+        using (var connection = SqliteConnections.OpenWriter(_data.DatabasePath))
+        {
+            using var command = ((System.Data.Common.DbConnection)connection).CreateCommand();
+            command.CommandText =
+                "insert into users (id, username, username_key, role, status, created_at) values (7, 'Ann', 'ann', 'USER', 'ACTIVE', 1)";
+            command.ExecuteNonQuery();
+        }
+
         _db = new Db(_data.DatabasePath);
         _files = ImageFiles.Open(_data.File("images"), instance);
         _store = new ImportStore(_db, new ImageStore(_db), _files);
-        _db.Write(connection => connection.Execute("""
-            insert into users (id, username, username_key, role, status, created_at) values (7, 'Ann', 'ann', 'USER', 'ACTIVE', 1)
-            """)).Wait();
     }
 
     [Fact]
@@ -136,7 +140,8 @@ public sealed class ImportStoreTests : IDisposable
         ImportedImage Image(string name, byte[]? bytes) => new(name, () => bytes is null ? null : new MemoryStream(bytes));
         var chat = Chat(User("q", null) with
         {
-            Images = [Image("one", png), Image("text", "no image"u8.ToArray()), Image("gone", null), Image("two", png), Image("three", png)],
+            Images = [Image("one", png), Image("text", "no image"u8.ToArray()), Image("gone", null), Image("two", png),
+                Image("three", png)],
         });
 
         // A file counts as a block at least, so two fit.
@@ -145,9 +150,8 @@ public sealed class ImportStoreTests : IDisposable
         Assert.Equal(2, result.Images);
         Assert.Equal(
             ["text Invalid", "gone Missing", "three StorageFull"], result.LeftOut!.Select(left => $"{left.Name} {left.Why}"));
-        var rows = await _db.Read(connection => connection.Query<ImageRow>("""
-            select id, message_id, mime, width, height, bytes, file from images where user_id = 7 order by position
-            """).ToList());
+        var message = (await new Messages(_db).Tree(Owner, result.SessionId!.Value, 0, 10))!.Single().Id;
+        var rows = (await new ImageStore(_db).FindByMessages(Owner, [message]))[message].ToList();
         Assert.Equal(2, rows.Count);
         Assert.All(rows, row => Assert.True(_files.Exists(row.File)));
         Assert.Equal(2, Directory.EnumerateFiles(_files.Folder, "*.png", SearchOption.AllDirectories).Count());
@@ -159,14 +163,15 @@ public sealed class ImportStoreTests : IDisposable
     {
         await Write(Chat(User("q", null), Answer("a", "q")));
 
-        await _db.Write(connection => connection.Execute("delete from users where id = 7"));
+        await Run("delete from users where id = 7");
         var removal = new Removal(_db);
         while (await removal.Step())
         {
         }
 
         Assert.Equal(
-            (0, 0, 0, 0), (await Count("sessions"), await Count("messages"), await Count("imported_chats"), await Count("imported_messages")));
+            (0, 0, 0, 0), (await Count("sessions"), await Count("messages"), await Count("imported_chats"),
+                await Count("imported_messages")));
     }
 
     public void Dispose()
@@ -177,6 +182,13 @@ public sealed class ImportStoreTests : IDisposable
     }
 
     private Task<ImportResult> Write(ImportedChat chat) => _store.Write(Owner, chat, new ImportOptions(1 << 20), Now, default);
+
+    private Task Run(string sql) => _db.Write(connection =>
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    });
 
     private Task<int> Count(string table) => _db.Read(connection =>
     {
