@@ -156,7 +156,8 @@ internal sealed class ChatGptReader : IChatReader
             var turn = above is { Role: "assistant" } && begun is null
                 ? above
                 : Add(new Turn(node.Id, "assistant", begun is null ? above : above!.Parent,
-                    begun?.Fork() ?? new MessageText()) { CreatedAt = time });
+                    begun?.Fork() ?? new MessageText())
+                { CreatedAt = time });
             turn.CreatedAt ??= time;
             turn.Text.Model = message["metadata"]["model_slug"].Text ?? turn.Text.Model ?? message["model"].Text ?? defaultModel;
             ChatGptText.Write(message, turn.Text, files);

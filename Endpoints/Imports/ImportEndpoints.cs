@@ -11,8 +11,8 @@ namespace AiChat.Endpoints.Imports;
 /// <summary>A person's own imports of chats: upload an archive, watch, end. Guests have no account to import into.</summary>
 internal static class ImportEndpoints
 {
-    /// <summary>What the setting allows at most.</summary>
-    private const long MaxBody = SettingTable.MaxImportMb * 1024L * 1024;
+    /// <summary>What the setting <see cref="SettingTable.ImportMaxMb"/> allows at most.</summary>
+    private const long MaxBody = 16_384L * 1024 * 1024;
 
     public static void MapImports(this RouteGroupBuilder api)
     {

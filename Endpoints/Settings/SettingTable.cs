@@ -48,10 +48,8 @@ internal static class SettingTable
     public static readonly Setting<int> ImageStorageMbPerUser = Add(
         Number("imageStorageMbPerUser", 1_024, 0, 1_000_000),
         new("Megabytes of images a user may store; 0 is unlimited", "每个用户可存图片的兆字节数；0 表示不限"));
-    /// <summary>What <see cref="ImportMaxMb"/> allows at most; the route takes no more.</summary>
-    public const int MaxImportMb = 16_384;
     public static readonly Setting<int> ImportMaxMb = Add(
-        Number("importMaxMb", 4_096, 1, MaxImportMb) with { IsPublic = true },
+        Number("importMaxMb", 4_096, 1, 16_384) with { IsPublic = true },
         new("Megabytes of an archive of chats that a user may import", "用户可导入的聊天存档的兆字节数"));
     public static readonly Setting<int> TemporaryChatHours = Add(
         Number("temporaryChatHours", 24, 1, 8_760) with { IsPublic = true },

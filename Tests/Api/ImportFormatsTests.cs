@@ -15,16 +15,16 @@ public sealed class ImportFormatsTests
         var me = await server.RegisterAdminAsync();
         object Said(string uuid, string? parent, string sender, object[] content, string text = "", object[]? attachments = null,
             object[]? files = null) => new
-        {
-            uuid,
-            parent_message_uuid = parent,
-            sender,
-            text,
-            content,
-            created_at = "2025-03-04T05:06:07.123456Z",
-            attachments = attachments ?? [],
-            files = files ?? [],
-        };
+            {
+                uuid,
+                parent_message_uuid = parent,
+                sender,
+                text,
+                content,
+                created_at = "2025-03-04T05:06:07.123456Z",
+                attachments = attachments ?? [],
+                files = files ?? [],
+            };
         object Block(string text) => new { type = "text", text };
         var chat = new
         {
@@ -102,16 +102,41 @@ public sealed class ImportFormatsTests
                     currentId = "a2",
                     messages = new Dictionary<string, object>
                     {
-                        ["u1"] = new { id = "u1", parentId = (string?)null, childrenIds = new[] { "a1", "a2" }, role = "user",
-                            content = "Compare", timestamp = 1_700_000_000,
-                            files = new object[] { new { type = "image", url = picture }, new { type = "file", name = "a.csv" } } },
-                        ["a2"] = new { id = "a2", parentId = "u1", role = "assistant", model = "qwen", modelIdx = 1,
+                        ["u1"] = new
+                        {
+                            id = "u1",
+                            parentId = (string?)null,
+                            childrenIds = new[] { "a1", "a2" },
+                            role = "user",
+                            content = "Compare",
+                            timestamp = 1_700_000_000,
+                            files = new object[] { new { type = "image", url = picture }, new { type = "file", name = "a.csv" } }
+                        },
+                        ["a2"] = new
+                        {
+                            id = "a2",
+                            parentId = "u1",
+                            role = "assistant",
+                            model = "qwen",
+                            modelIdx = 1,
                             content = thought,
-                            timestamp = 1_700_000_005, done = true, usage = new { prompt_tokens = 7, completion_tokens = 9 },
+                            timestamp = 1_700_000_005,
+                            done = true,
+                            usage = new { prompt_tokens = 7, completion_tokens = 9 },
                             sources = new[] { new { source = new { name = "Doc" },
-                                metadata = new[] { new { source = "https://example.org/a b", name = "Doc" } } } } },
-                        ["a1"] = new { id = "a1", parentId = "u1", role = "assistant", model = "llama3", modelIdx = 0, content = "First",
-                            timestamp = 1_700_000_004, done = true },
+                                metadata = new[] { new { source = "https://example.org/a b", name = "Doc" } } } }
+                        },
+                        ["a1"] = new
+                        {
+                            id = "a1",
+                            parentId = "u1",
+                            role = "assistant",
+                            model = "llama3",
+                            modelIdx = 0,
+                            content = "First",
+                            timestamp = 1_700_000_004,
+                            done = true
+                        },
                     },
                 },
             },
@@ -189,8 +214,13 @@ public sealed class ImportFormatsTests
             };
         }
 
-        var tree = new JsonObject { ["conversationId"] = "l1", ["title"] = "Deep", ["recursive"] = true,
-            ["messagesTree"] = new JsonArray(inner) };
+        var tree = new JsonObject
+        {
+            ["conversationId"] = "l1",
+            ["title"] = "Deep",
+            ["recursive"] = true,
+            ["messagesTree"] = new JsonArray(inner)
+        };
         var flat = new
         {
             conversationId = "l2",
@@ -245,10 +275,13 @@ public sealed class ImportFormatsTests
     {
         await using var server = await TestServer.StartAsync();
         var me = await server.RegisterAdminAsync();
-        var history = new { version = 4,
+        var history = new
+        {
+            version = 4,
             history = new[] { new { id = 1, name = "Bot", model = new { id = "gpt-3.5" },
             messages = new[] { new { role = "user", content = "Hi" }, new { role = "assistant", content = "Hello" } } } },
-            folders = Array.Empty<object>() };
+            folders = Array.Empty<object>()
+        };
         object Fragment(string type, string content) => new { type, content };
         var seek = new
         {
@@ -258,11 +291,25 @@ public sealed class ImportFormatsTests
             mapping = new Dictionary<string, object>
             {
                 ["root"] = new { id = "root", parent = (string?)null, children = new[] { "1" }, message = (object?)null },
-                ["1"] = new { id = "1", parent = "root", children = new[] { "2" },
-                    message = new { model = "deepseek-r1", inserted_at = "2025-02-03T10:00:01+08:00",
-                    fragments = new[] { Fragment("REQUEST", "Why?") } } },
-                ["2"] = new { id = "2", parent = "1", children = Array.Empty<string>(),
-                    message = new { model = "deepseek-r1", fragments = new[] { Fragment("THINK", "Hm"), Fragment("RESPONSE", "So.") } } },
+                ["1"] = new
+                {
+                    id = "1",
+                    parent = "root",
+                    children = new[] { "2" },
+                    message = new
+                    {
+                        model = "deepseek-r1",
+                        inserted_at = "2025-02-03T10:00:01+08:00",
+                        fragments = new[] { Fragment("REQUEST", "Why?") }
+                    }
+                },
+                ["2"] = new
+                {
+                    id = "2",
+                    parent = "1",
+                    children = Array.Empty<string>(),
+                    message = new { model = "deepseek-r1", fragments = new[] { Fragment("THINK", "Hm"), Fragment("RESPONSE", "So.") } }
+                },
             },
         };
 

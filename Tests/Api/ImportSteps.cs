@@ -10,8 +10,11 @@ namespace AiChat.Tests.Api;
 /// <summary>Archives made from nothing, and the way of one through the API.</summary>
 internal static class ImportSteps
 {
-    private static readonly JsonSerializerOptions Plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-        MaxDepth = 20_000 };
+    private static readonly JsonSerializerOptions Plain = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = 20_000
+    };
 
     public static byte[] Json(object value) => JsonSerializer.SerializeToUtf8Bytes(value, Plain);
 
@@ -87,20 +90,20 @@ internal static class ImportSteps
     /// <summary>A node of ChatGPT's mapping.</summary>
     public static object Node(string id, string? parent, string? role, object? content, object? more = null, string? recipient = "all") =>
         new
-    {
-        id,
-        parent,
-        children = Array.Empty<string>(),
-        message = role is null ? null : new
         {
             id,
-            author = new { role, name = role == "tool" ? "python" : null },
-            create_time = 1_756_000_000.5 + id.Length,
-            content,
-            recipient,
-            metadata = more,
-        },
-    };
+            parent,
+            children = Array.Empty<string>(),
+            message = role is null ? null : new
+            {
+                id,
+                author = new { role, name = role == "tool" ? "python" : null },
+                create_time = 1_756_000_000.5 + id.Length,
+                content,
+                recipient,
+                metadata = more,
+            },
+        };
 
     public static object Text(params object[] parts) => new { content_type = "text", parts };
 

@@ -45,6 +45,11 @@ describe('languages', () => {
       'about.sqlite',
       'share.markdown',
       'share.json',
+      'imports.from.chatgpt',
+      'imports.from.claude',
+      'imports.from.openwebui',
+      'imports.from.librechat',
+      'imports.from.aichat',
     ])
     for (const key of Object.keys(en) as (keyof typeof en)[]) {
       expect(zh[key].trim(), key).not.toBe('')
@@ -83,6 +88,7 @@ describe('languages', () => {
       /error\./, /provider\./, /setup\.\w+Text$/, /sidebar\.(pinned|today|yesterday|week|month)$/, /menu\.theme\./,
       /users\./, /system\./, /models\./, /usage\./, /apikey\.scope/, /connection\.auth\./, /effort\./,
       /compose\.(webSearch|contextEnabled|trace)/, /setupChat\./, /trace\.(type|status)\./, /notice\./, /hop\./, /advice\./,
+      /imports\.(from|how|why)\./,
     ].map((pattern) => new RegExp(`^(?:${pattern.source})`))
     const isDynamic = (key: string) => dynamic.some((pattern) => pattern.test(key))
     const unused = Object.keys(en).filter((key) => !isDynamic(key) && !source.includes(`'${key.replace(/\.(one|other)$/, '')}'`))
