@@ -16,9 +16,10 @@ internal static partial class StandardFiles
     {
         for (var file = 0; file <= 2; file++)
         {
-            if (Control(file, GetFlags) < 0)
+            // The lowest free number is taken, which is this one.
+            if (Control(file, GetFlags) < 0 && Open("/dev/null", ReadWrite) != file)
             {
-                _ = Open("/dev/null", ReadWrite); // takes the lowest free number, which is this one
+                throw new IOException("The standard files are closed, and /dev/null cannot take their place.");
             }
         }
     }

@@ -23,7 +23,7 @@ internal sealed class StoreException(StoreFailure failure, string message, Excep
 }
 
 /// <summary>The process cannot start; the message is one line for the operator, the code follows sysexits.h.</summary>
-internal sealed class StartupException(int exitCode, string message, Exception? inner = null) : Exception(message, inner)
+internal sealed class StartupException(int exitCode, string message, Exception? inner = null) : Exception(Line(message), inner)
 {
     /// <summary>An essential part failed while running.</summary>
     public const int Software = 70;
@@ -38,4 +38,7 @@ internal sealed class StartupException(int exitCode, string message, Exception? 
     public const int Configuration = 78;
 
     public int ExitCode { get; } = exitCode;
+
+    /// <summary>What SQLite quotes from a damaged file may hold anything that a terminal would obey.</summary>
+    private static string Line(string message) => string.Concat(message.Select(c => char.IsControl(c) ? ' ' : c));
 }
