@@ -87,6 +87,8 @@ internal sealed class RunStreamer(
 
         // Text may not be gathered for longer than the heartbeat, or a proxy would cut the silent connection.
         var gather = Math.Min(settings.StreamDeltaFlushIntervalMs, heartbeat.TotalMilliseconds);
+        // Silence is looked at once a tick, so it is due a tick earlier than it may last.
+        var due = heartbeat - Tick > heartbeat / 2 ? heartbeat - Tick : heartbeat / 2;
         var lastWrite = clock.GetTimestamp();
         var noticed = false;
         while (!ends.IsCancellationRequested)
@@ -104,7 +106,7 @@ internal sealed class RunStreamer(
                 sse.Notice("event: restarting\ndata: {}\n\n"u8);
                 await sse.Flush(ends);
             }
-            else if (frames.Count == 0 && clock.GetElapsedTime(lastWrite) >= heartbeat)
+            else if (frames.Count == 0 && clock.GetElapsedTime(lastWrite) >= due)
             {
                 sse.Heartbeat();
                 await sse.Flush(ends);
