@@ -30,7 +30,9 @@ internal sealed partial class SessionTitler(
         "You name conversations. Answer with a title for the conversation that begins with the message below: at most eight words, "
         + "in the language of the message, without quotation marks and without a full stop. Do not answer the message itself.";
 
-    private static readonly char[] Decoration = [.. " \"'*#“”‘’「」《》.。"];
+    private static readonly char[] Decoration = [.. " \"'`*_#“”‘’„«»「」『』《》.。"];
+
+    private static readonly string[] Labels = ["title:", "标题：", "标题:"];
 
     private readonly Channel<Run> _waiting = Channel.CreateBounded<Run>(MaxWaiting);
 
@@ -86,9 +88,18 @@ internal sealed partial class SessionTitler(
     private static string? Clean(string? answer)
     {
         var lines = (answer ?? "").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var line = string.Concat((lines.FirstOrDefault() ?? "").Where(letter => !char.IsControl(letter))).Trim(Decoration);
+        var first = lines.FirstOrDefault(line => !IsFence(line) && line.AsSpan().Trim(Decoration).Length > 0) ?? "";
+        var line = string.Concat(first.Where(letter => !char.IsControl(letter))).Trim(Decoration);
+        foreach (var label in Labels)
+        {
+            line = line.StartsWith(label, StringComparison.OrdinalIgnoreCase) ? line[label.Length..].Trim(Decoration) : line;
+        }
+
         return line.Length == 0 ? null : line.Length <= MaxTitle ? line : Cut(line, MaxTitle - 1).TrimEnd() + "…";
     }
+
+    private static bool IsFence(string line) =>
+        line.StartsWith("```", StringComparison.Ordinal) || line.StartsWith("~~~", StringComparison.Ordinal);
 
     /// <summary>The beginning of a text, not cut inside a surrogate pair.</summary>
     private static string Cut(string text, int length) => text[..(char.IsHighSurrogate(text[length - 1]) ? length - 1 : length)];
