@@ -20,6 +20,7 @@ internal sealed class ConnectionDraft
     private readonly ConnectionForm _form;
     private readonly ConnectionRow? _old;
     private readonly ConnectionSecrets _secrets;
+    private string? _pastedVersion;
     private readonly Dictionary<string, string[]> _errors = new(StringComparer.Ordinal);
 
     private ConnectionDraft(ConnectionForm form, ConnectionRow? old, ConnectionSecrets secrets)
@@ -57,7 +58,7 @@ internal sealed class ConnectionDraft
         }
 
         var local = _form.Local ?? (_old is null ? provider == "ollama" : Row.Local);
-        var baseUrl = _form.BaseUrl?.Trim() ?? Row.BaseUrl;
+        var baseUrl = _form.BaseUrl is { } entered ? WithoutVersion(string.Concat(entered.Where(IsPrinted))) : Row.BaseUrl;
         if (provider == "demo")
         {
             baseUrl = "";
@@ -84,6 +85,29 @@ internal sealed class ConnectionDraft
         Row = Row with { Provider = provider, BaseUrl = baseUrl, Local = local, AuthType = authType };
     }
 
+    /// <summary>An address copied from a page brings blanks, line breaks and invisible characters with it.</summary>
+    private static bool IsPrinted(char letter) => !char.IsWhiteSpace(letter) && !char.IsControl(letter)
+        && char.GetUnicodeCategory(letter) != System.Globalization.UnicodeCategory.Format;
+
+    /// <summary>An address of Azure is copied with its version, which is a field of its own.</summary>
+    private string WithoutVersion(string address)
+    {
+        const string Name = "?api-version=";
+        var at = address.IndexOf(Name, StringComparison.OrdinalIgnoreCase);
+        if (at < 0)
+        {
+            return address;
+        }
+
+        var version = address[(at + Name.Length)..];
+        if (!version.Contains('&') && string.IsNullOrWhiteSpace(_form.AzureApiVersion))
+        {
+            _pastedVersion = version;
+        }
+
+        return address[..at];
+    }
+
     private string DefaultAuth(string provider) => provider switch
     {
         "demo" => "none",
@@ -102,7 +126,7 @@ internal sealed class ConnectionDraft
         Require(
             prefix.Length <= 32 && prefix.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'), "prefix",
             "A prefix has at most 32 letters, digits, - or _.");
-        var version = _form.AzureApiVersion?.Trim() ?? Row.AzureApiVersion ?? "";
+        var version = _pastedVersion ?? _form.AzureApiVersion?.Trim() ?? Row.AzureApiVersion ?? "";
         Require(
             version.Length <= 40 && version.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.'), "azureApiVersion",
             "An API version is a date such as 2024-10-21, or v1.");

@@ -144,9 +144,36 @@ internal static class ConnectionEndpoints
         }
         catch (ProviderException error)
         {
+            var report = ConnectionCheck.Failure(endpoints[0], error);
+            var better = report.Hop is "path" or "models" ? await Better(refresher, endpoints, cancel) : null;
+            var detail = better is null ? error.Detail : $"{error.Detail} {better} answers: use it as the base URL.";
             return TypedResults.Ok(new VerifyResponse(
-                false, error.Failure.Code(), error.Detail, Report: ConnectionCheck.Failure(endpoints[0], error)));
+                false, error.Failure.Code(), detail, Report: report, BaseUrl: better?.AbsoluteUri.TrimEnd('/')));
         }
+    }
+
+    /// <summary>The address at the same origin that lists models, where the one that was entered does not; null when none does.</summary>
+    private static async Task<Uri?> Better(
+        CatalogRefresher refresher, IReadOnlyList<ProviderEndpoint> endpoints, CancellationToken cancel)
+    {
+        foreach (var address in LikelyAddresses.For(endpoints[0].BaseUrl, endpoints[0].Provider))
+        {
+            try
+            {
+                await refresher.List([.. endpoints.Select(endpoint => endpoint with { BaseUrl = address })], cancel);
+                return address;
+            }
+            catch (ProviderException error) when (error.Failure == ProviderFailure.Unauthorized)
+            {
+                return address; // it is the API, and wants another key
+            }
+            catch (ProviderException)
+            {
+                // Not this one either.
+            }
+        }
+
+        return null;
     }
 
     /// <summary>The saved connection with the same address and credentials; null when there is none.</summary>
@@ -220,9 +247,10 @@ public sealed record ConnectionList(IReadOnlyList<ConnectionView> Items, string?
 
 /// <param name="SameAs">The saved connection with this address and these keys, when there is one.</param>
 /// <param name="Report">How far the test came; null when nothing was asked.</param>
+/// <param name="BaseUrl">The address that answers instead of the one that was entered.</param>
 public sealed record VerifyResponse(
     bool Ok, string? Code = null, string? Detail = null, IReadOnlyList<VerifiedModel>? Models = null, long? SameAs = null,
-    CheckReport? Report = null);
+    CheckReport? Report = null, string? BaseUrl = null);
 
 public sealed record VerifiedModel(string Id, string Name);
 

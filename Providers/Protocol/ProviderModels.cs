@@ -35,8 +35,18 @@ internal static class ProviderModels
     public static async Task<ReadOnlyMemory<byte>> GetBytesAsync(
         ProviderHttp http, ProviderCall call, int maxBytes, CancellationToken cancel)
     {
-        await using var reply = await http.SendAsync(call with { Timeouts = Limits }, cancel);
-        return await reply.ReadAllAsync(maxBytes);
+        try
+        {
+            await using var reply = await http.SendAsync(call with { Timeouts = Limits }, cancel);
+            return await reply.ReadAllAsync(maxBytes);
+        }
+        catch (ProviderException error) when (error.UpstreamStatus is 404 or 405 && call.Body is null)
+        {
+            // Only the address shows what is wrong with it. The key is never part of it: it goes in a header.
+            var asked = $"{call.Url.GetLeftPart(UriPartial.Path)} was asked for and answered {error.UpstreamStatus}";
+            throw new ProviderException(
+                error.Failure, ProviderRedactor.Clean($"{asked}: {error.Detail}", call.Endpoint), error.RetryAfter, error.UpstreamStatus, error);
+        }
     }
 
     /// <summary>Throws the error that some servers report under status 200.</summary>

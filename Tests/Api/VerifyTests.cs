@@ -52,6 +52,27 @@ public sealed class VerifyTests
         await Expect(admin, good.BaseUrl, true, null, null, "connect+ answer+ path+ key+ models+");
     }
 
+    [Theory]
+    [InlineData("openai", "")]
+    [InlineData("openai", "/v1/chat/completions")]
+    [InlineData("openai", "/v1/models")]
+    [InlineData("openai", " /v1\u200b/chat/completions?api-version=2024-10-21\n")]
+    [InlineData("openai_responses", "/v1/responses")]
+    public async Task The_address_that_was_meant_is_tried_and_offered(string provider, string path)
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await using var upstream = FakeUpstream.Start(exchange =>
+            exchange.Request.Path == "/v1/models" ? exchange.Reply(200, Models) : exchange.Reply(404, """{"detail":"Not Found"}"""));
+        var origin = $"http://127.0.0.1:{upstream.Port}";
+
+        var result = await (await admin.PostJson(
+            "/api/connections/verify", new { name = "x", provider, baseUrl = origin + path, local = true, key = "k-for-this-test" })).Json();
+
+        Assert.Equal((false, $"{origin}/v1"), (result.GetProperty("ok").GetBoolean(), result.Text("baseUrl")));
+        Assert.Contains("/models was asked for and answered 404: Not Found", result.Text("detail"));
+    }
+
     [Fact]
     public async Task A_private_authority_is_shown_pasted_and_believed_by_its_connection_only()
     {

@@ -76,6 +76,8 @@ export interface VerifyResult {
   /** Id of a stored connection with the same address and keys. */
   sameAs?: number | null
   report?: VerifyReport | null
+  /** The address that answers instead of the one that was entered. */
+  baseUrl?: string | null
 }
 
 /** `providers` are the native protocols this server speaks. */

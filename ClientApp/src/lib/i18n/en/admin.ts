@@ -39,6 +39,7 @@ export const admin = {
   'connection.prefix': 'Prefix',
   'connection.prefixHint': 'Put before model ids when two connections offer the same model.',
   'connection.test': 'Test',
+  'connection.useAddress': 'Use {address}',
   'connection.enabled': 'Enabled',
   'connection.disabled': 'Disabled',
   'connection.add': 'Add connection',

@@ -41,6 +41,7 @@ export const admin: Record<keyof typeof en, string> = {
   'connection.prefix': '前缀',
   'connection.prefixHint': '两个连接提供同名模型时，加在模型 ID 之前。',
   'connection.test': '测试',
+  'connection.useAddress': '改用 {address}',
   'connection.enabled': '已启用',
   'connection.disabled': '已停用',
   'connection.add': '添加连接',
