@@ -1,4 +1,5 @@
 using AiChat.Data.Accounts;
+using AiChat.Data.Images;
 
 namespace AiChat.Data.Runs;
 
@@ -200,6 +201,9 @@ internal sealed record FinishedRun
     public required string Layout { get; init; }
 
     public string? ProviderState { get; init; }
+
+    /// <summary>The pictures that the model made, whose files are stored.</summary>
+    public IReadOnlyList<StoredImage> Images { get; init; } = [];
 
     public string? ErrorCode { get; init; }
 

@@ -57,6 +57,15 @@ internal sealed class RunStore(Db db)
                     first_token_ms = @FirstTokenMs, total_ms = @TotalMs, trimmed_messages = @TrimmedMessages
                 where id = @MessageId
                 """, run);
+            foreach (var image in run.Images)
+            {
+                connection.Execute("""
+                    insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
+                    select @Id, @UserId, @MessageId, count(*), @Mime, @Width, @Height, @Bytes, @File, @at
+                    from images where message_id = @MessageId
+                    """, new { image.Id, run.UserId, run.MessageId, image.Mime, image.Width, image.Height, image.Bytes, image.File, at });
+            }
+
             connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
             connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
             var removed = run is { Status: "done", KeptVersions: > 0 } ? Versions.Prune(connection, run) : [];

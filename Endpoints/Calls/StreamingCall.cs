@@ -137,7 +137,7 @@ internal sealed class StreamingCall : IAsyncDisposable
             CachedTokens = cached,
             Source = Usage is { PromptTokens: not null } or { CompletionTokens: not null } ? "provider" : "estimate",
             Price = Model.Price?.ToJson(),
-            CostNanos = Model.Price?.CostNanos(prompt, completion, cached) ?? 0,
+            CostNanos = Model.Price?.CostNanos(prompt, completion, cached, Usage?.CacheWriteTokens ?? 0) ?? 0,
             FirstTokenMs = _firstMs,
             TotalMs = (long)_clock.GetElapsedTime(_begun).TotalMilliseconds,
         };

@@ -67,6 +67,8 @@ internal sealed class UtilityCompletion(
         Sampling = new ChatSampling { MaxOutputTokens = maxTokens },
         Reasoning = new ChatReasoning { Enabled = model.Capabilities.Reasoning ? false : null, Tags = settings.ReasoningTags },
         Timeouts = settings.Timeouts,
+        ContextLimit = model.ContextLimit,
+        KeepAlive = settings.OllamaKeepAlive,
     };
 
     private static async Task<string> Read(StreamingCall call, CallPlace place, List<LedgerEntry> used)
@@ -77,9 +79,14 @@ internal sealed class UtilityCompletion(
         {
             while (await call.MoveNextAsync())
             {
-                if (call.Take() is ChatDelta.Text piece)
+                switch (call.Take())
                 {
-                    text.Append(piece.Value);
+                    case ChatDelta.Text piece:
+                        text.Append(piece.Value);
+                        break;
+                    case ChatDelta.TextWasReasoning:
+                        text.Clear();
+                        break;
                 }
             }
 

@@ -49,12 +49,15 @@ public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedIn
     /// <summary>A price of 1 per million tokens is 1,000 nanos per token.</summary>
     private const decimal NanosPerToken = 1_000m;
 
-    /// <summary>What a call costs, in 1e-9 of the currency unit; the prompt's tokens include the cached ones.</summary>
-    public long CostNanos(long promptTokens, long completionTokens, long cachedTokens)
+    /// <summary>
+    /// What a call costs, in 1e-9 of the currency unit; the prompt's tokens include those read from the cache and written to it.
+    /// </summary>
+    public long CostNanos(long promptTokens, long completionTokens, long cachedTokens, long writtenTokens = 0)
     {
         var cached = Math.Min(cachedTokens, promptTokens);
-        return (long)Math.Round(
-            NanosPerToken * ((promptTokens - cached) * Input + cached * (CachedInput ?? Input) + completionTokens * Output));
+        var written = Math.Min(writtenTokens, promptTokens - cached);
+        return (long)Math.Round(NanosPerToken * ((promptTokens - cached - written) * Input + cached * (CachedInput ?? Input)
+            + written * (CacheWrite ?? Input) + completionTokens * Output));
     }
 
     public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, CatalogRowJson.Default.ModelPrice);

@@ -132,7 +132,7 @@ internal sealed class MessageList(Messages messages, ImageStore images, ImageLin
         var children = await messages.Children(
             me.Id, sessionId, rows.Select(row => row.ParentId).OfType<long>().Distinct(), rows.Any(row => row.ParentId is null));
         var byParent = children.ToLookup(child => child.ParentId, child => child.Id);
-        var pictures = await images.FindByMessages(me.Id, rows.Where(row => row.Role == "user").Select(row => row.Id));
+        var pictures = await images.FindByMessages(me.Id, rows.Select(row => row.Id));
         return new MessagePage(
             [.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.From)]))], next);
     }

@@ -115,9 +115,10 @@ internal sealed class CompatCalls(
             Models = [.. models.Where(model => job.Dialect.Takes(job.Request, model.Provider))],
             Request = (model, endpoint) =>
             {
-                var request = job.Dialect.For(
-                    job.Request,
-                    new ResolvedCall(model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn)));
+                var call = new ResolvedCall(
+                    model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn));
+                var request = job.Dialect.For(job.Request, call);
+                request = request with { ContextLimit = model.ContextLimit, KeepAlive = settings.OllamaKeepAlive };
                 job.Trace?.Calling(request);
                 return ValueTask.FromResult(request);
             },
@@ -257,7 +258,7 @@ internal sealed class CompatCalls(
     /// <summary>Waits for the task and sends a heartbeat in each interval. Does not throw the task's exception.</summary>
     private async Task Wait(Task task, CompatStream? stream, AnswerWriter writer)
     {
-        var interval = Sse.HeartbeatInterval(settings);
+        var interval = Sse.HeartbeatInterval(settings) * 0.95; // the timer and the network take the rest
         while (!task.IsCompleted)
         {
             using var stop = new CancellationTokenSource();

@@ -72,6 +72,10 @@ internal sealed class CompatAnswer
             case ChatDelta.Reasoning reasoning:
                 Reasoning.Append(reasoning.Value);
                 break;
+            case ChatDelta.TextWasReasoning:
+                Reasoning.Append(Text);
+                Text.Clear();
+                break;
             case ChatDelta.State state:
                 State = state.Value;
                 break;

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using AiChat.Data.Accounts;
+using AiChat.Data.Images;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
@@ -19,12 +20,16 @@ internal sealed record RoundOutput(string Text, IReadOnlyList<ChatToolCall> Call
 /// Writes what a provider sends into a run's log, round after round, and measures it. Deltas that arrive without a wait between them
 /// become one entry of the log. Used by one thread at a time.
 /// </summary>
-internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics metrics, TimeProvider clock, bool showReasoning)
+internal sealed class AnswerRecorder(
+    RunLog log, MemoryLease memory, AnswerPictures pictures, Metrics metrics, TimeProvider clock, bool showReasoning)
 {
     /// <summary>Characters after which pending text goes to the log even within a burst, so that readers do not wait for it.</summary>
     private const int MaxPending = 8 * 1024;
 
     private const string RoundBreak = "\n\n";
+
+    /// <summary>The step that tells of a picture that could not be kept.</summary>
+    private const string PictureStep = "picture";
 
     private readonly long _begun = clock.GetTimestamp();
     private readonly List<string> _pending = [];
@@ -35,6 +40,8 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
     private long? _reasoningSince;
     private bool _textApart;
     private bool _reasoningApart;
+    private int _start;
+    private long? _textSince;
 
     /// <summary>The model that writes the answer; null before the first token.</summary>
     public ResolvedModel? Writer { get; private set; }
@@ -44,6 +51,9 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
 
     /// <summary>The ledger entries of the provider calls that count.</summary>
     public List<LedgerEntry> Calls { get; } = [];
+
+    /// <summary>The pictures of the answer.</summary>
+    public IReadOnlyList<StoredImage> Pictures => pictures.Kept;
 
     /// <summary>How the last round ended; null when it broke off.</summary>
     public ChatDelta.End? End { get; private set; }
@@ -65,6 +75,8 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
         State = null;
         _calls = null;
         var start = log.ContentLength;
+        _start = start;
+        _textSince = null;
         _textApart = Calls.Count > 0 && start > 0;
         _reasoningApart = Calls.Count > 0 && log.ReasoningLength > 0;
         try
@@ -94,7 +106,19 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
                     await reserving;
                 }
 
-                Take(delta);
+                if (delta is ChatDelta.Image picture)
+                {
+                    Flush();
+                    FirstTokenMs ??= ElapsedMs;
+                    if (await pictures.Keep(picture, cancellationToken) is { } reason)
+                    {
+                        RunEvents.Tool(log, new ToolCallResponse($"t{log.Position}", PictureStep, "failed", "{}", Error: reason));
+                    }
+                }
+                else
+                {
+                    Take(delta);
+                }
             }
         }
         catch (OperationCanceledException) when (call.CutBy is { } reason)
@@ -123,8 +147,12 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
             case ChatDelta.Text text:
                 _uncounted++;
                 FirstTokenMs ??= ElapsedMs;
+                _textSince ??= clock.GetTimestamp();
                 EndReasoning();
                 Add(text.Value, reasoning: false);
+                break;
+            case ChatDelta.TextWasReasoning:
+                TakeBack();
                 break;
             case ChatDelta.Reasoning reasoning:
                 _uncounted++;
@@ -140,6 +168,9 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
                 FirstTokenMs ??= ElapsedMs;
                 EndReasoning();
                 Add(piece);
+                break;
+            case ChatDelta.Sources sources:
+                Cite(sources.Pages);
                 break;
             case ChatDelta.State state:
                 State = state.Value;
@@ -183,6 +214,32 @@ internal sealed class AnswerRecorder(RunLog log, MemoryLease memory, Metrics met
 
         metrics.Streamed(_uncounted);
         _uncounted = 0;
+    }
+
+    /// <summary>Shows the provider's own sources like those of a search here.</summary>
+    private void Cite(IReadOnlyList<ChatSource> pages)
+    {
+        Flush();
+        IReadOnlyList<SearchResult> results =
+            [.. pages.Select((page, at) => new SearchResult(at + 1, page.Title, page.Url, page.Text))];
+        var json = JsonSerializer.Serialize(results, CallsJson.Wire.IReadOnlyListSearchResult);
+        RunEvents.Tool(log, new ToolCallResponse($"t{log.Position}", SearchCalls.Name, "succeeded", "{}", json));
+    }
+
+    /// <summary>Moves the text of this round to the reasoning; it goes where reasoning is not shown.</summary>
+    private void TakeBack()
+    {
+        Flush();
+        if (_textSince is { } since)
+        {
+            ReasoningMs = (ReasoningMs ?? 0) + (long)clock.GetElapsedTime(since).TotalMilliseconds;
+        }
+
+        _textSince = null;
+        _textApart = Calls.Count > 0 && _start > 0;
+        log.TakeBack(_start, showReasoning);
+        var done = new ReasoningDoneEvent(true, ReasoningMs ?? 0, _start);
+        log.Append(ChatEvent.Reasoning, JsonSerializer.SerializeToUtf8Bytes(done, RunsJson.Wire.ReasoningDoneEvent));
     }
 
     private void EndReasoning()

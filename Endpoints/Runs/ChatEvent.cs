@@ -33,8 +33,11 @@ internal sealed record StartEvent(
     long SessionId, MessageResponse? UserMessage, MessageResponse AssistantMessage, string Model, int? ContextLimit, int PromptTokens,
     int? TrimmedMessages = null);
 
-/// <summary>The end of a stretch of reasoning; the milliseconds are those of the whole answer so far.</summary>
-internal sealed record ReasoningDoneEvent(bool Done, long Ms);
+/// <summary>
+/// The end of a stretch of reasoning; the milliseconds are those of the whole answer so far. With ContentLength, only that many
+/// characters (UTF-16) of the text before this event are the answer's; a client that has more of it moves the rest to the reasoning.
+/// </summary>
+internal sealed record ReasoningDoneEvent(bool Done, long Ms, int? ContentLength = null);
 
 internal sealed record TitleEvent(long SessionId, string Title);
 
@@ -43,11 +46,13 @@ internal sealed record RetryEvent(string Code, string Detail, long WaitMs, long 
 
 /// <summary>
 /// The model is the one that wrote the answer, not necessarily the one that was asked first; TrimmedMessages counts what that model did
-/// not get. RemovedVersions are older answers to the same question that were removed because of the limit on versions.
+/// not get. RemovedVersions are older answers to the same question that were removed because of the limit on versions. Images are the
+/// pictures that the model made.
 /// </summary>
 internal sealed record DoneEvent(
     long MessageId, string Status, string? FinishReason, UsageResponse? Usage, long? FirstTokenMs, long? TotalMs,
-    long? ConnectionId, string? Model, string? Provider, int? TrimmedMessages, IReadOnlyList<long>? RemovedVersions = null);
+    long? ConnectionId, string? Model, string? Provider, int? TrimmedMessages, IReadOnlyList<long>? RemovedVersions = null,
+    IReadOnlyList<ImageResponse>? Images = null);
 
 internal sealed record UsageResponse(
     long PromptTokens, long CompletionTokens, long ReasoningTokens, long CachedTokens, long TotalTokens, decimal? Cost, string Source);

@@ -21,7 +21,7 @@ internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLin
     /// <summary>The images of each message that has any. The files are read while the request is sent, not before.</summary>
     public async Task<IReadOnlyDictionary<long, TurnImages>> For(long userId, IReadOnlyList<MessageRow> rows, bool canSee)
     {
-        var all = await images.FindByMessages(userId, rows.Where(row => row.Role == "user").Select(row => row.Id));
+        var all = await images.FindByMessages(userId, rows.Select(row => row.Id));
         var chosen = new Dictionary<long, TurnImages>();
         var (count, bytes) = (0, 0L);
         foreach (var group in all.OrderByDescending(group => group.Key))

@@ -2,6 +2,7 @@ using System.Text.Json;
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Images;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;
@@ -80,7 +81,9 @@ internal static class RunEvents
         log.Append(ChatEvent.Error, JsonSerializer.SerializeToUtf8Bytes(problem.Body(null), HttpJson.Wire.ProblemBody));
 
     /// <summary>The last event, after usage where it is shown. Call it only after the final row is durable.</summary>
-    public static void Done(RunLog log, FinishedRun finished, UsageResponse? usage, bool showUsage, IReadOnlyList<long> removed)
+    public static void Done(
+        RunLog log, FinishedRun finished, UsageResponse? usage, bool showUsage, IReadOnlyList<long> removed,
+        IReadOnlyList<ImageResponse>? images)
     {
         if (usage is not null && showUsage)
         {
@@ -91,7 +94,7 @@ internal static class RunEvents
             new DoneEvent(
                 finished.MessageId, finished.Status, finished.FinishReason, usage, finished.FirstTokenMs, finished.TotalMs,
                 finished.ConnectionId, finished.Model, finished.Provider, finished.TrimmedMessages,
-                removed.Count > 0 ? removed : null),
+                removed.Count > 0 ? removed : null, images),
             RunsJson.Wire.DoneEvent));
     }
 }

@@ -1,8 +1,10 @@
 using AiChat.Data;
 using AiChat.Data.Chats;
+using AiChat.Data.Images;
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Settings;
 using AiChat.Endpoints.Traces;
 using AiChat.Providers.Transport;
@@ -18,6 +20,9 @@ internal sealed partial class RunExecutor(
     Messages messages,
     PromptBuilder prompts,
     ToolLoop toolLoop,
+    ImageFiles files,
+    ImageStore images,
+    ImageLinks links,
     SessionTitler titler,
     SystemSettings settings,
     Metrics metrics,
@@ -32,7 +37,8 @@ internal sealed partial class RunExecutor(
     /// <param name="abandon">Ends the attempts to store the final row: the process stops and the next start will sweep.</param>
     public async Task Execute(Run run, MemoryLease memory, CancellationToken abandon)
     {
-        var recorder = new AnswerRecorder(run.Log, memory, metrics, clock, settings.ReasoningEnabled);
+        var pictures = new AnswerPictures(files, async () => settings.ImageStoragePerUser - await images.BytesOf(run.UserId));
+        var recorder = new AnswerRecorder(run.Log, memory, pictures, metrics, clock, settings.ReasoningEnabled);
         ProviderException? failure = null;
         try
         {
@@ -133,7 +139,10 @@ internal sealed partial class RunExecutor(
                     RunEvents.Title(run, title);
                 }
 
-                RunEvents.Done(run.Log, finished, RunResult.Usage(finished), settings.UsageEmit, removed);
+                var shown = finished.Images.Count == 0 ? null : (await images.FindByMessages(run.UserId, [run.MessageId]))[run.MessageId];
+                RunEvents.Done(
+                    run.Log, finished, RunResult.Usage(finished), settings.UsageEmit, removed,
+                    shown is null ? null : [.. shown.Select(links.From)]);
                 return;
             }
             catch (Exception error)

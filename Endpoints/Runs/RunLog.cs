@@ -58,6 +58,48 @@ internal sealed class RunLog
         }
     }
 
+    /// <summary>
+    /// Makes the content from a character on reasoning, in its places: who reads it later reads reasoning. Without <paramref name="keep"/>
+    /// the text goes and its places stay.
+    /// </summary>
+    public void TakeBack(int start, bool keep)
+    {
+        lock (_gate)
+        {
+            if (start >= _content.Length)
+            {
+                return;
+            }
+
+            var reasoning = TextOf('r');
+            var moved = _segments.FindIndex(segment => segment.Kind == 'c' && segment.Offset + segment.Length > start);
+            if (_segments[moved].Offset < start)
+            {
+                var (whole, stays) = (_segments[moved], start - _segments[moved].Offset);
+                _segments[moved] = whole with { Length = stays };
+                _segments.Insert(++moved, whole with { Start = whole.Start + stays, Length = whole.Length - stays, Offset = start });
+            }
+
+            for (var at = moved; at < _segments.Count; at++)
+            {
+                if (_segments[at].Kind == 'c')
+                {
+                    var offset = reasoning.Length + _segments[at].Offset - start;
+                    _segments[at] = keep ? _segments[at] with { Kind = 'r', Offset = offset } : _segments[at] with { Kind = 'e', Offset = 0 };
+                }
+            }
+
+            if (keep)
+            {
+                reasoning.Append(_content, start, _content.Length - start);
+            }
+
+            _content.Length = start;
+            _last = "";
+            (ContentLength, ReasoningLength) = (_content.Length, reasoning.Length);
+        }
+    }
+
     /// <summary>Skips positions whose events were not stored.</summary>
     public void Skip(long positions)
     {

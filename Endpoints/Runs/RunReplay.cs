@@ -54,7 +54,8 @@ internal sealed class RunReplay(
         }
 
         var versions = await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
-        return TypedResults.Ok(new CompletionResponse(await Question(me, question, versions), MessageView.From(row, versions.Answer)));
+        return TypedResults.Ok(new CompletionResponse(
+            await Question(me, question, versions), MessageView.From(row, versions.Answer, await Pictures(me, row))));
     }
 
     /// <summary>A finished answer as the log it had, with the same positions.</summary>
@@ -107,14 +108,17 @@ internal sealed class RunReplay(
         log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
             new DoneEvent(
                 row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs, row.ConnectionId, row.Model,
-                row.Provider, row.TrimmedMessages),
+                row.Provider, row.TrimmedMessages, Images: await Pictures(me, row) is { Count: > 0 } pictures ? pictures : null),
             RunsJson.Wire.DoneEvent));
         log.Complete();
         return log;
     }
 
     private async Task<MessageResponse> Question(CurrentUser me, MessageRow row, TurnVersions versions) =>
-        MessageView.From(row, versions.Question, [.. (await images.FindByMessages(me.Id, [row.Id]))[row.Id].Select(links.From)]);
+        MessageView.From(row, versions.Question, await Pictures(me, row));
+
+    private async Task<IReadOnlyList<ImageResponse>> Pictures(CurrentUser me, MessageRow row) =>
+        [.. (await images.FindByMessages(me.Id, [row.Id]))[row.Id].Select(links.From)];
 
     private static void Replay(RunLog log, MessageRow row)
     {

@@ -8,12 +8,21 @@ namespace AiChat.Endpoints.Runs;
 /// <summary>The end of a run as it is stored and as readers get it.</summary>
 internal static class RunResult
 {
+    private const int MaxWord = 64;
+
     /// <summary>The final row of a run.</summary>
     /// <param name="failure">Why the answer broke off; null when it is complete or was stopped.</param>
     /// <param name="saveReasoning">Whether the settings allow reasoning to be stored.</param>
     public static FinishedRun From(Run run, AnswerRecorder recorder, ProviderException? failure, bool saveReasoning)
     {
         var (content, reasoning, _) = run.Log.Snapshot();
+        var keep = run.Options.SaveReasoning && saveReasoning;
+        if (!keep && content.Length == 0 && recorder.End is { Reason: FinishReason.Stop } && run.Log.Tools() is null)
+        {
+            // A model that never ended its thinking said all of its answer there.
+            content = reasoning ?? "";
+        }
+
         var status = run.StoppedAs ?? (failure is null ? "done" : "failed");
         var writer = recorder.Writer ?? run.Model;
         return new FinishedRun
@@ -24,10 +33,11 @@ internal static class RunResult
             MessageId = run.MessageId,
             Status = status,
             Content = content,
-            Reasoning = run.Options.SaveReasoning && saveReasoning ? reasoning : null,
+            Reasoning = keep ? reasoning : null,
             ReasoningMs = recorder.ReasoningMs,
             ToolCalls = run.Log.Tools(),
             Layout = run.Log.Layout(),
+            Images = recorder.Pictures,
             ProviderState = recorder.State,
             ErrorCode = status switch { "failed" => failure?.Failure.Code(), "interrupted" => "interrupted", _ => null },
             ErrorDetail = status switch
@@ -36,7 +46,7 @@ internal static class RunResult
                 "interrupted" => "The server stopped while this was being written.",
                 _ => null,
             },
-            FinishReason = recorder.End is { } end ? Word(end.Reason) : null,
+            FinishReason = recorder.End is { } end ? Word(end) : null,
             ConnectionId = writer.ConnectionId,
             Model = writer.Model,
             Provider = writer.Provider,
@@ -75,12 +85,13 @@ internal static class RunResult
         ApiKeyId = run.Started.Reservation?.ApiKeyId,
     };
 
-    private static string Word(FinishReason reason) => reason switch
+    /// <summary>The provider's own word where it has no meaning here.</summary>
+    private static string Word(ChatDelta.End end) => end.Reason switch
     {
         FinishReason.Stop => "stop",
         FinishReason.Length => "length",
         FinishReason.ToolCalls => "tool_calls",
         FinishReason.ContentFilter => "content_filter",
-        FinishReason.Other => "other",
+        FinishReason.Other => end.Raw is { Length: > 0 } raw ? raw[..Math.Min(raw.Length, MaxWord)] : "other",
     };
 }

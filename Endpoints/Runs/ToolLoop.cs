@@ -100,6 +100,9 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
             Sampling = settings.SamplingFor(run, model),
             Reasoning = settings.ReasoningFor(run.Options, model),
             Tools = tools is null ? [] : [tools.Definition],
+            ContextLimit = model.ContextLimit,
+            KeepAlive = settings.OllamaKeepAlive,
+            CachesPrompt = settings.PromptCaching,
             Timeouts = limits with { Total = left > TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1) },
         };
     }

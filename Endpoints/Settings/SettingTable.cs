@@ -159,8 +159,8 @@ internal static class SettingTable
         Choice("reasoningTagsMode", "default", "default", "custom", "off"),
         new("Which tags mark thoughts in the text", "以哪些标签识别文本中的思考"));
     public static readonly Setting<string> ReasoningCustomTags = Add(
-        new TextSetting("reasoningCustomTags", "", 0, 200) { Check = TagPair },
-        new("The pair of tags for custom, as JSON", "custom 模式下的一对标签，JSON 格式"));
+        new TextSetting("reasoningCustomTags", "", 0, 1_000) { Check = TagPairs.Refuse },
+        new("Own pairs of tags beside the usual ones for custom, as JSON", "custom 模式下除常见标签外的自定义标签对，JSON 格式"));
     public static readonly Setting<int> ReasoningMaxOutputTokensDefault = Add(
         new NumberSetting<int>("reasoningMaxOutputTokensDefault", null, 1, 256_000),
         new("Most tokens of an answer with thoughts; unset is not sent", "带思考的回答的最大 token 数；未设置则不发送"));
@@ -170,6 +170,14 @@ internal static class SettingTable
     public static readonly Setting<bool> OllamaThink = Add(
         new FlagSetting("ollamaThink", false),
         new("Ollama's models think", "让 Ollama 的模型思考"));
+    public static readonly Setting<string> OllamaKeepAlive = Add(
+        new TextSetting("ollamaKeepAlive", "", 0, 20) { Check = KeepAlive },
+        new(
+            "How long Ollama keeps a model loaded, such as 30m; 0 unloads at once, -1 never; empty is Ollama's own",
+            "Ollama 让模型驻留内存多久，例如 30m；0 立即卸载，-1 永不卸载；留空采用 Ollama 自己的设置"));
+    public static readonly Setting<bool> PromptCaching = Add(
+        new FlagSetting("promptCaching", true),
+        new("Chats with Anthropic's models use its prompt cache", "与 Anthropic 模型对话时使用提示缓存"));
 
     // Web search.
     public static readonly Setting<bool> WebSearchEnabled = Add(
@@ -316,9 +324,10 @@ internal static class SettingTable
         text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or '/') && !text.Split('/').Contains("..")
             ? null : "has only letters, digits, dots, dashes and slashes";
 
-    private static string? TagPair(string text) =>
-        StoredJson.Read(text, SettingsJson.Default.StringArray) is [{ Length: > 0 } open, { Length: > 0 } close] && open != close
-            ? null : "is a JSON list of an opening and a closing tag, such as [\"<think>\",\"</think>\"]";
+    private static string? KeepAlive(string text) =>
+        text is "" or "-1" or "0" || (text.TrimEnd('s', 'm', 'h') is var digits && digits.Length >= text.Length - 1
+            && digits.Length is > 0 and <= 9 && digits.All(char.IsAsciiDigit))
+            ? null : "is a time such as 90s, 30m or 24h, 0 or -1";
 
     private static string? ModelId(string text) =>
         text.Length is > 0 and <= 400 && !text.Any(char.IsControl) ? null : "holds ids of models as the catalogue shows them";

@@ -143,15 +143,8 @@ internal sealed class SystemSettings(
 
     public string ReasoningCustomTags => Read(SettingTable.ReasoningCustomTags);
 
-    /// <summary>The tag pairs that result from the two settings above.</summary>
-    public IReadOnlyList<ReasoningTag> ReasoningTags => ReasoningTagsMode switch
-    {
-        "off" => [],
-        "custom" => StoredJson.Read(ReasoningCustomTags, SettingsJson.Default.StringArray) is [var open, var close]
-            ? [new ReasoningTag(open, close)]
-            : [],
-        _ => ReasoningTag.Defaults,
-    };
+    /// <summary>The tag pairs that result from the two settings above: the usual ones, and the administrator's beside them.</summary>
+    public IReadOnlyList<ReasoningTag> ReasoningTags => TagPairs.Of(ReasoningTagsMode, ReasoningCustomTags);
 
     /// <summary>Null = not sent.</summary>
     public int? ReasoningMaxOutputTokensDefault => (int?)Value(SettingTable.ReasoningMaxOutputTokensDefault.Key);
@@ -161,6 +154,12 @@ internal sealed class SystemSettings(
         Enum.TryParse<ReasoningEffort>(Read(SettingTable.OpenaiReasoningEffort), ignoreCase: true, out var effort) ? effort : null;
 
     public bool OllamaThink => Read(SettingTable.OllamaThink);
+
+    /// <summary>How long Ollama keeps a model loaded; empty = not sent.</summary>
+    public string OllamaKeepAlive => Read(SettingTable.OllamaKeepAlive);
+
+    /// <summary>Prompts of chats are marked for Anthropic's cache.</summary>
+    public bool PromptCaching => Read(SettingTable.PromptCaching);
 
     public bool WebSearchEnabled => Read(SettingTable.WebSearchEnabled);
 

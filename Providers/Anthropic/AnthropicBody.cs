@@ -17,12 +17,13 @@ internal static class AnthropicBody
         json.WriteString("model", request.Model);
         var budget = thinks && !adaptive ? Budget(request) : 0;
         json.WriteNumber("max_tokens", (request.Sampling.MaxOutputTokens ?? DefaultOutput(request.Model)) + budget);
+        var marks = request.CachesPrompt && !refused.HasFlag(Refused.CacheMarks);
         if (!string.IsNullOrWhiteSpace(request.SystemPrompt))
         {
-            json.WriteString("system", request.SystemPrompt);
+            WriteSystem(json, request.SystemPrompt, marks);
         }
 
-        WriteMessages(body, request);
+        WriteMessages(body, request, marks);
         json.WriteBoolean("stream", true);
         if (thinks)
         {
@@ -30,7 +31,7 @@ internal static class AnthropicBody
         }
 
         WriteSampling(body, request, thinks || refused.HasFlag(Refused.Sampling));
-        WriteTools(json, request, thinks);
+        WriteTools(json, request, thinks, marks && string.IsNullOrWhiteSpace(request.SystemPrompt));
         return body.Finish(request.ExtraBody);
     }
 
@@ -97,7 +98,32 @@ internal static class AnthropicBody
         }
     }
 
-    private static void WriteMessages(RequestBody body, ChatRequest request)
+    private static void WriteSystem(Utf8JsonWriter json, string text, bool marks)
+    {
+        if (!marks)
+        {
+            json.WriteString("system", text);
+            return;
+        }
+
+        json.WriteStartArray("system");
+        json.WriteStartObject();
+        json.WriteString("type", "text");
+        json.WriteString("text", text);
+        WriteMark(json);
+        json.WriteEndObject();
+        json.WriteEndArray();
+    }
+
+    /// <summary>Everything up to and with this block is read from the cache by the next request that begins with it.</summary>
+    private static void WriteMark(Utf8JsonWriter json)
+    {
+        json.WriteStartObject("cache_control");
+        json.WriteString("type", "ephemeral");
+        json.WriteEndObject();
+    }
+
+    private static void WriteMessages(RequestBody body, ChatRequest request, bool marks)
     {
         var json = body.Json;
         var turns = ChatTurns.Clean(request.Turns);
@@ -114,15 +140,17 @@ internal static class AnthropicBody
             if (turns[at].Role == ChatRole.Tool)
             {
                 // All results of one round of calls belong in one message.
-                WriteResult(json, turns[at]);
+                WriteResult(json, turns[at], marks && at == turns.Count - 1);
                 while (at + 1 < turns.Count && turns[at + 1].Role == ChatRole.Tool)
                 {
-                    WriteResult(json, turns[++at]);
+                    at++;
+                    WriteResult(json, turns[at], marks && at == turns.Count - 1);
                 }
             }
             else
             {
-                WriteBlocks(body, turns[at], request, replay: at > lastUser, isLast: at == turns.Count - 1);
+                var isLast = at == turns.Count - 1;
+                WriteBlocks(body, turns[at], request, replay: at > lastUser, isLast, marks && isLast && turns[at].Role == ChatRole.User);
             }
 
             json.WriteEndArray();
@@ -132,7 +160,7 @@ internal static class AnthropicBody
         json.WriteEndArray();
     }
 
-    private static void WriteBlocks(RequestBody body, ChatTurn turn, ChatRequest request, bool replay, bool isLast)
+    private static void WriteBlocks(RequestBody body, ChatTurn turn, ChatRequest request, bool replay, bool isLast, bool marks)
     {
         var json = body.Json;
         // Thinking must be sent back while its tool calls are being answered. The provider drops the thinking of earlier answers.
@@ -157,6 +185,11 @@ internal static class AnthropicBody
             json.WriteStartObject();
             json.WriteString("type", "text");
             json.WriteString("text", text);
+            if (marks)
+            {
+                WriteMark(json);
+            }
+
             json.WriteEndObject();
         }
 
@@ -186,7 +219,7 @@ internal static class AnthropicBody
         json.WriteEndObject();
     }
 
-    private static void WriteResult(Utf8JsonWriter json, ChatTurn turn)
+    private static void WriteResult(Utf8JsonWriter json, ChatTurn turn, bool marks)
     {
         json.WriteStartObject();
         json.WriteString("type", "tool_result");
@@ -195,6 +228,11 @@ internal static class AnthropicBody
         if (turn.ToolFailed)
         {
             json.WriteBoolean("is_error", true);
+        }
+
+        if (marks)
+        {
+            WriteMark(json);
         }
 
         json.WriteEndObject();
@@ -221,7 +259,7 @@ internal static class AnthropicBody
         body.Number("top_k", (long?)request.Sampling.TopK);
     }
 
-    private static void WriteTools(Utf8JsonWriter json, ChatRequest request, bool thinks)
+    private static void WriteTools(Utf8JsonWriter json, ChatRequest request, bool thinks, bool marks)
     {
         if (request.Tools.Count == 0)
         {
@@ -231,7 +269,7 @@ internal static class AnthropicBody
         json.WriteStartArray("tools");
         foreach (var tool in request.Tools)
         {
-            RequestBody.WriteFunction(json, tool, "input_schema");
+            RequestBody.WriteFunction(json, tool, "input_schema", marks && tool == request.Tools[^1] ? WriteMark : null);
         }
 
         json.WriteEndArray();

@@ -10,9 +10,13 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
 {
     public const string StateKind = "anthropic";
 
-    private readonly Dictionary<int, int> _calls = [];
     private readonly List<ThinkingBlock> _thinking = [];
+    private readonly HashSet<int> _calls = [];
     private ThinkingBlock? _open;
+    private int? _input;
+    private int? _output;
+    private int? _cached;
+    private int? _written;
 
     public override void End()
     {
@@ -35,6 +39,9 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
             case "content_block_delta":
                 Delta(Index(frame), frame.Child("delta"));
                 break;
+            case "content_block_stop":
+                Output.EndBlock();
+                break;
             case "message_delta":
                 ReadUsage(frame.Child("usage"));
                 Finish(frame.Child("delta"));
@@ -48,15 +55,12 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
             case "error":
                 throw Error(frame);
             default:
-                // Pings and events of later versions are ignored. An error can come without a type.
-                if (frame.Child("error").ValueKind is JsonValueKind.Object or JsonValueKind.String)
-                {
-                    throw Error(frame);
-                }
-
+                // Pings and events of later versions are ignored.
                 break;
         }
     }
+
+    protected override bool Knows(JsonElement frame) => frame.Text("type") is not null;
 
     private static int Index(JsonElement frame) => Count(frame, "index") ?? 0;
 
@@ -66,22 +70,34 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
         switch (block.Text("type"))
         {
             case "text":
-                Output.Text(block.Text("text"));
+                Output.TextAhead(block.Text("text"));
                 break;
             case "thinking":
                 _thinking.Add(_open = new ThinkingBlock());
                 Output.Keep(ReplyWork.Line);
-                Think(block.Text("thinking"), block.Text("signature"));
+                Output.ReasoningAhead(block.Text("thinking"));
+                _open.Text.Expect(block.Text("thinking"));
+                Sign(block.Text("signature"));
                 break;
             case "redacted_thinking":
                 _thinking.Add(new ThinkingBlock { Redacted = block.Text("data") });
                 Output.Keep(ReplyWork.Line + (_thinking[^1].Redacted?.Length ?? 0));
                 break;
+            case "web_search_tool_result":
+                var pages = block.Child("content");
+                foreach (var page in pages.ValueKind == JsonValueKind.Array ? pages.EnumerateArray() : default)
+                {
+                    Output.Source(page.Text("url"), page.Text("title"), null);
+                }
+
+                break;
             case "tool_use":
-                // The input is empty here and follows in pieces, except from servers that send it at once.
+                // The input is empty here and follows in pieces, except from servers that send it at once, or at once and in pieces.
                 var input = block.Child("input");
-                var whole = input.ValueKind == JsonValueKind.Object && input.EnumerateObject().MoveNext() ? LenientJson.Raw(input) : null;
-                Output.ToolCall(_calls[index] = _calls.Count, block.Text("id"), block.Text("name"), whole);
+                var known = input.ValueKind == JsonValueKind.Object && input.EnumerateObject().MoveNext() ? LenientJson.Raw(input)
+                    : LenientJson.Read(input);
+                _calls.Add(index);
+                Output.ToolCall(index, block.Text("id"), block.Text("name"), known);
                 break;
             default:
                 // Results of server-side tools and blocks of later versions.
@@ -97,40 +113,40 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
                 Output.Text(delta.Text("text"));
                 break;
             case "thinking_delta":
-                Think(delta.Text("thinking"), null);
+                Output.Reasoning(delta.Text("thinking"));
+                _open?.Text.Add(delta.Text("thinking"));
                 break;
             case "signature_delta":
-                Think(null, delta.Text("signature"));
+                Sign(delta.Text("signature"));
                 break;
-            case "input_json_delta" when _calls.TryGetValue(index, out var call):
-                Output.ToolCall(call, null, null, delta.Text("partial_json"));
+            case "input_json_delta" when _calls.Contains(index):
+                Output.ToolCall(index, null, null, delta.Text("partial_json"));
+                break;
+            case "citations_delta":
+                var cited = delta.Child("citation");
+                Output.Source(cited.Text("url") ?? cited.Text("source"), cited.Text("title"), cited.Text("cited_text"));
                 break;
             default:
-                // Citations and deltas of later versions.
+                // Deltas of later versions.
                 break;
         }
     }
 
-    private void Think(string? text, string? signature)
+    // A signature is whole where it comes again.
+    private void Sign(string? signature)
     {
-        Output.Reasoning(text);
         Output.Keep(signature?.Length ?? 0);
-        _open?.Text.Append(text);
-        _open?.Signature.Append(signature);
+        if (_open is not null && signature is not null)
+        {
+            _open.Signature = signature.StartsWith(_open.Signature, StringComparison.Ordinal) ? signature : _open.Signature + signature;
+        }
     }
 
     private void Finish(JsonElement delta)
     {
         if (delta.Text("stop_reason") is { } reason)
         {
-            Output.Finish(reason switch
-            {
-                "end_turn" or "stop_sequence" or "pause_turn" => FinishReason.Stop,
-                "max_tokens" or "model_context_window_exceeded" => FinishReason.Length,
-                "tool_use" => FinishReason.ToolCalls,
-                "refusal" => FinishReason.ContentFilter,
-                _ => FinishReason.Other,
-            }, reason);
+            Output.Finish(reason);
         }
     }
 
@@ -148,15 +164,32 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
         Ended = true;
     }
 
-    // input_tokens excludes tokens read from the cache or written to it; both are part of the prompt.
+    // input_tokens excludes tokens read from the cache or written to it; both are part of the prompt. The first report can count them in,
+    // and the last can leave them out, so the members are merged one by one and summed up afterwards.
     private void ReadUsage(JsonElement usage)
     {
-        var (cached, written) = (Count(usage, "cache_read_input_tokens"), Count(usage, "cache_creation_input_tokens"));
-        if (usage.ValueKind == JsonValueKind.Object)
+        if (usage.ValueKind != JsonValueKind.Object)
         {
-            var prompt = Count(usage, "input_tokens") is { } input ? input + (cached ?? 0) + (written ?? 0) : (int?)null;
-            Output.Usage(prompt, Count(usage, "output_tokens"), null, cached, written);
+            return;
         }
+
+        var (cached, written, input) = (Count(usage, "cache_read_input_tokens"), Written(usage), Count(usage, "input_tokens"));
+
+        // A report that is the first to know of the cache divides the whole prompt, also into nothing and the cache.
+        var divides = (cached > 0 || written > 0) && _cached is not > 0 && _written is not > 0;
+        _input = divides ? input ?? _input : DeltaWriter.Later(input, _input);
+        _cached = DeltaWriter.Later(cached, _cached);
+        _written = DeltaWriter.Later(written, _written);
+        _output = DeltaWriter.Later(Count(usage, "output_tokens"), _output);
+        Output.Usage(_input is null ? null : _input + (_cached ?? 0) + (_written ?? 0), _output, null, _cached, _written);
+    }
+
+    private static int? Written(JsonElement usage)
+    {
+        var parts = usage.Child("cache_creation");
+        var (brief, lasting) = (Count(parts, "ephemeral_5m_input_tokens"), Count(parts, "ephemeral_1h_input_tokens"));
+        return DeltaWriter.Later(
+            Count(usage, "cache_creation_input_tokens"), brief is null && lasting is null ? null : (brief ?? 0) + (lasting ?? 0));
     }
 
     private void Write(Utf8JsonWriter json)
@@ -173,7 +206,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
             else
             {
                 json.WriteString("thinking", block.Text.ToString());
-                json.WriteString("signature", block.Signature.ToString());
+                json.WriteString("signature", block.Signature);
             }
 
             json.WriteEndObject();
@@ -182,10 +215,27 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
         json.WriteEndArray();
     }
 
+    /// <summary>The text of a block as it has to be sent back.</summary>
+    private sealed class SaidOnce
+    {
+        private readonly StringBuilder _text = new();
+        private RepeatedText _ahead;
+
+        public void Expect(string? text)
+        {
+            _text.Append(text);
+            _ahead.Expect(text);
+        }
+
+        public void Add(string? piece) => _text.Append(_ahead.Skip(piece ?? ""));
+
+        public override string ToString() => _text.ToString() + _ahead.End();
+    }
+
     private sealed class ThinkingBlock
     {
-        public StringBuilder Text { get; } = new();
-        public StringBuilder Signature { get; } = new();
+        public SaidOnce Text { get; } = new();
+        public string Signature { get; set; } = "";
         public string? Redacted { get; init; }
     }
 }

@@ -57,6 +57,11 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
     {
         bool Names(string word) => detail.Contains(word, StringComparison.OrdinalIgnoreCase);
 
+        if (Names("cache_control"))
+        {
+            return refused | Refused.CacheMarks;
+        }
+
         if (Names("temperature") || Names("top_p") || Names("top_k"))
         {
             return refused | Refused.Sampling;

@@ -16,6 +16,7 @@ internal static class GoogleBody
 
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
+        request = request.Without(refused);
         using var body = new RequestBody();
         var json = body.Json;
         if (!string.IsNullOrWhiteSpace(request.SystemPrompt))
@@ -44,7 +45,7 @@ internal static class GoogleBody
     private static void WriteContents(RequestBody body, ChatRequest request)
     {
         var json = body.Json;
-        var turns = ChatTurns.Clean(request.Turns);
+        var turns = ChatTurns.Clean(request.Turns, modelImages: true);
         var names = turns.SelectMany(turn => turn.ToolCalls).GroupBy(call => call.Id)
             .ToDictionary(calls => calls.Key, calls => calls.First().Name);
         json.WriteStartArray("contents");
@@ -85,6 +86,11 @@ internal static class GoogleBody
             json.WritePropertyName("data");
             body.Image(image, dataUrl: false);
             json.WriteEndObject();
+            if (turn.Role == ChatRole.Assistant && Version(request.Model) >= 3)
+            {
+                json.WriteString("thoughtSignature", NoSignature);
+            }
+
             json.WriteEndObject();
         }
 

@@ -12,6 +12,10 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
     private readonly Dictionary<int, string> _signatures = [];
     private string? _textSignature;
     private int _calls;
+    private int? _prompt;
+    private int? _toolUse;
+    private int? _answer;
+    private int? _thoughts;
 
     public override void End()
     {
@@ -24,11 +28,6 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
 
     protected override void Read(JsonElement frame)
     {
-        if (frame.Child("error").ValueKind is JsonValueKind.Object or JsonValueKind.String)
-        {
-            throw Error(frame);
-        }
-
         var candidates = frame.Child("candidates");
         if (candidates.ValueKind == JsonValueKind.Array && candidates.GetArrayLength() > 0)
         {
@@ -43,27 +42,39 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
         ReadUsage(frame.Child("usageMetadata"));
     }
 
+    protected override bool Knows(JsonElement frame) =>
+        frame.TryGetProperty("candidates", out _) || frame.TryGetProperty("usageMetadata", out _)
+        || frame.TryGetProperty("promptFeedback", out _);
+
     private void ReadCandidate(JsonElement candidate)
     {
+        var reason = candidate.Text("finishReason") is { } word && word != "FINISH_REASON_UNSPECIFIED" ? word : null;
         var parts = candidate.Child("content").Child("parts");
         foreach (var part in parts.ValueKind == JsonValueKind.Array ? parts.EnumerateArray() : default)
         {
-            ReadPart(part);
+            ReadPart(part, last: reason is not null);
         }
 
-        if (candidate.Text("finishReason") is { } reason && reason != "FINISH_REASON_UNSPECIFIED")
+        ReadSources(candidate.Child("groundingMetadata").Child("groundingChunks"));
+
+        if (reason is not null)
         {
-            Output.Finish(reason switch
-            {
-                "STOP" => FinishReason.Stop,
-                "MAX_TOKENS" => FinishReason.Length,
-                "SAFETY" or "RECITATION" or "BLOCKLIST" or "PROHIBITED_CONTENT" or "SPII" or "IMAGE_SAFETY" => FinishReason.ContentFilter,
-                _ => FinishReason.Other,
-            }, reason);
+            Output.Finish(reason);
         }
     }
 
-    private void ReadPart(JsonElement part)
+    private void ReadSources(JsonElement chunks)
+    {
+        var number = 0;
+        foreach (var chunk in chunks.ValueKind == JsonValueKind.Array ? chunks.EnumerateArray() : default)
+        {
+            number++;
+            var page = chunk.Child("web") is { ValueKind: JsonValueKind.Object } web ? web : chunk.Child("retrievedContext");
+            Output.Source(page.Text("uri"), page.Text("title"), page.Text("text"), number);
+        }
+    }
+
+    private void ReadPart(JsonElement part, bool last)
     {
         var signature = part.Text("thoughtSignature") ?? part.Text("thought_signature");
         var call = part.Child("functionCall");
@@ -81,6 +92,18 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
             return;
         }
 
+        var picture = part.Child("inlineData") is { ValueKind: JsonValueKind.Object } data ? data : part.Child("inline_data");
+        if (picture.Text("data") is { } base64 && part.Flag("thought") != true)
+        {
+            var type = picture.Text("mimeType") ?? picture.Text("mime_type");
+            if (type?.StartsWith("image/", StringComparison.OrdinalIgnoreCase) != false)
+            {
+                Output.Image(type, base64);
+            }
+
+            return;
+        }
+
         if (part.Flag("thought") == true)
         {
             Output.Reasoning(part.Text("text"));
@@ -88,10 +111,17 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
         }
 
         _textSignature = signature ?? _textSignature;
-        Output.Text(part.Text("text"));
+        if (last)
+        {
+            Output.LastText(part.Text("text"));
+        }
+        else
+        {
+            Output.Text(part.Text("text"));
+        }
     }
 
-    // candidatesTokenCount excludes the thoughts.
+    // candidatesTokenCount excludes the thoughts, except from gateways whose total says otherwise.
     private void ReadUsage(JsonElement usage)
     {
         if (usage.ValueKind != JsonValueKind.Object)
@@ -99,10 +129,14 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
             return;
         }
 
-        var (answer, thoughts) = (Count(usage, "candidatesTokenCount"), Count(usage, "thoughtsTokenCount"));
-        var prompt = Count(usage, "promptTokenCount") is { } tokens ? tokens + (Count(usage, "toolUsePromptTokenCount") ?? 0) : (int?)null;
-        var completion = answer is null && thoughts is null ? (int?)null : (answer ?? 0) + (thoughts ?? 0);
-        Output.Usage(prompt, completion, thoughts, Count(usage, "cachedContentTokenCount"));
+        _prompt = DeltaWriter.Later(Count(usage, "promptTokenCount"), _prompt);
+        _toolUse = DeltaWriter.Later(Count(usage, "toolUsePromptTokenCount"), _toolUse);
+        _answer = DeltaWriter.Later(Count(usage, "candidatesTokenCount"), _answer);
+        _thoughts = DeltaWriter.Later(Count(usage, "thoughtsTokenCount"), _thoughts);
+        var prompt = _prompt is null ? null : _prompt + (_toolUse ?? 0);
+        var included = _thoughts > 0 && _answer >= _thoughts && Count(usage, "totalTokenCount") is { } total && total == prompt + _answer;
+        var completion = _answer is null && _thoughts is null ? (int?)null : (_answer ?? 0) + (included ? 0 : _thoughts ?? 0);
+        Output.Usage(prompt, completion, _thoughts, Count(usage, "cachedContentTokenCount"));
     }
 
     private void Write(Utf8JsonWriter json)

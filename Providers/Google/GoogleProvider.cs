@@ -24,9 +24,6 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
                 Body = GoogleBody.Build(request, refused),
                 Headers = Headers(request.Endpoint),
                 Timeouts = request.Timeouts,
-
-                // A chunk can hold an image in base64, which is ignored but must be read.
-                MaxLine = FrameDecoder.MaxDocument,
             }, stop),
             cancel);
     }

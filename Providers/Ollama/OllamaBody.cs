@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
@@ -9,6 +10,7 @@ internal static class OllamaBody
 {
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
+        request = request.Without(refused);
         using var body = new RequestBody();
         var json = body.Json;
         json.WriteString("model", request.Model);
@@ -31,7 +33,8 @@ internal static class OllamaBody
         json.WriteBoolean("stream", true);
         WriteThink(json, request, refused);
         WriteTools(json, request);
-        WriteOptions(body, request.Sampling);
+        WriteOptions(body, request);
+        WriteKeepAlive(json, request.KeepAlive);
         return body.Finish(request.ExtraBody);
     }
 
@@ -108,14 +111,29 @@ internal static class OllamaBody
         RequestBody.WriteFunctions(json, request.Tools);
     }
 
-    private static void WriteOptions(RequestBody body, ChatSampling sampling)
+    // A number is seconds, and -1 for ever; a text has a unit.
+    private static void WriteKeepAlive(Utf8JsonWriter json, string keepAlive)
     {
-        if (sampling == ChatSampling.Unset)
+        if (int.TryParse(keepAlive, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seconds))
+        {
+            json.WriteNumber("keep_alive", seconds);
+        }
+        else if (keepAlive.Length > 0)
+        {
+            json.WriteString("keep_alive", keepAlive);
+        }
+    }
+
+    private static void WriteOptions(RequestBody body, ChatRequest request)
+    {
+        var sampling = request.Sampling;
+        if (sampling == ChatSampling.Unset && request.ContextLimit is null)
         {
             return;
         }
 
         body.Json.WriteStartObject("options");
+        body.Number("num_ctx", (long?)request.ContextLimit);
         body.Number("temperature", sampling.Temperature);
         body.Number("top_p", sampling.TopP);
         body.Number("top_k", (long?)sampling.TopK);

@@ -11,14 +11,27 @@ internal sealed class OllamaParser(ChatRequest request) : DocumentParser(request
 
     protected override void Read(JsonElement frame)
     {
-        if (frame.Child("error").ValueKind is JsonValueKind.Object or JsonValueKind.String)
-        {
-            throw Error(frame);
-        }
-
         var message = frame.Child("message");
         Output.Reasoning(message.Text("thinking"));
-        Output.Text(message.Text("content"));
+        if (frame.Flag("done") == true)
+        {
+            Output.LastText(message.Text("content"));
+        }
+        else
+        {
+            Output.Text(message.Text("content"));
+        }
+
+        var pictures = message.Child("images");
+        foreach (var picture in pictures.ValueKind == JsonValueKind.Array ? pictures.EnumerateArray() : default)
+        {
+            AnswerPartReader.Image(Output, picture);
+            if (LenientJson.Read(picture) is { } base64)
+            {
+                Output.Image(null, base64);
+            }
+        }
+
         var calls = message.Child("tool_calls");
         foreach (var call in calls.ValueKind == JsonValueKind.Array ? calls.EnumerateArray() : default)
         {
@@ -34,6 +47,9 @@ internal sealed class OllamaParser(ChatRequest request) : DocumentParser(request
         }
     }
 
+    protected override bool Knows(JsonElement frame) =>
+        frame.Child("message").ValueKind == JsonValueKind.Object || frame.TryGetProperty("done", out _);
+
     private void Finish(JsonElement frame)
     {
         if (Count(frame, "prompt_eval_count") is not null || Count(frame, "eval_count") is not null)
@@ -41,9 +57,7 @@ internal sealed class OllamaParser(ChatRequest request) : DocumentParser(request
             Output.Usage(Count(frame, "prompt_eval_count"), Count(frame, "eval_count"));
         }
 
-        var reason = frame.Text("done_reason");
-        Output.Finish(
-            reason switch { "length" => FinishReason.Length, "stop" or null => FinishReason.Stop, _ => FinishReason.Other }, reason);
+        Output.Finish(frame.Text("done_reason"));
         Ended = true;
     }
 }

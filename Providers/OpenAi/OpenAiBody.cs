@@ -9,6 +9,7 @@ internal static class OpenAiBody
 {
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
+        request = request.Without(refused);
         var known = request.Passthrough is null
             ? 0 : OpenAiPassthroughBody.LengthOf(request.Passthrough) + request.ExtraBody.Length + RequestBody.ExtraCapacity;
         using var body = new RequestBody(Math.Max(known, RequestBody.DefaultCapacity));

@@ -13,7 +13,11 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private OpenAiToolCalls? _tools;
     private string? _content;
     private string? _reasoning;
+    private string? _wholeContent;
+    private string? _wholeReasoning;
     private string? _finish;
+    private bool _pieces;
+    private bool _inMessage;
     private bool _otherChoice;
     private bool _known;
     private bool _error;
@@ -22,6 +26,19 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private string? _reason;
     private int _ended;
     private OpenAiUsage _usage;
+    private OpenAiSources _sources;
+
+    private string? Content
+    {
+        get => _inMessage ? _wholeContent : _content;
+        set => (_inMessage ? ref _wholeContent : ref _content) = value;
+    }
+
+    private string? Reasoning
+    {
+        get => _inMessage ? _wholeReasoning : _reasoning;
+        set => (_inMessage ? ref _wholeReasoning : ref _reasoning) = value;
+    }
 
     /// <summary>What later turns must send back; created only when an answer has some of it.</summary>
     private OpenAiReplay Replay => field ??= new OpenAiReplay();
@@ -29,7 +46,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     public override void Read(ref Utf8JsonReader reader)
     {
         var whole = reader;
-        _content = _reasoning = _finish = null;
+        _content = _reasoning = _wholeContent = _wholeReasoning = _finish = null;
         _known = _error = _audio = false;
         _usage = default;
         _tools?.Begin();
@@ -44,7 +61,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         }
 
         Emit();
-        if (Request.Passthrough is not null && _known)
+        if (Request.Passthrough is not null && (_known || _usage.Any))
         {
             Output.Frame(JsonElement.ParseValue(ref whole), _audio);
         }
@@ -62,49 +79,29 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     {
         if (reader.ValueTextEquals("choices"u8))
         {
-            _known = true;
             reader.Read();
+            _known |= reader.TokenType == JsonTokenType.StartArray;
             ReadChoices(ref reader);
         }
         else if (reader.ValueTextEquals("usage"u8))
         {
-            _known = true;
             reader.Read();
             _usage.Read(ref reader);
         }
         else if (reader.ValueTextEquals("x_groq"u8) && !_error)
         {
             reader.Read();
-            ReadNestedUsage(ref reader);
+            _usage.ReadInside(ref reader);
+        }
+        else if (reader.ValueTextEquals("citations"u8) || reader.ValueTextEquals("search_results"u8)
+            || reader.ValueTextEquals("web_search"u8))
+        {
+            _sources.Read(ref reader, Output);
         }
         else
         {
-            var error = reader.ValueTextEquals("error"u8);
-            reader.Read();
-            _error |= error && reader.TokenType is JsonTokenType.StartObject or JsonTokenType.String;
+            _error |= ErrorText.Names(ref reader);
             reader.Skip();
-        }
-    }
-
-    private void ReadNestedUsage(ref Utf8JsonReader reader)
-    {
-        if (reader.TokenType != JsonTokenType.StartObject)
-        {
-            return;
-        }
-
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var usage = reader.ValueTextEquals("usage"u8);
-            reader.Read();
-            if (usage)
-            {
-                _usage.Read(ref reader);
-            }
-            else
-            {
-                reader.Skip();
-            }
         }
     }
 
@@ -158,7 +155,8 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             }
             else if (reader.ValueTextEquals("delta"u8) || reader.ValueTextEquals("message"u8))
             {
-                _whole |= reader.ValueTextEquals("message"u8);
+                _inMessage = reader.ValueTextEquals("message"u8);
+                _whole |= _inMessage;
                 reader.Read();
                 ReadDelta(ref reader);
             }
@@ -220,13 +218,19 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 reader.Read();
 
                 // Gateways that write two of the names write the same text under both.
-                _reasoning = string.IsNullOrEmpty(_reasoning) ? LenientJson.Read(ref reader) : _reasoning;
+                Reasoning = string.IsNullOrEmpty(Reasoning) ? LenientJson.Read(ref reader) : Reasoning;
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("tool_calls"u8) && !_otherChoice)
             {
                 reader.Read();
-                (_tools ??= new OpenAiToolCalls()).Read(ref reader);
+                (_tools ??= new OpenAiToolCalls()).Read(ref reader, _inMessage);
+            }
+            else if (reader.ValueTextEquals("function_call"u8) && !_otherChoice)
+            {
+                // The member that tool_calls replaced.
+                reader.Read();
+                (_tools ??= new OpenAiToolCalls()).ReadFunction(ref reader, _inMessage);
             }
             else if (reader.ValueTextEquals("audio"u8))
             {
@@ -236,8 +240,19 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("refusal"u8))
             {
                 reader.Read();
-                _content = LenientJson.Read(ref reader) is { Length: > 0 } refusal ? _content + refusal : _content;
+                Content = LenientJson.Read(ref reader) is { Length: > 0 } refusal ? Content + refusal : Content;
                 reader.Skip();
+            }
+            else if (reader.ValueTextEquals("images"u8) && !_otherChoice)
+            {
+                reader.Read();
+                ReadImages(ref reader);
+            }
+            else if (reader.ValueTextEquals("annotations"u8) && !_otherChoice)
+            {
+                reader.Read();
+                using var list = JsonDocument.ParseValue(ref reader);
+                AnswerPartReader.Annotations(Output, list.RootElement);
             }
             else if (reader.ValueTextEquals("reasoning_details"u8))
             {
@@ -262,14 +277,32 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 
         using var audio = JsonDocument.ParseValue(ref reader);
         _audio = true;
-        _content += audio.RootElement.Text("transcript");
+        Content += audio.RootElement.Text("transcript");
+    }
+
+    private void ReadImages(ref Utf8JsonReader reader)
+    {
+        using var list = JsonDocument.ParseValue(ref reader);
+        foreach (var item in list.RootElement.ValueKind == JsonValueKind.Array ? list.RootElement.EnumerateArray() : default)
+        {
+            AddImage(item);
+        }
+    }
+
+    // A picture that stands elsewhere is not fetched: who reads the answer decides whether to follow the link.
+    private void AddImage(JsonElement item)
+    {
+        if (Request.Passthrough is null && AnswerPartReader.Image(Output, item) is { } elsewhere)
+        {
+            Content += $"\n\n[{elsewhere}]({elsewhere})\n";
+        }
     }
 
     private void ReadContent(ref Utf8JsonReader reader)
     {
         if (reader.TokenType != JsonTokenType.StartArray)
         {
-            _content += LenientJson.Read(ref reader);
+            Content += LenientJson.Read(ref reader);
             reader.Skip();
             return;
         }
@@ -280,11 +313,15 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         {
             if (part.TryGetProperty("thinking", out var thinking))
             {
-                _reasoning += PartText(thinking);
+                Reasoning += PartText(thinking);
             }
             else if (part.TryGetProperty("text", out var text))
             {
-                _content += PartText(text);
+                Content += PartText(text);
+            }
+            else if (part.TryGetProperty("image_url", out _))
+            {
+                AddImage(part);
             }
         }
     }
@@ -298,34 +335,38 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 
     private void Emit()
     {
+        var mark = Output.ReasoningMark;
         Output.Reasoning(_reasoning);
-        if (_reasoning is not null)
+        Output.WholeReasoning(_wholeReasoning, adds: !_pieces);
+        if (Output.ReasoningMark.Length > mark.Length)
         {
-            Replay.AddReasoning(_reasoning);
+            Replay.AddReasoning(_reasoning ?? _wholeReasoning);
         }
 
-        Output.Text(_content);
+        if (_finish is null)
+        {
+            Output.Text(_content);
+        }
+        else
+        {
+            Output.LastText(_content);
+        }
+
+        _pieces |= !string.IsNullOrEmpty(_content);
+        Output.WholeText(_wholeContent, adds: !_pieces);
         _tools?.Emit(Output, Replay);
         if (_usage.Any)
         {
-            Output.Usage(_usage.Prompt, _usage.Completion, _usage.Reasoning, _usage.Cached);
+            _usage.Settle();
+            Output.Usage(_usage.Prompt, _usage.Completion, _usage.Reasoning, _usage.Cached, _usage.CacheWrite);
         }
 
         _reason = _finish ?? _reason;
         if (_reason is not null && (_whole || _ended >= (Request.Passthrough?.Choices ?? 1)))
         {
-            Output.Finish(Reason(_reason), _reason);
+            Output.Finish(_reason);
         }
     }
-
-    private static FinishReason Reason(string word) => word switch
-    {
-        "stop" or "eos" or "end_turn" or "stop_sequence" => FinishReason.Stop,
-        "length" or "max_tokens" or "model_length" or "model_context_window_exceeded" => FinishReason.Length,
-        "tool_calls" or "function_call" or "tool_use" => FinishReason.ToolCalls,
-        "content_filter" or "refusal" or "sensitive" => FinishReason.ContentFilter,
-        _ => FinishReason.Other,
-    };
 
     private void Fail(Utf8JsonReader whole)
     {

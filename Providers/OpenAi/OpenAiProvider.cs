@@ -67,9 +67,6 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
                     Body = OpenAiBody.Build(request, refused),
                     Headers = sent,
                     Timeouts = request.Timeouts,
-
-                    // Audio and log probabilities make long lines.
-                    MaxLine = request.Passthrough is null ? ProviderCall.DefaultLine : FrameDecoder.MaxDocument,
                 }, stop);
             },
             cancel);

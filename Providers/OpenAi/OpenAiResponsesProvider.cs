@@ -23,9 +23,6 @@ internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
                 Body = OpenAiResponsesBody.Build(request, refused),
                 Headers = ProviderCredential.Headers(request.Endpoint),
                 Timeouts = request.Timeouts,
-
-                // The last event repeats the whole answer.
-                MaxLine = FrameDecoder.MaxDocument,
             }, stop),
             cancel);
     }

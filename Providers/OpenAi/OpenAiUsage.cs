@@ -1,4 +1,5 @@
 using System.Text.Json;
+using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.OpenAi;
 
@@ -9,6 +10,8 @@ internal struct OpenAiUsage
     public int? Completion { get; private set; }
     public int? Reasoning { get; private set; }
     public int? Cached { get; private set; }
+    public int? CacheWrite { get; private set; }
+    private int? Total { get; set; }
     public readonly bool Any => Prompt is not null || Completion is not null;
 
     public void Read(ref Utf8JsonReader reader)
@@ -23,19 +26,29 @@ internal struct OpenAiUsage
         {
             if (reader.ValueTextEquals("prompt_tokens"u8) || reader.ValueTextEquals("input_tokens"u8))
             {
-                Prompt = Number(ref reader) ?? Prompt;
+                Prompt = DeltaWriter.Later(Number(ref reader), Prompt);
             }
             else if (reader.ValueTextEquals("completion_tokens"u8) || reader.ValueTextEquals("output_tokens"u8))
             {
-                Completion = Number(ref reader) ?? Completion;
+                Completion = DeltaWriter.Later(Number(ref reader), Completion);
             }
-            else if (reader.ValueTextEquals("cached_tokens"u8) || reader.ValueTextEquals("prompt_cache_hit_tokens"u8))
+            else if (reader.ValueTextEquals("cached_tokens"u8) || reader.ValueTextEquals("prompt_cache_hit_tokens"u8)
+                || reader.ValueTextEquals("cache_read_input_tokens"u8))
             {
-                Cached = Number(ref reader) ?? Cached;
+                Cached = DeltaWriter.Later(Number(ref reader), Cached);
+            }
+            else if (reader.ValueTextEquals("cache_write_tokens"u8) || reader.ValueTextEquals("cache_creation_input_tokens"u8)
+                || reader.ValueTextEquals("cache_creation_tokens"u8))
+            {
+                CacheWrite = DeltaWriter.Later(Number(ref reader), CacheWrite);
             }
             else if (reader.ValueTextEquals("reasoning_tokens"u8))
             {
-                Reasoning = Number(ref reader) ?? Reasoning;
+                Reasoning = DeltaWriter.Later(Number(ref reader), Reasoning);
+            }
+            else if (reader.ValueTextEquals("total_tokens"u8))
+            {
+                Total = DeltaWriter.Later(Number(ref reader), Total);
             }
             else
             {
@@ -43,6 +56,57 @@ internal struct OpenAiUsage
                 reader.Read();
                 Read(ref reader);
             }
+        }
+    }
+
+    /// <summary>Reads the usage inside an object, which has other members too.</summary>
+    public void ReadInside(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            return;
+        }
+
+        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
+        {
+            var usage = reader.ValueTextEquals("usage"u8);
+            reader.Read();
+            if (usage)
+            {
+                Read(ref reader);
+            }
+            else
+            {
+                reader.Skip();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Brings the counts to one meaning by the total: xAI and Gemini's compatible API leave the reasoning out of the completion, and
+    /// gateways to Anthropic leave what the cache held out of the prompt.
+    /// </summary>
+    public void Settle()
+    {
+        if (Total is not { } total || Prompt is not { } prompt || Completion is not { } completion)
+        {
+            return;
+        }
+
+        var beside = (long)total - prompt - completion;
+        if (beside <= 0)
+        {
+            return;
+        }
+
+        var cache = (long)(Cached ?? 0) + (CacheWrite ?? 0);
+        if (beside == Reasoning)
+        {
+            Completion = completion + Reasoning;
+        }
+        else if (beside == cache)
+        {
+            Prompt = (int)(prompt + cache);
         }
     }
 

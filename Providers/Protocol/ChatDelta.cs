@@ -16,6 +16,22 @@ internal abstract record ChatDelta
     internal sealed record Reasoning(string Value) : ChatDelta;
 
     /// <summary>
+    /// All visible text of this stream so far was reasoning: the model ended its thinking with a tag that it never opened. What follows
+    /// is the answer.
+    /// </summary>
+    internal sealed record TextWasReasoning : ChatDelta
+    {
+        public static readonly TextWasReasoning Instance = new();
+    }
+
+    /// <summary>A picture that the model made, whole and once.</summary>
+    /// <param name="MimeType">As the provider names it; the bytes decide.</param>
+    internal sealed record Image(string MimeType, ReadOnlyMemory<byte> Bytes) : ChatDelta;
+
+    /// <summary>The pages that the answer rests on, in the order of their numbers, which begin with 1; at most one, near the end.</summary>
+    internal sealed record Sources(IReadOnlyList<ChatSource> Pages) : ChatDelta;
+
+    /// <summary>
     /// A piece of a tool call. The first piece of an <paramref name="Index"/> has the id (made up when the provider gives
     /// none) and the name; the arguments are the fragments of that index, joined.
     /// </summary>
@@ -50,6 +66,9 @@ internal abstract record ChatDelta
     /// </summary>
     internal sealed record End(FinishReason Reason, string? Raw, int SkippedFrames = 0) : ChatDelta;
 }
+
+/// <summary>A page that an answer cites.</summary>
+internal sealed record ChatSource(string Url, string Title, string Text);
 
 internal enum FinishReason
 {

@@ -26,6 +26,17 @@ internal sealed record ChatRequest
     public ChatTimeouts Timeouts { get; init; } = ChatTimeouts.Default;
 
     /// <summary>
+    /// Tokens of prompt and answer together to which the turns were cut; for servers that cut by a limit of their own. Null = not sent.
+    /// </summary>
+    public int? ContextLimit { get; init; }
+
+    /// <summary>How long a local server keeps the model loaded, in its own words; empty = not sent.</summary>
+    public string KeepAlive { get; init; } = "";
+
+    /// <summary>Marks the part that the next request will repeat, for providers that cache prompts on request.</summary>
+    public bool CachesPrompt { get; init; }
+
+    /// <summary>
     /// A JSON object (UTF-8) whose members are added to the body's top level, for APIs that pass unknown members through. A member that the
     /// provider writes itself is not overridden.
     /// </summary>
@@ -33,6 +44,20 @@ internal sealed record ChatRequest
 
     /// <summary>Set only for clients that speak the provider's own protocol.</summary>
     public PassthroughRequest? Passthrough { get; init; }
+}
+
+internal static class ChatRequests
+{
+    /// <summary>The request for a model whose template has no place for a system message.</summary>
+    public static ChatRequest Without(this ChatRequest request, Refused refused)
+    {
+        if (!refused.HasFlag(Refused.SystemRole) || string.IsNullOrWhiteSpace(request.SystemPrompt))
+        {
+            return request;
+        }
+
+        return request with { SystemPrompt = null, Turns = [new ChatTurn(ChatRole.User, request.SystemPrompt), .. request.Turns] };
+    }
 }
 
 internal enum ChatRole
@@ -124,14 +149,4 @@ internal static class ReasoningEfforts
         ReasoningEffort.Medium => "medium",
         ReasoningEffort.High => "high",
     };
-}
-
-internal sealed record ReasoningTag(string Open, string Close)
-{
-    public static readonly IReadOnlyList<ReasoningTag> Defaults =
-    [
-        new("<think>", "</think>"), new("<thinking>", "</thinking>"), new("<reason>", "</reason>"),
-        new("<reasoning>", "</reasoning>"), new("<thought>", "</thought>"), new("<Thought>", "</Thought>"),
-        new("<|begin_of_thought|>", "<|end_of_thought|>"), new("◁think▷", "◁/think▷"),
-    ];
 }

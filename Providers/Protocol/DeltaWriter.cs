@@ -4,14 +4,13 @@ using AiChat.Providers.Transport;
 namespace AiChat.Providers.Protocol;
 
 /// <summary>
-/// Collects what a vendor's parser finds and keeps the promises of <see cref="IChatProvider.StreamAsync"/>: no empty deltas,
-/// reasoning tags taken out of the text, no character split over two deltas, caps, and usage, state and end once, at the end.
+/// Collects what a vendor's parser finds and keeps the promises of <see cref="IChatProvider.StreamAsync"/>: no empty deltas, nothing twice
+/// that is said again as a whole, reasoning tags taken out of the text, no character split over two deltas, caps, and usage, state and end
+/// once, at the end.
 /// </summary>
 internal sealed class DeltaWriter
 {
     public const int MaxText = 2 * 1024 * 1024;
-    private const int MaxToolArguments = 1024 * 1024;
-    private const int MaxToolCalls = 128;
 
     /// <summary>Characters stored for later turns: signatures, encrypted reasoning.</summary>
     private const int MaxKept = 4 * 1024 * 1024;
@@ -19,13 +18,21 @@ internal sealed class DeltaWriter
     /// <summary>Frames without content that wait for one with content; beyond this the oldest are dropped.</summary>
     private const int MaxWaitingFrames = 1_024;
 
+    /// <summary>A last piece at least this long that equals all pieces before it repeats them; shorter ones can be chance.</summary>
+    private const int MinRepeat = 16;
+
     private readonly ReasoningTagSplitter _splitter;
-    private Dictionary<int, char>? _calls;
+    private ToolCallJoiner? _calls;
+    private AnswerParts? _parts;
     private Queue<ChatDelta>? _frames;
+    private SaidText _said;
+    private SaidText _saidReasoning;
+    private RepeatedText _ahead;
+    private RepeatedText _reasoningAhead;
+    private int _pieces;
     private int _kept;
     private int _text;
     private int _reasoning;
-    private int _arguments;
     private char _half;
     private char _reasoningHalf;
     private ChatDelta.Usage? _usage;
@@ -41,21 +48,97 @@ internal sealed class DeltaWriter
     /// <summary>The last content was visible text or a tool call, not reasoning.</summary>
     public bool Visible { get; private set; }
 
+    /// <summary>Content came, although it may be held back; the reader of the reply resets it.</summary>
+    public bool Heard { get; set; }
+
+    /// <summary>Bytes of pictures that count as content; the reader of the reply resets it.</summary>
+    public int Paid { get; set; }
+
     /// <summary>The model reported why it finished.</summary>
     public bool Finished => _reason is not null;
 
     public bool HasToolCalls => _calls is not null;
 
-    /// <summary>Prefix of the ids made up for calls without one.</summary>
-    private string CallPrefix => field ??= $"call_{Guid.NewGuid():N}"[..21];
+    /// <summary>A place in the text received so far, for <see cref="WholeText"/>.</summary>
+    public SaidText TextMark => _said;
 
+    /// <inheritdoc cref="TextMark"/>
+    public SaidText ReasoningMark => _saidReasoning;
+
+    /// <summary>A piece of the text.</summary>
     public void Text(string? piece)
     {
         piece = Whole(piece, ref _half);
         if (piece.Length > 0)
         {
-            EndReasoning();
-            _splitter.Push(piece);
+            Heard = true;
+            piece = _ahead.Skip(piece);
+            if (piece.Length > 0)
+            {
+                Say(piece);
+            }
+        }
+    }
+
+    /// <summary>The piece that comes with the end of the stream: some servers say the whole text there.</summary>
+    public void LastText(string? piece)
+    {
+        if (piece?.Length >= MinRepeat && _pieces > 1 && _said.Rest(default, piece) is "")
+        {
+            return;
+        }
+
+        Text(piece);
+    }
+
+    /// <summary>The beginning of a block, which the pieces that follow may say again.</summary>
+    public void TextAhead(string? text)
+    {
+        EndBlock();
+        Text(text);
+        _ahead.Expect(text);
+    }
+
+    /// <inheritdoc cref="TextAhead"/>
+    public void ReasoningAhead(string? text)
+    {
+        EndBlock();
+        Reasoning(text);
+        _reasoningAhead.Expect(text);
+    }
+
+    /// <summary>Ends a block of <see cref="TextAhead"/>.</summary>
+    public void EndBlock()
+    {
+        if (_ahead.End() is { Length: > 0 } text)
+        {
+            Say(text);
+        }
+
+        if (_reasoningAhead.End() is { Length: > 0 } reasoning)
+        {
+            Emit(reasoning, reasoning: true);
+        }
+    }
+
+    /// <summary>The whole text since a mark: completes what came in pieces.</summary>
+    /// <param name="adds">A text that says something else is a piece of its own.</param>
+    public void WholeText(string? whole, SaidText since = default, bool adds = false)
+    {
+        if (Rest(_said, since, whole, adds) is { Length: > 0 } rest)
+        {
+            _half = '\0';
+            Text(rest);
+        }
+    }
+
+    /// <inheritdoc cref="WholeText"/>
+    public void WholeReasoning(string? whole, SaidText since = default, bool adds = false)
+    {
+        if (Rest(_saidReasoning, since, whole, adds) is { Length: > 0 } rest)
+        {
+            _reasoningHalf = '\0';
+            Reasoning(rest);
         }
     }
 
@@ -64,31 +147,58 @@ internal sealed class DeltaWriter
         piece = Whole(piece, ref _reasoningHalf);
         if (piece.Length > 0)
         {
-            Emit(piece, true);
+            Heard = true;
+            piece = _reasoningAhead.Skip(piece);
+            if (piece.Length > 0)
+            {
+                _saidReasoning.Add(_saidReasoning.Length == 0 ? piece.AsSpan().TrimStart() : piece);
+                _splitter.Thought();
+                Emit(piece, true);
+            }
         }
     }
 
-    /// <summary>A piece of a tool call. The first piece of an index gets an id if it has none.</summary>
-    public void ToolCall(int index, string? id, string? name, string? arguments)
+    /// <inheritdoc cref="ToolCallJoiner.Add"/>
+    public int ToolCall(int? index, string? id, string? name, string? arguments, bool whole = false)
     {
-        _calls ??= [];
-        var first = !_calls.TryGetValue(index, out var half);
-        arguments = Whole(arguments, ref half);
-        _calls[index] = half;
-        _arguments += arguments.Length + (first ? (id?.Length ?? 0) + (name?.Length ?? 0) : 0);
-        if (_calls.Count > MaxToolCalls || _arguments > MaxToolArguments)
-        {
-            throw new ProviderException(ProviderFailure.TooLarge, "The model asked for too many or too long tool calls.");
-        }
-
-        if (first || arguments.Length > 0)
+        _calls ??= new ToolCallJoiner(Ready);
+        var ready = Ready.Count;
+        if (!string.IsNullOrEmpty(arguments) || !string.IsNullOrEmpty(name))
         {
             EndReasoning();
-            Visible = true;
-            id = first && string.IsNullOrEmpty(id) ? $"{CallPrefix}_{index}" : id;
-            Ready.Add(new ChatDelta.ToolCall(index, first ? id : null, first ? name ?? "" : null, arguments));
+            Heard |= !string.IsNullOrEmpty(arguments);
         }
+
+        var place = _calls.Add(index, id, name, arguments, whole);
+        Visible |= Ready.Count > ready;
+        return place;
     }
+
+    /// <summary>A picture in base64; what is none is ignored.</summary>
+    public void Image(string? mimeType, string base64)
+    {
+        _parts ??= new AnswerParts(Ready);
+        Paid += base64.Length;
+        Visible |= _parts.Image(mimeType, System.Text.Encoding.Latin1.GetBytes(base64)) > 0;
+    }
+
+    /// <summary>A picture as a data URL; false when the text is none.</summary>
+    public bool DataUrl(string url)
+    {
+        const string Begin = "data:image/", Between = ";base64,";
+        var at = url.StartsWith(Begin, StringComparison.OrdinalIgnoreCase) ? url.IndexOf(Between, StringComparison.OrdinalIgnoreCase) : -1;
+        if (at is < 0 or > 64)
+        {
+            return false;
+        }
+
+        Image(url[5..at], url[(at + Between.Length)..]);
+        return true;
+    }
+
+    /// <inheritdoc cref="AnswerParts.Source"/>
+    public void Source(string? url, string? title, string? text, int? number = null) =>
+        (_parts ??= new AnswerParts(Ready)).Source(url, title, text, number);
 
     /// <summary>
     /// A frame for the client. A frame without content waits for the next one, because only content ends the wait for an answer.
@@ -103,20 +213,23 @@ internal sealed class DeltaWriter
             _frames.Dequeue();
         }
 
-        if (speaks || Ready.Count > 0)
+        if (speaks || Heard || Ready.Count > 0)
         {
             TakeFrames();
         }
     }
 
-    /// <summary>Later reports complete or replace earlier ones, member by member.</summary>
+    /// <summary>Later reports complete or replace earlier ones, member by member; a later zero replaces nothing.</summary>
     public void Usage(int? prompt, int? completion, int? reasoning = null, int? cached = null, int? cacheWrite = null) =>
         _usage = new ChatDelta.Usage(
-            prompt ?? _usage?.PromptTokens,
-            completion ?? _usage?.CompletionTokens,
-            reasoning ?? _usage?.ReasoningTokens,
-            cached ?? _usage?.CachedTokens,
-            cacheWrite ?? _usage?.CacheWriteTokens);
+            Later(prompt, _usage?.PromptTokens),
+            Later(completion, _usage?.CompletionTokens),
+            Later(reasoning, _usage?.ReasoningTokens),
+            Later(cached, _usage?.CachedTokens),
+            Later(cacheWrite, _usage?.CacheWriteTokens));
+
+    /// <summary>The count that holds after a later report.</summary>
+    public static int? Later(int? later, int? earlier) => later is > 0 ? later : earlier ?? later;
 
     public void State(string value) => _state = value;
 
@@ -133,16 +246,18 @@ internal sealed class DeltaWriter
         }
     }
 
-    public void Finish(FinishReason reason, string? raw)
+    /// <summary>The model ended, with the provider's word for why; null counts as an ordinary end.</summary>
+    public void Finish(string? word)
     {
-        _reason = reason;
-        _raw = raw;
+        _reason = word is null ? FinishReason.Stop : FinishWords.Read(word);
+        _raw = word;
     }
 
     /// <summary>Writes what was held back, also when the reply breaks off.</summary>
     public void Flush()
     {
         EndReasoning();
+        EndBlock();
         if (_half != '\0')
         {
             _half = '\0';
@@ -150,22 +265,20 @@ internal sealed class DeltaWriter
         }
 
         _splitter.Finish();
-        foreach (var (index, half) in _calls ?? [])
-        {
-            if (half != '\0')
-            {
-                Ready.Add(new ChatDelta.ToolCall(index, null, null, "\uFFFD"));
-            }
-        }
-
-        _calls = _calls?.ToDictionary(call => call.Key, _ => '\0');
+        _calls?.Flush();
     }
 
     /// <summary>Writes the closing deltas of a complete reply.</summary>
+    /// <exception cref="ProviderException">The model's last word says that the answer broke off.</exception>
     public void Complete(int skippedFrames)
     {
         Flush();
         TakeFrames();
+        if (_parts is { Sources.Count: > 0 })
+        {
+            Ready.Add(new ChatDelta.Sources(_parts.Sources));
+        }
+
         if (_usage is not null)
         {
             Ready.Add(_usage);
@@ -176,33 +289,43 @@ internal sealed class DeltaWriter
             Ready.Add(new ChatDelta.State(_state));
         }
 
+        if (FinishWords.Fault(_raw, empty: _text == 0 && _calls is null && _parts?.HasImages != true) is { } fault)
+        {
+            throw new ProviderException(ProviderFailure.ServerError, fault);
+        }
+
         var reason = _reason ?? FinishReason.Stop;
 
         // Some servers report "stop" after tool calls.
         Ready.Add(new ChatDelta.End(HasToolCalls && reason == FinishReason.Stop ? FinishReason.ToolCalls : reason, _raw, skippedFrames));
     }
 
-    private void TakeFrames()
+    /// <summary>Writes text that is known to be answer or reasoning.</summary>
+    public void Emit(string text, bool reasoning)
     {
-        if (_frames is not null)
+        ref var count = ref reasoning ? ref _reasoning : ref _text;
+        count += text.Length;
+        if (count > MaxText)
         {
-            Ready.AddRange(_frames);
-            _frames.Clear();
+            throw new ProviderException(
+                ProviderFailure.TooLarge, reasoning ? "The reasoning is longer than 2 MiB." : "The answer is longer than 2 MiB.");
         }
+
+        Visible = !reasoning;
+        Ready.Add(reasoning ? new ChatDelta.Reasoning(text) : new ChatDelta.Text(text));
     }
 
-    /// <summary>Writes half a surrogate pair at the end of the reasoning, which nothing can complete any more.</summary>
-    private void EndReasoning()
+    /// <summary>The visible text so far turned out to be reasoning.</summary>
+    public void TextWasReasoning()
     {
-        if (_reasoningHalf != '\0')
-        {
-            _reasoningHalf = '\0';
-            Emit("\uFFFD", reasoning: true);
-        }
+        (_text, _reasoning) = (0, Math.Min(MaxText, _reasoning + _text));
+        Ready.Add(ChatDelta.TextWasReasoning.Instance);
     }
 
-    // Some servers cut a surrogate pair in two; the halves belong in one delta.
-    private static string Whole(string? piece, ref char half)
+    /// <summary>
+    /// Joins the halves of a surrogate pair that a server cut in two: a half at the end of a piece waits in <paramref name="half"/>.
+    /// </summary>
+    public static string Whole(string? piece, ref char half)
     {
         if (string.IsNullOrEmpty(piece))
         {
@@ -228,18 +351,41 @@ internal sealed class DeltaWriter
         return piece;
     }
 
-    /// <summary>Writes text that is known to be answer or reasoning.</summary>
-    public void Emit(string text, bool reasoning)
+    private static string? Rest(SaidText said, SaidText since, string? whole, bool adds)
     {
-        ref var count = ref reasoning ? ref _reasoning : ref _text;
-        count += text.Length;
-        if (count > MaxText)
+        if (string.IsNullOrEmpty(whole) || said.Length == since.Length)
         {
-            throw new ProviderException(
-                ProviderFailure.TooLarge, reasoning ? "The reasoning is longer than 2 MiB." : "The answer is longer than 2 MiB.");
+            return whole;
         }
 
-        Visible = !reasoning;
-        Ready.Add(reasoning ? new ChatDelta.Reasoning(text) : new ChatDelta.Text(text));
+        // White space at the beginning is often trimmed in the whole, so it is not counted.
+        return said.Rest(since, since.Length == 0 ? whole.TrimStart() : whole) ?? (adds ? whole : null);
+    }
+
+    private void Say(string piece)
+    {
+        EndReasoning();
+        _pieces++;
+        _said.Add(_said.Length == 0 ? piece.AsSpan().TrimStart() : piece);
+        _splitter.Push(piece);
+    }
+
+    private void TakeFrames()
+    {
+        if (_frames is not null)
+        {
+            Ready.AddRange(_frames);
+            _frames.Clear();
+        }
+    }
+
+    /// <summary>Writes half a surrogate pair at the end of the reasoning, which nothing can complete any more.</summary>
+    private void EndReasoning()
+    {
+        if (_reasoningHalf != '\0')
+        {
+            _reasoningHalf = '\0';
+            Emit("\uFFFD", reasoning: true);
+        }
     }
 }

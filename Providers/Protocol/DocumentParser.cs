@@ -9,8 +9,17 @@ internal abstract class DocumentParser(ChatRequest request) : ReplyParser(reques
     public sealed override void Read(ref Utf8JsonReader reader)
     {
         using var document = JsonDocument.ParseValue(ref reader);
-        Read(document.RootElement);
+        var frame = document.RootElement;
+        if (ErrorText.IsIn(frame) || (!Knows(frame) && ErrorText.Read(frame).Message.Length > 0))
+        {
+            throw Error(frame);
+        }
+
+        Read(frame);
     }
+
+    /// <summary>Whether a frame is of this protocol; one that is not and holds a message is an error of a gateway.</summary>
+    protected abstract bool Knows(JsonElement frame);
 
     protected abstract void Read(JsonElement frame);
 

@@ -12,7 +12,7 @@ namespace AiChat.Providers.Protocol;
 /// </summary>
 internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
 {
-    public const int MaxDocument = 4 * 1024 * 1024;
+    private const int MaxDocument = ProviderCall.MaxLine;
     private static readonly JsonReaderOptions Options = new() { AllowMultipleValues = true, MaxDepth = 64 };
 
     private readonly ArrayBufferWriter<byte> _pending = new();

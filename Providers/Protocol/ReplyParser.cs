@@ -50,6 +50,7 @@ internal abstract class ReplyParser(ChatRequest request)
         var frames = new FrameDecoder(this, reply);
         Exception? broken = null;
         var cut = false;
+        var begun = false;
         while (!frames.Ended)
         {
             var waiting = true;
@@ -80,6 +81,7 @@ internal abstract class ReplyParser(ChatRequest request)
             }
 
             Note(reply.Clock, frames, output);
+            begun |= output.Ready.Count > 0;
             foreach (var delta in output.Ready)
             {
                 yield return delta;
@@ -90,7 +92,7 @@ internal abstract class ReplyParser(ChatRequest request)
             {
                 if (broken is ProviderException failure)
                 {
-                    failure.HasAnswered = true;
+                    failure.HasAnswered = begun || !failure.IsRefusal;
                 }
 
                 ExceptionDispatchInfo.Throw(broken);
@@ -107,10 +109,12 @@ internal abstract class ReplyParser(ChatRequest request)
         {
             clock.Finishing();
         }
-        else if (output.Ready.Count > 0)
+        else if (output.Ready.Count > 0 || output.Heard)
         {
             clock.Content(output.Visible);
-            clock.Work.Content(output.Ready.Count);
+            clock.Work.Content(Math.Max(1, output.Ready.Count));
+            clock.Work.Pay(output.Paid);
+            (output.Heard, output.Paid) = (false, 0);
         }
         else if (frames.Good > 0)
         {

@@ -75,13 +75,15 @@ internal sealed class RequestBody : IDisposable
     }
 
     /// <summary>Writes one tool as an object: its name, its description, and its parameters under the vendor's word for them.</summary>
-    public static void WriteFunction(Utf8JsonWriter json, ChatTool tool, string parameters)
+    /// <param name="more">Writes further members.</param>
+    public static void WriteFunction(Utf8JsonWriter json, ChatTool tool, string parameters, Action<Utf8JsonWriter>? more = null)
     {
         json.WriteStartObject();
         json.WriteString("name", tool.Name);
         json.WriteString("description", tool.Description);
         json.WritePropertyName(parameters);
         WriteObject(json, tool.ParametersJson);
+        more?.Invoke(json);
         json.WriteEndObject();
     }
 

@@ -21,6 +21,12 @@ internal enum Refused
     ThinkingStyle = 64,
     ReasoningSummary = 128,
     EncryptedReasoning = 256,
+
+    /// <summary>A message of the system; the first user turn then begins with it.</summary>
+    SystemRole = 512,
+
+    /// <summary>Marks for the cache of prompts.</summary>
+    CacheMarks = 1024,
 }
 
 /// <summary>
@@ -30,6 +36,14 @@ internal enum Refused
 internal sealed class UnsupportedParameters(ProviderHttp http)
 {
     private const int MaxRemembered = 1_000;
+
+    private static readonly string[] NoSystem =
+    [
+        "system role not supported", "system role is not supported", "system messages are not supported", "no system role",
+        "developer instruction is not enabled", "only user and assistant roles are supported", "unexpected role 'system'",
+        "unknown role: system", "does not support system", "invalid role: system",
+    ];
+
     private readonly ConcurrentDictionary<(long Connection, string Model), Refused> _refused = new();
 
     /// <param name="request">The request, for its connection and model.</param>
@@ -47,8 +61,7 @@ internal sealed class UnsupportedParameters(ProviderHttp http)
             {
                 return await http.SendAsync(build(refused), cancel);
             }
-            catch (ProviderException exception) when (exception is { Failure: ProviderFailure.BadRequest, UpstreamStatus: 400 or 422 }
-                && read(exception.Detail, refused) is var more && more != refused)
+            catch (ProviderException exception) when (Next(exception, request, refused, read) is { } more)
             {
                 refused = more;
                 if (_refused.Count >= MaxRemembered)
@@ -59,5 +72,18 @@ internal sealed class UnsupportedParameters(ProviderHttp http)
                 _refused[key] = refused;
             }
         }
+    }
+
+    // A template that has no place for a system message fails in the server (llama.cpp) or is refused (vLLM, Gemini's API for Gemma).
+    private static Refused? Next(ProviderException exception, ChatRequest request, Refused refused, Func<string, Refused, Refused> read)
+    {
+        var isAbout = exception is { Failure: ProviderFailure.BadRequest, UpstreamStatus: 400 or 422 };
+        if ((isAbout || exception.UpstreamStatus == 500) && !refused.HasFlag(Refused.SystemRole) && request.SystemPrompt is not null
+            && request.Passthrough is null && NoSystem.Any(words => exception.Detail.Contains(words, StringComparison.OrdinalIgnoreCase)))
+        {
+            return refused | Refused.SystemRole;
+        }
+
+        return isAbout && read(exception.Detail, refused) is var more && more != refused ? more : null;
     }
 }

@@ -21,7 +21,9 @@ internal sealed record ProviderCall(ProviderEndpoint Endpoint, Uri Url)
 
     public ChatTimeouts Timeouts { get; init; } = ChatTimeouts.Default;
 
-    public int MaxLine { get; init; } = DefaultLine;
-
-    public const int DefaultLine = 256 * 1024;
+    /// <summary>
+    /// Longest line of a reply: a picture in base64, or a whole answer in one event. A little less than a power of two, so that the buffer
+    /// for it is not rounded up to twice its size.
+    /// </summary>
+    public const int MaxLine = (8 * 1024 * 1024) - (128 * 1024);
 }

@@ -9,6 +9,9 @@ internal static class ProviderErrors
 {
     public const int MaxBody = 8 * 1024;
 
+    /// <summary>The status of an error whose word is not known here.</summary>
+    private const int Unknown = 500;
+
     private static readonly string[] TooLongWords =
     [
         "context_length_exceeded", "maximum context length", "context length", "context window", "prompt is too long", "too many tokens",
@@ -57,6 +60,7 @@ internal static class ProviderErrors
         return new ProviderException(FromStatus(status, error), ProviderRedactor.Clean(detail, endpoint), null, error.Status)
         {
             IsQuoted = error.Message.Length > 0,
+            IsRefusal = error.Status is not null || status != Unknown,
         };
     }
 
@@ -103,7 +107,8 @@ internal static class ProviderErrors
         "permission_error" or "PERMISSION_DENIED" => 403,
         "not_found_error" or "model_not_found" or "NOT_FOUND" => 404,
         "request_too_large" => 413,
-        "rate_limit_error" or "rate_limit_exceeded" or "insufficient_quota" or "RESOURCE_EXHAUSTED" => 429,
-        _ => 500,
+        "rate_limit_error" or "rate_limit_exceeded" or "insufficient_quota" or "RESOURCE_EXHAUSTED" or "too_many_requests" => 429,
+        "overloaded_error" or "server_overloaded" or "engine_overloaded" or "engine_overloaded_error" or "UNAVAILABLE" => 503,
+        _ => Unknown,
     };
 }

@@ -29,6 +29,12 @@ internal sealed class ProviderException(
     /// </summary>
     public bool HasAnswered { get; set; }
 
+    /// <summary>
+    /// The provider reported an error that it named, as a status or inside a reply with status 200: without anything before it, it is an
+    /// answer to the request as a status would be, and no work was done.
+    /// </summary>
+    public bool IsRefusal { get; init; }
+
     /// <summary>Where on the way to the provider it failed; null when the provider was reached.</summary>
     public CallHop? Hop { get; init; }
 

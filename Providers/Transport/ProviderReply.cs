@@ -11,6 +11,9 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
 {
     private const int FirstBuffer = 4 * 1024;
 
+    /// <summary>A line longer than this gets the largest buffer at once, so that growing does not take several times its length.</summary>
+    private const int LongLine = 1024 * 1024;
+
     /// <summary>More bytes than this are not read at once on a socket thread.</summary>
     private const int LongWork = 64 * 1024;
 
@@ -193,7 +196,8 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         var needed = _savedLength + bytes.Length;
         if (needed > _saved.Length)
         {
-            var bigger = ArrayPool<byte>.Shared.Rent(Math.Max(FirstBuffer, 2 * needed));
+            var wanted = needed <= LongLine ? Math.Max(FirstBuffer, 2 * needed) : Math.Max(needed, maxLine);
+            var bigger = ArrayPool<byte>.Shared.Rent(wanted);
             _saved.AsSpan(0, _savedLength).CopyTo(bigger);
             bytes.CopyTo(bigger.AsSpan(_savedLength));
             ReturnSaved();

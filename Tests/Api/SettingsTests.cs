@@ -53,6 +53,8 @@ public sealed class SettingsTests
         { "reasoningMaxOutputTokensDefault", "256000" },
         { "openaiReasoningEffort", "\"minimal\"" },
         { "ollamaThink", "true" },
+        { "ollamaKeepAlive", "\"30m\"" },
+        { "promptCaching", "false" },
         { "webSearchEnabled", "true" },
         { "webSearchEngine", "\"brave\"" },
         { "webSearchEndpoint", "\"https://search.example.org\"" },

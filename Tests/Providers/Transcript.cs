@@ -93,6 +93,9 @@ internal sealed partial class Transcript
     {
         ChatDelta.Text text => $$"""{"text":{{Quote(text.Value)}}}""",
         ChatDelta.Reasoning reasoning => $$"""{"reasoning":{{Quote(reasoning.Value)}}}""",
+        ChatDelta.Image image => $$"""{"image":{{Quote(image.MimeType)}},"bytes":{{image.Bytes.Length}}}""",
+        ChatDelta.Sources sources => $$"""{"sources":{{JsonSerializer.Serialize(sources.Pages, Readable)}}}""",
+        ChatDelta.TextWasReasoning => """{"textWasReasoning":true}""",
         ChatDelta.ToolCall call => $$"""{"call":{{call.Index}},"id":{{Quote(call.Id)}},"name":{{Quote(call.Name)}},"arguments":"""
             + $$"""{{Quote(call.ArgumentsFragment)}}}""",
         ChatDelta.State state => $$"""{"state":{{state.Value}}}""",
