@@ -36,6 +36,8 @@ const settings = () => ({
   reasoningSaveToDb: true,
   openaiReasoningEffort: 'unset',
   ollamaThink: false,
+  ollamaKeepAlive: '',
+  promptCaching: true,
   reasoningMaxOutputTokensDefault: null,
   reasoningTagsMode: 'default',
   reasoningCustomTags: '',

@@ -178,7 +178,7 @@ export type ChatEvent =
       promptTokens?: number | null
     }
   | { type: 'delta'; text: string }
-  | { type: 'reasoning'; text?: string; done?: boolean; ms?: number }
+  | { type: 'reasoning'; text?: string; done?: boolean; ms?: number; contentLength?: number }
   | ({ type: 'tool' } & ToolCall)
   | ({ type: 'usage' } & Usage)
   | ({ type: 'quota' } & Quota)
@@ -196,6 +196,7 @@ export type ChatEvent =
       model?: string | null
       provider?: string | null
       removedVersions?: number[] | null
+      images?: MessageImage[] | null
     }
 
 export type Effort = 'minimal' | 'low' | 'medium' | 'high'

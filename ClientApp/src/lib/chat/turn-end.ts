@@ -10,6 +10,9 @@ interface TurnEnd {
   retry: boolean
 }
 
+/** Words for the end of an answer that need no remark. */
+const ordinary = new Set(['stop', 'tool_calls', 'other'])
+
 /** How an answer ended when it did not complete normally, and which actions are offered. */
 export function endOf({ message, problem }: Pick<Turn, 'message' | 'problem'>, i18n: Pick<I18n, 't' | 'code' | 'problem'>): TurnEnd | null {
   const begun = message.content !== ''
@@ -21,7 +24,7 @@ export function endOf({ message, problem }: Pick<Turn, 'message' | 'problem'>, i
       return { text: i18n.t('chat.interrupted'), danger: false, carryOn: begun, retry: true }
     case 'failed':
       return {
-        text: i18n.t('chat.failed', { reason: i18n.code(message.error?.code ?? 'unknown') }),
+        text: [i18n.t('chat.failed', { reason: i18n.code(message.error?.code ?? 'unknown') }), message.error?.detail].filter(Boolean).join(' '),
         danger: true,
         carryOn: begun,
         retry: true,
@@ -29,7 +32,9 @@ export function endOf({ message, problem }: Pick<Turn, 'message' | 'problem'>, i
     case 'done':
       if (message.finishReason === 'length') return { text: i18n.t('chat.lengthCut'), danger: false, carryOn: begun, retry: false }
       if (message.finishReason === 'content_filter') return { text: i18n.t('chat.filtered'), danger: false, carryOn: false, retry: true }
-      return begun || message.toolCalls?.length ? null : { text: i18n.t('chat.emptyAnswer'), danger: false, carryOn: false, retry: true }
+      if (message.finishReason && !ordinary.has(message.finishReason))
+        return { text: i18n.t('chat.endedBy', { word: message.finishReason }), danger: false, carryOn: begun, retry: true }
+      return begun || message.toolCalls?.length || message.images?.length ? null : { text: i18n.t('chat.emptyAnswer'), danger: false, carryOn: false, retry: true }
     case 'streaming':
       return null
     default:

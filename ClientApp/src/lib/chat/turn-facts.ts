@@ -21,6 +21,7 @@ export function facts(message: Message, modelName: string, i18n: Pick<I18n, 't' 
           value: `${usage.source === 'estimate' ? '≈ ' : ''}${i18n.number(usage.promptTokens)} → ${i18n.number(usage.completionTokens)}`,
         }
       : null,
+    usage?.cachedTokens ? { label: i18n.t('info.cached'), value: i18n.number(usage.cachedTokens) } : null,
     usage && totalMs != null && firstTokenMs != null && totalMs > firstTokenMs + 200
       ? {
           label: i18n.t('info.speed'),

@@ -10,7 +10,10 @@ export function applyEvent(message: Message, event: ChatEvent): Message {
     case 'reasoning':
       return {
         ...message,
-        reasoning: (message.reasoning ?? '') + (event.text ?? ''),
+        // Text without an opening tag turned out to be reasoning.
+        ...(event.contentLength !== undefined ? { content: message.content.slice(0, event.contentLength) } : {}),
+        reasoning:
+          (message.reasoning ?? '') + (event.text ?? '') + (event.contentLength !== undefined ? message.content.slice(event.contentLength) : ''),
         ...(event.done && event.ms !== undefined ? { reasoningMs: event.ms } : {}),
       }
     case 'tool':
@@ -29,6 +32,7 @@ export function applyEvent(message: Message, event: ChatEvent): Message {
         usage: event.usage ?? message.usage ?? null,
         firstTokenMs: event.firstTokenMs ?? null,
         totalMs: event.totalMs ?? null,
+        ...(event.images ? { images: event.images } : {}),
         ...(event.removedVersions ? { siblings: message.siblings?.filter((id) => !event.removedVersions?.includes(id)) ?? null } : {}),
         // A fallback model may have answered in place of the requested one.
         ...(event.model ? { connectionId: event.connectionId ?? null, model: event.model, provider: event.provider ?? null } : {}),
