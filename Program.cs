@@ -2,7 +2,6 @@ using AiChat.Commands;
 using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
-using AiChat.Data.Backups;
 using AiChat.Data.Catalog;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;

@@ -1,5 +1,4 @@
 using System.Text.Json.Nodes;
-using AiChat.Data;
 using AiChat.Data.Backups;
 using AiChat.Endpoints.Settings;
 using AiChat.Providers.Storage;

@@ -1,7 +1,6 @@
 using System.Reflection;
 using AiChat.Data;
 using AiChat.Data.Backups;
-using AiChat.Data.Images;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Secrets;
