@@ -85,7 +85,8 @@ internal sealed class RunLog
                 if (_segments[at].Kind == 'c')
                 {
                     var offset = reasoning.Length + _segments[at].Offset - start;
-                    _segments[at] = keep ? _segments[at] with { Kind = 'r', Offset = offset } : _segments[at] with { Kind = 'e', Offset = 0 };
+                    _segments[at] = keep
+                        ? _segments[at] with { Kind = 'r', Offset = offset } : _segments[at] with { Kind = 'e', Offset = 0 };
                 }
             }
 

@@ -37,7 +37,8 @@ internal static class TagPairs
         : "is a JSON list of an opening and a closing tag, such as [\"<think>\",\"</think>\"], or a list of such pairs";
 
     private static bool IsUsable(ReasoningTag tag) =>
-        tag.Open.Length > 0 && tag.Close.Length > 0 && tag.Open != tag.Close && !CodePlaces.Marks.Contains(tag.Open[0], StringComparison.Ordinal)
+        tag.Open.Length > 0 && tag.Close.Length > 0 && tag.Open != tag.Close
+        && !CodePlaces.Marks.Contains(tag.Open[0], StringComparison.Ordinal)
         && !CodePlaces.Marks.Contains(tag.Close[0], StringComparison.Ordinal);
 
     private static List<ReasoningTag>? Read(string text)

@@ -45,7 +45,8 @@ internal static class ProviderModels
             // Only the address shows what is wrong with it. The key is never part of it: it goes in a header.
             var asked = $"{call.Url.GetLeftPart(UriPartial.Path)} was asked for and answered {error.UpstreamStatus}";
             throw new ProviderException(
-                error.Failure, ProviderRedactor.Clean($"{asked}: {error.Detail}", call.Endpoint), error.RetryAfter, error.UpstreamStatus, error);
+                error.Failure, ProviderRedactor.Clean($"{asked}: {error.Detail}", call.Endpoint), error.RetryAfter, error.UpstreamStatus,
+                error);
         }
     }
 

@@ -6,7 +6,9 @@ namespace AiChat.Providers.Protocol;
 /// <summary>A pair of tags around reasoning inside a model's text.</summary>
 internal sealed record ReasoningTag(string Open, string Close)
 {
-    /// <summary>The pairs of the models that write reasoning into their text (vLLM: "Reasoning outputs", and the models' own cards).</summary>
+    /// <summary>
+    /// The pairs of the models that write reasoning into their text (vLLM: "Reasoning outputs", and the models' own cards).
+    /// </summary>
     public static readonly IReadOnlyList<ReasoningTag> Defaults =
     [
         new("<think>", "</think>") { Stands = true }, new("<thinking>", "</thinking>") { Stands = true },

@@ -93,7 +93,8 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
             }
         }
 
-        var message = First(root, "message", "error_msg", "errorMessage", "error_message", "status_msg", "detail", "error_description", "msg");
+        var message = First(
+            root, "message", "error_msg", "errorMessage", "error_message", "status_msg", "detail", "error_description", "msg");
         var kind = First(root, "code", "error_code", "errorCode", "status_code", "status", "type");
         var status = VendorStatus(root, kind)
             ?? (int.TryParse(kind, CultureInfo.InvariantCulture, out var number) && number is >= 400 and < 600 ? number : null);

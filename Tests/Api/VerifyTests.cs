@@ -67,7 +67,8 @@ public sealed class VerifyTests
         var origin = $"http://127.0.0.1:{upstream.Port}";
 
         var result = await (await admin.PostJson(
-            "/api/connections/verify", new { name = "x", provider, baseUrl = origin + path, local = true, key = "k-for-this-test" })).Json();
+            "/api/connections/verify",
+            new { name = "x", provider, baseUrl = origin + path, local = true, key = "k-for-this-test" })).Json();
 
         Assert.Equal((false, $"{origin}/v1"), (result.GetProperty("ok").GetBoolean(), result.Text("baseUrl")));
         Assert.Contains("/models was asked for and answered 404: Not Found", result.Text("detail"));

@@ -32,7 +32,8 @@ public sealed class ProviderFormsTests
     [Fact]
     public async Task Nothing_is_lost_where_reasoning_is_not_kept()
     {
-        var replies = new Queue<string>(["<think>\nFour, because two and two.", "Use <think> and </think> as marks.", "Hm.\n</think>\nFour."]);
+        var replies = new Queue<string>(
+            ["<think>\nFour, because two and two.", "Use <think> and </think> as marks.", "Hm.\n</think>\nFour."]);
         await using var upstream = ChatSteps.Provider(exchange => OpenAiScript.Stream(exchange, replies.Dequeue()));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
@@ -101,7 +102,9 @@ public sealed class ProviderFormsTests
 
         var call = Assert.Single(answer.GetProperty("toolCalls").EnumerateArray());
         var pages = JsonDocument.Parse(call.Text("result")!).RootElement;
-        Assert.Equal(("succeeded", 2, "https://b.example/"), (call.Text("status"), pages[1].GetProperty("number").GetInt32(), pages[1].Text("url")));
+        Assert.Equal(
+            ("succeeded", 2, "https://b.example/"),
+            (call.Text("status"), pages[1].GetProperty("number").GetInt32(), pages[1].Text("url")));
     }
 
     [Theory]
@@ -136,7 +139,8 @@ public sealed class ProviderFormsTests
 
         Assert.Equal("ok", (await admin.AskAndWait(session, "hi")).Text("content"));
 
-        var turn = Assert.Single(upstream.Chats().Single(chat => !chat.Request.Text.Contains("\"system\"", StringComparison.Ordinal)).Request.Json.GetProperty("messages").EnumerateArray());
+        var sent = upstream.Chats().Single(chat => !chat.Request.Text.Contains("\"system\"", StringComparison.Ordinal));
+        var turn = Assert.Single(sent.Request.Json.GetProperty("messages").EnumerateArray());
         Assert.Equal(("user", "Be brief.\n\nhi"), (turn.Text("role"), turn.Text("content")));
     }
 
@@ -144,7 +148,7 @@ public sealed class ProviderFormsTests
     public async Task Ollama_is_told_the_limit_in_force_and_how_long_to_keep_the_model()
     {
         await using var upstream = FakeUpstream.Start(exchange => exchange.Reply(
-            200, "{\"message\":{\"role\":\"assistant\",\"content\":\"ok\"},\"done\":true,\"done_reason\":\"stop\"}\n", "application/x-ndjson"));
+            200, """{"message":{"role":"assistant","content":"ok"},"done":true,"done_reason":"stop"}""", "application/x-ndjson"));
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await Connect(admin, upstream, "ollama", "m");
