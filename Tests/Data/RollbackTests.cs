@@ -1,6 +1,5 @@
 using AiChat.Data;
 using AiChat.Data.Sqlite;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 

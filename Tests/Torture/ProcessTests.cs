@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net;
 using AiChat.Data.Sqlite;
 using AiChat.Tests.Chat;
 
