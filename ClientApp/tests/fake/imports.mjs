@@ -18,7 +18,8 @@ export function importRoutes({ state, ok, problem, now, query, id }) {
       return
     }
     const session = [...state.sessions.keys()][0] ?? 1
-    const report = { ...nothing, taken: 42, updated: 1, unchanged: 3, messages: 960, images: 17, firstSessionId: session, skipped, skippedCount: 2 }
+    const taken = { taken: 42, updated: 1, unchanged: 3, messages: 960, images: 17, firstSessionId: session }
+    const report = { ...nothing, ...taken, skipped, skippedCount: 2 }
     Object.assign(item, { state: 'done', progress: 1, report })
   }
 

@@ -88,7 +88,7 @@ describe('languages', () => {
       /error\./, /provider\./, /setup\.\w+Text$/, /sidebar\.(pinned|today|yesterday|week|month)$/, /menu\.theme\./,
       /users\./, /system\./, /models\./, /usage\./, /apikey\.scope/, /connection\.auth\./, /effort\./,
       /compose\.(webSearch|contextEnabled|trace)/, /setupChat\./, /trace\.(type|status)\./, /notice\./, /hop\./, /advice\./,
-      /imports\.(from|how|why)\./,
+      /imports\.(from|how|why)\./, /reason\./, /backup\.step\./,
     ].map((pattern) => new RegExp(`^(?:${pattern.source})`))
     const isDynamic = (key: string) => dynamic.some((pattern) => pattern.test(key))
     const unused = Object.keys(en).filter((key) => !isDynamic(key) && !source.includes(`'${key.replace(/\.(one|other)$/, '')}'`))

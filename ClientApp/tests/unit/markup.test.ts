@@ -34,6 +34,7 @@ const ownWords = new Set([
   'composer/OptionsPanel.svelte choice',
   'common/TestReport.svelte hop',
   'composer/SetupDialog.svelte name',
+  'imports/ImportPage.svelte source',
   'keys/KeyDialog.svelte n',
   'setup/SetupPage.svelte part',
   'share/ShareDialog.svelte n',
@@ -41,8 +42,12 @@ const ownWords = new Set([
   'ui/Segments.svelte option.value',
   'usage/UsageTable.svelte column',
 ])
-/** Unique in the database: a model within its connection. */
-const stored = new Set(['admin/models/ModelsPage.svelte keyOf(model)', 'admin/models/OrderDialog.svelte model.model'])
+/** Unique on the server: a model within its connection, a folder of backups by its name. */
+const stored = new Set([
+  'admin/backups/BackupsPage.svelte backup.name',
+  'admin/models/ModelsPage.svelte keyOf(model)',
+  'admin/models/OrderDialog.svelte model.model',
+])
 
 it('keys every list by an id or by the place, never by what a person or a provider wrote', () => {
   const wrong: string[] = []

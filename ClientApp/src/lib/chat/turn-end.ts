@@ -24,7 +24,8 @@ export function endOf({ message, problem }: Pick<Turn, 'message' | 'problem'>, i
       return { text: i18n.t('chat.interrupted'), danger: false, carryOn: begun, retry: true }
     case 'failed':
       return {
-        text: [i18n.t('chat.failed', { reason: i18n.code(message.error?.code ?? 'unknown') }), message.error?.detail].filter(Boolean).join(' '),
+        text: [i18n.t('chat.failed', { reason: i18n.code(message.error?.code ?? 'unknown') }), message.error?.detail]
+          .filter(Boolean).join(' '),
         danger: true,
         carryOn: begun,
         retry: true,
@@ -34,7 +35,8 @@ export function endOf({ message, problem }: Pick<Turn, 'message' | 'problem'>, i
       if (message.finishReason === 'content_filter') return { text: i18n.t('chat.filtered'), danger: false, carryOn: false, retry: true }
       if (message.finishReason && !ordinary.has(message.finishReason))
         return { text: i18n.t('chat.endedBy', { word: message.finishReason }), danger: false, carryOn: begun, retry: true }
-      return begun || message.toolCalls?.length || message.images?.length ? null : { text: i18n.t('chat.emptyAnswer'), danger: false, carryOn: false, retry: true }
+      return begun || message.toolCalls?.length || message.images?.length
+        ? null : { text: i18n.t('chat.emptyAnswer'), danger: false, carryOn: false, retry: true }
     case 'streaming':
       return null
     default:

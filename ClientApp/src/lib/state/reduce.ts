@@ -13,7 +13,8 @@ export function applyEvent(message: Message, event: ChatEvent): Message {
         // Text without an opening tag turned out to be reasoning.
         ...(event.contentLength !== undefined ? { content: message.content.slice(0, event.contentLength) } : {}),
         reasoning:
-          (message.reasoning ?? '') + (event.text ?? '') + (event.contentLength !== undefined ? message.content.slice(event.contentLength) : ''),
+          (message.reasoning ?? '') + (event.text ?? '')
+          + (event.contentLength !== undefined ? message.content.slice(event.contentLength) : ''),
         ...(event.done && event.ms !== undefined ? { reasoningMs: event.ms } : {}),
       }
     case 'tool':
