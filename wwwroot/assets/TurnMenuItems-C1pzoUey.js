@@ -1,1 +1,0 @@
-import{Tt as e,wt as t}from"./index-B-7P3Fx_.js";import{t as n}from"./MenuItems-F0EkUCa0.js";import{t as r}from"./MenuLayer-DeEAwVuu.js";var i=new Set([`$$slots`,`$$events`,`$$legacy`,`items`]);function a(a,o){let s=t(o,i);r(a,e(()=>s,{children:(e,t)=>{n(e,{get items(){return o.items}})},$$slots:{default:!0}}))}export{a as default};

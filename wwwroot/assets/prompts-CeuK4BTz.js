@@ -1,1 +1,0 @@
-import{ht as e,yt as t}from"./index-B-7P3Fx_.js";var n=async()=>(await e(`api/prompts`)).items,r=e=>t(`POST`,`api/prompts`,e),i=(e,n)=>t(`PUT`,`api/prompts/${e}`,n),a=e=>t(`DELETE`,`api/prompts/${e}`);export{i,n,a as r,r as t};

@@ -1,1 +1,0 @@
-import{On as e,kn as t,pn as n}from"./index-B-7P3Fx_.js";var r=class{ask;#e=t(null);#t=t(!1);#n=0;constructor(e){this.ask=e}get value(){return n(this.#e)}set value(t){e(this.#e,t)}get failed(){return n(this.#t)}async load(t){let n=++this.#n;e(this.#t,!1);try{let r=await this.ask(t);n===this.#n&&e(this.#e,r)}catch{n===this.#n&&e(this.#t,!0)}}};export{r as t};
