@@ -216,7 +216,8 @@ internal static class Migrator
             && Scalar(connection, "pragma quick_check(1)") is string result && result != "ok")
         {
             throw new StartupException(
-                StartupException.Configuration, $"The database {path} is damaged ({result.ReplaceLineEndings(" ")}). Nothing was changed; restore a backup.");
+                StartupException.Configuration,
+                $"The database {path} is damaged ({result.ReplaceLineEndings(" ")}). Nothing was changed; restore a backup.");
         }
     }
 

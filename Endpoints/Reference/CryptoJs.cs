@@ -43,11 +43,11 @@ internal static class CryptoJs
     {
         var derived = new List<byte>();
         byte[] block = [];
+        using var md5 = IncrementalHash.CreateHash(HashAlgorithmName.MD5); // the other program's choice
         while (derived.Count < KeyLength + VectorLength)
         {
-#pragma warning disable CA5351 // The other program's choice.
-            block = MD5.HashData([.. block, .. passphrase, .. salt]);
-#pragma warning restore CA5351
+            md5.AppendData([.. block, .. passphrase, .. salt]);
+            block = md5.GetHashAndReset();
             derived.AddRange(block);
         }
 

@@ -355,6 +355,11 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         _pieces |= !string.IsNullOrEmpty(_content);
         Output.WholeText(_wholeContent, adds: !_pieces);
         _tools?.Emit(Output, Replay);
+        if (_finish is not null && Request.Passthrough is not null)
+        {
+            Output.FlushCalls(); // a program reads no call behind the frame that names the end
+        }
+
         if (_usage.Any)
         {
             _usage.Settle();

@@ -253,6 +253,9 @@ internal sealed class DeltaWriter
         _raw = word;
     }
 
+    /// <summary>Tells the reader the tool calls that were held back.</summary>
+    public void FlushCalls() => _calls?.Flush();
+
     /// <summary>Writes what was held back, also when the reply breaks off.</summary>
     public void Flush()
     {

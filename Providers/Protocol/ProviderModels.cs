@@ -43,10 +43,13 @@ internal static class ProviderModels
         catch (ProviderException error) when (error.UpstreamStatus is 404 or 405 && call.Body is null)
         {
             // Only the address shows what is wrong with it. The key is never part of it: it goes in a header.
-            var asked = $"{call.Url.GetLeftPart(UriPartial.Path)} was asked for and answered {error.UpstreamStatus}";
+            var asked = ProviderRedactor.Clean(call.Url.GetLeftPart(UriPartial.Path), call.Endpoint);
             throw new ProviderException(
-                error.Failure, ProviderRedactor.Clean($"{asked}: {error.Detail}", call.Endpoint), error.RetryAfter, error.UpstreamStatus,
-                error);
+                error.Failure, $"{asked} was asked for and answered {error.UpstreamStatus}: {error.Detail}", error.RetryAfter,
+                error.UpstreamStatus, error)
+            {
+                Reason = new CallReason("not_there", $"{asked} (HTTP {error.UpstreamStatus})"),
+            };
         }
     }
 

@@ -123,7 +123,8 @@ internal sealed record CallReason
         "proxy_sign_in_foreign", "proxy_forbids", "proxy_no_way", "handshake", "proxy_handshake", "authority_unreadable",
         "certificate_self_signed", "certificate_unknown_issuer", "certificate_name_mismatch", "certificate_expired",
         "certificate_not_yet_valid", "certificate_chain_expired", "certificate_short_key", "certificate_bad_signature",
-        "certificate_other", "redirect", "status", "web_page", "not_json", "no_list", "search_needs_address", "search_needs_key",
+        "certificate_other", "redirect", "status", "web_page", "not_json", "no_list", "not_there", "search_needs_address",
+        "search_needs_key",
     ];
 
     public string Code { get; }

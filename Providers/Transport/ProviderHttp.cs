@@ -59,7 +59,11 @@ internal sealed class ProviderHttp : IDisposable
             }
 
             var (head, body) = await ExchangeAsync(call, clock);
-            reply = new ProviderReply(body, MediaType(head.ContentType), clock, ProviderCall.MaxLine) { Status = head.Status, Tag = head.Tag };
+            reply = new ProviderReply(body, MediaType(head.ContentType), clock, ProviderCall.MaxLine)
+            {
+                Status = head.Status,
+                Tag = head.Tag,
+            };
             if (call.TakesAnyStatus || head.Status is >= 200 and < 300 and not 204)
             {
                 return reply;

@@ -46,7 +46,8 @@ public sealed class VerifyTests
             "connect+ tls! answer- path- key- models-", "handshake");
         await Expect(admin, ill.BaseUrl, true, "answer", "try_later", "connect+ answer! path- key- models-", "> no");
         await Expect(admin, redirecting.BaseUrl, true, "path", "check_redirect", "connect+ answer+ path! key- models-", "redirect 301");
-        await Expect(admin, absent.BaseUrl, true, "path", "check_path", "connect+ answer+ path! key- models-", "status 404");
+        await Expect(admin, absent.BaseUrl, true, "path", "check_path", "connect+ answer+ path! key- models-",
+            $"not_there {absent.BaseUrl}/models (HTTP 404)");
         await Expect(admin, closed.BaseUrl, true, "key", "check_key", "connect+ answer+ path+ key! models-", "> bad key");
         await Expect(admin, page.BaseUrl, true, "models", "check_models", "connect+ answer+ path+ key+ models!", "not_json");
         await Expect(admin, good.BaseUrl, true, null, null, "connect+ answer+ path+ key+ models+");

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Chat;
 
@@ -52,7 +53,7 @@ public sealed class HostileProviderTests
 
     /// <summary>A line longer than this protocol allows (fault F20) ends its answer with the reason; other answers go on.</summary>
     [Fact]
-    public async Task A_token_of_a_megabyte_in_one_line_ends_its_answer_with_what_came_and_no_other()
+    public async Task A_line_that_never_ends_ends_its_answer_with_what_came_and_no_other()
     {
         var go = new TaskCompletionSource();
         await using var upstream = ChatSteps.Provider(async exchange =>
@@ -61,7 +62,7 @@ public sealed class HostileProviderTests
             await OpenAiScript.Piece(exchange, "before ");
             if (exchange.Request.Text.Contains("hostile", StringComparison.Ordinal))
             {
-                await OpenAiScript.Piece(exchange, new string('t', 1024 * 1024));
+                await OpenAiScript.Piece(exchange, new string('t', ProviderCall.MaxLine));
             }
             else
             {
@@ -85,7 +86,8 @@ public sealed class HostileProviderTests
 
         Assert.Equal("before ", string.Concat(events.Where(e => e.Event == "delta").Select(e => e.Json.Text("text"))));
         var error = Assert.Single(events, e => e.Event == "error").Json;
-        Assert.Equal(("provider_protocol", "A line of the reply is longer than 262144 bytes."), (error.Text("code"), error.Text("detail")));
+        Assert.Equal("provider_protocol", error.Text("code"));
+        Assert.Equal($"A line of the reply is longer than {ProviderCall.MaxLine} bytes.", error.Text("detail"));
         Assert.Equal("failed", events[^1].Json.Text("status"));
         Assert.Equal(
             ("before ", "failed", "provider_protocol"),

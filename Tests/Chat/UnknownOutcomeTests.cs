@@ -16,9 +16,6 @@ public sealed class UnknownOutcomeTests
     [InlineData("role and reset", "provider_connection_lost")]
     [InlineData("nonsense", "provider_protocol")]
     [InlineData("page", "provider_protocol")]
-    [InlineData("error", "provider_server_error")]
-    [InlineData("limit", "provider_rate_limited")]
-    [InlineData("key", "provider_unauthorized")]
     public async Task After_the_response_head_the_question_is_not_sent_again(string how, string code)
     {
         await using var upstream = ChatSteps.Provider(exchange => BreakOff(exchange, how));
@@ -45,6 +42,34 @@ public sealed class UnknownOutcomeTests
             "/api/chat/regenerate", new { messageId = answer.Id(), clientMessageId = ChatSteps.NewId() });
         await again.ReadAllAsync();
         Assert.Equal(2, upstream.Chats().Count);
+    }
+
+    [Theory]
+    [InlineData(502, "provider_server_error")]
+    [InlineData(429, "provider_rate_limited")]
+    [InlineData(401, "provider_unauthorized")]
+    public async Task An_error_that_stands_alone_under_a_good_status_is_a_refusal(int status, string code)
+    {
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await exchange.SendEvent(new { error = new { message = "no", code = status } });
+        });
+        await using var other = FakeUpstream.Start(OpenAiScript.Answer(["other-model"], "I am the other"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.ConnectWithKeys(upstream, "sk-one-0123456789", "sk-two-0123456789");
+        await admin.Connect(other, "other-model");
+        await UsageLimitTests.Set(admin, new { fallbackModels = new[] { "other-model" }, providerMaxRetries = 0 });
+
+        await using var stream = await admin.Ask(await admin.NewSession(connection), "go");
+        var events = await stream.ReadAllAsync();
+
+        var retries = events.FindAll(e => e.Event == "retry");
+        Assert.NotEmpty(retries);
+        Assert.All(retries, retry => Assert.Equal((code, "no"), (retry.Json.Text("code"), retry.Json.Text("detail"))));
+        Assert.Equal("I am the other", string.Concat(events.Where(e => e.Event == "delta").Select(e => e.Json.Text("text"))));
+        Assert.Equal("done", events[^1].Json.Text("status"));
     }
 
     [Fact]
@@ -127,10 +152,6 @@ public sealed class UnknownOutcomeTests
                 break;
             case "page":
                 await exchange.Send("<html></html>\n");
-                break;
-            case "error" or "limit" or "key":
-                await exchange.SendEvent(
-                    new { error = new { message = "no", code = how switch { "error" => 502, "limit" => 429, _ => 401 } } });
                 break;
             default:
                 break;

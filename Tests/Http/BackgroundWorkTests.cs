@@ -23,8 +23,9 @@ public sealed class BackgroundWorkTests
 {
     private static readonly string[] Loops =
     [
-        "asking providers for their models", "check of the database", "heartbeats", "removal of expired data", "storing running answers",
-        "storing task traces", "taking an answer's text", "the hourly removal", "titles",
+        "asking providers for their models", "check of the database", "heartbeats", "imports", "removal of expired data",
+        "storing running answers", "storing task traces", "taking an answer's text", "the hourly removal",
+        "the imports of the last process", "the schedule of backups", "titles",
     ];
 
     [Fact]

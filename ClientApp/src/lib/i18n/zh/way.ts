@@ -63,6 +63,7 @@ export const way: Record<keyof typeof english, string> = {
   'reason.status': '收到 HTTP {value}，没有说明。',
   'reason.web_page': '收到的是网页。',
   'reason.not_json': '收到的不是 JSON。',
+  'reason.not_there': '{value} 处没有内容。',
   'reason.no_list': '收到的不是模型列表。',
   'reason.search_needs_address': '该服务需要填写自建服务器的地址。',
   'reason.search_needs_key': '该服务需要密钥。',
