@@ -1,1 +1,0 @@
-import{Et as e,Tt as t}from"./index-DtwPx9B3.js";import{t as n}from"./MenuItems-D0lhgjpL.js";import{t as r}from"./MenuLayer-Y_9Oj6sK.js";var i=new Set([`$$slots`,`$$events`,`$$legacy`,`items`]);function a(a,o){let s=t(o,i);r(a,e(()=>s,{children:(e,t)=>{n(e,{get items(){return o.items}})},$$slots:{default:!0}}))}export{a as default};
