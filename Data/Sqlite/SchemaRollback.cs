@@ -135,6 +135,7 @@ internal static partial class SchemaRollback
             """;
         var kept = Column(model, columns).ToHashSet();
         var tables = kept.Select(name => name.Split('.')[0]).ToHashSet();
+        var lost = new HashSet<string>();
         foreach (var column in Column(connection, columns).Where(column => !kept.Contains(column)))
         {
             var (table, name) = (column.Split('.')[0], column.Split('.')[1]);
@@ -148,7 +149,7 @@ internal static partial class SchemaRollback
                     yield return $"{column} of {rows} rows";
                 }
             }
-            else if (tables.Add(table) && Number(connection, $"select count(*) from \"{table}\"") is > 0 and var all)
+            else if (lost.Add(table) && Number(connection, $"select count(*) from \"{table}\"") is > 0 and var all)
             {
                 yield return $"the table {table} with {all} rows";
             }

@@ -32,7 +32,9 @@ public sealed class LongStartTests : IDisposable
             DataDir = _folder.FullName,
             Variables = new Dictionary<string, string>
             {
-                ["PORT"] = $"{_port}", ["NOTIFY_SOCKET"] = manager.Name, ["WATCHDOG_USEC"] = "300000",
+                ["PORT"] = $"{_port}",
+                ["NOTIFY_SOCKET"] = manager.Name,
+                ["WATCHDOG_USEC"] = "300000",
             },
         });
         await Eventually.Holds(async () => await Status(client, "/api/health") == HttpStatusCode.OK
@@ -49,14 +51,14 @@ public sealed class LongStartTests : IDisposable
         Assert.Contains("<h1>AiChat is starting</h1>", await Page(client, "en-GB,zh;q=0.5"));
         Assert.Contains("<p>正在升级数据库</p>", await Page(client, "zh-CN,zh;q=0.9,en;q=0.5"));
         Assert.StartsWith("EXTEND_TIMEOUT_USEC=", await manager.Next());
-        Assert.Contains("WATCHDOG=1\nSTATUS=Starting for 1 s: migrating database", await manager.Next("Starting for 1 s"));
+        Assert.Matches(@"WATCHDOG=1\nSTATUS=Starting for \d+ s: migrating database", await manager.Next("migrating database"));
         (await Executable.RunAsync(_folder.FullName, [("PORT", $"{_port}")], "healthcheck")).Expect(0);
 
         await held.DisposeAsync();
         await using var server = await starting;
         Assert.Equal(HttpStatusCode.OK, await Status(client, "/api/settings/health"));
         Assert.Contains("was brought from schema 3 to ", server.Output);
-        Assert.Contains("Starting for 1 s: migrating database", server.Output);
+        Assert.Contains("Starting for 1 s: ", server.Output);
         Assert.Equal("3004", OldRows.Text(Database, "select count(*) from messages"));
     }
 

@@ -163,7 +163,7 @@ public sealed class UpgradeTests : IDisposable
         })];
     }
 
-    private SqliteConnection Copy() => 
+    private SqliteConnection Copy() =>
         SqliteConnections.OpenReader(Assert.Single(UpgradeCopies.Find(FilePath, UpgradeCopies.Upgrade)).Path);
 
     private static List<string> All(SqliteConnection connection, string sql)

@@ -99,8 +99,18 @@ public sealed class DiskFaultTests
         await admin.AskAndWait(session, "go");
         await server.RestartAsync(); // nothing is in memory, and the log is folded into the file
         machine.Break(new Fault("read", Fault.InputOutput, "app.db"));
-        var answer = await admin.GetAsync($"/api/sessions/{session}/messages");
-        await answer.ExpectProblem(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+        try
+        {
+            var answer = await admin.GetAsync($"/api/sessions/{session}/messages");
+            await answer.ExpectProblem(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+        }
+        catch (HttpRequestException)
+        {
+            await server.NextLine("The database can no longer be written");
+            await Eventually.Holds(() => !Directory.Exists($"/proc/{server.ProcessId}"));
+            Assert.Equal(StopsWithInputOutput, server.ExitCode);
+        }
+
         machine.Break();
         await server.RestartAsync();
         Assert.Equal(60_000, (await admin.Messages(session))[^1].Text("content")!.Length);
