@@ -48,7 +48,8 @@ internal static class BackupCommand
         {
             // Opened before the process may become the owner of the folder, who may not write elsewhere.
             using var output = parsed.GetValue(Output) is { } path ? OutputFile.Open(path) : null;
-            await using var installation = await Installation.Open(Options.Load(Options.Values(parsed)), create: false, cancel);
+            var options = Options.Load(Options.ValuesOfInstallation(parsed));
+            await using var installation = await Installation.Open(options, create: false, cancel);
             return await Run(new Call(installation, parsed, cancel), output);
         });
         return command;

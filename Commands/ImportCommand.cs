@@ -81,7 +81,7 @@ internal static class ImportCommand
 
     private static async Task<int> Run(ParseResult parsed, CancellationToken cancel)
     {
-        var values = Options.Values(parsed);
+        var values = Options.ValuesOfInstallation(parsed);
         using var found = ImportSource.Find(parsed.GetValue(Source)!, parsed.GetValue(Images), cancel);
         return found.Database is { } database
             ? await ImportDatabase(parsed, values, found, database, cancel)

@@ -26,7 +26,7 @@ internal static class Options
     /// <exception cref="Data.StartupException">A file cannot be read.</exception>
     public static EnvironmentValues ValuesOfInstallation(ParseResult parsed)
     {
-        var place = ServiceFiles.Find("");
+        var place = new ServiceFiles("", ServiceFiles.DefaultUser, ServiceFiles.DefaultDataDir); // its file may be closed to this user
         if (parsed.GetValue(EnvFiles) is { Length: > 0 }
             || !ServiceEnvironment.IsMeant(place, Environment.GetEnvironmentVariable, Environment.CurrentDirectory))
         {

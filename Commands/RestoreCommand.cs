@@ -40,7 +40,7 @@ internal static class RestoreCommand
 
     private static async Task<int> Run(ParseResult parsed, CancellationToken cancel)
     {
-        var options = Options.Load(Options.Values(parsed));
+        var options = Options.Load(Options.ValuesOfInstallation(parsed));
         var path = parsed.GetValue(Source)!;
         var wasThere = Directory.Exists(options.DataDir);
         var given = parsed.GetValue(KeyFile) is { } file

@@ -34,7 +34,7 @@ internal static class RollbackCommand
 
     private static int Run(ParseResult parsed)
     {
-        var options = Options.Load(Options.Values(parsed));
+        var options = Options.Load(Options.ValuesOfInstallation(parsed));
         var data = Path.GetFullPath(options.DataDir);
         if (!File.Exists(Path.Combine(data, DataFolder.MarkerName)))
         {
