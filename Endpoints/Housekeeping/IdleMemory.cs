@@ -9,7 +9,7 @@ namespace AiChat.Endpoints.Housekeeping;
 internal sealed class IdleMemory : IDisposable
 {
     /// <summary>The interval in which the process is observed.</summary>
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(5);
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
 
     /// <summary>Bytes that an idle process allocates in an interval at most: enough for a health check, not for an answer.</summary>
     public const long MaxIdle = 64 * 1024;

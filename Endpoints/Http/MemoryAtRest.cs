@@ -1,8 +1,9 @@
 namespace AiChat.Endpoints.Http;
 
 /// <summary>
-/// The forced collections, all of them. The collector works only while something is allocated and decides by the size of the heap, so it
-/// keeps large blocks that the process needed for a moment. Each method says which memory it returns and why the collector would not.
+/// The forced collections, all of them, and what else is given back. The collector works only while something is allocated and decides by
+/// the size of the heap, so it keeps large blocks that the process needed for a moment. Each method says which memory it returns and why
+/// the collector would not.
 /// </summary>
 internal static class MemoryAtRest
 {
@@ -30,9 +31,14 @@ internal static class MemoryAtRest
     public static void CollectBeforeRefusal() => Collect();
 
     /// <summary>
-    /// When the process is idle: without allocations no collection would ever begin, and memory of the last crowd would stay.
+    /// When the process is idle: without allocations no collection would ever begin, and memory of the last crowd would stay, as would
+    /// the code that only the start and that crowd used.
     /// </summary>
-    public static void CollectWhenIdle() => ReturnToSystem();
+    public static void CollectWhenIdle()
+    {
+        ReturnToSystem();
+        CodePages.Release();
+    }
 
     private static void Collect() => GC.Collect(GC.MaxGeneration, GCCollectionMode.Forced, blocking: true);
 
