@@ -6,7 +6,7 @@ import type { Plugin } from 'vite'
 const text = /\.(html|js|css|svg|json|webmanifest|txt)$/
 
 // Megabytes uncompressed. Every browser accepts them compressed; the server decompresses for other clients.
-const onlyCompressed = /[/\\](sandbox[/\\][^/\\]+\.js|licenses\.txt)$/
+const onlyCompressed = /[/\\]((?:sandbox|assets)[/\\][^/\\]+\.js|licenses\.txt)$/
 
 /** Puts `.br` and `.gz` beside every text file of the build, the same bytes on every run. */
 export function precompress(): Plugin {
