@@ -6,7 +6,7 @@ using AiChat.Data.Catalog;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Imports;
-using AiChat.Data.Reference;
+using AiChat.Data.NodePlatform;
 using AiChat.Data.Runs;
 using AiChat.Data.Store;
 using AiChat.Data.Traces;
@@ -22,7 +22,7 @@ using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Imports;
-using AiChat.Endpoints.Reference;
+using AiChat.Endpoints.NodePlatform;
 using AiChat.Endpoints.Runs;
 using AiChat.Endpoints.Secrets;
 using AiChat.Endpoints.Settings;
@@ -129,8 +129,8 @@ internal static class Program
         services.AddSingleton<Expiry>();
         services.AddSingleton<RunStore>();
         services.AddSingleton<TokenFactorRows>();
-        services.AddSingleton<ReferenceUsers>();
-        services.AddSingleton<ReferenceStore>();
+        services.AddSingleton<NodePlatformUsers>();
+        services.AddSingleton<NodePlatformStore>();
         services.AddSingleton<ImportStore>();
         services.AddSingleton<ImportRows>();
     }
@@ -152,11 +152,11 @@ internal static class Program
         services.AddImports();
         services.AddCompat();
         services.AddBackups();
-        services.AddReference();
+        services.AddNodePlatform();
         services.AddAccounts();
         services.ConfigureHttpJsonOptions(json => JsonDefaults.Configure(
             json.SerializerOptions, HttpJson.Wire, CatalogJson.Wire, CallsJson.Wire, RunsJson.Wire, ChatJson.Wire, ImportsJson.Wire,
-            BackupsJson.Wire, ReferenceJson.Wire, AdminJson.Wire, AccountsJson.Wire));
+            BackupsJson.Wire, NodePlatformJson.Wire, AdminJson.Wire, AccountsJson.Wire));
         services.Configure<RouteHandlerOptions>(handlers => handlers.ThrowOnBadRequest = true);
     }
 
@@ -171,7 +171,7 @@ internal static class Program
         api.MapUsage();
         api.MapSettings();
         api.MapMasterKey();
-        api.MapReference();
+        api.MapNodePlatform();
         api.MapOperatorImport();
         api.MapVariables();
         api.MapPersonal();

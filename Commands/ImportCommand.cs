@@ -1,6 +1,6 @@
 using System.CommandLine;
-using AiChat.Data.Reference;
-using AiChat.Endpoints.Reference;
+using AiChat.Data.NodePlatform;
+using AiChat.Endpoints.NodePlatform;
 using AiChat.Endpoints.Variables;
 
 namespace AiChat.Commands;
@@ -133,7 +133,7 @@ internal static class ImportCommand
         await using var installation = await Installation.Open(options, create: empty is not null || !choices.DryRun, cancel);
         var call = new Call(installation, parsed, cancel);
         var report = new ImportReport(database, choices.DryRun);
-        await new ReferenceImport(source, call, found, choices, report).Run();
+        await new NodePlatformImport(source, call, found, choices, report).Run();
         Terminal.Progress("");
         return report.Show(call);
     }

@@ -63,7 +63,7 @@ internal sealed class ImportReport(string source, bool dryRun)
     private JsonObject Json(long taken, bool failed) => new()
     {
         ["source"] = source,
-        ["kind"] = "reference",
+        ["kind"] = "node-platform",
         ["dryRun"] = dryRun,
         ["state"] = failed ? "failed" : taken == 0 ? "nothing_new" : "done",
         ["taken"] = Numbers(count => count.Taken),

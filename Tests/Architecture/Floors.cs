@@ -19,7 +19,7 @@ internal sealed class Floors(string root, Layer[] layers)
         new("Data", [],
         [
             "Data", "Data.Sqlite", "Data.Store", "Data.Audit", "Data.Accounts", "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats",
-            "Data.Runs", "Data.Imports", "Data.Backups", "Data.Reference",
+            "Data.Runs", "Data.Imports", "Data.Backups", "Data.NodePlatform",
         ]),
         new("Providers", [],
         [
@@ -30,7 +30,7 @@ internal sealed class Floors(string root, Layer[] layers)
         [
             "Endpoints.Variables", "ServerOptions", "Endpoints.Secrets", "Endpoints.Settings", "Endpoints.Http", "Endpoints.Auth",
             "Endpoints.Images", "Endpoints.Housekeeping", "Endpoints.Catalog", "Endpoints.Traces", "Endpoints.Calls", "Endpoints.Runs",
-            "Endpoints.Compat", "Endpoints.Chat", "Endpoints.Imports", "Endpoints.Backups", "Endpoints.Reference", "Endpoints.Admin",
+            "Endpoints.Compat", "Endpoints.Chat", "Endpoints.Imports", "Endpoints.Backups", "Endpoints.NodePlatform", "Endpoints.Admin",
             "Endpoints.Accounts",
         ]),
         new("Commands", ["Data", "Providers", "Endpoints"], [new("Commands", "Commands", "Program")]),
