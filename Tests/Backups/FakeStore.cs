@@ -26,6 +26,9 @@ internal sealed partial class FakeStore : IAsyncDisposable
 
     public int Requests { get; private set; }
 
+    /// <summary>Holds this from the beginning.</summary>
+    public void Put(string key, byte[] content) => _objects[key] = content;
+
     public ValueTask DisposeAsync() => _upstream.DisposeAsync();
 
     private static string Error(string code, string more = "") => $"<Error><Code>{code}</Code><Message>No.</Message>{more}</Error>";

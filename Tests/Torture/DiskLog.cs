@@ -5,15 +5,13 @@ namespace AiChat.Tests.Torture;
 
 /// <summary>One recorded call. Paths are relative to the folder; the folder itself is the empty path.</summary>
 /// <param name="Call">
-/// o(pened), c(losed), w(ritten), t(runcated), s(ync begun), S(ync done), r(enamed), l(inked), u(nlinked), m(ade a folder), A(cknowledged).
+/// o(pened), c(losed), w(ritten), t(runcated), s(ync begun), S(ync done), r(enamed), l(inked), u(nlinked), m(ade a folder),
+/// A(cknowledged), n(umbered: the process may be ended here).
 /// </param>
 internal readonly record struct DiskCall(char Call, int File, long Offset, string Path, string Other, ReadOnlyMemory<byte> Data)
 {
     /// <summary>What a client has got, for A.</summary>
     public string Text => Encoding.UTF8.GetString(Data.Span);
-
-    /// <summary>Whether the process may be ended before this call by its number.</summary>
-    public bool IsChange => Call is 'w' or 't' or 's' or 'r' or 'l' or 'u' or 'm';
 }
 
 /// <summary>Reads what <c>machine.c</c> and the clients recorded, in order.</summary>

@@ -11,50 +11,23 @@ namespace AiChat.Tests.Torture;
 /// </summary>
 public sealed class StepTests
 {
-    private const int Kill = 9, HangUp = 1, Interrupt = 2, Terminate = 15;
+    private const int Kill = Interrupted.Kill, Terminate = Interrupted.Terminate;
 
-    /// <summary>What is interrupted: how the folder is before it, which command runs, and what must hold after the next start.</summary>
     public static TheoryData<string, int> Cases => new()
     {
-        { "first start", Kill }, { "first start", Terminate }, { "upgrade", Kill }, { "upgrade", Terminate }, { "upgrade", Interrupt },
-        { "upgrade", HangUp }, { "rollback", Kill }, { "start after a crash", Kill }, { "command", Kill }, { "change of the key", Kill },
+        { "first start", Kill }, { "first start", Terminate }, { "upgrade", Kill }, { "upgrade", Terminate },
+        { "upgrade", Interrupted.Interrupt }, { "upgrade", Interrupted.HangUp }, { "rollback", Kill }, { "start after a crash", Kill },
+        { "command", Kill }, { "change of the key", Kill },
     };
 
     [NativeTheory]
     [MemberData(nameof(Cases))]
-    public async Task Ended_at_any_step_it_goes_on_at_the_next_start(string name, int signal)
-    {
-        var step = Step(name);
-        using var template = new Machine();
-        var promises = await step.Prepare(template.Data);
-        var changes = await Changes(step, template.Data);
-        Assert.True(changes > 3, $"{name}: {changes}");
-        var tried = LongForm.Rounds(Math.Min(changes, 3), changes);
-        var random = new Random(LongForm.Seed);
-        var picked = tried == changes ? Enumerable.Range(1, changes) : Enumerable.Range(0, tried).Select(_ => random.Next(1, changes + 1));
-        foreach (var at in picked)
-        {
-            using var machine = new Machine();
-            CopyFolder(template.Data, machine.Data);
-            var ended = await Run(machine, step.Arguments, ("TORTURE_AT", $"{at}"), ("TORTURE_SIGNAL", $"{signal}"));
-            var end = $"{name} at {at} ended with {ended.Code}: {ended.Output}{ended.Complaint}";
-            Assert.True(signal != Kill || ended.Code == 128 + Kill, end);
-            try
-            {
-                await step.Check(machine.Data, promises);
-            }
-            catch (Exception error) when (error is ServerStartException or Xunit.Sdk.XunitException)
-            {
-                Assert.Fail($"{name}, signal {signal} at change {at} of {changes}: {error.Message}");
-            }
-        }
-
-        LongForm.Report($"ended in the middle: {name}, signal {signal}", [new("steps", tried), new("starts that failed or found less", 0)]);
-    }
+    public Task Ended_at_any_step_it_goes_on_at_the_next_start(string name, int signal) =>
+        Step(name).EndEverywhere(name, signal, few: 3);
 
     private static Interrupted Step(string name) => name switch
     {
-        "first start" => new(_ => Task.FromResult<Promise[]>([]), ["serve"], async (folder, _) =>
+        "first start" => Of(_ => Task.FromResult<Promise[]>([]), ["serve"], async (folder, _) =>
         {
             await using var server = await TestServer.StartAsync(new TestServerOptions { DataDir = folder });
             await server.RegisterAdminAsync();
@@ -62,13 +35,16 @@ public sealed class StepTests
                 "/api/auth/register", new { username = "second", password = TestServer.Password, setupCode = TestServer.SetupCode }))
                 .Expect(HttpStatusCode.Accepted); // waits for approval: there is one administrator
         }),
-        "upgrade" => new(OldFolder, ["serve"], UpgradedRows),
-        "rollback" => new(UpgradedFolder, ["rollback", "--yes"], UpgradedRows),
-        "start after a crash" => new(CrashedFolder, ["serve"], Kept),
-        "command" => new(CrashedFolder, ["user", "create", "bob"], Kept),
-        "change of the key" => new(CrashedFolder, ["rotate-key"], Kept),
+        "upgrade" => Of(OldFolder, ["serve"], UpgradedRows),
+        "rollback" => Of(UpgradedFolder, ["rollback", "--yes"], UpgradedRows),
+        "start after a crash" => Of(CrashedFolder, ["serve"], Kept),
+        "command" => Of(CrashedFolder, ["user", "create", "bob"], Kept),
+        "change of the key" => Of(CrashedFolder, ["rotate-key"], Kept),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
     };
+
+    private static Interrupted Of(Func<string, Task<Promise[]>> prepare, string[] arguments, Func<string, Promise[], Task> check) =>
+        new() { Prepare = prepare, Arguments = () => arguments, Check = check };
 
     private const string Counted = "select (select count(*) from users) || ' ' || (select count(*) from messages)";
 
@@ -137,51 +113,10 @@ public sealed class StepTests
         Assert.True(survival.IsWell, survival.ToString());
     }
 
-    private static async Task<int> Changes(Interrupted step, string template)
-    {
-        using var machine = new Machine();
-        CopyFolder(template, machine.Data);
-        var whole = await Run(machine, step.Arguments);
-        Assert.True(whole.Code == 0, whole.Output + whole.Complaint);
-        return DiskLog.Read(machine.Log, machine.Data).Count(call => call.IsChange);
-    }
-
-    /// <summary>Runs a command to its end; a server is asked to end when it listens.</summary>
-    private static async Task<Ran> Run(Machine machine, string[] arguments, params (string Name, string Value)[] more)
-    {
-        var variables = machine.With([.. more, ("PORT", "0"), ("HOST", "127.0.0.1"), ("AICHAT_SETUP_CODE", TestServer.SetupCode)]);
-        using var process = Executable.Start(null, machine.Data, [.. variables.Select(pair => (pair.Key, pair.Value))], arguments);
-        var complaint = process.StandardError.ReadToEndAsync();
-        var output = "";
-        while (await process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(30)) is { } line)
-        {
-            output += line + "\n";
-            if (line.StartsWith("Listening on ", StringComparison.Ordinal))
-            {
-                using var kill = Process.Start("kill", ["-TERM", $"{process.Id}"]);
-            }
-        }
-
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(30));
-        return new Ran(process.ExitCode, output, await complaint);
-    }
-
     private static string Value(Microsoft.Data.Sqlite.SqliteConnection connection, string sql)
     {
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         return (string)command.ExecuteScalar()!;
     }
-
-    private static void CopyFolder(string from, string to)
-    {
-        using var copy = Process.Start("cp", ["-a", from + "/.", to]);
-        copy.WaitForExit();
-        Assert.Equal(0, copy.ExitCode);
-    }
-
-    /// <param name="Prepare">Makes the folder as it is before, and tells what it holds.</param>
-    /// <param name="Arguments">The command.</param>
-    /// <param name="Check">Starts on the folder and looks at what it holds.</param>
-    private sealed record Interrupted(Func<string, Task<Promise[]>> Prepare, string[] Arguments, Func<string, Promise[], Task> Check);
 }

@@ -31,7 +31,9 @@ internal sealed record Survival
         $"refused: {Refused}; emptied: {IsEmptied}; lost: {string.Join(", ", Lost.Take(5))}; corrupt: {string.Join(", ", Corrupt.Take(5))}";
 
     /// <summary>Starts the server on the folder with its own code, in this process, and looks for what was promised.</summary>
-    public static async Task<Survival> Look(string folder, IReadOnlyList<Promise> promises)
+    /// <param name="more">Variables of the server.</param>
+    public static async Task<Survival> Look(
+        string folder, IReadOnlyList<Promise> promises, params IEnumerable<(string Name, string Value)> more)
     {
         var found = new Survival();
         var variables = new Dictionary<string, string>
@@ -42,6 +44,11 @@ internal sealed record Survival
             ["LOG_LEVEL"] = "none",
             ["AICHAT_SETUP_CODE"] = TestServer.SetupCode,
         };
+        foreach (var (name, value) in more)
+        {
+            variables[name] = value;
+        }
+
         try
         {
             await using var host = await InProcessHost.StartAsync(variables, new TestServerOptions());

@@ -4,6 +4,7 @@
 //   TORTURE_LOG      where each change is appended as one record (DiskLog.cs reads it)
 //   TORTURE_FAULTS   a file of rules, read anew at each call: "kind errno skip count milliseconds part-of-path", -1 is without end
 //   TORTURE_AT       the number of the change before which TORTURE_SIGNAL (9) is sent to the process itself
+//   TORTURE_COUNT    1 appends a record before each change too, so that a caller knows how many there are and of which file each is
 //   TORTURE_CLOCK    a file with the seconds by which the wall clock is ahead
 // Kinds: write, create (new names), remove, sync, read. The monotonic clock is left alone.
 #define _GNU_SOURCE
@@ -32,7 +33,7 @@ static char *paths[MAX_FILES]; // of the descriptors that are watched
 static const char *root, *log_path, *faults, *clock_file;
 static size_t root_length;
 static int log_file = -1;
-static long signal_at, signal_number = 9;
+static long signal_at, signal_number = 9, counts;
 static atomic_long changes;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t names = PTHREAD_MUTEX_INITIALIZER, rules = PTHREAD_MUTEX_INITIALIZER;
@@ -46,6 +47,7 @@ static void begin(void) {
   log_path = getenv("TORTURE_LOG");
   signal_at = number("TORTURE_AT", 0);
   signal_number = number("TORTURE_SIGNAL", 9);
+  counts = number("TORTURE_COUNT", 0);
   if (log_path) log_file = syscall(SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 }
 
@@ -106,7 +108,8 @@ static int fails(enum kind kind, const char *path) {
   return failure != 0;
 }
 
-static void change(void) {
+static void change(const char *path) {
+  if (counts) record('n', -1, 0, path, NULL, NULL, 0, 0);
   if (atomic_fetch_add(&changes, 1) + 1 != signal_at) return;
   syscall(SYS_kill, getpid(), signal_number);
   if (signal_number == SIGKILL) for (;;) pause();
@@ -116,8 +119,8 @@ static int opened(const char *path, int flags, mode_t mode) {
   if (!is_watched(path)) return syscall(SYS_openat, AT_FDCWD, path, flags, mode);
   struct stat found;
   int is_new = (flags & O_CREAT) && syscall(SYS_newfstatat, AT_FDCWD, path, &found, 0) != 0;
-  if (is_new) { if (fails(CREATE, path)) return -1; change(); }
-  if (!is_new && (flags & O_TRUNC)) change();
+  if (is_new) { if (fails(CREATE, path)) return -1; change(path); }
+  if (!is_new && (flags & O_TRUNC)) change(path);
   pthread_mutex_lock(&names);
   int file = syscall(SYS_openat, AT_FDCWD, path, flags, mode);
   if (file >= 0 && file < MAX_FILES) {
@@ -155,7 +158,7 @@ static ssize_t written(int file, ssize_t done, int64_t offset, const struct iove
   return done;
 }
 
-#define BEFORE_WRITE(file) if (path_of(file)) { if (fails(WRITE, path_of(file))) return -1; change(); }
+#define BEFORE_WRITE(file) if (path_of(file)) { if (fails(WRITE, path_of(file))) return -1; change(path_of(file)); }
 #define IS_PLAIN(file) (!path_of(file))
 
 ssize_t write(int file, const void *data, size_t length) {
@@ -211,7 +214,7 @@ int fallocate64(int file, int mode, off64_t offset, off64_t length) {
 // Only what was recorded before it began is known to be on disk when it ends.
 int fsync(int file) {
   if (!path_of(file)) return syscall(SYS_fsync, file);
-  change();
+  change(path_of(file));
   if (fails(SYNC, path_of(file))) return -1;
   record('s', file, 0, NULL, NULL, NULL, 0, 0);
   int done = syscall(SYS_fsync, file);
@@ -224,7 +227,7 @@ int fdatasync(int file) { return fsync(file); }
 #define NAMING(watched, kind, path, call, first, second, action) { \
     if (!(watched)) return action; \
     if (fails(kind, path)) return -1; \
-    change(); \
+    change(path); \
     pthread_mutex_lock(&names); \
     int done = action; \
     if (done == 0) record(call, -1, 0, first, second, NULL, 0, 0); \
