@@ -25,7 +25,8 @@ internal static class TokenEstimate
         Estimate(turn.Text) + turn.Images.Count * PerImage + PerTurn + turn.ToolCalls.Sum(call => Estimate(call.Arguments) + PerTurn);
 
     /// <summary>A whole prompt with its tools.</summary>
-    public static int Estimate(ChatRequest request) => Estimate(request.SystemPrompt, request.Turns, request.Tools);
+    public static int Estimate(ChatRequest request) =>
+        request.Passthrough?.PromptTokens ?? Estimate(request.SystemPrompt, request.Turns, request.Tools);
 
     public static int Estimate(string? system, IReadOnlyList<ChatTurn> turns, IReadOnlyList<ChatTool> tools) =>
         (system is null ? 0 : Estimate(system) + PerTurn)
@@ -52,7 +53,12 @@ internal struct TokenCount
             }
         }
 
+        Add(ascii, text.Length - ascii);
+    }
+
+    public void Add(int ascii, int other)
+    {
         _ascii += ascii;
-        _other += text.Length - ascii;
+        _other += other;
     }
 }

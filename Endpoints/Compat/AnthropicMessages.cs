@@ -5,16 +5,37 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>Anthropic's Messages API (Claude docs: "Messages", "Streaming messages", "Tool use").</summary>
+/// <summary>Anthropic's Messages API (Claude docs: "Messages", "Streaming messages", "Tool use", "Beta headers").</summary>
+/// <param name="onlyCounts">The request asks only how long it is.</param>
 internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 {
-    private static readonly HashSet<string> Own = new(StringComparer.Ordinal) { "model", "messages", "stream", "max_tokens" };
+    protected override IReadOnlyList<string> CarriedHeaders { get; } = ["anthropic-version", "anthropic-beta"];
 
-    protected override IReadOnlySet<string> OwnMembers => Own;
+    public override bool IsSpokenBy(string provider) => provider == "anthropic";
 
-    protected override bool IsSpokenBy(string provider) => provider == "anthropic";
+    protected override CompatRequest Read(JsonElement body)
+    {
+        // What is stored as a thread at the provider belongs to the key of the connection, not to the user. The code tells the vendor's own
+        // client to send the whole conversation instead.
+        if (body.Get("thread").ValueKind != JsonValueKind.Undefined)
+        {
+            throw new CompatRefusal(new Problem(400, "thread_unsupported_request", "thread: send the whole conversation as messages.")
+            {
+                Unsupported = "thread",
+            });
+        }
 
-    public override CompatRequest Read(JsonElement body)
+        CheckResults(body);
+        return new CompatRequest
+        {
+            Model = body.Required("model"),
+            Sampling = new ChatSampling { MaxOutputTokens = MaxTokens(body) },
+            Stream = body.Bool("stream"),
+            Body = body,
+        };
+    }
+
+    public override CompatRequest Translated(JsonElement body)
     {
         List<ChatTurn> turns = [];
         List<ChatImage> images = [];
@@ -37,8 +58,7 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
             Turns = turns,
             Sampling = new ChatSampling
             {
-                MaxOutputTokens = body.Positive("max_tokens")
-                    ?? (onlyCounts ? null : throw CompatRefusal.Bad("max_tokens is missing.")),
+                MaxOutputTokens = MaxTokens(body),
                 Temperature = body.Double("temperature"),
                 TopP = body.Double("top_p"),
                 TopK = body.Int("top_k"),
@@ -62,9 +82,41 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
 
     public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) => new AnthropicMessageWriter(model);
 
-    // The system blocks stay in the rest of the body, with their cache marks.
-    protected override ChatRequest PassThrough(ChatRequest sent, CompatRequest request, ResolvedCall call) =>
-        sent with { SystemPrompt = null, Sampling = new ChatSampling { MaxOutputTokens = request.Sampling.MaxOutputTokens } };
+    public override AnswerWriter Relay(CompatRequest request, string model, DateTimeOffset now) =>
+        new AnthropicRelay(model, request.Stream, request.PromptTokens);
+
+    private int? MaxTokens(JsonElement body) =>
+        body.Positive("max_tokens") ?? (onlyCounts ? null : throw CompatRefusal.Bad("max_tokens is missing."));
+
+    /// <summary>Refuses an empty conversation, and the result of a call that nobody made.</summary>
+    private static void CheckResults(JsonElement body)
+    {
+        HashSet<string> calls = [];
+        var at = 0;
+        foreach (var message in body.Items("messages"))
+        {
+            var content = message.Get("content");
+            foreach (var block in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : default)
+            {
+                if (block.String("type") == "tool_use" && block.Child("id").ValueKind == JsonValueKind.String)
+                {
+                    calls.Add(block.Required("id"));
+                }
+                else if (block.String("type") == "tool_result" && !calls.Contains(block.Required("tool_use_id")))
+                {
+                    throw CompatRefusal.Bad(
+                        $"messages.{at}: a tool_result answers {block.String("tool_use_id")}, but no tool_use before it has this id.");
+                }
+            }
+
+            at++;
+        }
+
+        if (at == 0)
+        {
+            throw CompatRefusal.Bad("messages is empty.");
+        }
+    }
 
     private static void ReadMessage(JsonElement message, List<ChatTurn> turns, List<ChatImage> images)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;
@@ -9,6 +10,9 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
 {
     private readonly string _id = NewId("chatcmpl-");
     private readonly CompletionFrames _frames = new();
+    private readonly List<(CompatToolCall Call, string Arguments, bool First)> _calls = [];
+    private readonly StringBuilder _rest = new();
+    private bool _said;
 
     public override void Begin()
     {
@@ -24,6 +28,7 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
 
     public override void End()
     {
+        WriteCallsOfFrame();
         if (!_frames.HasEnd)
         {
             Chunk(_ => { }, Finish());
@@ -51,7 +56,7 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
         Head(json, "chat.completion");
         if (RelaysFrames)
         {
-            _frames.WriteWhole(json, WriteCalls, Finish());
+            _frames.WriteWhole(json, _frames.KeepsCalls ? null : WriteCalls, Finish());
             if (!_frames.HasUsage)
             {
                 Usage(json);
@@ -95,6 +100,10 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
         {
             Chunk(json => json.WriteString("content", text));
         }
+        else
+        {
+            _rest.Append(text);
+        }
     }
 
     protected override void OnReasoning(string text)
@@ -108,21 +117,53 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
     protected override void OnFrame(JsonElement frame)
     {
         _frames.ReadHead(frame);
+        _frames.ReadCalls(frame);
         if (!stream)
         {
             _frames.Merge(frame);
+            return;
         }
-        else if (includeUsage || !CompletionFrames.IsUsage(frame))
+
+        WriteCallsOfFrame();
+        if (includeUsage || !CompletionFrames.IsUsage(frame))
         {
+            // A message after the pieces of it says them again, so what goes on of it is only what is new.
+            var rest = _said ? _rest.ToString() : null;
             Frame(null, json =>
             {
                 Head(json, "chat.completion.chunk");
-                _frames.WriteChunk(json, frame, includeUsage, Answer.Calls.Count > 0);
+                _frames.WriteChunk(json, frame, includeUsage, Answer.Calls.Count > 0, rest);
             });
+        }
+
+        _said |= _rest.Length > 0 || Answer.Calls.Count > 0;
+        _rest.Clear();
+    }
+
+    protected override void OnCall(CompatToolCall call, string arguments, bool first)
+    {
+        if (RelaysFrames)
+        {
+            _calls.Add((call, arguments, first));
+        }
+        else
+        {
+            WriteCall(call, arguments, first);
         }
     }
 
-    protected override void OnCall(CompatToolCall call, string arguments, bool first) => Chunk(json =>
+    /// <summary>Writes the calls that were read from a frame, where the frame itself cannot go on with them.</summary>
+    private void WriteCallsOfFrame()
+    {
+        foreach (var (call, arguments, first) in _frames.KeepsCalls || !stream ? [] : _calls)
+        {
+            WriteCall(call, arguments, first);
+        }
+
+        _calls.Clear();
+    }
+
+    private void WriteCall(CompatToolCall call, string arguments, bool first) => Chunk(json =>
     {
         json.WriteStartArray("tool_calls");
         json.WriteStartObject();

@@ -7,21 +7,37 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>OpenAI's chat completions (OpenAI API reference: "Create chat completion", "The chat completion chunk object").</summary>
 internal sealed class ChatCompletions : Dialect
 {
-    private static readonly HashSet<string> Own = new(StringComparer.Ordinal) { "model", "messages", "stream", "stream_options" };
-
     /// <summary>Bound of n: each answer is charged.</summary>
     private const int MaxChoices = 8;
 
-    protected override IReadOnlySet<string> OwnMembers => Own;
+    public override bool IsSpokenBy(string provider) => provider is "openai" or "azure_openai";
 
-    protected override bool IsSpokenBy(string provider) => provider is "openai" or "azure_openai";
-
-    public override CompatRequest Read(JsonElement body)
+    protected override CompatRequest Read(JsonElement body)
     {
         var choices = body.Int("n") ?? 1;
         if (choices is < 1 or > MaxChoices)
         {
             throw CompatRefusal.Bad($"n is 1 to {MaxChoices}.");
+        }
+
+        CheckAnswers(body);
+        return new CompatRequest
+        {
+            Model = body.Required("model"),
+            Sampling = new ChatSampling { MaxOutputTokens = MaxTokens(body) },
+            Stream = body.Bool("stream"),
+            IncludeUsage = body.Get("stream_options") is { ValueKind: JsonValueKind.Object } options && options.Bool("include_usage"),
+            Choices = choices,
+            Body = body,
+        };
+    }
+
+    public override CompatRequest Translated(JsonElement body)
+    {
+        if (OnlyHere(body).ToList() is [_, ..] names)
+        {
+            throw CompatRefusal.Bad(
+                $"The provider of this model speaks another protocol, which does not have this: {string.Join(", ", names)}.");
         }
 
         var system = new StringBuilder();
@@ -48,9 +64,6 @@ internal sealed class ChatCompletions : Dialect
             ToolChoice = ToolMapping.Choice(body.Get("tool_choice"), "function"),
             Schema = ToolMapping.Schema(body.Get("response_format"), "json_schema"),
             Stream = body.Bool("stream"),
-            IncludeUsage = body.Get("stream_options") is { ValueKind: JsonValueKind.Object } options && options.Bool("include_usage"),
-            Choices = choices,
-            OnlyPassthrough = [.. OnlyPassthrough(body, choices)],
             Body = body,
         };
     }
@@ -58,32 +71,56 @@ internal sealed class ChatCompletions : Dialect
     public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) =>
         new ChatCompletionWriter(model, now.ToUnixTimeSeconds(), request.Stream, request.IncludeUsage);
 
-    public override bool RelaysFrames(string provider) => IsSpokenBy(provider);
+    public override AnswerWriter Relay(CompatRequest request, string model, DateTimeOffset now) =>
+        new ChatCompletionWriter(model, now.ToUnixTimeSeconds(), request.Stream, request.IncludeUsage) { RelaysFrames = true };
 
-    // The messages are passed through, because only their provider reads names, details, audio and files.
-    protected override ChatRequest PassThrough(ChatRequest sent, CompatRequest request, ResolvedCall call)
+    protected override IReadOnlyDictionary<int, string> States(JsonElement body, ResolvedCall call)
     {
-        // Audio comes whole unless the client streams: streamed audio has a format that the client must have asked for.
-        var whole = !request.Stream && WantsAudio(request.Body);
-        var messages = request.Body.Items("messages").Select(message => Restored(message, call));
-        return sent with
+        Dictionary<int, string> states = [];
+        foreach (var (at, message) in body.Items("messages").Index())
         {
-            Passthrough = new PassthroughRequest([.. messages], request.Choices, whole),
-            Timeouts = whole ? sent.Timeouts with { FirstByte = sent.Timeouts.Total } : sent.Timeouts,
-        };
+            if (message.Child("tool_calls") is { ValueKind: JsonValueKind.Array } calls && calls.GetArrayLength() > 0
+                && calls[0].Text("id") is { } id
+                && call.WithState(new ChatTurn(ChatRole.Assistant, "") { ToolCalls = [new ChatToolCall(id, "", "")] }).State is { } state)
+            {
+                states[at] = state;
+            }
+        }
+
+        return states;
     }
 
-    private static PassthroughMessage Restored(JsonElement message, ResolvedCall call)
+    /// <summary>Refuses an empty conversation, and the answer of a call that nobody made.</summary>
+    private static void CheckAnswers(JsonElement body)
     {
-        var calls = message.Items("tool_calls").Select(Call).ToList();
-        var turn = new ChatTurn(ChatRole.Assistant, "") { ToolCalls = calls };
-        return new PassthroughMessage(message, calls.Count == 0 ? null : call.WithState(turn).State);
+        HashSet<string> calls = [];
+        var at = 0;
+        foreach (var message in body.Items("messages"))
+        {
+            foreach (var id in message.Items("tool_calls").Select(call => call.Text("id")).OfType<string>())
+            {
+                calls.Add(id);
+            }
+
+            if (message.String("role") == "tool" && !calls.Contains(message.Required("tool_call_id")))
+            {
+                throw CompatRefusal.Bad(
+                    $"messages[{at}]: the role tool answers {message.String("tool_call_id")}, but no tool_calls before it have this id.");
+            }
+
+            at++;
+        }
+
+        if (at == 0)
+        {
+            throw CompatRefusal.Bad("messages is empty.");
+        }
     }
 
     /// <summary>The members of the request that only a provider of this protocol understands.</summary>
-    private static IEnumerable<string> OnlyPassthrough(JsonElement body, int choices)
+    private static IEnumerable<string> OnlyHere(JsonElement body)
     {
-        if (choices > 1)
+        if (body.Int("n") is > 1)
         {
             yield return "n";
         }
@@ -117,6 +154,8 @@ internal sealed class ChatCompletions : Dialect
     private static bool WantsAudio(JsonElement body) =>
         body.Get("audio").ValueKind != JsonValueKind.Undefined || body.Strings("modalities").Contains("audio");
 
+    private static int? MaxTokens(JsonElement body) => body.Positive("max_completion_tokens") ?? body.Positive("max_tokens");
+
     private static ChatSampling Sampling(JsonElement body) => new()
     {
         Temperature = body.Double("temperature"),
@@ -124,7 +163,7 @@ internal sealed class ChatCompletions : Dialect
         TopK = body.Int("top_k"),
         FrequencyPenalty = body.Double("frequency_penalty"),
         PresencePenalty = body.Double("presence_penalty"),
-        MaxOutputTokens = body.Positive("max_completion_tokens") ?? body.Positive("max_tokens"),
+        MaxOutputTokens = MaxTokens(body),
         Stop = body.Strings("stop"),
         Seed = body.Int("seed"),
     };
@@ -174,31 +213,8 @@ internal sealed class ChatCompletions : Dialect
                         ? link.Image("url", images)
                         : part.Image("image_url", images));
                     break;
-                case "input_audio":
-                    CheckHolder(part, "input_audio", "data");
-                    break;
-                case "file":
-                    CheckHolder(part, "file", "file_data");
-                    break;
                 case var type:
                     throw CompatRefusal.Bad($"Parts of type {type} are not supported.");
             }
         });
-
-    /// <summary>
-    /// Checks a part that only a provider of this protocol reads. An address in it is refused, because a provider would fetch it.
-    /// </summary>
-    private static void CheckHolder(JsonElement part, string holder, string data)
-    {
-        var value = part.Get(holder);
-        if (value.ValueKind != JsonValueKind.Object)
-        {
-            throw CompatRefusal.Bad($"{holder} is missing.");
-        }
-
-        if (value.Holds(data, "://"))
-        {
-            throw CompatRefusal.Bad($"{holder}.{data} is data, not an address; addresses are not fetched.");
-        }
-    }
 }

@@ -268,15 +268,6 @@ internal static class CompatBody
             : Image64(holder.Required(name), images);
     }
 
-    /// <summary>Whether a string contains this; searched in place, because a file in base64 may be long.</summary>
-    public static bool Holds(this JsonElement holder, string name, string part)
-    {
-        var text = holder.Get(name);
-        return text.ValueKind == JsonValueKind.String && !HasEscapes(text)
-            ? JsonMarshal.GetRawUtf8Value(text).IndexOf(Encoding.UTF8.GetBytes(part)) >= 0
-            : holder.String(name)?.Contains(part, StringComparison.Ordinal) == true;
-    }
-
     private static bool HasEscapes(JsonElement text) => JsonMarshal.GetRawUtf8Value(text).Contains((byte)'\\');
 
     private static int Base64At(ReadOnlySpan<char> url)

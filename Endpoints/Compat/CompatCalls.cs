@@ -47,25 +47,14 @@ internal sealed class CompatCalls(
     /// <summary>Answers a request for a completion in this dialect.</summary>
     public Task<IResult> Answer(HttpContext context, CurrentUser me, Dialect dialect) => Handle(context, me, async (body, ends) =>
     {
-        var request = dialect.Read(body);
+        var request = dialect.Read(body, context.Request);
         var model = Resolve(me, request.Model);
-        if (!model.Capabilities.Vision && request.Turns.Any(turn => turn.Images.Count > 0))
-        {
-            throw CompatRefusal.Bad($"The model {request.Model} cannot see images.");
-        }
-
-        if (!dialect.Takes(request, model.Provider))
-        {
-            var names = string.Join(", ", request.OnlyPassthrough);
-            throw CompatRefusal.Bad($"The provider of {request.Model} speaks another protocol, which does not have this: {names}.");
-        }
-
-        var writer = dialect.Writer(request, model.PublicId, clock.GetUtcNow());
-        var trace = traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model);
-        trace?.AskedByKey(me.ApiKeyId, request.Turns, model, request.Stream);
-        var job = new CompatJob(context, me, dialect, request, model, writer, trace, ends);
-        var tokens = TokenEstimate.Estimate(request.System) + request.Turns.Sum(TokenEstimate.Estimate);
-        var admission = settings.Admission(me, model, tokens, request.Sampling.MaxOutputTokens, request.Choices);
+        var job = new CompatJob(context, me, dialect, request, model, ends);
+        job.CheckTakes(model, catalog);
+        var trace = job.Trace = traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model);
+        trace?.AskedByKey(me.ApiKeyId, job.Translates(out var translated) ? translated.Turns : [], model, request.Stream);
+        job.Writer = dialect.Writer(request, model.PublicId, clock.GetUtcNow());
+        var admission = settings.Admission(me, model, request.PromptTokens, request.Sampling.MaxOutputTokens, request.Choices);
         var answering = Metered(me, model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
         return trace is null ? await answering : await trace.WatchCall(answering);
     });
@@ -112,12 +101,13 @@ internal sealed class CompatCalls(
         {
             UserId = job.Me.Id,
             IsAdmin = job.Me.IsAdmin,
-            Models = [.. models.Where(model => job.Dialect.Takes(job.Request, model.Provider))],
+            Models = [.. models.Where(model => job.Takes(model, catalog))],
             Request = (model, endpoint) =>
             {
                 var call = new ResolvedCall(
                     model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn));
-                var request = job.Dialect.For(job.Request, call);
+                var request = job.Dialect.IsSpokenBy(model.Provider)
+                    ? job.Dialect.Pass(job.Request, call) : job.Dialect.Translate(job.Translated, call);
                 request = request with { ContextLimit = model.ContextLimit, KeepAlive = settings.OllamaKeepAlive };
                 job.Trace?.Calling(request);
                 return ValueTask.FromResult(request);
@@ -136,7 +126,11 @@ internal sealed class CompatCalls(
 
             await using var call = await opening;
             job.Trace?.FirstToken(call.Model, call.FirstMs, call.FirstMs);
-            job.Writer.RelaysFrames = job.Dialect.RelaysFrames(call.Model.Provider);
+            if (job.Dialect.IsSpokenBy(call.Model.Provider))
+            {
+                job.Writer = job.Dialect.Relay(job.Request, job.Model.PublicId, clock.GetUtcNow());
+            }
+
             job.Writer.Begin();
             await Read(call, job, stream, memory, used);
         }
@@ -271,8 +265,4 @@ internal sealed class CompatCalls(
             }
         }
     }
-
-    private sealed record CompatJob(
-        HttpContext Context, CurrentUser Me, Dialect Dialect, CompatRequest Request, ResolvedModel Model, AnswerWriter Writer,
-        RunTrace? Trace, CancellationToken Ends);
 }

@@ -35,27 +35,15 @@ internal static class CompatEndpoints
 
     private static Task<IResult> Embed(HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me);
 
-    private static JsonResult ListModels(CurrentUser me, ModelCatalog catalog)
+    private static JsonResult ListModels(HttpContext context, CurrentUser me, ModelCatalog catalog)
     {
         var models = catalog.Current.Models
-            .Where(model => !model.Hidden && model.MayUse(me.Id, me.IsAdmin) && ModelCatalog.IsForKey(me, catalog.Resolve(model)))
+            .Where(model => !model.Hidden && model.MayUse(me.Id, me.IsAdmin))
+            .Select(model => (Found: model, Resolved: catalog.Resolve(model)))
+            .Where(model => ModelCatalog.IsForKey(me, model.Resolved))
             .ToList();
-        return new JsonResult(json =>
-        {
-            json.WriteString("object", "list");
-            json.WriteStartArray("data");
-            foreach (var model in models)
-            {
-                json.WriteStartObject();
-                Write(json, model);
-                json.WriteEndObject();
-            }
-
-            json.WriteEndArray();
-            json.WriteBoolean("has_more", false);
-            json.WriteString("first_id", models.FirstOrDefault()?.PublicId);
-            json.WriteString("last_id", models.LastOrDefault()?.PublicId);
-        });
+        return VendorErrors.IsFromAnthropic(context.Request)
+            ? ModelLists.Anthropic(models, context.Request.Query) : ModelLists.OpenAi(models);
     }
 
     /// <summary>
@@ -65,16 +53,15 @@ internal static class CompatEndpoints
     private static Task<IResult> CountTokens(HttpContext context, CurrentUser me, CompatCalls compat, TokenFactors factors) =>
         compat.Handle(context, me, (body, _) =>
         {
-            var request = new AnthropicMessages(onlyCounts: true).Read(body);
-            var model = compat.Resolve(me, request.Model);
-            var tokens = TokenEstimate.Estimate(request.System, request.Turns, request.Tools) * factors.Find(model);
+            var request = new AnthropicMessages(onlyCounts: true).Read(body, context.Request);
+            var tokens = request.PromptTokens * factors.Find(compat.Resolve(me, request.Model));
             return Task.FromResult<IResult>(new JsonResult(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens))));
         });
 
     private static IResult GetModel(string id, HttpContext context, CurrentUser me, ModelCatalog catalog) =>
         (catalog.Resolve(me, null, id) ?? catalog.Resolve(me, null, WholeId(context))) is { } found
         && catalog.Current.Find(found.ConnectionId, found.Model) is { } model
-            ? new JsonResult(json => Write(json, model))
+            ? new JsonResult(json => ModelLists.Write(json, model, found, VendorErrors.IsFromAnthropic(context.Request)))
             : new Problem(404, "model_not_found", "There is no such model, or you may not use it.");
 
     /// <summary>The id from the raw target: an escaped slash stays escaped in the route value.</summary>
@@ -84,18 +71,5 @@ internal static class CompatEndpoints
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.Split('?', 2)[0];
         var at = target.IndexOf(before, StringComparison.OrdinalIgnoreCase);
         return Uri.UnescapeDataString(at < 0 ? "" : target[(at + before.Length)..]);
-    }
-
-    /// <summary>Writes the members of both vendors; clients ignore those that they do not know.</summary>
-    private static void Write(Utf8JsonWriter json, CatalogModel model)
-    {
-        var at = model.Connection.Row.CreatedAt;
-        json.WriteString("id", model.PublicId);
-        json.WriteString("object", "model");
-        json.WriteNumber("created", at / 1_000);
-        json.WriteString("owned_by", model.Connection.Row.Name);
-        json.WriteString("type", "model");
-        json.WriteString("display_name", model.Name);
-        json.WriteString("created_at", DateTimeOffset.FromUnixTimeMilliseconds(at).UtcDateTime);
     }
 }

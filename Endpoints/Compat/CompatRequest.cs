@@ -5,14 +5,17 @@ using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>A request of the compatible API, translated from its dialect.</summary>
+/// <summary>
+/// A request of the compatible API. From <see cref="Dialect.Read(JsonElement, HttpRequest)"/> it holds what matters whoever answers; from
+/// <see cref="Dialect.Translated"/> it is translated from its dialect.
+/// </summary>
 internal sealed record CompatRequest
 {
     public required string Model { get; init; }
 
     public string? System { get; init; }
 
-    public required IReadOnlyList<ChatTurn> Turns { get; init; }
+    public IReadOnlyList<ChatTurn> Turns { get; init; } = [];
 
     public ChatSampling Sampling { get; init; } = ChatSampling.Unset;
 
@@ -36,10 +39,19 @@ internal sealed record CompatRequest
     /// <summary>The number of answers asked for.</summary>
     public int Choices { get; init; } = 1;
 
-    /// <summary>Names of members that only a provider of the client's protocol understands; empty for most requests.</summary>
-    public IReadOnlyList<string> OnlyPassthrough { get; init; } = [];
+    /// <summary>The estimated length of the prompt.</summary>
+    public int PromptTokens { get; init; }
 
-    /// <summary>The whole body; providers of the client's protocol get the members that are not translated.</summary>
+    /// <summary>The member with an address that a provider would fetch; null when there is none.</summary>
+    public string? Address { get; init; }
+
+    /// <summary>What of the query goes on with the body, with its question mark.</summary>
+    public string Query { get; init; } = "";
+
+    /// <summary>Headers that go on with the body.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+
+    /// <summary>The whole body; a provider of the client's protocol gets it as it came.</summary>
     public required JsonElement Body { get; init; }
 }
 

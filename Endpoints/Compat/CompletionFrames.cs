@@ -1,12 +1,13 @@
 using System.Text.Json;
+using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
 /// Relays a provider's frames of a chat completion to a client of the same protocol. All members are passed on except those that the
-/// server writes itself: the model's name as the client knows it, and the tool calls of the first choice, which some providers number
-/// wrongly.
+/// server writes itself: the model's name as the client knows it, and the tool calls of the first choice where a client could not put their
+/// pieces together.
 /// </summary>
 internal sealed class CompletionFrames
 {
@@ -19,7 +20,14 @@ internal sealed class CompletionFrames
 
     private readonly SortedDictionary<int, MergedJson> _choices = [];
     private readonly MergedJson _rest = new();
+    private readonly HashSet<int> _begun = [];
     private int _characters;
+
+    /// <summary>
+    /// The tool calls of the first choice go on as they came, those of kinds unknown here too. False once a piece has no index, or names
+    /// its call too late or again: clients put calls together by these.
+    /// </summary>
+    public bool KeepsCalls { get; private set; } = true;
 
     /// <summary>The provider's id of the completion.</summary>
     public string? Id { get; private set; }
@@ -47,16 +55,53 @@ internal sealed class CompletionFrames
         }
     }
 
+    /// <summary>Looks at the tool calls of a frame.</summary>
+    public void ReadCalls(JsonElement frame)
+    {
+        foreach (var choice in Choices(frame).EnumerateArray().Where(choice => choice.ValueKind == JsonValueKind.Object && Index(choice) == 0))
+        {
+            foreach (var member in choice.EnumerateObject().Where(IsDelta))
+            {
+                var calls = member.Value.Child("tool_calls");
+                KeepsCalls &= member.Value.Child("function_call").ValueKind != JsonValueKind.Object;
+                foreach (var call in calls.ValueKind == JsonValueKind.Array ? calls.EnumerateArray() : default)
+                {
+                    KeepsCalls &= member.NameEquals("message") ? IsWhole(call) : IsPiece(call);
+                }
+            }
+        }
+    }
+
+    private bool IsPiece(JsonElement call) =>
+        call.Child("index") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var index)
+        && (_begun.Add(index)
+            ? IsWhole(call)
+            : string.IsNullOrEmpty(call.Text("id")) && string.IsNullOrEmpty(call.Child("function").Text("name"))
+                && HasText(call.Child("function")));
+
+    private static bool IsWhole(JsonElement call) =>
+        !string.IsNullOrEmpty(call.Text("id"))
+        && (call.Text("type") is not (null or "function")
+            || (!string.IsNullOrEmpty(call.Child("function").Text("name")) && HasText(call.Child("function"))));
+
+    private static bool HasText(JsonElement function) =>
+        function.Child("arguments").ValueKind is JsonValueKind.Undefined or JsonValueKind.Null or JsonValueKind.String;
+
     /// <summary>Whether the frame has usage and no choices.</summary>
     public static bool IsUsage(JsonElement frame) => Choices(frame).GetArrayLength() == 0;
 
     /// <summary>Writes the members of a chunk after its head.</summary>
-    public void WriteChunk(Utf8JsonWriter json, JsonElement frame, bool withUsage, bool hasCalls)
+    /// <param name="json">The chunk.</param>
+    /// <param name="frame">The provider's frame.</param>
+    /// <param name="withUsage">The client asked for the usage.</param>
+    /// <param name="hasCalls">The first choice has tool calls.</param>
+    /// <param name="rest">What a whole message adds to the pieces before it; null when there were none.</param>
+    public void WriteChunk(Utf8JsonWriter json, JsonElement frame, bool withUsage, bool hasCalls, string? rest)
     {
         json.WriteStartArray("choices");
         foreach (var choice in Choices(frame).EnumerateArray())
         {
-            WriteChoice(json, choice, hasCalls);
+            WriteChoice(json, choice, hasCalls, rest);
         }
 
         json.WriteEndArray();
@@ -89,7 +134,8 @@ internal sealed class CompletionFrames
 
             foreach (var member in choice.EnumerateObject().Where(member => !member.NameEquals("index")))
             {
-                _characters += IsDelta(member) ? whole.Member("message").Add(member.Value)
+                _characters += member.NameEquals("message") ? SetMembers(whole.Member("message"), member.Value)
+                    : member.NameEquals("delta") ? whole.Member("message").Add(member.Value)
                     : member.NameEquals("logprobs") ? whole.Member("logprobs").Add(member.Value)
                     : whole.Member(member.Name).Set(member.Value);
             }
@@ -103,9 +149,9 @@ internal sealed class CompletionFrames
 
     /// <summary>Writes the members of the merged completion after its head.</summary>
     /// <param name="json">The completion.</param>
-    /// <param name="calls">Writes the tool calls of the first choice.</param>
+    /// <param name="calls">Writes the tool calls of the first choice; null when they are written as they came.</param>
     /// <param name="finish">The finish reason of the first choice.</param>
-    public void WriteWhole(Utf8JsonWriter json, Action<Utf8JsonWriter> calls, string finish)
+    public void WriteWhole(Utf8JsonWriter json, Action<Utf8JsonWriter>? calls, string finish)
     {
         json.WriteStartArray("choices");
         foreach (var (index, choice) in _choices)
@@ -162,6 +208,10 @@ internal sealed class CompletionFrames
             {
                 json.WriteStringValue("assistant"); // some providers leave it out
             }
+            else if (name == "tool_calls")
+            {
+                member.WriteTo(json, without: "index"); // the number of a piece
+            }
             else
             {
                 member.WriteTo(json);
@@ -171,7 +221,14 @@ internal sealed class CompletionFrames
         calls?.Invoke(json);
     }
 
-    private void WriteChoice(Utf8JsonWriter json, JsonElement choice, bool hasCalls)
+    // A whole message says again what came in pieces; what it leaves out stays.
+    private static int SetMembers(MergedJson message, JsonElement whole) => whole.ValueKind != JsonValueKind.Object
+        ? message.Add(whole)
+        : whole.EnumerateObject()
+            .Where(member => member.Value.ValueKind != JsonValueKind.String || !member.Value.ValueEquals(""))
+            .Sum(member => message.Member(member.Name).Set(member.Value) + member.Name.Length);
+
+    private void WriteChoice(Utf8JsonWriter json, JsonElement choice, bool hasCalls, string? rest)
     {
         if (choice.ValueKind != JsonValueKind.Object)
         {
@@ -182,10 +239,20 @@ internal sealed class CompletionFrames
         json.WriteStartObject();
         foreach (var member in choice.EnumerateObject())
         {
-            if (isFirst && IsDelta(member) && member.Value.ValueKind == JsonValueKind.Object)
+            if (isFirst && member.NameEquals("message") && rest is not null)
             {
                 json.WriteStartObject("delta");
-                foreach (var part in member.Value.EnumerateObject().Where(part => !part.NameEquals("tool_calls")))
+                if (rest.Length > 0)
+                {
+                    json.WriteString("content", rest);
+                }
+
+                json.WriteEndObject();
+            }
+            else if (isFirst && IsDelta(member) && member.Value.ValueKind == JsonValueKind.Object)
+            {
+                json.WriteStartObject("delta");
+                foreach (var part in member.Value.EnumerateObject().Where(part => KeepsCalls || !part.NameEquals("tool_calls")))
                 {
                     part.WriteTo(json);
                 }

@@ -11,55 +11,106 @@ internal abstract class Dialect
     /// <summary>
     /// Members by which clients of some gateways choose the target of a call. They are dropped: the administrator chooses the target.
     /// </summary>
-    private static readonly HashSet<string> Steering = new(StringComparer.OrdinalIgnoreCase)
+    public static readonly IReadOnlySet<string> Steering = new HashSet<string>(StringComparer.OrdinalIgnoreCase)
     {
         "base_url", "baseurl", "api_base", "api_key", "apikey", "api_version", "api_type", "azure_endpoint", "endpoint", "organization",
         "custom_llm_provider", "model_list", "fallbacks", "context_window_fallbacks", "extra_body", "extra_headers", "extra_query",
         "headers", "proxy",
     };
 
-    /// <summary>Whether this provider speaks the same protocol, and so gets the members that are not translated.</summary>
-    protected abstract bool IsSpokenBy(string provider);
+    // No reasoning tags are extracted: clients of an API get the model's text unchanged.
+    private static readonly ChatReasoning AsWritten = new() { Tags = [] };
 
-    /// <summary>Whether this provider's frames are relayed to the client.</summary>
-    public virtual bool RelaysFrames(string provider) => false;
+    /// <summary>Whether this provider speaks the same protocol. Then the body goes on as it came, and the reply comes back as it is.</summary>
+    public abstract bool IsSpokenBy(string provider);
 
-    /// <summary>Whether this provider understands all members of the request.</summary>
-    public bool Takes(CompatRequest request, string provider) => request.OnlyPassthrough.Count == 0 || IsSpokenBy(provider);
+    /// <summary>Headers of the client that go on with the body.</summary>
+    protected virtual IReadOnlyList<string> CarriedHeaders => [];
 
-    /// <summary>Members that the provider's code writes itself, or that are not passed on.</summary>
-    protected abstract IReadOnlySet<string> OwnMembers { get; }
+    /// <summary>
+    /// Reads what matters whoever answers, and refuses what no provider could answer. Everything else is left to the provider, or to
+    /// <see cref="Translated"/>.
+    /// </summary>
+    /// <exception cref="CompatRefusal">No provider of this protocol would take the body.</exception>
+    public CompatRequest Read(JsonElement body, HttpRequest http)
+    {
+        var prompt = PromptMeasure.Of(body);
+        return Read(body) with
+        {
+            PromptTokens = prompt.Tokens,
+            Address = prompt.Address,
+            Query = http.Query["beta"] is [{ Length: > 0 } beta] ? "?beta=" + Uri.EscapeDataString(beta) : "",
+            Headers =
+            [
+                .. from name in CarriedHeaders
+                   let value = http.Headers[name].ToString()
+                   where value.Length > 0
+                   select new KeyValuePair<string, string>(name, value),
+            ],
+        };
+    }
+
+    /// <inheritdoc cref="Read(JsonElement, HttpRequest)"/>
+    protected abstract CompatRequest Read(JsonElement body);
 
     /// <summary>Reads the members that are translated for providers of other protocols.</summary>
-    /// <exception cref="CompatRefusal">The body is not valid in this protocol.</exception>
-    public abstract CompatRequest Read(JsonElement body);
+    /// <exception cref="CompatRefusal">The body is not valid in this protocol, or asks for what only this protocol has.</exception>
+    public abstract CompatRequest Translated(JsonElement body);
 
-    /// <summary>Makes the writer of the answer.</summary>
+    /// <summary>Makes the writer of an answer that is translated.</summary>
     /// <param name="request">The request to answer.</param>
     /// <param name="model">The name by which the client knows the model.</param>
     /// <param name="now">The time of creation.</param>
     public abstract AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now);
 
-    /// <summary>The call to this model: passed through when the provider speaks the same protocol, else translated.</summary>
-    public ChatRequest For(CompatRequest request, ResolvedCall call)
+    /// <summary>Makes the writer of an answer whose provider speaks the same protocol.</summary>
+    /// <inheritdoc cref="Writer"/>
+    public abstract AnswerWriter Relay(CompatRequest request, string model, DateTimeOffset now);
+
+    /// <summary>The call with the client's body, to a provider of the same protocol.</summary>
+    public ChatRequest Pass(CompatRequest request, ResolvedCall call)
     {
-        var sent = new ChatRequest
+        // A provider that answers whole says nothing until it is ready.
+        var timeouts = request.Stream ? call.Timeouts : call.Timeouts with { FirstByte = call.Timeouts.Total };
+        return new ChatRequest
+        {
+            Endpoint = call.Endpoint,
+            Model = call.Model,
+            Turns = [],
+            Sampling = new ChatSampling { MaxOutputTokens = request.Sampling.MaxOutputTokens },
+            Timeouts = timeouts,
+            Reasoning = AsWritten,
+            Passthrough = new PassthroughRequest(request.Body)
+            {
+                Dropped = Steering,
+                Stream = request.Stream,
+                Choices = request.Choices,
+                PromptTokens = request.PromptTokens,
+                Query = request.Query,
+                Headers = request.Headers,
+                States = States(request.Body, call),
+            },
+        };
+    }
+
+    /// <summary>The call to a provider of another protocol.</summary>
+    /// <param name="request">From <see cref="Translated"/>.</param>
+    /// <param name="call">The target.</param>
+    public ChatRequest Translate(CompatRequest request, ResolvedCall call) => Translate(
+        new ChatRequest
         {
             Endpoint = call.Endpoint,
             Model = call.Model,
             Turns = [.. request.Turns.Select(call.WithState)],
             SystemPrompt = request.System,
             Timeouts = call.Timeouts,
-            // No reasoning tags are extracted: clients of an API get the model's text unchanged.
-            Reasoning = new ChatReasoning { Tags = [] },
-        };
-        return IsSpokenBy(call.Provider)
-            ? PassThrough(sent, request, call) with { ExtraBody = Rest(request.Body) }
-            : Translate(sent, request, call.Provider);
-    }
+            Reasoning = AsWritten,
+        },
+        request,
+        call.Provider);
 
-    /// <summary>Adds what a provider of the same protocol gets besides the members that are not translated.</summary>
-    protected virtual ChatRequest PassThrough(ChatRequest sent, CompatRequest request, ResolvedCall call) => sent;
+    /// <summary>What a provider wants back that the client could not carry, by the place of a message in the body.</summary>
+    protected virtual IReadOnlyDictionary<int, string> States(JsonElement body, ResolvedCall call) => new Dictionary<int, string>();
 
     private static ChatRequest Translate(ChatRequest sent, CompatRequest request, string provider) => sent with
     {
@@ -72,14 +123,6 @@ internal abstract class Dialect
         Reasoning = sent.Reasoning with { Enabled = request.Reasons, Effort = request.Effort },
         ExtraBody = request.Schema is not null && provider == "openai_responses" ? TextFormat(request.Schema) : default,
     };
-
-    private ReadOnlyMemory<byte> Rest(JsonElement body) => JsonObject(json =>
-    {
-        foreach (var member in body.EnumerateObject().Where(member => !OwnMembers.Contains(member.Name) && !Steering.Contains(member.Name)))
-        {
-            RequestBody.WriteRaw(json, member);
-        }
-    });
 
     // Protocols without a member for the schema get it as an instruction.
     private static string WithSchema(string? system, string schema)

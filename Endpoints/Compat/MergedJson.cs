@@ -68,7 +68,9 @@ internal sealed class MergedJson
         return member;
     }
 
-    public void WriteTo(Utf8JsonWriter json)
+    /// <param name="json">Where to write.</param>
+    /// <param name="without">A member that the objects of a list are written without.</param>
+    public void WriteTo(Utf8JsonWriter json, string? without = null)
     {
         if (_text is not null)
         {
@@ -88,7 +90,16 @@ internal sealed class MergedJson
         else if (_items is not null)
         {
             json.WriteStartArray();
-            _items.ForEach(item => item.WriteTo(json));
+            foreach (var item in _items)
+            {
+                if (without is not null)
+                {
+                    item._members?.Remove(without);
+                }
+
+                item.WriteTo(json);
+            }
+
             json.WriteEndArray();
         }
         else if (_value.ValueKind != JsonValueKind.Undefined)

@@ -7,25 +7,35 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>OpenAI's Responses API without anything stored (OpenAI API reference: "Create a model response", "Streaming events").</summary>
 internal sealed class Responses : Dialect
 {
-    private static readonly HashSet<string> Own = new(StringComparer.Ordinal)
+    /// <summary>Members that refer to what a provider stored before. It belongs to the key of the connection, not to the user.</summary>
+    private static readonly string[] Stored = ["previous_response_id", "conversation", "background"];
+
+    protected override IReadOnlyList<string> CarriedHeaders { get; } = ["openai-beta"];
+
+    public override bool IsSpokenBy(string provider) => provider == "openai_responses";
+
+    protected override CompatRequest Read(JsonElement body)
     {
-        "model", "input", "instructions", "stream", "stream_options", "store", "include", "background", "previous_response_id",
-        "conversation",
-    };
-
-    protected override IReadOnlySet<string> OwnMembers => Own;
-
-    protected override bool IsSpokenBy(string provider) => provider == "openai_responses";
-
-    public override CompatRequest Read(JsonElement body)
-    {
-        var hasConversation = body.Get("conversation").ValueKind != JsonValueKind.Undefined;
-        if (body.String("previous_response_id") is not null || hasConversation || body.Bool("background"))
+        foreach (var name in Stored)
         {
-            throw CompatRefusal.Bad(
-                "Nothing is stored between calls: send the whole input, without previous_response_id, conversation or background.");
+            if (body.Get(name).ValueKind is not (JsonValueKind.Undefined or JsonValueKind.False))
+            {
+                throw CompatRefusal.Bad($"{name}: nothing is kept between calls here. Send the whole input instead.");
+            }
         }
 
+        CheckOutputs(body);
+        return new CompatRequest
+        {
+            Model = body.Required("model"),
+            Sampling = new ChatSampling { MaxOutputTokens = body.Positive("max_output_tokens") },
+            Stream = body.Bool("stream"),
+            Body = body,
+        };
+    }
+
+    public override CompatRequest Translated(JsonElement body)
+    {
         var system = new StringBuilder(body.String("instructions"));
         var turns = ReadInput(body, system);
         if (turns.Count == 0)
@@ -59,6 +69,47 @@ internal sealed class Responses : Dialect
 
     public override AnswerWriter Writer(CompatRequest request, string model, DateTimeOffset now) =>
         new ResponseWriter(model, now.ToUnixTimeSeconds());
+
+    public override AnswerWriter Relay(CompatRequest request, string model, DateTimeOffset now) =>
+        new ResponseRelay(model, request.Stream, now.ToUnixTimeSeconds());
+
+    /// <summary>Refuses an empty input, and the output of a call that nobody made.</summary>
+    private static void CheckOutputs(JsonElement body)
+    {
+        // A stored prompt of the provider may have an input of its own.
+        var input = body.Get("input");
+        if (input.ValueKind is JsonValueKind.String || (input.ValueKind is JsonValueKind.Undefined && body.Child("prompt").ValueKind == JsonValueKind.Object))
+        {
+            return;
+        }
+
+        HashSet<string> calls = [];
+        var whole = true;
+        var at = 0;
+        foreach (var item in body.Items("input"))
+        {
+            var type = item.String("type") ?? "message";
+
+            // What stands for items that are not here may be the call.
+            whole &= type != "item_reference" && !type.StartsWith("compaction", StringComparison.Ordinal);
+            if (type.EndsWith("_call", StringComparison.Ordinal) && item.String("call_id") is { } made)
+            {
+                calls.Add(made);
+            }
+            else if (whole && type.EndsWith("_call_output", StringComparison.Ordinal) && item.String("call_id") is { } answered
+                && !calls.Contains(answered))
+            {
+                throw CompatRefusal.Bad($"input[{at}]: {type} answers {answered}, but no call before it has this call_id.");
+            }
+
+            at++;
+        }
+
+        if (at == 0)
+        {
+            throw CompatRefusal.Bad("input is empty.");
+        }
+    }
 
     private static List<ChatTurn> ReadInput(JsonElement body, StringBuilder system)
     {

@@ -30,6 +30,9 @@ internal sealed class Problem(int status, string code, string detail) : IResult,
     /// <summary>The broken rules by field, for 422.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
+    /// <summary>The member that is not offered here, where the client of a vendor has a way to do without it.</summary>
+    public string? Unsupported { get; init; }
+
     int? IStatusCodeHttpResult.StatusCode => Status;
 
     public ProblemBody Body(string? traceId) => new("about:blank", Problems.Title(Status), Status, Detail, Code, traceId, Errors);
@@ -47,7 +50,8 @@ internal sealed class Problem(int status, string code, string detail) : IResult,
         if (VendorErrors.ApplyTo(httpContext.Request.Path))
         {
             response.StatusCode = VendorErrors.Status(Status);
-            var body = new JsonResult(json => VendorErrors.Write(json, httpContext.Request.Path, this, httpContext.TraceIdentifier));
+            var path = VendorErrors.PathOf(httpContext.Request);
+            var body = new JsonResult(json => VendorErrors.Write(json, path, this, httpContext.TraceIdentifier));
             return body.ExecuteAsync(httpContext);
         }
 

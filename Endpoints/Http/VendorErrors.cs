@@ -8,6 +8,12 @@ internal static class VendorErrors
 {
     public static bool ApplyTo(PathString path) => path.StartsWithSegments("/v1");
 
+    /// <summary>The path by which an error is written: routes that both vendors have answer a client in its own form.</summary>
+    public static PathString PathOf(HttpRequest request) => IsFromAnthropic(request) ? "/v1/messages" : request.Path;
+
+    /// <summary>Whether the client speaks Anthropic's protocol, which always names its version.</summary>
+    public static bool IsFromAnthropic(HttpRequest request) => request.Headers.ContainsKey("anthropic-version");
+
     /// <summary>These protocols have no 422.</summary>
     public static int Status(int status) => status == 422 ? 400 : status;
 
@@ -33,6 +39,16 @@ internal static class VendorErrors
             json.WriteStartObject("error");
             json.WriteString("type", AnthropicType(problem.Status));
             json.WriteString("message", Text(problem));
+            if (problem.Unsupported is { } member)
+            {
+                json.WriteStartObject("details");
+                json.WriteString("error_code", problem.Code);
+                json.WriteStartArray("unsupported");
+                json.WriteStringValue(member);
+                json.WriteEndArray();
+                json.WriteEndObject();
+            }
+
             json.WriteEndObject();
             json.WriteString("request_id", requestId);
             return;

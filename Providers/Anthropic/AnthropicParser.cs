@@ -20,7 +20,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
 
     public override void End()
     {
-        if (Output.HasToolCalls && _thinking.Count > 0)
+        if (Request.Passthrough is null && Output.HasToolCalls && _thinking.Count > 0)
         {
             Output.State(ProviderState.Pack(StateKind, Request.Model, Write));
         }
@@ -61,6 +61,9 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
     }
 
     protected override bool Knows(JsonElement frame) => frame.Text("type") is not null;
+
+    protected override bool Speaks(JsonElement frame) =>
+        frame.Text("type") is { } type && (type == "message" || type.StartsWith("content_block_", StringComparison.Ordinal));
 
     private static int Index(JsonElement frame) => Count(frame, "index") ?? 0;
 

@@ -10,23 +10,31 @@ namespace AiChat.Providers.Anthropic;
 /// </summary>
 internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
 {
+    private const string Betas = "anthropic-beta";
+    private const string Version = "anthropic-version";
+
     private readonly UnsupportedParameters _sender = new(http);
 
     public string Kind => "anthropic";
 
-    public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel) =>
-        new AnthropicParser(request).ReadAsync(
-            stop => _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, Url(request.Endpoint, "messages"))
+    public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel)
+    {
+        var call = request.Passthrough;
+        var endpoint = WithBetas(request.Endpoint, call);
+        var url = Url(endpoint, "messages", call?.Query ?? "");
+        return new AnthropicParser(request).ReadAsync(
+            stop => _sender.SendAsync(request, Refusal, refused => new ProviderCall(endpoint, url)
             {
-                Body = AnthropicBody.Build(request, refused),
-                Headers = Headers(request.Endpoint),
+                Body = call is null ? AnthropicBody.Build(request, refused) : PassthroughBody.Build(request),
+                Headers = Headers(endpoint, call),
                 Timeouts = request.Timeouts,
             }, stop),
             cancel);
+    }
 
     public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)
     {
-        var call = new ProviderCall(endpoint, Url(endpoint, "models", "?limit=1000")) { Headers = Headers(endpoint) };
+        var call = new ProviderCall(endpoint, Url(endpoint, "models", "?limit=1000")) { Headers = Headers(endpoint, null) };
         using var document = await ProviderModels.GetAsync(http, call, cancel);
         return ProviderModels.Read(document.RootElement.Child("data"), Read);
     }
@@ -46,12 +54,34 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
         ProviderUrl.Combine(
             endpoint.BaseUrl, endpoint.BaseUrl.AbsolutePath.EndsWith("/v1", StringComparison.Ordinal) ? path : "v1/" + path, query);
 
-    private static IReadOnlyList<KeyValuePair<string, string>> Headers(ProviderEndpoint endpoint) =>
-    [
-        .. endpoint.Auth == ProviderAuth.Bearer
-            ? ProviderCredential.Named("x-api-key", endpoint.ApiKey) : ProviderCredential.Headers(endpoint, "x-api-key"),
-        new("anthropic-version", "2023-06-01"),
-    ];
+    private static IReadOnlyList<KeyValuePair<string, string>> Headers(ProviderEndpoint endpoint, PassthroughRequest? call)
+    {
+        var said = call?.Headers ?? [];
+        return
+        [
+            .. endpoint.Auth == ProviderAuth.Bearer
+                ? ProviderCredential.Named("x-api-key", endpoint.ApiKey) : ProviderCredential.Headers(endpoint, "x-api-key"),
+            .. said.Any(header => Is(header, Version)) ? [] : (KeyValuePair<string, string>[])[new(Version, "2023-06-01")],
+            .. said,
+        ];
+    }
+
+    /// <summary>The connection's own betas together with the client's: a header of the connection would replace the client's.</summary>
+    private static ProviderEndpoint WithBetas(ProviderEndpoint endpoint, PassthroughRequest? call)
+    {
+        var asked = call?.Headers.FirstOrDefault(header => Is(header, Betas)).Value;
+        return asked is null || !endpoint.Headers.Any(header => Is(header, Betas)) ? endpoint : endpoint with
+        {
+            Headers = [.. endpoint.Headers.Select(header => Is(header, Betas)
+                ? new KeyValuePair<string, string>(header.Key, Joined(header.Value, asked)) : header)],
+        };
+    }
+
+    private static string Joined(string own, string asked) =>
+        string.Join(',', $"{own},{asked}".Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct());
+
+    private static bool Is(KeyValuePair<string, string> header, string name) =>
+        name.Equals(header.Key, StringComparison.OrdinalIgnoreCase);
 
     private static Refused Refusal(string detail, Refused refused)
     {

@@ -10,25 +10,14 @@ internal static class OpenAiBody
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
         request = request.Without(refused);
-        var known = request.Passthrough is null
-            ? 0 : OpenAiPassthroughBody.LengthOf(request.Passthrough) + request.ExtraBody.Length + RequestBody.ExtraCapacity;
-        using var body = new RequestBody(Math.Max(known, RequestBody.DefaultCapacity));
+        using var body = new RequestBody();
         var json = body.Json;
         json.WriteString("model", request.Model);
         json.WriteStartArray("messages");
-        if (request.Passthrough is { } native)
-        {
-            OpenAiPassthroughBody.WriteMessages(json, native, request.Model);
-        }
-        else
-        {
-            WriteConversation(body, request);
-        }
-
+        WriteConversation(body, request);
         json.WriteEndArray();
-        var stream = request.Passthrough is not { Whole: true };
-        json.WriteBoolean("stream", stream);
-        if (stream && !refused.HasFlag(Refused.StreamOptions))
+        json.WriteBoolean("stream", true);
+        if (!refused.HasFlag(Refused.StreamOptions))
         {
             json.WriteStartObject("stream_options");
             json.WriteBoolean("include_usage", true);

@@ -21,7 +21,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private bool _otherChoice;
     private bool _known;
     private bool _error;
-    private bool _audio;
+    private bool _speaks;
     private bool _whole;
     private string? _reason;
     private int _ended;
@@ -47,7 +47,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     {
         var whole = reader;
         _content = _reasoning = _wholeContent = _wholeReasoning = _finish = null;
-        _known = _error = _audio = false;
+        _known = _error = _speaks = false;
         _usage = default;
         _tools?.Begin();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -63,7 +63,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         Emit();
         if (Request.Passthrough is not null && (_known || _usage.Any))
         {
-            Output.Frame(JsonElement.ParseValue(ref whole), _audio);
+            Output.Frame(JsonElement.ParseValue(ref whole), _speaks);
         }
     }
 
@@ -224,6 +224,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("tool_calls"u8) && !_otherChoice)
             {
                 reader.Read();
+                _speaks |= reader.TokenType == JsonTokenType.StartArray; // also calls of kinds that are not known here
                 (_tools ??= new OpenAiToolCalls()).Read(ref reader, _inMessage);
             }
             else if (reader.ValueTextEquals("function_call"u8) && !_otherChoice)
@@ -276,7 +277,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         }
 
         using var audio = JsonDocument.ParseValue(ref reader);
-        _audio = true;
+        _speaks = true;
         Content += audio.RootElement.Text("transcript");
     }
 

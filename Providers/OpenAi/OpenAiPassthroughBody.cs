@@ -1,28 +1,64 @@
-using System.Runtime.InteropServices;
 using System.Text.Json;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.OpenAi;
 
 /// <summary>
-/// Writes messages as a client of the same protocol wrote them. Adds what the provider wants back with its tool calls where the client
-/// could not carry it.
+/// Writes the body of a chat completion as its client wrote it. A stream is asked to end with its usage, and messages get what the provider
+/// wants back with its tool calls where the client could not carry it.
 /// </summary>
 internal static class OpenAiPassthroughBody
 {
-    public static void WriteMessages(Utf8JsonWriter json, PassthroughRequest call, string model)
+    public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        foreach (var message in call.Messages)
+        var call = request.Passthrough!;
+        List<(string, Action<Utf8JsonWriter>)> own = [];
+        if (call.States.Count > 0)
         {
-            if (ProviderState.Unpack(message.State, OpenAiReplay.Kind, model) is { } state)
+            own.Add(("messages", json => WriteMessages(json, call, request.Model)));
+        }
+
+        if (call.Stream && !refused.HasFlag(Refused.StreamOptions))
+        {
+            own.Add(("stream_options", json => WriteStreamOptions(json, call.Body.Child("stream_options"))));
+        }
+
+        return PassthroughBody.Build(request, own.ToArray());
+    }
+
+    private static void WriteStreamOptions(Utf8JsonWriter json, JsonElement options)
+    {
+        json.WriteStartObject("stream_options");
+        foreach (var option in options.ValueKind == JsonValueKind.Object ? options.EnumerateObject() : default)
+        {
+            if (!option.NameEquals("include_usage"))
             {
-                WriteWith(json, message.Json, state);
+                RequestBody.WriteRaw(json, option);
+            }
+        }
+
+        json.WriteBoolean("include_usage", true);
+        json.WriteEndObject();
+    }
+
+    private static void WriteMessages(Utf8JsonWriter json, PassthroughRequest call, string model)
+    {
+        json.WriteStartArray("messages");
+        var at = 0;
+        foreach (var message in call.Body.Child("messages").EnumerateArray())
+        {
+            if (ProviderState.Unpack(call.States.GetValueOrDefault(at++), OpenAiReplay.Kind, model) is { } state)
+            {
+                WriteWith(json, message, state);
             }
             else
             {
-                RequestBody.WriteRaw(json, message.Json);
+                RequestBody.WriteRaw(json, message);
             }
         }
+
+        json.WriteEndArray();
     }
 
     private static void WriteWith(Utf8JsonWriter json, JsonElement message, JsonElement state)
@@ -82,8 +118,4 @@ internal static class OpenAiPassthroughBody
 
         json.WriteEndArray();
     }
-
-    /// <summary>Bytes that the messages take.</summary>
-    public static int LengthOf(PassthroughRequest call) =>
-        call.Messages.Sum(message => JsonMarshal.GetRawUtf8Value(message.Json).Length + 1);
 }

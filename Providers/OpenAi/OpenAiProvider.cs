@@ -64,7 +64,8 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
                 var sent = await headers(stop);
                 return await _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
                 {
-                    Body = OpenAiBody.Build(request, refused),
+                    Body = request.Passthrough is null
+                        ? OpenAiBody.Build(request, refused) : OpenAiPassthroughBody.Build(request, refused),
                     Headers = sent,
                     Timeouts = request.Timeouts,
                 }, stop);

@@ -19,7 +19,7 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
 
     public override void End()
     {
-        if (Output.HasToolCalls && _reasoning.Count > 0)
+        if (Request.Passthrough is null && Output.HasToolCalls && _reasoning.Count > 0)
         {
             Output.State(ProviderState.Pack(StateKind, Request.Model, json =>
             {
@@ -31,6 +31,9 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
     }
 
     protected override bool Knows(JsonElement frame) => frame.Text("type") is not null || frame.Text("object") is not null;
+
+    protected override bool Speaks(JsonElement frame) =>
+        frame.Text("type") is not ("response.created" or "response.in_progress" or "response.queued" or "keepalive");
 
     protected override void Read(JsonElement frame)
     {

@@ -16,12 +16,13 @@ internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
 
     public IAsyncEnumerable<ChatDelta> StreamAsync(ChatRequest request, CancellationToken cancel)
     {
+        var call = request.Passthrough;
         var url = ProviderUrl.Combine(request.Endpoint.BaseUrl, "responses");
         return new OpenAiResponsesParser(request).ReadAsync(
             stop => _sender.SendAsync(request, Refusal, refused => new ProviderCall(request.Endpoint, url)
             {
-                Body = OpenAiResponsesBody.Build(request, refused),
-                Headers = ProviderCredential.Headers(request.Endpoint),
+                Body = call is null ? OpenAiResponsesBody.Build(request, refused) : PassthroughBody.Build(request),
+                Headers = [.. ProviderCredential.Headers(request.Endpoint), .. call?.Headers ?? []],
                 Timeouts = request.Timeouts,
             }, stop),
             cancel);

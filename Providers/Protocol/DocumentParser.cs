@@ -16,12 +16,19 @@ internal abstract class DocumentParser(ChatRequest request) : ReplyParser(reques
         }
 
         Read(frame);
+        if (Request.Passthrough is not null)
+        {
+            Output.Frame(frame.Clone(), Speaks(frame));
+        }
     }
 
     /// <summary>Whether a frame is of this protocol; one that is not and holds a message is an error of a gateway.</summary>
     protected abstract bool Knows(JsonElement frame);
 
     protected abstract void Read(JsonElement frame);
+
+    /// <summary>Whether a frame holds a part of the answer, known or not: a client waits for it.</summary>
+    protected virtual bool Speaks(JsonElement frame) => true;
 
     protected ProviderException Error(JsonElement frame) => ProviderErrors.FromError(ErrorText.Read(frame), Request.Endpoint);
 

@@ -84,6 +84,8 @@ internal sealed class UnsupportedParameters(ProviderHttp http)
             return refused | Refused.SystemRole;
         }
 
-        return isAbout && read(exception.Detail, refused) is var more && more != refused ? more : null;
+        // A client of the same protocol gets the provider's answer to what it asked; only what was added here can be left out.
+        var takes = request.Passthrough is null ? ~Refused.None : Refused.StreamOptions;
+        return isAbout && read(exception.Detail, refused) is var more && ((more ^ refused) & takes) != Refused.None ? more : null;
     }
 }

@@ -134,7 +134,7 @@ public sealed class CompatPassthroughTests
     {
         await using var steps = await CompatSteps.StartAsync(exchange =>
             exchange.Request.Method == "GET" ? exchange.Reply(404, "{}")
-            : exchange.Request.Json.GetProperty("stream").GetBoolean() ? Frames(
+            : exchange.Request.Json.TryGetProperty("stream", out var streams) && streams.GetBoolean() ? Frames(
                 exchange,
                 """{"id":"c","choices":[{"index":0,"delta":{"role":"assistant","audio":{"id":"audio_1","transcript":"Hel"}}}]}""",
                 """{"id":"c","choices":[{"index":0,"delta":{"audio":{"data":"SOUND"}}}]}""".Replace("SOUND", Sound),

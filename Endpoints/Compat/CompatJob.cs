@@ -1,0 +1,88 @@
+using System.Diagnostics.CodeAnalysis;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Traces;
+using AiChat.Providers.Transport;
+
+namespace AiChat.Endpoints.Compat;
+
+/// <summary>A request under work. It is translated only when a provider of another protocol may have to answer it.</summary>
+internal sealed class CompatJob(
+    HttpContext context, CurrentUser me, Dialect dialect, CompatRequest request, ResolvedModel model, CancellationToken ends)
+{
+    private CompatRequest? _translated;
+    private CompatRefusal? _refused;
+
+    public HttpContext Context => context;
+
+    public CurrentUser Me => me;
+
+    public Dialect Dialect => dialect;
+
+    /// <summary>As it was opened, not translated.</summary>
+    public CompatRequest Request => request;
+
+    /// <summary>The model that was asked for.</summary>
+    public ResolvedModel Model => model;
+
+    public CancellationToken Ends => ends;
+
+    public RunTrace? Trace { get; set; }
+
+    /// <summary>Writes the answer; another one when it turns out that the provider's frames go on as they are.</summary>
+    public AnswerWriter Writer
+    {
+        get => field ?? throw new InvalidOperationException("The writer is not set yet.");
+        set;
+    }
+
+    /// <summary>For a provider of another protocol.</summary>
+    /// <exception cref="CompatRefusal">The request asks for what only this protocol has, or is not valid in it.</exception>
+    public CompatRequest Translated => Translates(out var translated) ? translated : throw _refused!;
+
+    public bool Translates([NotNullWhen(true)] out CompatRequest? translated)
+    {
+        try
+        {
+            translated = _refused is null ? _translated ??= dialect.Translated(request.Body) : null;
+        }
+        catch (CompatRefusal refusal)
+        {
+            (_refused, translated) = (refusal, null);
+        }
+
+        return translated is not null;
+    }
+
+    /// <summary>Whether this model's provider can be asked.</summary>
+    public bool Takes(ResolvedModel other, ModelCatalog catalog)
+    {
+        try
+        {
+            CheckTakes(other, catalog);
+            return true;
+        }
+        catch (CompatRefusal)
+        {
+            return false;
+        }
+    }
+
+    /// <exception cref="CompatRefusal">This model's provider cannot be asked.</exception>
+    public void CheckTakes(ResolvedModel other, ModelCatalog catalog)
+    {
+        if (!dialect.IsSpokenBy(other.Provider))
+        {
+            var turns = Translated.Turns;
+            if (!other.Capabilities.Vision && turns.Any(turn => turn.Images.Count > 0))
+            {
+                throw CompatRefusal.Bad($"The model {other.PublicId} cannot see images.");
+            }
+        }
+        else if (request.Address is { } member && catalog.Current.Connection(other.ConnectionId) is not { Row.Local: false })
+        {
+            // A server beside this one would fetch what only it and this one can reach.
+            throw CompatRefusal.Bad($"{member} is data, not an address; addresses are not fetched by servers of this network.");
+        }
+    }
+}
