@@ -34,6 +34,7 @@ internal sealed record StartStep(string Name, string Detail, double? Share)
     public const string Copy = "copying_database";
     public const string CheckCopy = "checking_copy";
     public const string Migrate = "migrating_database";
+    public const string Index = "indexing_messages";
     public const string TryLog = "checking_log";
     public const string Finish = "finishing_upgrade";
 

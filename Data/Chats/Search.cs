@@ -59,7 +59,7 @@ internal sealed class Search(Db db)
         {
             cancel.ThrowIfCancellationRequested();
             var row = Text(connection, id);
-            if (pattern.IndexIn(row.Content) >= 0 && total++ >= skip && hits.Count < limit)
+            if (pattern.IsIn(row.Content) && total++ >= skip && hits.Count < limit)
             {
                 hits.Add(Match(row, [pattern]));
             }

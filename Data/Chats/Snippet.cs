@@ -13,7 +13,7 @@ internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
     /// <summary>The text around the first hit; the beginning of the text without a hit.</summary>
     public static Snippet From(string content, IReadOnlyList<TextPattern> terms)
     {
-        var first = terms.Select(term => term.IndexIn(content)).Where(at => at >= 0).DefaultIfEmpty(0).Min();
+        var first = terms.Select(term => term.Find(content)).Where(hit => hit.Length > 0).Select(hit => hit.Start).DefaultIfEmpty(0).Min();
         var from = Whole(content, Math.Max(0, first - Before));
         var to = Whole(content, Math.Min(content.Length, from + Length));
         var text = new StringBuilder(to - from + 2);
@@ -34,15 +34,15 @@ internal sealed record Snippet(string Text, IReadOnlyList<TextMark> Marks)
         var marks = new List<TextMark>();
         for (var at = 0; at < text.Length && marks.Count < MaxMarks;)
         {
-            var next = terms.Select(term => new TextMark(term.IndexIn(text.AsSpan(at)), term.Length)).Where(mark => mark.Start >= 0)
-                .OrderBy(mark => mark.Start).ThenByDescending(mark => mark.Length).FirstOrDefault();
-            if (next is null)
+            var (start, length) = terms.Select(term => term.Find(text.AsSpan(at))).Where(hit => hit.Length > 0)
+                .OrderBy(hit => hit.Start).ThenByDescending(hit => hit.Length).FirstOrDefault();
+            if (length == 0)
             {
                 break;
             }
 
-            marks.Add(next with { Start = at + next.Start });
-            at += next.Start + next.Length;
+            marks.Add(new TextMark(at + start, length));
+            at += start + length;
         }
 
         return marks;

@@ -22,7 +22,7 @@ internal static class Migrator
 
     /// <summary>Creates the file, and its folder, when they are missing.</summary>
     /// <param name="progress">Is told of what takes long, and may stop it; then the database is as before.</param>
-    /// <returns>The schema version the file now has.</returns>
+    /// <returns>The schema version the file now has. Its text index has everything.</returns>
     /// <exception cref="StartupException">The file is damaged, foreign, newer than this program, or a migration failed.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static int Run(string path, StartProgress? progress = null) => Run(path, Load(), progress);
@@ -31,7 +31,12 @@ internal static class Migrator
     internal static int Run(string path, IReadOnlyList<Migration> migrations, StartProgress? progress = null)
     {
         progress ??= StartProgress.None;
-        return Use(path, progress, connection => Upgrade(connection, path, migrations, progress));
+        return Use(path, progress, connection =>
+        {
+            var version = Upgrade(connection, path, migrations, progress);
+            TextIndex.AddAllDue(connection, progress);
+            return version;
+        });
     }
 
     /// <summary>Opens the database as a start does, after every check and before any change of its schema.</summary>

@@ -3,7 +3,8 @@ using System.Text;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// A parsed search text: words, and phrases in quotation marks, all of which must be found. None of it is treated as query syntax.
+/// A parsed search text: words, and phrases in quotation marks, all of which must be found, in whatever form their letters are written.
+/// None of it is treated as query syntax.
 /// </summary>
 internal sealed class SearchTerms
 {
@@ -22,7 +23,7 @@ internal sealed class SearchTerms
     private SearchTerms(IEnumerable<string> terms)
     {
         _patterns = [.. terms.Select(term => new TextPattern(term))];
-        var groups = terms.SelectMany(Groups).Distinct().ToList();
+        var groups = _patterns.SelectMany(pattern => Groups(pattern.Text)).Distinct().ToList();
         var asked = Math.Min(groups.Count, MaxGroups);
         Match = asked == 0 ? null : string.Join(" AND ", Enumerable.Range(0, asked).Select(i => Quoted(groups[i * groups.Count / asked])));
     }
@@ -33,7 +34,7 @@ internal sealed class SearchTerms
     public string? Match { get; }
 
     /// <summary>Whether a text contains all terms.</summary>
-    public bool AreIn(string text) => _patterns.TrueForAll(pattern => pattern.IndexIn(text) >= 0);
+    public bool AreIn(string text) => _patterns.TrueForAll(pattern => pattern.IsIn(text));
 
     /// <summary>Null when there is nothing to search for.</summary>
     public static SearchTerms? Parse(string? text)
@@ -63,8 +64,8 @@ internal sealed class SearchTerms
 
     private static void Add(List<string> terms, StringBuilder term)
     {
-        var found = term.ToString().Trim();
-        if (found.Length > 0 && terms.Count < MaxTerms && !terms.Contains(found, StringComparer.OrdinalIgnoreCase))
+        var found = Letters.Fold(term.ToString().Trim());
+        if (found.Length > 0 && terms.Count < MaxTerms && !terms.Contains(found))
         {
             terms.Add(found);
         }

@@ -1,11 +1,26 @@
 using System.Data.Common;
 using Dapper;
+using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>Asks the full-text index over messages, which triggers of the schema keep up to date.</summary>
+/// <summary>
+/// The full-text index over messages. It holds folded text (<see cref="Letters"/>), which SQL cannot make: triggers of the schema take out
+/// what is gone and note what is due, and the writer adds that before it commits. So whatever is committed is in the index.
+/// </summary>
 internal static class TextIndex
 {
+    /// <summary>Messages that one transaction of a start adds: a start that is ended goes on there, and the log stays small.</summary>
+    private const int MaxAtOnce = 5_000;
+
+    /// <summary>Whether the database has this index; that of the traces and those of older schemas have not.</summary>
+    public static bool IsIn(SqliteConnection connection)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = "select exists (select 1 from sqlite_schema where name = 'messages_text_due')";
+        return command.ExecuteScalar() is 1L;
+    }
+
     /// <summary>Ids of the user's messages that may hold the terms; null when all terms are too short for the index.</summary>
     public static HashSet<long>? Candidates(DbConnection connection, long userId, SearchTerms terms)
     {
@@ -19,4 +34,63 @@ internal static class TextIndex
             select rowid from messages_text where messages_text match @match
             """, new { match }, buffered: false).ToHashSet();
     }
+
+    /// <summary>Adds what is due to the index, within the transaction that is open.</summary>
+    /// <returns>How many messages were due, at most <paramref name="limit"/>.</returns>
+    public static int AddDue(DbConnection connection, int limit)
+    {
+        var due = connection.Query<long>("select id from messages_text_due order by id limit @limit", new { limit }).ToList();
+        foreach (var id in due)
+        {
+            if (connection.QueryFirstOrDefault<OwnedText>("""
+                select owner, content from message_owners where id = @id and content <> ''
+                """, new { id }) is { } text)
+            {
+                connection.Execute("""
+                    insert into messages_text (rowid, owner, content) values (@id, @Owner, @folded)
+                    """, new { id, text.Owner, folded = Letters.Fold(text.Content) });
+            }
+
+            connection.Execute("delete from messages_text_due where id = @id", new { id });
+        }
+
+        return due.Count;
+    }
+
+    /// <summary>
+    /// Adds all that is due: everything after an upgrade, nothing after any other end. Where it is stopped, the next start goes on.
+    /// </summary>
+    /// <exception cref="OperationCanceledException">It was stopped.</exception>
+    public static void AddAllDue(SqliteConnection connection, StartProgress progress)
+    {
+        if (!IsIn(connection))
+        {
+            return;
+        }
+
+        var (first, last) = Due(connection);
+        for (var next = first; next > 0; next = Due(connection).First)
+        {
+            progress.Report(StartStep.Index, "", (double)(next - first) / Math.Max(1, last - first));
+            using var transaction = connection.BeginTransaction();
+            for (var added = 0; added < MaxAtOnce && AddDue(connection, 100) is > 0 and var more; added += more)
+            {
+                progress.Stop.ThrowIfCancellationRequested();
+            }
+
+            transaction.Commit();
+        }
+    }
+
+    /// <summary>The ids between which messages are due; 0 when there are none.</summary>
+    private static (long First, long Last) Due(DbConnection connection) => (
+        connection.ExecuteScalar<long?>("select min(id) from messages_text_due") ?? 0,
+        connection.ExecuteScalar<long?>("select max(id) from messages_text_due") ?? 0);
+}
+
+internal sealed record OwnedText
+{
+    public string Owner { get; init; } = "";
+
+    public string Content { get; init; } = "";
 }

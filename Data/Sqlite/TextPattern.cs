@@ -1,23 +1,30 @@
+using System.Buffers;
+
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// Case-insensitive text search in linear time (Knuth, Morris and Pratt): a naive search takes seconds when one letter repeats.
-/// Thread-safe.
+/// Search for a text in whatever form its letters are written (<see cref="Letters"/>), in linear time (Knuth, Morris and Pratt): a naive
+/// search takes seconds when one letter repeats. Thread-safe.
 /// </summary>
 internal sealed class TextPattern
 {
-    private readonly char[] _letters;
+    /// <summary>Up to this length the places of a match are kept on the stack.</summary>
+    private const int MaxOnStack = 512;
+
+    private static readonly char[] _ascii = [.. Enumerable.Range(0, 0x80).Select(code => (char)code)];
+
+    private readonly string _letters;
 
     /// <summary>The failure function: for each prefix, the length of its longest proper suffix that is a prefix too.</summary>
     private readonly int[] _borders;
 
-    /// <summary>The two case forms of the first letter; null when a scan for these two could miss a third form.</summary>
-    private readonly string? _first;
+    /// <summary>The ASCII letters with which no match begins.</summary>
+    private readonly SearchValues<char> _others;
 
-    /// <param name="text">Not empty.</param>
+    /// <param name="text">One without a letter that can be seen is found nowhere.</param>
     public TextPattern(string text)
     {
-        _letters = [.. text.Select(char.ToUpperInvariant)];
+        _letters = Letters.Fold(text);
         _borders = new int[_letters.Length];
         for (int at = 1, length = 0; at < _letters.Length; at++)
         {
@@ -25,37 +32,45 @@ internal sealed class TextPattern
             _borders[at] = length;
         }
 
-        var (upper, lower) = (_letters[0], char.ToLowerInvariant(_letters[0]));
-        _first = char.IsAscii(upper) || upper == lower ? $"{upper}{lower}" : null;
+        _others = SearchValues.Create([.. _ascii.Where(letter => char.ToLowerInvariant(letter) != _letters.FirstOrDefault(char.MaxValue))]);
     }
 
-    public int Length => _letters.Length;
+    /// <summary>The folded form.</summary>
+    public string Text => _letters;
 
-    /// <summary>Index of the first match, or -1.</summary>
-    public int IndexIn(ReadOnlySpan<char> text)
+    public bool IsIn(ReadOnlySpan<char> text) => Find(text).Length > 0;
+
+    /// <summary>The place of the first match as the text is written; its length is 0 when there is none.</summary>
+    public (int Start, int Length) Find(ReadOnlySpan<char> text)
     {
-        var length = 0;
-        for (var at = 0; at < text.Length; at++)
+        if (_letters.Length == 0)
         {
-            if (length == 0 && _first is not null)
-            {
-                var skipped = text[at..].IndexOfAny(_first[0], _first[1]);
-                if (skipped < 0)
-                {
-                    return -1;
-                }
-
-                at += skipped;
-            }
-
-            length = Next(length, char.ToUpperInvariant(text[at]));
-            if (length == _letters.Length)
-            {
-                return at - length + 1;
-            }
+            return (0, 0);
         }
 
-        return -1;
+        // Where the last letters began, one place for each letter of a match.
+        var starts = _letters.Length <= MaxOnStack ? stackalloc int[_letters.Length] : new int[_letters.Length];
+        var letters = new FoldedLetters(text);
+        for (int length = 0, seen = 0; ; seen = seen + 1 == starts.Length ? 0 : seen + 1)
+        {
+            if (length == 0)
+            {
+                letters.Skip(_others);
+            }
+
+            if (!letters.MoveNext())
+            {
+                return (0, 0);
+            }
+
+            starts[seen] = letters.Start;
+            length = Next(length, letters.Current);
+            if (length == _letters.Length)
+            {
+                var start = starts[seen + 1 == starts.Length ? 0 : seen + 1];
+                return (start, letters.End - start);
+            }
+        }
     }
 
     /// <summary>Length of the matched prefix after one more letter.</summary>
