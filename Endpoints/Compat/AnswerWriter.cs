@@ -29,17 +29,40 @@ internal abstract class AnswerWriter
     /// </summary>
     public bool RelaysFrames { get; set; }
 
+    /// <summary>Only the first call of the answer is told: the client asked for one at a time, and the provider cannot be asked so.</summary>
+    public bool OneCall { get; set; }
+
+    /// <summary>The estimated length of the prompt, for protocols that tell it before the answer.</summary>
+    public int PromptTokens { get; set; }
+
+    /// <summary>What makes the complete answer impossible to write in this protocol; null for almost all.</summary>
+    public virtual Problem? Fault() => null;
+
     /// <summary>Writes the opening frames of the stream, if the protocol has any.</summary>
     public abstract void Begin();
 
     /// <summary>Writes the frames of one delta and adds it to <see cref="Answer"/>.</summary>
     public void Write(ChatDelta delta)
     {
+        if (OneCall && delta is ChatDelta.ToolCall other && Answer.Calls is [var only, ..] && only.Index != other.Index)
+        {
+            return;
+        }
+
         var call = Answer.Take(delta);
         switch (delta)
         {
+            case ChatDelta.Text { IsRefusal: true } refusal:
+                OnRefusal(refusal.Value);
+                break;
             case ChatDelta.Text text:
                 OnText(text.Value);
+                break;
+            case ChatDelta.Image image:
+                OnImage(image);
+                break;
+            case ChatDelta.Sources sources:
+                OnSources(sources.Pages);
                 break;
             case ChatDelta.Reasoning reasoning:
                 OnReasoning(reasoning.Value);
@@ -67,6 +90,15 @@ internal abstract class AnswerWriter
     protected abstract void OnReasoning(string text);
 
     protected abstract void OnCall(CompatToolCall call, string arguments, bool first);
+
+    protected virtual void OnRefusal(string text) => OnText(text);
+
+    protected abstract void OnImage(ChatDelta.Image image);
+
+    protected abstract void OnSources(IReadOnlyList<ChatSource> pages);
+
+    protected static string DataUrl(ChatDelta.Image image) =>
+        $"data:{(image.MimeType.Length > 0 ? image.MimeType : "image/png")};base64,{Convert.ToBase64String(image.Bytes.Span)}";
 
     protected virtual void OnFrame(JsonElement frame)
     {

@@ -10,8 +10,7 @@ namespace AiChat.Endpoints.Compat;
 /// </summary>
 /// <param name="model">The name by which the client knows the model.</param>
 /// <param name="stream">Whether the client asked for a stream.</param>
-/// <param name="promptTokens">The estimate, for a server that counts nothing.</param>
-internal sealed class AnthropicRelay(string model, bool stream, int promptTokens) : RelayWriter(model)
+internal sealed class AnthropicRelay(string model, bool stream) : RelayWriter(model)
 {
     private static readonly string[] Head = ["id", "type", "role", "model", "content", "stop_reason", "stop_sequence", "usage"];
 
@@ -217,7 +216,7 @@ internal sealed class AnthropicRelay(string model, bool stream, int promptTokens
 
         if (usage.Child("input_tokens").ValueKind == JsonValueKind.Undefined && !_pieces.Counts.Contains("input_tokens"))
         {
-            json.WriteNumber("input_tokens", Answer.Used?.PromptTokens ?? promptTokens);
+            json.WriteNumber("input_tokens", Answer.Used?.PromptTokens ?? PromptTokens);
         }
 
         if (usage.Child("output_tokens").ValueKind == JsonValueKind.Undefined && !_pieces.Counts.Contains("output_tokens"))

@@ -70,7 +70,7 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
         json.WriteNumber("index", 0);
         json.WriteStartObject("message");
         json.WriteString("role", "assistant");
-        if (Answer.Text.Length == 0 && Answer.Calls.Count > 0)
+        if (Answer.Text.Length == 0 && (Answer.Calls.Count > 0 || Answer.Refusal.Length > 0))
         {
             json.WriteNull("content");
         }
@@ -84,11 +84,14 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
             json.WriteString("reasoning_content", Answer.Reasoning.ToString());
         }
 
-        json.WriteNull("refusal");
+        json.WriteString("refusal", Answer.Refusal.Length == 0 ? null : Answer.Refusal.ToString());
+        Images(json, Answer.Images);
+        Annotations(json, Answer.Sources);
         WriteCalls(json);
         json.WriteEndObject();
         json.WriteNull("logprobs");
         json.WriteString("finish_reason", Finish());
+        StopWord(json);
         json.WriteEndObject();
         json.WriteEndArray();
         Usage(json);
@@ -111,6 +114,72 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
         if (!RelaysFrames)
         {
             Chunk(json => json.WriteString("reasoning_content", text));
+        }
+    }
+
+    protected override void OnRefusal(string text)
+    {
+        if (!RelaysFrames)
+        {
+            Chunk(json => json.WriteString("refusal", text));
+        }
+    }
+
+    protected override void OnImage(ChatDelta.Image image)
+    {
+        if (!RelaysFrames)
+        {
+            Chunk(json => Images(json, [image]));
+        }
+    }
+
+    protected override void OnSources(IReadOnlyList<ChatSource> pages)
+    {
+        if (!RelaysFrames)
+        {
+            Chunk(json => Annotations(json, pages));
+        }
+    }
+
+    // The member that OpenRouter and others have for pictures; OpenAI's own API has none.
+    private static void Images(Utf8JsonWriter json, IReadOnlyList<ChatDelta.Image> images)
+    {
+        if (images.Count > 0)
+        {
+            json.WriteStartArray("images");
+            foreach (var image in images)
+            {
+                json.WriteStartObject();
+                json.WriteString("type", "image_url");
+                json.WriteStartObject("image_url");
+                json.WriteString("url", DataUrl(image));
+                json.WriteEndObject();
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+    }
+
+    private static void Annotations(Utf8JsonWriter json, IReadOnlyList<ChatSource> pages)
+    {
+        if (pages.Count > 0)
+        {
+            json.WriteStartArray("annotations");
+            foreach (var page in pages)
+            {
+                json.WriteStartObject();
+                json.WriteString("type", "url_citation");
+                json.WriteStartObject("url_citation");
+                json.WriteNumber("start_index", 0);
+                json.WriteNumber("end_index", 0);
+                json.WriteString("url", page.Url);
+                json.WriteString("title", page.Title);
+                json.WriteEndObject();
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
         }
     }
 
@@ -196,9 +265,23 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
         delta(json);
         json.WriteEndObject();
         json.WriteString("finish_reason", finish);
+        if (finish is not null)
+        {
+            StopWord(json);
+        }
+
         json.WriteEndObject();
         json.WriteEndArray();
     });
+
+    // vLLM's member for the stop word that ended the answer.
+    private void StopWord(Utf8JsonWriter json)
+    {
+        if (Answer.StopWord is { } word)
+        {
+            json.WriteString("stop_reason", word);
+        }
+    }
 
     private void Head(Utf8JsonWriter json, string kind)
     {
@@ -248,7 +331,8 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
 
     private string Finish() => Answer.Finish switch
     {
-        FinishReason.Stop or FinishReason.Other => "stop",
+        FinishReason.Stop => "stop",
+        FinishReason.Other => Answer.FinishWord?.ToLowerInvariant() ?? "stop",
         FinishReason.Length => "length",
         FinishReason.ToolCalls => "tool_calls",
         FinishReason.ContentFilter => "content_filter",

@@ -107,8 +107,13 @@ internal sealed class CompatCalls(
                 var call = new ResolvedCall(
                     model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn));
                 var request = job.Dialect.IsSpokenBy(model.Provider)
-                    ? job.Dialect.Pass(job.Request, call) : job.Dialect.Translate(job.Translated, call);
-                request = request with { ContextLimit = model.ContextLimit, KeepAlive = settings.OllamaKeepAlive };
+                    ? job.Dialect.Pass(job.Request, call) : Dialect.Translate(job.Translated, call);
+                request = request with
+                {
+                    ContextLimit = model.ContextLimit,
+                    KeepAlive = settings.OllamaKeepAlive,
+                    Thinks = model.Capabilities.Reasoning ? true : null,
+                };
                 job.Trace?.Calling(request);
                 return ValueTask.FromResult(request);
             },
@@ -126,11 +131,7 @@ internal sealed class CompatCalls(
 
             await using var call = await opening;
             job.Trace?.FirstToken(call.Model, call.FirstMs, call.FirstMs);
-            if (job.Dialect.IsSpokenBy(call.Model.Provider))
-            {
-                job.Writer = job.Dialect.Relay(job.Request, job.Model.PublicId, clock.GetUtcNow());
-            }
-
+            job.WriteFor(call.Model, clock.GetUtcNow());
             job.Writer.Begin();
             await Read(call, job, stream, memory, used);
         }
@@ -150,12 +151,21 @@ internal sealed class CompatCalls(
         }
 
         states.Store(job.Me.Id, job.Writer.Answer);
+        var fault = job.Writer.Fault();
         if (stream is null)
         {
-            return new JsonResult(job.Writer.WriteWhole);
+            return fault is null ? new JsonResult(job.Writer.WriteWhole) : fault;
         }
 
-        job.Writer.End();
+        if (fault is null)
+        {
+            job.Writer.End();
+        }
+        else
+        {
+            job.Writer.Fail(fault, job.Context.TraceIdentifier);
+        }
+
         await stream.Send(job.Writer.Ready);
         return TypedResults.Empty;
     }

@@ -29,11 +29,21 @@ internal sealed class CompatJob(
 
     public RunTrace? Trace { get; set; }
 
-    /// <summary>Writes the answer; another one when it turns out that the provider's frames go on as they are.</summary>
+    /// <summary>Writes the answer, and until it is known who answers what a client has to hear meanwhile.</summary>
     public AnswerWriter Writer
     {
         get => field ?? throw new InvalidOperationException("The writer is not set yet.");
         set;
+    }
+
+    /// <summary>Sets the writer for the model that answers: its frames go on as they are, or are translated.</summary>
+    public void WriteFor(ResolvedModel other, DateTimeOffset now)
+    {
+        Writer = dialect.IsSpokenBy(other.Provider)
+            ? dialect.Relay(request, model.PublicId, now)
+            : dialect.Writer(Translated, model.PublicId, now);
+        Writer.PromptTokens = request.PromptTokens;
+        Writer.OneCall = !dialect.IsSpokenBy(other.Provider) && ProtocolGaps.CutsToOneCall(Translated, other.Provider);
     }
 
     /// <summary>For a provider of another protocol.</summary>
@@ -73,8 +83,8 @@ internal sealed class CompatJob(
     {
         if (!dialect.IsSpokenBy(other.Provider))
         {
-            var turns = Translated.Turns;
-            if (!other.Capabilities.Vision && turns.Any(turn => turn.Images.Count > 0))
+            ProtocolGaps.Check(Translated, other.Provider);
+            if (!other.Capabilities.Vision && Translated.Turns.Any(turn => turn.Images.Count > 0))
             {
                 throw CompatRefusal.Bad($"The model {other.PublicId} cannot see images.");
             }

@@ -24,12 +24,44 @@ internal sealed record CompatRequest
 
     public ReasoningEffort? Effort { get; init; }
 
+    /// <summary>Tokens that the model may think; null when the request does not say.</summary>
+    public int? Budget { get; init; }
+
     public IReadOnlyList<ChatTool> Tools { get; init; } = [];
 
     public string? ToolChoice { get; init; }
 
-    /// <summary>The JSON schema that the answer must match, as JSON text; "" for any JSON object, null for free text.</summary>
-    public string? Schema { get; init; }
+    /// <summary>The form of the answer; null for free text.</summary>
+    public ChatFormat? Format { get; init; }
+
+    public bool? ParallelTools { get; init; }
+
+    public string? Verbosity { get; init; }
+
+    public string? UserId { get; init; }
+
+    public ChatWebSearch? WebSearch { get; init; }
+
+    /// <summary>The request has metadata, which both APIs of OpenAI have.</summary>
+    public bool Metadata { get; init; }
+
+    /// <summary>A tier of service other than the default one; null when there is none.</summary>
+    public string? ServiceTier { get; init; }
+
+    /// <summary>Members of the body that go on as they are to a provider that has them too.</summary>
+    public IReadOnlyList<string> SharedMembers { get; init; } = [];
+
+    /// <summary>What tools of the client are called elsewhere, by the name that the provider knows; empty for most.</summary>
+    public IReadOnlyDictionary<string, ToolOrigin> Origins { get; init; } = new Dictionary<string, ToolOrigin>();
+
+    /// <summary>The client's word for stop words.</summary>
+    public string StopName { get; init; } = "stop";
+
+    /// <summary>The client's word for <see cref="Verbosity"/>.</summary>
+    public string VerbosityName { get; init; } = "verbosity";
+
+    /// <summary>What only the client's own protocol has, in its words.</summary>
+    public IReadOnlyList<string> Foreign { get; init; } = [];
 
     public bool Stream { get; init; }
 
@@ -55,6 +87,12 @@ internal sealed record CompatRequest
     public required JsonElement Body { get; init; }
 }
 
+/// <summary>A tool as its client knows it.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Namespace">The namespace around it, if it is in one.</param>
+/// <param name="IsCustom">It takes free text and not JSON.</param>
+internal sealed record ToolOrigin(string Name, string? Namespace, bool IsCustom);
+
 /// <summary>The answer so far.</summary>
 internal sealed class CompatAnswer
 {
@@ -62,9 +100,24 @@ internal sealed class CompatAnswer
 
     public StringBuilder Reasoning { get; } = new();
 
+    /// <summary>What the model said instead of an answer, where the protocol tells that apart.</summary>
+    public StringBuilder Refusal { get; } = new();
+
     public List<CompatToolCall> Calls { get; } = [];
 
+    /// <summary>Pictures that the model made.</summary>
+    public List<ChatDelta.Image> Images { get; } = [];
+
+    /// <summary>The pages that the answer rests on.</summary>
+    public IReadOnlyList<ChatSource> Sources { get; private set; } = [];
+
     public FinishReason Finish { get; private set; } = FinishReason.Stop;
+
+    /// <summary>The provider's word for why the model ended; null when it gave none.</summary>
+    public string? FinishWord { get; private set; }
+
+    /// <summary>The stop word that ended the answer, where the provider says which.</summary>
+    public string? StopWord { get; private set; }
 
     /// <summary>The state that the provider wants back with these calls.</summary>
     public string? State { get; private set; }
@@ -79,7 +132,13 @@ internal sealed class CompatAnswer
         switch (delta)
         {
             case ChatDelta.Text text:
-                Text.Append(text.Value);
+                (text.IsRefusal ? Refusal : Text).Append(text.Value);
+                break;
+            case ChatDelta.Image image:
+                Images.Add(image);
+                break;
+            case ChatDelta.Sources sources:
+                Sources = sources.Pages;
                 break;
             case ChatDelta.Reasoning reasoning:
                 Reasoning.Append(reasoning.Value);
@@ -92,7 +151,7 @@ internal sealed class CompatAnswer
                 State = state.Value;
                 break;
             case ChatDelta.End end:
-                Finish = end.Reason;
+                (Finish, FinishWord, StopWord) = (end.Reason, end.Raw, end.StopWord);
                 break;
             case ChatDelta.ToolCall piece:
                 return Add(piece);
@@ -125,4 +184,7 @@ internal sealed record CompatToolCall(int Index, int Place, string Id, string Na
 
     /// <summary>The arguments as JSON; never empty, because clients parse it.</summary>
     public string ArgumentsJson => Arguments.Length == 0 ? "{}" : Arguments.ToString();
+
+    /// <summary>The arguments are neither a JSON object nor nothing.</summary>
+    public bool IsBroken => Arguments.ToString() is var text && !ToolArguments.IsObject(text) && !ToolArguments.IsNothing(text);
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text.Json;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
@@ -96,7 +95,7 @@ internal abstract class Dialect
     /// <summary>The call to a provider of another protocol.</summary>
     /// <param name="request">From <see cref="Translated"/>.</param>
     /// <param name="call">The target.</param>
-    public ChatRequest Translate(CompatRequest request, ResolvedCall call) => Translate(
+    public static ChatRequest Translate(CompatRequest request, ResolvedCall call) => Translation.Of(
         new ChatRequest
         {
             Endpoint = call.Endpoint,
@@ -107,58 +106,10 @@ internal abstract class Dialect
             Reasoning = AsWritten,
         },
         request,
-        call.Provider);
+        call);
 
     /// <summary>What a provider wants back that the client could not carry, by the place of a message in the body.</summary>
     protected virtual IReadOnlyDictionary<int, string> States(JsonElement body, ResolvedCall call) => new Dictionary<int, string>();
-
-    private static ChatRequest Translate(ChatRequest sent, CompatRequest request, string provider) => sent with
-    {
-        SystemPrompt = request.Schema is null || provider == "openai_responses"
-            ? request.System
-            : WithSchema(request.System, request.Schema),
-        Sampling = request.Sampling,
-        Tools = request.Tools,
-        ToolChoice = request.Tools.Count == 0 ? null : request.ToolChoice,
-        Reasoning = sent.Reasoning with { Enabled = request.Reasons, Effort = request.Effort },
-        ExtraBody = request.Schema is not null && provider == "openai_responses" ? TextFormat(request.Schema) : default,
-    };
-
-    // Protocols without a member for the schema get it as an instruction.
-    private static string WithSchema(string? system, string schema)
-    {
-        var rule = schema.Length == 0
-            ? "Answer with one JSON object and nothing else."
-            : $"Answer with JSON that fits this JSON schema, and with nothing else:\n{schema}";
-        return string.IsNullOrWhiteSpace(system) ? rule : $"{system}\n\n{rule}";
-    }
-
-    private static ReadOnlyMemory<byte> TextFormat(string schema) => JsonObject(json =>
-    {
-        json.WriteStartObject("text");
-        json.WriteStartObject("format");
-        json.WriteString("type", schema.Length == 0 ? "json_object" : "json_schema");
-        if (schema.Length > 0)
-        {
-            json.WriteString("name", "answer");
-            json.WritePropertyName("schema");
-            json.WriteRawValue(schema);
-        }
-
-        json.WriteEndObject();
-        json.WriteEndObject();
-    });
-
-    private static ReadOnlyMemory<byte> JsonObject(Action<Utf8JsonWriter> members)
-    {
-        var buffer = new ArrayBufferWriter<byte>();
-        using var json = new Utf8JsonWriter(buffer);
-        json.WriteStartObject();
-        members(json);
-        json.WriteEndObject();
-        json.Flush();
-        return buffer.WrittenMemory;
-    }
 }
 
 /// <summary>The target of a call.</summary>

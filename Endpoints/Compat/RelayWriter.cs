@@ -33,6 +33,14 @@ internal abstract class RelayWriter(string model) : AnswerWriter
     {
     }
 
+    protected override void OnImage(ChatDelta.Image image)
+    {
+    }
+
+    protected override void OnSources(IReadOnlyList<ChatSource> pages)
+    {
+    }
+
     protected override void OnCall(CompatToolCall call, string arguments, bool first)
     {
     }

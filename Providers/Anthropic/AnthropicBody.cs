@@ -7,11 +7,18 @@ namespace AiChat.Providers.Anthropic;
 /// <summary>Writes the body of a Messages request.</summary>
 internal static class AnthropicBody
 {
+    /// <summary>The least budget of thinking that the API takes.</summary>
+    private const int MinBudget = 1_024;
+
+    /// <summary>Stands before a history that begins with the assistant.</summary>
+    private const string Opening = "(The assistant begins.)";
+
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
+        request = request.Without((refused & Refused.Format) | (request.Format is { IsAnyObject: true } ? Refused.Format : 0));
         using var body = new RequestBody();
         var json = body.Json;
-        var thinks = (request.Reasoning.Enabled == true || (request.Reasoning.Enabled is null && request.Reasoning.Effort is not null))
+        var thinks = (request.Reasoning.Enabled ?? request.Reasoning.Level is not (null or ReasoningEffort.None))
             && !refused.HasFlag(Refused.Thinking);
         var adaptive = IsAdaptive(request.Model) != refused.HasFlag(Refused.ThinkingStyle);
         json.WriteString("model", request.Model);
@@ -27,11 +34,19 @@ internal static class AnthropicBody
         json.WriteBoolean("stream", true);
         if (thinks)
         {
-            WriteThinking(json, request, refused, adaptive);
+            WriteThinking(json, request, adaptive);
         }
 
-        WriteSampling(body, request, thinks || refused.HasFlag(Refused.Sampling));
-        WriteTools(json, request, thinks, marks && string.IsNullOrWhiteSpace(request.SystemPrompt));
+        WriteOutput(json, request, thinks && adaptive && !refused.HasFlag(Refused.ReasoningEffort));
+        WriteSampling(body, request, (thinks && !request.Exact) || refused.HasFlag(Refused.Sampling));
+        AnthropicTools.Write(body, request, refused, thinks, marks && string.IsNullOrWhiteSpace(request.SystemPrompt));
+        if (request.UserId is not null)
+        {
+            json.WriteStartObject("metadata");
+            json.WriteString("user_id", request.UserId);
+            json.WriteEndObject();
+        }
+
         return body.Finish(request.ExtraBody);
     }
 
@@ -65,15 +80,18 @@ internal static class AnthropicBody
         return (numbers.Count > 0 ? numbers[0] : 0, numbers.Count > 1 ? numbers[1] : 0);
     }
 
-    private static int Budget(ChatRequest request) => request.Reasoning.Effort switch
-    {
-        ReasoningEffort.Minimal => 1_024,
-        ReasoningEffort.Low => 2_048,
-        ReasoningEffort.Medium or null => 8_192,
-        ReasoningEffort.High => 16_384,
-    };
+    private static int Budget(ChatRequest request) => request.Reasoning.Budget is > 0 and var budget
+        ? Math.Max(MinBudget, budget)
+        : request.Reasoning.Effort switch
+        {
+            ReasoningEffort.Minimal => MinBudget,
+            ReasoningEffort.Low => 2_048,
+            ReasoningEffort.High => 16_384,
+            ReasoningEffort.XHigh or ReasoningEffort.Max => 32_768,
+            _ => 8_192,
+        };
 
-    private static void WriteThinking(Utf8JsonWriter json, ChatRequest request, Refused refused, bool adaptive)
+    private static void WriteThinking(Utf8JsonWriter json, ChatRequest request, bool adaptive)
     {
         json.WriteStartObject("thinking");
         if (adaptive)
@@ -90,12 +108,32 @@ internal static class AnthropicBody
         }
 
         json.WriteEndObject();
-        if (adaptive && request.Reasoning.Effort is { } effort && !refused.HasFlag(Refused.ReasoningEffort))
+    }
+
+    private static void WriteOutput(Utf8JsonWriter json, ChatRequest request, bool hasEffort)
+    {
+        var effort = hasEffort && request.Reasoning.Level is { } level and not ReasoningEffort.None ? level : (ReasoningEffort?)null;
+        if (effort is null && request.Format is null)
         {
-            json.WriteStartObject("output_config");
-            json.WriteString("effort", effort == ReasoningEffort.Minimal ? "low" : effort.Word());
+            return;
+        }
+
+        json.WriteStartObject("output_config");
+        if (effort is not null)
+        {
+            json.WriteString("effort", effort == ReasoningEffort.Minimal ? "low" : effort.Value.Word());
+        }
+
+        if (request.Format is { } format)
+        {
+            json.WriteStartObject("format");
+            json.WriteString("type", "json_schema");
+            json.WritePropertyName("schema");
+            RequestBody.WriteObject(json, format.SchemaJson);
             json.WriteEndObject();
         }
+
+        json.WriteEndObject();
     }
 
     private static void WriteSystem(Utf8JsonWriter json, string text, bool marks)
@@ -116,7 +154,7 @@ internal static class AnthropicBody
     }
 
     /// <summary>Everything up to and with this block is read from the cache by the next request that begins with it.</summary>
-    private static void WriteMark(Utf8JsonWriter json)
+    public static void WriteMark(Utf8JsonWriter json)
     {
         json.WriteStartObject("cache_control");
         json.WriteString("type", "ephemeral");
@@ -128,8 +166,17 @@ internal static class AnthropicBody
         var json = body.Json;
         var turns = ChatTurns.Clean(request.Turns);
 
-        // A conversation must begin with a user turn; trimming can have removed the first question.
-        turns.RemoveRange(0, turns.FindIndex(turn => turn.Role == ChatRole.User) is var first and > 0 ? first : 0);
+        // A conversation must begin with a user turn. Trimming can have removed the first question; a program's list is kept whole.
+        var first = turns.FindIndex(turn => turn.Role == ChatRole.User);
+        if (request.Exact && turns is [{ Role: ChatRole.Assistant }, ..])
+        {
+            turns.Insert(0, new ChatTurn(ChatRole.User, Opening));
+        }
+        else if (first > 0)
+        {
+            turns.RemoveRange(0, first);
+        }
+
         var lastUser = turns.FindLastIndex(turn => turn.Role == ChatRole.User);
         json.WriteStartArray("messages");
         for (var at = 0; at < turns.Count; at++)
@@ -140,11 +187,11 @@ internal static class AnthropicBody
             if (turns[at].Role == ChatRole.Tool)
             {
                 // All results of one round of calls belong in one message.
-                WriteResult(json, turns[at], marks && at == turns.Count - 1);
+                WriteResult(body, turns[at], marks && at == turns.Count - 1);
                 while (at + 1 < turns.Count && turns[at + 1].Role == ChatRole.Tool)
                 {
                     at++;
-                    WriteResult(json, turns[at], marks && at == turns.Count - 1);
+                    WriteResult(body, turns[at], marks && at == turns.Count - 1);
                 }
             }
             else
@@ -173,10 +220,7 @@ internal static class AnthropicBody
             }
         }
 
-        foreach (var image in turn.Images)
-        {
-            WriteImage(body, image);
-        }
+        WriteFiles(body, turn);
 
         // An answer to be continued must not end in white space.
         var text = isLast && turn.Role == ChatRole.Assistant ? turn.Text.TrimEnd() : turn.Text;
@@ -200,31 +244,68 @@ internal static class AnthropicBody
             json.WriteString("id", call.Id);
             json.WriteString("name", call.Name);
             json.WritePropertyName("input");
-            RequestBody.WriteObject(json, call.Arguments);
+            RequestBody.WriteArguments(json, call);
             json.WriteEndObject();
         }
     }
 
-    private static void WriteImage(RequestBody body, ChatImage image)
+    private static void WriteFiles(RequestBody body, ChatTurn turn)
+    {
+        foreach (var image in turn.Images)
+        {
+            WriteFile(body, "image", image, null);
+        }
+
+        foreach (var file in turn.Files)
+        {
+            WriteFile(body, "document", file.Content, file.Name);
+        }
+    }
+
+    private static void WriteFile(RequestBody body, string type, ChatImage file, string? name)
     {
         var json = body.Json;
         json.WriteStartObject();
-        json.WriteString("type", "image");
+        json.WriteString("type", type);
         json.WriteStartObject("source");
         json.WriteString("type", "base64");
-        json.WriteString("media_type", image.MimeType);
+        json.WriteString("media_type", file.MimeType);
         json.WritePropertyName("data");
-        body.Image(image, dataUrl: false);
+        body.Image(file, dataUrl: false);
         json.WriteEndObject();
+        if (name is not null)
+        {
+            json.WriteString("title", name);
+        }
+
         json.WriteEndObject();
     }
 
-    private static void WriteResult(Utf8JsonWriter json, ChatTurn turn, bool marks)
+    private static void WriteResult(RequestBody body, ChatTurn turn, bool marks)
     {
+        var json = body.Json;
         json.WriteStartObject();
         json.WriteString("type", "tool_result");
         json.WriteString("tool_use_id", turn.ToolCallId);
-        json.WriteString("content", turn.Text);
+        if (turn.Images.Count == 0 && turn.Files.Count == 0)
+        {
+            json.WriteString("content", turn.Text);
+        }
+        else
+        {
+            json.WriteStartArray("content");
+            if (!string.IsNullOrWhiteSpace(turn.Text))
+            {
+                json.WriteStartObject();
+                json.WriteString("type", "text");
+                json.WriteString("text", turn.Text);
+                json.WriteEndObject();
+            }
+
+            WriteFiles(body, turn);
+            json.WriteEndArray();
+        }
+
         if (turn.ToolFailed)
         {
             json.WriteBoolean("is_error", true);
@@ -246,45 +327,17 @@ internal static class AnthropicBody
             return;
         }
 
-        // Newer models take one of the two, not both.
         if (request.Sampling.Temperature is { } temperature)
         {
             body.Number("temperature", Math.Clamp(temperature, 0, 1));
         }
-        else
+
+        // Newer models take one of the two, not both. A program that sends both hears so from the provider; 1 changes nothing.
+        if (request.Sampling.Temperature is null || (request.Exact && request.Sampling.TopP is not 1))
         {
             body.Number("top_p", request.Sampling.TopP);
         }
 
         body.Number("top_k", (long?)request.Sampling.TopK);
-    }
-
-    private static void WriteTools(Utf8JsonWriter json, ChatRequest request, bool thinks, bool marks)
-    {
-        if (request.Tools.Count == 0)
-        {
-            return;
-        }
-
-        json.WriteStartArray("tools");
-        foreach (var tool in request.Tools)
-        {
-            RequestBody.WriteFunction(json, tool, "input_schema", marks && tool == request.Tools[^1] ? WriteMark : null);
-        }
-
-        json.WriteEndArray();
-
-        // A forced call and thinking exclude each other.
-        if (request.ToolChoice is { } choice && !(thinks && choice is not ("auto" or "none")))
-        {
-            json.WriteStartObject("tool_choice");
-            json.WriteString("type", choice switch { "auto" or "none" => choice, "required" => "any", _ => "tool" });
-            if (choice is not ("auto" or "none" or "required"))
-            {
-                json.WriteString("name", choice);
-            }
-
-            json.WriteEndObject();
-        }
     }
 }

@@ -149,7 +149,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
     {
         if (delta.Text("stop_reason") is { } reason)
         {
-            Output.Finish(reason);
+            Output.Finish(reason, delta.Text("stop_sequence"));
         }
     }
 

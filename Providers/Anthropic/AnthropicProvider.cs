@@ -97,9 +97,20 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
             return refused | Refused.Sampling;
         }
 
+        if (Names("output_config.format") || Names("output_format") || Names("output format") || Names("structured output"))
+        {
+            return refused | Refused.Format;
+        }
+
+        if (Names(".strict") || Names("strict tool"))
+        {
+            return refused | Refused.StrictTools;
+        }
+
+        // A server without the whole member names only it, whatever is inside.
         if (Names("effort") || Names("output_config"))
         {
-            return refused | Refused.ReasoningEffort;
+            return refused | (refused.HasFlag(Refused.ReasoningEffort) ? Refused.Format : Refused.ReasoningEffort);
         }
 
         // Try the other way to ask for thinking before doing without it.

@@ -30,7 +30,7 @@ internal static class GoogleBody
 
         WriteContents(body, request);
         WriteConfig(body, request, refused);
-        WriteTools(json, request);
+        WriteTools(json, request, refused);
         return body.Finish(request.ExtraBody);
     }
 
@@ -41,6 +41,9 @@ internal static class GoogleBody
         return parts is ["gemini", var version, ..]
             && double.TryParse(version, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? number : 0;
     }
+
+    // Google's own limits of thinkingBudget.
+    private static int MaxBudget(string model) => model.Contains("pro", StringComparison.Ordinal) ? 32_768 : 24_576;
 
     private static void WriteContents(RequestBody body, ChatRequest request)
     {
@@ -56,10 +59,17 @@ internal static class GoogleBody
             json.WriteStartArray("parts");
             if (turns[at].Role == ChatRole.Tool)
             {
+                var first = at;
                 WriteResult(json, turns[at], names);
                 while (at + 1 < turns.Count && turns[at + 1].Role == ChatRole.Tool)
                 {
                     WriteResult(json, turns[++at], names);
+                }
+
+                // Pictures of results stand beside them: only the newest models take them inside.
+                for (var result = first; result <= at; result++)
+                {
+                    WriteFiles(body, turns[result], null);
                 }
             }
             else
@@ -78,21 +88,7 @@ internal static class GoogleBody
     {
         var json = body.Json;
         var state = ProviderState.Unpack(turn.State, GoogleParser.StateKind, request.Model) ?? default;
-        foreach (var image in turn.Images)
-        {
-            json.WriteStartObject();
-            json.WriteStartObject("inlineData");
-            json.WriteString("mimeType", image.MimeType);
-            json.WritePropertyName("data");
-            body.Image(image, dataUrl: false);
-            json.WriteEndObject();
-            if (turn.Role == ChatRole.Assistant && Version(request.Model) >= 3)
-            {
-                json.WriteString("thoughtSignature", NoSignature);
-            }
-
-            json.WriteEndObject();
-        }
+        WriteFiles(body, turn, turn.Role == ChatRole.Assistant && Version(request.Model) >= 3 ? NoSignature : null);
 
         if (turn.Text.Length > 0)
         {
@@ -105,10 +101,30 @@ internal static class GoogleBody
             json.WriteStartObject("functionCall");
             json.WriteString("name", turn.ToolCalls[index].Name);
             json.WritePropertyName("args");
-            RequestBody.WriteObject(json, turn.ToolCalls[index].Arguments);
+            RequestBody.WriteArguments(json, turn.ToolCalls[index]);
             json.WriteEndObject();
             var placeholder = index == 0 && Version(request.Model) >= 3 ? NoSignature : null;
             if ((state.Child("calls").Text(index.ToString()) ?? placeholder) is { } signature)
+            {
+                json.WriteString("thoughtSignature", signature);
+            }
+
+            json.WriteEndObject();
+        }
+    }
+
+    private static void WriteFiles(RequestBody body, ChatTurn turn, string? signature)
+    {
+        foreach (var file in turn.Images.Concat(turn.Files.Select(file => file.Content)))
+        {
+            var json = body.Json;
+            json.WriteStartObject();
+            json.WriteStartObject("inlineData");
+            json.WriteString("mimeType", file.MimeType);
+            json.WritePropertyName("data");
+            body.Image(file, dataUrl: false);
+            json.WriteEndObject();
+            if (signature is not null)
             {
                 json.WriteString("thoughtSignature", signature);
             }
@@ -157,8 +173,19 @@ internal static class GoogleBody
             body.Number("frequencyPenalty", sampling.FrequencyPenalty);
         }
 
+        if (request.Format is { } format)
+        {
+            body.Json.WriteString("responseMimeType", "application/json");
+            if (!format.IsAnyObject)
+            {
+                body.Json.WritePropertyName("responseJsonSchema");
+                RequestBody.WriteObject(body.Json, format.SchemaJson);
+            }
+        }
+
+        WriteResolution(body.Json, request);
         var version = Version(request.Model);
-        if (version >= 2.5 && !refused.HasFlag(Refused.Thinking))
+        if (Thinks(request, version) && !refused.HasFlag(Refused.Thinking))
         {
             WriteThinking(body.Json, request, version, refused.HasFlag(Refused.ReasoningEffort));
         }
@@ -166,9 +193,28 @@ internal static class GoogleBody
         body.Json.WriteEndObject();
     }
 
+    // One word for all pictures here: the closest look that one of them asks for.
+    private static void WriteResolution(Utf8JsonWriter json, ChatRequest request)
+    {
+        var details = request.Turns.SelectMany(turn => turn.Images).Select(image => image.Detail).ToHashSet();
+        if (details.Overlaps(["high", "original"]))
+        {
+            json.WriteString("mediaResolution", "MEDIA_RESOLUTION_HIGH");
+        }
+        else if (details is { Count: 1 } && details.Contains("low"))
+        {
+            json.WriteString("mediaResolution", "MEDIA_RESOLUTION_LOW");
+        }
+    }
+
+    // A name without a version says nothing; then the model list does, or what was asked for.
+    private static bool Thinks(ChatRequest request, double version) => version >= 2.5
+        || (version == 0 && (request.Thinks ?? (request.Exact && (request.Reasoning.Enabled ?? request.Reasoning.Level is not null))));
+
     private static void WriteThinking(Utf8JsonWriter json, ChatRequest request, double version, bool noAmount)
     {
-        var (enabled, effort) = (request.Reasoning.Enabled, request.Reasoning.Effort);
+        var effort = request.Reasoning.Level;
+        var enabled = effort == ReasoningEffort.None ? false : request.Reasoning.Enabled;
         json.WriteStartObject("thinkingConfig");
         json.WriteBoolean("includeThoughts", enabled != false);
         if (!noAmount && version >= 3)
@@ -176,47 +222,66 @@ internal static class GoogleBody
             // Thinking cannot be switched off in these models.
             if (enabled == false || effort is not null)
             {
-                json.WriteString("thinkingLevel", enabled == false ? "low" : effort!.Value.Word());
+                var least = request.Model.Contains("flash", StringComparison.Ordinal) ? ReasoningEffort.Minimal : ReasoningEffort.Low;
+                json.WriteString("thinkingLevel", (enabled == false ? least : effort!.Value.AtMost(ReasoningEffort.High)).Word());
             }
         }
         else if (!noAmount && (enabled == false || effort is not null))
         {
             var least = request.Model.Contains("pro", StringComparison.Ordinal) ? 128 : 0;
-            json.WriteNumber("thinkingBudget", enabled == false ? least : effort switch
-            {
-                ReasoningEffort.Minimal => 512,
-                ReasoningEffort.Low => 1_024,
-                ReasoningEffort.Medium => 8_192,
-                _ => 24_576,
-            });
+            json.WriteNumber("thinkingBudget", enabled == false ? least : request.Reasoning.Budget is { } budget
+                ? Math.Clamp(budget, least, MaxBudget(request.Model))
+                : effort switch
+                {
+                    ReasoningEffort.Minimal => 512,
+                    ReasoningEffort.Low => 1_024,
+                    ReasoningEffort.Medium => 8_192,
+                    ReasoningEffort.High => 24_576,
+                    _ => MaxBudget(request.Model),
+                });
         }
 
         json.WriteEndObject();
     }
 
-    private static void WriteTools(Utf8JsonWriter json, ChatRequest request)
+    private static void WriteTools(Utf8JsonWriter json, ChatRequest request, Refused refused)
     {
-        if (request.Tools.Count == 0)
+        if (request.Tools.Count == 0 && request.WebSearch is null)
         {
             return;
         }
 
         json.WriteStartArray("tools");
-        json.WriteStartObject();
-        json.WriteStartArray("functionDeclarations");
-        foreach (var tool in request.Tools)
+        if (request.Tools.Count > 0)
         {
-            RequestBody.WriteFunction(json, tool, "parametersJsonSchema");
+            json.WriteStartObject();
+            json.WriteStartArray("functionDeclarations");
+            foreach (var tool in request.Tools)
+            {
+                RequestBody.WriteFunction(json, tool, "parametersJsonSchema");
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        if (request.WebSearch is not null)
+        {
+            json.WriteStartObject();
+            json.WriteStartObject("googleSearch");
+            json.WriteEndObject();
+            json.WriteEndObject();
         }
 
         json.WriteEndArray();
-        json.WriteEndObject();
-        json.WriteEndArray();
-        if (request.ToolChoice is { } choice)
+
+        // VALIDATED holds the arguments to their schema, as ANY does.
+        var strict = request.Tools.Any(tool => tool.Strict == true) && !refused.HasFlag(Refused.StrictTools);
+        if ((request.ToolChoice ?? (strict ? "auto" : null)) is { } choice && request.Tools.Count > 0)
         {
             json.WriteStartObject("toolConfig");
             json.WriteStartObject("functionCallingConfig");
-            json.WriteString("mode", choice switch { "auto" => "AUTO", "none" => "NONE", _ => "ANY" });
+            json.WriteString("mode", choice switch { "auto" => strict ? "VALIDATED" : "AUTO", "none" => "NONE", _ => "ANY" });
             if (choice is not ("auto" or "none" or "required"))
             {
                 json.WriteStartArray("allowedFunctionNames");

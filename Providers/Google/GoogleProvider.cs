@@ -92,6 +92,17 @@ internal sealed class GoogleProvider(ProviderHttp http) : IChatProvider, IEmbedd
     {
         bool Names(string word) => detail.Contains(word, StringComparison.OrdinalIgnoreCase);
 
+        string[] forms = ["responseJsonSchema", "response_json_schema", "responseMimeType", "response_mime_type", "response mime type"];
+        if (forms.Any(Names) || Names("responseSchema") || Names("response_schema"))
+        {
+            return refused | Refused.Format;
+        }
+
+        if (Names("VALIDATED"))
+        {
+            return refused | Refused.StrictTools;
+        }
+
         string[] amounts = ["thinking level", "thinking_level", "thinkingLevel", "thinking budget", "thinking_budget"];
         return amounts.Any(Names)
             ? refused | (refused.HasFlag(Refused.ReasoningEffort) ? Refused.Thinking : Refused.ReasoningEffort)

@@ -33,6 +33,7 @@ internal static class OllamaBody
         json.WriteBoolean("stream", true);
         WriteThink(json, request, refused);
         WriteTools(json, request);
+        WriteFormat(json, request.Format);
         WriteOptions(body, request);
         WriteKeepAlive(json, request.KeepAlive);
         return body.Finish(request.ExtraBody);
@@ -43,7 +44,7 @@ internal static class OllamaBody
         var json = body.Json;
         json.WriteStartObject();
         json.WriteString("role", turn.Role switch { ChatRole.User => "user", ChatRole.Assistant => "assistant", ChatRole.Tool => "tool" });
-        json.WriteString("content", turn.Text);
+        json.WriteString("content", turn.Role == ChatRole.Tool ? turn.ResultText : turn.Text);
         if (turn.Role == ChatRole.Tool
             && turns.SelectMany(other => other.ToolCalls).FirstOrDefault(call => call.Id == turn.ToolCallId) is { } answered)
         {
@@ -70,7 +71,7 @@ internal static class OllamaBody
                 json.WriteStartObject("function");
                 json.WriteString("name", call.Name);
                 json.WritePropertyName("arguments");
-                RequestBody.WriteObject(json, call.Arguments);
+                RequestBody.WriteArguments(json, call);
                 json.WriteEndObject();
                 json.WriteEndObject();
             }
@@ -83,7 +84,8 @@ internal static class OllamaBody
 
     private static void WriteThink(Utf8JsonWriter json, ChatRequest request, Refused refused)
     {
-        var (enabled, effort) = (request.Reasoning.Enabled, request.Reasoning.Effort);
+        var effort = request.Reasoning.Level?.AtMost(ReasoningEffort.High);
+        var enabled = effort == ReasoningEffort.None ? false : request.Reasoning.Enabled;
         if (refused.HasFlag(Refused.Thinking) || (enabled is null && effort is null))
         {
             return;
@@ -109,6 +111,19 @@ internal static class OllamaBody
         }
 
         RequestBody.WriteFunctions(json, request.Tools);
+    }
+
+    private static void WriteFormat(Utf8JsonWriter json, ChatFormat? format)
+    {
+        if (format is { IsAnyObject: true })
+        {
+            json.WriteString("format", "json");
+        }
+        else if (format is not null)
+        {
+            json.WritePropertyName("format");
+            RequestBody.WriteObject(json, format.SchemaJson);
+        }
     }
 
     // A number is seconds, and -1 for ever; a text has a unit.

@@ -26,7 +26,13 @@ internal static class OpenAiBody
 
         WriteSampling(body, request, refused);
         WriteReasoning(json, request, refused);
-        WriteTools(json, request);
+        WriteTools(json, request, refused);
+        WriteForm(json, request);
+        if (request.UserId is not null && !refused.HasFlag(Refused.User))
+        {
+            json.WriteString("user", request.UserId);
+        }
+
         return body.Finish(request.ExtraBody);
     }
 
@@ -50,9 +56,33 @@ internal static class OpenAiBody
             body.Json.WriteEndObject();
         }
 
-        foreach (var turn in ChatTurns.Clean(request.Turns))
+        var turns = ChatTurns.Clean(request.Turns);
+        for (var at = 0; at < turns.Count; at++)
         {
-            WriteTurn(body, turn, request);
+            WriteTurn(body, turns[at], request);
+            if (turns[at].Role == ChatRole.Tool && (at + 1 == turns.Count || turns[at + 1].Role != ChatRole.Tool))
+            {
+                WriteResultParts(body, turns, at);
+            }
+        }
+    }
+
+    // A result holds only text in this protocol, so the pictures of a round of results are shown by the user after them.
+    private static void WriteResultParts(RequestBody body, List<ChatTurn> turns, int last)
+    {
+        var first = turns.FindLastIndex(last, turn => turn.Role != ChatRole.Tool) + 1;
+        var results = turns[first..(last + 1)].Where(turn => turn.Images.Count > 0 || turn.Files.Count > 0).ToList();
+        if (results.Count > 0)
+        {
+            var shown = new ChatTurn(ChatRole.User, $"What the tools showed ({string.Join(", ", results.Select(turn => turn.ToolCallId))}):")
+            {
+                Images = [.. results.SelectMany(turn => turn.Images)],
+                Files = [.. results.SelectMany(turn => turn.Files)],
+            };
+            body.Json.WriteStartObject();
+            body.Json.WriteString("role", "user");
+            WriteParts(body, shown);
+            body.Json.WriteEndObject();
         }
     }
 
@@ -61,9 +91,9 @@ internal static class OpenAiBody
         var json = body.Json;
         json.WriteStartObject();
         json.WriteString("role", turn.Role switch { ChatRole.User => "user", ChatRole.Assistant => "assistant", ChatRole.Tool => "tool" });
-        if (turn.Images.Count == 0)
+        if (turn.Role == ChatRole.Tool || (turn.Images.Count == 0 && turn.Files.Count == 0))
         {
-            json.WriteString("content", turn.Text);
+            json.WriteString("content", turn.Role == ChatRole.Tool ? turn.ResultText : turn.Text);
         }
         else
         {
@@ -102,11 +132,43 @@ internal static class OpenAiBody
             json.WriteStartObject("image_url");
             json.WritePropertyName("url");
             body.Image(image, dataUrl: true);
+            if (image.Detail is not null)
+            {
+                json.WriteString("detail", image.Detail);
+            }
+
             json.WriteEndObject();
             json.WriteEndObject();
         }
 
+        foreach (var file in turn.Files)
+        {
+            WriteFile(body, file);
+        }
+
         json.WriteEndArray();
+    }
+
+    private static void WriteFile(RequestBody body, ChatFile file)
+    {
+        var json = body.Json;
+        json.WriteStartObject();
+        json.WriteString("type", file.IsAudio ? "input_audio" : "file");
+        json.WriteStartObject(file.IsAudio ? "input_audio" : "file");
+        if (!file.IsAudio)
+        {
+            json.WriteString("filename", file.Name);
+        }
+
+        json.WritePropertyName(file.IsAudio ? "data" : "file_data");
+        body.Image(file.Content, dataUrl: !file.IsAudio);
+        if (file.IsAudio)
+        {
+            json.WriteString("format", file.Content.MimeType["audio/".Length..]);
+        }
+
+        json.WriteEndObject();
+        json.WriteEndObject();
     }
 
     private static void WriteCalls(Utf8JsonWriter json, ChatTurn turn, ChatRequest request)
@@ -122,7 +184,7 @@ internal static class OpenAiBody
             json.WriteString("type", "function");
             json.WriteStartObject("function");
             json.WriteString("name", call.Name);
-            json.WriteString("arguments", call.Arguments.Length == 0 ? "{}" : call.Arguments);
+            json.WriteString("arguments", ToolArguments.Whole(call.Arguments));
             json.WriteEndObject();
             if (extras.ValueKind == JsonValueKind.Object && extras.TryGetProperty(index.ToString(), out var extra))
             {
@@ -168,7 +230,7 @@ internal static class OpenAiBody
         }
 
         body.Number("seed", sampling.Seed);
-        if (reasoning || refused.HasFlag(Refused.Sampling))
+        if ((reasoning && !request.Exact) || refused.HasFlag(Refused.Sampling))
         {
             return;
         }
@@ -188,7 +250,8 @@ internal static class OpenAiBody
 
     private static void WriteReasoning(Utf8JsonWriter json, ChatRequest request, Refused refused)
     {
-        var (enabled, effort) = (request.Reasoning.Enabled, request.Reasoning.Effort);
+        var (enabled, effort) = (request.Reasoning.Enabled, request.Reasoning.Level);
+        effort = effort?.AtMost(ReasoningEffort.XHigh);
         var host = OpenAiHosts.Find(request.Endpoint.BaseUrl);
         if (host == OpenAiHost.OpenRouter)
         {
@@ -198,6 +261,10 @@ internal static class OpenAiBody
                 if (enabled == false || effort is null)
                 {
                     json.WriteBoolean("enabled", enabled != false);
+                }
+                else if (request.Reasoning is { Effort: null, Budget: { } budget })
+                {
+                    json.WriteNumber("max_tokens", budget);
                 }
                 else
                 {
@@ -210,7 +277,7 @@ internal static class OpenAiBody
             return;
         }
 
-        if (effort is not null && enabled != false && !refused.HasFlag(Refused.ReasoningEffort))
+        if (effort is not null && (enabled != false || effort == ReasoningEffort.None) && !refused.HasFlag(Refused.ReasoningEffort))
         {
             json.WriteString("reasoning_effort", effort.Value.Word());
         }
@@ -227,14 +294,68 @@ internal static class OpenAiBody
         }
     }
 
-    private static void WriteTools(Utf8JsonWriter json, ChatRequest request)
+    private static void WriteForm(Utf8JsonWriter json, ChatRequest request)
     {
+        if (request.Format is { } format)
+        {
+            json.WriteStartObject("response_format");
+            json.WriteString("type", format.IsAnyObject ? "json_object" : "json_schema");
+            if (!format.IsAnyObject)
+            {
+                json.WriteStartObject("json_schema");
+                OpenAiResponsesBody.WriteSchema(json, format);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+        }
+
+        if (request.Verbosity is not null)
+        {
+            json.WriteString("verbosity", request.Verbosity);
+        }
+    }
+
+    // The member of models that search the web before each answer.
+    private static void WriteSearch(Utf8JsonWriter json, ChatWebSearch search)
+    {
+        json.WriteStartObject("web_search_options");
+        if (search.LocationJson is { } location)
+        {
+            using var place = JsonDocument.Parse(location);
+            json.WriteStartObject("user_location");
+            json.WriteString("type", "approximate");
+            json.WriteStartObject("approximate");
+            foreach (var member in place.RootElement.EnumerateObject().Where(member => !member.NameEquals("type")))
+            {
+                member.WriteTo(json);
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteTools(Utf8JsonWriter json, ChatRequest request, Refused refused)
+    {
+        if (request.WebSearch is not null)
+        {
+            WriteSearch(json, request.WebSearch);
+        }
+
         if (request.Tools.Count == 0)
         {
             return;
         }
 
-        RequestBody.WriteFunctions(json, request.Tools);
+        RequestBody.WriteFunctions(json, request.Tools, strict: !refused.HasFlag(Refused.StrictTools));
+        if (request.ParallelTools is { } parallel)
+        {
+            json.WriteBoolean("parallel_tool_calls", parallel);
+        }
+
         if (request.ToolChoice is "auto" or "none" or "required")
         {
             json.WriteString("tool_choice", request.ToolChoice);

@@ -23,6 +23,8 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private bool _error;
     private bool _speaks;
     private bool _whole;
+    private bool _refuses;
+    private string? _stopWord;
     private string? _reason;
     private int _ended;
     private OpenAiUsage _usage;
@@ -47,7 +49,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     {
         var whole = reader;
         _content = _reasoning = _wholeContent = _wholeReasoning = _finish = null;
-        _known = _error = _speaks = false;
+        _known = _error = _speaks = _refuses = false;
         _usage = default;
         _tools?.Begin();
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
@@ -165,6 +167,13 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 reader.Read();
                 ReadFinish(ref reader);
             }
+            else if (reader.ValueTextEquals("stop_reason"u8) || reader.ValueTextEquals("matched_stop"u8))
+            {
+                // The stop word of vLLM and of SGLang; a number is a token.
+                reader.Read();
+                _stopWord = reader.TokenType == JsonTokenType.String ? LenientJson.Read(ref reader) : _stopWord;
+                reader.Skip();
+            }
             else if (reader.ValueTextEquals("text"u8))
             {
                 reader.Read();
@@ -241,7 +250,9 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("refusal"u8))
             {
                 reader.Read();
-                Content = LenientJson.Read(ref reader) is { Length: > 0 } refusal ? Content + refusal : Content;
+                var refusal = LenientJson.Read(ref reader);
+                _refuses |= !string.IsNullOrEmpty(refusal);
+                Content += refusal;
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("images"u8) && !_otherChoice)
@@ -344,6 +355,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             Replay.AddReasoning(_reasoning ?? _wholeReasoning);
         }
 
+        Output.Refuses = _refuses;
         if (_finish is null)
         {
             Output.Text(_content);
@@ -370,7 +382,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         _reason = _finish ?? _reason;
         if (_reason is not null && (_whole || _ended >= (Request.Passthrough?.Choices ?? 1)))
         {
-            Output.Finish(_reason);
+            Output.Finish(_reason, _stopWord);
         }
     }
 

@@ -89,6 +89,10 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
         json.WriteEndArray();
     }
 
+    // As a member: the word alone stands in many sentences.
+    private static bool NamesUser(string detail) => ((string[])["'user'", "\"user\"", "body.user", "body, user", "argument supplied: user", "`user`"])
+        .Any(words => detail.Contains(words, StringComparison.OrdinalIgnoreCase));
+
     // The optional members that an error message names.
     private static Refused Refusal(string detail, Refused refused)
     {
@@ -98,6 +102,9 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
             : Names("max_tokens") && Names("max_completion_tokens") && !refused.HasFlag(Refused.MaxTokens) ? Refused.MaxTokens
             : Names("max_completion_tokens") ? Refused.MaxCompletionTokens
             : Names("reasoning_effort") || Names("reasoning effort") ? Refused.ReasoningEffort
+            : Names("response_format") || Names("json_schema") ? Refused.Format
+            : Names("strict") ? Refused.StrictTools
+            : NamesUser(detail) ? Refused.User
             : Names("'temperature'") || Names("'top_p'") || Names("'stop'") || Names("_penalty'") ? Refused.Sampling
             : Refused.None);
     }

@@ -12,6 +12,7 @@ internal static class OpenAiResponsesBody
 
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
+        request = request.Without(refused & Refused.Format);
         using var body = new RequestBody();
         var json = body.Json;
         var thinks = OpenAiBody.IsReasoningModel(request.Model);
@@ -38,14 +39,20 @@ internal static class OpenAiResponsesBody
         }
 
         body.Number("max_output_tokens", request.Sampling.MaxOutputTokens is { } max ? Math.Max(MinOutput, max) : (long?)null);
-        if (!thinks && !refused.HasFlag(Refused.Sampling))
+        if ((!thinks || request.Exact) && !refused.HasFlag(Refused.Sampling))
         {
             body.Number("temperature", request.Sampling.Temperature);
             body.Number("top_p", request.Sampling.TopP);
         }
 
         WriteReasoning(json, request, refused, thinks);
-        WriteTools(json, request);
+        WriteTools(json, request, refused);
+        WriteForm(json, request);
+        if (request.UserId is not null && !refused.HasFlag(Refused.User))
+        {
+            json.WriteString("safety_identifier", request.UserId);
+        }
+
         return body.Finish(request.ExtraBody);
     }
 
@@ -57,7 +64,17 @@ internal static class OpenAiResponsesBody
             json.WriteStartObject();
             json.WriteString("type", "function_call_output");
             json.WriteString("call_id", turn.ToolCallId);
-            json.WriteString("output", turn.Text);
+            if (turn.Images.Count == 0 && turn.Files.Count == 0)
+            {
+                json.WriteString("output", turn.ResultText);
+            }
+            else
+            {
+                json.WriteStartArray("output");
+                WriteParts(body, turn with { Text = turn.ResultText }, "input_text");
+                json.WriteEndArray();
+            }
+
             json.WriteEndObject();
             return;
         }
@@ -71,7 +88,7 @@ internal static class OpenAiResponsesBody
             }
         }
 
-        if (turn.Text.Length > 0 || turn.Images.Count > 0)
+        if (turn.Text.Length > 0 || turn.Images.Count > 0 || turn.Files.Count > 0)
         {
             WriteMessage(body, turn);
         }
@@ -82,7 +99,7 @@ internal static class OpenAiResponsesBody
             json.WriteString("type", "function_call");
             json.WriteString("call_id", call.Id);
             json.WriteString("name", call.Name);
-            json.WriteString("arguments", call.Arguments.Length == 0 ? "{}" : call.Arguments);
+            json.WriteString("arguments", ToolArguments.Whole(call.Arguments));
             json.WriteEndObject();
         }
     }
@@ -94,10 +111,18 @@ internal static class OpenAiResponsesBody
         json.WriteStartObject();
         json.WriteString("role", assistant ? "assistant" : "user");
         json.WriteStartArray("content");
+        WriteParts(body, turn, assistant ? "output_text" : "input_text");
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    private static void WriteParts(RequestBody body, ChatTurn turn, string textType)
+    {
+        var json = body.Json;
         if (turn.Text.Length > 0)
         {
             json.WriteStartObject();
-            json.WriteString("type", assistant ? "output_text" : "input_text");
+            json.WriteString("type", textType);
             json.WriteString("text", turn.Text);
             json.WriteEndObject();
         }
@@ -108,16 +133,30 @@ internal static class OpenAiResponsesBody
             json.WriteString("type", "input_image");
             json.WritePropertyName("image_url");
             body.Image(image, dataUrl: true);
+            if (image.Detail is not null)
+            {
+                json.WriteString("detail", image.Detail);
+            }
+
             json.WriteEndObject();
         }
 
-        json.WriteEndArray();
-        json.WriteEndObject();
+        foreach (var file in turn.Files)
+        {
+            json.WriteStartObject();
+            json.WriteString("type", "input_file");
+            json.WriteString("filename", file.Name);
+            json.WritePropertyName("file_data");
+            body.Image(file.Content, dataUrl: true);
+            json.WriteEndObject();
+        }
     }
 
     private static void WriteReasoning(Utf8JsonWriter json, ChatRequest request, Refused refused, bool thinks)
     {
-        var effort = request.Reasoning.Enabled == false || refused.HasFlag(Refused.ReasoningEffort) ? null : request.Reasoning.Effort;
+        var level = request.Reasoning.Level?.AtMost(ReasoningEffort.XHigh);
+        var off = request.Reasoning.Enabled == false && level != ReasoningEffort.None;
+        var effort = off || refused.HasFlag(Refused.ReasoningEffort) ? null : level;
         var summary = thinks && request.Reasoning.Enabled != false && !refused.HasFlag(Refused.ReasoningSummary);
         if (effort is null && !summary)
         {
@@ -138,11 +177,93 @@ internal static class OpenAiResponsesBody
         json.WriteEndObject();
     }
 
-    private static void WriteTools(Utf8JsonWriter json, ChatRequest request)
+    /// <summary>Writes a schema with its name, as both APIs of OpenAI have it.</summary>
+    public static void WriteSchema(Utf8JsonWriter json, ChatFormat format)
     {
-        if (request.Tools.Count == 0)
+        json.WriteString("name", format.Name);
+        if (format.Description is not null)
+        {
+            json.WriteString("description", format.Description);
+        }
+
+        if (format.Strict is { } strict)
+        {
+            json.WriteBoolean("strict", strict);
+        }
+
+        json.WritePropertyName("schema");
+        RequestBody.WriteObject(json, format.SchemaJson);
+    }
+
+    private static void WriteForm(Utf8JsonWriter json, ChatRequest request)
+    {
+        if (request.Format is null && request.Verbosity is null)
         {
             return;
+        }
+
+        json.WriteStartObject("text");
+        if (request.Format is { } format)
+        {
+            json.WriteStartObject("format");
+            json.WriteString("type", format.IsAnyObject ? "json_object" : "json_schema");
+            if (!format.IsAnyObject)
+            {
+                WriteSchema(json, format);
+            }
+
+            json.WriteEndObject();
+        }
+
+        if (request.Verbosity is not null)
+        {
+            json.WriteString("verbosity", request.Verbosity);
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteSearch(Utf8JsonWriter json, ChatWebSearch search)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", "web_search");
+        if (search.Domains.Count > 0)
+        {
+            json.WriteStartObject("filters");
+            json.WriteStartArray("allowed_domains");
+            foreach (var domain in search.Domains)
+            {
+                json.WriteStringValue(domain);
+            }
+
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        if (search.LocationJson is not null)
+        {
+            json.WritePropertyName("user_location");
+            RequestBody.WriteObject(json, search.LocationJson);
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteTools(Utf8JsonWriter json, ChatRequest request, Refused refused)
+    {
+        if (request.Tools.Count == 0 && request.WebSearch is null)
+        {
+            return;
+        }
+
+        if (request.WebSearch?.MaxUses is { } uses)
+        {
+            json.WriteNumber("max_tool_calls", uses);
+        }
+
+        if (request.ParallelTools is { } parallel)
+        {
+            json.WriteBoolean("parallel_tool_calls", parallel);
         }
 
         json.WriteStartArray("tools");
@@ -155,9 +276,14 @@ internal static class OpenAiResponsesBody
             json.WritePropertyName("parameters");
             RequestBody.WriteObject(json, tool.ParametersJson);
 
-            // Strict schemas demand more than callers of this interface promise.
-            json.WriteBoolean("strict", false);
+            // Strict schemas demand more than callers of this interface promise, unless they say so.
+            json.WriteBoolean("strict", tool.Strict == true && !refused.HasFlag(Refused.StrictTools));
             json.WriteEndObject();
+        }
+
+        if (request.WebSearch is not null)
+        {
+            WriteSearch(json, request.WebSearch);
         }
 
         json.WriteEndArray();

@@ -37,7 +37,10 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
 
     protected override void Read(JsonElement frame)
     {
-        switch (frame.Text("type"))
+        var type = frame.Text("type");
+        Output.Refuses = type?.StartsWith("response.refusal.", StringComparison.Ordinal) == true
+            || frame.Child("part").Text("type") == "refusal";
+        switch (type)
         {
             case "response.output_text.delta" or "response.refusal.delta":
                 _text.Enter(Place(frame, "content_index"), Output.TextMark, ends: false);
@@ -103,6 +106,13 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
     private static (int Item, int Part) Place(JsonElement frame, string part) => (Index(frame), Count(frame, part) ?? 0);
 
     private static string? TextOf(JsonElement part) => part.Text("text") ?? part.Text("refusal");
+
+    /// <summary>The message says nothing but that the model does not answer.</summary>
+    private static bool IsRefusal(JsonElement message)
+    {
+        var parts = Items(message, "content").Select(part => part.Text("type")).ToList();
+        return parts.Contains("refusal") && !parts.Contains("output_text");
+    }
 
     private static string Joined(IEnumerable<string?> parts, string between) =>
         string.Join(between, parts.Where(part => !string.IsNullOrEmpty(part)));
@@ -173,6 +183,7 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
                     _text.Enter((index, 0), Output.TextMark, ends: true);
                 }
 
+                Output.Refuses = IsRefusal(item);
                 Output.WholeText(Joined(Items(item, "content").Select(TextOf), ""), _text.ItemMark);
                 Cite(item);
                 _text = default;
@@ -196,6 +207,7 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
         Output.EndBlock();
         var messages = items.Where(item => item.Text("type") == "message").SelectMany(item => Items(item, "content"));
         var text = Joined(messages.Select(TextOf), "");
+        Output.Refuses = items.Exists(IsRefusal);
         Output.WholeText(text.Length > 0 ? text : response.Text("output_text"));
         var called = Output.HasToolCalls;
         for (var at = 0; at < items.Count; at++)

@@ -38,6 +38,9 @@ internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
         return refused | (Names("reasoning.summary") || Names("reasoning summar") ? Refused.ReasoningSummary
             : Names("encrypted") ? Refused.EncryptedReasoning
             : Names("reasoning.effort") ? Refused.ReasoningEffort
+            : Names("text.format") || Names("response_format") ? Refused.Format
+            : Names("strict") ? Refused.StrictTools
+            : Names("safety_identifier") ? Refused.User
             : Names("temperature") || Names("top_p") ? Refused.Sampling : Refused.None);
     }
 }

@@ -10,7 +10,8 @@ internal abstract record ChatDelta
     }
 
     /// <summary>Visible text; never empty.</summary>
-    internal sealed record Text(string Value) : ChatDelta;
+    /// <param name="IsRefusal">The model says by protocol that it does not answer, and why.</param>
+    internal sealed record Text(string Value, bool IsRefusal = false) : ChatDelta;
 
     /// <summary>Reasoning, from its own field or from between tags; never empty.</summary>
     internal sealed record Reasoning(string Value) : ChatDelta;
@@ -62,9 +63,10 @@ internal abstract record ChatDelta
 
     /// <summary>
     /// The model finished. <paramref name="Raw"/> is the provider's own word, null when it gave none; <paramref name="SkippedFrames"/>
-    /// counts frames that could not be read and were skipped.
+    /// counts frames that could not be read and were skipped. <paramref name="StopWord"/> is the stop word that ended the answer, where the
+    /// provider says which.
     /// </summary>
-    internal sealed record End(FinishReason Reason, string? Raw, int SkippedFrames = 0) : ChatDelta;
+    internal sealed record End(FinishReason Reason, string? Raw, int SkippedFrames = 0, string? StopWord = null) : ChatDelta;
 }
 
 /// <summary>A page that an answer cites.</summary>

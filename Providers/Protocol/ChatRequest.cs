@@ -23,6 +23,29 @@ internal sealed record ChatRequest
     /// <summary><c>auto</c>, <c>none</c>, <c>required</c>, or the name of one tool; null = not sent.</summary>
     public string? ToolChoice { get; init; }
 
+    /// <summary>Whether the model may call several tools in one answer; null = not sent.</summary>
+    public bool? ParallelTools { get; init; }
+
+    /// <summary>The form that the answer must have; null = free text.</summary>
+    public ChatFormat? Format { get; init; }
+
+    /// <summary>How long an answer is to be (low, medium, high), for protocols that have a word for it; null = not sent.</summary>
+    public string? Verbosity { get; init; }
+
+    /// <summary>The program's name for its own user, for protocols that want one against misuse; null = not sent.</summary>
+    public string? UserId { get; init; }
+
+    /// <summary>The provider may search the web itself; null = it may not.</summary>
+    public ChatWebSearch? WebSearch { get; init; }
+
+    /// <summary>What the model list says of thinking; null = nothing.</summary>
+    public bool? Thinks { get; init; }
+
+    /// <summary>
+    /// A program asked, not the page: sampling that the model refuses is sent and refused, never left out, so that the program hears of it.
+    /// </summary>
+    public bool Exact { get; init; }
+
     public ChatTimeouts Timeouts { get; init; } = ChatTimeouts.Default;
 
     /// <summary>
@@ -48,9 +71,15 @@ internal sealed record ChatRequest
 
 internal static class ChatRequests
 {
-    /// <summary>The request for a model whose template has no place for a system message.</summary>
+    /// <summary>The request for a model without a member for the form of answers, or whose template has no place for a system message.</summary>
     public static ChatRequest Without(this ChatRequest request, Refused refused)
     {
+        if (request.Format is { } format && refused.HasFlag(Refused.Format))
+        {
+            var system = string.IsNullOrWhiteSpace(request.SystemPrompt) ? "" : request.SystemPrompt + "\n\n";
+            request = request with { Format = null, SystemPrompt = system + format.InWords };
+        }
+
         if (!refused.HasFlag(Refused.SystemRole) || string.IsNullOrWhiteSpace(request.SystemPrompt))
         {
             return request;
@@ -71,6 +100,12 @@ internal sealed record ChatTurn(ChatRole Role, string Text)
 {
     public IReadOnlyList<ChatImage> Images { get; init; } = [];
 
+    /// <summary>Documents and sounds, for the protocols that take them.</summary>
+    public IReadOnlyList<ChatFile> Files { get; init; } = [];
+
+    /// <summary>There is something in it to send.</summary>
+    public bool HasContent => Images.Count > 0 || Files.Count > 0 || !string.IsNullOrWhiteSpace(Text);
+
     /// <summary>Assistant turns: the calls the model asked for. Each needs a Tool turn with its id after this turn.</summary>
     public IReadOnlyList<ChatToolCall> ToolCalls { get; init; } = [];
 
@@ -79,6 +114,9 @@ internal sealed record ChatTurn(ChatRole Role, string Text)
 
     /// <summary>Tool turns: the call failed and <see cref="Text"/> says why.</summary>
     public bool ToolFailed { get; init; }
+
+    /// <summary>The text of a tool turn for protocols without a flag for failed calls.</summary>
+    public string ResultText => ToolFailed && !Text.StartsWith("error", StringComparison.OrdinalIgnoreCase) ? $"Error: {Text}" : Text;
 
     /// <summary>
     /// Assistant turns: the value of <see cref="ChatDelta.State"/> that came with the answer (signed thinking, thought
@@ -91,12 +129,48 @@ internal sealed record ChatTurn(ChatRole Role, string Text)
 internal sealed record ChatToolCall(string Id, string Name, string Arguments);
 
 /// <summary>A function the model may call; the parameters are a JSON object schema as text.</summary>
-internal sealed record ChatTool(string Name, string Description, string ParametersJson);
+internal sealed record ChatTool(string Name, string Description, string ParametersJson)
+{
+    /// <summary>Whether the arguments must fit the schema exactly; null = not sent.</summary>
+    public bool? Strict { get; init; }
+}
+
+/// <summary>A form of answers: JSON, of a schema or of any.</summary>
+/// <param name="Name">A name for the form, as some protocols want one.</param>
+/// <param name="SchemaJson">The schema as JSON text; "" for any JSON object.</param>
+internal sealed record ChatFormat(string Name, string SchemaJson)
+{
+    public bool? Strict { get; init; }
+
+    public string? Description { get; init; }
+
+    public bool IsAnyObject => SchemaJson.Length == 0;
+
+    /// <summary>An instruction, for models without a member for it.</summary>
+    public string InWords => IsAnyObject
+        ? "Answer with one JSON object and nothing else."
+        : $"Answer with JSON that fits this JSON schema, and with nothing else:\n{SchemaJson}";
+}
+
+/// <summary>A search of the web by the provider.</summary>
+/// <param name="Domains">The only sites that may be searched; empty = all.</param>
+/// <param name="LocationJson">Where the user is, as the JSON object that OpenAI and Anthropic share; null = not sent.</param>
+/// <param name="MaxUses">Null = not sent.</param>
+internal sealed record ChatWebSearch(IReadOnlyList<string> Domains, string? LocationJson, int? MaxUses);
+
+/// <summary>A document (PDF) or a sound of a message.</summary>
+internal sealed record ChatFile(string Name, ChatImage Content)
+{
+    public bool IsAudio => Content.MimeType.StartsWith("audio/", StringComparison.Ordinal);
+}
 
 /// <summary>An image of a message, read only while the request is sent.</summary>
 /// <param name="Length">Bytes that <paramref name="Open"/> gives.</param>
 internal sealed record ChatImage(string MimeType, long Length, Func<Stream> Open)
 {
+    /// <summary>How closely the model is to look (low, high, auto), for protocols that have a word for it; null = not sent.</summary>
+    public string? Detail { get; init; }
+
     public static ChatImage FromBytes(string mimeType, ReadOnlyMemory<byte> bytes) => new(mimeType, bytes.Length, () =>
         MemoryMarshal.TryGetArray(bytes, out var array)
             ? new MemoryStream(array.Array!, array.Offset, array.Count, writable: false)
@@ -127,6 +201,12 @@ internal sealed record ChatReasoning
     /// <summary>Null = not sent.</summary>
     public ReasoningEffort? Effort { get; init; }
 
+    /// <summary>Tokens that the model may think, for protocols that count them; null = not sent.</summary>
+    public int? Budget { get; init; }
+
+    /// <summary>The effort, or the one that a budget comes to; null when the request says neither.</summary>
+    public ReasoningEffort? Level => Effort ?? (Budget is null ? null : ReasoningEfforts.Of(Budget.Value));
+
     /// <summary>Tag pairs that mark reasoning inside the visible text; empty = the text is not searched for tags.</summary>
     public IReadOnlyList<ReasoningTag> Tags { get; init; } = ReasoningTag.Defaults;
 }
@@ -137,6 +217,11 @@ internal enum ReasoningEffort
     Low,
     Medium,
     High,
+    XHigh,
+    Max,
+
+    /// <summary>No reasoning, where the protocol has a word for it.</summary>
+    None,
 }
 
 internal static class ReasoningEfforts
@@ -148,5 +233,21 @@ internal static class ReasoningEfforts
         ReasoningEffort.Low => "low",
         ReasoningEffort.Medium => "medium",
         ReasoningEffort.High => "high",
+        ReasoningEffort.XHigh => "xhigh",
+        ReasoningEffort.Max => "max",
+        ReasoningEffort.None => "none",
+    };
+
+    /// <summary>The effort of protocols whose highest words are missing.</summary>
+    public static ReasoningEffort AtMost(this ReasoningEffort effort, ReasoningEffort most) =>
+        effort != ReasoningEffort.None && effort > most ? most : effort;
+
+    /// <summary>The effort that a budget of tokens comes to.</summary>
+    public static ReasoningEffort Of(int budget) => budget switch
+    {
+        <= 0 => ReasoningEffort.None,
+        <= 4_096 => ReasoningEffort.Low,
+        <= 12_288 => ReasoningEffort.Medium,
+        _ => ReasoningEffort.High,
     };
 }

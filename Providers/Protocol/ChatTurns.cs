@@ -39,7 +39,7 @@ internal static class ChatTurns
 
             var answers = Answers(turns, at);
             var calls = turn.ToolCalls.Where(call => answers.Any(answer => answer.ToolCallId == call.Id)).ToList();
-            if (calls.Count > 0 || turn.Images.Count > 0 || !string.IsNullOrWhiteSpace(turn.Text))
+            if (calls.Count > 0 || turn.HasContent)
             {
                 Add(clean, calls.Count == turn.ToolCalls.Count ? turn : turn with { ToolCalls = calls });
             }
@@ -60,7 +60,7 @@ internal static class ChatTurns
 
         var before = clean[^1];
         var parts = new[] { before.Text, turn.Text }.Where(text => !string.IsNullOrWhiteSpace(text));
-        clean[^1] = turn with { Text = string.Join("\n\n", parts), Images = [.. before.Images, .. turn.Images] };
+        clean[^1] = turn with { Text = string.Join("\n\n", parts), Images = [.. before.Images, .. turn.Images], Files = [.. before.Files, .. turn.Files] };
     }
 
     private static List<ChatTurn> Answers(IReadOnlyList<ChatTurn> turns, int at)

@@ -39,6 +39,7 @@ internal sealed class DeltaWriter
     private string? _state;
     private FinishReason? _reason;
     private string? _raw;
+    private string? _stopWord;
 
     public DeltaWriter(IReadOnlyList<ReasoningTag> tags) => _splitter = new ReasoningTagSplitter(tags, this);
 
@@ -47,6 +48,9 @@ internal sealed class DeltaWriter
 
     /// <summary>The last content was visible text or a tool call, not reasoning.</summary>
     public bool Visible { get; private set; }
+
+    /// <summary>The text that comes now is a refusal.</summary>
+    public bool Refuses { get; set; }
 
     /// <summary>Content came, although it may be held back; the reader of the reply resets it.</summary>
     public bool Heard { get; set; }
@@ -247,8 +251,9 @@ internal sealed class DeltaWriter
     }
 
     /// <summary>The model ended, with the provider's word for why; null counts as an ordinary end.</summary>
-    public void Finish(string? word)
+    public void Finish(string? word, string? stopWord = null)
     {
+        _stopWord = stopWord ?? _stopWord;
         _reason = word is null ? FinishReason.Stop : FinishWords.Read(word);
         _raw = word;
     }
@@ -300,7 +305,8 @@ internal sealed class DeltaWriter
         var reason = _reason ?? FinishReason.Stop;
 
         // Some servers report "stop" after tool calls.
-        Ready.Add(new ChatDelta.End(HasToolCalls && reason == FinishReason.Stop ? FinishReason.ToolCalls : reason, _raw, skippedFrames));
+        reason = HasToolCalls && reason == FinishReason.Stop ? FinishReason.ToolCalls : reason;
+        Ready.Add(new ChatDelta.End(reason, _raw, skippedFrames, _stopWord));
     }
 
     /// <summary>Writes text that is known to be answer or reasoning.</summary>
@@ -315,7 +321,7 @@ internal sealed class DeltaWriter
         }
 
         Visible = !reasoning;
-        Ready.Add(reasoning ? new ChatDelta.Reasoning(text) : new ChatDelta.Text(text));
+        Ready.Add(reasoning ? new ChatDelta.Reasoning(text) : new ChatDelta.Text(text, Refuses));
     }
 
     /// <summary>The visible text so far turned out to be reasoning.</summary>

@@ -59,7 +59,8 @@ internal sealed class RequestBody : IDisposable
     }
 
     /// <summary>Writes the tools as functions, as chat completions and Ollama name them.</summary>
-    public static void WriteFunctions(Utf8JsonWriter json, IReadOnlyList<ChatTool> tools)
+    /// <param name="strict">Whether the protocol has the mark of tools whose arguments must fit.</param>
+    public static void WriteFunctions(Utf8JsonWriter json, IReadOnlyList<ChatTool> tools, bool strict = false)
     {
         json.WriteStartArray("tools");
         foreach (var tool in tools)
@@ -67,7 +68,7 @@ internal sealed class RequestBody : IDisposable
             json.WriteStartObject();
             json.WriteString("type", "function");
             json.WritePropertyName("function");
-            WriteFunction(json, tool, "parameters");
+            WriteFunction(json, tool, "parameters", strict ? writer => WriteStrict(writer, tool) : null);
             json.WriteEndObject();
         }
 
@@ -87,26 +88,21 @@ internal sealed class RequestBody : IDisposable
         json.WriteEndObject();
     }
 
-    /// <summary>Writes JSON text from elsewhere as a value; text that is not a JSON object becomes an empty object.</summary>
-    public static void WriteObject(Utf8JsonWriter writer, string json)
+    public static void WriteStrict(Utf8JsonWriter json, ChatTool tool)
     {
-        try
+        if (tool.Strict is { } strict)
         {
-            using var document = JsonDocument.Parse(json.Length == 0 ? "{}" : json);
-            if (document.RootElement.ValueKind == JsonValueKind.Object)
-            {
-                writer.WriteRawValue(json.Length == 0 ? "{}" : json, skipInputValidation: true);
-                return;
-            }
+            json.WriteBoolean("strict", strict);
         }
-        catch (JsonException)
-        {
-            // Models sometimes write broken arguments, which would make the whole request invalid.
-        }
-
-        writer.WriteStartObject();
-        writer.WriteEndObject();
     }
+
+    /// <summary>Writes JSON text from elsewhere as a value; text that is not a JSON object becomes an empty object.</summary>
+    public static void WriteObject(Utf8JsonWriter writer, string json) =>
+        writer.WriteRawValue(ToolArguments.IsObject(json) ? json : "{}", skipInputValidation: true);
+
+    /// <summary>Writes the arguments of a call in the history as an object; see <see cref="ToolArguments.Whole"/>.</summary>
+    public static void WriteArguments(Utf8JsonWriter writer, ChatToolCall call) =>
+        writer.WriteRawValue(ToolArguments.Whole(call.Arguments), skipInputValidation: true);
 
     /// <summary>
     /// Writes a value as it came: text is not decoded and encoded again, which would take six times its length for text full of escapes.

@@ -27,6 +27,15 @@ internal enum Refused
 
     /// <summary>Marks for the cache of prompts.</summary>
     CacheMarks = 1024,
+
+    /// <summary>The member for the form of answers; an instruction says it then.</summary>
+    Format = 2048,
+
+    /// <summary>The mark that arguments of tools must fit their schema exactly.</summary>
+    StrictTools = 4096,
+
+    /// <summary>The id of the program's user.</summary>
+    User = 8192,
 }
 
 /// <summary>
@@ -54,7 +63,7 @@ internal sealed class UnsupportedParameters(ProviderHttp http)
         ChatRequest request, Func<string, Refused, Refused> read, Func<Refused, ProviderCall> build, CancellationToken cancel)
     {
         var key = (request.Endpoint.ConnectionId, request.Model);
-        var refused = _refused.GetValueOrDefault(key);
+        var refused = _refused.GetValueOrDefault(key) & (request.Exact ? ~Refused.Sampling : ~Refused.None);
         while (true)
         {
             try
@@ -69,7 +78,8 @@ internal sealed class UnsupportedParameters(ProviderHttp http)
                     _refused.Clear();
                 }
 
-                _refused[key] = refused;
+                // A form is often refused for its own schema, or beside tools; other requests of the model may have theirs.
+                _refused[key] = _refused.GetValueOrDefault(key) | (refused & ~Refused.Format);
             }
         }
     }
@@ -84,8 +94,17 @@ internal sealed class UnsupportedParameters(ProviderHttp http)
             return refused | Refused.SystemRole;
         }
 
+        if (!isAbout)
+        {
+            return null;
+        }
+
+        var more = read(exception.Detail, refused);
+        more = request.Exact && !refused.HasFlag(Refused.Sampling) ? more & ~Refused.Sampling : more;
+        more = request.Format is null ? more & ~Refused.Format : more;
+
         // A client of the same protocol gets the provider's answer to what it asked; only what was added here can be left out.
-        var takes = request.Passthrough is null ? ~Refused.None : Refused.StreamOptions;
-        return isAbout && read(exception.Detail, refused) is var more && ((more ^ refused) & takes) != Refused.None ? more : null;
+        more = request.Passthrough is null ? more : refused | (more & Refused.StreamOptions);
+        return more != refused ? more : null;
     }
 }
