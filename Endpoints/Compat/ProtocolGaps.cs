@@ -1,4 +1,3 @@
-using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Compat;
@@ -14,10 +13,8 @@ internal static class ProtocolGaps
     {
         if (All(request, provider) is [_, ..] gaps)
         {
-            throw new CompatRefusal(new Problem(
-                400,
-                "unsupported_parameter",
-                $"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", gaps)}."));
+            throw CompatRefusal.Bad(
+                $"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", gaps)}.");
         }
 
         if (request.System is null && ChatTurns.Clean(request.Turns).Count == 0)

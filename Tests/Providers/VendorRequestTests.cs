@@ -170,7 +170,7 @@ public sealed class VendorRequestTests
         Assert.Equal("""{"model":"qwen3","messages":[{"role":"system","content":"Be brief"},{"role":"user","content":"see","images":"""
             + """["AQID"]},{"role":"assistant","content":"","tool_calls":[{"function":{"name":"web_search","arguments":{"query":"cats"}}}"""
             + """,{"function":{"name":"web_search","arguments":{"query":"cats"}}}]},"""
-            + """{"role":"tool","content":"one","tool_name":"web_search"},{"role":"tool","content":"two","tool_name":"web_search"}]"""
+            + """{"role":"tool","content":"one","tool_name":"web_search"},{"role":"tool","content":"Error: two","tool_name":"web_search"}]"""
             + ""","stream":true,"think":false,"tools":[{"type":"function","function":{"name":"web_search","description":"d","parameters":"""
             + """{"type":"object"}}}],"options":{"temperature":0.5,"num_predict":9}}""",
             await TextAsync(OllamaBody.Build(request, Refused.None)));
@@ -190,7 +190,7 @@ public sealed class VendorRequestTests
             + """{"type":"function_call","call_id":"call_1","name":"web_search","arguments":"{\"query\":\"cats\"}"},"""
             + """{"type":"function_call","call_id":"call_2","name":"web_search","arguments":"{\"query\":\"cats\"}"},"""
             + """{"type":"function_call_output","call_id":"call_1","output":"one"},"""
-            + """{"type":"function_call_output","call_id":"call_2","output":"two"}],"stream":true,"store":false,"include":"""
+            + """{"type":"function_call_output","call_id":"call_2","output":"Error: two"}],"stream":true,"store":false,"include":"""
             + """["reasoning.encrypted_content"],"reasoning":{"summary":"auto"},"tools":"""
             + """[{"type":"function","name":"web_search","description":"d","parameters":{"type":"object"},"strict":false}]"""
             + ""","tool_choice":"auto"}""",
