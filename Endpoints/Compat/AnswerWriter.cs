@@ -29,7 +29,7 @@ internal abstract class AnswerWriter
     /// </summary>
     public bool RelaysFrames { get; set; }
 
-    /// <summary>Only the first call of the answer is told: the client asked for one at a time, and the provider cannot be asked so.</summary>
+    /// <summary>Only the first call is told: the client asked for one at a time, and the provider cannot be asked so.</summary>
     public bool OneCall { get; set; }
 
     /// <summary>The estimated length of the prompt, for protocols that tell it before the answer.</summary>

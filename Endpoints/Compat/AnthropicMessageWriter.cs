@@ -6,8 +6,8 @@ using AiChat.Providers.Protocol;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
-/// The events of a message stream, or the whole message. One block is open at a time, as the protocol demands: what belongs to another block
-/// than the open call waits until the call's arguments are complete.
+/// The events of a message stream, or the whole message. One block is open at a time, as the protocol demands: what belongs to another
+/// block than the open call waits until the call's arguments are complete.
 /// </summary>
 internal sealed class AnthropicMessageWriter(string model) : AnswerWriter
 {
@@ -43,7 +43,8 @@ internal sealed class AnthropicMessageWriter(string model) : AnswerWriter
 
     /// <summary>The input of a call is JSON here, so broken arguments are an error; those that were cut off end with max_tokens.</summary>
     public override Problem? Fault() => Answer.Finish != FinishReason.Length && Answer.Calls.Find(call => call.IsBroken) is { } broken
-        ? new Problem(502, "invalid_tool_arguments", $"The model called {broken.Name} with arguments that are no JSON object: {broken.Arguments}")
+        ? new Problem(
+            502, "invalid_tool_arguments", $"The model called {broken.Name} with arguments that are no JSON object: {broken.Arguments}")
         : null;
 
     public override void End()

@@ -46,7 +46,11 @@ internal readonly record struct ReasoningMembers(bool? Enabled, ReasoningEffort?
         foreign.AddIf(type is not (null or "enabled" or "adaptive" or "disabled"), $"thinking of type {type}");
         var word = output.ValueKind == JsonValueKind.Object ? output.String("effort") : null;
         return Of(
-            isThinking ? type != "disabled" : null, word, isThinking ? thinking.Int("budget_tokens") : null, "output_config.effort", foreign);
+            isThinking ? type != "disabled" : null,
+            word,
+            isThinking ? thinking.Int("budget_tokens") : null,
+            "output_config.effort",
+            foreign);
     }
 
     private static ReasoningMembers Of(bool? enabled, string? word, int? budget, string member, ForeignMembers foreign)

@@ -7,10 +7,10 @@ using AiChat.Providers.Transport;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>Relays the answer of a provider that speaks the Responses API.</summary>
+/// <param name="request">The request to answer.</param>
 /// <param name="model">The name by which the client knows the model.</param>
-/// <param name="stream">Whether the client asked for a stream.</param>
 /// <param name="created">The time of creation in Unix seconds.</param>
-internal sealed class ResponseRelay(string model, bool stream, long created) : RelayWriter(model)
+internal sealed class ResponseRelay(CompatRequest request, string model, long created) : RelayWriter(model)
 {
     private readonly List<JsonElement> _items = [];
     private JsonElement _final;
@@ -23,7 +23,7 @@ internal sealed class ResponseRelay(string model, bool stream, long created) : R
     // The vendor has one event for this, whoever failed.
     public override void Fail(Problem problem, string requestId)
     {
-        var failed = new ResponseWriter(Model, created);
+        var failed = new ResponseWriter(Model, created, request);
         failed.Fail(problem, requestId);
         Raw(failed.Ready.WrittenSpan);
     }
@@ -34,7 +34,7 @@ internal sealed class ResponseRelay(string model, bool stream, long created) : R
     {
         var type = frame.Text("type");
         var response = type is null ? frame : frame.Child("response");
-        if (!stream)
+        if (!request.Stream)
         {
             Gather(frame);
             if (type == "response.output_item.done")

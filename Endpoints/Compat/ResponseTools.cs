@@ -8,8 +8,8 @@ using AiChat.Providers.Protocol;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>
-/// The tools of a Responses request as functions, which every protocol has: those of a namespace under a name that begins with it, and those
-/// that take free text with one parameter for it. The answer's calls are turned back.
+/// The tools of a Responses request as functions, which every protocol has: those of a namespace under a name that begins with it, and
+/// those that take free text with one parameter for it. The answer's calls are turned back.
 /// </summary>
 internal sealed class ResponseTools(ForeignMembers foreign)
 {
@@ -20,6 +20,9 @@ internal sealed class ResponseTools(ForeignMembers foreign)
 
     /// <summary>The parameter of a tool that takes free text.</summary>
     private const string Input = "input";
+
+    private const string FreeText =
+        """{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}""";
 
     private static readonly HashSet<string> FunctionMembers = new(StringComparer.Ordinal)
     {
@@ -123,7 +126,6 @@ internal sealed class ResponseTools(ForeignMembers foreign)
             description.Append($"The input must follow this grammar ({format.String("syntax")}):\n{format.String("definition")}");
         }
 
-        const string parameters = """{"type":"object","properties":{"input":{"type":"string"}},"required":["input"],"additionalProperties":false}""";
-        return new ChatTool(tool.Required("name"), description.ToString(), parameters);
+        return new ChatTool(tool.Required("name"), description.ToString(), FreeText);
     }
 }

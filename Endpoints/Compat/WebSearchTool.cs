@@ -25,7 +25,7 @@ internal static class WebSearchTool
         return new ChatWebSearch(tool.Strings("allowed_domains"), Location(tool.Get("user_location")), tool.Positive("max_uses"));
     }
 
-    /// <summary>OpenAI's tool. What is found without access to the web itself (codex asks so by default) is not offered elsewhere.</summary>
+    /// <summary>OpenAI's tool. Search without access to the web itself (the default of codex) is not offered elsewhere.</summary>
     public static ChatWebSearch? Responses(JsonElement tool, ForeignMembers foreign)
     {
         if (tool.Flag("external_web_access") == false)

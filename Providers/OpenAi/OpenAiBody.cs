@@ -74,7 +74,8 @@ internal static class OpenAiBody
         var results = turns[first..(last + 1)].Where(turn => turn.Images.Count > 0 || turn.Files.Count > 0).ToList();
         if (results.Count > 0)
         {
-            var shown = new ChatTurn(ChatRole.User, $"What the tools showed ({string.Join(", ", results.Select(turn => turn.ToolCallId))}):")
+            var calls = string.Join(", ", results.Select(turn => turn.ToolCallId));
+            var shown = new ChatTurn(ChatRole.User, $"What the tools showed ({calls}):")
             {
                 Images = [.. results.SelectMany(turn => turn.Images)],
                 Files = [.. results.SelectMany(turn => turn.Files)],
@@ -241,8 +242,8 @@ internal static class OpenAiBody
         body.Number("presence_penalty", sampling.PresencePenalty);
         body.Strings("stop", sampling.Stop);
 
-        // OpenAI itself has no top_k and refuses unknown members.
-        if (OpenAiHosts.Find(request.Endpoint.BaseUrl) != OpenAiHost.OpenAi)
+        // OpenAI itself has no top_k and refuses unknown members; a program hears so.
+        if (request.Exact || OpenAiHosts.Find(request.Endpoint.BaseUrl) != OpenAiHost.OpenAi)
         {
             body.Number("top_k", (long?)sampling.TopK);
         }

@@ -325,11 +325,11 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         {
             if (part.TryGetProperty("thinking", out var thinking))
             {
-                Reasoning += PartText(thinking);
+                Reasoning += AnswerPartReader.Text(thinking);
             }
             else if (part.TryGetProperty("text", out var text))
             {
-                Content += PartText(text);
+                Content += AnswerPartReader.Text(text);
             }
             else if (part.TryGetProperty("image_url", out _))
             {
@@ -337,13 +337,6 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             }
         }
     }
-
-    private static string PartText(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.String => LenientJson.Read(value)!,
-        JsonValueKind.Array => string.Concat(value.EnumerateArray().Select(part => part.Text("text"))),
-        _ => "",
-    };
 
     private void Emit()
     {

@@ -90,8 +90,11 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
     }
 
     // As a member: the word alone stands in many sentences.
-    private static bool NamesUser(string detail) => ((string[])["'user'", "\"user\"", "body.user", "body, user", "argument supplied: user", "`user`"])
-        .Any(words => detail.Contains(words, StringComparison.OrdinalIgnoreCase));
+    private static bool NamesUser(string detail)
+    {
+        string[] forms = ["'user'", "\"user\"", "`user`", "body.user", "body, user", "argument supplied: user"];
+        return forms.Any(form => detail.Contains(form, StringComparison.OrdinalIgnoreCase));
+    }
 
     // The optional members that an error message names.
     private static Refused Refusal(string detail, Refused refused)

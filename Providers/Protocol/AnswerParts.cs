@@ -74,6 +74,14 @@ internal sealed class AnswerParts(List<ChatDelta> ready)
 /// <summary>Reads the forms in which OpenAI-compatible servers give pictures and citations.</summary>
 internal static class AnswerPartReader
 {
+    /// <summary>A text that may come as a list of parts.</summary>
+    public static string Text(JsonElement value) => value.ValueKind switch
+    {
+        JsonValueKind.String => LenientJson.Read(value)!,
+        JsonValueKind.Array => string.Concat(value.EnumerateArray().Select(part => part.Text("text"))),
+        _ => "",
+    };
+
     /// <summary>A picture as an object, a data URL or bare base64; an address elsewhere is returned, because nothing is fetched.</summary>
     public static string? Image(DeltaWriter output, JsonElement part)
     {

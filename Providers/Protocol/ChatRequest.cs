@@ -71,7 +71,7 @@ internal sealed record ChatRequest
 
 internal static class ChatRequests
 {
-    /// <summary>The request for a model without a member for the form of answers, or whose template has no place for a system message.</summary>
+    /// <summary>The request for a model that refuses a form of answers, or whose template has no place for a system message.</summary>
     public static ChatRequest Without(this ChatRequest request, Refused refused)
     {
         if (request.Format is { } format && refused.HasFlag(Refused.Format))

@@ -60,7 +60,12 @@ internal static class ChatTurns
 
         var before = clean[^1];
         var parts = new[] { before.Text, turn.Text }.Where(text => !string.IsNullOrWhiteSpace(text));
-        clean[^1] = turn with { Text = string.Join("\n\n", parts), Images = [.. before.Images, .. turn.Images], Files = [.. before.Files, .. turn.Files] };
+        clean[^1] = turn with
+        {
+            Text = string.Join("\n\n", parts),
+            Images = [.. before.Images, .. turn.Images],
+            Files = [.. before.Files, .. turn.Files],
+        };
     }
 
     private static List<ChatTurn> Answers(IReadOnlyList<ChatTurn> turns, int at)

@@ -8,7 +8,7 @@ namespace AiChat.Providers.Protocol;
 /// <summary>The arguments of tool calls as models write them: mostly a JSON object, sometimes nothing, sometimes broken.</summary>
 internal static class ToolArguments
 {
-    /// <summary>The member under which broken arguments stand, so that a model sees what it wrote and not a call without arguments.</summary>
+    /// <summary>The member for broken arguments: a model then sees what it wrote, and not a call without arguments.</summary>
     public const string Broken = "raw_arguments";
 
     public static bool IsObject(string json)

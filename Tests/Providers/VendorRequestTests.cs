@@ -170,7 +170,8 @@ public sealed class VendorRequestTests
         Assert.Equal("""{"model":"qwen3","messages":[{"role":"system","content":"Be brief"},{"role":"user","content":"see","images":"""
             + """["AQID"]},{"role":"assistant","content":"","tool_calls":[{"function":{"name":"web_search","arguments":{"query":"cats"}}}"""
             + """,{"function":{"name":"web_search","arguments":{"query":"cats"}}}]},"""
-            + """{"role":"tool","content":"one","tool_name":"web_search"},{"role":"tool","content":"Error: two","tool_name":"web_search"}]"""
+            + """{"role":"tool","content":"one","tool_name":"web_search"},"""
+            + """{"role":"tool","content":"Error: two","tool_name":"web_search"}]"""
             + ""","stream":true,"think":false,"tools":[{"type":"function","function":{"name":"web_search","description":"d","parameters":"""
             + """{"type":"object"}}}],"options":{"temperature":0.5,"num_predict":9}}""",
             await TextAsync(OllamaBody.Build(request, Refused.None)));

@@ -118,6 +118,8 @@ internal abstract class Door
     protected static IEnumerable<JsonElement> Items(JsonElement element, params ReadOnlySpan<object> path) =>
         Find(element, path) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : default(JsonElement.ArrayEnumerator);
 
+    protected static string Pdf(Wish wish) => "data:application/pdf;base64," + wish.Document;
+
     protected static string Question(Wish wish) => $"scene:{wish.Scene}";
 }
 
@@ -141,7 +143,7 @@ internal sealed class ChatDoor : Door
         {
             role = "assistant",
             content = (string?)null,
-            tool_calls = new[] { new { id = "call_7", type = "function", function = new { name = "get_weather", arguments = wish.Called } } },
+            tool_calls = List(new { id = "call_7", type = "function", function = new { name = "get_weather", arguments = wish.Called } }),
         };
         body["messages"] = List(
             wish.System is null ? null : new { role = "system", content = wish.System },
@@ -152,7 +154,7 @@ internal sealed class ChatDoor : Door
                     new { type = "text", text = Question(wish) },
                     wish.Image is null ? null : new { type = "image_url", image_url = Image(wish) },
                     wish.Document is null ? null
-                        : new { type = "file", file = new { filename = "a.pdf", file_data = "data:application/pdf;base64," + wish.Document } }),
+                        : new { type = "file", file = new { filename = "a.pdf", file_data = Pdf(wish) } }),
             },
             called,
             called is null ? null : new { role = "tool", tool_call_id = wish.ResultOf, content = "12 degrees" });
@@ -169,7 +171,8 @@ internal sealed class ChatDoor : Door
 
         if (wish.Choice is not null)
         {
-            body["tool_choice"] = wish.Choice == "required" ? "required" : Node(new { type = "function", function = new { name = wish.Choice } });
+            body["tool_choice"] = wish.Choice == "required"
+                ? "required" : Node(new { type = "function", function = new { name = wish.Choice } });
         }
 
         if (wish.Parallel is { } parallel)
@@ -184,7 +187,8 @@ internal sealed class ChatDoor : Door
 
         if (wish.Form)
         {
-            body["response_format"] = Node(new { type = "json_schema", json_schema = new { name = "place", strict = true, schema = Wish.Schema } });
+            var form = new { name = "place", strict = true, schema = Wish.Schema };
+            body["response_format"] = Node(new { type = "json_schema", json_schema = form });
         }
 
         if (wish.Effort is not null)

@@ -41,7 +41,8 @@ internal sealed class OpenAiStandIn : StandIn
 
         if (!scene.Breaks)
         {
-            yield return Node(new { choices = new[] { new { index = 0, delta = new { }, finish_reason = Word(scene), stop_reason = scene.StopWord } } });
+            var last = new { index = 0, delta = new { }, finish_reason = Word(scene), stop_reason = scene.StopWord };
+            yield return Node(new { choices = new[] { last } });
             yield return Node(new { choices = Array.Empty<object>(), usage = Usage });
         }
     }
@@ -123,12 +124,14 @@ internal sealed class ResponsesStandIn : StandIn
     public override IEnumerable<JsonNode> Frames(Scene scene)
     {
         var items = Items(scene).ToList();
-        yield return Node(new { type = "response.created", response = new { id = "resp_1", @object = "response", status = "in_progress" } });
+        var created = new { id = "resp_1", @object = "response", status = "in_progress" };
+        yield return Node(new { type = "response.created", response = created });
         var at = 0;
         if (scene.Thinking is not null)
         {
             yield return Added(at, items[at]);
-            yield return Node(new { type = "response.reasoning_summary_text.delta", output_index = at, summary_index = 0, item_id = "rs_1", delta = scene.Thinking });
+            var type = "response.reasoning_summary_text.delta";
+            yield return Node(new { type, output_index = at, summary_index = 0, item_id = "rs_1", delta = scene.Thinking });
             yield return Done(at, items[at++]);
         }
 
@@ -156,7 +159,8 @@ internal sealed class ResponsesStandIn : StandIn
                 yield return Added(at + place, Call(place, ""));
             }
 
-            yield return Node(new { type = "response.function_call_arguments.delta", output_index = at + place, item_id = $"fc_{place}", delta = arguments });
+            var type = "response.function_call_arguments.delta";
+            yield return Node(new { type, output_index = at + place, item_id = $"fc_{place}", delta = arguments });
         }
 
         for (var place = 0; place < scene.Calls.Count; place++)
@@ -164,7 +168,8 @@ internal sealed class ResponsesStandIn : StandIn
             yield return Done(at + place, Call(place, scene.Calls[place]));
         }
 
-        yield return Node(new { type = scene.IsFiltered || scene.IsCut ? "response.incomplete" : "response.completed", response = Whole(scene) });
+        var end = scene.IsFiltered || scene.IsCut ? "response.incomplete" : "response.completed";
+        yield return Node(new { type = end, response = Whole(scene) });
     }
 
     public override JsonNode Whole(Scene scene) => Node(new
@@ -172,7 +177,8 @@ internal sealed class ResponsesStandIn : StandIn
         id = "resp_1",
         @object = "response",
         status = scene.IsFiltered || scene.IsCut ? "incomplete" : "completed",
-        incomplete_details = scene.IsFiltered ? new { reason = "content_filter" } : scene.IsCut ? new { reason = "max_output_tokens" } : null,
+        incomplete_details = scene.IsFiltered ? new { reason = "content_filter" }
+            : scene.IsCut ? new { reason = "max_output_tokens" } : null,
         output = Items(scene),
         usage = new { input_tokens = Prompt, output_tokens = Completion, total_tokens = Prompt + Completion },
     });
@@ -208,7 +214,8 @@ internal sealed class ResponsesStandIn : StandIn
     {
         if (scene.Thinking is not null)
         {
-            yield return Node(new { type = "reasoning", id = "rs_1", summary = new[] { new { type = "summary_text", text = scene.Thinking } } });
+            var summary = new[] { new { type = "summary_text", text = scene.Thinking } };
+            yield return Node(new { type = "reasoning", id = "rs_1", summary });
         }
 
         if (scene.Pieces.Count > 0)
@@ -224,8 +231,15 @@ internal sealed class ResponsesStandIn : StandIn
         }
     }
 
-    private static JsonNode Call(int place, string arguments) =>
-        Node(new { type = "function_call", id = $"fc_{place}", call_id = Scene.Id(place), name = "get_weather", arguments, status = "completed" });
+    private static JsonNode Call(int place, string arguments) => Node(new
+    {
+        type = "function_call",
+        id = $"fc_{place}",
+        call_id = Scene.Id(place),
+        name = "get_weather",
+        arguments,
+        status = "completed",
+    });
 
     private static JsonNode Added(int at, JsonNode item) => Node(new { type = "response.output_item.added", output_index = at, item });
 

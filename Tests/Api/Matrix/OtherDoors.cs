@@ -37,13 +37,14 @@ internal sealed class ResponsesDoor : Door
                     new { type = "input_text", text = Question(wish) },
                     image,
                     wish.Document is null ? null
-                        : new { type = "input_file", filename = "a.pdf", file_data = "data:application/pdf;base64," + wish.Document }),
+                        : new { type = "input_file", filename = "a.pdf", file_data = Pdf(wish) }),
             },
             wish.Called is null ? null : new { type = "function_call", call_id = "call_7", name = "get_weather", arguments = wish.Called },
             wish.Called is null ? null : new { type = "function_call_output", call_id = wish.ResultOf, output });
         if (wish.Tools)
         {
-            body["tools"] = List(new { type = "function", name = "get_weather", description = "d", parameters = Wish.Schema, strict = wish.Strict });
+            body["tools"] = List(
+                new { type = "function", name = "get_weather", description = "d", parameters = Wish.Schema, strict = wish.Strict });
         }
 
         if (wish.Choice is not null)
@@ -145,7 +146,7 @@ internal sealed class MessagesDoor : Door
                 content = List(
                     wish.Image is null ? null : Image(wish.Image),
                     wish.Document is null ? null
-                        : new { type = "document", source = new { type = "base64", media_type = "application/pdf", data = wish.Document } },
+                        : new { type = "document", source = Source("application/pdf", wish.Document) },
                     new { type = "text", text = Question(wish) }),
             },
             wish.Called is null ? null : new
@@ -284,5 +285,7 @@ internal sealed class MessagesDoor : Door
         return seen;
     }
 
-    private static object Image(string data) => new { type = "image", source = new { type = "base64", media_type = "image/png", data } };
+    private static object Image(string data) => new { type = "image", source = Source("image/png", data) };
+
+    private static object Source(string type, string data) => new { type = "base64", media_type = type, data };
 }

@@ -20,7 +20,14 @@ internal sealed class AnthropicStandIn : StandIn
         yield return Node(new
         {
             type = "message_start",
-            message = new { id = "msg_1", type = "message", role = "assistant", content = Array.Empty<object>(), usage = new { input_tokens = Prompt, output_tokens = 1 } },
+            message = new
+            {
+                id = "msg_1",
+                type = "message",
+                role = "assistant",
+                content = Array.Empty<object>(),
+                usage = new { input_tokens = Prompt, output_tokens = 1 },
+            },
         });
         var index = 0;
         if (scene.Thinking is not null)
@@ -97,7 +104,8 @@ internal sealed class AnthropicStandIn : StandIn
     public override IReadOnlyList<string> Tools(JsonElement sent) => [.. Items(At(sent, "tools")).Select(tool => Word(At(tool, "name"))!)];
 
     public override string? Choice(JsonElement sent) =>
-        Word(At(sent, "tool_choice", "name")) ?? (Word(At(sent, "tool_choice", "type")) is { } type ? type == "any" ? "required" : type : null);
+        Word(At(sent, "tool_choice", "name"))
+        ?? (Word(At(sent, "tool_choice", "type")) is { } type ? type == "any" ? "required" : type : null);
 
     public override bool? Parallel(JsonElement sent) => Flag(At(sent, "tool_choice", "disable_parallel_tool_use")) is { } off ? !off : null;
 
@@ -165,7 +173,7 @@ internal sealed class GeminiStandIn : StandIn
         {
             yield return Node(new
             {
-                candidates = new[] { new { finishReason = scene.IsFiltered || scene.Refuses ? "SAFETY" : scene.IsCut ? "MAX_TOKENS" : "STOP" } },
+                candidates = new[] { new { finishReason = Word(scene) } },
                 usageMetadata = new { promptTokenCount = Prompt, candidatesTokenCount = Completion },
             });
         }
@@ -193,7 +201,8 @@ internal sealed class GeminiStandIn : StandIn
     public override string? Stop(JsonElement sent) => Word(At(sent, "generationConfig", "stopSequences", 0));
 
     public override JsonElement Schema(JsonElement sent) =>
-        Word(At(sent, "generationConfig", "responseMimeType")) == "application/json" ? At(sent, "generationConfig", "responseJsonSchema") : default;
+        Word(At(sent, "generationConfig", "responseMimeType")) == "application/json"
+            ? At(sent, "generationConfig", "responseJsonSchema") : default;
 
     public override string Reasoning(JsonElement sent) => Raw(At(sent, "generationConfig", "thinkingConfig", "thinkingBudget"));
 
@@ -217,7 +226,10 @@ internal sealed class GeminiStandIn : StandIn
     public override double? Temperature(JsonElement sent) => At(sent, "generationConfig", "temperature").GetDouble();
 
     private static IEnumerable<JsonElement> Parts(JsonElement sent, string name) => Items(At(sent, "contents"))
-        .SelectMany(content => Items(At(content, "parts"))).Select(part => At(part, name)).Where(part => part.ValueKind == JsonValueKind.Object);
+        .SelectMany(content => Items(At(content, "parts"))).Select(part => At(part, name))
+        .Where(part => part.ValueKind == JsonValueKind.Object);
+
+    private static string Word(Scene scene) => scene.IsFiltered || scene.Refuses ? "SAFETY" : scene.IsCut ? "MAX_TOKENS" : "STOP";
 
     private static JsonNode Parts(object part) =>
         Node(new { candidates = new[] { new { content = new { role = "model", parts = new[] { part } } } } });

@@ -5,8 +5,8 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api.Matrix;
 
 /// <summary>
-/// Every protocol of a client with every protocol of a provider: what a client asks for reaches the provider in its own members, and what it
-/// answers reaches the client, or the request is refused and names what is missing. The holes are those of the README.
+/// Every protocol of a client with every protocol of a provider: what a client asks for reaches the provider in its own members, and what
+/// it answers reaches the client, or the request is refused and names what is missing. The holes are those of the README.
 /// </summary>
 public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<MatrixServer>
 {
@@ -224,7 +224,12 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         }
 
         var (_, sent) = await cell.Ask(new Wish("text") { Tools = true, Called = Scene.Oslo, Failed = true });
-        var expected = cell.Provider.Kind switch { "anthropic" => "12 degrees", "google_genai" => "error 12 degrees", _ => "Error: 12 degrees" };
+        var expected = cell.Provider.Kind switch
+        {
+            "anthropic" => "12 degrees",
+            "google_genai" => "error 12 degrees",
+            _ => "Error: 12 degrees",
+        };
         Assert.Equal(expected, cell.Provider.Result(sent));
         Assert.True(cell.Provider.Kind != "anthropic" || sent.GetRawText().Contains("\"is_error\":true", StringComparison.Ordinal));
     }
