@@ -109,6 +109,12 @@ internal sealed class AnthropicRelay(string model, bool stream) : RelayWriter(mo
     private void Finish(JsonElement delta)
     {
         _finished = true;
+        if (delta.Child("delta").ValueKind == JsonValueKind.Object && delta.Child("usage").ValueKind == JsonValueKind.Object)
+        {
+            Pass(delta);
+            return;
+        }
+
         Frame("message_delta", json =>
         {
             json.WriteString("type", "message_delta");

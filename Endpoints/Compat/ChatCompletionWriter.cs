@@ -186,7 +186,7 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
     protected override void OnFrame(JsonElement frame)
     {
         _frames.ReadHead(frame);
-        _frames.ReadCalls(frame);
+        _frames.ReadCalls(frame, stream);
         if (!stream)
         {
             _frames.Merge(frame);

@@ -35,15 +35,22 @@ internal static class CompatEndpoints
 
     private static Task<IResult> Embed(HttpContext context, CurrentUser me, EmbeddingCalls embeddings) => embeddings.Answer(context, me);
 
-    private static JsonResult ListModels(HttpContext context, CurrentUser me, ModelCatalog catalog)
+    private static IResult ListModels(HttpContext context, CurrentUser me, ModelCatalog catalog)
     {
         var models = catalog.Current.Models
             .Where(model => !model.Hidden && model.MayUse(me.Id, me.IsAdmin))
             .Select(model => (Found: model, Resolved: catalog.Resolve(model)))
             .Where(model => ModelCatalog.IsForKey(me, model.Resolved))
             .ToList();
-        return VendorErrors.IsFromAnthropic(context.Request)
-            ? ModelLists.Anthropic(models, context.Request.Query) : ModelLists.OpenAi(models);
+        try
+        {
+            return VendorErrors.IsFromAnthropic(context.Request)
+                ? ModelLists.Anthropic(models, context.Request.Query) : ModelLists.OpenAi(models);
+        }
+        catch (CompatRefusal refusal)
+        {
+            return refusal.Problem;
+        }
     }
 
     /// <summary>

@@ -56,7 +56,9 @@ internal sealed class CompletionFrames
     }
 
     /// <summary>Looks at the tool calls of a frame.</summary>
-    public void ReadCalls(JsonElement frame)
+    /// <param name="frame">The provider's frame.</param>
+    /// <param name="asChunk">The frame goes on as a chunk, where the calls of a message would have no index.</param>
+    public void ReadCalls(JsonElement frame, bool asChunk)
     {
         foreach (var choice in Choices(frame).EnumerateArray().Where(choice => choice.ValueKind == JsonValueKind.Object && Index(choice) == 0))
         {
@@ -66,7 +68,7 @@ internal sealed class CompletionFrames
                 KeepsCalls &= member.Value.Child("function_call").ValueKind != JsonValueKind.Object;
                 foreach (var call in calls.ValueKind == JsonValueKind.Array ? calls.EnumerateArray() : default)
                 {
-                    KeepsCalls &= member.NameEquals("message") ? IsWhole(call) : IsPiece(call);
+                    KeepsCalls &= member.NameEquals("message") ? !asChunk && IsWhole(call) : IsPiece(call);
                 }
             }
         }

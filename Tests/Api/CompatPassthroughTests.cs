@@ -254,6 +254,73 @@ public sealed class CompatPassthroughTests
     }
 
     [Fact]
+    public async Task Calls_of_unknown_kinds_and_members_of_calls_come_through()
+    {
+        const string begin =
+            """{"index":0,"id":"a","type":"custom","custom":{"name":"patch","input":"*** "},"next_year":{"x":1}}""";
+        await using var steps = await CompatSteps.StartAsync(exchange => Frames(
+            exchange,
+            """{"choices":[{"index":0,"delta":{"role":"assistant","tool_calls":[""" + begin + "]}}]}",
+            """{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"custom":{"input":"End"}}]}}]}""",
+            """{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}],"service_tier":"flex"}"""));
+        object Ask(bool stream) => new
+        {
+            model = "fake-model",
+            stream,
+            tools = new[] { new { type = "custom", custom = new { name = "patch" } } },
+            tool_choice = new { type = "custom", custom = new { name = "patch" } },
+            messages = new[] { new { role = "system", content = "alone" } },
+        };
+
+        await using var stream = await steps.Script.PostStream("/v1/chat/completions", Ask(true));
+        var deltas = (await stream.ReadAllAsync())[..^1].ConvertAll(frame => frame.Json.GetProperty("choices")[0].GetProperty("delta"));
+        Assert.Equal(begin, deltas[0].GetProperty("tool_calls")[0].GetRawText());
+        Assert.Equal("custom", steps.Sent.GetProperty("tool_choice").Text("type"));
+
+        var whole = await (await steps.Chat(Ask(false))).Json();
+        Assert.Equal("flex", whole.Text("service_tier"));
+        var call = whole.GetProperty("choices")[0].GetProperty("message").GetProperty("tool_calls")[0];
+        Assert.Equal("*** End", call.GetProperty("custom").Text("input"));
+        Assert.False(call.TryGetProperty("index", out _));
+    }
+
+    [Fact]
+    public async Task A_closing_message_says_nothing_twice()
+    {
+        const string message = """
+            {"role":"assistant","content":"Hello","tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]}
+            """;
+        await using var steps = await CompatSteps.StartAsync(exchange => Frames(
+            exchange,
+            """{"choices":[{"index":0,"delta":{"role":"assistant","content":"Hel"}}]}""",
+            """{"choices":[{"index":0,"message":""" + message.ReplaceLineEndings("") + ""","finish_reason":"tool_calls"}]}"""));
+
+        await using var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("hi", stream: true));
+        var deltas = (await stream.ReadAllAsync())[..^1].ConvertAll(frame => frame.Json.GetProperty("choices")[0].GetProperty("delta"));
+        Assert.Equal("Hello", string.Concat(deltas.Select(delta => delta.Text("content"))));
+        Assert.Single(deltas, delta => delta.TryGetProperty("tool_calls", out _));
+
+        var whole = (await (await steps.Chat(CompatSteps.Ask("hi"))).Json()).GetProperty("choices")[0].GetProperty("message");
+        Assert.Equal("Hello", whole.Text("content"));
+        Assert.Equal(1, whole.GetProperty("tool_calls").GetArrayLength());
+    }
+
+    [Theory]
+    [InlineData("nope", """{"messages":[{"role":"user","content":"q"},{"role":"tool","tool_call_id":"nope","content":"x"}]}""")]
+    [InlineData("messages", """{"messages":[]}""")]
+    public async Task A_tool_message_without_its_call_is_refused_by_its_id(string name, string members)
+    {
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"));
+        var body = JsonSerializer.Deserialize<Dictionary<string, JsonElement>>(members)!;
+        body["model"] = JsonSerializer.SerializeToElement("fake-model");
+
+        var error = (await (await steps.Chat(body)).Json(HttpStatusCode.BadRequest)).GetProperty("error");
+
+        Assert.Contains(name, error.Text("message"));
+        Assert.Empty(steps.Upstream.Chats());
+    }
+
+    [Fact]
     public async Task A_stand_in_of_another_protocol_is_not_asked_for_what_it_does_not_have()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"));
