@@ -180,6 +180,7 @@ internal static class Program
         api.MapModelImport();
         api.MapSessions();
         api.MapMessages();
+        api.MapSummaries();
         api.MapSessionCopies();
         api.MapShares();
         api.MapPrompts();

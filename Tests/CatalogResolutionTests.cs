@@ -123,7 +123,7 @@ public sealed class CatalogResolutionTests
         Assert.Equal((CapabilityLayer.Silent, null, null), ModelFamilies.Guess("my-own-finetune"));
 
     private static CatalogSnapshot Snapshot(ConnectionRow[] connections, ModelRow[] models, ModelOverrideRow[]? overrides = null) =>
-        new(connections, models, overrides ?? []);
+        new(connections, models, overrides ?? [], []);
 
     private static ConnectionRow Real(long id, string? prefix = null) =>
         new()

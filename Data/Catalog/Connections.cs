@@ -72,6 +72,8 @@ internal sealed class Connections(Db db)
                 """, row with { UpdatedAt = at }) == 1;
             if (updated)
             {
+                // Another server may stand behind the address now.
+                connection.Execute("delete from learned_limits where connection_id = @Id", new { row.Id });
                 AuditLog.Append(connection, audit(row), now);
             }
 

@@ -23,6 +23,21 @@ internal sealed class Models(Db db)
         limit 200000
         """).ToList());
 
+    /// <summary>What providers said their models read at most.</summary>
+    public Task<List<LearnedLimitRow>> ListLearned() => db.Read(connection => connection.Query<LearnedLimitRow>("""
+        select connection_id, model, context_limit from learned_limits order by connection_id, model limit 200000
+        """).ToList());
+
+    /// <summary>Stores nothing for a deleted connection.</summary>
+    public Task Learn(LearnedLimitRow row) => db.Write(connection =>
+    {
+        connection.Execute("""
+            insert into learned_limits (connection_id, model, context_limit)
+            select id, @Model, @ContextLimit from connections where id = @ConnectionId
+            on conflict (connection_id, model) do update set context_limit = excluded.context_limit
+            """, row);
+    });
+
     /// <summary>Stores an administrator's overrides of these models, replacing those of each; all or nothing.</summary>
     public Task PutOverrides(IReadOnlyList<ModelOverrideRow> rows, AuditEntry audit, DateTimeOffset now)
     {
@@ -36,6 +51,7 @@ internal sealed class Models(Db db)
                     connection.Execute("update model_overrides set is_default = 0 where is_default = 1");
                 }
 
+                Forget(connection, row);
                 Put(connection, row, at);
             }
 
@@ -70,6 +86,7 @@ internal sealed class Models(Db db)
     public Task<int> DeleteAllOverrides(AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
         AuditLog.Append(connection, audit, now);
+        connection.Execute("delete from learned_limits");
         return connection.Execute("delete from model_overrides");
     });
 
@@ -81,6 +98,9 @@ internal sealed class Models(Db db)
         var deleted = 0;
         foreach (var (connectionId, model) in items)
         {
+            connection.Execute("""
+                delete from learned_limits where connection_id = @connectionId and model = @model
+                """, new { connectionId, model });
             deleted += connection.Execute("""
                 update model_overrides
                 set name = null, hidden = null, tags = null, capabilities = null, context_limit = null, max_output_tokens = null,
@@ -108,6 +128,15 @@ internal sealed class Models(Db db)
             return;
         }
 
+        // A server that was started with another context says so in its list.
+        var before = known.ToDictionary(row => row.Model, row => row.ContextLimit, StringComparer.Ordinal);
+        foreach (var row in models.Where(row => before.TryGetValue(row.Model, out var limit) && limit != row.ContextLimit))
+        {
+            connection.Execute("""
+                delete from learned_limits where connection_id = @connectionId and model = @Model
+                """, new { connectionId, row.Model });
+        }
+
         connection.Execute("delete from models where connection_id = @connectionId", new { connectionId });
         foreach (var row in models)
         {
@@ -117,6 +146,13 @@ internal sealed class Models(Db db)
                 """, new { connectionId, row.Model, row.Name, row.Capabilities, row.ContextLimit, row.MaxOutputTokens, at });
         }
     }
+
+    /// <summary>An administrator who enters another limit knows better than what was learnt before.</summary>
+    private static void Forget(DbConnection connection, ModelOverrideRow row) => connection.Execute("""
+        delete from learned_limits
+        where connection_id = @ConnectionId and model = @Model and @ContextLimit is distinct from (
+            select context_limit from model_overrides where connection_id = @ConnectionId and model = @Model)
+        """, new { row.ConnectionId, row.Model, row.ContextLimit });
 
     private static void DeleteEmpty(DbConnection connection) => connection.Execute("""
         delete from model_overrides
@@ -170,6 +206,16 @@ internal sealed record ModelRow
     public int? ContextLimit { get; init; }
 
     public int? MaxOutputTokens { get; init; }
+}
+
+/// <summary>The most that a model reads, as its provider said when it refused more.</summary>
+internal sealed record LearnedLimitRow
+{
+    public long ConnectionId { get; init; }
+
+    public string Model { get; init; } = "";
+
+    public int ContextLimit { get; init; }
 }
 
 /// <summary>An administrator's override of a model; null leaves the value to the layers below.</summary>

@@ -11,7 +11,7 @@ internal sealed class Messages(Db db)
     internal const string CopiedColumns = """
         role, content, reasoning, reasoning_ms, tool_calls, layout, provider_state, connection_id, model, provider, status, error_code,
         error_detail, finish_reason, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, usage_source,
-        first_token_ms, total_ms, created_at
+        first_token_ms, total_ms, summary, created_at
         """;
 
     /// <summary>The columns of a <see cref="MessageRow"/>, without those that are read with a single message only.</summary>
@@ -83,6 +83,15 @@ internal sealed class Messages(Db db)
         where id = @sessionId and user_id = @userId
             and exists (select 1 from messages where id = @messageId and session_id = @sessionId)
         """, new { userId, sessionId, messageId, MaxDepth }) == 1);
+
+    /// <summary>Sets what a model gets instead of a message and all before it: a text, nothing (empty), or the messages (null).</summary>
+    /// <returns>False when the user has no such message.</returns>
+    public Task<bool> Summarise(long userId, long sessionId, long messageId, string? summary) => db.Write(
+        connection => connection.Execute("""
+        update messages set summary = @summary
+        where id = @messageId and session_id = @sessionId
+            and exists (select 1 from sessions s where s.id = messages.session_id and s.user_id = @userId)
+        """, new { userId, sessionId, messageId, summary }) == 1);
 
     /// <summary>Removes all messages of a session: the branch is empty at once, the rows go in steps before this returns.</summary>
     public async Task<bool> Clear(long userId, long sessionId)
@@ -222,6 +231,9 @@ internal sealed record MessageRow
 
     /// <summary>Read with a single message only.</summary>
     public int? TrimmedMessages { get; init; }
+
+    /// <summary>What a model gets instead of this message and all before it; empty is nothing, null the messages themselves.</summary>
+    public string? Summary { get; init; }
 
     public long CreatedAt { get; init; }
 }

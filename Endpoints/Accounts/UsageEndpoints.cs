@@ -41,7 +41,9 @@ internal static class UsageEndpoints
         return TypedResults.Json(
             new SessionUsageResponse(
                 total, last is null ? null : LastCallResponse.From(last),
-                new ContextResponse(context?.PromptTokens ?? 0, context?.ContextLimit, context?.TrimmedTurns ?? 0)),
+                new ContextResponse(
+                    context?.PromptTokens ?? 0, context?.ContextLimit, context?.TrimmedTurns ?? 0, context?.FirstMessageId,
+                    context?.MessageTokens)),
             AccountsJson.Wire.SessionUsageResponse);
     }
 
@@ -194,9 +196,13 @@ internal sealed record LastCallResponse(
         row.PromptTokens + row.CompletionTokens, QuotaPolicy.Amount(row.CostNanos)!.Value, row.Source);
 }
 
-/// <summary>Size of the active branch as a prompt for the chat's model; TrimmedMessages counts those that no longer fit.</summary>
+/// <summary>
+/// Size of the active branch as a prompt for the chat's model. TrimmedMessages counts those that no longer fit, FirstMessageId is the
+/// oldest that is sent, MessageTokens the longest message that fits, by the page's own estimate.
+/// </summary>
 internal sealed record ContextResponse(
-    long PromptTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int? ContextLimit, int TrimmedMessages);
+    long PromptTokens, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] int? ContextLimit, int TrimmedMessages,
+    long? FirstMessageId, int? MessageTokens);
 
 /// <summary>CSV for spreadsheets: a text that would be read as a formula is prefixed with an apostrophe.</summary>
 internal static class UsageCsv

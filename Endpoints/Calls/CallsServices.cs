@@ -8,6 +8,7 @@ internal static class CallsServices
         services.AddSingleton<KeyRing>();
         services.AddSingleton<TokenFactors>();
         services.AddHostedService(provider => provider.GetRequiredService<TokenFactors>());
+        services.AddSingleton<ContextLimits>();
         services.AddSingleton<LiveCalls>();
         services.AddSingleton<ProviderCalls>();
         services.AddSingleton<Settlements>();

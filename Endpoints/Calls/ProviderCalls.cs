@@ -9,13 +9,14 @@ namespace AiChat.Endpoints.Calls;
 
 /// <summary>
 /// Makes every call that generates text, for the chat and for the compatible API. <see cref="Open"/> returns with the first delta. Until
-/// then it tries the other keys of the connection, repeats the call after a wait, and tries the fallback models. Nothing is repeated
+/// then it tries the other keys of the connection, repeats the call after a wait or with less of a chat that was too long, and tries the
+/// fallback models. Nothing is repeated
 /// after the first delta, because a reader has seen it, nor once a provider has begun to reply, because the provider may have done and
 /// charged the work. The caller reads the <see cref="StreamingCall"/>, disposes it and stores its ledger entry. Safe for parallel use.
 /// </summary>
 internal sealed class ProviderCalls(
-    ModelCatalog catalog, ProviderRegistry providers, LiveCalls live, KeyRing keys, TokenFactors factors, SystemSettings settings,
-    Metrics metrics, TimeProvider clock)
+    ModelCatalog catalog, ProviderRegistry providers, LiveCalls live, KeyRing keys, TokenFactors factors, ContextLimits limits,
+    SystemSettings settings, Metrics metrics, TimeProvider clock)
 {
     private static readonly TimeSpan FirstWait = TimeSpan.FromMilliseconds(400);
 
@@ -49,6 +50,7 @@ internal sealed class ProviderCalls(
         var endpoints = keys.Order(catalog.Endpoints(model));
         var request = await plan.Request(model, endpoints[0]);
         var retries = 0;
+        var isShortened = false;
         var waited = TimeSpan.Zero;
         for (var at = 0; ;)
         {
@@ -73,7 +75,20 @@ internal sealed class ProviderCalls(
                     throw;
                 }
 
-                if (error.IsAboutKey && at + 1 < endpoints.Count)
+                if (error.Failure == ProviderFailure.ContextTooLong && !isShortened)
+                {
+                    isShortened = true;
+                    model = await limits.Learn(model, request, error.Context);
+                    var shorter = plan.MayShorten ? await plan.Request(model, endpoints[at]) : request;
+                    if (!IsShorter(shorter, request))
+                    {
+                        throw;
+                    }
+
+                    request = shorter;
+                    wait = TimeSpan.Zero;
+                }
+                else if (error.IsAboutKey && at + 1 < endpoints.Count)
                 {
                     at++;
                     wait = TimeSpan.Zero;
@@ -95,6 +110,9 @@ internal sealed class ProviderCalls(
             await Task.Delay(wait, clock, cancel);
         }
     }
+
+    private static bool IsShorter(ChatRequest next, ChatRequest before) =>
+        next.Turns.Count < before.Turns.Count || next.Sampling.MaxOutputTokens < before.Sampling.MaxOutputTokens;
 
     /// <summary>How long to wait before the same call again; null when it is not to be repeated.</summary>
     private TimeSpan? WaitAfter(ProviderException failure, int retries, TimeSpan waited)
@@ -133,8 +151,13 @@ internal sealed record CallPlan
     /// <summary>The chosen model, then its fallbacks; never empty.</summary>
     public required IReadOnlyList<ResolvedModel> Models { get; init; }
 
-    /// <summary>Makes the request for a model; called once for each model that is tried.</summary>
+    /// <summary>
+    /// Makes the request for a model; called once for each model that is tried, and once more when the chat was too long for it.
+    /// </summary>
     public required Func<ResolvedModel, ProviderEndpoint, ValueTask<ChatRequest>> Request { get; init; }
+
+    /// <summary>The request is made of a chat, whose oldest messages may be left out when the model reads less than is known.</summary>
+    public bool MayShorten { get; init; }
 
     public Action<CallRetry>? OnRetry { get; init; }
 }

@@ -47,9 +47,24 @@ internal sealed class TokenFactors(TokenFactorRows rows, BackgroundWork backgrou
             return;
         }
 
-        var key = (model.ConnectionId, model.Model);
         var now = Math.Clamp((double)tokens / estimated, MinFactor, MaxFactor);
-        var factor = _factors.AddOrUpdate(key, now, (_, old) => old + Weight * (now - old));
+        var factor = _factors.AddOrUpdate((model.ConnectionId, model.Model), now, (_, old) => old + Weight * (now - old));
+        Store(model, factor);
+    }
+
+    /// <summary>As <see cref="Learn"/>, from a prompt that was refused for its length: the next is measured no shorter.</summary>
+    public void LearnAtLeast(ResolvedModel model, int estimated, int reported)
+    {
+        if (estimated >= MinPrompt)
+        {
+            var now = Math.Clamp((double)reported / estimated, MinFactor, MaxFactor);
+            Store(model, _factors.AddOrUpdate((model.ConnectionId, model.Model), now, (_, old) => Math.Max(old, now)));
+        }
+    }
+
+    private void Store(ResolvedModel model, double factor)
+    {
+        var key = (model.ConnectionId, model.Model);
         if (Math.Abs(factor - _stored.GetValueOrDefault(key, 1)) > MinChange)
         {
             _stored[key] = factor;

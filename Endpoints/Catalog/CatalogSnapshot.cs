@@ -64,21 +64,24 @@ internal sealed record CatalogModel
 /// <summary>The whole catalogue at one moment; immutable, replaced as a whole.</summary>
 internal sealed class CatalogSnapshot
 {
-    public static readonly CatalogSnapshot Empty = new([], [], []);
+    public static readonly CatalogSnapshot Empty = new([], [], [], []);
 
     private readonly Dictionary<long, CatalogConnection> _connections;
     private readonly ILookup<long, ModelRow> _fetched;
     private readonly Dictionary<(long ConnectionId, string Model), ModelOverrideRow> _overrides;
+    private readonly Dictionary<(long ConnectionId, string Model), int> _learned;
     private readonly Dictionary<(long ConnectionId, string Model), CatalogModel> _byModel = [];
     private readonly Dictionary<string, CatalogModel> _byPublicId = new(StringComparer.Ordinal);
     private readonly ILookup<string, CatalogModel> _byBareId;
 
     public CatalogSnapshot(
-        IReadOnlyList<ConnectionRow> connections, IReadOnlyList<ModelRow> models, IReadOnlyList<ModelOverrideRow> overrides)
+        IReadOnlyList<ConnectionRow> connections, IReadOnlyList<ModelRow> models, IReadOnlyList<ModelOverrideRow> overrides,
+        IReadOnlyList<LearnedLimitRow> learned)
     {
         _connections = connections.ToDictionary(row => row.Id, row => new CatalogConnection(row));
         _fetched = models.ToLookup(row => row.ConnectionId);
         _overrides = overrides.ToDictionary(row => (row.ConnectionId, row.Model));
+        _learned = learned.ToDictionary(row => (row.ConnectionId, row.Model), row => row.ContextLimit);
         var found = connections.Where(row => row.Enabled)
             .SelectMany(row => Offer(_connections[row.Id]).OrderBy(model => model.Position ?? int.MaxValue)).ToList();
         Models = WithPublicIds(found);
@@ -144,7 +147,7 @@ internal sealed class CatalogSnapshot
             Merge(connection, id, known.GetValueOrDefault(id), Override(connection.Id, id)));
     }
 
-    private static CatalogModel Merge(CatalogConnection connection, string model, ModelRow? provider, ModelOverrideRow? manual)
+    private CatalogModel Merge(CatalogConnection connection, string model, ModelRow? provider, ModelOverrideRow? manual)
     {
         var guess = ModelFamilies.Guess(model);
         var fromProvider = StoredJson.Read(provider?.Capabilities, CatalogRowJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
@@ -160,7 +163,7 @@ internal sealed class CatalogSnapshot
                 : !connection.Capabilities.IsSilent ? "connection"
                 : !fromProvider.IsSilent ? "provider"
                 : "heuristic",
-            ContextLimit = manual?.ContextLimit ?? provider?.ContextLimit ?? guess.ContextLimit,
+            ContextLimit = ContextLimit(connection.Id, model, manual?.ContextLimit, provider?.ContextLimit ?? guess.ContextLimit),
             MaxOutputTokens = manual?.MaxOutputTokens ?? provider?.MaxOutputTokens ?? guess.MaxOutputTokens,
             Price = StoredJson.Read(manual?.Price, CatalogRowJson.Default.ModelPrice),
             Tags = StoredJson.Read(manual?.Tags, CatalogRowJson.Default.StringArray) ?? connection.Tags,
@@ -171,6 +174,10 @@ internal sealed class CatalogSnapshot
             Position = manual?.Position,
         };
     }
+
+    /// <summary>What the provider refused to exceed is a fact; the administrator may still want less.</summary>
+    private int? ContextLimit(long connectionId, string model, int? manual, int? known) =>
+        _learned.TryGetValue((connectionId, model), out var learned) ? Math.Min(learned, manual ?? learned) : manual ?? known;
 
     private static List<CatalogModel> WithPublicIds(List<CatalogModel> models)
     {

@@ -123,6 +123,13 @@ internal sealed class ModelCatalog(
         Price = model.Price,
     };
 
+    /// <summary>Keeps what a provider said its model reads at most, for this and every later prompt.</summary>
+    public async Task Learn(ResolvedModel model, int contextLimit)
+    {
+        await models.Learn(new LearnedLimitRow { ConnectionId = model.ConnectionId, Model = model.Model, ContextLimit = contextLimit });
+        await Reload();
+    }
+
     /// <summary>Reads the tables again. Completes when readers see at least what was written before the call.</summary>
     public async Task Reload()
     {
@@ -136,7 +143,8 @@ internal sealed class ModelCatalog(
                 secrets.Conceal(row);
             }
 
-            _current = new CatalogSnapshot(rows, await models.List(), await models.ListOverrides());
+            _current = new CatalogSnapshot(
+                rows, await models.List(), await models.ListOverrides(), await models.ListLearned());
             Changed?.Invoke();
         }
         finally

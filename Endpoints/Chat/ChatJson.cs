@@ -15,6 +15,8 @@ namespace AiChat.Endpoints.Chat;
 [JsonSerializable(typeof(PromptForm))]
 [JsonSerializable(typeof(PromptPage))]
 [JsonSerializable(typeof(PromptResponse))]
+[JsonSerializable(typeof(SummaryForm))]
+[JsonSerializable(typeof(WrittenSummary))]
 [JsonSerializable(typeof(ShareForm))]
 [JsonSerializable(typeof(ShareResponse))]
 [JsonSerializable(typeof(SharedChat))]

@@ -97,6 +97,12 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         }
 
         text.Append(row.Content.TrimEnd()).Append('\n');
+        if (row.Summary is { Length: > 0 } summary)
+        {
+            text.Append("\n> **Summary of the messages above**\n>\n> ")
+                .Append(summary.ReplaceLineEndings("\n").Replace("\n", "\n> ", StringComparison.Ordinal)).Append('\n');
+        }
+
         if (row.Status != "done")
         {
             text.Append(CultureInfo.InvariantCulture, $"\n*({row.Status})*\n");

@@ -42,7 +42,8 @@ internal sealed record ReasoningDoneEvent(bool Done, long Ms, int? ContentLength
 internal sealed record TitleEvent(long SessionId, string Title);
 
 /// <summary>Why an attempt failed, which model is asked next, and after which wait.</summary>
-internal sealed record RetryEvent(string Code, string Detail, long WaitMs, long ConnectionId, string Model, string Provider);
+internal sealed record RetryEvent(
+    string Code, string Detail, long WaitMs, long ConnectionId, string Model, string Provider, string ConnectionName);
 
 /// <summary>
 /// The model is the one that wrote the answer, not necessarily the one that was asked first; TrimmedMessages counts what that model did
@@ -120,6 +121,9 @@ internal sealed record MessageResponse
 
     /// <summary>While the answer is written: the event id that this text ends at. Attach after it to get the rest.</summary>
     public long? EventId { get; init; }
+
+    /// <summary>What a model gets instead of this message and all before it; empty is nothing. Absent where it gets the messages.</summary>
+    public string? Summary { get; init; }
 
     public required DateTimeOffset CreatedAt { get; init; }
 }

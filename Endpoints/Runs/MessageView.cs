@@ -30,6 +30,7 @@ internal static class MessageView
             FirstTokenMs = row.FirstTokenMs,
             TotalMs = row.TotalMs,
             Siblings = siblings ?? [],
+            Summary = row.Summary,
             CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
         };
 

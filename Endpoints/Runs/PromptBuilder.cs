@@ -19,6 +19,8 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
     private const string ContinueInstruction =
         "Continue exactly where your last message stopped. Do not repeat anything and do not comment on it.";
 
+    private const string SummaryIntroduction = "What was said in this conversation before, in short:\n\n";
+
     private static readonly Dictionary<long, TurnImages> NoImages = [];
 
     /// <summary>
@@ -41,13 +43,14 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
     }
 
     /// <summary>The session's active branch as a prompt for this model: its tokens and how many turns would be left out.</summary>
-    public Task<Prompt> Measure(SessionRow session, ResolvedModel model) => Build(session, session.LeafId, null, true, model, 0);
+    public Task<Prompt> Measure(SessionRow session, ResolvedModel model) => Build(session, null, null, true, model, 0);
 
+    /// <param name="question">The message to answer; null is the one that the active branch would be continued with.</param>
     /// <param name="partial">The answer so far when it is to be continued.</param>
     private async Task<Prompt> Build(
         SessionRow session, long? question, string? partial, bool contextEnabled, ResolvedModel model, int reserve)
     {
-        var rows = await messages.Branch(session.UserId, session.Id, question, contextEnabled ? MaxTurns : 1) ?? [];
+        var rows = await messages.Branch(session.UserId, session.Id, question ?? session.LeafId, contextEnabled ? MaxTurns : 1) ?? [];
         return Fill(session, question, rows, await pictures.For(session.UserId, rows, model.Capabilities.Vision), partial, model, reserve);
     }
 
@@ -55,7 +58,11 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         SessionRow session, long? question, List<MessageRow> rows, IReadOnlyDictionary<long, TurnImages> images, string? partial,
         ResolvedModel model, int reserve)
     {
-        var turns = rows.Select(row => Turn(row, images)).Where(turn => turn.Text.Length > 0 || turn.Images.Count > 0).ToList();
+        // A summary at the question itself is for what comes after it.
+        var before = question is null ? rows : rows[..^Math.Min(1, rows.Count)];
+        var covered = before.FindLastIndex(row => row.Summary is not null);
+        var sent = rows[(covered + 1)..].Where(row => row.Content.Length > 0 || images.ContainsKey(row.Id)).ToList();
+        var turns = sent.ConvertAll(row => Turn(row, images));
         if (partial is { Length: > 0 })
         {
             turns.Add(new ChatTurn(ChatRole.Assistant, partial));
@@ -65,22 +72,30 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         // Tokens are estimated with one measure for all models; the factor converts them to the model's own.
         var factor = factors.Find(model);
         var asked = SessionParameters.Parse(session.Parameters).MaxOutputTokens ?? model.MaxOutputTokens ?? DefaultAnswer;
-        var answer = Math.Min(asked, model.ContextLimit / 2);
+        var answer = Math.Min(asked, MaxReserve(model.ContextLimit));
         var system = session.SystemPrompt is { Length: > 0 } text ? text : null;
-        var overhead = reserve + (system is null ? 0 : TokenEstimate.Estimate(system) + TokenEstimate.PerTurn);
+        ChatTurn? summary = covered >= 0 && before[covered].Summary is { Length: > 0 } told
+            ? new ChatTurn(ChatRole.User, SummaryIntroduction + told) : null;
+        var overhead = reserve + (system is null ? 0 : TokenEstimate.Estimate(system) + TokenEstimate.PerTurn)
+            + (summary is null ? 0 : TokenEstimate.Estimate(summary));
         var max = (int)((model.ContextLimit - answer) / factor) - overhead;
-        var (first, tokens) = Fit(turns, max, keep: partial is { Length: > 0 } ? 3 : 1);
+        var (first, tokens) = Fit(turns, max, keep: question is null ? 0 : partial is { Length: > 0 } ? 3 : 1);
         return new Prompt
         {
             SystemPrompt = system,
-            Turns = turns[first..],
+            Turns = summary is null ? turns[first..] : [summary, .. turns[first..]],
             PromptTokens = (int)((tokens + overhead) * factor),
             ContextLimit = model.ContextLimit,
             TrimmedTurns = first,
+            FirstMessageId = first < sent.Count ? sent[first].Id : null,
+            MessageTokens = Math.Max(0, max - TokenEstimate.PerTurn),
             Question = rows.Count > 0 ? rows[^1] : null,
             QuestionImages = pictures.View(images, question ?? 0),
         };
     }
+
+    /// <summary>The largest part of a context that is kept for the answer.</summary>
+    public static int MaxReserve(int contextLimit) => contextLimit / 4;
 
     /// <summary>The first turn that is sent, so that the newest turns fit and the prompt begins with a user's turn.</summary>
     /// <param name="max">Tokens that the turns may take.</param>
@@ -136,6 +151,12 @@ internal sealed record Prompt
 
     /// <summary>How many of the oldest turns were left out because they did not fit.</summary>
     public required int TrimmedTurns { get; init; }
+
+    /// <summary>The oldest message that is sent; null when none is.</summary>
+    public long? FirstMessageId { get; init; }
+
+    /// <summary>Estimated tokens of the longest message that fits when nothing else of the chat is sent.</summary>
+    public int MessageTokens { get; init; }
 
     /// <summary>The message that is answered.</summary>
     public MessageRow? Question { get; init; }

@@ -71,7 +71,7 @@ internal static class RunEvents
     public static void Retry(RunLog log, CallRetry retry) => log.Append(ChatEvent.Retry, JsonSerializer.SerializeToUtf8Bytes(
         new RetryEvent(
             retry.Failure.Failure.Code(), retry.Failure.Detail, (long)retry.Wait.TotalMilliseconds,
-            retry.Model.ConnectionId, retry.Model.Model, retry.Model.Provider),
+            retry.Model.ConnectionId, retry.Model.Model, retry.Model.Provider, retry.Model.ConnectionName),
         RunsJson.Wire.RetryEvent));
 
     public static void Tool(RunLog log, ToolCallResponse call) =>

@@ -22,4 +22,11 @@ internal static class RunSettings
             ? sampling with { MaxOutputTokens = settings.ReasoningMaxOutputTokensDefault }
             : sampling;
     }
+
+    /// <summary>Asks for no longer an answer than has room beside the prompt: many servers refuse the sum of both.</summary>
+    public static ChatSampling Within(this ChatSampling sampling, Prompt prompt)
+    {
+        var room = Math.Max(PromptBuilder.MaxReserve(prompt.ContextLimit), prompt.ContextLimit - prompt.PromptTokens / 10 * 11);
+        return sampling.MaxOutputTokens > room ? sampling with { MaxOutputTokens = room } : sampling;
+    }
 }

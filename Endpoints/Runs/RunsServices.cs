@@ -7,6 +7,7 @@ internal static class RunsServices
     {
         services.AddSingleton<PromptImages>();
         services.AddSingleton<PromptBuilder>();
+        services.AddSingleton<ChatSummary>();
         services.AddSingleton<ToolLoop>();
         services.AddSingleton<SessionTitler>();
         services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());

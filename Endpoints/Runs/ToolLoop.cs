@@ -30,6 +30,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
                 UserId = run.UserId,
                 IsAdmin = run.IsAdmin,
                 Models = models,
+                MayShorten = true,
                 Request = async (model, endpoint) =>
                 {
                     var fresh = model == run.Model && exchange.Count == 0;
@@ -97,7 +98,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
             Model = model.Model,
             SystemPrompt = prompt.SystemPrompt,
             Turns = exchange.Count == 0 ? prompt.Turns : [.. prompt.Turns, .. exchange],
-            Sampling = settings.SamplingFor(run, model),
+            Sampling = settings.SamplingFor(run, model).Within(prompt),
             Reasoning = settings.ReasoningFor(run.Options, model),
             Tools = tools is null ? [] : [tools.Definition],
             ContextLimit = model.ContextLimit,

@@ -50,7 +50,7 @@ internal static class SettingTable
         new("Megabytes of images a user may store; 0 is unlimited", "每个用户可存图片的兆字节数；0 表示不限"));
     public static readonly Setting<int> ImportMaxMb = Add(
         Number("importMaxMb", 4_096, 1, 16_384) with { IsPublic = true },
-        new("Megabytes of an archive of chats that a user may import", "用户可导入的聊天存档的兆字节数"));
+        new("Megabytes of an archive of chats that a user may import", "用户可导入的对话存档的兆字节数"));
     public static readonly Setting<int> TemporaryChatHours = Add(
         Number("temporaryChatHours", 24, 1, 8_760) with { IsPublic = true },
         new("Hours until an idle temporary chat is deleted", "临时对话闲置多少小时后删除"));
@@ -135,7 +135,7 @@ internal static class SettingTable
 
     // Models and reasoning.
     public static readonly Setting<int> DefaultContextTokenLimit = Add(
-        Number("defaultContextTokenLimit", 8_192, 256, 100_000_000),
+        Number("defaultContextTokenLimit", 120_000, 256, 100_000_000),
         new("Tokens of context of a model that states none", "模型未说明时的上下文 token 数"));
     public static readonly Setting<string[]> FallbackModels = Add(
         new ListSetting("fallbackModels", 10, ModelId),

@@ -9,6 +9,12 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
 {
     private const int MaxPlainText = 500;
 
+    /// <summary>Tokens that the model reads, from llama.cpp.</summary>
+    public int? ContextLimit { get; init; }
+
+    /// <summary>Tokens of the prompt that was refused, from llama.cpp.</summary>
+    public int? PromptTokens { get; init; }
+
     /// <summary>Members that mean an error whatever else a reply holds.</summary>
     private static readonly string[] Strong = ["error", "error_msg", "errorMessage", "error_message", "errors", "base_resp"];
 
@@ -101,7 +107,11 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
         return new ErrorText(
             message,
             status is null ? kind : IsFilter(root, kind) ? "content_filter" : Word(root, "status") ?? Word(root, "type") ?? "",
-            status);
+            status)
+        {
+            ContextLimit = Number(root, "n_ctx"),
+            PromptTokens = Number(root, "n_prompt_tokens"),
+        };
     }
 
     public bool Has(string[] words)
@@ -171,6 +181,10 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
             _ => null,
         };
     }
+
+    private static int? Number(JsonElement element, string name) =>
+        element.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)
+            && number > 0 ? number : null;
 
     private static string? Word(JsonElement element, string name)
     {

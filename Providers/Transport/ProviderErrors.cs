@@ -12,12 +12,6 @@ internal static class ProviderErrors
     /// <summary>The status of an error whose word is not known here.</summary>
     private const int Unknown = 500;
 
-    private static readonly string[] TooLongWords =
-    [
-        "context_length_exceeded", "maximum context length", "context length", "context window", "prompt is too long", "too many tokens",
-        "input token count", "exceeds the available context", "input length and `max_tokens` exceed", "model_max_prompt_tokens_exceeded",
-    ];
-
     private static readonly string[] QuotaWords =
         ["insufficient_quota", "exceeded your current quota", "billing", "credit", "insufficient balance", "spend limit"];
 
@@ -45,8 +39,10 @@ internal static class ProviderErrors
         var error = ErrorText.Read(body);
         var detail = error.Message.Length > 0
             ? ProviderRedactor.Clean(error.Message, endpoint) : $"The provider answered with HTTP {status}.";
-        return new ProviderException(FromStatus(status, error), detail, reply.RetryAfter, status)
+        var failure = FromStatus(status, error);
+        return new ProviderException(failure, detail, reply.RetryAfter, status)
         {
+            Context = Context(failure, error),
             IsQuoted = error.Message.Length > 0,
             Reason = error.Message.Length > 0 ? null : new CallReason("status", Number(status)),
         };
@@ -57,8 +53,10 @@ internal static class ProviderErrors
     {
         var status = error.Status ?? FromWord(error.Kind);
         var detail = error.Message.Length > 0 ? error.Message : "The provider reported an error without saying which.";
-        return new ProviderException(FromStatus(status, error), ProviderRedactor.Clean(detail, endpoint), null, error.Status)
+        var failure = FromStatus(status, error);
+        return new ProviderException(failure, ProviderRedactor.Clean(detail, endpoint), null, error.Status)
         {
+            Context = Context(failure, error),
             IsQuoted = error.Message.Length > 0,
             IsRefusal = error.Status is not null || status != Unknown,
         };
@@ -82,6 +80,9 @@ internal static class ProviderErrors
                 ProviderFailure.ConnectionLost, "The connection to the provider broke before it answered.", inner: exception);
     }
 
+    private static ContextRefusal? Context(ProviderFailure failure, ErrorText error) => failure == ProviderFailure.ContextTooLong
+        ? ContextRefusal.Read(error.Message, error.ContextLimit, error.PromptTokens) : null;
+
     private static string Number(int status) => status.ToString(CultureInfo.InvariantCulture);
 
     private static ProviderFailure FromStatus(int status, ErrorText error) => status switch
@@ -90,9 +91,9 @@ internal static class ProviderErrors
         402 => ProviderFailure.QuotaExhausted,
         404 => error.Has(ModelWords) ? ProviderFailure.ModelNotFound : ProviderFailure.BadRequest,
         429 => error.Has(QuotaWords) ? ProviderFailure.QuotaExhausted : ProviderFailure.RateLimited,
-        408 or >= 500 => error.Has(TooLongWords) ? ProviderFailure.ContextTooLong : ProviderFailure.ServerError,
+        408 or >= 500 => error.Has(ContextRefusal.Words) ? ProviderFailure.ContextTooLong : ProviderFailure.ServerError,
         >= 200 and < 300 => ProviderFailure.Protocol,
-        _ => error.Has(TooLongWords) ? ProviderFailure.ContextTooLong
+        _ => error.Has(ContextRefusal.Words) ? ProviderFailure.ContextTooLong
             : error.Has(FilterWords) ? ProviderFailure.ContentFilter
             : error.Has(KeyWords) ? ProviderFailure.Unauthorized
             : error.Kind is "model_not_found" ? ProviderFailure.ModelNotFound

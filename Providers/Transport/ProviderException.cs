@@ -44,6 +44,9 @@ internal sealed class ProviderException(
     /// <summary>The detail as a code, for a page in another language; null when it says no more than the failure, or is quoted.</summary>
     public CallReason? Reason { get; init; }
 
+    /// <summary>What the provider said about lengths; null unless the prompt was too long.</summary>
+    public ContextRefusal? Context { get; init; }
+
     /// <summary>The detail is the peer's own words.</summary>
     public bool IsQuoted { get; init; }
 

@@ -27,7 +27,7 @@ public sealed class CatalogTests
         Assert.True(model.GetProperty("capabilities").GetProperty("vision").GetBoolean());
         Assert.Equal("heuristic", model.GetProperty("capabilitySource").GetString());
         Assert.Equal(128_000, model.GetProperty("contextLimit").GetInt32());
-        Assert.Equal(8_192, Model(items, "my-finetune").GetProperty("contextLimit").GetInt32());
+        Assert.Equal(120_000, Model(items, "my-finetune").GetProperty("contextLimit").GetInt32());
         Assert.DoesNotContain(items.EnumerateArray(), item => item.GetProperty("model").GetString() == "text-embedding-3-small");
         Assert.DoesNotContain("127.0.0.1", items.GetRawText());
         Assert.Equal("demo", items.EnumerateArray().Last().GetProperty("provider").GetString());

@@ -48,9 +48,11 @@ public sealed class ContextTests
             Assert.Equal(4, replay[^1].Json.GetProperty("trimmedMessages").GetInt32());
         }
 
-        // A longer answer leaves fewer tokens for the turns.
-        await (await admin.PatchJson($"/api/sessions/{session}", new { parameters = new { maxOutputTokens = 1_000 } })).Json();
-        Assert.True((await AskAndSee(admin, upstream, session, "another")).Turns.Count < 7);
+        // A shorter answer leaves more tokens for the turns, and the longest no less than three quarters.
+        await (await admin.PatchJson($"/api/sessions/{session}", new { parameters = new { maxOutputTokens = 100 } })).Json();
+        Assert.Equal(11, (await AskAndSee(admin, upstream, session, "another")).Turns.Count);
+        await (await admin.PatchJson($"/api/sessions/{session}", new { parameters = new { maxOutputTokens = 100_000 } })).Json();
+        Assert.InRange((await AskAndSee(admin, upstream, session, "a third")).Turns.Count, 7, 10);
     }
 
     [Fact]

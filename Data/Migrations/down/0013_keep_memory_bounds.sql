@@ -1,0 +1,2 @@
+alter table messages drop column summary;
+drop table learned_limits;
