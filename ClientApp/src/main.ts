@@ -2,6 +2,8 @@ import './styles/tokens.css'
 import './styles/base.css'
 import './styles/prose.css'
 import './styles/menus.css'
+import './styles/dialogs.css'
+import './styles/print.css'
 import { mount } from 'svelte'
 import App from './App.svelte'
 

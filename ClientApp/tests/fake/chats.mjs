@@ -45,6 +45,7 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       contextLimit: 8192,
       promptTokens: 420,
     })
+    if (state.retry) emit('retry', state.retry)
     const text = before === '' ? (state.say ?? answer) : `${before} ${state.say ?? answer}`
     const thoughts =
       before === '' && state.say === null ? [...reasoning.match(/[\s\S]{1,6}/g).map((part) => ['reasoning', part]), ['thought']] : []
@@ -204,6 +205,34 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       },
     ],
     [
+      'GET',
+      /^\/api\/sessions\/(\d+)\/usage$/,
+      (_, r, [sid]) => {
+        if (!state.context) return problem(r, 404, 'not_found')
+        const path = branch(Number(sid))
+        const covered = path.findLastIndex((one) => one.summary != null)
+        const trimmed = covered < 0 ? state.context.trimmedMessages : 0
+        ok(r, { context: { ...state.context, trimmedMessages: trimmed, firstMessageId: path[trimmed]?.id ?? null } })
+      },
+    ],
+    [
+      'POST',
+      /^\/api\/sessions\/(\d+)\/summary$/,
+      (_, r, [sid]) => {
+        const one = branch(Number(sid))[1]
+        one.summary = 'Ann likes tea.'
+        ok(r, { messageId: one.id, summary: one.summary })
+      },
+    ],
+    [
+      'PUT',
+      /^\/api\/sessions\/(\d+)\/messages\/(\d+)\/summary$/,
+      (_, r, [, mid], { summary }) => {
+        find(Number(mid)).summary = summary
+        ok(r, undefined, 204)
+      },
+    ],
+    [
       'DELETE',
       /^\/api\/sessions\/(\d+)\/messages\/(\d+)$/,
       (_, r, [sid, mid]) => {
@@ -227,7 +256,7 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
         const items = state.messages
           .get(Number(sid))
           .filter((one) => one.content.toLowerCase().includes(words))
-          .map((one) => ({ messageId: one.id, role: one.role, snippet: one.content.slice(0, 80), marks: [] }))
+          .map((one) => ({ messageId: one.id, role: one.role, hits: one.content.toLowerCase().split(words).length - 1, snippet: one.content.slice(0, 80), marks: [] }))
         ok(r, { items: items.slice(0, 100), total: items.length, nextCursor: null })
       },
     ],

@@ -42,6 +42,10 @@ export interface Fake {
     fail?: string | null
     drafts: Map<string, string>
     runs: Map<number, unknown>
+    /** What of each chat the next prompt holds; without it the page is not told. */
+    context?: Record<string, unknown>
+    /** The provider is asked again at the start of each answer. */
+    retry?: Record<string, unknown>
     /** Answers stop half-way until this is false again. */
     hold: boolean
     /** Appended to the worker's script, to simulate another build. */

@@ -93,7 +93,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     name: 'Demo',
     provider: 'demo',
     connectionName: 'Demo',
-    capabilities: {},
+    capabilities: { vision: true },
     contextLimit: 8192,
   }
   const id = () => ++state.nextId

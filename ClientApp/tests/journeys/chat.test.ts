@@ -221,9 +221,9 @@ it('speaks Chinese, follows the theme and fits a phone', async () => {
     { viewport: { width: 320, height: 640 }, locale: 'zh-CN', colorScheme: 'dark', hasTouch: true, isMobile: true },
   )
   await v.page.goto(v.fake.url)
-  await v.page.getByRole('button', { name: '显示聊天列表' }).tap()
+  await v.page.getByRole('button', { name: '显示对话列表' }).tap()
   await v.page.getByRole('link', { name: 'Notes on topic 1' }).tap()
-  await v.page.getByText('这个聊天还没有消息').waitFor()
+  await v.page.getByText('这个对话还没有消息').waitFor()
   expect(await v.page.evaluate(() => [document.documentElement.lang, document.documentElement.dataset['theme']])).toEqual(['zh-CN', 'dark'])
   expect(await v.page.evaluate(() => document.documentElement.scrollWidth)).toBe(320)
   expect(v.complaints).toEqual([])

@@ -153,7 +153,7 @@ it('sends the options of an answer, shows those that differ from the default, an
   expect(v.fake.state.asked.at(-1)).not.toHaveProperty('contextEnabled')
   await page.reload()
   await page.getByRole('button', { name: 'Reasoning: High' }).waitFor()
-  await page.getByRole('img', { name: /tokens of context used/ }).waitFor()
+  await page.getByRole('button', { name: /tokens of context used/ }).waitFor()
   expect(v.complaints).toEqual([])
   await v.end()
 })

@@ -218,7 +218,7 @@ it('shows usage as a chart and as numbers', async () => {
     /api\/admin\/usage\?by=day&from=[\d-]+&format=csv$/,
   )
   for (const [at, said] of [
-    ['audit', 'webSearchApiKey = (secret)'],
+    ['audit', 'Key of the search engine = (secret)'],
     ['about', '0123456789abcdef'],
   ] as const) {
     await page.goto(`${v.fake.url}/settings/${at}`)

@@ -4,7 +4,9 @@ import { dirname, join, resolve } from 'node:path'
 import { grouped } from '../../src/lib/i18n/grouped'
 import { en } from '../../src/lib/i18n/en'
 import { first } from '../../src/lib/i18n/first'
+import { said } from '../../src/lib/i18n/said'
 import { zh } from '../../src/lib/i18n/zh'
+import { serverCode } from './server-files'
 
 const holes = (text: string) => [...text.matchAll(/\{(\w+)\}/g)].map((match) => match[1]).sort()
 
@@ -88,10 +90,47 @@ describe('languages', () => {
       /error\./, /provider\./, /setup\.\w+Text$/, /sidebar\.(pinned|today|yesterday|week|month)$/, /menu\.theme\./,
       /users\./, /system\./, /models\./, /usage\./, /apikey\.scope/, /connection\.auth\./, /effort\./,
       /compose\.(webSearch|contextEnabled|trace)/, /setupChat\./, /trace\.(type|status)\./, /notice\./, /hop\./, /advice\./,
-      /imports\.(from|how|why)\./, /reason\./, /backup\.step\./,
+      /imports\.(from|how|why)\./, /audit\.(do|on|word|count)\./, /reason\./, /backup\.step\./,
     ].map((pattern) => new RegExp(`^(?:${pattern.source})`))
     const isDynamic = (key: string) => dynamic.some((pattern) => pattern.test(key))
     const unused = Object.keys(en).filter((key) => !isDynamic(key) && !source.includes(`'${key.replace(/\.(one|other)$/, '')}'`))
     expect(unused).toEqual([])
+  })
+
+  it('have one Chinese word for one thing', () => {
+    const words: [RegExp, string][] = [
+      [/聊天/, '对话'],
+      [/您/, '你'],
+      [/(?<!Bearer |Entra |访问)令牌/, 'Token; 令牌 is a credential'],
+      [/\btokens?\b/, 'Token'],
+      [/模型服务(?!商)/, '服务商'],
+      [/初始化代码|安装代码/, '安装码'],
+      [/首字用时/, '首字延迟'],
+      [/此刻/, '刚刚'],
+      [/安静的|静默/, '空闲, 无数据'],
+      [/闸门/, '限额检查'],
+    ]
+    // What another program calls it.
+    const foreign = new Set(['apikey.in.cherry'])
+    for (const [key, text] of Object.entries(zh))
+      if (!foreign.has(key)) for (const [wrong, right] of words) expect(wrong.test(text), `${key}: ${text} (${right})`).toBe(false)
+  })
+
+  it('set marks, numbers and dates as Chinese does', () => {
+    // The form of a code, to be typed as it stands.
+    const typed = new Set(['connection.keyEntraHint', 'system.noProxy.hint'])
+    for (const [key, text] of Object.entries(zh)) {
+      if (typed.has(key)) continue
+      expect(/\p{Script=Han}[,;:?!]|[,;:?!]\p{Script=Han}/u.test(text), `${key}: ${text} (full-width marks)`).toBe(false)
+      expect(/\p{Script=Han} ?\(|\) ?\p{Script=Han}/u.test(text), `${key}: ${text} (full-width parentheses)`).toBe(false)
+      expect(/\p{Script=Han}\d|\d\p{Script=Han}/u.test(text), `${key}: ${text} (a blank beside a number)`).toBe(false)
+    }
+  })
+
+  it('say in Chinese what the server says of a field', () => {
+    const sentences = [...serverCode(/\.cs$/).matchAll(/Problems\.Invalid\(\s*"\w[\w.]*",\s*\$?"((?:[^"\\]|\\.)+)"/g)]
+      .map((match) => (match[1] ?? '').replace(/\{[^}]*\}/g, '7'))
+    expect(sentences.length).toBeGreaterThan(30)
+    expect(sentences.filter((text) => said(text) === null)).toEqual([])
   })
 })

@@ -18,7 +18,7 @@ const message: Message = {
 const words = {
   t: (key: string, params: object = {}) => `${key} ${Object.values(params).join(' ')}`.trim(),
   code: (code: string) => code,
-  problem: () => 'problem',
+  quoted: (text: string) => text, problem: () => 'problem',
   number: String,
   date: () => 'date',
   tag: 'en',

@@ -150,10 +150,24 @@ export interface Message {
   firstTokenMs?: number | null
   totalMs?: number | null
   siblings?: number[] | null
+  /** What is sent in place of this message and all before it; empty is nothing. */
+  summary?: string | null
   createdAt: string
+  /** While it is written: why the provider is asked again. */
+  retry?: Retry | null
   /** Position of this snapshot in the live run, for attaching with `?after=`. Present only while streaming. */
   eventId?: number | null
   clientMessageId?: string | null
+}
+
+/** The provider is asked again, before the first token. */
+export interface Retry {
+  code: string
+  detail?: string | null
+  waitMs?: number | null
+  connectionId?: number | null
+  model?: string | null
+  connectionName?: string | null
 }
 
 export interface ProblemBody {
@@ -176,12 +190,14 @@ export type ChatEvent =
       model?: string | null
       contextLimit?: number | null
       promptTokens?: number | null
+      trimmedMessages?: number | null
     }
   | { type: 'delta'; text: string }
   | { type: 'reasoning'; text?: string; done?: boolean; ms?: number; contentLength?: number }
   | ({ type: 'tool' } & ToolCall)
   | ({ type: 'usage' } & Usage)
   | ({ type: 'quota' } & Quota)
+  | ({ type: 'retry' } & Retry)
   | { type: 'title'; sessionId: number; title: string }
   | ({ type: 'error' } & { code: string; detail?: string | null })
   | {
@@ -195,6 +211,7 @@ export type ChatEvent =
       connectionId?: number | null
       model?: string | null
       provider?: string | null
+      trimmedMessages?: number | null
       removedVersions?: number[] | null
       images?: MessageImage[] | null
     }
@@ -275,5 +292,7 @@ export interface PublicSettings {
 
 export interface FoundMessage {
   messageId: number
+  /** How often the message holds the words. */
+  hits?: number
   snippet: string
 }

@@ -1,28 +1,33 @@
 const name = 'found'
+const current = 'found-now'
 const markMs = 2400
 
-/** Highlights every occurrence of the words in an element without changing its nodes. Returns the first range. */
-export function markFound(element: Element, query: string): Range | null {
-  const words = query.toLowerCase().split(/\s+/).filter((word) => word !== '')
-  const ranges: Range[] = []
-  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT)
-  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    const text = (node.nodeValue ?? '').toLowerCase()
-    for (const word of words) {
-      for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
-        const range = new Range()
-        range.setStart(node, at)
-        range.setEnd(node, at + word.length)
-        ranges.push(range)
-      }
-    }
-  }
+/**
+ * Highlights every occurrence of the terms in an element without changing its nodes; a term may reach over several of them, as where a
+ * word is bold.
+ * @returns The ranges of the hits in reading order.
+ */
+export function markFound(element: Element, terms: readonly string[]): Range[] {
+  const ranges = terms.flatMap((term) => rangesOf(element, term.toLowerCase()))
+  ranges.sort((a, b) => a.compareBoundaryPoints(Range.START_TO_START, b))
   if (typeof Highlight !== 'undefined') CSS.highlights.set(name, new Highlight(...ranges))
-  return ranges[0] ?? null
+  return ranges
+}
+
+/** Highlights one of the hits above the others. */
+export function markCurrent(range: Range | undefined): void {
+  if (typeof Highlight === 'undefined') return
+  CSS.highlights.delete(current)
+  if (!range) return
+  const mark = new Highlight(range)
+  mark.priority = 1
+  CSS.highlights.set(current, mark)
 }
 
 export function unmarkFound(): void {
-  if (typeof Highlight !== 'undefined') CSS.highlights.delete(name)
+  if (typeof Highlight === 'undefined') return
+  CSS.highlights.delete(name)
+  CSS.highlights.delete(current)
 }
 
 /** Highlights an element for a moment, then removes the marks of its words too. */
@@ -32,4 +37,37 @@ export function markBriefly(element: Element): void {
     element.removeAttribute('data-found')
     unmarkFound()
   }, markMs)
+}
+
+function rangesOf(element: Element, term: string): Range[] {
+  if (term === '') return []
+  const nodes: { node: Node; from: number }[] = []
+  let text = ''
+  const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT, (node) => (
+    // What is only for screen readers, and buttons, is no text of the message.
+    node.parentElement?.closest('.visually-hidden, button, header, .actions') ? NodeFilter.FILTER_REJECT : NodeFilter.FILTER_ACCEPT
+  ))
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    nodes.push({ node, from: text.length })
+    const value = node.nodeValue ?? ''
+    const lower = value.toLowerCase()
+    // A letter whose small form is longer would move all that follows.
+    text += lower.length === value.length ? lower : value
+  }
+  const ranges: Range[] = []
+  for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + term.length)) {
+    const range = new Range()
+    const [first, firstOffset] = place(nodes, at)
+    const [last, lastOffset] = place(nodes, at + term.length - 1)
+    if (!first || !last) continue
+    range.setStart(first, firstOffset)
+    range.setEnd(last, lastOffset + 1)
+    ranges.push(range)
+  }
+  return ranges
+}
+
+function place(nodes: readonly { node: Node; from: number }[], at: number): [Node | undefined, number] {
+  const found = nodes.findLast((one) => one.from <= at)
+  return [found?.node, at - (found?.from ?? 0)]
 }

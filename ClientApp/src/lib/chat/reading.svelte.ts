@@ -18,6 +18,7 @@ const settleFrames = 4
  */
 export class Reading {
   #following = $state(true)
+  #below = $state(false)
   /** Key of the first rendered turn; keys stay the same when the list around them changes. */
   #first = $state<number | null>(null)
   /** How many turns at the end are rendered when there is no first key. */
@@ -46,6 +47,11 @@ export class Reading {
     return this.#following
   }
 
+  /** Something stands below the view, and the reader does not follow the end. */
+  get below() {
+    return this.#below && !this.#following
+  }
+
   readonly start = $derived.by(() => {
     const { turns } = this.conversation
     const at = this.#first === null ? -1 : turns.findIndex((turn) => turn.key === this.#first)
@@ -72,6 +78,7 @@ export class Reading {
   keepEnd = (node: HTMLElement) => {
     const observer = new ResizeObserver(() => {
       if (this.#following) this.#jump()
+      this.#look()
     })
     observer.observe(node)
     return () => observer.disconnect()
@@ -97,6 +104,21 @@ export class Reading {
   /** Keeps the visible content in place when the tree changed above the end. */
   stay(): void {
     this.#following = false
+  }
+
+  /** Renders the whole chat, for printing; the returned function puts the view back. */
+  async whole(): Promise<() => void> {
+    const { transcript } = this.conversation
+    const first = this.#first
+    const top = this.#scroller?.scrollTop ?? 0
+    while (transcript.hasOlder && !transcript.olderFailed) await transcript.loadOlder()
+    this.#opening = false
+    this.#first = this.conversation.turns[0]?.key ?? null
+    await tick()
+    return () => {
+      this.#first = first
+      void tick().then(() => { if (this.#scroller) this.#scroller.scrollTop = top })
+    }
   }
 
   /** Renders the turn, loads the turns between, and scrolls it into view. */
@@ -164,6 +186,7 @@ export class Reading {
     if (distance < 32) this.#following = true
     else if (scroller.scrollTop < this.#lastTop - 1) this.#following = false
     this.#lastTop = scroller.scrollTop
+    this.#look()
     clearTimeout(this.#saving)
     this.#saving = setTimeout(() => this.#remember(), saveMs)
   }
@@ -184,6 +207,11 @@ export class Reading {
       await new Promise((drawn) => requestAnimationFrame(drawn))
     }
     element.style.contentVisibility = ''
+  }
+
+  #look(): void {
+    const scroller = this.#scroller
+    this.#below = scroller !== null && scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop > 64
   }
 
   #full(): boolean {

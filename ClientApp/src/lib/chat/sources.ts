@@ -1,4 +1,4 @@
-import type { ToolCall } from '../api/types'
+import type { Message, ToolCall } from '../api/types'
 import { safeUrl } from '../markdown/inline'
 
 /** A page found by a web search. Answers cite it by its number. */
@@ -39,6 +39,14 @@ function toSource(entry: unknown): Source[] {
       text: typeof text === 'string' ? text : '',
     },
   ]
+}
+
+/** An answer as text, with the pages that it cites; one that cites none by number lists all that were found. */
+export function withSources(message: Message, title: string): string {
+  const all = [...new Map(sourcesOf(message.toolCalls).map((source) => [source.number, source])).values()]
+  const cited = all.filter((source) => message.content.includes(`[${source.number}]`))
+  const list = (cited.length > 0 ? cited : all).map((source) => `[${source.number}] [${source.title.replace(/[[\]]/g, '')}](${source.url})`)
+  return list.length === 0 ? message.content : `${message.content.trimEnd()}\n\n${title}\n\n${list.map((line) => `- ${line}`).join('\n')}\n`
 }
 
 /** The query of a search. */

@@ -62,13 +62,11 @@ export class TurnVerbs {
     }
   }
 
-  /** Removes one version of several alone; an only answer is removed with its question. */
+  /** Removes this message and what follows it, and nothing before it. */
   remove(turn: Turn): void {
     const { i18n, toasts } = this.app
-    const alone = turn.message.role === 'assistant' && (turn.message.siblings?.length ?? 0) <= 1
-    const from = (alone && turn.message.parentId !== null && this.conversation.transcript.find(turn.message.parentId)) || turn
-    const count = this.conversation.turns.length - this.conversation.turns.indexOf(from)
-    const undo = this.conversation.remove(from, (error) => this.app.fail(error instanceof Problem ? error : new Problem(0, 'offline')))
+    const count = this.conversation.turns.length - this.conversation.turns.indexOf(turn)
+    const undo = this.conversation.remove(turn, (error) => this.app.fail(error instanceof Problem ? error : new Problem(0, 'offline')))
     toasts.show(i18n.plural('chat.removed', count), { action: { label: i18n.t('app.undo'), run: undo }, ms: 5500 })
   }
 }

@@ -1,4 +1,5 @@
 import { admin } from './en/admin'
+import { audit } from './en/audit'
 import { auth } from './en/auth'
 import { backup } from './en/backup'
 import { chat } from './en/chat'
@@ -20,6 +21,7 @@ import { errorsEn } from './errors.en'
 export const en = {
   ...errorsEn,
   ...admin,
+  ...audit,
   ...auth,
   ...backup,
   ...chat,

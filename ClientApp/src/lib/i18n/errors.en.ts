@@ -1,6 +1,8 @@
 /** Error texts by the server's stable `code`. */
 export const errorsEn = {
   'error.unknown': 'Something went wrong ({code}).',
+  'error.rule': 'This value cannot be used.',
+  'error.quoted': 'Its words: “{text}”',
   'error.offline': 'The server cannot be reached.',
   'error.foreign_page':
     'Something in front of the server answered instead of it, such as a login page or a network’s start page. Load this page again.',

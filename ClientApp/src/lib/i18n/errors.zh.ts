@@ -2,6 +2,8 @@ import type { errorsEn } from './errors.en'
 
 export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.unknown': '出现问题（{code}）。',
+  'error.rule': '这个值不符合要求。',
+  'error.quoted': '原文：“{text}”',
   'error.offline': '无法连接服务器。',
   'error.foreign_page': '应答来自服务器前面的其他环节，例如登录页或网络认证页，而不是服务器本身。请重新加载此页面。',
   'error.foreign': '应答来自服务器前面的代理等环节，而不是服务器本身（HTTP {status}）。',
@@ -22,7 +24,7 @@ export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.not_found': '内容已不存在。',
   'error.username_taken': '用户名已被使用。',
   'error.message_conflict': '这条消息已用其他内容发送过。',
-  'error.last_admin': '至少要有一名正常的管理员。',
+  'error.last_admin': '至少保留一名已启用的管理员。',
   'error.too_large': '内容过大。',
   'error.storage_quota_exceeded': '你的图片已占满可用空间，请删除含图片的对话。',
   'error.too_many_imports': '等待中的导入太多。请在其中一个结束后重试。',
@@ -60,7 +62,7 @@ export const errorsZh: Record<keyof typeof errorsEn, string> = {
   'error.provider_tls': '服务商的证书不受信任。',
   'error.provider_connect_timeout': '连接服务商超时。',
   'error.provider_first_byte_timeout': '服务商未及时开始回答。',
-  'error.provider_idle_timeout': '服务商的回答中途没有了响应。',
+  'error.provider_idle_timeout': '服务商的回答中途停止响应。',
   'error.provider_total_timeout': '回答超过了允许的时长。',
   'error.provider_write_timeout': '向服务商发送请求超时。',
   'error.provider_protocol': '无法理解服务商的响应。',

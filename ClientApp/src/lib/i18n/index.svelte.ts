@@ -2,6 +2,7 @@ import type { Problem } from '../api/http'
 import type { MessageKey } from './en'
 import { first, type Words } from './first'
 import { grouped } from './grouped'
+import { said } from './said'
 
 export type { MessageKey } from './en'
 type Locale = 'en' | 'zh'
@@ -93,12 +94,20 @@ export class I18n {
   /** "5 minutes ago" within a week, a date before that. */
   ago = (iso: string): string => {
     const seconds = (new Date(iso).getTime() - Date.now()) / 1000
-    if (seconds > -60) return this.#relative.format(0, 'minute')
-    if (seconds > -3600) return this.#relative.format(Math.round(seconds / 60), 'minute')
-    if (seconds > -86_400) return this.#relative.format(Math.round(seconds / 3600), 'hour')
-    if (seconds > -7 * 86_400) return this.#relative.format(Math.round(seconds / 86_400), 'day')
+    if (seconds > -60) return this.t('app.now')
+    if (seconds > -3600) return this.#past(seconds / 60, 'minute')
+    if (seconds > -86_400) return this.#past(seconds / 3600, 'hour')
+    if (seconds > -7 * 86_400) return this.#past(seconds / 86_400, 'day')
     return this.date(iso)
   }
+
+  /** Chinese sets a blank between a number and a word. */
+  #past(value: number, unit: Intl.RelativeTimeFormatUnit): string {
+    return this.#relative.format(Math.round(value), unit).replace(/(\d)(?=\p{Script=Han})/u, '$1 ')
+  }
+
+  /** A few words in a row. */
+  list = (words: readonly string[]): string => words.join(this.t('app.comma'))
 
   duration = (ms: number): string => {
     const seconds = Math.max(1, Math.round(ms / 1000))
@@ -109,6 +118,12 @@ export class I18n {
   /** The text for something that the server names; its own words when this version of the page has no text for it. */
   told = (key: string, otherwise: string, params: Params = {}): string =>
     this.#text(key) === undefined ? otherwise : this.t(key as MessageKey, params)
+
+  /** What the server says of a field. The API speaks English, so what has no words here is only called wrong. */
+  rule = (text: string): string => (this.locale === 'zh' ? (said(text) ?? this.t('error.rule')) : text)
+
+  /** What a provider, or the server about it, said of a failure; the words of others are quoted. */
+  quoted = (text: string): string => (this.locale === 'zh' ? (said(text) ?? this.t('error.quoted', { text })) : text)
 
   code = (code: string): string => {
     const foreign = /^http_(\d+)$/.exec(code)?.[1]

@@ -1,6 +1,7 @@
 import type { MessageKey } from './en'
 import { errorsZh } from './errors.zh'
 import { admin } from './zh/admin'
+import { audit } from './zh/audit'
 import { auth } from './zh/auth'
 import { backup } from './zh/backup'
 import { chat } from './zh/chat'
@@ -20,6 +21,7 @@ import { way } from './zh/way'
 export const zh: Record<MessageKey, string> = {
   ...errorsZh,
   ...admin,
+  ...audit,
   ...auth,
   ...backup,
   ...chat,

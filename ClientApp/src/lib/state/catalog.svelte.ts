@@ -66,6 +66,14 @@ export class Catalog {
     return this.#models.find((model) => model.connectionId === session.connectionId && model.model === session.model) ?? null
   }
 
+  /** The model that sees images to use in place of this one: the person's own choice, else one of the same connection, else any. */
+  seeing(model: CatalogModel): CatalogModel | null {
+    const seeing = this.#models.filter((one) => one.capabilities?.vision)
+    return (
+      seeing.find((one) => one.id === this.#preferred) ?? seeing.find((one) => one.connectionId === model.connectionId) ?? seeing[0] ?? null
+    )
+  }
+
   /** Finds a model by connection and id, because two providers may have a model of the same id. */
   nameOf(modelId: string, connectionId?: number | null): string {
     const called = this.#models.filter((model) => model.id === modelId || model.model === modelId)

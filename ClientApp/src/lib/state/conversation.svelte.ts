@@ -3,6 +3,7 @@ import * as sessions from '../api/sessions'
 import type { AgainRequest, Message } from '../api/types'
 import type { Drafts, Outgoing, Saying } from './drafts'
 import { LiveRun, type RunEvents } from './live-run.svelte'
+import { Memory } from './memory.svelte'
 import type { Place, Places } from './places'
 import { keep, revive } from './refusal'
 import { Removal } from './removal'
@@ -13,8 +14,8 @@ import { localMessage, newClientMessageId, Turn } from './turn.svelte'
 export class Conversation {
   readonly transcript: Transcript
   readonly run: LiveRun
+  readonly memory: Memory
   #queue = $state.raw<readonly Saying[]>([])
-  #context = $state.raw<{ used: number; limit: number | null } | null>(null)
   #removal: Removal | null = null
 
   constructor(
@@ -24,13 +25,13 @@ export class Conversation {
     events: RunEvents,
   ) {
     this.transcript = new Transcript(id)
+    this.memory = new Memory(id, this.transcript)
     this.run = new LiveRun(
       id,
       {
         ...events,
         onEvent: (sessionId, event) => {
-          if (event.type === 'start' && event.promptTokens != null)
-            this.#context = { used: event.promptTokens, limit: event.contextLimit ?? null }
+          if (event.type === 'start') this.memory.began(event)
           events.onEvent(sessionId, event)
         },
       },
@@ -61,10 +62,6 @@ export class Conversation {
   get removing() {
     return this.#removal !== null
   }
-  /** Tokens used of the model's context at the last answer; null when unknown. */
-  get context() {
-    return this.#context
-  }
 
   /** Shows the chat: loads it once and follows an answer that is being written. */
   async show(): Promise<void> {
@@ -89,7 +86,7 @@ export class Conversation {
     this.#restoreOutgoing(page.items)
     const last = this.turns.findLast((turn) => turn.message.role === 'assistant')
     const usage = last?.message.usage
-    if (usage) this.#context = { used: usage.promptTokens + usage.completionTokens, limit: this.#context?.limit ?? null }
+    if (usage) this.memory.loaded(usage)
     this.run.adopt(last?.message.status === 'streaming' ? last : null)
   }
 
@@ -251,6 +248,7 @@ export class Conversation {
   }
 
   #finished(turn: Turn): void {
+    void this.memory.answered()
     if (turn.message.status === 'done') this.sendQueued()
     // An answer to a message from another device may be running.
     if (!this.live && this.turns.some((one) => one.message.status === 'streaming')) void this.load()

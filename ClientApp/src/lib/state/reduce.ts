@@ -17,6 +17,10 @@ export function applyEvent(message: Message, event: ChatEvent): Message {
           + (event.contentLength !== undefined ? message.content.slice(event.contentLength) : ''),
         ...(event.done && event.ms !== undefined ? { reasoningMs: event.ms } : {}),
       }
+    case 'retry': {
+      const { type: _, ...retry } = event
+      return { ...message, retry }
+    }
     case 'tool':
       return { ...message, toolCalls: withTool(message.toolCalls ?? [], event) }
     case 'usage': {

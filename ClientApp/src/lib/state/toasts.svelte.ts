@@ -9,6 +9,8 @@ interface Toast {
 export class Toasts {
   #items = $state.raw<Toast[]>([])
   #next = 1
+  /** A page that has a place of its own for them shows them there, over nothing. */
+  docked = $state(false)
 
   get items(): readonly Toast[] {
     return this.#items
@@ -16,6 +18,8 @@ export class Toasts {
 
   show(text: string, options: { kind?: Toast['kind']; action?: Toast['action']; ms?: number } = {}): number {
     const id = this.#next++
+    // The same words again take the place of the first.
+    this.#items = this.#items.filter((toast) => toast.text !== text)
     const toast: Toast = { id, text, kind: options.kind ?? 'info', ...(options.action ? { action: options.action } : {}) }
     this.#items = [...this.#items, toast]
     setTimeout(() => this.dismiss(id), options.ms ?? (toast.kind === 'error' ? 8000 : 5000))

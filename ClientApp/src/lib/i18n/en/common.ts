@@ -1,4 +1,9 @@
 export const common = {
+  'app.discardTitle': 'Discard what you entered?',
+  'app.keepEditing': 'Keep editing',
+  'app.discard': 'Discard',
+  'app.now': 'just now',
+  'app.comma': ', ',
   'app.skip': 'Skip to the conversation',
   'app.loading': 'Loading',
   'app.retry': 'Try again',

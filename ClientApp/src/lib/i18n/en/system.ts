@@ -211,6 +211,7 @@ export const system = {
   'about.version': 'Version',
   'about.commit': 'Built from',
   'about.started': 'Started',
+  'about.at': '{time} ({ago})',
   'about.data': 'Size of the data',
   'about.sqlite': 'SQLite',
   'notice.title': 'Needs attention',

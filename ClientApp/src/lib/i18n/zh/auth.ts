@@ -26,7 +26,7 @@ export const auth: Record<keyof typeof en, string> = {
   'auth.newPasswordTitle': '设置密码',
   'auth.newPasswordText': '你使用一次性代码登录，请设置以后登录用的密码。',
   'auth.waitingTitle': '等待批准',
-  'auth.waitingText': '账号 {username} 已创建，需要管理员批准；批准后本页会自动进入聊天。',
+  'auth.waitingText': '账号 {username} 已创建，需要管理员批准；批准后本页会自动进入对话。',
   'auth.waitingCheck': '立即查询',
   'auth.waitingChecked': '上次查询：{time}',
   'auth.waitingOther': '使用其他账号',

@@ -1,6 +1,11 @@
 import type { common as en } from '../en/common'
 
 export const common: Record<keyof typeof en, string> = {
+  'app.discardTitle': '放弃已填写的内容？',
+  'app.keepEditing': '继续编辑',
+  'app.discard': '放弃',
+  'app.now': '刚刚',
+  'app.comma': '、',
   'app.skip': '跳到对话',
   'app.loading': '正在加载',
   'app.retry': '重试',
@@ -21,8 +26,8 @@ export const common: Record<keyof typeof en, string> = {
   'app.crashedHint': '消息都保存在服务器上，重新加载即可继续。',
   'app.reload': '重新加载',
   'app.notFound': '这个地址没有内容',
-  'app.notFoundHint': '聊天可能已被删除，或属于其他账号。',
-  'app.toChat': '返回聊天',
+  'app.notFoundHint': '对话可能已被删除，或属于其他账号。',
+  'app.toChat': '返回对话',
   'app.optional': '选填',
   'app.fillIn': '不能为空',
 

@@ -11,7 +11,7 @@ export const settings: Record<keyof typeof en, string> = {
   'settings.personal': '个人',
   'settings.admin': '管理',
   'settings.general': '外观',
-  'settings.generalText': '页面对你的显示方式。',
+  'settings.generalText': '页面外观，仅对你生效。',
   'settings.themeHint': '“跟随系统”会随设备在日间与夜间切换。',
   'settings.languageHint': '只影响页面，不影响模型的回答。',
   'settings.security': '密码',
@@ -30,7 +30,7 @@ export const settings: Record<keyof typeof en, string> = {
   'settings.deviceUnknown': '未知设备',
   'settings.deviceOn': '{system} 上的 {browser}',
   'settings.notify': '回答完成时通知我',
-  'settings.notifyHint': '页面在后台时在此设备上通知，只显示聊天标题。',
+  'settings.notifyHint': '页面在后台时在此设备上通知，只显示对话标题。',
   'settings.notifyImpossible': '浏览器仅在 https 下且未屏蔽本站通知时提供。',
   'settings.notifyRefused': '浏览器不允许本站发送通知',
 }
