@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.IO.Pipelines;
 using System.Text;
@@ -8,6 +9,7 @@ using AiChat.Data.Images;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Runs;
+using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Chat;
 
@@ -97,6 +99,7 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         }
 
         text.Append(row.Content.TrimEnd()).Append('\n');
+        AppendSources(text, row);
         if (row.Summary is { Length: > 0 } summary)
         {
             text.Append("\n> **Summary of the messages above**\n>\n> ")
@@ -109,6 +112,51 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         }
 
         return text.ToString();
+    }
+
+    /// <summary>The pages that the searches of an answer found, by the numbers that the answer cites; without citations all of them.</summary>
+    private static void AppendSources(StringBuilder text, MessageRow row)
+    {
+        var sources = new SortedDictionary<int, string>();
+        foreach (var call in ToolEvents.Calls(row.ToolCalls, ended: true))
+        {
+            if (call.Result is not ['[', ..] || !LenientList(call.Result, out var found))
+            {
+                continue;
+            }
+
+            using (found)
+            {
+                foreach (var page in found.RootElement.EnumerateArray())
+                {
+                    if (page.Number("number") is { } number && page.Text("url") is { Length: > 0 } url)
+                    {
+                        sources[number] = $"- [{number}] [{(page.Text("title") ?? url).Replace('[', '(').Replace(']', ')')}]({url})\n";
+                    }
+                }
+            }
+        }
+
+        var cited = sources.Where(source => row.Content.Contains($"[{source.Key}]", StringComparison.Ordinal)).ToList();
+        var shown = cited.Count > 0 ? cited : [.. sources];
+        if (shown.Count > 0)
+        {
+            text.Append("\nSources:\n\n").AppendJoin("", shown.Select(source => source.Value));
+        }
+    }
+
+    private static bool LenientList(string json, [NotNullWhen(true)] out JsonDocument? list)
+    {
+        list = null;
+        try
+        {
+            list = JsonDocument.Parse(json);
+            return list.RootElement.ValueKind == JsonValueKind.Array;
+        }
+        catch (JsonException)
+        {
+            return false; // what a tool said is free text
+        }
     }
 
     /// <summary>The permanent URL: a signed one would expire before the file is read.</summary>

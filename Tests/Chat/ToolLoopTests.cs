@@ -107,6 +107,10 @@ public sealed class ToolLoopTests
             .SelectMany(e => JsonSerializer.Deserialize<JsonElement>(e.Text("result")!).EnumerateArray())
             .Select(hit => hit.GetProperty("number").GetInt32());
         Assert.Equal([1, 2, 3, 4], numbers.Order());
+
+        // An exported answer carries its sources.
+        var file = await admin.GetStringAsync($"/api/sessions/{session}/export?format=md");
+        Assert.Contains("\nSources:\n\n- [1] [", file);
     }
 
     [Fact]

@@ -256,7 +256,7 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
         const items = state.messages
           .get(Number(sid))
           .filter((one) => one.content.toLowerCase().includes(words))
-          .map((one) => ({ messageId: one.id, role: one.role, hits: one.content.toLowerCase().split(words).length - 1, snippet: one.content.slice(0, 80), marks: [] }))
+          .map((one) => ({ messageId: one.id, role: one.role, snippet: one.content.slice(0, 80), marks: [] }))
         ok(r, { items: items.slice(0, 100), total: items.length, nextCursor: null })
       },
     ],

@@ -89,7 +89,7 @@ it('tells that the provider is asked again, and of a message that was not sent n
   const { page, fake } = v
   fake.state.say = 'A long answer. '.repeat(20)
   fake.state.hold = true
-  fake.state.retry = { code: 'provider_rate_limited', detail: 'slow down', waitMs: 0, connectionId: 0, model: 'demo', connectionName: 'Demo' }
+  fake.state.retry = { code: 'provider_rate_limited', detail: 'slow down', waitMs: 0, model: 'demo', connectionName: 'Demo' }
   await page.goto(fake.url)
   await box(page).fill('Hello')
   await page.getByRole('button', { name: 'Send' }).click()

@@ -17,7 +17,7 @@ const overlays: [string, (page: Page) => Promise<void>][] = [
     await page.evaluate(() => (document.activeElement as HTMLElement).blur())
     await page.keyboard.press('?')
   }],
-  ['share', (page) => page.getByRole('button', { name: 'Share' }).click()],
+  ['share', (page) => page.getByRole('button', { name: 'Share or save' }).click()],
   ['instructions', async (page) => {
     await page.getByRole('button', { name: 'Options for the answer' }).click()
     await page.getByRole('button', { name: /Instructions and parameters/ }).click()
@@ -28,7 +28,7 @@ const overlays: [string, (page: Page) => Promise<void>][] = [
 
 /** What opened an overlay has the focus again when it is closed. */
 const triggers: Record<string, string> = {
-  share: '[aria-label="Share"]',
+  share: '[aria-label="Share or save"]',
   options: '[aria-label="Options for the answer"]',
   models: '.model-trigger',
 }
@@ -50,7 +50,7 @@ for (const [name, open] of overlays)
       const at = document.elementFromPoint(left + width / 2, top + Math.min(height, innerHeight - top) / 2)
       return {
         inside: node.contains(at),
-        positioned: [node, node.parentElement].some((one) => one && getComputedStyle(one).position === 'fixed'),
+        positioned: [node, node.parentElement].some((one) => one && /fixed|absolute/.test(getComputedStyle(one).position)),
         wide: width > 150 && height > 60 && top >= 0,
       }
     })
@@ -58,7 +58,8 @@ for (const [name, open] of overlays)
 
     await page.keyboard.press('Escape')
     await dialog.waitFor({ state: 'detached' })
-    if (name in triggers) await page.waitForFunction((selector) => document.activeElement?.matches(selector), triggers[name])
+    const trigger = triggers[name]
+    if (trigger) await page.waitForFunction((selector) => document.activeElement?.matches(selector), trigger)
     expect(v.complaints).toEqual([])
     await v.end()
   })

@@ -49,7 +49,7 @@ export class SseParser {
   }
 }
 
-const types = new Set<ChatEvent['type']>(['start', 'delta', 'reasoning', 'tool', 'usage', 'quota', 'title', 'error', 'done'])
+const types = new Set<ChatEvent['type']>(['start', 'delta', 'reasoning', 'tool', 'usage', 'quota', 'title', 'retry', 'error', 'done'])
 
 /** Null for a frame that this version of the page does not know; the caller skips it. */
 export function toChatEvent(frame: SseFrame): ChatEvent | null {

@@ -292,7 +292,5 @@ export interface PublicSettings {
 
 export interface FoundMessage {
   messageId: number
-  /** How often the message holds the words. */
-  hits?: number
   snippet: string
 }

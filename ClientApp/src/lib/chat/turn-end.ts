@@ -17,7 +17,8 @@ export function againText(
   retry: Retry, message: Pick<Message, 'connectionId' | 'model'>, i18n: Pick<I18n, 't' | 'code'>, catalog: Pick<Catalog, 'nameOf'>,
 ): string {
   const reason = i18n.code(retry.code)
-  const other = retry.model != null && (retry.model !== message.model || retry.connectionId !== message.connectionId)
+  const elsewhere = (retry.connectionId ?? null) !== (message.connectionId ?? null)
+  const other = retry.model != null && (retry.model !== message.model || elsewhere)
   if (other) return i18n.t('chat.askedOther', { reason, model: catalog.nameOf(retry.model ?? '', retry.connectionId) })
   if (retry.code === 'provider_context_too_long') return i18n.t('chat.askedShorter')
   const aboutKey = /_(unauthorized|rate_limited|quota_exhausted)$/.test(retry.code) && !retry.waitMs

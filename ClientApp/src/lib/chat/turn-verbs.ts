@@ -1,6 +1,7 @@
 import { Problem } from '../api/http'
 import * as api from '../api/images'
 import type { CatalogModel } from '../api/types'
+import { touchFirst } from '../composer/keys'
 import type { AppState } from '../state/app.svelte'
 import type { Conversation } from '../state/conversation.svelte'
 import type { Saying } from '../state/drafts'
@@ -68,5 +69,7 @@ export class TurnVerbs {
     const count = this.conversation.turns.length - this.conversation.turns.indexOf(turn)
     const undo = this.conversation.remove(turn, (error) => this.app.fail(error instanceof Problem ? error : new Problem(0, 'offline')))
     toasts.show(i18n.plural('chat.removed', count), { action: { label: i18n.t('app.undo'), run: undo }, ms: 5500 })
+    // Where the message stood there is nothing to have the focus.
+    if (!touchFirst()) setTimeout(() => document.querySelector<HTMLElement>('.composer textarea')?.focus())
   }
 }

@@ -54,6 +54,7 @@ export const audit = {
   'audit.on.login': 'login',
   'audit.on.session': 'chat',
   'audit.on.import': 'import',
+  'audit.word.(secret)': '(secret)',
   'audit.word.on': 'enabled',
   'audit.word.off': 'disabled',
   'audit.word.local': 'private addresses allowed',

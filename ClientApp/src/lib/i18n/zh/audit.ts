@@ -55,6 +55,7 @@ export const audit: Record<keyof typeof en, string> = {
   'audit.on.login': '登录',
   'audit.on.session': '对话',
   'audit.on.import': '导入',
+  'audit.word.(secret)': '（不显示）',
   'audit.word.on': '已启用',
   'audit.word.off': '已停用',
   'audit.word.local': '允许内网地址',
