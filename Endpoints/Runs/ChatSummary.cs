@@ -6,7 +6,6 @@ using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
-using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Runs;

@@ -94,7 +94,8 @@ it('counts hits of the words in a chat and steps through them, covering none', a
   await find.click()
   await page.getByRole('textbox', { name: 'Find in this chat' }).fill('one')
   await page.getByText('4 / 4').waitFor()
-  for (const [key, place] of [['Enter', '3 / 4'], ['Enter', '2 / 4'], ['Enter', '1 / 4'], ['Enter', '4 / 4'], ['Shift+Enter', '1 / 4']] as const) {
+  const steps = [['Enter', '3 / 4'], ['Enter', '2 / 4'], ['Enter', '1 / 4'], ['Enter', '4 / 4'], ['Shift+Enter', '1 / 4']] as const
+  for (const [key, place] of steps) {
     await page.keyboard.press(key)
     await page.getByText(place).waitFor()
   }
