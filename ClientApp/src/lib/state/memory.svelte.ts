@@ -6,6 +6,8 @@ import type { Transcript } from './transcript.svelte'
 export class Memory {
   #used = $state.raw<{ tokens: number; limit: number | null } | null>(null)
   #context = $state.raw<sessions.ChatContext | null>(null)
+  /** The last prompt left messages out. */
+  #told = false
 
   constructor(
     private readonly id: number,
@@ -30,6 +32,7 @@ export class Memory {
   }
 
   began(start: ChatEvent & { type: 'start' }): void {
+    this.#told = (start.trimmedMessages ?? 0) > 0
     if (start.promptTokens != null) this.#used = { tokens: start.promptTokens, limit: start.contextLimit ?? null }
   }
 
@@ -40,7 +43,7 @@ export class Memory {
   /** After an answer. Asks only where messages may not fit: a request after every answer of a short chat would be one too many. */
   async answered(): Promise<void> {
     const { tokens = 0, limit = null } = this.#used ?? {}
-    if (this.#context || tokens * 3 > (limit ?? Infinity)) await this.measure()
+    if (this.#context || this.#told || tokens * 3 > (limit ?? Infinity)) await this.measure()
   }
 
   /** Asks the server what of the chat the next prompt holds. Without an answer the old one stays. */

@@ -53,7 +53,7 @@ export const admin = {
   'connection.deleteTitle': 'Delete the connection “{name}”?',
   'connection.deleteText': 'Its models disappear from the list. Chats that used them keep their messages.',
   'connection.checked': 'Checked {time}',
-  'connection.failing': 'Last check failed',
+  'connection.failing': 'Last check failed: {reason}',
 
   'users.title': 'Users',
   'users.text': 'Who may log in. New registrations wait here for you.',

@@ -55,7 +55,7 @@ export const admin: Record<keyof typeof en, string> = {
   'connection.deleteTitle': '删除连接“{name}”？',
   'connection.deleteText': '它的模型会从列表中消失，用过它们的对话仍保留消息。',
   'connection.checked': '{time}检查',
-  'connection.failing': '上次检查失败',
+  'connection.failing': '上次检查失败：{reason}',
 
   'users.title': '用户',
   'users.text': '可登录的账号；新注册的账号在此等待批准。',
