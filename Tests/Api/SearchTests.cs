@@ -99,6 +99,48 @@ public sealed class SearchTests
         Assert.Equal(session, (await Found(admin, "ДЕ")).Single().Id());
     }
 
+    /// <summary>Text, titles and one chat; the mark is on what is written, although folding changes its length.</summary>
+    [Fact]
+    public async Task Letters_are_found_in_every_form_they_are_written_in()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "ok"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        var cases = new (string Text, string[] Queries, string Marked)[]
+        {
+            ("Ärger mit der U\u0308BERWEISUNG", ["überweisung", "ÜB"], "U\u0308BERWEISUNG"),
+            ("in der Straße 7", ["STRASSE", "strasse", "ẞE"], "Straße"),
+            ("讲讲 ＡＰＩ 接口", ["api", "ＡＰｉ", "ap", "接"], "ＡＰＩ"),
+            ("学校のﾊﾟｿｺﾝ教室", ["パソコン", "パ"], "ﾊﾟｿｺﾝ"),
+            ("the oﬃce door", ["OFFICE", "ff"], "oﬃce"),
+            ("İzmir ve ISPARTA", ["ısparta", "izmir", "ız"], "ISPARTA"),
+            ("ὁ ΟΔΥΣΣΕΥΣ λέγει", ["Οδυσσευς", "ευς"], "ΟΔΥΣΣΕΥΣ"),
+            ("Über\u00adraschung!", ["überraschung"], "Über\u00adraschung"),
+        };
+        foreach (var (text, queries, marked) in cases)
+        {
+            var session = await admin.NewSession(connection);
+            await admin.AskAndWait(session, text);
+            foreach (var q in queries)
+            {
+                var match = (await Found(admin, q)).Single(item => item.Id() == session).GetProperty("matches")[0];
+                Assert.Equal(text, match.Text("snippet"));
+                Assert.True(q != queries[0] || Marked(match).Single() == marked, $"{q}: {match}");
+                var found = await admin.GetJson($"/api/sessions/{session}/find?q={Uri.EscapeDataString(q)}");
+                Assert.Equal(1, found.GetProperty("total").GetInt32());
+            }
+
+            await (await admin.PatchJson($"/api/sessions/{session}", new { title = "none" })).Expect(HttpStatusCode.OK);
+        }
+
+        var titled = await admin.NewSession(connection);
+        await (await admin.PatchJson($"/api/sessions/{titled}", new { title = "Cafe\u0301 ﬁn" })).Expect(HttpStatusCode.OK);
+        Assert.Equal(titled, (await Found(admin, "CAFÉ FIN")).Single().Id());
+        Assert.Empty(await Found(admin, "cafe")); // another letter
+        Assert.Equal(0, (await admin.GetJson($"/api/sessions/{titled}/find?q=%C2%AD")).GetProperty("total").GetInt32());
+    }
+
     [Fact]
     public async Task Pages_follow_one_another_and_the_archive_is_apart()
     {

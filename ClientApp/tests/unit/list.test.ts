@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../src/lib/api/types'
-import { highlight, wordsOf } from '../../src/lib/overlay/highlight'
+import { termsOf } from '../../src/lib/browser/letters'
+import { highlight } from '../../src/lib/overlay/highlight'
 import { commandOf } from '../../src/lib/overlay/keys'
 import { byActivity, groupByDate } from '../../src/lib/state/date-groups'
 
@@ -33,7 +34,7 @@ describe('the list of chats', () => {
 
 describe('what was searched for', () => {
   it('is marked in the text as it stands there', () => {
-    expect(highlight('A Needle, a needle.', wordsOf(' needle  a '))).toEqual([
+    expect(highlight('A Needle, a needle.', termsOf(' needle  a '))).toEqual([
       { text: 'A', hit: true }, { text: ' ', hit: false }, { text: 'Needle', hit: true }, { text: ', ', hit: false },
       { text: 'a', hit: true }, { text: ' ', hit: false }, { text: 'needle', hit: true }, { text: '.', hit: false },
     ])

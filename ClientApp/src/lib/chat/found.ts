@@ -1,15 +1,16 @@
+import { placesOf } from '../browser/letters'
+
 const name = 'found'
 const current = 'found-now'
 const markMs = 2400
 
 /**
- * Highlights every occurrence of the terms in an element without changing its nodes; a term may reach over several of them, as where a
- * word is bold.
+ * Highlights every occurrence of the terms, which are folded, in an element without changing its nodes; a term may reach over several of
+ * them, as where a word is bold.
  * @returns The ranges of the hits in reading order.
  */
 export function markFound(element: Element, terms: readonly string[]): Range[] {
-  const ranges = terms.flatMap((term) => rangesOf(element, term.toLowerCase()))
-  ranges.sort((a, b) => a.compareBoundaryPoints(Range.START_TO_START, b))
+  const ranges = rangesOf(element, terms)
   if (typeof Highlight !== 'undefined') CSS.highlights.set(name, new Highlight(...ranges))
   return ranges
 }
@@ -39,8 +40,7 @@ export function markBriefly(element: Element): void {
   }, markMs)
 }
 
-function rangesOf(element: Element, term: string): Range[] {
-  if (term === '') return []
+function rangesOf(element: Element, terms: readonly string[]): Range[] {
   const nodes: { node: Node; from: number }[] = []
   let text = ''
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT, (node) => (
@@ -49,16 +49,13 @@ function rangesOf(element: Element, term: string): Range[] {
   ))
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     nodes.push({ node, from: text.length })
-    const value = node.nodeValue ?? ''
-    const lower = value.toLowerCase()
-    // A letter whose small form is longer would move all that follows.
-    text += lower.length === value.length ? lower : value
+    text += node.nodeValue ?? ''
   }
   const ranges: Range[] = []
-  for (let at = text.indexOf(term); at >= 0; at = text.indexOf(term, at + term.length)) {
+  for (const { from, to } of placesOf(text, terms)) {
     const range = new Range()
-    const [first, firstOffset] = place(nodes, at)
-    const [last, lastOffset] = place(nodes, at + term.length - 1)
+    const [first, firstOffset] = place(nodes, from)
+    const [last, lastOffset] = place(nodes, to - 1)
     if (!first || !last) continue
     range.setStart(first, firstOffset)
     range.setEnd(last, lastOffset + 1)

@@ -1,4 +1,5 @@
 import type { Prompt } from '../api/prompts'
+import { fold } from '../browser/letters'
 
 /** The text after a leading slash; null when the message does not begin with one. */
 export function slashOf(text: string): string | null {
@@ -9,7 +10,7 @@ export function slashOf(text: string): string | null {
 export function matching(prompts: readonly Prompt[], typed: string): Prompt[] {
   const starts = prompts.filter((prompt) => prompt.name.startsWith(typed))
   const within = prompts.filter(
-    (prompt) => !prompt.name.startsWith(typed) && `${prompt.name} ${prompt.title}`.toLowerCase().includes(typed),
+    (prompt) => !prompt.name.startsWith(typed) && fold(`${prompt.name} ${prompt.title}`).includes(typed),
   )
   return [...starts, ...within]
 }

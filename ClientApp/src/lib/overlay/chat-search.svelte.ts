@@ -1,6 +1,6 @@
 import { search } from '../api/sessions'
 import type { FoundSession, Session } from '../api/types'
-import { wordsOf } from './highlight'
+import { holds, termsOf } from '../browser/letters'
 
 const waitMs = 180
 const shown = 8
@@ -31,14 +31,15 @@ export class ChatSearch {
     return this.#failed
   }
 
-  readonly words = $derived(wordsOf(this.#query))
+  /** The folded words and phrases. */
+  readonly words = $derived(termsOf(this.#query))
 
   readonly results = $derived.by((): readonly FoundSession[] => {
     if (this.words.length === 0) return this.known().slice(0, shown)
     return (
       this.#found ??
       this.known()
-        .filter((session) => this.words.every((word) => session.title.toLowerCase().includes(word)))
+        .filter((session) => holds(session.title, this.words))
         .slice(0, shown)
     )
   })

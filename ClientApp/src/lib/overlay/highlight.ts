@@ -1,15 +1,19 @@
+import { placesOf } from '../browser/letters'
+
 interface Piece {
   text: string
   hit: boolean
 }
 
-export const wordsOf = (query: string): string[] => query.toLowerCase().split(/\s+/).filter((word) => word !== '')
-
-/** Splits a text at the searched words, ignoring case. */
+/** Splits a text where the folded words stand in it, in whatever form they are written there. */
 export function highlight(text: string, words: readonly string[]): Piece[] {
-  const patterns = words.map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-  if (patterns.length === 0) return [{ text, hit: false }]
-  return text
-    .split(new RegExp(`(${patterns.join('|')})`, 'gi'))
-    .flatMap((part, at) => (part === '' ? [] : [{ text: part, hit: at % 2 === 1 }]))
+  const pieces: Piece[] = []
+  let end = 0
+  for (const { from, to } of placesOf(text, words)) {
+    if (from > end) pieces.push({ text: text.slice(end, from), hit: false })
+    pieces.push({ text: text.slice(from, to), hit: true })
+    end = to
+  }
+  if (end < text.length || pieces.length === 0) pieces.push({ text: text.slice(end), hit: false })
+  return pieces
 }

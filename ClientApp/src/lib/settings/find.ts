@@ -1,5 +1,6 @@
 import type { MessageKey } from '../i18n/index.svelte'
 import { en } from '../i18n/en'
+import { holds, termsOf } from '../browser/letters'
 import type { SettingsEntry } from './pages'
 
 /** A page, or one setting on it. */
@@ -11,9 +12,9 @@ export interface SettingsHit {
 
 /** Pages and settings whose texts in the current language contain every word of the query. */
 export function findSettings(query: string, entries: readonly SettingsEntry[], t: (key: MessageKey) => string): SettingsHit[] {
-  const words = query.toLocaleLowerCase().split(/\s+/).filter((word) => word !== '')
+  const words = termsOf(query)
   if (words.length === 0) return []
-  const fits = (text: string) => words.every((word) => text.toLocaleLowerCase().includes(word))
+  const fits = (text: string) => holds(text, words)
   return entries.flatMap((entry) => {
     const page = t(entry.label)
     const settings = (entry.settings ?? []).map((key) => ({ label: t(key), words: `${t(key)} ${hintOf(key, t)}` }))
