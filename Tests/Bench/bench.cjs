@@ -172,7 +172,7 @@ async function run(scenario, verdicts) {
   const provider = await startProvider()
   try {
     const measure = { reads, attach, search, slow: slowReads }[scenario.kind] ?? relay
-    const start = scenario.kind === 'search' ? () => startFilled(scenario.messages) : () => startAiChat(provider.port, scenario.variables)
+    const start = scenario.kind === 'search' ? () => startFilled(scenario) : () => startAiChat(provider.port, scenario.variables)
     const nginx = relays(scenario) ? await measured(() => startNginx(provider.port), measure, scenario) : null
     const ours = await measured(start, measure, scenario)
     for (const row of [nginx, ours].filter(Boolean)) {

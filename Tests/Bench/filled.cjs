@@ -5,7 +5,6 @@ const { join } = require('node:path')
 const { SETUP_CODE, call, startAiChat, wait } = require('./servers.cjs')
 
 const { TOOLS, ROOT } = process.env
-const OWN = 1000
 const ACCOUNT = { username: 'reader', password: 'search-9z8y7x-speed' }
 
 /** A seeded generator: the same numbers in each run. */
@@ -33,9 +32,9 @@ function texts(count) {
 }
 
 /** Messages of 5,000 users, 50 a chat; those of one reader are spread evenly among them. */
-function sql(messages) {
+function sql(own, messages) {
   const pool = texts(4000)
-  const every = Math.floor(messages / OWN)
+  const every = Math.floor(messages / own)
   return `
     create temporary table pool (id integer primary key, text text not null);
     insert into pool (id, text) values ${pool.map((text, i) => `(${i}, '${text}')`).join(',')};
@@ -45,19 +44,19 @@ function sql(messages) {
     insert into users (id, username, username_key, role, status, created_at) select 100000 + i, 'other' || i, 'other' || i, 'USER', 'ACTIVE', 1 from n;
     with recursive n (i) as (select 0 union all select i + 1 from n where i < ${Math.ceil(messages / 50)})
     insert into sessions (id, user_id, title, message_count, created_at, updated_at) select 100000 + i, 100000 + i % 5000, 'Chat ' || i, 50, 1, i from n;
-    with recursive n (i) as (select 0 union all select i + 1 from n where i < ${OWN / 50 - 1})
+    with recursive n (i) as (select 0 union all select i + 1 from n where i < ${own / 50 - 1})
     insert into sessions (id, user_id, title, message_count, created_at, updated_at) select 1000 + i, me.id, 'Mine ' || i, 50, 1, i from n, me;
-    with recursive n (i) as (select 0 union all select i + 1 from n where i < ${messages + OWN - 1})
+    with recursive n (i) as (select 0 union all select i + 1 from n where i < ${messages + own - 1})
     insert into messages (id, session_id, role, content, status, created_at)
-    select 100000 + i, iif(i % ${every} = 7 and i / ${every} < ${OWN}, 1000 + i / ${every} / 50, 100000 + i / 50), iif(i % 2, 'assistant', 'user'), pool.text, 'done', i
+    select 100000 + i, iif(i % ${every} = 7 and i / ${every} < ${own}, 1000 + i / ${every} / 50, 100000 + i / 50), iif(i % 2, 'assistant', 'user'), pool.text, 'done', i
     from n join pool on pool.id = i * 7919 % 4001 % 4000;
-    insert into messages_text (rowid, owner, content) select id, owner, content from message_owners where content <> '' order by id;`
+    insert into messages_text_due (id) select id from messages;`
 }
 
 /** The data folder, created when there is none for this schema. */
-async function data(messages) {
+async function data(own, messages) {
   const schema = readdirSync(join(ROOT, 'Data', 'Migrations')).length
-  const folder = join(TOOLS, `search-${messages}-v${schema}`)
+  const folder = join(TOOLS, `search-${own}-${messages}-v${schema}`)
   if (existsSync(folder)) return folder
   const making = `${folder}.new`
   rmSync(making, { recursive: true, force: true })
@@ -67,15 +66,16 @@ async function data(messages) {
   const server = await startAiChat(null, { DATA_DIR: making })
   await call(server, 'POST', '/api/auth/register', { ...ACCOUNT, setupCode: SETUP_CODE })
   await server.stop()
-  const filled = spawnSync(join(TOOLS, 'fill'), [join(making, 'app.db')], { input: sql(messages), stdio: ['pipe', 'inherit', 'inherit'] })
+  const filled = spawnSync(join(TOOLS, 'fill'), [join(making, 'app.db')], { input: sql(own, messages), stdio: ['pipe', 'inherit', 'inherit'] })
   if (filled.status !== 0) throw new Error('the database could not be filled')
   renameSync(making, folder)
   console.log(`It took ${Math.round((performance.now() - begun) / 1000)} s`)
   return folder
 }
 
-async function startFilled(messages) {
-  const server = await startAiChat(null, { DATA_DIR: await data(messages) })
+/** The first start adds the messages to the index. */
+async function startFilled({ own, messages }) {
+  const server = await startAiChat(null, { DATA_DIR: await data(own, messages) })
   server.token = (await call(server, 'POST', '/api/auth/token', ACCOUNT)).accessToken
   await call(server, 'PATCH', '/api/settings/system', { requestsPerMinute: 0 })
   return server

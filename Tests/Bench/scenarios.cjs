@@ -9,13 +9,13 @@ const gap = (ours, nginx) => most('gap p99', nginx.gapP99 + 10_000, ours.gapP99,
 /** Paced streams of `gapMs` begin evenly over `rampMs`, so that the starts do not distort the middle. */
 const relay = (id, name, streams, tokens, gapMs, extra, judge) => ({ id, name, streams, tokens, gapMs, atOnce: streams, rampMs: 0, judge, ...extra })
 
-/** A user with 1,000 messages searches them; `of` is the number of all users' messages. */
-const search = (of, limit) => ({
-  id: of > 1_000_000 ? 'search' : 'search-small', kind: 'search', messages: of,
-  name: `search in 1,000 of ${of.toLocaleString('en')} messages`,
+/** A user searches messages of their own; `of` is the number of all users' messages. */
+const search = (id, own, of, limit) => ({
+  id, kind: 'search', own, messages: of,
+  name: `search in ${own.toLocaleString('en')} of ${of.toLocaleString('en')} messages`,
   searches: [
     ['common', 'the'], ['word', 'function'], ['three words', 'because where could'], ['phrase', '"the function of"'], ['rare', 'zqxjvw'],
-    ['Chinese', '人工智能'], ['Russian', 'ПРИВЕТ'], ['two letters', 'th'], ['one character', '工'], ['two characters', '数据'],
+    ['Chinese', '人工智能'], ['Russian', 'ПРИВЕТ'], ['full width', 'ＦＵＮＣＴＩＯＮ'], ['two letters', 'th'], ['one character', '工'], ['two characters', '数据'],
     ['two letters that nobody wrote', 'q%'], ['one letter 200 times', 'e'.repeat(200)],
   ],
   judge: (ours) => ours.searches.map(({ what, p95 }) => most(`${what} p95`, limit, p95, us)),
@@ -93,8 +93,9 @@ const SCENARIOS = [
     },
     judge: (ours) => [noErrors(ours)],
   },
-  search(261_000, 50_000),
-  search(3_000_000, 100_000),
+  search('search-small', 1_000, 261_000, 50_000),
+  search('search', 1_000, 3_000_000, 100_000),
+  search('search-own', 100_000, 3_000_000, 100_000),
 ]
 
 module.exports = { SCENARIOS, relays: (scenario) => scenario.kind === undefined }
