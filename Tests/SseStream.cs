@@ -31,6 +31,9 @@ internal sealed class SseStream : IAsyncDisposable
     public static async Task<SseStream> OpenAsync(HttpResponseMessage response) =>
         new(response, new StreamReader(await response.Content.ReadAsStreamAsync(), Encoding.UTF8));
 
+    /// <summary>Waits for the next line, whatever it is; null at the end.</summary>
+    public async Task<string?> LineAsync() => await _reader.ReadLineAsync().WaitAsync(Patience);
+
     /// <summary>The next event, or null when the server has ended the stream. Fails after 30 s in which no line came.</summary>
     public async Task<ServerEvent?> NextAsync(CancellationToken cancel = default)
     {

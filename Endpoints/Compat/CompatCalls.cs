@@ -186,7 +186,7 @@ internal sealed class CompatCalls(
         try
         {
             await Task.WhenAny(opening, Task.Delay(Grace, clock, job.Ends));
-            var stream = opening.IsFaulted ? null : CompatStream.Begin(job.Context, job.Ends);
+            var stream = opening.IsFaulted ? null : CompatStream.Begin(job.Context, clock, job.Ends);
             await Wait(opening, stream, job.Writer);
             return stream;
         }
@@ -259,14 +259,18 @@ internal sealed class CompatCalls(
         }
     }
 
-    /// <summary>Waits for the task and sends a heartbeat in each interval. Does not throw the task's exception.</summary>
+    /// <summary>
+    /// Waits for the task and sends a heartbeat before each interval of silence ends. Does not throw the task's exception.
+    /// </summary>
     private async Task Wait(Task task, CompatStream? stream, AnswerWriter writer)
     {
         var interval = Sse.HeartbeatInterval(settings) * 0.95; // the timer and the network take the rest
         while (!task.IsCompleted)
         {
+            // What a provider says may be nothing for the client: the silence goes on.
+            var left = interval - (stream?.Silence ?? TimeSpan.Zero);
             using var stop = new CancellationTokenSource();
-            await Task.WhenAny(task, Task.Delay(interval, clock, stop.Token));
+            await Task.WhenAny(task, Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock, stop.Token));
             await stop.CancelAsync();
             if (!task.IsCompleted && stream is not null)
             {

@@ -21,6 +21,9 @@ internal sealed class RunStreamer(
     /// <summary>How often silent readers check whether their heartbeat is due.</summary>
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
+    /// <summary>A tick, and half of one for a busy machine and the network.</summary>
+    private static readonly TimeSpan Early = 1.5 * Tick;
+
     private readonly ConcurrentDictionary<long, int> _byUser = new();
     private readonly CancellationTokenSource _stop = new();
     private Task _beating = Task.CompletedTask;
@@ -85,10 +88,10 @@ internal sealed class RunStreamer(
         var frames = new List<SseFrame>();
         var heartbeat = Sse.HeartbeatInterval(settings);
 
-        // Text may not be gathered for longer than the heartbeat, or a proxy would cut the silent connection.
-        var gather = Math.Min(settings.StreamDeltaFlushIntervalMs, heartbeat.TotalMilliseconds);
-        // Silence is looked at once a tick, so it is due a tick earlier than it may last.
-        var due = heartbeat - Tick > heartbeat / 2 ? heartbeat - Tick : heartbeat / 2;
+        // Silence is looked at once a tick, which may come late: it is due before it may last no longer.
+        var due = heartbeat - Early > heartbeat / 2 ? heartbeat - Early : heartbeat / 2;
+        // Text may not be gathered for longer than that, or a proxy would cut the silent connection.
+        var gather = Math.Min(settings.StreamDeltaFlushIntervalMs, due.TotalMilliseconds);
         var lastWrite = clock.GetTimestamp();
         var noticed = false;
         while (!ends.IsCancellationRequested)
