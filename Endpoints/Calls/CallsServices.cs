@@ -1,3 +1,5 @@
+using AiChat.Providers.Transport;
+
 namespace AiChat.Endpoints.Calls;
 
 /// <summary>The services of this room.</summary>
@@ -14,6 +16,7 @@ internal static class CallsServices
         services.AddSingleton<Settlements>();
         services.AddSingleton<UtilityCompletion>();
         services.AddSingleton(provider => MemoryBudget.OfProcess(provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new LineMemory(provider.GetRequiredService<MemoryBudget>().TakeLine));
         services.AddSingleton<WebSearch>();
         services.AddSingleton<RunSlots>();
     }

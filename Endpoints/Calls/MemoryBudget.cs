@@ -25,6 +25,11 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     private const long BytesPerPiece = 3 * sizeof(char) * Piece;
 
     /// <summary>
+    /// Pieces for one line of a reply at its greatest length: its bytes, its text twice as long, and the picture in it; 32 MB.
+    /// </summary>
+    private const int PiecesPerLine = 34;
+
+    /// <summary>
     /// The pause after a collection, in multiples of its length: a collection stops every thread, so it may take at most about a twentieth
     /// of the time. A small heap is collected in milliseconds and fills with garbage as fast.
     /// </summary>
@@ -80,15 +85,44 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     public ValueTask<bool> Grow(CancellationToken cancellationToken) => TryGrow() ? new(true) : new(GrowOrWait(cancellationToken));
 
     /// <summary>Takes another piece without waiting; false when there is no memory.</summary>
-    public bool TryGrow()
-    {
-        if (Interlocked.Increment(ref _taken) * BytesPerPiece <= MaxBytes)
-        {
-            return true;
-        }
+    public bool TryGrow() => TryTake(1);
 
-        Interlocked.Decrement(ref _taken);
-        return false;
+    /// <summary>
+    /// Takes the memory for one line of a reply at its greatest length, until it is disposed of; null when none becomes free in time. All
+    /// of it at once, and before the line has come, so that lines that arrive together never wait for one another.
+    /// </summary>
+    public async ValueTask<IDisposable?> TakeLine(CancellationToken cancellationToken)
+    {
+        var pieces = (int)Math.Clamp(MaxBytes / BytesPerPiece / 2, 1, PiecesPerLine);
+        var begun = clock.GetTimestamp();
+        while (true)
+        {
+            Task cameBack;
+            lock (_gate)
+            {
+                if (TryTake(pieces))
+                {
+                    return new LineLease(this, pieces);
+                }
+
+                cameBack = _cameBack.Task;
+                Interlocked.Increment(ref _waiting);
+            }
+
+            try
+            {
+                var left = MaxWait - clock.GetElapsedTime(begun);
+                await cameBack.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock, cancellationToken);
+            }
+            catch (TimeoutException)
+            {
+                return null;
+            }
+            finally
+            {
+                Interlocked.Decrement(ref _waiting);
+            }
+        }
     }
 
     /// <summary>Returns the pieces of an answer.</summary>
@@ -149,6 +183,17 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         }
     }
 
+    private bool TryTake(int pieces)
+    {
+        if (Interlocked.Add(ref _taken, pieces) * BytesPerPiece <= MaxBytes)
+        {
+            return true;
+        }
+
+        Interlocked.Add(ref _taken, -pieces);
+        return false;
+    }
+
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private long MaxBytes => limit / 10 * MaxTenths;
@@ -185,6 +230,19 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         finally
         {
             Volatile.Write(ref _nextCollection, clock.GetTimestamp() + (long)(pause.TotalSeconds * clock.TimestampFrequency));
+        }
+    }
+
+    private sealed class LineLease(MemoryBudget budget, int pieces) : IDisposable
+    {
+        private bool _ended;
+
+        public void Dispose()
+        {
+            if (!Interlocked.Exchange(ref _ended, true))
+            {
+                budget.GiveBack(pieces);
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ internal static class ProviderServices
     {
         services.AddSingleton(all => new ProviderHttp(all.GetRequiredService<TimeProvider>())
         {
+            LongLines = all.GetService<LineMemory>(),
             IsOwnEndpoint = endpoint => IsOwn(all.GetRequiredService<IServer>(), endpoint),
             SweepFailed = error => all.GetRequiredService<BackgroundWork>().Report("closing idle connections to providers", error),
         });

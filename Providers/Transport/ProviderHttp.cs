@@ -32,6 +32,9 @@ internal sealed class ProviderHttp : IDisposable
         init => _dialer.IsOwnEndpoint = value;
     }
 
+    /// <summary>Where replies take the memory of long lines from; null when nobody counts it.</summary>
+    public LineMemory? LongLines { get; init; }
+
     /// <summary>Called when idle connections could not be closed; the next sweep tries again.</summary>
     public Action<Exception> SweepFailed { get; init; } = _ => { };
 
@@ -63,6 +66,7 @@ internal sealed class ProviderHttp : IDisposable
             {
                 Status = head.Status,
                 Tag = head.Tag,
+                LongLines = LongLines,
             };
             if (call.TakesAnyStatus || head.Status is >= 200 and < 300 and not 204)
             {

@@ -25,6 +25,11 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
     private bool _isTakenIn = true;
     private bool _skipLineFeed;
 
+    /// <summary>More bytes than this of one line or event take memory of their own from <see cref="LongLines"/>.</summary>
+    private const int MaxUncounted = 256 * 1024;
+
+    private IDisposable? _memory;
+
     /// <summary>Lower case, without parameters; empty when the provider named none.</summary>
     public string MediaType => mediaType;
 
@@ -36,10 +41,25 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
 
     public CallClock Clock => clock;
 
-    /// <summary>Call before each line: yields the thread when other work must proceed, or when much will be read at once.</summary>
+    /// <summary>Where the memory of a long line comes from; null when nobody counts it.</summary>
+    public LineMemory? LongLines { get; init; }
+
+    /// <summary>
+    /// Call before each line: yields the thread when other work must proceed, or when much will be read at once, and takes the memory of a
+    /// long line before it has come.
+    /// </summary>
     /// <param name="gathered">Bytes of earlier lines that may be read with the next.</param>
-    public ValueTask PauseAsync(int gathered) =>
-        clock.Work.IsDue || (_savedLength + gathered > LongWork && !Thread.CurrentThread.IsThreadPoolThread) ? clock.PauseAsync() : default;
+    /// <exception cref="ProviderException">There is no memory for a line so long.</exception>
+    public ValueTask PauseAsync(int gathered)
+    {
+        var length = _savedLength + gathered;
+        if (length > MaxUncounted ? _memory is null && LongLines is not null : _memory is not null)
+        {
+            return CountAsync(length);
+        }
+
+        return clock.Work.IsDue || (length > LongWork && !Thread.CurrentThread.IsThreadPoolThread) ? clock.PauseAsync() : default;
+    }
 
     /// <summary>The next line that has already arrived, without its end. It is valid until the next call.</summary>
     public bool TryReadLine(out ReadOnlySpan<byte> line)
@@ -149,6 +169,29 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         await body.DisposeAsync();
         clock.Dispose();
         GiveBack();
+        _memory?.Dispose();
+        _memory = null;
+    }
+
+    private async ValueTask CountAsync(int length)
+    {
+        _memory?.Dispose();
+        _memory = null;
+        if (length > MaxUncounted)
+        {
+            await SocketThreads.Leave();
+            try
+            {
+                _memory = await LongLines!.Take(clock.Token);
+            }
+            catch (OperationCanceledException exception)
+            {
+                throw clock.Translate(exception);
+            }
+
+            _ = _memory ?? throw new ProviderException(
+                ProviderFailure.TooLarge, "The server does not have the memory for a line this long now; the answer was ended here.");
+        }
     }
 
     /// <summary>What is unread, from <see cref="_start"/> on: the bytes saved from earlier pieces, and the last piece.</summary>

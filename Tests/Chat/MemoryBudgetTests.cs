@@ -53,6 +53,58 @@ public sealed class MemoryBudgetTests
     }
 
     [Fact]
+    public async Task Long_lines_take_turns_and_one_that_waits_too_long_is_refused()
+    {
+        var clock = new FakeTimeProvider();
+        var memory = new MemoryBudget(_ => 0, Limit, clock);
+        var one = await memory.TakeLine(default);
+        var two = await memory.TakeLine(default);
+        var third = memory.TakeLine(default).AsTask();
+        Assert.True(one is not null && two is not null && !third.IsCompleted);
+
+        one.Dispose();
+        one.Dispose(); // once
+        var three = await third.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.NotNull(three);
+        var refused = memory.TakeLine(default).AsTask();
+        Assert.False(refused.IsCompleted);
+        clock.Advance(TimeSpan.FromSeconds(11));
+        Assert.Null(await refused.WaitAsync(TimeSpan.FromSeconds(20)));
+
+        two.Dispose();
+        three.Dispose();
+        Assert.Equal(Pieces(70L << 20), Enumerable.Range(0, 200).Count(_ => memory.TryGrow())); // all of it came back
+        using var gone = new CancellationTokenSource();
+        var waits = memory.TakeLine(gone.Token).AsTask();
+        await gone.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waits);
+    }
+
+    /// <summary>Many answers whose lines are all as long as a line may be: each waits for its turn, and none is lost.</summary>
+    [Fact]
+    [Trait("Mode", "InProcess")]
+    public async Task Long_lines_of_many_answers_are_read_one_after_the_other()
+    {
+        var text = new string('x', 1_500_000);
+        await using var upstream = ChatSteps.Provider(exchange => OpenAiScript.Stream(exchange, text));
+        var memory = new MemoryBudget(_ => 0, 40L << 20, TimeProvider.System); // for one line, or a few short answers
+        await using var server = await TestServer.StartAsync(new TestServerOptions
+        {
+            Configure = builder => builder.Services.Replace(ServiceDescriptor.Singleton(memory)),
+        });
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        var sessions = new[] { await admin.NewSession(connection), await admin.NewSession(connection), await admin.NewSession(connection) };
+
+        var answers = await Task.WhenAll(sessions.Select(session => admin.AskAndWait(session, "go")));
+
+        Assert.Contains(answers, answer => answer.Text("content") == text);
+        Assert.All(answers, answer => Assert.True(
+            answer.Text("content") == text || answer.GetProperty("error").Text("code") == "provider_too_large", answer.ToString()));
+        Assert.Equal(Pieces(28L << 20), Enumerable.Range(0, 200).Count(_ => memory.TryGrow()));
+    }
+
+    [Fact]
     public void A_crowd_is_counted_by_what_it_will_hold()
     {
         var memory = new MemoryBudget(_ => 20L << 20, Limit, TimeProvider.System);
