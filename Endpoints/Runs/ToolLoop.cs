@@ -102,6 +102,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
             Reasoning = settings.ReasoningFor(run.Options, model),
             Tools = tools is null ? [] : [tools.Definition],
             ContextLimit = model.ContextLimit,
+            TakesPictures = true,
             KeepAlive = settings.OllamaKeepAlive,
             CachesPrompt = settings.PromptCaching,
             Timeouts = limits with { Total = left > TimeSpan.FromSeconds(1) ? left : TimeSpan.FromSeconds(1) },

@@ -69,7 +69,8 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
         foreach (var chunk in chunks.ValueKind == JsonValueKind.Array ? chunks.EnumerateArray() : default)
         {
             number++;
-            var page = chunk.Child("web") is { ValueKind: JsonValueKind.Object } web ? web : chunk.Child("retrievedContext");
+            var page = chunk.Child("web") is { ValueKind: JsonValueKind.Object } web ? web
+                : chunk.Child("maps") is { ValueKind: JsonValueKind.Object } place ? place : chunk.Child("retrievedContext");
             Output.Source(page.Text("uri"), page.Text("title"), page.Text("text"), number);
         }
     }

@@ -10,6 +10,13 @@ namespace AiChat.Providers.Ollama;
 /// </summary>
 internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
 {
+    /// <summary>
+    /// Tokens of context of a model for which nobody chose a number, neither in its Modelfile nor here. Ollama itself takes 4,096 on most
+    /// machines (Ollama docs, "FAQ": "How can I specify the context window size?"), which a chat fills soon; the longest that a model can
+    /// have would take tens of gigabytes, since the memory for it is taken whole. 8,192 take about 1 GB with a model of 8 billion.
+    /// </summary>
+    private const int MaxUnasked = 8_192;
+
     private const int MaxShown = 200;
     private const int ShowAtOnce = 4;
     private readonly UnsupportedParameters _sender = new(http);
@@ -81,7 +88,7 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
         return model with
         {
             ContextLimit = Parameter(shown.Text("parameters"), "num_ctx")
-                ?? info.Number($"{info.Text("general.architecture")}.context_length"),
+                ?? (info.Number($"{info.Text("general.architecture")}.context_length") is { } longest ? Math.Min(longest, MaxUnasked) : null),
             Vision = capabilities.Contains("vision"),
             Tools = capabilities.Contains("tools"),
             Reasoning = capabilities.Contains("thinking"),

@@ -53,6 +53,9 @@ internal sealed record ChatRequest
     /// </summary>
     public int? ContextLimit { get; init; }
 
+    /// <summary>Pictures in the text of the answer become pictures of their own (<see cref="MarkdownPictures"/>).</summary>
+    public bool TakesPictures { get; init; }
+
     /// <summary>How long a local server keeps the model loaded, in its own words; empty = not sent.</summary>
     public string KeepAlive { get; init; } = "";
 

@@ -22,6 +22,7 @@ internal sealed class DeltaWriter
     private const int MinRepeat = 16;
 
     private readonly ReasoningTagSplitter _splitter;
+    private readonly MarkdownPictures? _pictures;
     private ToolCallJoiner? _calls;
     private AnswerParts? _parts;
     private Queue<ChatDelta>? _frames;
@@ -41,7 +42,13 @@ internal sealed class DeltaWriter
     private string? _raw;
     private string? _stopWord;
 
-    public DeltaWriter(IReadOnlyList<ReasoningTag> tags) => _splitter = new ReasoningTagSplitter(tags, this);
+    /// <param name="tags">Marks of reasoning in the text.</param>
+    /// <param name="takesPictures">Pictures in the text become pictures of the answer.</param>
+    public DeltaWriter(IReadOnlyList<ReasoningTag> tags, bool takesPictures = false)
+    {
+        _splitter = new ReasoningTagSplitter(tags, this);
+        _pictures = takesPictures ? new MarkdownPictures(this) : null;
+    }
 
     /// <summary>What is ready to be handed to the caller, who clears it.</summary>
     public List<ChatDelta> Ready { get; } = [];
@@ -54,6 +61,9 @@ internal sealed class DeltaWriter
 
     /// <summary>Content came, although it may be held back; the reader of the reply resets it.</summary>
     public bool Heard { get; set; }
+
+    /// <summary>Characters of a picture in the text that has begun.</summary>
+    public int Held => _pictures?.Held ?? 0;
 
     /// <summary>Bytes of pictures that count as content; the reader of the reply resets it.</summary>
     public int Paid { get; set; }
@@ -72,7 +82,7 @@ internal sealed class DeltaWriter
     /// <summary>A piece of the text.</summary>
     public void Text(string? piece)
     {
-        piece = Whole(piece, ref _half);
+        piece = SplitLetter.Whole(piece, ref _half);
         if (piece.Length > 0)
         {
             Heard = true;
@@ -148,7 +158,7 @@ internal sealed class DeltaWriter
 
     public void Reasoning(string? piece)
     {
-        piece = Whole(piece, ref _reasoningHalf);
+        piece = SplitLetter.Whole(piece, ref _reasoningHalf);
         if (piece.Length > 0)
         {
             Heard = true;
@@ -170,6 +180,7 @@ internal sealed class DeltaWriter
         if (!string.IsNullOrEmpty(arguments) || !string.IsNullOrEmpty(name))
         {
             EndReasoning();
+            _pictures?.Flush();
             Heard |= !string.IsNullOrEmpty(arguments);
         }
 
@@ -273,6 +284,7 @@ internal sealed class DeltaWriter
         }
 
         _splitter.Finish();
+        _pictures?.Flush();
         _calls?.Flush();
     }
 
@@ -312,6 +324,20 @@ internal sealed class DeltaWriter
     /// <summary>Writes text that is known to be answer or reasoning.</summary>
     public void Emit(string text, bool reasoning)
     {
+        if (_pictures is null || reasoning)
+        {
+            _pictures?.Flush();
+            Write(text, reasoning);
+        }
+        else
+        {
+            _pictures.Push(text);
+        }
+    }
+
+    /// <summary>As <see cref="Emit"/>, for text without pictures.</summary>
+    public void Write(string text, bool reasoning)
+    {
         ref var count = ref reasoning ? ref _reasoning : ref _text;
         count += text.Length;
         if (count > MaxText)
@@ -329,35 +355,6 @@ internal sealed class DeltaWriter
     {
         (_text, _reasoning) = (0, Math.Min(MaxText, _reasoning + _text));
         Ready.Add(ChatDelta.TextWasReasoning.Instance);
-    }
-
-    /// <summary>
-    /// Joins the halves of a surrogate pair that a server cut in two: a half at the end of a piece waits in <paramref name="half"/>.
-    /// </summary>
-    public static string Whole(string? piece, ref char half)
-    {
-        if (string.IsNullOrEmpty(piece))
-        {
-            return "";
-        }
-
-        if (half != '\0')
-        {
-            piece = (char.IsLowSurrogate(piece[0]) ? half : '\uFFFD') + piece;
-            half = '\0';
-        }
-        else if (char.IsLowSurrogate(piece[0]))
-        {
-            piece = '\uFFFD' + piece[1..];
-        }
-
-        if (char.IsHighSurrogate(piece[^1]))
-        {
-            half = piece[^1];
-            piece = piece[..^1];
-        }
-
-        return piece;
     }
 
     private static string? Rest(SaidText said, SaidText since, string? whole, bool adds)

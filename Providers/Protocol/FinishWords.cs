@@ -34,6 +34,9 @@ internal static class FinishWords
         ["canceled"] = "The provider broke the answer off.",
         ["timeout"] = "The provider broke the answer off because it took too long.",
         ["malformed_function_call"] = "The model wrote a tool call that the provider cannot read.",
+        ["malformed_response"] = "The model wrote something that the provider cannot read.",
+        ["missing_thought_signature"] =
+            "The provider misses the signature of an earlier thought; begin a new chat, or choose another model.",
         ["unexpected_tool_call"] = "The model called a tool that was not offered.",
         ["too_many_tool_calls"] = "The model called too many tools.",
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);

@@ -10,7 +10,7 @@ internal abstract class ReplyParser(ChatRequest request)
 {
     private Func<CancellationToken, Task<ProviderReply>>? _send;
 
-    public DeltaWriter Output { get; } = new(request.Reasoning.Tags);
+    public DeltaWriter Output { get; } = new(request.Reasoning.Tags, request.TakesPictures);
 
     /// <summary>The protocol's end marker was read; the rest of the body is ignored.</summary>
     public bool Ended { get; protected set; }
@@ -58,7 +58,7 @@ internal abstract class ReplyParser(ChatRequest request)
             {
                 if (!cut)
                 {
-                    await reply.PauseAsync(frames.Gathered);
+                    await reply.PauseAsync(frames.Gathered + output.Held);
                 }
 
                 waiting = false;

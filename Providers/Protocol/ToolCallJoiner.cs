@@ -105,7 +105,7 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
             call.Reset(); // null or "" stood for them
         }
 
-        arguments = DeltaWriter.Whole(arguments, ref call.Half);
+        arguments = SplitLetter.Whole(arguments, ref call.Half);
         var end = call.Json.Read(arguments);
         var again = call.Started ? -1 : call.Json.Again;
         call.Held = again < 0 ? call.Held + arguments[..end] : arguments[again..end];

@@ -10,7 +10,7 @@ internal static class LikelyAddresses
     private static readonly string[] Requests =
     [
         "/chat/completions", "/completions", "/responses", "/messages", "/models", "/embeddings", "/images/generations",
-        "/api/chat", "/api/generate", "/api/tags", "/api/show", "/count_tokens", "/deployments",
+        "/api/chat", "/api/generate", "/api/tags", "/api/show", "/count_tokens", "/deployments", "/chat",
     ];
 
     private static readonly string[] Versions = ["/v1", "/api/v1", "/openai/v1", "/v1/openai"];

@@ -59,6 +59,10 @@ public sealed class VerifyTests
     [InlineData("openai", "/v1/models")]
     [InlineData("openai", " /v1\u200b/chat/completions?api-version=2024-10-21\n")]
     [InlineData("openai_responses", "/v1/responses")]
+    [InlineData("openai", "/v1/v1")]
+    [InlineData("openai", "/v1/chat/completions/chat/completions")]
+    [InlineData("openai", "/v1/completions/")]
+    [InlineData("openai", "/api/v1/chat")]
     public async Task The_address_that_was_meant_is_tried_and_offered(string provider, string path)
     {
         await using var server = await TestServer.StartAsync();

@@ -250,16 +250,19 @@ public sealed class VendorRequestTests
     {
         await using var upstream = FakeUpstream.Start(exchange => exchange.Request switch
         {
-            { Path: "/api/tags" } => exchange.Reply(200, """{"models":[{"name":"a:1b","model":"a:1b"},{"name":"b:1b"},{"name":"c:1b"}]}"""),
+            { Path: "/api/tags" } => exchange.Reply(200, """{"models":[{"name":"a:1b","model":"a:1b"},{"name":"b:1b"},{"name":"c:1b"},{"name":"d:1b"}]}"""),
             { Text: var text } when text.Contains("a:1b") =>
                 exchange.Reply(
                     200,
-                    """{"parameters":"stop  \"x\"\nnum_ctx   8192","model_info":"""
+                    """{"parameters":"stop  \"x\"\nnum_ctx   16384","model_info":"""
                         + """{"general.architecture":"llama","llama.context_length":131072},"capabilities":"""
                         + """["completion","vision","tools"]}"""),
             { Text: var text } when text.Contains("b:1b") =>
                 exchange.Reply(
                     200, """{"model_info":{"general.architecture":"bert","bert.context_length":512},"capabilities":["embedding"]}"""),
+            { Text: var text } when text.Contains("d:1b") =>
+                exchange.Reply(
+                    200, """{"model_info":{"general.architecture":"q","q.context_length":131072},"capabilities":["completion"]}"""),
             _ => exchange.Reply(500, ""),
         });
         using var http = new ProviderHttp(TimeProvider.System);
@@ -269,9 +272,10 @@ public sealed class VendorRequestTests
 
         Assert.Equal(
             [
-                new ProviderModel("a:1b") { ContextLimit = 8192, Vision = true, Tools = true, Reasoning = false, Chat = true },
+                new ProviderModel("a:1b") { ContextLimit = 16384, Vision = true, Tools = true, Reasoning = false, Chat = true },
                 new ProviderModel("b:1b") { ContextLimit = 512, Vision = false, Tools = false, Reasoning = false, Chat = false },
                 new ProviderModel("c:1b"),
+                new ProviderModel("d:1b") { ContextLimit = 8192, Vision = false, Tools = false, Reasoning = false, Chat = true },
             ], models);
     }
 
