@@ -50,10 +50,11 @@ internal sealed class Usage(Db db)
 
     internal static void Record(DbConnection connection, LedgerEntry entry, long at) => connection.Execute("""
         insert into usage_entries (user_id, session_id, message_id, run_id, api_key_id, connection_id, model, provider, status,
-            prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, first_token_ms, total_ms,
-            created_at)
+            prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, saved_nanos, first_token_ms,
+            total_ms, created_at)
         values (@UserId, @SessionId, @MessageId, @RunId, @ApiKeyId, @ConnectionId, @Model, @Provider, @Status, @PromptTokens,
-            @CompletionTokens, @ReasoningTokens, @CachedTokens, @Source, @Price, @CostNanos, @FirstTokenMs, @TotalMs, @at)
+            @CompletionTokens, @ReasoningTokens, @CachedTokens, @Source, @Price, @CostNanos, @SavedNanos, @FirstTokenMs, @TotalMs,
+            @at)
         """, new
     {
         entry.UserId,
@@ -72,6 +73,7 @@ internal sealed class Usage(Db db)
         entry.Source,
         entry.Price,
         entry.CostNanos,
+        entry.SavedNanos,
         entry.FirstTokenMs,
         entry.TotalMs,
         at,
@@ -131,6 +133,9 @@ internal sealed record LedgerEntry
     public string? Price { get; init; }
 
     public long CostNanos { get; init; }
+
+    /// <summary>What the provider's prompt cache saved of the price.</summary>
+    public long SavedNanos { get; init; }
 
     public long? FirstTokenMs { get; init; }
 

@@ -11,6 +11,7 @@ internal sealed class UsageReports(Db db)
     private const string Sums = """
         count(*) as calls, sum(prompt_tokens) as prompt_tokens, sum(completion_tokens) as completion_tokens,
         sum(reasoning_tokens) as reasoning_tokens, sum(cached_tokens) as cached_tokens, sum(cost_nanos) as cost_nanos,
+        sum(saved_nanos) as saved_nanos,
         sum(status = 'failed') as failed, cast(avg(first_token_ms) as integer) as average_first_token_ms
         """;
 
@@ -140,6 +141,8 @@ internal sealed class UsageSums
     public long? CachedTokens { get; init; }
 
     public long? CostNanos { get; init; }
+
+    public long? SavedNanos { get; init; }
 
     public long? Failed { get; init; }
 

@@ -32,3 +32,6 @@ end;
 -- Deleted rows stay marked until an ordinary merge takes them out. A merge because of them would hold the writer for a second at a time.
 insert into messages_text (messages_text, rank) values ('deletemerge', 0);
 insert into messages_text_due (id) select id from messages where content <> '';
+
+-- What the provider's prompt cache saved of a call's price; less than 0 when filling it cost more.
+alter table usage_entries add column saved_nanos integer not null default 0;

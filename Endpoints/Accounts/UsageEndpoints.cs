@@ -149,6 +149,9 @@ internal sealed record UsageLine
 
     public required decimal Cost { get; init; }
 
+    /// <summary>What the providers' prompt caches saved; negative where filling them cost more than they saved.</summary>
+    public required decimal Saved { get; init; }
+
     /// <summary>Calls that failed after the answer had begun.</summary>
     public required long Failed { get; init; }
 
@@ -167,6 +170,7 @@ internal sealed record UsageLine
         CachedTokens = row.CachedTokens ?? 0,
         TotalTokens = (row.PromptTokens + row.CompletionTokens) ?? 0,
         Cost = QuotaPolicy.Amount(row.CostNanos) ?? 0,
+        Saved = QuotaPolicy.Amount(row.SavedNanos) ?? 0,
         Failed = row.Failed ?? 0,
         AverageFirstTokenMs = row.AverageFirstTokenMs,
     };
@@ -180,6 +184,7 @@ internal sealed record UsageLine
         CachedTokens = lines.Sum(line => line.CachedTokens),
         TotalTokens = lines.Sum(line => line.TotalTokens),
         Cost = lines.Sum(line => line.Cost),
+        Saved = lines.Sum(line => line.Saved),
         Failed = lines.Sum(line => line.Failed),
     };
 }
@@ -208,7 +213,7 @@ internal sealed record ContextResponse(
 internal static class UsageCsv
 {
     private const string Header = "day,id,name,provider,calls,prompt_tokens,completion_tokens,reasoning_tokens,cached_tokens,"
-        + "total_tokens,cost,failed,average_first_token_ms";
+        + "total_tokens,cost,failed,average_first_token_ms,saved";
 
     public static string From(UsageSummary summary)
     {
@@ -218,7 +223,7 @@ internal static class UsageCsv
             text.AppendJoin(
                 ',', Text(line.Day), line.Id, Text(line.Name), Text(line.Provider), line.Calls, line.PromptTokens, line.CompletionTokens,
                 line.ReasoningTokens, line.CachedTokens, line.TotalTokens, line.Cost.ToString(CultureInfo.InvariantCulture), line.Failed,
-                line.AverageFirstTokenMs).Append("\r\n");
+                line.AverageFirstTokenMs, line.Saved.ToString(CultureInfo.InvariantCulture)).Append("\r\n");
         }
 
         return text.ToString();

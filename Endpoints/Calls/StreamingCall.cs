@@ -129,6 +129,7 @@ internal sealed class StreamingCall : IAsyncDisposable
         var prompt = Usage?.PromptTokens ?? (int)(estimated * _factors.Find(Model));
         var completion = Usage?.CompletionTokens ?? _received.Tokens;
         var cached = Usage?.CachedTokens ?? 0;
+        var cost = Model.Price?.CostNanos(prompt, completion, cached, Usage?.CacheWriteTokens ?? 0) ?? 0;
         return place.Entry(Model, status) with
         {
             PromptTokens = prompt,
@@ -137,7 +138,8 @@ internal sealed class StreamingCall : IAsyncDisposable
             CachedTokens = cached,
             Source = Usage is { PromptTokens: not null } or { CompletionTokens: not null } ? "provider" : "estimate",
             Price = Model.Price?.ToJson(),
-            CostNanos = Model.Price?.CostNanos(prompt, completion, cached, Usage?.CacheWriteTokens ?? 0) ?? 0,
+            CostNanos = cost,
+            SavedNanos = Model.Price?.SavedNanos(prompt, completion, cost) ?? 0,
             FirstTokenMs = _firstMs,
             TotalMs = (long)_clock.GetElapsedTime(_begun).TotalMilliseconds,
         };

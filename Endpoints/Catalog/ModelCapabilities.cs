@@ -60,6 +60,10 @@ public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedIn
             + written * (CacheWrite ?? Input) + completionTokens * Output));
     }
 
+    /// <summary>What the provider's cache saved of that cost; negative when filling it cost more than it saved.</summary>
+    public long SavedNanos(long promptTokens, long completionTokens, long costNanos) =>
+        (long)Math.Round(NanosPerToken * (promptTokens * Input + completionTokens * Output)) - costNanos;
+
     public string ToJson() => System.Text.Json.JsonSerializer.Serialize(this, CatalogRowJson.Default.ModelPrice);
 }
 

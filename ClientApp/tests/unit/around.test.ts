@@ -16,6 +16,7 @@ describe('usage by day', () => {
     cachedTokens: 0,
     totalTokens,
     cost: 0,
+    saved: 0,
     failed: 0,
   })
   it('has every day, so that the time axis has no gaps', () => {

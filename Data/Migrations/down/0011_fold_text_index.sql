@@ -1,3 +1,5 @@
+alter table usage_entries drop column saved_nanos;
+
 -- The index of the older program, which folds by itself.
 drop trigger messages_text_insert;
 drop trigger messages_text_update;

@@ -14,6 +14,8 @@ export interface UsageLine {
   cachedTokens: number
   totalTokens: number
   cost: number
+  /** What the providers' prompt caches saved; less than 0 where filling them cost more. */
+  saved: number
   failed: number
   averageFirstTokenMs?: number | null
 }

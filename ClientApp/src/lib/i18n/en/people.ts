@@ -120,6 +120,7 @@ export const people = {
   'usage.calls': 'Answers',
   'usage.totalTokens': 'Tokens',
   'usage.cost': 'Cost',
+  'usage.saved': 'Saved by caching',
   'usage.failed': 'Failed',
   'usage.in': 'Tokens in',
   'usage.out': 'Tokens out',

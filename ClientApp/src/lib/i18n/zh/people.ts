@@ -122,6 +122,7 @@ export const people: Record<keyof typeof en, string> = {
   'usage.calls': '回答数',
   'usage.totalTokens': 'Token',
   'usage.cost': '费用',
+  'usage.saved': '缓存节省',
   'usage.failed': '失败',
   'usage.in': '输入 Token',
   'usage.out': '输出 Token',
