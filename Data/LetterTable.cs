@@ -24,7 +24,7 @@ internal sealed class LetterTable
     /// <summary>For each page of 256 letters its first cell; all pages without a cell of their own share the first.</summary>
     private readonly ushort[] _pages = new ushort[0x110000 >> PageBits];
 
-    /// <summary>0: a letter is its own form. Else the number of its form, or the mark that it joins the letter before it, or both.</summary>
+    /// <summary>0: a letter is its own form. Else the number of its form, the mark that it joins the letter before it, or both.</summary>
     private readonly ushort[] _cells;
 
     /// <summary>Where each form begins in <see cref="_forms"/>; it ends where the next one begins.</summary>
@@ -67,7 +67,7 @@ internal sealed class LetterTable
         return number != 0;
     }
 
-    /// <summary>Orders the marks of folded letters and puts together what belongs together (the canonical composition of Unicode).</summary>
+    /// <summary>Orders the marks of folded letters and puts together what belongs together (Unicode: canonical composition).</summary>
     /// <param name="cluster">The letters; has room for each of them three times.</param>
     /// <returns>How many units they have afterwards.</returns>
     public int Compose(Span<char> cluster, int count)

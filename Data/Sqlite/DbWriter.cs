@@ -8,8 +8,8 @@ namespace AiChat.Data.Sqlite;
 
 /// <summary>
 /// The only thread that writes. It commits all queued items (at most <see cref="MaxGroup"/>) as one transaction and completes their
-/// tasks afterwards, so that they share one flush to disk and one addition to the text index. Under load it waits briefly for more items, because a flush costs more than
-/// they do; a single caller never waits. An item that has waited <see cref="MaxWait"/> fails with Busy and never runs.
+/// tasks afterwards, so that they share one flush to disk and one addition to the text index. Under load it waits briefly for more items,
+/// because a flush costs more than they do; a single caller never waits. An item that has waited <see cref="MaxWait"/> fails with Busy.
 /// </summary>
 internal sealed class DbWriter : IDisposable
 {
@@ -44,7 +44,7 @@ internal sealed class DbWriter : IDisposable
     private readonly string _path;
     private readonly StoreFiles _files;
     private readonly WriterLog _log;
-    private readonly bool _hasText;
+    private readonly Action<DbConnection>? _text;
     private readonly ManualResetEvent _closing = new(false);
     private readonly Thread _thread;
     private readonly Timer _rounds;
@@ -60,7 +60,7 @@ internal sealed class DbWriter : IDisposable
         _connection = connection;
         raw.sqlite3_busy_timeout(connection.Handle, BusyMilliseconds);
         _log = new WriterLog(connection, BusyMilliseconds);
-        _hasText = TextIndex.IsIn(connection);
+        _text = TextIndex.Of(connection);
         _files = new StoreFiles(path, _closing);
         _path = path;
         _rounds = new Timer(static writer => ((DbWriter)writer!).FailExpired(), this, Timeout.Infinite, Timeout.Infinite);
@@ -223,11 +223,7 @@ internal sealed class DbWriter : IDisposable
             var opens = _log.Open();
             if (RunAll(group))
             {
-                if (_hasText)
-                {
-                    TextIndex.AddDue(_connection, int.MaxValue);
-                }
-
+                _text?.Invoke(_connection);
                 Execute("commit");
                 Interlocked.Increment(ref _commits);
                 _log.Committed(opens);
@@ -244,11 +240,10 @@ internal sealed class DbWriter : IDisposable
         }
         catch (Exception error)
         {
-            var failure = error is SqliteException sqlite ? SqliteErrors.Translate(sqlite) ?? error : error;
             Abandon(error);
             foreach (var item in group)
             {
-                item.Fail(failure);
+                item.Fail(error is SqliteException sqlite ? SqliteErrors.Translate(sqlite) ?? error : error);
             }
 
             return;

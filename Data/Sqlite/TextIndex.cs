@@ -14,12 +14,16 @@ internal static class TextIndex
     private const int MaxAtOnce = 5_000;
 
     /// <summary>Whether the database has this index; that of the traces and those of older schemas have not.</summary>
-    public static bool IsIn(SqliteConnection connection)
+    private static bool IsIn(SqliteConnection connection)
     {
         using var command = connection.CreateCommand();
         command.CommandText = "select exists (select 1 from sqlite_schema where name = 'messages_text_due')";
         return command.ExecuteScalar() is 1L;
     }
+
+    /// <summary>What adds to the index all that is due, before a commit; null when the database has none.</summary>
+    public static Action<DbConnection>? Of(SqliteConnection connection) =>
+        IsIn(connection) ? static open => AddDue(open, int.MaxValue) : null;
 
     /// <summary>Ids of the user's messages that may hold the terms; null when all terms are too short for the index.</summary>
     public static HashSet<long>? Candidates(DbConnection connection, long userId, SearchTerms terms)
@@ -37,7 +41,7 @@ internal static class TextIndex
 
     /// <summary>Adds what is due to the index, within the transaction that is open.</summary>
     /// <returns>How many messages were due, at most <paramref name="limit"/>.</returns>
-    public static int AddDue(DbConnection connection, int limit)
+    private static int AddDue(DbConnection connection, int limit)
     {
         var due = connection.Query<long>("select id from messages_text_due order by id limit @limit", new { limit }).ToList();
         foreach (var id in due)

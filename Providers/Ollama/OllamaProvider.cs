@@ -88,13 +88,15 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
         return model with
         {
             ContextLimit = Parameter(shown.Text("parameters"), "num_ctx")
-                ?? (info.Number($"{info.Text("general.architecture")}.context_length") is { } longest ? Math.Min(longest, MaxUnasked) : null),
+                ?? AtMost(MaxUnasked, info.Number($"{info.Text("general.architecture")}.context_length")),
             Vision = capabilities.Contains("vision"),
             Tools = capabilities.Contains("tools"),
             Reasoning = capabilities.Contains("thinking"),
             Chat = capabilities.Contains("completion"),
         };
     }
+
+    private static int? AtMost(int max, int? longest) => longest > max ? max : longest;
 
     // Lines of a name and a value, as in a Modelfile.
     private static int? Parameter(string? lines, string name) => (lines ?? "").Split('\n')
