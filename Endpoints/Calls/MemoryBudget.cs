@@ -25,9 +25,10 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     private const long BytesPerPiece = 3 * sizeof(char) * Piece;
 
     /// <summary>
-    /// Pieces for one line of a reply at its greatest length: its bytes, its text twice as long, and the picture in it; 32 MB.
+    /// Pieces for one line of a reply at its greatest length, 48 MB: its bytes, its text twice as long, once more while it is taken apart,
+    /// and the picture in it.
     /// </summary>
-    private const int PiecesPerLine = 34;
+    private const int PiecesPerLine = 51;
 
     /// <summary>
     /// The pause after a collection, in multiples of its length: a collection stops every thread, so it may take at most about a twentieth

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using AiChat.Providers.Transport;
 
@@ -190,15 +191,17 @@ internal sealed class DeltaWriter
     }
 
     /// <summary>A picture in base64; what is none is ignored.</summary>
-    public void Image(string? mimeType, string base64)
+    public void Image(string? mimeType, ReadOnlySpan<char> base64)
     {
         _parts ??= new AnswerParts(Ready);
         Paid += base64.Length;
-        Visible |= _parts.Image(mimeType, System.Text.Encoding.Latin1.GetBytes(base64)) > 0;
+        var bytes = ArrayPool<byte>.Shared.Rent(base64.Length);
+        Visible |= _parts.Image(mimeType, bytes.AsSpan(0, System.Text.Encoding.Latin1.GetBytes(base64, bytes))) > 0;
+        ArrayPool<byte>.Shared.Return(bytes);
     }
 
     /// <summary>A picture as a data URL; false when the text is none.</summary>
-    public bool DataUrl(string url)
+    public bool DataUrl(ReadOnlySpan<char> url)
     {
         const string Begin = "data:image/", Between = ";base64,";
         var at = url.StartsWith(Begin, StringComparison.OrdinalIgnoreCase) ? url.IndexOf(Between, StringComparison.OrdinalIgnoreCase) : -1;
@@ -207,7 +210,7 @@ internal sealed class DeltaWriter
             return false;
         }
 
-        Image(url[5..at], url[(at + Between.Length)..]);
+        Image(url[5..at].ToString(), url[(at + Between.Length)..]);
         return true;
     }
 

@@ -64,7 +64,7 @@ internal sealed class MarkdownPictures(DeltaWriter output)
             if (length > 0)
             {
                 Write(piece[written..next]);
-                output.DataUrl(piece[(next + url.Start.Value)..(next + url.End.Value)]);
+                output.DataUrl(piece.AsSpan()[(next + url.Start.Value)..(next + url.End.Value)]);
                 written = at = next + length;
             }
         }
