@@ -138,9 +138,11 @@ internal static class ConnectionEndpoints
         catch (ProviderException error) when (CatalogRefresher.IsWithoutList(draft.Row, error))
         {
             var models = new CatalogConnection(draft.Row).ModelIds.Select(model => new VerifiedModel(model, model));
+            // Models entered by hand hide a wrong address, too: one that lists models is offered.
+            var better = await Better(refresher, endpoints, cancel);
             return TypedResults.Ok(new VerifyResponse(
                 true, "provider_lists_no_models", "The provider lists no models, so the key could not be checked.", [.. models], same,
-                ConnectionCheck.Success(endpoints[0], isKeyProven: false)));
+                ConnectionCheck.Success(endpoints[0], isKeyProven: false), better?.AbsoluteUri.TrimEnd('/')));
         }
         catch (ProviderException error)
         {

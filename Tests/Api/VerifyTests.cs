@@ -80,6 +80,21 @@ public sealed class VerifyTests
     }
 
     [Fact]
+    public async Task Models_entered_by_hand_do_not_hide_a_wrong_address()
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        await using var upstream = FakeUpstream.Start(exchange =>
+            exchange.Request.Path == "/v1/models" ? exchange.Reply(200, Models) : exchange.Reply(404, """{"detail":"Not Found"}"""));
+        var origin = $"http://127.0.0.1:{upstream.Port}";
+        var form = new { name = "x", provider = "openai", baseUrl = origin, local = true, key = "k-for-this-test", modelIds = new[] { "m" } };
+
+        var result = await (await admin.PostJson("/api/connections/verify", form)).Json();
+
+        Assert.Equal(("provider_lists_no_models", $"{origin}/v1"), (result.Text("code"), result.Text("baseUrl")));
+    }
+
+    [Fact]
     public async Task A_private_authority_is_shown_pasted_and_believed_by_its_connection_only()
     {
         using var authority = TestCertificates.Authority("CN=Corporate Inspection CA, O=Example");
