@@ -58,7 +58,13 @@ internal sealed class NodePlatformImport(
         foreach (var (outcome, (row, _, connection)) in outcomes.Zip(mapped))
         {
             var name = outcome.Name ?? row.BaseUrl ?? "";
-            _sender.Tell("connections", outcome, name);
+            var isOpened = outcome.State == "opened";
+            _sender.Tell("connections", isOpened ? outcome with { State = "present" } : outcome, name);
+            if (isOpened)
+            {
+                report.Taken("keys");
+            }
+
             if (outcome.Id is { } id)
             {
                 var host = Uri.TryCreate(row.BaseUrl, UriKind.Absolute, out var url) ? url.Host : "";

@@ -24,7 +24,7 @@ internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance
                 EmptiedCheck.Run(folder.DatabasePath);
             }
 
-            Migrator.Run(folder.DatabasePath, progress);
+            Migrator.Run(folder.DatabasePath, progress, options.ForCommand);
             folder.SaveInstance(instance);
             return new PreparedFolder(folder, instance, ImageFiles.Open(images, instance));
         }

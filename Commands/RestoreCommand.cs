@@ -88,7 +88,8 @@ internal static class RestoreCommand
         var restore = new Restore(folder, images);
         if (restore.Replaces && !parsed.GetValue(Yes) && !Terminal.Confirm(
             $"Replace what {folder.Path} holds by the backup of {manifest.CreatedAt:yyyy-MM-dd HH:mm} UTC "
-            + $"({manifest.Counts.Users} accounts, {manifest.Counts.Messages} messages)? It is kept beside."))
+            + $"({Terminal.Count(manifest.Counts.Users, "account")}, {Terminal.Count(manifest.Counts.Messages, "message")})? "
+            + "It is kept beside."))
         {
             throw new CommandException("cancelled", "Nothing was changed.");
         }
@@ -138,8 +139,9 @@ internal static class RestoreCommand
     private static IEnumerable<string> Report(BackupManifest manifest, DataFolder folder, IReadOnlyList<string> kept, RestoredKey key)
     {
         var counts = manifest.Counts;
-        yield return $"{folder.Path} holds the backup of {manifest.CreatedAt:yyyy-MM-dd HH:mm} UTC now: {counts.Users} accounts, "
-            + $"{counts.Sessions} chats, {counts.Messages} messages, {counts.Images} images.";
+        yield return $"{folder.Path} holds the backup of {manifest.CreatedAt:yyyy-MM-dd HH:mm} UTC now: "
+            + $"{Terminal.Count(counts.Users, "account")}, {Terminal.Count(counts.Sessions, "chat")}, "
+            + $"{Terminal.Count(counts.Messages, "message")}, {Terminal.Count(counts.Images, "image")}.";
         if (manifest.Missing.Count > 0)
         {
             yield return $"{manifest.Missing.Count} images were missing already when it was made.";

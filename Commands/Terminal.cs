@@ -1,4 +1,5 @@
 #pragma warning disable RS0030 // The one place that writes to the terminal.
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Encodings.Web;
@@ -47,6 +48,10 @@ internal static partial class Terminal
 
         return Encoding.UTF8.GetString(text.ToArray());
     }
+
+    /// <summary>As 1 chat, 2 chats.</summary>
+    public static string Count(long number, string one) =>
+        string.Create(CultureInfo.InvariantCulture, $"{number} {one}{(number == 1 ? "" : "s")}");
 
     /// <summary>Columns as wide as their widest cell; control characters, which could move the cursor, are replaced.</summary>
     public static IEnumerable<string> Table(string[] head, IEnumerable<string[]> rows)

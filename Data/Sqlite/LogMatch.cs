@@ -53,7 +53,9 @@ internal static class LogMatch
         var newest = reader.IsDBNull(3) ? "" : $", the newest of {DateTimeOffset.FromUnixTimeMilliseconds(reader.GetInt64(3)):u}";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"has {reader.GetInt64(0)} accounts, {reader.GetInt64(1)} chats and {reader.GetInt64(2)} messages{newest}");
+            $"has {Count(0, "account")}, {Count(1, "chat")} and {Count(2, "message")}{newest}");
+
+        string Count(int column, string one) => $"{reader.GetInt64(column)} {one}{(reader.GetInt64(column) == 1 ? "" : "s")}";
     }
 
     private static bool IsOfAnotherState(string database, LogGeneration newest)

@@ -22,18 +22,21 @@ internal static class Migrator
 
     /// <summary>Creates the file, and its folder, when they are missing.</summary>
     /// <param name="progress">Is told of what takes long, and may stop it; then the database is as before.</param>
+    /// <param name="forCommand">Leaves a database alone that was taken back for an older program.</param>
     /// <returns>The schema version the file now has. Its text index has everything.</returns>
     /// <exception cref="StartupException">The file is damaged, foreign, newer than this program, or a migration failed.</exception>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
-    public static int Run(string path, StartProgress? progress = null) => Run(path, Load(), progress);
+    public static int Run(string path, StartProgress? progress = null, bool forCommand = false) =>
+        Run(path, Load(), progress, forCommand);
 
-    /// <summary>As <see cref="Run(string, StartProgress)"/> with these migrations, the oldest first.</summary>
-    internal static int Run(string path, IReadOnlyList<Migration> migrations, StartProgress? progress = null)
+    /// <summary>As <see cref="Run(string, StartProgress, bool)"/> with these migrations, the oldest first.</summary>
+    internal static int Run(
+        string path, IReadOnlyList<Migration> migrations, StartProgress? progress = null, bool forCommand = false)
     {
         progress ??= StartProgress.None;
         return Use(path, progress, connection =>
         {
-            var version = Upgrade(connection, path, migrations, progress);
+            var version = Upgrade(connection, path, migrations, progress, forCommand);
             TextIndex.AddAllDue(connection, progress);
             return version;
         });
@@ -92,7 +95,8 @@ internal static class Migrator
         }
     }
 
-    private static int Upgrade(SqliteConnection connection, string path, IReadOnlyList<Migration> migrations, StartProgress progress)
+    private static int Upgrade(
+        SqliteConnection connection, string path, IReadOnlyList<Migration> migrations, StartProgress progress, bool forCommand)
     {
         var current = SchemaOf(connection);
         var newest = migrations[^1].Version;
@@ -109,10 +113,23 @@ internal static class Migrator
             return newest;
         }
 
+        var aside = UpgradeCopies.AsideOf(path, current);
+        if (forCommand && aside is not null)
+        {
+            throw new StartupException(
+                StartupException.Configuration,
+                $"The database {path} was taken back to schema {current} for an older program, and this one would upgrade it again. Use "
+                + "the older program for commands, or start the server of this one, which upgrades it.");
+        }
+
         var began = TimeProvider.System.GetTimestamp();
         var copy = current > 0 ? UpgradeCopies.Make(connection, path, UpgradeCopies.Upgrade, current, newest, progress) : null;
         var steps = migrations.Where(migration => migration.Version > current).Select(step => new SchemaStep(step.Name, step.Sql));
-        SchemaChange.Run(connection, [.. steps], newest, progress);
+        using (var back = aside is null ? null : BroughtBack.Open(connection, aside))
+        {
+            SchemaChange.Run(connection, [.. steps], newest, progress, () => back?.Run(progress));
+        }
+
         if (copy is not null)
         {
             var seconds = TimeProvider.System.GetElapsedTime(began).TotalSeconds;

@@ -34,6 +34,7 @@ internal static partial class UpgradeCopies
     {
         var name = Name(path, kind, from, to);
         var temporary = name + Unfinished;
+        progress.Report(StartStep.Copy, "", null); // it waits for others who have the file open
         try
         {
             DeleteUnfinished(path);
@@ -118,11 +119,17 @@ internal static partial class UpgradeCopies
     {
         var rest = file.Name[database.Length..];
         return NameForm().Match(rest) is { Success: true } match && match.Groups[1].Value == kind
-            ? new UpgradeCopy(file.FullName, int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture), Time(match.Groups[3].Value))
+            ? new UpgradeCopy(file.FullName, Number(match.Groups[2]), Number(match.Groups[3]), Time(match.Groups[4].Value))
             : kind == Upgrade && OldNameForm().Match(rest) is { Success: true } old
-                ? new UpgradeCopy(file.FullName, int.Parse(old.Groups[1].Value, CultureInfo.InvariantCulture) - 1, file.LastWriteTimeUtc)
+                ? new UpgradeCopy(file.FullName, Number(old.Groups[1]) - 1, Number(old.Groups[1]), file.LastWriteTimeUtc)
                 : null;
+
+        static int Number(Group digits) => int.Parse(digits.Value, CultureInfo.InvariantCulture);
     }
+
+    /// <summary>The database that a rollback to this schema set aside; null when it was upgraded since, or never taken back.</summary>
+    public static UpgradeCopy? AsideOf(string path, int schema) => Find(path, Rollback) is [var aside, ..] && aside.To == schema
+        && !(Find(path, Upgrade) is [var upgrade, ..] && upgrade.MadeAt > aside.MadeAt) ? aside : null;
 
     /// <summary>A name that is free.</summary>
     private static string Name(string path, string kind, int from, int to)
@@ -304,7 +311,7 @@ internal static partial class UpgradeCopies
         return (long)command.ExecuteScalar()!;
     }
 
-    [GeneratedRegex(@"\A\.before-(upgrade|rollback)-from-(\d{1,6})-to-\d{1,6}\.(\d{8}-\d{6})\z")]
+    [GeneratedRegex(@"\A\.before-(upgrade|rollback)-from-(\d{1,6})-to-(\d{1,6})\.(\d{8}-\d{6})\z")]
     private static partial Regex NameForm();
 
     [GeneratedRegex(@"\A\.pre-v(\d{1,6})\z")]
@@ -313,4 +320,5 @@ internal static partial class UpgradeCopies
 
 /// <summary>A copy of the database.</summary>
 /// <param name="Schema">The version of its schema.</param>
-internal sealed record UpgradeCopy(string Path, int Schema, DateTime MadeAt);
+/// <param name="To">The version that the database got then.</param>
+internal sealed record UpgradeCopy(string Path, int Schema, int To, DateTime MadeAt);

@@ -33,7 +33,8 @@ internal sealed class NodePlatformConnections(
         if (await store.Find(Kind, source.Key) is { } known)
         {
             var here = known.Id is { } id ? catalog.Current.Connection(id)?.Row : null;
-            return new Outcome(source.Key, here is null ? "deleted" : "present", here?.Id, here?.Name);
+            var state = here is null ? "deleted" : await TryOpen(here, source, dryRun, me) ? "opened" : "present";
+            return new Outcome(source.Key, state, here?.Id, here?.Name);
         }
 
         var draft = ConnectionDraft.Merge(source.Form, null, secrets, providers);
@@ -78,6 +79,43 @@ internal sealed class NodePlatformConnections(
         }
 
         return new Outcome(source.Key, "added", added, name);
+    }
+
+    /// <summary>
+    /// Gives a connection the key that an earlier import could not open. One that was moved or given a key here since stays as it is.
+    /// </summary>
+    private async Task<bool> TryOpen(ConnectionRow here, NodePlatformConnection source, bool dryRun, CurrentUser me)
+    {
+        if (source.Form.Key is not { Length: > 0 } key || secrets.Keys(here) is not { Count: 0 })
+        {
+            return false;
+        }
+
+        var there = ConnectionDraft.Merge(source.Form, null, secrets, providers).Row;
+        if ((there.Provider, there.BaseUrl, there.AuthType) != (here.Provider, here.BaseUrl, here.AuthType))
+        {
+            return false;
+        }
+
+        if (dryRun)
+        {
+            return true;
+        }
+
+        var now = clock.GetUtcNow();
+        if (!await connections.Update(secrets.WithKeys(here, [key]), row => Entry(me, here.Name, row), now))
+        {
+            return false; // somebody changes it this moment
+        }
+
+        await connections.KeepCheck(here.Id, here.Revision + 1, null, null, now); // the note that its key is missing
+        await catalog.Reload();
+        if (!options.ForCommand)
+        {
+            background.Forget("listing an imported connection's models", refresher.Refresh(here.Id));
+        }
+
+        return true;
     }
 
     /// <summary>The connection that was made here by hand: the same address, prefix and key.</summary>

@@ -7,7 +7,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Backups;
 
-/// <summary>A backup comes back: into its own folder, into an empty one, without its key, and after a kill at any moment.</summary>
+/// <summary>A backup comes back: into its own folder, into an empty one, without its key.</summary>
 public sealed class RestoreTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("aichat-test-").FullName;
@@ -221,56 +221,6 @@ public sealed class RestoreTests : IDisposable
         await (await browser.GetAsync(late)).Expect(HttpStatusCode.NotFound);
     }
 
-    [NativeFact]
-    public async Task A_restore_killed_at_any_moment_leaves_the_old_or_the_new()
-    {
-        await using var server = await TestServer.StartAsync();
-        var admin = await server.RegisterAdminAsync();
-        for (var image = 0; image < 20; image++)
-        {
-            await (await admin.Upload(SampleImages.Png((uint)image + 1))).Expect(HttpStatusCode.Created);
-        }
-
-        var name = (await admin.MakeBackup()).Text("name")!;
-        var late = await admin.Chat("Only in the old state");
-        await server.StopAsync();
-        var source = Path.Combine(server.DataDir, "backups", name);
-        var random = new Random(20261129);
-        var (old, @new) = (0, 0);
-        for (var round = 0; round < 24; round++)
-        {
-            using (var restore = Executable.Start(null, server.DataDir, [], "restore", source, "--yes"))
-            {
-                var moment = TimeSpan.FromMilliseconds(random.Next(5, 160));
-                if (!await Ends(restore, moment))
-                {
-                    restore.Kill();
-                    await restore.WaitForExitAsync();
-                }
-            }
-
-            await server.RestartAsync();
-            var browser = await LogIn(server);
-            var isOld = (await browser.GetAsync($"/api/sessions/{late}")).StatusCode == HttpStatusCode.OK;
-            var images = Path.Combine(server.DataDir, "images");
-            Assert.Equal(20, Directory.EnumerateFiles(images, "*.png", SearchOption.AllDirectories).Count());
-            (old, @new) = isOld ? (old + 1, @new) : (old, @new + 1);
-            await server.StopAsync();
-            Assert.Empty(Directory.EnumerateFileSystemEntries(server.DataDir, "restore*"));
-            if (!isOld)
-            {
-                // The replaced state is put back by hand, for the next round.
-                var before = Directory.EnumerateDirectories(server.DataDir, "before-restore-*").Single();
-                File.Delete(Path.Combine(server.DataDir, "app.db-wal"));
-                File.Delete(Path.Combine(server.DataDir, "app.db-shm"));
-                File.Move(Path.Combine(before, "app.db"), Path.Combine(server.DataDir, "app.db"), overwrite: true);
-                Directory.Delete(before, recursive: true);
-            }
-        }
-
-        Assert.True(old > 0, "Every restore was over before it was killed.");
-    }
-
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private Task<TestServer> Serve()
@@ -285,13 +235,6 @@ public sealed class RestoreTests : IDisposable
         await (await browser.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))
             .Expect(HttpStatusCode.OK);
         return browser;
-    }
-
-    private static async Task<bool> Ends(Process process, TimeSpan within)
-    {
-        using var limit = new CancellationTokenSource(within);
-        await process.WaitForExitAsync(limit.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        return process.HasExited;
     }
 
     /// <summary>All files with their sizes, but for the number of the process that had the folder last.</summary>

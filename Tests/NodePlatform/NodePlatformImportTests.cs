@@ -131,6 +131,12 @@ public sealed class NodePlatformImportTests : IDisposable
         var report = (await Run()).Expect(0).Json;
         Assert.Contains("ENCRYPTION_KEY", report.GetProperty("skipped").GetRawText());
         Assert.Contains("--guests", report.GetProperty("skipped").GetRawText());
+        var opened = (await Run("--encryption-key", NodePlatformDatabase.OwnPassphrase)).Expect(0).Json.GetProperty("taken");
+        Assert.Equal(1, opened.GetProperty("keys").GetInt64());
+        Assert.Equal(0, opened.GetProperty("connections").GetInt64());
+        var late = (await Executable.RunAsync(Data, "connection", "list", "--json")).Expect(0).Json.GetProperty("items");
+        Assert.DoesNotContain("could not be opened", late.GetRawText());
+        Assert.Equal("nothing_new", (await Run("--encryption-key", NodePlatformDatabase.OwnPassphrase)).Expect(0).Json.Text("state"));
 
         var other = Path.Combine(_folder, "other");
         var env = Path.Combine(_folder, "old.env");

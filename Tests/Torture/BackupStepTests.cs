@@ -63,6 +63,7 @@ public sealed class BackupStepTests : IAsyncDisposable
             {
                 Arguments = () => ["serve"],
                 Act = async (folder, _) => await Executable.Operator(folder).MakeBackup(),
+                Varies = true,
             },
             "restore of a folder" => restore with { Prepare = async folder => await Unpacked(await Filled(folder, [])) },
             "restore of an archive" => restore,
@@ -82,6 +83,7 @@ public sealed class BackupStepTests : IAsyncDisposable
                     ("BACKUP_S3_SECRET_KEY", "secret"), ("BACKUP_S3_LOCAL", "true"),
                 ],
                 Focus = "/",
+                Varies = true,
             },
             _ => throw new ArgumentOutOfRangeException(nameof(name), name, null),
         };
@@ -97,15 +99,17 @@ public sealed class BackupStepTests : IAsyncDisposable
         var options = new TestServerOptions { DataDir = folder, Variables = variables.ToDictionary() };
         await using var server = await TestServer.StartAsync(options);
         var admin = await server.RegisterAdminAsync();
-        var kept = await Chat(admin, "In both");
-        var gone = await Chat(admin, "Only in the backup");
+        await admin.Import(ImportSteps.Json(
+            new[] { ImportSteps.Simple("a", "In both"), ImportSteps.Simple("b", "Only in the backup") }));
+        var kept = (await ImportSteps.Chat(admin, "In both")).Id();
+        var gone = (await ImportSteps.Chat(admin, "Only in the backup")).Id();
         await (await admin.Upload(SampleImages.Png(2))).Expect(HttpStatusCode.Created);
         await (await admin.Upload(SampleImages.Png(3))).Expect(HttpStatusCode.Created);
         _backup = Path.Combine(_place.FullName, "20261129T120000Z.tar");
         (await Executable.RunAsync(folder, "backup", "-o", _backup)).Expect(0);
         _store.Put($"aichat/{Path.GetFileName(_backup)}", await File.ReadAllBytesAsync(_backup));
         (await admin.DeleteAsync($"/api/sessions/{gone}")).EnsureSuccessStatusCode();
-        await Chat(admin, "Only here");
+        await (await admin.PostJson("/api/sessions", new { title = "Only here" })).Expect(HttpStatusCode.Created);
         await (await admin.Upload(SampleImages.Png(4))).Expect(HttpStatusCode.Created);
         await server.KillAsync();
         return [new(Promise.User, 0, "admin"), new(Promise.Chat, kept, "In both")];
@@ -119,13 +123,6 @@ public sealed class BackupStepTests : IAsyncDisposable
         Assert.Equal(0, tar.ExitCode);
         _backup = folder;
         return promises;
-    }
-
-    private static async Task<long> Chat(HttpClient admin, string title)
-    {
-        var session = await (await admin.PostJson("/api/sessions", new { title })).Json(HttpStatusCode.Created);
-        await admin.AskAndWait(session.Id(), title);
-        return session.Id();
     }
 
     private static async Task Sound(string folder, Promise[] promises, params (string, string)[] more)

@@ -44,7 +44,7 @@ public sealed class StepTests
     };
 
     private static Interrupted Of(Func<string, Task<Promise[]>> prepare, string[] arguments, Func<string, Promise[], Task> check) =>
-        new() { Prepare = prepare, Arguments = () => arguments, Check = check };
+        new() { Prepare = prepare, Arguments = () => arguments, Check = check, Varies = arguments[0] == "serve" };
 
     private const string Counted = "select (select count(*) from users) || ' ' || (select count(*) from messages)";
 
