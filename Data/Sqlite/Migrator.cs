@@ -113,8 +113,7 @@ internal static class Migrator
             return newest;
         }
 
-        var aside = UpgradeCopies.AsideOf(path, current);
-        if (forCommand && aside is not null)
+        if (forCommand && UpgradeCopies.AsideOf(path, current) is not null)
         {
             throw new StartupException(
                 StartupException.Configuration,
@@ -125,11 +124,7 @@ internal static class Migrator
         var began = TimeProvider.System.GetTimestamp();
         var copy = current > 0 ? UpgradeCopies.Make(connection, path, UpgradeCopies.Upgrade, current, newest, progress) : null;
         var steps = migrations.Where(migration => migration.Version > current).Select(step => new SchemaStep(step.Name, step.Sql));
-        using (var back = aside is null ? null : BroughtBack.Open(connection, aside))
-        {
-            SchemaChange.Run(connection, [.. steps], newest, progress, () => back?.Run(progress));
-        }
-
+        SchemaChange.Run(connection, [.. steps], newest, progress);
         if (copy is not null)
         {
             var seconds = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
