@@ -61,7 +61,10 @@ public sealed class ImportStepTests : IDisposable
             "archive" => archive,
             "archive of a person" => archive with
             {
-                Arguments = () => ["serve"], Act = Upload, Check = SoundAndEnded, Varies = true,
+                Arguments = () => ["serve"],
+                Act = Upload,
+                Check = SoundAndEnded,
+                Varies = true,
             },
             "database of the Node.js platform" => database,
             "database of the Node.js platform into a new folder" => database with
