@@ -1,4 +1,3 @@
-using System.Text;
 using System.Text.Json;
 using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;

@@ -16,10 +16,13 @@ internal sealed class ChatReader
         "safety_identifier", "metadata", "service_tier", "store", "n", "logprobs", "top_logprobs", "modalities", "web_search_options",
     };
 
-    /// <summary>Members that change nothing of the answer: they steer the cache, or ask for what comes anyway.</summary>
+    /// <summary>
+    /// Members that change nothing of the answer: they steer the cache, ask for what comes anyway, or choose a target as clients of
+    /// OpenRouter do.
+    /// </summary>
     private static readonly HashSet<string> Hints = new(StringComparer.Ordinal)
     {
-        "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "include_reasoning",
+        "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "include_reasoning", "usage", "provider", "models", "route",
     };
 
     private static readonly HashSet<string> Known = [.. Translated, .. Hints, .. Dialect.Steering];
@@ -27,7 +30,7 @@ internal sealed class ChatReader
     private static readonly HashSet<string> MessageMembers = new(StringComparer.Ordinal)
     {
         "role", "content", "name", "tool_calls", "tool_call_id", "refusal", "annotations", "reasoning_content", "reasoning",
-        "reasoning_details", "cache_control",
+        "reasoning_details", "cache_control", "images",
     };
 
     private readonly StringBuilder _system = new();
@@ -135,6 +138,11 @@ internal sealed class ChatReader
         List<ChatFile> files = [];
         var text = CompatBody.Text(message.Get("content"), (part, written) => ReadPart(part, images, files, written));
         text = text.Length == 0 ? message.String("refusal") ?? "" : text;
+        foreach (var image in message.Items("images"))
+        {
+            ReadPart(image, images, files, new StringBuilder()); // those that a model made, as the answer told them
+        }
+
         switch (role)
         {
             case "system" or "developer":

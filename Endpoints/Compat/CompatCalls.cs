@@ -108,6 +108,7 @@ internal sealed class CompatCalls(
                     model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn));
                 var request = job.Dialect.IsSpokenBy(model.Provider)
                     ? job.Dialect.Pass(job.Request, call) : Dialect.Translate(job.Translated, call);
+                request = model.Capabilities.Vision ? request : Translation.ForBlind(request);
                 request = request with
                 {
                     ContextLimit = model.ContextLimit,

@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Traces;
+using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
@@ -84,7 +85,7 @@ internal sealed class CompatJob(
         if (!dialect.IsSpokenBy(other.Provider))
         {
             ProtocolGaps.Check(Translated, other.Provider);
-            if (!other.Capabilities.Vision && Translated.Turns.Any(turn => turn.Images.Count > 0))
+            if (!other.Capabilities.Vision && Translated.Turns.Any(turn => turn.Images.Count > 0 && turn.Role != ChatRole.Tool))
             {
                 throw CompatRefusal.Bad($"The model {other.PublicId} cannot see images.");
             }

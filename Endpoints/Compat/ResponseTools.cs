@@ -18,6 +18,9 @@ internal sealed class ResponseTools(ForeignMembers foreign)
 
     private const int HashLength = 8;
 
+    /// <summary>The namespace of tools that are called by their bare names.</summary>
+    private const string Bare = "functions";
+
     /// <summary>The parameter of a tool that takes free text.</summary>
     private const string Input = "input";
 
@@ -43,6 +46,7 @@ internal sealed class ResponseTools(ForeignMembers foreign)
     /// <summary>The name under which a tool is known to the provider.</summary>
     public static string Flat(string? space, string name)
     {
+        space = space == Bare ? null : space;
         var whole = string.IsNullOrEmpty(space) ? name : $"{space}__{name}";
         return string.IsNullOrEmpty(space) || whole.Length <= MaxName
             ? whole
@@ -106,6 +110,7 @@ internal sealed class ResponseTools(ForeignMembers foreign)
 
     private void Add(ChatTool tool, string? space, bool isCustom)
     {
+        space = space == Bare ? null : space;
         var name = Flat(space, tool.Name);
         if (space is not null || isCustom)
         {

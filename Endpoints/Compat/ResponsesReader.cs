@@ -127,6 +127,17 @@ internal sealed class ResponsesReader
                 var output = ReadContent(item.Get("output"), images, files);
                 _turns.Add(new ChatTurn(ChatRole.Tool, output) { ToolCallId = item.Required("call_id"), Images = images, Files = files });
                 break;
+            case "additional_tools":
+                foreach (var tool in item.Items("tools"))
+                {
+                    _tools.Read(tool); // codex sends its tools so
+                }
+
+                break;
+            case "agent_message":
+                var said = ReadContent(item.Get("content"), [], []);
+                _turns.Add(new ChatTurn(ChatRole.User, item.String("author") is { Length: > 0 } author ? $"{author}: {said}" : said));
+                break;
             case "reasoning":
                 break; // encrypted for its own provider; CallStates holds what another one wants back with its calls
             case var type:

@@ -10,6 +10,8 @@ internal static class Translation
     /// <summary>Members that both APIs of OpenAI have and no other.</summary>
     public static readonly IReadOnlyList<string> OpenAiMembers = ["metadata", "service_tier", "prompt_cache_key", "prompt_cache_retention"];
 
+    private const string Unseen = "[The result has a picture, which this model cannot see.]";
+
     /// <param name="sent">The call without what the request asks for.</param>
     /// <param name="request">The request, of whose members none may be dropped.</param>
     /// <param name="call">The target.</param>
@@ -37,6 +39,16 @@ internal static class Translation
             ExtraBody = call.Provider is "openai" or "azure_openai" or "openai_responses" ? Shared(request) : default,
         };
     }
+
+    /// <summary>
+    /// The call to a model that cannot see. A picture in the result of a tool is no wish of the user, so the model is told of it instead.
+    /// </summary>
+    public static ChatRequest ForBlind(ChatRequest call) => call with
+    {
+        Turns = [.. call.Turns.Select(turn => turn is { Role: ChatRole.Tool, Images.Count: > 0 }
+            ? turn with { Images = [], Text = turn.Text.Length == 0 ? Unseen : $"{turn.Text}\n{Unseen}" }
+            : turn)],
+    };
 
     private static ReadOnlyMemory<byte> Shared(CompatRequest request)
     {

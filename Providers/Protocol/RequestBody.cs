@@ -88,11 +88,12 @@ internal sealed class RequestBody : IDisposable
         json.WriteEndObject();
     }
 
+    // False is what servers do anyway, and some know no such member.
     public static void WriteStrict(Utf8JsonWriter json, ChatTool tool)
     {
-        if (tool.Strict is { } strict)
+        if (tool.Strict == true)
         {
-            json.WriteBoolean("strict", strict);
+            json.WriteBoolean("strict", true);
         }
     }
 

@@ -124,7 +124,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         }
         else
         {
-            Assert.Equal(false, cell.Provider.Parallel(sent));
+            Assert.False(cell.Provider.Parallel(sent));
         }
     }
 

@@ -45,6 +45,16 @@ public sealed class TranslationTests(MatrixServer server) : IClassFixture<Matrix
         Responses, "openai", """{"tools":[{"type":"namespace","name":"ns","tools":[{"type":"function","name":"f","parameters":{}}]}]}""",
         "tools.0.function.name", "\"ns__f\"")]
     [InlineData(
+        Responses, "openai",
+        """{"input":[{"type":"additional_tools","tools":[{"type":"namespace","name":"functions","""
+        + """ "tools":[{"type":"custom","name":"x"}]}]},{"role":"user","content":"scene:text"}]}""",
+        "tools.0.function.name", "\"x\"")]
+    [InlineData(
+        Responses, "openai",
+        """{"input":[{"type":"agent_message","author":"a","content":[{"type":"input_text","text":"scene:text"}]}]}""",
+        "messages.0.content", "\"a: scene:text\"")]
+    [InlineData(Chat, "anthropic", """{"tool_choice":"none","parallel_tool_calls":false}""", "tool_choice", null)]
+    [InlineData(
         Responses, "openai", """{"tools":[{"type":"custom","name":"patch"}]}""", "tools.0.function.parameters.required.0", "\"input\"")]
     [InlineData(Messages, "openai", """{"thinking":{"type":"enabled","budget_tokens":16000}}""", "reasoning_effort", "\"high\"")]
     [InlineData(Messages, "openai_responses", """{"thinking":{"type":"enabled","budget_tokens":1024}}""", "reasoning.effort", "\"low\"")]
@@ -136,6 +146,23 @@ public sealed class TranslationTests(MatrixServer server) : IClassFixture<Matrix
         Assert.Equal(["user", "assistant", "tool", "assistant", "tool", "user"], roles);
         Assert.Contains("get__weather", sent.GetRawText());
         Assert.Contains("*** Begin", sent.GetRawText());
+    }
+
+    [Fact]
+    public async Task A_model_that_cannot_see_is_told_of_a_picture_in_a_result()
+    {
+        await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
+        var blind = new { connectionId = steps.Connection, model = "fake-model", capabilities = new { vision = false } };
+        await (await steps.Admin.PutJson("/api/catalog/models", blind)).Expect(HttpStatusCode.OK);
+        var ask = new MessagesDoor().Ask("fake-model", new Wish("text")
+        {
+            Tools = true, Called = Scene.Oslo, ResultImage = CompatSteps.Png, Stream = false,
+        });
+
+        await (await steps.Script.PostJson("/v1/messages", ask)).Expect(HttpStatusCode.OK);
+
+        Assert.Contains("cannot see", steps.Sent.GetRawText());
+        Assert.DoesNotContain(CompatSteps.Png, steps.Sent.GetRawText());
     }
 
     private async Task<(HttpStatusCode Status, string Text, JsonElement Sent)> Ask(string path, string kind, string members)
