@@ -156,7 +156,10 @@ public sealed class TranslationTests(MatrixServer server) : IClassFixture<Matrix
         await (await steps.Admin.PutJson("/api/catalog/models", blind)).Expect(HttpStatusCode.OK);
         var ask = new MessagesDoor().Ask("fake-model", new Wish("text")
         {
-            Tools = true, Called = Scene.Oslo, ResultImage = CompatSteps.Png, Stream = false,
+            Tools = true,
+            Called = Scene.Oslo,
+            ResultImage = CompatSteps.Png,
+            Stream = false,
         });
 
         await (await steps.Script.PostJson("/v1/messages", ask)).Expect(HttpStatusCode.OK);
