@@ -142,7 +142,7 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
     }
 
     // The member that OpenRouter and others have for pictures; OpenAI's own API has none.
-    private static void Images(Utf8JsonWriter json, IReadOnlyList<ChatDelta.Image> images)
+    private static void Images(Utf8JsonWriter json, List<ChatDelta.Image> images)
     {
         if (images.Count > 0)
         {

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using AiChat.Providers.Protocol;
 
 namespace AiChat.Providers.Anthropic;
