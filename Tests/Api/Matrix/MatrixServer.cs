@@ -21,7 +21,7 @@ public sealed class MatrixServer : IAsyncLifetime
         _upstream = FakeUpstream.Start(Answer);
         _server = await TestServer.StartAsync();
         var admin = await _server.RegisterAdminAsync();
-        await UsageLimitTests.Set(admin, new { defaultUserDailyQuota = -1 });
+        await UsageLimitTests.Set(admin, new { defaultUserDailyQuota = -1, requestsPerMinute = 100_000 });
         foreach (var provider in StandIn.All)
         {
             var form = new
