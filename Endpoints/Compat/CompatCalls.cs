@@ -116,6 +116,7 @@ internal sealed class CompatCalls(
                     Thinks = model.Capabilities.Reasoning ? true : null,
                 };
                 job.Trace?.Calling(request);
+                job.AsksWhole = request.Passthrough is { Stream: false };
                 return ValueTask.FromResult(request);
             },
             OnRetry = retry => job.Trace?.Retrying(retry.Model, retry.Failure, retry.Wait),
@@ -135,6 +136,12 @@ internal sealed class CompatCalls(
             job.WriteFor(call.Model, clock.GetUtcNow());
             job.Writer.Begin();
             await Read(call, job, stream, memory, used);
+        }
+        catch (OperationCanceledException) when (job.AsksWhole && used.Count == 0)
+        {
+            // A provider that was asked for the whole answer says nothing before it has done and charged the work.
+            used.Add(StoppedEntry(job));
+            throw;
         }
         catch (ProviderException error) when (stream is null)
         {
@@ -172,6 +179,14 @@ internal sealed class CompatCalls(
     }
 
     public static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };
+
+    /// <summary>A call whose client left before the answer came: its prompt, by our estimate.</summary>
+    private static LedgerEntry StoppedEntry(CompatJob job) => Place(job.Me).Entry(job.Model, "stopped") with
+    {
+        PromptTokens = job.Request.PromptTokens,
+        Price = job.Model.Price?.ToJson(),
+        CostNanos = job.Model.Price?.CostNanos(job.Request.PromptTokens, 0, 0) ?? 0,
+    };
 
     private static void AddFailed(CompatJob job, List<LedgerEntry> used)
     {

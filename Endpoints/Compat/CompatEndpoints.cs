@@ -1,4 +1,3 @@
-using System.Text.Json;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;

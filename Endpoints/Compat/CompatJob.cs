@@ -3,7 +3,6 @@ using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Traces;
 using AiChat.Providers.Protocol;
-using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 
@@ -29,6 +28,9 @@ internal sealed class CompatJob(
     public CancellationToken Ends => ends;
 
     public RunTrace? Trace { get; set; }
+
+    /// <summary>A provider of the client's protocol was asked for the answer as a whole.</summary>
+    public bool AsksWhole { get; set; }
 
     /// <summary>Writes the answer, and until it is known who answers what a client has to hear meanwhile.</summary>
     public AnswerWriter Writer

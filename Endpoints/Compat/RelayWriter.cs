@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
-using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 

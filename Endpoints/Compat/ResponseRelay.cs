@@ -1,8 +1,6 @@
-using System.Buffers;
 using System.Text.Json;
 using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;
-using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 
@@ -129,8 +127,8 @@ internal sealed class ResponseRelay(CompatRequest request, string model, long cr
         });
     }
 
-    private static IEnumerable<JsonElement> Items(JsonElement element, string name) =>
-        element.Child(name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
+    private static JsonElement.ArrayEnumerator Items(JsonElement element, string name) =>
+        element.Child(name) is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : default;
 
     /// <summary>The members of a response; items that came one by one stand in for a list that a server leaves empty at the end.</summary>
     private void Write(Utf8JsonWriter json, JsonElement response, List<JsonElement> items)

@@ -228,6 +228,27 @@ public sealed class CompatMessagesRelayTests
     }
 
     [Fact]
+    public async Task A_client_that_leaves_a_whole_answer_pays_for_its_prompt()
+    {
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.ClientGone, "anthropic");
+        using var leave = new CancellationTokenSource();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/messages")
+        {
+            Content = System.Net.Http.Json.JsonContent.Create(Ask(false, "a question of several words")),
+        };
+        var asked = steps.Script.SendAsync(request, leave.Token);
+        var exchange = await steps.Upstream.NextChatAsync();
+
+        await leave.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asked);
+        await exchange.ClientGone.WaitAsync(TimeSpan.FromSeconds(5));
+        await Eventually.Holds(() => UsageLimitTests.Number(
+            steps.Server, "select count(*) from usage_entries where status = 'stopped' and prompt_tokens > 3") == 1);
+        UsageLimitTests.AssertBalanced(steps.Server);
+    }
+
+    [Fact]
     public async Task What_no_provider_could_answer_is_refused_by_name_in_the_vendors_form()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"), "anthropic");
