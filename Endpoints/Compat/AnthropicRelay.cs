@@ -177,7 +177,7 @@ internal sealed class AnthropicRelay(string model, bool stream) : RelayWriter(mo
         });
     }
 
-    /// <summary>The members of a message: its own, the client's name of the model, and what is missing of those that clients rely on.</summary>
+    /// <summary>The members of a message: its own, the client's name of the model, and what clients rely on where it is missing.</summary>
     private void Write(Utf8JsonWriter json, JsonElement message, Action content)
     {
         json.WriteString("id", message.Text("id") is { Length: > 0 } id ? id : _id);

@@ -60,7 +60,8 @@ internal sealed class CompletionFrames
     /// <param name="asChunk">The frame goes on as a chunk, where the calls of a message would have no index.</param>
     public void ReadCalls(JsonElement frame, bool asChunk)
     {
-        foreach (var choice in Choices(frame).EnumerateArray().Where(choice => choice.ValueKind == JsonValueKind.Object && Index(choice) == 0))
+        var choices = Choices(frame).EnumerateArray().Where(choice => choice.ValueKind == JsonValueKind.Object);
+        foreach (var choice in choices.Where(choice => Index(choice) == 0))
         {
             foreach (var member in choice.EnumerateObject().Where(IsDelta))
             {

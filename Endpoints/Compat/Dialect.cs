@@ -20,7 +20,7 @@ internal abstract class Dialect
     // No reasoning tags are extracted: clients of an API get the model's text unchanged.
     private static readonly ChatReasoning AsWritten = new() { Tags = [] };
 
-    /// <summary>Whether this provider speaks the same protocol. Then the body goes on as it came, and the reply comes back as it is.</summary>
+    /// <summary>Whether this provider speaks the same protocol: the body goes on as it came, and the reply comes back as it is.</summary>
     public abstract bool IsSpokenBy(string provider);
 
     /// <summary>Headers of the client that go on with the body.</summary>

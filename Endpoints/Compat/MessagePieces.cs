@@ -145,7 +145,8 @@ internal sealed class MessagePieces
             foreach (var member in start.ValueKind == JsonValueKind.Object ? start.EnumerateObject() : default)
             {
                 if (!_texts.ContainsKey(member.Name) && !_values.ContainsKey(member.Name)
-                    && !(member.NameEquals("input") && _input is { Length: > 0 }) && !(member.NameEquals("citations") && _citations.Count > 0))
+                    && !(member.NameEquals("input") && _input is { Length: > 0 })
+                    && !(member.NameEquals("citations") && _citations.Count > 0))
                 {
                     RequestBody.WriteRaw(json, member);
                 }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
@@ -15,6 +16,11 @@ internal abstract class RelayWriter(string model) : AnswerWriter
 {
     /// <summary>Bound of an answer that is put together from the frames of a stream, in bytes.</summary>
     private const int MaxGathered = 16 * 1024 * 1024;
+
+    private static readonly SearchValues<byte> LineEnds = SearchValues.Create("\r\n"u8);
+
+    private static readonly SearchValues<char> NameLetters =
+        SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 
     private int _gathered;
 
@@ -104,8 +110,6 @@ internal abstract class RelayWriter(string model) : AnswerWriter
         return line;
     }
 
-    private static readonly System.Buffers.SearchValues<byte> LineEnds = System.Buffers.SearchValues.Create("\r\n"u8);
-
     private void Name(JsonElement frame)
     {
         if (frame.Text("type") is { } type && !type.AsSpan().ContainsAnyExcept(NameLetters))
@@ -115,7 +119,4 @@ internal abstract class RelayWriter(string model) : AnswerWriter
             Raw("\n"u8);
         }
     }
-
-    private static readonly System.Buffers.SearchValues<char> NameLetters =
-        System.Buffers.SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-");
 }

@@ -9,7 +9,7 @@ namespace AiChat.Tests.Api;
 /// </summary>
 public sealed class CompatMessagesRelayTests
 {
-    /// <summary>What agents send: marks for the cache, signed and redacted thinking, results with pictures, documents and references.</summary>
+    /// <summary>What agents send: cache marks, signed and redacted thinking, results with pictures, documents and references.</summary>
     private static readonly string Body = """
         {"model":"MODEL","max_tokens":4096,"stream":STREAM,
         "system":[{"type":"text","text":"Be brief.","cache_control":{"type":"ephemeral","ttl":"1h"}}],
@@ -39,7 +39,8 @@ public sealed class CompatMessagesRelayTests
     [
         """{"type":"message_start","message":{"id":"msg_up","type":"message","role":"assistant","model":"up","content":[],"""
         + """ "stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":10,"cache_read_input_tokens":4,"""
-        + """ "cache_creation":{"ephemeral_1h_input_tokens":2},"cache_creation_input_tokens":2,"output_tokens":1,"service_tier":"batch"}}}""",
+        + """ "cache_creation":{"ephemeral_1h_input_tokens":2},"cache_creation_input_tokens":2,"output_tokens":1,"""
+        + """ "service_tier":"batch"}}}""",
         """{"type":"ping"}""",
         """{"type":"content_block_start","index":0,"content_block":{"type":"thinking","thinking":"","signature":""}}""",
         """{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm","estimated_tokens":3}}""",
@@ -47,7 +48,8 @@ public sealed class CompatMessagesRelayTests
         """{"type":"content_block_stop","index":0}""",
         """{"type":"content_block_start","index":1,"content_block":{"type":"redacted_thinking","data":"RED=="}}""",
         """{"type":"content_block_stop","index":1}""",
-        """{"type":"content_block_start","index":2,"content_block":{"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}}""",
+        """{"type":"content_block_start","index":2,"content_block":"""
+        + """ {"type":"server_tool_use","id":"srvtoolu_1","name":"web_search","input":{}}}""",
         """{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":"{\"query\":"}}""",
         """{"type":"content_block_delta","index":2,"delta":{"type":"input_json_delta","partial_json":" \"x\"}"}}""",
         """{"type":"content_block_stop","index":2}""",
@@ -165,7 +167,8 @@ public sealed class CompatMessagesRelayTests
         Assert.Equal(expected.EnumerateObject().Count(), message.EnumerateObject().Count());
         var blocks = message.GetProperty("content").EnumerateArray().ToList();
         Assert.Equal(6, blocks.Count);
-        foreach (var (at, block) in expected.GetProperty("content").EnumerateArray().Where(block => block.Text("type") != "thinking").Index())
+        var known = expected.GetProperty("content").EnumerateArray().Skip(1); // the first has a member of next year in its pieces
+        foreach (var (at, block) in known.Index())
         {
             Assert.True(JsonElement.DeepEquals(block, blocks[at + 1]), $"{block}: {blocks[at + 1]}");
         }
@@ -215,7 +218,8 @@ public sealed class CompatMessagesRelayTests
     {
         await using var steps = await CompatSteps.StartAsync(
             exchange => Stream(
-                exchange, [.. Frames[..4], """{"type":"error","error":{"type":"overloaded_error","message":"Busy. Key sk-ant-abc123def"}}"""]),
+                exchange,
+                [.. Frames[..4], """{"type":"error","error":{"type":"overloaded_error","message":"Busy. Key sk-ant-abc123def"}}"""]),
             "anthropic");
 
         await using var stream = await steps.Script.PostStream("/v1/messages", Ask(true));

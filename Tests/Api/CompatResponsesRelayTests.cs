@@ -122,7 +122,8 @@ public sealed class CompatResponsesRelayTests
     {
         await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"), "openai_responses");
 
-        var error = await (await steps.Script.PostRaw("/v1/responses", $$"""{"model":"fake-model",{{rest}}}""")).Json(HttpStatusCode.BadRequest);
+        var answer = await steps.Script.PostRaw("/v1/responses", $$"""{"model":"fake-model",{{rest}}}""");
+        var error = await answer.Json(HttpStatusCode.BadRequest);
 
         Assert.Contains(name, error.GetProperty("error").Text("message"));
         Assert.Empty(steps.Upstream.Chats());
@@ -132,7 +133,8 @@ public sealed class CompatResponsesRelayTests
     [
         """{"type":"response.created","sequence_number":0,"response":{"id":"resp_up","object":"response","model":"up","output":[]}}""",
         .. JsonDocument.Parse(Output).RootElement.EnumerateArray().Select(
-            (item, at) => $$$"""{"type":"response.output_item.done","output_index":{{{at}}},"item":{{{JsonSerializer.Serialize(item)}}}}"""),
+            (item, at) => """{"type":"response.output_item.done","output_index":AT,"item":ITEM}"""
+                .Replace("AT", at.ToString()).Replace("ITEM", JsonSerializer.Serialize(item))),
         """{"type":"response.custom_tool_call_input.delta","output_index":1,"item_id":"ctc_1","delta":"*** End"}""",
         """{"type":"response.next_year","obfuscation":"aGk","value":1.50}""",
         $$$"""{"type":"response.completed","sequence_number":9,"response":{{{response.Replace("OUTPUT", "[]")}}}}""",
