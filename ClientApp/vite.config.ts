@@ -43,6 +43,8 @@ export default defineConfig({
   server: {
     proxy: Object.fromEntries(['/api', '/chat-images', '/v1'].map((path) => [path, { target: api, changeOrigin: false }])),
   },
+  // Tests draw components in a DOM, with Svelte's part for browsers.
+  ...(process.env['VITEST'] ? { resolve: { conditions: ['browser'] } } : {}),
   test: {
     include: ['tests/unit/**/*.test.ts'],
     environment: 'node',

@@ -8,13 +8,30 @@ const secure = [
   'forceLegacyMathML', 'legacyMathML', 'theme', 'themeVariables', 'themeCSS', 'darkMode', 'fontFamily', 'altFontFamily', 'layout', 'look',
 ]
 
+// One size for every text.
+const size = 14
+
+/** Numbered variables, each with one of the four hues. */
+function numbered(colours: readonly string[], ...names: string[]): Record<string, string> {
+  return Object.fromEntries(
+    names.flatMap((name) => Array.from({ length: 13 }, (_, at) => [`${name}${at}`, colours[at % colours.length] ?? ''])),
+  )
+}
+
 export function configFor(palette: Palette): MermaidConfig {
+  const { hues, grounds, ink, page, muted } = palette
   return {
     secure,
     startOnLoad: false,
     securityLevel: 'strict',
     htmlLabels: false,
     flowchart: { htmlLabels: false },
+    sequence: { actorFontSize: size, noteFontSize: size, messageFontSize: size },
+    gantt: { fontSize: size, sectionFontSize: size },
+    journey: { taskFontSize: size },
+    er: { fontSize: size },
+    // A label covers the line that it stands on.
+    themeCSS: `.edgeLabel rect, .labelBkg { opacity: 1; fill: ${page}; background-color: ${page}; }`,
     suppressErrorRendering: true,
     maxTextSize: limits.chars,
     maxEdges: limits.edges - 1,
@@ -26,7 +43,7 @@ export function configFor(palette: Palette): MermaidConfig {
     themeVariables: {
       darkMode: palette.dark,
       fontFamily: palette.font,
-      fontSize: '14px',
+      fontSize: `${size}px`,
       background: palette.page,
       primaryColor: palette.accentSoft,
       primaryTextColor: palette.ink,
@@ -44,6 +61,27 @@ export function configFor(palette: Palette): MermaidConfig {
       noteBkgColor: palette.raised,
       noteTextColor: palette.ink,
       noteBorderColor: palette.line,
+      ...numbered(grounds, 'cScale', 'fillType', 'pie'),
+      ...numbered(hues, 'cScalePeer', 'cScaleInv', 'git'),
+      ...numbered([ink], 'cScaleLabel'),
+      ...numbered([page], 'gitBranchLabel'),
+      pieTitleTextSize: `${size}px`,
+      pieSectionTextSize: `${size}px`,
+      pieLegendTextSize: `${size}px`,
+      pieSectionTextColor: ink,
+      pieLegendTextColor: ink,
+      pieStrokeColor: page,
+      pieOuterStrokeColor: muted,
+      pieOpacity: '1',
+      xyChart: {
+        backgroundColor: page,
+        titleColor: ink,
+        xAxisLabelColor: ink,
+        xAxisTitleColor: ink,
+        yAxisLabelColor: ink,
+        yAxisTitleColor: ink,
+        plotColorPalette: hues.join(', '),
+      },
       errorBkgColor: palette.page,
       errorTextColor: palette.danger,
     },

@@ -13,6 +13,9 @@ export interface Palette {
   accent: string
   accentSoft: string
   danger: string
+  /** Four hues for what stands side by side, and the same as grounds for text. */
+  hues: string[]
+  grounds: string[]
   font: string
 }
 

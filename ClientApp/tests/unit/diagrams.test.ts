@@ -15,6 +15,8 @@ const light: Palette = {
   muted: '#666666',
   accent: '#007777',
   accentSoft: '#ddeeee',
+  hues: ['#1f4e9c', '#9a4a12', '#1c6b38', '#6b2fa0'],
+  grounds: ['#c8d5ea', '#ead3c4', '#c7dccd', '#dacbe8'],
   danger: '#aa0000',
   font: 'sans-serif',
 }

@@ -10,7 +10,21 @@ const loading = new Map<string, Promise<void>>()
 // A longer block is not highlighted: the cost outweighs the use.
 const maxChars = 20_000
 
+const escapes = /(?:\u001b|\u009b|\u241b)(?:\[?[\d;:]*[A-Za-z]|[()][A-Z0-9]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g
+
+/** Code without the escape sequences of a terminal. */
+export const withoutEscapes = (code: string): string => (hasEscapes(code) ? code.replace(escapes, '').replace(/\u001b[^\n]{0,20}$/, '') : code)
+const hasEscapes = (code: string): boolean => /[\u001b\u009b\u241b]/.test(code)
+
+/** Terminal output is drawn by its own escape sequences, whatever language its fence names. */
+const terminal = '\u001b'
+
 async function load(language: string): Promise<void> {
+  if (language === terminal) {
+    const { drawAnsi } = await import('./ansi')
+    ready.set(language, drawAnsi)
+    return
+  }
   const { canonical, prepare, highlight } = await import('./highlight-lazy')
   const name = canonical(language)
   if (name) await prepare(name)
@@ -46,12 +60,13 @@ export class CodePainter {
     })
   }
 
-  set(code: string, language: string, live: boolean): void {
+  set(code: string, named: string, live: boolean): void {
+    const language = hasEscapes(code) ? terminal : named
     if (code === this.#code && language === this.#language && this.#painted === code) return
     const grows = language === this.#language && code.startsWith(this.#painted)
     this.#code = code
     this.#language = language
-    if (grows) this.#tail.data = code.slice(this.#painted.length)
+    if (grows) this.#tail.data = withoutEscapes(code.slice(this.#painted.length))
     else this.#plain()
     if (this.#near && this.#timer === null) this.#schedule(live && this.#painted !== '' ? 250 : 0)
   }
@@ -67,7 +82,7 @@ export class CodePainter {
 
   #plain(): void {
     this.#painted = ''
-    this.#tail.data = this.#code
+    this.#tail.data = withoutEscapes(this.#code)
     this.#node.replaceChildren(this.#tail)
   }
 

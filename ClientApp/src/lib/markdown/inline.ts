@@ -1,29 +1,9 @@
 import type { Token, Tokens } from 'marked'
+import type { NoteRefToken } from '../lexer/dialect'
+import { inlineTag } from '../lexer/html'
 import type { MathToken } from '../lexer/math'
 import { drawMath } from './katex'
 import type { InlineWords } from './words'
-
-// The only HTML that is rendered: these tags without attributes. Any other is shown as text.
-const plainTags = new Set([
-  'b',
-  'i',
-  'u',
-  's',
-  'em',
-  'strong',
-  'sub',
-  'sup',
-  'kbd',
-  'mark',
-  'small',
-  'q',
-  'var',
-  'samp',
-  'cite',
-  'ins',
-  'del',
-  'code',
-])
 
 /**
  * Turns inline tokens into DOM nodes. Text becomes text nodes and no HTML string is built, so nothing a model writes can become markup, and
@@ -38,25 +18,41 @@ export function drawInline(tokens: readonly Token[], words: InlineWords): Docume
       for (const node of tied(token as Tokens.Text, words)) here().appendChild(node)
       continue
     }
+    // `<br>` at the end of a line breaks once.
+    if (token.type === 'br' && inlineTag(tokens[index - 1]?.raw ?? '')?.name === 'br') continue
     if (token.type !== 'html') {
       here().appendChild(draw(token as Tokens.Generic, words))
       continue
     }
-    const tag = /^<(\/?)([a-z]+)\s*(\/?)>$/i.exec(token.raw)
-    const name = tag?.[2]?.toLowerCase() ?? ''
-    if (name === 'br') here().appendChild(document.createElement('br'))
-    else if (tag?.[1] === '' && plainTags.has(name) && closes(tokens, token, name)) {
-      const node = document.createElement(name)
+    const tag = inlineTag(token.raw)
+    if (!tag) {
+      if (!token.raw.startsWith('<!--')) here().appendChild(document.createTextNode(token.raw))
+    } else if (tag.name === 'br') here().appendChild(document.createElement('br'))
+    else if (tag.closing && open.at(-1)?.tag === tag.name) open.pop()
+    else if (!tag.closing && closes(tokens, index, tag.name)) {
+      const node = document.createElement(tag.name)
       here().appendChild(node)
-      open.push({ tag: name, node })
-    } else if (tag?.[1] === '/' && open.at(-1)?.tag === name) open.pop()
-    else if (!token.raw.startsWith('<!--')) here().appendChild(document.createTextNode(token.raw))
+      open.push({ tag: tag.name, node })
+    } else here().appendChild(document.createTextNode(token.raw))
   }
   return root
 }
 
-function closes(tokens: readonly Token[], from: Token, name: string): boolean {
-  return tokens.slice(tokens.indexOf(from) + 1).some((token) => token.type === 'html' && token.raw.toLowerCase() === `</${name}>`)
+function closes(tokens: readonly Token[], from: number, name: string): boolean {
+  return tokens.some((token, at) => {
+    const tag = at > from && token.type === 'html' ? inlineTag(token.raw) : null
+    return tag?.closing === true && tag.name === name
+  })
+}
+
+/** What the drawing of tokens depends on. Links and notes get their targets from elsewhere in the text, so the source is not enough. */
+export function inlineKey(tokens: readonly Token[]): string {
+  return tokens
+    .map((token) => {
+      const { type, raw, tokens: inner, href, number } = token as Tokens.Generic
+      return `${type} ${raw} ${String(href ?? number ?? '')}${inner ? `(${inlineKey(inner)})` : ''}`
+    })
+    .join('\n')
 }
 
 function draw(token: Tokens.Generic, words: InlineWords): Node {
@@ -82,7 +78,10 @@ function draw(token: Tokens.Generic, words: InlineWords): Node {
       return token.tokens ? drawInline(token.tokens, words) : prose(decodeEntities(String(token['text'])), words)
     case 'escape':
       return document.createTextNode(String(token['text']))
+    case 'noteRef':
+      return noteRef(token as NoteRefToken)
     case 'checkbox':
+    case 'held':
       return document.createTextNode('')
     default:
       return document.createTextNode(token.raw)
@@ -163,15 +162,30 @@ export function safeUrl(href: string): URL | null {
   }
 }
 
+/** The page scrolls to the text of the note; `Markdown.svelte` hears the click. */
+function noteRef({ number }: NoteRefToken): Node {
+  const node = document.createElement('sup')
+  const anchor = document.createElement('a')
+  anchor.className = 'note-ref'
+  anchor.href = `#note-${number}`
+  anchor.dataset['note'] = String(number)
+  anchor.textContent = String(number)
+  node.append(anchor)
+  return node
+}
+
 function link(token: Tokens.Link, words: InlineWords): Node {
+  // The address is still arriving.
+  const pending = (token as Tokens.Generic)['pending'] === true
   const target = safeUrl(token.href)
-  if (!target) return wrap(document.createElement('span'), token.tokens, words)
-  const anchor = wrap(document.createElement('a'), token.tokens, words) as HTMLAnchorElement
-  external(anchor, target)
+  if (!target && !pending) return wrap(document.createElement('span'), token.tokens, words)
+  const anchor = wrap(document.createElement(pending ? 'span' : 'a'), token.tokens, words)
+  if (pending) anchor.className = 'link'
+  if (target) external(anchor as HTMLAnchorElement, target)
   // A button inside a link is invalid, so the link keeps the text and the buttons follow it.
   const chips = [...anchor.querySelectorAll('.remote-image')]
   for (const chip of chips) chip.replaceWith(chip.querySelector('.alt')?.textContent ?? words.image)
-  if (namesAnotherHost(anchor.textContent ?? '', target)) anchor.dataset['confirm'] = ''
+  if (target && namesAnotherHost(anchor.textContent ?? '', target)) anchor.dataset['confirm'] = ''
   if (chips.length === 0) return anchor
   const root = document.createDocumentFragment()
   root.append(anchor, ...chips.flatMap((chip) => [' ', chip]))

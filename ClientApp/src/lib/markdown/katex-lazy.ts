@@ -1,5 +1,6 @@
 import katex from 'katex'
 import 'katex/dist/katex.min.css'
+import './copy-formulas'
 
 export function render(node: HTMLElement, tex: string, display: boolean): void {
   try {

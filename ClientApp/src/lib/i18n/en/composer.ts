@@ -22,6 +22,8 @@ export const composer = {
   'compose.camera': 'Take a photo',
   'compose.notAll': 'Only images can be added, {limit} at most.',
   'compose.tooMuch': 'The pasted text has {count} characters; a message holds {limit}. Nothing was inserted.',
+  'compose.cells': 'Cells were pasted as text.',
+  'compose.asTable': 'As a Markdown table',
   'compose.drop': 'Drop images here',
   'compose.full': 'Write on the whole screen',
   'compose.fullTitle': 'Message on the whole screen',

@@ -24,6 +24,8 @@ export const composer: Record<keyof typeof en, string> = {
   'compose.camera': '拍照',
   'compose.notAll': '只能添加图片，最多 {limit} 张。',
   'compose.tooMuch': '粘贴的文本有 {count} 个字符，一条消息最多 {limit} 个，未插入。',
+  'compose.cells': '已粘贴为文本。',
+  'compose.asTable': '改为 Markdown 表格',
   'compose.drop': '将图片拖放到这里',
   'compose.full': '全屏编辑',
   'compose.fullTitle': '全屏编辑消息',
