@@ -65,6 +65,8 @@ export function configFor(palette: Palette): MermaidConfig {
       ...numbered(hues, 'cScalePeer', 'cScaleInv', 'git'),
       ...numbered([ink], 'cScaleLabel'),
       ...numbered([page], 'gitBranchLabel'),
+      commitLabelFontSize: `${size}px`,
+      tagLabelFontSize: `${size}px`,
       pieTitleTextSize: `${size}px`,
       pieSectionTextSize: `${size}px`,
       pieLegendTextSize: `${size}px`,

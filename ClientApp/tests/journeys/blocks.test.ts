@@ -37,7 +37,7 @@ it('lets tables and code scroll in their frame, wraps code when asked, and colou
     box.scrollLeft = 0
     return reached > 0 && reached + box.clientWidth >= box.scrollWidth - 1
   })
-  expect(await scrolls('.prose .table')).toBe(true)
+  expect(await scrolls('.prose .table > .scroll')).toBe(true)
   expect(await scrolls('.prose pre')).toBe(true)
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390)
   await page.getByRole('button', { name: 'Wrap lines' }).tap()

@@ -93,3 +93,37 @@ describe('a text that grows', () => {
     if (!undecided.has(name)) expect(wrong).toEqual([])
   })
 })
+
+describe('an unfinished text', () => {
+  it.each([
+    ['**bold te', 'bold te', 'strong'],
+    ['This is **bold text*', 'This is bold text', 'strong'],
+    ['my name is **', 'my name is', ''],
+    ['- item\n - ', 'item', 'ul'],
+    ['- item\n-', 'item', 'ul'],
+    ['- **[start.sh](https://exam', 'start.sh', 'strong .link'],
+    ['See [the doc](https://exa', 'See the doc', '.link'],
+    ['See [the d', 'See', ''],
+    ['Run `npm ins', 'Run npm ins', 'code'],
+    ['So $x^2 + y', 'So', ''],
+    ['So\n\n$$\n\\frac{1', 'So', ''],
+    ['Text\n\n| a | b |\n|--', 'Text a b', 'th'],
+    ['Text\n\n| a | b', 'Text', ''],
+    ['Text\n\n``', 'Text', ''],
+    ['```js\nlet a\n``', 'let a', 'pre'],
+    ['Title\n--', 'Title', 'p'],
+    ['1', '', ''],
+    ['~~gon', 'gon', 'del'],
+    ['Press <kbd>Ct', 'Press Ct', 'kbd'],
+    ['> [!NO', '', ''],
+    ['Fish &am', 'Fish', ''],
+    ['![alt](https://exam', '', ''],
+  ])('%j shows %j', (text, visible, selector) => {
+    const { prose } = draw(text, true)
+    const shown = [...prose.querySelectorAll('p, li, th, h3, pre code')]
+      .filter((node) => node.children.length === 0 || !node.querySelector('p, li'))
+      .map((node) => node.textContent?.trim())
+    expect(shown.filter(Boolean).join(' ')).toBe(visible)
+    if (selector !== '') expect(prose.querySelector(selector)).not.toBeNull()
+  })
+})

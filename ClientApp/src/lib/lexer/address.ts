@@ -1,7 +1,7 @@
 // A bare web address in running text. GFM ends it at the next space, which Chinese and Japanese do not write: there it ends before the
 // first character of those scripts, at full-width punctuation, and at a bracket that was opened before it.
 
-const begin = /(?:https?:\/\/(?=[\w[])|www\.(?=[a-z\d]))/iy
+const begin = /(?:https?:\/\/(?=[\w[])(?!https?:\/\/)|www\.(?=[a-z\d]))/iy
 const next = /https?:\/\//iy
 const stops = new Set(['<', '>', '"', '`', '\\', '^', '|', '،', '؛', '؟', '«', '»'])
 const closes = new Map([[')', '('], [']', '['], ['}', '{']])

@@ -29,7 +29,7 @@ interface Run {
 
 const eastAsian = /[\u1100-\u11ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\u{20000}-\u{3ffff}]/u
 const punctuation = /[\p{P}\p{S}]/u
-const opening = /[\p{Ps}\p{Pi}]/u
+const opening = /\p{Ps}/u
 const closing = /[\p{Pe}\p{Pf}，。、：；！？]/u
 const blank = /^\s?$/
 

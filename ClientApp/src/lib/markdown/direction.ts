@@ -1,6 +1,6 @@
 const rightToLeft = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/g
 const leftToRight = /[A-Za-z\u00c0-\u024f\u0370-\u058f\u0900-\u1fff\u2e80-\ud7ff]/g
-const code = /`[^`]*`|https?:\/\/\S+|^ *```[\s\S]*?^ *```/gm
+const code = /`[^`]*`|https?:\/\/\S+|<[^<>]*>|^ *```[\s\S]*?^ *```/gm
 
 /**
  * The direction of a block that holds others: the one of most of its letters. `dir="auto"` would look past every child that has a direction
