@@ -128,6 +128,8 @@ function sides(text: string, at: number, end: number, char: string): { opens: bo
     const power = char === '*' && ((/\w/.test(prev) && /\d/.test(next)) || (/\d/.test(prev) && /\w/.test(next)))
     // `src/**/*.ts`
     if (prev === '/' && next === '/') return { opens: false, closes: false }
+    // `100~~200`
+    if (char === '~' && /\d/.test(prev) && /\d/.test(next)) return { opens: false, closes: false }
     return {
       opens: !power && !spaceAfter && (spaceBefore || !closing.test(next)),
       closes: !spaceBefore && (spaceAfter || !opening.test(prev)),

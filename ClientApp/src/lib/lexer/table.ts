@@ -102,6 +102,7 @@ export function htmlRows(html: string): { head: RawCell[][]; body: RawCell[][] }
   let row: RawCell[] | null = null
   let cell: RawCell | null = null
   let last = 0
+  if ((html.match(/<table[\s>]/gi)?.length ?? 0) > 1) return null
   for (const match of html.matchAll(structure)) {
     const between = html.slice(last, match.index)
     last = match.index + match[0].length
