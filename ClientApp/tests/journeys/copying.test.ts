@@ -130,3 +130,12 @@ it('pastes cells as text beside their picture, and offers a table of them', asyn
   expect(await v.page.locator('.composer img').count()).toBe(0)
   await v.end()
 })
+
+it('lays right-to-left text out from the right, beside text from the left', async () => {
+  const v = await read('مرحبا، هذا سطر مع API.\n\n- بند أول\n- بند ثان\n\n> اقتباس\n\nEnglish.\n\n| الاسم | القيمة |\n|---|---|\n| واحد | 1 |')
+  const directions = await v.page.locator('.prose :is(p, ul, blockquote, td, th)').evaluateAll((nodes) =>
+    nodes.map((node) => `${node.tagName} ${getComputedStyle(node).direction}`),
+  )
+  expect(directions).toEqual(['P rtl', 'UL rtl', 'BLOCKQUOTE rtl', 'P rtl', 'P ltr', 'TH rtl', 'TH rtl', 'TD rtl', 'TD ltr'])
+  await v.end()
+})

@@ -12,3 +12,9 @@ export function directionOf(source: string): 'rtl' | 'ltr' | 'auto' {
   const right = words.match(rightToLeft)?.length ?? 0
   return right >= (words.match(leftToRight)?.length ?? 0) ? 'rtl' : 'ltr'
 }
+
+/** Lets the browser look at the content again: Chromium keeps the direction that an empty element had when its text was put in by code. */
+export function refreshDirection(node: HTMLElement): void {
+  const holder = node.closest<HTMLElement>('[dir]')
+  if (holder?.getAttribute('dir') === 'auto') holder.setAttribute('dir', 'auto')
+}
