@@ -10,6 +10,8 @@ afterAll(() => browser.close())
 
 const clip = { permissions: ['clipboard-read', 'clipboard-write'] }
 
+const question = 'See https://example.com/a，谢谢\n- one\n- two'
+
 async function read(content: string): Promise<Visit> {
   const v = await visit(browser, {}, clip)
   const createdAt = new Date().toISOString()
@@ -23,7 +25,7 @@ async function read(content: string): Promise<Visit> {
     activeRunMessageId: null,
   } as never)
   v.fake.state.messages.set(5, [
-    { id: 1, sessionId: 5, parentId: null, role: 'user', content: 'See https://example.com/a，谢谢\n- one\n- two', status: 'done', createdAt },
+    { id: 1, sessionId: 5, parentId: null, role: 'user', content: question, status: 'done', createdAt },
     { id: 2, sessionId: 5, parentId: 1, role: 'assistant', content, status: 'done', model: 'demo', createdAt },
   ])
   await v.page.goto(`${v.fake.url}/c/5`)
@@ -132,7 +134,8 @@ it('pastes cells as text beside their picture, and offers a table of them', asyn
 })
 
 it('lays right-to-left text out from the right, beside text from the left', async () => {
-  const v = await read('مرحبا، هذا سطر مع API.\n\n- بند أول\n- بند ثان\n\n> اقتباس\n\nEnglish.\n\n| الاسم | القيمة |\n|---|---|\n| واحد | 1 |')
+  const blocks = ['مرحبا، هذا سطر مع API.', '- بند أول\n- بند ثان', '> اقتباس', 'English.', '| الاسم | القيمة |\n|---|---|\n| واحد | 1 |']
+  const v = await read(blocks.join('\n\n'))
   const directions = await v.page.locator('.prose :is(p, ul, blockquote, td, th)').evaluateAll((nodes) =>
     nodes.map((node) => `${node.tagName} ${getComputedStyle(node).direction}`),
   )

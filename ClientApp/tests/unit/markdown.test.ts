@@ -38,7 +38,11 @@ function draw(text: string, live = false) {
 
 /** Everything of the nodes but the comments between which the component library keeps its blocks. */
 const whole = (element: Element): string =>
-  new XMLSerializer().serializeToString(element).replace(/^<div[^>]*>/, '').replace(/<!--.*?-->/g, '').replace(/ (?:id="[^"]*"|class="")/g, '')
+  new XMLSerializer()
+    .serializeToString(element)
+    .replace(/^<div[^>]*>/, '')
+    .replace(/<!--.*?-->/g, '')
+    .replace(/ (?:id="[^"]*"|class="")/g, '')
 
 describe('the corpus', () => {
   it('has at least 200 samples', () => {

@@ -1,8 +1,9 @@
 import type { Token, Tokens } from 'marked'
 import { inTurn, nextTask } from '../browser/tasks'
 import { adoptAlerts } from './alert'
-import { ReaderLexer, usual, type NoteRefToken, type NoteToken } from './dialect'
+import { ReaderLexer, usual } from './dialect'
 import { closeTags, heldBlocks, heldInline, isOpen, leafOf } from './growing'
+import type { NoteRefToken, NoteToken } from './tokens'
 
 /** The footnotes, drawn below the text wherever they were written. */
 export interface NotesToken extends Tokens.Generic {

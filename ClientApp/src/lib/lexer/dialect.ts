@@ -4,8 +4,10 @@ import { pairsOf, type Pair } from './emphasis'
 import { fenceOf } from './fence'
 import { detailsOf, inlineTag, tableSource } from './html'
 import { displayMath, formulaAt, mayBecomeFormula, opensDisplayMath, type MathToken } from './math'
+import { begins, noteText, tightHeading } from './openings'
 import { codeEnd, maxCode } from './spans'
-import { gridOf, htmlRows, type HtmlCell, type RawCell } from './table'
+import { gridOf, htmlRows, type RawCell } from './table'
+import type { DetailsToken, NoteToken, TableToken } from './tokens'
 
 // Markdown as models write it and as people read it in a chat. The parser is marked; this module names every place where GFM to the letter
 // does not serve the reader, and takes its place there.
@@ -16,39 +18,14 @@ import { gridOf, htmlRows, type HtmlCell, type RawCell } from './table'
 // - A pipe in code or in a formula does not split a cell, and no cell is dropped: table.ts.
 // - Fences within a fence of Markdown are counted: fence.ts.
 // - `details`, plain HTML tables and some tags without attributes are drawn, other HTML is source: html.ts.
-// - Footnotes and headings without a blank behind the marks (`##标题`).
+// - Footnotes, and headings without a blank behind the marks (`##标题`): openings.ts.
 // - A line of dashes below a paragraph is a rule: models do not underline headings.
 // While a text grows, `live` marks its end: what has begun there is drawn as what it will be.
-
-export interface DetailsToken extends Tokens.Generic {
-  type: 'details'
-  open: boolean
-  summary: Token[]
-  tokens: Token[]
-}
-
-export interface NoteToken extends Tokens.Generic {
-  type: 'note'
-  label: string
-  tokens: Token[]
-}
-
-export interface NoteRefToken extends Tokens.Generic {
-  type: 'noteRef'
-  label: string
-  number: number
-}
-
-export interface TableToken extends Tokens.Table {
-  header: HtmlCell[]
-  rows: HtmlCell[][]
-}
 
 /** Labels that are drawn as footnotes before their text has arrived; others could be the `[^a-z]` of a regular expression. */
 export const usual = /^[\p{L}\p{N}_]+$/u
 
 const never = /(?!)/
-
 export class ReaderLexer extends Lexer {
   /** The text being lexed ends where more is still to come. */
   live = false
@@ -201,10 +178,6 @@ class ReaderTokenizer extends Tokenizer {
     return heading?.depth === 2 ? undefined : heading
   }
 }
-
-const tightHeading = /^ {0,3}(#{2,6})(?=[\u2e80-\u9fff\uac00-\ud7ff\uff00-\uffef\d*])([^\n]+?)(?:[ \t]+#+)?[ \t]*(?:\n+|$)/
-const noteText = /^ {0,3}\[\^([^\]\s]{1,60})\]:[ \t]*([^\n]*(?:\n(?! {0,3}\[\^[^\]\s]+\]:)(?!#{1,6}\s|```|~~~|>|\||[-*+] |\d+[.)] )[^\n]*\S[^\n]*)*(?:\n+(?: {2,}|\t)[^\n]+)*)(?:\n+|$)/
-const begins = /\n {0,3}(?:\$\$|\\\[|\\begin\{|<details[\s>]|<table[\s>]|\[\^[^\]\s]+\]:|#{2,6}[^\s#])/
 
 // An unfinished formula is longer than this only when it is none.
 const maxHeld = 2000

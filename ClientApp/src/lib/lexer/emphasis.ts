@@ -82,11 +82,13 @@ function fits(opener: Run, closer: Run): boolean {
   return opener.length % 3 === 0 && closer.length % 3 === 0
 }
 
-const names = /^(?:init|main|name|file|doc|all|dict|class|str|repr|call|len|iter|next|new|del|enter|exit|eq|hash|slots|version|import|future)$/
+const names = new Set(
+  'init main name file doc all dict class str repr call len iter next new del enter exit eq hash slots version import future'.split(' '),
+)
 
 /** `__init__` is a name of Python and not bold. */
 const isName = (text: string, opener: Run, closer: Run) =>
-  opener.char === '_' && opener.length === 2 && names.test(text.slice(opener.at + 2, closer.at))
+  opener.char === '_' && opener.length === 2 && names.has(text.slice(opener.at + 2, closer.at))
 
 function* runsOf(text: string, live: boolean): Generator<Run> {
   const { spans, open } = spansOf(text)

@@ -1,8 +1,8 @@
 import { addressEnd } from './address'
 import { fenceOf } from './fence'
 
-// What a person writes is shown as written, because stars and hashes in it are rarely meant as Markdown. Code in fences, links and lists are
-// drawn: those read the same either way.
+// What a person writes is shown as written, because stars and hashes in it are rarely meant as Markdown. Code in fences, links and lists
+// are drawn: those read the same either way.
 
 export type OwnBlock =
   | { type: 'text'; text: string }

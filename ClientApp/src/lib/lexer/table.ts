@@ -19,8 +19,8 @@ const delimiter = /^ {0,3}\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]
 export const isDelimiter = (line: string) => delimiter.test(line) && line.includes('-') && /[|:]/.test(line)
 
 /**
- * The table at the begin of the lines, and how many of them it takes. GFM cuts a row before inline marks are read, so a pipe in code or in a
- * formula splits the cell and the last cell is dropped; here it does neither, and a longer row or header widens the table.
+ * The table at the begin of the lines, and how many of them it takes. GFM cuts a row before inline marks are read, so a pipe in code or in
+ * a formula splits the cell and the last cell is dropped; here it does neither, and a longer row or header widens the table.
  */
 export function gridOf(lines: readonly string[], live: boolean): { grid: Grid; taken: number } | null {
   const [head = '', rule = ''] = lines
@@ -84,7 +84,8 @@ function openFormula(text: string, spans: readonly Span[]): number {
 }
 
 // A table of plain cells: every other tag, and every attribute but the two spans, makes it source.
-const structure = /<(\/?)(table|caption|colgroup|col|thead|tbody|tfoot|tr|th|td)((?:\s+[\w:-]+(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))?)*)\s*\/?>/gi
+const attributes = String.raw`(?:\s+[\w:-]+(?:\s*=\s*(?:"[^"<>]*"|'[^'<>]*'|[^\s"'<>]+))?)*`
+const structure = new RegExp(`<(/?)(table|caption|colgroup|col|thead|tbody|tfoot|tr|th|td)(${attributes})\\s*/?>`, 'gi')
 const maxSpan = 50
 
 export interface RawCell {

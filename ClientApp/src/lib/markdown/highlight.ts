@@ -13,7 +13,8 @@ const maxChars = 20_000
 const escapes = /(?:\u001b|\u009b|\u241b)(?:\[?[\d;:]*[A-Za-z]|[()][A-Z0-9]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g
 
 /** Code without the escape sequences of a terminal. */
-export const withoutEscapes = (code: string): string => (hasEscapes(code) ? code.replace(escapes, '').replace(/\u001b[^\n]{0,20}$/, '') : code)
+export const withoutEscapes = (code: string): string =>
+  (hasEscapes(code) ? code.replace(escapes, '').replace(/\u001b[^\n]{0,20}$/, '') : code)
 const hasEscapes = (code: string): boolean => /[\u001b\u009b\u241b]/.test(code)
 
 /** Terminal output is drawn by its own escape sequences, whatever language its fence names. */

@@ -1,5 +1,5 @@
 import type { Token, Tokens } from 'marked'
-import type { NoteRefToken } from '../lexer/dialect'
+import type { NoteRefToken } from '../lexer/tokens'
 import { inlineTag } from '../lexer/html'
 import type { MathToken } from '../lexer/math'
 import { drawMath } from './katex'

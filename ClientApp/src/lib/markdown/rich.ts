@@ -1,7 +1,7 @@
 import type { Token, Tokens } from 'marked'
 import { alertOf } from '../lexer/alert'
 import { BlockStream, type NotesToken } from '../lexer/blocks'
-import type { DetailsToken } from '../lexer/dialect'
+import type { DetailsToken } from '../lexer/tokens'
 import { infoOf } from '../lexer/fence'
 import { inlineTag } from '../lexer/html'
 import type { MathToken } from '../lexer/math'
