@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { asTable, isText } from '../../src/lib/composer/pasted'
-import { answerAsMarkdown } from '../../src/lib/chat/answer-copy'
 import { BlockStream } from '../../src/lib/lexer/blocks'
 import { infoOf } from '../../src/lib/lexer/fence'
 import { ownBlocks, ownSpans } from '../../src/lib/lexer/own'
@@ -78,14 +77,6 @@ describe('what is copied', () => {
     expect(html).toContain('<li>☑ 完成</li>')
     expect(html).toContain('$a&lt;b$')
     expect(html).not.toMatch(/<script|onclick|javascript:/)
-  })
-
-  it('of an answer with sources lists them', () => {
-    const sources = [{ number: 1, title: 'A [x]', url: 'https://example.com/a_(b)', host: 'example.com', text: '' }]
-    expect(answerAsMarkdown('Text [1].', [], 'Sources')).toBe('Text [1].')
-    expect(answerAsMarkdown('Text [1].\n', sources, 'Sources')).toBe(
-      'Text [1].\n\nSources\n\n1. [A \\[x\\]](https://example.com/a_(b%29)\n',
-    )
   })
 })
 
