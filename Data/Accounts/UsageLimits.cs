@@ -27,30 +27,35 @@ internal static class UsageLimits
         limits as (
             select
                 role = 'GUEST' as guest,
-                case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages
+                case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages when role = 'ADMIN' then daily_limit
                     else coalesce(daily_limit, @Messages) end as messages,
                 nullif(coalesce(daily_token_budget, @DailyTokens), -1) as day_tokens,
                 nullif(coalesce(monthly_token_budget, @MonthlyTokens), -1) as month_tokens,
                 nullif(coalesce(daily_nanos_budget, @DailyNanos), -1) as day_nanos,
-                nullif(coalesce(monthly_nanos_budget, @MonthlyNanos), -1) as month_nanos
+                nullif(coalesce(monthly_nanos_budget, @MonthlyNanos), -1) as month_nanos,
+                (select daily_budget_nanos from api_keys where id = @ApiKeyId) as key_nanos
             from users
             where id = @UserId
         ),
         money as (
             select
-                coalesce(spent.day_nanos >= limits.day_nanos, false)
-                    or coalesce((select cost_nanos + held_nanos from api_key_days where api_key_id = @ApiKeyId and day = @Day), 0)
-                        >= coalesce((select daily_budget_nanos from api_keys where id = @ApiKeyId), 9223372036854775807) as day_is_spent,
+                coalesce(spent.day_nanos >= limits.day_nanos, false) as day_is_spent,
+                coalesce(coalesce((select cost_nanos + held_nanos from api_key_days where api_key_id = @ApiKeyId and day = @Day), 0)
+                    >= limits.key_nanos, false) as key_is_spent,
                 coalesce(spent.month_nanos >= limits.month_nanos, false) as month_is_spent
             from limits, spent
         ),
         verdict as (
-            select limits.guest, money.day_is_spent or money.month_is_spent as money_is_spent, case
-                when @Count > 0 and spent.messages + @Count > limits.messages then 1
-                when @Count > 0 and limits.guest
-                    and coalesce((select messages + held from guest_days where day = @Day), 0) + @Count > @AllGuestsMessages then 1
-                when spent.day_tokens >= limits.day_tokens or (money.day_is_spent and @Free = 0) then 2
-                when spent.month_tokens >= limits.month_tokens or (money.month_is_spent and @Free = 0) then 3
+            select limits.messages, limits.day_tokens, limits.day_nanos, limits.key_nanos, limits.month_tokens, limits.month_nanos,
+                money.day_is_spent or money.key_is_spent or money.month_is_spent as money_is_spent, case
+                when spent.messages + @Needs > limits.messages or limits.messages = 0 then 1
+                when @Needs > 0 and limits.guest
+                    and coalesce((select messages + held from guest_days where day = @Day), 0) + @Needs > @AllGuestsMessages then 2
+                when spent.day_tokens >= limits.day_tokens then 3
+                when money.day_is_spent and @Free = 0 then 4
+                when money.key_is_spent and @Free = 0 then 5
+                when spent.month_tokens >= limits.month_tokens then 6
+                when money.month_is_spent and @Free = 0 then 7
                 else 0
             end as word
             from limits, spent, money
@@ -69,16 +74,20 @@ internal static class UsageLimits
             on conflict (user_id, day) do update set held_messages = held_messages + excluded.held_messages,
                 held_tokens = held_tokens + excluded.held_tokens, held_nanos = held_nanos + excluded.held_nanos
             returning messages + held_messages as used, (select role = 'GUEST' from users where id = @UserId) as guest,
-                (select case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages else coalesce(daily_limit, @Messages) end
-                    from users where id = @UserId) as daily_limit
+                (select messages from limits) as daily_limit
             """, ask);
         if (admitted is null)
         {
-            var word = connection.QuerySingleOrDefault<long?>($"""
+            var refused = connection.QuerySingleOrDefault<RefusedRow>($"""
                 {Verdict}
-                select word from verdict
+                select word, case word when 1 then messages when 2 then @AllGuestsMessages when 3 then day_tokens when 4 then day_nanos
+                    when 5 then key_nanos when 6 then month_tokens when 7 then month_nanos else 0 end as amount
+                from verdict
                 """, ask);
-            return new LimitDecision(word is null ? LimitResult.Nobody : (LimitResult)word.Value, null, 0, null);
+            var refusal = refused is null
+                ? new LimitRefusal(LimitResult.Nobody, 0)
+                : new LimitRefusal((LimitResult)refused.Word, refused.Amount);
+            return new LimitDecision(refusal, null, 0, null);
         }
 
         // A free call reserves no money, so the statement still sees the state before it.
@@ -88,7 +97,7 @@ internal static class UsageLimits
             """, ask) > 0;
         var reservation = new Reservation(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, onlyFree);
         ReserveForKeyAndGuests(connection, reservation);
-        return new LimitDecision(LimitResult.Open, reservation, admitted.Used, admitted.DailyLimit);
+        return new LimitDecision(null, reservation, admitted.Used, admitted.DailyLimit);
     }
 
     /// <summary>Replaces the reservation by the real use of its calls; it costs nothing when the provider sent nothing.</summary>
@@ -177,22 +186,32 @@ internal static class UsageLimits
     }
 }
 
-/// <summary>The outcome of the decision. The numbers are those of the SQL statement.</summary>
+/// <summary>The limit that is used up. The numbers are those of the SQL statement.</summary>
 internal enum LimitResult
 {
-    Open = 0,
+    /// <summary>The user's messages of this day.</summary>
+    Messages = 1,
 
-    /// <summary>The user's messages of this day, or those of all guests, are used up.</summary>
-    NoMessages = 1,
+    /// <summary>The messages of this day of all guests together.</summary>
+    GuestMessages = 2,
 
-    /// <summary>A budget of this day is used up: the user's or the key's.</summary>
-    NoBudgetToday = 2,
+    DayTokens = 3,
+    DayMoney = 4,
 
-    NoBudgetThisMonth = 3,
+    /// <summary>The money of this day of the API key.</summary>
+    KeyMoney = 5,
+
+    MonthTokens = 6,
+    MonthMoney = 7,
 
     /// <summary>The account is gone.</summary>
-    Nobody = 4,
+    Nobody = 8,
 }
+
+/// <summary>Why a call is not admitted.</summary>
+/// <param name="Result">The limit that is used up.</param>
+/// <param name="Amount">That limit: messages, tokens or nanos.</param>
+internal sealed record LimitRefusal(LimitResult Result, long Amount);
 
 /// <summary>Limits for users without their own; null is none. Nanos are 1e-9 of the currency unit.</summary>
 internal sealed record DefaultLimits(
@@ -202,8 +221,15 @@ internal sealed record DefaultLimits(
 /// <summary>A call that asks for admission.</summary>
 internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defaults)
 {
-    /// <summary>Messages it counts as: 0 for calls of the server itself, such as a title; budgets apply to these too.</summary>
+    /// <summary>
+    /// Messages it counts as: 0 for calls of the server itself, such as a title, and for a step of an agent; budgets apply to these too.
+    /// </summary>
     public long Count { get; init; } = 1;
+
+    /// <summary>
+    /// Messages that must be left, if that is not <see cref="Count"/>. Whatever it is, an account whose limit is 0 makes no call at all.
+    /// </summary>
+    public long? Needs { get; init; }
 
     /// <summary>Tokens it is expected to use, answer included.</summary>
     public long Tokens { get; init; }
@@ -214,12 +240,19 @@ internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defa
     public bool Free { get; init; }
 }
 
-/// <summary>The decision about a call; with a <paramref name="Reservation"/> only when it is admitted.</summary>
-/// <param name="Result">Whether the call is admitted.</param>
+/// <summary>The decision about a call: a refusal or a reservation.</summary>
+/// <param name="Refusal">Why it is not admitted.</param>
 /// <param name="Reservation">What is reserved for it.</param>
 /// <param name="Used">The user's messages of this day, including those that are being answered now.</param>
 /// <param name="DailyLimit">Messages a day; null is unlimited.</param>
-internal sealed record LimitDecision(LimitResult Result, Reservation? Reservation, long Used, long? DailyLimit);
+internal sealed record LimitDecision(LimitRefusal? Refusal, Reservation? Reservation, long Used, long? DailyLimit);
+
+internal sealed record RefusedRow
+{
+    public long Word { get; init; }
+
+    public long Amount { get; init; }
+}
 
 internal sealed record AdmittedRow
 {
@@ -243,6 +276,8 @@ internal sealed class LimitParameters(Admission call, long day, long firstDay)
     public long? ApiKeyId => call.ApiKeyId;
 
     public long Count => call.Count;
+
+    public long Needs => call.Needs ?? call.Count;
 
     public long Tokens => call.Tokens;
 

@@ -68,7 +68,8 @@ internal sealed record NewRun
 
 internal sealed record StartedRun(StartOutcome Outcome)
 {
-    public LimitResult Limit { get; init; }
+    /// <summary>The limit that refused it.</summary>
+    public LimitRefusal? Limit { get; init; }
 
     /// <summary>The usage reserved until the run ends.</summary>
     public Reservation? Reservation { get; init; }

@@ -202,7 +202,7 @@ internal sealed class RunStore(Db db)
         var decision = UsageLimits.Enter(connection, admission, now);
         if (decision.Reservation is null)
         {
-            return new StartedRun(StartOutcome.Refused) { Limit = decision.Result };
+            return new StartedRun(StartOutcome.Refused) { Limit = decision.Refusal };
         }
 
         var placed = RunPlacement.Store(connection, run, outcome, at);

@@ -37,7 +37,8 @@ internal sealed class AccessControl(Credentials credentials, RequestLimits limit
 
         if (endpoint is RouteEndpoint && !OpensByMetricsToken(context, endpoint) && Refusal(access, credential, user) is { } refusal)
         {
-            return refusal;
+            return refusal.Status != 401 || !VendorErrors.ApplyTo(context.Request.Path) ? refusal
+                : credential.InHeader ? Problems.WrongKey() : Problems.NoKey();
         }
 
         if (user is { IsVisitor: true } && Writes(context) && endpoint.Metadata.GetMetadata<VisitorsMetadata>() is null)

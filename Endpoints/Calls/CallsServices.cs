@@ -13,6 +13,7 @@ internal static class CallsServices
         services.AddSingleton<ContextLimits>();
         services.AddSingleton<LiveCalls>();
         services.AddSingleton<ProviderCalls>();
+        services.AddSingleton<KeyedCalls>();
         services.AddSingleton<Settlements>();
         services.AddSingleton<UtilityCompletion>();
         services.AddSingleton(provider => MemoryBudget.OfProcess(provider.GetRequiredService<TimeProvider>()));

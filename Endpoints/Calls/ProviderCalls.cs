@@ -41,6 +41,11 @@ internal sealed class ProviderCalls(
             {
                 plan.OnRetry?.Invoke(new CallRetry(plan.Models[at + 1], failure, TimeSpan.Zero));
             }
+            catch (ProviderException failure)
+            {
+                failure.TriedAgain |= at > 0;
+                throw;
+            }
         }
     }
 
@@ -49,7 +54,7 @@ internal sealed class ProviderCalls(
         var provider = providers.Get(model.Provider);
         var endpoints = keys.Order(catalog.Endpoints(model));
         var request = await plan.Request(model, endpoints[0]);
-        var retries = 0;
+        var (tries, retries) = (0, 0);
         var isShortened = false;
         var waited = TimeSpan.Zero;
         for (var at = 0; ;)
@@ -70,6 +75,7 @@ internal sealed class ProviderCalls(
                     keys.Rest(endpoints[at], error);
                 }
 
+                error.TriedAgain = tries++ > 0;
                 if (error.HasAnswered)
                 {
                     throw;
@@ -93,7 +99,7 @@ internal sealed class ProviderCalls(
                     at++;
                     wait = TimeSpan.Zero;
                 }
-                else if (WaitAfter(error, retries, waited) is { } time)
+                else if (WaitAfter(plan, error, retries, waited) is { } time)
                 {
                     at = 0;
                     retries++;
@@ -115,10 +121,11 @@ internal sealed class ProviderCalls(
         next.Turns.Count < before.Turns.Count || next.Sampling.MaxOutputTokens < before.Sampling.MaxOutputTokens;
 
     /// <summary>How long to wait before the same call again; null when it is not to be repeated.</summary>
-    private TimeSpan? WaitAfter(ProviderException failure, int retries, TimeSpan waited)
+    private TimeSpan? WaitAfter(CallPlan plan, ProviderException failure, int retries, TimeSpan waited)
     {
         // A connect timeout has already taken ten seconds.
-        if (!failure.IsTransient || failure.Failure == ProviderFailure.ConnectTimeout || retries >= settings.ProviderMaxRetries)
+        if (!failure.IsTransient || failure.Failure == ProviderFailure.ConnectTimeout
+            || retries >= (plan.MaxRetries ?? settings.ProviderMaxRetries))
         {
             return null;
         }
@@ -158,6 +165,11 @@ internal sealed record CallPlan
 
     /// <summary>The request is made of a chat, whose oldest messages may be left out when the model reads less than is known.</summary>
     public bool MayShorten { get; init; }
+
+    /// <summary>
+    /// How often a call is repeated after a wait, if that is not the administrator's setting. 0 for a client that repeats it by itself.
+    /// </summary>
+    public int? MaxRetries { get; init; }
 
     public Action<CallRetry>? OnRetry { get; init; }
 }

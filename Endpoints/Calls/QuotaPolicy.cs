@@ -1,3 +1,4 @@
+using System.Globalization;
 using AiChat.Data;
 using AiChat.Data.Accounts;
 using AiChat.Endpoints.Auth;
@@ -10,7 +11,8 @@ namespace AiChat.Endpoints.Calls;
 /// <summary>
 /// Turns the settings into limits for <see cref="UsageLimits"/>, and its refusals into problems. A call counts once its provider has sent
 /// something: as one message, with the tokens that the provider reports (or our estimate) and their price. A failure or a stop before that
-/// counts nothing, and a repeated clientMessageId is not admitted twice. All usage counts on the day (UTC) on which the call began.
+/// counts nothing, and a repeated clientMessageId is not admitted twice. A step of an agent, which brings results of tools, is no message.
+/// All usage counts on the day (UTC) on which the call began.
 /// </summary>
 internal static class QuotaPolicy
 {
@@ -69,15 +71,31 @@ internal static class QuotaPolicy
 
     public static decimal? Amount(long? nanos) => nanos / NanosPerUnit;
 
-    public static Problem Refusal(LimitResult limit, DateTimeOffset now) => limit switch
+    /// <summary>Says which limit refused a call, until when it holds and who can raise it.</summary>
+    public static Problem Refusal(LimitRefusal refusal, DateTimeOffset now) => refusal.Result switch
     {
-        LimitResult.NoMessages => Exceeded("quota_exceeded", "The messages of this day are used up.", UtcDay.EndOf(now), now),
-        LimitResult.NoBudgetToday => Exceeded("budget_exceeded", "The budget of this day is used up.", UtcDay.EndOf(now), now),
-        LimitResult.NoBudgetThisMonth => Exceeded("budget_exceeded", "The budget of this month is used up.", UtcDay.EndOfMonth(now), now),
+        LimitResult.Messages => Exceeded($"limit of {Count(refusal)} messages a day of this account", UtcDay.EndOf(now), now),
+        LimitResult.GuestMessages => Exceeded($"limit of {Count(refusal)} messages a day of all guests together", UtcDay.EndOf(now), now),
+        LimitResult.DayTokens => Exceeded($"budget of {Count(refusal)} tokens a day of this account", UtcDay.EndOf(now), now),
+        LimitResult.DayMoney => Exceeded($"budget of {Money(refusal)} a day of this account", UtcDay.EndOf(now), now),
+        LimitResult.KeyMoney => Exceeded(
+            $"budget of {Money(refusal)} a day of this API key", UtcDay.EndOf(now), now, "Its owner can make a key with a higher one."),
+        LimitResult.MonthTokens => Exceeded($"budget of {Count(refusal)} tokens a month of this account", UtcDay.EndOfMonth(now), now),
+        LimitResult.MonthMoney => Exceeded($"budget of {Money(refusal)} a month of this account", UtcDay.EndOfMonth(now), now),
         LimitResult.Nobody => Problems.NotFound(),
-        LimitResult.Open => throw new InvalidOperationException("Not a refusal."),
     };
 
-    private static Problem Exceeded(string code, string detail, DateTimeOffset until, DateTimeOffset now) =>
-        Problems.TooMany(code, detail, (int)(until - now).TotalSeconds + 1);
+    private static string Count(LimitRefusal refusal) => refusal.Amount.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Money(LimitRefusal refusal) => (refusal.Amount / NanosPerUnit).ToString("0.00####", CultureInfo.InvariantCulture);
+
+    private static Problem Exceeded(
+        string limit, DateTimeOffset until, DateTimeOffset now, string whoRaisesIt = "An administrator can raise it.")
+    {
+        var here = until.ToLocalTime().ToString("yyyy-MM-dd HH:mm zzz", CultureInfo.InvariantCulture);
+        var everywhere = until.UtcDateTime.ToString("yyyy-MM-ddTHH:mm:ssZ", CultureInfo.InvariantCulture);
+        var code = limit.StartsWith("limit", StringComparison.Ordinal) ? "quota_exceeded" : "budget_exceeded";
+        var detail = $"The {limit} is used up until {here} ({everywhere}). {whoRaisesIt}";
+        return new Problem(429, code, detail) { RetryAfter = (int)(until - now).TotalSeconds + 1, ShouldRetry = false };
+    }
 }

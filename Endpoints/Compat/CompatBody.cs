@@ -88,7 +88,7 @@ internal static class CompatBody
     }
 
     /// <summary>The bytes of the body, in one buffer that grows with what was received, up to the declared length.</summary>
-    private static async Task<ReadOnlyMemory<byte>> ReadWhole(HttpContext context)
+    public static async Task<ReadOnlyMemory<byte>> ReadWhole(HttpContext context)
     {
         var body = context.Request.Body;
         (body as ArrivingBody)?.Keep();

@@ -22,17 +22,23 @@ internal sealed class CompatCalls(
     /// <summary>How long a stream waits for the first delta before it sends headers; a failure until then gets its own status.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
+    /// <summary>As <see cref="Handle(HttpContext, CurrentUser, Func{CancellationToken, Task{IResult}})"/>, with the body as JSON.</summary>
+    public Task<IResult> Handle(HttpContext context, CurrentUser me, Func<JsonElement, CancellationToken, Task<IResult>> work) =>
+        Handle(context, me, async ends =>
+        {
+            using var document = await CompatBody.Read(context);
+            return await work(document.RootElement, ends);
+        });
+
     /// <summary>
-    /// Reads the body and works on it until the client disconnects or the key is revoked. A refusal becomes an error in the client's
-    /// protocol.
+    /// Works until the client disconnects or the key is revoked. A refusal becomes an error in the client's protocol.
     /// </summary>
-    public async Task<IResult> Handle(HttpContext context, CurrentUser me, Func<JsonElement, CancellationToken, Task<IResult>> work)
+    public async Task<IResult> Handle(HttpContext context, CurrentUser me, Func<CancellationToken, Task<IResult>> work)
     {
         using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, await authCache.Watch(me));
         try
         {
-            using var document = await CompatBody.Read(context);
-            return await work(document.RootElement, ends.Token);
+            return await work(ends.Token);
         }
         catch (CompatRefusal refusal)
         {
@@ -54,7 +60,10 @@ internal sealed class CompatCalls(
         var trace = job.Trace = traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model);
         trace?.AskedByKey(me.ApiKeyId, job.Translates(out var translated) ? translated.Turns : [], model, request.Stream);
         job.Writer = dialect.Writer(request, model.PublicId, clock.GetUtcNow());
-        var admission = settings.Admission(me, model, request.PromptTokens, request.Sampling.MaxOutputTokens, request.Choices);
+        var admission = settings.Admission(me, model, request.PromptTokens, request.Sampling.MaxOutputTokens, request.Choices) with
+        {
+            Count = AgentSteps.IsStep(body) ? 0 : 1,
+        };
         var answering = Metered(me, model, admission, (reservation, memory, used) => Answer(job, reservation, memory, used));
         return trace is null ? await answering : await trace.WatchCall(answering);
     });
@@ -69,10 +78,10 @@ internal sealed class CompatCalls(
             return refused;
         }
 
-        var (limit, reservation, _, _) = await usage.Enter(admission, clock.GetUtcNow());
+        var (refusal, reservation, _, _) = await usage.Enter(admission, clock.GetUtcNow());
         if (reservation is null)
         {
-            return QuotaPolicy.Refusal(limit, clock.GetUtcNow());
+            return QuotaPolicy.Refusal(refusal!, clock.GetUtcNow());
         }
 
         List<LedgerEntry> used = [];
@@ -97,6 +106,7 @@ internal sealed class CompatCalls(
     private async Task<IResult> Answer(CompatJob job, Reservation reservation, MemoryLease memory, List<LedgerEntry> used)
     {
         var models = reservation.May(catalog.WithFallbacks(job.Me, job.Model));
+        var asked = job.Model;
         var plan = new CallPlan
         {
             UserId = job.Me.Id,
@@ -104,6 +114,7 @@ internal sealed class CompatCalls(
             Models = [.. models.Where(model => job.Takes(model, catalog))],
             Request = (model, endpoint) =>
             {
+                asked = model;
                 var call = new ResolvedCall(
                     model.Provider, model.Model, endpoint, settings.Timeouts, turn => states.Restore(job.Me.Id, turn));
                 var request = job.Dialect.IsSpokenBy(model.Provider)
@@ -119,6 +130,7 @@ internal sealed class CompatCalls(
                 job.AsksWhole = request.Passthrough is { Stream: false };
                 return ValueTask.FromResult(request);
             },
+            MaxRetries = 0, // the vendors' clients repeat a call themselves, and tries would multiply
             OnRetry = retry => job.Trace?.Retrying(retry.Model, retry.Failure, retry.Wait),
         };
         using var giveUp = CancellationTokenSource.CreateLinkedTokenSource(job.Ends);
@@ -147,13 +159,13 @@ internal sealed class CompatCalls(
         {
             job.Trace?.Failed(error);
             AddFailed(job, used);
-            return VendorErrors.FromProvider(error);
+            return Problem(error);
         }
         catch (ProviderException error)
         {
             job.Trace?.Failed(error);
             AddFailed(job, used);
-            job.Writer.Fail(VendorErrors.FromProvider(error), job.Context.TraceIdentifier);
+            job.Writer.Fail(Problem(error), job.Context.TraceIdentifier);
             await stream!.Send(job.Writer.Ready);
             return TypedResults.Empty;
         }
@@ -176,6 +188,8 @@ internal sealed class CompatCalls(
 
         await stream.Send(job.Writer.Ready);
         return TypedResults.Empty;
+
+        Problem Problem(ProviderException error) => VendorErrors.FromProvider(error, job.Context.Request.Path, asked.Provider);
     }
 
     public static CallPlace Place(CurrentUser me) => new(me.Id) { ApiKeyId = me.ApiKeyId };

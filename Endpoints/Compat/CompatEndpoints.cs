@@ -21,6 +21,10 @@ internal static class CompatEndpoints
         calls.MapPost("/messages", CreateMessage);
         calls.MapPost("/messages/count_tokens", CountTokens);
         calls.MapPost("/embeddings", Embed);
+        foreach (var door in Door.All)
+        {
+            calls.MapPost("/" + door.Path, (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, door));
+        }
     }
 
     private static Task<IResult> Complete(HttpContext context, CurrentUser me, CompatCalls compat) =>

@@ -8,5 +8,6 @@ internal static class CompatServices
         services.AddSingleton<CallStates>();
         services.AddSingleton<CompatCalls>();
         services.AddSingleton<EmbeddingCalls>();
+        services.AddSingleton<DoorCalls>();
     }
 }

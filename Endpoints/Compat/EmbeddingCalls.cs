@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using AiChat.Data.Accounts;
@@ -14,10 +15,12 @@ namespace AiChat.Endpoints.Compat;
 
 /// <summary>OpenAI's embeddings (OpenAI API reference: "Create embeddings"), for every provider that offers them.</summary>
 internal sealed class EmbeddingCalls(
-    CompatCalls compat, ModelCatalog catalog, ProviderRegistry providers, LiveCalls calls, KeyRing keys, SystemSettings settings,
-    TimeProvider clock)
+    CompatCalls compat, KeyedCalls calls, ProviderRegistry providers, SystemSettings settings, TimeProvider clock)
 {
     private const int MaxInputs = 2_048;
+
+    /// <summary>Members that are written here. The vectors come as numbers, because few servers know another form.</summary>
+    private static readonly HashSet<string> Own = new(StringComparer.Ordinal) { "model", "input", "dimensions", "encoding_format" };
 
     public Task<IResult> Answer(HttpContext context, CurrentUser me) => compat.Handle(context, me, async (body, ends) =>
     {
@@ -46,24 +49,26 @@ internal sealed class EmbeddingCalls(
         }
 
         var estimated = inputs.Sum(input => TokenEstimate.Estimate(input)) + texts.Sum(text => text.Count);
-        try
+        var dimensions = body.Positive("dimensions");
+        var rest = provider.TakesTokens ? Rest(body) : default;
+        var admission = settings.Admission(me, model, estimated, 0, prompts: inputs.Count + texts.Count) with { Count = 0, Needs = 1 };
+        return await compat.Metered(me, model, admission, async (_, _, used) =>
         {
-            var dimensions = body.Positive("dimensions");
-            var request = new EmbeddingRequest(catalog.Endpoints(model)[0], model.Model, inputs, dimensions) { Tokens = texts };
-            var admission = settings.Admission(me, model, estimated, 0, prompts: request.Count);
-            return await compat.Metered(me, model, admission, async (_, _, used) =>
+            var begun = clock.GetTimestamp();
+            try
             {
-                var begun = clock.GetTimestamp();
-                var reply = await Embed(provider, me, model, request, ends);
+                var reply = await calls.Ask(me, model, ends, (endpoint, cancel) => provider.EmbedAsync(
+                    new EmbeddingRequest(endpoint, model.Model, inputs, dimensions) { Tokens = texts, ExtraBody = rest }, cancel));
                 var entry = Entry(me, model, reply.PromptTokens, estimated, (long)clock.GetElapsedTime(begun).TotalMilliseconds);
                 used.Add(entry);
                 return new EmbeddingAnswer(model.PublicId, reply.Vectors, format == "base64", entry.PromptTokens);
-            });
-        }
-        catch (ProviderException error)
-        {
-            return VendorErrors.FromProvider(error);
-        }
+            }
+            catch (ProviderException error)
+            {
+                used.Add(CompatCalls.Place(me).Failed(model));
+                return VendorErrors.FromProvider(error, context.Request.Path, model.Provider);
+            }
+        });
     });
 
     /// <summary>The texts of an input that is one list of token numbers or several of them; empty for any other input.</summary>
@@ -92,26 +97,23 @@ internal sealed class EmbeddingCalls(
             ? number
             : throw CompatRefusal.Bad("input holds something that is not the number of a token.");
 
-    private async Task<EmbeddingReply> Embed(
-        IEmbeddingProvider provider, CurrentUser me, ResolvedModel model, EmbeddingRequest request, CancellationToken cancel)
+    /// <summary>The members for a provider of the same protocol, without those that are written here or steer the call.</summary>
+    private static ReadOnlyMemory<byte> Rest(JsonElement body)
     {
-        var order = keys.Order(catalog.Endpoints(model));
-        for (var at = 0; ; at++)
+        var buffer = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(buffer);
+        json.WriteStartObject();
+        foreach (var member in body.EnumerateObject())
         {
-            using var call = calls.Enter(me.Id, me.IsAdmin, model, order[at], cancel);
-            try
+            if (!Own.Contains(member.Name) && !Dialect.Steering.Contains(member.Name))
             {
-                return await provider.EmbedAsync(request with { Endpoint = order[at] }, call.Token);
-            }
-            catch (OperationCanceledException) when (call.CutBy is { } reason)
-            {
-                throw reason;
-            }
-            catch (ProviderException error) when (error.IsAboutKey && at + 1 < order.Count)
-            {
-                keys.Rest(order[at], error);
+                RequestBody.WriteRaw(json, member);
             }
         }
+
+        json.WriteEndObject();
+        json.Flush();
+        return buffer.WrittenMemory;
     }
 
     private static LedgerEntry Entry(CurrentUser me, ResolvedModel model, int? reported, int estimated, long ms) =>

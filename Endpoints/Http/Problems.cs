@@ -27,6 +27,15 @@ internal sealed class Problem(int status, string code, string detail) : IResult,
     /// <summary>Seconds after which the same call may succeed.</summary>
     public int? RetryAfter { get; init; }
 
+    /// <summary>
+    /// Whether the vendors' clients are to repeat the call by themselves; null leaves it to their own rules. False when it was repeated
+    /// here already, or cannot succeed.
+    /// </summary>
+    public bool? ShouldRetry { get; init; }
+
+    /// <summary>The words of the provider, for a client of its protocol under /v1; null for the server's own.</summary>
+    public VendorError? Vendor { get; init; }
+
     /// <summary>The broken rules by field, for 422.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
@@ -47,9 +56,14 @@ internal sealed class Problem(int status, string code, string detail) : IResult,
             response.Headers.RetryAfter = seconds.ToString();
         }
 
+        if (ShouldRetry is { } again)
+        {
+            response.Headers["x-should-retry"] = again ? "true" : "false";
+        }
+
         if (VendorErrors.ApplyTo(httpContext.Request.Path))
         {
-            response.StatusCode = VendorErrors.Status(Status);
+            response.StatusCode = VendorErrors.Status(this);
             var path = VendorErrors.PathOf(httpContext.Request);
             var body = new JsonResult(json => VendorErrors.Write(json, path, this, httpContext.TraceIdentifier));
             return body.ExecuteAsync(httpContext);
@@ -65,6 +79,12 @@ internal static partial class Problems
     public static Problem BadRequest(string detail) => new(400, "bad_request", detail);
 
     public static Problem Unauthenticated() => new(401, "unauthenticated", "Sign in first.");
+
+    /// <summary>A client under /v1 without a key.</summary>
+    public static Problem NoKey() => new(401, "unauthenticated", "Send an API key, as a bearer token or in x-api-key.");
+
+    /// <summary>A client under /v1 with a key that opens nothing.</summary>
+    public static Problem WrongKey() => new(401, "invalid_api_key", "This API key does not exist, was revoked or has expired.");
 
     public static Problem Forbidden(string detail = "You may not do this.", string code = "forbidden") => new(403, code, detail);
 

@@ -14,30 +14,51 @@ internal static class VendorErrors
     /// <summary>Whether the client speaks Anthropic's protocol, which always names its version.</summary>
     public static bool IsFromAnthropic(HttpRequest request) => request.Headers.ContainsKey("anthropic-version");
 
-    /// <summary>These protocols have no 422.</summary>
-    public static int Status(int status) => status == 422 ? 400 : status;
+    /// <summary>The vendors answer 400 where this server's own API answers 422; other servers of their protocols have a 422.</summary>
+    public static int Status(Problem problem) =>
+        problem.Status == 422 && !problem.Code.StartsWith("provider_", StringComparison.Ordinal) ? 400 : problem.Status;
 
-    /// <summary>The failure of a provider, with the status that clients of its own API would get.</summary>
-    public static Problem FromProvider(ProviderException error)
+    /// <summary>
+    /// The failure of a provider. A client of the same protocol gets the provider's own status, type, code and param; one of another gets
+    /// the status that stands for them in its own protocol.
+    /// </summary>
+    /// <param name="error">The failure.</param>
+    /// <param name="path">The path of the request, which tells the client's protocol.</param>
+    /// <param name="provider">The kind of provider that was asked.</param>
+    public static Problem FromProvider(ProviderException error, PathString path, string provider)
     {
         var problem = Problems.FromProvider(error);
+        var isAnthropic = IsAnthropic(path);
+        var isSame = isAnthropic ? provider == "anthropic" : provider is "openai" or "azure_openai" or "openai_responses";
         var status = error.Failure switch
         {
+            // The key is the administrator's: a client that is told 401 would take its own for wrong.
+            ProviderFailure.Unauthorized when error.UpstreamStatus == 401 => 502,
+            _ when isSame && error.UpstreamStatus is >= 400 and < 600 and not 407 and var own => own,
             ProviderFailure.BadRequest or ProviderFailure.ContextTooLong or ProviderFailure.ContentFilter => 400,
             ProviderFailure.ModelNotFound => 404,
+            ProviderFailure.QuotaExhausted => 429,
+            ProviderFailure.ServerError when error.UpstreamStatus is 503 or 529 => isAnthropic ? 529 : 503,
+            ProviderFailure.ServerError when error.UpstreamStatus == 504 => 504,
             _ => problem.Status,
         };
-        var code = error.Failure == ProviderFailure.ContextTooLong ? "context_length_exceeded" : problem.Code;
-        return new Problem(status, code, problem.Detail) { RetryAfter = problem.RetryAfter };
+        var code = error.Failure == ProviderFailure.ContextTooLong ? "context_length_exceeded"
+            : error.Failure == ProviderFailure.QuotaExhausted && !isAnthropic ? "insufficient_quota" : problem.Code;
+        return new Problem(status, code, problem.Detail)
+        {
+            RetryAfter = problem.RetryAfter,
+            ShouldRetry = error.TriedAgain || (status >= 429 && !error.IsTransient) ? false : error.ShouldRetry,
+            Vendor = isSame && error.UpstreamStatus != 401 ? error.Vendor : null,
+        };
     }
 
     public static void Write(Utf8JsonWriter json, PathString path, Problem problem, string requestId)
     {
-        if (path.StartsWithSegments("/v1/messages"))
+        if (IsAnthropic(path))
         {
             json.WriteString("type", "error");
             json.WriteStartObject("error");
-            json.WriteString("type", AnthropicType(problem.Status));
+            json.WriteString("type", problem.Vendor?.Type ?? AnthropicType(problem.Status));
             json.WriteString("message", Text(problem));
             if (problem.Unsupported is { } member)
             {
@@ -56,11 +77,17 @@ internal static class VendorErrors
 
         json.WriteStartObject("error");
         json.WriteString("message", Text(problem));
-        json.WriteString("type", OpenAiType(problem));
-        json.WriteNull("param");
-        json.WriteString("code", problem.Code);
+        json.WriteString("type", problem.Vendor?.Type ?? OpenAiType(problem));
+        json.WriteString("param", problem.Vendor?.Param);
+        json.WriteString("code", problem.Vendor is { } vendor ? vendor.Code : OpenAiCode(problem));
         json.WriteEndObject();
     }
+
+    private static bool IsAnthropic(PathString path) => path.StartsWithSegments("/v1/messages");
+
+    // The code by which OpenAI's clients know a limit that waiting does not open.
+    private static string OpenAiCode(Problem problem) =>
+        problem.Code is "quota_exceeded" or "budget_exceeded" ? "insufficient_quota" : problem.Code;
 
     private static string Text(Problem problem) => problem.Errors is null
         ? problem.Detail
@@ -68,7 +95,7 @@ internal static class VendorErrors
 
     private static string OpenAiType(Problem problem) => (problem.Status, problem.Code) switch
     {
-        (429, "quota_exceeded" or "budget_exceeded") => "insufficient_quota",
+        (429, "quota_exceeded" or "budget_exceeded" or "insufficient_quota") => "insufficient_quota",
         (429, _) => "rate_limit_error",
         (401, _) => "authentication_error",
         (403, _) => "permission_error",
@@ -83,7 +110,7 @@ internal static class VendorErrors
         404 => "not_found_error",
         413 => "request_too_large",
         429 => "rate_limit_error",
-        503 => "overloaded_error",
+        503 or 529 => "overloaded_error",
         504 => "timeout_error",
         >= 500 => "api_error",
         _ => "invalid_request_error",

@@ -30,7 +30,7 @@ internal sealed record RunStart
         StartOutcome.Known => new RunStart { MessageId = stored.MessageId, Repeated = true },
         StartOutcome.Conflict => IdIsTaken(),
         StartOutcome.NotNow => Problems.Conflict("message_conflict", "The message to go on from is not a finished answer."),
-        StartOutcome.Refused => QuotaPolicy.Refusal(stored.Limit, now),
+        StartOutcome.Refused => QuotaPolicy.Refusal(stored.Limit!, now),
         StartOutcome.NotFound => Problems.NotFound(),
     };
 

@@ -69,7 +69,8 @@ internal static class SettingTable
         new("Days until guests' chats are deleted", "访客对话保留天数"));
     public static readonly Setting<long> DefaultUserDailyQuota = Add(
         Number("defaultUserDailyQuota", 200L, -1, 1_000_000) with { IsPublic = true },
-        new("Messages a day of a user; -1 is unlimited", "每个用户每天可发的消息数；-1 表示不限"));
+        new(
+            "Messages a day of a user who is no administrator; -1 is unlimited", "每个非管理员用户每天可发的消息数；-1 表示不限"));
     public static readonly Setting<long> DefaultDailyTokenBudget = Add(
         Number("defaultDailyTokenBudget", -1L, -1, 1_000_000_000_000),
         new("Tokens a day of a user; -1 is unlimited", "每个用户每天的 token 预算；-1 表示不限"));

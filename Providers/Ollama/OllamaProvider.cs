@@ -8,7 +8,7 @@ namespace AiChat.Providers.Ollama;
 /// Ollama's own API (Ollama docs, "API": "Generate a chat completion", "List local models", "Show model information";
 /// "Thinking", "Tool support"). The base URL is the server's, as in <c>http://localhost:11434</c>.
 /// </summary>
-internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
+internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IDoorProvider
 {
     /// <summary>
     /// Tokens of context of a model for which nobody chose a number, neither in its Modelfile nor here. Ollama itself takes 4,096 on most
@@ -47,6 +47,12 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
         };
         return Embeddings.SendAsync(http, request, call, "embeddings", "prompt_eval_count", cancel);
     }
+
+    /// <summary>Ollama docs, "OpenAI compatibility".</summary>
+    public bool HasDoor(string path) => path == "completions";
+
+    public Task<ProviderReply> SendAsync(DoorRequest request, CancellationToken cancel) => request.SendAsync(
+        http, ProviderUrl.Combine(request.Endpoint.BaseUrl, "v1/" + request.Path), Headers(request.Endpoint), cancel);
 
     /// <summary>The local models. Each model is asked for its capabilities; those of a model that fails stay unknown.</summary>
     public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)

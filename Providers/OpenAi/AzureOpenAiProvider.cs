@@ -8,7 +8,7 @@ namespace AiChat.Providers.OpenAi;
 /// deployments with a dated <c>api-version</c>. The base URL is the resource's, as in <c>https://name.openai.azure.com</c>; the
 /// model is the deployment's name.
 /// </summary>
-internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
+internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IDoorProvider
 {
     private readonly OpenAiProvider _openAi = new(http);
 
@@ -38,6 +38,14 @@ internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IE
     {
         var url = Url(request.Endpoint, Path(request.Endpoint, request.Model, "embeddings"));
         return await _openAi.EmbedAsync(request, url, await HeadersAsync(request.Endpoint, cancel), cancel);
+    }
+
+    public bool HasDoor(string path) => true;
+
+    public async Task<ProviderReply> SendAsync(DoorRequest request, CancellationToken cancel)
+    {
+        var url = Url(request.Endpoint, Path(request.Endpoint, request.Model, request.Path));
+        return await request.SendAsync(http, url, await HeadersAsync(request.Endpoint, cancel), cancel);
     }
 
     private static bool IsV1(ProviderEndpoint endpoint) => endpoint.AzureApiVersion is null or "" or "v1";

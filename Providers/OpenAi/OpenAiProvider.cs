@@ -8,7 +8,7 @@ namespace AiChat.Providers.OpenAi;
 /// Chat completions at any OpenAI-compatible server (OpenAI API reference: "Create chat completion", "List models").
 /// The base URL includes the version, as in <c>https://api.openai.com/v1</c>.
 /// </summary>
-internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider
+internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IDoorProvider
 {
     private readonly UnsupportedParameters _sender = new(http);
 
@@ -35,6 +35,11 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
         EmbedAsync(
             request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "embeddings"), ProviderCredential.Headers(request.Endpoint), cancel);
 
+    public bool HasDoor(string path) => true;
+
+    public Task<ProviderReply> SendAsync(DoorRequest request, CancellationToken cancel) => request.SendAsync(
+        http, ProviderUrl.Combine(request.Endpoint.BaseUrl, request.Path), ProviderCredential.Headers(request.Endpoint), cancel);
+
     /// <summary>OpenAI API reference: "Create embeddings".</summary>
     public Task<EmbeddingReply> EmbedAsync(
         EmbeddingRequest request, Uri url, IReadOnlyList<KeyValuePair<string, string>> headers, CancellationToken cancel)
@@ -48,7 +53,7 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
         }
 
         body.Number("dimensions", (long?)request.Dimensions);
-        var call = new ProviderCall(request.Endpoint, url) { Body = body.Finish(default), Headers = headers };
+        var call = new ProviderCall(request.Endpoint, url) { Body = body.Finish(request.ExtraBody), Headers = headers };
         return Embeddings.SendAsync(http, request, call, "embedding", "prompt_tokens", cancel);
     }
 

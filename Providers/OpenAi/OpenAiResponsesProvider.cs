@@ -7,7 +7,7 @@ namespace AiChat.Providers.OpenAi;
 /// OpenAI's Responses API, without storing anything there (OpenAI API reference: "Responses", "Streaming events"; guide
 /// "Reasoning models"). The base URL includes the version, as in <c>https://api.openai.com/v1</c>.
 /// </summary>
-internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
+internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IDoorProvider
 {
     private readonly UnsupportedParameters _sender = new(http);
     private readonly OpenAiProvider _openAi = new(http);
@@ -30,6 +30,14 @@ internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
 
     public Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel) =>
         _openAi.ListModelsAsync(endpoint, cancel);
+
+    public bool TakesTokens => _openAi.TakesTokens;
+
+    public Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel) => _openAi.EmbedAsync(request, cancel);
+
+    public bool HasDoor(string path) => _openAi.HasDoor(path);
+
+    public Task<ProviderReply> SendAsync(DoorRequest request, CancellationToken cancel) => _openAi.SendAsync(request, cancel);
 
     private static Refused Refusal(string detail, Refused refused)
     {

@@ -11,7 +11,7 @@ internal struct OpenAiUsage
     public int? Reasoning { get; private set; }
     public int? Cached { get; private set; }
     public int? CacheWrite { get; private set; }
-    private int? Total { get; set; }
+    public int? Total { get; private set; }
     public readonly bool Any => Prompt is not null || Completion is not null;
 
     public void Read(ref Utf8JsonReader reader)

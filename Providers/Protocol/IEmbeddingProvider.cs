@@ -5,7 +5,7 @@ namespace AiChat.Providers.Protocol;
 /// <summary>A provider that turns texts into vectors; stateless and safe to share, as <see cref="IChatProvider"/>.</summary>
 internal interface IEmbeddingProvider
 {
-    /// <summary>Whether it also takes texts as tokens of its model.</summary>
+    /// <summary>Whether it speaks OpenAI's protocol: takes texts as tokens of its model, and members that are not known here.</summary>
     bool TakesTokens => false;
 
     /// <summary>One vector for each text, in their order. Throws <see cref="ProviderException"/> otherwise.</summary>
@@ -16,6 +16,9 @@ internal sealed record EmbeddingRequest(ProviderEndpoint Endpoint, string Model,
 {
     /// <summary>Instead of <see cref="Inputs"/>, for a provider that takes them: each text as the numbers of its tokens.</summary>
     public IReadOnlyList<IReadOnlyList<int>> Tokens { get; init; } = [];
+
+    /// <summary>A JSON object of members that only a provider of OpenAI's protocol understands.</summary>
+    public ReadOnlyMemory<byte> ExtraBody { get; init; }
 
     public int Count => Tokens.Count > 0 ? Tokens.Count : Inputs.Count;
 }

@@ -7,6 +7,9 @@ namespace AiChat.Providers.Transport;
 /// <summary>The message and the kind in an error body, in any of the shapes that providers use.</summary>
 internal readonly record struct ErrorText(string Message, string Kind, int? Status)
 {
+    /// <summary>Its members by which the vendor's clients branch; null when it has none of them.</summary>
+    public VendorError? Vendor { get; init; }
+
     private const int MaxPlainText = 500;
 
     /// <summary>Tokens that the model reads, from llama.cpp.</summary>
@@ -111,6 +114,8 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
         {
             ContextLimit = Number(root, "n_ctx"),
             PromptTokens = Number(root, "n_prompt_tokens"),
+            Vendor = (Word(root, "type"), Word(root, "code"), Word(root, "param")) is var (type, code, param)
+                && (type ?? code ?? param) is not null ? new VendorError(type, code, param) : null,
         };
     }
 

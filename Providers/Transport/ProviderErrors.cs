@@ -45,6 +45,8 @@ internal static class ProviderErrors
             Context = Context(failure, error),
             IsQuoted = error.Message.Length > 0,
             Reason = error.Message.Length > 0 ? null : new CallReason("status", Number(status)),
+            Vendor = Clean(error.Vendor, endpoint),
+            ShouldRetry = reply.ShouldRetry,
         };
     }
 
@@ -58,6 +60,7 @@ internal static class ProviderErrors
         {
             Context = Context(failure, error),
             IsQuoted = error.Message.Length > 0,
+            Vendor = Clean(error.Vendor, endpoint),
             IsRefusal = error.Status is not null || status != Unknown,
         };
     }
@@ -82,6 +85,13 @@ internal static class ProviderErrors
 
     private static ContextRefusal? Context(ProviderFailure failure, ErrorText error) => failure == ProviderFailure.ContextTooLong
         ? ContextRefusal.Read(error.Message, error.ContextLimit, error.PromptTokens) : null;
+
+    private static VendorError? Clean(VendorError? vendor, ProviderEndpoint endpoint)
+    {
+        string? Safe(string? word) => word is null ? null : ProviderRedactor.Clean(word, endpoint);
+
+        return vendor is null ? null : new VendorError(Safe(vendor.Type), Safe(vendor.Code), Safe(vendor.Param));
+    }
 
     private static string Number(int status) => status.ToString(CultureInfo.InvariantCulture);
 

@@ -20,6 +20,12 @@ internal sealed class ProviderException(
 
     public int? UpstreamStatus => upstreamStatus;
 
+    /// <summary>What the provider's error object says beside its message; null when it says nothing, or there is none.</summary>
+    public VendorError? Vendor { get; init; }
+
+    /// <summary>Whether the provider asks clients to repeat the call (<c>x-should-retry</c>); null when it leaves that to them.</summary>
+    public bool? ShouldRetry { get; init; }
+
     /// <summary>The same call may succeed later or elsewhere; safe to repeat only when no delta was seen.</summary>
     public bool IsTransient => failure.IsTransient();
 
@@ -28,6 +34,9 @@ internal sealed class ProviderException(
     /// any provider.
     /// </summary>
     public bool HasAnswered { get; set; }
+
+    /// <summary>Another key, another model or another time was tried before, and failed as well.</summary>
+    public bool TriedAgain { get; set; }
 
     /// <summary>
     /// The provider reported an error that it named, as a status or inside a reply with status 200: without anything before it, it is an
@@ -56,6 +65,9 @@ internal sealed class ProviderException(
     /// <summary>Another key of the same connection may succeed.</summary>
     public bool IsAboutKey => failure is ProviderFailure.Unauthorized or ProviderFailure.RateLimited or ProviderFailure.QuotaExhausted;
 }
+
+/// <summary>The members of a vendor's error object by which its clients branch, free of secrets.</summary>
+internal sealed record VendorError(string? Type, string? Code, string? Param);
 
 /// <summary>Why a call failed. The codes of <see cref="ProviderFailures.Code"/> are public and stable.</summary>
 internal enum ProviderFailure

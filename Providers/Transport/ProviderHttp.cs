@@ -67,6 +67,7 @@ internal sealed class ProviderHttp : IDisposable
                 Status = head.Status,
                 Tag = head.Tag,
                 LongLines = LongLines,
+                ContentType = head.ContentType,
             };
             if (call.TakesAnyStatus || head.Status is >= 200 and < 300 and not 204)
             {

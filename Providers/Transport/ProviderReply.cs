@@ -36,6 +36,9 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
     /// <summary>Of interest only after a call that takes any.</summary>
     public int Status { get; init; } = 200;
 
+    /// <summary>With its parameters, as it was sent; empty when the provider named none.</summary>
+    public string ContentType { get; init; } = "";
+
     /// <summary>The entity tag as it was sent; empty when there was none.</summary>
     public string Tag { get; init; } = "";
 

@@ -31,6 +31,9 @@ internal sealed class ResponseHead
     /// <summary>How long the provider asks to wait; it can be unreasonable, so the caller bounds it.</summary>
     public TimeSpan? RetryAfter { get; private set; }
 
+    /// <summary>Whether the provider asks its clients to repeat the call; null when it does not say.</summary>
+    public bool? ShouldRetry { get; private set; }
+
     /// <summary>The ways to sign in that a proxy offers, as they were sent; empty when it offers none.</summary>
     public string ProxyAuthenticate { get; private set; } = "";
 
@@ -181,6 +184,10 @@ internal sealed class ResponseHead
         else if (Is(name, "retry-after-ms"u8))
         {
             fields.RetryAfterMs = Encoding.Latin1.GetString(value);
+        }
+        else if (Is(name, "x-should-retry"u8))
+        {
+            ShouldRetry = Is(value, "true"u8) ? true : Is(value, "false"u8) ? false : ShouldRetry;
         }
         else if (Is(name, "Proxy-Authenticate"u8))
         {

@@ -328,7 +328,7 @@ public sealed class CompatPassthroughTests
 
         await (await steps.Chat(CompatSteps.Ask("hi"))).Expect(HttpStatusCode.OK);
         await (await steps.Chat(new { model = "fake-model", n = 2, messages = new[] { new { role = "user", content = "hi" } } }))
-            .Expect(HttpStatusCode.BadGateway);
+            .Expect(HttpStatusCode.InternalServerError);
     }
 
     [Fact]

@@ -138,7 +138,8 @@ public sealed class CompatTests
     public async Task A_hundred_at_once_by_both_apis_on_five_remaining_make_five_calls()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
-        await UsageLimitTests.Set(steps.Admin, new { defaultUserDailyQuota = 5, maxRunsPerUser = 0, requestsPerMinute = 0 });
+        await UsageLimitTests.Set(steps.Admin, new { maxRunsPerUser = 0, requestsPerMinute = 0 });
+        await UsageLimitTests.LimitAdmin(steps.Admin, 5);
         var sessions = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => steps.Admin.NewSession(steps.Connection)));
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(async at =>
@@ -164,16 +165,20 @@ public sealed class CompatTests
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         var session = await steps.Admin.NewSession(steps.Connection);
         var messageId = (await steps.Admin.AskAndWait(session, "the last of this day")).Id();
-        await UsageLimitTests.Set(steps.Admin, new { defaultUserDailyQuota = 1 });
+        await UsageLimitTests.LimitAdmin(steps.Admin, 1);
         using var first = await steps.Chat(CompatSteps.Ask("go"));
         Assert.NotNull(first.Headers.RetryAfter?.Delta);
-        await Expect(first, HttpStatusCode.TooManyRequests, "quota_exceeded");
-        await Expect(
-            await steps.Script.PostJson("/v1/responses", new { model = "fake-model", input = "go" }), HttpStatusCode.TooManyRequests,
-            "quota_exceeded");
-        await Expect(
-            await steps.Script.PostJson("/v1/embeddings", new { model = "fake-model", input = "go" }), HttpStatusCode.TooManyRequests,
-            "quota_exceeded");
+        await Expect(first, HttpStatusCode.TooManyRequests, "insufficient_quota");
+        foreach (var path in new[]
+        {
+            "responses", "embeddings", "completions", "audio/speech", "images/generations", "rerank", "moderations",
+        })
+        {
+            await Expect(
+                await steps.Script.PostJson($"/v1/{path}", new { model = "fake-model", input = "go", prompt = "go" }),
+                HttpStatusCode.TooManyRequests, "insufficient_quota");
+        }
+
         await Anthropic(
             await steps.Script.PostJson(
                 "/v1/messages", new { model = "fake-model", max_tokens = 5, messages = new[] { new { role = "user", content = "go" } } }),
@@ -214,7 +219,7 @@ public sealed class CompatTests
             await Expect(
                 await With(other).PostJson("/v1/chat/completions", CompatSteps.Ask("hi")), HttpStatusCode.NotFound, "model_not_found");
             await (await With(other).GetAsync("/api/sessions")).ExpectProblem(HttpStatusCode.Forbidden, "forbidden");
-            await Expect(await With("sk-nonsense").GetAsync("/v1/models"), HttpStatusCode.Unauthorized, "unauthenticated");
+            await Expect(await With("sk-nonsense").GetAsync("/v1/models"), HttpStatusCode.Unauthorized, "invalid_api_key");
         }
 
         await Expect(await steps.Server.Client().GetAsync($"/v1/models?key={lists}"), HttpStatusCode.Unauthorized, "unauthenticated");
@@ -375,7 +380,7 @@ public sealed class CompatTests
             "provider_protocol");
         await Expect(
             await steps.Script.PostJson("/v1/embeddings", new { model = "demo", input = "a" }), HttpStatusCode.BadRequest, "bad_request");
-        UsageLimitTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server, uncounted: 2);
     }
 
     [Theory]
@@ -396,6 +401,8 @@ public sealed class CompatTests
                 ("messages", new { model = "fake-model", messages, stream, max_tokens = 9 }),
                 ("responses", new { model = "fake-model", input = "go", stream }),
                 ("embeddings", new { model = "fake-model", input = "go" }),
+                ("completions", new { model = "fake-model", prompt = "go", stream }),
+                ("audio/speech", new { model = "fake-model", input = "go" }),
             })
             {
                 using var answer = await steps.Script.PostJson($"/v1/{path}", body);

@@ -232,8 +232,8 @@ public sealed class ChatStreamTests
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
         var connection = await admin.Connect(upstream);
-        await (await admin.PatchJson("/api/settings/system", new { defaultUserDailyQuota = 5, maxRunsPerUser = 0 }))
-            .Expect(HttpStatusCode.OK);
+        await UsageLimitTests.Set(admin, new { maxRunsPerUser = 0 });
+        await UsageLimitTests.LimitAdmin(admin, 5);
         var sessions = new List<long>();
         for (var i = 0; i < 30; i++)
         {

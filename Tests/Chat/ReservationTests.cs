@@ -117,7 +117,7 @@ public sealed class ReservationTests
         var script = KeysTests.With(server, (await KeysTests.Make(admin, new { name = "k" })).Text("key")!);
         await (await Chat(script, "free")).Expect(HttpStatusCode.OK); // the fallback answers, is charged and uses up the budget
 
-        Assert.Equal(HttpStatusCode.BadGateway, (await Chat(script, "free")).StatusCode);
+        Assert.Equal(HttpStatusCode.InternalServerError, (await Chat(script, "free")).StatusCode);
         Assert.Equal("failed", (await admin.AskAndWait(session, "go")).Text("status"));
         Assert.Single(upstream.Chats(), exchange => exchange.Request.Json.Text("model") == "dear");
         UsageLimitTests.AssertBalanced(server);
@@ -266,8 +266,12 @@ public sealed class ReservationTests
         {
             providerMaxRetries = 0,
             providerMaxIdleMs = ending == "timeout" ? 1_000 : 60_000,
-            defaultUserDailyQuota = ending == "refused" ? 0 : -1,
         });
+        if (ending == "refused")
+        {
+            await UsageLimitTests.LimitAdmin(steps.Admin, 0);
+        }
+
         foreach (var stream in new[] { true, false })
         {
             using var leave = new CancellationTokenSource();

@@ -183,11 +183,17 @@ public sealed class UsageLimitTests
     internal static Task Set(HttpClient admin, object settings) => admin.PatchJson("/api/settings/system", settings).ContinueWith(
         answer => answer.Result.Expect(HttpStatusCode.OK), TaskScheduler.Default).Unwrap();
 
+    /// <summary>The messages a day that the first administrator may send; by default there is no limit.</summary>
+    internal static async Task LimitAdmin(HttpClient admin, long messages) =>
+        await (await admin.PutJson("/api/users/1/quota", new { dailyLimit = messages })).Expect(HttpStatusCode.OK);
+
     /// <summary>The sum of the ledger equals the counters, and nothing is reserved.</summary>
-    internal static void AssertBalanced(TestServer server)
+    /// <param name="server">The server.</param>
+    /// <param name="uncounted">Calls in the ledger that are no message: embeddings and the like, and steps of an agent.</param>
+    internal static void AssertBalanced(TestServer server, long uncounted = 0)
     {
         Assert.Equal(0, Number(server, "select coalesce(sum(held_messages + held_tokens + held_nanos), 0) from daily_usage"));
-        Assert.Equal(Number(server, Counted), Number(server, "select coalesce(sum(messages), 0) from daily_usage"));
+        Assert.Equal(Number(server, Counted) - uncounted, Number(server, "select coalesce(sum(messages), 0) from daily_usage"));
         Assert.Equal(
             Number(server, "select coalesce(sum(prompt_tokens + completion_tokens), 0) from usage_entries"),
             Number(server, "select coalesce(sum(tokens), 0) from daily_usage"));

@@ -63,6 +63,7 @@ describe('limits of a user', () => {
     const i18n = { t: (key: string, params: object = {}) => `${key} ${Object.values(params).join()}`, number: String, tag: 'en' }
     const used = { messages: 12, dayTokens: 0, monthTokens: 0, dayMoney: 0.25, monthMoney: 0, dayEndsAt: '', monthEndsAt: '' }
     expect(aboutLimit('dailyLimit', { defaultUserDailyQuota: 200 }, used, i18n)).toBe('users.limitDefault 200 · users.usedToday 12')
+    expect(aboutLimit('dailyLimit', { defaultUserDailyQuota: 200 }, null, i18n, true)).toBe('users.limitDefault users.noLimit ')
     expect(aboutLimit('dailyMoneyBudget', { defaultDailyMoneyBudget: -1 }, used, i18n)).toBe(
       'users.limitDefault users.noLimit  · users.usedToday $0.25',
     )

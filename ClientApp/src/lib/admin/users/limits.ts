@@ -59,10 +59,12 @@ export function aboutLimit(
   defaults: SystemSettings | null,
   used: Used | null,
   i18n: Pick<I18n, 't' | 'number' | 'tag'>,
+  isAdmin = false,
 ): string {
   const { setting, used: part, kind, span } = limits[name]
   const format = (value: number) => (kind === 'money' ? money(value, i18n.tag) : i18n.number(value))
-  const byDefault = defaults?.[setting]
+  // The default of messages is not for administrators.
+  const byDefault = defaults && isAdmin && name === 'dailyLimit' ? -1 : defaults?.[setting]
   return [
     typeof byDefault === 'number'
       ? i18n.t('users.limitDefault', { limit: byDefault === -1 ? i18n.t('users.noLimit') : format(byDefault) })

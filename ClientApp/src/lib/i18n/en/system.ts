@@ -69,7 +69,7 @@ export const system = {
   'system.siteBaseUrl': 'Address of this site',
   'system.siteBaseUrl.hint': 'Needed only for links to images outside the page, such as https://chat.example.org. Empty works under every address.',
   'system.defaultUserDailyQuota': 'Messages a day',
-  'system.defaultUserDailyQuota.hint': 'For every account that has no limit of its own.',
+  'system.defaultUserDailyQuota.hint': 'For every account that has no limit of its own. Administrators have none.',
   'system.defaultDailyTokenBudget': 'Tokens a day',
   'system.defaultMonthlyTokenBudget': 'Tokens a month',
   'system.defaultDailyMoneyBudget': 'Money a day (US dollars)',

@@ -71,7 +71,7 @@ export const system: Record<keyof typeof en, string> = {
   'system.siteBaseUrl': '站点地址',
   'system.siteBaseUrl.hint': '仅在页面之外使用图片链接时需要，例如 https://chat.example.org。留空则适用于任何地址。',
   'system.defaultUserDailyQuota': '每日消息数',
-  'system.defaultUserDailyQuota.hint': '适用于没有单独限额的账号。',
+  'system.defaultUserDailyQuota.hint': '适用于没有单独限额的账号，管理员不受限制。',
   'system.defaultDailyTokenBudget': '每日 Token 数',
   'system.defaultMonthlyTokenBudget': '每月 Token 数',
   'system.defaultDailyMoneyBudget': '每日费用（美元）',
