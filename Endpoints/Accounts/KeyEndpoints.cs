@@ -24,10 +24,12 @@ internal static class KeyEndpoints
         group.MapDelete("/{id:long}", Delete);
     }
 
-    private static async Task<IResult> List(CurrentUser me, ApiKeys keys, TimeProvider clock)
+    private static async Task<IResult> List(CurrentUser me, ApiKeys keys, SystemSettings settings, TimeProvider clock)
     {
         var rows = await keys.List(me.Id, clock.GetUtcNow());
-        return TypedResults.Json(new ApiKeyPage([.. rows.Select(ApiKeyResponse.From)], NextCursor: null), AccountsJson.Wire.ApiKeyPage);
+        var address = settings.SiteBaseUrl is { Length: > 0 } site ? site : null;
+        return TypedResults.Json(
+            new ApiKeyPage([.. rows.Select(ApiKeyResponse.From)], NextCursor: null, address), AccountsJson.Wire.ApiKeyPage);
     }
 
     private static async Task<IResult> Create(CreateApiKey body, CurrentUser me, ApiKeys keys, TimeProvider clock)
@@ -114,8 +116,11 @@ internal sealed record CreateApiKey(
 
 internal sealed record CreatedApiKey(long Id, string Name, string Key, string Prefix);
 
+/// <param name="Address">The public address of the site, for programs elsewhere; null when the administrator has set none.</param>
 internal sealed record ApiKeyPage(
-    IReadOnlyList<ApiKeyResponse> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
+    IReadOnlyList<ApiKeyResponse> Items,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? Address);
 
 internal sealed record ApiKeyResponse(
     long Id,

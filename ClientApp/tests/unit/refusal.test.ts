@@ -53,6 +53,8 @@ describe('lines for programs', () => {
     expect(lines('codex')).toContain('base_url = "https://a.example/v1"')
     expect(lines('codex')).toContain('wire_api = "responses"')
     expect(lines('cherry')).not.toContain('/v1')
+    for (const id of ['openai-py', 'openai-js', 'ai-sdk']) expect(lines(id)).toContain("OPENAI_BASE_URL='https://a.example/v1'")
+    for (const id of ['anthropic-py', 'anthropic-js']) expect(lines(id)).toContain("ANTHROPIC_BASE_URL='https://a.example'\n")
   })
 
   it('are escaped for any name of a model or an installation', () => {

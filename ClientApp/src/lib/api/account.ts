@@ -24,7 +24,12 @@ interface NewApiKey {
   dailyBudget?: number
 }
 
-export const keys = () => get<Page<ApiKey>>('api/keys')
+export interface KeyList extends Page<ApiKey> {
+  /** The public address that the administrator has set, for programs; null when there is none. */
+  address: string | null
+}
+
+export const keys = () => get<KeyList>('api/keys')
 /** The response is the only one that contains the key itself. */
 export const createKey = (key: NewApiKey) => write<{ id: number; name: string; key: string; prefix: string }>('POST', 'api/keys', key)
 /** Calls the API for programs with the key alone, without cookies. Returns the number of models the key may use. */

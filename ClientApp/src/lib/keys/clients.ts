@@ -1,8 +1,9 @@
-export type ClientId = 'codex' | 'claude' | 'opencode' | 'cherry' | 'curl'
+export type ClientId =
+  | 'codex' | 'claude' | 'opencode' | 'cherry' | 'openai-py' | 'openai-js' | 'anthropic-py' | 'anthropic-js' | 'ai-sdk' | 'curl'
 
 interface ClientPart {
   /** Where the lines belong: a file path, or the key of a text. */
-  place: `~/${string}` | 'apikey.in.shell' | 'apikey.in.cherry'
+  place: `~/${string}` | 'apikey.in.shell' | 'apikey.in.cherry' | 'apikey.in.program'
   lines: string
 }
 
@@ -24,6 +25,16 @@ export function clientSetups(root: string, key: string, model: string, brand: st
   const text = (value: string) => JSON.stringify(value)
   // Configuration files get copied and committed, so the key is not written into them.
   const variable: ClientPart = { place: 'apikey.in.shell', lines: `export AICHAT_KEY=${shell(key)}` }
+  // The vendors' libraries read these by themselves.
+  const openAiVariables: ClientPart = {
+    place: 'apikey.in.shell',
+    lines: [`export OPENAI_BASE_URL=${shell(openai)}`, `export OPENAI_API_KEY=${shell(key)}`].join('\n'),
+  }
+  const anthropicVariables: ClientPart = {
+    place: 'apikey.in.shell',
+    lines: [`export ANTHROPIC_BASE_URL=${shell(anthropic)}`, `export ANTHROPIC_API_KEY=${shell(key)}`].join('\n'),
+  }
+  const program = (...lines: string[]): ClientPart => ({ place: 'apikey.in.program', lines: lines.join('\n') })
   const provider = {
     npm: '@ai-sdk/openai-compatible',
     name: brand,
@@ -82,6 +93,68 @@ export function clientSetups(root: string, key: string, model: string, brand: st
       id: 'cherry',
       name: 'Cherry Studio',
       parts: [{ place: 'apikey.in.cherry', lines: [`API Host: ${anthropic}`, `API Key: ${key}`, `Model: ${model}`].join('\n') }],
+    },
+    {
+      id: 'openai-py',
+      name: 'OpenAI SDK (Python)',
+      parts: [openAiVariables, program(
+        'from openai import OpenAI',
+        '',
+        'client = OpenAI()',
+        `response = client.responses.create(model=${text(model)}, input="Hello")`,
+        'print(response.output_text)',
+      )],
+    },
+    {
+      id: 'openai-js',
+      name: 'OpenAI SDK (JavaScript)',
+      parts: [openAiVariables, program(
+        "import OpenAI from 'openai'",
+        '',
+        'const client = new OpenAI()',
+        `const response = await client.responses.create({ model: ${text(model)}, input: 'Hello' })`,
+        'console.log(response.output_text)',
+      )],
+    },
+    {
+      id: 'anthropic-py',
+      name: 'Anthropic SDK (Python)',
+      parts: [anthropicVariables, program(
+        'from anthropic import Anthropic',
+        '',
+        'client = Anthropic()',
+        'message = client.messages.create(',
+        `    model=${text(model)}, max_tokens=1000, messages=[{"role": "user", "content": "Hello"}]`,
+        ')',
+        'print(message.content)',
+      )],
+    },
+    {
+      id: 'anthropic-js',
+      name: 'Anthropic SDK (JavaScript)',
+      parts: [anthropicVariables, program(
+        "import Anthropic from '@anthropic-ai/sdk'",
+        '',
+        'const client = new Anthropic()',
+        'const message = await client.messages.create({',
+        `  model: ${text(model)}, max_tokens: 1000, messages: [{ role: 'user', content: 'Hello' }],`,
+        '})',
+        'console.log(message.content)',
+      )],
+    },
+    {
+      id: 'ai-sdk',
+      name: 'Vercel AI SDK',
+      parts: [openAiVariables, program(
+        "import { createOpenAICompatible } from '@ai-sdk/openai-compatible'",
+        "import { generateText } from 'ai'",
+        '',
+        'const provider = createOpenAICompatible({',
+        `  name: ${text(brand)}, baseURL: process.env.OPENAI_BASE_URL, apiKey: process.env.OPENAI_API_KEY,`,
+        '})',
+        `const { text } = await generateText({ model: provider(${text(model)}), prompt: 'Hello' })`,
+        'console.log(text)',
+      )],
     },
     {
       id: 'curl',

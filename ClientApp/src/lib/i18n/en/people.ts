@@ -79,6 +79,7 @@ export const people = {
   'apikey.placeholder': 'YOUR-KEY',
   'apikey.in.shell': 'In a shell',
   'apikey.in.cherry': 'Settings, Model Provider, Add; type OpenAI',
+  'apikey.in.program': 'In your program',
   'apikey.try': 'Try the key',
   'apikey.works.one': 'It works: {count} model.',
   'apikey.works.other': 'It works: {count} models.',

@@ -81,6 +81,7 @@ export const people: Record<keyof typeof en, string> = {
   'apikey.placeholder': '你的密钥',
   'apikey.in.shell': '在终端中',
   'apikey.in.cherry': '设置 → 模型服务 → 添加，类型选 OpenAI',
+  'apikey.in.program': '在程序中',
   'apikey.try': '测试密钥',
   'apikey.works.one': '可用：{count} 个模型。',
   'apikey.works.other': '可用：{count} 个模型。',
