@@ -118,6 +118,16 @@ need_client_packages() {
   cp ClientApp/package-lock.json "$stamp"
 }
 
+# The clients that are tried against the server, by their own lock file. No script of theirs runs: their programs are started directly.
+need_clients() {
+  need_node
+  local stamp=ClientApp/tests/clients/node_modules/.installed
+  cmp -s ClientApp/tests/clients/package-lock.json "$stamp" && return 0
+  echo "Installing the clients to try (npm ci): libraries, codex, opencode, Claude Code"
+  (cd ClientApp/tests/clients && npm ci --silent --ignore-scripts </dev/null)
+  cp ClientApp/tests/clients/package-lock.json "$stamp"
+}
+
 # What the native binary is made of, besides its project file and packages.
 SOURCES=(Program.cs ServerOptions.cs Commands Data Endpoints Providers deploy/aichat.service wwwroot)
 
