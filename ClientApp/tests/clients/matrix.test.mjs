@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { drivers } from './drivers.mjs'
 import { open } from './place.mjs'
-import { protocols } from './standin.mjs'
+import { protocols, weather } from './standin.mjs'
 
 /** Every client with a model of every protocol. */
 describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('clients and providers', () => {
@@ -50,6 +50,11 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('clients and providers', () 
         const broken = question('fail with 500')
         await expect(client.fail(model, broken, 1), model).rejects.toThrow(/./)
         expect(upstream(broken), model).toHaveLength(2)
+      }))
+
+    it('gets what fits a schema, which reaches the provider', () =>
+      all(async (client, model) => {
+        expect(await client.json(model, question('The weather?')), model).toEqual(weather)
       }))
   })
 })
