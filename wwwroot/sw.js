@@ -1,6 +1,6 @@
 // Caches the files of the page, so that it opens at once and without a network. Nothing of /api is cached, so no text of a chat is stored.
-const name = 'aichat-shell-AGID-nQu'
-const shell = ["./","./assets/theme-k2Zs1OEd.js","./assets/index-B3bhaAAC.js","./assets/index-CghclnPw.css","./icon.svg"]
+const name = 'aichat-shell-mzGeyAMc'
+const shell = ["./","./assets/theme-k2Zs1OEd.js","./assets/index-LGIF7Tle.js","./assets/index-DQJXb4Kg.css","./icon.svg"]
 const scope = new URL(self.registration.scope).pathname
 
 const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)

@@ -1,1 +1,0 @@
-import{Et as e,Tt as t}from"./index-B3bhaAAC.js";import{t as n}from"./MenuItems-CE6lwxpr.js";import{t as r}from"./MenuLayer-DLrdg9BP.js";var i=new Set([`$$slots`,`$$events`,`$$legacy`,`items`]);function a(a,o){let s=t(o,i);r(a,e(()=>s,{children:(e,t)=>{n(e,{get items(){return o.items}})},$$slots:{default:!0}}))}export{a as default};

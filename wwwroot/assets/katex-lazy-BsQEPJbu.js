@@ -1,1 +1,0 @@
-import{t as e}from"./katex-YWJ2Sr8X.js";function t(t,n,r){try{e.render(n,t,{displayMode:r,throwOnError:!0,strict:`ignore`,trust:!1,maxSize:40,maxExpand:500})}catch{t.textContent=n,t.classList.add(`math-raw`)}}export{t as render};

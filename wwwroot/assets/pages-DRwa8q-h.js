@@ -1,1 +1,0 @@
-function e(e,t){let n=new Set((e??[]).map(e=>e.id));return[...e??[],...t.filter(e=>!n.has(e.id)&&n.add(e.id))]}function t(t,n){return{items:e(t?.items??null,n.items),nextCursor:n.nextCursor}}export{e as n,t};

@@ -1,1 +1,0 @@
-import{bt as e,ht as t}from"./index-B3bhaAAC.js";var n=async()=>(await t(`api/prompts`)).items,r=t=>e(`POST`,`api/prompts`,t),i=(t,n)=>e(`PUT`,`api/prompts/${t}`,n),a=t=>e(`DELETE`,`api/prompts/${t}`);export{i,n,a as r,r as t};

@@ -1,1 +1,0 @@
-import{An as e,kn as t,mn as n}from"./index-B3bhaAAC.js";var r=class{ask;#e=e(null);#t=e(!1);#n=0;constructor(e){this.ask=e}get value(){return n(this.#e)}set value(e){t(this.#e,e)}get failed(){return n(this.#t)}async load(e){let n=++this.#n;t(this.#t,!1);try{let r=await this.ask(e);n===this.#n&&t(this.#e,r)}catch{n===this.#n&&t(this.#t,!0)}}};export{r as t};
