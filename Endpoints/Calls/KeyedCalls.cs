@@ -13,11 +13,11 @@ internal sealed class KeyedCalls(ModelCatalog catalog, LiveCalls live, KeyRing k
 {
     /// <param name="me">The user whose account is charged.</param>
     /// <param name="model">The model to ask.</param>
-    /// <param name="cancel">Ends the call.</param>
     /// <param name="ask">Makes the call. After a failure that <see cref="ProviderException.HasAnswered"/> no other key is tried.</param>
+    /// <param name="cancel">Ends the call.</param>
     /// <exception cref="ProviderException">The last key failed, or the call was cut.</exception>
     public async Task<T> Ask<T>(
-        CurrentUser me, ResolvedModel model, CancellationToken cancel, Func<ProviderEndpoint, CancellationToken, Task<T>> ask)
+        CurrentUser me, ResolvedModel model, Func<ProviderEndpoint, CancellationToken, Task<T>> ask, CancellationToken cancel)
     {
         var order = keys.Order(catalog.Endpoints(model));
         for (var at = 0; ; at++)

@@ -35,7 +35,7 @@ internal static class ModelFamilies
         new("gpt-5", 400_000, 128_000, Does.See | Does.Tools | Does.Think),
         new("gpt-4.1", 1_047_576, 32_768, Does.See | Does.Tools), new("gpt-4.5", 128_000, 16_384, Does.See | Does.Tools),
         new("gpt-4o", 128_000, 16_384, Does.See | Does.Tools), new("chatgpt-4o", 128_000, 16_384, Does.See),
-        new("gpt-4-turbo", 128_000, 4_096, Does.See | Does.Tools), 
+        new("gpt-4-turbo", 128_000, 4_096, Does.See | Does.Tools),
         new("gpt-4-1106", 128_000, 4_096, Does.Tools), new("gpt-4-0125", 128_000, 4_096, Does.Tools),
         new("gpt-4-vision", 128_000, 4_096, Does.See), new("gpt-4", 8_192, null, Does.Tools),
         new("gpt-3.5-turbo-instruct", 4_096, null, Does.Nothing), new("gpt-3.5", 16_385, 4_096, Does.Tools),

@@ -40,7 +40,7 @@ internal sealed class DoorCalls(
             var status = "failed";
             try
             {
-                await calls.Ask(me, model, ends, (endpoint, cancel) => Relay(provider, door, body, model, endpoint, relay, cancel));
+                await calls.Ask(me, model, (endpoint, cancel) => Relay(provider, door, body, model, endpoint, relay, cancel), ends);
                 status = relay.HasError ? "failed" : "done";
             }
             catch (OperationCanceledException)

@@ -141,6 +141,6 @@ internal sealed class DoorForm : DoorBody
 
     private sealed record Part(string Name, string Head, bool IsFile, ReadOnlyMemory<byte> Content)
     {
-        public Stream Open() => Over(Content);
+        public MemoryStream Open() => Over(Content);
     }
 }

@@ -49,7 +49,8 @@ internal sealed class DoorRelay(HttpContext context, TimeSpan heartbeat, bool hi
     public Task Pass(ProviderReply reply, ProviderEndpoint endpoint) => reply.MediaType switch
     {
         "text/html" or "application/xhtml+xml" => throw new ProviderException(
-            ProviderFailure.Protocol, "The provider answered with a web page.") { Reason = new CallReason("web_page") },
+            ProviderFailure.Protocol, "The provider answered with a web page.")
+        { Reason = new CallReason("web_page") },
         "text/event-stream" => PassEvents(reply),
         _ => PassWhole(reply, endpoint),
     };
