@@ -37,7 +37,8 @@ const collect = async (pieces, pick = (piece) => piece) => {
 }
 
 /**
- * Each client with what people do with it: `text`, `stream` and `tools` return the last words, `json` an object by a schema, `fail` rejects,
+ * Each client with what people do with it: `text`, `stream` and `tools` return the last words, `json` an object by a schema, `fail`
+ * rejects,
  * and `abort` leaves after the first words. `retries` is how often the client is told to try again.
  */
 export const drivers = {
@@ -48,13 +49,17 @@ export const drivers = {
     return {
       text: say,
       fail: say,
-      stream: async (model, text) => (await client(0).chat.completions.stream(ask(model, text)).finalChatCompletion()).choices[0].message.content,
+      stream: async (model, text) => {
+        const whole = await client(0).chat.completions.stream(ask(model, text)).finalChatCompletion()
+        return whole.choices[0].message.content
+      },
       tools: (model, text) => client(0).chat.completions.runTools({
         ...ask(model, text),
         tools: [{ type: 'function', function: { name: 'weather', description, parameters, parse: JSON.parse, function: counter() } }],
       }).finalContent(),
       json: async (model, text) =>
-        (await client(0).chat.completions.parse({ ...ask(model, text), response_format: zodResponseFormat(Weather, 'weather') })).choices[0].message.parsed,
+        (await client(0).chat.completions.parse({ ...ask(model, text), response_format: zodResponseFormat(Weather, 'weather') }))
+          .choices[0].message.parsed,
       abort: async (model, text) => {
         for await (const _ of await client(0).chat.completions.create({ ...ask(model, text), stream: true })) break
       },
@@ -76,10 +81,12 @@ export const drivers = {
           const calls = output.filter((item) => item.type === 'function_call')
           if (calls.length === 0) return output_text
           input.push(...output)
-          for (const call of calls) input.push({ type: 'function_call_output', call_id: call.call_id, output: run(JSON.parse(call.arguments)) })
+          for (const call of calls)
+            input.push({ type: 'function_call_output', call_id: call.call_id, output: run(JSON.parse(call.arguments)) })
         }
       },
-      json: async (model, input) => (await client(0).responses.parse({ model, input, text: { format: zodTextFormat(Weather, 'weather') } })).output_parsed,
+      json: async (model, input) =>
+        (await client(0).responses.parse({ model, input, text: { format: zodTextFormat(Weather, 'weather') } })).output_parsed,
       abort: async (model, input) => {
         for await (const part of await client(0).responses.create({ model, input, stream: true })) if (part.type.endsWith('delta')) break
       },
@@ -116,7 +123,10 @@ export const drivers = {
     langChain((model, maxRetries) => new ChatAnthropic({ model, apiKey: key, anthropicApiUrl: url, maxTokens: 500, maxRetries })),
   '@openai/agents': ({ url, key }) => {
     const runner = (maxRetries) => new Runner({
-      modelProvider: new OpenAIProvider({ openAIClient: new OpenAI({ apiKey: key, baseURL: `${url}/v1`, maxRetries }), useResponses: true }),
+      modelProvider: new OpenAIProvider({
+        openAIClient: new OpenAI({ apiKey: key, baseURL: `${url}/v1`, maxRetries }),
+        useResponses: true,
+      }),
       tracingDisabled: true,
     })
     const agent = (model, more = {}) => new Agent({ name: 'Helper', instructions: 'Be brief.', model, ...more })
@@ -141,7 +151,8 @@ export const drivers = {
 }
 
 function vercel(provider) {
-  const say = async (model, prompt, maxRetries) => (await generateText({ model: provider(model), prompt, maxRetries, maxOutputTokens: 500 })).text
+  const say = async (model, prompt, maxRetries) =>
+    (await generateText({ model: provider(model), prompt, maxRetries, maxOutputTokens: 500 })).text
   return {
     text: say,
     fail: say,
@@ -154,7 +165,9 @@ function vercel(provider) {
       (await generateText({ model: provider(model), prompt, output: Output.object({ schema: Weather }), maxRetries: 0 })).output,
     abort: async (model, prompt) => {
       const stop = new AbortController()
-      const { textStream } = streamText({ model: provider(model), prompt, maxRetries: 0, abortSignal: stop.signal, onError: () => undefined })
+      const { textStream } = streamText({
+        model: provider(model), prompt, maxRetries: 0, abortSignal: stop.signal, onError: () => undefined,
+      })
       for await (const _ of textStream) break
       stop.abort()
     },

@@ -16,7 +16,8 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('clients and providers', () 
   /** A question that can be told from all others in what the provider was asked. */
   const question = (words) => `question ${++asks}: ${words}`
   const upstream = (text) => place.asked.filter((one) => one.text.includes(text.split(':')[0] + ':'))
-  const closed = (text) => Promise.race([upstream(text)[0].closed.then(() => true), new Promise((done) => setTimeout(() => done(false), 5_000))])
+  const closed = (text) =>
+    Promise.race([upstream(text)[0].closed.then(() => true), new Promise((done) => setTimeout(() => done(false), 5_000))])
 
   describe.each(Object.entries(drivers))('%s', (_, driver) => {
     const all = (act) => Promise.all(models.map((model) => act(driver(place), model)))

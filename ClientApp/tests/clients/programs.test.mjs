@@ -18,7 +18,11 @@ const programs = {
     model: 'responses',
   },
   opencode: { file: `opencode-${arch}/bin/opencode`, args: ['run', question], model: 'openai' },
-  claude: { file: `@anthropic-ai/claude-code-${arch}/claude`, args: ['-p', question, '--dangerously-skip-permissions'], model: 'anthropic' },
+  claude: {
+    file: `@anthropic-ai/claude-code-${arch}/claude`,
+    args: ['-p', question, '--dangerously-skip-permissions'],
+    model: 'anthropic',
+  },
 }
 
 /** The programs as people run them, set up with the lines that the page of keys shows. They reach this machine only. */
@@ -29,14 +33,16 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('the program', () => {
   })
   afterAll(() => place?.close())
 
-  it.concurrent.each(Object.entries(programs))('%s works with tools over several steps', { timeout: 90_000 }, async (id, { file, args, model }) => {
+  const each = it.concurrent.each(Object.entries(programs))
+  each('%s works with tools over several steps', { timeout: 90_000 }, async (id, { file, args, model }) => {
     const home = join(place.folder, id)
     const env = await setUp(id, home, model)
     const { code, output } = await run(join(packages, file), args, { cwd: home, env })
 
     expect(output).toContain('Hello there')
     expect(code, output).toBe(0)
-    const steps = place.asked.filter((one) => one.path.startsWith(paths[model]) && one.text.includes(question) && one.body.tools?.length > 0)
+    const steps = place.asked.filter((one) =>
+      one.path.startsWith(paths[model]) && one.text.includes(question) && one.body.tools?.length > 0)
     expect(steps.map((one) => [1, 2].filter((at) => one.text.includes(`RESULT-${at}`)).length)).toEqual([0, 1, 2])
   })
 

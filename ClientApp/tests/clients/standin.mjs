@@ -56,7 +56,8 @@ const doors = {
     const choice = { index: 0, text: 'Hello there', finish_reason: 'stop' }
     if (!stream) return response.writeHead(200, json).end(JSON.stringify({ object: 'text_completion', choices: [choice] }))
     response.writeHead(200, { 'Content-Type': 'text/event-stream' })
-    response.end(data({ choices: [choice] }) + data({ choices: [], usage: { prompt_tokens: 1, completion_tokens: 2 } }) + 'data: [DONE]\n\n')
+    const usage = { prompt_tokens: 1, completion_tokens: 2 }
+    response.end(data({ choices: [choice] }) + data({ choices: [], usage }) + 'data: [DONE]\n\n')
   },
   'audio/speech': (response) => response.writeHead(200, { 'Content-Type': 'audio/mpeg' }).end('SOUND'),
   'audio/transcriptions': (response) => response.writeHead(200, json).end('{"text":"Hello there"}'),
@@ -95,7 +96,10 @@ const languages = {
   oa({ call, words }) {
     const chunk = (delta, finish_reason = null) => data({ id: 'c', model: 'x', choices: [{ index: 0, delta, finish_reason }] })
     const said = call
-      ? [chunk({ role: 'assistant', tool_calls: [{ index: 0, id: call.id, type: 'function', function: { name: call.name, arguments: JSON.stringify(call.input) } }] })]
+      ? [chunk({
+          role: 'assistant',
+          tool_calls: [{ index: 0, id: call.id, type: 'function', function: { name: call.name, arguments: JSON.stringify(call.input) } }],
+        })]
       : words.map((content, at) => chunk(at === 0 ? { role: 'assistant', content } : { content }))
     const usage = { prompt_tokens: 11, completion_tokens: 5, total_tokens: 16 }
     return ended([...said, chunk({}, call ? 'tool_calls' : 'stop'), data({ id: 'c', choices: [], usage }), 'data: [DONE]\n\n'], 3)
@@ -107,16 +111,22 @@ const languages = {
       : { type: 'message', id: 'msg_1', role: 'assistant', status: 'completed', content: [{ type: 'output_text', text, annotations: [] }] }
     const part = { item_id: item.id, output_index: 0, content_index: 0 }
     const pieces = call
-      ? [event('response.function_call_arguments.delta', { ...part, delta: item.arguments }), event('response.function_call_arguments.done', { ...part, arguments: item.arguments })]
+      ? [
+          event('response.function_call_arguments.delta', { ...part, delta: item.arguments }),
+          event('response.function_call_arguments.done', { ...part, arguments: item.arguments }),
+        ]
       : [
           event('response.content_part.added', { ...part, part: { type: 'output_text', text: '', annotations: [] } }),
           ...words.map((delta) => event('response.output_text.delta', { ...part, delta })),
           event('response.output_text.done', { ...part, text }),
         ]
-    const response = { id: 'resp_1', object: 'response', created_at: 1, model: 'x', status: 'completed', output: [item], usage: { input_tokens: 11, output_tokens: 5, total_tokens: 16 } }
+    const usage = { input_tokens: 11, output_tokens: 5, total_tokens: 16 }
+    const response = { id: 'resp_1', object: 'response', created_at: 1, model: 'x', status: 'completed', output: [item], usage }
     return ended([
       event('response.created', { response: { ...response, status: 'in_progress', output: [], usage: null } }),
-      event('response.output_item.added', { output_index: 0, item: { ...item, ...(call ? { arguments: '' } : { content: [] }), status: 'in_progress' } }),
+      event('response.output_item.added', {
+        output_index: 0, item: { ...item, ...(call ? { arguments: '' } : { content: [] }), status: 'in_progress' },
+      }),
       ...pieces,
       event('response.output_item.done', { output_index: 0, item }),
       event('response.completed', { response }),
@@ -124,9 +134,16 @@ const languages = {
   },
   an({ call, words }) {
     const block = call ? { type: 'tool_use', id: call.id.replace('call', 'toolu'), name: call.name, input: {} } : { type: 'text', text: '' }
-    const deltas = call ? [{ type: 'input_json_delta', partial_json: JSON.stringify(call.input) }] : words.map((text) => ({ type: 'text_delta', text }))
+    const deltas = call
+      ? [{ type: 'input_json_delta', partial_json: JSON.stringify(call.input) }]
+      : words.map((text) => ({ type: 'text_delta', text }))
+    const usage = { input_tokens: 11, output_tokens: 1 }
     return ended([
-      event('message_start', { message: { id: 'msg_1', type: 'message', role: 'assistant', content: [], model: 'x', stop_reason: null, stop_sequence: null, usage: { input_tokens: 11, output_tokens: 1 } } }),
+      event('message_start', {
+        message: {
+          id: 'msg_1', type: 'message', role: 'assistant', content: [], model: 'x', stop_reason: null, stop_sequence: null, usage,
+        },
+      }),
       event('content_block_start', { index: 0, content_block: block }),
       ...deltas.map((delta) => event('content_block_delta', { index: 0, delta })),
       event('content_block_stop', { index: 0 }),
@@ -139,11 +156,17 @@ const languages = {
       candidates: [{ content: { role: 'model', parts }, ...(finishReason ? { finishReason } : {}) }],
       usageMetadata: { promptTokenCount: 11, candidatesTokenCount: 5, totalTokenCount: 16 },
     })
-    return ended([...(call ? [candidate([{ functionCall: { name: call.name, args: call.input } }])] : words.map((text) => candidate([{ text }]))), candidate([{ text: '' }], 'STOP')], 1)
+    const said = call
+      ? [candidate([{ functionCall: { name: call.name, args: call.input } }])]
+      : words.map((text) => candidate([{ text }]))
+    return ended([...said, candidate([{ text: '' }], 'STOP')], 1)
   },
   ol({ call, words }) {
-    const line = (message, more = {}) => JSON.stringify({ model: 'x', message: { role: 'assistant', content: '', ...message }, done: false, ...more }) + '\n'
-    const said = call ? [line({ tool_calls: [{ function: { name: call.name, arguments: call.input } }] })] : words.map((content) => line({ content }))
+    const line = (message, more = {}) =>
+      JSON.stringify({ model: 'x', message: { role: 'assistant', content: '', ...message }, done: false, ...more }) + '\n'
+    const said = call
+      ? [line({ tool_calls: [{ function: { name: call.name, arguments: call.input } }] })]
+      : words.map((content) => line({ content }))
     return ended([...said, line({}, { done: true, done_reason: 'stop', prompt_eval_count: 11, eval_count: 5 })], 1)
   },
 }
