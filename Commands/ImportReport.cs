@@ -87,7 +87,10 @@ internal sealed class ImportReport(string source, bool dryRun)
             [dryRun ? "WOULD TAKE" : "TAKEN", "", "HERE ALREADY", "LEFT OUT"],
             _counts.Select(count => new[]
             {
-                Text(count.Value.Taken), count.Value.Taken == 1 && count.Key.EndsWith('s') ? count.Key[..^1] : count.Key, Text(count.Value.Present), Text(count.Value.Left),
+                Text(count.Value.Taken),
+                count.Value.Taken == 1 && count.Key.EndsWith('s') ? count.Key[..^1] : count.Key,
+                Text(count.Value.Present),
+                Text(count.Value.Left),
             })))
         {
             yield return line;

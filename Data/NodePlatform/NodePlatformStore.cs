@@ -8,7 +8,9 @@ namespace AiChat.Data.NodePlatform;
 /// <summary>Writes what belongs to imported accounts and chats of the Node.js platform: images, usage, which row became which.</summary>
 internal sealed class NodePlatformStore(Db db)
 {
-    /// <summary>The name under which the chats of that platform are kept. Databases hold this word: another would import all of it twice.</summary>
+    /// <summary>
+    /// The name under which the chats of that platform are kept. Databases hold this word: another would import all of it twice.
+    /// </summary>
     public const string Source = "reference";
 
     private const string Image = "image";

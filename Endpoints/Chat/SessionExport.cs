@@ -114,7 +114,9 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         return text.ToString();
     }
 
-    /// <summary>The pages that the searches of an answer found, by the numbers that the answer cites; without citations all of them.</summary>
+    /// <summary>
+    /// The pages that the searches of an answer found, by the numbers that the answer cites; without citations all of them.
+    /// </summary>
     private static void AppendSources(StringBuilder text, MessageRow row)
     {
         var sources = new SortedDictionary<int, string>();

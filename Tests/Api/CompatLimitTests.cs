@@ -45,9 +45,9 @@ public sealed class CompatLimitTests
         var member = await steps.Server.RegisterUserAsync(steps.Admin);
         var script = KeysTests.With(steps.Server, (await KeysTests.Make(member, new { name = "k" })).Text("key")!);
         await UsageLimitTests.Set(steps.Admin, new { defaultUserDailyQuota = 1 });
-        var list = path == "responses" ? "input" : "messages";
+        var (list, bound) = path == "responses" ? ("input", "max_output_tokens") : ("messages", "max_tokens");
         Task<HttpResponseMessage> Send(string items) => script.PostRaw(
-            $"/v1/{path}", $$"""{"model":"fake-model","max_tokens":9,"{{list}}":[{{items}}]}""");
+            $"/v1/{path}", $$"""{"model":"fake-model","{{bound}}":9,"{{list}}":[{{items}}]}""");
 
         await (await Send(question)).Expect(HttpStatusCode.OK);
         var conversation = question;

@@ -107,7 +107,7 @@ public sealed class CompatMessagesRelayTests
             "files-api-2025-04-14,context-management-2025-06-27,interleaved-thinking-2025-05-14,next-year-2027-01-01",
             asked.Headers["anthropic-beta"].Replace(" ", ""));
         Assert.DoesNotContain("x-stainless-os", asked.Head);
-        UsageLimitTests.AssertBalanced(steps.Server);
+        UsageLimitTests.AssertBalanced(steps.Server, uncounted: 1); // it ends with results of tools
     }
 
     [Fact]
@@ -122,9 +122,8 @@ public sealed class CompatMessagesRelayTests
         Assert.All(frames, frame => Assert.Equal(frame.Json.Text("type"), frame.Event));
         var message = frames[0].Json.GetProperty("message");
         Assert.Equal(("msg_up", "fake-model"), (message.Text("id"), message.Text("model")));
-        Assert.Equal(
-            JsonDocument.Parse(Frames[0]).RootElement.GetProperty("message").GetProperty("usage").GetRawText(),
-            message.GetProperty("usage").GetRawText());
+        Assert.True(JsonElement.DeepEquals(
+            JsonDocument.Parse(Frames[0]).RootElement.GetProperty("message").GetProperty("usage"), message.GetProperty("usage")));
         Assert.Equal(
             (16, 9, 4),
             (

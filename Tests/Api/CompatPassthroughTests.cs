@@ -297,7 +297,8 @@ public sealed class CompatPassthroughTests
 
         await using var stream = await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("hi", stream: true));
         var deltas = (await stream.ReadAllAsync())[..^1].ConvertAll(frame => frame.Json.GetProperty("choices")[0].GetProperty("delta"));
-        Assert.Equal("Hello", string.Concat(deltas.Select(delta => delta.Text("content"))));
+        var said = deltas.Where(delta => delta.TryGetProperty("content", out _)).Select(delta => delta.Text("content"));
+        Assert.Equal("Hello", string.Concat(said));
         Assert.Single(deltas, delta => delta.TryGetProperty("tool_calls", out _));
 
         var whole = (await (await steps.Chat(CompatSteps.Ask("hi"))).Json()).GetProperty("choices")[0].GetProperty("message");

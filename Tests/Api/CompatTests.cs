@@ -174,8 +174,9 @@ public sealed class CompatTests
             "responses", "embeddings", "completions", "audio/speech", "images/generations", "rerank", "moderations",
         })
         {
+            var said = path is "completions" or "images/generations" ? "prompt" : "input";
             await Expect(
-                await steps.Script.PostJson($"/v1/{path}", new { model = "fake-model", input = "go", prompt = "go" }),
+                await steps.Script.PostRaw($"/v1/{path}", $$"""{"model":"fake-model","{{said}}":"go"}"""),
                 HttpStatusCode.TooManyRequests, "insufficient_quota");
         }
 

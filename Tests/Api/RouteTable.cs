@@ -55,6 +55,8 @@ internal static class RouteTable
         new("GET", "/api/sessions/{id:long}/messages", Access.Any),
         new("GET", "/api/sessions/{id:long}/find", Access.Any),
         new("POST", "/api/sessions/{id:long}/fork", Access.Any, Body: true),
+        new("POST", "/api/sessions/{id:long}/summary", Access.Any),
+        new("PUT", "/api/sessions/{id:long}/messages/{messageId:long}/summary", Access.Any, Body: true),
         new("GET", "/api/sessions/{id:long}/export", Access.Any),
         new("POST", "/api/sessions/bulk", Access.Any, Body: true),
         new("GET", "/api/prompts", Access.Any),

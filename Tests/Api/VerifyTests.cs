@@ -87,7 +87,10 @@ public sealed class VerifyTests
         await using var upstream = FakeUpstream.Start(exchange =>
             exchange.Request.Path == "/v1/models" ? exchange.Reply(200, Models) : exchange.Reply(404, """{"detail":"Not Found"}"""));
         var origin = $"http://127.0.0.1:{upstream.Port}";
-        var form = new { name = "x", provider = "openai", baseUrl = origin, local = true, key = "k-for-this-test", modelIds = new[] { "m" } };
+        var form = new
+        {
+            name = "x", provider = "openai", baseUrl = origin, local = true, key = "k-for-this-test", modelIds = new[] { "m" },
+        };
 
         var result = await (await admin.PostJson("/api/connections/verify", form)).Json();
 

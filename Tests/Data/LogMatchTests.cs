@@ -30,7 +30,7 @@ public sealed class LogMatchTests : IDisposable
         var error = Refused();
         Assert.Contains("aichat serve --keep-file", error);
         Assert.Contains("aichat serve --keep-log", error);
-        Assert.Contains("has 0 accounts, 1 chats and 0 messages", error);
+        Assert.Contains("has 0 accounts, 1 chat and 0 messages", error);
         Assert.Contains("3 chats", error);
 
         var (main, log) = (File.ReadAllBytes(Crashed), File.ReadAllBytes(Crashed + "-wal"));

@@ -93,7 +93,9 @@ public sealed class BackupStepTests : IAsyncDisposable
     private static (string, string)[] Elsewhere(string folder) =>
         [("DATABASE_URL", $"file:{folder}/base/chat.db"), ("CHAT_IMAGE_DIR", $"{folder}/pictures")];
 
-    /// <summary>A folder whose state differs from that of its backup in a new chat, a deleted one and an image; its server was killed.</summary>
+    /// <summary>
+    /// A folder whose state differs from that of its backup in a new chat, a deleted one and an image; its server was killed.
+    /// </summary>
     private async Task<Promise[]> Filled(string folder, (string, string)[] variables)
     {
         var options = new TestServerOptions { DataDir = folder, Variables = variables.ToDictionary() };

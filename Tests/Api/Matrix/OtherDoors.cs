@@ -138,7 +138,9 @@ internal sealed class MessagesDoor : Door
             body["system"] = List(new { type = "text", text = wish.System, cache_control = new { type = "ephemeral" } });
         }
 
-        object content = wish.ResultImage is null ? "12 degrees" : List(new { type = "text", text = "12 degrees" }, Image(wish.ResultImage));
+        object content = wish.ResultImage is null
+            ? "12 degrees"
+            : List(new { type = "text", text = "12 degrees" }, Image(wish.ResultImage));
         body["messages"] = List(
             new
             {
