@@ -121,8 +121,11 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
   }
   /** The exact text of the answer on the page. */
   async function copied() {
+    const clipboard = () => page.evaluate(() => navigator.clipboard.readText())
+    await page.evaluate(() => navigator.clipboard.writeText(''))
     await answers(page).last().getByRole('button', { name: 'Copy', exact: true }).click()
-    return page.evaluate(() => navigator.clipboard.readText())
+    await expect.poll(clipboard).not.toBe('')
+    return clipboard()
   }
   async function ask(text: string) {
     await page.goto(wire.url)

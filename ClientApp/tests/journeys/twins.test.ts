@@ -219,7 +219,7 @@ it('draws what is administered with twins, and asks for more twice', async () =>
     ['models', 'GPT', 4],
     ['keys', 'Editor', 2],
     ['devices', /192\.0\.2\.1/, 2],
-    ['audit', 'user.approve', 2],
+    ['audit', 'Approved an account', 2],
     ['traces', 'mei_lin', 2],
   ] as const) {
     await page.goto(`${v.fake.url}/settings/${path}`)
@@ -228,7 +228,7 @@ it('draws what is administered with twins, and asks for more twice', async () =>
   }
   await page.goto(`${v.fake.url}/settings/audit`)
   await page.getByRole('button', { name: 'Show more' }).dblclick()
-  await expect.poll(() => page.getByText('user.approve').count()).toBe(2)
+  await expect.poll(() => page.getByText('Approved an account').count()).toBe(2)
   await page.goto(`${v.fake.url}/settings/models`)
   await page.getByRole('button', { name: 'Change order' }).click()
   await page.getByRole('dialog').getByText('GPT').nth(3).waitFor()
