@@ -79,6 +79,8 @@ function plan(text, body) {
       : { command, description: 'Says a word' }
     return { call: { id: `call_${done + 1}`, name, input } }
   }
+  // The tool by which a client asks for an object where it knows no member for its schema.
+  if (/"name":\s*"json"/.test(text)) return { call: { id: 'call_1', name: 'json', input: weather } }
   return { words: schemaIn(body) ? [JSON.stringify(weather)] : ['Hello', ' there'] }
 }
 
