@@ -89,7 +89,12 @@ public sealed class VerifyTests
         var origin = $"http://127.0.0.1:{upstream.Port}";
         var form = new
         {
-            name = "x", provider = "openai", baseUrl = origin, local = true, key = "k-for-this-test", modelIds = new[] { "m" },
+            name = "x",
+            provider = "openai",
+            baseUrl = origin,
+            local = true,
+            key = "k-for-this-test",
+            modelIds = new[] { "m" },
         };
 
         var result = await (await admin.PostJson("/api/connections/verify", form)).Json();
