@@ -101,13 +101,13 @@ function tied(token: Tokens.Text, words: InlineWords): Node[] {
 /** Text in which `[1]` links to the source with that number, if there is one. */
 function prose(text: string, words: InlineWords): Node {
   const parts = text.split(/\[(\d{1,3})\]/)
-  if (parts.length === 1) return document.createTextNode(text)
+  if (parts.length === 1) return isolated(text)
   const root = document.createDocumentFragment()
   for (const [index, part] of parts.entries()) {
     const source = index % 2 === 1 ? words.cite(Number(part)) : undefined
     const target = source && safeUrl(source.url)
     if (!source || !target) {
-      root.append(index % 2 === 1 ? `[${part}]` : part)
+      root.append(index % 2 === 1 ? `[${part}]` : isolated(part))
       continue
     }
     const anchor = document.createElement('a')
@@ -116,6 +116,23 @@ function prose(text: string, words: InlineWords): Node {
     anchor.title = source.title
     external(anchor, target)
     root.append(anchor)
+  }
+  return root
+}
+
+/** Hebrew, Arabic and their neighbours, as the first letter that has a direction. */
+const rightToLeft = /^[^\p{L}]*[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/u
+const word = "[\\p{Script=Latin}\\d_](?:[\\p{Script=Latin}\\d_.'’/-]*[\\p{Script=Latin}\\d_])?[+#]*"
+/** Latin words with what belongs to them at the end: C++, C#, Node.js, Visual Studio Code. */
+const latin = new RegExp(`((?=\\p{Script=Latin})${word}(?: ${word})*)`, 'u')
+
+/** Latin words inside text that runs from the right keep their own order, signs included. */
+function isolated(text: string): Node {
+  if (!rightToLeft.test(text)) return document.createTextNode(text)
+  const root = document.createDocumentFragment()
+  for (const [index, part] of text.split(latin).entries()) {
+    if (index % 2 === 0) root.append(part)
+    else root.appendChild(document.createElement('bdi')).textContent = part
   }
   return root
 }
