@@ -24,7 +24,7 @@ internal sealed class Search(Db db)
             {
                 cancel.ThrowIfCancellationRequested();
                 var matches = Texts(connection, session.Id, candidates).Where(row => terms.AreIn(row.Content))
-                    .Take(MatchesPerSession).Select(row => Match(row, terms.Patterns)).ToList();
+                    .Take(MatchesPerSession).Select(row => Match(Text(connection, row.Id), terms.Patterns)).ToList();
                 if (matches.Count > 0 || terms.AreIn(session.Title))
                 {
                     found.Add(new FoundSession(session, matches));
@@ -68,14 +68,11 @@ internal sealed class Search(Db db)
         return (hits, total);
     }, cancel);
 
-    /// <summary>Messages of a session, newest first: the candidates, or all.</summary>
+    /// <summary>Ids and texts of a session, newest first: the candidates, or all.</summary>
     private static IEnumerable<TextRow> Texts(DbConnection connection, long sessionId, HashSet<long>? candidates) => candidates switch
     {
         null => connection.Query<TextRow>("""
-            select id, session_id, role, content
-            from messages
-            where session_id = @sessionId
-            order by id desc
+            select id, content from messages where session_id = @sessionId order by id desc
             """, new { sessionId }, buffered: false),
         { Count: 0 } => [],
         _ => connection.Query<long>("""

@@ -37,7 +37,7 @@ public sealed class SearchTests
         Assert.Empty(await Found(admin, "\"lazy over\""));
         Assert.Equal("人工智能", Marked((await Found(admin, "人工智能")).Single().GetProperty("matches")[0]).Single());
 
-        // Two characters: the trigram index cannot find them.
+        // Two characters: less than a group of the index.
         Assert.Equal("改变", Marked((await Found(admin, "改变")).Single().GetProperty("matches")[0]).Single());
         Assert.Equal(fox, (await Found(admin, "fox 界")).Single().Id());
         Assert.Equal(fox, (await Found(admin, "animals")).Single().Id()); // the question, and the title made of it
@@ -139,6 +139,33 @@ public sealed class SearchTests
         Assert.Equal(titled, (await Found(admin, "CAFÉ FIN")).Single().Id());
         Assert.Empty(await Found(admin, "cafe")); // another letter
         Assert.Equal(0, (await admin.GetJson($"/api/sessions/{titled}/find?q=%C2%AD")).GetProperty("total").GetInt32());
+    }
+
+    /// <summary>The index holds groups of three letters: where fewer are left, at the end and in short texts, they are found too.</summary>
+    [Fact]
+    public async Task One_or_two_letters_are_found_wherever_they_stand()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "0"));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        foreach (var (text, queries) in new (string, string[])[]
+        {
+            ("jq", ["j", "q", "jq", "JQ"]), ("v", ["v"]), ("在北京", ["京", "北京", "在"]), ("to the XW", ["xw", "w"]), ("😀", ["😀"]),
+            ("ends in 🧪🦊", ["🦊", "🧪🦊"]), ("kubeza\u0301", ["zá", "á"]), ("a ﬀ", ["ff"]), ("hg \u0003", ["hg"]),
+        })
+        {
+            var session = await admin.NewSession(connection);
+            await admin.AskAndWait(session, text);
+            await (await admin.PatchJson($"/api/sessions/{session}", new { title = "7" })).Expect(HttpStatusCode.OK);
+            foreach (var q in queries)
+            {
+                Assert.Contains(await Found(admin, q), item => item.Id() == session && item.GetProperty("matches").GetArrayLength() == 1);
+            }
+        }
+
+        Assert.Empty(await Found(admin, "qj"));
+        Assert.Equal(["v"], (await Found(admin, "v")).Select(item => item.GetProperty("matches")[0].Text("snippet")));
     }
 
     [Fact]

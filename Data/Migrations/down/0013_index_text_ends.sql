@@ -1,0 +1,1 @@
+drop table messages_text_groups;
