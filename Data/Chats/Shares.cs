@@ -60,6 +60,16 @@ internal sealed class Shares(Db db)
 
     public Task<ShareRow?> Find(long userId, long sessionId) => db.Read(connection => Find(connection, userId, sessionId));
 
+    /// <summary>The user's links with the titles of their sessions, newest first.</summary>
+    public Task<List<OwnShareRow>> List(long userId, int skip, int take) => db.Read(connection => connection.Query<OwnShareRow>("""
+        select h.token, h.sealed_token, h.session_id, h.expires_at, h.created_at, s.title
+        from shares h
+        join sessions s on s.id = h.session_id
+        where h.user_id = @userId
+        order by h.created_at desc, h.session_id desc
+        limit @take offset @skip
+        """, new { userId, skip, take }).ToList());
+
     public Task<bool> Delete(Caller caller, long sessionId, DateTimeOffset now) => db.Write(connection =>
     {
         var deleted = connection.Execute("""
@@ -108,6 +118,22 @@ internal sealed record ShareRow
     public long? ExpiresAt { get; init; }
 
     public long CreatedAt { get; init; }
+}
+
+internal sealed record OwnShareRow
+{
+    /// <summary>SHA-256 of the token.</summary>
+    public string Token { get; init; } = "";
+
+    public string SealedToken { get; init; } = "";
+
+    public long SessionId { get; init; }
+
+    public long? ExpiresAt { get; init; }
+
+    public long CreatedAt { get; init; }
+
+    public string Title { get; init; } = "";
 }
 
 internal sealed record SharedSession

@@ -13,6 +13,8 @@ namespace AiChat.Endpoints.Accounts;
 /// <summary>The user's preferences for the page, on every device.</summary>
 internal static class PersonalEndpoints
 {
+    private const int MaxPinned = 20;
+
     public static void MapPersonal(this RouteGroupBuilder api)
     {
         var group = api.MapGroup("/settings/personal").Allow(Access.User);
@@ -40,6 +42,17 @@ internal static class PersonalEndpoints
         if (form.PreferredModel.Value is { } model && catalog.Resolve(me.Id, me.IsAdmin, null, model) is null)
         {
             errors["preferredModel"] = ["There is no such model."];
+        }
+
+        if (form.Suggestions.Value is { } suggestions
+            && (suggestions.Length > SettingTable.MaxSuggestions || suggestions.Any(one => SettingTable.Suggestion(one) is not null)))
+        {
+            errors["suggestions"] = [$"At most {SettingTable.MaxSuggestions} lines of at most 300 characters."];
+        }
+
+        if (form.PinnedPrompts.Value is { Length: > MaxPinned })
+        {
+            errors["pinnedPrompts"] = [$"At most {MaxPinned}."];
         }
 
         return errors.Count > 0
@@ -70,6 +83,21 @@ internal static class PersonalEndpoints
             patch["contextEnabled"] = form.ContextEnabled.Value;
         }
 
+        if (form.Suggestions.IsSet)
+        {
+            patch["suggestions"] = form.Suggestions.Value is { } lines ? new JsonArray([.. lines.Select(one => (JsonNode)one)]) : null;
+        }
+
+        if (form.PinnedPrompts.IsSet)
+        {
+            patch["pinnedPrompts"] = form.PinnedPrompts.Value is { } ids ? new JsonArray([.. ids.Select(one => (JsonNode)one)]) : null;
+        }
+
+        if (form.OwnMarkdown.IsSet)
+        {
+            patch["ownMarkdown"] = form.OwnMarkdown.Value;
+        }
+
         return patch.ToJsonString();
     }
 
@@ -77,7 +105,8 @@ internal static class PersonalEndpoints
     {
         var stored = StoredJson.Read(text, PreferenceJson.Default.StoredPreferences);
         return new PersonalResponse(
-            stored?.Locale ?? "system", stored?.Theme ?? "system", stored?.PreferredModel, stored?.ContextEnabled ?? true, avatarUrl);
+            stored?.Locale ?? "system", stored?.Theme ?? "system", stored?.PreferredModel, stored?.ContextEnabled ?? true, avatarUrl,
+            stored?.Suggestions, stored?.PinnedPrompts ?? [], stored?.OwnMarkdown ?? false);
     }
 }
 
@@ -92,12 +121,24 @@ internal sealed record PersonalForm
     public Optional<string> PreferredModel { get; init; }
 
     public Optional<bool?> ContextEnabled { get; init; }
+
+    /// <summary>Messages offered on an empty chat; none hides them, null restores the administrator's.</summary>
+    public Optional<string[]?> Suggestions { get; init; }
+
+    /// <summary>Ids of prompts offered on an empty chat, in order. Those of deleted prompts are ignored.</summary>
+    public Optional<long[]?> PinnedPrompts { get; init; }
+
+    /// <summary>Whether the user's own messages are drawn as Markdown.</summary>
+    public Optional<bool?> OwnMarkdown { get; init; }
 }
 
-internal sealed record PersonalResponse(string Locale, string Theme, string? PreferredModel, bool ContextEnabled, string? AvatarUrl);
+internal sealed record PersonalResponse(
+    string Locale, string Theme, string? PreferredModel, bool ContextEnabled, string? AvatarUrl, string[]? Suggestions,
+    long[] PinnedPrompts, bool OwnMarkdown);
 
 internal sealed record StoredPreferences(
-    string? Locale = null, string? Theme = null, string? PreferredModel = null, bool? ContextEnabled = null);
+    string? Locale = null, string? Theme = null, string? PreferredModel = null, bool? ContextEnabled = null, string[]? Suggestions = null,
+    long[]? PinnedPrompts = null, bool? OwnMarkdown = null);
 
 /// <summary>Reads the preferences column and ignores unknown members.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]

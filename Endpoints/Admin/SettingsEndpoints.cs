@@ -40,7 +40,10 @@ internal static class SettingsEndpoints
         settings.AccentHue,
         settings.LoginNotice,
         settings.WelcomeText,
-        settings.ReasoningDefaultExpand);
+        settings.Suggestions,
+        settings.ReasoningDefaultExpand,
+        settings.ReasoningEnabled,
+        settings.WebSearchEnabled);
 
     private static async Task<AppInfoResponse> AppInfo(
         CurrentUser? me, SystemSettings settings, Db db, StoreCheck check, Notices notices)
@@ -125,7 +128,8 @@ internal static class SettingsEndpoints
 
 internal sealed record BrandingResponse(
     string BrandText, string? LogoUrl, string? AssistantAvatarUrl, bool RegistrationOpen, bool SetupRequired, bool SetupCodeRequired,
-    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice, string WelcomeText, bool ReasoningOpen);
+    bool GuestsAllowed, string? DefaultLocale, int AccentHue, string LoginNotice, string WelcomeText, string[] Suggestions,
+    bool ReasoningOpen, bool ReasoningEnabled, bool WebSearchEnabled);
 
 internal sealed record AppInfoResponse(
     string Name, string? Version = null, string? Commit = null, string? SqliteVersion = null, DateTimeOffset? StartedAt = null,

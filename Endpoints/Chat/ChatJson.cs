@@ -17,6 +17,7 @@ namespace AiChat.Endpoints.Chat;
 [JsonSerializable(typeof(PromptResponse))]
 [JsonSerializable(typeof(SummaryForm))]
 [JsonSerializable(typeof(WrittenSummary))]
+[JsonSerializable(typeof(OwnSharePage))]
 [JsonSerializable(typeof(ShareForm))]
 [JsonSerializable(typeof(ShareResponse))]
 [JsonSerializable(typeof(SharedChat))]

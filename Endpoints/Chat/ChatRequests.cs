@@ -110,20 +110,18 @@ internal static class RunRequests
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
-    /// <summary>A title from the first line of a message, cut at a word boundary.</summary>
+    /// <summary>A title from the first line of a message that says something, without its Markdown, cut at a word boundary.</summary>
     public static string? Title(string content)
     {
         const int max = 60;
-        var line = content.AsSpan().Trim();
-        var end = line.IndexOfAny('\r', '\n');
-        line = (end < 0 ? line : line[..end]).TrimStart("#> ").Trim();
+        var line = PlainLine.First(content);
         if (line.Length <= max)
         {
-            return line.Length == 0 ? null : line.ToString();
+            return line.Length == 0 ? null : line;
         }
 
-        var cut = line[..max].LastIndexOf(' ');
+        var cut = line.LastIndexOf(' ', max - 1);
         cut = cut > max / 2 ? cut : max;
-        return string.Concat(line[..(char.IsHighSurrogate(line[cut - 1]) ? cut - 1 : cut)], "…");
+        return string.Concat(line.AsSpan(0, char.IsHighSurrogate(line[cut - 1]) ? cut - 1 : cut), "…");
     }
 }

@@ -23,6 +23,7 @@ internal static class ShareEndpoints
         group.MapPost("", Create);
         group.MapGet("", Get);
         group.MapDelete("", Revoke);
+        api.MapGet("/shares", Own).Allow(Access.User);
         api.MapGet("/shares/{token}", Read).Allow(Access.Public);
     }
 
@@ -47,6 +48,25 @@ internal static class ShareEndpoints
 
     private static async Task<IResult> Get(long id, CurrentUser me, Shares shares, ShareLinks links) =>
         await shares.Find(me.Id, id) is { } share && links.View(share) is { } view ? TypedResults.Ok(view) : Problems.NotFound();
+
+    /// <summary>All links of the caller, newest first. A link under another master key has no address and can only be ended.</summary>
+    private static async Task<IResult> Own(CurrentUser me, Shares shares, ShareLinks links, string? cursor, int? limit)
+    {
+        var page = limit ?? 50;
+        if (page is < 1 or > 100)
+        {
+            return Problems.Invalid("limit", "From 1 to 100.");
+        }
+
+        if (Cursor.Parse(cursor, 0) is not { } skip)
+        {
+            return Cursor.Invalid();
+        }
+
+        var rows = await shares.List(me.Id, skip, page + 1);
+        return TypedResults.Ok(new OwnSharePage(
+            [.. rows.Take(page).Select(links.Owned)], rows.Count > page ? Cursor.From(skip + page) : null));
+    }
 
     private static async Task<IResult> Revoke(long id, CurrentUser me, Shares shares, TimeProvider clock) =>
         await shares.Delete(me.Caller, id, clock.GetUtcNow()) ? TypedResults.NoContent() : Problems.NotFound();
@@ -118,6 +138,11 @@ internal sealed class ShareLinks(SecretCipher cipher, ImageLinks images, SystemS
             token, $"{Site}/share/{token}", row.ExpiresAt is { } end ? Time(end) : null, Time(row.CreatedAt), row.LeafId);
     }
 
+    public OwnShare Owned(OwnShareRow row) => new(
+        row.SessionId, row.Title, cipher.Open(SecretPurpose.ShareTokens, Place(row.Token), row.SealedToken) is { } token
+            ? $"{Site}/share/{token}" : null,
+        row.ExpiresAt is { } end ? Time(end) : null, Time(row.CreatedAt));
+
     public ImageResponse Image(ImageRow row, DateTimeOffset now) =>
         new(row.Id, images.Signed(Site, row.Id, now + ImageLife), row.Width, row.Height, row.Mime);
 
@@ -138,6 +163,17 @@ internal sealed record ShareResponse(
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] DateTimeOffset? ExpiresAt,
     DateTimeOffset CreatedAt,
     long LastMessageId);
+
+/// <summary>One link of the caller, in the list of all. Url is null when the link was made under another master key.</summary>
+internal sealed record OwnShare(
+    long SessionId,
+    string Title,
+    string? Url,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] DateTimeOffset? ExpiresAt,
+    DateTimeOffset CreatedAt);
+
+internal sealed record OwnSharePage(
+    IReadOnlyList<OwnShare> Items, [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] string? NextCursor);
 
 /// <summary>The chat as anybody with the link sees it.</summary>
 internal sealed record SharedChat(

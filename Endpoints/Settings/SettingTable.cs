@@ -11,6 +11,10 @@ namespace AiChat.Endpoints.Settings;
 /// </summary>
 internal static class SettingTable
 {
+    /// <summary>Messages offered on an empty chat, and the length of one.</summary>
+    public const int MaxSuggestions = 8;
+    private const int MaxSuggestion = 300;
+
     // Before the handles, whose initialisers add to it.
     private static readonly List<SettingDefinition> Declared = [];
 
@@ -32,6 +36,9 @@ internal static class SettingTable
     public static readonly Setting<string> WelcomeText = Add(
         new TextSetting("welcomeText", "", 0, 500) { IsPublic = true, HasLines = true },
         new("A greeting on an empty chat", "空白对话上的欢迎语"));
+    public static readonly Setting<string[]> Suggestions = Add(
+        new ListSetting("suggestions", MaxSuggestions, Suggestion) { IsPublic = true },
+        new("Messages offered on an empty chat instead of the page's own", "空白对话上提供的示例消息，代替页面自带的"));
     // Degrees on the colour circle. The page chooses the lightness, so that text stays readable.
     public static readonly Setting<int> AccentHue = Add(
         Number("accentHue", 195, 0, 359) with { IsPublic = true },
@@ -329,6 +336,10 @@ internal static class SettingTable
         text is "" or "-1" or "0" || (text.TrimEnd('s', 'm', 'h') is var digits && digits.Length >= text.Length - 1
             && digits.Length is > 0 and <= 9 && digits.All(char.IsAsciiDigit))
             ? null : "is a time such as 90s, 30m or 24h, 0 or -1";
+
+    /// <summary>Null for a message that may be offered on an empty chat, else the rule it breaks.</summary>
+    public static string? Suggestion(string text) =>
+        text.Trim().Length is > 0 and <= MaxSuggestion && !text.Any(char.IsControl) ? null : $"holds lines of 1 to {MaxSuggestion} characters";
 
     private static string? ModelId(string text) =>
         text.Length is > 0 and <= 400 && !text.Any(char.IsControl) ? null : "holds ids of models as the catalogue shows them";

@@ -31,6 +31,8 @@ internal sealed class SystemSettings(
 
     public string WelcomeText => Read(SettingTable.WelcomeText);
 
+    public string[] Suggestions => Read(SettingTable.Suggestions);
+
     public int AccentHue => Read(SettingTable.AccentHue);
 
     /// <summary>Null = the language of the browser.</summary>

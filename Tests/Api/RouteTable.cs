@@ -37,6 +37,7 @@ internal static class RouteTable
         new("POST", "/api/auth/token", Access.Public, Body: true),
         new("POST", "/api/auth/refresh", Access.Public),
         new("POST", "/api/auth/logout", Access.Public),
+        new("GET", "/api/shares", Access.User),
         new("GET", "/api/shares/{token}", Access.Public),
         // Decided by the image's owner or a signature.
         new("GET", "/chat-images/{id}", Access.Public),

@@ -351,6 +351,23 @@ public sealed class SettingsTests
             .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
         await (await user.PutJson("/api/settings/personal", new { preferredModel = "no-such" }))
             .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        Assert.False(cleared.TryGetProperty("suggestions", out _));
+        var offered = await (await user.PutJson(
+            "/api/settings/personal", new { suggestions = new[] { "用表格比较" }, pinnedPrompts = new[] { 7L, 3 }, ownMarkdown = true })).Json();
+        Assert.Equal("用表格比较", offered.GetProperty("suggestions")[0].GetString());
+        Assert.Equal([7L, 3], offered.GetProperty("pinnedPrompts").EnumerateArray().Select(id => id.GetInt64()));
+        Assert.True(offered.GetProperty("ownMarkdown").GetBoolean());
+        foreach (var refused in new[] { Enumerable.Repeat("a", 9), ["two\nlines"], [new string('a', 301)], [" "] })
+        {
+            await (await user.PutJson("/api/settings/personal", new { suggestions = refused }))
+                .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
+        }
+
+        await (await admin.PatchJson("/api/settings/system", new { suggestions = new[] { "周报怎么写" } })).Expect(HttpStatusCode.OK);
+        var branding = await server.Client().GetJson("/api/settings/branding");
+        Assert.Equal("周报怎么写", branding.GetProperty("suggestions")[0].GetString());
+        Assert.True(branding.GetProperty("reasoningEnabled").GetBoolean());
+        Assert.False(branding.GetProperty("webSearchEnabled").GetBoolean());
         await (await server.Client().GetAsync("/api/settings/personal")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
     }
 

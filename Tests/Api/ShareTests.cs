@@ -52,6 +52,35 @@ public sealed class ShareTests
     }
 
     [Fact]
+    public async Task All_links_of_a_user_are_one_list_without_those_of_others()
+    {
+        await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "An answer."));
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var connection = await admin.Connect(upstream);
+        var user = await server.RegisterUserAsync(admin);
+        List<string> urls = [];
+        foreach (var question in new[] { "**第一** 个问题", "second", "third" })
+        {
+            var session = await admin.NewSession(connection);
+            await admin.AskAndWait(session, question);
+            urls.Insert(0, (await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created)).Text("url")!);
+        }
+
+        var first = await admin.GetJson("/api/shares?limit=2");
+        var rest = await admin.GetJson($"/api/shares?limit=2&cursor={first.Text("nextCursor")}");
+        var items = first.GetProperty("items").EnumerateArray().Concat(rest.GetProperty("items").EnumerateArray()).ToList();
+        Assert.Equal(urls, items.Select(item => item.Text("url")!));
+        Assert.Equal(["third", "second", "第一 个问题"], items.Select(item => item.Text("title")!));
+        Assert.Equal(JsonValueKind.Null, rest.GetProperty("nextCursor").ValueKind);
+        Assert.Equal(0, (await user.GetJson("/api/shares")).GetProperty("items").GetArrayLength());
+        await (await server.Client().GetAsync("/api/shares")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
+
+        await (await admin.DeleteAsync($"/api/sessions/{items[0].GetProperty("sessionId").GetInt64()}/share")).Expect(HttpStatusCode.NoContent);
+        Assert.Equal(2, (await admin.GetJson("/api/shares")).GetProperty("items").GetArrayLength());
+    }
+
+    [Fact]
     public async Task An_answer_that_is_continued_stays_as_it_was_shared_until_the_link_is_renewed()
     {
         var go = new TaskCompletionSource();

@@ -4,6 +4,7 @@ const settings = () => ({
   brandText: 'AiChat',
   loginNotice: '',
   welcomeText: '',
+  suggestions: [],
   accentHue: 195,
   registrationEnabled: true,
   defaultLocale: 'system',

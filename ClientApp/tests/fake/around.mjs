@@ -75,6 +75,21 @@ export function aroundRoutes({ state, ok, problem, now, query }) {
     ],
     [
       'GET',
+      /^\/api\/shares$/,
+      (_, r) =>
+        ok(r, {
+          items: [...shares].map(([sid, one]) => ({
+            sessionId: sid,
+            title: state.sessions.get(sid).title,
+            url: one.url,
+            expiresAt: one.expiresAt,
+            createdAt: one.createdAt,
+          })),
+          nextCursor: null,
+        }),
+    ],
+    [
+      'GET',
       /^\/api\/shares\/([\w-]+)$/,
       (_, r, [token]) => {
         const [sid, share] = [...shares].find(([, one]) => one.token === token) ?? []

@@ -93,7 +93,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     name: 'Demo',
     provider: 'demo',
     connectionName: 'Demo',
-    capabilities: { vision: true },
+    capabilities: { vision: true, tools: true, webSearch: true, reasoning: true },
     contextLimit: 8192,
   }
   const id = () => ++state.nextId
@@ -154,6 +154,9 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
           brandText: state.settings.brandText,
           loginNotice: state.settings.loginNotice,
           welcomeText: state.settings.welcomeText,
+          suggestions: state.settings.suggestions,
+          reasoningEnabled: state.settings.reasoningEnabled,
+          webSearchEnabled: state.settings.webSearchEnabled,
           logoUrl: logoUrl(state),
           reasoningOpen: state.settings.reasoningDefaultExpand,
           accentHue: state.settings.accentHue,

@@ -33,6 +33,11 @@ export interface Branding {
   loginNotice?: string
   /** An administrator's text above a new chat. */
   welcomeText?: string
+  /** An administrator's messages to begin with; none means those of the page. */
+  suggestions?: readonly string[]
+  /** Whether models may reason, and whether they may search the web. */
+  reasoningEnabled?: boolean
+  webSearchEnabled?: boolean
   /** Whether reasoning is unfolded until the reader closes it. */
   reasoningOpen?: boolean
   logoUrl?: string | null
@@ -280,6 +285,9 @@ export interface PersonalSettings {
   locale?: string | null
   theme?: string | null
   preferredModel?: string | null
+  suggestions?: readonly string[] | null
+  pinnedPrompts?: readonly number[] | null
+  ownMarkdown?: boolean | null
 }
 
 /** The server settings that are public to every client. */

@@ -1,4 +1,4 @@
-import type { AnswerOptions, Effort } from '../api/types'
+import type { AnswerOptions, Branding, CatalogModel, Effort } from '../api/types'
 import type { MessageKey } from '../i18n/index.svelte'
 
 export type Reasoning = 'auto' | 'off' | Effort
@@ -35,13 +35,27 @@ interface Chip {
   without: AnswerOptions
 }
 
-/** The options that differ from the defaults, shown in the composer as reminders. */
-export function chips(options: AnswerOptions): Chip[] {
+interface Toggles {
+  reasoning: boolean
+  webSearch: boolean
+}
+
+/** What stands in the composer to be switched: what both the model and the server have. */
+export function togglesOf(model: CatalogModel | null, server: Branding | null): Toggles {
+  const can = model?.capabilities
+  return {
+    reasoning: can?.reasoning === true && server?.reasoningEnabled !== false,
+    webSearch: can?.webSearch === true && can.tools !== false && server?.webSearchEnabled === true,
+  }
+}
+
+/** The options that differ from the defaults and have no switch of their own, shown in the composer as reminders. */
+export function chips(options: AnswerOptions, toggles: Toggles): Chip[] {
   const all: (Chip | null)[] = [
-    reasoningOf(options) !== 'auto'
+    !toggles.reasoning && reasoningOf(options) !== 'auto'
       ? { label: 'compose.reasoning', effort: reasoningOf(options), without: withReasoning(options, 'auto') }
       : null,
-    options.webSearch ? { label: 'compose.webSearch', effort: null, without: withFlag(options, 'webSearch', false) } : null,
+    !toggles.webSearch && options.webSearch ? { label: 'compose.webSearch', effort: null, without: withFlag(options, 'webSearch', false) } : null,
     options.contextEnabled === false
       ? { label: 'compose.noContext', effort: null, without: withFlag(options, 'contextEnabled', true) }
       : null,

@@ -15,6 +15,7 @@ import { sidebar } from './en/sidebar'
 import { system } from './en/system'
 import { trace } from './en/trace'
 import { way } from './en/way'
+import { welcome } from './en/welcome'
 import { errorsEn } from './errors.en'
 
 /** All texts of the page, one file for each area. */
@@ -37,6 +38,7 @@ export const en = {
   ...system,
   ...trace,
   ...way,
+  ...welcome,
 } as const
 
 export type MessageKey = keyof typeof en

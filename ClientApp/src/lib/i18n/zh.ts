@@ -17,6 +17,7 @@ import { sidebar } from './zh/sidebar'
 import { system } from './zh/system'
 import { trace } from './zh/trace'
 import { way } from './zh/way'
+import { welcome } from './zh/welcome'
 
 export const zh: Record<MessageKey, string> = {
   ...errorsZh,
@@ -37,4 +38,5 @@ export const zh: Record<MessageKey, string> = {
   ...system,
   ...trace,
   ...way,
+  ...welcome,
 }

@@ -10,15 +10,15 @@ function whole(node: Node, end: boolean, range: Range): void {
   else range.setStartBefore(formula)
 }
 
-function copy(event: ClipboardEvent): void {
+/** What is selected, each formula once; null when nothing is. */
+function read(): { text: string; html: string; formulas: number } | null {
   const selection = getSelection()
-  if (!selection || selection.isCollapsed || !event.clipboardData) return
+  if (!selection || selection.rangeCount === 0 || selection.isCollapsed) return null
   const range = selection.getRangeAt(0).cloneRange()
   whole(range.startContainer, false, range)
   whole(range.endContainer, true, range)
   const content = range.cloneContents()
   const drawn = content.querySelectorAll(formulas)
-  if (drawn.length === 0) return
   for (const formula of drawn) {
     const tex = formula.querySelector('annotation')?.textContent ?? ''
     const display = formula.parentElement?.classList.contains('katex-display') === true
@@ -34,8 +34,17 @@ function copy(event: ClipboardEvent): void {
   const text = holder.innerText
   const html = new XMLSerializer().serializeToString(holder)
   holder.remove()
-  event.clipboardData.setData('text/plain', text)
-  event.clipboardData.setData('text/html', html)
+  return { text, html, formulas: drawn.length }
+}
+
+/** The selected text with formulas as TeX. */
+export const selectedText = (): string => read()?.text ?? ''
+
+function copy(event: ClipboardEvent): void {
+  const selected = event.clipboardData ? read() : null
+  if (!selected || selected.formulas === 0) return
+  event.clipboardData?.setData('text/plain', selected.text)
+  event.clipboardData?.setData('text/html', selected.html)
   event.preventDefault()
 }
 

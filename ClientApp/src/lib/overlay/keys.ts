@@ -9,22 +9,28 @@ export function keyName(key: string): string {
     case 'shift': return mac ? '⇧' : 'Shift'
     case 'up': return '↑'
     case 'down': return '↓'
+    case 'right': return '→'
     default: return key
   }
 }
 
+export type Command = 'search' | 'new' | 'settings' | 'keys' | 'sidebar' | 'copy' | 'write'
+
 /** The command of a key press; null when there is none or the person is typing. */
 export function commandOf(
   event: Pick<KeyboardEvent, 'key' | 'ctrlKey' | 'metaKey' | 'shiftKey' | 'altKey' | 'target'>,
-): 'search' | 'new' | 'settings' | 'keys' | null {
+): Command | null {
   const mod = mac ? event.metaKey && !event.ctrlKey : event.ctrlKey && !event.metaKey
   if (mod && !event.altKey) {
     const key = event.key.toLowerCase()
     if (key === 'k' && !event.shiftKey) return 'search'
     if (key === 'o' && event.shiftKey) return 'new'
+    if (key === 'c' && event.shiftKey) return 'copy'
+    if (key === 'b' && !event.shiftKey) return 'sidebar'
     if (key === ',' && !event.shiftKey) return 'settings'
     return null
   }
+  if (event.key === 'Escape' && event.shiftKey) return 'write'
   return event.key === '?' && !event.ctrlKey && !event.metaKey && !event.altKey && !isTyping(event.target) ? 'keys' : null
 }
 
@@ -45,6 +51,9 @@ export const keyLines: readonly { title: MessageKey; lines: readonly KeyLine[] }
     lines: [
       { keys: ['mod', 'K'], does: 'keys.search' },
       { keys: ['mod', 'shift', 'O'], does: 'keys.new' },
+      { keys: ['mod', 'B'], does: 'keys.sidebar' },
+      { keys: ['shift', 'Esc'], does: 'keys.write' },
+      { keys: ['mod', 'shift', 'C'], does: 'keys.copyLast' },
       { keys: ['mod', ','], does: 'keys.settings' },
       { keys: ['?'], does: 'keys.sheet' },
     ],
@@ -54,12 +63,15 @@ export const keyLines: readonly { title: MessageKey; lines: readonly KeyLine[] }
     lines: [
       { keys: ['Enter'], does: 'keys.send' },
       { keys: ['shift', 'Enter'], does: 'keys.line' },
+      { keys: ['up'], does: 'keys.editLast' },
       { keys: ['Esc'], does: 'keys.stop' },
     ],
   },
   {
     title: 'keys.list',
     lines: [
+      { keys: ['up', 'down'], does: 'keys.move' },
+      { keys: ['right'], does: 'keys.menu' },
       { keys: ['F2'], does: 'keys.rename' },
       { keys: ['Delete'], does: 'keys.delete' },
     ],

@@ -94,6 +94,12 @@ export class Composing {
     if (saying.images?.length) this.#attachments.put(saying.images)
   }
 
+  /** Puts a quotation behind the text, with the caret's place after it. */
+  quote(text: string): void {
+    const quoted = text.trim().replace(/^/gm, '> ').replace(/^> $/gm, '>')
+    this.type(`${this.#text.trim() === '' ? '' : `${this.#text.trimEnd()}\n\n`}${quoted}\n\n`)
+  }
+
   /** The message to send; it stays in the composer until `clear`. */
   get saying(): Saying {
     const { images } = this.#attachments
