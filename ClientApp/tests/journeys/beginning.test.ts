@@ -135,7 +135,7 @@ it('says in the language of the page what is missing, and completes addresses', 
 })
 
 it('keeps the reason of a refusal over a reload, and says when the limit resets', async () => {
-  const v = await visit(browser)
+  const v = await visit(browser, { chats: 1 })
   const { page } = v
   v.fake.state.say = 'A new day.'
   await page.route('**/api/chat/stream', (route) =>
@@ -146,7 +146,8 @@ it('keeps the reason of a refusal over a reload, and says when the limit resets'
       body: JSON.stringify({ status: 429, code: 'quota_exceeded' }),
     }),
   )
-  await page.goto(v.fake.url)
+  const [sid = 0] = v.fake.state.sessions.keys()
+  await page.goto(`${v.fake.url}/c/${sid}`)
   const box = page.getByRole('textbox', { name: 'Write a message' })
   await box.fill('One too many')
   await page.keyboard.press('Enter')

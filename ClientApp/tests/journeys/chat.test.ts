@@ -140,14 +140,18 @@ it('stops, says so, and retries in place', async () => {
 
 it('loses nothing that was typed', async () => {
   const v = await visit(browser, { tokenMs: 3 })
+  v.fake.state.say = 'Begun.'
   await v.page.goto(v.fake.url)
+  await ask(v.page, 'Hello')
+  await v.page.getByText('Begun.', { exact: true }).waitFor()
+  await v.page.locator('article[aria-busy=true]').waitFor({ state: 'detached' })
   await ask(v.page, 'refuse this')
   await v.page.getByText('Not sent: Your messages for today are used up.').waitFor()
   await v.page.getByRole('textbox').fill('a half-written thought')
   await v.page.reload()
   await v.page.getByText('refuse this').first().waitFor()
   expect(await v.page.getByRole('textbox').inputValue()).toBe('a half-written thought')
-  await v.page.getByRole('button', { name: 'Edit' }).click()
+  await v.page.getByRole('button', { name: 'Edit', exact: true }).last().click()
   expect(await v.page.getByRole('textbox').inputValue()).toBe('refuse this\n\na half-written thought')
   expect(v.complaints).toEqual([])
   await v.end()

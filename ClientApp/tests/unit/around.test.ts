@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { changeOf, formOf } from '../../src/lib/admin/models/form'
 import { moved, ordered } from '../../src/lib/admin/models/order'
 import { aboutLimit, readLimit, toLimits, typedLimits } from '../../src/lib/admin/users/limits'
-import type { CatalogModel } from '../../src/lib/api/types'
+import type { Capability, CatalogModel } from '../../src/lib/api/types'
 import { modelSections } from '../../src/lib/chat/model-sections'
 import { dayBefore, everyDay, niceTop } from '../../src/lib/usage/series'
 
@@ -144,8 +144,9 @@ describe('the list of models', () => {
       models: ['a', 'b', 'c', 'd', 'e', 'f', 'g'].map((id) => model(id, id === 'g' ? ['cheap'] : [])),
     },
   ]
+  const none = { query: '', capabilities: [], starred: [], recent: [] }
   it('has favourites first, then those used last, then all', () => {
-    const sections = modelSections(groups, '', ['c', 'gone'], ['c', 'b'])
+    const sections = modelSections(groups, { ...none, starred: ['c', 'gone'], recent: ['c', 'b'] })
     expect(sections.map((section) => [section.kind, section.options.map((option) => option.model.id).join('')])).toEqual([
       ['starred', 'c'],
       ['recent', 'b'],
@@ -154,9 +155,38 @@ describe('the list of models', () => {
   })
   it('finds by name, id, tag and provider', () => {
     const found = (query: string) =>
-      modelSections(groups, query, ['c'], ['b'])
+      modelSections(groups, { ...none, query, starred: ['c'], recent: ['b'] })
         .flatMap((section) => section.options.map((option) => option.model.id))
         .join('')
     expect([found('cheap'), found('team G'), found('openai c'), found('nothing')]).toEqual(['g', 'g', 'ccg', ''])
+  })
+  it('is by who made a model, and by connection where that is unknown', () => {
+    const mixed = [
+      { ...groups[0]!, models: ['gpt-5', 'in-house', 'openrouter/z-ai/glm-4.6', 'anthropic.claude-4', 'o3-mini'].map((id) => model(id)) },
+      { connectionId: 2, name: 'Team', demo: false, models: ['claude-5', 'own'].map((id) => ({ ...model(id), connectionId: 2 })) },
+    ]
+    const sections = modelSections(mixed, none)
+    expect(sections.map((section) => `${section.name}: ${section.options.map((option) => option.model.id).join(' ')}`)).toEqual([
+      'OpenAI: gpt-5 o3-mini',
+      'Anthropic: anthropic.claude-4 claude-5',
+      'Zhipu: openrouter/z-ai/glm-4.6',
+      'Team: in-house',
+      'Team: own',
+    ])
+    expect(new Set(sections.map((section) => section.key)).size).toBe(5)
+  })
+  it('finds by parts of a name, by the words shown, and by capability', () => {
+    const some = [{ ...groups[0]!, models: ['GPT-5', 'gpt-4.1', 'Qwen3-VL'].map((id) => ({
+      ...model(id), capabilities: { vision: id === 'Qwen3-VL', reasoning: id === 'GPT-5' },
+    })) }]
+    const words = (one: CatalogModel) => [one.capabilities?.vision ? 'sees images' : '', one.capabilities?.reasoning ? '推理' : ''].join(' ')
+    const found = (query: string, capabilities: Capability[] = []) =>
+      modelSections(some, { ...none, query, capabilities, words }).flatMap((section) => section.options.map((option) => option.model.id))
+    expect(found('gpt5')).toEqual(['GPT-5'])
+    expect(found('gpt 41')).toEqual(['gpt-4.1'])
+    expect(found('sees')).toEqual(['Qwen3-VL'])
+    expect(found('推理 gpt')).toEqual(['GPT-5'])
+    expect(found('', ['vision'])).toEqual(['Qwen3-VL'])
+    expect(found('', ['vision', 'reasoning'])).toEqual([])
   })
 })

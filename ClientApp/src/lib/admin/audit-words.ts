@@ -4,7 +4,7 @@ import type { I18n } from '../i18n/index.svelte'
 type Words = Pick<I18n, 't' | 'told' | 'list'>
 
 /** Targets that the deed names already. */
-const quiet = new Set(['traces', 'catalog', 'settings'])
+const quiet = new Set(['traces', 'catalog', 'settings', 'login'])
 
 /** What was done, as words; a code that this version of the page does not know stays a code. */
 export const deedOf = (entry: Pick<AuditItem, 'action'>, i18n: Words): string => i18n.told(`audit.do.${entry.action}`, entry.action)

@@ -1,6 +1,7 @@
-import type { CatalogModel } from '../api/types'
+import type { CatalogModel, Capability } from '../api/types'
 import type { ModelGroup } from '../state/catalog.svelte'
 import { searchModels } from './model-search'
+import { rankOf, vendorOf } from './vendors'
 
 export interface ModelOption {
   /** Unique within the list, because a model can be in several sections. */
@@ -9,7 +10,6 @@ export interface ModelOption {
 }
 
 export interface ModelSection {
-  /** The connection's id: names are typed by people and need not be unique. */
   key: string
   kind: 'starred' | 'recent' | 'group'
   name: string
@@ -17,14 +17,26 @@ export interface ModelSection {
   options: ModelOption[]
 }
 
-/** The sections of the list: starred models, recently used ones, then all by connection; while searching, only matches. */
-export function modelSections(
-  groups: readonly ModelGroup[],
-  query: string,
-  starred: readonly string[],
-  recent: readonly string[],
-): ModelSection[] {
-  const matching = searchModels(groups, query)
+interface Wanted {
+  query: string
+  /** Only models that can all of it. */
+  capabilities: readonly Capability[]
+  starred: readonly string[]
+  recent: readonly string[]
+  /** The words shown for what a model can. */
+  words?: (model: CatalogModel) => string
+}
+
+/** A name is typed by people and need not be unique, and a vendor is never called so. */
+const ownGroup = (group: ModelGroup) => `connection ${group.connectionId}`
+
+/** Starred models, those used last, then all by who made them; a model whose maker is unknown is with its connection. */
+export function modelSections(groups: readonly ModelGroup[], wanted: Wanted): ModelSection[] {
+  const { query, capabilities, starred, recent, words } = wanted
+  const matching = searchModels(groups, query, words).map((group) => ({
+    ...group,
+    models: group.models.filter((model) => capabilities.every((one) => model.capabilities?.[one])),
+  }))
   const all = new Map(matching.flatMap((group) => group.models).map((model) => [model.id, model]))
   const pick = (kind: 'starred' | 'recent', ids: readonly string[]): ModelSection => ({
     key: kind,
@@ -36,17 +48,24 @@ export function modelSections(
       return model ? [{ key: `${kind}-${id}`, model }] : []
     }),
   })
+  const sections = new Map<string, ModelSection & { rank: number }>()
+  for (const group of matching) {
+    for (const model of group.models) {
+      const vendor = group.demo ? null : vendorOf(model.model)
+      const key = vendor ?? ownGroup(group)
+      const rank = group.demo ? Infinity : vendor === null ? 1000 : rankOf(vendor)
+      const name = vendor ?? group.name
+      const section = sections.get(key) ?? { key: `group-${key}`, kind: 'group', name, demo: group.demo, options: [], rank }
+      section.options.push({ key: `${model.connectionId}-${model.id}`, model })
+      sections.set(key, section)
+    }
+  }
   const few = all.size <= 6
   const searching = query.trim() !== ''
   return [
     pick('starred', starred),
     ...(searching || few ? [] : [pick('recent', recent.filter((id) => !starred.includes(id)))]),
-    ...matching.map((group): ModelSection => ({
-      key: `group-${group.connectionId}`,
-      kind: 'group',
-      name: group.name,
-      demo: group.demo,
-      options: group.models.map((model) => ({ key: `${model.connectionId}-${model.id}`, model })),
-    })),
+    // Not by subtraction alone: the demo's rank is infinite.
+    ...[...sections.values()].sort((a, b) => (a.rank === b.rank ? 0 : a.rank - b.rank)),
   ].filter((section) => section.options.length > 0)
 }

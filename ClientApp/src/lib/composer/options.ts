@@ -50,7 +50,7 @@ export function togglesOf(model: CatalogModel | null, server: Branding | null): 
 }
 
 /** The options that differ from the defaults and have no switch of their own, shown in the composer as reminders. */
-export function chips(options: AnswerOptions, toggles: Toggles): Chip[] {
+export function chips(options: AnswerOptions, toggles: Partial<Toggles> = {}): Chip[] {
   const all: (Chip | null)[] = [
     !toggles.reasoning && reasoningOf(options) !== 'auto'
       ? { label: 'compose.reasoning', effort: reasoningOf(options), without: withReasoning(options, 'auto') }

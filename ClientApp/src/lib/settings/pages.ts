@@ -12,13 +12,24 @@ export interface SettingsEntry {
   load: () => Promise<{ default: Component }>
 }
 
+export interface SettingsGroup {
+  key: 'personal' | 'people' | 'models' | 'look' | 'operation'
+  entries: readonly SettingsEntry[]
+}
+
+/** What the pages have beside the settings of the table. */
+const beside: Partial<Record<keyof typeof groups, MessageKey[]>> = {
+  general: ['system.logo', 'system.assistantAvatar'],
+  storage: ['system.linkTest'],
+}
+
 function system(name: Exclude<keyof typeof groups, 'backup'>, icon: IconName): SettingsEntry {
   const settings: MessageKey[] = groups[name].map((field) => `system.${field.key}` as MessageKey)
   return {
     path: `/settings/system/${name}`,
     label: `system.${name}`,
     icon,
-    settings: name === 'general' ? [...settings, 'system.logo', 'system.assistantAvatar', 'system.linkTest'] : settings,
+    settings: [...settings, ...(beside[name] ?? [])],
     load: () => import('../admin/system/SystemPage.svelte'),
   }
 }
@@ -29,7 +40,7 @@ export const personalPages: readonly SettingsEntry[] = [
     path: '/settings/appearance',
     label: 'settings.general',
     icon: 'sun',
-    settings: ['menu.theme', 'menu.language', 'settings.notify'],
+    settings: ['menu.theme', 'menu.language', 'settings.ownMarkdown', 'settings.notify'],
     load: () => import('./AppearancePage.svelte'),
   },
   {
@@ -54,22 +65,27 @@ export const personalPages: readonly SettingsEntry[] = [
     load: () => import('../imports/ImportPage.svelte'),
   },
   { path: '/settings/devices', label: 'settings.devices', icon: 'device', load: () => import('./DevicesPage.svelte') },
+  { path: '/settings/shares', label: 'shares.title', icon: 'share', load: () => import('./SharesPage.svelte') },
   { path: '/settings/keys', label: 'apikey.pageTitle', icon: 'key', load: () => import('../keys/KeysPage.svelte') },
   { path: '/settings/usage', label: 'usage.title', icon: 'chart', load: () => import('../usage/OwnUsagePage.svelte') },
 ]
 
-export const adminPages: readonly SettingsEntry[] = [
-  { path: '/settings/overview', label: 'usage.allTitle', icon: 'chart', load: () => import('../admin/UsageAllPage.svelte') },
+const people: readonly SettingsEntry[] = [
   { path: '/settings/users', label: 'users.title', icon: 'users', load: () => import('../admin/users/UsersPage.svelte') },
+  system('limits', 'clock'),
+  { path: '/settings/overview', label: 'usage.allTitle', icon: 'chart', load: () => import('../admin/UsageAllPage.svelte') },
+]
+
+const models: readonly SettingsEntry[] = [
   { path: '/settings/connections', label: 'connection.title', icon: 'plug', load: () => import('../admin/ConnectionsPage.svelte') },
   { path: '/settings/models', label: 'models.title', icon: 'star', load: () => import('../admin/models/ModelsPage.svelte') },
-  system('general', 'gear'),
-  system('limits', 'clock'),
-  system('reasoning', 'tool'),
+  system('reasoning', 'bulb'),
   system('search', 'search'),
-  system('network', 'share'),
-  system('trace', 'eye'),
-  { path: '/settings/traces', label: 'trace.title', icon: 'document', load: () => import('../admin/traces/TracesPage.svelte') },
+]
+
+const operation: readonly SettingsEntry[] = [
+  system('network', 'language'),
+  system('storage', 'gear'),
   {
     path: '/settings/backups',
     label: 'backup.title',
@@ -78,5 +94,18 @@ export const adminPages: readonly SettingsEntry[] = [
     load: () => import('../admin/backups/BackupsPage.svelte'),
   },
   { path: '/settings/audit', label: 'audit.title', icon: 'select', load: () => import('../admin/AuditPage.svelte') },
+  { path: '/settings/traces', label: 'trace.title', icon: 'document', load: () => import('../admin/traces/TracesPage.svelte') },
+  system('trace', 'eye'),
   { path: '/settings/about', label: 'about.title', icon: 'info', load: () => import('../admin/AboutPage.svelte') },
 ]
+
+export const personalGroups: readonly SettingsGroup[] = [{ key: 'personal', entries: personalPages }]
+
+export const adminGroups: readonly SettingsGroup[] = [
+  { key: 'people', entries: people },
+  { key: 'models', entries: models },
+  { key: 'look', entries: [system('general', 'image')] },
+  { key: 'operation', entries: operation },
+]
+
+export const adminPages: readonly SettingsEntry[] = adminGroups.flatMap((group) => group.entries)

@@ -1,7 +1,7 @@
 import { getContext, setContext, untrack } from 'svelte'
 import { Problem } from '../api/http'
 import * as api from '../api/sessions'
-import type { CatalogModel, ChatSetup } from '../api/types'
+import type { CatalogModel, ChatSetup, Session } from '../api/types'
 import { I18n } from '../i18n/index.svelte'
 import { Accent } from './accent.svelte'
 import { Auth } from './auth.svelte'
@@ -49,6 +49,8 @@ export class AppState {
   readonly sessions = new Sessions((id) => this.#finishedElsewhere(id))
   /** The message to show in the chat that opens next. */
   target = $state.raw<{ sessionId: number; messageId: number; query: string } | null>(null)
+  /** Why the first message of a chat came back into the composer, until that is open. */
+  refused = $state.raw<{ problem: Problem; setup: ChatSetup } | null>(null)
   #conversations = new Map<number, Conversation>()
   #open = $state.raw<Conversation | null>(null)
   #seats = new Seats((granted) => this.#sit(granted))
@@ -131,8 +133,25 @@ export class AppState {
     if (saying.options) this.drafts.setOptions(session.id, saying.options)
     const conversation = this.conversation(session.id)
     await conversation.load()
-    conversation.send(saying)
+    conversation.send(saying, (problem) => this.#takeBack(session, saying, setup, problem))
     this.router.go(`/c/${session.id}`)
+  }
+
+  /** A chat whose first message is refused is not kept: the message goes back into the composer, with the reason. */
+  #takeBack(session: Session, saying: Saying, setup: ChatSetup, problem: Problem): boolean {
+    const { id } = session
+    // Without an answer of the server the message may have arrived.
+    if (problem.status < 400 || problem.status >= 500 || this.router.sessionId !== id) return false
+    this.#conversations.delete(id)
+    this.drafts.forget(id)
+    this.sessions.discard(id)
+    this.sessions.temporary = session.temporary ?? false
+    this.drafts.write('new', saying.content)
+    this.drafts.setImages('new', saying.images ?? [])
+    this.drafts.setOptions('new', saying.options ?? {})
+    this.refused = { problem, setup }
+    this.router.go('/', { replace: true })
+    return true
   }
 
   /** Opens a chat at one of its messages and highlights the words of the query. */

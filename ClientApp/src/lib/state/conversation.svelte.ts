@@ -1,4 +1,5 @@
 import * as chat from '../api/chat'
+import type { Problem } from '../api/http'
 import * as sessions from '../api/sessions'
 import type { AgainRequest, Message } from '../api/types'
 import type { Drafts, Outgoing, Saying } from './drafts'
@@ -90,10 +91,10 @@ export class Conversation {
     this.run.adopt(last?.message.status === 'streaming' ? last : null)
   }
 
-  /** Sends a message; while an answer is being written it is queued. */
-  send(saying: Saying): void {
+  /** Sends a message; while an answer is being written it is queued. A refusal that `onRefused` takes is not shown here. */
+  send(saying: Saying, onRefused?: (problem: Problem) => boolean): void {
     if (this.live) this.#setQueue([...this.#queue, saying])
-    else this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId() }, this.turns)
+    else this.#send({ options: this.drafts.options(this.id), ...saying, clientMessageId: newClientMessageId() }, this.turns, onRefused)
   }
 
   unqueue(index: number): Saying | undefined {
@@ -196,7 +197,7 @@ export class Conversation {
     }
   }
 
-  #send(outgoing: Outgoing, after: readonly Turn[]): void {
+  #send(outgoing: Outgoing, after: readonly Turn[], onFirstRefused?: (problem: Problem) => boolean): void {
     this.drafts.setOutgoing(this.id, outgoing)
     const { clientMessageId, content, images, options, parentId } = outgoing
     const question = new Turn(localMessage(this.id, 'user', { content, clientMessageId, images: images ?? null }))
@@ -220,6 +221,7 @@ export class Conversation {
         if (parentId === undefined && message.parentId !== before) void this.transcript.fillAbove(question)
       },
       onRefused: (problem) => {
+        if (onFirstRefused?.(problem)) return
         this.transcript.turns = this.turns.filter((turn) => turn !== answer)
         question.problem = problem
         const refused = keep(problem)

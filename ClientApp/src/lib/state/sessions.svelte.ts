@@ -181,6 +181,12 @@ export class Sessions {
     }
   }
 
+  /** Removes a chat that never began. Where the server cannot be reached it stays there, empty. */
+  discard(id: number): void {
+    this.#items = this.#items.filter((one) => one.id !== id)
+    void api.remove(id).catch(() => void this.load())
+  }
+
   undoDelete(ids: readonly number[]): void {
     for (const id of ids) {
       const entry = this.#leaving.get(id)

@@ -27,7 +27,7 @@ export function read(field: Field, typed: Typed): { value: Value } | { broken: B
   switch (field.kind) {
     case 'number': return readNumber(field, text)
     case 'hue': return { value: Number(text) }
-    case 'list': return { value: text.split(/[\n,]/).map((line) => line.trim()).filter((line) => line !== '') }
+    case 'list': return { value: text.split(field.sentences ? '\n' : /[\n,]/).map((line) => line.trim()).filter((line) => line !== '') }
     case 'secret': return { value: text === '' ? null : text }
     case 'proxy': return text === '' ? { broken: 'required' } : { value: text }
     case 'text': return field.key === 'brandText' && text === '' ? { broken: 'required' } : { value: text }

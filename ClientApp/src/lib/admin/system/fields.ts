@@ -12,7 +12,7 @@ export type Field =
     }
   | { key: string; kind: 'text'; max: number; wide?: boolean; code?: boolean; lines?: boolean }
   | { key: string; kind: 'choice'; options: readonly string[] }
-  | { key: string; kind: 'list' }
+  | { key: string; kind: 'list'; sentences?: boolean }
   | { key: string; kind: 'secret' }
   | { key: string; kind: 'proxy' }
   | { key: string; kind: 'hue'; min: number; max: number }
@@ -28,9 +28,11 @@ export const groups = {
     { key: 'brandText', kind: 'text', max: 40 },
     { key: 'loginNotice', kind: 'text', max: 1000, wide: true, lines: true },
     { key: 'welcomeText', kind: 'text', max: 500, wide: true, lines: true },
+    { key: 'suggestions', kind: 'list', sentences: true },
     { key: 'accentHue', kind: 'hue', min: 0, max: 359 },
-    flag('registrationEnabled'),
     { key: 'defaultLocale', kind: 'choice', options: ['system', 'en', 'zh'] },
+  ],
+  storage: [
     { key: 'assistantReplyHistoryLimit', kind: 'number', min: 1, max: 20 },
     { key: 'chatImageRetentionDays', kind: 'number', min: 0, max: 3650, unit: 'days' },
     { key: 'imageStorageMbPerUser', kind: 'number', min: 0, max: 1_000_000, unit: 'MB' },
@@ -39,6 +41,7 @@ export const groups = {
     { key: 'siteBaseUrl', kind: 'text', max: 200, wide: true, code: true },
   ],
   limits: [
+    flag('registrationEnabled'),
     limit('defaultUserDailyQuota', 1_000_000),
     limit('defaultDailyTokenBudget', 1_000_000_000_000),
     limit('defaultMonthlyTokenBudget', 1_000_000_000_000),

@@ -1,14 +1,6 @@
 export const sidebar = {
   'model.pick': 'Choose a model',
-  'model.search': 'Search by name, id or provider',
-  'model.none': 'No model matches',
   'model.demo': 'Demo',
-  'model.demoGroup': 'Built-in demo, not a real model',
-  'model.default': 'default',
-  'model.vision': 'sees images',
-  'model.reasoning': 'reasons',
-  'model.tools': 'uses tools',
-  'model.context': '{n} tokens',
   'model.gone': 'No longer available',
 
   'sidebar.label': 'Chats',
@@ -43,9 +35,4 @@ export const sidebar = {
   'sidebar.restore': 'Restore',
   'sidebar.restored': '“{title}” is in the list again',
   'sidebar.listActions': 'Actions for the list',
-  'model.starred': 'Favourites',
-  'model.recent': 'Used last',
-  'model.star': 'Add to favourites',
-  'model.unstar': 'Remove from favourites',
-  'model.price': '${input} in, ${output} out per million',
 } as const

@@ -13,6 +13,7 @@ export const way = {
   'system.outboundProxy.hint': 'Environment: HTTPS_PROXY, HTTP_PROXY and ALL_PROXY. Own: http://, https:// or socks5h://. Private addresses are always reached directly.',
   'system.noProxy': 'Past the proxy',
   'system.noProxy.hint': 'One per line: a domain with its subdomains, an address or a network such as 203.0.113.0/24, with :port if needed.',
+  'hop.title': 'What was tested',
   'hop.dns': 'Name',
   'hop.proxy': 'Proxy',
   'hop.connect': 'Connection',

@@ -2,15 +2,7 @@ import type { sidebar as en } from '../en/sidebar'
 
 export const sidebar: Record<keyof typeof en, string> = {
   'model.pick': '选择模型',
-  'model.search': '按名称、ID 或服务商搜索',
-  'model.none': '没有匹配的模型',
   'model.demo': '演示',
-  'model.demoGroup': '内置演示，并非真实模型',
-  'model.default': '默认',
-  'model.vision': '识图',
-  'model.reasoning': '推理',
-  'model.tools': '工具',
-  'model.context': '{n} Token',
   'model.gone': '已不可用',
 
   'sidebar.label': '对话',
@@ -45,9 +37,4 @@ export const sidebar: Record<keyof typeof en, string> = {
   'sidebar.restore': '恢复',
   'sidebar.restored': '“{title}”已回到列表',
   'sidebar.listActions': '列表操作',
-  'model.starred': '收藏',
-  'model.recent': '最近使用',
-  'model.star': '加入收藏',
-  'model.unstar': '取消收藏',
-  'model.price': '每百万输入 ${input}，输出 ${output}',
 }

@@ -1,10 +1,10 @@
 import type { system as en } from '../en/system'
 
 export const system: Record<keyof typeof en, string> = {
-  'system.general': '通用',
-  'system.generalText': '名称、主题色以及对所有人的规则。',
-  'system.limits': '限额与访客',
-  'system.limitsText': '每个人可以使用多少。标明“无限制”的字段留空即不限。',
+  'system.general': '名称与外观',
+  'system.generalText': '所有人看到的名称、主题色，以及新对话的开头。',
+  'system.limits': '注册与限额',
+  'system.limitsText': '谁可以进入，每个人可以使用多少。标明“无限制”的字段留空即不限。',
   'system.network': '网络与流式输出',
   'system.networkText': '如何连接服务商、等待多久，以及回答如何传到页面。',
   'system.reasoning': '模型与推理',
@@ -37,6 +37,10 @@ export const system: Record<keyof typeof en, string> = {
   'system.brandText.hint': '显示在侧栏、登录页和窗口标题中。',
   'system.loginNotice': '登录页公告',
   'system.loginNotice.hint': '显示给登录或注册的人：使用条款、联系人、维护安排等。纯文本。',
+  'system.storage': '数据与地址',
+  'system.storageText': '各类数据保留多久、可接收多少，以及站点的地址。',
+  'system.suggestions': '示例消息',
+  'system.suggestions.hint': '在新对话页提供的消息，每行一条，至多 8 条。留空则使用默认示例；用户也可以写自己的。',
   'system.welcomeText': '欢迎语',
   'system.welcomeText.hint': '显示在空白对话的问候语下方。纯文本。',
   'system.logo': '标志',

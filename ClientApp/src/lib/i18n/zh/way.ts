@@ -14,6 +14,7 @@ export const way: Record<keyof typeof english, string> = {
   'system.outboundProxy.hint': '环境变量：HTTPS_PROXY、HTTP_PROXY 和 ALL_PROXY。自定义：http://、https:// 或 socks5h://。内网地址总是直接连接。',
   'system.noProxy': '不经过代理',
   'system.noProxy.hint': '每行一项：域名（含子域名）、地址或网段，例如 203.0.113.0/24，需要时加 :端口。',
+  'hop.title': '测试过程',
   'hop.dns': '域名',
   'hop.proxy': '代理',
   'hop.connect': '连接',
