@@ -37,6 +37,7 @@ internal sealed class SetupCode(
             No account yet. The first one becomes the administrator; make it here:
               {address}/register#setup={Uri.EscapeDataString(code)}
             Setup code: {code} (also in the file {folder.File(FileName)} until it is used)
+            还没有账号。打开上面的地址注册，第一个账号即为管理员。安装码：{code}（使用前也保存在上述文件中）
             """
         : null;
 

@@ -248,7 +248,12 @@ internal sealed record ProxySetting(string Key) : Setting<string>(Key, Inherit)
 
 internal sealed record ListSetting(string Key, int MaxItems, Func<string, string?> Check) : Setting<string[]>(Key, Array.Empty<string>())
 {
-    public override Words Form => new($"up to {MaxItems}, separated by commas", $"至多 {MaxItems} 项，以逗号分隔");
+    /// <summary>The entries are sentences, which have commas of their own.</summary>
+    public bool HoldsSentences { get; init; }
+
+    public override Words Form => HoldsSentences
+        ? new($"up to {MaxItems}, separated by semicolons", $"至多 {MaxItems} 项，以分号分隔")
+        : new($"up to {MaxItems}, separated by commas", $"至多 {MaxItems} 项，以逗号分隔");
 
     public override object? Read(JsonElement json, out string? broken)
     {
@@ -262,7 +267,7 @@ internal sealed record ListSetting(string Key, int MaxItems, Func<string, string
     }
 
     public override object? Parse(string text, out string? broken) =>
-        Validate(text.Split([',', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), out broken);
+        Validate(text.Split([HoldsSentences ? ';' : ',', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), out broken);
 
     public override JsonNode ToJson(object value) => new JsonArray([.. ((string[])value).Select(item => (JsonNode)JsonValue.Create(item))]);
 

@@ -37,7 +37,7 @@ internal static class SettingTable
         new TextSetting("welcomeText", "", 0, 500) { IsPublic = true, HasLines = true },
         new("A greeting on an empty chat", "空白对话上的欢迎语"));
     public static readonly Setting<string[]> Suggestions = Add(
-        new ListSetting("suggestions", MaxSuggestions, Suggestion) { IsPublic = true },
+        new ListSetting("suggestions", MaxSuggestions, Suggestion) { IsPublic = true, HoldsSentences = true },
         new("Messages offered on an empty chat instead of the page's own", "空白对话上提供的示例消息，代替页面自带的"));
     // Degrees on the colour circle. The page chooses the lightness, so that text stays readable.
     public static readonly Setting<int> AccentHue = Add(
@@ -80,10 +80,10 @@ internal static class SettingTable
             "Messages a day of a user who is no administrator; -1 is unlimited", "每个非管理员用户每天可发的消息数；-1 表示不限"));
     public static readonly Setting<long> DefaultDailyTokenBudget = Add(
         Number("defaultDailyTokenBudget", -1L, -1, 1_000_000_000_000),
-        new("Tokens a day of a user; -1 is unlimited", "每个用户每天的 token 预算；-1 表示不限"));
+        new("Tokens a day of a user; -1 is unlimited", "每个用户每天的 Token 预算；-1 表示不限"));
     public static readonly Setting<long> DefaultMonthlyTokenBudget = Add(
         Number("defaultMonthlyTokenBudget", -1L, -1, 1_000_000_000_000),
-        new("Tokens a month of a user; -1 is unlimited", "每个用户每月的 token 预算；-1 表示不限"));
+        new("Tokens a month of a user; -1 is unlimited", "每个用户每月的 Token 预算；-1 表示不限"));
     public static readonly Setting<decimal> DefaultDailyMoneyBudget = Add(
         new AmountSetting("defaultDailyMoneyBudget", -1, 1_000_000),
         new("Money a day of a user; -1 is unlimited", "每个用户每天的金额预算；-1 表示不限"));
@@ -139,12 +139,12 @@ internal static class SettingTable
             "不经过代理的域名、地址和网段；内网地址总是直接连接"));
     public static readonly Setting<bool> UsageEmit = Add(
         new FlagSetting("usageEmit", true) { IsPublic = true },
-        new("The page is told the tokens of an answer", "向页面发送回答的 token 用量"));
+        new("The page is told the tokens of an answer", "向页面发送回答的 Token 用量"));
 
     // Models and reasoning.
     public static readonly Setting<int> DefaultContextTokenLimit = Add(
         Number("defaultContextTokenLimit", 120_000, 256, 100_000_000),
-        new("Tokens of context of a model that states none", "模型未说明时的上下文 token 数"));
+        new("Tokens of context of a model that states none", "模型未说明时的上下文 Token 数"));
     public static readonly Setting<string[]> FallbackModels = Add(
         new ListSetting("fallbackModels", 10, ModelId),
         new("Ids of models that replace one that fails, in order", "某模型失败时依次顶替的模型 id"));
@@ -171,7 +171,7 @@ internal static class SettingTable
         new("Own pairs of tags beside the usual ones for custom, as JSON", "custom 模式下除常见标签外的自定义标签对，JSON 格式"));
     public static readonly Setting<int> ReasoningMaxOutputTokensDefault = Add(
         new NumberSetting<int>("reasoningMaxOutputTokensDefault", null, 1, 256_000),
-        new("Most tokens of an answer with thoughts; unset is not sent", "带思考的回答的最大 token 数；未设置则不发送"));
+        new("Most tokens of an answer with thoughts; unset is not sent", "带思考的回答的最大 Token 数；未设置则不发送"));
     public static readonly Setting<string> OpenaiReasoningEffort = Add(
         Choice("openaiReasoningEffort", "unset", "unset", "minimal", "low", "medium", "high") with { IsPublic = true },
         new("The effort of thinking; unset is not sent", "思考强度；unset 则不发送"));

@@ -13,6 +13,7 @@ public sealed class SettingsTests
         { "brandText", "\"团队助手\"" },
         { "loginNotice", "\"For members only.\\nAsk Lin.\"" },
         { "welcomeText", "\"Ask about our products.\\nNo customer data, please.\"" },
+        { "suggestions", "[\"Explain, briefly\",\"写一封回信\"]" },
         { "accentHue", "25" },
         { "defaultLocale", "\"zh\"" },
         { "siteBaseUrl", "\"https://chat.example.org\"" },

@@ -1,4 +1,5 @@
 using System.Net;
+using AiChat.Endpoints.Chat;
 
 namespace AiChat.Tests.Chat;
 
@@ -67,6 +68,21 @@ public sealed class TitleTests
         Assert.Equal("My own", (await admin.GetJson($"/api/sessions/{named}")).Text("title"));
         Assert.Equal("this fails", (await admin.GetJson($"/api/sessions/{failing}")).Text("title"));
     }
+
+    [Theory]
+    [InlineData("**第一** 个问题", "第一 个问题")]
+    [InlineData("## Plan\nmore", "Plan")]
+    [InlineData("- [ ] buy milk", "buy milk")]
+    [InlineData("> quoted", "quoted")]
+    [InlineData("Use **`git rebase`** please", "Use git rebase please")]
+    [InlineData("```python\nprint(1)\n```", "print(1)")]
+    [InlineData("See [the docs](https://example.org/a) and ![a cat](x.png)", "See the docs and a cat")]
+    [InlineData("what is 2**10", "what is 2**10")]
+    [InlineData("array[0](x", "array[0](x")]
+    [InlineData("\n\n  second line  \n", "second line")]
+    [InlineData("###", null)]
+    public void A_title_from_a_question_leaves_its_Markdown_out(string question, string? title) =>
+        Assert.Equal(title, RunRequests.Title(question));
 
     private static bool IsTitle(FakeExchange exchange) => exchange.Request.Text.Contains("\"title-model\"");
 

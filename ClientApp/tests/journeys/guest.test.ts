@@ -50,7 +50,10 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('a visitor without an accoun
     await page.getByRole('article').nth(1).waitFor()
 
     await page.getByRole('button', { name: 'Account menu' }).click()
-    await page.getByRole('menuitem', { name: 'Log in' }).click()
+    await page.getByRole('menuitem', { name: 'Log in' }).waitFor()
+    await page.keyboard.press('Escape')
+    // Also in the header, where a visitor sees it.
+    await page.getByRole('link', { name: 'Log in' }).click()
     await page.getByLabel('User name').fill('lin')
     await page.getByLabel('Password', { exact: true }).fill(password)
     await page.getByRole('button', { name: 'Log in' }).click()

@@ -55,7 +55,9 @@ export function chips(options: AnswerOptions, toggles: Partial<Toggles> = {}): C
     !toggles.reasoning && reasoningOf(options) !== 'auto'
       ? { label: 'compose.reasoning', effort: reasoningOf(options), without: withReasoning(options, 'auto') }
       : null,
-    !toggles.webSearch && options.webSearch ? { label: 'compose.webSearch', effort: null, without: withFlag(options, 'webSearch', false) } : null,
+    !toggles.webSearch && options.webSearch
+      ? { label: 'compose.webSearch', effort: null, without: withFlag(options, 'webSearch', false) }
+      : null,
     options.contextEnabled === false
       ? { label: 'compose.noContext', effort: null, without: withFlag(options, 'contextEnabled', true) }
       : null,
