@@ -19,6 +19,7 @@ export interface Fake {
     /** The next connection is cut after this many frames. */
     cutAfter: number
     connections: Record<string, unknown>[]
+    prompts: Record<string, unknown>[]
     /** Keys of connections, by id. */
     secrets: Map<number, string>
     settings: Record<string, unknown>

@@ -29,7 +29,7 @@ it('names the chat in its header, where a click renames it, and marks what holds
   await page.getByLabel('Title of the chat').fill('New name')
   await page.keyboard.press('Enter')
   await page.getByRole('navigation').getByRole('link', { name: 'New name' }).waitFor()
-  await expect.poll(() => v.fake.state.sessions.get(sid)?.['title']).toBe('New name')
+  await expect.poll(() => v.fake.state.sessions.get(sid)?.title).toBe('New name')
   await heading.getByText('New name').click()
   await page.keyboard.type('lost')
   await page.keyboard.press('Escape')

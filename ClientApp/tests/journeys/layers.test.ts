@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Message } from '../../src/lib/api/types'
 import { launch, visit } from './browser'
 
 let browser: Browser
@@ -65,7 +66,7 @@ it('jumps to the latest only when there is something below', async () => {
   const v = await visit(browser, { chats: 1 })
   const { page, fake } = v
   const [sid = 0] = fake.state.sessions.keys()
-  const message = (id: number, role: string) => {
+  const message = (id: number, role: Message['role']): Message => {
     const content = `Line ${id}\n\n`.repeat(12)
     return { id, sessionId: sid, parentId: id > 1 ? id - 1 : null, role, content, status: 'done', createdAt: new Date().toISOString() }
   }

@@ -38,7 +38,7 @@ for (const [name, open] of overlays)
     const v = await visit(browser, { chats: 1 })
     const { page } = v
     await page.goto(v.fake.url)
-    await page.getByRole('link', { name: /第 0 个主题/ }).click()
+    await page.getByRole('navigation').getByRole('link', { name: /第 0 个主题/ }).click()
     await page.getByText('This chat has no messages yet').waitFor()
     await open(page)
     const dialog = page.getByRole('dialog').last()

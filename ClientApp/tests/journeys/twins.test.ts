@@ -62,10 +62,11 @@ it('opens the model picker with two connections of one name and one model of bot
   await page.goto(v.fake.url)
   for (const place of [0, 1]) {
     await page.getByRole('button', { name: /Choose a model/ }).click()
-    await page.getByRole('group', { name: 'Team' }).nth(1).waitFor()
-    expect(await page.getByRole('group', { name: 'Team' }).count()).toBe(2)
+    const both = page.getByRole('group', { name: 'OpenAI' }).getByRole('option')
+    await both.nth(1).waitFor()
+    for (const id of [5, 6]) expect(await both.filter({ hasText: `Team #${id}` }).count()).toBe(1)
     expect(await page.getByRole('group', { name: 'Favourites' }).getByRole('option').count()).toBe(2)
-    await page.getByRole('group', { name: 'Team' }).nth(place).getByRole('option').click()
+    await both.nth(place).click()
   }
   await page.goto(`${v.fake.url}/settings/connections`)
   await page.getByText('Team', { exact: true }).nth(1).waitFor()
