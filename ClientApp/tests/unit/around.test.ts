@@ -162,7 +162,7 @@ describe('the list of models', () => {
   })
   it('is by who made a model, and by connection where that is unknown', () => {
     const mixed = [
-      { ...groups[0]!, models: ['gpt-5', 'in-house', 'openrouter/z-ai/glm-4.6', 'anthropic.claude-4', 'o3-mini'].map((id) => model(id)) },
+      { connectionId: 1, name: 'Team', demo: false, models: ['gpt-5', 'in-house', 'openrouter/z-ai/glm-4.6', 'anthropic.claude-4', 'o3-mini'].map((id) => model(id)) },
       { connectionId: 2, name: 'Team', demo: false, models: ['claude-5', 'own'].map((id) => ({ ...model(id), connectionId: 2 })) },
     ]
     const sections = modelSections(mixed, none)
@@ -176,7 +176,7 @@ describe('the list of models', () => {
     expect(new Set(sections.map((section) => section.key)).size).toBe(5)
   })
   it('finds by parts of a name, by the words shown, and by capability', () => {
-    const some = [{ ...groups[0]!, models: ['GPT-5', 'gpt-4.1', 'Qwen3-VL'].map((id) => ({
+    const some = [{ connectionId: 1, name: 'Team', demo: false, models: ['GPT-5', 'gpt-4.1', 'Qwen3-VL'].map((id) => ({
       ...model(id), capabilities: { vision: id === 'Qwen3-VL', reasoning: id === 'GPT-5' },
     })) }]
     const words = (one: CatalogModel) => [one.capabilities?.vision ? 'sees images' : '', one.capabilities?.reasoning ? '推理' : ''].join(' ')

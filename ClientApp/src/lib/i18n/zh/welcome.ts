@@ -1,19 +1,11 @@
 import type { welcome as en } from '../en/welcome'
 
 export const welcome: Record<keyof typeof en, string> = {
-  'welcome.try1': '用一个简短的例子解释哈希表的工作原理',
-  'welcome.try2': '写一封婉拒会议邀请的回信',
-  'welcome.try3': '用表格比较三种小型服务器的备份方式',
-  'welcome.try4': '一步步推导一元二次方程的求根公式',
-  'welcome.try': '试着问问',
-  'welcome.pinned': '常用提示词',
-  'welcome.edit': '编辑这些示例',
   'welcome.editTitle': '新对话的示例',
   'welcome.editText': '每行一条，至多 {lines} 条，仅你可见。清空则不显示。',
   'welcome.editLabel': '示例',
   'welcome.editRule': '至多 {lines} 行，每行不超过 {chars} 个字符。',
   'welcome.editReset': '恢复默认示例',
-  'welcome.noSuggestions': '没有示例，可点铅笔图标添加。',
   'quote.action': '引用',
   'model.filter': '只看具备以下能力的模型',
   'model.searches': '联网搜索',
