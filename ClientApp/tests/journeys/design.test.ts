@@ -42,9 +42,8 @@ it('names the chat in its header, where a click renames it, and marks what holds
   await page.keyboard.press('Escape')
 
   await page.keyboard.press('Control+Shift+O')
-  const temporary = page.getByRole('button', { name: 'Temporary chat' })
-  await temporary.click()
-  expect(await temporary.getAttribute('aria-pressed')).toBe('true')
+  await page.getByRole('switch', { name: 'Temporary chat', checked: false }).click()
+  await page.getByRole('switch', { name: 'Temporary chat', checked: true }).waitFor()
   v.fake.state.say = 'Soon gone.'
   await ask(page, 'In secret')
   await page.locator('header').getByText('Temporary chat').waitFor()

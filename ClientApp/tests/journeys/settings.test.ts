@@ -304,7 +304,7 @@ it('asks before a page with unsaved changes is left, also by the back button', a
   const v = await visit(browser)
   const { page } = v
   await page.goto(`${v.fake.url}/settings/system/limits`)
-  await page.getByRole('link', { name: 'General', exact: true }).click()
+  await page.getByRole('link', { name: 'Name and look', exact: true }).click()
   await page.getByLabel('Name').fill('Half done')
   await page.getByRole('link', { name: 'Audit log' }).click()
   await page.getByRole('dialog', { name: 'Leave without saving?' }).getByRole('button', { name: 'Cancel' }).click()

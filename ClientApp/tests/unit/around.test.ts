@@ -161,8 +161,9 @@ describe('the list of models', () => {
     expect([found('cheap'), found('team G'), found('openai c'), found('nothing')]).toEqual(['g', 'g', 'ccg', ''])
   })
   it('is by who made a model, and by connection where that is unknown', () => {
+    const ids = ['gpt-5', 'in-house', 'openrouter/z-ai/glm-4.6', 'anthropic.claude-4', 'o3-mini']
     const mixed = [
-      { connectionId: 1, name: 'Team', demo: false, models: ['gpt-5', 'in-house', 'openrouter/z-ai/glm-4.6', 'anthropic.claude-4', 'o3-mini'].map((id) => model(id)) },
+      { connectionId: 1, name: 'Team', demo: false, models: ids.map((id) => model(id)) },
       { connectionId: 2, name: 'Team', demo: false, models: ['claude-5', 'own'].map((id) => ({ ...model(id), connectionId: 2 })) },
     ]
     const sections = modelSections(mixed, none)

@@ -19,8 +19,7 @@ export interface SettingsGroup {
 
 /** What the pages have beside the settings of the table. */
 const beside: Partial<Record<keyof typeof groups, MessageKey[]>> = {
-  general: ['system.logo', 'system.assistantAvatar'],
-  storage: ['system.linkTest'],
+  general: ['system.logo', 'system.assistantAvatar', 'system.linkTest'],
 }
 
 function system(name: Exclude<keyof typeof groups, 'backup'>, icon: IconName): SettingsEntry {

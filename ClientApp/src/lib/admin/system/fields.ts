@@ -31,6 +31,7 @@ export const groups = {
     { key: 'suggestions', kind: 'list', sentences: true },
     { key: 'accentHue', kind: 'hue', min: 0, max: 359 },
     { key: 'defaultLocale', kind: 'choice', options: ['system', 'en', 'zh'] },
+    { key: 'siteBaseUrl', kind: 'text', max: 200, wide: true, code: true },
   ],
   storage: [
     { key: 'assistantReplyHistoryLimit', kind: 'number', min: 1, max: 20 },
@@ -38,7 +39,6 @@ export const groups = {
     { key: 'imageStorageMbPerUser', kind: 'number', min: 0, max: 1_000_000, unit: 'MB' },
     { key: 'importMaxMb', kind: 'number', min: 1, max: 16_384, unit: 'MB' },
     { key: 'temporaryChatHours', kind: 'number', min: 1, max: 8760, unit: 'hours' },
-    { key: 'siteBaseUrl', kind: 'text', max: 200, wide: true, code: true },
   ],
   limits: [
     flag('registrationEnabled'),
