@@ -63,7 +63,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
       await page.getByText(/Searched for/).click()
       all.push(...await findings(page))
       await page.getByRole('button', { name: 'Options for the answer' }).click()
-      await page.getByRole('switch', { name: 'Web search' }).waitFor()
+      await page.getByRole('switch', { name: 'Earlier messages' }).waitFor()
       all.push(...await findings(page))
       await page.keyboard.press('Escape')
       await page.getByRole('button', { name: 'Find in this chat' }).click()
