@@ -218,3 +218,23 @@ it('folds the list away by itself on a tablet held upright, and lays it over the
   expect(v.complaints).toEqual([])
   await v.end()
 })
+
+it('folds long code when it is complete as after a reload, and draws one’s own Markdown only when asked to', async () => {
+  const v = await visit(browser, { tokenMs: 1 })
+  const { page } = v
+  v.fake.state.say = `\`\`\`js\n${'let a = 1\n'.repeat(40)}\`\`\`\n\nThat is all.`
+  await page.goto(v.fake.url)
+  await ask(page, 'Some **code**')
+  const unfold = page.getByRole('button', { name: 'Show all' })
+  await unfold.waitFor()
+  await page.reload()
+  await unfold.waitFor()
+  expect(await page.getByRole('article', { name: 'You' }).locator('strong').count()).toBe(0)
+  await page.goto(`${v.fake.url}/settings/appearance`)
+  await page.getByRole('switch', { name: 'Draw my own messages as Markdown' }).click()
+  await expect.poll(() => v.fake.state.personal).toMatchObject({ ownMarkdown: true })
+  await page.goBack()
+  await page.getByRole('article', { name: 'You' }).locator('strong').getByText('code').waitFor()
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
