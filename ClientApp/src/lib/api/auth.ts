@@ -1,5 +1,5 @@
 import { get, write } from './http'
-import type { Branding, Login, Me, Page, PersonalSettings, User } from './types'
+import type { Branding, Login, Me, Page, User } from './types'
 
 export const branding = () => get<Branding>('api/settings/branding')
 export const me = () => get<Me>('api/auth/me')
@@ -12,5 +12,3 @@ export const changePassword = (currentPassword: string | null, newPassword: stri
   write('PUT', 'api/auth/password', currentPassword === null ? { newPassword } : { currentPassword, newPassword })
 export const logins = () => get<Page<Login>>('api/auth/logins')
 export const revokeLogin = (id: number) => write('DELETE', `api/auth/logins/${id}`)
-export const personal = () => get<PersonalSettings>('api/settings/personal')
-export const savePersonal = (change: PersonalSettings) => write<PersonalSettings>('PUT', 'api/settings/personal', change)

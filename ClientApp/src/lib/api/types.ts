@@ -281,23 +281,6 @@ export type Capability = 'vision' | 'tools' | 'webSearch' | 'reasoning' | 'image
 export type Provider = 'openai' | 'azure_openai' | 'anthropic' | 'google_genai' | 'ollama' | 'demo'
 export type AuthType = 'bearer' | 'api_key' | 'none' | 'entra'
 
-export interface PersonalSettings {
-  locale?: string | null
-  theme?: string | null
-  preferredModel?: string | null
-  suggestions?: readonly string[] | null
-  pinnedPrompts?: readonly number[] | null
-  ownMarkdown?: boolean | null
-}
-
-/** The server settings that are public to every client. */
-export interface PublicSettings {
-  reasoningEnabled?: boolean
-  webSearchEnabled?: boolean
-  /** Whether requests are recorded by default for people who may record. */
-  taskTraceDefaultOn?: boolean
-}
-
 export interface FoundMessage {
   messageId: number
   snippet: string

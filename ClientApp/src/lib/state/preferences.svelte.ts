@@ -1,5 +1,4 @@
-import { personal, savePersonal } from '../api/auth'
-import type { PersonalSettings } from '../api/types'
+import { personal, savePersonal, type PersonalSettings } from '../api/settings'
 import type { I18n, LocaleChoice } from '../i18n/index.svelte'
 import type { Catalog } from './catalog.svelte'
 import type { Theme, ThemeChoice } from './theme.svelte'
