@@ -267,7 +267,9 @@ internal sealed record ListSetting(string Key, int MaxItems, Func<string, string
     }
 
     public override object? Parse(string text, out string? broken) =>
-        Validate(text.Split([HoldsSentences ? ';' : ',', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), out broken);
+        Validate(
+            text.Split(
+                [HoldsSentences ? ';' : ',', '\n'], StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries), out broken);
 
     public override JsonNode ToJson(object value) => new JsonArray([.. ((string[])value).Select(item => (JsonNode)JsonValue.Create(item))]);
 
