@@ -339,7 +339,8 @@ internal static class SettingTable
 
     /// <summary>Null for a message that may be offered on an empty chat, else the rule it breaks.</summary>
     public static string? Suggestion(string text) =>
-        text.Trim().Length is > 0 and <= MaxSuggestion && !text.Any(char.IsControl) ? null : $"holds lines of 1 to {MaxSuggestion} characters";
+        text.Trim().Length is > 0 and <= MaxSuggestion && !text.Any(char.IsControl)
+            ? null : $"holds lines of 1 to {MaxSuggestion} characters";
 
     private static string? ModelId(string text) =>
         text.Length is > 0 and <= 400 && !text.Any(char.IsControl) ? null : "holds ids of models as the catalogue shows them";

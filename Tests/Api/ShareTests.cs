@@ -64,7 +64,8 @@ public sealed class ShareTests
         {
             var session = await admin.NewSession(connection);
             await admin.AskAndWait(session, question);
-            urls.Insert(0, (await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created)).Text("url")!);
+            var made = await (await admin.PostJson($"/api/sessions/{session}/share", new { })).Json(HttpStatusCode.Created);
+            urls.Insert(0, made.Text("url")!);
         }
 
         var first = await admin.GetJson("/api/shares?limit=2");
@@ -76,7 +77,8 @@ public sealed class ShareTests
         Assert.Equal(0, (await user.GetJson("/api/shares")).GetProperty("items").GetArrayLength());
         await (await server.Client().GetAsync("/api/shares")).ExpectProblem(HttpStatusCode.Unauthorized, "unauthenticated");
 
-        await (await admin.DeleteAsync($"/api/sessions/{items[0].GetProperty("sessionId").GetInt64()}/share")).Expect(HttpStatusCode.NoContent);
+        var last = items[0].GetProperty("sessionId").GetInt64();
+        await (await admin.DeleteAsync($"/api/sessions/{last}/share")).Expect(HttpStatusCode.NoContent);
         Assert.Equal(2, (await admin.GetJson("/api/shares")).GetProperty("items").GetArrayLength());
     }
 
