@@ -69,7 +69,7 @@ it('begins with suggestions of one’s own, pinned prompts and recent chats, aro
   expect(await box(page).inputValue()).toBe('What does our handbook say?')
 
   await page.getByRole('button', { name: 'Edit these suggestions' }).click()
-  await page.getByLabel('Suggestions').fill('Translate, please\n\n  Plan my day ')
+  await page.getByLabel('Suggestions', { exact: true }).fill('Translate, please\n\n  Plan my day ')
   await page.getByRole('button', { name: 'Save', exact: true }).click()
   await page.getByRole('button', { name: 'Plan my day' }).waitFor()
   expect(v.fake.state.personal).toMatchObject({ suggestions: ['Translate, please', 'Plan my day'] })

@@ -263,7 +263,7 @@ it('shows a list first on a phone, then one page', async () => {
   await page.getByRole('link', { name: 'Audit log' }).tap()
   await page.getByRole('heading', { name: 'Audit log' }).waitFor()
   await page.getByRole('link', { name: 'Settings', exact: true }).tap()
-  for (const name of ['Overview', 'Users', 'Models', 'General', 'Limits and guests', 'API keys', 'Appearance']) {
+  for (const name of ['Overview', 'Users', 'Models', 'Name and look', 'Access and limits', 'API keys', 'Appearance']) {
     await page.getByRole('link', { name, exact: true }).tap()
     await page.getByRole('heading', { name, exact: true }).waitFor()
     expect(await page.evaluate(() => document.documentElement.scrollWidth), name).toBe(390)

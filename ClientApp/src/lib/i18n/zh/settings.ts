@@ -13,7 +13,7 @@ export const settings: Record<keyof typeof en, string> = {
   'settings.ownMarkdownHint': '关闭时只显示代码、链接和列表，其余保持原样。',
   'settings.people': '人员',
   'settings.models': '模型',
-  'settings.look': '外观',
+  'settings.look': '界面',
   'settings.operation': '运行',
   'settings.general': '外观',
   'settings.generalText': '页面外观，仅对你生效。',
