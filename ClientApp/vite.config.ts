@@ -2,6 +2,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { cheapStart } from './build/cheap-start.ts'
+import { engines } from './build/engines.ts'
 import { firstPageGroup } from './build/first-page.ts'
 import { fontFormats } from './build/font-formats.ts'
 import { licenses } from './build/licenses.ts'
@@ -33,7 +34,7 @@ export default defineConfig({
   build: {
     outDir: '../wwwroot',
     emptyOutDir: true,
-    target: 'es2022',
+    target: engines,
     // The CSP has no data: for fonts and scripts, so nothing may be inlined.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

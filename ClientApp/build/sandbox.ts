@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { build, type Plugin } from 'vite'
+import { engines } from './engines.ts'
 import { rememberPackages } from './licenses.ts'
 
 const names = ['diagram', 'image'] as const
@@ -51,7 +52,7 @@ async function bundle(root: string, name: string): Promise<string> {
     plugins: [leaner(root)],
     build: {
       write: false,
-      target: 'es2022',
+      target: engines,
       modulePreload: false,
       chunkSizeWarningLimit: 4000,
       rolldownOptions: {

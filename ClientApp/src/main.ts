@@ -9,5 +9,7 @@ import App from './App.svelte'
 
 const target = document.getElementById('app')
 if (!target) throw new Error('no place to mount')
+/** Set by theme-boot.js, which has said so, where the browser is too old. */
+const unable = 'aichatUnable' in window
 // Mount in a separate task: evaluating the script and rendering the page in one would block a phone for too long.
-setTimeout(() => mount(App, { target }))
+if (!unable) setTimeout(() => mount(App, { target }))

@@ -42,17 +42,19 @@ self.addEventListener('fetch', (event) => {
   if (request.method !== 'GET' || address.origin !== self.location.origin || !address.pathname.startsWith(scope)) return
   const path = address.pathname.slice(scope.length)
   // Prefer the server's page, which may be newer; fall back to the cache when offline.
-  if (request.mode === 'navigate' && isPage(path)) event.respondWith(fetch(request).catch(() => caches.match('./')))
-  else if (isFile(path)) event.respondWith(fileOf(request))
+  if (request.mode === 'navigate' && isPage(path)) event.respondWith(fetch(request).catch(async () => (await caches.match('./')) ?? Response.error()))
+  else if (isFile(path)) event.respondWith(fileOf(event).catch(() => Response.error()))
 })
 
-async function fileOf(request) {
-  const known = await caches.match(request)
+async function fileOf(event) {
+  const { request } = event
+  const known = await caches.match(request).catch(() => undefined)
   if (known) return known
   const answer = await fetch(request)
-  if (answer.ok) {
-    const cache = await caches.open(name)
-    await cache.put(request, answer.clone())
-  }
+  if (answer.ok) event.waitUntil(keep(request, answer.clone()))
   return answer
 }
+
+/** Neither a full disk nor a reader who leaves while the file comes takes the file from the page. */
+const keep = (request, answer) =>
+  caches.open(name).then((cache) => cache.put(request, answer)).catch(() => undefined)

@@ -15,10 +15,8 @@ internal sealed class EmbeddedAsset
     // A worker is subject to the policy of its own response, not to that of the page. The policy for data would let it fetch nothing.
     private const string ServiceWorker = "wwwroot/sw.js";
 
-    // The pages of the sandboxed frames, each with a script that is named by a hash of its content.
+    // The scripts of the sandboxed frames, named by a hash of their content. The pages are a SandboxFrame each.
     private const string SandboxFolder = "wwwroot/sandbox/";
-    private const string DiagramFrame = SandboxFolder + "diagram.html";
-    private const string ImageFrame = SandboxFolder + "image.html";
     private const string Html = "text/html; charset=utf-8";
     private const string Script = "text/javascript; charset=utf-8";
     private readonly string _contentType;
@@ -140,9 +138,6 @@ internal sealed class EmbeddedAsset
 
     private static Policies PoliciesOf(string name, string type) => name switch
     {
-        DiagramFrame => new Policies(SecurityHeaders.DiagramFrame, Referrer: "no-referrer"),
-        ImageFrame => new Policies(SecurityHeaders.ImageFrame, Referrer: "no-referrer"),
-
         // The frame has an opaque origin, so its own script is cross-origin to it.
         _ when type == Script && name.StartsWith(SandboxFolder, StringComparison.Ordinal) => new Policies(Resource: "cross-origin"),
         _ when type == Html || name == ServiceWorker => new Policies(SecurityHeaders.AppShell),
@@ -167,12 +162,11 @@ internal sealed class EmbeddedAsset
     };
 
     /// <summary>Headers that differ from those of <see cref="SecurityHeaders"/>.</summary>
-    private readonly record struct Policies(string? Content = null, string? Referrer = null, string? Resource = null)
+    private readonly record struct Policies(string? Content = null, string? Resource = null)
     {
         public void Set(IHeaderDictionary headers)
         {
             Put(headers, HeaderNames.ContentSecurityPolicy, Content);
-            Put(headers, "Referrer-Policy", Referrer);
             Put(headers, "Cross-Origin-Resource-Policy", Resource);
         }
 

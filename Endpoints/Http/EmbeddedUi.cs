@@ -12,6 +12,7 @@ internal sealed class EmbeddedUi
     private const string Prefix = "wwwroot/";
     private static readonly PathString[] ServerPaths = ["/api", "/v1", "/chat-images", "/avatars", "/metrics", "/assets", "/sandbox"];
     private readonly FrozenDictionary<string, EmbeddedAsset> _assets;
+    private readonly FrozenDictionary<string, SandboxFrame> _frames;
     private readonly EmbeddedAsset? _index;
     private readonly string _basePath;
     private readonly EmbeddedAsset? _indexBelow;
@@ -25,6 +26,7 @@ internal sealed class EmbeddedUi
             .Distinct()
             .ToFrozenDictionary(
                 name => name[(Prefix.Length - 1)..], name => EmbeddedAsset.From(assembly, name, names), StringComparer.Ordinal);
+        _frames = SandboxFrame.In(assembly, names).ToFrozenDictionary(StringComparer.Ordinal);
         _index = _assets.GetValueOrDefault("/index.html");
         _indexBelow = basePath.Length == 0 ? _index : IndexBelow(basePath);
     }
@@ -34,7 +36,18 @@ internal sealed class EmbeddedUi
     {
         var request = context.Request;
         var head = HttpMethods.IsHead(request.Method);
-        if ((!head && !HttpMethods.IsGet(request.Method)) || Find(request) is not { } asset)
+        if (!head && !HttpMethods.IsGet(request.Method))
+        {
+            return false;
+        }
+
+        if (_frames.TryGetValue(request.Path.Value ?? "", out var frame))
+        {
+            await frame.Send(context, head);
+            return true;
+        }
+
+        if (Find(request) is not { } asset)
         {
             return false;
         }

@@ -11,18 +11,21 @@ internal static class SecurityHeaders
         "worker-src 'self'; frame-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; " +
         "object-src 'none'; require-trusted-types-for 'script'; trusted-types svelte-trusted-html aichat-worker";
 
+    /// <summary>Stands in a policy for the number of one answer.</summary>
+    public const string Nonce = "{nonce}";
+
     /// <summary>
     /// For /sandbox/diagram.html, the frame that draws the diagrams of a model. Its origin is opaque and it may fetch nothing; styles are
     /// inline because a diagram is measured with its own. It and /sandbox/image.html are the only pages that may be framed, by this site.
     /// </summary>
     public const string DiagramFrame =
-        "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; " +
+        "default-src 'none'; script-src 'nonce-" + Nonce + "'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; " +
         "frame-ancestors 'self'; sandbox allow-scripts";
 
     /// <summary>For /sandbox/image.html, the frame that shows an image of another site after a click.</summary>
     public const string ImageFrame =
-        "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; " +
-        "sandbox allow-scripts";
+        "default-src 'none'; script-src 'nonce-" + Nonce + "'; img-src http: https:; base-uri 'none'; form-action 'none'; " +
+        "frame-ancestors 'self'; sandbox allow-scripts";
 
     private const string Data = "default-src 'none'; frame-ancestors 'none'";
 

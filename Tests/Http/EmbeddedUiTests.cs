@@ -1,6 +1,7 @@
 using System.IO.Compression;
 using System.Reflection;
 using System.Text;
+using System.Text.RegularExpressions;
 using AiChat.Endpoints.Http;
 using Microsoft.AspNetCore.Http;
 
@@ -94,20 +95,26 @@ public sealed class EmbeddedUiTests
         (string Path, string Policy)[] pages =
         [
             ("/sandbox/diagram.html",
-                "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+                "default-src 'none'; script-src 'nonce-*'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
                     + "frame-ancestors 'self'; sandbox allow-scripts"),
             ("/sandbox/image.html",
-                "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; "
+                "default-src 'none'; script-src 'nonce-*'; img-src http: https:; base-uri 'none'; form-action 'none'; "
                     + "frame-ancestors 'self'; sandbox allow-scripts"),
         ];
         foreach (var (path, policy) in pages)
         {
-            var (first, _) = await Get(path);
-            var (again, _) = await Get(path, "", context => context.Request.Headers.IfNoneMatch = first.Headers.ETag);
-            Assert.Equal(304, again.StatusCode);
-            Assert.All([first, again], answer => Assert.Equal(policy, answer.Headers.ContentSecurityPolicy.ToString()));
-            Assert.All([first, again], answer => Assert.Equal("no-referrer", answer.Headers["Referrer-Policy"].ToString()));
-            Assert.Equal("no-cache", first.Headers.CacheControl.ToString());
+            // The origin is opaque, and in WebKit 'self' matches nothing then: the one script is named by a number of this answer.
+            var nonces = new HashSet<string>();
+            for (var turn = 0; turn < 2; turn++)
+            {
+                var (frame, html) = await Get(path, "br", context => context.Request.Headers.IfNoneMatch = "*");
+                var nonce = Regex.Match(html, "<script nonce=\"([A-Za-z0-9+/=]{24})\" src=\"[^\"]+\"></script>").Groups[1].Value;
+                Assert.Equal(policy.Replace("*", nonce, StringComparison.Ordinal), frame.Headers.ContentSecurityPolicy.ToString());
+                Assert.Equal("no-referrer", frame.Headers["Referrer-Policy"].ToString());
+                Assert.Equal("no-store", frame.Headers.CacheControl.ToString());
+                Assert.Equal(html.Length, frame.ContentLength);
+                Assert.True(nonces.Add(nonce));
+            }
         }
 
         foreach (var path in new[] { "/", "/c/1", "/index.html", "/sw.js", "/sandbox/other.html" })

@@ -1,7 +1,9 @@
+import { began } from './began'
 import mermaid from 'mermaid'
 import { configFor } from './config'
 import './harmless'
-import type { DrawRequest, Drawn, NotDrawn } from './protocol'
+import './older'
+import type { Busy, DrawRequest, Drawn, NotDrawn } from './protocol'
 
 // Runs in a frame without an origin, which has no access to the page, its storage or the network.
 
@@ -14,7 +16,7 @@ addEventListener('message', (event: MessageEvent<DrawRequest | undefined>) => {
   )
 })
 
-const say = (message: Drawn | NotDrawn | 'ready') => parent.postMessage(message, '*')
+const say = (message: Busy | Drawn | NotDrawn | 'ready') => parent.postMessage(message, '*')
 
 async function draw({ draw: number, source, palette }: DrawRequest): Promise<string> {
   mermaid.initialize(configFor(palette))
@@ -35,4 +37,7 @@ function asImage(html: string): string {
   return new XMLSerializer().serializeToString(svg)
 }
 
+// Long enough for the page to notice whether it could go on meanwhile.
+while (Date.now() - began < 40);
+say({ busy: [began, Date.now()] })
 say('ready')

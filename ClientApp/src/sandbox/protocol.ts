@@ -19,6 +19,11 @@ export interface Palette {
   font: string
 }
 
+/** What the frame says once, before `ready`: it ran without a pause from one time to another, by `Date.now()`. */
+export interface Busy {
+  busy: [from: number, to: number]
+}
+
 export interface DrawRequest {
   draw: number
   source: string

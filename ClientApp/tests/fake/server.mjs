@@ -1,6 +1,7 @@
 // A fake server: the page's journeys run against it without a build of the real one.
 // `node tests/fake/server.mjs [port]` serves ../wwwroot and the API; the first account is the administrator.
 import { readFileSync, existsSync } from 'node:fs'
+import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import { adminRoutes, faceUrl, logoUrl } from './admin.mjs'
@@ -48,13 +49,13 @@ const types = {
   '.webmanifest': 'application/manifest+json',
   '.woff2': 'font/woff2',
 }
-// The policies of the frames, as the real server sends them.
+// The policies of the frames, as the real server sends them: their scripts are named by a number that is new each time.
 const sandbox = {
   '/sandbox/diagram.html':
-    "default-src 'none'; script-src 'self'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; " +
+    "default-src 'none'; script-src 'nonce-NEW'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; " +
     "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts",
   '/sandbox/image.html':
-    "default-src 'none'; script-src 'self'; img-src http: https:; base-uri 'none'; form-action 'none'; " +
+    "default-src 'none'; script-src 'nonce-NEW'; img-src http: https:; base-uri 'none'; form-action 'none'; " +
     "frame-ancestors 'self'; sandbox allow-scripts",
 }
 const csp =
@@ -340,13 +341,15 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     const packed = !existsSync(file) && existsSync(`${file}.gz`)
     if (instead === undefined && !packed && !existsSync(file)) return response.writeHead(404).end()
     const script = path.startsWith('/sandbox/') && extname(path) === '.js'
+    const body = instead ?? (path === '/sw.js' ? readFileSync(file) + state.worker : readFileSync(packed ? `${file}.gz` : file))
+    const nonce = randomBytes(16).toString('base64url')
     return response.writeHead(200, {
       'Content-Type': types[extname(file)] ?? 'text/plain',
-      'Content-Security-Policy': sandbox[path] ?? csp,
+      'Content-Security-Policy': sandbox[path]?.replace('NEW', nonce) ?? csp,
       'Cross-Origin-Resource-Policy': script ? 'cross-origin' : 'same-origin',
       'Referrer-Policy': sandbox[path] ? 'no-referrer' : 'same-origin',
       ...(packed && instead === undefined ? { 'Content-Encoding': 'gzip' } : {}),
-    }).end(instead ?? (path === '/sw.js' ? readFileSync(file) + state.worker : readFileSync(packed ? `${file}.gz` : file)))
+    }).end(sandbox[path] ? String(body).replace('<script ', `<script nonce="${nonce}" `) : body)
   })
   return new Promise((resolve) =>
     server.listen(port, '127.0.0.1', () =>

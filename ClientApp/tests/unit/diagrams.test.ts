@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { Diagrams } from '../../src/lib/markdown/diagram/diagrams'
-import { drawMs, loadMs, Renderer, type Answer, type Host } from '../../src/lib/markdown/diagram/frame'
+import { costOf } from '../../src/lib/markdown/diagram/cost'
+import { drawMs, loadMs, readyMs, Renderer, type Answer, type Host } from '../../src/lib/markdown/diagram/frame'
 import { isPlainSvg } from '../../src/lib/markdown/diagram/svg-guard'
 import { configFor } from '../../src/sandbox/config'
 import { elsewhere, type DrawRequest, type Palette } from '../../src/sandbox/protocol'
@@ -25,9 +26,9 @@ const svg = (inside = '<g/>', size = 'width="10" height="20"') => `<svg xmlns="h
 
 /** Frames that send only what the test makes them send. */
 class FakeHost implements Host {
-  readonly frames: { asked: DrawRequest[]; hear: (message: unknown) => void; removed: boolean }[] = []
-  start(hear: (message: unknown) => void) {
-    const frame = { asked: [] as DrawRequest[], hear, removed: false }
+  readonly frames: { asked: DrawRequest[]; hear: (message: unknown) => void; loaded: () => void; removed: boolean }[] = []
+  start(hear: (message: unknown) => void, loaded: () => void) {
+    const frame = { asked: [] as DrawRequest[], hear, loaded, removed: false }
     this.frames.push(frame)
     return { say: (message: DrawRequest) => void frame.asked.push(message), remove: () => void (frame.removed = true) }
   }
@@ -82,6 +83,24 @@ describe('the frame that draws', () => {
     expect(host.at(0).removed).toBe(true)
   })
 
+  it('that has loaded and is not ready is given up soon, for all that wait', async () => {
+    const host = new FakeHost()
+    const renderer = new Renderer(host)
+    const all = ['a', 'b', 'c'].map((source) => renderer.draw(source, light))
+    vi.advanceTimersByTime(1_000)
+    host.at(0).loaded()
+    vi.advanceTimersByTime(readyMs)
+    expect(await Promise.all(all)).toEqual(Array(3).fill({ failed: 'unreachable', detail: '' }))
+    expect(host.frames).toHaveLength(1)
+    // Another try is another frame, and one that is ready before it has loaded is not given up.
+    const again = renderer.draw('a', light)
+    host.at(1).hear('ready')
+    host.at(1).loaded()
+    vi.advanceTimersByTime(readyMs - 500)
+    host.at(1).hear({ drawn: 1, svg: 'A' })
+    expect(await again).toEqual({ svg: 'A' })
+  })
+
   it('goes when nothing was drawn for a minute', async () => {
     const host = new FakeHost()
     const renderer = new Renderer(host)
@@ -102,6 +121,96 @@ describe('the frame that draws', () => {
     for (const noise of [null, 7, 'drawn', {}, { drawn: 9, svg: 'x' }, { drawn: 1 }, { drawn: 1, svg: 5 }]) host.at(0).hear(noise)
     host.at(0).hear({ drawn: 1, svg: 'A' })
     expect(await answer).toEqual({ svg: 'A' })
+  })
+})
+
+describe('the thread of the page', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+  const small = 'flowchart LR\n  a --> b'
+  const large = `flowchart LR\n${Array.from({ length: 300 }, (_, at) => `n${at} --> m${at}`).join('\n')}`
+
+  it('is not stopped by what is large, but when it is asked for', async () => {
+    const host = new FakeHost()
+    const renderer = new Renderer(host)
+    const [first, second] = [renderer.draw(large, light), renderer.draw(small, light)]
+    const from = Date.now()
+    vi.setSystemTime(from + 50) // nothing ran meanwhile
+    host.at(0).hear({ busy: [from, from + 50] })
+    host.at(0).hear('ready')
+    expect(await first).toMatchObject({ failed: 'dear', ms: costOf(large) })
+    expect(host.at(0).asked.map((one) => one.source)).toEqual([small])
+    host.at(0).hear({ drawn: 1, svg: 'S' })
+    expect(await second).toEqual({ svg: 'S' })
+    const asked = renderer.draw(large, light, true)
+    vi.advanceTimersByTime(20 * drawMs)
+    host.at(0).hear({ drawn: 2, svg: 'L' })
+    expect(await asked).toEqual({ svg: 'L' })
+  })
+
+  it('is left alone by a frame that has its own, which draws everything', async () => {
+    const host = new FakeHost()
+    const drawn = new Renderer(host).draw(large, light)
+    const from = Date.now()
+    vi.advanceTimersByTime(50)
+    host.at(0).hear({ busy: [from, Date.now()] })
+    host.at(0).hear('ready')
+    host.at(0).hear({ drawn: 1, svg: 'L' })
+    expect(await drawn).toEqual({ svg: 'L' })
+  })
+
+  it('learns how fast this machine is', async () => {
+    const host = new FakeHost()
+    const renderer = new Renderer(host)
+    const middling = `flowchart LR\n${'  a --> b\n'.repeat(30)}`
+    let number = 0
+    const draw = async (source: string, ms: number) => {
+      const answer = renderer.draw(source, light)
+      if (number === 0) {
+        host.at(0).hear({ busy: [Date.now(), Date.now()] })
+        host.at(0).hear('ready')
+      }
+      vi.advanceTimersByTime(ms)
+      host.at(0).hear({ drawn: ++number, svg: 'S' })
+      return answer
+    }
+    expect(await draw(small, 200)).toEqual({ svg: 'S' }) // the first one is slow everywhere
+    expect(await renderer.draw(middling, light)).toMatchObject({ failed: 'dear' })
+    for (let turn = 0; turn < 4; turn++) await draw(small, 10)
+    expect(await draw(middling, 60)).toEqual({ svg: 'S' })
+    for (let turn = 0; turn < 4; turn++) await draw(small, 600)
+    expect(await renderer.draw(small, light)).toMatchObject({ failed: 'dear' })
+  })
+
+  it('is not stopped by a short text that means much work', () => {
+    for (const source of [
+      'gantt\n  dateFormat YYYY-MM-DD\n  excludes weekends\n  a :2026-01-01, 1d',
+      'gantt\n  tickInterval 1millisecond\n  a :2026-01-01, 1d',
+      'packet-beta\n  0-9999: "x"',
+      'block-beta\n  columns 9000\n  space:9000 a',
+      'radar-beta\n  axis a, b\n  ticks 100000',
+      '%%{init: {"gantt": {"barHeight": 100000}}}%%\ngantt\n  a :2026-01-01, 1d',
+      '---\nconfig:\n  packet:\n    bitsPerRow: 9999\n---\npacket-beta\n  0-7: "x"',
+    ])
+      expect(costOf(source), source).toBe(Infinity)
+    const dense = `flowchart LR\n  ${'abcdefghij'.split('').join(' & ')} --> ${'klmnopqrst'.split('').join(' & ')}`
+    expect(costOf(dense)).toBeGreaterThan(500)
+    expect(costOf(`flowchart LR\n  ${Array.from({ length: 100 }, (_, at) => `n${at}`).join('-->')}`)).toBeGreaterThan(500)
+    expect(costOf(`flowchart LR; ${'a-->b;'.repeat(100)}`)).toBeGreaterThan(500)
+    expect(costOf('what nobody knows\n  a\n  b 1000')).toBe(Infinity)
+  })
+
+  it('draws what people write by itself', () => {
+    for (const source of [
+      'flowchart TD\n  A[Start] --> B{Ready?}\n  B -->|yes| C[Go]\n  B -->|no| D[Wait]\n  D --> B',
+      'sequenceDiagram\n  participant A\n  participant B\n  A->>B: Hello\n  B-->>A: Hi\n  A->>B: How are you in 2026?',
+      '---\ntitle: Pets in 2026\n---\npie\n  "Dogs" : 386\n  "Cats" : 8500',
+      "%%{init: {'theme': 'dark'}}%%\nflowchart LR\n  a --> b",
+      'gantt\n  title Plan\n  dateFormat YYYY-MM-DD\n  section One\n  Design :a1, 2026-01-01, 30d\n  Build :after a1, 20d',
+      'xychart-beta\n  x-axis [jan, feb]\n  y-axis "EUR" 4000 --> 11000\n  bar [5000, 6000]',
+      'timeline\n  title History\n  2002 : LinkedIn\n  2004 : Facebook : Google',
+    ])
+      expect(costOf(source), source).toBeLessThan(150)
   })
 })
 

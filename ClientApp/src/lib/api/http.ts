@@ -20,6 +20,9 @@ export class Problem extends Error {
   }
 }
 
+/** Whether there was no answer of the server itself, which may come back. */
+export const isUnreachable = (error: unknown) => error instanceof Problem && (error.status === 0 || error.status >= 502)
+
 /**
  * Sent with every request that changes something. Another site's page cannot set this header, so the server recognises its own page by it
  * even where a proxy hides the address under which the page was opened.

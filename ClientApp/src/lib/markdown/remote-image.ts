@@ -3,6 +3,8 @@ import type { ImageWords } from './words'
 
 // A server may accept the connection and never respond.
 const loadMs = 30_000
+// A frame that has loaded and is not ready after this time had its script refused or did not get it.
+const readyMs = 3_000
 const largest = { width: 704, height: 480 }
 
 /**
@@ -29,6 +31,7 @@ export function showRemote(chip: HTMLElement, target: URL, alt: string, words: I
 
   const end = () => {
     clearTimeout(timer)
+    clearTimeout(late)
     removeEventListener('message', hear)
   }
   const open = () => {
@@ -47,7 +50,11 @@ export function showRemote(chip: HTMLElement, target: URL, alt: string, words: I
   const hear = (event: MessageEvent<'ready' | 'failed' | Shown | undefined>) => {
     if (event.source !== frame.contentWindow) return
     const said = event.data
-    if (said === 'ready') frame.contentWindow?.postMessage({ show: target.href, alt } satisfies ShowRequest, '*')
+    if (said === 'ready') {
+      ready = true
+      clearTimeout(late)
+      frame.contentWindow?.postMessage({ show: target.href, alt } satisfies ShowRequest, '*')
+    }
     else if (said === 'failed') fail()
     else if (isSize(said)) {
       end()
@@ -56,6 +63,11 @@ export function showRemote(chip: HTMLElement, target: URL, alt: string, words: I
     }
   }
   const timer = setTimeout(fail, loadMs)
+  let ready = false
+  let late: ReturnType<typeof setTimeout> | undefined
+  frame.onload = () => {
+    if (!ready) late = setTimeout(fail, readyMs)
+  }
   addEventListener('message', hear)
   holder.append(frame, about)
   chip.replaceWith(holder)

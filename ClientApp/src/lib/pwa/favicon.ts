@@ -7,7 +7,9 @@ export function showLogo(logo: string | null | undefined): void {
   for (const link of document.querySelectorAll<HTMLLinkElement>('link[rel$=icon]')) {
     const first = own.get(link) ?? { href: link.href, type: link.type }
     own.set(link, first)
-    link.type = logo ? '' : first.type
-    link.href = logo ? url(logo) : first.href
+    const [type, href] = logo ? ['', url(logo)] : [first.type, first.href]
+    // Set anew even to the same value, Firefox asks for the picture again.
+    if (link.type !== type) link.type = type
+    if (link.href !== href) link.href = href
   }
 }

@@ -5,6 +5,7 @@ import type { CatalogModel, ChatSetup, Session } from '../api/types'
 import { I18n } from '../i18n/index.svelte'
 import { Accent } from './accent.svelte'
 import { Auth } from './auth.svelte'
+import { until } from './backoff'
 import { Catalog } from './catalog.svelte'
 import { Connection } from './connection.svelte'
 import { Conversation } from './conversation.svelte'
@@ -79,6 +80,8 @@ export class AppState {
       this.places.belongTo(owner)
     }
     await Promise.allSettled([this.sessions.load(), this.catalog.load()])
+    const there = () => this.sessions.state !== 'failed' && this.catalog.loaded
+    void until(() => this.#owner !== owner || there(), () => Promise.allSettled([this.sessions.load(), this.catalog.load()]))
   }
 
   leave(): void {
@@ -123,7 +126,8 @@ export class AppState {
     if (conversation) {
       void this.sessions.ensure(conversation.id).catch(() => undefined)
       if (conversation.live) this.#seats.want(!document.hidden, true)
-      void conversation.show()
+      void conversation.show().then(() =>
+        until(() => this.#open !== conversation || !conversation.transcript.unreachable, () => conversation.load()))
     }
   }
 

@@ -20,3 +20,12 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted) abort()
   })
 }
+
+/** Tries again, more and more seldom and when the network returns, until it is done. */
+export async function until(done: () => boolean, again: () => Promise<unknown>): Promise<void> {
+  const never = new AbortController().signal
+  for (let attempt = 0; !done(); attempt++) {
+    await pause(backoffMs(attempt), never)
+    if (!done()) await again()
+  }
+}

@@ -56,7 +56,8 @@ export class Sessions {
 
   async load(): Promise<void> {
     if (this.#state === 'loading') return
-    if (this.#items.length === 0) this.#state = 'loading'
+    // What has failed says so until an answer comes.
+    if (this.#items.length === 0 && this.#state !== 'failed') this.#state = 'loading'
     try {
       const page = await api.list()
       const first = new Map(page.items.map((session) => [session.id, session]))

@@ -1,4 +1,4 @@
-import { Problem } from '../api/http'
+import { isUnreachable, Problem } from '../api/http'
 import * as sessions from '../api/sessions'
 import type { Message, Page } from '../api/types'
 import { readAhead } from '../lexer/blocks'
@@ -30,6 +30,10 @@ export class Transcript {
   get problem() {
     return this.#problem
   }
+  /** Whether the server was not there when the chat was asked for. */
+  get unreachable() {
+    return this.#state === 'failed' && isUnreachable(this.#problem)
+  }
   get hasOlder() {
     return this.#older !== null
   }
@@ -43,7 +47,8 @@ export class Transcript {
 
   /** Loads the newest page. Null when that failed, or when `wanted` no longer holds after the request. */
   async load(wanted: () => boolean): Promise<Page<Message> | null> {
-    if (this.#turns.length === 0) this.#state = 'loading'
+    // What has failed says so until an answer comes.
+    if (this.#turns.length === 0 && this.#state !== 'failed') this.#state = 'loading'
     try {
       const page = await sessions.messages(this.sessionId)
       if (this.#turns.length === 0) await readAhead(page.items.at(-1)?.content ?? '')

@@ -2,7 +2,7 @@ import { elsewhere, limits, type Palette } from '../../../sandbox/protocol'
 import { Renderer, sandboxed } from './frame'
 import { isPlainSvg } from './svg-guard'
 
-export type Refusal = 'tooLarge' | 'slow' | 'unreachable' | 'broken' | 'unsafe'
+export type Refusal = 'tooLarge' | 'slow' | 'unreachable' | 'broken' | 'unsafe' | 'dear'
 
 export interface Drawing {
   svg: string
@@ -10,7 +10,8 @@ export interface Drawing {
   height: number
 }
 
-export type Outcome = Drawing | { refused: Refusal; line: number | null }
+/** `ms` is how long a drawing that is made only when asked for may take. */
+export type Outcome = Drawing | { refused: Refusal; line: number | null; ms?: number }
 
 // Bound in characters; a drawing has about ten thousand.
 const maxCachedChars = 4_000_000
@@ -36,21 +37,23 @@ export class Diagrams {
     return outcome
   }
 
-  draw(source: string, palette: Palette): Promise<Outcome> {
+  /** @param asked Somebody wants it, even where the page stands still meanwhile. */
+  draw(source: string, palette: Palette, asked = false): Promise<Outcome> {
     if (source.length > limits.chars) return Promise.resolve({ refused: 'tooLarge', line: null })
     const known = this.known(source, palette)
     if (known) return Promise.resolve(known)
     const key = keyOf(source, palette)
     let running = this.#running.get(key)
-    if (!running) {
-      running = this.#draw(key, source, palette).finally(() => this.#running.delete(key))
+    if (!running || asked) {
+      running = this.#draw(key, source, palette, asked).finally(() => this.#running.delete(key))
       this.#running.set(key, running)
     }
     return running
   }
 
-  async #draw(key: string, source: string, palette: Palette): Promise<Outcome> {
-    const answer = await this.#renderer.draw(source, palette)
+  async #draw(key: string, source: string, palette: Palette, asked: boolean): Promise<Outcome> {
+    const answer = await this.#renderer.draw(source, palette, asked)
+    if ('failed' in answer && answer.failed === 'dear') return { refused: 'dear', line: null, ms: answer.ms }
     const outcome = 'svg' in answer ? check(answer.svg) : { refused: reasonOf(answer.failed, answer.detail), line: lineOf(answer.detail) }
     // An unreachable frame may be reachable later, so this result is not cached.
     if (!('refused' in outcome) || outcome.refused !== 'unreachable') this.#keep(key, outcome)
