@@ -19,8 +19,8 @@ internal static class SecurityHeaders
     /// inline because a diagram is measured with its own. It and /sandbox/image.html are the only pages that may be framed, by this site.
     /// </summary>
     public const string DiagramFrame =
-        "default-src 'none'; script-src 'nonce-" + Nonce + "'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; " +
-        "frame-ancestors 'self'; sandbox allow-scripts";
+        "default-src 'none'; script-src 'nonce-" + Nonce + "'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; " +
+        "form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts";
 
     /// <summary>For /sandbox/image.html, the frame that shows an image of another site after a click.</summary>
     public const string ImageFrame =
