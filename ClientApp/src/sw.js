@@ -42,7 +42,8 @@ self.addEventListener('fetch', (event) => {
   if (request.method !== 'GET' || address.origin !== self.location.origin || !address.pathname.startsWith(scope)) return
   const path = address.pathname.slice(scope.length)
   // Prefer the server's page, which may be newer; fall back to the cache when offline.
-  if (request.mode === 'navigate' && isPage(path)) event.respondWith(fetch(request).catch(async () => (await caches.match('./')) ?? Response.error()))
+  const kept = async () => (await caches.match('./')) ?? Response.error()
+  if (request.mode === 'navigate' && isPage(path)) event.respondWith(fetch(request).catch(kept))
   else if (isFile(path)) event.respondWith(fileOf(event).catch(() => Response.error()))
 })
 

@@ -1,3 +1,14 @@
+// What the drawing library uses and the oldest browsers of build/engines.ts lack.
+
+// Chrome 120, Safari 17.
+URL.canParse ??= (address) => {
+  try {
+    return Boolean(new URL(address))
+  } catch {
+    return false
+  }
+}
+
 // Safari below 16.4 makes no style sheet without an element, and the library makes one for every diagram.
 
 function made(): CSSStyleSheet {

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { newDataDir, removeDataDir, setupCode, startServer, type Server } from './binary'
 
-// The oldest WebKit that can be had, WPE 2.38, is a Safari 16.0 to a page: below the oldest that is promised. What starts here starts there.
+// The oldest WebKit that can be had, WPE 2.38, is a Safari 16.0 to a page: below the oldest that is promised.
 const driverPath = '/usr/bin/WPEWebDriver'
 const libraries = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`
 const browserPath = `${libraries}/wpe-webkit-1.1/MiniBrowser`
@@ -34,7 +34,7 @@ afterAll(async () => {
   await removeDataDir(dataDir)
 })
 
-it('is drawn and works in a Safari of 2022: set-up, first account, first chat, a formula', async () => {
+it('is drawn and works in a Safari of 2022: set-up, first account, first chat, a formula, a diagram', async () => {
   await command('POST', `${base}/url`, { url: `${server.url}/setup#setup=${setupCode}` })
   await shown('button[type=submit]')
   expect(await run('return navigator.userAgent')).toContain('Version/16.')
@@ -50,10 +50,11 @@ it('is drawn and works in a Safari of 2022: set-up, first account, first chat, a
   await command('POST', `${base}/url`, { url: `${server.url}/` })
   await shown('textarea')
   // The demo model says again what it is asked. There is no mouse, so Enter makes a line and the button sends.
-  await type('textarea', '/fast A formula: $e^{i\\pi}+1=0$')
+  await type('textarea', '/fast Draw\n```mermaid\npie\n"a" : 1\n"b" : 2\n```\n')
   await press('button[type=submit]:not([disabled])')
-  await until('the formula in question and answer', "return document.querySelectorAll('article .katex').length > 0")
+  await until('the formula', "return document.querySelector('article .katex') !== null")
   await until('the end of the answer', "return location.pathname.startsWith('/c/') && !document.querySelector('article[aria-busy=true]')")
+  await until('the diagram', "return document.querySelector('.drawing img')?.complete")
   expect(await run("return document.querySelector('article .katex annotation').textContent")).toContain('e^{i\\pi}')
 })
 
@@ -66,8 +67,10 @@ async function command<T>(method: string, url: string, body?: unknown): Promise<
 
 const run = <T>(script: string, ...args: unknown[]) => command<T>('POST', `${base}/execute/sync`, { script, args })
 
-const elements = async (css: string) =>
-  (await command<Record<string, string>[]>('POST', `${base}/elements`, { using: 'css selector', value: css })).map((one) => Object.values(one)[0])
+const elements = async (css: string) => {
+  const found = await command<Record<string, string>[]>('POST', `${base}/elements`, { using: 'css selector', value: css })
+  return found.map((one) => Object.values(one)[0])
+}
 
 const shown = (css: string) => until(css, 'return document.querySelector(arguments[0])?.offsetParent != null', css)
 

@@ -101,6 +101,15 @@ export function looksLocal(baseUrl: string): boolean {
   }
 }
 
+/** The host with its port; nothing for what is no address. */
+export function hostOf(address: string): string {
+  try {
+    return new URL(address).host
+  } catch {
+    return ''
+  }
+}
+
 /**
  * Completes an address as people type and paste it: full-width characters, a missing scheme, the path of a single call. The server reports
  * any remaining error.

@@ -28,7 +28,8 @@ const costs: Record<string, Cost> = {
 }
 // One that is not known is taken for a slow one in which any number may be a count.
 const unknown: Cost = { base: 80, each: 14, endless: /\d{3}/ }
-for (const name of ['flowchart', 'graph', 'statediagram', 'statediagram-v2', 'classdiagram', 'classdiagram-v2', 'erdiagram']) costs[name] = graph
+const graphs = ['flowchart', 'graph', 'statediagram', 'statediagram-v2', 'classdiagram', 'classdiagram-v2', 'erdiagram']
+for (const name of graphs) costs[name] = graph
 
 const directive = /%%\{[^]*?\}%%|^\s*---\n[^]*?\n\s*---/g
 

@@ -10,7 +10,10 @@ export type Answer =
 
 /** The frame as its caller sees it: a window that can be discarded. The unit tests supply their own. */
 export interface Host {
-  /** Starts a frame whose messages go to `hear`; `loaded` is called after its script has run. Returns functions to send to it and to remove it. */
+  /**
+   * Starts a frame whose messages go to `hear`; `loaded` is called after its script has run. Returns functions to send to it and to remove
+   * it.
+   */
   start(hear: (message: unknown) => void, loaded: () => void): { say(message: DrawRequest): void; remove(): void }
 }
 
