@@ -186,6 +186,7 @@ describe('the thread of the page', () => {
     for (const source of [
       'gantt\n  dateFormat YYYY-MM-DD\n  excludes weekends\n  a :2026-01-01, 1d',
       'gantt\n  tickInterval 1millisecond\n  a :2026-01-01, 1d',
+      'gantt\n  section A\n  One :a, 2026-08-01, 2026-08-05\n  Two :b, 202608-01, 2d',
       'packet-beta\n  0-9999: "x"',
       'block-beta\n  columns 9000\n  space:9000 a',
       'radar-beta\n  axis a, b\n  ticks 100000',
