@@ -95,6 +95,14 @@ describe(`what is built for ${engines.join(', ')}`, () => {
   })
 })
 
+it('asks in one place whether a key belongs to an input method', () => {
+  // Safari says so by the key code alone.
+  const source = join(root, 'ClientApp/src')
+  for (const file of readdirSync(source, { recursive: true, encoding: 'utf8' }))
+    if (/\.(?:ts|svelte)$/.test(file) && !file.endsWith('composing.ts'))
+      expect(readFileSync(join(source, file), 'utf8'), file).not.toContain('.isComposing')
+})
+
 it('tells each of these from what it can read', () => {
   expect(faultsOf('/(?<!a)b/')).toHaveLength(1)
   expect(faultsOf('/(?i:a)b/')).toHaveLength(1)
