@@ -1,6 +1,6 @@
 // Caches the files of the page, so that it opens at once and without a network. Nothing of /api is cached, so no text of a chat is stored.
-const name = 'aichat-shell-mzGeyAMc'
-const shell = ["./","./assets/theme-k2Zs1OEd.js","./assets/index-LGIF7Tle.js","./assets/index-DQJXb4Kg.css","./icon.svg"]
+const name = 'aichat-shell-HvCyEmG_'
+const shell = ["./","./assets/theme-dY-C_1Bz.js","./assets/index-BPgeuFNg.js","./assets/index-CUkZSSA-.css","./icon.svg"]
 const scope = new URL(self.registration.scope).pathname
 
 const isPage = (path) => !/^(api|v1|chat-images|avatars|metrics)(\/|$)/.test(path) && !/\.\w+$/.test(path)
@@ -42,17 +42,20 @@ self.addEventListener('fetch', (event) => {
   if (request.method !== 'GET' || address.origin !== self.location.origin || !address.pathname.startsWith(scope)) return
   const path = address.pathname.slice(scope.length)
   // Prefer the server's page, which may be newer; fall back to the cache when offline.
-  if (request.mode === 'navigate' && isPage(path)) event.respondWith(fetch(request).catch(() => caches.match('./')))
-  else if (isFile(path)) event.respondWith(fileOf(request))
+  const kept = async () => (await caches.match('./')) ?? Response.error()
+  if (request.mode === 'navigate' && isPage(path)) event.respondWith(fetch(request).catch(kept))
+  else if (isFile(path)) event.respondWith(fileOf(event).catch(() => Response.error()))
 })
 
-async function fileOf(request) {
-  const known = await caches.match(request)
+async function fileOf(event) {
+  const { request } = event
+  const known = await caches.match(request).catch(() => undefined)
   if (known) return known
   const answer = await fetch(request)
-  if (answer.ok) {
-    const cache = await caches.open(name)
-    await cache.put(request, answer.clone())
-  }
+  if (answer.ok) event.waitUntil(keep(request, answer.clone()))
   return answer
 }
+
+/** Neither a full disk nor a reader who leaves while the file comes takes the file from the page. */
+const keep = (request, answer) =>
+  caches.open(name).then((cache) => cache.put(request, answer)).catch(() => undefined)

@@ -76,7 +76,7 @@ describe(`what is built for ${engines.join(', ')}`, () => {
       return faultsOf(source, behindATest[name]).map((fault) => `${name}: ${fault}`)
     })
     expect(faults).toEqual([])
-  })
+  }, 60_000) // three megabytes for drawings alone
 
   it('has no style that needs more', () => {
     // What is only nicer where it is known may be used.
