@@ -25,7 +25,8 @@ export class Notifier {
   async tell(title: string, body: string, path: string): Promise<void> {
     if (!this.on || !document.hidden) return
     const options = { body, icon: url('icons/app-192.png'), tag: path, data: url(path) }
-    const registration = await navigator.serviceWorker?.getRegistration()
+    // Firefox refuses to say where it keeps nothing of a site: in private windows, or when it forgets all on closing.
+    const registration = await navigator.serviceWorker?.getRegistration().catch(() => undefined)
     if (registration) await registration.showNotification(title, options)
     else new Notification(title, options)
   }
