@@ -34,7 +34,7 @@ afterAll(async () => {
   await removeDataDir(dataDir)
 })
 
-it('is drawn and works in a Safari of 2022: set-up, first account, first chat, a formula, a diagram', async () => {
+it('is drawn and works in a Safari of 2022: set-up, first account, first chat, a formula', async () => {
   await command('POST', `${base}/url`, { url: `${server.url}/setup#setup=${setupCode}` })
   await shown('button[type=submit]')
   expect(await run('return navigator.userAgent')).toContain('Version/16.')
@@ -49,12 +49,11 @@ it('is drawn and works in a Safari of 2022: set-up, first account, first chat, a
 
   await command('POST', `${base}/url`, { url: `${server.url}/` })
   await shown('textarea')
-  // The demo model says again what it is asked. There is no mouse, so Enter makes a line and the button sends.
-  await type('textarea', '/fast Draw\n```mermaid\npie\n"a" : 1\n"b" : 2\n```\n')
+  // The demo model's answer has a formula. There is no mouse, so Enter would make a line; the button sends.
+  await type('textarea', '/fast Hello')
   await press('button[type=submit]:not([disabled])')
   await until('the formula', "return document.querySelector('article .katex') !== null")
   await until('the end of the answer', "return location.pathname.startsWith('/c/') && !document.querySelector('article[aria-busy=true]')")
-  await until('the diagram', "return document.querySelector('.drawing img')?.complete")
   expect(await run("return document.querySelector('article .katex annotation').textContent")).toContain('e^{i\\pi}')
 })
 
