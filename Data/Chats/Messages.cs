@@ -10,8 +10,8 @@ internal sealed class Messages(Db db)
     /// <summary>The columns that a copy of a message takes over.</summary>
     internal const string CopiedColumns = """
         role, content, reasoning, reasoning_ms, tool_calls, layout, provider_state, connection_id, model, provider, status, error_code,
-        error_detail, finish_reason, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, usage_source,
-        first_token_ms, total_ms, summary, created_at
+        error_detail, finish_reason, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, saved_nanos,
+        usage_source, first_token_ms, total_ms, summary, created_at
         """;
 
     /// <summary>The columns of a <see cref="MessageRow"/>, without those that are read with a single message only.</summary>
@@ -222,6 +222,8 @@ internal sealed record MessageRow
     public long? CachedTokens { get; init; }
 
     public long? CostNanos { get; init; }
+
+    public long? SavedNanos { get; init; }
 
     public string? UsageSource { get; init; }
 

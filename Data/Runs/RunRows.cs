@@ -232,6 +232,9 @@ internal sealed record FinishedRun
     /// <summary>Null when no call had a price.</summary>
     public long? CostNanos { get; init; }
 
+    /// <summary>What the provider's cache saved of that; negative when filling it cost more.</summary>
+    public long? SavedNanos { get; init; }
+
     /// <summary>Null when no provider call counts.</summary>
     public string? UsageSource { get; init; }
 

@@ -53,8 +53,8 @@ internal sealed class RunStore(Db db)
                     error_detail = @ErrorDetail, finish_reason = @FinishReason, connection_id = @ConnectionId, model = @Model,
                     provider = @Provider,
                     prompt_tokens = @PromptTokens, completion_tokens = @CompletionTokens, reasoning_tokens = @ReasoningTokens,
-                    cached_tokens = @CachedTokens, cost_nanos = @CostNanos, usage_source = @UsageSource,
-                    first_token_ms = @FirstTokenMs, total_ms = @TotalMs, trimmed_messages = @TrimmedMessages
+                    cached_tokens = @CachedTokens, cost_nanos = @CostNanos, saved_nanos = @SavedNanos,
+                    usage_source = @UsageSource, first_token_ms = @FirstTokenMs, total_ms = @TotalMs, trimmed_messages = @TrimmedMessages
                 where id = @MessageId
                 """, run);
             foreach (var image in run.Images)

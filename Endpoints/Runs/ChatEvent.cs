@@ -55,8 +55,10 @@ internal sealed record DoneEvent(
     long? ConnectionId, string? Model, string? Provider, int? TrimmedMessages, IReadOnlyList<long>? RemovedVersions = null,
     IReadOnlyList<ImageResponse>? Images = null);
 
+/// <param name="Saved">What the provider's prompt cache saved of the cost; negative when filling it cost more.</param>
 internal sealed record UsageResponse(
-    long PromptTokens, long CompletionTokens, long ReasoningTokens, long CachedTokens, long TotalTokens, decimal? Cost, string Source);
+    long PromptTokens, long CompletionTokens, long ReasoningTokens, long CachedTokens, long TotalTokens, decimal? Cost, decimal? Saved,
+    string Source);
 
 /// <summary>Messages a day; a null limit is unlimited.</summary>
 internal sealed record QuotaResponse(

@@ -42,5 +42,6 @@ internal static class MessageView
         row.CachedTokens ?? 0,
         (row.PromptTokens ?? 0) + (row.CompletionTokens ?? 0),
         QuotaPolicy.Amount(row.CostNanos),
+        QuotaPolicy.Amount(row.SavedNanos),
         source);
 }

@@ -25,6 +25,7 @@ internal static class RunResult
 
         var status = run.StoppedAs ?? (failure is null ? "done" : "failed");
         var writer = recorder.Writer ?? run.Model;
+        var isPriced = recorder.Calls.Any(call => call.Price is not null);
         return new FinishedRun
         {
             RunId = run.Started.RunId,
@@ -54,7 +55,8 @@ internal static class RunResult
             CompletionTokens = recorder.Calls.Sum(call => call.CompletionTokens),
             ReasoningTokens = recorder.Calls.Sum(call => call.ReasoningTokens),
             CachedTokens = recorder.Calls.Sum(call => call.CachedTokens),
-            CostNanos = recorder.Calls.Any(call => call.Price is not null) ? recorder.Calls.Sum(call => call.CostNanos) : null,
+            CostNanos = isPriced ? recorder.Calls.Sum(call => call.CostNanos) : null,
+            SavedNanos = isPriced ? recorder.Calls.Sum(call => call.SavedNanos) : null,
             UsageSource = recorder.Calls.Count == 0 ? null
                 : recorder.Calls.All(call => call.Source == "provider") ? "provider"
                 : "estimate",
@@ -74,6 +76,7 @@ internal static class RunResult
         run.CachedTokens,
         run.PromptTokens + run.CompletionTokens,
         QuotaPolicy.Amount(run.CostNanos),
+        QuotaPolicy.Amount(run.SavedNanos),
         source);
 
     /// <summary>Where the calls of a run are entered in the ledger.</summary>

@@ -119,6 +119,8 @@ export interface Usage {
   cachedTokens?: number
   totalTokens: number
   cost?: number | null
+  /** What the provider's prompt cache saved of the cost; negative when filling it cost more. */
+  saved?: number | null
   source: 'provider' | 'estimate'
 }
 

@@ -29,6 +29,7 @@ export function facts(message: Message, modelName: string, i18n: Pick<I18n, 't' 
         }
       : null,
     usage?.cost != null ? { label: i18n.t('info.cost'), value: money(usage.cost, i18n.tag) } : null,
+    usage?.saved ? { label: i18n.t('info.saved'), value: money(usage.saved, i18n.tag) } : null,
   ]
   return all.filter((fact) => fact !== null)
 }

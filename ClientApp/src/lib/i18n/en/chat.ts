@@ -142,6 +142,7 @@ export const chat = {
   'info.speed': 'Speed',
   'info.perSecond': '{n} tokens/s',
   'info.cost': 'Cost',
+  'info.saved': 'Saved by caching',
   'chat.openImage': 'Show the image large',
   'chat.imageBefore': 'Image before',
   'chat.imageAfter': 'Next image',

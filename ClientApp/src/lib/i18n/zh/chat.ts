@@ -144,6 +144,7 @@ export const chat: Record<keyof typeof en, string> = {
   'info.speed': '速度',
   'info.perSecond': '{n} Token/秒',
   'info.cost': '费用',
+  'info.saved': '缓存节省',
   'chat.openImage': '放大图片',
   'chat.imageBefore': '上一张图片',
   'chat.imageAfter': '下一张图片',
