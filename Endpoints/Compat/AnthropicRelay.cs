@@ -67,6 +67,9 @@ internal sealed class AnthropicRelay(string model, bool stream) : RelayWriter(mo
 
         switch (type)
         {
+            case "message" when _begun:
+                EndWith(frame); // says again what has gone on already
+                break;
             case "message":
                 Explode(frame);
                 break;
@@ -155,6 +158,16 @@ internal sealed class AnthropicRelay(string model, bool stream) : RelayWriter(mo
                 json.WriteString("type", "content_block_stop");
                 json.WriteNumber("index", index);
             });
+        }
+
+        EndWith(message);
+    }
+
+    private void EndWith(JsonElement message)
+    {
+        if (_finished)
+        {
+            return;
         }
 
         _finished = true;

@@ -17,6 +17,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
     private int? _output;
     private int? _cached;
     private int? _written;
+    private bool _isStreamed;
 
     public override void End()
     {
@@ -34,6 +35,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
                 ReadUsage(frame.Child("message").Child("usage"));
                 break;
             case "content_block_start":
+                _isStreamed = true;
                 Start(Index(frame), frame.Child("content_block"));
                 break;
             case "content_block_delta":
@@ -155,16 +157,50 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
 
     private void Whole(JsonElement message)
     {
-        var index = 0;
         var content = message.Child("content");
-        foreach (var block in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : default)
+        if (_isStreamed)
         {
-            Start(index++, block);
+            Complete(content);
+        }
+        else
+        {
+            var index = 0;
+            foreach (var block in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : default)
+            {
+                Start(index++, block);
+            }
         }
 
         ReadUsage(message.Child("usage"));
         Finish(message);
         Ended = true;
+    }
+
+    /// <summary>MiniMax ends a stream with the whole message, which says again what came in pieces.</summary>
+    private void Complete(JsonElement content)
+    {
+        Output.EndBlock();
+        var (text, thinking, index, thought) = ("", "", 0, 0);
+        foreach (var block in content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : default)
+        {
+            text += block.Text("type") == "text" ? block.Text("text") : "";
+            if (block.Text("type") is "thinking" or "redacted_thinking" && thought < _thinking.Count)
+            {
+                thinking += block.Text("thinking");
+                _open = _thinking[thought++];
+                Sign(block.Text("signature"));
+            }
+
+            if (block.Text("type") == "tool_use" && block.Child("input").ValueKind == JsonValueKind.Object)
+            {
+                Output.ToolCall(index, block.Text("id"), block.Text("name"), LenientJson.Raw(block.Child("input")), whole: true);
+            }
+
+            index++;
+        }
+
+        Output.WholeReasoning(thinking);
+        Output.WholeText(text);
     }
 
     // input_tokens excludes tokens read from the cache or written to it; both are part of the prompt. The first report can count them in,

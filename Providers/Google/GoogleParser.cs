@@ -56,6 +56,11 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
         }
 
         ReadSources(candidate.Child("groundingMetadata").Child("groundingChunks"));
+        var read = candidate.Child("urlContextMetadata").Child("urlMetadata");
+        foreach (var page in read.ValueKind == JsonValueKind.Array ? read.EnumerateArray() : default)
+        {
+            Output.Source(page.Text("retrievedUrl"), null, null);
+        }
 
         if (reason is not null)
         {

@@ -16,6 +16,8 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private string? _wholeContent;
     private string? _wholeReasoning;
     private string? _finish;
+    private string? _native;
+    private (string Text, bool IsWhole) _details;
     private bool _pieces;
     private bool _inMessage;
     private bool _otherChoice;
@@ -48,7 +50,8 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     public override void Read(ref Utf8JsonReader reader)
     {
         var whole = reader;
-        _content = _reasoning = _wholeContent = _wholeReasoning = _finish = null;
+        _content = _reasoning = _wholeContent = _wholeReasoning = _finish = _native = null;
+        _details = ("", false);
         _known = _error = _speaks = _refuses = false;
         _usage = default;
         _tools?.Begin();
@@ -95,8 +98,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             reader.Read();
             _usage.ReadInside(ref reader);
         }
-        else if (reader.ValueTextEquals("citations"u8) || reader.ValueTextEquals("search_results"u8)
-            || reader.ValueTextEquals("web_search"u8))
+        else if (OpenAiSources.IsNamed(ref reader))
         {
             _sources.Read(ref reader, Output);
         }
@@ -119,7 +121,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         {
             if (reader.TokenType == JsonTokenType.StartObject)
             {
-                _otherChoice = OtherChoice(reader);
+                _otherChoice = OpenAiChoice.IsOther(reader);
                 ReadChoice(ref reader);
             }
             else
@@ -127,24 +129,6 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 reader.Skip();
             }
         }
-    }
-
-    // Choices that were not asked for are ignored, so that they do not mix into one text. Choices that were asked for count as one answer.
-    private static bool OtherChoice(Utf8JsonReader reader)
-    {
-        while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
-        {
-            var index = reader.ValueTextEquals("index"u8);
-            reader.Read();
-            if (index)
-            {
-                return reader.TokenType == JsonTokenType.Number && reader.TryGetInt32(out var value) && value != 0;
-            }
-
-            reader.Skip();
-        }
-
-        return false;
     }
 
     private void ReadChoice(ref Utf8JsonReader reader)
@@ -166,6 +150,12 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             {
                 reader.Read();
                 ReadFinish(ref reader);
+            }
+            else if (reader.ValueTextEquals("native_finish_reason"u8))
+            {
+                reader.Read();
+                _native = LenientJson.Read(ref reader);
+                reader.Skip();
             }
             else if (reader.ValueTextEquals("stop_reason"u8) || reader.ValueTextEquals("matched_stop"u8))
             {
@@ -269,7 +259,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("reasoning_details"u8))
             {
                 reader.Read();
-                Replay.AddDetails(ref reader);
+                _details = Replay.AddDetails(ref reader);
             }
             else
             {
@@ -341,8 +331,10 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private void Emit()
     {
         var mark = Output.ReasoningMark;
-        Output.Reasoning(_reasoning);
-        Output.WholeReasoning(_wholeReasoning, adds: !_pieces);
+        var isDetailed = string.IsNullOrEmpty(_reasoning) && string.IsNullOrEmpty(_wholeReasoning);
+        var isWhole = _details.IsWhole || _inMessage;
+        Output.Reasoning(isDetailed && !isWhole ? _details.Text : _reasoning);
+        Output.WholeReasoning(isDetailed && isWhole ? _details.Text : _wholeReasoning, adds: !_pieces);
         if (Output.ReasoningMark.Length > mark.Length)
         {
             Replay.AddReasoning(_reasoning ?? _wholeReasoning);
@@ -372,6 +364,8 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             Output.Usage(_usage.Prompt, _usage.Completion, _usage.Reasoning, _usage.Cached, _usage.CacheWrite);
         }
 
+        // OpenRouter says "stop" also when its provider broke the answer off, and the provider's own word beside it.
+        _finish = _finish is not null && _native is not null && FinishWords.Breaks(_native) ? _native : _finish;
         _reason = _finish ?? _reason;
         if (_reason is not null && (_whole || _ended >= (Request.Passthrough?.Choices ?? 1)))
         {

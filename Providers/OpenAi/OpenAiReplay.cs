@@ -16,6 +16,8 @@ internal sealed class OpenAiReplay
     private Dictionary<int, string>? _extras;
     private StringBuilder? _reasoning;
     private List<string>? _details;
+    private (string? Id, string Text) _last = (null, "");
+    private bool _isWhole;
     private int _length;
 
     public void AddReasoning(string? piece)
@@ -26,22 +28,30 @@ internal sealed class OpenAiReplay
         }
     }
 
-    public void AddDetails(ref Utf8JsonReader reader)
+    /// <summary>Takes a list of details.</summary>
+    /// <returns>What they say of the reasoning, and whether it is said from its beginning, as MiniMax does in every piece.</returns>
+    public (string Text, bool IsWhole) AddDetails(ref Utf8JsonReader reader)
     {
         using var details = JsonDocument.ParseValue(ref reader);
-        if (details.RootElement.ValueKind != JsonValueKind.Array)
-        {
-            return;
-        }
-
-        foreach (var detail in details.RootElement.EnumerateArray())
+        var said = "";
+        foreach (var detail in details.RootElement.ValueKind == JsonValueKind.Array ? details.RootElement.EnumerateArray() : default)
         {
             var text = LenientJson.Raw(detail);
             if (Fits(text.Length))
             {
                 (_details ??= []).Add(text);
             }
+
+            var piece = detail.Text("text") ?? detail.Text("summary") ?? "";
+            var id = detail.Text("id");
+            _isWhole |= detail.Text("format")?.StartsWith("minimax", StringComparison.OrdinalIgnoreCase) == true
+                || (id is not null && id == _last.Id && piece.Length > _last.Text.Length && _last.Text.Length > 0
+                    && piece.StartsWith(_last.Text, StringComparison.Ordinal));
+            _last = (id, piece);
+            said += piece;
         }
+
+        return (said, _isWhole);
     }
 
     public void AddExtra(int index, string json)

@@ -4,7 +4,8 @@ using AiChat.Providers.Protocol;
 namespace AiChat.Providers.OpenAi;
 
 /// <summary>
-/// Reads the lists of pages beside the choices: Perplexity's <c>citations</c> and <c>search_results</c>, Zhipu's <c>web_search</c>.
+/// Reads the lists of pages beside the choices: Perplexity's <c>citations</c> and <c>search_results</c>, Zhipu's <c>web_search</c>,
+/// Volcengine's <c>references</c>, and the <c>search_info</c> of Qwen and Hunyuan, which has its list inside.
 /// Perplexity repeats them in every frame, so a list as long as the last one is taken for the same.
 /// </summary>
 internal struct OpenAiSources
@@ -30,7 +31,13 @@ internal struct OpenAiSources
         {
             last = length;
             using var document = JsonDocument.ParseValue(ref list);
-            AnswerPartReader.Numbered(output, document.RootElement);
+            var pages = document.RootElement;
+            AnswerPartReader.Numbered(output, pages.ValueKind == JsonValueKind.Object ? pages.Child("search_results") : pages);
         }
     }
+
+    /// <summary>Whether a member of a frame is such a list.</summary>
+    public static bool IsNamed(ref Utf8JsonReader reader) =>
+        reader.ValueTextEquals("citations"u8) || reader.ValueTextEquals("search_results"u8) || reader.ValueTextEquals("web_search"u8)
+        || reader.ValueTextEquals("references"u8) || reader.ValueTextEquals("search_info"u8);
 }

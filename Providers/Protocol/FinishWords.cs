@@ -43,6 +43,9 @@ internal static class FinishWords
 
     public static FinishReason Read(string word) => Reasons.GetValueOrDefault(word, FinishReason.Other);
 
+    /// <summary>Whether a model that ended with this word broke off.</summary>
+    public static bool Breaks(string word) => Broken.ContainsKey(word);
+
     /// <summary>In English, what went wrong when a model ended with this word; null when the answer is whole.</summary>
     /// <param name="word">The provider's word.</param>
     /// <param name="empty">Nothing came before it.</param>
