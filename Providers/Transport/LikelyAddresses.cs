@@ -13,7 +13,17 @@ internal static class LikelyAddresses
         "/api/chat", "/api/generate", "/api/tags", "/api/show", "/count_tokens", "/deployments", "/chat",
     ];
 
-    private static readonly string[] Versions = ["/v1", "/api/v1", "/openai/v1", "/v1/openai"];
+    /// <summary>
+    /// Where vendors have the API: most; OpenRouter, Open WebUI; Groq; DeepInfra; Qwen; Zhipu; Volcengine; Fireworks; Gemini; Cohere.
+    /// </summary>
+    private static readonly string[] Versions =
+    [
+        "/v1", "/api/v1", "/openai/v1", "/v1/openai", "/compatible-mode/v1", "/api/paas/v4", "/api/v3", "/inference/v1", "/v1beta/openai",
+        "/compatibility/v1",
+    ];
+
+    /// <summary>Each is a call; those of a wrong server end soon.</summary>
+    private const int MaxTried = 11;
 
     /// <summary>The addresses to try, the likeliest first; never the one that was given.</summary>
     public static IReadOnlyList<Uri> For(Uri baseUrl, string provider)
@@ -22,13 +32,13 @@ internal static class LikelyAddresses
         var root = Stripped(path);
         IEnumerable<string> paths = provider switch
         {
-            "anthropic" => [root, Without(root, "/v1"), root + "/anthropic"],
+            "anthropic" => [root, Without(root, "/v1"), root + "/anthropic", root + "/api/anthropic", root + "/apps/anthropic"],
             "google_genai" => [Without(root, "/openai"), Without(root, "/v1"), "", "/v1beta"],
             "ollama" => [root, Without(Without(root, "/v1"), "/api"), ""],
             "azure_openai" => [root, "", "/openai/v1"],
             _ => HasVersion(root) ? [root, Without(root, "/v1"), .. Versions] : [root, .. Versions.Select(version => root + version)],
         };
-        return [.. paths.Distinct().Where(other => other != path).Take(4).Select(other =>
+        return [.. paths.Distinct().Where(other => other != path).Take(MaxTried).Select(other =>
             new Uri($"{baseUrl.GetLeftPart(UriPartial.Authority)}{other}"))];
     }
 

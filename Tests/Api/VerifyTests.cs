@@ -79,6 +79,26 @@ public sealed class VerifyTests
         Assert.Contains("/models was asked for and answered 404: Not Found", result.Text("detail"));
     }
 
+    [Theory]
+    [InlineData("openai", "/v1", "/api/paas/v4")]
+    [InlineData("openai", "", "/compatible-mode/v1")]
+    [InlineData("openai", "/v1/chat/completions", "/api/v3")]
+    [InlineData("openai", "", "/v1beta/openai")]
+    [InlineData("anthropic", "", "/api/anthropic")]
+    public async Task The_places_of_vendors_are_tried(string provider, string path, string place)
+    {
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var models = provider == "anthropic" ? $"{place}/v1/models?limit=1000" : $"{place}/models";
+        await using var upstream = FakeUpstream.Start(exchange =>
+            exchange.Request.Path == models ? exchange.Reply(200, Models) : exchange.Reply(404, "{}"));
+        var form = new { name = "x", provider, baseUrl = $"http://127.0.0.1:{upstream.Port}{path}", local = true, key = "k-for-this-test" };
+
+        var result = await (await admin.PostJson("/api/connections/verify", form)).Json();
+
+        Assert.Equal($"http://127.0.0.1:{upstream.Port}{place}", result.Text("baseUrl"));
+    }
+
     [Fact]
     public async Task Models_entered_by_hand_do_not_hide_a_wrong_address()
     {
