@@ -56,17 +56,7 @@ internal static class CompatEndpoints
         }
     }
 
-    /// <summary>
-    /// Anthropic's "Count tokens": our own estimate for any model, corrected by the usage that its provider has reported. No provider is
-    /// asked, and nothing is charged.
-    /// </summary>
-    private static Task<IResult> CountTokens(HttpContext context, CurrentUser me, CompatCalls compat, TokenFactors factors) =>
-        compat.Handle(context, me, (body, _) =>
-        {
-            var request = new AnthropicMessages(onlyCounts: true).Read(body, context.Request);
-            var tokens = request.PromptTokens * factors.Find(compat.Resolve(me, request.Model));
-            return Task.FromResult<IResult>(new JsonResult(json => json.WriteNumber("input_tokens", (long)Math.Ceiling(tokens))));
-        });
+    private static Task<IResult> CountTokens(HttpContext context, CurrentUser me, TokenCounts counts) => counts.Answer(context, me);
 
     private static IResult GetModel(string id, HttpContext context, CurrentUser me, ModelCatalog catalog) =>
         (catalog.Resolve(me, null, id) ?? catalog.Resolve(me, null, WholeId(context))) is { } found

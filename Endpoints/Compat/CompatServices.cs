@@ -9,5 +9,6 @@ internal static class CompatServices
         services.AddSingleton<CompatCalls>();
         services.AddSingleton<EmbeddingCalls>();
         services.AddSingleton<DoorCalls>();
+        services.AddSingleton<TokenCounts>();
     }
 }

@@ -8,10 +8,11 @@ namespace AiChat.Providers.Anthropic;
 /// Anthropic's Messages API, version 2023-06-01 (Claude docs: "Messages", "Streaming messages", "Extended thinking",
 /// "Adaptive thinking", "Prompt caching", "List models"). The base URL is with or without <c>/v1</c>.
 /// </summary>
-internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
+internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider, ITokenCounter
 {
     private const string Betas = "anthropic-beta";
     private const string Version = "anthropic-version";
+    private const int MaxCount = 64 * 1024;
 
     private readonly UnsupportedParameters _sender = new(http);
 
@@ -30,6 +31,44 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider
                 Timeouts = request.Timeouts,
             }, stop),
             cancel);
+    }
+
+    /// <summary>Claude docs: "Count tokens in a Message". Other servers of the protocol often lack it.</summary>
+    public async Task<ReadOnlyMemory<byte>?> CountAsync(ChatRequest request, CancellationToken cancel)
+    {
+        var endpoint = WithBetas(request.Endpoint, request.Passthrough);
+        var call = new ProviderCall(endpoint, Url(endpoint, "messages/count_tokens", request.Passthrough?.Query ?? ""))
+        {
+            Body = PassthroughBody.Build(request),
+            Headers = Headers(endpoint, request.Passthrough),
+            Timeouts = request.Timeouts,
+        };
+        try
+        {
+            await using var reply = await http.SendAsync(call, cancel);
+            var body = await reply.ReadAllAsync(MaxCount);
+            return IsCount(body, endpoint) ? body : null;
+        }
+        catch (ProviderException error) when (error.UpstreamStatus is 404 or 405 or 501
+            && !error.Detail.Contains(request.Model, StringComparison.Ordinal))
+        {
+            return null;
+        }
+    }
+
+    private static bool IsCount(ReadOnlyMemory<byte> body, ProviderEndpoint endpoint)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(body);
+            return ErrorText.IsIn(document.RootElement)
+                ? throw ProviderErrors.FromError(ErrorText.Read(document.RootElement), endpoint)
+                : document.RootElement.Number("input_tokens") is not null;
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
     }
 
     public async Task<IReadOnlyList<ProviderModel>> ListModelsAsync(ProviderEndpoint endpoint, CancellationToken cancel)

@@ -277,16 +277,53 @@ public sealed class CompatMessagesRelayTests
         Assert.Empty(steps.Upstream.Chats());
     }
 
-    [Fact]
-    public async Task A_prompt_of_any_blocks_is_counted()
+    /// <summary>The provider counts; where a server of the protocol does not, it is estimated.</summary>
+    [Theory]
+    [InlineData(200, """{"input_tokens":77,"context_management":{"original_input_tokens":99}}""", 77)]
+    [InlineData(404, """{"type":"error","error":{"type":"not_found_error","message":"Not Found"}}""", null)]
+    [InlineData(405, "", null)]
+    [InlineData(200, """{"token_count":77}""", null)]
+    [InlineData(200, "<html></html>", null)]
+    public async Task A_prompt_of_any_blocks_is_counted(int status, string reply, int? expected)
     {
-        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"), "anthropic");
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(status, reply), "anthropic");
+        await (await steps.Admin.PutJson($"/api/connections/{steps.Connection}", new { prefix = "mine" })).Expect(HttpStatusCode.OK);
+        var body = Body.Replace("\"max_tokens\":4096,\"stream\":STREAM,", "");
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/messages/count_tokens?beta=true")
+        {
+            Content = new StringContent(body.Replace("MODEL", "mine.fake-model"), null, "application/json"),
+            Headers = { { "anthropic-beta", "token-counting-2024-11-01" } },
+        };
 
-        var count = await (await steps.Script.PostRaw(
-            "/v1/messages/count_tokens", Body.Replace("MODEL", "fake-model").Replace("\"max_tokens\":4096,\"stream\":STREAM,", ""))).Json();
+        var count = await (await steps.Script.SendAsync(request)).Json();
 
-        Assert.InRange(count.GetProperty("input_tokens").GetInt32(), 2_000, 3_000);
-        Assert.Empty(steps.Upstream.Chats());
+        Assert.InRange(count.GetProperty("input_tokens").GetInt32(), expected ?? 2_000, expected ?? 3_000);
+        var sent = Assert.Single(steps.Upstream.Chats()).Request;
+        Assert.Equal("/v1/messages/count_tokens?beta=true", sent.Path);
+        Assert.Equal("token-counting-2024-11-01", sent.Headers["anthropic-beta"]);
+        Assert.True(JsonElement.DeepEquals(JsonSerializer.Deserialize<JsonElement>(body.Replace("MODEL", "fake-model")), sent.Json));
+        Assert.Equal(1, UsageLimitTests.Number(
+            steps.Server, "select count(*) from usage_entries where status = 'done' and prompt_tokens = 0 and completion_tokens = 0"));
+        Assert.Equal(0, (await steps.Admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
+        UsageLimitTests.AssertBalanced(steps.Server, uncounted: 1);
+    }
+
+    [Theory]
+    [InlineData(400, "invalid_request_error", "messages.0: bad")]
+    [InlineData(404, "not_found_error", "model: fake-model")]
+    [InlineData(429, "rate_limit_error", "Slow down")]
+    [InlineData(529, "overloaded_error", "Overloaded")]
+    public async Task A_refusal_to_count_comes_in_the_providers_words(int status, string type, string message)
+    {
+        var refusal = JsonSerializer.Serialize(new { type = "error", error = new { type, message } });
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(status, refusal), "anthropic");
+
+        var answer = await steps.Script.PostJson(
+            "/v1/messages/count_tokens", new { model = "fake-model", messages = new[] { new { role = "user", content = "x" } } });
+
+        var error = (await answer.Json((HttpStatusCode)status)).GetProperty("error");
+        Assert.Equal((type, message), (error.Text("type")!, error.Text("message")!));
+        Assert.Single(steps.Upstream.Chats());
     }
 
     private static object Ask(bool stream, string text = "go") => new

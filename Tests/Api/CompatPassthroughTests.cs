@@ -335,7 +335,7 @@ public sealed class CompatPassthroughTests
     [Fact]
     public async Task Tokens_are_counted_without_asking_anybody_or_paying()
     {
-        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"), "anthropic");
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(500, "{}"), "openai_responses");
         object Ask(string text) =>
             new { model = "fake-model", system = "Be brief.", messages = new[] { new { role = "user", content = text } } };
 
