@@ -45,6 +45,7 @@ internal sealed record Door(string Path)
         new("audio/translations") { Prompt = ["prompt"], Answer = DoorAnswer.Text, IsForm = true },
         new("images/generations") { Prompt = ["prompt"], Answer = DoorAnswer.Images },
         new("images/edits") { Prompt = ["prompt"], Answer = DoorAnswer.Images, IsForm = true },
+        new("images/variations") { Prompt = [], Answer = DoorAnswer.Images, IsForm = true, DefaultModel = "dall-e-2" },
         new("rerank") { Prompt = ["query", "documents"], IsAsked = false },
         new("moderations") { Prompt = ["input"], IsAsked = false, DefaultModel = "omni-moderation-latest" },
     ];

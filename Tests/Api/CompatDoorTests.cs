@@ -85,6 +85,65 @@ public sealed class CompatDoorTests
         Assert.Equal((prompt, completion), Used(steps));
     }
 
+    /// <summary>Forms with pictures and sounds: every part as it came, whatever its name, and a count where the reply has none.</summary>
+    [Theory]
+    [InlineData(
+        "images/edits", "image[] image[] mask", """{"data":[{"b64_json":"AAAA"}],"usage":{"input_tokens":8,"output_tokens":90}}""", 8, 90)]
+    [InlineData("images/edits", "image", """{"data":[{"url":"https://x.example/1.png"}]}""", 1_002, 1_000)]
+    [InlineData("images/variations", "image", """{"data":[{"b64_json":"AAAA"}]}""", 1_000, 1_000)]
+    [InlineData("audio/translations", "file", """{"text":"Good day"}""", 6, 4)]
+    public async Task Forms_go_through_part_by_part(string path, string files, string reply, long prompt, long completion)
+    {
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, reply));
+        await (await steps.Admin.PutJson($"/api/connections/{steps.Connection}", new { prefix = "mine" })).Expect(HttpStatusCode.OK);
+        using var form = new MultipartFormDataContent { { new StringContent("mine.fake-model"), "model" } };
+        var parts = files.Split(' ').Select((name, at) => (Name: name, Bytes: new byte[6_400 + at])).ToList();
+        parts.ForEach(part => new Random(part.Bytes.Length).NextBytes(part.Bytes));
+        parts.ForEach(part => form.Add(File(part.Bytes, path[0] == 'i' ? "image/png" : "audio/ogg"), part.Name, "a.bin"));
+        form.Add(new StringContent("a red fox"), "prompt");
+        form.Add(new StringContent("transparent"), "background");
+        form.Add(new StringContent("http://evil.example"), "api_base");
+
+        using var answer = await steps.Script.PostAsync($"/v1/{path}", form);
+
+        Assert.Equal(reply, await answer.Content.ReadAsStringAsync());
+        var sent = steps.Upstream.Chats()[^1].Request;
+        Assert.Equal($"/v1/{path}", sent.Path);
+        Assert.All(parts, part => Assert.True(sent.Body.AsSpan().IndexOf(part.Bytes) > 0));
+        Assert.All(parts, part => Assert.Contains(part.Name, sent.Text));
+        Assert.Contains("a red fox", sent.Text);
+        Assert.Contains("transparent", sent.Text);
+        Assert.Contains("fake-model", sent.Text);
+        Assert.DoesNotContain("mine.fake-model", sent.Text);
+        Assert.DoesNotContain("evil.example", sent.Text);
+        Assert.Equal((prompt, completion), Used(steps));
+        Assert.Equal(1, (await steps.Admin.GetJson("/api/auth/me")).GetProperty("quota").GetProperty("used").GetInt64());
+        UsageLimitTests.AssertBalanced(steps.Server);
+    }
+
+    [Theory]
+    [InlineData("images/edits")]
+    [InlineData("images/variations")]
+    [InlineData("audio/translations")]
+    public async Task Forms_meet_the_gate_and_the_providers_refusals(string path)
+    {
+        await using var steps = await CompatSteps.StartAsync(
+            exchange => exchange.Reply(400, """{"error":{"message":"Invalid image","type":"image_error","param":"image","code":"bad"}}"""));
+        MultipartFormDataContent Form(string model) =>
+            new() { { new StringContent(model), "model" }, { File(new byte[9], "image/png"), "image" } };
+
+        var error = (await (await steps.Script.PostAsync($"/v1/{path}", Form("fake-model"))).Json(HttpStatusCode.BadRequest))
+            .GetProperty("error");
+        Assert.Equal(("Invalid image", "image_error", "bad"), (error.Text("message")!, error.Text("type")!, error.Text("code")!));
+        Assert.Equal(1, UsageLimitTests.Number(steps.Server, "select count(*) from usage_entries where status = 'failed'"));
+
+        await (await steps.Script.PostAsync($"/v1/{path}", Form("nobody"))).Expect(HttpStatusCode.NotFound);
+        await (await steps.Script.PostJson($"/v1/{path}", new { model = "fake-model" })).Expect(HttpStatusCode.UnsupportedMediaType);
+        var key = (await KeysTests.Make(steps.Admin, new { name = "k", scopes = new[] { "models" } })).Text("key")!;
+        await (await KeysTests.With(steps.Server, key).PostAsync($"/v1/{path}", Form("fake-model"))).Expect(HttpStatusCode.Forbidden);
+        Assert.Single(steps.Upstream.Chats());
+    }
+
     [Fact]
     public async Task Sound_comes_while_it_is_made_and_a_broken_one_never_looks_whole()
     {

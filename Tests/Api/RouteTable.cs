@@ -103,6 +103,7 @@ internal static class RouteTable
         new("POST", "/v1/audio/translations", Access.User, Vendor: true),
         new("POST", "/v1/images/generations", Access.User, Body: true, Vendor: true),
         new("POST", "/v1/images/edits", Access.User, Vendor: true),
+        new("POST", "/v1/images/variations", Access.User, Vendor: true),
         new("POST", "/v1/rerank", Access.User, Body: true, Vendor: true),
         new("POST", "/v1/moderations", Access.User, Body: true, Vendor: true),
         new("GET", "/api/keys", Access.User),
