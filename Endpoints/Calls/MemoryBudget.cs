@@ -25,10 +25,13 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     private const long BytesPerPiece = 3 * sizeof(char) * Piece;
 
     /// <summary>
-    /// Pieces for one line of a reply at its greatest length, 48 MB: its bytes, its text twice as long, once more while it is taken apart,
-    /// and the picture in it.
+    /// Pieces for one line of a reply at its usual greatest length, 48 MB: its bytes, its text twice as long, once more while it is taken
+    /// apart, and the picture in it.
     /// </summary>
     private const int PiecesPerLine = 51;
+
+    /// <summary>Pieces beside these for a line four times as long.</summary>
+    private const int PiecesPerLongestLine = 3 * PiecesPerLine;
 
     /// <summary>
     /// The pause after a collection, in multiples of its length: a collection stops every thread, so it may take at most about a twentieth
@@ -42,6 +45,9 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     /// <summary>How long an answer waits for the memory of another, whose end may wait for the disk.</summary>
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a line waits for the memory of others, which takes as long as their clients take to read it.</summary>
+    private static readonly TimeSpan MaxLineWait = TimeSpan.FromSeconds(60);
+
     private readonly Lock _gate = new();
 
     /// <summary>When the next collection may begin, as a timestamp of the clock; long.MaxValue while one runs.</summary>
@@ -52,6 +58,12 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
 
     /// <summary>Answers that wait for another piece.</summary>
     private int _waiting;
+
+    /// <summary>Lines that hold memory.</summary>
+    private int _lines;
+
+    /// <summary>Those of them that wait for the memory of the longest.</summary>
+    private int _longestWaiting;
 
     /// <summary>An answer was told to end; its pieces come back soon.</summary>
     private bool _oneEnds;
@@ -89,30 +101,43 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     public bool TryGrow() => TryTake(1);
 
     /// <summary>
-    /// Takes the memory for one line of a reply at its greatest length, until it is disposed of; null when none becomes free in time. All
-    /// of it at once, and before the line has come, so that lines that arrive together never wait for one another.
+    /// Takes the memory for one line of a reply at its usual greatest length, until it is disposed of; null when none becomes free in time.
+    /// All of it at once, and before the line has come, so that lines that arrive together never wait for one another.
     /// </summary>
-    public async ValueTask<IDisposable?> TakeLine(CancellationToken cancellationToken)
+    /// <param name="isLongest">
+    /// What the longest line takes beside, for a line that has its memory already. When all lines wait for it, the last one ends, so that
+    /// the others can go on.
+    /// </param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public async ValueTask<IDisposable?> TakeLine(bool isLongest, CancellationToken cancellationToken)
     {
-        var pieces = (int)Math.Clamp(MaxBytes / BytesPerPiece / 2, 1, PiecesPerLine);
+        var most = MaxBytes / BytesPerPiece;
+        var pieces = (int)(isLongest ? Math.Clamp(most / 4, 1, PiecesPerLongestLine) : Math.Clamp(most / 2, 1, PiecesPerLine));
         var begun = clock.GetTimestamp();
         while (true)
         {
             Task cameBack;
             lock (_gate)
             {
-                if (TryTake(pieces))
+                if ((isLongest || _longestWaiting == 0) && TryTake(pieces))
                 {
-                    return new LineLease(this, pieces);
+                    _lines += isLongest ? 0 : 1;
+                    return new LineLease(this, pieces, isLongest);
                 }
 
+                if (isLongest && _lines > 1 && _longestWaiting + 1 >= _lines)
+                {
+                    return null;
+                }
+
+                _longestWaiting += isLongest ? 1 : 0;
                 cameBack = _cameBack.Task;
                 Interlocked.Increment(ref _waiting);
             }
 
             try
             {
-                var left = MaxWait - clock.GetElapsedTime(begun);
+                var left = MaxLineWait - clock.GetElapsedTime(begun);
                 await cameBack.WaitAsync(left > TimeSpan.Zero ? left : TimeSpan.Zero, clock, cancellationToken);
             }
             catch (TimeoutException)
@@ -121,7 +146,11 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
             }
             finally
             {
-                Interlocked.Decrement(ref _waiting);
+                lock (_gate)
+                {
+                    _longestWaiting -= isLongest ? 1 : 0;
+                    Interlocked.Decrement(ref _waiting);
+                }
             }
         }
     }
@@ -234,7 +263,15 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         }
     }
 
-    private sealed class LineLease(MemoryBudget budget, int pieces) : IDisposable
+    private void EndLine()
+    {
+        lock (_gate)
+        {
+            _lines--;
+        }
+    }
+
+    private sealed class LineLease(MemoryBudget budget, int pieces, bool isLongest) : IDisposable
     {
         private bool _ended;
 
@@ -242,6 +279,11 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         {
             if (!Interlocked.Exchange(ref _ended, true))
             {
+                if (!isLongest)
+                {
+                    budget.EndLine();
+                }
+
                 budget.GiveBack(pieces);
             }
         }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -14,6 +15,8 @@ namespace AiChat.Endpoints.Compat;
 /// </summary>
 internal abstract class AnswerWriter
 {
+    private const int MinReserved = 64 * 1024;
+
     private static readonly JsonWriterOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     public CompatAnswer Answer { get; } = new();
@@ -71,6 +74,7 @@ internal abstract class AnswerWriter
                 OnCall(call!, piece.ArgumentsFragment, first: piece.Name is not null);
                 break;
             case ChatDelta.Frame frame:
+                Reserve(JsonMarshal.GetRawUtf8Value(frame.Json).Length);
                 OnFrame(frame.Json);
                 break;
         }
@@ -99,6 +103,30 @@ internal abstract class AnswerWriter
 
     protected static string DataUrl(ChatDelta.Image image) =>
         $"data:{(image.MimeType.Length > 0 ? image.MimeType : "image/png")};base64,{Convert.ToBase64String(image.Bytes.Span)}";
+
+    /// <summary>Writes a picture in base64, piece by piece: as a text it would take several times its length.</summary>
+    protected static void Base64(Utf8JsonWriter json, ReadOnlySpan<char> before, ChatDelta.Image image)
+    {
+        const int piece = 3 * 4 * 1024;
+        Span<char> text = stackalloc char[piece / 3 * 4];
+        json.WriteStringValueSegment(before, isFinalSegment: false);
+        for (var bytes = image.Bytes.Span; !bytes.IsEmpty; bytes = bytes[Math.Min(piece, bytes.Length)..])
+        {
+            Convert.TryToBase64Chars(bytes[..Math.Min(piece, bytes.Length)], text, out var length);
+            json.WriteStringValueSegment(text[..length], isFinalSegment: false);
+        }
+
+        json.WriteStringValueSegment("", isFinalSegment: true);
+    }
+
+    /// <summary>Makes place for a long frame at once; a buffer that grows as it is written takes several times its length.</summary>
+    protected void Reserve(int length)
+    {
+        if (length > MinReserved)
+        {
+            Ready.GetSpan(length + MinReserved);
+        }
+    }
 
     protected virtual void OnFrame(JsonElement frame)
     {

@@ -252,9 +252,9 @@ internal sealed class AnthropicMessageWriter(string model) : AnswerWriter
     private void Usage(Utf8JsonWriter json)
     {
         json.WriteStartObject("usage");
-        json.WriteNumber("input_tokens", Math.Max(0, Used.PromptTokens - Used.CachedTokens));
+        json.WriteNumber("input_tokens", Math.Max(0, Used.PromptTokens - Used.CachedTokens - Answer.CacheWriteTokens));
         json.WriteNumber("cache_read_input_tokens", Used.CachedTokens);
-        json.WriteNumber("cache_creation_input_tokens", 0);
+        json.WriteNumber("cache_creation_input_tokens", Answer.CacheWriteTokens);
         json.WriteNumber("output_tokens", Used.CompletionTokens);
         json.WriteEndObject();
     }

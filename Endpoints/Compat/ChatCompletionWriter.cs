@@ -152,7 +152,8 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
                 json.WriteStartObject();
                 json.WriteString("type", "image_url");
                 json.WriteStartObject("image_url");
-                json.WriteString("url", DataUrl(image));
+                json.WritePropertyName("url");
+                Base64(json, $"data:{(image.MimeType.Length > 0 ? image.MimeType : "image/png")};base64,", image);
                 json.WriteEndObject();
                 json.WriteEndObject();
             }
@@ -226,17 +227,25 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
     {
         foreach (var (call, arguments, first) in _frames.KeepsCalls || !stream ? [] : _calls)
         {
-            WriteCall(call, arguments, first);
+            if (_frames.Relayed(call.Place) is not { } relayed)
+            {
+                WriteCall(call, arguments, first);
+            }
+            else if (relayed.Rest(call.Arguments.ToString()) is { Length: > 0 } rest)
+            {
+                relayed.Take(rest);
+                WriteCall(call, rest, first: false, relayed.Index);
+            }
         }
 
         _calls.Clear();
     }
 
-    private void WriteCall(CompatToolCall call, string arguments, bool first) => Chunk(json =>
+    private void WriteCall(CompatToolCall call, string arguments, bool first, int? index = null) => Chunk(json =>
     {
         json.WriteStartArray("tool_calls");
         json.WriteStartObject();
-        json.WriteNumber("index", call.Place);
+        json.WriteNumber("index", index ?? call.Place);
         if (first)
         {
             json.WriteString("id", call.Id);
@@ -322,6 +331,11 @@ internal sealed class ChatCompletionWriter(string model, long created, bool stre
         json.WriteNumber("total_tokens", Used.PromptTokens + Used.CompletionTokens);
         json.WriteStartObject("prompt_tokens_details");
         json.WriteNumber("cached_tokens", Used.CachedTokens);
+        if (Answer.CacheWriteTokens > 0)
+        {
+            json.WriteNumber("cache_write_tokens", Answer.CacheWriteTokens);
+        }
+
         json.WriteEndObject();
         json.WriteStartObject("completion_tokens_details");
         json.WriteNumber("reasoning_tokens", Used.ReasoningTokens);

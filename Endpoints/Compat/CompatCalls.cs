@@ -57,6 +57,7 @@ internal sealed class CompatCalls(
         var model = Resolve(me, request.Model);
         var job = new CompatJob(context, me, dialect, request, model, ends);
         job.CheckTakes(model, catalog);
+        context.Response.OnCompleted(job.Release);
         var trace = job.Trace = traces.Begin(me, null, dialect.GetType().Name, null, model.Provider, model.Model);
         trace?.AskedByKey(me.ApiKeyId, job.Translates(out var translated) ? translated.Turns : [], model, request.Stream);
         job.Writer = dialect.Writer(request, model.PublicId, clock.GetUtcNow());
@@ -122,6 +123,7 @@ internal sealed class CompatCalls(
                 request = model.Capabilities.Vision ? request : Translation.ForBlind(request);
                 request = request with
                 {
+                    Holds = job.Hold,
                     ContextLimit = model.ContextLimit,
                     KeepAlive = settings.OllamaKeepAlive,
                     Thinks = model.Capabilities.Reasoning ? true : null,
@@ -245,6 +247,7 @@ internal sealed class CompatCalls(
 
         var waiting = call.Meanwhile(next);
         await stream.Send(job.Writer.Ready);
+        await job.Release();
         await Wait(waiting, stream, job.Writer);
         return await waiting;
     }

@@ -10,6 +10,7 @@ namespace AiChat.Endpoints.Compat;
 internal sealed class CompatJob(
     HttpContext context, CurrentUser me, Dialect dialect, CompatRequest request, ResolvedModel model, CancellationToken ends)
 {
+    private readonly List<IDisposable> _held = [];
     private CompatRequest? _translated;
     private CompatRefusal? _refused;
 
@@ -37,6 +38,27 @@ internal sealed class CompatJob(
     {
         get => field ?? throw new InvalidOperationException("The writer is not set yet.");
         set;
+    }
+
+    /// <summary>Keeps the memory of a line whose frame is not sent yet.</summary>
+    public void Hold(IDisposable memory)
+    {
+        lock (_held)
+        {
+            _held.Add(memory);
+        }
+    }
+
+    /// <summary>The frames so far are sent, or nobody waits for them.</summary>
+    public Task Release()
+    {
+        lock (_held)
+        {
+            _held.ForEach(memory => memory.Dispose());
+            _held.Clear();
+        }
+
+        return Task.CompletedTask;
     }
 
     /// <summary>Sets the writer for the model that answers: its frames go on as they are, or are translated.</summary>

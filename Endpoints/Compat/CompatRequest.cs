@@ -119,6 +119,9 @@ internal sealed class CompatAnswer
     /// <summary>The stop word that ended the answer, where the provider says which.</summary>
     public string? StopWord { get; private set; }
 
+    /// <summary>Tokens of the prompt that the provider wrote to its cache.</summary>
+    public int CacheWriteTokens { get; private set; }
+
     /// <summary>The state that the provider wants back with these calls.</summary>
     public string? State { get; private set; }
 
@@ -146,6 +149,9 @@ internal sealed class CompatAnswer
             case ChatDelta.TextWasReasoning:
                 Reasoning.Append(Text);
                 Text.Clear();
+                break;
+            case ChatDelta.Usage usage:
+                CacheWriteTokens = usage.CacheWriteTokens ?? 0;
                 break;
             case ChatDelta.State state:
                 State = state.Value;

@@ -6,6 +6,9 @@ namespace AiChat.Endpoints.Compat;
 /// <summary>A response of server-sent events as clients of the compatible API expect them: without ids or a retry line.</summary>
 internal sealed class CompatStream(HttpContext context, TimeProvider clock, CancellationToken ends)
 {
+    /// <summary>What is handed over at once; the rest waits until the client has taken it.</summary>
+    private const int MaxPiece = 256 * 1024;
+
     private long _sentAt = clock.GetTimestamp();
 
     /// <summary>How long the client has received nothing, whatever the provider has said meanwhile.</summary>
@@ -30,13 +33,17 @@ internal sealed class CompatStream(HttpContext context, TimeProvider clock, Canc
             return;
         }
 
-        context.Response.BodyWriter.Write(ready.WrittenSpan);
-        ready.ResetWrittenCount();
-        var result = await context.Response.BodyWriter.FlushAsync(ends);
-        _sentAt = clock.GetTimestamp();
-        if (result.IsCanceled || result.IsCompleted)
+        for (var rest = ready.WrittenMemory; !rest.IsEmpty; rest = rest[Math.Min(MaxPiece, rest.Length)..])
         {
-            throw new OperationCanceledException("The client has disconnected.");
+            context.Response.BodyWriter.Write(rest.Span[..Math.Min(MaxPiece, rest.Length)]);
+            var result = await context.Response.BodyWriter.FlushAsync(ends);
+            _sentAt = clock.GetTimestamp();
+            if (result.IsCanceled || result.IsCompleted)
+            {
+                throw new OperationCanceledException("The client has disconnected.");
+            }
         }
+
+        ready.ResetWrittenCount();
     }
 }

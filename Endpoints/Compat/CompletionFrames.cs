@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
@@ -12,7 +13,7 @@ namespace AiChat.Endpoints.Compat;
 internal sealed class CompletionFrames
 {
     /// <summary>Bound of a merged completion in characters: several choices, or audio in base64.</summary>
-    private const int MaxCharacters = 16 * 1024 * 1024;
+    private const int MaxCharacters = ProviderCall.MaxLine;
 
     private static readonly HashSet<string> OwnMembers = new(StringComparer.Ordinal) { "id", "object", "created", "model", "choices" };
 
@@ -20,7 +21,7 @@ internal sealed class CompletionFrames
 
     private readonly SortedDictionary<int, MergedJson> _choices = [];
     private readonly MergedJson _rest = new();
-    private readonly HashSet<int> _begun = [];
+    private readonly List<RelayedCall> _relayed = [];
     private int _characters;
 
     /// <summary>
@@ -60,6 +61,7 @@ internal sealed class CompletionFrames
     /// <param name="asChunk">The frame goes on as a chunk, where the calls of a message would have no index.</param>
     public void ReadCalls(JsonElement frame, bool asChunk)
     {
+        List<(RelayedCall Call, string Arguments)> pieces = [];
         var choices = Choices(frame).EnumerateArray().Where(choice => choice.ValueKind == JsonValueKind.Object);
         foreach (var choice in choices.Where(choice => Index(choice) == 0))
         {
@@ -69,18 +71,42 @@ internal sealed class CompletionFrames
                 KeepsCalls &= member.Value.Child("function_call").ValueKind != JsonValueKind.Object;
                 foreach (var call in calls.ValueKind == JsonValueKind.Array ? calls.EnumerateArray() : default)
                 {
-                    KeepsCalls &= member.NameEquals("message") ? !asChunk && IsWhole(call) : IsPiece(call);
+                    KeepsCalls &= member.NameEquals("message") ? !asChunk && IsWhole(call) : IsPiece(call, pieces);
                 }
             }
         }
+
+        foreach (var (call, arguments) in KeepsCalls ? pieces : [])
+        {
+            call.Take(arguments);
+        }
     }
 
-    private bool IsPiece(JsonElement call) =>
-        call.Child("index") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var index)
-        && (_begun.Add(index)
-            ? IsWhole(call)
-            : string.IsNullOrEmpty(call.Text("id")) && string.IsNullOrEmpty(call.Child("function").Text("name"))
-                && HasText(call.Child("function")));
+    /// <summary>What of a call has gone on as it came, by its place; null when nothing has.</summary>
+    public RelayedCall? Relayed(int place) => place < _relayed.Count && _relayed[place].HasGone ? _relayed[place] : null;
+
+    private bool IsPiece(JsonElement call, List<(RelayedCall Call, string Arguments)> pieces)
+    {
+        if (call.Child("index") is not { ValueKind: JsonValueKind.Number } number || !number.TryGetInt32(out var index))
+        {
+            return false;
+        }
+
+        var arguments = call.Child("function").Text("arguments") ?? "";
+        var known = _relayed.Find(one => one.Index == index);
+        if (known is null)
+        {
+            _relayed.Add(known = new RelayedCall(index));
+            pieces.Add((known, arguments));
+
+            // Nothing at the beginning may stand for arguments that come later.
+            return IsWhole(call) && arguments.AsSpan().Trim() is not ("{}" or "null" or "\"\"");
+        }
+
+        pieces.Add((known, arguments));
+        return string.IsNullOrEmpty(call.Text("id")) && string.IsNullOrEmpty(call.Child("function").Text("name"))
+            && HasText(call.Child("function")) && (!known.IsComplete || string.IsNullOrWhiteSpace(arguments));
+    }
 
     private static bool IsWhole(JsonElement call) =>
         !string.IsNullOrEmpty(call.Text("id"))
@@ -293,4 +319,34 @@ internal sealed class CompletionFrames
 
     private static JsonElement Choices(JsonElement frame) =>
         frame.TryGetProperty("choices", out var choices) && choices.ValueKind == JsonValueKind.Array ? choices : NoChoices;
+}
+
+/// <summary>A tool call whose pieces went on as they came.</summary>
+/// <param name="Index">The provider's number of the call.</param>
+internal sealed record RelayedCall(int Index)
+{
+    private readonly StringBuilder _arguments = new();
+    private JsonProgress _json;
+
+    public bool HasGone { get; private set; }
+
+    /// <summary>The arguments are a whole object, so that what follows would break them.</summary>
+    public bool IsComplete => _json.Complete;
+
+    public void Take(string arguments)
+    {
+        HasGone = true;
+        _arguments.Append(arguments);
+        if (!_json.Complete)
+        {
+            _json.Read(arguments);
+        }
+    }
+
+    /// <summary>What of the arguments has not gone on yet.</summary>
+    public string Rest(string whole)
+    {
+        var said = _arguments.ToString();
+        return whole.Length > said.Length && whole.StartsWith(said, StringComparison.Ordinal) ? whole[said.Length..] : "";
+    }
 }

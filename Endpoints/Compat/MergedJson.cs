@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using AiChat.Providers.Transport;
@@ -20,6 +21,10 @@ internal sealed class MergedJson
 
     public IReadOnlyDictionary<string, MergedJson>? Members => _members;
 
+    private bool IsText => _value.ValueKind == JsonValueKind.String;
+
+    private bool IsSaid => _text is { Length: > 0 } || (IsText && !_value.ValueEquals(""));
+
     /// <summary>Adds a piece.</summary>
     /// <returns>Its size in characters.</returns>
     public int Add(JsonElement piece)
@@ -28,9 +33,13 @@ internal sealed class MergedJson
         {
             case JsonValueKind.Undefined or JsonValueKind.Null:
                 return 0;
+            case JsonValueKind.String when _text is null && !IsText:
+                _value = piece; // the bytes of a picture stay as they came
+                return JsonMarshal.GetRawUtf8Value(piece).Length - 2;
             case JsonValueKind.String:
+                _text ??= new StringBuilder(LenientJson.Read(_value));
                 var text = LenientJson.Read(piece)!;
-                (_text ??= new StringBuilder()).Append(text);
+                _text.Append(text);
                 return text.Length;
             case JsonValueKind.Object:
                 return piece.EnumerateObject().Sum(AddMember);
@@ -104,7 +113,7 @@ internal sealed class MergedJson
         }
         else if (_value.ValueKind != JsonValueKind.Undefined)
         {
-            _value.WriteTo(json);
+            json.WriteRawValue(JsonMarshal.GetRawUtf8Value(_value), skipInputValidation: true);
         }
         else
         {
@@ -116,7 +125,7 @@ internal sealed class MergedJson
     {
         var place = Member(member.Name);
         return member.Name.Length
-            + (!Names.Contains(member.Name) ? place.Add(member.Value) : place._text is { Length: > 0 } ? 0 : place.Set(member.Value));
+            + (!Names.Contains(member.Name) ? place.Add(member.Value) : place.IsSaid ? 0 : place.Set(member.Value));
     }
 
     private int AddItem(JsonElement item)

@@ -30,6 +30,11 @@ internal static class ProtocolGaps
     public static bool CutsToOneCall(CompatRequest request, string provider) =>
         request.ParallelTools == false && provider is "google_genai" or "ollama";
 
+    private static bool IsForced(CompatRequest request) => request.ToolChoice is not (null or "auto" or "none");
+
+    /// <summary>The one tool that may be called can be the form of the answer, where no member forces a call.</summary>
+    private static bool IsOneTool(CompatRequest request) => ChatTool.Forced(request.Tools, request.ToolChoice) is not null;
+
     private static List<string> All(CompatRequest request, string provider) =>
         [.. request.Foreign.Concat(Of(request, provider)).Distinct()];
 
@@ -48,7 +53,7 @@ internal static class ProtocolGaps
                 request.VerbosityName),
             (request.Metadata && provider is not ("openai_responses" or "openai" or "azure_openai"), "metadata"),
             (request.ServiceTier is not null && provider is not ("openai_responses" or "openai" or "azure_openai"), "service_tier"),
-            (request.ToolChoice is not (null or "auto" or "none") && (provider == "ollama" || request.Tools.Count == 0), "tool_choice"),
+            (IsForced(request) && (request.Tools.Count == 0 || (provider == "ollama" && !IsOneTool(request))), "tool_choice"),
             (request.WebSearch is not null && provider == "ollama", "web_search"),
             (request.WebSearch is { Domains.Count: > 0 } && (isOpenAi || provider == "google_genai"), "allowed_domains of web_search"),
             (request.WebSearch is { MaxUses: not null } && (isOpenAi || provider == "google_genai"), "max_uses of web_search"),

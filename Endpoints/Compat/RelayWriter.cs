@@ -15,7 +15,7 @@ namespace AiChat.Endpoints.Compat;
 internal abstract class RelayWriter(string model) : AnswerWriter
 {
     /// <summary>Bound of an answer that is put together from the frames of a stream, in bytes.</summary>
-    private const int MaxGathered = 16 * 1024 * 1024;
+    private const int MaxGathered = ProviderCall.MaxLine;
 
     private static readonly SearchValues<byte> LineEnds = SearchValues.Create("\r\n"u8);
 

@@ -244,7 +244,16 @@ internal sealed class ResponseWriter(string model, long created, CompatRequest r
         if (item.Image is { } image)
         {
             json.WriteString("output_format", image.MimeType.Split('/')[^1]);
-            json.WriteString("result", whole ? Convert.ToBase64String(image.Bytes.Span) : null);
+            json.WritePropertyName("result");
+            if (whole)
+            {
+                Base64(json, "", image);
+            }
+            else
+            {
+                json.WriteNullValue();
+            }
+
             return;
         }
 

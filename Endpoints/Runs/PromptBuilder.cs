@@ -16,9 +16,6 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
     /// <summary>Tokens that are left for the answer when the model's own output limit is not known.</summary>
     private const int DefaultAnswer = 4_096;
 
-    private const string ContinueInstruction =
-        "Continue exactly where your last message stopped. Do not repeat anything and do not comment on it.";
-
     private const string SummaryIntroduction = "What was said in this conversation before, in short:\n\n";
 
     private static readonly Dictionary<long, TurnImages> NoImages = [];
@@ -66,7 +63,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         if (partial is { Length: > 0 })
         {
             turns.Add(new ChatTurn(ChatRole.Assistant, partial));
-            turns.Add(new ChatTurn(ChatRole.User, ContinueInstruction));
+            turns.Add(new ChatTurn(ChatRole.User, StrictTurns.Continue));
         }
 
         // Tokens are estimated with one measure for all models; the factor converts them to the model's own.

@@ -10,12 +10,10 @@ internal static class AnthropicBody
     /// <summary>The least budget of thinking that the API takes.</summary>
     private const int MinBudget = 1_024;
 
-    /// <summary>Stands before a history that begins with the assistant.</summary>
-    private const string Opening = "(The assistant begins.)";
-
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        request = request.Without((refused & Refused.Format) | (request.Format is { IsAnyObject: true } ? Refused.Format : 0));
+        var form = request.Format is { IsAnyObject: true } ? Refused.Format : 0;
+        request = request.Without((refused & (Refused.Format | Refused.RoleOrder)) | form);
         using var body = new RequestBody();
         var json = body.Json;
         var thinks = (request.Reasoning.Enabled ?? request.Reasoning.Level is not (null or ReasoningEffort.None))
@@ -170,7 +168,7 @@ internal static class AnthropicBody
         var first = turns.FindIndex(turn => turn.Role == ChatRole.User);
         if (request.Exact && turns is [{ Role: ChatRole.Assistant }, ..])
         {
-            turns.Insert(0, new ChatTurn(ChatRole.User, Opening));
+            turns.Insert(0, new ChatTurn(ChatRole.User, StrictTurns.Opening));
         }
         else if (first > 0)
         {

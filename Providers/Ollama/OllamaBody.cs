@@ -10,7 +10,7 @@ internal static class OllamaBody
 {
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        request = request.Without(refused);
+        request = WithForm(request.Without(refused));
         using var body = new RequestBody();
         var json = body.Json;
         json.WriteString("model", request.Model);
@@ -37,6 +37,29 @@ internal static class OllamaBody
         WriteOptions(body, request);
         WriteKeepAlive(json, request.KeepAlive);
         return body.Finish(request.ExtraBody);
+    }
+
+    /// <summary>
+    /// Ollama cannot be told that a tool must be called. When only one may be, its arguments are the form of the answer instead, and
+    /// <see cref="OllamaParser"/> reads them as its call.
+    /// </summary>
+    private static ChatRequest WithForm(ChatRequest request)
+    {
+        if (ChatTool.Forced(request.Tools, request.ToolChoice) is not { } tool)
+        {
+            return request;
+        }
+
+        var form = new ChatFormat(tool.Name, tool.ParametersJson);
+        var about = tool.Description.Length == 0 ? tool.Name : $"{tool.Name} ({tool.Description})";
+        var asked = $"Call the tool {about} by its arguments alone. {form.InWords}";
+        return request with
+        {
+            Tools = [],
+            ToolChoice = null,
+            Format = form,
+            SystemPrompt = string.IsNullOrWhiteSpace(request.SystemPrompt) ? asked : $"{request.SystemPrompt}\n\n{asked}",
+        };
     }
 
     private static void WriteTurn(RequestBody body, ChatTurn turn, List<ChatTurn> turns)

@@ -59,7 +59,7 @@ internal static class OpenAiBody
         var turns = ChatTurns.Clean(request.Turns);
         for (var at = 0; at < turns.Count; at++)
         {
-            WriteTurn(body, turns[at], request);
+            WriteTurn(body, turns[at], request, isLast: at + 1 == turns.Count);
             if (turns[at].Role == ChatRole.Tool && (at + 1 == turns.Count || turns[at + 1].Role != ChatRole.Tool))
             {
                 WriteResultParts(body, turns, at);
@@ -87,7 +87,7 @@ internal static class OpenAiBody
         }
     }
 
-    private static void WriteTurn(RequestBody body, ChatTurn turn, ChatRequest request)
+    private static void WriteTurn(RequestBody body, ChatTurn turn, ChatRequest request, bool isLast)
     {
         var json = body.Json;
         json.WriteStartObject();
@@ -109,6 +109,10 @@ internal static class OpenAiBody
         if (turn.ToolCalls.Count > 0)
         {
             WriteCalls(json, turn, request);
+        }
+        else if (isLast && turn.Role == ChatRole.Assistant && OpenAiHosts.PrefixMember(request.Endpoint.BaseUrl) is { } prefix)
+        {
+            json.WriteBoolean(prefix, true);
         }
 
         json.WriteEndObject();

@@ -12,7 +12,7 @@ internal static class OpenAiResponsesBody
 
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        request = request.Without(refused & Refused.Format);
+        request = request.Without(refused & (Refused.Format | Refused.RoleOrder));
         using var body = new RequestBody();
         var json = body.Json;
         var thinks = OpenAiBody.IsReasoningModel(request.Model);

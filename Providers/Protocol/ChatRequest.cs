@@ -68,19 +68,32 @@ internal sealed record ChatRequest
     /// </summary>
     public ReadOnlyMemory<byte> ExtraBody { get; init; }
 
+    /// <summary>
+    /// Takes over the memory of a long line (<see cref="LineMemory"/>) when the next one is read, because what it said may still wait to be
+    /// sent. Null lets go of it.
+    /// </summary>
+    public Action<IDisposable>? Holds { get; init; }
+
     /// <summary>Set only for clients that speak the provider's own protocol.</summary>
     public PassthroughRequest? Passthrough { get; init; }
 }
 
 internal static class ChatRequests
 {
-    /// <summary>The request for a model that refuses a form of answers, or whose template has no place for a system message.</summary>
+    /// <summary>
+    /// The request for a model that refuses a form of answers or this order of roles, or whose template has no place for a system message.
+    /// </summary>
     public static ChatRequest Without(this ChatRequest request, Refused refused)
     {
         if (request.Format is { } format && refused.HasFlag(Refused.Format))
         {
             var system = string.IsNullOrWhiteSpace(request.SystemPrompt) ? "" : request.SystemPrompt + "\n\n";
             request = request with { Format = null, SystemPrompt = system + format.InWords };
+        }
+
+        if (refused.HasFlag(Refused.RoleOrder))
+        {
+            request = request with { Turns = StrictTurns.Of(request.Turns) };
         }
 
         if (!refused.HasFlag(Refused.SystemRole) || string.IsNullOrWhiteSpace(request.SystemPrompt))
@@ -136,6 +149,14 @@ internal sealed record ChatTool(string Name, string Description, string Paramete
 {
     /// <summary>Whether the arguments must fit the schema exactly; null = not sent.</summary>
     public bool? Strict { get; init; }
+
+    /// <summary>The one tool that a choice leaves to be called; null when the model may choose, or may call none.</summary>
+    public static ChatTool? Forced(IReadOnlyList<ChatTool> tools, string? choice) => choice switch
+    {
+        null or "auto" or "none" => null,
+        "required" => tools.Count == 1 ? tools[0] : null,
+        _ => tools.FirstOrDefault(tool => tool.Name == choice),
+    };
 }
 
 /// <summary>A form of answers: JSON, of a schema or of any.</summary>

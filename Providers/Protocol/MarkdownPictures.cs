@@ -1,5 +1,6 @@
 using System.Buffers.Text;
 using System.Text;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Protocol;
 
@@ -13,7 +14,7 @@ internal sealed class MarkdownPictures(DeltaWriter output)
     private const int MaxName = 300;
 
     /// <summary>As long as a line may be that has the whole address.</summary>
-    private const int MaxUrl = 8 * 1024 * 1024;
+    private const int MaxUrl = ProviderCall.MaxLine;
 
     private readonly StringBuilder _held = new();
     private CodePlaces _code = new();

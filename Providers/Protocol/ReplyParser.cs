@@ -46,6 +46,7 @@ internal abstract class ReplyParser(ChatRequest request)
         var send = _send!;
         _send = null;
         await using var reply = await send(cancel);
+        reply.Holds = request.Holds;
         var output = Output;
         var frames = new FrameDecoder(this, reply);
         Exception? broken = null;

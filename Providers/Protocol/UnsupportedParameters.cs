@@ -36,6 +36,9 @@ internal enum Refused
 
     /// <summary>The id of the program's user.</summary>
     User = 8192,
+
+    /// <summary>The order of roles (<see cref="StrictTurns"/>).</summary>
+    RoleOrder = 16384,
 }
 
 /// <summary>
@@ -92,6 +95,12 @@ internal sealed class UnsupportedParameters(ProviderHttp http)
             && request.Passthrough is null && NoSystem.Any(words => exception.Detail.Contains(words, StringComparison.OrdinalIgnoreCase)))
         {
             return refused | Refused.SystemRole;
+        }
+
+        if ((isAbout || exception.UpstreamStatus == 500) && !refused.HasFlag(Refused.RoleOrder) && request.Passthrough is null
+            && StrictTurns.IsRefusedBy(exception.Detail, request.Turns))
+        {
+            return refused | Refused.RoleOrder;
         }
 
         if (!isAbout)

@@ -14,6 +14,9 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
     /// <summary>A line longer than this gets the largest buffer at once, so that growing does not take several times its length.</summary>
     private const int LongLine = 1024 * 1024;
 
+    /// <summary>The pool's buffer for <see cref="ProviderCall.UsualLine"/>.</summary>
+    private const int PooledLine = 8 * 1024 * 1024;
+
     /// <summary>More bytes than this are not read at once on a socket thread.</summary>
     private const int LongWork = 64 * 1024;
 
@@ -28,7 +31,11 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
     /// <summary>More bytes than this of one line or event take memory of their own from <see cref="LongLines"/>.</summary>
     private const int MaxUncounted = 256 * 1024;
 
+    /// <summary>A line this long takes the memory of the longest before it grows further.</summary>
+    private const int MaxUsual = ProviderCall.UsualLine - MaxUncounted;
+
     private IDisposable? _memory;
+    private IDisposable? _more;
 
     /// <summary>Lower case, without parameters; empty when the provider named none.</summary>
     public string MediaType => mediaType;
@@ -47,6 +54,9 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
     /// <summary>Where the memory of a long line comes from; null when nobody counts it.</summary>
     public LineMemory? LongLines { get; init; }
 
+    /// <summary>Takes over the memory of a long line that was read; null lets go of it.</summary>
+    public Action<IDisposable>? Holds { get; set; }
+
     /// <summary>
     /// Call before each line: yields the thread when other work must proceed, or when much will be read at once, and takes the memory of a
     /// long line before it has come.
@@ -56,7 +66,8 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
     public ValueTask PauseAsync(int gathered)
     {
         var length = _savedLength + gathered;
-        if (length > MaxUncounted ? _memory is null && LongLines is not null : _memory is not null)
+        var isCounted = length > MaxUsual ? _more is not null : length > MaxUncounted ? _memory is not null : _memory is null;
+        if (!isCounted && LongLines is not null)
         {
             return CountAsync(length);
         }
@@ -172,29 +183,49 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         await body.DisposeAsync();
         clock.Dispose();
         GiveBack();
-        _memory?.Dispose();
-        _memory = null;
+        GiveBackMemory();
     }
 
     private async ValueTask CountAsync(int length)
     {
-        _memory?.Dispose();
-        _memory = null;
-        if (length > MaxUncounted)
+        if (length <= MaxUncounted)
         {
-            await SocketThreads.Leave();
-            try
-            {
-                _memory = await LongLines!.Take(clock.Token);
-            }
-            catch (OperationCanceledException exception)
-            {
-                throw clock.Translate(exception);
-            }
+            GiveBackMemory();
+            return;
+        }
 
-            _ = _memory ?? throw new ProviderException(
+        await SocketThreads.Leave();
+        try
+        {
+            _memory ??= await LongLines!.Take(false, clock.Token);
+            if (length > MaxUsual && _memory is not null)
+            {
+                _more = await LongLines!.Take(true, clock.Token);
+            }
+        }
+        catch (OperationCanceledException exception)
+        {
+            throw clock.Translate(exception);
+        }
+
+        if (_memory is null || (length > MaxUsual && _more is null))
+        {
+            throw new ProviderException(
                 ProviderFailure.TooLarge, "The server does not have the memory for a line this long now; the answer was ended here.");
         }
+    }
+
+    private void GiveBackMemory()
+    {
+        foreach (var memory in (IDisposable?[])[_more, _memory])
+        {
+            if (memory is not null)
+            {
+                (Holds ?? Release)(memory);
+            }
+        }
+
+        (_memory, _more) = (null, null);
     }
 
     /// <summary>What is unread, from <see cref="_start"/> on: the bytes saved from earlier pieces, and the last piece.</summary>
@@ -242,8 +273,10 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         var needed = _savedLength + bytes.Length;
         if (needed > _saved.Length)
         {
-            var wanted = needed <= LongLine ? Math.Max(FirstBuffer, 2 * needed) : Math.Max(needed, maxLine);
-            var bigger = ArrayPool<byte>.Shared.Rent(wanted);
+            var wanted = needed <= LongLine ? Math.Max(FirstBuffer, 2 * needed)
+                : needed <= ProviderCall.UsualLine ? ProviderCall.UsualLine : Math.Max(needed, maxLine);
+            var bigger = wanted <= ProviderCall.UsualLine
+                ? ArrayPool<byte>.Shared.Rent(wanted) : GC.AllocateUninitializedArray<byte>(wanted); // rare, and too long to be kept
             _saved.AsSpan(0, _savedLength).CopyTo(bigger);
             bytes.CopyTo(bigger.AsSpan(_savedLength));
             ReturnSaved();
@@ -287,9 +320,11 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         _here = default;
     }
 
+    private static void Release(IDisposable memory) => memory.Dispose();
+
     private void ReturnSaved()
     {
-        if (_saved.Length > 0)
+        if (_saved.Length is > 0 and <= PooledLine)
         {
             ArrayPool<byte>.Shared.Return(_saved);
         }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json;
 using AiChat.Tests.Api;
 
 namespace AiChat.Tests.Chat;
@@ -32,12 +33,58 @@ public sealed class CacheSavingTests
         var price = new { input = 3m, output = 15m, cachedInput = 0.3m, cacheWrite = 3.75m };
         await (await steps.Admin.PutJson("/api/catalog/models", new { connectionId = steps.Connection, model = "fake-model", price }))
             .Expect(HttpStatusCode.OK);
-        await steps.Admin.AskAndWait(await steps.Admin.NewSession(steps.Connection), "hi");
+        var answer = await steps.Admin.AskAndWait(await steps.Admin.NewSession(steps.Connection), "hi");
+        Assert.Equal(saved, answer.GetProperty("usage").GetProperty("saved").GetDecimal());
 
         var total = (await steps.Admin.GetJson("/api/usage/summary")).GetProperty("total");
 
         Assert.Equal((saved, 0.00315m - saved), (total.GetProperty("saved").GetDecimal(), total.GetProperty("cost").GetDecimal()));
         var csv = await steps.Admin.GetStringAsync("/api/admin/usage?format=csv");
         Assert.EndsWith($",{amount}\r\n", csv);
+    }
+
+    /// <summary>The vendors count differently: OpenAI's prompt holds what the cache gave, Anthropic's input does not.</summary>
+    [Theory]
+    [InlineData(
+        "anthropic", "/v1/chat/completions",
+        """{"prompt_tokens":1000,"prompt_tokens_details":{"cached_tokens":600,"cache_write_tokens":300}}""")]
+    [InlineData("anthropic", "/v1/responses", """{"input_tokens":1000,"input_tokens_details":{"cached_tokens":600}}""")]
+    [InlineData(
+        "openai", "/v1/messages", """{"input_tokens":100,"cache_read_input_tokens":600,"cache_creation_input_tokens":300}""")]
+    public async Task Clients_read_the_cache_where_their_vendor_tells_of_it(string provider, string path, string expected)
+    {
+        await using var steps = await CompatSteps.StartAsync(
+            exchange => exchange.Reply(200, provider == "anthropic"
+                ? """
+                {"type":"message","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":
+                {"input_tokens":100,"cache_read_input_tokens":600,"cache_creation_input_tokens":300,"output_tokens":1}}
+                """
+                : """
+                {"choices":[{"message":{"role":"assistant","content":"ok"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1000,
+                "completion_tokens":1,"prompt_tokens_details":{"cached_tokens":600,"cache_write_tokens":300}}}
+                """),
+            provider);
+        var turns = new[] { new { role = "user", content = "hi" } };
+
+        var answer = await (await steps.Script.PostJson(path, path.EndsWith("responses", StringComparison.Ordinal)
+            ? (object)new { model = "fake-model", input = turns } : new { model = "fake-model", max_tokens = 9, messages = turns })).Json();
+
+        AssertHolds(JsonSerializer.Deserialize<JsonElement>(expected), answer.GetProperty("usage"));
+    }
+
+    private static void AssertHolds(JsonElement expected, JsonElement actual)
+    {
+        foreach (var member in expected.EnumerateObject())
+        {
+            var value = actual.GetProperty(member.Name);
+            if (member.Value.ValueKind == JsonValueKind.Object)
+            {
+                AssertHolds(member.Value, value);
+            }
+            else
+            {
+                Assert.Equal((member.Name, member.Value.GetInt64()), (member.Name, value.GetInt64()));
+            }
+        }
     }
 }

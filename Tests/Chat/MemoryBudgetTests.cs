@@ -57,27 +57,51 @@ public sealed class MemoryBudgetTests
     {
         var clock = new FakeTimeProvider();
         var memory = new MemoryBudget(_ => 0, Limit, clock);
-        var one = await memory.TakeLine(default);
-        var two = await memory.TakeLine(default);
-        var third = memory.TakeLine(default).AsTask();
+        var one = await memory.TakeLine(false, default);
+        var two = await memory.TakeLine(false, default);
+        var third = memory.TakeLine(false, default).AsTask();
         Assert.True(one is not null && two is not null && !third.IsCompleted);
 
         one.Dispose();
         one.Dispose(); // once
         var three = await third.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.NotNull(three);
-        var refused = memory.TakeLine(default).AsTask();
+        var refused = memory.TakeLine(false, default).AsTask();
         Assert.False(refused.IsCompleted);
-        clock.Advance(TimeSpan.FromSeconds(11));
+        clock.Advance(TimeSpan.FromSeconds(61));
         Assert.Null(await refused.WaitAsync(TimeSpan.FromSeconds(20)));
 
         two.Dispose();
         three.Dispose();
         Assert.Equal(Pieces(70L << 20), Enumerable.Range(0, 200).Count(_ => memory.TryGrow())); // all of it came back
         using var gone = new CancellationTokenSource();
-        var waits = memory.TakeLine(gone.Token).AsTask();
+        var waits = memory.TakeLine(false, gone.Token).AsTask();
         await gone.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waits);
+    }
+
+    /// <summary>A longer line takes more beside what it has; when all wait for more, the last one ends and the others go on.</summary>
+    [Fact]
+    public async Task The_longest_lines_never_wait_for_one_another()
+    {
+        var memory = new MemoryBudget(_ => 0, 2 * Limit, TimeProvider.System); // 149 pieces: two lines, and 47 left
+        var one = await memory.TakeLine(false, default);
+        var two = await memory.TakeLine(false, default);
+        var more = await memory.TakeLine(true, default);
+        Assert.NotNull(more);
+        var waits = memory.TakeLine(true, default).AsTask();
+        var begins = memory.TakeLine(false, default).AsTask();
+        Assert.False(waits.IsCompleted || begins.IsCompleted);
+        Assert.Null(await memory.TakeLine(true, default)); // the other line already waits
+
+        more.Dispose();
+        one!.Dispose();
+        using var got = await waits.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.NotNull(got);
+        two!.Dispose();
+        (await begins.WaitAsync(TimeSpan.FromSeconds(20)))!.Dispose();
+        got.Dispose();
+        Assert.Equal(Pieces(140L << 20), Enumerable.Range(0, 400).Count(_ => memory.TryGrow()));
     }
 
     /// <summary>Many answers whose lines are all as long as a line may be: each waits for its turn, and none is lost.</summary>

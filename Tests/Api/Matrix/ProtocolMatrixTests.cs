@@ -15,8 +15,6 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
     /// <summary>What each kind of provider has no member for, by the feature; what the client reads then.</summary>
     private static readonly Dictionary<(string Feature, string Kind), string> Holes = new()
     {
-        [("forced", "ollama")] = "tool_choice",
-        [("required", "ollama")] = "tool_choice",
         [("document", "ollama")] = "PDF",
         [("stop", "openai_responses")] = "stop",
         [("detail", "anthropic")] = "detail",
@@ -32,10 +30,8 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         ["mixed"] = cell => Calls(cell, "mixed", Scene.Oslo, Scene.Rome),
         ["calls whole"] = cell => Calls(cell, "parallel", false, Scene.Oslo, Scene.Rome),
         ["one at a time"] = OneAtATime,
-        ["forced"] = cell => Sent(cell, new Wish("single") { Tools = true, Choice = "get_weather" }, sent =>
-            Assert.Equal("get_weather", cell.Provider.Choice(sent))),
-        ["required"] = cell => Sent(cell, new Wish("single") { Tools = true, Choice = "required" }, sent =>
-            Assert.Equal("required", cell.Provider.Choice(sent))),
+        ["forced"] = cell => Forced(cell, "get_weather"),
+        ["required"] = cell => Forced(cell, "required"),
         ["image"] = cell => Sent(cell, new Wish("text") { Image = CompatSteps.Png }, sent =>
             Assert.Contains(CompatSteps.Png, sent.GetRawText())),
         ["detail"] = cell => cell.Door is MessagesDoor ? Task.CompletedTask
@@ -125,6 +121,30 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         else
         {
             Assert.False(cell.Provider.Parallel(sent));
+        }
+    }
+
+    private static async Task Forced(Cell cell, string choice)
+    {
+        if (cell.Provider.Kind != "ollama")
+        {
+            var (_, sent) = await cell.Ask(new Wish("single") { Tools = true, Choice = choice });
+            Assert.Equal(choice, cell.Provider.Choice(sent));
+            return;
+        }
+
+        // Its protocol forces no call: the arguments are the form of the answer, and come back as a call.
+        foreach (var scene in (string[])["form", "fenced"])
+        {
+            foreach (var stream in (bool[])[true, false])
+            {
+                var (seen, sent) = await cell.Ask(new Wish(scene) { Tools = true, Choice = choice, System = "Be brief.", Stream = stream });
+                Assert.Equal([Scene.Oslo], seen.Calls);
+                Assert.Equal(("", cell.Door.Words.Calls), (seen.Text, seen.Finish));
+                Assert.Empty(cell.Provider.Tools(sent));
+                Assert.True(JsonElement.DeepEquals(JsonSerializer.SerializeToElement(Wish.Schema), cell.Provider.Schema(sent)));
+                Assert.Contains("Be brief.", sent.GetRawText());
+            }
         }
     }
 

@@ -19,6 +19,8 @@ internal sealed record Scene
         ["filter"] = new() { Pieces = ["Hel"], IsFiltered = true },
         ["break"] = new() { Pieces = ["Hel"], Breaks = true },
         ["broken"] = new() { Calls = [Broken] },
+        ["form"] = new() { Pieces = [.. Oslo.Select(letter => letter.ToString())] },
+        ["fenced"] = new() { Pieces = ["```js", "on\n", Oslo, "\n```"] },
         ["long"] = new() { Pieces = ["Hel"], IsCut = true },
     };
 

@@ -105,6 +105,18 @@ public sealed class TranslationTests(MatrixServer server) : IClassFixture<Matrix
     [InlineData(Chat, "ollama", """{"service_tier":"flex"}""", "service_tier")]
     [InlineData(Chat, "ollama", """{"web_search_options":{}}""", "web_search")]
     [InlineData(Chat, "ollama", """{"store":true}""", "store")]
+    [InlineData(
+        Chat, "ollama",
+        """{"tools":[{"type":"function","function":{"name":"a"}},{"type":"function","function":{"name":"b"}}],"tool_choice":"required"}""",
+        "tool_choice")]
+    [InlineData(
+        Chat, "ollama",
+        """{"tools":[{"type":"function","function":{"name":"a"}}],"tool_choice":{"type":"function","function":{"name":"b"}}}""",
+        "tool_choice")]
+    [InlineData(
+        Messages, "ollama",
+        """{"tools":[{"name":"a","input_schema":{"type":"object"}},{"name":"b","input_schema":{}}],"tool_choice":{"type":"any"}}""",
+        "tool_choice")]
     [InlineData(Chat, "openai_responses", """{"tools":[{"type":"custom","custom":{"name":"x"}}]}""", "custom")]
     [InlineData(Responses, "openai", """{"truncation":"auto"}""", "truncation")]
     [InlineData(Responses, "openai", """{"tools":[{"type":"file_search","vector_store_ids":["v"]}]}""", "file_search")]
