@@ -22,9 +22,9 @@ internal sealed record ProviderCall(ProviderEndpoint Endpoint, Uri Url)
     public ChatTimeouts Timeouts { get; init; } = ChatTimeouts.Default;
 
     /// <summary>
-    /// Longest line of a reply: a picture of 24 MB in base64, or a whole answer in one event. As long as a request may be.
+    /// Longest line of a reply: a picture of 22 MB in base64, or a whole answer in one event.
     /// </summary>
-    public const int MaxLine = (32 * 1024 * 1024) - (128 * 1024);
+    public const int MaxLine = 30 * 1024 * 1024;
 
     /// <summary>
     /// As long as nearly all long lines are. A little less than a power of two, so that the buffer for it is not rounded up to twice its

@@ -89,9 +89,9 @@ public sealed class CompatDoorTests
     [Theory]
     [InlineData(
         "images/edits", "image[] image[] mask", """{"data":[{"b64_json":"AAAA"}],"usage":{"input_tokens":8,"output_tokens":90}}""", 8, 90)]
-    [InlineData("images/edits", "image", """{"data":[{"url":"https://x.example/1.png"}]}""", 1_002, 1_000)]
+    [InlineData("images/edits", "image", """{"data":[{"url":"https://x.example/1.png"}]}""", 1_003, 1_000)]
     [InlineData("images/variations", "image", """{"data":[{"b64_json":"AAAA"}]}""", 1_000, 1_000)]
-    [InlineData("audio/translations", "file", """{"text":"Good day"}""", 6, 4)]
+    [InlineData("audio/translations", "file", """{"text":"Good day"}""", 7, 4)]
     public async Task Forms_go_through_part_by_part(string path, string files, string reply, long prompt, long completion)
     {
         await using var steps = await CompatSteps.StartAsync(exchange => exchange.Reply(200, reply));

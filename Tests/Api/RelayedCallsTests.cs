@@ -46,7 +46,10 @@ public sealed class RelayedCallsTests
             {
                 var index = call.GetProperty("index").GetInt32();
                 calls[index] = calls.GetValueOrDefault(index, "") + call.GetProperty("function").Text("arguments");
-                ids.AddRange(call.Text("id") is { Length: > 0 } id ? [id] : []);
+                if (call.TryGetProperty("id", out var id))
+                {
+                    ids.Add(id.GetString()!);
+                }
             }
         }
 

@@ -32,7 +32,8 @@ public sealed class ResponseToolAnswersTests
     [InlineData("ollama")]
     public async Task Calls_come_back_as_the_client_names_them(string provider)
     {
-        await using var steps = await CompatSteps.StartAsync(exchange => Answer(exchange, provider), provider);
+        await using var steps = await CompatSteps.StartAsync(
+            exchange => exchange.Request.Body.Length == 0 ? exchange.Reply(200, "{}") : Answer(exchange, provider), provider);
         using var tools = JsonDocument.Parse(Tools);
         object Ask(bool stream) => new { model = "fake-model", stream, input = "go", tools = tools.RootElement };
 
@@ -55,18 +56,21 @@ public sealed class ResponseToolAnswersTests
     private static void AssertCalls(List<JsonElement> items)
     {
         string?[][] calls = [.. items.Select(item =>
-            (string?[])[item.Text("type"), item.Text("namespace"), item.Text("name"), item.Text("input") ?? item.Text("arguments")])];
+            (string?[])[item.Text("type"), Find(item, "namespace"), item.Text("name"), Find(item, "input") ?? Find(item, "arguments")])];
         Assert.Equal<string?[]>(
             [
                 ["custom_tool_call", null, "patch", Patch],
                 ["function_call", "get", "weather", Arguments[1]],
-                ["custom_tool_call", "functions", "shell", "ls"],
+                ["custom_tool_call", null, "shell", "ls"],
                 ["function_call", Space, "far", "{}"],
                 ["function_call", null, "near", Arguments[4]],
             ],
             calls);
         Assert.Equal(5, items.Select(item => item.Text("call_id")).Distinct().Count());
     }
+
+    private static string? Find(JsonElement item, string name) =>
+        item.TryGetProperty(name, out var member) ? member.GetString() : null;
 
     /// <summary>Calls the tools of the request in their order, by the names under which it knows them.</summary>
     private static async Task Answer(FakeExchange exchange, string provider)
