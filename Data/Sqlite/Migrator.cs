@@ -124,9 +124,17 @@ internal static class Migrator
         var began = TimeProvider.System.GetTimestamp();
         var copy = current > 0 ? UpgradeCopies.Make(connection, path, UpgradeCopies.Upgrade, current, newest, progress) : null;
         var steps = migrations.Where(migration => migration.Version > current).Select(step => new SchemaStep(step.Name, step.Sql));
-        SchemaChange.Run(connection, [.. steps], newest, progress);
+        List<string> added = [];
+        SchemaChange.Run(
+            connection, [.. steps], newest, progress,
+            copy is null ? null : () => added = SchemaColumns.Complete(connection, migrations, newest));
         if (copy is not null)
         {
+            if (added.Count > 0)
+            {
+                progress.Say($"The database lacked {string.Join(", ", added)}, as one of a build between releases does; it has that now.");
+            }
+
             var seconds = TimeProvider.System.GetElapsedTime(began).TotalSeconds;
             progress.Report(StartStep.Finish, "", null);
             UpgradeCopies.Prune(path, UpgradeCopies.Upgrade, copy);

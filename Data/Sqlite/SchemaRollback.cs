@@ -91,7 +91,7 @@ internal static partial class SchemaRollback
     }
 
     /// <summary>An empty database of that version, in memory.</summary>
-    private static SqliteConnection Model(IReadOnlyList<Migration> migrations, int version)
+    internal static SqliteConnection Model(IReadOnlyList<Migration> migrations, int version)
     {
         var model = new SqliteConnection("Data Source=:memory:;Pooling=false");
         model.Open();
