@@ -74,10 +74,11 @@ internal static class RollbackCommand
             Terminal.Complain(
                 $"Schema {plan.To} has no place for: {lost}. Only the copy that is kept will have it; everything else stays.");
         }
-        else if (plan.Lost.Count > 0 && !parsed.GetValue(Yes))
+        else if (plan.Lost.Count > 0)
         {
             Terminal.Complain($"{plan.Copy} has not: {lost}. Only the copy that is kept of the database as it is now will have it.");
-            if (!Terminal.IsInteractive || !Terminal.Confirm($"Go back from schema {plan.From} to {plan.To}?"))
+            if (!parsed.GetValue(Yes)
+                && (!Terminal.IsInteractive || !Terminal.Confirm($"Go back from schema {plan.From} to {plan.To}?")))
             {
                 throw new CommandException("confirmation_required", "Nothing was changed. To go back all the same: aichat rollback --yes");
             }
