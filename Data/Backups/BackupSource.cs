@@ -29,8 +29,34 @@ internal abstract class BackupSource : IDisposable
 
     /// <summary>Finds out what a path is. Null opens nothing: it is neither a folder nor a file.</summary>
     /// <exception cref="BackupException">It is no backup.</exception>
-    public static BackupSource? Open(string path) =>
-        Directory.Exists(path) ? OfFolder(Path.GetFullPath(path)) : File.Exists(path) ? OfArchive(File.OpenRead(path)) : null;
+    public static BackupSource? Open(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            // Some browsers unpack a download into a folder, in which its own folder lies.
+            var folder = Path.GetFullPath(path);
+            return OfFolder(
+                !File.Exists(Path.Combine(folder, BackupManifest.FileName)) && Directory.GetDirectories(folder) is [var only]
+                    && File.Exists(Path.Combine(only, BackupManifest.FileName)) ? only : folder);
+        }
+
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        var file = File.OpenRead(path);
+        Span<byte> head = stackalloc byte[16];
+        if (file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) == head.Length && head.SequenceEqual("SQLite format 3\0"u8))
+        {
+            file.Dispose();
+            throw new BackupException(
+                "This is a database alone and no backup: it has no images, and nothing tells whether it is whole. To use it all the same, "
+                + "stop the server, move app.db, app.db-wal and app.db-shm elsewhere, put this file in the place of app.db, and start.");
+        }
+
+        return OfArchive(file);
+    }
 
     /// <exception cref="BackupException">It is no backup.</exception>
     public static BackupSource OfFolder(string folder) => new FolderSource(folder);
@@ -189,10 +215,16 @@ internal abstract class BackupSource : IDisposable
             }
         }
 
-        /// <summary>The path within the backup; null for a folder.</summary>
+        /// <summary>The path within the backup, below one folder of any name; null for what is no file of it.</summary>
         private static string? PathOf(TarEntry entry)
         {
             if (entry.Kind == TarKind.Folder)
+            {
+                return null;
+            }
+
+            // What macOS packs beside each file.
+            if (Path.GetFileName(entry.Name) is ".DS_Store" or ['.', '_', ..])
             {
                 return null;
             }
@@ -205,7 +237,7 @@ internal abstract class BackupSource : IDisposable
             var name = entry.Name.StartsWith("./", StringComparison.Ordinal) ? entry.Name[2..] : entry.Name;
             var inner = name[(name.IndexOf('/') + 1)..];
             return IsKnown(name) ? name
-                : IsKnown(inner) && BackupPaths.IsName(name[..^(inner.Length + 1)]) ? inner
+                : IsKnown(inner) && name[..^(inner.Length + 1)] is not ("" or "." or "..") ? inner
                 : throw new BackupException($"The archive holds {Quote(entry.Name)}, which is no file of a backup. It is refused.");
         }
 
