@@ -6,12 +6,15 @@ namespace AiChat.Endpoints.Backups;
 /// <summary>Which scheduled backups are kept: the newest of each of the last days and weeks. Others are nobody's to remove.</summary>
 internal static class BackupRetention
 {
-    /// <summary>The names of those that go. The newest always stays.</summary>
-    public static IReadOnlyList<string> Surplus(IEnumerable<string> names, int days, int weeks, TimeZoneInfo zone)
+    /// <summary>
+    /// The names of those that go. The newest always stays. One of the future, from when the clock was wrong, neither goes nor counts: a
+    /// month of them would make each new one the surplus.
+    /// </summary>
+    public static IReadOnlyList<string> Surplus(IEnumerable<string> names, int days, int weeks, TimeZoneInfo zone, DateTimeOffset now)
     {
         var scheduled = names.Where(BackupPaths.IsScheduled)
             .Select(name => (Name: name, Time: BackupPaths.TimeOf(name)))
-            .Where(one => one.Time is not null)
+            .Where(one => one.Time <= now.AddDays(1))
             .Select(one => (one.Name, Day: DateOnly.FromDateTime(TimeZoneInfo.ConvertTime(one.Time!.Value, zone).DateTime)))
             .OrderByDescending(one => one.Name, StringComparer.Ordinal)
             .ToList();

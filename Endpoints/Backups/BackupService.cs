@@ -142,7 +142,8 @@ internal sealed partial class BackupService(
     private void Prune()
     {
         var names = shelf.List().Where(backup => backup.Manifest is not null).Select(backup => backup.Name);
-        foreach (var name in BackupRetention.Surplus(names, settings.BackupKeepDaily, settings.BackupKeepWeekly, options.Zone))
+        var now = clock.GetUtcNow();
+        foreach (var name in BackupRetention.Surplus(names, settings.BackupKeepDaily, settings.BackupKeepWeekly, options.Zone, now))
         {
             try
             {

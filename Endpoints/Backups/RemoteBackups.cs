@@ -1,4 +1,6 @@
 using System.Security.Cryptography;
+using System.Text;
+using AiChat.Data;
 using AiChat.Data.Backups;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Settings;
@@ -13,8 +15,12 @@ internal sealed record RemoteBackup(string Name, long Bytes);
 /// <summary>
 /// The backups in an S3-compatible store, as archives of the same form as a download. Failures are <see cref="ProviderException"/>.
 /// </summary>
-internal sealed class RemoteBackups(ProviderHttp http, SystemSettings settings, ServerOptions options, Outbound outbound)
+internal sealed class RemoteBackups(
+    ProviderHttp http, SystemSettings settings, ServerOptions options, Outbound outbound, InstanceMarker instance)
 {
+    /// <summary>Says whose backups are in the folder.</summary>
+    private const string OwnerName = "aichat-installation.txt";
+
     /// <summary>Of the pools of connections, apart from providers and web search.</summary>
     private const long Pool = -2_000;
 
@@ -44,6 +50,12 @@ internal sealed class RemoteBackups(ProviderHttp http, SystemSettings settings, 
     public async Task Send(ShelvedBackup backup, Action<double> progress, CancellationToken cancel)
     {
         var client = Client();
+        if (!await IsOwn(client, cancel))
+        {
+            var id = Encoding.ASCII.GetBytes(instance.InstallId);
+            await client.SendAsync(OwnerName, id.Length, at => new MemoryStream(id[(int)at..]), _ => { }, cancel);
+        }
+
         try
         {
             await client.AbortUploadsAsync(cancel);
@@ -68,7 +80,8 @@ internal sealed class RemoteBackups(ProviderHttp http, SystemSettings settings, 
     public async Task Prune(CancellationToken cancel)
     {
         var names = (await List(cancel)).Select(backup => backup.Name);
-        foreach (var name in BackupRetention.Surplus(names, settings.BackupKeepDaily, settings.BackupKeepWeekly, options.Zone))
+        var now = http.Time.GetUtcNow();
+        foreach (var name in BackupRetention.Surplus(names, settings.BackupKeepDaily, settings.BackupKeepWeekly, options.Zone, now))
         {
             await Delete(name, cancel);
         }
@@ -94,10 +107,31 @@ internal sealed class RemoteBackups(ProviderHttp http, SystemSettings settings, 
         var read = new MemoryStream();
         await client.GetAsync(name, piece => read.WriteAsync(piece, cancel), cancel);
         await client.DeleteAsync(name, cancel);
+        await IsOwn(client, cancel);
         if (!read.ToArray().AsSpan().SequenceEqual(content))
         {
             throw new ProviderException(ProviderFailure.Protocol, "The store gave back something else than was written.");
         }
+    }
+
+    /// <summary>Whether the folder is known as this installation's; false while it is nobody's.</summary>
+    /// <exception cref="ProviderException">
+    /// It is that of another: the two would remove each other's backups by the rule of what is kept, and write over those of the same
+    /// second.
+    /// </exception>
+    private async Task<bool> IsOwn(S3Client client, CancellationToken cancel)
+    {
+        var owner = new MemoryStream();
+        if (!await client.GetAsync(OwnerName, piece => owner.WriteAsync(piece, cancel), cancel))
+        {
+            return false;
+        }
+
+        var (id, store) = (Encoding.ASCII.GetString(owner.ToArray()).Trim(), settings.BackupStore);
+        return id == instance.InstallId ? true : throw new ProviderException(
+            ProviderFailure.BadRequest,
+            $"The folder {store.Prefix} of the bucket {store.Bucket} holds the backups of another installation, and the two would remove "
+            + $"and overwrite each other's. Choose another folder; or, if that installation is gone, delete {OwnerName} there.");
     }
 
     private S3Client Client()

@@ -256,7 +256,7 @@ internal static class SettingTable
         new("Its region; auto for Cloudflare R2", "其区域；Cloudflare R2 填 auto"));
     public static readonly Setting<string> BackupS3Prefix = Add(
         new TextSetting("backupS3Prefix", "aichat", 0, 200) { Check = ObjectPrefix },
-        new("The folder in the bucket", "桶中的目录"));
+        new("The folder in the bucket, for this installation alone", "桶中的目录，每个安装各用一个"));
     public static readonly Setting<string> BackupS3AccessKey = Add(
         new TextSetting("backupS3AccessKey", "", 0, 256) { Check = Key },
         new("The id of its access key", "其访问密钥 ID"));
@@ -329,8 +329,8 @@ internal static class SettingTable
         ? null : "has only letters, digits, dots and dashes";
 
     private static string? ObjectPrefix(string text) =>
-        text.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '-' or '_' or '/') && !text.Split('/').Contains("..")
-            ? null : "has only letters, digits, dots, dashes and slashes";
+        !text.Any(c => char.IsControl(c) || char.IsSurrogate(c) || c == '\\') && !text.Split('/').Any(part => part is "." or "..")
+            ? null : "names folders, separated by slashes";
 
     private static string? KeepAlive(string text) =>
         text is "" or "-1" or "0" || (text.TrimEnd('s', 'm', 'h') is var digits && digits.Length >= text.Length - 1

@@ -121,13 +121,22 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
             throw new ProviderException(ProviderFailure.Blocked, reason);
         }
 
+        // Vendors' pages show the address with the bucket in it, in one form or the other.
         if (place.PathStyle)
         {
-            return new Uri($"{url.AbsoluteUri.TrimEnd('/')}/{place.Bucket}");
+            var address = url.AbsoluteUri.TrimEnd('/');
+            return new Uri(address.EndsWith($"/{place.Bucket}", StringComparison.Ordinal) ? address : $"{address}/{place.Bucket}");
+        }
+
+        if (url.HostNameType != UriHostNameType.Dns)
+        {
+            throw new ProviderException(
+                ProviderFailure.Blocked,
+                $"The bucket cannot stand before {url.Host}, which is no name: switch the path style on, or give the store's name.");
         }
 
         return url.Host.StartsWith(place.Bucket + ".", StringComparison.OrdinalIgnoreCase)
-            ? url // the address names the bucket already, as vendors' pages show it
+            ? url
             : new UriBuilder(url) { Host = $"{place.Bucket}.{url.Host}" }.Uri;
     }
 
@@ -230,7 +239,7 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
         CancellationToken cancel)
     {
         var key = name.Length == 0 || place.Prefix.Length == 0 ? name : $"{place.Prefix}/{name}";
-        var path = $"{_base.AbsolutePath.TrimEnd('/')}/{key}";
+        var path = $"{_base.AbsolutePath.TrimEnd('/')}/{string.Join('/', key.Split('/').Select(S3Signer.Encode))}";
         var host = _base.IsDefaultPort ? _base.IdnHost : $"{_base.IdnHost}:{_base.Port}";
         if (_base.HostNameType == UriHostNameType.IPv6)
         {
@@ -281,8 +290,8 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
 
     private ProviderException Failed(int status, string code, string body)
     {
-        var advice = S3Text.Advice(code, body, place);
-        var message = S3Text.First(body, "Message") ?? "";
+        var advice = S3Text.Advice(status, code, body, place);
+        var message = S3Text.First(body, "Message") ?? (body.Contains('<') ? "" : body.Trim()); // a proxy may answer in plain words
         var said = string.Concat(message.Take(300).Where(letter => !char.IsControl(letter)));
         var detail = $"The store answered {status}{(code.Length > 0 ? " " + code : "")}"
             + (said.Length > 0 ? $": {said.TrimEnd('.')}." : ".")

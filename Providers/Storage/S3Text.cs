@@ -48,10 +48,10 @@ internal static class S3Text
         select (key, long.TryParse(First(entry, "Size"), NumberStyles.None, CultureInfo.InvariantCulture, out var size) ? size : 0);
 
     /// <summary>What an administrator should do about an error of a store.</summary>
-    public static string Advice(string code, string xml, S3Place place) => code switch
+    public static string Advice(int status, string code, string xml, S3Place place) => code switch
     {
-        "SignatureDoesNotMatch" or "InvalidAccessKeyId" or "InvalidAccessKey" =>
-            "The access key or its secret is wrong.",
+        "SignatureDoesNotMatch" => "The secret is wrong, or a proxy before the store changes the host, the path or the headers.",
+        "InvalidAccessKeyId" or "InvalidAccessKey" => "The store does not know this access key.",
         "AccessDenied" or "AllAccessDisabled" or "UnauthorizedAccess" =>
             $"The key may not do this in the bucket {place.Bucket}: it needs to list, read, write and delete there.",
         "NoSuchBucket" => $"There is no bucket {place.Bucket} there. Create it, or correct its name or region.",
@@ -61,9 +61,17 @@ internal static class S3Text
             First(xml, "Endpoint") is { } endpoint ? $"The bucket is at {endpoint}." : "The bucket is at another address.",
         "SecondLevelDomainForbidden" or "PathStyleDomainForbidden" or "VirtualHostRequired" =>
             "This store wants the bucket in the name of the host: switch the path style off.",
-        "RequestTimeTooSkewed" or "RequestExpired" => "The clocks differ: correct the time of this server.",
+        "RequestTimeTooSkewed" or "RequestExpired" =>
+            "The clocks differ: correct the time of this server."
+                + (First(xml, "ServerTime") is { } time ? $" The store has {time}." : ""),
+        "NotImplemented" or "MethodNotAllowed" =>
+            "This store lacks a part of S3 that is needed, or the address is not that of its S3 interface.",
         "EntityTooLarge" or "QuotaExceeded" or "InsufficientStorage" or "XMinioStorageFull" or "StorageQuotaExceeded" =>
             "The store is full, or takes no object of this size.",
+        "" when status is >= 300 and < 400 =>
+            "The address redirects: give the one it leads to, often https instead of http.",
+        "" when status is 403 => $"The key is wrong, or may not list, read, write and delete in the bucket {place.Bucket}.",
+        "" when status is 404 or 405 => "The address seems not to be that of an S3 interface.",
         _ => "",
     };
 }

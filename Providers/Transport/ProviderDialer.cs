@@ -18,7 +18,10 @@ internal sealed class ProviderDialer(TimeProvider time)
 
     public Func<IPEndPoint, bool> IsOwnEndpoint { get; set; } = _ => false;
 
-    public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; set; } = Dns.GetHostAddressesAsync;
+    public Func<string, CancellationToken, Task<IPAddress[]>> Resolve { get; set; } = (name, cancel) =>
+        // Names below localhost are this machine (RFC 6761 §6.3), which most systems' resolvers do not know.
+        name.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
+            ? Task.FromResult<IPAddress[]>([IPAddress.Loopback, IPAddress.IPv6Loopback]) : Dns.GetHostAddressesAsync(name, cancel);
 
     /// <param name="call">Whose endpoint to connect to.</param>
     /// <param name="proxy">What the connection goes through; null connects directly.</param>

@@ -23,13 +23,18 @@ public sealed class BackupScheduleTests
     public void Of_a_month_of_nights_seven_days_and_four_weeks_are_kept()
     {
         var nights = Enumerable.Range(1, 31).Select(day => $"202605{day:00}T030000Z-scheduled").ToList();
-        var gone = BackupRetention.Surplus([.. nights, "20260502T100000Z-manual", "mine"], 7, 4, TimeZoneInfo.Utc);
+        var now = new DateTimeOffset(2026, 5, 31, 4, 0, 0, TimeSpan.Zero);
+        var gone = BackupRetention.Surplus([.. nights, "20260502T100000Z-manual", "mine"], 7, 4, TimeZoneInfo.Utc, now);
         Assert.Equal(
             [.. new[] { 31, 30, 29, 28, 27, 26, 25, 24, 17, 10 }.Order().Select(day => $"202605{day:00}T030000Z-scheduled")],
             nights.Except(gone).Order());
         Assert.All(gone, name => Assert.EndsWith("-scheduled", name));
-        Assert.Equal(30, BackupRetention.Surplus(nights, 0, 0, TimeZoneInfo.Utc).Count); // the newest stays in any case
-        Assert.Empty(BackupRetention.Surplus(nights[..5], 7, 4, TimeZoneInfo.Utc));
+        Assert.Equal(30, BackupRetention.Surplus(nights, 0, 0, TimeZoneInfo.Utc, now).Count); // the newest stays in any case
+        Assert.Empty(BackupRetention.Surplus(nights[..5], 7, 4, TimeZoneInfo.Utc, now));
+
+        // A clock that was wrong for a month: what it left neither goes nor pushes out the others.
+        var wrong = Enumerable.Range(1, 31).Select(day => $"210605{day:00}T030000Z-scheduled").ToList();
+        Assert.Equal(gone, BackupRetention.Surplus([.. nights, .. wrong], 7, 4, TimeZoneInfo.Utc, now));
     }
 
     [Fact]

@@ -56,7 +56,39 @@ public sealed class RemoteBackupTests : IDisposable
         Assert.Equal("Kept elsewhere too?", (await browser.Messages(session))[0].Text("content"));
         await browser.GetJson("/api/backups?refresh=true");
         await (await browser.DeleteAsync($"/api/backups/{name}")).Expect(HttpStatusCode.NotFound); // this one has no secret of the store
-        Assert.Single(store.Objects);
+        Assert.Equal([$"{Prefix}{name}.tar", $"{Prefix}aichat-installation.txt"], store.Objects.Keys.Order(StringComparer.Ordinal));
+    }
+
+    /// <summary>
+    /// Two servers with the same folder in a bucket: by default both make a backup in the same second of the night, and each would take
+    /// the other's for its own old ones.
+    /// </summary>
+    [Fact]
+    public async Task A_folder_with_the_backups_of_another_installation_is_left_alone_and_told()
+    {
+        await using var store = new FakeStore();
+        await using var first = await TestServer.StartAsync();
+        var admin = await first.RegisterAdminAsync();
+        await Configure(admin, store);
+        await admin.MakeBackup();
+        var held = store.Objects.Keys.ToList();
+
+        await using var second = await TestServer.StartAsync();
+        var other = await second.RegisterAdminAsync();
+        await Configure(other, store);
+        var tested = await (await other.PostJson("/api/backups/remote/test", new { })).Json();
+        Assert.Contains("another installation", tested.Text("detail"));
+        await other.MakeBackup();
+        var failure = (await other.GetJson("/api/backups")).GetProperty("lastFailure").Text("reason");
+        Assert.Contains("Choose another folder", failure);
+        Assert.Equal(held, store.Objects.Keys);
+
+        await other.PatchJson("/api/settings/system", new { backupS3Prefix = "second" });
+        await other.MakeBackup();
+        Assert.False((await other.GetJson("/api/backups")).TryGetProperty("lastFailure", out _));
+        Assert.Equal(held.Count * 2, store.Objects.Count);
+        await admin.MakeBackup();
+        Assert.False((await admin.GetJson("/api/backups")).TryGetProperty("lastFailure", out _));
     }
 
     [Fact]
