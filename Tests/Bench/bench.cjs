@@ -2,6 +2,7 @@
 const { writeFileSync, mkdtempSync, rmSync } = require('node:fs')
 const { cpus, loadavg, tmpdir } = require('node:os')
 const { join } = require('node:path')
+const { besideBackup, startLarge } = require('./backup.cjs')
 const { search, startFilled } = require('./filled.cjs')
 const { call, launch, metric, startAiChat, startNginx, startProvider, usage, wait } = require('./servers.cjs')
 const { relays, SCENARIOS } = require('./scenarios.cjs')
@@ -74,7 +75,7 @@ async function askAiChat(server, model, streams) {
   return requests
 }
 
-async function relay(server, scenario) {
+async function relay(server, scenario, whileLive = () => {}) {
   const { tokens, gapMs, streams, atOnce, rampMs } = scenario
   const isAiChat = server.name === 'AiChat'
   const kind = isAiChat ? 'aichat' : 'openai'
@@ -90,7 +91,7 @@ async function relay(server, scenario) {
     marks[name] = { ...usage(server.pid), at: performance.now() }
     if (isAiChat) marks[name].commits = await metric(server, 'aichat_commits_total')
   }
-  const result = await load(['stream', server.port, kind, streams, atOnce, rampMs, tokens], lines, { live: mark('live'), ending: mark('ending') })
+  const result = await load(['stream', server.port, kind, streams, atOnce, rampMs, tokens], lines, { live: () => { mark('live')(); whileLive() }, ending: mark('ending') })
   clearInterval(watching)
   const used = usage(server.pid).cpu - before.cpu
   await wait(100) // the last mark's counter
@@ -171,8 +172,9 @@ async function measured(start, measure, scenario) {
 async function run(scenario, verdicts) {
   const provider = await startProvider()
   try {
-    const measure = { reads, attach, search, slow: slowReads }[scenario.kind] ?? relay
-    const start = scenario.kind === 'search' ? () => startFilled(scenario) : () => startAiChat(provider.port, scenario.variables)
+    const measure = { reads, attach, search, slow: slowReads, backup: (server, of) => besideBackup(server, of, relay) }[scenario.kind] ?? relay
+    const start = { search: () => startFilled(scenario), backup: () => startLarge(scenario, provider.port) }[scenario.kind]
+      ?? (() => startAiChat(provider.port, scenario.variables))
     const nginx = relays(scenario) ? await measured(() => startNginx(provider.port), measure, scenario) : null
     const ours = await measured(start, measure, scenario)
     for (const row of [nginx, ours].filter(Boolean)) {

@@ -21,6 +21,8 @@ typedef struct Stream {
   int chunked, body_over, delta;
   char *line;
   int length, capacity;
+  int32_t *gaps; // of this stream alone
+  int gap_count, gap_capacity;
 } Stream;
 
 static int poller, server_port, aichat, tokens_each, reading;
@@ -33,15 +35,18 @@ static int32_t *gaps, *waits, *rates;
 static int64_t gap_count, gap_capacity;
 static int wait_count, rate_count;
 static int64_t text_total;
+static double worst_p99; // the largest of the streams' own
 
 static void fail_stream(Stream *s, const char *why) {
   if (!errors++) snprintf(first_error, sizeof first_error, "%s: %.300s", why, s->line && s->length > 0 ? s->line : "");
   s->over = 1;
 }
 
-static void keep_gap(int64_t value) {
+static void keep_gap(Stream *s, int64_t value) {
   if (gap_count == gap_capacity) gaps = grow(gaps, (size_t)(gap_capacity = gap_capacity ? gap_capacity * 2 : 65536) * sizeof *gaps);
   gaps[gap_count++] = (int32_t)value;
+  if (s->gap_count == s->gap_capacity) s->gaps = grow(s->gaps, (size_t)(s->gap_capacity = s->gap_capacity ? s->gap_capacity * 2 : 64) * sizeof *s->gaps);
+  s->gaps[s->gap_count++] = (int32_t)value;
 }
 
 static void open_stream(Stream *s, const char *request) {
@@ -68,7 +73,7 @@ static void take_text(Stream *s, const char *text, int length) {
     s->begun = 1;
     begun++;
   } else {
-    keep_gap(now - s->last);
+    keep_gap(s, now - s->last);
   }
   s->last = now;
   for (int done = 0; done < length;) {
@@ -228,10 +233,10 @@ static void print_result(int64_t elapsed, int64_t requests_done) {
   qsort(waits, (size_t)wait_count, sizeof *waits, by_value);
   qsort(rates, (size_t)rate_count, sizeof *rates, by_value);
   for (char *c = first_error; *c; c++) if (*c == '"' || *c == '\\' || (unsigned char)*c < 32) *c = '\'';
-  printf("{\"firstP50\":%.0f,\"firstP99\":%.0f,\"gapP50\":%.0f,\"gapP99\":%.0f,\"ratePerRun\":%.0f,\"tokens\":%lld,\"requests\":%lld,"
+  printf("{\"firstP50\":%.0f,\"firstP99\":%.0f,\"gapP50\":%.0f,\"gapP99\":%.0f,\"gapMax\":%.0f,\"gapWorst\":%.0f,\"ratePerRun\":%.0f,\"tokens\":%lld,\"requests\":%lld,"
     "\"elapsedUs\":%lld,\"finished\":%d,\"errors\":%d,\"firstError\":\"%s\"}\n",
     percentile(waits, wait_count, 0.5), percentile(waits, wait_count, 0.99), percentile(gaps, gap_count, 0.5), percentile(gaps, gap_count, 0.99),
-    percentile(rates, rate_count, 0.5), (long long)(text_total / TOKEN_LENGTH), (long long)requests_done, (long long)elapsed, finished, errors, first_error);
+    percentile(gaps, gap_count, 1), worst_p99, percentile(rates, rate_count, 0.5), (long long)(text_total / TOKEN_LENGTH), (long long)requests_done, (long long)elapsed, finished, errors, first_error);
 }
 
 static void load_requests(const char *path) {
@@ -255,6 +260,11 @@ static void load_requests(const char *path) {
 
 static void close_stream(Stream *s) {
   close(s->socket);
+  if (s->gap_count > 0) qsort(s->gaps, (size_t)s->gap_count, sizeof *s->gaps, by_value);
+  double own = percentile(s->gaps, s->gap_count, 0.99);
+  if (own > worst_p99) worst_p99 = own;
+  free(s->gaps);
+  s->gaps = NULL;
   free(s->line);
   s->line = NULL;
   closed++;
@@ -300,7 +310,7 @@ static void run_reads(int connections, int seconds) {
     for (int i = 0; i < connections; i++) {
       Stream *s = &streams[i];
       if (!s->body_over) continue;
-      keep_gap(now_us() - s->started);
+      keep_gap(s, now_us() - s->started);
       done++;
       s->started = now_us();
       s->body_over = s->length = 0;

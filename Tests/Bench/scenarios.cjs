@@ -73,6 +73,17 @@ const SCENARIOS = [
     ],
   },
   {
+    id: 'backup', kind: 'backup', name: '100 streams beside a backup of 1 GB', streams: 100, atOnce: 100, tokens: 2400, gapMs: 50, rampMs: 1000,
+    megabytes: 1024,
+    judge: (ours) => [
+      most('gap p99 of the worst stream, times without the backup', 2, ours.gapWorst / ours.alone.gapWorst, (ratio) => ratio.toFixed(2)),
+      most('longest gap of all, times without the backup', 2, ours.gapMax / ours.alone.gapMax, (ratio) => ratio.toFixed(2)),
+      most('peak memory, MB more than without the backup', 20, (ours.peakKb - ours.alone.peakKb) / 1024),
+      ['backup is over before the streams', 'yes', `${ours.backup.seconds.toFixed(0)} s, ${Math.round(ours.backup.megabytes)} MB`, ours.backup.isInside],
+      noErrors(ours),
+    ],
+  },
+  {
     id: 'sessions', kind: 'reads', name: 'sessions: page of 20 among 200',
     async prepare(server, { call, http }) {
       for (let i = 0; i < 200; i++) await call(server, 'POST', '/api/sessions', { title: `A chat about the number ${i}` })

@@ -66,6 +66,13 @@ function usage(pid) {
   return { cpu, rssKb: rss }
 }
 
+/** The largest memory in kB since the last call with this process, or since its start. */
+function peak(pid) {
+  const kb = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1])
+  writeFileSync(`/proc/${pid}/clear_refs`, '5')
+  return kb
+}
+
 async function startProvider() {
   const child = launch(join(TOOLS, 'provider'), [])
   const port = Number(await new Promise((resolve) => child.stdout.once('data', resolve)))
@@ -116,10 +123,10 @@ async function startAiChat(providerPort, variables = {}) {
   }
 }
 
-/** The first account, limits out of the way, and a connection to the fake provider. */
-async function prepare(server, providerPort) {
-  const account = { username: 'bench', password: 'relay-9z8y7x-speed' }
-  await call(server, 'POST', '/api/auth/register', { ...account, setupCode: SETUP_CODE })
+/** The first account (or the one that is there), limits out of the way, and a connection to the fake provider. */
+async function prepare(server, providerPort, known) {
+  const account = known ?? { username: 'bench', password: 'relay-9z8y7x-speed' }
+  if (!known) await call(server, 'POST', '/api/auth/register', { ...account, setupCode: SETUP_CODE })
   server.token = (await call(server, 'POST', '/api/auth/token', account)).accessToken
   await call(server, 'PATCH', '/api/settings/system', { requestsPerMinute: 0, maxRunsPerUser: 0, defaultUserDailyQuota: -1 })
   const connection = await call(server, 'POST', '/api/connections', {
@@ -129,7 +136,7 @@ async function prepare(server, providerPort) {
 }
 
 /** The models of all scenarios: tokens and the milliseconds between them. */
-const MODELS = ['bench-20-0', 'bench-2000-0', 'bench-500-0', 'bench-60-50', 'bench-30-250', 'bench-100-50', 'bench-200-25']
+const MODELS = ['bench-20-0', 'bench-2000-0', 'bench-500-0', 'bench-60-50', 'bench-500-50', 'bench-2400-50', 'bench-30-250', 'bench-100-50', 'bench-200-25']
 
 async function call(server, method, path, body) {
   const response = await fetch(`http://127.0.0.1:${server.port}${path}`, {
@@ -174,4 +181,4 @@ async function end(child, home, signal) {
   return code
 }
 
-module.exports = { SETUP_CODE, startProvider, startNginx, startAiChat, call, metric, usage, launch, wait }
+module.exports = { SETUP_CODE, startProvider, startNginx, startAiChat, prepare, peak, call, metric, usage, launch, wait }
