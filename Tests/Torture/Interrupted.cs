@@ -34,7 +34,9 @@ internal sealed record Interrupted
     /// <summary>After the end in the middle there is what was before, or what should be, and nothing between.</summary>
     public bool IsWhole { get; init; }
 
-    /// <summary>Its number of changes is not fixed, as that of a server or of what a network brings: a run may be over before.</summary>
+    /// <summary>
+    /// Its number of changes is not fixed, as that of a server or of what a network brings: a run may be over before one of the last.
+    /// </summary>
     public bool Varies { get; init; }
 
     /// <summary>The short form ends it among the changes from the first to the last of a path that holds this.</summary>
@@ -57,8 +59,8 @@ internal sealed record Interrupted
             var ended = await Run(machine, ("TORTURE_AT", $"{at}"), ("TORTURE_SIGNAL", $"{signal}"));
             reached += ended.Code == 128 + Kill ? 1 : 0;
             Assert.True(
-                signal != Kill || ended.Code == 128 + Kill || (Varies && ended.Code == 0),
-                $"{name} at {at} ended with {ended.Code}: {ended.Output}{ended.Complaint}");
+                signal != Kill || ended.Code == 128 + Kill || (Varies && at > changes.Count * 4 / 5 && ended.Code == 0),
+                $"{name} at {at} of {changes.Count} ended with {ended.Code}: {ended.Output}{ended.Complaint}");
             var where = $"{name}, signal {signal} at change {at} of {changes.Count} ({changes[at - 1]}), seed {LongForm.Seed}";
             try
             {
@@ -79,8 +81,10 @@ internal sealed record Interrupted
             }
         }
 
-        Assert.True(signal != Kill || reached > tried / 2, $"{name}: only {reached} of {tried} were ended in the middle");
-        LongForm.Report($"ended in the middle: {name}, signal {signal}", [new("steps", tried), new("starts that failed or found less", 0)]);
+        Assert.True(signal != Kill || reached >= tried * 9 / 10, $"{name}: only {reached} of {tried} were ended in the middle");
+        LongForm.Report(
+            $"ended in the middle: {name}, signal {signal}",
+            [new("steps", tried), new("ended there", reached), new("starts that failed or found less", 0)]);
     }
 
     public static void CopyFolder(string from, string to)

@@ -14,7 +14,10 @@ internal static class LongForm
     public static int Seed { get; } = !IsOn ? 20261129
         : int.TryParse(Environment.GetEnvironmentVariable("AICHAT_TORTURE_SEED"), out var seed) ? seed : Random.Shared.Next();
 
-    public static int Rounds(int few, int many) => IsOn ? many : few;
+    /// <summary>A part of the long form, to see that it works as a whole: one in so many.</summary>
+    private static readonly int Share = int.TryParse(Environment.GetEnvironmentVariable("AICHAT_TORTURE_SHARE"), out var share) ? share : 1;
+
+    public static int Rounds(int few, int many) => IsOn ? Math.Max(Math.Min(few, many), many / Share) : few;
 
     /// <summary>Adds a line to the report of the long form.</summary>
     public static void Report(string part, IEnumerable<KeyValuePair<string, long>> counts)
