@@ -70,8 +70,8 @@ internal sealed record RestoredKey(string State, int Unreadable, IReadOnlyList<s
 
         return new RestoredKey("missing", count, count == 0 ? [] :
         [
-            $"The master key of this backup is not here, so {count} encrypted {(count == 1 ? "text" : "texts")} (keys of providers, links of "
-                + "shares) cannot be read.",
+            $"The master key of this backup is not here, so {count} encrypted {(count == 1 ? "text" : "texts")} (keys of providers, links "
+                + "of shares) cannot be read.",
             "Enter the keys again on the page, or restore once more with the old key: --key-file FILE.",
         ]);
     }
