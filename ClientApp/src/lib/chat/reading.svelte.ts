@@ -1,41 +1,50 @@
-import { tick } from 'svelte'
+import { flushSync, tick } from 'svelte'
 import { nextTask } from '../browser/tasks'
+import { readAhead } from '../lexer/blocks'
+import { Span } from '../markdown/span.svelte'
 import type { Conversation } from '../state/conversation.svelte'
 import type { Place } from '../state/places'
 import type { Turn } from '../state/turn.svelte'
+import { Anchor } from './anchor'
+import { Drawn } from './drawn.svelte'
+import { elementOf, turnElements } from './turn-elements'
 
-/** How many turns are rendered at least when a chat opens, and how many are added when the reader nears the upper end. */
-const firstWindow = 4
-const step = 6
-/** At the end of a chat at most this many turns stay rendered. */
-const mostAtEnd = 80
+/** This much stays drawn above and below the view, or one view of it where that is more; turns that are this many times further leave. */
+const leastAhead = 1000
+const farTimes = 2
+/** A piece is drawn in about this time; its size follows from what the last one took. */
+const pieceMs = 8
+const [leastPiece, mostPiece] = [400, 6000]
 const saveMs = 300
-const settleFrames = 4
+const settleFrames = 2
+const restMs = 300
 
 /**
- * The reader's position in a chat: at the end and following it, or somewhere above. Only turns near it are rendered, so that a chat of
- * thousands opens and streams like a short one.
+ * The reader's position in a chat: at the end and following it, or somewhere above. Only what is near the view is drawn, piece by piece,
+ * and what is far leaves the document again. So a chat of thousands opens, scrolls and streams like a short one.
  */
 export class Reading {
+  readonly drawn: Drawn
   #following = $state(true)
   #below = $state(false)
-  /** Key of the first rendered turn; keys stay the same when the list around them changes. */
-  #first = $state<number | null>(null)
-  /** How many turns at the end are rendered when there is no first key. */
-  #last = $state(1)
   #opening = $state(true)
   #scroller: HTMLElement | null = null
+  #anchor: Anchor | null = null
   #lastTop = 0
-  #widening = false
+  #piece = leastPiece
+  #filling = false
+  #filledAt = 0
+  #resting: ReturnType<typeof setTimeout> | undefined
+  #printing = false
   #saving: ReturnType<typeof setTimeout> | undefined
   /** The position to restore, until it is reached. */
   #wanted = $state.raw<Place | null>(null)
 
   constructor(private readonly conversation: Conversation) {
+    this.drawn = new Drawn(conversation)
     this.#wanted = conversation.place
-    if (this.#wanted) this.#following = false
-    const turn = this.#wanted && conversation.transcript.find(this.#wanted.messageId)
-    if (turn) this.#drawFrom(turn)
+    if (this.#wanted) this.#drawAt(this.#wanted)
+    this.#following = !this.#wanted
   }
 
   /** False until the position is restored or the end is laid out; showing the list earlier would make it jump. */
@@ -43,26 +52,17 @@ export class Reading {
     return this.#wanted !== null || this.#opening
   }
 
-  get following() {
-    return this.#following
-  }
-
   /** Something stands below the view, and the reader does not follow the end. */
   get below() {
-    return this.#below && !this.#following
+    return (this.#below || !this.drawn.reachesEnd) && !this.#following
   }
 
-  readonly start = $derived.by(() => {
-    const { turns } = this.conversation
-    const at = this.#first === null ? -1 : turns.findIndex((turn) => turn.key === this.#first)
-    return at >= 0 ? at : Math.max(0, turns.length - this.#last)
-  })
-  readonly shown = $derived.by(() => this.conversation.turns.slice(this.start))
-  readonly hasMore = $derived.by(() => !this.#opening && (this.start > 0 || this.conversation.transcript.hasOlder))
+  readonly hasMore = $derived.by(() => !this.#opening && (this.drawn.start > 0 || this.conversation.transcript.hasOlder))
 
   /** Attachment for the scrolling element. */
   attach = (node: HTMLElement) => {
     this.#scroller = node
+    this.#anchor = new Anchor(node)
     const leave = () => this.#remember()
     node.addEventListener('scroll', this.#scrolled, { passive: true })
     addEventListener('pagehide', leave)
@@ -74,21 +74,13 @@ export class Reading {
     }
   }
 
-  /** Attachment for the column inside: keeps the end in view while the column grows. */
-  keepEnd = (node: HTMLElement) => {
+  /** Attachment for the column inside: keeps in place what is seen, or the end, while something in the column changes. */
+  keep = (node: HTMLElement) => {
     const observer = new ResizeObserver(() => {
-      if (this.#following) this.#jump()
+      this.#hold()
       this.#look()
+      void this.fill()
     })
-    observer.observe(node)
-    return () => observer.disconnect()
-  }
-
-  /** Attachment for the marker above the first turn: when it comes near the view, more turns are rendered or fetched. */
-  nearTop = (node: HTMLElement) => {
-    const observer = new IntersectionObserver((entries) => {
-      if (entries.some((entry) => entry.isIntersecting)) void this.widen()
-    }, { root: this.#scroller, rootMargin: '800px 0px 0px' })
     observer.observe(node)
     return () => observer.disconnect()
   }
@@ -96,9 +88,10 @@ export class Reading {
   toEnd(): void {
     this.#wanted = null
     this.#following = true
-    const { turns } = this.conversation
-    if (turns.length - this.start > mostAtEnd) this.#first = turns[turns.length - this.#last]?.key ?? null
-    this.#jump()
+    if (!this.drawn.reachesEnd) this.drawn.only(this.conversation.turns.length - 1, Span.fromEnd)
+    this.#filledAt = 0
+    this.#hold()
+    void this.fill()
   }
 
   /** Keeps the visible content in place when the tree changed above the end. */
@@ -106,107 +99,182 @@ export class Reading {
     this.#following = false
   }
 
-  /** Renders the whole chat, for printing; the returned function puts the view back. */
+  /** Draws the whole chat, for printing; the returned function puts the view back. */
   async whole(): Promise<() => void> {
     const { transcript } = this.conversation
-    const first = this.#first
-    const top = this.#scroller?.scrollTop ?? 0
     while (transcript.hasOlder && !transcript.olderFailed) await transcript.loadOlder()
+    return this.wholeNow()
+  }
+
+  /** Draws all that is loaded, at once. */
+  wholeNow(): () => void {
+    if (this.#printing) return () => undefined
+    const top = this.#scroller?.scrollTop ?? 0
+    this.#printing = true
     this.#opening = false
-    this.#first = this.conversation.turns[0]?.key ?? null
-    await tick()
+    const back = this.drawn.all()
+    flushSync()
     return () => {
-      this.#first = first
-      void tick().then(() => { if (this.#scroller) this.#scroller.scrollTop = top })
+      back()
+      flushSync()
+      this.#printing = false
+      if (this.#scroller) this.#scroller.scrollTop = top
+      void this.fill()
     }
   }
 
-  /** Renders the turn, loads the turns between, and scrolls it into view. */
+  /** Draws the turn, the whole of it, and scrolls it into view. */
   async reveal(turn: Turn): Promise<Element | null> {
     this.#wanted = null
     this.#following = false
-    const at = this.conversation.turns.indexOf(turn)
-    if (at < this.start) this.#first = this.conversation.turns[Math.max(0, at - 6)]?.key ?? null
+    this.#opening = false
+    if (!this.drawn.turns.includes(turn)) this.drawn.only(this.conversation.turns.indexOf(turn), Span.fromTop)
     await tick()
-    const element = this.#scroller?.querySelector(`[data-key="${turn.key}"]`) ?? null
-    element?.scrollIntoView({ block: 'center' })
+    const span = this.drawn.spanOf(turn)
+    while (span && !span.isWhole) await this.#change(() => span.grow(this.#piece))
+    const element = elementOf(this.#scroller, turn.key)
+    if (!element) return null
+    do this.#anchor?.pin(element, Math.max(0, (this.#scroller?.clientHeight ?? 0) - element.clientHeight) / 2)
+    while (await this.#step())
     return element
-  }
-
-  /** Fills the window turn by turn once there are messages: rendering all in one task would block a phone for too long. */
-  async open(): Promise<void> {
-    while (this.#opening) {
-      await nextTask()
-      const left = this.conversation.turns.length - this.#last
-      this.#opening = this.#first === null && left > 0 && (this.#last < firstWindow || !this.#full())
-      this.#last = this.#opening ? this.#last + 1 : Math.max(this.#last, firstWindow)
-    }
   }
 
   /** Restores the reader's position once the messages have loaded; goes to the end when it no longer exists. */
   async goBack(): Promise<void> {
     const place = this.#wanted
     if (!place) return
-    const found = await this.conversation.transcript.loadUntil(place.messageId)
+    await this.conversation.transcript.loadUntil(place.messageId)
     // A later request of the reader takes precedence.
     if (this.#wanted !== place) return
-    const turn = found ? this.conversation.transcript.find(place.messageId) : undefined
-    if (turn) {
-      this.#drawFrom(turn)
-      await tick()
-      await this.#settle(turn, place)
-    } else this.toEnd()
+    const turn = this.#drawAt(place)
+    if (turn) await this.#settle(turn, place)
+    else this.toEnd()
     if (this.#wanted === place) this.#wanted = null
+    this.#opening = false
+    void this.fill()
   }
 
-  async widen(): Promise<void> {
-    const scroller = this.#scroller
-    if (!scroller || this.#widening || this.#wanted) return
-    this.#widening = true
-    try {
-      const first = this.conversation.turns[this.start]?.key ?? null
-      this.#first = first
-      if (this.start === 0) await this.conversation.transcript.loadOlder()
-      const fromEnd = scroller.scrollHeight - scroller.scrollTop
-      this.#first = this.conversation.turns[Math.max(0, this.start - step)]?.key ?? null
-      await tick()
-      if (this.#following) this.#jump()
-      else scroller.scrollTop = scroller.scrollHeight - fromEnd
-      this.#lastTop = scroller.scrollTop
-    } finally {
-      this.#widening = false
+  /**
+   * Draws what is missing near the view and lets go what is far, one small piece a task. A chat that opens is drawn from its end upwards
+   * until the view is full, and only then shown.
+   */
+  async fill(): Promise<void> {
+    if (this.#filling) return
+    // An answer that is followed moves the view with every token.
+    if (this.#following && !this.#opening && performance.now() - this.#filledAt < restMs) {
+      this.#resting ??= setTimeout(() => void this.fill(), restMs)
+      return
     }
+    clearTimeout(this.#resting)
+    this.#resting = undefined
+    this.#filling = true
+    try {
+      await nextTask()
+      while (!this.#wanted && await this.#step());
+    } finally {
+      this.#filling = false
+      this.#filledAt = performance.now()
+      this.#opening &&= this.conversation.turns.length === 0 && this.conversation.transcript.state !== 'ready'
+    }
+  }
+
+  /** One piece of it; false when nothing is left to do. */
+  async #step(): Promise<boolean> {
+    const [scroller, { drawn }, { turns, transcript }] = [this.#scroller, this, this.conversation]
+    const elements = turnElements(scroller)
+    const [top, bottom] = [elements[0], elements.at(-1)]
+    if (!scroller || !top || !bottom || this.#printing) return false
+    const { scrollTop, clientHeight } = scroller
+    const above = scrollTop - top.offsetTop
+    const below = bottom.offsetTop + bottom.offsetHeight - scrollTop - clientHeight
+    const spans = drawn.turns.map((turn) => drawn.spanOf(turn))
+    const [first, last] = [spans[0], spans.at(-1)]
+    const isTop = drawn.start === 0 && !transcript.hasOlder && first?.reachesTop !== false
+    if (above >= 0 || isTop) this.#opening = false
+    if (!this.#wanted && drawn.jumpToView(scroller, above, below)) {
+      await tick()
+      this.#anchor?.mark()
+      return true
+    }
+    const ahead = Math.max(leastAhead, clientHeight)
+    // Turns that came after one that was drawn in part.
+    const between = spans.find((span, at) => span && ((at > 0 && !span.reachesTop) || (at < spans.length - 1 && !span.reachesEnd)))
+    if (between) return this.#change(() => between.grow(this.#piece))
+    if (below < ahead && last && !last.reachesEnd) return this.#change(() => last.down(this.#piece))
+    if (below < ahead && drawn.end < turns.length) return this.#draw(drawn.end)
+    if (above < ahead && first && !first.reachesTop) return this.#change(() => first.up(this.#piece))
+    if (above < ahead && drawn.start > 0) return this.#draw(drawn.start - 1)
+    if (above < ahead && transcript.hasOlder && !transcript.olderFailed) {
+      await transcript.loadOlder()
+      return !transcript.olderFailed
+    }
+    const far = ahead * (1 + farTimes)
+    const lowest = this.#following ? Infinity : scrollTop + clientHeight + far
+    if (!this.#wanted && drawn.letGo(elements, scrollTop - far, lowest)) await this.#change(() => undefined)
+    return false
+  }
+
+  async #draw(at: number): Promise<boolean> {
+    const [turn, { start, end }] = [this.conversation.turns[at], this.drawn]
+    if (turn?.message.role === 'assistant') await readAhead(turn.message.content)
+    // The reader may have gone elsewhere meanwhile.
+    if (this.conversation.turns[at] !== turn || start !== this.drawn.start || end !== this.drawn.end || this.#printing) return true
+    return this.#change(() => this.drawn.add(at))
+  }
+
+  async #change(change: () => void): Promise<boolean> {
+    const began = performance.now()
+    change()
+    await tick()
+    this.#hold()
+    const ms = Math.max(2, performance.now() - began)
+    this.#piece = Math.min(mostPiece, Math.max(leastPiece, (this.#piece * pieceMs) / ms))
+    await nextTask()
+    return true
   }
 
   #scrolled = () => {
     const scroller = this.#scroller
     if (!scroller || this.#wanted) return
     const distance = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop
+    const isMoved = Math.abs(scroller.scrollTop - this.#lastTop) > 0.5
     // Only scrolling up is intended by the reader; growth below the position is not.
-    if (distance < 32) this.#following = true
+    if (distance < 32 && this.drawn.reachesEnd) this.#following = true
     else if (scroller.scrollTop < this.#lastTop - 1) this.#following = false
     this.#lastTop = scroller.scrollTop
     this.#look()
+    if (!this.#following && isMoved) {
+      // What moved since the last frame is made good first; then the view itself has moved.
+      this.#hold()
+      this.#anchor?.mark()
+    }
+    void this.fill()
     clearTimeout(this.#saving)
     this.#saving = setTimeout(() => this.#remember(), saveMs)
   }
 
-  #drawFrom(turn: Turn): void {
-    const { turns } = this.conversation
-    this.#first = turns[Math.max(0, turns.indexOf(turn) - 2 * step)]?.key ?? null
+  #drawAt({ messageId, block = 0 }: Place): Turn | undefined {
+    const at = this.conversation.turns.findIndex((turn) => turn.message.id === messageId)
+    if (at >= 0) this.drawn.only(at, () => new Span(block))
+    return this.conversation.turns[at]
   }
 
-  /** Heights are estimates until rendered, so the turn is scrolled to repeatedly until it stays in place. */
+  /** Formulas change heights as they are drawn, so the place is held until nothing moves any more, and from then on like any other. */
   async #settle(turn: Turn, place: Place): Promise<void> {
-    const element = this.#scroller?.querySelector<HTMLElement>(`[data-key="${turn.key}"]`)
-    if (!element) return
-    element.style.contentVisibility = 'visible'
-    for (let frame = 0; frame < settleFrames && this.#scroller && this.#wanted === place; frame++) {
-      this.#scroller.scrollTop = element.offsetTop - place.offset
-      this.#lastTop = this.#scroller.scrollTop
-      await new Promise((drawn) => requestAnimationFrame(drawn))
+    const isWanted = () => this.#wanted === place && this.#scroller
+    const align = () => {
+      const from = this.drawn.spanOf(turn)?.from ?? 0
+      const element = elementOf(this.#scroller, turn.key, place.block === undefined ? undefined : place.block - from)
+      if (element) this.#anchor?.pin(element, place.offset)
+      this.#lastTop = this.#scroller?.scrollTop ?? 0
     }
-    element.style.contentVisibility = ''
+    await tick()
+    align()
+    while (isWanted() && await this.#step()) align()
+    for (let frame = 0; frame < settleFrames && isWanted(); frame++) {
+      await new Promise((drawn) => requestAnimationFrame(drawn))
+      align()
+    }
   }
 
   #look(): void {
@@ -214,12 +282,12 @@ export class Reading {
     this.#below = scroller !== null && scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop > 64
   }
 
-  #full(): boolean {
-    return !this.#scroller || this.#scroller.scrollHeight > this.#scroller.clientHeight
-  }
-
-  #jump(): void {
-    if (this.#scroller) this.#scroller.scrollTop = this.#scroller.scrollHeight
+  #hold(): void {
+    const scroller = this.#scroller
+    if (!scroller || this.#wanted || this.#printing) return
+    if (this.#following) scroller.scrollTop = scroller.scrollHeight
+    else this.#anchor?.hold()
+    this.#lastTop = scroller.scrollTop
   }
 
   #remember(): void {
@@ -227,19 +295,6 @@ export class Reading {
     const scroller = this.#scroller
     // A list that was not shown yet has no position to store.
     if (!scroller || this.#wanted || this.conversation.transcript.state !== 'ready') return
-    this.conversation.place = this.#following ? null : this.#topmost(scroller)
-  }
-
-  /** The first stored message that starts in view, else the one that fills the view. */
-  #topmost(scroller: HTMLElement): Place | null {
-    const { scrollTop, clientHeight } = scroller
-    const seen = [...scroller.querySelectorAll<HTMLElement>('[data-key]')].filter(
-      (one) => one.offsetTop + one.offsetHeight > scrollTop && one.offsetTop < scrollTop + clientHeight,
-    )
-    for (const element of [...seen.filter((one) => one.offsetTop >= scrollTop), ...seen]) {
-      const turn = this.conversation.turns.find((one) => String(one.key) === element.dataset['key'])
-      if (turn && turn.message.id > 0) return { messageId: turn.message.id, offset: element.offsetTop - scrollTop }
-    }
-    return null
+    this.conversation.place = this.#following ? null : this.drawn.placeIn(scroller)
   }
 }

@@ -1,12 +1,13 @@
 import { storage } from '../browser/storage'
 
-/** A position in a chat: the message, and how many pixels the top of the view is above the top of the message. */
+/** A position in a chat: the message or a block of it, and how many pixels the top of the view is above its top. */
 export interface Place {
   messageId: number
   offset: number
+  block?: number
 }
 
-type Entry = [sessionId: number, messageId: number, offset: number]
+type Entry = [sessionId: number, messageId: number, offset: number, block?: number]
 
 const maxPlaces = 60
 const prefix = 'aichat.places.'
@@ -24,15 +25,21 @@ export class Places {
 
   get(sessionId: number): Place | null {
     const found = this.#read().find(([id]) => id === sessionId)
-    return found ? { messageId: found[1], offset: found[2] } : null
+    if (!found) return null
+    const [, messageId, offset, block] = found
+    return { messageId, offset, ...(block === undefined ? {} : { block }) }
   }
 
   /** Stores the position; null means the end, where every chat opens. */
   set(sessionId: number, place: Place | null): void {
     const before = this.#read()
     const places: Entry[] = before.filter(([id]) => id !== sessionId)
-    if (place) places.push([sessionId, place.messageId, Math.round(place.offset)])
-    else if (places.length === before.length) return
+    if (place) {
+      const { messageId, offset, block } = place
+      const numbers = [sessionId, messageId, Math.round(offset)] as const
+      places.push(block === undefined ? [...numbers] : [...numbers, block])
+    }
+    if (!place && places.length === before.length) return
     if (this.mayKeep()) storage.write(prefix + this.#owner, places.length > 0 ? JSON.stringify(places.slice(-maxPlaces)) : null)
   }
 
@@ -47,5 +54,6 @@ export class Places {
 }
 
 function isEntry(value: unknown): value is Entry {
-  return Array.isArray(value) && value.length === 3 && value.every((one) => typeof one === 'number' && Number.isFinite(one))
+  if (!Array.isArray(value) || value.length < 3 || value.length > 4) return false
+  return value.every((one) => typeof one === 'number' && Number.isFinite(one))
 }
