@@ -1,5 +1,6 @@
 import hljs from 'highlight.js/lib/core'
 import type { LanguageFn } from 'highlight.js'
+import { Kept } from './kept'
 
 // One chunk for each language: loading all at once would block the page.
 const files = import.meta.glob<LanguageFn>(
@@ -96,11 +97,17 @@ interface Scope {
 
 /** Highlighted nodes for a language whose grammar is loaded. Built from the token tree, without an HTML string. */
 export function highlight(code: string, name: string): DocumentFragment {
+  const key = `${name} ${code}`
+  const copy = kept.copy(key)
+  if (copy) return copy as DocumentFragment
   const result = hljs.highlight(code, { language: name, ignoreIllegals: true })
   const fragment = document.createDocumentFragment()
   append(fragment, (result._emitter as unknown as { root: Scope }).root)
+  kept.keep(key, fragment)
   return fragment
 }
+
+const kept = new Kept(60)
 
 function append(parent: Node, scope: Scope): void {
   for (const child of scope.children) {

@@ -10,6 +10,10 @@ const loading = new Map<string, Promise<void>>()
 // A longer block is not highlighted: the cost outweighs the use.
 const maxChars = 20_000
 
+// A block that grows is highlighted again after a pause that leaves most of the time to the text.
+const leastPause = 250
+const pauseTimes = 20
+
 const escapes = /(?:\u001b|\u009b|\u241b)(?:\[?[\d;:]*[A-Za-z]|[()][A-Z0-9]|\][^\u0007\u001b]*(?:\u0007|\u001b\\))/g
 
 /** Code without the escape sequences of a terminal. */
@@ -51,6 +55,8 @@ export class CodePainter {
   readonly #tail = document.createTextNode('')
   #timer: ReturnType<typeof setTimeout> | null = null
   #near = false
+  /** What the last pass took, in ms. */
+  #cost = 0
 
   constructor(node: HTMLElement) {
     this.#node = node
@@ -69,7 +75,7 @@ export class CodePainter {
     this.#language = language
     if (grows) this.#tail.data = withoutEscapes(code.slice(this.#painted.length))
     else this.#plain()
-    if (this.#near && this.#timer === null) this.#schedule(live && this.#painted !== '' ? 250 : 0)
+    if (this.#near && this.#timer === null) this.#schedule(live && this.#painted !== '' ? Math.max(leastPause, this.#cost * pauseTimes) : 0)
   }
 
   #schedule(ms: number): void {
@@ -95,9 +101,26 @@ export class CodePainter {
       return
     }
     if (draw === null) return
+    const began = performance.now()
     const nodes = draw(this.#code)
     this.#painted = this.#code
     this.#tail.data = ''
-    this.#node.replaceChildren(nodes, this.#tail)
+    this.#put(nodes)
+    this.#cost = performance.now() - began
+  }
+
+  /** Takes over from where it differs: in a block that grows most of it stays as it is. */
+  #put(nodes: DocumentFragment): void {
+    let old: ChildNode = this.#node.firstChild ?? this.#tail
+    while (old !== this.#tail && nodes.firstChild?.isEqualNode(old)) {
+      nodes.firstChild.remove()
+      old = old.nextSibling ?? this.#tail
+    }
+    while (old !== this.#tail) {
+      const next = old.nextSibling ?? this.#tail
+      old.remove()
+      old = next
+    }
+    this.#tail.before(nodes)
   }
 }

@@ -1,4 +1,5 @@
 import * as chat from '../api/chat'
+import { nextTask } from '../browser/tasks'
 import { Problem } from '../api/http'
 import type { Positioned } from '../api/sse'
 import type { ChatEvent, Message } from '../api/types'
@@ -170,9 +171,21 @@ const peekMs = 1000
 
 // 25 renderings a second look like flowing text and leave the other frames for input.
 const drawMs = 40
+// Where a rendering takes long, as on a phone, this many times as long is left for scrolling and typing.
+const pauseTimes = 3
+const maxPauseMs = 400
+const frameMs = 16
+let tookMs = 0
 
 function nextDrawing(run: () => void): void {
   // A hidden page gets no animation frames, but its state must advance.
   if (document.hidden) setTimeout(run, 100)
-  else setTimeout(() => requestAnimationFrame(run), drawMs - 16)
+  else setTimeout(() => requestAnimationFrame(() => timed(run)), Math.min(maxPauseMs, Math.max(drawMs, tookMs * pauseTimes)) - frameMs)
+}
+
+/** The next task begins after the frame is laid out and painted. */
+function timed(run: () => void): void {
+  const began = performance.now()
+  run()
+  void nextTask().then(() => (tookMs = performance.now() - began))
 }
