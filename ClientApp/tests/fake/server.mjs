@@ -39,7 +39,8 @@ function inspected(trusted) {
   }
 }
 
-const root = join(import.meta.dirname, '../../../wwwroot')
+/** AICHAT_PAGE: another build of the page, as for a comparison. */
+const root = process.env.AICHAT_PAGE ?? join(import.meta.dirname, '../../../wwwroot')
 const types = {
   '.html': 'text/html',
   '.js': 'text/javascript',
