@@ -49,6 +49,13 @@ export class Drawn {
     return this.#spans.get(turn.key)
   }
 
+  /** What may be drawn in part: the first turn, the last one, and one that others came after. */
+  parts() {
+    const spans = this.turns.map((turn) => this.spanOf(turn))
+    const between = spans.find((span, at) => span && ((at > 0 && !span.reachesTop) || (at < spans.length - 1 && !span.reachesEnd)))
+    return { first: spans[0], last: spans.at(-1), between }
+  }
+
   set(start: number, end: number): void {
     const { turns } = this.conversation
     const edge = (at: number): Edge | null => (turns[at] ? { key: turns[at].key, at } : null)

@@ -7,21 +7,19 @@ import type { Place } from '../state/places'
 import type { Turn } from '../state/turn.svelte'
 import { Anchor } from './anchor'
 import { Drawn } from './drawn.svelte'
+import { Pace } from './pace'
 import { elementOf, turnElements } from './turn-elements'
 
 /** This much stays drawn above and below the view, or one view of it where that is more; turns that are this many times further leave. */
-const leastAhead = 1000
+const leastAhead = 1500
 const farTimes = 2
-/** A piece is drawn in about this time; its size follows from what the last one took. */
-const pieceMs = 8
-const [leastPiece, mostPiece] = [400, 6000]
-const saveMs = 300
-const settleFrames = 2
-const restMs = 300
+const [saveMs, restMs, settleFrames] = [300, 300, 2]
+/** Correcting `scrollTop` ends the engine's animation of a wheel step, so what is not urgent waits until the view stands still. */
+const stillMs = 150
 
 /**
  * The reader's position in a chat: at the end and following it, or somewhere above. Only what is near the view is drawn, piece by piece,
- * and what is far leaves the document again. So a chat of thousands opens, scrolls and streams like a short one.
+ * and what is far leaves the document again.
  */
 export class Reading {
   readonly drawn: Drawn
@@ -31,9 +29,10 @@ export class Reading {
   #scroller: HTMLElement | null = null
   #anchor: Anchor | null = null
   #lastTop = 0
-  #piece = leastPiece
+  readonly #pace = new Pace()
   #filling = false
   #filledAt = 0
+  #movedAt = 0
   #resting: ReturnType<typeof setTimeout> | undefined
   #printing = false
   #saving: ReturnType<typeof setTimeout> | undefined
@@ -131,7 +130,7 @@ export class Reading {
     if (!this.drawn.turns.includes(turn)) this.drawn.only(this.conversation.turns.indexOf(turn), Span.fromTop)
     await tick()
     const span = this.drawn.spanOf(turn)
-    while (span && !span.isWhole) await this.#change(() => span.grow(this.#piece))
+    while (span && !span.isWhole) await this.#change(() => span.grow(this.#pace.piece))
     const element = elementOf(this.#scroller, turn.key)
     if (!element) return null
     do this.#anchor?.pin(element, Math.max(0, (this.#scroller?.clientHeight ?? 0) - element.clientHeight) / 2)
@@ -187,8 +186,7 @@ export class Reading {
     const { scrollTop, clientHeight } = scroller
     const above = scrollTop - top.offsetTop
     const below = bottom.offsetTop + bottom.offsetHeight - scrollTop - clientHeight
-    const spans = drawn.turns.map((turn) => drawn.spanOf(turn))
-    const [first, last] = [spans[0], spans.at(-1)]
+    const { first, last, between } = drawn.parts()
     const isTop = drawn.start === 0 && !transcript.hasOlder && first?.reachesTop !== false
     if (above >= 0 || isTop) this.#opening = false
     if (!this.#wanted && drawn.jumpToView(scroller, above, below)) {
@@ -197,12 +195,14 @@ export class Reading {
       return true
     }
     const ahead = Math.max(leastAhead, clientHeight)
-    // Turns that came after one that was drawn in part.
-    const between = spans.find((span, at) => span && ((at > 0 && !span.reachesTop) || (at < spans.length - 1 && !span.reachesEnd)))
-    if (between) return this.#change(() => between.grow(this.#piece))
-    if (below < ahead && last && !last.reachesEnd) return this.#change(() => last.down(this.#piece))
+    if (between) return this.#change(() => between.grow(this.#pace.piece))
+    if (below < ahead && last && !last.reachesEnd) return this.#change(() => last.down(this.#pace.piece))
     if (below < ahead && drawn.end < turns.length) return this.#draw(drawn.end)
-    if (above < ahead && first && !first.reachesTop) return this.#change(() => first.up(this.#piece))
+    if (above < ahead && above > ahead / 2 && performance.now() - this.#movedAt < stillMs) {
+      this.#resting ??= setTimeout(() => void this.fill(), stillMs)
+      return false
+    }
+    if (above < ahead && first && !first.reachesTop) return this.#change(() => first.up(this.#pace.piece))
     if (above < ahead && drawn.start > 0) return this.#draw(drawn.start - 1)
     if (above < ahead && transcript.hasOlder && !transcript.olderFailed) {
       await transcript.loadOlder()
@@ -227,8 +227,7 @@ export class Reading {
     change()
     await tick()
     this.#hold()
-    const ms = Math.max(2, performance.now() - began)
-    this.#piece = Math.min(mostPiece, Math.max(leastPiece, (this.#piece * pieceMs) / ms))
+    this.#pace.took(performance.now() - began)
     await nextTask()
     return true
   }
@@ -244,6 +243,7 @@ export class Reading {
     this.#lastTop = scroller.scrollTop
     this.#look()
     if (!this.#following && isMoved) {
+      this.#movedAt = performance.now()
       // What moved since the last frame is made good first; then the view itself has moved.
       this.#hold()
       this.#anchor?.mark()
