@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** Whole journeys through the built page in a real Chromium; `npm run build` first. */
+/** Whole journeys through the built page in a real browser (ENGINE: chromium, firefox, webkit); `npm run build` first. */
 export default defineConfig({
   test: {
     include: ['tests/journeys/**/*.test.ts'],
@@ -8,6 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 30_000,
     fileParallelism: false,
+    isolate: false, // one process and one browser for all files
     expect: { poll: { timeout: 10_000 } },
   },
 })

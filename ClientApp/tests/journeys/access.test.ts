@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect } from 'vitest'
 import { findings, smallTargets } from './axe'
-import { admin, launch, visit, type Visit } from './browser'
+import { admin, launch, needs, visit, type Visit } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -156,7 +156,7 @@ const screens: [string, (v: Visit) => Promise<void>][] = [
   ],
 ]
 
-it('axe finds nothing on any screen in either theme', async () => {
+needs('axe')('axe finds nothing on any screen in either theme', async () => {
   const v = await visit(browser, { users, chats: 4, tokenMs: 1 }, { reducedMotion: 'reduce' })
   v.fake.state.connections.push(connection)
   const found: string[] = []
@@ -173,7 +173,7 @@ it('axe finds nothing on any screen in either theme', async () => {
   await v.end()
 }, 180_000)
 
-it('every control on a touch screen can be hit', async () => {
+needs('coarse pointer')('every control on a touch screen can be hit', async () => {
   const v = await visit(
     browser,
     { users, chats: 4, tokenMs: 1 },

@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { answer } from '../fake/answer.mjs'
-import { admin, launch, visit, type Visit } from './browser'
+import { admin, launch, needs, visit, type Visit } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -89,7 +89,7 @@ it('makes few requests, and none without a reason', async () => {
   await v.end()
 })
 
-it('requests the data of the page while its script is still loading, and nothing twice', async () => {
+needs('held load')('requests the data of the page while its script is still loading, and nothing twice', async () => {
   const v = await visit(browser, { chats: 3 })
   await v.page.goto(v.fake.url)
   await v.page.getByRole('navigation').getByRole('link', { name: 'Notes on topic 1' }).click()

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { launch, visit, type Visit } from './browser'
+import { launch, needs, visit, type Visit } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -40,7 +40,7 @@ function pasteText({ page }: Visit, length: number) {
   }, length)
 }
 
-it('takes images by paste and choice, makes large ones small, keeps them over a reload, and shows them large', async () => {
+needs('paste by script')('takes images by paste and choice, makes large ones small, keeps them over a reload, and shows them large', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   const { page } = v
   v.fake.state.say = 'I see.'
@@ -95,7 +95,7 @@ it('takes images by paste and choice, makes large ones small, keeps them over a 
   await v.end()
 })
 
-it('keeps a long pasted text as a block and refuses what a message cannot hold', async () => {
+needs('paste by script')('keeps a long pasted text as a block and refuses what a message cannot hold', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   v.fake.state.say = 'Read.'
   await v.page.goto(v.fake.url)
@@ -188,6 +188,7 @@ it('edits and cancels waiting messages, and writes on the whole screen', async (
   const { page } = v
   await page.goto(v.fake.url)
   v.fake.state.say = 'a long answer '.repeat(60)
+  v.fake.state.hold = true // the first answer lasts until it is stopped
   await box(v).fill('first')
   await page.keyboard.press('Enter')
   await page.locator('article[aria-busy=true]').waitFor()
@@ -208,6 +209,7 @@ it('edits and cancels waiting messages, and writes on the whole screen', async (
   await page.keyboard.press('Escape')
   await page.getByText('You stopped this answer.').waitFor()
   v.fake.state.say = 'Yes.'
+  v.fake.state.hold = false
   await page.getByRole('button', { name: 'Send now' }).click()
   await page.getByText('Yes.', { exact: true }).waitFor()
   expect(v.complaints).toEqual([])

@@ -15,7 +15,8 @@ async function ask(page: Page, text: string) {
   await box.press('Enter')
 }
 const busy = (page: Page) => page.locator('article[aria-busy=true]')
-const asked = (page: Page) => page.getByRole('article', { name: 'You' }).locator('.text').allInnerTexts()
+const asked = async (page: Page) =>
+  (await page.getByRole('article', { name: 'You' }).locator('.text').allInnerTexts()).map((text) => text.trim())
 
 it('answers in eight tabs at once, although a browser opens six connections', async () => {
   const v = await visit(browser, { tokenMs: 2 })

@@ -20,7 +20,8 @@ async function ask(v: Visit, text: string, answer: string) {
   await v.page.locator('article[aria-busy=true]').waitFor({ state: 'detached' })
 }
 
-const texts = async (v: Visit) => [...await mine(v).locator('.text').allInnerTexts(), ...await answers(v).locator('.prose').allInnerTexts()]
+const texts = async (v: Visit) =>
+  [...await mine(v).locator('.text').allInnerTexts(), ...await answers(v).locator('.prose').allInnerTexts()].map((text) => text.trim())
 
 it('answers again, keeps every version, and switches between them', async () => {
   const v = await visit(browser, { tokenMs: 2 })
@@ -65,12 +66,14 @@ it('edits a message and sends it in place of the old one, also the first', async
 it('goes on with a stopped answer in place', async () => {
   const v = await visit(browser, { tokenMs: 60 })
   await v.page.goto(v.fake.url)
+  v.fake.state.hold = true // lasts until it is stopped
   v.fake.state.say = 'a rather long answer that is stopped on its way'
   await box(v).fill('go')
   await v.page.keyboard.press('Enter')
   await v.page.getByText('a rather').waitFor()
   await v.page.getByRole('button', { name: 'Stop' }).click()
   await v.page.getByText('You stopped this answer.').waitFor()
+  v.fake.state.hold = false
   v.fake.state.say = 'and its end'
   await v.page.getByRole('button', { name: 'Continue' }).click()
   await v.page.getByText(/^a rather.* and its end$/).waitFor()
@@ -178,7 +181,7 @@ it('shows what tools did, and opens what the answer cites', async () => {
   await v.page.getByText('The end.').waitFor()
   const cited = answers(v).getByRole('link', { name: '1', exact: true })
   expect(await cited.getAttribute('href')).toBe('https://example.org/hyperion')
-  expect(await answers(v).locator('.prose').innerText()).toBe('It is 116 m tall 1, not 200 [2] or a[1]. The end.')
+  expect((await answers(v).locator('.prose').innerText()).trim()).toBe('It is 116 m tall 1, not 200 [2] or a[1]. The end.')
   await v.page.getByText('Searched for “tallest tree”').click()
   await v.page.getByRole('link', { name: 'Hyperion' }).waitFor()
   await v.page.getByText('1 source').waitFor()

@@ -1,0 +1,70 @@
+import { chromium, firefox, type Browser } from 'playwright-core'
+import { it, type TestFunction } from 'vitest'
+import { completeFirefox, firefoxUserPrefs } from './firefox'
+import { launchWebKit } from './webkit'
+
+const engines = ['chromium', 'firefox', 'webkit'] as const
+export type Engine = (typeof engines)[number]
+
+/** The engine that this run drives: ENGINE, or Chromium. */
+export const engine = ((): Engine => {
+  const named = process.env['ENGINE'] || 'chromium'
+  const known = engines.find((one) => one === named)
+  if (!known) throw new Error(`ENGINE=${named}: there are ${engines.join(', ')}`)
+  return known
+})()
+
+/** What the driver of an engine cannot do, whatever the page does. */
+const lacking: Record<Engine, Partial<Record<Ability, string>>> = {
+  chromium: {},
+  firefox: {
+    axe: 'axe-core ends the process of a Firefox 153 page',
+    'paste by script': 'a ClipboardEvent made by script carries nothing',
+    'held load': 'the driver sees no navigation before the page’s scripts have loaded',
+  },
+  webkit: {
+    'coarse pointer': 'WebKitGTK takes its pointer from the screen',
+  },
+}
+export type Ability = 'axe' | 'paste by script' | 'held load' | 'coarse pointer'
+
+/** Why the driver of this engine cannot do it; undefined where it can. */
+export const lacks = (ability: Ability): string | undefined => lacking[engine][ability]
+
+/** `it` for a journey that needs something of the driver. Where it is missing, the journey is skipped and its name says why. */
+export function needs(...abilities: Ability[]): (name: string, journey: TestFunction, timeout?: number) => void {
+  const missing = abilities.map(lacks).filter((one) => one !== undefined)
+  if (missing.length === 0) return (name, journey, timeout) => it(name, journey, timeout)
+  return (name) => it.skip(`${name} [left out in ${engine}: ${missing.join('; ')}]`)
+}
+
+const start: Record<Engine, () => Promise<Browser>> = {
+  chromium: () =>
+    chromium.launch({
+      executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
+      args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    }),
+  firefox: async () => {
+    const browser = await firefox.launch({
+      channel: 'moz-firefox', // the ordinary Firefox, by WebDriver BiDi
+      executablePath: process.env['FIREFOX'] ?? '/usr/bin/firefox-esr',
+      args: ['--remote-allow-system-access'],
+      firefoxUserPrefs,
+    })
+    await completeFirefox(browser)
+    return browser
+  },
+  webkit: launchWebKit,
+}
+
+/** All files of a run share one browser: a start costs seconds. A file's close() closes what it left open. */
+const shared = globalThis as { aichatBrowser?: Promise<Browser> }
+export function launch(): Promise<Browser> {
+  shared.aichatBrowser ??= start[engine]().then((browser) => {
+    browser.close = async () => {
+      await Promise.all(browser.contexts().map((context) => context.close()))
+    }
+    return browser
+  })
+  return shared.aichatBrowser
+}
