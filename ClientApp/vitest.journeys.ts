@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['tests/journeys/**/*.test.ts'],
+    // It drives a browser of its own, so once is enough.
+    exclude: (process.env['ENGINE'] ?? 'chromium') === 'chromium' ? [] : ['tests/journeys/floor.test.ts'],
     environment: 'node',
     testTimeout: 60_000,
     hookTimeout: 30_000,
