@@ -7,10 +7,10 @@ export default defineConfig({
     // It drives a browser of its own, so once is enough.
     exclude: (process.env['ENGINE'] ?? 'chromium') === 'chromium' ? [] : ['tests/journeys/floor.test.ts'],
     environment: 'node',
-    testTimeout: 60_000,
-    hookTimeout: 30_000,
+    testTimeout: 120_000,
+    hookTimeout: 60_000,
     fileParallelism: false,
     isolate: false, // one process and one browser for all files
-    expect: { poll: { timeout: 10_000 } },
+    expect: { poll: { timeout: 20_000 } },
   },
 })

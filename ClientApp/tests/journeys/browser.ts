@@ -32,7 +32,7 @@ export async function visit(
   const fake = await startFake({ users: [admin], ...options })
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...device })
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(30_000) // three engines share the machine
   const complaints = watch(page)
   return {
     fake,
