@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { launch, visit, type Visit } from './browser'
+import { launch, needs, visit, type Visit } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -68,7 +68,7 @@ it('copies an answer as Markdown and rich text, a selected formula as TeX, and a
   await answer.locator('.table').hover()
   await answer.getByRole('button', { name: 'Copy the table' }).click()
   await v.page.getByRole('menuitem', { name: 'Copy as CSV' }).click()
-  await expect.poll(() => clipboard(v, 'text/plain')).toContain('n,value\r\n0,v0')
+  await expect.poll(() => clipboard(v, 'text/plain')).toMatch(/n,value\r?\n0,v0/) // a clipboard may hold lines its own way
 
   // A reference leads to its note and back.
   await answer.locator('a.note-ref').click()
@@ -108,7 +108,7 @@ it('keeps the head of a long code block in reach', async () => {
   await v.end()
 })
 
-it('pastes cells as text beside their picture, and offers a table of them', async () => {
+needs('pictures in the clipboard')('pastes cells as text beside their picture, and offers a table of them', async () => {
   const v = await visit(browser, {}, clip)
   await v.page.goto(v.fake.url)
   const field = v.page.getByRole('textbox', { name: 'Write a message' })

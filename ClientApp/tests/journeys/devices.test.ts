@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { Message } from '../../src/lib/api/types'
 import { newDataDir, removeDataDir, setupCode, startServer, type Server } from './binary'
-import { launch, watch } from './browser'
+import { launch, needs, watch } from './browser'
 import { startWire, type Wire } from './wire'
 
 const account = { username: 'lin', password: 'correct horse battery' }
@@ -181,7 +181,7 @@ describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('on several devices, over cu
     expect(await copied()).toBe(last?.content)
   })
 
-  it('sends again under the same id, whether the question or its answer was lost', async () => {
+  needs('body at once')('sends again under the same id, whether the question or its answer was lost', async () => {
     await ask('before')
     provider.finish()
     await finished(page)

@@ -30,7 +30,10 @@ interface Delegate {
   rawTouchscreen: Touchscreen
 }
 
-const colours = (scheme: string | null | undefined): Setting => ['layout.css.prefers-color-scheme.content-override', scheme === 'dark' ? 0 : 1]
+const colours = (scheme: string | null | undefined): Setting => [
+  'layout.css.prefers-color-scheme.content-override',
+  scheme === 'dark' ? 0 : 1,
+]
 const buttons: Record<string, number> = { left: 0, middle: 1, right: 2 }
 
 /** Launch settings: the clipboard without its prompt, which nobody could answer. */

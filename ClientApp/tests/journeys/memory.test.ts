@@ -41,7 +41,7 @@ it('says where the memory of the model begins, summarises what is before, and st
   const summary = page.getByRole('region', { name: 'Summary of the messages above' })
   await summary.getByText('Ann likes tea.').waitFor()
   expect(await line.count()).toBe(0)
-  await page.getByText('My name is Ann').waitFor()
+  await page.getByText('My name is Ann').last().waitFor()
   await summary.getByRole('button', { name: 'Edit summary' }).click()
   await summary.getByRole('textbox').fill('Ann likes coffee.')
   await summary.getByRole('button', { name: 'Save' }).click()

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { launch, visit, type Visit } from './browser'
+import { launch, needs, visit, type Visit } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -108,7 +108,7 @@ it('deletes a message and all after it, and undoes it', async () => {
   await v.end()
 })
 
-it('ignores a list of messages that is older than the last message', async () => {
+needs('late routes')('ignores a list of messages that is older than the last message', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   await v.page.goto(v.fake.url)
   await ask(v, 'one', 'First answer')

@@ -212,6 +212,14 @@ function complete(windows: Windows, window: string, page: Page): void {
     keydown: (progress, modifiers, _, { key }) => give(progress, { do: 'key', type: 'down', key, modifiers: [...modifiers] }),
     keyup: (progress, modifiers, _, { key }) => give(progress, { do: 'key', type: 'up', key, modifiers: [...modifiers] }),
   } satisfies Keyboard)
+  // The inspector sees no request that a service worker takes up, so a page with routes has none.
+  const route = page.route.bind(page)
+  page.route = async (...args) => {
+    await page.addInitScript(() => {
+      navigator.serviceWorker.register = () => new Promise(() => undefined)
+    })
+    return route(...args)
+  }
   // A page with an opener policy moves to a process of its own while it loads, which the driver takes for the end of that.
   const goto = page.goto.bind(page)
   page.goto = async (url, options) => {
