@@ -125,9 +125,16 @@ internal static class Migrator
         var copy = current > 0 ? UpgradeCopies.Make(connection, path, UpgradeCopies.Upgrade, current, newest, progress) : null;
         var steps = migrations.Where(migration => migration.Version > current).Select(step => new SchemaStep(step.Name, step.Sql));
         List<string> added = [];
-        SchemaChange.Run(
-            connection, [.. steps], newest, progress,
-            copy is null ? null : () => added = SchemaColumns.Complete(connection, migrations, newest));
+        using (var back = UpgradeCopies.Find(path, UpgradeCopies.Rollback) is [var aside, ..] && aside.To == current
+            ? BroughtBack.Open(connection, aside) : null)
+        {
+            SchemaChange.Run(connection, [.. steps], newest, progress, () =>
+            {
+                added = copy is null ? [] : SchemaColumns.Complete(connection, migrations, newest);
+                back?.Run(progress);
+            });
+        }
+
         if (copy is not null)
         {
             if (added.Count > 0)

@@ -188,7 +188,8 @@ internal static partial class SchemaRollback
         }
     }
 
-    private static SqliteConnection OpenAlone(string copy)
+    /// <summary>Opens a copy without its log, and only to read.</summary>
+    public static SqliteConnection OpenAlone(string copy)
     {
         var alone = SqliteConnections.FileAlone(copy);
         var connection = new SqliteConnection(

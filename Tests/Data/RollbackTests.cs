@@ -78,6 +78,36 @@ public sealed class RollbackTests : IDisposable
         Assert.Equal(["connections.proxy of 1 rows", "the table imported_rows with 2 rows"], plan.Lost.Order());
     }
 
+    /// <summary>Without them the same archive would be taken twice after the next upgrade.</summary>
+    [Fact]
+    public void What_was_imported_is_known_again_after_the_next_upgrade()
+    {
+        Migrator.Run(FilePath, _all[..8]);
+        OldRows.Fill(FilePath);
+        Migrator.Run(FilePath);
+        Sql("""
+            insert into imported_rows (kind, source_key, id) values ('user', 'a', 1);
+            insert into imported_chats (id, user_id, source, source_key, session_id, imported_at)
+            values (7, 1, 'chatgpt', 'kept', 1, 1), (8, 3, 'chatgpt', 'of one who goes', 2, 1);
+            insert into imported_messages (chat_id, source_key, message_id) values (7, 'm', 1);
+            insert into imports (id, user_id, state, name, bytes, created_at) values (5, 1, 'done', 'x', 1, 1), (6, 3, 'done', 'y', 1, 1);
+            """);
+        var messages = OldRows.Read(FilePath)["imported_messages"];
+        Back();
+        Assert.Equal(8, Schema(FilePath));
+        Sql("pragma foreign_keys = on; delete from users where id = 3");
+
+        Migrator.Run(FilePath, Progress);
+
+        Assert.Equal("1", Sql("select count(*) from imported_rows where source_key = 'a' and id = 1"));
+        Assert.Equal("chatgpt kept 1", Sql("select source || ' ' || source_key || ' ' || user_id from imported_chats where id = 7"));
+        Assert.Null(Sql("select user_id from imported_chats where id = 8"));
+        Assert.Equal(messages, OldRows.Read(FilePath)["imported_messages"]);
+        Assert.Equal("5", Sql("select group_concat(id) from imports"));
+        Assert.Null(Sql("select \"table\" from pragma_foreign_key_check"));
+        Assert.Contains(_said, line => line.Contains("imported_chats (2)", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void A_command_does_not_upgrade_what_was_taken_back()
     {
@@ -89,6 +119,22 @@ public sealed class RollbackTests : IDisposable
         Assert.Equal(8, Schema(FilePath));
         Migrator.Run(FilePath);
         Assert.Equal(_all.Count, Migrator.Run(FilePath, forCommand: true));
+    }
+
+    /// <summary>A copy without the chats of later days must not make them count as deleted.</summary>
+    [Fact]
+    public void What_names_chats_that_the_copy_lacks_does_not_come_back()
+    {
+        Migrator.Run(FilePath, _all[..8]);
+        OldRows.Fill(FilePath);
+        Migrator.Run(FilePath);
+        Sql("insert into sessions (id, user_id, title, created_at, updated_at) values (9001, 1, 'late', 1, 1)");
+        Sql("insert into imported_chats (user_id, source, source_key, session_id, imported_at) values (1, 'chatgpt', 'x', 9001, 1)");
+        SchemaRollback.Run(FilePath, SchemaRollback.Plan(FilePath, null, exact: true, _all, Progress), _all, Progress);
+
+        Migrator.Run(FilePath);
+
+        Assert.Equal("0", Sql("select count(*) from imported_chats"));
     }
 
     [Fact]
