@@ -1,5 +1,6 @@
 using System.Formats.Tar;
 using System.IO.Compression;
+using System.Text.RegularExpressions;
 using AiChat.Data;
 using AiChat.Endpoints.Imports;
 using Zip = AiChat.Endpoints.Imports.ImportArchive;
@@ -7,10 +8,10 @@ using Zip = AiChat.Endpoints.Imports.ImportArchive;
 namespace AiChat.Commands;
 
 /// <summary>
-/// Unpacks the copy of a data folder or a volume, as backups keep it, into a folder of its own. Logs and libraries are left out, and links
-/// and paths that lead elsewhere are refused.
+/// Unpacks the copy of a data folder or a volume, as backups keep it, into a folder of its own. Logs but those of task traces and libraries
+/// are left out, and links and paths that lead elsewhere are refused.
 /// </summary>
-internal static class ImportArchive
+internal static partial class ImportArchive
 {
     private const int MaxEntries = 2_000_000;
 
@@ -116,6 +117,9 @@ internal static class ImportArchive
 
     private static bool IsTar(byte[] head) => head.AsSpan(257, 5).SequenceEqual("ustar"u8);
 
+    [GeneratedRegex(@"(\A|/)trace-\d+\.log\z")]
+    private static partial Regex TraceLog();
+
     private enum Kind
     {
         None,
@@ -153,7 +157,7 @@ internal static class ImportArchive
                 }
 
                 if (plain.Length == 0 || plain.Split('/').Any(part => part is ".." or "node_modules")
-                    || LeftOut.Contains(Path.GetExtension(plain).ToLowerInvariant()))
+                    || (LeftOut.Contains(Path.GetExtension(plain).ToLowerInvariant()) && !TraceLog().IsMatch(plain)))
                 {
                     return;
                 }

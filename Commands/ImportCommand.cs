@@ -52,7 +52,13 @@ internal static class ImportCommand
         HelpName = "NAME",
     };
 
-    private static readonly Option<bool> Traces = new("--traces") { Description = "Take the task traces too." };
+    private static readonly Option<bool> Traces = new("--traces") { Description = "Take the task traces too, with their events." };
+
+    private static readonly Option<string?> TraceLogs = new("--trace-logs")
+    {
+        Description = "The folder of the traces' events (TASK_TRACE_LOG_DIR), when it is not found beside the database. Takes the traces.",
+        HelpName = "DIR",
+    };
 
     private static readonly Option<string?> User = new("--user")
     {
@@ -73,7 +79,7 @@ internal static class ImportCommand
     {
         var command = new Command("import", "Take over the accounts, chats, images, connections and settings of another platform.")
         {
-            Source, Images, Key, KeyFile, Merge, Guests, GuestsTo, Traces, User, DryRun, Options.Json,
+            Source, Images, Key, KeyFile, Merge, Guests, GuestsTo, Traces, TraceLogs, User, DryRun, Options.Json,
         };
         command.SetAction(Run);
         return command;
@@ -110,6 +116,11 @@ internal static class ImportCommand
         ParseResult parsed, EnvironmentValues values, ImportSource found, string database, CancellationToken cancel)
     {
         // Before the installation is opened, which may make this process another user.
+        if (parsed.GetValue(TraceLogs) is { } logs && !Directory.Exists(logs))
+        {
+            throw new CommandException("not_found", $"There is no folder {Path.GetFullPath(logs)}.");
+        }
+
         Terminal.Complain($"Reading {database}.");
         using var source = SourceReader.Open(
             database, ImportSource.TemporaryFolder(), table => Terminal.Progress($"Reading {table}"), cancel);
@@ -120,7 +131,8 @@ internal static class ImportCommand
             MergeUsers = parsed.GetValue(Merge),
             Guests = parsed.GetValue(Guests),
             GuestsTo = parsed.GetValue(GuestsTo),
-            Traces = parsed.GetValue(Traces),
+            Traces = parsed.GetValue(Traces) || parsed.GetValue(TraceLogs) is not null,
+            TraceLogs = parsed.GetValue(TraceLogs),
             DryRun = parsed.GetValue(DryRun),
         };
         var options = Options.Load(values);
@@ -187,6 +199,8 @@ internal sealed record ImportChoices
     public string? GuestsTo { get; init; }
 
     public bool Traces { get; init; }
+
+    public string? TraceLogs { get; init; }
 
     public bool DryRun { get; init; }
 }

@@ -109,7 +109,7 @@ internal sealed class ImportReport(string source, bool dryRun)
 
         if (taken == 0 && !failed)
         {
-            yield return "Nothing new: everything was here already.";
+            yield return _leftOut.Count == 0 ? "Nothing new: everything was here already." : "Nothing new.";
         }
         else if (dryRun)
         {

@@ -20,8 +20,11 @@ internal sealed class ImportSource : IDisposable
 
     private readonly string? _unpacked;
 
-    private ImportSource(string? database, IReadOnlyList<string> imageFolders, string? unpacked)
+    private readonly string? _top;
+
+    private ImportSource(string? database, IReadOnlyList<string> imageFolders, string? unpacked, string? top = null)
     {
+        _top = top;
         Database = database;
         ImageFolders = imageFolders;
         _unpacked = unpacked;
@@ -45,7 +48,7 @@ internal sealed class ImportSource : IDisposable
         if (Directory.Exists(full))
         {
             var database = Choose(full);
-            return new ImportSource(database, Folders(database, images, full), null);
+            return new ImportSource(database, Folders(database, images, full), null, full);
         }
 
         if (!File.Exists(full))
@@ -99,6 +102,11 @@ internal sealed class ImportSource : IDisposable
         string[] forms = plain.StartsWith("chat-images/", StringComparison.Ordinal) ? [plain, plain["chat-images/".Length..]] : [plain];
         return ImageFolders.SelectMany(folder => forms.Select(form => Path.Combine(folder, form))).FirstOrDefault(File.Exists);
     }
+
+    /// <summary>Folders that may hold the files of its task traces.</summary>
+    public IEnumerable<string> LogFolders(string? named) => new[] { named, _unpacked, _top }
+        .Concat(Database is null ? [] : Above(Database).Select(folder => Path.Combine(folder, "logs")))
+        .OfType<string>().Distinct().Where(Directory.Exists);
 
     public void Dispose()
     {
@@ -159,7 +167,7 @@ internal sealed class ImportSource : IDisposable
             folders.AddRange(ImagePlaces.Select(place => Path.Combine(root, place)));
         }
 
-        for (var (at, level) = (Path.GetDirectoryName(database), 0); at is not null && level < 4; at = Path.GetDirectoryName(at), level++)
+        foreach (var at in Above(database))
         {
             folders.AddRange(ImagePlaces.Select(place => Path.Combine(at, place)));
         }
@@ -167,6 +175,14 @@ internal sealed class ImportSource : IDisposable
         folders.AddRange(ImagePlaces.Select(place => Path.Combine(top, place)));
         folders.Add(Path.GetDirectoryName(database)!);
         return [.. folders.Distinct().Where(Directory.Exists)];
+    }
+
+    private static IEnumerable<string> Above(string database)
+    {
+        for (var (at, level) = (Path.GetDirectoryName(database), 0); at is not null && level < 4; at = Path.GetDirectoryName(at), level++)
+        {
+            yield return at;
+        }
     }
 
     private static bool CanWrite(string folder)

@@ -11,9 +11,9 @@ internal sealed class NodePlatformImport(
     SourceReader source, Call call, ImportSource place, ImportChoices choices, ImportReport report)
 {
     private const int MaxUsers = 200;
-    private const string WrongKey = "neither the given ENCRYPTION_KEY nor the usual one opens it: enter it again on the page";
-    private const string UnknownKey =
-        "the usual ENCRYPTION_KEY does not open it: name the right one with --encryption-key-file, or enter it again on the page";
+    private const string WrongKey = "neither the given ENCRYPTION_KEY nor the usual one opens it" + Advice;
+    private const string UnknownKey = "the usual ENCRYPTION_KEY does not open it" + Advice;
+    private const string Advice = ": import again with the right one (--encryption-key-file), or enter it again on the page";
 
     private readonly SourceCounts _counts = source.Counts();
     private readonly NodePlatformSender _sender = new(call, report);
@@ -58,11 +58,15 @@ internal sealed class NodePlatformImport(
         foreach (var (outcome, (row, _, connection)) in outcomes.Zip(mapped))
         {
             var name = outcome.Name ?? row.BaseUrl ?? "";
-            var isOpened = outcome.State == "opened";
-            _sender.Tell("connections", isOpened ? outcome with { State = "present" } : outcome, name);
-            if (isOpened)
+            var isHere = outcome.State is "opened" or "locked";
+            _sender.Tell("connections", isHere ? outcome with { State = "present" } : outcome, name);
+            if (outcome.State == "opened")
             {
                 report.Taken("keys");
+            }
+            else if (outcome.State == "locked")
+            {
+                report.Left("keys", choices.GaveKey ? WrongKey : UnknownKey, name);
             }
 
             if (outcome.Id is { } id)
@@ -263,20 +267,39 @@ internal sealed class NodePlatformImport(
             return;
         }
 
+        var logs = new TraceLogs(source, _counts.Traces > 0 ? place.LogFolders(choices.TraceLogs) : []);
         for (var after = long.MinValue; source.Traces(after) is { Count: > 0 } page; after = page[^1].Id)
         {
-            var traces = page.Select(row => NodePlatformModels.Map(row, _users)).OfType<NodePlatformTrace>().ToArray();
-            report.Left("traces", "their account was not taken", count: page.Count - traces.Length);
-            if (choices.DryRun)
+            foreach (var row in page)
             {
-                report.Taken("traces", traces.Length);
-                continue;
+                await TakeTrace(row, logs);
             }
 
-            foreach (var outcome in await _sender.Send("traces", new TracesRequest(traces), NodePlatformJson.Wire.TracesRequest))
-            {
-                _sender.Tell("traces", outcome, outcome.Key);
-            }
+            Terminal.Progress($"Trace {page[^1].Id}");
+        }
+    }
+
+    private async Task TakeTrace(SourceTrace row, TraceLogs logs)
+    {
+        var (events, why) = logs.Read(row);
+        if (NodePlatformModels.Map(row, _users, events) is not { } trace)
+        {
+            report.Left("traces", "their account was not taken, or they have no time", $"trace {row.Id} of {row.Actor ?? "nobody"}");
+            return;
+        }
+
+        var request = new TracesRequest(choices.DryRun, [trace]);
+        var outcome = (await _sender.Send("traces", request, NodePlatformJson.Wire.TracesRequest))[0];
+        var name = $"trace {row.Id}";
+        _sender.Tell("traces", outcome.State == "grown" ? outcome with { State = "present" } : outcome, name);
+        if (outcome is { State: "added" or "grown", Count: > 0 })
+        {
+            report.Taken("trace events", outcome.Count);
+        }
+
+        if (why is not null && (outcome.State is "added" or "grown" || (outcome.State == "present" && outcome.Count < trace.EventCount)))
+        {
+            report.Left("trace events", why, name, Math.Max(1, (row.Events ?? 0) - events.Count));
         }
     }
 

@@ -155,7 +155,7 @@ internal sealed class SourceReader : IDisposable
 
     public List<SourceTrace> Traces(long after) => Clean.Query<SourceTrace>("""
         select t.id, t.session_id as chat_id, c.created as chat_created, t.message_id, m.created as message_created, t.client_id, t.actor,
-            t.status, t.metadata, t.started, t.ended, t.events
+            t.status, t.metadata, t.started, t.ended, t.events, t.log
         from traces t
         left join chats c on c.id = t.session_id
         left join messages m on m.session_id = t.session_id and m.id = t.message_id
@@ -163,6 +163,15 @@ internal sealed class SourceReader : IDisposable
         order by t.id
         limit 50
         """, new { after }).ToList();
+
+    /// <summary>Events that stand in the database; the platform writes them into files instead.</summary>
+    public List<SourceTraceEvent> TraceEvents(long traceId, int limit) => Clean.Query<SourceTraceEvent>("""
+        select seq, type, at, payload
+        from trace_events
+        where trace_id = @traceId and seq is not null
+        order by seq
+        limit @limit
+        """, new { traceId, limit }).ToList();
 
     /// <summary>
     /// Gives each message a time by which it is put in order: its own, or that of the message before it, and drops what has no id.

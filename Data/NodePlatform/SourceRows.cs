@@ -207,6 +207,20 @@ internal sealed class SourceTrace
     public long? Ended { get; init; }
 
     public long? Events { get; init; }
+
+    /// <summary>The file of its events, as the machine there named it.</summary>
+    public string? Log { get; init; }
+}
+
+internal sealed class SourceTraceEvent
+{
+    public long Seq { get; init; }
+
+    public string? Type { get; init; }
+
+    public long? At { get; init; }
+
+    public string? Payload { get; init; }
 }
 
 /// <summary>How much there is of everything.</summary>

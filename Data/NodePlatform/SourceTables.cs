@@ -87,14 +87,21 @@ internal static class SourceTables
             "task_traces", "traces", Column("id", Number), Column("session_id", Number, "sessionId"),
             Column("message_id", Number, "messageId"), Column("client_id", Text, "clientMessageId"), Column("actor", Text),
             Column("status", Text), Column("metadata", Text), Column("started", Time, "startedAt"), Column("ended", Time, "endedAt"),
-            Column("events", Number, "eventCount"))
+            Column("events", Number, "eventCount"), Column("log", Text, "logFilePath"))
         {
-            Ignored = ["traceLevel", "durationMs", "logFilePath"],
+            Ignored = ["traceLevel", "durationMs"],
+        },
+        new(
+            "task_trace_events", "trace_events", Column("trace_id", Number, "traceId"), Column("seq", Number),
+            Column("type", Text, "eventType"), Column("at", Time, "timestamp"), Column("payload", Text))
+        {
+            Ignored = ["id"],
+            Index = "create index trace_events_by_trace on trace_events (trace_id, seq);",
         },
     ];
 
-    /// <summary>Tables of which nothing is needed: Prisma's own, one that was never written, counts of formulas.</summary>
-    public static readonly IReadOnlyList<string> Ignored = ["_prisma_migrations", "task_trace_events", "latex_traces"];
+    /// <summary>Tables of which nothing is needed: Prisma's own, counts of formulas.</summary>
+    public static readonly IReadOnlyList<string> Ignored = ["_prisma_migrations", "latex_traces"];
 
     private static ForeignColumn Column(string name, Func<object?, object?> read, params string[] sources) =>
         new(name, read, sources.Length == 0 ? [name] : sources);

@@ -33,7 +33,8 @@ internal sealed class NodePlatformConnections(
         if (await store.Find(Kind, source.Key) is { } known)
         {
             var here = known.Id is { } id ? catalog.Current.Connection(id)?.Row : null;
-            var state = here is null ? "deleted" : await TryOpen(here, source, dryRun, me) ? "opened" : "present";
+            var state = here is null ? "deleted" : !IsLocked(here, source) ? "present"
+                : source.LostKey ? "locked" : await Open(here, source, dryRun, me) ? "opened" : "present";
             return new Outcome(source.Key, state, here?.Id, here?.Name);
         }
 
@@ -81,29 +82,28 @@ internal sealed class NodePlatformConnections(
         return new Outcome(source.Key, "added", added, name);
     }
 
-    /// <summary>
-    /// Gives a connection the key that an earlier import could not open. One that was moved or given a key here since stays as it is.
-    /// </summary>
-    private async Task<bool> TryOpen(ConnectionRow here, NodePlatformConnection source, bool dryRun, CurrentUser me)
+    /// <summary>An earlier import could not open its key. One that was moved or given a key here since stays as it is.</summary>
+    private bool IsLocked(ConnectionRow here, NodePlatformConnection source)
     {
-        if (source.Form.Key is not { Length: > 0 } key || secrets.Keys(here) is not { Count: 0 })
+        if (!(source.LostKey || source.Form.Key is { Length: > 0 }) || secrets.Keys(here) is not { Count: 0 })
         {
             return false;
         }
 
         var there = ConnectionDraft.Merge(source.Form, null, secrets, providers).Row;
-        if ((there.Provider, there.BaseUrl, there.AuthType) != (here.Provider, here.BaseUrl, here.AuthType))
-        {
-            return false;
-        }
+        return (there.Provider, there.BaseUrl, there.AuthType) == (here.Provider, here.BaseUrl, here.AuthType);
+    }
 
+    /// <summary>Gives it the key.</summary>
+    private async Task<bool> Open(ConnectionRow here, NodePlatformConnection source, bool dryRun, CurrentUser me)
+    {
         if (dryRun)
         {
             return true;
         }
 
         var now = clock.GetUtcNow();
-        if (!await connections.Update(secrets.WithKeys(here, [key]), row => Entry(me, here.Name, row), now))
+        if (!await connections.Update(secrets.WithKeys(here, [source.Form.Key!]), row => Entry(me, here.Name, row), now))
         {
             return false; // somebody changes it this moment
         }

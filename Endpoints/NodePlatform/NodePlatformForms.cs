@@ -27,9 +27,9 @@ internal sealed record UsageRequest(NodePlatformUsage[] Entries);
 
 internal sealed record MissingRequest(string[] Keys);
 
-internal sealed record TracesRequest(NodePlatformTrace[] Traces);
+internal sealed record TracesRequest(bool DryRun, NodePlatformTrace[] Traces);
 
-/// <summary>The head of a task trace; its events hold words and stay where they are.</summary>
+/// <summary>A task trace.</summary>
 internal sealed record NodePlatformTrace
 {
     public required string Key { get; init; }
@@ -53,8 +53,14 @@ internal sealed record NodePlatformTrace
 
     public long? EndedAt { get; init; }
 
+    /// <summary>How many there were.</summary>
     public long EventCount { get; init; }
+
+    public NodePlatformTraceEvent[] Events { get; init; } = [];
 }
+
+/// <param name="Payload">A JSON object.</param>
+internal sealed record NodePlatformTraceEvent(string Type, long At, string Payload);
 
 /// <summary>What became of the things of a request, in their order.</summary>
 internal sealed record OutcomesResponse(Outcome[] Items);

@@ -20,7 +20,9 @@ internal static class NodePlatformModels
 
     /// <summary>Null for a trace of nobody who was taken.</summary>
     /// <param name="users">The accounts here by their numbers there.</param>
-    public static NodePlatformTrace? Map(SourceTrace source, IReadOnlyDictionary<long, long?> users)
+    /// <param name="events">What was recorded. What the platform noted of the whole trace is put before them.</param>
+    public static NodePlatformTrace? Map(
+        SourceTrace source, IReadOnlyDictionary<long, long?> users, IReadOnlyList<NodePlatformTraceEvent> events)
     {
         if (source.Started is not { } started || source.Actor?.Split(':') is not ["user", var number]
             || !long.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out var there)
@@ -30,6 +32,8 @@ internal static class NodePlatformModels
         }
 
         using var meta = ConnectionMapping.Parse(source.Metadata);
+        NodePlatformTraceEvent[] summary = meta?.RootElement.ValueKind == JsonValueKind.Object
+            ? [new NodePlatformTraceEvent("summary", source.Ended ?? started, source.Metadata!)] : [];
         return new NodePlatformTrace
         {
             Key = ChatMapping.KeyOf(source.Id, source.Started),
@@ -47,7 +51,8 @@ internal static class NodePlatformModels
             },
             StartedAt = started,
             EndedAt = source.Ended ?? started,
-            EventCount = source.Events ?? 0,
+            EventCount = Math.Max(source.Events ?? 0, events.Count) + summary.Length,
+            Events = [.. summary, .. events.Select(item => item with { At = item.At > 0 ? item.At : started })],
         };
     }
 

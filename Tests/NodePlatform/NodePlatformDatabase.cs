@@ -108,6 +108,12 @@ internal sealed class NodePlatformDatabase : IDisposable
     public void Quota(long user, long limit) => Insert(
         "usage_quota", ("identifier", $"user:{user}"), ("scope", "USER"), ("dailyLimit", limit), ("userId", user), ("lastResetAt", Tick()));
 
+    /// <summary>A task trace, whose events are in a file of this name or nowhere.</summary>
+    public long Trace(long user, long? chat, long events, DateTimeOffset at, string? log = null) => Insert(
+        "task_traces", ("sessionId", chat), ("actor", $"user:{user}"), ("status", "completed"),
+        ("startedAt", Time(at.ToUnixTimeMilliseconds())), ("endedAt", Time(at.ToUnixTimeMilliseconds())), ("eventCount", events),
+        ("logFilePath", log), ("metadata", """{"provider":"openai","model":"gpt-4o"}"""));
+
     public long Insert(string table, params (string Column, object? Value)[] values)
     {
         using var command = _connection.CreateCommand();
@@ -173,5 +179,11 @@ internal sealed class NodePlatformDatabase : IDisposable
             "tagsJson" TEXT NOT NULL DEFAULT '[]', "modelIdsJson" TEXT NOT NULL DEFAULT '[]',
             "defaultCapabilitiesJson" TEXT NOT NULL DEFAULT '{"{}"}', "connectionType" TEXT NOT NULL DEFAULT 'external',
             "createdAt" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP, "updatedAt" DATETIME NOT NULL);
+        create table "task_traces" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "sessionId" INTEGER, "messageId" INTEGER,
+            "clientMessageId" TEXT, "actor" TEXT NOT NULL, "status" TEXT NOT NULL DEFAULT 'running',
+            "traceLevel" TEXT NOT NULL DEFAULT 'standard', "metadata" TEXT, "startedAt" DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP,
+            "endedAt" DATETIME, "durationMs" INTEGER, "eventCount" INTEGER NOT NULL DEFAULT 0, "logFilePath" TEXT);
+        create table "task_trace_events" ("id" INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, "traceId" INTEGER NOT NULL,
+            "seq" INTEGER NOT NULL, "eventType" TEXT NOT NULL, "payload" TEXT NOT NULL, "timestamp" DATETIME NOT NULL);
         """;
 }

@@ -131,12 +131,19 @@ public sealed class NodePlatformImportTests : IDisposable
         var report = (await Run()).Expect(0).Json;
         Assert.Contains("ENCRYPTION_KEY", report.GetProperty("skipped").GetRawText());
         Assert.Contains("--guests", report.GetProperty("skipped").GetRawText());
+        var wrong = (await Run("--encryption-key", "a wrong one")).Expect(0).Json;
+        Assert.Equal("nothing_new", wrong.Text("state"));
+        var locked = Assert.Single(wrong.GetProperty("skipped").EnumerateArray(), left => left.Text("what") == "keys");
+        Assert.Equal(1, locked.GetProperty("count").GetInt64());
+        Assert.Contains("--encryption-key-file", locked.Text("why"));
         var opened = (await Run("--encryption-key", NodePlatformDatabase.OwnPassphrase)).Expect(0).Json.GetProperty("taken");
         Assert.Equal(1, opened.GetProperty("keys").GetInt64());
         Assert.Equal(0, opened.GetProperty("connections").GetInt64());
         var late = (await Executable.RunAsync(Data, "connection", "list", "--json")).Expect(0).Json.GetProperty("items");
         Assert.DoesNotContain("could not be opened", late.GetRawText());
-        Assert.Equal("nothing_new", (await Run("--encryption-key", NodePlatformDatabase.OwnPassphrase)).Expect(0).Json.Text("state"));
+        var last = (await Run("--encryption-key", NodePlatformDatabase.OwnPassphrase)).Expect(0).Json;
+        Assert.Equal("nothing_new", last.Text("state"));
+        Assert.DoesNotContain("opens it", last.GetRawText());
 
         var other = Path.Combine(_folder, "other");
         var env = Path.Combine(_folder, "old.env");
@@ -148,6 +155,56 @@ public sealed class NodePlatformImportTests : IDisposable
         Assert.Equal(1, whole.GetProperty("taken").GetProperty("chats").GetInt64());
         var connections = (await Executable.RunAsync(other, "connection", "list", "--json")).Expect(0).Json.GetProperty("items");
         Assert.True(connections.EnumerateArray().Single(one => one.Text("provider") == "openai").GetProperty("local").GetBoolean());
+    }
+
+    [NativeFact]
+    public async Task Traces_come_with_their_events_and_those_that_are_nowhere_are_named()
+    {
+        using var old = new NodePlatformDatabase(Old);
+        var user = old.User("boss", NodePlatformDatabase.Hash, "ADMIN");
+        var chat = old.Chat(user, "Traced");
+        old.Ask(chat, "hello");
+        var now = TimeProvider.System.GetUtcNow();
+        var whole = old.Trace(user, chat, 3, now, "/app/logs/task-trace/trace-1.log");
+        var (lost, stored) = (old.Trace(user, chat, 4, now), old.Trace(user, chat, 1, now));
+        var ancient = old.Trace(user, chat, 1, now.AddYears(-1));
+        old.Insert("task_trace_events", ("traceId", stored), ("seq", 1L), ("eventType", "of the table"), ("payload", "{}"),
+            ("timestamp", old.Time(NodePlatformDatabase.Start)));
+        var logs = Directory.CreateDirectory(Path.Combine(_folder, "elsewhere")).FullName;
+        File.WriteAllText(Path.Combine(Old, "trace-1.log"), """
+            {"seq":1,"eventType":"request:init","payload":{"content":"héllo"},"timestamp":"2025-06-01T00:00:01.000Z"}
+            {"seq":2,"eventType":"sse:dispatch","payload":"a text","timestamp":"2025-06-01T00:00:02.000Z"}
+            {"seq":3,"eventType":"db:persist_f
+            """);
+
+        Assert.Contains("--traces", (await Run()).Expect(0).Output);
+        var report = (await Run("--traces")).Expect(0).Json;
+
+        Assert.Equal(3, report.GetProperty("taken").GetProperty("traces").GetInt64());
+        Assert.Equal(6, report.GetProperty("taken").GetProperty("trace events").GetInt64()); // three of them tell of a whole trace
+        Assert.Contains(report.GetProperty("skipped").EnumerateArray(), left => left.Text("what") == "traces"
+            && left.Text("why")!.Contains("taskTraceRetentionDays", StringComparison.Ordinal)
+            && left.GetProperty("names")[0].GetString() == $"trace {ancient}");
+        var left = report.GetProperty("skipped").EnumerateArray().Where(left => left.Text("what") == "trace events").ToList();
+        Assert.Contains(left, one => one.GetRawText().Contains("damaged", StringComparison.Ordinal)
+            && one.GetRawText().Contains($"trace {whole}", StringComparison.Ordinal));
+        Assert.Contains(left, one => one.Text("why")!.Contains("--trace-logs", StringComparison.Ordinal)
+            && one.GetProperty("count").GetInt64() == 4 && one.GetRawText().Contains($"trace {lost}", StringComparison.Ordinal));
+
+        File.WriteAllLines(Path.Combine(logs, $"trace-{lost}.log"), Enumerable.Range(1, 4).Select(seq =>
+            $$"""{"seq":{{seq}},"eventType":"step {{seq}}","payload":{},"timestamp":"2025-06-01T00:00:0{{seq}}.000Z"}"""));
+        Assert.Equal(4, (await Run("--trace-logs", logs)).Expect(0).Json.GetProperty("taken").GetProperty("trace events").GetInt64());
+        Assert.Equal("nothing_new", (await Run("--trace-logs", logs)).Expect(0).Json.Text("state"));
+
+        await using var server = await TestServer.StartAsync(new TestServerOptions { DataDir = Data });
+        var browser = await Login(server, "boss", NodePlatformDatabase.Password);
+        var traces = (await browser.GetJson("/api/task-trace")).GetProperty("items").EnumerateArray().ToList();
+        Assert.Equal([2, 5, 3], traces.OrderBy(trace => trace.GetProperty("id").GetInt64()).Reverse()
+            .Select(trace => trace.GetProperty("eventCount").GetInt32()));
+        var first = await browser.GetJson($"/api/task-trace/{traces.Min(trace => trace.GetProperty("id").GetInt64())}");
+        Assert.Contains("héllo", first.GetProperty("events")[1].GetProperty("payload").Text("content"));
+        Assert.Equal(
+            ["summary", "request:init", "sse:dispatch"], first.GetProperty("events").EnumerateArray().Select(one => one.Text("type")));
     }
 
     [NativeTheory]
