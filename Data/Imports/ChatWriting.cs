@@ -77,7 +77,8 @@ internal sealed class ChatWriting(long userId, ImportedChat chat, List<PlacedMes
 
     private (long? ChatId, long? SessionId) Begin(DbConnection connection)
     {
-        var created = Clamp(chat.CreatedAt) ?? order.Select(placed => Clamp(placed.Message.CreatedAt)).Min() ?? _now;
+        var created = Clamp(chat.CreatedAt) ?? order.Select(placed => Clamp(placed.Message.CreatedAt)).Min()
+            ?? Clamp(chat.UpdatedAt) ?? _now;
         var updated = Math.Max(created, Clamp(chat.UpdatedAt) ?? created);
         var sessionId = connection.ExecuteScalar<long>("""
             insert into sessions (user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning, pinned,
@@ -125,10 +126,10 @@ internal sealed class ChatWriting(long userId, ImportedChat chat, List<PlacedMes
             sessionId,
             parentId,
             message.Role,
-            message.Content,
-            message.Reasoning,
+            Content = message.Content.Read(),
+            Reasoning = message.Reasoning?.Read(),
             message.ReasoningMs,
-            message.ToolCalls,
+            ToolCalls = message.ToolCalls?.Read(),
             message.ConnectionId,
             message.Model,
             message.Provider,

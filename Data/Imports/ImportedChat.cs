@@ -51,14 +51,14 @@ internal sealed record ImportedMessage
     /// <summary>user or assistant.</summary>
     public required string Role { get; init; }
 
-    public string Content { get; init; } = "";
+    public ImportedText Content { get; init; } = ImportedText.Empty;
 
-    public string? Reasoning { get; init; }
+    public ImportedText? Reasoning { get; init; }
 
     public long? ReasoningMs { get; init; }
 
     /// <summary>In the form of the column.</summary>
-    public string? ToolCalls { get; init; }
+    public ImportedText? ToolCalls { get; init; }
 
     public long? ConnectionId { get; init; }
 

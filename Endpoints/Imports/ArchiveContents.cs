@@ -24,6 +24,8 @@ internal sealed partial class ArchiveContents
                 _pictures.TryAdd(id.Value, file);
             }
         }
+
+        AddOtherNames();
     }
 
     public IReadOnlyList<ArchiveFile> Chats { get; }
@@ -86,10 +88,30 @@ internal sealed partial class ArchiveContents
             : "No file in this archive holds chats: there is no JSON file in it.");
     }
 
+    /// <summary>Exports of 2026 call every file "….dat" and tell in a list what it was called.</summary>
+    private void AddOtherNames()
+    {
+        if (Small("conversation_asset_file_names.json") is not { } list)
+        {
+            return;
+        }
+
+        using var text = new StreamReader(list.Open());
+        foreach (var (name, other) in Parsed.Object(text.ReadToEnd())?.Members ?? [])
+        {
+            if (other.Text is { Length: > 0 } path && _pictures.TryGetValue(name[(name.LastIndexOf('/') + 1)..], out var file))
+            {
+                _pictures.TryAdd(path[(path.LastIndexOf('/') + 1)..], file);
+            }
+        }
+    }
+
+    private ArchiveFile? Small(string name) => _archive.IsZip
+        ? _archive.Files.FirstOrDefault(file => file.BaseName == name && file is { Unreadable: null, Length: < 16 * 1024 * 1024 }) : null;
+
     private List<string> Missing()
     {
-        var list = _archive.Files.FirstOrDefault(file => file.BaseName is "export_manifest.json"
-            && file is { Unreadable: null, Length: < 16 * 1024 * 1024 });
+        var list = Small("export_manifest.json");
         if (list is null)
         {
             return [];

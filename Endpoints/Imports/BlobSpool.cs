@@ -18,6 +18,9 @@ internal sealed class BlobSpool(string prefix) : IDisposable
     private readonly string _token = $"aichat-blob:{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}:";
     private int _count;
 
+    /// <summary>The path of another file of this import.</summary>
+    public string Beside(string name) => $"{prefix}.{name}";
+
     /// <param name="begun">What the data URL begins with.</param>
     public BlobWriter Begin(ReadOnlySpan<byte> begun)
     {

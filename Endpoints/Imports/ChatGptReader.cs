@@ -37,7 +37,7 @@ internal sealed class ChatGptReader : IChatReader
         var nodes = new Dictionary<string, ChatGptNode>();
         foreach (var (id, node) in mapping.Members)
         {
-            nodes[id] = new ChatGptNode(id, node["message"]) { Parent = node["parent"].Text };
+            nodes[id] = new ChatGptNode(id, node) { Parent = node["parent"].Text };
         }
 
         foreach (var (id, node) in mapping.Members)
@@ -85,12 +85,12 @@ internal sealed class ChatGptReader : IChatReader
             foreach (var orphan in nodes.Values.Where(node => node.Parent is { } parent && !nodes.ContainsKey(parent)))
             {
                 // The store finds a place for it.
-                Walk(orphan, new Turn(orphan.Parent!, null, null, new MessageText()) { IsForeign = true });
+                Walk(orphan, new Turn(orphan.Parent!, null, null, files.Text()) { IsForeign = true });
             }
 
             foreach (var node in nodes.Values.Where(node => !_turns.ContainsKey(node.Id)))
             {
-                Walk(node, node.Parent is { } parent ? new Turn(parent, null, null, new MessageText()) { IsForeign = true } : null);
+                Walk(node, node.Parent is { } parent ? new Turn(parent, null, null, files.Text()) { IsForeign = true } : null);
             }
 
             foreach (var turn in _order.Where(turn => !turn.Text.IsEmpty))
@@ -141,14 +141,14 @@ internal sealed class ChatGptReader : IChatReader
         {
             if (ChatGptText.IsHidden(node.Message))
             {
-                return above ?? Add(new Turn(node.Id, null, null, new MessageText()));
+                return above ?? Add(new Turn(node.Id, null, null, files.Text()));
             }
 
             var message = node.Message;
             var time = message["create_time"].Time ?? message["inserted_at"].Time;
             if (ChatGptText.IsUser(message))
             {
-                var question = Add(new Turn(node.Id, "user", above, new MessageText()) { CreatedAt = time });
+                var question = Add(new Turn(node.Id, "user", above, files.Text()) { CreatedAt = time });
                 ChatGptText.Write(message, question.Text, files);
                 return question;
             }
@@ -156,7 +156,7 @@ internal sealed class ChatGptReader : IChatReader
             var turn = above is { Role: "assistant" } && begun is null
                 ? above
                 : Add(new Turn(node.Id, "assistant", begun is null ? above : above!.Parent,
-                    begun?.Fork() ?? new MessageText())
+                    begun?.Fork() ?? files.Text())
                 { CreatedAt = time });
             turn.CreatedAt ??= time;
             turn.Text.Model = message["metadata"]["model_slug"].Text ?? turn.Text.Model ?? message["model"].Text ?? defaultModel;
@@ -180,11 +180,12 @@ internal sealed class ChatGptReader : IChatReader
     }
 }
 
-internal sealed class ChatGptNode(string id, JsonValue message)
+internal sealed class ChatGptNode(string id, JsonValue node)
 {
     public string Id { get; } = id;
 
-    public JsonValue Message { get; } = message;
+    /// <summary>Read again each time: to keep the messages of a large chat would be to keep the chat.</summary>
+    public JsonValue Message => node["message"];
 
     public string? Parent { get; set; }
 }

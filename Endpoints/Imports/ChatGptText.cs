@@ -98,7 +98,8 @@ internal static partial class ChatGptText
     {
         var name = pointer[(pointer.IndexOf("//", StringComparison.Ordinal) is var at && at >= 0 ? at + 2 : 0)..];
         name = name.Split('?', '#')[0];
-        text.Images.Add(new ImportedImage(name, () => files.Find(name)?.Invoke()));
+        var open = files.Find(name);
+        text.Images.Add(new ImportedImage(name, () => open?.Invoke()));
         if (prompt is { Length: > 0 })
         {
             text.Add($"*{prompt.ReplaceLineEndings(" ").Replace('*', ' ')}*");
@@ -160,9 +161,10 @@ internal static partial class ChatGptText
             var name = attachment["name"].Text ?? attachment["id"].Text ?? "file";
             if (attachment["mime_type"].Text?.StartsWith("image/", StringComparison.Ordinal) == true || PictureName().IsMatch(name))
             {
-                if (attachment["id"].Text is { } id && text.Images.All(image => image.Name != id))
+                if ((attachment["id"].Text ?? attachment["name"].Text) is { } id && text.Images.All(image => image.Name != id))
                 {
-                    text.Images.Add(new ImportedImage(id, () => files.Find(id)?.Invoke()));
+                    var open = files.Find(id) ?? files.Find(name);
+                    text.Images.Add(new ImportedImage(id, () => open?.Invoke()));
                 }
             }
             else

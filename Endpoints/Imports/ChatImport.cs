@@ -38,6 +38,7 @@ internal sealed class ChatImport(ImportStore store, ImageStore images, ImageFile
     {
         using var archive = ImportArchive.Open(request.Path, request.Name);
         using var blobs = new BlobSpool(request.Scratch);
+        using var texts = new TextSpool(blobs.Beside("texts"));
         var contents = new ArchiveContents(archive);
         var readable = contents.Chats.Where(file => file.Unreadable is null).ToList();
         if (readable.Count == 0)
@@ -55,7 +56,7 @@ internal sealed class ChatImport(ImportStore store, ImageStore images, ImageFile
         long done = 0;
         foreach (var file in readable)
         {
-            var reading = new FileReading(this, request, report, contents, blobs, file, isOnly: readable.Count == 1);
+            var reading = new FileReading(this, request, report, contents, blobs, texts, file, isOnly: readable.Count == 1);
             await reading.Run(read => progress(Math.Min(0.99, (done + read) / (double)total)), cancel);
             done += file.Length ?? 0;
         }
@@ -94,8 +95,8 @@ internal sealed class ChatImport(ImportStore store, ImageStore images, ImageFile
                     continue;
                 }
 
-                using var document = JsonDocument.Parse(piece.Json, Parsed.Lenient);
-                var value = new JsonValue(document.RootElement);
+                using var opened = piece.Json.Open();
+                var value = opened.Value;
                 if (value["user_id"].Text is not { } found || ReaderOf(value) is not OpenWebUiReader)
                 {
                     return; // a form in which nobody exports chats of others

@@ -15,7 +15,7 @@ internal sealed class ChatbotUiReader : IChatReader
         var messages = new List<ImportedMessage>();
         foreach (var message in value["messages"].Items.Where(message => message["role"].Text is "user" or "assistant"))
         {
-            var text = new MessageText { Model = value["model"]["id"].Text ?? value["model"].Text };
+            var text = files.Text(value["model"]["id"].Text ?? value["model"].Text);
             DetailsText.Write(message["content"].Text ?? "", text);
             messages.Add(text.Message($"message-{messages.Count}", messages.LastOrDefault()?.Key, message["role"].Text!,
                 message["createdAt"].Time));

@@ -10,7 +10,12 @@ internal sealed partial class ClaudeReader : IChatReader
     private const string NoParent = "00000000-0000-4000-8000-000000000000";
 
     /// <summary>What an export holds in place of what its writer did not know how to show.</summary>
-    private const string Placeholder = "This block is not supported on your current device yet.";
+    private static readonly string[] Placeholders =
+    [
+        "This block is not supported on your current device yet.",
+        "Viewing artifacts created via the Analysis Tool web feature preview isn’t yet supported on mobile.",
+        "Viewing artifacts created via the Analysis Tool web feature preview isn't yet supported on mobile.",
+    ];
 
     public string Source => "claude";
 
@@ -29,7 +34,7 @@ internal sealed partial class ClaudeReader : IChatReader
             var key = message["uuid"].Text ?? $"message-{index}";
             index++;
             var parent = !isTree ? before : message["parent_message_uuid"].Text is { } named && named != NoParent ? named : null;
-            var text = new MessageText { Model = model };
+            var text = files.Text(model);
             var isUser = message["sender"].Text is "human" or "user";
             Write(message, text, files);
             if (text.IsEmpty)
@@ -87,7 +92,8 @@ internal sealed partial class ClaudeReader : IChatReader
                     Result(block, text);
                     break;
                 case "image" when Picture(block) is { } reference:
-                    text.Images.Add(new ImportedImage(ReadChat.ShortName(reference), () => files.Find(reference)?.Invoke()));
+                    var open = files.Find(reference);
+                    text.Images.Add(new ImportedImage(ReadChat.ShortName(reference), () => open?.Invoke()));
                     break;
                 default:
                     Say(block["text"].Text, text);
@@ -106,7 +112,12 @@ internal sealed partial class ClaudeReader : IChatReader
     /// <summary>Older answers hold their artifacts and thoughts as tags in the text.</summary>
     private static void Say(string? said, MessageText text)
     {
-        said = said?.Replace($"```\n{Placeholder}\n```", "", StringComparison.Ordinal).Replace(Placeholder, "", StringComparison.Ordinal);
+        foreach (var placeholder in Placeholders.Where(placeholder => said?.Contains(placeholder, StringComparison.Ordinal) == true))
+        {
+            said = said!.Replace($"```\n{placeholder}\n```", "", StringComparison.Ordinal)
+                .Replace(placeholder, "", StringComparison.Ordinal);
+        }
+
         if (said is null || !said.Contains("<ant", StringComparison.Ordinal))
         {
             text.Add(said);
@@ -149,7 +160,7 @@ internal sealed partial class ClaudeReader : IChatReader
 
     private static void Result(JsonValue block, MessageText text)
     {
-        if (block["name"].Text == "artifacts")
+        if (block["name"].Text == "artifacts" || !(block["content"].Exists || block["tool_use_id"].Exists || block["name"].Exists))
         {
             return;
         }

@@ -6,13 +6,15 @@ namespace AiChat.Endpoints.Imports;
 /// <summary>Takes the chats of one file of an archive, and tells what it left out.</summary>
 /// <param name="isOnly">It is the only file that may hold chats, so that its faults are those of the import.</param>
 internal sealed class FileReading(
-    ChatImport import, ImportRequest request, ImportReport report, ArchiveContents contents, BlobSpool blobs, ArchiveFile file, bool isOnly)
+    ChatImport import, ImportRequest request, ImportReport report, ArchiveContents contents, BlobSpool blobs, TextSpool texts,
+    ArchiveFile file, bool isOnly)
     : IChatFiles
 {
     private readonly List<Skipped> _strange = [];
     private readonly List<Skipped> _leftOut = [];
     private readonly HashSet<string> _members = [];
     private int _chats;
+    private bool _isLarge;
 
     public async Task Run(Action<long> progress, CancellationToken cancel)
     {
@@ -26,6 +28,7 @@ internal sealed class FileReading(
                 cancel.ThrowIfCancellationRequested();
                 await Take(piece, ++number, cancel);
                 blobs.Clear();
+                texts.Clear();
                 progress(elements.Position);
             }
         }
@@ -47,18 +50,23 @@ internal sealed class FileReading(
     {
         if (reference.StartsWith("data:", StringComparison.Ordinal))
         {
-            var comma = reference.IndexOf(',', StringComparison.Ordinal);
-            return () => new MemoryStream(Decode(reference[(comma + 1)..]));
+            var url = Keep(reference);
+            return () => new MemoryStream(Decode(url.Read()));
         }
 
         return blobs.Find(reference) ?? contents.Find(reference);
 
-        static byte[] Decode(string base64)
+        static byte[] Decode(string url)
         {
+            var base64 = url[(url.IndexOf(',', StringComparison.Ordinal) + 1)..];
             var bytes = new byte[base64.Length];
             return Convert.TryFromBase64String(base64, bytes, out var count) ? bytes[..count] : [];
         }
     }
+
+    public ImportedText Keep(string text) => _isLarge ? texts.Keep(text) : text;
+
+    public MessageText Text(string? model = null) => new(this) { Model = model };
 
     public void LeaveOut(string what, string code, string why) => _leftOut.Add(new Skipped(what, code, why));
 
@@ -74,8 +82,9 @@ internal sealed class FileReading(
         ImportedChat? chat;
         try
         {
-            using var document = JsonDocument.Parse(piece.Json, Parsed.Lenient);
-            var value = new JsonValue(document.RootElement);
+            using var opened = piece.Json.Open();
+            var value = opened.Value;
+            _isLarge = opened.IsLarge;
             if (ChatImport.ReaderOf(value) is not { } reader)
             {
                 AddStrange(value, what);
@@ -92,8 +101,9 @@ internal sealed class FileReading(
         {
             if (!piece.IsCut)
             {
-                report.Skip(what, "invalid_json",
-                    $"This is not JSON: an error at line {error.LineNumber + 1}, byte {error.BytePositionInLine + 1} of the entry.");
+                var line = error.LineNumber is { } at ? $"line {at + 1}, " : "";
+                report.Skip(
+                    what, "invalid_json", $"This is not JSON: an error at {line}byte {error.BytePositionInLine + 1} of the entry.");
             }
 
             return;

@@ -5,19 +5,22 @@ namespace AiChat.Endpoints.Imports;
 
 /// <summary>One value of a JSON file.</summary>
 /// <param name="Json">Good until the next one is read.</param>
-/// <param name="TooLarge">It has more bytes than are held in memory at once; they were passed over.</param>
 /// <param name="IsCut">The file ended within it. What is whole of it was closed.</param>
-internal sealed record JsonPiece(ReadOnlyMemory<byte> Json, bool TooLarge = false, bool IsCut = false);
+internal sealed record JsonPiece(JsonBuffer Json, bool IsCut = false)
+{
+    /// <summary>It has more bytes than are taken of a single value; they were passed over.</summary>
+    public bool TooLarge => Json.Overflowed;
+}
 
 /// <summary>
 /// Takes a JSON file of any length apart while reading it: into the elements of the list that it is, or of a list that its object holds
-/// under one of the names below, or into the objects that follow one another (JSON Lines). Only one of them is in memory at a time, and
-/// large pictures within are put aside on disk.
+/// under one of the names below, or into the objects that follow one another (JSON Lines). Only one of them is kept at a time, a large one
+/// on disk, and so are large pictures within.
 /// </summary>
-internal sealed class JsonElements(Stream stream, BlobSpool blobs, int maxBytes = JsonElements.MaxBytes) : IDisposable
+internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
 {
-    /// <summary>A chat of several thousand long messages.</summary>
-    public const int MaxBytes = 32 * 1024 * 1024;
+    /// <summary>Far more than a person and a model can write in one chat.</summary>
+    public const int MaxBytes = 256 * 1024 * 1024;
 
     /// <summary>Lists of chats within an object. In no program's single chat these are lists.</summary>
     private static readonly string[] Lists = ["sessions", "conversations", "chats", "history", "data"];
@@ -26,8 +29,8 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs, int maxBytes 
     private static readonly SearchValues<byte> Structure = SearchValues.Create("{}[]\","u8);
 
     private readonly byte[] _chunk = new byte[64 * 1024];
-    private readonly JsonBuffer _root = new(maxBytes);
-    private readonly JsonBuffer _element = new(maxBytes);
+    private readonly JsonBuffer _root = new(blobs.Beside("root"), MaxBytes);
+    private readonly JsonBuffer _element = new(blobs.Beside("element"), MaxBytes);
     private int _at;
     private int _filled;
     private int _depth;
@@ -81,7 +84,12 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs, int maxBytes 
         }
     }
 
-    public void Dispose() => _blob?.Dispose();
+    public void Dispose()
+    {
+        _blob?.Dispose();
+        _root.Dispose();
+        _element.Dispose();
+    }
 
     private void ReadString()
     {
@@ -144,7 +152,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs, int maxBytes 
         {
             Take(rest[..found]);
             _elementDepth = -1;
-            return Piece(_element);
+            return new JsonPiece(_element);
         }
 
         var next = rest[found];
@@ -212,7 +220,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs, int maxBytes 
             }
 
             _elementDepth = -1;
-            return Piece(_element);
+            return new JsonPiece(_element);
         }
 
         if (_inRoot)
@@ -223,7 +231,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs, int maxBytes 
             }
 
             _inRoot = false;
-            return _hadList ? null : Piece(_root);
+            return _hadList ? null : new JsonPiece(_root);
         }
 
         if (_listDepth == _depth + 1)
@@ -250,10 +258,13 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs, int maxBytes 
 
         IsCut = true;
         (_depth, _inRoot, _elementDepth, _inString) = (0, false, -1, false);
-        return new JsonPiece(target.Overflowed ? default : JsonRepair.Close(target.Json), target.Overflowed, IsCut: true);
-    }
+        if (!target.Overflowed)
+        {
+            target.Close();
+        }
 
-    private static JsonPiece Piece(JsonBuffer buffer) => new(buffer.Overflowed ? default : buffer.Json, buffer.Overflowed);
+        return new JsonPiece(target, IsCut: true);
+    }
 
     /// <summary>Moves on over bytes, which belong to what is being read; the bytes of a large picture go to disk.</summary>
     private void Take(ReadOnlySpan<byte> bytes)

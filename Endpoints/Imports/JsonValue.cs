@@ -9,33 +9,49 @@ namespace AiChat.Endpoints.Imports;
 /// A value in foreign JSON, where any member may be missing, null or of another kind. Nothing here throws. A class, so that the lists of it
 /// need no code of their own in the executable.
 /// </summary>
-internal sealed class JsonValue(JsonElement element)
+internal sealed class JsonValue
 {
-    public static readonly JsonValue Absent = new(default);
+    public static readonly JsonValue Absent = new(default(JsonElement));
 
-    private readonly JsonElement _element = element;
+    private readonly JsonElement _element;
+    private readonly LargePart? _part;
+
+    public JsonValue(JsonElement element) => _element = element;
+
+    /// <summary>A value that is in a file.</summary>
+    public JsonValue(LargePart part) => _part = part;
 
     /// <summary>It is there, and not null.</summary>
-    public bool Exists => _element.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Null);
+    public bool Exists => Kind is not (JsonValueKind.Undefined or JsonValueKind.Null);
 
-    public bool IsObject => _element.ValueKind == JsonValueKind.Object;
+    public bool IsObject => Kind == JsonValueKind.Object;
 
-    public bool IsList => _element.ValueKind == JsonValueKind.Array;
+    public bool IsList => Kind == JsonValueKind.Array;
 
-    public bool IsText => _element.ValueKind == JsonValueKind.String;
+    public bool IsText => Kind == JsonValueKind.String;
 
-    public bool IsTrue => _element.ValueKind == JsonValueKind.True;
+    public bool IsTrue => Kind == JsonValueKind.True;
 
-    public JsonValue this[string name] => IsObject && _element.TryGetProperty(name, out var found) ? new JsonValue(found) : Absent;
+    /// <summary>The member of this name, the last one of several.</summary>
+    public JsonValue this[string name] => !IsObject ? Absent
+        : _part?.Parts is { } parts ? (Array.FindLast(parts, part => part.Name == name) is { } large ? new JsonValue(large) : Absent)
+        : Element.TryGetProperty(name, out var found) ? new JsonValue(found) : Absent;
 
     /// <summary>The elements of a list.</summary>
     public IEnumerable<JsonValue> Items
     {
         get
         {
-            if (IsList)
+            if (IsList && _part?.Parts is { } parts)
             {
-                foreach (var item in _element.EnumerateArray())
+                foreach (var part in parts)
+                {
+                    yield return new JsonValue(part);
+                }
+            }
+            else if (IsList)
+            {
+                foreach (var item in Element.EnumerateArray())
                 {
                     yield return new JsonValue(item);
                 }
@@ -47,9 +63,16 @@ internal sealed class JsonValue(JsonElement element)
     {
         get
         {
-            if (IsObject)
+            if (IsObject && _part?.Parts is { } parts)
             {
-                foreach (var member in _element.EnumerateObject())
+                foreach (var part in parts)
+                {
+                    yield return new JsonMember(part.Name ?? "", new JsonValue(part));
+                }
+            }
+            else if (IsObject)
+            {
+                foreach (var member in Element.EnumerateObject())
                 {
                     yield return new JsonMember(Name(member), new JsonValue(member.Value));
                 }
@@ -58,17 +81,17 @@ internal sealed class JsonValue(JsonElement element)
     }
 
     /// <summary>The string, or a number as it is written; null for everything else.</summary>
-    public string? Text => _element.ValueKind switch
+    public string? Text => Kind switch
     {
-        JsonValueKind.String => ReadString(_element),
-        JsonValueKind.Number => _element.GetRawText(),
+        JsonValueKind.String => ReadString(Element),
+        JsonValueKind.Number => Element.GetRawText(),
         _ => null,
     };
 
     /// <summary>The string, or any other value as JSON.</summary>
-    public string? Json => !Exists ? null : IsText ? Text : Clean(Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(_element)));
+    public string? Json => !Exists ? null : IsText ? Text : Clean(Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8Value(Element)));
 
-    public double? Number => _element.ValueKind == JsonValueKind.Number && _element.TryGetDouble(out var found) && double.IsFinite(found)
+    public double? Number => Kind == JsonValueKind.Number && Element.TryGetDouble(out var found) && double.IsFinite(found)
         ? found : null;
 
     /// <summary>A count.</summary>
@@ -96,6 +119,10 @@ internal sealed class JsonValue(JsonElement element)
                 && date.ToUnixTimeMilliseconds() is > 0 and var at ? at : null;
         }
     }
+
+    private JsonValueKind Kind => _part?.Kind ?? _element.ValueKind;
+
+    private JsonElement Element => _part?.Parse() ?? _element;
 
     private static string Name(JsonProperty member)
     {

@@ -60,7 +60,7 @@ internal sealed class LibreChatReader : IChatReader
     private static ImportedMessage Message(string key, JsonValue message, string? parent, IChatFiles files)
     {
         var isUser = message["isCreatedByUser"].IsTrue || message["sender"].Text is "User" or "user";
-        var text = new MessageText { Model = message["model"].Text ?? message["sender"].Text };
+        var text = files.Text(message["model"].Text ?? message["sender"].Text);
         foreach (var part in message["content"].Items)
         {
             Part(part, text, files);

@@ -5,11 +5,12 @@ using AiChat.Endpoints.Runs;
 namespace AiChat.Endpoints.Imports;
 
 /// <summary>Gathers what one message says, shows and did.</summary>
-internal sealed class MessageText
+/// <param name="files">Puts its texts aside.</param>
+internal sealed class MessageText(IChatFiles files)
 {
-    private readonly List<string> _content = [];
-    private readonly List<string> _reasoning = [];
-    private readonly List<ToolCallResponse> _tools = [];
+    private readonly List<ImportedText> _content = [];
+    private readonly List<ImportedText> _reasoning = [];
+    private readonly List<Tool> _tools = [];
 
     public List<ImportedImage> Images { get; } = [];
 
@@ -22,7 +23,7 @@ internal sealed class MessageText
     /// <summary>A copy, which grows on its own.</summary>
     public MessageText Fork()
     {
-        var copy = new MessageText { Model = Model, ReasoningMs = ReasoningMs };
+        var copy = new MessageText(files) { Model = Model, ReasoningMs = ReasoningMs };
         copy._content.AddRange(_content);
         copy._reasoning.AddRange(_reasoning);
         copy._tools.AddRange(_tools);
@@ -50,8 +51,8 @@ internal sealed class MessageText
     /// <summary>Names a file whose bytes cannot be kept.</summary>
     public void AddFile(string name) => Add($"[{name.Replace('\n', ' ')}]");
 
-    public void Call(string? id, string? name, string? arguments) => _tools.Add(new ToolCallResponse(
-        id is { Length: > 0 } ? id : $"call-{_tools.Count + 1}", name is { Length: > 0 } ? name : "tool", "succeeded", arguments));
+    public void Call(string? id, string? name, string? arguments) => _tools.Add(new Tool(
+        id is { Length: > 0 } ? id : $"call-{_tools.Count + 1}", name is { Length: > 0 } ? name : "tool", Keep(arguments), null, null));
 
     /// <summary>Adds the result to its call, or to the newest call without one.</summary>
     public void Result(string? id, string? name, string? result, string? error = null)
@@ -64,7 +65,7 @@ internal sealed class MessageText
             at = _tools.Count - 1;
         }
 
-        _tools[at] = _tools[at] with { Result = result, Error = error, Status = error is null ? "succeeded" : "failed" };
+        _tools[at] = _tools[at] with { Result = Keep(result), Error = Keep(error) };
     }
 
     public ImportedMessage Message(string key, string? parentKey, string role, long? createdAt) => new()
@@ -75,21 +76,34 @@ internal sealed class MessageText
         Content = Joined(_content),
         Reasoning = _reasoning.Count == 0 ? null : Joined(_reasoning),
         ReasoningMs = _reasoning.Count == 0 ? null : ReasoningMs,
-        ToolCalls = _tools.Count == 0 ? null : JsonSerializer.Serialize(
-            [.. _tools.Select(call => new StoredToolEvent(0, call))], RunsJson.Wire.IReadOnlyListStoredToolEvent),
+        ToolCalls = _tools.Count == 0 ? null : ImportedText.From(() => JsonSerializer.Serialize(
+            [.. _tools.Select(call => new StoredToolEvent(0, call.Read()))], RunsJson.Wire.IReadOnlyListStoredToolEvent)),
         Model = role == "assistant" ? Model : null,
         CreatedAt = createdAt,
         Images = Images,
     };
 
-    /// <summary>Most messages are one string, which is not copied.</summary>
-    private static string Joined(List<string> paragraphs) => paragraphs.Count == 1 ? paragraphs[0] : string.Join("\n\n", paragraphs);
+    /// <summary>Most messages are one text, which is not copied.</summary>
+    private static ImportedText Joined(List<ImportedText> paragraphs) => paragraphs.Count switch
+    {
+        0 => ImportedText.Empty,
+        1 => paragraphs[0],
+        _ => ImportedText.From(() => string.Join("\n\n", paragraphs.Select(paragraph => paragraph.Read()))),
+    };
 
-    private static void Append(List<string> to, string? text)
+    private ImportedText? Keep(string? text) => text is null ? null : files.Keep(text);
+
+    private void Append(List<ImportedText> to, string? text)
     {
         if (text?.TrimEnd().TrimStart('\r', '\n') is { Length: > 0 } paragraph)
         {
-            to.Add(paragraph);
+            to.Add(files.Keep(paragraph));
         }
+    }
+
+    private sealed record Tool(string Id, string Name, ImportedText? Arguments, ImportedText? Result, ImportedText? Error)
+    {
+        public ToolCallResponse Read() => new(
+            Id, Name, Error is null ? "succeeded" : "failed", Arguments?.Read(), Result?.Read(), Error?.Read());
     }
 }

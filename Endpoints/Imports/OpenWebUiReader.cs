@@ -55,7 +55,7 @@ internal sealed class OpenWebUiReader : IChatReader
     /// <summary>The messages with their parents, siblings in the order in which their parent names them.</summary>
     private static List<Entry> Branches(JsonValue chat)
     {
-        var named = new Dictionary<string, Entry>();
+        var named = new Dictionary<string, Named>();
         foreach (var member in Tree(chat).Members)
         {
             var place = 0;
@@ -63,7 +63,7 @@ internal sealed class OpenWebUiReader : IChatReader
             {
                 if (child.Text is { } name)
                 {
-                    named.TryAdd(name, new Entry(name, child, member.Name, place++));
+                    named.TryAdd(name, new Named(member.Name, place++));
                 }
             }
         }
@@ -88,7 +88,7 @@ internal sealed class OpenWebUiReader : IChatReader
             return null;
         }
 
-        var text = new MessageText { Model = message["model"].Text ?? message["modelName"].Text };
+        var text = files.Text(message["model"].Text ?? message["modelName"].Text);
         var isUser = message["role"].Text == "user";
         Write(message, text, files);
         foreach (var file in message["files"].Items.Concat(message["images"].Items))
@@ -121,7 +121,7 @@ internal sealed class OpenWebUiReader : IChatReader
         {
             foreach (var item in message["output"].Items)
             {
-                Output(item, text);
+                Output(item, text, files);
             }
 
             if (!text.IsEmpty)
@@ -139,15 +139,13 @@ internal sealed class OpenWebUiReader : IChatReader
         foreach (var part in message["content"].Items)
         {
             text.Add(part["text"].Text);
-            if ((part["image_url"]["url"].Text ?? part["image_url"].Text) is { } url)
-            {
-                AddPicture(url, text, files);
-            }
         }
+
+        Parts(message["content"], text, files);
     }
 
     /// <summary>A piece of an answer in the form of the Responses API, which newer versions keep beside the text.</summary>
-    private static void Output(JsonValue item, MessageText text)
+    private static void Output(JsonValue item, MessageText text, IChatFiles files)
     {
         var said = string.Join("\n\n", item["content"].Items.Concat(item["summary"].Items).Select(part => part["text"].Text)
             .Where(part => part is { Length: > 0 }));
@@ -159,14 +157,37 @@ internal sealed class OpenWebUiReader : IChatReader
                 break;
             case "message":
                 text.Add(said);
+                Parts(item["content"], text, files);
                 break;
             case "function_call_output":
                 text.Result(item["call_id"].Text, item["name"].Text, item["output"].IsText ? item["output"].Text
-                    : string.Join('\n', item["output"].Items.Select(part => part["text"].Text)));
+                    : string.Join('\n', item["output"].Items.Select(part => part["text"].Text).Where(part => part is { Length: > 0 })));
+                Parts(item["output"], text, files);
+                break;
+            case "image_generation_call" when item["result"].Text is { Length: > 0 } picture:
+                AddPicture(picture.Contains(':', StringComparison.Ordinal) ? picture : $"data:image/png;base64,{picture}", text, files);
                 break;
             case { } kind when kind.EndsWith("_call", StringComparison.Ordinal):
                 text.Call(item["call_id"].Text ?? item["id"].Text, item["name"].Text ?? kind, item["arguments"].Json ?? item["code"].Text);
                 break;
+        }
+    }
+
+    /// <summary>The pictures and files among the parts of a message or of a result.</summary>
+    private static void Parts(JsonValue parts, MessageText text, IChatFiles files)
+    {
+        foreach (var part in parts.Items)
+        {
+            if ((part["image_url"]["url"].Text ?? part["image_url"].Text) is { } url)
+            {
+                AddPicture(url, text, files);
+            }
+            else if (part["type"].Text is "input_file" or "output_file")
+            {
+                var name = part["filename"].Text ?? part["file_url"].Text ?? part["file_id"].Text ?? "file";
+                text.AddFile(name);
+                files.LeaveOut(name, "file_not_kept", "Files other than pictures are not kept here; the message names it.");
+            }
         }
     }
 
@@ -223,6 +244,9 @@ internal sealed class OpenWebUiReader : IChatReader
 
         text.Add(string.Join('\n', links));
     }
+
+    /// <summary>What a parent says of a message.</summary>
+    private sealed record Named(string Parent, int Place);
 
     /// <param name="Place">Among its siblings.</param>
     private sealed record Entry(string Key, JsonValue Message, string? Parent, int Place);

@@ -52,12 +52,11 @@ internal sealed class OwnReader : IChatReader
             Key = message["id"].Text!,
             ParentKey = message["parentId"].Text,
             Role = message["role"].Text == "user" ? "user" : "assistant",
-            Content = message["content"].Text ?? "",
-            Reasoning = message["reasoning"].Text,
+            Content = files.Keep(message["content"].Text ?? ""),
+            Reasoning = message["reasoning"].Text is { } reasoning ? files.Keep(reasoning) : null,
             ReasoningMs = message["reasoningMs"].Whole,
-            ToolCalls = calls.Count == 0 ? null
-                : JsonSerializer.Serialize([.. calls.Select(call => new StoredToolEvent(0, call))],
-                    RunsJson.Wire.IReadOnlyListStoredToolEvent),
+            ToolCalls = calls.Count == 0 ? null : files.Keep(JsonSerializer.Serialize(
+                [.. calls.Select(call => new StoredToolEvent(0, call))], RunsJson.Wire.IReadOnlyListStoredToolEvent)),
             Model = message["model"].Text,
             Provider = message["provider"].Text,
             Status = message["status"].Text is "stopped" or "interrupted" or "failed" ? message["status"].Text!

@@ -12,6 +12,12 @@ internal interface IChatFiles
     /// <summary>Opens the file that an id, a name or a data URL stands for; null when the archive does not hold it.</summary>
     Func<Stream?>? Find(string reference);
 
+    /// <summary>Gathers a message of the chat that is being read.</summary>
+    MessageText Text(string? model = null);
+
+    /// <summary>A text of the chat that is being read, which is put aside until it is written when the chat is large.</summary>
+    ImportedText Keep(string text);
+
     /// <summary>Notes that a part of the chat that is being read was left out.</summary>
     void LeaveOut(string what, string code, string why);
 }
@@ -40,7 +46,7 @@ internal static class ReadChat
 
         var given = OneLine(chat.Title);
         var title = given.Length > 0 ? given
-            : RunRequests.Title(chat.Messages.FirstOrDefault(message => message.Role == "user")?.Content ?? "");
+            : RunRequests.Title(chat.Messages.FirstOrDefault(message => message.Role == "user")?.Content.Read() ?? "");
         return chat with
         {
             Key = Key(chat.Key.Length > 0 ? chat.Key : Fingerprint(chat)),
@@ -104,7 +110,7 @@ internal static class ReadChat
     private static string Fingerprint(ImportedChat chat)
     {
         var first = chat.Messages[0];
-        return $"{chat.CreatedAt}-{first.CreatedAt}-{chat.Title}-{first.Content}";
+        return $"{chat.CreatedAt}-{first.CreatedAt}-{chat.Title}-{first.Content.Read()}";
     }
 
     /// <summary>Keys of any length, as they are or as a hash.</summary>
