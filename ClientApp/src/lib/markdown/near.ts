@@ -1,4 +1,5 @@
-const margin = '600px'
+// As far as a chat is drawn ahead: what is drawn when it is seen already moves the lines below it.
+const margin = '1500px'
 // Wait until the text is on screen: loading formulas and code must not delay it.
 const afterMs = 100
 
