@@ -90,7 +90,7 @@ public sealed class ReportedBackupTests : IAsyncLifetime
         var database = Path.Combine(_folder, "app.db");
         var all = Migrator.Load();
         SchemaRollback.Run(database, new RollbackPlan(all.Count, 3, null, []), all, new StartProgress());
-        foreach (var left in Directory.GetFiles(_folder, "app.db?*"))
+        foreach (var left in Directory.GetFiles(_folder, "app.db*").Where(file => file != database))
         {
             File.Delete(left);
         }
@@ -126,7 +126,10 @@ public sealed class ReportedBackupTests : IAsyncLifetime
         File.SetUnixFileMode(_place.FullName, (UnixFileMode)0b111_101_101);
         using var chown = Process.Start("chown", ["65534:65534", Data]);
         await chown.WaitForExitAsync();
-        (await Executable.RunAsync(Data, "restore", _folder, "--yes")).Expect(0);
+        var archive = _folder + ".tar";
+        using var tar = Process.Start("tar", ["-cf", archive, "-C", _place.FullName, Path.GetFileName(_folder)]);
+        await tar.WaitForExitAsync();
+        (await Executable.RunAsync(Data, "restore", archive, "--yes")).Expect(0);
         using var find = Process.Start(
             new ProcessStartInfo("find", [Data, "!", "-user", "65534"]) { RedirectStandardOutput = true })!;
         Assert.Equal("", await find.StandardOutput.ReadToEndAsync());
