@@ -18,7 +18,7 @@ internal static class TextIndex
     /// </summary>
     private const string End = "\u0003\u0003";
 
-    /// <summary>Places of a short term that are read, about 10 ms. What stands in more of them is soon found among the owner's texts.</summary>
+    /// <summary>Places of a short term that are read, about 10 ms; what stands in more is soon found among the owner's texts.</summary>
     private const int MaxPlaces = 100_000;
 
     /// <summary>Whether the database has this index; that of the traces and those of older schemas have not.</summary>

@@ -123,7 +123,7 @@ public sealed class ImportReportedTests
     {
         await using var server = await TestServer.StartAsync();
         var me = await server.RegisterAdminAsync();
-        string Url(int side) => $"data:image/png;base64,{Convert.ToBase64String(SampleImages.Png(side, side))}";
+        string Url(uint side) => $"data:image/png;base64,{Convert.ToBase64String(SampleImages.Png(side, side))}";
         object Message(string id, string? parent, string role, string? content, params object[] output) =>
             new { id, parentId = parent, role, content, timestamp = 1_756_000_000, done = true, output };
         var messages = new Dictionary<string, object>
