@@ -114,6 +114,9 @@ internal sealed class StreamingCall : IAsyncDisposable
                 Usage = usage;
                 Counts = true;
                 break;
+            case ChatDelta.Image:
+                Counts = true;
+                break;
         }
 
         return delta;

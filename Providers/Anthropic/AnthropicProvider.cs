@@ -47,7 +47,8 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider, ITok
         {
             await using var reply = await http.SendAsync(call, cancel);
             var body = await reply.ReadAllAsync(MaxCount);
-            return IsCount(body, endpoint) ? body : null;
+            // Without the cast null would become an empty body.
+            return IsCount(body, endpoint) ? (ReadOnlyMemory<byte>?)body : null;
         }
         catch (ProviderException error) when (error.UpstreamStatus is 404 or 405 or 501
             && !error.Detail.Contains(request.Model, StringComparison.Ordinal))

@@ -136,3 +136,10 @@ export function toInput(name: string, address: Address, baseUrl: string, key: st
     enabled: true,
   }
 }
+
+/** The wanted name, with a number where it is taken: two connections of one name could not be told apart in lists. */
+export function freeName(wanted: string, taken: ReadonlySet<string>): string {
+  let number = 2
+  while (taken.has(`${wanted} ${number}`)) number++
+  return taken.has(wanted) ? `${wanted} ${number}` : wanted
+}
