@@ -12,6 +12,8 @@ internal sealed class BroughtBack : IDisposable
     /// <summary>From here on an id is never given to another row, so that what names it can be believed.</summary>
     private const int IdsAreFinal = 4;
 
+    private static readonly string[] _counted = ["'users'", "'sessions'", "'messages'"];
+
     private readonly SqliteConnection _main;
     private readonly SqliteConnection _aside;
     private readonly string _path;
@@ -72,8 +74,7 @@ internal sealed class BroughtBack : IDisposable
     private static bool Fits(SqliteConnection main, SqliteConnection aside)
     {
         const string ids = "select seq from sqlite_sequence where name = ";
-        return new[] { "'users'", "'sessions'", "'messages'" }.All(table =>
-            (Scalar(main, ids + table) as long? ?? 0) >= (Scalar(aside, ids + table) as long? ?? 0));
+        return _counted.All(table => (Scalar(main, ids + table) as long? ?? 0) >= (Scalar(aside, ids + table) as long? ?? 0));
     }
 
     private void Copy(string table)

@@ -1,5 +1,4 @@
 using AiChat.Endpoints.Auth;
-using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
 using Microsoft.AspNetCore.Http.Features;

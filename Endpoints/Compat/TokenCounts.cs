@@ -1,4 +1,3 @@
-using AiChat.Data.Accounts;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;

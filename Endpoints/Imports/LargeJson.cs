@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
@@ -63,6 +64,9 @@ internal sealed class LargeJson
     /// <summary>Finds the parts in one pass.</summary>
     private sealed class Walker(LargeJson json, long length)
     {
+        /// <summary>What ends a number or a word.</summary>
+        private static readonly SearchValues<byte> _ends = SearchValues.Create(",]}: \t\r\n"u8);
+
         private readonly byte[] _chunk = new byte[ChunkBytes];
         private readonly Stack<Container> _open = new();
         private long _chunkStart;
@@ -142,7 +146,7 @@ internal sealed class LargeJson
                 do
                 {
                     var rest = _chunk.AsSpan(_at, _filled - _at);
-                    var end = rest.IndexOfAny(",]}: \t\r\n"u8);
+                    var end = rest.IndexOfAny(_ends);
                     _at += end < 0 ? rest.Length : end;
                     if (end >= 0)
                     {

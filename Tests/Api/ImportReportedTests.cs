@@ -133,11 +133,16 @@ public sealed class ImportReportedTests
             ["q"] = Message("q", null, "user", "Second beginning"),
             ["a1"] = Message("a1", "q", "assistant", "One"),
             ["a2"] = Message("a2", "q", "assistant", "Two", new { type = "function_call", call_id = "f", name = "draw", arguments = "{}" },
-                new { type = "function_call_output", call_id = "f", output = new object[]
+                new
+                {
+                    type = "function_call_output",
+                    call_id = "f",
+                    output = new object[]
                 {
                     new { type = "input_text", text = "drawn" }, new { type = "input_image", image_url = Url(4) },
                     new { type = "input_file", filename = "plan.pdf" },
-                } },
+                }
+                },
                 new { type = "image_generation_call", id = "i", result = Convert.ToBase64String(SampleImages.Png(5, 5)) },
                 new { type = "message", content = new object[] { new { type = "output_text", text = "Two" } } }),
             ["a3"] = Message("a3", "q", "assistant", "Three"),
@@ -181,16 +186,41 @@ public sealed class ImportReportedTests
                 ($"m{i}", Node($"m{i}", key(i - 1), Role(i), Text(Said(i)))))]),
             "claude" => new
             {
-                uuid = "c", name = "Large", chat_messages = all.Select(i => new
+                uuid = "c",
+                name = "Large",
+                chat_messages = all.Select(i => new
                 { uuid = key(i), sender = i % 2 == 0 ? "human" : "assistant", content = new[] { new { type = "text", text = Said(i) } } }),
             },
-            "openwebui" => new { id = "c", title = "Large", chat = new { history = new { currentId = key(count - 1), messages =
-                all.ToDictionary(i => $"m{i}", i => new { id = key(i), parentId = key(i - 1), role = Role(i), content = Said(i) }) } } },
-            "librechat" => new { conversationId = "c", title = "Large", messages = all.Select(i => new
-                { messageId = key(i), parentMessageId = key(i - 1), isCreatedByUser = i % 2 == 0, text = Said(i) }) },
-            _ => new { conversationId = "c", title = "Large", recursive = true, messages = all.Reverse<int>().Aggregate(
+            "openwebui" => new
+            {
+                id = "c",
+                title = "Large",
+                chat = new
+                {
+                    history = new
+                    {
+                        currentId = key(count - 1),
+                        messages =
+                all.ToDictionary(i => $"m{i}", i => new { id = key(i), parentId = key(i - 1), role = Role(i), content = Said(i) })
+                    }
+                }
+            },
+            "librechat" => new
+            {
+                conversationId = "c",
+                title = "Large",
+                messages = all.Select(i => new
+                { messageId = key(i), parentMessageId = key(i - 1), isCreatedByUser = i % 2 == 0, text = Said(i) })
+            },
+            _ => new
+            {
+                conversationId = "c",
+                title = "Large",
+                recursive = true,
+                messages = all.Reverse<int>().Aggregate(
                 Array.Empty<object>(), (inner, i) =>
-                    [new { messageId = key(i), isCreatedByUser = i % 2 == 0, text = Said(i), children = inner }]) },
+                    [new { messageId = key(i), isCreatedByUser = i % 2 == 0, text = Said(i), children = inner }])
+            },
         };
         var json = Encoding.UTF8.GetString(Json(new[] { Simple("small"), value })).Replace("ünïcode", "\\u00fcn\\u00efcode",
             StringComparison.Ordinal);
