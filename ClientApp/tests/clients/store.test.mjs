@@ -79,7 +79,8 @@ describe.skipIf(!binary).each([
 
     const variables = {
       DATA_DIR: dataDir, BACKUP_S3_ENDPOINT: address, BACKUP_S3_BUCKET: bucket, BACKUP_S3_ACCESS_KEY: 'S3RVER',
-      BACKUP_S3_SECRET_KEY: 'S3RVER', BACKUP_S3_PREFIX: 'all of it/a+b & 备份', BACKUP_S3_PATH_STYLE: String(pathStyle), BACKUP_S3_LOCAL: 'true',
+      BACKUP_S3_SECRET_KEY: 'S3RVER',
+      BACKUP_S3_PREFIX: 'all of it/a+b & 备份', BACKUP_S3_PATH_STYLE: String(pathStyle), BACKUP_S3_LOCAL: 'true',
     }
     const restored = await run(variables, 'restore', 's3:latest', '--yes')
     expect(restored.said).toContain('holds the backup of')
@@ -99,7 +100,8 @@ describe.skipIf(!binary).each([
       return (await json('POST', '/api/backups/remote/test', {})).detail
     }
     await call('PATCH', '/api/settings/system', {
-      backupS3Endpoint: address, backupS3Bucket: bucket, backupS3AccessKey: 'S3RVER', backupS3SecretKey: 'S3RVER', backupS3PathStyle: pathStyle,
+      backupS3Endpoint: address, backupS3Bucket: bucket, backupS3AccessKey: 'S3RVER', backupS3SecretKey: 'S3RVER',
+      backupS3PathStyle: pathStyle,
       backupS3Local: true,
     })
     expect(await told({ backupS3AccessKey: 'wrong' })).toContain('does not know this access key')

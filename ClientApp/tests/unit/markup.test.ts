@@ -29,7 +29,8 @@ const ownWords = new Set([
   'admin/system/SystemField.svelte value',
   'admin/traces/TracesPage.svelte one',
   'admin/users/LimitsForm.svelte name',
-  'chat/Welcome.svelte suggestion',
+  'chat/Marks.svelte mark.icon',
+  'chat/ModelFilters.svelte one',
   'composer/Options.svelte chip.label',
   'composer/OptionsPanel.svelte choice',
   'common/TestReport.svelte hop',
@@ -60,7 +61,7 @@ it('keys every list by an id or by the place, never by what a person or a provid
         ? source.slice((node.key as unknown as { start: number }).start, (node.key as unknown as { end: number }).end)
         : ''
       const short = `${file.replace(/^lib\//, '')} ${key}`
-      if (key !== node.index && !/^\w+\.(id|key|seq|connectionId|path|field\.key)$/.test(key) && !ownWords.has(short) && !stored.has(short))
+      if (key !== node.index && !/^(\w+\.(id|key|seq|connectionId|path|field\.key)|from \+ index)$/.test(key) && !ownWords.has(short) && !stored.has(short))
         wrong.push(short)
     })
   }

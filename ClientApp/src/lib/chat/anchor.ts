@@ -1,4 +1,6 @@
-/** What holds text: an anchor is looked for within. The head of code is sticky and moves against the text, so a figure is not among them. */
+/**
+ * What holds text: an anchor is looked for within. The head of code is sticky and moves against the text, so a figure is not among them.
+ */
 const passes = '.scroller, .column, article, .prose, ul, ol, li, blockquote, details, section'
 
 /**
