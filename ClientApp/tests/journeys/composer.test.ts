@@ -40,7 +40,7 @@ function pasteText({ page }: Visit, length: number) {
   }, length)
 }
 
-needs('paste by script')('takes images by paste and choice, makes large ones small, keeps them over a reload, shows them large', async () => {
+needs('paste by script')('takes images by paste and choice, makes large ones small, keeps them, and shows them large', async () => {
   const v = await visit(browser, { tokenMs: 2 })
   const { page } = v
   v.fake.state.say = 'I see.'
