@@ -3,16 +3,18 @@ import mermaid from 'mermaid'
 import { configFor } from './config'
 import './harmless'
 import './older'
-import type { Busy, DrawRequest, Drawn, NotDrawn } from './protocol'
+import type { Busy, BusyRequest, DrawRequest, Drawn, NotDrawn } from './protocol'
 
 // Runs in a frame without an origin, which has no access to the page, its storage or the network.
 
-addEventListener('message', (event: MessageEvent<DrawRequest | undefined>) => {
-  const request = event.data
-  if (event.source !== parent || typeof request?.draw !== 'number') return
-  void draw(request).then(
-    (svg) => say({ drawn: request.draw, svg }),
-    (error: unknown) => say({ failed: request.draw, detail: error instanceof Error ? error.message : '' }),
+addEventListener('message', (event: MessageEvent<Partial<BusyRequest & DrawRequest> | undefined>) => {
+  if (event.source !== parent) return
+  const { beBusy, draw: number, source = '', palette } = event.data ?? {}
+  if (typeof beBusy === 'number') beBusyFrom(Date.now(), Math.min(beBusy, 100))
+  if (typeof number !== 'number' || !palette) return
+  void draw({ draw: number, source, palette }).then(
+    (svg) => say({ drawn: number, svg }),
+    (error: unknown) => say({ failed: number, detail: error instanceof Error ? error.message : '' }),
   )
 })
 
@@ -37,7 +39,10 @@ function asImage(html: string): string {
   return new XMLSerializer().serializeToString(svg)
 }
 
-// Long enough for the page to notice whether it could go on meanwhile.
-while (Date.now() - began < 40);
-say({ busy: [began, Date.now()] })
-say('ready')
+/** Long enough for the page to notice whether it could go on meanwhile. */
+function beBusyFrom(from: number, ms: number): void {
+  while (Date.now() - from < ms);
+  say({ busy: [from, Date.now()] })
+  say('ready')
+}
+beBusyFrom(began, 40)

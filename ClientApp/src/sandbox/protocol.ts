@@ -19,9 +19,14 @@ export interface Palette {
   font: string
 }
 
-/** What the frame says once, before `ready`: it ran without a pause from one time to another, by `Date.now()`. */
+/** What the frame says before `ready`: it ran without a pause from one time to another, by `Date.now()`. */
 export interface Busy {
   busy: [from: number, to: number]
+}
+
+/** Asks for both once more: be busy for so many milliseconds. */
+export interface BusyRequest {
+  beBusy: number
 }
 
 export interface DrawRequest {

@@ -4,7 +4,7 @@ import { costOf } from '../../src/lib/markdown/diagram/cost'
 import { drawMs, loadMs, readyMs, Renderer, type Answer, type Host } from '../../src/lib/markdown/diagram/frame'
 import { isPlainSvg } from '../../src/lib/markdown/diagram/svg-guard'
 import { configFor } from '../../src/sandbox/config'
-import { elsewhere, type DrawRequest, type Palette } from '../../src/sandbox/protocol'
+import { elsewhere, type BusyRequest, type DrawRequest, type Palette } from '../../src/sandbox/protocol'
 
 const light: Palette = {
   dark: false,
@@ -26,11 +26,15 @@ const svg = (inside = '<g/>', size = 'width="10" height="20"') => `<svg xmlns="h
 
 /** Frames that send only what the test makes them send. */
 class FakeHost implements Host {
-  readonly frames: { asked: DrawRequest[]; hear: (message: unknown) => void; loaded: () => void; removed: boolean }[] = []
+  readonly frames: { asked: DrawRequest[]; looked: number; hear: (message: unknown) => void; loaded: () => void; removed: boolean }[] = []
   start(hear: (message: unknown) => void, loaded: () => void) {
-    const frame = { asked: [] as DrawRequest[], hear, loaded, removed: false }
+    const frame = { asked: [] as DrawRequest[], looked: 0, hear, loaded, removed: false }
     this.frames.push(frame)
-    return { say: (message: DrawRequest) => void frame.asked.push(message), remove: () => void (frame.removed = true) }
+    const say = (message: BusyRequest | DrawRequest) => {
+      if ('draw' in message) frame.asked.push(message)
+      else frame.looked++
+    }
+    return { say, remove: () => void (frame.removed = true) }
   }
   at(index: number) {
     const frame = this.frames[index]
@@ -130,14 +134,25 @@ describe('the thread of the page', () => {
   const small = 'flowchart LR\n  a --> b'
   const large = `flowchart LR\n${Array.from({ length: 300 }, (_, at) => `n${at} --> m${at}`).join('\n')}`
 
+  /** A frame is busy, as often as it is asked to, and nothing else runs meanwhile. */
+  function standStill(host: FakeHost) {
+    const frame = host.at(0)
+    for (let looked = -1; looked < frame.looked;) {
+      looked = frame.looked
+      const from = Date.now()
+      vi.setSystemTime(from + 50)
+      frame.hear({ busy: [from, from + 50] })
+      frame.hear('ready')
+      vi.advanceTimersByTime(30)
+    }
+  }
+
   it('is not stopped by what is large, but when it is asked for', async () => {
     const host = new FakeHost()
     const renderer = new Renderer(host)
     const [first, second] = [renderer.draw(large, light), renderer.draw(small, light)]
-    const from = Date.now()
-    vi.setSystemTime(from + 50) // nothing ran meanwhile
-    host.at(0).hear({ busy: [from, from + 50] })
-    host.at(0).hear('ready')
+    standStill(host)
+    expect(host.at(0).looked).toBe(2)
     expect(await first).toMatchObject({ failed: 'dear', ms: costOf(large) })
     expect(host.at(0).asked.map((one) => one.source)).toEqual([small])
     host.at(0).hear({ drawn: 1, svg: 'S' })
@@ -159,6 +174,23 @@ describe('the thread of the page', () => {
     expect(await drawn).toEqual({ svg: 'L' })
   })
 
+  it('is looked at again when it stood still, for it may have been busy itself', async () => {
+    const host = new FakeHost()
+    const drawn = new Renderer(host).draw(large, light)
+    const from = Date.now()
+    vi.setSystemTime(from + 50) // nothing ran meanwhile
+    host.at(0).hear({ busy: [from, from + 50] })
+    host.at(0).hear('ready')
+    expect(host.at(0)).toMatchObject({ asked: [], looked: 0 })
+    vi.advanceTimersByTime(30) // the page runs again
+    expect(host.at(0)).toMatchObject({ asked: [], looked: 1 })
+    vi.advanceTimersByTime(50)
+    host.at(0).hear({ busy: [from + 80, from + 130] })
+    host.at(0).hear('ready')
+    host.at(0).hear({ drawn: 1, svg: 'L' })
+    expect(await drawn).toEqual({ svg: 'L' })
+  })
+
   it('learns how fast this machine is', async () => {
     const host = new FakeHost()
     const renderer = new Renderer(host)
@@ -166,10 +198,7 @@ describe('the thread of the page', () => {
     let number = 0
     const draw = async (source: string, ms: number) => {
       const answer = renderer.draw(source, light)
-      if (number === 0) {
-        host.at(0).hear({ busy: [Date.now(), Date.now()] })
-        host.at(0).hear('ready')
-      }
+      if (number === 0) standStill(host)
       vi.advanceTimersByTime(ms)
       host.at(0).hear({ drawn: ++number, svg: 'S' })
       return answer

@@ -1,4 +1,4 @@
-import type { Busy, DrawRequest, Drawn, NotDrawn, Palette } from '../../../sandbox/protocol'
+import type { Busy, BusyRequest, DrawRequest, Drawn, NotDrawn, Palette } from '../../../sandbox/protocol'
 import { costOf } from './cost'
 import { Thread } from './thread'
 
@@ -14,7 +14,7 @@ export interface Host {
    * Starts a frame whose messages go to `hear`; `loaded` is called after its script has run. Returns functions to send to it and to remove
    * it.
    */
-  start(hear: (message: unknown) => void, loaded: () => void): { say(message: DrawRequest): void; remove(): void }
+  start(hear: (message: unknown) => void, loaded: () => void): { say(message: BusyRequest | DrawRequest): void; remove(): void }
 }
 
 interface Job {
@@ -33,6 +33,8 @@ export const loadMs = 30_000
 export const readyMs = 3_000
 /** The same where the page stands still meanwhile: the time is gone before it could be measured, so the late drawing is taken. */
 const sharedMs = 300_000
+/** How long a frame is busy when the page looks once more whether it stands still meanwhile. */
+const lookMs = 80
 /** What may stop the page without a question, in milliseconds. */
 const unaskedMs = 150
 // An idle frame keeps tens of megabytes, so it is removed.
@@ -44,7 +46,7 @@ const idleMs = 60_000
  */
 export class Renderer {
   readonly #host: Host
-  readonly #thread: Pick<Thread, 'apart' | 'watch' | 'judge' | 'rest'>
+  readonly #thread: Pick<Thread, 'apart' | 'doubtful' | 'watch' | 'judge' | 'rest'>
   readonly #waiting: Job[] = []
   #frame: ReturnType<Host['start']> | null = null
   #ready = false
@@ -57,7 +59,7 @@ export class Renderer {
   /** The first drawing of a frame takes longer: it loads fonts and compiles. */
   #warm = false
 
-  constructor(host: Host, thread: Pick<Thread, 'apart' | 'watch' | 'judge' | 'rest'> = new Thread()) {
+  constructor(host: Host, thread: Pick<Thread, 'apart' | 'doubtful' | 'watch' | 'judge' | 'rest'> = new Thread()) {
     this.#host = host
     this.#thread = thread
   }
@@ -107,6 +109,7 @@ export class Renderer {
       if (isBusy(message)) this.#thread.judge(...message.busy)
       // A message before the first question is not an answer.
       if (message !== 'ready') return
+      if (this.#thread.doubtful) return this.#lookAgain()
       this.#ready = true
       this.#thread.rest()
       if (this.#job && !this.#isDear(this.#job)) this.#ask(this.#job)
@@ -121,6 +124,11 @@ export class Renderer {
       this.#warm = true
       this.#finish({ svg })
     } else if (failed === this.#number) this.#finish({ failed: 'broken', detail: String(detail) })
+  }
+
+  #lookAgain(): void {
+    this.#limit(readyMs, () => this.#unreachable())
+    this.#thread.watch(() => this.#frame?.say({ beBusy: lookMs }))
   }
 
   #learn(source: string, took: number): void {
