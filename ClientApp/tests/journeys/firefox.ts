@@ -92,6 +92,10 @@ function complete(page: Page): Page {
     return perform(rawTouchscreen, progress, 'touch', { type: 'pointerUp', button: 0 })
   }
 
+  // Playwright knows a download by its navigation. That of a text which the page made has none.
+  for (const event of ['browsingContext.downloadWillBegin', 'browsingContext.downloadEnd'])
+    session.prependListener(event, (told: { navigation: string | null; url: string }) => (told.navigation ??= told.url))
+
   // Playwright's request knows no body here. It is asked for as soon as a journey has the request.
   const ids = new Map<string, string>()
   session.on('network.beforeRequestSent', ({ request }: { request: { request: string; url: string; method: string } }) =>

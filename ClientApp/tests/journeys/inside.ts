@@ -6,6 +6,8 @@ export interface Session {
   sessionId: string
   send(method: string, params: object): Promise<unknown>
   on<T>(event: string, listener: (told: T) => void): void
+  /** To be told before Playwright is. */
+  prependListener<T>(event: string, listener: (told: T) => void): void
 }
 export interface Progress {
   race<T>(promise: Promise<T>): Promise<T>
