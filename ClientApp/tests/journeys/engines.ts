@@ -14,6 +14,9 @@ export const engine = ((): Engine => {
   return known
 })()
 
+/** Whether all of the page stands still while a sandboxed frame works: the engine gives it no thread of its own. */
+export const framesStopThePage = engine !== 'chromium'
+
 /** What the driver of an engine cannot do, whatever the page does. */
 const lacking: Record<Engine, Partial<Record<Ability, string>>> = {
   chromium: {},
@@ -27,6 +30,7 @@ const lacking: Record<Engine, Partial<Record<Ability, string>>> = {
     axe: 'WebKit’s inspector takes no message as long as axe-core',
     'late routes': 'the inspector sees no request that a service worker takes up',
     'pictures in the clipboard': 'WebKitGTK hands pages an empty clipboard where there is a picture',
+    downloads: 'the inspector of WebKitGTK tells of no downloads',
     'coarse pointer': 'WebKitGTK takes its pointer from the screen',
   },
 }
@@ -34,6 +38,7 @@ export type Ability =
   | 'axe'
   | 'body at once'
   | 'coarse pointer'
+  | 'downloads'
   | 'held load'
   | 'late routes'
   | 'paste by script'
