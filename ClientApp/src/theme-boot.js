@@ -28,6 +28,14 @@
   document.documentElement.dataset.theme = dark ? 'dark' : 'light';
   if (/^\d{1,3}$/.test(hue || '')) document.documentElement.style.setProperty('--hue', hue);
 
+  // The picture of a home screen, for Safari alone: Firefox would load it with every page.
+  if ('standalone' in navigator) {
+    var icon = document.createElement('link');
+    icon.rel = 'apple-touch-icon';
+    icon.href = './icons/touch-180.png';
+    document.head.appendChild(icon);
+  }
+
   // Sends the first requests of the page while its script is loading; lib/api/early.ts uses the responses. Not for first visits,
   // nor with an expired access token.
   var chat = /\/c\/(\d+)$/.exec(location.pathname), seen = stored('aichat.known');
