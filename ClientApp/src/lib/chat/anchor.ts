@@ -45,7 +45,8 @@ export class Anchor {
     const by = this.#placeOf(this.#element) - this.#place
     if (Math.abs(by) < 0.1) return
     const before = this.scroller.scrollTop
-    this.scroller.scrollTop += by
+    // Not by setting scrollTop: for Firefox that ends the movement of a wheel step, a relative one joins it.
+    this.scroller.scrollBy({ top: by, behavior: 'instant' })
     this.#place += this.scroller.scrollTop - before
   }
 
