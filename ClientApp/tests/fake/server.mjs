@@ -66,9 +66,10 @@ const csp =
   "trusted-types svelte-trusted-html aichat-worker"
 
 export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}) {
+  const own = users.map((user) => ({ ...user })) // the journeys of a run hand in the same objects
   const state = {
-    users: [...users],
-    current: users[0] ?? null,
+    users: own,
+    current: own[0] ?? null,
     sessions: new Map(),
     messages: new Map(),
     leaves: new Map(),
