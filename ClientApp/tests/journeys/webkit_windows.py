@@ -55,6 +55,7 @@ def tell(message):
 def new_window(view, page, width, height):
     settings = view.get_settings()
     settings.set_enable_developer_extras(True)
+    settings.set_enable_page_cache(False)  # the inspector does not reach a page that comes back from it
     settings.set_javascript_can_access_clipboard(True)
     settings.set_javascript_can_open_windows_automatically(True)
     settings.set_hardware_acceleration_policy(WebKit2.HardwareAccelerationPolicy.NEVER)
