@@ -6,7 +6,6 @@ using AiChat.Data.Backups;
 using AiChat.Data.Catalog;
 using AiChat.Data.Sqlite;
 using AiChat.Endpoints.Secrets;
-using Dapper;
 
 namespace AiChat.Commands;
 
@@ -58,9 +57,7 @@ internal sealed record RestoredKey(string State, int Unreadable, IReadOnlyList<s
     /// <summary>The start would refuse a key that is not the database's; so it gets a new one, and the old secrets stay closed.</summary>
     private static RestoredKey Without(Restore restore, DataFolder folder, bool isEmpty)
     {
-        var count = DetachedDatabase.Read(
-            restore.PreparedDatabase,
-            connection => SealedTexts.Columns.Sum(column => connection.Query<SealedText>(column.Select).Count())) - 1;
+        var count = DetachedDatabase.Read(restore.PreparedDatabase, SealedTexts.Count) - 1;
         DetachedDatabase.Write(restore.PreparedDatabase, KeyCheck.Forget);
         if (isEmpty)
         {

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Audit;
+using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -36,6 +37,10 @@ internal sealed class SealedTexts(Db db)
             "select token as name, sealed_token as text from shares",
             "update shares set sealed_token = @Text where token = @Name"),
     ];
+
+    /// <summary>How many there are in a database of any schema, the proof of the key among them.</summary>
+    public static int Count(DbConnection connection) => Columns.Where(column => SchemaColumns.Has(connection, column.Table, column.Column))
+        .Sum(column => connection.Query<SealedText>(column.Select).Count());
 
     /// <summary>Seals all texts anew, and the proof of the key with them, in one transaction: all or none.</summary>
     /// <param name="reseal">The new text, from the column and the row; null leaves the old one. Runs on the writer's thread.</param>

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Sqlite;
@@ -42,6 +43,14 @@ internal static class SchemaColumns
         }
 
         return added;
+    }
+
+    /// <summary>Whether the table has the column, in a database of any schema.</summary>
+    public static bool Has(DbConnection connection, string table, string column)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = $"select exists (select 1 from pragma_table_info('{table}') where name = '{column}')";
+        return command.ExecuteScalar() is 1L;
     }
 
     private static Dictionary<string, Column> Read(SqliteConnection connection)
