@@ -114,7 +114,7 @@ internal sealed class StreamingCall : IAsyncDisposable
                 Usage = usage;
                 Counts = true;
                 break;
-            case ChatDelta.Image:
+            case ChatDelta.Image or ChatDelta.Frame { Speaks: true }:
                 Counts = true;
                 break;
         }

@@ -294,7 +294,11 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     // A picture that stands elsewhere is not fetched: who reads the answer decides whether to follow the link.
     private void AddImage(JsonElement item)
     {
-        if (Request.Passthrough is null && AnswerPartReader.Image(Output, item) is { } elsewhere)
+        if (Request.Passthrough is not null)
+        {
+            _speaks = true;
+        }
+        else if (AnswerPartReader.Image(Output, item) is { } elsewhere)
         {
             Content += $"\n\n[{elsewhere}]({elsewhere})\n";
         }

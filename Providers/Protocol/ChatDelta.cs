@@ -42,7 +42,9 @@ internal abstract record ChatDelta
     /// A frame of the provider's protocol as it came, after the deltas read from it. Only for a <see cref="PassthroughRequest"/>, whose
     /// client receives it.
     /// </summary>
-    internal sealed record Frame(JsonElement Json) : ChatDelta;
+    /// <param name="Json">The frame.</param>
+    /// <param name="Speaks">Whether it holds content that no other delta shows.</param>
+    internal sealed record Frame(JsonElement Json, bool Speaks = false) : ChatDelta;
 
     /// <summary>
     /// What must be sent back with this answer in later turns (<see cref="ChatTurn.State"/>); store it, do not read it.

@@ -225,7 +225,7 @@ internal sealed class DeltaWriter
     public void Frame(JsonElement json, bool speaks)
     {
         _frames ??= [];
-        _frames.Enqueue(new ChatDelta.Frame(json));
+        _frames.Enqueue(new ChatDelta.Frame(json, speaks));
         if (_frames.Count > MaxWaitingFrames)
         {
             _frames.Dequeue();
