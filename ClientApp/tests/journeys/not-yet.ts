@@ -9,6 +9,7 @@ const notYet: Partial<Record<typeof engine, readonly string[]>> = {
   firefox: [
     'notifies of an answer in the background once that is switched on, and opens it',
     'prints the whole chat without the controls around it',
+    'folds long code when it is complete as after a reload, and draws one’s own Markdown only when asked to',
     'answers in eight tabs at once, although a browser opens six connections',
   ],
   webkit: [
