@@ -116,9 +116,8 @@ export const drivers = {
   'ai with @ai-sdk/openai': ({ url, key }) => vercel(createOpenAI({ baseURL: `${url}/v1`, apiKey: key })),
   'ai with @ai-sdk/openai-compatible': ({ url, key }) =>
     vercel(createOpenAICompatible({ name: 'aichat', baseURL: `${url}/v1`, apiKey: key, supportsStructuredOutputs: true })),
-  // For a model whose name it does not know, its schema is a tool that must be called, which Ollama does not have.
-  'ai with @ai-sdk/anthropic': ({ url, key }) =>
-    ({ ...vercel(createAnthropic({ baseURL: `${url}/v1`, apiKey: key })), forcesTool: true }),
+  // For a model whose name it does not know, its schema is a tool that must be called.
+  'ai with @ai-sdk/anthropic': ({ url, key }) => vercel(createAnthropic({ baseURL: `${url}/v1`, apiKey: key })),
   '@langchain/openai': ({ url, key }) =>
     langChain((model, maxRetries) => new ChatOpenAI({ model, apiKey: key, configuration: { baseURL: `${url}/v1` }, maxRetries })),
   '@langchain/anthropic': ({ url, key }) =>
