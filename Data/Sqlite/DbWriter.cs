@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Data.Common;
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
@@ -8,8 +7,8 @@ namespace AiChat.Data.Sqlite;
 
 /// <summary>
 /// The only thread that writes. It commits all queued items (at most <see cref="MaxGroup"/>) as one transaction and completes their
-/// tasks afterwards, so that they share one flush to disk and one addition to the text index. Under load it waits briefly for more items,
-/// because a flush costs more than they do; a single caller never waits. An item that has waited <see cref="MaxWait"/> fails with Busy.
+/// tasks afterwards, so that they share one flush to disk. Under load it waits briefly for more items, because a flush costs more than
+/// they do; a single caller never waits. Between transactions it brings the text index up to date (<see cref="TextIndex"/>).
 /// </summary>
 internal sealed class DbWriter : IDisposable
 {
@@ -26,31 +25,40 @@ internal sealed class DbWriter : IDisposable
     /// <summary>Idle time after which the log is checkpointed and truncated.</summary>
     private static readonly TimeSpan IdleBeforeCheckpoint = TimeSpan.FromSeconds(5);
 
-    /// <summary>Together with <see cref="BetweenRounds"/> at most five seconds.</summary>
-    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(4.5);
+    /// <summary>How long what is written waits for the text index: so many messages share its pages.</summary>
+    private static readonly TimeSpan IndexedAfter = TimeSpan.FromSeconds(4);
 
-    /// <summary>Interval of the checks for items that have waited too long.</summary>
-    private static readonly TimeSpan BetweenRounds = TimeSpan.FromMilliseconds(250);
+    /// <summary>The longest time of one addition to the index while others wait.</summary>
+    private static readonly TimeSpan MaxIndexing = TimeSpan.FromMilliseconds(5);
 
     /// <summary>Interval of the checks of the files while nothing is written.</summary>
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(2);
 
+    /// <summary>Pages of the log that are not in the database file, 4 MB, at which a checkpoint begins beside the writer.</summary>
+    private const int MaxUnfolded = 1_000;
+
+    /// <summary>Pages of the log, 16 MB, at which the writer brings in the rest itself, so that the next write begins it anew.</summary>
+    private const int MaxLog = 4_000;
+
     /// <summary>The wait of one attempt to lock a database that another program holds; expired items are failed between attempts.</summary>
     private const int BusyMilliseconds = 250;
 
-    private readonly BlockingCollection<WriteItem> _queue = new(MaxQueue);
-    private readonly WriteItem?[] _group = new WriteItem?[MaxGroup];
+    private readonly WriteQueue _queue = new(MaxQueue, MaxGroup);
     private readonly SqliteConnection _connection;
     private readonly string _path;
     private readonly StoreFiles _files;
     private readonly WriterLog _log;
-    private readonly Action<DbConnection>? _text;
+    private readonly Checkpointer _checkpointer;
+    private readonly WriteTransactions _transactions;
+    private readonly bool _hasIndex;
     private readonly ManualResetEvent _closing = new(false);
     private readonly Thread _thread;
-    private readonly Timer _rounds;
     private readonly BusyTime _busy = new();
-    private bool _isWatched;
     private Exception? _fatal;
+    private uint _foldedFrom;
+
+    /// <summary>The first commit since the text index was up to date; an earlier process may have left something due.</summary>
+    private long? _dueSince = Stopwatch.GetTimestamp();
     private long _commits;
 
     /// <param name="connection">The only connection that writes; closed with this writer.</param>
@@ -60,10 +68,16 @@ internal sealed class DbWriter : IDisposable
         _connection = connection;
         raw.sqlite3_busy_timeout(connection.Handle, BusyMilliseconds);
         _log = new WriterLog(connection, BusyMilliseconds);
-        _text = TextIndex.Of(connection);
+        _transactions = new WriteTransactions(connection, _log);
+        _hasIndex = TextIndex.IsIn(connection);
         _files = new StoreFiles(path, _closing);
         _path = path;
-        _rounds = new Timer(static writer => ((DbWriter)writer!).FailExpired(), this, Timeout.Infinite, Timeout.Infinite);
+        _checkpointer = new Checkpointer(path);
+        if (_files.LogSize() is not null)
+        {
+            raw.sqlite3_wal_autocheckpoint(connection.Handle, 0);
+        }
+
         _thread = new Thread(Loop) { IsBackground = true, Name = "db-writer" };
         _thread.Start();
     }
@@ -86,40 +100,15 @@ internal sealed class DbWriter : IDisposable
             return;
         }
 
-        bool added;
-        try
-        {
-            added = _queue.TryAdd(item);
-        }
-        catch (InvalidOperationException)
-        {
-            item.Fail(new StoreException(StoreFailure.Unavailable, "The store is closed."));
-            return;
-        }
-
-        if (!added)
-        {
-            item.Fail(new StoreException(StoreFailure.Busy, "more writes are waiting than the database accepts."));
-        }
-        else if (!Interlocked.Exchange(ref _isWatched, true))
-        {
-            _rounds.Change(BetweenRounds, Timeout.InfiniteTimeSpan);
-        }
+        _queue.Add(item);
     }
 
     public void Dispose()
     {
-        _queue.CompleteAdding();
+        _queue.Close();
         _closing.Set();
         _thread.Join();
-        using (var ended = new ManualResetEvent(false))
-        {
-            if (_rounds.Dispose(ended))
-            {
-                ended.WaitOne();
-            }
-        }
-
+        _checkpointer.Dispose();
         if (_fatal is not null)
         {
             // The file at this path may not be ours any more: closing must not checkpoint the log into it.
@@ -144,11 +133,7 @@ internal sealed class DbWriter : IDisposable
             catch (Exception error)
             {
                 // Unexpected. The outcome of the current group is unknown, so nothing is acknowledged from now on and the process ends.
-                foreach (var item in _group)
-                {
-                    item?.Fail(new StoreException(StoreFailure.Unavailable, "The store has stopped writing.", error));
-                }
-
+                _queue.FailTaken(new StoreException(StoreFailure.Unavailable, "The store has stopped writing.", error));
                 Break(error);
             }
         }
@@ -161,9 +146,10 @@ internal sealed class DbWriter : IDisposable
 
     private void Turn(ref LoopState state)
     {
-        Array.Clear(_group);
+        _queue.Release();
         _busy.End();
-        var any = _queue.TryTake(out var first, BetweenLooks);
+        var untilDue = _dueSince is { } due ? IndexedAfter - Stopwatch.GetElapsedTime(due) : BetweenLooks;
+        var any = _queue.Wait(untilDue < BetweenLooks ? untilDue : BetweenLooks);
         _busy.Begin();
         if (any)
         {
@@ -172,37 +158,69 @@ internal sealed class DbWriter : IDisposable
                 _closing.WaitOne(Gathering);
             }
 
-            var count = 1;
-            for (_group[0] = first!; count < MaxGroup && _queue.TryTake(out var next); count++)
-            {
-                _group[count] = next;
-            }
-
-            Commit(_group.AsSpan(0, count)!);
-            Array.Clear(_group);
-            state = new LoopState(IsDirty: true, IsCrowded: count > 1 || _queue.Count > 0, Stopwatch.GetTimestamp());
+            var group = _queue.Take();
+            Commit(group);
+            KeepLogShort();
+            state = new LoopState(IsDirty: true, IsCrowded: group.Length > 1 || _queue.Count > 0, Stopwatch.GetTimestamp());
+            _dueSince ??= state.IdleSince;
         }
-        else if (LooksGood() && state.IsDirty && Stopwatch.GetElapsedTime(state.IdleSince) >= IdleBeforeCheckpoint)
+
+        if (_dueSince is { } since && Stopwatch.GetElapsedTime(since) >= IndexedAfter)
+        {
+            _dueSince = BringIndexUpToDate() ? since : null;
+        }
+        else if (!any && LooksGood() && state.IsDirty && Stopwatch.GetElapsedTime(state.IdleSince) >= IdleBeforeCheckpoint)
         {
             state.IsDirty = !Checkpoint();
         }
     }
 
-    /// <summary>Fails items that have waited too long behind a slow item or another program's lock.</summary>
-    private void FailExpired()
+    /// <summary>One addition to the text index, in a transaction of its own.</summary>
+    /// <returns>Whether more is due.</returns>
+    private bool BringIndexUpToDate()
     {
-        foreach (var item in _group.Concat(_queue))
+        if (!_hasIndex || !LooksGood())
         {
-            if (item is not null && Stopwatch.GetElapsedTime(item.QueuedAt) > MaxWait && item.TryTakeOut())
-            {
-                item.Fail(new StoreException(StoreFailure.Busy, "the database was busy for too long."));
-            }
+            return false;
         }
 
-        Volatile.Write(ref _isWatched, false);
-        if (!_queue.IsCompleted && (_queue.Count > 0 || _group[0] is not null) && !Interlocked.Exchange(ref _isWatched, true))
+        var begun = Stopwatch.GetTimestamp();
+        try
         {
-            _rounds.Change(BetweenRounds, Timeout.InfiniteTimeSpan);
+            var more = _transactions.AddDue(() => Stopwatch.GetElapsedTime(begun) < MaxIndexing || _queue.Count == 0);
+            KeepLogShort();
+            return LooksGood(wrote: more) && more;
+        }
+        catch (SqliteException error)
+        {
+            // A lock of another program or a full disk: it stays due, and the next write tries again.
+            Abandon(error);
+            return false;
+        }
+    }
+
+    /// <summary>Begins a checkpoint beside this thread when the log has grown, and ends one when little is left of it.</summary>
+    private void KeepLogShort()
+    {
+        if (_checkpointer.IsBusy || _files.LogSize() is not var (written, folded) || _fatal is not null)
+        {
+            return;
+        }
+
+        if (written - folded >= MaxUnfolded)
+        {
+            // One that a long read hinders would end at once, so it is not repeated with every commit.
+            if (written - _foldedFrom >= MaxUnfolded / 4)
+            {
+                _foldedFrom = written;
+                _checkpointer.Begin();
+            }
+        }
+        else if (written >= MaxLog && written > folded)
+        {
+            // Only what was committed during the last checkpoint is left.
+            _transactions.Fold();
+            LooksGood(wrote: true);
         }
     }
 
@@ -215,22 +233,9 @@ internal sealed class DbWriter : IDisposable
                 throw new StoreException(StoreFailure.Unavailable, "The store has stopped writing.", _fatal);
             }
 
-            if (!Begin(group))
+            if (_transactions.Run(group))
             {
-                return;
-            }
-
-            var opens = _log.Open();
-            if (RunAll(group))
-            {
-                _text?.Invoke(_connection);
-                Execute("commit");
                 Interlocked.Increment(ref _commits);
-                _log.Committed(opens);
-            }
-            else
-            {
-                Execute("rollback");
             }
 
             if (!LooksGood(wrote: true))
@@ -255,66 +260,6 @@ internal sealed class DbWriter : IDisposable
         }
     }
 
-    /// <summary>False when all items were withdrawn before another program released its lock.</summary>
-    private bool Begin(ReadOnlySpan<WriteItem> group)
-    {
-        while (WriteItem.AnyQueued(group))
-        {
-            try
-            {
-                Execute("begin immediate");
-                return true;
-            }
-            catch (SqliteException error) when (error.SqliteErrorCode == raw.SQLITE_BUSY)
-            {
-                // Each attempt waits for the lock; expired items are withdrawn meanwhile.
-            }
-        }
-
-        return false;
-    }
-
-    /// <summary>False when there is nothing to commit: the only item failed or was withdrawn.</summary>
-    private bool RunAll(ReadOnlySpan<WriteItem> group)
-    {
-        if (group is [var only])
-        {
-            // A single item needs no savepoint, which would copy every page that it changes.
-            return only.TryBegin() && Run(only);
-        }
-
-        foreach (var item in group)
-        {
-            if (!item.TryBegin())
-            {
-                continue;
-            }
-
-            Execute("savepoint piece");
-            if (!Run(item))
-            {
-                Execute("rollback to piece");
-            }
-
-            Execute("release piece");
-        }
-
-        return true;
-    }
-
-    /// <summary>False when the item failed and can be undone.</summary>
-    private bool Run(WriteItem item)
-    {
-        if (item.Run(_connection))
-        {
-            return true;
-        }
-
-        // A full disk or an I/O error rolls back the whole transaction, not only this item.
-        return raw.sqlite3_get_autocommit(_connection.Handle) == 0 ? false
-            : throw item.Failure ?? new StoreException(StoreFailure.Unavailable, "The transaction was rolled back.");
-    }
-
     /// <summary>False when the files are no longer those that were opened; then nothing more is written.</summary>
     private bool LooksGood(bool wrote = false)
     {
@@ -323,7 +268,7 @@ internal sealed class DbWriter : IDisposable
             return false;
         }
 
-        var what = _files.Look(wrote, out var others);
+        var what = _files.Look(_checkpointer.TakeWrote() || wrote, out var others);
         if (what is not null)
         {
             var message = $"The database {_path} {what} while the server ran. {_files.Rescue(_connection)}{WhatToDo}";
@@ -333,6 +278,7 @@ internal sealed class DbWriter : IDisposable
 
         if (others)
         {
+            _dueSince ??= Stopwatch.GetTimestamp();
             ChangedByOthers?.Invoke();
         }
 
@@ -341,17 +287,7 @@ internal sealed class DbWriter : IDisposable
 
     private void Abandon(Exception error)
     {
-        if (raw.sqlite3_get_autocommit(_connection.Handle) == 0)
-        {
-            try
-            {
-                Execute("rollback");
-            }
-            catch (SqliteException rollback)
-            {
-                error = rollback;
-            }
-        }
+        error = _transactions.Abandon() ?? error;
 
         // After a failed flush it is unknown what is on disk, and a retry would hide that.
         if (error is SqliteException { SqliteErrorCode: raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB })
@@ -385,13 +321,6 @@ internal sealed class DbWriter : IDisposable
         {
             _files.Remember();
         }
-    }
-
-    private void Execute(string sql)
-    {
-        using var command = ((DbConnection)_connection).CreateCommand(); // the cached command, not SqliteConnection's own
-        command.CommandText = sql;
-        command.ExecuteNonQuery();
     }
 
     /// <param name="IsDirty">The log holds commits that are not in the database file.</param>

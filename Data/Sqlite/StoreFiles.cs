@@ -83,6 +83,15 @@ internal sealed class StoreFiles : IDisposable
         }
     }
 
+    /// <summary>How many pages the log holds and how many of them are in the database file; null when that is not known.</summary>
+    public (uint Written, uint Folded)? LogSize()
+    {
+        const int WrittenAt = 16, FoldedAt = 96;
+        Span<byte> bytes = stackalloc byte[FoldedAt + 4 - WrittenAt];
+        return _sharedFile is null || RandomAccess.Read(_sharedFile, bytes, WrittenAt) < bytes.Length ? null
+            : (BitConverter.ToUInt32(bytes), BitConverter.ToUInt32(bytes[(FoldedAt - WrittenAt)..]));
+    }
+
     /// <summary>Records the files as they are now, after the writer itself has changed them.</summary>
     public void Remember()
     {

@@ -5,13 +5,20 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// The full-text index over messages. It holds folded text (<see cref="Letters"/>), which SQL cannot make: triggers of the schema take out
-/// what is gone and note what is due, and the writer adds that before it commits. So whatever is committed is in the index.
+/// The full-text index over messages. It holds folded text (<see cref="Letters"/>), which SQL cannot make: triggers of the schema note what
+/// is due, and the writer brings the index up to date a little later (<see cref="DbWriter"/>). What is due is in no index and is looked
+/// through by each search, so that a message is found at once.
 /// </summary>
 internal static class TextIndex
 {
+    /// <summary>Messages that one addition brings up to date: they share the pages that the index writes.</summary>
+    private const int MaxAtOnce = 256;
+
     /// <summary>Messages that one transaction of a start adds: a start that is ended goes on there, and the log stays small.</summary>
-    private const int MaxAtOnce = 5_000;
+    private const int MaxInTransaction = 5_000;
+
+    /// <summary>What a start leaves to the running server.</summary>
+    private const int MaxLeft = 1_000;
 
     /// <summary>
     /// Written after each text, so that its last two letters begin groups of three as well. A control character, which no search text has.
@@ -22,32 +29,29 @@ internal static class TextIndex
     private const int MaxPlaces = 100_000;
 
     /// <summary>Whether the database has this index; that of the traces and those of older schemas have not.</summary>
-    private static bool IsIn(SqliteConnection connection)
+    public static bool IsIn(SqliteConnection connection)
     {
         using var command = connection.CreateCommand();
         command.CommandText = "select exists (select 1 from sqlite_schema where name = 'messages_text_due')";
         return command.ExecuteScalar() is 1L;
     }
 
-    /// <summary>What adds to the index all that is due, before a commit; null when the database has none.</summary>
-    public static Action<DbConnection>? Of(SqliteConnection connection) =>
-        IsIn(connection) ? static open => AddDue(open, int.MaxValue) : null;
-
     /// <summary>
     /// Ids of messages among which are all of the user's that hold the terms; null when all terms are short and stand in too many messages.
     /// </summary>
     public static HashSet<long>? Candidates(DbConnection connection, long userId, SearchTerms terms)
     {
-        if (terms.Match is null)
-        {
-            return terms.Patterns.Select(pattern => Beginning(connection, pattern.Text)).OfType<HashSet<long>>().MinBy(ids => ids.Count);
-        }
-
-        var match = $"{SearchTerms.Owner(userId)} AND {terms.Match}";
-        return connection.Query<long>("""
-            select rowid from messages_text where messages_text match @match
-            """, new { match }, buffered: false).ToHashSet();
+        // First, because what is no longer due afterwards is in the index by then.
+        var due = connection.Query<long>("select id from messages_text_due").ToList();
+        var ids = terms.Match is { } match ? Matching(connection, $"{SearchTerms.Owner(userId)} AND {match}")
+            : terms.Patterns.Select(pattern => Beginning(connection, pattern.Text)).OfType<HashSet<long>>().MinBy(ids => ids.Count);
+        ids?.UnionWith(due);
+        return ids;
     }
+
+    private static HashSet<long> Matching(DbConnection connection, string match) => connection.Query<long>("""
+        select rowid from messages_text where messages_text match @match
+        """, new { match }, buffered: false).ToHashSet();
 
     /// <summary>Ids of all users' messages with a group that begins with these letters; null when there are too many places.</summary>
     private static HashSet<long>? Beginning(DbConnection connection, string letters)
@@ -60,45 +64,59 @@ internal static class TextIndex
         return places > MaxPlaces ? null : ids;
     }
 
-    /// <summary>Adds what is due to the index, within the transaction that is open.</summary>
-    /// <returns>How many messages were due, at most <paramref name="limit"/>.</returns>
-    private static int AddDue(DbConnection connection, int limit)
+    /// <summary>Brings the oldest messages that are due up to date, within the transaction that is open.</summary>
+    /// <param name="goesOn">Asked after each message.</param>
+    /// <returns>How many.</returns>
+    public static int AddDue(DbConnection connection, Func<bool> goesOn)
     {
-        var due = connection.Query<long>("select id from messages_text_due order by id limit @limit", new { limit }).ToList();
-        foreach (var id in due)
+        var due = connection.Query<long>("""
+            select id from messages_text_due order by id limit @MaxAtOnce
+            """, new { MaxAtOnce }).ToList();
+        var done = 0;
+        while (done < due.Count && (done == 0 || goesOn()))
         {
-            if (connection.QueryFirstOrDefault<OwnedText>("""
-                select owner, content from message_owners where id = @id and content <> ''
-                """, new { id }) is { } text)
-            {
-                connection.Execute("""
-                    insert into messages_text (rowid, owner, content) values (@id, @Owner, @folded)
-                    """, new { id, text.Owner, folded = Letters.Fold(text.Content) + End });
-            }
-
-            connection.Execute("delete from messages_text_due where id = @id", new { id });
+            Add(connection, due[done++]);
         }
 
-        return due.Count;
+        if (done > 0)
+        {
+            connection.Execute("delete from messages_text_due where id <= @last", new { last = due[done - 1] });
+        }
+
+        return done;
+    }
+
+    private static void Add(DbConnection connection, long id)
+    {
+        connection.Execute("delete from messages_text where rowid = @id", new { id });
+        if (connection.QueryFirstOrDefault<OwnedText>("""
+            select owner, content from message_owners where id = @id and content <> ''
+            """, new { id }) is { } text)
+        {
+            connection.Execute("""
+                insert into messages_text (rowid, owner, content) values (@id, @Owner, @folded)
+                """, new { id, text.Owner, folded = Letters.Fold(text.Content) + End });
+        }
     }
 
     /// <summary>
-    /// Adds all that is due: everything after an upgrade, nothing after any other end. Where it is stopped, the next start goes on.
+    /// Adds what is due unless it is little: everything after an upgrade. Where it is stopped, the next start goes on.
     /// </summary>
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static void AddAllDue(SqliteConnection connection, StartProgress progress)
     {
-        if (!IsIn(connection))
+        if (!IsIn(connection) || Number(connection, "select count(*) from (select 1 from messages_text_due limit 1001)") <= MaxLeft)
         {
             return;
         }
 
-        var (first, last) = Due(connection);
-        for (var next = first; next > 0; next = Due(connection).First)
+        var first = Number(connection, "select min(id) from messages_text_due");
+        var last = Number(connection, "select max(id) from messages_text_due");
+        for (var next = first; next > 0; next = Number(connection, "select min(id) from messages_text_due"))
         {
             progress.Report(StartStep.Index, "", (double)(next - first) / Math.Max(1, last - first));
             using var transaction = connection.BeginTransaction();
-            for (var added = 0; added < MaxAtOnce && AddDue(connection, 100) is > 0 and var more; added += more)
+            for (var added = 0; added < MaxInTransaction && AddDue(connection, () => true) is > 0 and var more; added += more)
             {
                 progress.Stop.ThrowIfCancellationRequested();
             }
@@ -107,10 +125,7 @@ internal static class TextIndex
         }
     }
 
-    /// <summary>The ids between which messages are due; 0 when there are none.</summary>
-    private static (long First, long Last) Due(DbConnection connection) => (
-        connection.ExecuteScalar<long?>("select min(id) from messages_text_due") ?? 0,
-        connection.ExecuteScalar<long?>("select max(id) from messages_text_due") ?? 0);
+    private static long Number(DbConnection connection, string sql) => connection.ExecuteScalar<long?>(sql) ?? 0;
 }
 
 internal sealed record OwnedText

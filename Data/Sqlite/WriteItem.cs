@@ -4,8 +4,17 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Data.Sqlite;
 
+/// <summary>Which writes come first when more wait than one transaction takes.</summary>
+internal enum WriteOrder
+{
+    /// <summary>A person waits for the first token of an answer.</summary>
+    First,
+
+    Ordinary,
+}
+
 /// <summary>A piece of work for the writer and its caller's task.</summary>
-internal abstract class WriteItem
+internal abstract class WriteItem(WriteOrder order)
 {
     private int _state;
 
@@ -16,9 +25,14 @@ internal abstract class WriteItem
         TakenOut,
     }
 
+    public WriteOrder Order => order;
+
     public long QueuedAt { get; } = Stopwatch.GetTimestamp();
 
     public bool IsQueued => Volatile.Read(ref _state) == (int)State.Queued;
+
+    /// <summary>False when it was withdrawn.</summary>
+    public bool HasBegun => Volatile.Read(ref _state) == (int)State.Begun;
 
     public static bool AnyQueued(ReadOnlySpan<WriteItem> items)
     {
@@ -39,7 +53,9 @@ internal abstract class WriteItem
     /// <summary>Withdraws the item; false when it has begun and its end must be awaited.</summary>
     public bool TryTakeOut() => Interlocked.CompareExchange(ref _state, (int)State.TakenOut, (int)State.Queued) == (int)State.Queued;
 
-    /// <summary>Runs the work and stores its result or exception. True when the work succeeded.</summary>
+    /// <summary>
+    /// Runs the work and stores its result or exception, in place of those of an earlier run that was undone. True when the work succeeded.
+    /// </summary>
     public abstract bool Run(DbConnection connection);
 
     /// <summary>Completes the caller's task, after the commit.</summary>
@@ -51,7 +67,7 @@ internal abstract class WriteItem
     public abstract StoreException? Failure { get; }
 }
 
-internal sealed class WriteItem<T>(Func<DbConnection, T> work) : WriteItem
+internal sealed class WriteItem<T>(Func<DbConnection, T> work, WriteOrder order) : WriteItem(order)
 {
     // Continuations run elsewhere: the writer's thread only writes.
     private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -64,6 +80,7 @@ internal sealed class WriteItem<T>(Func<DbConnection, T> work) : WriteItem
 
     public override bool Run(DbConnection connection)
     {
+        _error = null;
         try
         {
             _result = work(connection);

@@ -74,12 +74,13 @@ internal sealed class Db : IDisposable
 
     /// <summary>
     /// Queues work for the writer. An exception undoes this piece of work alone, and the task completes only after its commit is on disk.
-    /// The work must not wait on anything else.
+    /// The work must not wait on anything else, and may be run again from its beginning: when another piece fails, all that shared its
+    /// transaction are undone first. So it changes nothing but the database.
     /// </summary>
     /// <exception cref="StoreException">Busy, full or unavailable; after Unavailable the outcome is unknown.</exception>
-    public Task<T> Write<T>(Func<DbConnection, T> work)
+    public Task<T> Write<T>(Func<DbConnection, T> work, WriteOrder order = WriteOrder.Ordinary)
     {
-        var item = new WriteItem<T>(work);
+        var item = new WriteItem<T>(work, order);
         _writer.Enqueue(item);
         return item.Task;
     }

@@ -226,6 +226,44 @@ public sealed class SearchTests
             .ExpectProblem(HttpStatusCode.UnprocessableEntity, "validation_failed");
     }
 
+    /// <summary>The index is brought up to date some seconds later; what is found is the same before and after.</summary>
+    [Fact]
+    public async Task What_was_written_edited_and_deleted_is_found_as_it_is_before_and_after_it_is_indexed()
+    {
+        var told = "a heron";
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await OpenAiScript.Piece(exchange, told);
+            await OpenAiScript.Finish(exchange, 2);
+        });
+        await using var server = await TestServer.StartAsync();
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await admin.Connect(upstream));
+        await admin.AskAndWait(session, "which bird");
+        Assert.Single(await Found(admin, "heron"));
+        Assert.Single(await Found(admin, "he"));
+        await Indexed(server);
+        Assert.Single(await Found(admin, "heron"));
+
+        told = "a stork";
+        var answer = (await admin.Messages(session))[^1].Id();
+        await using (var again = await admin.PostStream(
+            "/api/chat/regenerate", new { messageId = answer, clientMessageId = ChatSteps.NewId() }))
+        {
+            await again.ReadAllAsync();
+        }
+
+        await (await admin.DeleteAsync($"/api/sessions/{session}/messages/{answer}")).Expect(HttpStatusCode.NoContent);
+        Assert.Empty(await Found(admin, "heron"));
+        Assert.Single(await Found(admin, "stork"));
+        await Indexed(server);
+        Assert.Empty(await Found(admin, "heron"));
+        Assert.Empty(await Found(admin, "er"));
+        Assert.Single(await Found(admin, "stork"));
+        Assert.Equal(0, LongChat.Number(server, "select count(*) from messages_text where messages_text match '\"ero\"'"));
+    }
+
     [Fact]
     public async Task What_is_somebody_elses_or_deleted_is_not_found()
     {
@@ -249,6 +287,9 @@ public sealed class SearchTests
         await admin.AskAndWait(await admin.NewSession(), "hello");
         Assert.Empty(await Found(admin, "buried"));
     }
+
+    private static Task Indexed(TestServer server) =>
+        Eventually.Holds(() => LongChat.Number(server, "select count(*) from messages_text_due") == 0);
 
     private static async Task<List<JsonElement>> Found(HttpClient client, string q) =>
         [.. (await client.GetJson($"/api/sessions?q={Uri.EscapeDataString(q)}")).GetProperty("items").EnumerateArray()];

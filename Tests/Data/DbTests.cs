@@ -81,6 +81,56 @@ public sealed class DbTests : IDisposable
         Assert.Equal(0, await db.Read(connection => Number(connection, "select count(*) from settings where key = 'lost'")));
     }
 
+    /// <summary>All that share a transaction are undone with one that fails, and run again without it.</summary>
+    [Fact]
+    public async Task What_shares_a_transaction_with_a_failure_is_run_again_whole()
+    {
+        Migrator.Run(FilePath);
+        using var db = new Db(FilePath);
+        using var queued = new ManualResetEventSlim();
+        var runs = 0;
+        var first = db.Write(_ => queued.Wait(TimeSpan.FromSeconds(30)));
+        var good = db.Write(connection =>
+        {
+            runs++;
+            return Put(connection, "good") + Put(connection, "better");
+        });
+        var bad = db.Write(connection => Put(connection, "good"));
+        var late = db.Write(connection => Put(connection, "late"));
+        queued.Set();
+
+        await first;
+        Assert.Equal(2, await good);
+        await Assert.ThrowsAnyAsync<Exception>(() => bad);
+        Assert.Equal(1, await late);
+        Assert.Equal(2, runs);
+        Assert.Equal(3, await db.Read(connection =>
+            Number(connection, "select count(*) from settings where key in ('good', 'better', 'late')")));
+    }
+
+    [Fact]
+    public async Task What_a_person_waits_for_most_is_written_first()
+    {
+        Migrator.Run(FilePath);
+        using var db = new Db(FilePath);
+        using var queued = new ManualResetEventSlim();
+        List<int> ran = [];
+        var first = db.Write(_ => queued.Wait(TimeSpan.FromSeconds(30)));
+        var all = Enumerable.Range(0, 6).Select(i => db.Write(
+            _ =>
+            {
+                ran.Add(i);
+                return true;
+            },
+            i % 2 == 0 ? WriteOrder.Ordinary : WriteOrder.First)).ToList();
+        queued.Set();
+
+        await first;
+        await Task.WhenAll(all);
+
+        Assert.Equal([1, 3, 5, 0, 2, 4], ran);
+    }
+
     [Fact]
     public async Task Concurrent_writes_share_commits_and_single_ones_have_one_each()
     {
