@@ -93,6 +93,7 @@ internal static class Program
         builder.Services.AddSingleton(prepared.Images);
         builder.Services.AddSingleton(_ => prepared.Folder);
         builder.Services.AddSingleton(_ => new Db(prepared.Folder.DatabasePath));
+        builder.Services.AddSingleton(_ => new LiveText(prepared.Folder.DatabasePath));
         AddStoreClasses(builder.Services);
     }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using AiChat.Data;
+using AiChat.Data.Runs;
 using AiChat.Data.Sqlite;
 
 namespace AiChat.Commands;
@@ -59,6 +60,15 @@ internal static class RollbackCommand
         }
     }
 
+    /// <summary>Puts the text of answers that a kill interrupted into the database, where the older program looks for it.</summary>
+    private static void KeepLiveText(string database, StartProgress progress) => Migrator.Use(database, progress, connection =>
+    {
+        using var transaction = connection.BeginTransaction();
+        LiveText.Put(connection, database);
+        transaction.Commit();
+        return true;
+    });
+
     private static int Run(ParseResult parsed, string database, StartProgress progress)
     {
         var migrations = Migrator.Load();
@@ -84,6 +94,7 @@ internal static class RollbackCommand
             }
         }
 
+        KeepLiveText(database, progress);
         var aside = SchemaRollback.Run(database, plan, migrations, progress);
         var kept = plan.Copy is null ? "with everything that it can hold" : string.Create(
             CultureInfo.InvariantCulture, $"as it was before the upgrade, from {plan.Copy}");

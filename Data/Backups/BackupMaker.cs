@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Text;
 using System.Text.Json;
 using AiChat.Data.Images;
+using AiChat.Data.Runs;
 using AiChat.Data.Sqlite;
 using Dapper;
 
@@ -51,6 +52,11 @@ internal sealed class BackupMaker(string databasePath, ImageFiles images, Backup
             using (images.Hold())
             {
                 DatabaseCopy.Run(databasePath, database, share => progress(new BackupProgress("database", share)), cancel);
+                DetachedDatabase.Write(database, copy =>
+                {
+                    LiveText.Put(copy, databasePath);
+                    return true;
+                });
                 content = DetachedDatabase.Read(database, BackupContent.Of);
                 TakeImages(folder, content.Files, files, missing, progress, cancel);
             }

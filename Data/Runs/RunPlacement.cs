@@ -1,5 +1,4 @@
 using System.Data.Common;
-using AiChat.Data.Chats;
 using Dapper;
 
 namespace AiChat.Data.Runs;
@@ -7,20 +6,12 @@ namespace AiChat.Data.Runs;
 /// <summary>Where a run writes in the tree: after a question (send), beside an answer (regenerate) or at its end (continue).</summary>
 internal static class RunPlacement
 {
-    public static Place ForSend(DbConnection connection, NewRun run, SessionRow session)
+    public static Place ForSend(DbConnection connection, NewRun run, StartPlace at)
     {
-        var parent = run.AtRoot ? null : run.ParentId ?? session.LeafId;
-        if (parent is not null && Find(connection, run.SessionId, parent.Value) is var found)
+        var parent = run.AtRoot ? null : run.ParentId ?? at.LeafId;
+        if (parent is not null && at.Refusal is { } refusal)
         {
-            if (found is null)
-            {
-                return new Place { Refused = StartOutcome.NotFound };
-            }
-
-            if (found.Role != "assistant" || found.Status == "streaming")
-            {
-                return new Place { Refused = StartOutcome.NotNow };
-            }
+            return new Place { Refused = refusal };
         }
 
         var images = $"[{string.Join(',', run.ImageIds.Select(id => $"\"{id}\""))}]";
@@ -30,22 +21,25 @@ internal static class RunPlacement
                 and (message_id is null or message_id in (select id from messages where session_id = @SessionId))
             """, new { run.UserId, run.SessionId, images });
         return owned == run.ImageIds.Count
-            ? new Place { ParentId = parent, Images = images, MayHaveVersions = parent != session.LeafId }
+            ? new Place { ParentId = parent, Images = images, MayHaveVersions = parent != at.LeafId }
             : new Place { Refused = StartOutcome.NotFound };
     }
 
-    public static Place ForRegenerate(DbConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
-    {
-        null => new Place { Refused = StartOutcome.NotFound },
-        { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
-        { } answer => new Place { ParentId = answer.ParentId, MayHaveVersions = true },
-    };
+    public static Place ForRegenerate(StartPlace at) =>
+        at is { Refusal: null, ParentId: null } ? new Place { Refused = StartOutcome.NotNow }
+            : new Place { Refused = at.Refusal, ParentId = at.ParentId, MayHaveVersions = true };
 
-    public static Place ForContinue(DbConnection connection, NewRun run) => Find(connection, run.SessionId, run.TargetId ?? 0) switch
+    public static Place ForContinue(DbConnection connection, StartPlace at)
     {
-        null => new Place { Refused = StartOutcome.NotFound },
-        { Role: not "assistant" } or { Status: "streaming" } or { ParentId: null } => new Place { Refused = StartOutcome.NotNow },
-        { } answer => new Place
+        if (ForRegenerate(at) is { Refused: not null } refused)
+        {
+            return refused;
+        }
+
+        var answer = connection.QuerySingle<PlaceRow>("""
+            select id, parent_id, content, reasoning, tool_calls, created_at from messages where id = @PlaceId
+            """, new { at.PlaceId });
+        return new Place
         {
             TargetId = answer.Id,
             ParentId = answer.ParentId,
@@ -54,8 +48,8 @@ internal static class RunPlacement
             Reasoning = answer.Reasoning,
             Tools = answer.ToolCalls,
             MayHaveVersions = true,
-        },
-    };
+        };
+    }
 
     /// <summary>Writes the rows of the placement.</summary>
     public static (long MessageId, long? UserMessageId, int Added) Store(DbConnection connection, NewRun run, Place place, long at)
@@ -110,12 +104,48 @@ internal static class RunPlacement
             where user_id = @UserId and message_id is null and id in (select value from json_each(@Images))
             """, new { question, place.Images, run.UserId });
     }
+}
 
-    private static PlaceRow? Find(DbConnection connection, long sessionId, long id) => connection.QueryFirstOrDefault<PlaceRow>("""
-        select id, parent_id, role, status, content, reasoning, tool_calls, created_at
-        from messages
-        where id = @id and session_id = @sessionId
-        """, new { id, sessionId });
+/// <summary>What a start has to know, read by one statement: the session, an earlier run of the same request, the message it is at.</summary>
+internal sealed record StartPlace
+{
+    public string TitleSource { get; init; } = "default";
+
+    /// <summary>The last message of the active branch.</summary>
+    public long? LeafId { get; init; }
+
+    public long? KnownRunId { get; init; }
+
+    public long KnownMessageId { get; init; }
+
+    public long? KnownParentId { get; init; }
+
+    public string? KnownHash { get; init; }
+
+    /// <summary>The answer that a question follows, or that is written again or on. Null when it is not in the session.</summary>
+    public long? PlaceId { get; init; }
+
+    public long? ParentId { get; init; }
+
+    public string? Role { get; init; }
+
+    public string? Status { get; init; }
+
+    /// <summary>Why nothing can be written there.</summary>
+    public StartOutcome? Refusal => PlaceId is null ? StartOutcome.NotFound
+        : Role != "assistant" || Status == "streaming" ? StartOutcome.NotNow : null;
+
+    /// <summary>Null when the user has no such session.</summary>
+    public static StartPlace? Find(DbConnection connection, NewRun run) => connection.QueryFirstOrDefault<StartPlace>("""
+        select s.title_source, s.leaf_id, known.id as known_run_id, coalesce(known.message_id, 0) as known_message_id,
+            answer.parent_id as known_parent_id, known.request_hash as known_hash, place.id as place_id, place.parent_id, place.role,
+            place.status
+        from sessions s
+        left join runs known on known.session_id = s.id and known.client_message_id = @ClientMessageId
+        left join messages answer on answer.id = known.message_id
+        left join messages place on place.id = coalesce(@at, s.leaf_id) and place.session_id = s.id
+        where s.id = @SessionId and s.user_id = @UserId
+        """, new { run.ClientMessageId, run.SessionId, run.UserId, at = run.Kind == NewRun.Send ? run.ParentId : run.TargetId ?? 0 });
 }
 
 internal sealed record Place
@@ -147,10 +177,6 @@ internal sealed record PlaceRow
     public long Id { get; init; }
 
     public long? ParentId { get; init; }
-
-    public string Role { get; init; } = "";
-
-    public string Status { get; init; } = "";
 
     public string Content { get; init; } = "";
 

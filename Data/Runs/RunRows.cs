@@ -131,27 +131,6 @@ internal sealed record RunChunk
     }
 }
 
-internal sealed record RunRow
-{
-    public long Id { get; init; }
-
-    public long UserId { get; init; }
-
-    public long SessionId { get; init; }
-
-    public long MessageId { get; init; }
-
-    public long? ParentId { get; init; }
-
-    public string Kind { get; init; } = "";
-
-    public string Status { get; init; } = "";
-
-    public string RequestHash { get; init; } = "";
-
-    public long StartedAt { get; init; }
-}
-
 internal sealed record OrphanRow
 {
     public long Id { get; init; }

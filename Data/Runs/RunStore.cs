@@ -1,31 +1,21 @@
 using System.Data.Common;
 using AiChat.Data.Accounts;
 using AiChat.Data.Chats;
+using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using Dapper;
 
 namespace AiChat.Data.Runs;
 
 /// <summary>
-/// Runs. A start is one transaction (question, empty answer, charge, run); a live run only appends new text; the end is one
-/// transaction, applied once.
+/// Runs. A start is one transaction (question, empty answer, charge, run), and so is the end, which is applied once. In between the text
+/// is in memory and in <see cref="LiveText"/>.
 /// </summary>
 internal sealed class RunStore(Db db)
 {
     /// <summary>Stores the start or returns the reason of a refusal. Only <see cref="StartOutcome.Started"/> changes anything.</summary>
     public Task<StartedRun> Start(NewRun run, Admission admission, DateTimeOffset now) =>
-        db.Write(connection => Start(connection, run, admission, now));
-
-    /// <summary>Appends text of live runs; a run that has ended in the meantime is skipped.</summary>
-    public Task Append(IReadOnlyList<RunChunk> chunks) => db.Write(connection =>
-    {
-        // One query for all chunks: an insert with a select for each would copy every page that it touches.
-        var running = connection.Query<long>("select id from runs where status = 'running'").ToHashSet();
-        connection.Execute("""
-            insert into run_chunks (run_id, position, kind, value) values (@RunId, @Position, @Kind, @Value)
-            on conflict (run_id, position) do nothing
-            """, chunks.Where(chunk => running.Contains(chunk.RunId)));
-    });
+        db.Write(connection => Start(connection, run, admission, now), WriteOrder.First);
 
     /// <summary>Ends a run, once, and settles its reservation.</summary>
     /// <returns>Null when it has already ended or its session is deleted, else the older answers that were pruned for it.</returns>
@@ -66,8 +56,6 @@ internal sealed class RunStore(Db db)
                     """, new { image.Id, run.UserId, run.MessageId, image.Mime, image.Width, image.Height, image.Bytes, image.File, at });
             }
 
-            connection.Execute("delete from run_chunks where run_id = @RunId", new { run.RunId });
-            connection.Execute("update sessions set updated_at = @at where id = @SessionId", new { run.SessionId, at });
             var removed = run is { Status: "done", KeptVersions: > 0 } ? Versions.Prune(connection, run) : [];
             UsageLimits.Settle(connection, run.Reservation, run.Calls, at);
             return removed;
@@ -79,13 +67,15 @@ internal sealed class RunStore(Db db)
     /// server listens. <paramref name="bootId"/> names this process; its own runs are left alone. Reservations of the other process are
     /// removed; an answer that had begun is charged as one message with the tokens of its text.
     /// </summary>
+    /// <param name="databasePath">Beside it lies the text that was written last.</param>
     /// <param name="estimate">Estimates the tokens of a text.</param>
     /// <returns>How many runs were ended.</returns>
-    public Task<int> Sweep(string bootId, Func<string, int> estimate, DateTimeOffset now)
+    public Task<int> Sweep(string bootId, string databasePath, Func<string, int> estimate, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            LiveText.Put(connection, databasePath);
             UsageLimits.Reset(connection);
             var orphans = connection.Query<OrphanRow>("""
                 select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content,
@@ -170,29 +160,27 @@ internal sealed class RunStore(Db db)
 
     private static StartedRun Start(DbConnection connection, NewRun run, Admission admission, DateTimeOffset now)
     {
-        if (Sessions.Find(connection, run.UserId, run.SessionId) is not { } session)
+        if (StartPlace.Find(connection, run) is not { } place)
         {
             return new StartedRun(StartOutcome.NotFound);
         }
 
-        if (connection.QueryFirstOrDefault<RunRow>("""
-            select r.id, r.user_id, r.session_id, r.message_id, r.kind, r.status, r.started_at, r.request_hash, m.parent_id
-            from runs r
-            join messages m on m.id = r.message_id
-            where r.session_id = @SessionId and r.client_message_id = @ClientMessageId
-            """, new { run.SessionId, run.ClientMessageId }) is { } known)
+        if (place.KnownRunId is { } known)
         {
-            return known.RequestHash == run.RequestHash
-                ? new StartedRun(StartOutcome.Known) { RunId = known.Id, MessageId = known.MessageId, UserMessageId = known.ParentId }
+            return place.KnownHash == run.RequestHash
+                ? new StartedRun(StartOutcome.Known)
+                {
+                    RunId = known, MessageId = place.KnownMessageId, UserMessageId = place.KnownParentId,
+                }
                 : new StartedRun(StartOutcome.Conflict);
         }
 
         var at = now.ToUnixTimeMilliseconds();
         var outcome = run.Kind switch
         {
-            NewRun.Send => RunPlacement.ForSend(connection, run, session),
-            NewRun.Regenerate => RunPlacement.ForRegenerate(connection, run),
-            _ => RunPlacement.ForContinue(connection, run),
+            NewRun.Send => RunPlacement.ForSend(connection, run, place),
+            NewRun.Regenerate => RunPlacement.ForRegenerate(place),
+            _ => RunPlacement.ForContinue(connection, place),
         };
         if (outcome.Refused is { } refused)
         {
@@ -206,7 +194,7 @@ internal sealed class RunStore(Db db)
         }
 
         var placed = RunPlacement.Store(connection, run, outcome, at);
-        var title = session.TitleSource == "default" && run.Title is { } first ? first : null;
+        var title = place.TitleSource == "default" && run.Title is { } first ? first : null;
         connection.Execute("""
             update sessions set leaf_id = @MessageId, updated_at = @at, connection_id = @ConnectionId, model = @Model,
                 message_count = message_count + @Added,

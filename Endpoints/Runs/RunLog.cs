@@ -208,10 +208,12 @@ internal sealed class RunLog
     }
 
     /// <summary>Adds the text and tool events since the last call, in chunks with their positions, to be stored.</summary>
-    public void TakeUnstored(long runId, List<RunChunk> into)
+    /// <param name="again">All since the beginning.</param>
+    public void TakeUnstored(long runId, List<RunChunk> into, bool again = false)
     {
         lock (_gate)
         {
+            _stored = again ? 0 : _stored;
             for (var i = FirstAfter(_stored); i < _segments.Count; i++)
             {
                 var segment = _segments[i];

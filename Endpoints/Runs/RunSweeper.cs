@@ -1,15 +1,19 @@
+using AiChat.Data;
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
 
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>Ends the runs that an earlier process left, with the text that it stored.</summary>
-internal sealed partial class RunSweeper(RunStore store, RunRegistry registry, TimeProvider clock, ILogger<RunSweeper> logger)
+internal sealed partial class RunSweeper(
+    RunStore store, RunRegistry registry, LiveText text, DataFolder folder, TimeProvider clock, ILogger<RunSweeper> logger)
 {
     /// <summary>Call once, before the server listens.</summary>
     public async Task Sweep()
     {
-        var swept = await store.Sweep(registry.BootId, text => TokenEstimate.Estimate(text), clock.GetUtcNow());
+        var swept = await store.Sweep(
+            registry.BootId, folder.DatabasePath, answer => TokenEstimate.Estimate(answer), clock.GetUtcNow());
+        text.Begin(registry.BootId);
         if (swept > 0)
         {
             LogSwept(logger, swept);

@@ -3,10 +3,11 @@ using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>Stores the text of all live runs a few times a second, in one transaction for all.</summary>
-internal sealed partial class TextFlusher(RunRegistry registry, RunStore store, BackgroundWork background, ILogger<TextFlusher> logger)
+/// <summary>Stores the text of all live runs a few times a second.</summary>
+internal sealed partial class TextFlusher(
+    RunRegistry registry, LiveText text, BackgroundWork background, TimeProvider clock, ILogger<TextFlusher> logger)
 {
-    /// <summary>With the commit that follows, at most half a second of text is lost when the process is killed.</summary>
+    /// <summary>With the write that follows, at most half a second of text is lost when the process is killed.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(400);
 
     /// <summary>
@@ -15,34 +16,78 @@ internal sealed partial class TextFlusher(RunRegistry registry, RunStore store, 
     /// </summary>
     private readonly List<RunChunk> _chunks = [];
 
+    private long _flushedAt;
+    private bool _hasGap;
+
     /// <summary>Stores until it is told to end; call once.</summary>
     public Task Run(CancellationToken ends) => background.Every("storing running answers", Interval, Flush, ends);
 
-    private async Task Flush()
+    private Task Flush()
     {
-        foreach (var run in registry.List())
+        var runs = registry.List();
+        foreach (var run in runs)
         {
-            // A failure of one run does not keep the text of the others from being stored.
-            background.Try("taking an answer's text", () => run.Log.TakeUnstored(run.Started.RunId, _chunks));
             run.Trace?.Progress(run.Log.ContentLength, run.Log.ReasoningLength);
-        }
-
-        if (_chunks.Count == 0)
-        {
-            return;
         }
 
         try
         {
-            await store.Append([.. _chunks]);
-            _chunks.Clear();
+            if (text.IsFull || _hasGap)
+            {
+                Renew(runs);
+            }
+            else if (runs.Count == 0)
+            {
+                _chunks.Clear();
+                text.Empty();
+            }
+            else
+            {
+                Append(runs);
+            }
         }
         catch (Exception error)
         {
-            LogNotFlushed(logger, _chunks.Count, error);
+            LogNotStored(logger, error);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private void Append(IEnumerable<Run> runs)
+    {
+        foreach (var run in runs)
+        {
+            // A failure of one run does not keep the text of the others from being stored.
+            background.Try("taking an answer's text", () => run.Log.TakeUnstored(run.Started.RunId, _chunks));
+        }
+
+        if (_chunks.Count > 0)
+        {
+            text.Append(_chunks);
+            _chunks.Clear();
+        }
+
+        if (clock.GetElapsedTime(_flushedAt) >= LiveText.BetweenFlushes)
+        {
+            text.Flush();
+            _flushedAt = clock.GetTimestamp();
         }
     }
 
-    [LoggerMessage(LogLevel.Warning, "Could not store {Count} pieces of running answers; retrying with the next ones")]
-    private static partial void LogNotFlushed(ILogger logger, int count, Exception error);
+    private void Renew(IEnumerable<Run> runs)
+    {
+        _hasGap = true; // until all is written: what was taken from the logs is in no file before
+        _chunks.Clear();
+        text.Renew(runs.Select(run =>
+        {
+            var whole = new List<RunChunk>();
+            run.Log.TakeUnstored(run.Started.RunId, whole, again: true);
+            return whole;
+        }));
+        _hasGap = false;
+    }
+
+    [LoggerMessage(LogLevel.Warning, "Could not store the text of running answers; retrying with what comes next")]
+    private static partial void LogNotStored(ILogger logger, Exception error);
 }

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using System.Text.Json;
+using AiChat.Data.Runs;
 
 namespace AiChat.Tests.Chat;
 
@@ -33,6 +34,10 @@ internal static class ChatSteps
     /// <summary>A provider that lists one model and runs the script for chats.</summary>
     public static FakeUpstream Provider(Func<FakeExchange, Task> chat) =>
         FakeUpstream.Start(exchange => exchange.Request.Method == "GET" ? OpenAiScript.Models(exchange, ["fake-model"]) : chat(exchange));
+
+    /// <summary>The text of running answers that would survive a kill of the server now.</summary>
+    public static List<RunChunk> StoredText(TestServer server) =>
+        [.. LiveTextFile.Read(Path.Combine(server.DataDir, "app.db-live"))?.Chunks ?? []];
 
     /// <summary>A provider that says "before ", waits for the release, says "after" and ends.</summary>
     public static FakeUpstream PausingProvider(Task release) => Provider(async exchange =>

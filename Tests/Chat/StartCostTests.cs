@@ -35,7 +35,7 @@ public sealed partial class StartCostTests
         Assert.Equal(early.Reads.Select(Beginning), late.Reads.Select(Beginning));
         Assert.Equal(early.Writes.Select(Beginning), late.Writes.Select(Beginning));
         AssertAtMost(4, late.Reads); // the session twice, the branch, its images
-        AssertAtMost(14, late.Writes); // eight for the start, six for the end
+        AssertAtMost(10, late.Writes); // six for the start, four for the end
 
         // The first message of a chat reads only the session.
         var fresh = await admin.NewSession();
@@ -59,7 +59,7 @@ public sealed partial class StartCostTests
     /// to date, and of timers.
     /// </summary>
     [GeneratedRegex(
-        @"\A(--|begin|commit|savepoint|release|pragma|insert into (run_chunks|token_factors))|\bmessages_text(_due)?\b"
+        @"\A(--|begin|commit|savepoint|release|pragma|insert into token_factors)|\bmessages_text(_due)?\b"
             + @"|\bfrom message_owners\b")]
     private static partial Regex NotCounted();
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using AiChat.Data.Runs;
 
 namespace AiChat.Tests.Chat;
 
@@ -319,7 +320,7 @@ public sealed class ToolLoopTests
         var session = await admin.SearchSession(upstream, engine);
         await using var stream = await admin.AskWithSearch(session, "go");
         var live = await stream.ReadUntilAsync(e => e.Event == "tool" && e.Data.Contains("stall"));
-        await Eventually.Holds(() => UsageLimitTests.Number(server, "select count(*) from run_chunks where kind = 'tool'") >= 3);
+        await Eventually.Holds(() => ChatSteps.StoredText(server).Count(chunk => chunk.Kind == RunChunk.Tool) >= 3);
 
         await server.KillAsync();
         await server.RestartAsync();

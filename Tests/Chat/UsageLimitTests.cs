@@ -1,4 +1,5 @@
 using System.Net;
+using AiChat.Data.Runs;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Chat;
@@ -171,7 +172,7 @@ public sealed class UsageLimitTests
         await using var silent = await admin.Ask(await admin.NewSession(connection), "silent");
         await using var spoken = await admin.Ask(await admin.NewSession(connection), "speak");
         await spoken.ReadUntilAsync(e => e.Event == "delta");
-        await Eventually.Holds(() => Number(server, "select count(*) from run_chunks where kind = 'content'") > 0);
+        await Eventually.Holds(() => ChatSteps.StoredText(server).Any(chunk => chunk.Kind == RunChunk.Content));
 
         await server.KillAsync();
         await server.RestartAsync();

@@ -1,0 +1,169 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace AiChat.Data.Runs;
+
+/// <summary>
+/// A file of chunks that only grows. After a head with the name of the process each chunk has its length and checksum, so that a reader
+/// stops at one that was not written whole. Not thread-safe; a reader may read what is written meanwhile.
+/// </summary>
+internal sealed class LiveTextFile : IDisposable
+{
+    private const int BootIdLength = 32;
+    private const int ChunkHead = 8;
+    private const int PayloadHead = 17;
+    private const int MaxKeptBuffer = 1 << 20;
+    private static readonly byte[] _magic = "AiChatL1"u8.ToArray();
+
+    private readonly SafeFileHandle _file;
+    private ArrayBufferWriter<byte> _buffer = new(4096);
+
+    /// <summary>Creates the file, or empties the one at this place.</summary>
+    /// <param name="bootId">Names the process whose runs these are, as the rows of the runs do.</param>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public LiveTextFile(string path, string bootId)
+    {
+        _file = File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.Read | FileShare.Delete);
+        try
+        {
+            File.SetUnixFileMode(_file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            byte[] head = [.. _magic, .. Encoding.ASCII.GetBytes(bootId)];
+            RandomAccess.Write(_file, head, 0);
+            Length = HeadLength;
+        }
+        catch
+        {
+            _file.Dispose();
+            throw;
+        }
+    }
+
+    public static int HeadLength => _magic.Length + BootIdLength;
+
+    public long Length { get; private set; }
+
+    /// <summary>Appends the chunks; after a failure the next call begins at the same place.</summary>
+    /// <exception cref="IOException">They could not be written whole.</exception>
+    public void Append(IReadOnlyList<RunChunk> chunks)
+    {
+        try
+        {
+            foreach (var chunk in chunks)
+            {
+                Write(chunk);
+            }
+
+            RandomAccess.Write(_file, _buffer.WrittenSpan, Length);
+            Length += _buffer.WrittenCount;
+        }
+        finally
+        {
+            Clear();
+        }
+    }
+
+    /// <summary>Takes everything out.</summary>
+    /// <exception cref="IOException">It cannot be written.</exception>
+    public void Empty()
+    {
+        RandomAccess.SetLength(_file, HeadLength);
+        Length = HeadLength;
+    }
+
+    /// <summary>Waits until all is on the disk.</summary>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public void Flush() => RandomAccess.FlushToDisk(_file);
+
+    /// <summary>The process that wrote a file and what it wrote whole, in order.</summary>
+    /// <returns>Null when there is no such file.</returns>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static (string BootId, IEnumerable<RunChunk> Chunks)? Read(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        using var file = File.OpenRead(path);
+        var head = new byte[HeadLength];
+        return file.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) == head.Length && head.AsSpan().StartsWith(_magic)
+            ? (Encoding.ASCII.GetString(head.AsSpan(_magic.Length)), Chunks(path)) : null;
+    }
+
+    public void Dispose() => _file.Dispose();
+
+    private static IEnumerable<RunChunk> Chunks(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        file.Position = HeadLength;
+        var head = new byte[ChunkHead];
+        while (file.ReadAtLeast(head, ChunkHead, throwOnEndOfStream: false) == ChunkHead)
+        {
+            var length = BinaryPrimitives.ReadUInt32LittleEndian(head);
+            if (length < PayloadHead || length > file.Length - file.Position)
+            {
+                yield break;
+            }
+
+            var payload = new byte[length];
+            file.ReadExactly(payload);
+            if (Checksum(payload) != BinaryPrimitives.ReadUInt32LittleEndian(head.AsSpan(4)))
+            {
+                yield break;
+            }
+
+            yield return Chunk(payload);
+        }
+    }
+
+    private static RunChunk Chunk(ReadOnlySpan<byte> payload) => new()
+    {
+        RunId = BinaryPrimitives.ReadInt64LittleEndian(payload),
+        Position = BinaryPrimitives.ReadInt64LittleEndian(payload[8..]),
+        Kind = payload[16] switch { (byte)'c' => RunChunk.Content, (byte)'r' => RunChunk.Reasoning, _ => RunChunk.Tool },
+        Value = Encoding.UTF8.GetString(payload[PayloadHead..]),
+    };
+
+    private static uint Checksum(ReadOnlySpan<byte> bytes)
+    {
+        var sum = uint.MaxValue;
+        for (; bytes.Length >= 8; bytes = bytes[8..])
+        {
+            sum = BitOperations.Crc32C(sum, BinaryPrimitives.ReadUInt64LittleEndian(bytes));
+        }
+
+        foreach (var one in bytes)
+        {
+            sum = BitOperations.Crc32C(sum, one);
+        }
+
+        return sum;
+    }
+
+    private void Write(RunChunk chunk)
+    {
+        var length = PayloadHead + Encoding.UTF8.GetByteCount(chunk.Value);
+        var bytes = _buffer.GetSpan(ChunkHead + length)[..(ChunkHead + length)];
+        var payload = bytes[ChunkHead..];
+        BinaryPrimitives.WriteInt64LittleEndian(payload, chunk.RunId);
+        BinaryPrimitives.WriteInt64LittleEndian(payload[8..], chunk.Position);
+        payload[16] = (byte)chunk.Kind[0];
+        Encoding.UTF8.GetBytes(chunk.Value, payload[PayloadHead..]);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, (uint)length);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], Checksum(payload));
+        _buffer.Advance(bytes.Length);
+    }
+
+    private void Clear()
+    {
+        if (_buffer.Capacity > MaxKeptBuffer)
+        {
+            _buffer = new ArrayBufferWriter<byte>(4096);
+        }
+
+        _buffer.ResetWrittenCount();
+    }
+}
