@@ -27,8 +27,8 @@ internal sealed class Sse
 
     private Sse(PipeWriter output) => _output = output;
 
-    /// <summary>Sends the headers and the first bytes, so that proxies and clients see that the stream is open.</summary>
-    public static async Task<Sse> Begin(HttpContext context, CancellationToken cancellationToken)
+    /// <summary>Writes the first bytes; they go out with the first <see cref="Flush"/> or with the end of the response.</summary>
+    public static Sse Begin(HttpContext context)
     {
         var response = context.Response;
         response.ContentType = "text/event-stream; charset=utf-8";
@@ -37,7 +37,6 @@ internal sealed class Sse
         context.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpResponseBodyFeature>()?.DisableBuffering();
         var sse = new Sse(response.BodyWriter);
         sse.Raw("retry: 2000\n\n"u8);
-        await sse.Flush(cancellationToken);
         return sse;
     }
 

@@ -69,7 +69,7 @@ internal sealed class RunStreamer(
             using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, revoked);
             log.Subscribe(signal);
             using var wake = ends.Token.Register(() => signal.Set());
-            var sse = await Sse.Begin(context, ends.Token);
+            var sse = Sse.Begin(context);
             await Pump(sse, log, signal, after, follow, ends.Token);
         }
         catch (OperationCanceledException)
@@ -94,6 +94,13 @@ internal sealed class RunStreamer(
         var gather = Math.Min(settings.StreamDeltaFlushIntervalMs, due.TotalMilliseconds);
         var lastWrite = clock.GetTimestamp();
         var noticed = false;
+
+        // The head goes out with the first events of a run that begins now, and by itself where none may follow soon.
+        if (position >= log.Position && log.Position > 0 && !log.Completed)
+        {
+            await sse.Flush(ends);
+        }
+
         while (!ends.IsCancellationRequested)
         {
             var finished = log.Read(position, frames);
@@ -115,8 +122,9 @@ internal sealed class RunStreamer(
                 await sse.Flush(ends);
                 lastWrite = clock.GetTimestamp();
             }
-            else if (frames.Count > 0)
+            else if (frames.Count > 0 && !finished)
             {
+                // The last events go out with the end of the response.
                 await sse.Flush(ends);
                 lastWrite = clock.GetTimestamp();
             }
