@@ -57,7 +57,7 @@ async function besideBackup(server, scenario, relay) {
   console.log(`  alone  gap p50 ${alone.gapP50} us, p99 ${alone.gapP99}, worst stream's p99 ${alone.gapWorst}, longest ${alone.gapMax}; peak ${alone.peakKb} kB`)
   const peakKb = peak(server.pid)
   console.log(`  beside gap p50 ${beside.gapP50} us, p99 ${beside.gapP99}, worst stream's p99 ${beside.gapWorst}, longest ${beside.gapMax}; peak ${peakKb} kB`)
-  return { ...beside, alone, peakKb, backup: { ...made, isInside: began + made.seconds * 1000 <= streamed } }
+  return { ...beside, alone, peakKb, backup: { ...made, secondsLater: (began - streamed) / 1000 + made.seconds } }
 }
 
 module.exports = { besideBackup, startLarge }

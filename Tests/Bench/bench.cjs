@@ -4,7 +4,9 @@ const { cpus, loadavg, tmpdir } = require('node:os')
 const { join } = require('node:path')
 const { besideBackup, startLarge } = require('./backup.cjs')
 const { search, startFilled } = require('./filled.cjs')
-const { call, launch, metric, startAiChat, startNginx, startProvider, usage, wait } = require('./servers.cjs')
+const { lone } = require('./lone.cjs')
+const { question, writeProse } = require('./prose.cjs')
+const { PROSE, call, launch, metric, settled, startAiChat, startNginx, startProvider, usage, wait } = require('./servers.cjs')
 const { relays, SCENARIOS } = require('./scenarios.cjs')
 
 const scratch = mkdtempSync(join(tmpdir(), 'aichat-bench-work-'))
@@ -24,8 +26,11 @@ const COLUMNS = [
   ['in one run', 11, 'ratePerRun', count],
   ['CPU us/token', 12, 'cpuPerToken', tenths],
   ['steady', 7, 'cpuSteady', tenths],
+  ['us/answer', 9, 'cpuPerAnswer', tenths],
   ['RSS KiB/stream', 14, 'rssPerStream', tenths],
   ['commits/s', 9, 'commitsPerSecond', tenths],
+  ['commits', 7, 'commits', String],
+  ['pages', 6, 'pages', String],
   ['errors', 6, 'errors', String],
 ]
 const line = (of) => console.log(COLUMNS.map((column, i) => (i < 2 ? of(column).padEnd(column[1]) : of(column).padStart(column[1]))).join(' '))
@@ -41,7 +46,7 @@ const printRatios = (ours, nginx) => line(([, , key]) => (key === 'scenario' ? '
 async function load(args, lines, on = {}) {
   const file = join(scratch, 'requests')
   writeFileSync(file, lines.map((line) => line.replaceAll('\r', '\\r').replaceAll('\n', '\\n') + '\n').join(''))
-  const child = launch(join(process.env.TOOLS, 'load'), [...args.map(String), file])
+  const child = launch(join(process.env.TOOLS, 'load'), [...args.map(String), file, ...(args[0] === 'stream' ? [PROSE] : [])])
   let text = ''
   for await (const piece of child.stdout) {
     text += piece
@@ -60,29 +65,33 @@ async function load(args, lines, on = {}) {
 const http = (method, path, headers, body) =>
   `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n${headers}${body ? `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n` : ''}\r\n${body ?? ''}`
 
-/** The same question for nginx, which relays it unchanged. */
-const askProvider = (model) => [http('POST', '/v1/chat/completions', '', JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: 'Hello' }] }))]
+/** The same questions for nginx, which relays them unchanged. */
+const askProvider = (model, streams, characters) => Array.from({ length: streams }, (_, i) =>
+  http('POST', '/v1/chat/completions', '', JSON.stringify({ model, stream: true, messages: [{ role: 'user', content: question(i, characters) }] })))
 
 /** One question in each of many chats, which are created beforehand. */
-async function askAiChat(server, model, streams) {
-  const requests = []
-  const make = async () => {
+async function askAiChat(server, model, streams, characters) {
+  const make = async (number) => {
     const { id } = await call(server, 'POST', '/api/sessions', { connectionId: server.connectionId, model })
-    requests.push(http('POST', '/api/chat/stream', `Authorization: Bearer ${server.token}\r\n`,
-      JSON.stringify({ sessionId: id, content: 'Hello', clientMessageId: `bench-${id}` })))
+    return http('POST', '/api/chat/stream', `Authorization: Bearer ${server.token}\r\n`,
+      JSON.stringify({ sessionId: id, content: question(number, characters), clientMessageId: `bench-${id}` }))
   }
-  for (let made = 0; made < streams; made += 64) await Promise.all(Array.from({ length: Math.min(64, streams - made) }, make))
+  const requests = []
+  while (requests.length < streams) {
+    const next = Array.from({ length: Math.min(64, streams - requests.length) }, (_, i) => requests.length + i)
+    requests.push(...(await Promise.all(next.map(make))))
+  }
   return requests
 }
 
 async function relay(server, scenario, whileLive = () => {}) {
-  const { tokens, gapMs, streams, atOnce, rampMs } = scenario
+  const { tokens, gapMs, streams, atOnce, rampMs, characters = 0, asked, whole } = scenario
   const isAiChat = server.name === 'AiChat'
   const kind = isAiChat ? 'aichat' : 'openai'
-  const requests = (model, number) => (isAiChat ? askAiChat(server, model, number) : askProvider(model))
+  const requests = (model, number) => (isAiChat ? askAiChat(server, model, number, asked) : askProvider(model, number, asked))
   await load(['stream', server.port, kind, 40, 10, 0, 20], await requests('bench-20-0', 40)) // warm
-  const lines = await requests(`bench-${tokens}-${gapMs}`, streams)
-  await wait(1_000)
+  const lines = await requests(`bench-${tokens}-${gapMs}${characters ? `-${characters}` : ''}`, streams)
+  await (isAiChat && whole ? settled(server) : wait(1_000))
   const before = usage(server.pid)
   let most = before.rssKb
   const watching = setInterval(() => (most = Math.max(most, usage(server.pid).rssKb)), 250)
@@ -91,8 +100,9 @@ async function relay(server, scenario, whileLive = () => {}) {
     marks[name] = { ...usage(server.pid), at: performance.now() }
     if (isAiChat) marks[name].commits = await metric(server, 'aichat_commits_total')
   }
-  const result = await load(['stream', server.port, kind, streams, atOnce, rampMs, tokens], lines, { live: () => { mark('live')(); whileLive() }, ending: mark('ending') })
+  const result = await load(['stream', server.port, kind, streams, atOnce, rampMs, characters ? `${tokens}x${characters}` : tokens], lines, { live: () => { mark('live')(); whileLive() }, ending: mark('ending') })
   clearInterval(watching)
+  if (isAiChat && whole) await settled(server) // what it puts off is part of the price
   const used = usage(server.pid).cpu - before.cpu
   await wait(100) // the last mark's counter
   const steady = marks.live && marks.ending && streams === atOnce && gapMs > 0 ? (marks.ending.at - marks.live.at) / 1000 : 0
@@ -102,7 +112,9 @@ async function relay(server, scenario, whileLive = () => {}) {
     server: server.name,
     tokensPerSecond: result.tokens / (result.elapsedUs / 1e6),
     ratePerRun: gapMs === 0 ? result.ratePerRun : undefined,
-    cpuPerToken: (used * 1e6) / result.tokens,
+    cpuPerToken: tokens > 1 ? (used * 1e6) / result.tokens : undefined,
+    cpuPerAnswer: tokens === 1 ? (used * 1e6) / result.finished : undefined,
+    mostKb: most,
     cpuSteady: steady > 0.5 ? ((marks.ending.cpu - marks.live.cpu) * 1e6) / (steady * (1000 / gapMs) * streams) : undefined,
     rssPerStream: streams === atOnce && gapMs > 0 ? (most - before.rssKb) / streams : undefined,
     commitsPerSecond: steady > 0.5 && isAiChat ? (marks.ending.commits - marks.live.commits) / steady : undefined,
@@ -169,44 +181,79 @@ async function measured(start, measure, scenario) {
   }
 }
 
-async function run(scenario, verdicts) {
-  const provider = await startProvider()
-  try {
-    const measure = { reads, attach, search, slow: slowReads, backup: (server, of) => besideBackup(server, of, relay) }[scenario.kind] ?? relay
-    const start = { search: () => startFilled(scenario), backup: () => startLarge(scenario, provider.port) }[scenario.kind]
-      ?? (() => startAiChat(provider.port, scenario.variables))
-    const nginx = relays(scenario) ? await measured(() => startNginx(provider.port), measure, scenario) : null
-    const ours = await measured(start, measure, scenario)
-    for (const row of [nginx, ours].filter(Boolean)) {
-      if (row.requestsPerSecond) console.log(`${row.scenario.padEnd(34)} ${row.server.padEnd(7)} ${count(row.requestsPerSecond)} requests/s, ${ms(row.gapP50)} p50, ${ms(row.gapP99)} p99, ${row.cpuPerRequest.toFixed(0)} CPU us/request, ${row.errors} errors`)
-      else if (row.searches) row.searches.forEach((one) => printSearch(row, one))
-      else print(row)
-      if (row.firstError) console.log(`    first error: ${row.firstError}`)
-    }
-    if (nginx) printRatios(ours, nginx)
-    for (const [text, bound, value, good] of scenario.judge(ours, nginx)) verdicts.push({ scenario: scenario.name, text, bound, value, good })
-  } finally {
-    await provider.stop()
+const middle = (values) => {
+  const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b)
+  return sorted.length === values.length ? sorted[Math.floor(sorted.length / 2)] : undefined
+}
+
+/** The medians of a server's runs, column by column; of the errors their sum. */
+function medians(rows) {
+  const keys = Object.keys(rows[0]).filter((key) => rows.every((row) => row[key] === undefined || typeof row[key] === 'number'))
+  return {
+    ...rows[0], ...Object.fromEntries(keys.map((key) => [key, middle(rows.map((row) => row[key]))])),
+    errors: rows.reduce((sum, { errors }) => sum + errors, 0), firstError: rows.map(({ firstError }) => firstError).find(Boolean),
   }
+}
+
+function show(row) {
+  if (row.requestsPerSecond) console.log(`${row.scenario.padEnd(34)} ${row.server.padEnd(7)} ${count(row.requestsPerSecond)} requests/s, ${ms(row.gapP50)} p50, ${ms(row.gapP99)} p99, ${row.cpuPerRequest.toFixed(0)} CPU us/request, ${row.errors} errors`)
+  else if (row.searches) row.searches.forEach((one) => printSearch(row, one))
+  else print(row)
+  if (row.firstError) console.log(`    first error: ${row.firstError}`)
+}
+
+/** Runs a scenario as often as it or the command line says, each time with new servers. */
+async function run(scenario, times, verdicts) {
+  const measure = { reads, attach, search, lone: (server, of) => lone(server, of, { load, askAiChat }), slow: slowReads, backup: (server, of) => besideBackup(server, of, relay) }[scenario.kind] ?? relay
+  const pairs = []
+  for (let i = 0; i < (times ?? scenario.runs ?? 1); i++) {
+    const provider = await startProvider()
+    try {
+      const start = { search: () => startFilled(scenario), backup: () => startLarge(scenario, provider.port) }[scenario.kind]
+        ?? (() => startAiChat(provider.port, scenario.variables))
+      const nginx = relays(scenario) ? await measured(() => startNginx(provider.port), measure, scenario) : null
+      const ours = await measured(start, measure, scenario)
+      pairs.push({ nginx, ours, bounds: scenario.judge(ours, nginx) })
+    } finally {
+      await provider.stop()
+    }
+  }
+  const nginx = pairs[0].nginx && medians(pairs.map((pair) => pair.nginx))
+  const ours = medians(pairs.map((pair) => pair.ours))
+  if (nginx) show(nginx)
+  show(ours)
+  if (nginx) printRatios(ours, nginx)
+  pairs[0].bounds.forEach((bound, i) => verdicts.push({ ...bound, scenario: scenario.name, values: pairs.map(({ bounds }) => bounds[i].value) }))
+}
+
+/** One line a bound: whether the median holds, and all values it is the median of. */
+function printVerdict({ scenario, what, limit, sign, show, holds, values }) {
+  const median = middle(values)
+  const good = median !== undefined && holds(median)
+  const all = values.length > 1 ? `  of ${values.map((value) => (value === undefined ? '-' : show(value))).join(', ')}` : ''
+  console.log(`${good ? 'ok    ' : 'MISSED'} ${scenario.padEnd(38)} ${what.padEnd(40)} ${(median === undefined ? 'not measured' : show(median)).padStart(12)} ${sign} ${show(limit)}${all}`)
+  return good
 }
 
 async function main() {
   const wanted = process.argv.slice(2)
+  const option = wanted.indexOf('--runs')
+  const times = option < 0 ? undefined : Number(wanted.splice(option, 2)[1])
   const chosen = SCENARIOS.filter(({ id }) => wanted.length === 0 || wanted.includes(id))
-  if (chosen.length === 0 || wanted.some((id) => !SCENARIOS.some((scenario) => scenario.id === id))) {
+  if (chosen.length === 0 || times < 1 || Number.isNaN(times) || wanted.some((id) => !SCENARIOS.some((scenario) => scenario.id === id))) {
     console.log(`Scenarios: ${SCENARIOS.map(({ id }) => id).join(' ')}`)
     process.exitCode = 2
     return
   }
+  writeProse(PROSE)
   console.log(`${cpus().length} cores of ${cpus()[0].model.trim()}, load ${loadavg()[0].toFixed(2)} before; provider, load generator and server share them.`)
   console.log('first = time from connecting to the first token, which the provider sends at once; gap = between two arrivals of text;')
   console.log('CPU = user and system time of the server process (nginx: all its processes), starts and ends of answers included; steady = while all run.\n')
   line(([name]) => name)
   const verdicts = []
-  for (const scenario of chosen) await run(scenario, verdicts)
-  console.log('')
-  for (const { scenario, text, bound, value, good } of verdicts) console.log(`${good ? 'ok    ' : 'MISSED'} ${scenario}: ${text} ${value} (bound ${bound})`)
-  const missed = verdicts.filter(({ good }) => !good).length
+  for (const scenario of chosen) await run(scenario, times, verdicts)
+  console.log(`\nBounds, medians where a scenario ran more than once (load ${loadavg()[0].toFixed(2)} now):`)
+  const missed = verdicts.map(printVerdict).filter((good) => !good).length
   console.log(`\n${verdicts.length - missed} bounds hold, ${missed} missed`)
   process.exitCode = missed > 0 ? 1 : 0
 }

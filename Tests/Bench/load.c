@@ -1,8 +1,9 @@
 // The load generator: one thread and one epoll, with so little work per token that the server is the bottleneck.
 //
-//   load stream PORT openai|aichat STREAMS AT_ONCE RAMP_MS TOKENS REQUESTS   follows answers and checks every byte of them
-//   load read PORT CONNECTIONS SECONDS REQUESTS                              repeats each request as soon as it is answered
+//   load stream PORT openai|aichat STREAMS AT_ONCE RAMP_MS TOKENS REQUESTS PROSE   follows answers and checks every byte of them
+//   load read PORT CONNECTIONS SECONDS REQUESTS                                    repeats each request as soon as it is answered
 //
+// TOKENS is their number, or number and characters of each as in 1x2000.
 // REQUESTS is a file; each line is one whole request with \r and \n written as \r and \n; streams take the lines in turn.
 // While streams run it prints "live" when all have begun and "ending" when the first is over; the last line is the result as JSON.
 #include "common.h"
@@ -15,7 +16,8 @@ typedef struct Stream {
   int request_left;
   int64_t started, first, last;
   int first_tokens;
-  int position;            // characters of text so far
+  int position, expected;  // bytes of text so far, and in all
+  int from;                // the answer's first token in the prose
   int chunk_left;          // bytes of the chunk (or of the whole body) that are still to come; -1 while a chunk's size is read
   int chunk_size, headers; // headers: 1 while they are read
   int chunked, body_over, delta;
@@ -25,16 +27,14 @@ typedef struct Stream {
   int gap_count, gap_capacity;
 } Stream;
 
-static int poller, server_port, aichat, tokens_each, reading;
+static int poller, server_port, aichat, tokens_each, characters_each, reading;
 static char **requests;
 static int request_count;
-static char expected[TOKEN_CYCLE * TOKEN_LENGTH];
 static int errors, finished, begun, closed;
 static char first_error[512];
 static int32_t *gaps, *waits, *rates;
 static int64_t gap_count, gap_capacity;
 static int wait_count, rate_count;
-static int64_t text_total;
 static double worst_p99; // the largest of the streams' own
 
 static void fail_stream(Stream *s, const char *why) {
@@ -52,10 +52,15 @@ static void keep_gap(Stream *s, int64_t value) {
 static void open_stream(Stream *s, const char *request) {
   s->socket = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   without_delay(s->socket);
-  s->started = now_us();
   s->request = request;
   s->request_left = (int)strlen(request);
   s->headers = 1;
+  int at = s->from = prose_from(request);
+  for (int i = 0, next; i < tokens_each; i++, at = next) {
+    next = prose_next(at, characters_each);
+    s->expected += prose_length(at, next);
+  }
+  s->started = now_us();
   struct sockaddr_in address = loopback(server_port);
   if (s->socket < 0 || (connect(s->socket, (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS)) {
     fail_stream(s, strerror(errno));
@@ -64,11 +69,22 @@ static void open_stream(Stream *s, const char *request) {
   epoll_ctl(poller, EPOLL_CTL_ADD, s->socket, &(struct epoll_event){.events = EPOLLIN | EPOLLOUT, .data.ptr = s});
 }
 
+// How many tokens from this one on have so many bytes.
+static int tokens_in(int from, int bytes) {
+  int tokens = 0;
+  for (int at = from; bytes > 0; tokens++) {
+    int next = prose_next(at, characters_each);
+    bytes -= prose_length(at, next);
+    at = next;
+  }
+  return tokens;
+}
+
 static void take_text(Stream *s, const char *text, int length) {
   int64_t now = now_us();
   if (!s->first) {
     s->first = now;
-    s->first_tokens = length / TOKEN_LENGTH;
+    s->first_tokens = tokens_in(s->from, length);
     waits[wait_count++] = (int32_t)(now - s->started);
     s->begun = 1;
     begun++;
@@ -77,17 +93,16 @@ static void take_text(Stream *s, const char *text, int length) {
   }
   s->last = now;
   for (int done = 0; done < length;) {
-    int at = (s->position + done) % (int)sizeof expected;
-    int piece = length - done < (int)sizeof expected - at ? length - done : (int)sizeof expected - at;
-    if (memcmp(expected + at, text + done, (size_t)piece)) return fail_stream(s, "the text differs");
+    int at = (prose_starts[s->from] + s->position + done) % prose_bytes;
+    int piece = length - done < prose_bytes - at ? length - done : prose_bytes - at;
+    if (memcmp(prose + at, text + done, (size_t)piece)) return fail_stream(s, "the text differs");
     done += piece;
   }
   s->position += length;
-  text_total += length;
 }
 
 static void end_stream(Stream *s) {
-  if (s->position != tokens_each * TOKEN_LENGTH) return fail_stream(s, "text is missing");
+  if (s->position != s->expected) return fail_stream(s, "text is missing");
   int later = tokens_each - s->first_tokens;
   if (later > 0 && s->last > s->first) rates[rate_count++] = (int32_t)((int64_t)later * 1000000 / (s->last - s->first));
   s->over = 1;
@@ -111,7 +126,7 @@ static void take_line(Stream *s) {
   } else if (strcmp(s->line + 6, "[DONE]") == 0) {
     end_stream(s);
   } else if ((text = strstr(s->line, "\"content\":\""))) {
-    take_text(s, text + 11, TOKEN_LENGTH);
+    take_text(s, text + 11, (int)strcspn(text + 11, "\""));
   }
 }
 
@@ -236,7 +251,7 @@ static void print_result(int64_t elapsed, int64_t requests_done) {
   printf("{\"firstP50\":%.0f,\"firstP99\":%.0f,\"gapP50\":%.0f,\"gapP99\":%.0f,\"gapMax\":%.0f,\"gapWorst\":%.0f,\"ratePerRun\":%.0f,\"tokens\":%lld,\"requests\":%lld,"
     "\"elapsedUs\":%lld,\"finished\":%d,\"errors\":%d,\"firstError\":\"%s\"}\n",
     percentile(waits, wait_count, 0.5), percentile(waits, wait_count, 0.99), percentile(gaps, gap_count, 0.5), percentile(gaps, gap_count, 0.99),
-    percentile(gaps, gap_count, 1), worst_p99, percentile(rates, rate_count, 0.5), (long long)(text_total / TOKEN_LENGTH), (long long)requests_done, (long long)elapsed, finished, errors, first_error);
+    percentile(gaps, gap_count, 1), worst_p99, percentile(rates, rate_count, 0.5), (long long)finished * tokens_each, (long long)requests_done, (long long)elapsed, finished, errors, first_error);
 }
 
 static void load_requests(const char *path) {
@@ -325,12 +340,12 @@ static void run_reads(int connections, int seconds) {
 
 int main(int count, char **values) {
   raise_file_limit();
-  for (int i = 0; i < TOKEN_CYCLE; i++) token_text(expected + i * TOKEN_LENGTH, i);
   poller = epoll_create1(0);
-  if (count == 9 && strcmp(values[1], "stream") == 0) {
+  if (count == 10 && strcmp(values[1], "stream") == 0) {
     server_port = atoi(values[2]);
     aichat = strcmp(values[3], "aichat") == 0;
-    tokens_each = atoi(values[7]);
+    if (sscanf(values[7], "%dx%d", &tokens_each, &characters_each) < 1) die("%s are no tokens", values[7]);
+    load_prose(values[9]);
     load_requests(values[8]);
     run_streams(atoi(values[4]), atoi(values[5]), atoi(values[6]));
   } else if (count == 6 && strcmp(values[1], "read") == 0) {

@@ -1,17 +1,20 @@
-// A fake OpenAI-compatible provider. The model's name says what it answers: bench-60-50 sends 60 tokens, one every 50 ms, and
-// bench-2000-0 sends 2,000 as fast as the connection takes them. The first token is sent at once, so a client's whole wait for it is
-// time spent in the relay. Prints the port it listens on; ends with its standard input.
+// A fake OpenAI-compatible provider. The model's name says what it answers: bench-60-50 sends 60 tokens, one every 50 ms, bench-2000-0
+// sends 2,000 as fast as the connection takes them, and bench-1-0-2000 one of 2,000 characters. The first token is sent at once, so a
+// client's whole wait for it is time spent in the relay. Prints the port it listens on; ends with its standard input.
+//
+//   provider PROSE
 #include "common.h"
 #include <sys/uio.h>
 
 #define REQUEST_MAX (1 << 20)
 #define WHEEL 4096 // slots of one millisecond
 #define BURST 64   // unpaced tokens per write: what a fast provider's socket gathers
+#define CHARACTERS_MAX 4000 // of one token
 
 typedef struct Connection {
   int socket;
   int timed, waiting, length, capacity;
-  int tokens, gap_ms, sent;
+  int tokens, gap_ms, characters, sent, at;
   int64_t due_ms;
   char *request;
   char model[64];
@@ -21,6 +24,7 @@ typedef struct Connection {
 } Connection;
 
 static int poller;
+static char buffer[BURST * 4 * CHARACTERS_MAX + 65536]; // of one write
 static Connection *wheel[WHEEL];
 static int64_t wheel_at;
 
@@ -56,7 +60,7 @@ static int put(Connection *c, const char *bytes, int length) {
 }
 
 static int chunk(char *into, const char *format, ...) {
-  char body[512];
+  static char body[4 * CHARACTERS_MAX + 2048];
   va_list arguments;
   va_start(arguments, format);
   int length = vsnprintf(body, sizeof body, format, arguments);
@@ -65,8 +69,15 @@ static int chunk(char *into, const char *format, ...) {
 }
 
 static int token_chunk(Connection *c, char *into) {
-  char text[TOKEN_LENGTH + 1] = {0};
-  token_text(text, c->sent++);
+  static char text[4 * CHARACTERS_MAX + 256];
+  int length = 0, end = prose_next(c->at, c->characters);
+  do {
+    memcpy(text + length, prose + prose_starts[c->at], (size_t)(prose_starts[c->at + 1] - prose_starts[c->at]));
+    length += prose_starts[c->at + 1] - prose_starts[c->at];
+    c->at = (c->at + 1) % prose_count;
+  } while (c->at != end);
+  text[length] = 0;
+  c->sent++;
   return chunk(into, "data: {\"id\":\"chatcmpl-bench\",\"object\":\"chat.completion.chunk\",\"created\":1767225600,\"model\":\"%s\","
     "\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%s\"},\"finish_reason\":null}]}\n\n", c->model, text);
 }
@@ -89,7 +100,7 @@ static void schedule(Connection *c) {
 }
 
 // Sends what is due; false when the connection is gone.
-static int produce(Connection *c, char *buffer, int length) {
+static int produce(Connection *c, int length) {
   int most = c->gap_ms > 0 ? 1 : BURST;
   do {
     for (int i = 0; i < most && c->sent < c->tokens; i++) length += token_chunk(c, buffer + length);
@@ -117,17 +128,19 @@ static int answer_models(Connection *c) {
 }
 
 static int answer_chat(Connection *c, const char *body) {
-  static char buffer[BURST * 256 + 2048];
   const char *model = strstr(body, "\"bench-");
-  if (!model || sscanf(model, "\"bench-%d-%d", &c->tokens, &c->gap_ms) != 2 || c->gap_ms >= WHEEL) {
+  c->characters = 0;
+  if (!model || sscanf(model, "\"bench-%d-%d-%d", &c->tokens, &c->gap_ms, &c->characters) < 2 || c->gap_ms >= WHEEL ||
+      c->characters > CHARACTERS_MAX) {
     return put(c, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 45);
   }
 
   snprintf(c->model, sizeof c->model, "bench-%d-%d", c->tokens, c->gap_ms);
   c->sent = 0;
+  c->at = prose_from(body);
   c->due_ms = now_us() / 1000;
   int length = sprintf(buffer, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nCache-Control: no-cache\r\nTransfer-Encoding: chunked\r\n\r\n");
-  return produce(c, buffer, length);
+  return produce(c, length);
 }
 
 // Answers the request once it is whole; false when the connection must be closed.
@@ -156,17 +169,15 @@ static int on_readable(Connection *c) {
 }
 
 static int on_writable(Connection *c) {
-  static char buffer[BURST * 256 + 2048];
   ssize_t taken = send(c->socket, c->pending + c->pending_from, (size_t)(c->pending_to - c->pending_from), MSG_NOSIGNAL);
   if (taken < 0) return errno == EAGAIN;
   c->pending_from += (int)taken;
   if (c->pending_from < c->pending_to) return 1;
   watch(c, 0);
-  return c->tokens == 0 || c->gap_ms > 0 || produce(c, buffer, 0);
+  return c->tokens == 0 || c->gap_ms > 0 || produce(c, 0);
 }
 
 static void turn_wheel(void) {
-  static char buffer[4096];
   for (int64_t now = now_us() / 1000; wheel_at <= now; wheel_at++) {
     Connection *due = wheel[wheel_at % WHEEL];
     wheel[wheel_at % WHEEL] = NULL;
@@ -180,7 +191,7 @@ static void turn_wheel(void) {
         free(c);
       } else if (c->waiting) {
         schedule(c); // a slow reader gets its token later
-      } else if (!produce(c, buffer, 0)) {
+      } else if (!produce(c, 0)) {
         close_connection(c);
       }
     }
@@ -198,7 +209,9 @@ static void accept_all(int listener) {
   }
 }
 
-int main(void) {
+int main(int count, char **values) {
+  if (count != 2) die("usage: see the first lines of provider.c");
+  load_prose(values[1]);
   raise_file_limit();
   int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   struct sockaddr_in address = loopback(0);
@@ -214,8 +227,8 @@ int main(void) {
   epoll_ctl(poller, EPOLL_CTL_ADD, 0, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &poller});
   struct epoll_event events[512];
   while (1) {
-    int count = epoll_wait(poller, events, 512, 1);
-    for (int i = 0; i < count; i++) {
+    int ready = epoll_wait(poller, events, 512, 1);
+    for (int i = 0; i < ready; i++) {
       Connection *c = events[i].data.ptr;
       if (!c) {
         accept_all(listener);

@@ -6,6 +6,7 @@ const { tmpdir } = require('node:os')
 const { join } = require('node:path')
 
 const { BINARY, TOOLS } = process.env
+const PROSE = join(TOOLS, 'prose')
 const TICKS_PER_SECOND = 100 // USER_HZ on every Linux that .NET runs on
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms))
 const children = new Set()
@@ -66,6 +67,16 @@ function usage(pid) {
   return { cpu, rssKb: rss }
 }
 
+/** Waits until a server has done what it puts off, such as indexing: seconds in which it does nothing. */
+async function settled({ pid }) {
+  for (let quiet = 0, before = usage(pid).cpu, seconds = 0; (quiet < 3 || seconds < 6) && seconds < 60; seconds++) {
+    await wait(1_000)
+    const { cpu } = usage(pid)
+    quiet = cpu - before > 0.025 ? 0 : quiet + 1
+    before = cpu
+  }
+}
+
 /** The largest memory in kB since the last call with this process, or since its start. */
 function peak(pid) {
   const kb = Number(/VmHWM:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))[1])
@@ -74,19 +85,22 @@ function peak(pid) {
 }
 
 async function startProvider() {
-  const child = launch(join(TOOLS, 'provider'), [])
+  const child = launch(join(TOOLS, 'provider'), [PROSE])
   const port = Number(await new Promise((resolve) => child.stdout.once('data', resolve)))
   return { port, pid: child.pid, stop: () => (child.kill(), child.ended) }
 }
+
+/** How many files a process may open here. */
+const descriptors = () => /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))[1]
 
 async function startNginx(providerPort) {
   const home = mkdtempSync(join(tmpdir(), 'aichat-bench-nginx-'))
   const port = await freePort()
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${home}/${name};`).join('\n')
   writeFileSync(join(home, 'nginx.conf'), `
-    daemon off; pid ${home}/pid; error_log stderr crit; worker_processes auto; worker_rlimit_nofile 20000;
+    daemon off; pid ${home}/pid; error_log stderr crit; worker_processes auto; worker_rlimit_nofile ${descriptors()};
     ${process.getuid() === 0 ? 'user root;' : ''}
-    events { worker_connections 10000; }
+    events { worker_connections 25000; }
     http {
       access_log off; ${temporary}
       upstream provider { server 127.0.0.1:${providerPort}; keepalive 4096; }
@@ -114,7 +128,7 @@ async function startAiChat(providerPort, variables = {}) {
   })
   try {
     const port = Number(await firstLine(child, /^Listening on http:\/\/[^:]+:(\d+)/m))
-    const server = { name: 'AiChat', port, pid: child.pid, stop: () => end(child, home, 'SIGTERM') }
+    const server = { name: 'AiChat', port, pid: child.pid, wal: join(home, 'data', 'app.db-wal'), stop: () => end(child, home, 'SIGTERM') }
     if (providerPort) await prepare(server, providerPort)
     return server
   } catch (error) {
@@ -135,8 +149,11 @@ async function prepare(server, providerPort, known) {
   server.connectionId = connection.id
 }
 
-/** The models of all scenarios: tokens and the milliseconds between them. */
-const MODELS = ['bench-20-0', 'bench-2000-0', 'bench-500-0', 'bench-60-50', 'bench-500-50', 'bench-2400-50', 'bench-30-250', 'bench-100-50', 'bench-200-25']
+/** The models of all scenarios: tokens, the milliseconds between them, the characters of each. */
+const MODELS = [
+  'bench-1-0', 'bench-1-0-2000', 'bench-20-0', 'bench-500-0', 'bench-2000-0', 'bench-60-50', 'bench-100-50', 'bench-500-50', 'bench-2400-50',
+  'bench-200-25', 'bench-30-250', 'bench-60-250', 'bench-30-500', 'bench-20-1500',
+]
 
 async function call(server, method, path, body) {
   const response = await fetch(`http://127.0.0.1:${server.port}${path}`, {
@@ -181,4 +198,4 @@ async function end(child, home, signal) {
   return code
 }
 
-module.exports = { SETUP_CODE, startProvider, startNginx, startAiChat, prepare, peak, call, metric, usage, launch, wait }
+module.exports = { PROSE, SETUP_CODE, startProvider, startNginx, startAiChat, prepare, peak, call, metric, usage, settled, launch, wait }
