@@ -1,11 +1,14 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Net.Sockets;
 using AiChat.Data;
 using AiChat.Data.Store;
 using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
+using AiChat.Endpoints.Variables;
 using Microsoft.AspNetCore.Hosting.Server;
 
 namespace AiChat.Commands;
@@ -46,6 +49,17 @@ internal static class ServeCommand
         return command;
     }
 
+    /// <summary>How much may go on at once, and what decides it.</summary>
+    private static string Room(IServiceProvider services)
+    {
+        var (runs, memory) = (services.GetRequiredService<SystemSettings>().MaxRuns, services.GetRequiredService<MemoryBudget>());
+        var answers = Math.Min(runs == 0 ? long.MaxValue : runs, Math.Min(memory.MaxAnswers, Capacity.Answers));
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"Room for {answers:N0} answers and {Capacity.Connections:N0} connections at once, {Capacity.Waiting:N0} more may wait "
+            + $"(by {Capacity.Files:N0} open files and {memory.Limit >> 20:N0} MiB of memory).");
+    }
+
     private static async Task<int> Run(ParseResult parsed, bool initialize, LogChoice choice)
     {
         using var stop = new StopSignals();
@@ -78,7 +92,7 @@ internal static class ServeCommand
                 return 0; // asked to stop meanwhile
             }
 
-            Say(StartNotes.Overridden(app.Services.GetRequiredService<SystemSettings>()));
+            Say(StartNotes.Overridden(app.Services.GetRequiredService<SystemSettings>()), Room(app.Services));
             var addresses = WebServer.Addresses(app.Services.GetRequiredService<IServer>()).Select(Reachable).ToList();
             foreach (var address in addresses)
             {

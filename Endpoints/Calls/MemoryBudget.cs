@@ -12,11 +12,14 @@ namespace AiChat.Endpoints.Calls;
 /// <param name="clock">Measures waits and the time between collections.</param>
 internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvider clock)
 {
-    /// <summary>Characters of an answer in one piece of memory.</summary>
-    public const int Piece = 160 * 1024;
+    /// <summary>Characters of an answer in one piece of memory, enough for most answers.</summary>
+    public const int Piece = 8 * 1024;
 
     /// <summary>Tenths of the limit that answers may take; the rest is for uploads, exports and readers.</summary>
     private const int MaxTenths = 7;
+
+    /// <summary>Tenths up to which answers may begin, so that those that turn out long find room.</summary>
+    private const int MaxTenthsToBegin = 6;
 
     /// <summary>
     /// Bytes that a full piece needs: its text exists in the log, on its way to the table, and as one string at the end. Pieces count in
@@ -24,11 +27,14 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     /// </summary>
     private const long BytesPerPiece = 3 * sizeof(char) * Piece;
 
+    /// <summary>What an answer takes beside its text: its connections, buffers and tasks.</summary>
+    private const long BytesPerAnswer = 32 * 1024;
+
     /// <summary>
     /// Pieces for one line of a reply at its usual greatest length, 48 MB: its bytes, its text twice as long, once more while it is taken
     /// apart, and the picture in it.
     /// </summary>
-    private const int PiecesPerLine = 51;
+    private const int PiecesPerLine = 1_020;
 
     /// <summary>Pieces beside these for a line four times as long.</summary>
     private const int PiecesPerLongestLine = 3 * PiecesPerLine;
@@ -74,13 +80,19 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     /// <summary>The budget of this process: the bytes that the garbage collector counts, against those it may use.</summary>
     public static MemoryBudget OfProcess(TimeProvider clock) => new(InUse, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes, clock);
 
+    /// <summary>About how many answers of usual length have room at once.</summary>
+    public long MaxAnswers => limit / 10 * MaxTenthsToBegin / (BytesPerPiece + BytesPerAnswer);
+
+    /// <summary>The limit in bytes.</summary>
+    public long Limit => limit;
+
     /// <summary>
     /// Takes the first piece for another answer, returned with <see cref="GiveBack"/>; false when there is no memory, or when running
     /// answers wait for it.
     /// </summary>
     public bool TryBegin()
     {
-        var max = MaxBytes - ((Interlocked.Increment(ref _taken) - 1) * BytesPerPiece);
+        var max = (limit / 10 * MaxTenthsToBegin) - ((Interlocked.Increment(ref _taken) - 1) * BytesPerPiece);
         if (Volatile.Read(ref _waiting) == 0 && (used(false) <= max || (MayCollect() && Collect() <= max)))
         {
             return true;

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using AiChat.Endpoints.Variables;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace AiChat.Endpoints.Http;
@@ -32,7 +33,7 @@ internal sealed class ListenSockets : IDisposable
             }
 
             var socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endpoint);
-            socket.Listen(512);
+            socket.Listen(Capacity.Waiting);
             _sockets.Add(socket);
             return socket;
         }

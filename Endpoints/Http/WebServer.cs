@@ -1,5 +1,6 @@
 using System.Net;
 using AiChat.Data;
+using AiChat.Endpoints.Variables;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
@@ -31,7 +32,7 @@ internal static class WebServer
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(75);
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(1024, TimeSpan.FromSeconds(5));
-            kestrel.Limits.MaxConcurrentConnections = 10_000;
+            kestrel.Limits.MaxConcurrentConnections = Capacity.Connections;
             kestrel.Limits.Http2.MaxStreamsPerConnection = 64;
             if (!options.ForCommand)
             {

@@ -18,6 +18,9 @@ internal abstract record SettingDefinition(string Key, object? Default)
     /// <summary>Encrypted in the store and never shown.</summary>
     public bool IsSecret { get; init; }
 
+    /// <summary>The default in words, where it depends on the machine.</summary>
+    public Words? DefaultWords { get; init; }
+
     /// <summary>The name of the environment variable that gives the default, unless it is the key in capitals.</summary>
     public string? VariableName { get; init; }
 

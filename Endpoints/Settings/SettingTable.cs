@@ -93,7 +93,7 @@ internal static class SettingTable
 
     // Limits.
     public static readonly Setting<int> MaxRuns = Add(
-        Number("maxRuns", 4_096, 0, 100_000),
+        Number("maxRuns", Capacity.Answers, 0, 100_000) with { DefaultWords = new("by ulimit -n", "由 ulimit -n 决定") },
         new("Answers that may run at once; 0 is unlimited", "同时进行的回答总数上限；0 表示不限"));
     public static readonly Setting<int> MaxRunsPerUser = Add(
         Number("maxRunsPerUser", 8, 0, 1_000) with { IsPublic = true },

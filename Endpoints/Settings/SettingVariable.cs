@@ -19,7 +19,7 @@ internal sealed class SettingVariable : Variable
 
     public override Words Meaning { get; }
 
-    public override Words DefaultText => _setting.Default is null or "" ? "–" : _setting.Show(_setting.Default);
+    public override Words DefaultText => _setting.DefaultWords ?? (_setting.Default is null or "" ? "–" : _setting.Show(_setting.Default));
 
     public override Words Form => _setting.Form;
 
