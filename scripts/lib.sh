@@ -10,6 +10,8 @@ esac
 cd "$ROOT"
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1 MSBUILDTERMINALLOGGER=off
+# Nothing here runs so long that measuring its code to compile it once more would pay; the C# compiler takes half as much again with it.
+export DOTNET_TieredPGO=0
 export NPM_CONFIG_UPDATE_NOTIFIER=false NPM_CONFIG_FUND=false NPM_CONFIG_AUDIT=false
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
@@ -133,38 +135,57 @@ SOURCES=(Program.cs ServerOptions.cs Commands Data Endpoints Providers deploy/ai
 
 # A hash of everything the native binary is made of: changes exactly when a new publish is due.
 source_stamp() {
-  { cat AiChat.csproj Directory.Build.props global.json packages.lock.json scripts/sqlite scripts/sysroot scripts/old-systems.c scripts/publish
+  { cat AiChat.csproj Directory.Build.props global.json packages.lock.json scripts/sqlite scripts/sysroot scripts/old-systems.c scripts/compile scripts/publish
     # Outside of git, in a source archive, every file counts.
     { git ls-files -z --cached --others --exclude-standard -- "${SOURCES[@]}" 2>/dev/null || find "${SOURCES[@]}" -type f -print0; } |
       LC_ALL=C sort -z | xargs -0 sha256sum 2>/dev/null || true
   } | sha256sum | cut -d' ' -f1
 }
 
+binary_is_current() { [ -x "$BINARY" ] && [ "$(cat artifacts/publish.stamp 2>/dev/null)" = "$(source_stamp)" ]; }
+
+# One build at a time in this clone, however many scripts ask for one: descriptor 9 holds the lock until unlock_builds or the end of the
+# script. What is started meanwhile is given 9>&-, because the compiler leaves servers behind, which would keep it.
+lock_builds() {
+  mkdir -p artifacts
+  exec 9>artifacts/build.lock
+  flock -n 9 || { echo "Another build in this clone is running; waiting for it (artifacts/publish.log says where it is)."; flock 9; }
+}
+unlock_builds() { exec 9>&-; }
+
 # Publishes when the binary is missing or older than the sources; quiet unless it fails.
 need_binary() {
-  if [ -x "$BINARY" ] && [ "$(cat artifacts/publish.stamp 2>/dev/null)" = "$(source_stamp)" ]; then return 0; fi
-  need_native_tools
-  echo "Building the native executable from the sources: two to six minutes on two cores, only when they changed."
-  echo "(restores packages, compiles SQLite once, compiles C# and then everything to machine code; details in artifacts/publish.log)"
-  mkdir -p artifacts
-  : >artifacts/publish.log
-  tell_progress artifacts/publish.log &
-  local teller=$! ok=0
-  scripts/publish >artifacts/publish.log 2>&1 || ok=1
-  kill "$teller" 2>/dev/null || true
-  wait "$teller" 2>/dev/null || true
-  if [ "$ok" = 1 ]; then
-    tail -40 artifacts/publish.log >&2
-    fail "the build failed; the whole log is in artifacts/publish.log"
-  fi
+  if binary_is_current; then return 0; fi
+  lock_builds
+  if binary_is_current; then unlock_builds; return 0; fi
+  need_native_tools 9>&-
+  echo "Building the native executable from the sources: two to four minutes on two cores, only when they changed (details in artifacts/publish.log)."
+  BUILDS_LOCKED=1 logged artifacts/publish.log scripts/publish 9>&-
+  unlock_builds
   tail -1 artifacts/publish.log
 }
 
-# Says every 15 seconds how long it has been and what the log's last line is, so that a long build is not taken for a hung one.
+# logged LOG COMMAND...: runs a command into a log and tells how far it is; ends the script with the log's end when it fails.
+logged() {
+  local log="$1" teller ok=0; shift
+  : >"$log"
+  tell_progress "$log" &
+  teller=$!
+  "$@" >"$log" 2>&1 </dev/null || ok=1
+  kill "$teller" 2>/dev/null || true
+  wait "$teller" 2>/dev/null || true
+  [ ! -t 1 ] || printf '\r\033[K'
+  [ "$ok" = 0 ] || { tail -40 "$log" >&2; fail "the build failed; the whole log is in $log"; }
+}
+
+# Says how long it has been and what the log's last line is, so that a long build is not taken for a hung one: in one line of a terminal, which
+# it writes again every second, elsewhere in a line every 15 seconds.
 tell_progress() { # LOG
-  local start=$SECONDS
-  while sleep 15 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
-    printf '  %d:%02d  %s\n' $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)) "$(tail -n 1 "$1" | sed "s|$ROOT/||g; s/^ *//" | cut -c 1-90)"
+  local start=$SECONDS begin='  ' end='\n' every=15
+  [ ! -t 1 ] || { begin='\r\033[K  ' end='' every=1; }
+  while sleep "$every" >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+    # shellcheck disable=SC2059
+    printf "$begin%d:%02d  %s$end" $(((SECONDS - start) / 60)) $(((SECONDS - start) % 60)) "$(tail -n 1 "$1" | sed "s|$ROOT/||g; s/^ *//" | cut -c 1-70)"
   done
 }
 
