@@ -230,6 +230,6 @@ internal sealed class DataFolder : IDisposable
 /// <param name="InUse">There has been an account.</param>
 internal sealed record InstanceMarker(string InstallId, long CreatedAt, bool InUse = false);
 
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(InstanceMarker))]
 internal sealed partial class DataJson : JsonSerializerContext;

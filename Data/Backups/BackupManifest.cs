@@ -111,7 +111,9 @@ internal sealed record BackupFile(string Path, long Bytes, string Sha256);
 /// <summary>A backup cannot be made, read or restored; the message is for the operator.</summary>
 internal sealed class BackupException(string message, Exception? inner = null) : Exception(message, inner);
 
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, RespectNullableAnnotations = true, UseStringEnumConverter = true)]
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web, RespectNullableAnnotations = true, UseStringEnumConverter = true,
+    GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(BackupManifest))]
 [JsonSerializable(typeof(BackupState))]
 [JsonSerializable(typeof(SealedKey))]

@@ -4,6 +4,7 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Accounts;
 
 /// <summary>The types of this room that cross the wire. Use <see cref="Wire"/>, which is strict.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ApiKeyPage))]
 [JsonSerializable(typeof(ChangePasswordRequest))]
 [JsonSerializable(typeof(ConfirmRequest))]

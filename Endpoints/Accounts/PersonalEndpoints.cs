@@ -141,6 +141,6 @@ internal sealed record StoredPreferences(
     long[]? PinnedPrompts = null, bool? OwnMarkdown = null);
 
 /// <summary>Reads the preferences column and ignores unknown members.</summary>
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(StoredPreferences))]
 internal sealed partial class PreferenceJson : JsonSerializerContext;

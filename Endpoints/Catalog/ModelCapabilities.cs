@@ -68,7 +68,9 @@ public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedIn
 }
 
 /// <summary>Lists and objects stored as JSON text in the rows of connections, models and overrides.</summary>
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(
+    JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(string[]))]
 [JsonSerializable(typeof(long[]))]
 [JsonSerializable(typeof(Dictionary<string, string>))]

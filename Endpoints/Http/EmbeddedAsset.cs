@@ -23,6 +23,9 @@ internal sealed class EmbeddedAsset
     private readonly string _cacheControl;
     private readonly Policies _policies;
 
+    /// <summary>What the name of a resource in Brotli ends with.</summary>
+    public const string Packed = ".br";
+
     // In the order of preference.
     private readonly Variant[] _variants;
 
@@ -34,23 +37,23 @@ internal sealed class EmbeddedAsset
         _variants = variants;
     }
 
-    /// <param name="name">The resource of the plain file. Its variants have .br and .gz appended; a file may exist compressed only.</param>
+    /// <param name="name">
+    /// The resource of the plain file. Its compressed form has .br appended; a file may exist in that alone. Browsers ask for Brotli over
+    /// TLS and on their own machine only, so the gzip that they take elsewhere is made of it.
+    /// </param>
     public static EmbeddedAsset From(Assembly assembly, string name, IReadOnlySet<string> names)
     {
-        (string Encoding, string Suffix)[] encodings = [("br", ".br"), ("gzip", ".gz"), ("identity", "")];
-        var variants = encodings
-            .Where(encoding => names.Contains(name + encoding.Suffix))
-            .Select(encoding => new Variant(encoding.Encoding, () => assembly.GetManifestResourceStream(name + encoding.Suffix)!))
-            .ToList();
-        if (!names.Contains(name))
-        {
-            variants.Add(new Variant("identity", () => Unpack(assembly.GetManifestResourceStream(name + ".gz")!)));
-        }
+        Stream Open(string resource) => assembly.GetManifestResourceStream(resource)!;
+        Stream Plain() => names.Contains(name) ? Open(name) : Unpack(Open(name + Packed));
+        var gzip = new Lazy<byte[]>(() => Pack(Plain())); // once: it takes a tenth of a second for the largest file
+        Variant[] variants = names.Contains(name + Packed)
+            ? [new("br", () => Open(name + Packed)), new("gzip", () => new MemoryStream(gzip.Value, writable: false)), new("identity", Plain)]
+            : [new("identity", Plain)];
 
         var type = TypeOf(Path.GetExtension(name));
         var hashed = name.StartsWith(HashedFolder, StringComparison.Ordinal)
             || (type == Script && name.StartsWith(SandboxFolder, StringComparison.Ordinal));
-        return new EmbeddedAsset(type, hashed ? "public, max-age=31536000, immutable" : "no-cache", PoliciesOf(name, type), [.. variants]);
+        return new EmbeddedAsset(type, hashed ? "public, max-age=31536000, immutable" : "no-cache", PoliciesOf(name, type), variants);
     }
 
     /// <summary>The same file with a text in it changed; sent without compression.</summary>
@@ -129,11 +132,23 @@ internal sealed class EmbeddedAsset
 
     private static MemoryStream Unpack(Stream packed)
     {
-        using var gzip = new GZipStream(packed, CompressionMode.Decompress);
+        using var brotli = new BrotliStream(packed, CompressionMode.Decompress);
         var plain = new MemoryStream();
-        gzip.CopyTo(plain);
+        brotli.CopyTo(plain);
         plain.Position = 0;
         return plain;
+    }
+
+    private static byte[] Pack(Stream plain)
+    {
+        var packed = new MemoryStream();
+        using (plain)
+        using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            plain.CopyTo(gzip);
+        }
+
+        return packed.ToArray();
     }
 
     private static Policies PoliciesOf(string name, string type) => name switch

@@ -83,7 +83,7 @@ internal sealed class EmbeddedUi
         basePath.Length == 0 ? _index : _index?.Replace("<base href=\"/\"", $"<base href=\"{basePath}/\"");
 
     private static string PlainName(string name) =>
-        name.EndsWith(".br", StringComparison.Ordinal) || name.EndsWith(".gz", StringComparison.Ordinal) ? name[..^3] : name;
+        name.EndsWith(EmbeddedAsset.Packed, StringComparison.Ordinal) ? name[..^EmbeddedAsset.Packed.Length] : name;
 }
 
 internal static class EmbeddedUiExtensions

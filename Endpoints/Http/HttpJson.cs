@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 namespace AiChat.Endpoints.Http;
 
 /// <summary>The JSON types that all rooms share. Use <see cref="Wire"/>, which is strict.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ProblemBody))]
 [JsonSerializable(typeof(Dictionary<string, JsonElement>))]
 [JsonSerializable(typeof(System.Text.Json.Nodes.JsonObject))]

@@ -4,6 +4,7 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Imports;
 
 /// <summary>The types of this room that cross the wire or are kept with an import. Use <see cref="Wire"/>, which is strict.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(ImportList))]
 [JsonSerializable(typeof(ImportResponse))]
 [JsonSerializable(typeof(StoredReport))]

@@ -4,6 +4,7 @@ using AiChat.Endpoints.Http;
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>The types of this room that cross the wire. Use <see cref="Wire"/>, which is strict.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(MessageResponse))]
 [JsonSerializable(typeof(CompletionResponse))]
 [JsonSerializable(typeof(DoneEvent))]

@@ -27,6 +27,7 @@ internal static class StoredJson
 }
 
 /// <summary>JSON inside the text of a setting.</summary>
+[JsonSourceGenerationOptions(GenerationMode = JsonSourceGenerationMode.Metadata)]
 [JsonSerializable(typeof(string))]
 [JsonSerializable(typeof(string[]))]
 internal sealed partial class SettingsJson : JsonSerializerContext;
