@@ -18,7 +18,7 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     /// <summary>Tenths of the limit that answers may take; the rest is for uploads, exports and readers.</summary>
     private const int MaxTenths = 7;
 
-    /// <summary>Tenths up to which answers may begin, so that those that turn out long find room.</summary>
+    /// <summary>Tenths that may be promised when an answer begins, so that those that turn out long find room.</summary>
     private const int MaxTenthsToBegin = 6;
 
     /// <summary>
@@ -92,8 +92,10 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     /// </summary>
     public bool TryBegin()
     {
-        var max = (limit / 10 * MaxTenthsToBegin) - ((Interlocked.Increment(ref _taken) - 1) * BytesPerPiece);
-        if (Volatile.Read(ref _waiting) == 0 && (used(false) <= max || (MayCollect() && Collect() <= max)))
+        var promised = (Interlocked.Increment(ref _taken) - 1) * BytesPerPiece;
+        var max = MaxBytes - promised;
+        if (Volatile.Read(ref _waiting) == 0 && promised <= limit / 10 * MaxTenthsToBegin
+            && (used(false) <= max || (MayCollect() && Collect() <= max)))
         {
             return true;
         }

@@ -132,7 +132,7 @@ public sealed class MemoryBudgetTests
     public void A_crowd_is_counted_by_what_it_will_hold()
     {
         var memory = new MemoryBudget(_ => 20L << 20, Limit, TimeProvider.System);
-        Assert.Equal(Pieces(40L << 20) + 1, Enumerable.Range(0, 10_000).Count(_ => memory.TryBegin()));
+        Assert.Equal(Pieces(50L << 20) + 1, Enumerable.Range(0, 10_000).Count(_ => memory.TryBegin()));
         memory.GiveBack(1);
         Assert.True(memory.TryBegin());
         Assert.False(memory.TryBegin());
