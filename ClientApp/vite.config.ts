@@ -2,8 +2,8 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { relative } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import { cheapStart } from './build/cheap-start.ts'
+import { chunks } from './build/chunks.ts'
 import { engines } from './build/engines.ts'
-import { firstPageGroup } from './build/first-page.ts'
 import { fontFormats } from './build/font-formats.ts'
 import { licenses } from './build/licenses.ts'
 import { precompress } from './build/precompress.ts'
@@ -39,7 +39,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 400,
-    rolldownOptions: { output: { codeSplitting: { groups: [firstPageGroup()] } } },
+    rolldownOptions: { output: { codeSplitting: { groups: chunks() } } },
   },
   server: {
     proxy: Object.fromEntries(['/api', '/chat-images', '/v1'].map((path) => [path, { target: api, changeOrigin: false }])),

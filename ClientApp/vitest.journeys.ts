@@ -6,7 +6,6 @@ export default defineConfig({
     include: ['tests/journeys/**/*.test.ts'],
     // It drives a browser of its own, so once is enough.
     exclude: (process.env['ENGINE'] ?? 'chromium') === 'chromium' ? [] : ['tests/journeys/floor.test.ts'],
-    setupFiles: ['tests/journeys/not-yet.ts'],
     environment: 'node',
     testTimeout: 120_000,
     hookTimeout: 60_000,

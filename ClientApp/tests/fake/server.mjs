@@ -39,6 +39,18 @@ function inspected(trusted) {
   }
 }
 
+/** What the test of a connection says when the provider refuses its key. */
+function refused() {
+  const names = ['dns', 'connect', 'tls', 'answer', 'path', 'key', 'models']
+  const states = { key: 'failed', models: 'not_reached' }
+  return {
+    ok: false,
+    code: 'provider_unauthorized',
+    detail: 'HTTP 401',
+    report: { hop: 'key', hops: names.map((hop) => ({ hop, state: states[hop] ?? 'passed' })), adviceCode: 'check_key' },
+  }
+}
+
 /** AICHAT_PAGE: another build of the page, as for a comparison. */
 const root = process.env.AICHAT_PAGE ?? join(import.meta.dirname, '../../../wwwroot')
 const types = {
@@ -269,7 +281,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
       /^\/api\/connections\/verify$/,
       (_, r, __, body) => {
         if (body.proxy === 'http://inspecting.example:3128') return ok(r, inspected(body.caPem !== undefined))
-        if (body.key === 'bad') return ok(r, { ok: false, code: 'provider_unauthorized', detail: 'HTTP 401' })
+        if (body.key === 'bad') return ok(r, refused())
         if (body.key === 'listless' && !body.modelIds) return ok(r, { ok: false, code: 'provider_bad_request', detail: 'HTTP 404' })
         const same = state.connections.find((one) => one.baseUrl === body.baseUrl && state.secrets.get(one.id) === body.key)
         return ok(r, { ok: true, models: ['gpt-large', 'gpt-small'].map((name) => ({ id: name, name })), sameAs: same?.id ?? null })

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { grouped } from '../../src/lib/i18n/grouped'
 import { en } from '../../src/lib/i18n/en'
+import { setup } from '../../src/lib/i18n/en/setup'
 import { welcome } from '../../src/lib/i18n/en/welcome'
 import { first } from '../../src/lib/i18n/first'
 import { said } from '../../src/lib/i18n/said'
@@ -74,9 +75,11 @@ describe('languages', () => {
     const later = Object.keys(en)
       .filter((key) => first.en.every((words) => !(key in words)))
       .map((key) => key.replace(/(?<=\..*)\.(one|other)$/, ''))
-    // A module that brings the texts of the second file with it may use those.
-    const brought = new Set(Object.keys(welcome).map((key) => key.replace(/\.(one|other)$/, '')))
-    const has = (source: string, key: string) => brought.has(key) && source.includes("import '../i18n/welcome'")
+    // A module that brings the texts of another file with it may use those.
+    const brought = Object.entries({ setup, welcome }).map(
+      ([file, words]) => [`import '../i18n/${file}'`, new Set(Object.keys(words).map((key) => key.replace(/\.(one|other)$/, '')))] as const,
+    )
+    const has = (source: string, key: string) => brought.some(([line, keys]) => keys.has(key) && source.includes(line))
     const missing = [...seen].flatMap(([path, source]) =>
       later
         .filter((key) => source.includes(`'${key}'`) && !has(source, key)).map((key) => `${path}: ${key}`),

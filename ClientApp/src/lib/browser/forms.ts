@@ -18,3 +18,10 @@ export function focusFirstWrong(inside: Element): void {
   wrong.focus()
   wrong.scrollIntoView({ block: 'nearest' })
 }
+
+/** Focuses the first field that is still empty; not on a phone, where the keyboard would hide the rest. */
+export function focusFirst(form: HTMLFormElement): void {
+  if (!matchMedia('(pointer: fine)').matches) return
+  const fields = [...form.querySelectorAll<HTMLInputElement>('input:not([type=radio])')]
+  ;(fields.find((field) => field.value === '') ?? fields[0])?.focus()
+}

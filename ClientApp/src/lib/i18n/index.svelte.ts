@@ -15,9 +15,9 @@ const storageKey = 'aichat.locale'
 const tags: Record<Locale, string> = { en: 'en', zh: 'zh-CN' }
 
 /** Adds texts that were loaded later. A page loads its texts before it shows any. */
-export function learn(more: Record<Locale, Words>): void {
-  first.en.push(more.en)
-  first.zh.push(more.zh)
+export function learn(more: Record<Locale, Words[]>): void {
+  first.en.push(...more.en)
+  first.zh.push(...more.zh)
 }
 
 function fromBrowser(): Locale {

@@ -3,4 +3,4 @@ import { learn } from './index.svelte'
 import { welcome as zh } from './zh/welcome'
 
 // The texts of what is loaded after the first page of the chat.
-learn({ en, zh })
+learn({ en: [en], zh: [zh] })
