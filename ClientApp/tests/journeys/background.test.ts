@@ -22,6 +22,7 @@ interface Background {
 
 async function stub(page: Page) {
   await page.addInitScript(() => {
+    if (origin === 'null') return // the blank document that Firefox shows between two others; it has no storage
     const notes = { told: [] as unknown[], asked: 0, hidden: false }
     let permission = sessionStorage.getItem('permission') ?? 'default'
     const show = (title: string, options: NotificationOptions) =>

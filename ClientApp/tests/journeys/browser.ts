@@ -67,6 +67,8 @@ const chatter: Record<Engine, RegExp[]> = {
     /^Viewport argument key "interactive-widget" not recognized/,
     // Harmless: what a list measured is drawn in the next frame.
     /^ResizeObserver loop completed with undelivered notifications/,
+    // A page was left while its worker was on its way.
+    /^Cannot load http:.*\/sw\.js due to access control checks\.$/,
     // On a slow machine what was asked for ahead comes into use late.
     /was preloaded using link preload but not used within a few seconds/,
   ],

@@ -128,10 +128,12 @@ it('goes on with a running answer after a reload and after a cut', async () => {
 it('stops, says so, and retries in place', async () => {
   const v = await visit(browser, { tokenMs: 5 })
   await v.page.goto(v.fake.url)
+  v.fake.state.hold = true
   await ask(v.page, 'Explain hash tables')
   await v.page.getByRole('heading', { name: 'How it works' }).waitFor()
   await v.page.getByRole('textbox', { name: 'Write a message' }).press('Escape')
   await v.page.getByText('You stopped this answer.').waitFor()
+  v.fake.state.hold = false
   await v.page.getByRole('button', { name: 'Retry' }).click()
   await expectWhole(v)
   expect(await v.page.getByText('You stopped this answer.').count()).toBe(0)
@@ -160,10 +162,12 @@ it('loses nothing that was typed', async () => {
 it('queues the next message while an answer is written', async () => {
   const v = await visit(browser, { tokenMs: 3 })
   await v.page.goto(v.fake.url)
+  v.fake.state.hold = true
   await ask(v.page, 'first')
   await v.page.locator('article[aria-busy=true]').waitFor()
   await ask(v.page, 'second')
   await v.page.getByText('Sent next').waitFor()
+  v.fake.state.hold = false
   await v.page.getByRole('article', { name: 'You' }).nth(1).waitFor()
   await finished(v.page)
   expect(await v.page.getByRole('article', { name: 'Assistant' }).count()).toBe(2)

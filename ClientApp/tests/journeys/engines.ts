@@ -30,7 +30,6 @@ const lacking: Record<Engine, Partial<Record<Ability, string>>> = {
     axe: 'WebKit’s inspector takes no message as long as axe-core',
     'late routes': 'the inspector sees no request that a service worker takes up',
     'pictures in the clipboard': 'WebKitGTK hands pages an empty clipboard where there is a picture',
-    downloads: 'the inspector of WebKitGTK tells of no downloads',
     'coarse pointer': 'WebKitGTK takes its pointer from the screen',
   },
 }
@@ -38,7 +37,6 @@ export type Ability =
   | 'axe'
   | 'body at once'
   | 'coarse pointer'
-  | 'downloads'
   | 'held load'
   | 'late routes'
   | 'paste by script'
@@ -55,10 +53,12 @@ export function needs(...abilities: Ability[]): (name: string, journey: TestFunc
 }
 
 const start: Record<Engine, () => Promise<Browser>> = {
+  // The headless shell opens a page for a third of the processor time that the whole browser takes. It gives sandboxed frames a process
+  // of their own, as the browser does by itself, when it is told to.
   chromium: () =>
     chromium.launch({
-      executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium',
-      args: ['--headless=new', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+      executablePath: process.env['CHROMIUM'] ?? '/usr/bin/chromium-headless-shell',
+      args: ['--headless=new', '--site-per-process', '--no-sandbox', '--disable-gpu', '--disable-background-networking'],
     }),
   firefox: async () => {
     const browser = await firefox.launch({

@@ -36,8 +36,13 @@ const colours = (scheme: string | null | undefined): Setting => [
 ]
 const buttons: Record<string, number> = { left: 0, middle: 1, right: 2 }
 
-/** Launch settings: the clipboard without its prompt, which nobody could answer. */
-export const firefoxUserPrefs = { 'dom.events.testing.asyncClipboard': true }
+/** Launch settings. */
+export const firefoxUserPrefs = {
+  // The clipboard without its prompt, which nobody could answer.
+  'dom.events.testing.asyncClipboard': true,
+  // The driver is not told of a page that comes back from memory, so every way back loads it.
+  'browser.sessionhistory.max_total_viewers': 0,
+}
 
 /** Adds to a browser what its driver leaves out. */
 export async function completeFirefox(browser: Browser): Promise<void> {
@@ -45,17 +50,21 @@ export async function completeFirefox(browser: Browser): Promise<void> {
   const windows = (await session.send('browsingContext.getTree', { 'moz:scope': 'chrome' })) as { contexts: { context: string }[] }
   const context = windows.contexts[0]?.context
   if (!context) throw new Error('Firefox shows no window of its own')
-  const set = async (...values: Setting[]) => {
-    const expression = values.map(([name, value]) => `Services.prefs.setIntPref('${name}', ${value})`).join(';')
+  const inBrowser = async (expression: string) => {
     const result = (await session.send('script.evaluate', { expression, target: { context }, awaitPromise: false })) as { type: string }
     if (result.type !== 'success') throw new Error(JSON.stringify(result))
   }
+  const set = (...values: Setting[]) =>
+    inBrowser(values.map(([name, value]) => `Services.prefs.setIntPref('${name}', ${value})`).join(';'))
   await session.send('network.addDataCollector', { dataTypes: ['request'], maxEncodedDataSize: 1_000_000 })
 
   // A command of newer Firefoxes, which Playwright always sends: a setting does the same.
   const kind = Object.getPrototypeOf(session) as Session
   const send = kind.send
   kind.send = async function (this: Session, method, params) {
+    // The first page is a tab of the window that is there: a window costs twice as much. A second one would hide the first as a tab.
+    if (method === 'browsingContext.create' && browser.contexts().every((one) => one.pages().length === 0))
+      return send.call(this, method, { ...params, type: 'tab' })
     if (method !== 'emulation.setMediaFeaturesOverride') return send.call(this, method, params)
     await set(colours((params as { features: { 'prefers-color-scheme'?: string | null } }).features['prefers-color-scheme']))
     return {}
@@ -74,12 +83,13 @@ export async function completeFirefox(browser: Browser): Promise<void> {
     const context = await newContext(device)
     context.grantPermissions = () => Promise.resolve()
     const newPage = context.newPage.bind(context)
-    context.newPage = async () => complete(await newPage())
+    context.newPage = async () => complete(await newPage(), inBrowser)
     return context
   }
 }
 
-function complete(page: Page): Page {
+/** `inBrowser` evaluates an expression in the browser's own window. */
+function complete(page: Page, inBrowser: (expression: string) => Promise<void>): Page {
   const { _session: session, rawMouse, rawTouchscreen } = inside<{ delegate: Delegate }>(page).delegate
   Object.assign(rawMouse, {
     move: (progress, x, y) => perform(rawMouse, progress, 'mouse', { type: 'pointerMove', x: Math.floor(x), y: Math.floor(y) }),
@@ -90,6 +100,16 @@ function complete(page: Page): Page {
     void perform(rawTouchscreen, progress, 'touch', { type: 'pointerMove', x: Math.round(x), y: Math.round(y) })
     void perform(rawTouchscreen, progress, 'touch', { type: 'pointerDown', button: 0 })
     return perform(rawTouchscreen, progress, 'touch', { type: 'pointerUp', button: 0 })
+  }
+
+  // The medium is none of the features that Playwright sets.
+  const emulateMedia = page.emulateMedia.bind(page)
+  page.emulateMedia = async ({ media, ...features } = {}) => {
+    if (Object.keys(features).length > 0) await emulateMedia(features)
+    if (media === undefined) return
+    await inBrowser(`for (const { gBrowser } of Services.wm.getEnumerator('navigator:browser'))
+      for (const { linkedBrowser: tab } of gBrowser.tabs)
+        if (tab.currentURI.spec === ${JSON.stringify(page.url())}) tab.browsingContext.mediumOverride = '${media === 'print' ? 'print' : ''}'`)
   }
 
   // Playwright knows a download by its navigation. That of a text which the page made has none.

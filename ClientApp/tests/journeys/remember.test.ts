@@ -2,7 +2,7 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Message } from '../../src/lib/api/types'
 import type { Fake } from '../fake/server.mjs'
-import { launch, visit, watch } from './browser'
+import { engine, launch, visit, watch } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -177,7 +177,9 @@ it('shows the picture that an administrator gives the assistant', async () => {
   await page.goto(`${v.fake.url}/settings/system/general`)
   await page.locator('input[type=file]').last().setInputFiles({ name: 'robot.png', mimeType: 'image/png', buffer: await page.screenshot() })
   await page.getByRole('button', { name: 'Remove' }).waitFor()
-  expect(Buffer.from(v.fake.state.face?.subarray(8, 12) ?? []).toString()).toBe('WEBP')
+  // WebKit writes no WebP, so that the picture stays a PNG there.
+  const head = Buffer.from(v.fake.state.face?.subarray(0, 12) ?? []).toString('latin1')
+  expect(head).toMatch(engine === 'webkit' ? /^\x89PNG/ : /WEBP$/)
   await page.goto(v.fake.url)
   await box(page).fill('Hello')
   await page.keyboard.press('Enter')

@@ -1,4 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import { EventEmitter } from 'node:events'
+import { createReadStream } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { createServer as listenAnywhere, type AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
@@ -36,8 +38,17 @@ interface InnerPage {
   emulatedSize(): { viewport: { width: number; height: number } } | undefined
 }
 
+/** What a page has downloaded. */
+interface Saved {
+  download: string
+  name: string
+  path: string
+}
+
 /** The program with the windows. */
 class Windows {
+  /** Told `download` with what a page has downloaded. */
+  readonly events = new EventEmitter<{ download: [Saved] }>()
   private last = 0
   private readonly waiting = new Map<number, { resolve: () => void; reject: (error: Error) => void }>()
   private constructor(
@@ -67,7 +78,8 @@ class Windows {
       program.once('error', reject)
       program.once('exit', (code) => reject(new Error(`the windows ended with ${code}`)))
       createInterface({ input: program.stdout }).on('line', (line) => {
-        const told = JSON.parse(line) as { id?: number; error?: string }
+        const told = JSON.parse(line) as { id?: number; error?: string } | Saved
+        if ('download' in told) return void windows.events.emit('download', told)
         if (told.id === undefined) return resolve() // its first line says that it is ready
         const waits = windows.waiting.get(told.id)
         windows.waiting.delete(told.id)
@@ -212,6 +224,21 @@ function complete(windows: Windows, window: string, page: Page): void {
     keydown: (progress, modifiers, _, { key }) => give(progress, { do: 'key', type: 'down', key, modifiers: [...modifiers] }),
     keyup: (progress, modifiers, _, { key }) => give(progress, { do: 'key', type: 'up', key, modifiers: [...modifiers] }),
   } satisfies Keyboard)
+  // The inspector tells of no downloads, the windows do.
+  const waitForEvent = page.waitForEvent.bind(page) as (name: string, options?: unknown) => Promise<unknown>
+  Object.assign(page, {
+    waitForEvent: (name: string, options?: unknown) =>
+      name !== 'download'
+        ? waitForEvent(name, options)
+        : new Promise((resolve) => {
+            const hear = ({ download, name: suggested, path }: Saved) => {
+              if (download !== window) return
+              windows.events.off('download', hear)
+              resolve({ suggestedFilename: () => suggested, path: () => path, createReadStream: () => createReadStream(path) })
+            }
+            windows.events.on('download', hear)
+          }),
+  })
   // The inspector sees no request that a service worker takes up, so a page with routes has none.
   const route = page.route.bind(page)
   page.route = async (...args) => {

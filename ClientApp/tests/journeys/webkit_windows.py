@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 
 import gi
@@ -31,6 +32,7 @@ from gi.repository import Gdk, GLib, Gtk, WebKit2  # noqa: E402
 
 contexts = {}
 pages = {}
+kept = []  # folders that are removed at the end
 clock = 1000  # events carry a time of their own, so that clicks are as far apart as the journey says and not as the machine is fast
 NAMED = {
     'Enter': 'Return', 'Backspace': 'BackSpace', 'ArrowUp': 'Up', 'ArrowDown': 'Down', 'ArrowLeft': 'Left', 'ArrowRight': 'Right',
@@ -58,6 +60,7 @@ def new_window(view, page, width, height):
     settings.set_enable_page_cache(False)  # the inspector does not reach a page that comes back from it
     settings.set_javascript_can_access_clipboard(True)
     settings.set_javascript_can_open_windows_automatically(True)
+    settings.set_enable_smooth_scrolling(False)  # a turn of the wheel moves at once, so that a journey can measure it
     settings.set_hardware_acceleration_policy(WebKit2.HardwareAccelerationPolicy.NEVER)
     window = Gtk.Window()
     window.set_decorated(False)
@@ -129,11 +132,34 @@ def place(fields, x, y):
     fields.y = fields.y_root = y
 
 
+def notch(length):
+    """How many pixels WebKitGTK scrolls for one notch of a wheel, which depends on how long the view is."""
+    return length ** (2 / 3)
+
+
 def context(told):
     made = WebKit2.WebContext.new_ephemeral()
     made.set_cache_model(WebKit2.CacheModel.WEB_BROWSER)
     made.set_preferred_languages([told['locale']])
+    made.connect('download-started', downloaded)
     contexts[told['context']] = made
+
+
+def downloaded(_context, download):
+    """Keeps what a page downloads in a file of its own, and tells of it when it is whole."""
+    names = [name for name, (view, _) in pages.items() if view == download.get_web_view()]
+    folder = tempfile.TemporaryDirectory(prefix='aichat-download-')
+    kept.append(folder)
+    path = os.path.join(folder.name, 'file')
+    suggested = []
+
+    def decide(_download, name):
+        suggested.append(name)
+        download.set_destination('file://' + path)
+        return True
+
+    download.connect('decide-destination', decide)
+    download.connect('finished', lambda _: tell({'download': names[0] if names else '', 'name': suggested[0], 'path': path}))
 
 
 def page(told):
@@ -174,7 +200,8 @@ def mouse(told):
         clock += 20
         event, fields = event_on(view, Gdk.EventType.SCROLL, 'scroll', told['modifiers'])
         fields.direction = Gdk.ScrollDirection.SMOOTH
-        fields.delta_x, fields.delta_y = told['dx'] / 40, told['dy'] / 40
+        fields.delta_x = told['dx'] / notch(view.get_allocated_width())
+        fields.delta_y = told['dy'] / notch(view.get_allocated_height())
     else:
         pressed = told['type'] == 'down'
         clock += 1000 if pressed and told['count'] < 2 else 20
