@@ -49,6 +49,8 @@ export interface Fake {
     retry?: Record<string, unknown>
     /** Answers stop half-way until this is false again. */
     hold: boolean
+    /** The network is away: requests of the API are dropped. */
+    away: boolean
     /** Appended to the worker's script, to simulate another build. */
     worker: string
   }

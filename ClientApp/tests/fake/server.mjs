@@ -100,6 +100,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     logo: null,
     worker: '',
     hold: false,
+    away: false,
   }
   const demo = {
     id: 'demo',
@@ -339,6 +340,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     if (image) return response.writeHead(200, { 'Content-Type': image.mime }).end(image.bytes)
     if (path === '/avatars/assistant' && state.face) return response.writeHead(200, { 'Content-Type': 'image/webp' }).end(state.face)
     if (path === '/avatars/logo' && state.logo) return response.writeHead(200, { 'Content-Type': 'image/png' }).end(state.logo)
+    if (state.away && path.startsWith('/api/')) return request.destroy()
     if (path.startsWith('/api/') || path.startsWith('/v1/')) {
       const chunks = []
       for await (const chunk of request) chunks.push(chunk)

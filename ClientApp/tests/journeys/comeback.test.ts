@@ -18,21 +18,20 @@ it('brings list, models and chat back by itself when the server is there again',
   await page.locator('article[aria-busy=true]').waitFor({ state: 'detached' })
   await page.waitForURL(/\/c\/\d+$/)
 
-  const away = (route: { abort: () => Promise<void> }) => route.abort()
-  await page.route('**/api/**', away)
+  v.fake.state.away = true
   await page.reload()
   await page.getByText('The server cannot be reached').waitFor()
-  await page.unroute('**/api/**', away)
+  v.fake.state.away = false
   // Without a click, although the first requests of the page had failed.
   await page.getByRole('heading', { name: 'How it works' }).waitFor()
   await page.getByRole('link', { name: 'Notes on topic 1' }).waitFor()
   await page.getByRole('button', { name: /Demo/ }).first().waitFor()
 
   // A chat that is opened meanwhile.
-  await page.route('**/api/**', away)
+  v.fake.state.away = true
   await page.getByRole('link', { name: 'Notes on topic 1' }).click()
   await page.getByText('This chat could not be loaded').waitFor()
-  await page.unroute('**/api/**', away)
+  v.fake.state.away = false
   await page.getByText('This chat could not be loaded').waitFor({ state: 'detached' })
   expect(v.complaints.filter((line) => !/ERR_|Failed to fetch/.test(line))).toEqual([])
   await v.end()
