@@ -28,10 +28,11 @@ export function configFor(palette: Palette): MermaidConfig {
     flowchart: { htmlLabels: false },
     sequence: { actorFontSize: size, noteFontSize: size, messageFontSize: size },
     gantt: { fontSize: size, sectionFontSize: size },
-    journey: { taskFontSize: size },
+    // By itself it writes into HTML elements, which a drawing may not have.
+    journey: { taskFontSize: size, textPlacement: 'tspan' },
     er: { fontSize: size },
-    // A label covers the line that it stands on.
-    themeCSS: `.edgeLabel rect, .labelBkg { opacity: 1; fill: ${page}; background-color: ${page}; }`,
+    // One size, whatever a kind of diagram sets by itself. A label covers the line that it stands on.
+    themeCSS: `text, tspan { font-size: ${size}px !important; } .edgeLabel rect, .labelBkg { opacity: 1; fill: ${page}; background-color: ${page}; }`,
     suppressErrorRendering: true,
     maxTextSize: limits.chars,
     maxEdges: limits.edges - 1,

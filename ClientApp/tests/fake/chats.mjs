@@ -114,10 +114,12 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
     return run
   }
 
-  function follow(response, run, after) {
+  /** `once`: what there is, and the end, as a reader asks for it whose stream is silent. */
+  function follow(response, run, after, once = false) {
     response.writeHead(200, { 'Content-Type': 'text/event-stream' })
     response.write(': \n\n')
     for (const event of run.events) if (event.position > after) response.write(event.frame)
+    if (once) return void response.end()
     let budget = state.cutAfter
     const listener = (frame, last) => {
       response.write(frame)
@@ -335,7 +337,8 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
       (q, r, [mid]) => {
         const run = state.runs.get(Number(mid))
         if (!run) return problem(r, 404, 'not_found')
-        return follow(r, run, Number(new URL(q.url, 'http://x').searchParams.get('after') ?? 0))
+        const asked = new URL(q.url, 'http://x').searchParams
+        return follow(r, run, Number(asked.get('after') ?? 0), asked.get('follow') === 'false')
       },
     ],
     [

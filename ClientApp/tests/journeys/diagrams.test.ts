@@ -186,3 +186,30 @@ it('keeps the diagram scripts out of the first page and out of the offline cache
   expect(asked.filter((url) => /sandbox|[Dd]iagram|mermaid/.test(url))).toEqual([])
   await v.end()
 })
+
+it('draws all texts of every kind in one size, and never scales them', async () => {
+  const kinds = [
+    sequence,
+    fence('gantt\n title A plan\n dateFormat YYYY-MM-DD\n section One\n Task A :a1, 2026-01-01, 5d'),
+    fence('quadrantChart\n title Reach\n x-axis Low --> High\n y-axis Bad --> Good\n quadrant-1 Expand\n A: [0.3, 0.6]'),
+    fence('timeline\n title History\n 2002 : One\n 2004 : Two'),
+    fence('journey\n title My day\n section Work\n Tea: 5: Me\n Code: 3: Me'),
+  ]
+  const v = await read(browser, kinds.join('\n\nAnd:\n\n'))
+  const { page } = v
+  const blank = await v.context.newPage()
+  for (const at of kinds.keys()) {
+    await page.locator('.diagram').nth(at).scrollIntoViewIfNeeded()
+    await drawAll(page)
+    const image = page.locator('.diagram').nth(at).locator('.drawing img')
+    await image.waitFor()
+    expect(await image.evaluate((one: HTMLImageElement) => Math.abs(one.getBoundingClientRect().width - one.naturalWidth))).toBeLessThan(1)
+    await blank.setContent(await saved(page, () => page.locator('.diagram').nth(at).getByRole('button', { name: 'Save the diagram' }).click()))
+    const sizes = await blank.evaluate(() =>
+      [...document.querySelectorAll('text, tspan')].filter((one) => one.textContent !== '').map((one) => getComputedStyle(one).fontSize),
+    )
+    expect(new Set(sizes), kinds[at]).toEqual(new Set(['14px']))
+  }
+  expect(v.complaints).toEqual([])
+  await v.end()
+})
