@@ -32,7 +32,9 @@ export function configFor(palette: Palette): MermaidConfig {
     journey: { taskFontSize: size, textPlacement: 'tspan' },
     er: { fontSize: size },
     // One size, whatever a kind of diagram sets by itself. A label covers the line that it stands on.
-    themeCSS: `text, tspan { font-size: ${size}px !important; } .edgeLabel rect, .labelBkg { opacity: 1; fill: ${page}; background-color: ${page}; }`,
+    themeCSS:
+      `text, tspan { font-size: ${size}px !important; } ` +
+      `.edgeLabel rect, .labelBkg { opacity: 1; fill: ${page}; background-color: ${page}; }`,
     suppressErrorRendering: true,
     maxTextSize: limits.chars,
     maxEdges: limits.edges - 1,

@@ -204,7 +204,8 @@ it('draws all texts of every kind in one size, and never scales them', async () 
     const image = page.locator('.diagram').nth(at).locator('.drawing img')
     await image.waitFor()
     expect(await image.evaluate((one: HTMLImageElement) => Math.abs(one.getBoundingClientRect().width - one.naturalWidth))).toBeLessThan(1)
-    await blank.setContent(await saved(page, () => page.locator('.diagram').nth(at).getByRole('button', { name: 'Save the diagram' }).click()))
+    const save = page.locator('.diagram').nth(at).getByRole('button', { name: 'Save the diagram' })
+    await blank.setContent(await saved(page, () => save.click()))
     const sizes = await blank.evaluate(() =>
       [...document.querySelectorAll('text, tspan')].filter((one) => one.textContent !== '').map((one) => getComputedStyle(one).fontSize),
     )

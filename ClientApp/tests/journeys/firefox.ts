@@ -109,7 +109,8 @@ function complete(page: Page, inBrowser: (expression: string) => Promise<void>):
     if (media === undefined) return
     await inBrowser(`for (const { gBrowser } of Services.wm.getEnumerator('navigator:browser'))
       for (const { linkedBrowser: tab } of gBrowser.tabs)
-        if (tab.currentURI.spec === ${JSON.stringify(page.url())}) tab.browsingContext.mediumOverride = '${media === 'print' ? 'print' : ''}'`)
+        if (tab.currentURI.spec === ${JSON.stringify(page.url())})
+          tab.browsingContext.mediumOverride = '${media === 'print' ? 'print' : ''}'`)
   }
 
   // Playwright knows a download by its navigation. That of a text which the page made has none.

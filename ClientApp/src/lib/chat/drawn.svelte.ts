@@ -94,8 +94,10 @@ export class Drawn {
   /** Lets go the turns above and below these places in the document; false when there were none. */
   letGo(elements: readonly HTMLElement[], above: number, below: number): boolean {
     const { turns } = this
-    const bottom = (elements.at(-1)?.offsetTop ?? 0) + (elements.at(-1)?.offsetHeight ?? 0)
-    const edges = [...elements.map((one) => one.offsetTop), bottom]
+    // To the fraction of a pixel: whole ones would add up over the turns that leave.
+    const boxes = elements.map((one) => one.getBoundingClientRect())
+    const zero = (boxes[0]?.top ?? 0) - (elements[0]?.offsetTop ?? 0)
+    const edges = [...boxes.map(({ top }) => top), boxes.at(-1)?.bottom ?? 0].map((edge) => edge - zero)
     let [from, to] = [0, elements.length]
     for (; from < to - 1 && (edges[from + 1] ?? 0) < above && !isKept(elements[from]); from++) this.#leave(turns[from], edges, from)
     for (; to > from + 1 && (edges[to - 1] ?? 0) > below && !isKept(elements[to - 1]); to--) this.#leave(turns[to - 1], edges, to - 1)

@@ -46,9 +46,16 @@ export function pairsOf(text: string, live: boolean): Map<number, Pair> {
   return pairs
 
   function close(run: Run): void {
+    // The marks of a name belong to it: in `__name__ == "__main__"` the outer ones are not a pair.
+    const name = open.findLastIndex((one) => one.char === run.char && isName(text, one, run))
+    if (name >= 0) {
+      open.splice(name, 1)
+      run.left = 0
+      return
+    }
     let at = run.at
     while (run.left > 0) {
-      const may = (one: Run) => one.char === run.char && fits(one, run) && !isName(text, one, run)
+      const may = (one: Run) => one.char === run.char && fits(one, run)
       // Marks of the same length first: in `**bold *with a star** after` the single star is left over.
       const same = open.findLastIndex((one) => may(one) && Math.min(one.left, 3) === Math.min(run.left, 3))
       const index = same >= 0 ? same : open.findLastIndex(may)

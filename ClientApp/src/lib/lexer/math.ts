@@ -61,6 +61,8 @@ function isFormula(content: string, after: string): boolean {
   if (/^\d[\d.,]*[kKmM万亿]?\s*(?:[(（]|[a-z]{2,}|[\u3000-\u9fff\uff00-\uffef])/.test(content) && !signs.test(content)) return false
   // `→€) and back (€→`, `/PR) and per hour (`: a bracket that closes before it opens belongs to the sentence.
   if (!balanced(content) || /[€¥£₩₹]/.test(content)) return false
+  // `$1** is the first, **$`: what stands in bold beside it.
+  if (content.includes('**')) return false
   // `speed and distance`: words without any sign.
   if (/[A-Za-z]{3,}\s+[A-Za-z]{2,}/.test(content) && !signs.test(content)) return false
   // `$n$th` is a formula with an ending; `$HOME/$USER` and `$foo$bar` are variables.
