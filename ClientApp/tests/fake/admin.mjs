@@ -89,6 +89,7 @@ function usage(params) {
       cachedTokens: 0,
       totalTokens: tokens + Math.round(tokens / 3),
       cost: Number((tokens * 2.3e-6).toFixed(4)),
+      saved: Number((tokens * 4e-7).toFixed(4)),
       failed: at % 5 === 4 ? 1 : 0,
       averageFirstTokenMs: 300 + ((at * 37) % 400),
     }
@@ -106,6 +107,7 @@ function usage(params) {
       cachedTokens: 0,
       totalTokens: sum('totalTokens'),
       cost: sum('cost'),
+      saved: sum('saved'),
       failed: sum('failed'),
     },
     items,
@@ -184,7 +186,7 @@ export function adminRoutes({ state, ok, problem, id, now, query, models }) {
               ip: '192.168.1.20',
             },
             { id: 29 - page, at: now(), actorId: 1, actor: 'lin', action: 'user.approve', target: 'user:4', ip: '192.168.1.20' },
-            { id: 28 - page, at: now(), action: 'login.fail', target: 'user:4', ip: '192.168.1.31' },
+            { id: 28 - page, at: now(), action: 'login.failed', target: 'user:4', ip: '192.168.1.31' },
           ],
           nextCursor: page === 0 ? '3' : null,
         })

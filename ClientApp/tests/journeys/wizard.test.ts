@@ -32,6 +32,7 @@ it('goes through the wizard by keys alone: each step begins at its first field',
   await page.getByRole('heading', { name: 'Connect a model provider' }).waitFor()
   await page.getByRole('button', { name: /Other, OpenAI-compatible/ }).press('Enter')
   await expect.poll(() => focused(page)).toBe('Base URL')
+  expect(await page.evaluate(() => scrollY)).toBe(0)
   await page.getByText('Most end in /v1.').waitFor()
   await keys.type('llm.example.com/v1')
   await keys.press('Tab')
