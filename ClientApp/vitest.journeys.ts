@@ -4,8 +4,7 @@ const chromium = (process.env['ENGINE'] ?? 'chromium') === 'chromium'
 
 /** What engines do in ways of their own: with JOURNEYS=core the other two go through these alone. */
 const core = [
-  'beginning', 'chat', 'comeback', 'composer', 'copying', 'diagrams', 'layers', 'list', 'long', 'offline', 'overlays', 'remember', 'server',
-  'turned', 'wizard',
+  'chat', 'comeback', 'composer', 'copying', 'diagrams', 'layers', 'list', 'long', 'offline', 'overlays', 'remember', 'turned', 'wizard',
 ]
 
 /**
