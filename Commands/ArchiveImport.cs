@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using AiChat.Data;
 
 namespace AiChat.Commands;
 
@@ -13,7 +14,7 @@ internal static class ArchiveImport
             .FirstOrDefault(one => username.Equals((string?)one!["username"], StringComparison.OrdinalIgnoreCase))
             ?? throw new CommandException("not_found", $"There is no account named {username}. See: aichat user list");
         Terminal.Complain($"Taking the chats of {path} for {user["username"]}.");
-        await using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+        await using var file = Open(path);
         var reply = await call.Installation.Upload(
             $"/api/imports/of/{user["id"]}?name={Uri.EscapeDataString(Path.GetFileName(path))}", "application/octet-stream", file,
             call.Cancel,
@@ -33,6 +34,12 @@ internal static class ArchiveImport
 
         Terminal.Complain($"{error["detail"]}");
         return ExitCodes.Refused;
+    }
+
+    private static FileStream Open(string path)
+    {
+        using var rights = Ownership.AsStarted();
+        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
     }
 
     private static IEnumerable<string> Lines(JsonObject report)

@@ -61,6 +61,7 @@ internal static class BackupCommand
     {
         if (file is not null)
         {
+            using var rights = Ownership.AsStarted();
             return File.ReadAllText(file).TrimEnd('\r', '\n');
         }
 
@@ -210,6 +211,7 @@ internal static class BackupCommand
 
             _file.Flush(flushToDisk: true);
             _file.Dispose();
+            using var rights = Ownership.AsStarted();
             var target = _isFolder ? Path.Combine(_path, $"aichat-{name}{BackupArchive.Extension}") : _path;
             File.Move(_temporary, target);
             DurableFiles.SyncFolder(Path.GetDirectoryName(target)!);
@@ -222,6 +224,7 @@ internal static class BackupCommand
             _file.Dispose();
             if (!_isDone)
             {
+                using var rights = Ownership.AsStarted();
                 File.Delete(_temporary);
             }
         }

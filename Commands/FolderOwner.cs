@@ -7,7 +7,10 @@ namespace AiChat.Commands;
 /// </summary>
 internal static class FolderOwner
 {
-    /// <summary>Does nothing when the folder is missing or this user's own. Root becomes the owner; others are refused.</summary>
+    /// <summary>
+    /// Does nothing when the folder is missing or this user's own. Root becomes the owner, and what root named on the command line is read
+    /// by <see cref="Ownership.AsStarted"/> from then on; others are refused.
+    /// </summary>
     /// <returns>The number of the user that the process has become; null when it has not changed.</returns>
     /// <exception cref="StartupException">The folder belongs to another user.</exception>
     public static uint? Become(string folder)
@@ -27,7 +30,7 @@ internal static class FolderOwner
 
         try
         {
-            Ownership.Become(owner);
+            Ownership.Become(owner, keepsRoot: true);
             return owner.User;
         }
         catch (IOException error)

@@ -1,3 +1,4 @@
+using AiChat.Data;
 using AiChat.Data.Sqlite;
 
 namespace AiChat.Commands;
@@ -89,6 +90,13 @@ internal sealed class ImportSource : IDisposable
         : CanWrite("/var/tmp") ? "/var/tmp"
         : Path.GetTempPath();
 
+    /// <summary>Opens a file of the source, while the other platform may still run.</summary>
+    public static FileStream OpenFile(string path)
+    {
+        using var rights = Ownership.AsStarted();
+        return new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+    }
+
     /// <summary>The file of an image; null when it is not there, or its path leads out of the folder.</summary>
     public string? ImageFile(string? relative)
     {
@@ -100,18 +108,24 @@ internal sealed class ImportSource : IDisposable
 
         // Some versions keep the path below the public path.
         string[] forms = plain.StartsWith("chat-images/", StringComparison.Ordinal) ? [plain, plain["chat-images/".Length..]] : [plain];
+        using var rights = Ownership.AsStarted();
         return ImageFolders.SelectMany(folder => forms.Select(form => Path.Combine(folder, form))).FirstOrDefault(File.Exists);
     }
 
     /// <summary>Folders that may hold the files of its task traces.</summary>
-    public IEnumerable<string> LogFolders(string? named) => new[] { named, _unpacked, _top }
-        .Concat(Database is null ? [] : Above(Database).Select(folder => Path.Combine(folder, "logs")))
-        .OfType<string>().Distinct().Where(Directory.Exists);
+    public IReadOnlyList<string> LogFolders(string? named)
+    {
+        using var rights = Ownership.AsStarted();
+        return [.. new[] { named, _unpacked, _top }
+            .Concat(Database is null ? [] : Above(Database).Select(folder => Path.Combine(folder, "logs")))
+            .OfType<string>().Distinct().Where(Directory.Exists)];
+    }
 
     public void Dispose()
     {
         if (_unpacked is not null)
         {
+            using var rights = Ownership.AsStarted(); // who unpacked it removes it
             Directory.Delete(_unpacked, recursive: true);
         }
     }

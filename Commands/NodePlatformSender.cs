@@ -29,7 +29,7 @@ internal sealed class NodePlatformSender(Call call, ImportReport report)
     {
         try
         {
-            await using var content = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            await using var content = ImportSource.OpenFile(file);
             var reply = await Patiently(() =>
             {
                 content.Position = 0;

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using AiChat.Data;
 using AiChat.Endpoints.Secrets;
 
 namespace AiChat.Commands;
@@ -22,7 +23,7 @@ internal static class RotateKeyCommand
         var body = new JsonObject();
         if (file is not null)
         {
-            var content = await File.ReadAllBytesAsync(file, call.Cancel);
+            var content = Read(file);
             body["newKey"] = MasterKey.Parse(content) is { } key
                 ? Convert.ToBase64String(key)
                 : throw new CommandException("validation_failed", $"{file} does not hold 32 bytes as base64 or hex.");
@@ -36,6 +37,12 @@ internal static class RotateKeyCommand
         }
 
         return call.Show(reply.Body!, Report(reply.Body!, call.Installation.Folder, file));
+    }
+
+    private static byte[] Read(string file)
+    {
+        using var rights = Ownership.AsStarted();
+        return File.ReadAllBytes(file);
     }
 
     private static IEnumerable<string> Report(JsonNode change, string folder, string? file)

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using AiChat.Data;
 using AiChat.Data.NodePlatform;
 using AiChat.Endpoints.NodePlatform;
 
@@ -44,6 +45,7 @@ internal sealed class TraceLogs(SourceReader source, IEnumerable<string> folders
     private string? Path(SourceTrace trace)
     {
         var name = $"trace-{trace.Id.ToString(CultureInfo.InvariantCulture)}.log";
+        using var rights = Ownership.AsStarted();
         var named = trace.Log?.Replace('\\', '/') is { Length: > 0 } log ? log[(log.LastIndexOf('/') + 1)..] : name;
         return _files.GetValueOrDefault(named) ?? _files.GetValueOrDefault(name)
             ?? (trace.Log is { } there && System.IO.Path.IsPathRooted(there) && File.Exists(there) ? there : null);
@@ -55,7 +57,7 @@ internal sealed class TraceLogs(SourceReader source, IEnumerable<string> folders
         var (damaged, text) = (0, 0);
         try
         {
-            using var file = new StreamReader(new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete));
+            using var file = new StreamReader(ImportSource.OpenFile(path));
             while (file.ReadLine() is { } line)
             {
                 if (line.Trim().Length == 0)
@@ -126,6 +128,7 @@ internal sealed class TraceLogs(SourceReader source, IEnumerable<string> folders
             IgnoreInaccessible = true,
             AttributesToSkip = FileAttributes.ReparsePoint,
         };
+        using var rights = Ownership.AsStarted();
         foreach (var path in folders.SelectMany(folder => Directory.EnumerateFiles(folder, "trace-*.log", options)).Take(MaxFiles))
         {
             files.TryAdd(System.IO.Path.GetFileName(path), path);

@@ -13,6 +13,10 @@ internal readonly record struct Owner(uint User, uint Group)
 /// <summary>To whom files belong and as whom this process runs, which .NET does not tell.</summary>
 internal static partial class Ownership
 {
+    private const uint Root = 0;
+
+    private static bool _keepsRoot;
+
     /// <summary>As whom the process acts on files.</summary>
     public static Owner Process => new(EffectiveUser(), EffectiveGroup());
 
@@ -38,13 +42,46 @@ internal static partial class Ownership
     }
 
     /// <summary>From now on this process is that user, in that group and no other.</summary>
+    /// <param name="keepsRoot">
+    /// Root may still read for it what the person named on the command line, by <see cref="AsStarted"/>; a program that replaces this
+    /// process would inherit that.
+    /// </param>
     /// <exception cref="IOException">The system refused; the process may have lost groups.</exception>
-    public static void Become(Owner owner)
+    public static void Become(Owner owner, bool keepsRoot = false)
     {
         uint[] groups = [owner.Group];
-        if (SetGroups(1, groups) != 0 || SetGroup(owner.Group) != 0 || SetUser(owner.User) != 0)
+        var saved = keepsRoot ? Root : owner.User;
+        if (SetGroups(1, groups) != 0 || SetGroup(owner.Group) != 0 || SetUsers(owner.User, owner.User, saved) != 0)
         {
             throw new IOException(Marshal.GetPInvokeErrorMessage(Marshal.GetLastPInvokeError()));
+        }
+
+        _keepsRoot = keepsRoot;
+    }
+
+    /// <summary>
+    /// Until it is disposed of, this thread opens files as the person who started the command: root, when the process became the owner of
+    /// the data folder since. Only for what this person named: to read it, to put a finished file there, to remove what was unpacked of it.
+    /// </summary>
+    public static StarterRights AsStarted()
+    {
+        if (_keepsRoot)
+        {
+            _ = SetFileUser(Root);
+        }
+
+        return new StarterRights(_keepsRoot);
+    }
+
+    /// <summary>The rights of one thread; it cannot be kept across an await, after which another thread may go on.</summary>
+    internal readonly ref struct StarterRights(bool isChanged) : IDisposable
+    {
+        public void Dispose()
+        {
+            if (isChanged)
+            {
+                _ = SetFileUser(EffectiveUser());
+            }
         }
     }
 
@@ -60,8 +97,12 @@ internal static partial class Ownership
     [LibraryImport("libc", EntryPoint = "setgid", SetLastError = true)]
     private static partial int SetGroup(uint group);
 
-    [LibraryImport("libc", EntryPoint = "setuid", SetLastError = true)]
-    private static partial int SetUser(uint user);
+    [LibraryImport("libc", EntryPoint = "setresuid", SetLastError = true)]
+    private static partial int SetUsers(uint real, uint effective, uint saved);
+
+    /// <summary>Of the calling thread alone, unlike the others, which change the whole process.</summary>
+    [LibraryImport("libc", EntryPoint = "setfsuid")]
+    private static partial int SetFileUser(uint user);
 
     [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ChangeOwner(string path, uint user, uint group);

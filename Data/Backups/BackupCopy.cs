@@ -22,6 +22,13 @@ internal static class BackupCopy
     public static string Copy(string from, string to, CancellationToken cancel)
     {
         using var source = File.OpenHandle(from, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+        return Copy(source, to, cancel);
+    }
+
+    /// <summary>Copies an open file onto the disk.</summary>
+    /// <returns>Its SHA-256 in hex.</returns>
+    public static string Copy(SafeFileHandle source, string to, CancellationToken cancel)
+    {
         using var target = File.OpenHandle(to, FileMode.CreateNew, FileAccess.Write, FileShare.Read);
         File.SetUnixFileMode(target, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return Pump(source, target, cancel);

@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using Microsoft.Win32.SafeHandles;
 
 namespace AiChat.Data.Backups;
 
@@ -98,32 +99,41 @@ internal abstract class BackupSource : IDisposable
             foreach (var file in Manifest.Files)
             {
                 cancel.ThrowIfCancellationRequested();
-                var source = Path.Combine(folder, file.Path);
+                var path = Path.Combine(folder, file.Path);
                 var goal = Prepare(target(file.Path));
-                if (!IsPlain(source))
-                {
-                    throw new BackupException($"{file.Path} is missing from the backup, or is no plain file.");
-                }
+                using var source = OpenPlain(path, out var isOurs)
+                    ?? throw new BackupException($"{file.Path} is missing from the backup, or is no plain file.");
 
                 // Images never change, so the restored folder and the backup may share them. A database is written to.
-                var isShared = file.Path.StartsWith(BackupPaths.Images, StringComparison.Ordinal) && DurableFiles.TryLink(source, goal);
+                var isShared = isOurs && file.Path.StartsWith(BackupPaths.Images, StringComparison.Ordinal)
+                    && DurableFiles.TryLink(path, goal);
                 var hash = isShared ? BackupCopy.Hash(goal, cancel) : BackupCopy.Copy(source, goal, cancel);
-                Compare(file, new FileInfo(source).Length, hash);
+                Compare(file, RandomAccess.GetLength(source), hash);
             }
         }
 
-        private bool IsPlain(string path)
+        /// <summary>Null when it is missing, a link or a folder.</summary>
+        /// <param name="isOurs">It belongs to the user who restores; a link to another's file would stay another's.</param>
+        private SafeFileHandle? OpenPlain(string path, out bool isOurs)
         {
+            using var rights = Ownership.AsStarted();
+            isOurs = Ownership.Of(path)?.User == Ownership.Process.User;
             for (var parent = Path.GetDirectoryName(path)!; parent.Length > folder.Length; parent = Path.GetDirectoryName(parent)!)
             {
                 if (!Directory.Exists(parent) || !Ownership.IsFolder(parent))
                 {
-                    return false;
+                    return null;
                 }
             }
 
-            using var handle = DurableFiles.OpenPlain(path);
-            return handle is not null && !File.GetAttributes(path).HasFlag(FileAttributes.Directory);
+            var handle = DurableFiles.OpenPlain(path);
+            if (handle is not null && File.GetAttributes(handle).HasFlag(FileAttributes.Directory))
+            {
+                handle.Dispose();
+                return null;
+            }
+
+            return handle;
         }
     }
 

@@ -39,7 +39,8 @@ internal sealed class SealedTexts(Db db)
     ];
 
     /// <summary>How many there are in a database of any schema, the proof of the key among them.</summary>
-    public static int Count(DbConnection connection) => Columns.Where(column => SchemaColumns.Has(connection, column.Table, column.Column))
+    public static int Count(DbConnection connection) => Columns
+        .Where(column => SchemaTables.Columns(connection, column.Table).Exists(found => found.Name == column.Column))
         .Sum(column => connection.Query<SealedText>(column.Select).Count());
 
     /// <summary>Seals all texts anew, and the proof of the key with them, in one transaction: all or none.</summary>

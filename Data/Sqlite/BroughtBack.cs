@@ -22,7 +22,7 @@ internal sealed class BroughtBack : IDisposable
     private BroughtBack(SqliteConnection main, SqliteConnection aside, string path)
     {
         (_main, _aside, _path) = (main, aside, path);
-        _before = [.. Tables(main)];
+        _before = [.. SchemaTables.Names(main)];
     }
 
     /// <summary>Before the upgrade begins.</summary>
@@ -55,8 +55,9 @@ internal sealed class BroughtBack : IDisposable
     /// <summary>Within the transaction of the upgrade, after its last step.</summary>
     public void Run(StartProgress progress)
     {
-        var now = Tables(_main).ToHashSet();
-        var tables = Tables(_aside).Where(table => now.Contains(table) && !_before.Contains(table) && Rows(table) == 0).ToList();
+        var now = SchemaTables.Names(_main).ToHashSet();
+        var tables = SchemaTables.Names(_aside)
+            .Where(table => now.Contains(table) && !_before.Contains(table) && Rows(table) == 0).ToList();
         tables.ForEach(Copy);
         tables.ForEach(Prune);
         tables.ForEach(Prune); // what refers to a row that the first time took away
@@ -79,8 +80,8 @@ internal sealed class BroughtBack : IDisposable
 
     private void Copy(string table)
     {
-        var columnsOf = $"select name from pragma_table_info('{table}')";
-        var columns = Texts(_main, columnsOf).Intersect(Texts(_aside, columnsOf)).ToList();
+        var there = SchemaTables.Columns(_aside, table).Select(column => column.Name);
+        var columns = SchemaTables.Columns(_main, table).Select(column => column.Name).Intersect(there).ToList();
         var names = string.Join(", ", columns);
         using var insert = _main.CreateCommand();
         insert.CommandText = $"insert into {table} ({names}) values ({string.Join(", ", columns.Select((_, at) => $"@p{at}"))})";
@@ -114,9 +115,6 @@ internal sealed class BroughtBack : IDisposable
     }
 
     private long Rows(string table) => (long)Scalar(_main, $"select count(*) from {table}")!;
-
-    private static List<string> Tables(SqliteConnection connection) => Texts(
-        connection, "select name from pragma_table_list where schema = 'main' and type = 'table' and name not like 'sqlite%'");
 
     private static List<string> Texts(SqliteConnection connection, string sql)
     {

@@ -131,8 +131,8 @@ internal sealed partial class SchemaChange
     {
         if (!_rows.TryGetValue(table, out var rows))
         {
-            var counts = $"select name from pragma_table_info('{table}') where name = 'id' and type = 'INTEGER'";
-            rows = Scalar(_connection, counts) is not null && Scalar(_connection, $"select max(id) from {table}") is long last ? last : 0;
+            var counts = SchemaTables.Columns(_connection, table).Exists(column => column is { Name: "id", Type: "INTEGER" });
+            rows = counts && Scalar(_connection, $"select max(id) from {table}") is long last ? last : 0;
             _rows[table] = rows;
         }
 

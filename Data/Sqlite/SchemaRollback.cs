@@ -106,12 +106,7 @@ internal static partial class SchemaRollback
     /// <summary>Columns without their order, because no statement relies on it; everything else by its SQL.</summary>
     private static HashSet<string> Shape(SqliteConnection connection) =>
     [
-        .. Column(connection, """
-            select t.name || '.' || c.name || ' ' || c.type || ' ' || c."notnull" || ' ' || coalesce(c.dflt_value, '') || ' ' || c.pk
-            from sqlite_schema t
-            join pragma_table_xinfo(t.name) c
-            where t.type = 'table' and t.name not like 'sqlite%'
-            """),
+        .. SchemaTables.Columns(connection).Select(column => column.ToString()),
         .. Column(connection, """
             select t.name || ' ' || f."from" || ' ' || f."table" || ' ' || f.on_delete
             from sqlite_schema t
@@ -127,26 +122,19 @@ internal static partial class SchemaRollback
     private static IEnumerable<string> Lost(SqliteConnection connection, IReadOnlyList<Migration> migrations, int version)
     {
         using var model = Model(migrations, version);
-        const string columns = """
-            select t.name || '.' || c.name
-            from pragma_table_list t
-            join pragma_table_info(t.name) c
-            where t.schema = 'main' and t.type = 'table' and t.name not like 'sqlite%'
-            """;
-        var kept = Column(model, columns).ToHashSet();
-        var tables = kept.Select(name => name.Split('.')[0]).ToHashSet();
+        var kept = SchemaTables.Columns(model).Select(column => column.FullName).ToHashSet();
+        var tables = SchemaTables.Names(model).ToHashSet();
         var lost = new HashSet<string>();
-        foreach (var column in Column(connection, columns).Where(column => !kept.Contains(column)))
+        foreach (var column in SchemaTables.Columns(connection).Where(column => !kept.Contains(column.FullName)))
         {
-            var (table, name) = (column.Split('.')[0], column.Split('.')[1]);
+            var (table, name) = (column.Table, column.Name);
             if (tables.Contains(table))
             {
-                var standard = Column(
-                    connection, $"select coalesce(dflt_value, 'null') from pragma_table_info('{table}') where name = '{name}'")[0];
+                var standard = column.Default ?? "null";
                 var used = $"select count(*) from \"{table}\" where \"{name}\" is not {standard} and \"{name}\" not in (0, '')";
                 if (Number(connection, used) is > 0 and var rows)
                 {
-                    yield return $"{column} of {rows} rows";
+                    yield return $"{column.FullName} of {rows} rows";
                 }
             }
             else if (lost.Add(table) && Number(connection, $"select count(*) from \"{table}\"") is > 0 and var all)

@@ -15,8 +15,13 @@ internal sealed class BlobSpool(string prefix) : IDisposable
     /// <summary>Bytes of a data URL that is put aside.</summary>
     public const int Smallest = 128 * 1024;
 
-    private readonly string _token = $"aichat-blob:{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}:";
+    private const string Sign = "aichat-blob:";
+
+    private readonly string _token = $"{Sign}{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}:";
     private int _count;
+
+    /// <summary>Whether a text may stand for a picture that was put aside.</summary>
+    public static bool IsName(string text) => text.StartsWith(Sign, StringComparison.Ordinal);
 
     /// <summary>The path of another file of this import.</summary>
     public string Beside(string name) => $"{prefix}.{name}";

@@ -15,6 +15,7 @@ internal sealed class FileReading(
     private readonly HashSet<string> _members = [];
     private int _chats;
     private bool _isLarge;
+    private int _longTexts;
 
     public async Task Run(Action<long> progress, CancellationToken cancel)
     {
@@ -92,6 +93,7 @@ internal sealed class FileReading(
             }
 
             _leftOut.Clear();
+            _longTexts = piece.LongTexts;
             what = ReadChat.OneLine(value["title"].Text ?? value["name"].Text ?? value["session"]["title"].Text) is { Length: > 0 } title
                 ? title : what;
             _chats++;
@@ -165,6 +167,12 @@ internal sealed class FileReading(
         foreach (var left in _leftOut)
         {
             report.Skip($"{left.What} ({what})", left.Code, left.Why);
+        }
+
+        if (_longTexts > 0)
+        {
+            report.Skip($"{_longTexts} × ({what})", "text_too_long",
+                $"A text has at most {JsonElements.MaxText / (1024 * 1024)} MiB; of these only the beginning was taken.");
         }
 
         foreach (var image in result.LeftOut ?? [])

@@ -29,7 +29,10 @@ internal sealed class JsonBuffer(string path, long max) : IDisposable
     /// <summary>What is here of the string that is being read.</summary>
     public long StringLength => Overflowed ? 0 : Length - _stringStart;
 
-    public bool IsInDataUrl => !Overflowed && _stringStart >= _written && FromString().StartsWith("data:image/"u8);
+    /// <summary>The string is a picture: a data URL, or its bytes in base64 alone.</summary>
+    public bool IsInPicture => !Overflowed && _stringStart >= _written && FromString() is var begin
+        && (begin.StartsWith("data:image/"u8) || begin.StartsWith("iVBORw0KGgo"u8) || begin.StartsWith("/9j/"u8)
+            || begin.StartsWith("R0lGOD"u8) || begin.StartsWith("UklGR"u8));
 
     private long Length => _written + _filled;
 

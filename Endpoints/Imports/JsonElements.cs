@@ -6,7 +6,8 @@ namespace AiChat.Endpoints.Imports;
 /// <summary>One value of a JSON file.</summary>
 /// <param name="Json">Good until the next one is read.</param>
 /// <param name="IsCut">The file ended within it. What is whole of it was closed.</param>
-internal sealed record JsonPiece(JsonBuffer Json, bool IsCut = false)
+/// <param name="LongTexts">How many of its strings were longer than is taken of one; they end early.</param>
+internal sealed record JsonPiece(JsonBuffer Json, int LongTexts = 0, bool IsCut = false)
 {
     /// <summary>It has more bytes than are taken of a single value; they were passed over.</summary>
     public bool TooLarge => Json.Overflowed;
@@ -21,6 +22,12 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
 {
     /// <summary>Far more than a person and a model can write in one chat.</summary>
     public const int MaxBytes = 256 * 1024 * 1024;
+
+    /// <summary>
+    /// Bytes of one string, as it is written: more than a book, and about as much as a page can show. What is longer would be in memory as a
+    /// whole, here and each time that somebody opens the chat.
+    /// </summary>
+    public const int MaxText = 4 * 1024 * 1024;
 
     /// <summary>Lists of chats within an object. In no program's single chat these are lists.</summary>
     private static readonly string[] Lists = ["sessions", "conversations", "chats", "history", "data"];
@@ -40,6 +47,9 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
     private bool _hadList;
     private bool _inString;
     private bool _isEscaped;
+    private int _digits; // that are still to come of an escaped letter
+    private bool _isCutting;
+    private int _longTexts;
     private BlobWriter? _blob;
 
     /// <summary>The file ended before its end.</summary>
@@ -54,6 +64,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
     public JsonPiece? Next()
     {
         _element.Clear();
+        _longTexts = 0;
         while (true)
         {
             if (_at == _filled)
@@ -96,23 +107,47 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
         var rest = _chunk.AsSpan(_at, _filled - _at);
         if (_isEscaped)
         {
-            _isEscaped = false;
-            Take(rest[..1]);
+            (_isEscaped, _digits) = (false, rest[0] == 'u' ? 4 : 0);
+            TakeText(rest[..1], begun: 1);
             return;
         }
 
         var end = rest.IndexOfAny((byte)'"', (byte)'\\');
-        Take(end < 0 ? rest : rest[..(end + 1)]);
-        if (end >= 0)
+        var isClosed = end >= 0 && rest[end] == '"';
+        var text = end < 0 ? rest : rest[..(end + (isClosed ? 0 : 1))];
+        TakeText(text, begun: _digits > 0 ? _digits : Math.Max(0, text.IndexOfAnyExceptInRange((byte)0x80, (byte)0xBF)));
+        _digits = Math.Max(0, _digits - text.Length);
+        if (isClosed)
         {
-            _isEscaped = rest[end] == '\\';
-            _inString = _isEscaped;
-            if (!_inString)
-            {
-                Target?.EndString();
-                _blob?.Dispose();
-                _blob = null;
-            }
+            (_inString, _isCutting) = (false, false);
+            Take(rest[end..(end + 1)]);
+            Target?.EndString();
+            _blob?.Dispose();
+            _blob = null;
+        }
+        else if (end >= 0)
+        {
+            _isEscaped = true;
+        }
+    }
+
+    /// <summary>Takes as much of a string as is within its bound.</summary>
+    /// <param name="begun">How many of its bytes end a letter of which the first bytes are taken.</param>
+    private void TakeText(ReadOnlySpan<byte> text, int begun)
+    {
+        if (_blob is not null || Target is not { } target || (!_isCutting && target.StringLength + text.Length <= MaxText))
+        {
+            Take(text);
+            return;
+        }
+
+        var kept = _isCutting ? 0 : Math.Min(begun, text.Length);
+        Take(text[..kept]);
+        _at += text.Length - kept;
+        if (!_isCutting && kept < text.Length)
+        {
+            _isCutting = true;
+            _longTexts++;
         }
     }
 
@@ -152,7 +187,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
         {
             Take(rest[..found]);
             _elementDepth = -1;
-            return new JsonPiece(_element);
+            return new JsonPiece(_element, _longTexts);
         }
 
         var next = rest[found];
@@ -220,7 +255,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
             }
 
             _elementDepth = -1;
-            return new JsonPiece(_element);
+            return new JsonPiece(_element, _longTexts);
         }
 
         if (_inRoot)
@@ -231,7 +266,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
             }
 
             _inRoot = false;
-            return _hadList ? null : new JsonPiece(_root);
+            return _hadList ? null : new JsonPiece(_root, _longTexts);
         }
 
         if (_listDepth == _depth + 1)
@@ -263,7 +298,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
             target.Close();
         }
 
-        return new JsonPiece(target, IsCut: true);
+        return new JsonPiece(target, _longTexts, IsCut: true);
     }
 
     /// <summary>Moves on over bytes, which belong to what is being read; the bytes of a large picture go to disk.</summary>
@@ -275,7 +310,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
             return;
         }
 
-        if (_blob is null && _inString && target.StringLength + bytes.Length > BlobSpool.Smallest && target.IsInDataUrl)
+        if (_blob is null && _inString && target.StringLength + bytes.Length > BlobSpool.Smallest && target.IsInPicture)
         {
             _blob = blobs.Begin(target.TakeString());
             target.Append(Encoding.ASCII.GetBytes(_blob.Name));

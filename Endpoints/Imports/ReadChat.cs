@@ -102,7 +102,7 @@ internal static class ReadChat
 
     /// <summary>What the report calls a picture, which may be named by all of its bytes.</summary>
     public static string ShortName(string reference) =>
-        reference.StartsWith("data:", StringComparison.Ordinal) || reference.StartsWith("aichat-blob:", StringComparison.Ordinal)
+        reference.StartsWith("data:", StringComparison.Ordinal) || BlobSpool.IsName(reference)
             ? "picture"
             : reference.Length > 120 ? reference[..120] : reference;
 

@@ -8,6 +8,9 @@ namespace AiChat.Tests.Torture;
 /// <summary>People at work on a <see cref="Machine"/>: each answer that promises something is recorded as it arrives.</summary>
 internal sealed class Load(Machine machine, TestServer server, FakeUpstream upstream)
 {
+    /// <summary>Passwords are hashed one after another, so that a busy machine refuses nobody.</summary>
+    private readonly SemaphoreSlim _desk = new(1, 1);
+
     private int _count;
     private long _connection;
 
@@ -38,13 +41,26 @@ internal sealed class Load(Machine machine, TestServer server, FakeUpstream upst
     public Task Work(HttpClient admin, int people, int turns) => Task.WhenAll(Enumerable.Range(0, people).Select(async person =>
     {
         var name = $"person{Interlocked.Increment(ref _count)}";
-        var user = await server.RegisterUserAsync(admin, name);
+        var user = await Register(admin, name);
         Told(new Promise(Promise.User, 0, name));
         for (var turn = 0; turn < turns; turn++)
         {
             await Turn(user, $"{name}, turn {turn}", isDeleted: turn % 4 == 3);
         }
     }));
+
+    private async Task<HttpClient> Register(HttpClient admin, string name)
+    {
+        await _desk.WaitAsync();
+        try
+        {
+            return await server.RegisterUserAsync(admin, name);
+        }
+        finally
+        {
+            _desk.Release();
+        }
+    }
 
     private async Task Turn(HttpClient user, string text, bool isDeleted)
     {
