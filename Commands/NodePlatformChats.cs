@@ -9,14 +9,11 @@ internal sealed class NodePlatformChats(
     SourceReader source, ImportSource place, ImportReport report, NodePlatformSender sender, bool dryRun, SourceCounts counts,
     Func<long?, long?> connection)
 {
-    /// <summary>Of one request: so many chats, or so many characters and one chat.</summary>
+    /// <summary>Of one request: so many chats, or so many characters and one message.</summary>
     private const int MaxChats = 50;
     private const int MaxCharacters = 512 * 1024;
 
-    /// <summary>What a request holds at most, with room for what JSON escapes.</summary>
-    private const int MaxChat = 30 * 1024 * 1024;
-
-    private readonly List<(SourceChat Row, ChatForm Form)> _waiting = [];
+    private readonly List<Portion> _waiting = [];
     private readonly Dictionary<string, int> _left = new(StringComparer.Ordinal);
     private int _characters;
     private long _done;
@@ -31,18 +28,14 @@ internal sealed class NodePlatformChats(
         {
             sender.Cancel.ThrowIfCancellationRequested();
             var form = ChatMapping.Map(row, source.Messages(row.Id), connection(row.ConnectionId), TimeProvider.System.GetUtcNow(), _left);
-            var characters = form.Messages.Sum(message => message.Content.Length + (message.Reasoning?.Length ?? 0) + 200);
-            if (characters > MaxChat)
+            foreach (var portion in Portions(row, form))
             {
-                report.Left("chats", "it is too long", form.Title);
-                continue;
-            }
-
-            _waiting.Add((row, form));
-            _characters += characters;
-            if (_waiting.Count == MaxChats || _characters > MaxCharacters)
-            {
-                await Flush(owner);
+                _waiting.Add(portion);
+                _characters += portion.Form.Messages.Sum(Size);
+                if (_waiting.Count == MaxChats || _characters > MaxCharacters)
+                {
+                    await Flush(owner);
+                }
             }
         }
 
@@ -62,48 +55,99 @@ internal sealed class NodePlatformChats(
             return;
         }
 
-        var request = new ChatsRequest(dryRun, owner ?? 0, [.. _waiting.Select(chat => chat.Form)]);
+        var request = new ChatsRequest(dryRun, owner ?? 0, [.. _waiting.Select(portion => portion.Form)]);
         var outcomes = await sender.Send("chats", request, NodePlatformJson.Wire.ChatsRequest);
         var pictures = new List<Picture>();
-        foreach (var (outcome, (row, form)) in outcomes.Zip(_waiting))
+        foreach (var (outcome, portion) in outcomes.Zip(_waiting))
         {
-            Tell(outcome, form);
-            if (outcome.State is "added" or "grown" or "present")
+            Tell(outcome, portion);
+            if (portion.IsLast && outcome.State is "added" or "grown" or "present")
             {
-                pictures.AddRange(Pictures(row, form));
+                pictures.AddRange(Pictures(portion.Row, portion.Form));
             }
         }
 
-        _done += _waiting.Count;
+        _done += _waiting.Count(portion => portion.IsLast);
         _waiting.Clear();
         _characters = 0;
         Terminal.Progress($"Chats {_done} of {counts.Chats + counts.GuestChats}");
         await Send(pictures, owner);
     }
 
-    private void Tell(Outcome outcome, ChatForm form)
+    /// <summary>
+    /// The chat in pieces that a request has room for. Each names the messages before it without their texts, which the server has by then,
+    /// so that its own find their place.
+    /// </summary>
+    private IEnumerable<Portion> Portions(SourceChat row, ChatForm form)
     {
+        if (dryRun)
+        {
+            // Only counted, so nothing needs to be sent.
+            yield return new Portion(row, form with { Messages = [.. form.Messages.Select(Bare)] }, form.Messages.Length, true, true);
+            yield break;
+        }
+
+        for (int from = 0, to = 0; ; from = to)
+        {
+            for (var characters = 0; to < form.Messages.Length && (to == from || characters + Size(form.Messages[to]) <= MaxCharacters); to++)
+            {
+                characters += Size(form.Messages[to]);
+            }
+
+            var isLast = to == form.Messages.Length;
+            MessageForm[] messages = from == 0 && isLast ? form.Messages : [.. form.Messages[..from].Select(Bare), .. form.Messages[from..to]];
+            yield return new Portion(
+                row, form with { Messages = messages, LeafKey = isLast ? form.LeafKey : null }, to - from, from == 0, isLast);
+            if (isLast)
+            {
+                yield break;
+            }
+        }
+    }
+
+    private static MessageForm Bare(MessageForm message) => new()
+    {
+        Key = message.Key,
+        ParentKey = message.ParentKey,
+        Role = message.Role,
+        Content = "",
+        Status = message.Status,
+        CreatedAt = message.CreatedAt,
+    };
+
+    private static int Size(MessageForm message) =>
+        message.Content.Length + (message.Reasoning?.Length ?? 0) + (message.ToolCalls?.Length ?? 0) + 200;
+
+    private void Tell(Outcome outcome, Portion portion)
+    {
+        if (outcome.State is "added" or "grown" or "present")
+        {
+            report.Taken("messages", outcome.Count);
+            report.Present("messages", portion.Own - outcome.Count);
+        }
+
+        if (!portion.IsFirst)
+        {
+            return;
+        }
+
         switch (outcome.State)
         {
             case "added":
                 report.Taken("chats");
                 break;
-            case "grown":
-            case "present":
+            case "grown" or "present":
                 report.Present("chats");
                 break;
             case "deleted":
-                report.Left("chats", "it was deleted here since an earlier import", form.Title);
-                Met++;
-                return;
+                report.Left("chats", "it was deleted here since an earlier import", portion.Form.Title);
+                break;
             default:
-                report.Left("chats", "it holds no message", form.Title);
+                report.Left("chats", "it holds no message", portion.Form.Title);
                 return;
         }
 
         Met++;
-        report.Taken("messages", outcome.Count);
-        report.Present("messages", form.Messages.Length - outcome.Count);
     }
 
     private IEnumerable<Picture> Pictures(SourceChat row, ChatForm form) => source.Attachments(row.Id)
@@ -141,6 +185,9 @@ internal sealed class NodePlatformChats(
             }
         }
     }
+
+    /// <param name="Own">How many of its messages come with their texts.</param>
+    private sealed record Portion(SourceChat Row, ChatForm Form, int Own, bool IsFirst, bool IsLast);
 
     private sealed record Picture(string Key, string Chat, string Message, int Position, string Path);
 }

@@ -83,6 +83,7 @@ internal sealed record RestoreJournal(string Kept, IReadOnlyList<Exchange> Excha
             {
                 Directory.CreateDirectory(Path.GetDirectoryName(kept)!, OwnerFolder);
                 Move(live, kept, touched);
+                touched.Add(Path.GetDirectoryName(Path.GetDirectoryName(kept)!)!); // the name of the folder that keeps it
             }
 
             if (!isOver && fresh is not null)
@@ -119,6 +120,5 @@ internal sealed record RestoreJournal(string Kept, IReadOnlyList<Exchange> Excha
 
         touched.Add(Path.GetDirectoryName(from)!);
         touched.Add(Path.GetDirectoryName(to)!);
-        touched.Add(Path.GetDirectoryName(Path.GetDirectoryName(to)!)!);
     }
 }

@@ -10,6 +10,9 @@ namespace AiChat.Data.NodePlatform;
 /// </summary>
 internal sealed class SourceReader : IDisposable
 {
+    /// <summary>Letters of one text: as much as is taken of one from any other source.</summary>
+    public const int MaxText = 4 * 1024 * 1024;
+
     private const int PageSize = 500;
 
     private readonly ForeignDatabase _database;
@@ -124,14 +127,18 @@ internal sealed class SourceReader : IDisposable
     }
 
     /// <summary>The messages of a chat in the order in which the platform shows them.</summary>
+    /// <summary>With texts up to <see cref="MaxText"/> letters.</summary>
     public List<SourceMessage> Messages(long chatId) => Clean.Query<SourceMessage>("""
-        select m.id, m.parent_id, m.role, m.content, m.reasoning, m.reasoning_seconds, m.tools, m.created, m.updated, m.status,
-            m.stream_reasoning, m.error, u.model, u.prompt, u.completion
+        select m.id, m.parent_id, m.role, substr(m.content, 1, @MaxText) as content, substr(m.reasoning, 1, @MaxText) as reasoning,
+            m.reasoning_seconds, case when length(m.tools) <= @MaxText then m.tools end as tools, m.created, m.updated, m.status,
+            substr(m.stream_reasoning, 1, @MaxText) as stream_reasoning, substr(m.error, 1, @MaxText) as error, u.model, u.prompt,
+            u.completion, max(coalesce(octet_length(m.content), 0), coalesce(octet_length(m.reasoning), 0)) > @MaxText
+                and max(coalesce(length(m.content), 0), coalesce(length(m.reasoning), 0)) > @MaxText as is_long
         from messages m
         left join usage u on u.id = (select max(latest.id) from usage latest where latest.message_id = m.id)
         where m.session_id = @chatId
         order by m.shown, m.id
-        """, new { chatId }).ToList();
+        """, new { chatId, MaxText }).ToList();
 
     public List<SourceAttachment> Attachments(long chatId) => Clean.Query<SourceAttachment>("""
         select a.id, a.message_id, m.created as message_created, a.path, a.created

@@ -90,6 +90,9 @@ internal sealed class SourceMessage
     public long? Prompt { get; init; }
 
     public long? Completion { get; init; }
+
+    /// <summary>A text of it is longer than is taken of one.</summary>
+    public bool IsLong { get; init; }
 }
 
 internal sealed class SourceAttachment

@@ -45,6 +45,8 @@ internal static class FileKinds
         _ when members.Contains("chat-next-web-store") => "This is a backup of NextChat, which is not read here.",
         _ when members.Contains("responses") && members.Contains("conversation") =>
             "This looks like an export of Grok, which is not read here.",
+        _ when members.Contains("prompt_template") && members.Contains("docs") =>
+            "A project with its instructions and files has no counterpart here; its chats were taken.",
         _ when members.Contains("chunkedPrompt") => "This looks like a prompt of Google AI Studio, which is not read here.",
         _ => null,
     };

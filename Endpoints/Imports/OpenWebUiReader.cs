@@ -136,13 +136,33 @@ internal sealed class OpenWebUiReader : IChatReader
             return;
         }
 
-        foreach (var part in message["content"].Items)
+        Say(message["content"], text, files);
+        if (message["content"].Exists && text.IsEmpty && message["content"].Json is not ("[]" or "{}"))
         {
-            text.Add(part["text"].Text);
+            files.LeaveOut(message["role"].Text ?? "message", "not_read", "Its text has a form that is not known here.");
+        }
+    }
+
+    /// <summary>What programs keep as the content of a message: a text, an object around one, or a list of these and of pictures.</summary>
+    private static void Say(JsonValue content, MessageText text, IChatFiles files)
+    {
+        var parts = content["parts"].IsList ? content["parts"] : content;
+        if (!parts.IsList)
+        {
+            text.Add(Said(parts));
+            return;
         }
 
-        Parts(message["content"], text, files);
+        foreach (var part in parts.Items)
+        {
+            text.Add(Said(part));
+        }
+
+        Parts(parts, text, files);
     }
+
+    private static string? Said(JsonValue part) =>
+        part.Text ?? part["text"].Text ?? part["text"]["value"].Text ?? part["content"].Text ?? part["value"].Text;
 
     /// <summary>A piece of an answer in the form of the Responses API, which newer versions keep beside the text.</summary>
     private static void Output(JsonValue item, MessageText text, IChatFiles files)

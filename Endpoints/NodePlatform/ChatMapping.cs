@@ -57,6 +57,11 @@ internal static class ChatMapping
                 continue;
             }
 
+            if (message.IsLong)
+            {
+                Count(left, "a text is longer than 4 MiB: its beginning was taken");
+            }
+
             var parent = role == "assistant" && message.ParentId is { } id && asked.TryGetValue(id, out var named) ? named : leaf;
             forms.Add(Message(message, key, parent, role, status == "streaming" ? "interrupted" : status, chat));
             if (role == "user")

@@ -68,19 +68,19 @@ public sealed class ImportLongTextTests
         }
     }
 
-    /// <summary>A chat of 24 MB, and one with a single text of 48 MB; <c>LargeJson</c> and <c>TextSpool</c> keep both on disk.</summary>
+    /// <summary>A chat of 16 MB, and one with a single text of 20 MB; <c>LargeJson</c> and <c>TextSpool</c> keep both on disk.</summary>
     [NativeFact]
     public async Task However_large_its_chats_and_texts_are_an_import_takes_60_MB()
     {
         await using var server = await TestServer.StartAsync();
         var me = await server.RegisterAdminAsync();
         var piece = string.Concat(Enumerable.Repeat(new string('x', 99) + " ", 1_000));
-        var nodes = Enumerable.Range(0, 240).Select(i => ($"m{i}", Node($"m{i}", i == 0 ? null : $"m{i - 1}",
+        var nodes = Enumerable.Range(0, 160).Select(i => ($"m{i}", Node($"m{i}", i == 0 ? null : $"m{i - 1}",
             i % 2 == 0 ? "user" : "assistant", Text(piece))));
         var archive = Json(new[]
         {
-            ChatGpt("c", "Many", "m239", [.. nodes]),
-            Simple("d", "One", answer: string.Concat(Enumerable.Repeat(piece, 480))),
+            ChatGpt("c", "Many", "m159", [.. nodes]),
+            Simple("d", "One", answer: string.Concat(Enumerable.Repeat(piece, 200))),
         });
         await me.Import(Json(new[] { Simple("before") })); // what every first import takes
 

@@ -162,6 +162,34 @@ public sealed class ImportReportedTests
         Assert.Equal(6, (await me.Messages(session, tree: true)).Length);
     }
 
+    /// <summary>chatbot-ui 410: texts as lists or objects came in as empty messages. What cannot be read is told.</summary>
+    [Fact]
+    public async Task Of_other_programs_texts_in_lists_and_objects_and_what_cannot_be_read_is_told()
+    {
+        await using var server = await TestServer.StartAsync();
+        var me = await server.RegisterAdminAsync();
+        object Message(string role, object content) => new { role, content, create_time = 1_680_000_000.2 };
+        var chat = new
+        {
+            title = "Lists",
+            messages = new[]
+            {
+                Message("user", new[] { "First", "second" }), Message("assistant", new { content_type = "text", parts = new[] { "Third" } }),
+                Message("user", new object[] { new { type = "text", text = new { value = "Fourth" } } }),
+                Message("assistant", new { text = "Fifth" }), Message("user", new { drawing = 5 }), Message("assistant", ""),
+            },
+        };
+        var project = new { uuid = "p", name = "Project", prompt_template = "Be kind", docs = Array.Empty<object>() };
+
+        var import = await me.Import(Zip(("chats.json", Json(new[] { chat })), ("projects/p.json", Json(project))));
+
+        Assert.Equal("done 1 0 0", import.Counts());
+        Assert.Contains("not_read: user (Lists)", import.Skipped());
+        Assert.Contains("A project", import.GetProperty("report").GetRawText());
+        Assert.Equal(
+            ["u: First\n\nsecond", "a: Third", "u: Fourth", "a: Fifth", "u: ", "a: "], await me.Branch(await me.Chat("Lists")));
+    }
+
     /// <summary>A chat that is too large for memory is the same as a small one, in every form (LibreChat 2355 and others).</summary>
     [Theory]
     [InlineData("chatgpt")]

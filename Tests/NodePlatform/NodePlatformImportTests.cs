@@ -245,6 +245,42 @@ public sealed class NodePlatformImportTests : IDisposable
         Assert.False(File.Exists(path + "-wal"));
     }
 
+    /// <summary>A chat that no request and no memory has room for, with versions whose question came in an earlier piece.</summary>
+    [NativeFact]
+    public async Task A_large_chat_comes_in_pieces_and_a_text_beyond_the_bound_ends_early()
+    {
+        var long1 = string.Concat(Enumerable.Repeat("many words ", 20_000));
+        var giant = string.Concat(Enumerable.Repeat("中ab ", 1_100_000));
+        using (var old = new NodePlatformDatabase(Old))
+        {
+            var chat = old.Chat(old.User("Member_1", NodePlatformDatabase.Hash), "Large");
+            var first = old.Ask(chat, "First");
+            for (var i = 0; i < 12; i++)
+            {
+                old.Answer(chat, first, $"{i}: {long1}", version: i + 1);
+            }
+
+            old.Image(old.Ask(chat, "Then"), SampleImages.Png());
+            old.Message(chat, "assistant", giant);
+            old.Ask(chat, "Last");
+        }
+
+        var forecast = (await Run("--dry-run")).Expect(0).Json.GetProperty("taken");
+        var report = (await Run()).Expect(0).Json;
+
+        Assert.Equal(forecast.GetRawText(), report.GetProperty("taken").GetRawText());
+        Assert.Equal((1, 16), (forecast.GetProperty("chats").GetInt32(), forecast.GetProperty("messages").GetInt32()));
+        Assert.Contains("longer than 4 MiB", report.GetRawText());
+        await using var server = await TestServer.StartAsync(new TestServerOptions { DataDir = Data });
+        Assert.Equal("nothing_new", (await Run()).Expect(0).Json.Text("state"));
+        var browser = await Login(server, "Member_1", NodePlatformDatabase.Password);
+        var id = (await browser.GetJson("/api/sessions")).GetProperty("items")[0].Id();
+        var branch = (await browser.GetJson($"/api/sessions/{id}/messages")).GetProperty("items").EnumerateArray().ToList();
+        Assert.Equal(["First", $"11: {long1}", "Then", giant[..(4 << 20)], "Last"], branch.Select(message => message.Text("content")));
+        Assert.Equal(12, branch[1].GetProperty("siblings").GetArrayLength());
+        Assert.Equal(1, branch[2].GetProperty("images").GetArrayLength());
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static long Fill(NodePlatformDatabase old, string provider, int messages, byte[] image)

@@ -5,7 +5,7 @@ import { grouped } from './grouped'
 import { said } from './said'
 
 export type { MessageKey } from './en'
-type Locale = 'en' | 'zh'
+export type Locale = 'en' | 'zh'
 export type LocaleChoice = Locale | 'system'
 
 type Params = Record<string, string | number>
