@@ -11,7 +11,7 @@ namespace AiChat.Data.NodePlatform;
 internal sealed class SourceReader : IDisposable
 {
     /// <summary>Letters of one text: as much as is taken of one from any other source.</summary>
-    public const int MaxText = 4 * 1024 * 1024;
+    public const int MaxText = 2 * 1024 * 1024;
 
     private const int PageSize = 500;
 

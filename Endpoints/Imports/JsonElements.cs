@@ -27,7 +27,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
     /// Bytes of one string, as it is written: more than a book, and about as much as a page can show. What is longer would be in memory as a
     /// whole, here and each time that somebody opens the chat.
     /// </summary>
-    public const int MaxText = 4 * 1024 * 1024;
+    public const int MaxText = 2 * 1024 * 1024;
 
     /// <summary>Lists of chats within an object. In no program's single chat these are lists.</summary>
     private static readonly string[] Lists = ["sessions", "conversations", "chats", "history", "data"];

@@ -59,7 +59,7 @@ internal static class ChatMapping
 
             if (message.IsLong)
             {
-                Count(left, "a text is longer than 4 MiB: its beginning was taken");
+                Count(left, "a text is longer than 2 MiB: its beginning was taken");
             }
 
             var parent = role == "assistant" && message.ParentId is { } id && asked.TryGetValue(id, out var named) ? named : leaf;

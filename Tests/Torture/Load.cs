@@ -9,7 +9,7 @@ namespace AiChat.Tests.Torture;
 internal sealed class Load(Machine machine, TestServer server, FakeUpstream upstream)
 {
     /// <summary>Passwords are hashed one after another, so that a busy machine refuses nobody.</summary>
-    private readonly SemaphoreSlim _desk = new(1, 1);
+    private static readonly SemaphoreSlim Desk = new(1, 1);
 
     private int _count;
     private long _connection;
@@ -51,14 +51,14 @@ internal sealed class Load(Machine machine, TestServer server, FakeUpstream upst
 
     private async Task<HttpClient> Register(HttpClient admin, string name)
     {
-        await _desk.WaitAsync();
+        await Desk.WaitAsync();
         try
         {
             return await server.RegisterUserAsync(admin, name);
         }
         finally
         {
-            _desk.Release();
+            Desk.Release();
         }
     }
 

@@ -55,7 +55,7 @@ export const imports = {
   'imports.why.cut': 'It ends before its end. What is there was taken; download the export again for the rest.',
   'imports.why.repaired': 'The export does not tell the place of these messages; they were taken behind the one before them.',
   'imports.why.nested_archive': 'An archive within the archive is not opened. Unpack it and import it by itself.',
-  'imports.why.text_too_long': 'A text has at most 4 MiB; of these only the beginning was taken.',
+  'imports.why.text_too_long': 'A text has at most 2 MiB; of these only the beginning was taken.',
   'imports.why.too_large': 'The chat is too large to be read.',
   'imports.why.cancelled': 'You ended this import. What it had taken stays.',
   'imports.why.interrupted': 'The server stopped while this ran. Import the file again: nothing is taken twice.',

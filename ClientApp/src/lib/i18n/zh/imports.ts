@@ -55,7 +55,7 @@ export const imports: Record<keyof typeof en, string> = {
   'imports.why.cut': '文件不完整。已导入现有部分；其余部分请重新下载导出文件。',
   'imports.why.repaired': '导出文件没有说明这些消息的位置，已接在前一条消息之后。',
   'imports.why.nested_archive': '压缩包中的压缩包不会打开。请解压后单独导入。',
-  'imports.why.text_too_long': '单段文字最大 4 MiB；超出的只导入开头部分。',
+  'imports.why.text_too_long': '单段文字最大 2 MiB；超出的只导入开头部分。',
   'imports.why.too_large': '这个对话太大，无法读取。',
   'imports.why.cancelled': '你结束了这次导入。已导入的内容保留。',
   'imports.why.interrupted': '导入期间服务器停止了。请再次导入该文件：不会重复导入。',
