@@ -89,13 +89,15 @@ internal sealed class NodePlatformChats(
 
         for (int from = 0, to = 0; ; from = to)
         {
-            for (var characters = 0; to < form.Messages.Length && (to == from || characters + Size(form.Messages[to]) <= MaxCharacters); to++)
+            var characters = 0;
+            do
             {
-                characters += Size(form.Messages[to]);
+                characters += to < form.Messages.Length ? Size(form.Messages[to++]) : 0;
             }
+            while (to < form.Messages.Length && characters + Size(form.Messages[to]) <= MaxCharacters);
 
             var isLast = to == form.Messages.Length;
-            MessageForm[] messages = from == 0 && isLast ? form.Messages : [.. form.Messages[..from].Select(Bare), .. form.Messages[from..to]];
+            MessageForm[] messages = [.. form.Messages[..from].Select(Bare), .. form.Messages[from..to]];
             yield return new Portion(
                 row, form with { Messages = messages, LeafKey = isLast ? form.LeafKey : null }, to - from, from == 0, isLast);
             if (isLast)

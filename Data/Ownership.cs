@@ -67,7 +67,7 @@ internal static partial class Ownership
     {
         if (_keepsRoot)
         {
-            _ = SetFileUser(Root);
+            SetFileUser(Root);
         }
 
         return new StarterRights(_keepsRoot);
@@ -80,7 +80,7 @@ internal static partial class Ownership
         {
             if (isChanged)
             {
-                _ = SetFileUser(EffectiveUser());
+                SetFileUser(EffectiveUser());
             }
         }
     }
@@ -102,7 +102,7 @@ internal static partial class Ownership
 
     /// <summary>Of the calling thread alone, unlike the others, which change the whole process.</summary>
     [LibraryImport("libc", EntryPoint = "setfsuid")]
-    private static partial int SetFileUser(uint user);
+    private static partial void SetFileUser(uint user);
 
     [LibraryImport("libc", EntryPoint = "lchown", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ChangeOwner(string path, uint user, uint group);

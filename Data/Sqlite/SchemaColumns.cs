@@ -24,8 +24,8 @@ internal static class SchemaColumns
             {
                 throw new StartupException(
                     StartupException.Configuration,
-                    $"The database has no {column.FullName}, which its schema should have: it was made by another program, or changed by hand. It is "
-                    + "as it was before the upgrade; restore a backup, or use the program that made it.");
+                    $"The database has no {column.FullName}, which its schema should have: it was made by another program, or changed by "
+                    + "hand. It is as it was before the upgrade; restore a backup, or use the program that made it.");
             }
 
             var rest = $"{column.Type}{(column.NotNull ? " not null" : "")}{(column.Default is { } value ? $" default {value}" : "")}";

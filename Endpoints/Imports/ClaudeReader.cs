@@ -183,7 +183,8 @@ internal sealed partial class ClaudeReader : IChatReader
     };
 
     private static string? Picture(JsonValue block) =>
-        block["source"]["data"].Text is { } data ? BlobSpool.IsName(data) ? data : $"data:{block["source"]["media_type"].Text ?? "image/png"};base64,{data}"
+        block["source"]["data"].Text is { } data
+            ? BlobSpool.IsName(data) ? data : $"data:{block["source"]["media_type"].Text ?? "image/png"};base64,{data}"
             : block["file_uuid"].Text ?? block["source"]["file_uuid"].Text;
 
     /// <summary>The text that was read from a file stands in the export, its bytes do not.</summary>

@@ -24,8 +24,8 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
     public const int MaxBytes = 256 * 1024 * 1024;
 
     /// <summary>
-    /// Bytes of one string, as it is written: more than a book, and about as much as a page can show. What is longer would be in memory as a
-    /// whole, here and each time that somebody opens the chat.
+    /// Bytes of one string, as it is written: more than a book, and about as much as a page can show. What is longer would be in memory
+    /// as a whole, here and each time that somebody opens the chat.
     /// </summary>
     public const int MaxText = 2 * 1024 * 1024;
 

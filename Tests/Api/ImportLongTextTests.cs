@@ -6,7 +6,7 @@ using static AiChat.Tests.Api.ImportSteps;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>A text of many megabytes, such as a log that somebody pasted, is taken up to a bound and takes no more memory than that.</summary>
+/// <summary>A text of many megabytes, such as a pasted log, is taken up to a bound and takes no more memory than that.</summary>
 public sealed class ImportLongTextTests
 {
     [Fact]

@@ -174,7 +174,8 @@ public sealed class ImportReportedTests
             title = "Lists",
             messages = new[]
             {
-                Message("user", new[] { "First", "second" }), Message("assistant", new { content_type = "text", parts = new[] { "Third" } }),
+                Message("user", new[] { "First", "second" }),
+                Message("assistant", new { content_type = "text", parts = new[] { "Third" } }),
                 Message("user", new object[] { new { type = "text", text = new { value = "Fourth" } } }),
                 Message("assistant", new { text = "Fifth" }), Message("user", new { drawing = 5 }), Message("assistant", ""),
             },
