@@ -61,7 +61,15 @@ export function chatRoutes({ state, id, now, ok, problem, tokenMs }) {
         status,
         totalMs: 4200,
         firstTokenMs: 310,
-        usage: { promptTokens: 42, completionTokens: 512, totalTokens: 554, cost: 0.0012, source: 'estimate' },
+        usage: {
+          promptTokens: 42,
+          completionTokens: 512,
+          totalTokens: 554,
+          cachedTokens: 40,
+          cost: 0.0012,
+          saved: 0.0009,
+          source: 'provider',
+        },
       })
       delete message.eventId
       state.sessions.get(sid).activeRunMessageId = null

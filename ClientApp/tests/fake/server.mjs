@@ -284,6 +284,10 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
         if (body.proxy === 'http://inspecting.example:3128') return ok(r, inspected(body.caPem !== undefined))
         if (body.key === 'bad') return ok(r, refused())
         if (body.key === 'listless' && !body.modelIds) return ok(r, { ok: false, code: 'provider_bad_request', detail: 'HTTP 404' })
+        if (body.modelIds?.length && !body.baseUrl.endsWith('/v1')) {
+          const models = body.modelIds.map((name) => ({ id: name, name }))
+          return ok(r, { ok: true, code: 'provider_lists_no_models', models, baseUrl: `${body.baseUrl}/v1` })
+        }
         const same = state.connections.find((one) => one.baseUrl === body.baseUrl && state.secrets.get(one.id) === body.key)
         return ok(r, { ok: true, models: ['gpt-large', 'gpt-small'].map((name) => ({ id: name, name })), sameAs: same?.id ?? null })
       },

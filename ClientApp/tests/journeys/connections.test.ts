@@ -131,3 +131,28 @@ it('names the hop that failed behind a proxy, and opens the field for its author
   expect(v.complaints).toEqual([])
   await v.end()
 })
+
+it.each([
+  ['en-US', 'Add connection', 'Base URL', 'More options', 'Model ids', 'Test', 'Use https://llm.example/v1', 'Models found'],
+  ['zh-CN', '添加连接', '接口地址', '更多选项', '模型 ID', '测试', '改用 https://llm.example/v1', '找到的模型'],
+])('offers the likely address beside models typed by hand, in view on a phone (%s)', async (locale, ...names) => {
+  const [add, address, more, ids, test, use, found] = names as [string, string, string, string, string, string, string]
+  const v = await visit(browser, {}, { locale, viewport: { width: 390, height: 844 } })
+  const { page } = v
+  await page.goto(`${v.fake.url}/settings/connections`)
+  await page.getByRole('button', { name: add, exact: true }).click()
+  await page.getByLabel(address, { exact: true }).fill('https://llm.example')
+  await page.getByText(more, { exact: true }).click()
+  await page.getByLabel(ids).fill('typed-1')
+  await page.getByRole('button', { name: test, exact: true }).click()
+  const offer = page.getByRole('button', { name: use })
+  await offer.waitFor()
+  const footer = await page.getByRole('button', { name: test, exact: true }).boundingBox()
+  const end = async () => offer.boundingBox().then((box) => (box ? box.y + box.height : NaN))
+  await expect.poll(end).toBeLessThanOrEqual(footer?.y ?? NaN)
+  await offer.click()
+  await expect.poll(() => page.getByLabel(address, { exact: true }).inputValue()).toBe('https://llm.example/v1')
+  await page.getByText(found).waitFor()
+  expect(v.complaints).toEqual([])
+  await v.end()
+})

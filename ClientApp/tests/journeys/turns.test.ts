@@ -143,6 +143,7 @@ it('opens a new chat from a message, answers with another model, and shows what 
   await ask(v, 'one', 'First answer')
   await v.page.getByRole('button', { name: 'About this answer' }).click()
   await v.page.getByText('$0.0012').waitFor()
+  expect(await v.page.getByRole('definition').allInnerTexts()).toEqual(expect.arrayContaining(['40', '$0.0009']))
   const menu = () => answers(v).last().getByRole('button', { name: 'More actions' })
   await menu().click()
   await v.page.getByRole('menuitem', { name: 'Answer again with…' }).click()
@@ -176,12 +177,14 @@ it('shows what tools did, and opens what the answer cites', async () => {
   ]
   await v.page.goto(v.fake.url)
   await box(v).fill('How tall?')
-  v.fake.state.say = 'It is 116 m tall [1], not 200 [2] or `a[1]`. The end.'
+  v.fake.state.say = 'It is 116 m tall [1], in words [ref_1], [doc1] and ^[1]^, not 200 [2] or [ref_2] or `a[1]`. The end.'
   await v.page.keyboard.press('Enter')
   await v.page.getByText('The end.').waitFor()
-  const cited = answers(v).getByRole('link', { name: '1', exact: true })
+  const cited = answers(v).getByRole('link', { name: '1', exact: true }).first()
   expect(await cited.getAttribute('href')).toBe('https://example.org/hyperion')
-  expect((await answers(v).locator('.prose').innerText()).trim()).toBe('It is 116 m tall 1, not 200 [2] or a[1]. The end.')
+  expect((await answers(v).locator('.prose').innerText()).trim()).toBe(
+    'It is 116 m tall 1, in words 1, 1 and 1, not 200 [2] or [ref_2] or a[1]. The end.',
+  )
   await v.page.getByText('Searched for “tallest tree”').click()
   await v.page.getByRole('link', { name: 'Hyperion' }).waitFor()
   await v.page.getByText('1 source').waitFor()

@@ -98,21 +98,27 @@ function tied(token: Tokens.Text, words: InlineWords): Node[] {
   return [tie, draw({ ...token, text: token.text.slice(end.length) }, words)]
 }
 
+/** `[1]`; Qwen and Zhipu also write `[ref_1]`, Azure `[doc1]`, Baidu `^[1]^`. */
+const cited = /(\^?\[(?:ref_|doc)?(\d{1,3})\]\^?)/
+
 /** Text in which `[1]` links to the source with that number, if there is one. */
 function prose(text: string, words: InlineWords): Node {
-  const parts = text.split(/\[(\d{1,3})\]/)
+  const parts = text.split(cited) // text, mark, number, text, ...
   if (parts.length === 1) return isolated(text)
   const root = document.createDocumentFragment()
-  for (const [index, part] of parts.entries()) {
-    const source = index % 2 === 1 ? words.cite(Number(part)) : undefined
+  for (let at = 0; at < parts.length; at += 3) {
+    const [before = '', mark, number] = parts.slice(at, at + 3)
+    root.append(isolated(before))
+    if (!mark || !number) break
+    const source = words.cite(Number(number))
     const target = source && safeUrl(source.url)
     if (!source || !target) {
-      root.append(index % 2 === 1 ? `[${part}]` : isolated(part))
+      root.append(mark)
       continue
     }
     const anchor = document.createElement('a')
     anchor.className = 'cite'
-    anchor.textContent = part
+    anchor.textContent = number
     anchor.title = source.title
     external(anchor, target)
     root.append(anchor)
