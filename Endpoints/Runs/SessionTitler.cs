@@ -21,18 +21,12 @@ internal sealed partial class SessionTitler(
     /// <summary>Characters of the message that the model reads; less is faster and cheaper.</summary>
     private const int MaxExcerpt = 2_000;
 
-    private const int MaxTitle = 80;
-
     /// <summary>Enough for a model that reasons first although reasoning is off.</summary>
     private const int MaxTokens = 1_000;
 
     private const string Instruction =
         "You name conversations. Answer with a title for the conversation that begins with the message below: at most eight words, "
         + "in the language of the message, without quotation marks and without a full stop. Do not answer the message itself.";
-
-    private static readonly char[] Decoration = [.. " \"'`*_#“”‘’„«»「」『』《》.。"];
-
-    private static readonly string[] Labels = ["title:", "标题：", "标题:"];
 
     private readonly Channel<Run> _waiting = Channel.CreateBounded<Run>(MaxWaiting);
 
@@ -70,7 +64,7 @@ internal sealed partial class SessionTitler(
             return;
         }
 
-        var excerpt = run.Request.Content.Length <= MaxExcerpt ? run.Request.Content : Cut(run.Request.Content, MaxExcerpt);
+        var excerpt = run.Request.Content.Length <= MaxExcerpt ? run.Request.Content : ModelTitle.Cut(run.Request.Content, MaxExcerpt);
         var place = new CallPlace(run.UserId)
         {
             SessionId = run.Session.Id,
@@ -78,31 +72,11 @@ internal sealed partial class SessionTitler(
             ApiKeyId = run.Started.Reservation?.ApiKeyId,
         };
         var answer = await oneShot.Ask(place, isAdmin: true, model, Instruction, excerpt, MaxTokens, stopping);
-        if (Clean(answer) is { } title && await sessions.NameByModel(run.UserId, run.Session.Id, title))
+        if (ModelTitle.Of(answer) is { } title && await sessions.NameByModel(run.UserId, run.Session.Id, title))
         {
             run.ModelTitle = title;
         }
     }
-
-    /// <summary>The first line without quotes and markup as a title, or null when nothing is left.</summary>
-    private static string? Clean(string? answer)
-    {
-        var lines = (answer ?? "").Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-        var first = lines.FirstOrDefault(line => !IsFence(line) && line.AsSpan().Trim(Decoration).Length > 0) ?? "";
-        var line = string.Concat(first.Where(letter => !char.IsControl(letter))).Trim(Decoration);
-        foreach (var label in Labels)
-        {
-            line = line.StartsWith(label, StringComparison.OrdinalIgnoreCase) ? line[label.Length..].Trim(Decoration) : line;
-        }
-
-        return line.Length == 0 ? null : line.Length <= MaxTitle ? line : Cut(line, MaxTitle - 1).TrimEnd() + "…";
-    }
-
-    private static bool IsFence(string line) =>
-        line.StartsWith("```", StringComparison.Ordinal) || line.StartsWith("~~~", StringComparison.Ordinal);
-
-    /// <summary>The beginning of a text, not cut inside a surrogate pair.</summary>
-    private static string Cut(string text, int length) => text[..(char.IsHighSurrogate(text[length - 1]) ? length - 1 : length)];
 
     [LoggerMessage(LogLevel.Debug, "Session {SessionId} keeps the title of its first message")]
     private static partial void LogNoTitle(ILogger logger, long sessionId, Exception error);

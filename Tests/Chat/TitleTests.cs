@@ -1,5 +1,6 @@
 using System.Net;
 using AiChat.Endpoints.Chat;
+using AiChat.Endpoints.Runs;
 
 namespace AiChat.Tests.Chat;
 
@@ -83,6 +84,46 @@ public sealed class TitleTests
     [InlineData("###", null)]
     public void A_title_from_a_question_leaves_its_Markdown_out(string question, string? title) =>
         Assert.Equal(title, RunRequests.Title(question));
+
+    /// <summary>
+    /// How models give titles. JSON: langgenius/dify 1077; quotes: recoupable/app 1244; thoughts: open-webui/open-webui 9030,
+    /// danny-avila/LibreChat 7154, Jeffser/Alpaca 522; fences, labels and a sentence before: small local models.
+    /// </summary>
+    [Theory]
+    [InlineData("{\"title\": \"Trip to Oslo\"}")]
+    [InlineData("```json\n{\n  \"title\": \"Trip to Oslo\"\n}\n```")]
+    [InlineData("Here you are: {\"name\": \"Trip to Oslo\"}")]
+    [InlineData("```Trip to Oslo```")]
+    [InlineData("```markdown\n# Trip to Oslo\n```")]
+    [InlineData("**Title:** Trip to Oslo")]
+    [InlineData("Title: \"Trip to Oslo\".")]
+    [InlineData("Title:\nTrip to Oslo")]
+    [InlineData("<title>Trip to Oslo</title>")]
+    [InlineData("Sure! Here's a title for the conversation:\n\n**Trip to Oslo**")]
+    [InlineData("A good title: “Trip to Oslo”")]
+    [InlineData("标题：《Trip to Oslo》")]
+    [InlineData("好的，以下是标题：\nTrip to Oslo")]
+    [InlineData("1. Trip to Oslo\n2. Norway in May")]
+    [InlineData("- **Trip** to *Oslo*")]
+    [InlineData("[Trip to Oslo](https://example.org)")]
+    [InlineData("'Trip to Oslo'\\n")]
+    [InlineData("Trip &#116;o Oslo。")]
+    public void A_models_title_leaves_out_what_is_around_it(string answer) => Assert.Equal("Trip to Oslo", ModelTitle.Of(answer));
+
+    [Theory]
+    [InlineData("Learning C#")]
+    [InlineData(".NET basics")]
+    [InlineData("What is \"love\"")]
+    [InlineData("\"Foundation\" and \"Empire\"")]
+    [InlineData("《红楼梦》读后感")]
+    [InlineData("Rock 'n' Roll in the '60s")]
+    [InlineData("Why __init__")]
+    [InlineData("3.5 million reasons")]
+    [InlineData("Life in the U.S.")]
+    [InlineData("Use of {braces}")]
+    [InlineData("C++: what is new")]
+    [InlineData("2*3*4 and more")]
+    public void A_models_title_keeps_its_own_signs(string title) => Assert.Equal(title, ModelTitle.Of(title));
 
     private static bool IsTitle(FakeExchange exchange) => exchange.Request.Text.Contains("\"title-model\"");
 

@@ -1,7 +1,9 @@
-namespace AiChat.Endpoints.Chat;
+using System.Text.RegularExpressions;
+
+namespace AiChat.Endpoints.Runs;
 
 /// <summary>The first line of a Markdown text as plain words, for titles.</summary>
-internal static class PlainLine
+internal static partial class PlainLine
 {
     /// <summary>What is read of a text; further down stands no title.</summary>
     private const int MaxRead = 2_000;
@@ -23,7 +25,8 @@ internal static class PlainLine
         return "";
     }
 
-    private static string Plain(ReadOnlySpan<char> line)
+    /// <summary>A line without the signs of Markdown; empty for the fence of a block of code.</summary>
+    public static string Plain(ReadOnlySpan<char> line)
     {
         if (line.StartsWith("```", StringComparison.Ordinal) || line.StartsWith("~~~", StringComparison.Ordinal))
         {
@@ -43,8 +46,12 @@ internal static class PlainLine
             words = words.AsSpan().Count(sign) % 2 == 0 ? words.Replace(sign, "", StringComparison.Ordinal) : words;
         }
 
-        return words.Trim();
+        return Emphasis().Replace(words, "$1").Trim();
     }
+
+    /// <summary>Words between single stars; 2*3*4 is none.</summary>
+    [GeneratedRegex(@"(?<![\w*])\*(?=[^\s*])([^*]+)(?<!\s)\*(?![\w*])")]
+    private static partial Regex Emphasis();
 
     /// <summary>Links and images as their texts.</summary>
     private static string WithoutLinks(string line)
