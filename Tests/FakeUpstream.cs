@@ -11,7 +11,7 @@ namespace AiChat.Tests;
 internal sealed class FakeUpstream : IAsyncDisposable
 {
     private readonly Channel<FakeExchange> _arrived = Channel.CreateUnbounded<FakeExchange>();
-    private readonly ConcurrentBag<FakeExchange> _exchanges = [];
+    private readonly ConcurrentQueue<FakeExchange> _exchanges = [];
     private readonly Func<FakeExchange, Task> _script;
     private readonly LoopbackListener _listener;
 
@@ -29,7 +29,7 @@ internal sealed class FakeUpstream : IAsyncDisposable
     /// <summary>Connections accepted so far, whether or not a request came on them.</summary>
     public int Connections => _listener.Connections;
 
-    /// <summary>Every exchange whose request arrived completely.</summary>
+    /// <summary>Every exchange whose request arrived completely, in order of arrival.</summary>
     public IReadOnlyCollection<FakeExchange> Exchanges => _exchanges;
 
     /// <summary>Starts a provider that runs the script for every request; the connection closes when the script ends.</summary>
@@ -58,7 +58,7 @@ internal sealed class FakeUpstream : IAsyncDisposable
             }
 
             var exchange = new FakeExchange(socket, stream, request, end);
-            _exchanges.Add(exchange);
+            _exchanges.Enqueue(exchange);
             _arrived.Writer.TryWrite(exchange);
             await _script(exchange).WaitAsync(end);
             await exchange.CloseAsync();

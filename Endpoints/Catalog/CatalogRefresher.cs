@@ -143,8 +143,8 @@ internal sealed partial class CatalogRefresher(
                 : null;
             models =
             [
-                .. found.DistinctBy(model => model.Id).Where(model => wanted?.Contains(model.Id) != false)
-                .Select(model => ToRow(row, model)),
+                .. found.Select(model => Untagged(model, wanted)).DistinctBy(model => model.Id)
+                .Where(model => wanted?.Contains(model.Id) != false).Select(model => ToRow(row, model)),
             ];
         }
         catch (ProviderException error) when (IsWithoutList(row, error))
@@ -210,6 +210,14 @@ internal sealed partial class CatalogRefresher(
     /// <summary>The administrator entered the model ids, so the provider's list only adds details and may be missing.</summary>
     public static bool IsWithoutList(ConnectionRow row, ProviderException error) =>
         row.ModelIds != "[]" && error.UpstreamStatus is 404 or 405 or 501;
+
+    /// <summary>Ollama lists <c>llama3</c> as <c>llama3:latest</c> and answers to both.</summary>
+    private static ProviderModel Untagged(ProviderModel model, HashSet<string>? wanted)
+    {
+        const string latest = ":latest";
+        return wanted is not null && !wanted.Contains(model.Id) && model.Id.EndsWith(latest, StringComparison.Ordinal)
+            ? model with { Id = model.Id[..^latest.Length] } : model;
+    }
 
     private static ModelRow ToRow(ConnectionRow row, ProviderModel model) => new()
     {

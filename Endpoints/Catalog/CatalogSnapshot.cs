@@ -152,6 +152,9 @@ internal sealed class CatalogSnapshot
         var guess = ModelFamilies.Guess(model);
         var fromProvider = StoredJson.Read(provider?.Capabilities, CatalogRowJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
         var fromManual = StoredJson.Read(manual?.Capabilities, CatalogRowJson.Default.CapabilityLayer) ?? CapabilityLayer.Silent;
+
+        // A local server takes memory for the whole context, so what models of this name can read at most is no choice there.
+        var longest = connection.Row.Provider == "ollama" ? null : guess.ContextLimit;
         var all = fromManual.Over(connection.Capabilities).Over(fromProvider).Over(guess.Capabilities);
         return new CatalogModel
         {
@@ -163,7 +166,7 @@ internal sealed class CatalogSnapshot
                 : !connection.Capabilities.IsSilent ? "connection"
                 : !fromProvider.IsSilent ? "provider"
                 : "heuristic",
-            ContextLimit = ContextLimit(connection.Id, model, manual?.ContextLimit, provider?.ContextLimit ?? guess.ContextLimit),
+            ContextLimit = ContextLimit(connection.Id, model, manual?.ContextLimit, provider?.ContextLimit ?? longest),
             MaxOutputTokens = manual?.MaxOutputTokens ?? provider?.MaxOutputTokens ?? guess.MaxOutputTokens,
             Price = StoredJson.Read(manual?.Price, CatalogRowJson.Default.ModelPrice),
             Tags = StoredJson.Read(manual?.Tags, CatalogRowJson.Default.StringArray) ?? connection.Tags,

@@ -1,6 +1,7 @@
 using AiChat.Data.Catalog;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Settings;
+using AiChat.Providers.Ollama;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Catalog;
@@ -118,10 +119,13 @@ internal sealed class ModelCatalog(
         PublicId = model.PublicId,
         Name = model.Name,
         Capabilities = model.Capabilities,
-        ContextLimit = model.ContextLimit ?? settings.DefaultContextTokenLimit,
+        ContextLimit = model.ContextLimit ?? LimitOfUnknown(model.Connection.Row.Provider),
         MaxOutputTokens = model.MaxOutputTokens,
         Price = model.Price,
     };
+
+    private int LimitOfUnknown(string provider) => provider == "ollama" && !settings.IsChosen(SettingTable.DefaultContextTokenLimit)
+        ? OllamaProvider.MaxUnasked : settings.DefaultContextTokenLimit;
 
     /// <summary>Keeps what a provider said its model reads at most, for this and every later prompt.</summary>
     public async Task Learn(ResolvedModel model, int contextLimit)

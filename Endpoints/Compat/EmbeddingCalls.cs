@@ -58,7 +58,12 @@ internal sealed class EmbeddingCalls(
             try
             {
                 var reply = await calls.Ask(me, model, (endpoint, cancel) => provider.EmbedAsync(
-                    new EmbeddingRequest(endpoint, model.Model, inputs, dimensions) { Tokens = texts, ExtraBody = rest }, cancel), ends);
+                    new EmbeddingRequest(endpoint, model.Model, inputs, dimensions)
+                    {
+                        Tokens = texts,
+                        ExtraBody = rest,
+                        KeepAlive = settings.OllamaKeepAlive,
+                    }, cancel), ends);
                 var entry = Entry(me, model, reply.PromptTokens, estimated, (long)clock.GetElapsedTime(begun).TotalMilliseconds);
                 used.Add(entry);
                 return new EmbeddingAnswer(model.PublicId, reply.Vectors, format == "base64", entry.PromptTokens);

@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Text.RegularExpressions;
 using AiChat.Endpoints.Variables;
 using AiChat.Providers.Transport;
 using Cronos;
@@ -9,7 +10,7 @@ namespace AiChat.Endpoints.Settings;
 /// Every system setting, once: key, default, bounds, who may read it, the variable that gives its default. The server reads a value by
 /// its handle, the API and the page by its key. A key is part of the API and of the stored data, so it never changes.
 /// </summary>
-internal static class SettingTable
+internal static partial class SettingTable
 {
     /// <summary>Messages offered on an empty chat, and the length of one.</summary>
     public const int MaxSuggestions = 8;
@@ -332,10 +333,12 @@ internal static class SettingTable
         !text.Any(c => char.IsControl(c) || char.IsSurrogate(c) || c == '\\') && !text.Split('/').Any(part => part is "." or "..")
             ? null : "names folders, separated by slashes";
 
+    /// <summary>Ollama's durations are Go's, such as 1h30m, or seconds; anything below 0 is for ever (Ollama docs, "FAQ").</summary>
     private static string? KeepAlive(string text) =>
-        text is "" or "-1" or "0" || (text.TrimEnd('s', 'm', 'h') is var digits && digits.Length >= text.Length - 1
-            && digits.Length is > 0 and <= 9 && digits.All(char.IsAsciiDigit))
-            ? null : "is a time such as 90s, 30m or 24h, 0 or -1";
+        text.Length == 0 || Duration().IsMatch(text) ? null : "is a time such as 90s, 30m or 1h30m, 0 or -1";
+
+    [GeneratedRegex(@"^-?([0-9]{1,9}|([0-9]{1,9}(\.[0-9]{1,3})?(ms|s|m|h))+)$")]
+    private static partial Regex Duration();
 
     /// <summary>Null for a message that may be offered on an empty chat, else the rule it breaks.</summary>
     public static string? Suggestion(string text) =>

@@ -356,6 +356,8 @@ internal sealed class SystemSettings(
         return null;
     }
 
+    public bool IsChosen(SettingDefinition setting) => _values.ContainsKey(setting.Key) || options.SettingDefaults.ContainsKey(setting.Key);
+
     private T Read<T>(Setting<T> setting) => Read(_values, setting);
 
     /// <summary>A secret in clear; null when none is set, or when the stored one cannot be read on this installation.</summary>
@@ -394,6 +396,5 @@ internal sealed class SystemSettings(
         options.SettingDefaults.TryGetValue(key, out var given) ? given.Value : SettingTable.ByKey[key].Default;
 
     private static string Seal(string place) => $"settings|value|{place}|v1";
-
     private string? Open(string place, string text) => cipher.Open(SecretPurpose.ProviderSecrets, Seal(place), text);
 }

@@ -150,7 +150,7 @@ internal static class OllamaBody
     }
 
     // A number is seconds, and -1 for ever; a text has a unit.
-    private static void WriteKeepAlive(Utf8JsonWriter json, string keepAlive)
+    public static void WriteKeepAlive(Utf8JsonWriter json, string keepAlive)
     {
         if (int.TryParse(keepAlive, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var seconds))
         {

@@ -15,7 +15,7 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
     /// machines (Ollama docs, "FAQ": "How can I specify the context window size?"), which a chat fills soon; the longest that a model can
     /// have would take tens of gigabytes, since the memory for it is taken whole. 8,192 take about 1 GB with a model of 8 billion.
     /// </summary>
-    private const int MaxUnasked = 8_192;
+    public const int MaxUnasked = 8_192;
 
     private const int MaxShown = 200;
     private const int ShowAtOnce = 4;
@@ -40,6 +40,7 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
         body.Json.WriteString("model", request.Model);
         body.Strings("input", request.Inputs);
         body.Number("dimensions", (long?)request.Dimensions);
+        OllamaBody.WriteKeepAlive(body.Json, request.KeepAlive);
         var call = new ProviderCall(request.Endpoint, Url(request.Endpoint, "embed"))
         {
             Body = body.Finish(default),
@@ -91,10 +92,13 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
     {
         var info = shown.Child("model_info");
         var capabilities = shown.Child("capabilities");
+        var longest = info.Number($"{info.Text("general.architecture")}.context_length");
+
+        // A model of Ollama's cloud takes no memory here (Ollama docs, "Cloud").
+        var runsElsewhere = shown.Text("remote_host") is { Length: > 0 };
         return model with
         {
-            ContextLimit = Parameter(shown.Text("parameters"), "num_ctx")
-                ?? AtMost(MaxUnasked, info.Number($"{info.Text("general.architecture")}.context_length")),
+            ContextLimit = Parameter(shown.Text("parameters"), "num_ctx") ?? (runsElsewhere ? longest : AtMost(MaxUnasked, longest)),
             Vision = capabilities.Contains("vision"),
             Tools = capabilities.Contains("tools"),
             Reasoning = capabilities.Contains("thinking"),

@@ -20,6 +20,9 @@ internal sealed record EmbeddingRequest(ProviderEndpoint Endpoint, string Model,
     /// <summary>A JSON object of members that only a provider of OpenAI's protocol understands.</summary>
     public ReadOnlyMemory<byte> ExtraBody { get; init; }
 
+    /// <inheritdoc cref="ChatRequest.KeepAlive"/>
+    public string KeepAlive { get; init; } = "";
+
     public int Count => Tokens.Count > 0 ? Tokens.Count : Inputs.Count;
 }
 

@@ -19,7 +19,10 @@ internal sealed class CompatSteps : IAsyncDisposable
 
     public required long Connection { get; init; }
 
-    public static async Task<CompatSteps> StartAsync(Func<FakeExchange, Task> chat, string provider = "openai", string model = "fake-model")
+    public static Task<CompatSteps> StartAsync(Func<FakeExchange, Task> chat, string provider = "openai", string model = "fake-model") =>
+        StartAsync(chat, provider, [model]);
+
+    public static async Task<CompatSteps> StartAsync(Func<FakeExchange, Task> chat, string provider, string[] models)
     {
         var upstream = FakeUpstream.Start(chat);
         var server = await TestServer.StartAsync();
@@ -31,7 +34,7 @@ internal sealed class CompatSteps : IAsyncDisposable
             baseUrl = upstream.BaseUrl[..^(provider is "openai" or "openai_responses" ? 0 : 3)],
             authType = "none",
             local = true,
-            modelIds = new[] { model },
+            modelIds = models,
             defaultCapabilities = new { vision = true },
         };
         var connection = (await (await admin.PostJson("/api/connections", form)).Json(System.Net.HttpStatusCode.Created)).Id();
