@@ -22,7 +22,8 @@ internal sealed class ChatReader
     /// </summary>
     private static readonly HashSet<string> Hints = new(StringComparer.Ordinal)
     {
-        "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "include_reasoning", "usage", "provider", "models", "route",
+        "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "cache_control", "include_reasoning", "usage", "provider",
+        "models", "route",
     };
 
     private static readonly HashSet<string> Known = [.. Translated, .. Hints, .. Dialect.Steering];

@@ -126,6 +126,7 @@ internal sealed class CompatCalls(
                     Holds = job.Hold,
                     ContextLimit = model.ContextLimit,
                     KeepAlive = settings.OllamaKeepAlive,
+                    CachesPrompt = settings.PromptCaching,
                     Thinks = model.Capabilities.Reasoning ? true : null,
                 };
                 job.Trace?.Calling(request);

@@ -176,6 +176,9 @@ internal static class AnthropicBody
         }
 
         var lastUser = turns.FindLastIndex(turn => turn.Role == ChatRole.User);
+
+        // What the model said last is still being written where it is continued, so the cache ends before it.
+        var marked = marks ? turns.FindLastIndex(turn => turn.Role != ChatRole.Assistant) : -1;
         json.WriteStartArray("messages");
         for (var at = 0; at < turns.Count; at++)
         {
@@ -185,17 +188,16 @@ internal static class AnthropicBody
             if (turns[at].Role == ChatRole.Tool)
             {
                 // All results of one round of calls belong in one message.
-                WriteResult(body, turns[at], marks && at == turns.Count - 1);
+                WriteResult(body, turns[at], marks: at == marked);
                 while (at + 1 < turns.Count && turns[at + 1].Role == ChatRole.Tool)
                 {
                     at++;
-                    WriteResult(body, turns[at], marks && at == turns.Count - 1);
+                    WriteResult(body, turns[at], marks: at == marked);
                 }
             }
             else
             {
-                var isLast = at == turns.Count - 1;
-                WriteBlocks(body, turns[at], request, replay: at > lastUser, isLast, marks && isLast && turns[at].Role == ChatRole.User);
+                WriteBlocks(body, turns[at], request, replay: at > lastUser, isLast: at == turns.Count - 1, marks: at == marked);
             }
 
             json.WriteEndArray();
@@ -218,7 +220,7 @@ internal static class AnthropicBody
             }
         }
 
-        WriteFiles(body, turn);
+        WriteFiles(body, turn, marks && string.IsNullOrWhiteSpace(turn.Text));
 
         // An answer to be continued must not end in white space.
         var text = isLast && turn.Role == ChatRole.Assistant ? turn.Text.TrimEnd() : turn.Text;
@@ -247,20 +249,21 @@ internal static class AnthropicBody
         }
     }
 
-    private static void WriteFiles(RequestBody body, ChatTurn turn)
+    private static void WriteFiles(RequestBody body, ChatTurn turn, bool marks)
     {
+        var left = turn.Images.Count + turn.Files.Count;
         foreach (var image in turn.Images)
         {
-            WriteFile(body, "image", image, null);
+            WriteFile(body, "image", image, null, marks && --left == 0);
         }
 
         foreach (var file in turn.Files)
         {
-            WriteFile(body, "document", file.Content, file.Name);
+            WriteFile(body, "document", file.Content, file.Name, marks && --left == 0);
         }
     }
 
-    private static void WriteFile(RequestBody body, string type, ChatImage file, string? name)
+    private static void WriteFile(RequestBody body, string type, ChatImage file, string? name, bool marks)
     {
         var json = body.Json;
         json.WriteStartObject();
@@ -274,6 +277,11 @@ internal static class AnthropicBody
         if (name is not null)
         {
             json.WriteString("title", name);
+        }
+
+        if (marks)
+        {
+            WriteMark(json);
         }
 
         json.WriteEndObject();
@@ -300,7 +308,7 @@ internal static class AnthropicBody
                 json.WriteEndObject();
             }
 
-            WriteFiles(body, turn);
+            WriteFiles(body, turn, marks: false);
             json.WriteEndArray();
         }
 

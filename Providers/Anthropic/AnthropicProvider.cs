@@ -127,7 +127,7 @@ internal sealed class AnthropicProvider(ProviderHttp http) : IChatProvider, ITok
     {
         bool Names(string word) => detail.Contains(word, StringComparison.OrdinalIgnoreCase);
 
-        if (Names("cache_control"))
+        if (Names("cache_control") || Names("prompt caching"))
         {
             return refused | Refused.CacheMarks;
         }
