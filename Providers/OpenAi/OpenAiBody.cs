@@ -217,10 +217,10 @@ internal static class OpenAiBody
             }
         }
 
-        // DeepSeek refuses a history whose tool calls lack the member, also when another model made them.
-        if (!written && OpenAiHosts.Find(request.Endpoint.BaseUrl) == OpenAiHost.DeepSeek)
+        // They refuse a history whose tool calls lack the member, or have nothing in it, also when another model made them.
+        if (!written && OpenAiHosts.Find(request.Endpoint.BaseUrl) is OpenAiHost.DeepSeek or OpenAiHost.Moonshot)
         {
-            json.WriteString("reasoning_content", "");
+            json.WriteString("reasoning_content", " ");
         }
     }
 

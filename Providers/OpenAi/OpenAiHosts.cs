@@ -20,7 +20,7 @@ internal static class OpenAiHosts
         : Under(baseUrl, "deepseek.com") ? OpenAiHost.DeepSeek
         : Under(baseUrl, "bigmodel.cn") || Under(baseUrl, "z.ai") ? OpenAiHost.Zhipu
         : Under(baseUrl, "mistral.ai") ? OpenAiHost.Mistral
-        : Under(baseUrl, "moonshot.cn") || Under(baseUrl, "moonshot.ai") ? OpenAiHost.Moonshot
+        : Under(baseUrl, "moonshot.cn") || Under(baseUrl, "moonshot.ai") || Under(baseUrl, "kimi.com") ? OpenAiHost.Moonshot
         : Under(baseUrl, "aliyuncs.com") || Under(baseUrl, "siliconflow.cn") ? OpenAiHost.Qwen : OpenAiHost.Other;
 
     /// <summary>

@@ -63,7 +63,7 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
         Uri url,
         Func<CancellationToken, Task<IReadOnlyList<KeyValuePair<string, string>>>> headers,
         CancellationToken cancel) =>
-        new OpenAiParser(request).ReadAsync(
+        Parser(request).ReadAsync(
             async stop =>
             {
                 var sent = await headers(stop);
@@ -76,6 +76,19 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
                 }, stop);
             },
             cancel);
+
+    /// <summary>Mistral says the beginning of the answer again (Mistral docs, "Prefix").</summary>
+    private static OpenAiParser Parser(ChatRequest request)
+    {
+        var parser = new OpenAiParser(request);
+        if (request is { Passthrough: null, Turns: [.., { Role: ChatRole.Assistant, Text: var begun }] }
+            && OpenAiHosts.Find(request.Endpoint.BaseUrl) == OpenAiHost.Mistral)
+        {
+            parser.Output.Echo(begun);
+        }
+
+        return parser;
+    }
 
     private static void WriteTokens(Utf8JsonWriter json, IReadOnlyList<IReadOnlyList<int>> texts)
     {

@@ -87,13 +87,12 @@ internal sealed class DeltaWriter
         if (piece.Length > 0)
         {
             Heard = true;
-            piece = _ahead.Skip(piece);
-            if (piece.Length > 0)
-            {
-                Say(piece);
-            }
+            Say(_ahead.Skip(piece));
         }
     }
+
+    /// <summary>What the client began the answer with, which the server may say before it goes on.</summary>
+    public void Echo(string text) => _ahead.Expect(text);
 
     /// <summary>The piece that comes with the end of the stream: some servers say the whole text there.</summary>
     public void LastText(string? piece)
@@ -125,11 +124,7 @@ internal sealed class DeltaWriter
     /// <summary>Ends a block of <see cref="TextAhead"/>.</summary>
     public void EndBlock()
     {
-        if (_ahead.End() is { Length: > 0 } text)
-        {
-            Say(text);
-        }
-
+        Say(_ahead.End());
         if (_reasoningAhead.End() is { Length: > 0 } reasoning)
         {
             Emit(reasoning, reasoning: true);
@@ -373,6 +368,11 @@ internal sealed class DeltaWriter
 
     private void Say(string piece)
     {
+        if (piece.Length == 0)
+        {
+            return;
+        }
+
         EndReasoning();
         _pieces++;
         _said.Add(_said.Length == 0 ? piece.AsSpan().TrimStart() : piece);

@@ -22,7 +22,8 @@ internal static class StrictTurns
         "must alternate", "should be alternating", "should alternate", "requests alternate between", "after role 'tool'",
         "after role \"tool\"", "expected last role", "last message must", "last message should", "last message of", "last role must",
         "end with a user", "end with user", "start with a user", "start with user", "begin with a user", "first message must",
-        "message prefill", "response prefill", "successive user or assistant", "consecutive user", "interleave the user",
+        "message prefill", "partial mode", "前缀续写", "response prefill", "successive user or assistant", "consecutive user",
+        "interleave the user",
     ];
 
     /// <summary>Whether a server refuses the order of these turns, and there is another.</summary>
