@@ -14,16 +14,20 @@ internal static class LikelyAddresses
     ];
 
     /// <summary>
-    /// Where vendors have the API: most; OpenRouter, Open WebUI; Groq; DeepInfra; Qwen; Zhipu; Volcengine; Fireworks; Gemini; Cohere.
+    /// Where vendors have the API: most; OpenRouter; Groq; DeepInfra; Qwen; Zhipu; Volcengine; Qianfan and Spark; Fireworks; Gemini;
+    /// Cohere; Infini-AI; Novita and PPIO; Open WebUI.
     /// </summary>
     private static readonly string[] Versions =
     [
-        "/v1", "/api/v1", "/openai/v1", "/v1/openai", "/compatible-mode/v1", "/api/paas/v4", "/api/v3", "/inference/v1", "/v1beta/openai",
-        "/compatibility/v1",
+        "/v1", "/api/v1", "/openai/v1", "/v1/openai", "/compatible-mode/v1", "/api/paas/v4", "/api/v3", "/v2", "/inference/v1",
+        "/v1beta/openai", "/compatibility/v1", "/maas/v1", "/v3/openai", "/api",
     ];
 
+    /// <summary>Where they have Anthropic's: DeepSeek, Moonshot and MiniMax; Zhipu; Qwen; Kimi Code; OpenRouter.</summary>
+    private static readonly string[] Messages = ["/anthropic", "/api/anthropic", "/apps/anthropic", "/coding", "/api"];
+
     /// <summary>Each is a call; those of a wrong server end soon.</summary>
-    private const int MaxTried = 11;
+    private const int MaxTried = 16;
 
     /// <summary>The addresses to try, the likeliest first; never the one that was given.</summary>
     public static IReadOnlyList<Uri> For(Uri baseUrl, string provider)
@@ -32,7 +36,7 @@ internal static class LikelyAddresses
         var root = Stripped(path);
         IEnumerable<string> paths = provider switch
         {
-            "anthropic" => [root, Without(root, "/v1"), root + "/anthropic", root + "/api/anthropic", root + "/apps/anthropic"],
+            "anthropic" => [root, Without(root, "/v1"), .. Messages.Select(place => Without(root, "/v1") + place)],
             "google_genai" => [Without(root, "/openai"), Without(root, "/v1"), "", "/v1beta"],
             "ollama" => [root, Without(Without(root, "/v1"), "/api"), ""],
             "azure_openai" => [root, "", "/openai/v1"],

@@ -84,6 +84,11 @@ public sealed class VerifyTests
     [InlineData("openai", "", "/compatible-mode/v1")]
     [InlineData("openai", "/v1/chat/completions", "/api/v3")]
     [InlineData("openai", "", "/v1beta/openai")]
+    [InlineData("openai", "/chat/completions", "/v2")]
+    [InlineData("openai", "/v1", "/v3/openai")]
+    [InlineData("openai", "", "/api")]
+    [InlineData("anthropic", "/v1/messages", "/coding")]
+    [InlineData("anthropic", "", "/api")]
     [InlineData("anthropic", "", "/api/anthropic")]
     public async Task The_places_of_vendors_are_tried(string provider, string path, string place)
     {
