@@ -18,6 +18,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
     private int? _cached;
     private int? _written;
     private bool _isStreamed;
+    private JsonElement _begun;
 
     public override void End()
     {
@@ -33,6 +34,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
         {
             case "message_start":
                 ReadUsage(frame.Child("message").Child("usage"));
+                _begun = Items(frame.Child("message").Child("content")).MoveNext() ? frame.GetProperty("message").Clone() : default;
                 break;
             case "content_block_start":
                 _isStreamed = true;
@@ -49,6 +51,7 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
                 Finish(frame.Child("delta"));
                 break;
             case "message_stop":
+                Begin();
                 Ended = true;
                 break;
             case "message":
@@ -59,6 +62,16 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
             default:
                 // Pings and events of later versions are ignored.
                 break;
+        }
+    }
+
+    // A server that has the whole answer when it begins says it there and nowhere else.
+    private void Begin()
+    {
+        var index = 0;
+        foreach (var block in _isStreamed ? default : Items(_begun.Child("content")))
+        {
+            Start(index++, block);
         }
     }
 
@@ -76,6 +89,11 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
         {
             case "text":
                 Output.TextAhead(block.Text("text"));
+                foreach (var cited in Items(block.Child("citations")))
+                {
+                    Cite(cited);
+                }
+
                 break;
             case "thinking":
                 _thinking.Add(_open = new ThinkingBlock());
@@ -89,12 +107,15 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
                 Output.Keep(ReplyWork.Line + (_thinking[^1].Redacted?.Length ?? 0));
                 break;
             case "web_search_tool_result":
-                var pages = block.Child("content");
-                foreach (var page in pages.ValueKind == JsonValueKind.Array ? pages.EnumerateArray() : default)
+                foreach (var page in Items(block.Child("content")))
                 {
                     Output.Source(page.Text("url"), page.Text("title"), null);
                 }
 
+                break;
+            case "web_fetch_tool_result":
+                var read = block.Child("content");
+                Output.Source(read.Text("url"), read.Child("content").Text("title"), null);
                 break;
             case "tool_use":
                 // The input is empty here and follows in pieces, except from servers that send it at once, or at once and in pieces.
@@ -128,14 +149,19 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
                 Output.ToolCall(index, null, null, delta.Text("partial_json"));
                 break;
             case "citations_delta":
-                var cited = delta.Child("citation");
-                Output.Source(cited.Text("url") ?? cited.Text("source"), cited.Text("title"), cited.Text("cited_text"));
+                Cite(delta.Child("citation"));
                 break;
             default:
                 // Deltas of later versions.
                 break;
         }
     }
+
+    private void Cite(JsonElement page) =>
+        Output.Source(page.Text("url") ?? page.Text("source"), page.Text("title"), page.Text("cited_text"));
+
+    private static JsonElement.ArrayEnumerator Items(JsonElement list) =>
+        list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : default;
 
     // A signature is whole where it comes again.
     private void Sign(string? signature)

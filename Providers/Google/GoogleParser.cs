@@ -56,17 +56,34 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
         }
 
         ReadSources(candidate.Child("groundingMetadata").Child("groundingChunks"));
-        var read = candidate.Child("urlContextMetadata").Child("urlMetadata");
-        foreach (var page in read.ValueKind == JsonValueKind.Array ? read.EnumerateArray() : default)
-        {
-            Output.Source(page.Text("retrievedUrl"), null, null);
-        }
+        ReadPages(candidate);
 
         if (reason is not null)
         {
             Output.Finish(reason);
         }
     }
+
+    // Pages that the model read, and what it quotes (Gemini API docs: "URL context", "CitationMetadata"; Vertex names the list citations).
+    private void ReadPages(JsonElement candidate)
+    {
+        foreach (var page in Items(candidate.Child("urlContextMetadata").Child("urlMetadata")))
+        {
+            if (page.Text("urlRetrievalStatus") is null or "URL_RETRIEVAL_STATUS_SUCCESS")
+            {
+                Output.Source(page.Text("retrievedUrl"), null, null);
+            }
+        }
+
+        var quotes = candidate.Child("citationMetadata");
+        foreach (var quote in Items(quotes.Child("citationSources")).Concat(Items(quotes.Child("citations"))))
+        {
+            Output.Source(quote.Text("uri"), quote.Text("title"), null);
+        }
+    }
+
+    private static IEnumerable<JsonElement> Items(JsonElement list) =>
+        list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : [];
 
     private void ReadSources(JsonElement chunks)
     {

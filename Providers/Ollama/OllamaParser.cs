@@ -18,7 +18,7 @@ internal sealed class OllamaParser(ChatRequest request) : DocumentParser(request
     protected override void Read(JsonElement frame)
     {
         var message = frame.Child("message");
-        Output.Reasoning(message.Text("thinking"));
+        Output.Reasoning(message.Text("thinking") ?? message.Text("reasoning"));
         if (_forced is not null)
         {
             Argument(message.Text("content") ?? "", _forced.Name);

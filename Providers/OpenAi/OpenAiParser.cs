@@ -12,6 +12,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 {
     private OpenAiToolCalls? _tools;
     private string? _content;
+    private string? _legacy;
     private string? _reasoning;
     private string? _wholeContent;
     private string? _wholeReasoning;
@@ -50,7 +51,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     public override void Read(ref Utf8JsonReader reader)
     {
         var whole = reader;
-        _content = _reasoning = _wholeContent = _wholeReasoning = _finish = _native = null;
+        _content = _legacy = _reasoning = _wholeContent = _wholeReasoning = _finish = _native = null;
         _details = ("", false);
         _known = _error = _speaks = _refuses = false;
         _usage = default;
@@ -167,7 +168,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             else if (reader.ValueTextEquals("text"u8))
             {
                 reader.Read();
-                _content ??= LenientJson.Read(ref reader);
+                _legacy = LenientJson.Read(ref reader);
                 reader.Skip();
             }
             else if (reader.ValueTextEquals("usage"u8))
@@ -212,13 +213,13 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 ReadContent(ref reader);
             }
             else if (reader.ValueTextEquals("reasoning_content"u8) || reader.ValueTextEquals("reasoning"u8)
-                || reader.ValueTextEquals("thinking"u8))
+                || reader.ValueTextEquals("reasoning_text"u8) || reader.ValueTextEquals("thinking"u8))
             {
                 reader.Read();
 
                 // Gateways that write two of the names write the same text under both.
-                Reasoning = string.IsNullOrEmpty(Reasoning) ? LenientJson.Read(ref reader) : Reasoning;
-                reader.Skip();
+                var thought = AnswerPartReader.Thought(ref reader);
+                Reasoning = string.IsNullOrEmpty(Reasoning) ? thought : Reasoning;
             }
             else if (reader.ValueTextEquals("tool_calls"u8) && !_otherChoice)
             {
@@ -245,16 +246,14 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
                 Content += refusal;
                 reader.Skip();
             }
-            else if (reader.ValueTextEquals("images"u8) && !_otherChoice)
+            else if ((reader.ValueTextEquals("images"u8) || reader.ValueTextEquals("image"u8)) && !_otherChoice)
             {
                 reader.Read();
                 ReadImages(ref reader);
             }
-            else if (reader.ValueTextEquals("annotations"u8) && !_otherChoice)
+            else if (!_otherChoice && OpenAiSources.IsInMessage(ref reader))
             {
-                reader.Read();
-                using var list = JsonDocument.ParseValue(ref reader);
-                AnswerPartReader.Annotations(Output, list.RootElement);
+                OpenAiSources.ReadInMessage(ref reader, Output);
             }
             else if (reader.ValueTextEquals("reasoning_details"u8))
             {
@@ -285,7 +284,13 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
     private void ReadImages(ref Utf8JsonReader reader)
     {
         using var list = JsonDocument.ParseValue(ref reader);
-        foreach (var item in list.RootElement.ValueKind == JsonValueKind.Array ? list.RootElement.EnumerateArray() : default)
+        var images = list.RootElement;
+        if (images.ValueKind is JsonValueKind.Object or JsonValueKind.String)
+        {
+            AddImage(images);
+        }
+
+        foreach (var item in images.ValueKind == JsonValueKind.Array ? images.EnumerateArray() : default)
         {
             AddImage(item);
         }
@@ -317,15 +322,9 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         using var parts = JsonDocument.ParseValue(ref reader);
         foreach (var part in parts.RootElement.EnumerateArray().Where(part => part.ValueKind == JsonValueKind.Object))
         {
-            if (part.TryGetProperty("thinking", out var thinking))
-            {
-                Reasoning += AnswerPartReader.Text(thinking);
-            }
-            else if (part.TryGetProperty("text", out var text))
-            {
-                Content += AnswerPartReader.Text(text);
-            }
-            else if (part.TryGetProperty("image_url", out _))
+            Reasoning += AnswerPartReader.Text(part.Child("thinking"));
+            Content += AnswerPartReader.Text(part.Child("text"));
+            if (AnswerPartReader.IsImage(part))
             {
                 AddImage(part);
             }
@@ -334,6 +333,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 
     private void Emit()
     {
+        _content = string.IsNullOrEmpty(_content) && string.IsNullOrEmpty(_wholeContent) ? _legacy : _content;
         var mark = Output.ReasoningMark;
         var isDetailed = string.IsNullOrEmpty(_reasoning) && string.IsNullOrEmpty(_wholeReasoning);
         var isWhole = _details.IsWhole || _inMessage;
@@ -368,8 +368,7 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             Output.Usage(_usage.Prompt, _usage.Completion, _usage.Reasoning, _usage.Cached, _usage.CacheWrite);
         }
 
-        // OpenRouter says "stop" also when its provider broke the answer off, and the provider's own word beside it.
-        _finish = _finish is not null && _native is not null && FinishWords.Breaks(_native) ? _native : _finish;
+        _finish = _finish is null ? null : FinishWords.Of(_finish, _native);
         _reason = _finish ?? _reason;
         if (_reason is not null && (_whole || _ended >= (Request.Passthrough?.Choices ?? 1)))
         {

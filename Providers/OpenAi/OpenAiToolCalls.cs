@@ -71,7 +71,7 @@ internal sealed class OpenAiToolCalls
             && number.TryGetInt32(out var value) ? value : whole ? place : null;
         var extra = call.TryGetProperty("extra_content", out var content) && content.ValueKind == JsonValueKind.Object
             ? LenientJson.Raw(content) : null;
-        var function = call.Child("function");
+        var function = call.Child("function") is { ValueKind: JsonValueKind.Object } inner ? inner : call;
         return new Piece(index, Text(call, "id"), Text(function, "name"), Text(function, "arguments"), extra, whole);
     }
 

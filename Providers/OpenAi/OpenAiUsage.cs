@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using AiChat.Providers.Protocol;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.OpenAi;
 
@@ -32,8 +34,8 @@ internal struct OpenAiUsage
             {
                 Completion = DeltaWriter.Later(Number(ref reader), Completion);
             }
-            else if (reader.ValueTextEquals("cached_tokens"u8) || reader.ValueTextEquals("prompt_cache_hit_tokens"u8)
-                || reader.ValueTextEquals("cache_read_input_tokens"u8))
+            else if (reader.ValueTextEquals("cached_tokens"u8) || reader.ValueTextEquals("num_cached_tokens"u8)
+                || reader.ValueTextEquals("prompt_cache_hit_tokens"u8) || reader.ValueTextEquals("cache_read_input_tokens"u8))
             {
                 Cached = DeltaWriter.Later(Number(ref reader), Cached);
             }
@@ -83,31 +85,30 @@ internal struct OpenAiUsage
     }
 
     /// <summary>
-    /// Brings the counts to one meaning by the total: xAI and Gemini's compatible API leave the reasoning out of the completion, and
-    /// gateways to Anthropic leave what the cache held out of the prompt.
+    /// Brings the counts to one meaning by the total: xAI leaves the reasoning out of the completion, Gemini's compatible API does too and
+    /// names it nowhere else, and gateways to Anthropic leave what the cache held out of the prompt.
     /// </summary>
     public void Settle()
     {
-        if (Total is not { } total || Prompt is not { } prompt || Completion is not { } completion)
+        if (Prompt is { } prompt && Completion is { } completion && (Total ?? 0L) - prompt - completion is > 0 and var beside)
         {
-            return;
+            var cache = (long)(Cached ?? 0) + (CacheWrite ?? 0);
+            if (beside == Reasoning)
+            {
+                Completion = completion + Reasoning;
+            }
+            else if (beside == cache || beside == Cached || beside == CacheWrite)
+            {
+                Prompt = (int)(prompt + beside);
+            }
+            else if (Reasoning is not > 0 && beside <= int.MaxValue - completion)
+            {
+                (Completion, Reasoning) = ((int)(completion + beside), (int)beside);
+            }
         }
 
-        var beside = (long)total - prompt - completion;
-        if (beside <= 0)
-        {
-            return;
-        }
-
-        var cache = (long)(Cached ?? 0) + (CacheWrite ?? 0);
-        if (beside == Reasoning)
-        {
-            Completion = completion + Reasoning;
-        }
-        else if (beside == cache)
-        {
-            Prompt = (int)(prompt + cache);
-        }
+        // Perplexity counts it in neither.
+        Completion = Reasoning > Completion ? Completion + Reasoning : Completion;
     }
 
     public static int? Number(ref Utf8JsonReader reader)
@@ -116,6 +117,12 @@ internal struct OpenAiUsage
         if (reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var value) && value is >= 0 and <= int.MaxValue)
         {
             return (int)value;
+        }
+
+        if (reader.TokenType == JsonTokenType.String)
+        {
+            var digits = LenientJson.Read(ref reader);
+            return int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out var count) ? count : null;
         }
 
         reader.Skip();

@@ -93,12 +93,33 @@ internal static class AnswerPartReader
             return output.DataUrl(url) ? null : url.StartsWith("http", StringComparison.OrdinalIgnoreCase) ? url : null;
         }
 
-        if ((part.Text("b64_json") ?? part.Text("result") ?? part.Text("data")) is { } data)
+        var holder = part.Child("image") is { ValueKind: JsonValueKind.Object } image ? image
+            : part.Child("source") is { ValueKind: JsonValueKind.Object } source ? source : part;
+        if ((holder.Text("b64_json") ?? holder.Text("result") ?? holder.Text("data")) is { } data)
         {
-            output.Image(part.Text("mime_type") ?? part.Text("mimeType"), data);
+            output.Image(holder.Text("mime_type") ?? holder.Text("mimeType") ?? holder.Text("media_type"), data);
         }
 
         return null;
+    }
+
+    /// <summary>Whether a part of a message is a picture.</summary>
+    public static bool IsImage(JsonElement part) =>
+        part.TryGetProperty("image_url", out _) || (part.Text("type")?.Contains("image", StringComparison.Ordinal) ?? false);
+
+    /// <summary>A thought as a text, or as an object that holds it; the reader is left on its end.</summary>
+    public static string? Thought(ref Utf8JsonReader reader)
+    {
+        if (reader.TokenType != JsonTokenType.StartObject)
+        {
+            var text = LenientJson.Read(ref reader);
+            reader.Skip();
+            return text;
+        }
+
+        using var document = JsonDocument.ParseValue(ref reader);
+        var thought = document.RootElement;
+        return thought.Text("content") ?? thought.Text("text") ?? thought.Text("summary");
     }
 
     /// <summary>Annotations of a message: <c>url_citation</c> with its members inside or beside.</summary>
@@ -120,7 +141,7 @@ internal static class AnswerPartReader
             number++;
             output.Source(
                 LenientJson.Read(page) ?? page.Text("url") ?? page.Text("link"), page.Text("title"),
-                page.Text("snippet") ?? page.Text("content") ?? page.Text("text"), number);
+                page.Text("snippet") ?? page.Text("content") ?? page.Text("text") ?? page.Text("summary"), number);
         }
     }
 }

@@ -32,16 +32,29 @@ internal static class FinishWords
         ["aborted"] = "The provider broke the answer off.",
         ["cancelled"] = "The provider broke the answer off.",
         ["canceled"] = "The provider broke the answer off.",
+        ["user_cancel"] = "The provider broke the answer off.",
         ["timeout"] = "The provider broke the answer off because it took too long.",
         ["malformed_function_call"] = "The model wrote a tool call that the provider cannot read.",
         ["malformed_response"] = "The model wrote something that the provider cannot read.",
         ["missing_thought_signature"] =
             "The provider misses the signature of an earlier thought; begin a new chat, or choose another model.",
+        ["malformed_model_output"] = "The model wrote something that the provider cannot read.",
+        ["malformed_tool_use"] = "The model wrote a tool call that the provider cannot read.",
         ["unexpected_tool_call"] = "The model called a tool that was not offered.",
         ["too_many_tool_calls"] = "The model called too many tools.",
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
-    public static FinishReason Read(string word) => Reasons.GetValueOrDefault(word, FinishReason.Other);
+    /// <summary>A word may say more behind a colon (<c>content_filter: SAFETY</c> of Gemini's compatible API).</summary>
+    public static FinishReason Read(string word) => Reasons.TryGetValue(word, out var reason) ? reason
+        : word.IndexOf(':', StringComparison.Ordinal) is > 0 and var colon ? Read(word[..colon].TrimEnd()) : FinishReason.Other;
+
+    /// <summary>
+    /// The word that tells more, of the two that OpenRouter gives: it says "stop" also when its provider broke the answer off, cut it or
+    /// filtered it.
+    /// </summary>
+    public static string Of(string word, string? native) =>
+        native is not null && (Breaks(native) || (Read(word) == FinishReason.Stop && Read(native) is FinishReason.Length
+            or FinishReason.ContentFilter)) ? native : word;
 
     /// <summary>Whether a model that ended with this word broke off.</summary>
     public static bool Breaks(string word) => Broken.ContainsKey(word);
@@ -72,10 +85,10 @@ internal static class FinishWords
         }
 
         Add(FinishReason.Stop, "stop", "eos", "eos_token", "end_turn", "stop_sequence", "stop_token", "completed", "complete", "done",
-            "finished", "end", "pause_turn");
+            "finished", "end", "normal", "pause_turn");
         Add(FinishReason.Length, "length", "max_tokens", "model_length", "max_output_tokens", "max_completion_tokens", "max_length",
-            "model_context_window_exceeded", "context_length_exceeded", "context_window_exceeded", "token_limit", "token_limit_reached",
-            "error_limit");
+            "max_output", "model_context_window_exceeded", "context_length_exceeded", "context_window_exceeded", "token_limit",
+            "token_limit_reached", "error_limit");
         Add(FinishReason.ToolCalls, "tool_calls", "tool_call", "function_call", "tool_use");
         Add(FinishReason.ContentFilter, "content_filter", "content_filtered", "refusal", "sensitive", "safety", "recitation", "blocklist",
             "prohibited_content", "spii", "image_safety", "image_prohibited_content", "image_recitation", "guardrail_intervened",

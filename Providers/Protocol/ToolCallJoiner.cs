@@ -1,10 +1,12 @@
+using System.Text.Json;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Protocol;
 
 /// <summary>
 /// Puts tool calls together from pieces in any order and of any completeness: name or id late, empty first, repeated or in two pieces;
-/// the index missing or always 0; arguments as a whole that is said again, or after a placeholder. A call is told to the reader when its
+/// the index missing or always 0; arguments as a whole that is said again, longer each time, as a text in JSON, or after a placeholder. A
+/// call is told to the reader when its
 /// name and the beginning of its arguments are known; arguments that came in one piece wait for the end, because they may be replaced.
 /// </summary>
 internal sealed class ToolCallJoiner(List<ChatDelta> ready)
@@ -25,8 +27,9 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
     /// <param name="whole">The arguments are the whole of them, also after pieces.</param>
     public int Add(int? index, string? id, string? name, string? arguments, bool whole = false)
     {
-        var place = Place(index, id, name, whole);
+        var place = Place(index, id, name, arguments, whole);
         var call = _calls[place];
+        arguments = call.Held.Length == 0 && !call.Json.Begun ? Unwrapped(arguments) : arguments;
         _length += (arguments?.Length ?? 0) + (call.Started ? 0 : (id?.Length ?? 0) + (name?.Length ?? 0));
         if (_calls.Count > MaxCalls || _length > MaxArguments)
         {
@@ -89,8 +92,28 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
         : call.Name.Length == 0 || name.StartsWith(call.Name, StringComparison.Ordinal) ? name
         : call.Held.Length == 0 ? call.Name + name : call.Name;
 
+    /// <summary>Arguments that were written as JSON twice.</summary>
+    private static string? Unwrapped(string? arguments)
+    {
+        if (arguments is not ['"', .., '"'] || !arguments.Contains('{', StringComparison.Ordinal))
+        {
+            return arguments;
+        }
+
+        try
+        {
+            using var json = JsonDocument.Parse(arguments);
+            return LenientJson.Read(json.RootElement) is ['{', ..] inner ? inner : arguments;
+        }
+        catch (JsonException)
+        {
+            return arguments;
+        }
+    }
+
     private static void Append(Call call, string arguments)
     {
+        arguments = call.Json is { Begun: true, Complete: false } && call.MayBeSaidAgain ? call.Rest(arguments) : arguments;
         if (call.Json.Complete)
         {
             if (call.Started || !arguments.AsSpan().TrimStart().StartsWith('{') || (IsEmpty(arguments) && !IsEmpty(call.Held)))
@@ -109,6 +132,7 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
         var end = call.Json.Read(arguments);
         var again = call.Started ? -1 : call.Json.Again;
         call.Held = again < 0 ? call.Held + arguments[..end] : arguments[again..end];
+        call.Last = arguments.AsSpan().TrimEnd() is [.., var last] ? last : call.Last;
     }
 
     private static void Replace(Call call, string arguments)
@@ -150,7 +174,7 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
         }
     }
 
-    private int Place(int? index, string? id, string? name, bool whole)
+    private int Place(int? index, string? id, string? name, string? arguments, bool whole)
     {
         var at = string.IsNullOrEmpty(id) ? -1 : _calls.FindLastIndex(call => call.Id == id);
         if (at < 0 && whole)
@@ -161,7 +185,7 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
         else if (at < 0)
         {
             at = index is null ? _calls.Count - 1 : _calls.FindLastIndex(call => call.Index == index);
-            at = at >= 0 && Begins(_calls[at], index, id, name) ? -1 : at;
+            at = at >= 0 && (Begins(_calls[at], index, id, name) || BeginsBetween(_calls[at], index, id, name, arguments)) ? -1 : at;
         }
 
         if (at >= 0)
@@ -188,9 +212,17 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
         return (!string.IsNullOrEmpty(id) && call.Id is not null) || (call.Json.Complete && (index is null || other));
     }
 
+    /// <summary>Whether a piece without an index begins a call while another one goes on, whose pieces follow by its id.</summary>
+    private static bool BeginsBetween(Call call, int? index, string? id, string? name, string? arguments) =>
+        index is null && call.Id is not null && !string.IsNullOrEmpty(id) && id != call.Id && !string.IsNullOrEmpty(name)
+        && (string.IsNullOrEmpty(arguments) || arguments.AsSpan().TrimStart() is ['{', ..]);
+
     private sealed class Call
     {
         public char Half;
+
+        /// <summary>The last sign of the arguments so far.</summary>
+        public char Last;
         public JsonProgress Json;
         public SaidText Said;
 
@@ -203,6 +235,14 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
         public string Held { get; set; } = "";
 
         public bool Started { get; set; }
+
+        /// <summary>Whether an object that begins now could not belong to the arguments, so that it says them again.</summary>
+        public bool MayBeSaidAgain => Last is not (':' or '[');
+
+        /// <summary>What a piece adds that may begin with all that was received.</summary>
+        public string Rest(string piece) => !piece.StartsWith('{') ? piece
+            : Started ? (Held.Length == 0 ? Said.Rest(default, piece) : null) ?? piece
+            : piece.StartsWith(Held, StringComparison.Ordinal) ? piece[Held.Length..] : piece;
 
         public void Reset() => (Held, Json) = ("", default);
 

@@ -19,7 +19,7 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
     public int? PromptTokens { get; init; }
 
     /// <summary>Members that mean an error whatever else a reply holds.</summary>
-    private static readonly string[] Strong = ["error", "error_msg", "errorMessage", "error_message", "errors", "base_resp"];
+    private static readonly string[] Strong = ["error", "error_msg", "errorMessage", "error_message", "errors", "base_resp", "ErrorMsg"];
 
     public static ErrorText Read(ReadOnlySpan<byte> body)
     {
@@ -45,7 +45,7 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
     public static bool Names(ref Utf8JsonReader reader)
     {
         var text = reader.ValueTextEquals("error"u8) || reader.ValueTextEquals("error_msg"u8) || reader.ValueTextEquals("errorMessage"u8)
-            || reader.ValueTextEquals("error_message"u8) || reader.ValueTextEquals("errors"u8);
+            || reader.ValueTextEquals("error_message"u8) || reader.ValueTextEquals("errors"u8) || reader.ValueTextEquals("ErrorMsg"u8);
         var status = !text && reader.ValueTextEquals("base_resp"u8);
         reader.Read();
         if (status && reader.TokenType == JsonTokenType.StartObject)
@@ -79,7 +79,8 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
 
     /// <summary>
     /// Reads <c>{error:{message,type,code,status}}</c>, <c>{error:"..."}</c>, <c>{errors:[...]}</c>, <c>{message}</c>, <c>{detail}</c>,
-    /// MiniMax's <c>{base_resp:{status_code,status_msg}}</c>, Baidu's <c>{error_code,error_msg}</c>, or a list of one of these.
+    /// MiniMax's <c>{base_resp:{status_code,status_msg}}</c>, Baidu's <c>{error_code,error_msg}</c>, Tencent's <c>{ErrorMsg:{Code,Msg}}</c>
+    /// and <c>{Response:{Error:{Code,Message}}}</c>, or a list of one of these.
     /// </summary>
     public static ErrorText Read(JsonElement root)
     {
@@ -93,7 +94,12 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
             return new ErrorText(LenientJson.Read(root) ?? "", "", null);
         }
 
-        foreach (var name in (ReadOnlySpan<string>)["error", "base_resp", "errors"])
+        if (root.TryGetProperty("Response", out var response) && response.ValueKind == JsonValueKind.Object)
+        {
+            return Read(response);
+        }
+
+        foreach (var name in (ReadOnlySpan<string>)["error", "base_resp", "errors", "ErrorMsg", "Error"])
         {
             if (root.TryGetProperty(name, out var error) && IsError(name, error))
             {
@@ -103,8 +109,9 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
         }
 
         var message = First(
-            root, "message", "error_msg", "errorMessage", "error_message", "status_msg", "detail", "error_description", "msg");
-        var kind = First(root, "code", "error_code", "errorCode", "status_code", "status", "type");
+            root, "message", "error_msg", "errorMessage", "error_message", "status_msg", "detail", "error_description", "msg", "Message",
+            "Msg");
+        var kind = First(root, "code", "error_code", "errorCode", "status_code", "status", "type", "Code");
         var status = VendorStatus(root, kind)
             ?? (int.TryParse(kind, CultureInfo.InvariantCulture, out var number) && number is >= 400 and < 600 ? number : null);
         return new ErrorText(
@@ -134,8 +141,10 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
 
     private static bool IsError(string name, JsonElement value) => name switch
     {
-        "error" => value.ValueKind == JsonValueKind.Object || value is { ValueKind: JsonValueKind.String } && !value.ValueEquals(""),
+        "error" => value.ValueKind == JsonValueKind.Object || (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0)
+            || value is { ValueKind: JsonValueKind.String } && !value.ValueEquals(""),
         "error_msg" or "errorMessage" or "error_message" => value.ValueKind == JsonValueKind.String && !value.ValueEquals(""),
+        "ErrorMsg" or "Error" => value.ValueKind == JsonValueKind.Object,
         "errors" => (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() > 0)
             || (value.ValueKind == JsonValueKind.Object && value.EnumerateObject().MoveNext()),
         "base_resp" => value.ValueKind == JsonValueKind.Object && value.TryGetProperty("status_code", out var code)
@@ -158,7 +167,8 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
         return "";
     }
 
-    private static bool IsFilter(JsonElement root, string kind) => kind is "1026" or "1027" && root.TryGetProperty("status_msg", out _);
+    private static bool IsFilter(JsonElement root, string kind) => kind is "1026" or "1027" && root.TryGetProperty("status_msg", out _)
+        || (kind == "1301" && root.TryGetProperty("code", out _));
 
     /// <summary>What a vendor's own number of an error would be as a status of HTTP.</summary>
     private static int? VendorStatus(JsonElement root, string kind)
@@ -174,6 +184,21 @@ internal readonly record struct ErrorText(string Message, string Kind, int? Stat
                 "1026" or "1027" or "1042" or "2013" => 400,
                 "1000" or "1001" or "1013" or "1024" or "1033" => 500,
                 _ => null,
+            };
+        }
+
+        if (kind is ['1', >= '0' and <= '3', _, _] && root.TryGetProperty("code", out var code) && code.ValueKind == JsonValueKind.String)
+        {
+            // Zhipu, "Error codes".
+            return kind switch
+            {
+                "1302" or "1303" or "1305" => 429,
+                "1113" or "1304" or "1308" or "1309" or "1310" or "1311" => 402,
+                "1211" or "1222" => 404,
+                _ when kind[1] == '0' => 401,
+                _ when kind[1] == '1' => 403,
+                "1230" or "1231" or "1234" => 500,
+                _ => 400,
             };
         }
 

@@ -13,15 +13,38 @@ internal static class ProviderErrors
     private const int Unknown = 500;
 
     private static readonly string[] QuotaWords =
-        ["insufficient_quota", "exceeded your current quota", "billing", "credit", "insufficient balance", "spend limit"];
+    [
+        "insufficient_quota", "exceeded your current quota", "billing", "credit", "insufficient balance", "spend limit",
+        "exceeded_current_quota", "insufficient_user_quota", "overdue", "余额不足", "欠费",
+    ];
 
     private static readonly string[] FilterWords =
-        ["content_filter", "content_policy", "content management policy", "responsibleaipolicyviolation"];
+    [
+        "content_filter", "content_policy", "content management policy", "responsibleaipolicyviolation", "sensitivecontent",
+        "datainspection", "data_inspection",
+    ];
 
     private static readonly string[] KeyWords =
         ["invalid_api_key", "api_key_invalid", "api key not valid", "authentication_error", "permission_error"];
 
     private static readonly string[] ModelWords = ["model", "deployment"];
+
+    /// <summary>Parts of the words by which vendors name an error, without case and signs, and the status they stand for.</summary>
+    private static readonly (int Status, string[] Parts)[] Words =
+    [
+        (402, ["arrear", "overdue", "insufficientbalance", "insufficientuserquota", "billing", "paymentrequired"]),
+        (401, ["authentication", "unauthenticated", "unauthorized", "invalidapikey", "apikeyinvalid", "accesskey"]),
+        (403, ["permission", "forbidden", "accessdenied"]),
+        (404, ["notfound", "notexist"]),
+        (413, ["toolarge"]),
+        (503, ["overloaded", "unavailable", "busy"]),
+        (429, ["ratelimit", "toomanyrequests", "throttl", "resourceexhausted", "quota", "concurrency"]),
+        (400,
+        [
+            "badrequest", "contextlength", "contextwindow", "contentfilter", "sensitive", "inspection", "unsupported", "validation",
+            "unprocessable",
+        ]),
+    ];
 
     /// <summary>A reply whose status is not 2xx; <paramref name="body"/> is its beginning.</summary>
     public static ProviderException FromReply(ResponseHead reply, ReadOnlySpan<byte> body, ProviderEndpoint endpoint)
@@ -53,7 +76,7 @@ internal static class ProviderErrors
     /// <summary>An error object inside a reply with a 2xx status.</summary>
     public static ProviderException FromError(ErrorText error, ProviderEndpoint endpoint)
     {
-        var status = error.Status ?? FromWord(error.Kind);
+        var status = error.Status ?? (FromWord(error.Kind) is not Unknown and var known ? known : FromWord(error.Vendor?.Type ?? ""));
         var detail = error.Message.Length > 0 ? error.Message : "The provider reported an error without saying which.";
         var failure = FromStatus(status, error);
         return new ProviderException(failure, ProviderRedactor.Clean(detail, endpoint), null, error.Status)
@@ -110,16 +133,22 @@ internal static class ProviderErrors
             : status == 413 ? ProviderFailure.ContextTooLong : ProviderFailure.BadRequest,
     };
 
-    // Streams carry words where a reply would carry a status.
-    private static int FromWord(string kind) => kind switch
+    // Streams carry words where a reply would carry a status: of OpenAI, Anthropic and Google (invalid_request_error, UNAVAILABLE), of
+    // Aliyun (Throttling.RateQuota), Volcengine (AccountOverdueError), Moonshot (exceeded_current_quota_error) and of gateways.
+    private static int FromWord(string kind)
     {
-        "invalid_request_error" or "invalid_prompt" or "INVALID_ARGUMENT" or "context_length_exceeded" or "content_filter" => 400,
-        "authentication_error" or "invalid_api_key" or "UNAUTHENTICATED" => 401,
-        "permission_error" or "PERMISSION_DENIED" => 403,
-        "not_found_error" or "model_not_found" or "NOT_FOUND" => 404,
-        "request_too_large" => 413,
-        "rate_limit_error" or "rate_limit_exceeded" or "insufficient_quota" or "RESOURCE_EXHAUSTED" or "too_many_requests" => 429,
-        "overloaded_error" or "server_overloaded" or "engine_overloaded" or "engine_overloaded_error" or "UNAVAILABLE" => 503,
-        _ => Unknown,
-    };
+        var letters = string.Concat(kind.Where(char.IsAsciiLetter)).ToLowerInvariant();
+        foreach (var (status, parts) in Words)
+        {
+            foreach (var part in parts)
+            {
+                if (letters.Contains(part, StringComparison.Ordinal))
+                {
+                    return status;
+                }
+            }
+        }
+
+        return letters.StartsWith("invalid", StringComparison.Ordinal) ? 400 : Unknown;
+    }
 }
