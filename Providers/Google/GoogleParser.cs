@@ -75,15 +75,17 @@ internal sealed class GoogleParser(ChatRequest request) : DocumentParser(request
             }
         }
 
-        var quotes = candidate.Child("citationMetadata");
-        foreach (var quote in Items(quotes.Child("citationSources")).Concat(Items(quotes.Child("citations"))))
+        foreach (var list in (ReadOnlySpan<string>)["citationSources", "citations"])
         {
-            Output.Source(quote.Text("uri"), quote.Text("title"), null);
+            foreach (var quote in Items(candidate.Child("citationMetadata").Child(list)))
+            {
+                Output.Source(quote.Text("uri"), quote.Text("title"), null);
+            }
         }
     }
 
-    private static IEnumerable<JsonElement> Items(JsonElement list) =>
-        list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : [];
+    private static JsonElement.ArrayEnumerator Items(JsonElement list) =>
+        list.ValueKind == JsonValueKind.Array ? list.EnumerateArray() : default;
 
     private void ReadSources(JsonElement chunks)
     {
