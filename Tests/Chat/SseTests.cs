@@ -30,7 +30,7 @@ public sealed class SseTests
         var body = new MemoryStream();
         var context = new DefaultHttpContext();
         context.Response.Body = body;
-        var sse = await Sse.Begin(context, CancellationToken.None);
+        var sse = Sse.Begin(context);
         sse.Write(new SseFrame(7, ChatEvent.Delta, text, null));
         await sse.Flush(CancellationToken.None);
         var lines = Encoding.UTF8.GetString(body.ToArray()).Split('\n');
