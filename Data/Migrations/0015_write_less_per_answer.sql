@@ -15,8 +15,7 @@ create trigger messages_text_move after update of user_id on sessions when new.u
     insert or ignore into messages_text_due (id) select id from messages where session_id = new.id and content <> '';
 end;
 
--- Each index is a page more that an answer writes. No query uses the first two, and the third need not change when a run ends.
-drop index usage_entries_by_session;
+-- Each index is a page more that an answer writes. No query uses the first, and the second need not change when a run ends.
 drop index usage_entries_by_message;
 drop index runs_by_user;
 create index runs_by_user on runs (user_id);

@@ -106,7 +106,7 @@ internal static class RunPlacement
     }
 }
 
-/// <summary>What a start has to know, read by one statement: the session, an earlier run of the same request, the message it is at.</summary>
+/// <summary>What a start has to know, by one statement: the session, an earlier run of the same request, the message it is at.</summary>
 internal sealed record StartPlace
 {
     public string TitleSource { get; init; } = "default";

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using AiChat.Data.Accounts;
-using AiChat.Data.Chats;
 using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using Dapper;
@@ -170,7 +169,9 @@ internal sealed class RunStore(Db db)
             return place.KnownHash == run.RequestHash
                 ? new StartedRun(StartOutcome.Known)
                 {
-                    RunId = known, MessageId = place.KnownMessageId, UserMessageId = place.KnownParentId,
+                    RunId = known,
+                    MessageId = place.KnownMessageId,
+                    UserMessageId = place.KnownParentId,
                 }
                 : new StartedRun(StartOutcome.Conflict);
         }

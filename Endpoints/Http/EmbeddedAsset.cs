@@ -47,7 +47,11 @@ internal sealed class EmbeddedAsset
         Stream Plain() => names.Contains(name) ? Open(name) : Unpack(Open(name + Packed));
         var gzip = new Lazy<byte[]>(() => Pack(Plain())); // once: it takes a tenth of a second for the largest file
         Variant[] variants = names.Contains(name + Packed)
-            ? [new("br", () => Open(name + Packed)), new("gzip", () => new MemoryStream(gzip.Value, writable: false)), new("identity", Plain)]
+            ?
+            [
+                new("br", () => Open(name + Packed)), new("gzip", () => new MemoryStream(gzip.Value, writable: false)),
+                new("identity", Plain),
+            ]
             : [new("identity", Plain)];
 
         var type = TypeOf(Path.GetExtension(name));

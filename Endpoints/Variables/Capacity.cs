@@ -33,7 +33,8 @@ internal static class Capacity
 
     public static int AnswersOf(int files) => Math.Clamp((files - OtherFiles) / 2, 50, MaxAnswers);
 
-    private static int? Number(string? text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+    private static int? Number(string? text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private static string[] Lines(string path)
     {

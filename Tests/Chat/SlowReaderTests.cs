@@ -75,6 +75,7 @@ public sealed class SlowReaderTests
         log.Append(ChatEvent.Done, "{}"u8.ToArray());
         log.Complete();
         await streaming;
+        await context.Response.CompleteAsync(); // as the web server does
 
         var events = client.Text.Split("\n\n", StringSplitOptions.RemoveEmptyEntries)
             .Where(frame => frame.StartsWith("id:", StringComparison.Ordinal)).ToList();

@@ -16,7 +16,6 @@ create trigger messages_text_move after update of user_id on sessions when new.u
     delete from messages_text where rowid in (select id from messages where session_id = new.id and content <> '');
     insert or ignore into messages_text_due (id) select id from messages where session_id = new.id and content <> '';
 end;
-create index usage_entries_by_session on usage_entries (session_id) where session_id is not null;
 create index usage_entries_by_message on usage_entries (message_id) where message_id is not null;
 drop index runs_by_user;
 create index runs_by_user on runs (user_id, status, started_at);
