@@ -87,9 +87,15 @@ public sealed class DbTests : IDisposable
     {
         Migrator.Run(FilePath);
         using var db = new Db(FilePath);
+        using var begun = new ManualResetEventSlim();
         using var queued = new ManualResetEventSlim();
         var runs = 0;
-        var first = db.Write(_ => queued.Wait(TimeSpan.FromSeconds(30)));
+        var first = db.Write(_ =>
+        {
+            begun.Set();
+            return queued.Wait(TimeSpan.FromSeconds(30));
+        });
+        begun.Wait(TimeSpan.FromSeconds(30)); // what follows is one group
         var good = db.Write(connection =>
         {
             runs++;
@@ -113,9 +119,15 @@ public sealed class DbTests : IDisposable
     {
         Migrator.Run(FilePath);
         using var db = new Db(FilePath);
+        using var begun = new ManualResetEventSlim();
         using var queued = new ManualResetEventSlim();
         List<int> ran = [];
-        var first = db.Write(_ => queued.Wait(TimeSpan.FromSeconds(30)));
+        var first = db.Write(_ =>
+        {
+            begun.Set();
+            return queued.Wait(TimeSpan.FromSeconds(30));
+        });
+        begun.Wait(TimeSpan.FromSeconds(30)); // what follows is one group
         var all = Enumerable.Range(0, 6).Select(i => db.Write(
             _ =>
             {

@@ -10,7 +10,7 @@ const fields: readonly Field[] = Object.values(groups).flat()
 /** The bounds of a number in the server's table, in its own units. */
 function bounds(key: string): [number, number] | null {
   const kind = '(?:Number|NumberSetting<\\w+>|AmountSetting)'
-  const found = new RegExp(`${kind}\\(\\s*"${key}", (?:(?:null|-?[\\d_]+L?), (-?[\\d_]+), |-1, )([\\d_]+)\\)`).exec(table)
+  const found = new RegExp(`${kind}\\(\\s*"${key}", (?:(?:null|Capacity\\.\\w+|-?[\\d_]+L?), (-?[\\d_]+), |-1, )([\\d_]+)\\)`).exec(table)
   if (!found) return null
   const number = (text: string | undefined) => (text === undefined ? -1 : Number(text.replaceAll('_', '')))
   return [number(found[1]), number(found[2])]
