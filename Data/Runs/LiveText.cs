@@ -31,7 +31,7 @@ internal sealed class LiveText(string databasePath) : IDisposable
     public void Begin(string bootId)
     {
         _bootId = bootId;
-        _file = new LiveTextFile(_path, bootId);
+        _file = Create(_path);
     }
 
     /// <summary>Appends the chunks.</summary>
@@ -57,7 +57,7 @@ internal sealed class LiveText(string databasePath) : IDisposable
     /// <exception cref="IOException">It cannot be written; the file is as before.</exception>
     public void Renew(IEnumerable<IReadOnlyList<RunChunk>> whole)
     {
-        var next = new LiveTextFile(_path + ".new", _bootId);
+        var next = Create(_path + ".new");
         try
         {
             foreach (var chunks in whole)
@@ -112,6 +112,9 @@ internal sealed class LiveText(string databasePath) : IDisposable
             on conflict (run_id, position) do nothing
             """, chunks.Where(chunk => running.Contains(chunk.RunId)));
     }
+
+    /// <summary>Whoever may read the database may read its text, as with the files that SQLite puts beside it.</summary>
+    private LiveTextFile Create(string path) => new(path, _bootId, File.GetUnixFileMode(databasePath));
 
     private static string PathOf(string databasePath) => databasePath + "-live";
 

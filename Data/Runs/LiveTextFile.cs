@@ -21,15 +21,17 @@ internal sealed class LiveTextFile : IDisposable
     private readonly SafeFileHandle _file;
     private ArrayBufferWriter<byte> _buffer = new(4096);
 
-    /// <summary>Creates the file, or empties the one at this place.</summary>
+    /// <summary>Creates the file, in place of the one there.</summary>
     /// <param name="bootId">Names the process whose runs these are, as the rows of the runs do.</param>
+    /// <param name="mode">Who may read it.</param>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public LiveTextFile(string path, string bootId)
+    public LiveTextFile(string path, string bootId, UnixFileMode mode)
     {
-        _file = File.OpenHandle(path, FileMode.Create, FileAccess.Write, FileShare.Read | FileShare.Delete);
+        File.Delete(path); // it may be another user's, who shares the folder by a group
+        _file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.Read | FileShare.Delete);
         try
         {
-            File.SetUnixFileMode(_file, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+            File.SetUnixFileMode(_file, mode);
             byte[] head = [.. _magic, .. Encoding.ASCII.GetBytes(bootId)];
             RandomAccess.Write(_file, head, 0);
             Length = HeadLength;

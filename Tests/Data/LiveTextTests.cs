@@ -13,6 +13,12 @@ public sealed class LiveTextTests : IDisposable
 
     private string Live => Database + "-live";
 
+    public LiveTextTests()
+    {
+        File.WriteAllText(Database, "");
+        File.SetUnixFileMode(Database, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead);
+    }
+
     [Fact]
     public void What_was_appended_is_read_in_order_whatever_its_letters()
     {
@@ -27,7 +33,7 @@ public sealed class LiveTextTests : IDisposable
 
         Assert.Equal(all, Read());
         Assert.Equal(_boot, LiveTextFile.Read(Live)!.Value.BootId);
-        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(Live));
+        Assert.Equal(File.GetUnixFileMode(Database), File.GetUnixFileMode(Live));
     }
 
     /// <summary>A power cut may leave any beginning of the file, and zeros or older bytes after it.</summary>
@@ -71,7 +77,7 @@ public sealed class LiveTextTests : IDisposable
         text.Renew([[Chunk(2, 0, "goes on and on")]]);
         text.Append([Chunk(2, 14, "!")]);
         Assert.Equal([Chunk(2, 0, "goes on and on"), Chunk(2, 14, "!")], Read());
-        Assert.Equal([Live], Directory.GetFiles(_folder.FullName));
+        Assert.Equal([Database, Live], Directory.GetFiles(_folder.FullName).Order());
 
         text.Empty();
         Assert.Empty(Read());
@@ -82,6 +88,7 @@ public sealed class LiveTextTests : IDisposable
     [Fact]
     public void Only_running_answers_of_the_process_that_wrote_it_get_its_text()
     {
+        File.Delete(Database);
         Migrator.Run(Database);
         using (var text = new LiveText(Database))
         {

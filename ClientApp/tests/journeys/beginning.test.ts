@@ -114,6 +114,9 @@ it('says in the language of the page what is missing, and completes addresses', 
   await page.getByRole('button', { name: '测试并继续' }).click()
   await page.getByLabel('模型 ID').fill('model-a\nmodel-b')
   await page.getByRole('button', { name: '测试并继续' }).click()
+  // Another address is offered, and to test this one again is to keep it.
+  await page.getByText('http://localhost:1234/v1').first().waitFor()
+  await page.getByRole('button', { name: '测试并继续' }).click()
   await page.getByRole('heading', { name: '选择默认模型' }).waitFor()
   expect(v.fake.state.connections[0]).toMatchObject({
     name: 'localhost:1234',

@@ -80,7 +80,7 @@ it('draws the end of a long answer first, and returns to a place in its middle',
   await page.reload()
   await expect.poll(async () => (await seen(page)).text).toBe(before.text)
   await expect.poll(async () => Math.abs((await seen(page)).top - before.top)).toBeLessThanOrEqual(2)
-  expect(await page.getByText('The end.').count()).toBe(0)
+  await expect.poll(() => page.getByText('The end.').count()).toBe(0)
   expect(v.complaints).toEqual([])
   await v.end()
 })
