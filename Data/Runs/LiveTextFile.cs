@@ -15,11 +15,12 @@ internal sealed class LiveTextFile : IDisposable
     private const int BootIdLength = 32;
     private const int ChunkHead = 8;
     private const int PayloadHead = 17;
-    private const int MaxKeptBuffer = 1 << 20;
+    private const int MaxBuffered = 256 * 1024;
+    private const int MaxPiece = 64 * 1024;
     private static readonly byte[] _magic = "AiChatL1"u8.ToArray();
 
     private readonly SafeFileHandle _file;
-    private ArrayBufferWriter<byte> _buffer = new(4096);
+    private readonly ArrayBufferWriter<byte> _buffer = new(4096);
 
     /// <summary>Creates the file, in place of the one there.</summary>
     /// <param name="bootId">Names the process whose runs these are, as the rows of the runs do.</param>
@@ -51,19 +52,19 @@ internal sealed class LiveTextFile : IDisposable
     /// <exception cref="IOException">They could not be written whole.</exception>
     public void Append(IReadOnlyList<RunChunk> chunks)
     {
+        var at = Length;
         try
         {
             foreach (var chunk in chunks)
             {
-                Write(chunk);
+                at = Write(chunk, at);
             }
 
-            RandomAccess.Write(_file, _buffer.WrittenSpan, Length);
-            Length += _buffer.WrittenCount;
+            Length = WriteOut(at);
         }
         finally
         {
-            Clear();
+            _buffer.ResetWrittenCount();
         }
     }
 
@@ -145,27 +146,49 @@ internal sealed class LiveTextFile : IDisposable
         return sum;
     }
 
-    private void Write(RunChunk chunk)
+    /// <summary>Writes a chunk, a long text in pieces, so that the buffer stays small; no piece ends inside a surrogate pair.</summary>
+    /// <returns>Where the next bytes go.</returns>
+    private long Write(RunChunk chunk, long at)
     {
-        var length = PayloadHead + Encoding.UTF8.GetByteCount(chunk.Value);
+        var text = chunk.Value.AsSpan();
+        for (int start = 0, length; start == 0 || start < text.Length; start += length)
+        {
+            length = chunk.Kind == RunChunk.Tool ? text.Length : Math.Min(MaxPiece, text.Length - start);
+            length += start + length < text.Length && char.IsHighSurrogate(text[start + length - 1]) ? 1 : 0;
+            Write(chunk, chunk.Position + start, text.Slice(start, length));
+            if (length == 0)
+            {
+                break;
+            }
+
+            if (_buffer.WrittenCount >= MaxBuffered)
+            {
+                at = WriteOut(at);
+            }
+        }
+
+        return at;
+    }
+
+    private void Write(RunChunk chunk, long position, ReadOnlySpan<char> text)
+    {
+        var length = PayloadHead + Encoding.UTF8.GetByteCount(text);
         var bytes = _buffer.GetSpan(ChunkHead + length)[..(ChunkHead + length)];
         var payload = bytes[ChunkHead..];
         BinaryPrimitives.WriteInt64LittleEndian(payload, chunk.RunId);
-        BinaryPrimitives.WriteInt64LittleEndian(payload[8..], chunk.Position);
+        BinaryPrimitives.WriteInt64LittleEndian(payload[8..], position);
         payload[16] = (byte)chunk.Kind[0];
-        Encoding.UTF8.GetBytes(chunk.Value, payload[PayloadHead..]);
+        Encoding.UTF8.GetBytes(text, payload[PayloadHead..]);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes, (uint)length);
         BinaryPrimitives.WriteUInt32LittleEndian(bytes[4..], Checksum(payload));
         _buffer.Advance(bytes.Length);
     }
 
-    private void Clear()
+    private long WriteOut(long at)
     {
-        if (_buffer.Capacity > MaxKeptBuffer)
-        {
-            _buffer = new ArrayBufferWriter<byte>(4096);
-        }
-
+        RandomAccess.Write(_file, _buffer.WrittenSpan, at);
+        at += _buffer.WrittenCount;
         _buffer.ResetWrittenCount();
+        return at;
     }
 }

@@ -10,6 +10,9 @@ internal sealed partial class TextFlusher(
     /// <summary>With the write that follows, at most half a second of text is lost when the process is killed.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(400);
 
+    /// <summary>Chunks, or characters of one, that are written at once.</summary>
+    private const int MaxGathered = 4_096;
+
     /// <summary>
     /// What is to be stored. After a failure it is tried again together with what comes next, so that no gap can arise. When the process
     /// ends, each run stores its whole text by itself.
@@ -60,18 +63,27 @@ internal sealed partial class TextFlusher(
         {
             // A failure of one run does not keep the text of the others from being stored.
             background.Try("taking an answer's text", () => run.Log.TakeUnstored(run.Started.RunId, _chunks));
+            if (_chunks.Count >= MaxGathered || _chunks is [.., { Value.Length: > MaxGathered }])
+            {
+                Store();
+            }
         }
 
-        if (_chunks.Count > 0)
-        {
-            text.Append(_chunks);
-            _chunks.Clear();
-        }
+        Store();
 
         if (clock.GetElapsedTime(_flushedAt) >= LiveText.BetweenFlushes)
         {
             text.Flush();
             _flushedAt = clock.GetTimestamp();
+        }
+    }
+
+    private void Store()
+    {
+        if (_chunks.Count > 0)
+        {
+            text.Append(_chunks);
+            _chunks.Clear();
         }
     }
 

@@ -36,6 +36,24 @@ public sealed class LiveTextTests : IDisposable
         Assert.Equal(File.GetUnixFileMode(Database), File.GetUnixFileMode(Live));
     }
 
+    /// <summary>Megabytes in one chunk are written in pieces that are the same text again.</summary>
+    [Fact]
+    public void A_long_text_is_read_again_in_pieces_that_follow_one_another()
+    {
+        var value = string.Concat(Enumerable.Repeat("a🙂谁 ", 300_000));
+        using var text = new LiveText(Database);
+        text.Begin(_boot);
+
+        text.Append([Chunk(1, 0, "begin"), Chunk(1, 5, value, RunChunk.Reasoning), Chunk(2, 7, "other")]);
+
+        var read = Read();
+        var pieces = read.Where(chunk => chunk.Kind == RunChunk.Reasoning).ToList();
+        Assert.Equal(value, string.Concat(pieces.Select(piece => piece.Value)));
+        Assert.True(pieces.Count > 10);
+        Assert.Equal(pieces.Select((_, i) => 5L + pieces.Take(i).Sum(piece => piece.Value.Length)), pieces.Select(piece => piece.Position));
+        Assert.Equal([Chunk(1, 0, "begin"), Chunk(2, 7, "other")], [read[0], read[^1]]);
+    }
+
     /// <summary>A power cut may leave any beginning of the file, and zeros or older bytes after it.</summary>
     [Fact]
     public void Of_a_file_that_was_cut_or_damaged_what_stands_before_is_read()
