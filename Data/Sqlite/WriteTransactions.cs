@@ -48,8 +48,7 @@ internal sealed class WriteTransactions(SqliteConnection connection, WriterLog l
     /// <exception cref="SqliteException">Nothing is committed.</exception>
     public bool AddDue(Func<bool> goesOn)
     {
-        // Not by a cached statement: this pragma takes effect when it is compiled.
-        raw.sqlite3_exec(connection.Handle, "pragma synchronous = normal");
+        WaitForDisk("normal");
         try
         {
             Execute("begin immediate");
@@ -65,7 +64,8 @@ internal sealed class WriteTransactions(SqliteConnection connection, WriterLog l
         }
         finally
         {
-            raw.sqlite3_exec(connection.Handle, "pragma synchronous = full");
+            Abandon(); // inside a transaction the pragma is refused, and no later commit would wait for the disk
+            WaitForDisk("full");
         }
     }
 
@@ -159,6 +159,15 @@ internal sealed class WriteTransactions(SqliteConnection connection, WriterLog l
         // A full disk or an I/O error rolls back the whole transaction, not only this item.
         return raw.sqlite3_get_autocommit(connection.Handle) == 0 ? false
             : throw item.Failure ?? new StoreException(StoreFailure.Unavailable, "The transaction was rolled back.");
+    }
+
+    /// <summary>Not by a cached statement: this pragma takes effect when it is compiled.</summary>
+    private void WaitForDisk(string level)
+    {
+        if (raw.sqlite3_exec(connection.Handle, $"pragma synchronous = {level}") is var result and not raw.SQLITE_OK)
+        {
+            throw new StoreException(StoreFailure.Unavailable, $"The store cannot set how commits wait for the disk ({result}).");
+        }
     }
 
     private void Execute(string sql)

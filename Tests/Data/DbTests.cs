@@ -200,6 +200,26 @@ public sealed class DbTests : IDisposable
         Assert.Equal(StoreFailure.Unavailable, error.Failure);
     }
 
+    /// <summary>The index is written without waiting for the disk; whatever happens to it, the next commit waits again.</summary>
+    [Fact]
+    public void A_commit_waits_for_the_disk_also_after_the_index_could_not_be_written()
+    {
+        Migrator.Run(FilePath);
+        using var connection = SqliteConnections.OpenWriter(FilePath);
+        var transactions = new WriteTransactions(connection, new WriterLog(connection, 250));
+        Scalar(connection, "insert into messages_text_due (id) values (1)");
+        Assert.True(transactions.AddDue(() => true));
+        Assert.Equal(2, Number(connection, "pragma synchronous"));
+
+        Scalar(connection, "insert into messages_text_due (id) values (2)");
+        Scalar(connection, "drop table messages_text_groups");
+        Scalar(connection, "drop table messages_text");
+        Assert.Throws<SqliteException>(() => transactions.AddDue(() => true));
+
+        Assert.Equal(2, Number(connection, "pragma synchronous"));
+        Assert.Equal(1, Number(connection, "select count(*) from messages_text_due"));
+    }
+
     [Fact]
     public void Every_connection_has_the_safe_settings()
     {
