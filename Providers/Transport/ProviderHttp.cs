@@ -132,8 +132,10 @@ internal sealed class ProviderHttp : IDisposable
             {
                 connection.Dispose();
 
-                // The provider may close a connection at the moment it is used again. A request without a body may then be sent again.
-                if (used is null || call.Body is not null || call.Method is not null || clock.Token.IsCancellationRequested
+                // The other side may close a connection at the moment it is used again. What changes nothing more when it comes twice is
+                // then sent again.
+                if (used is null || call.Body is not null || call.Method is not (null or "GET" or "DELETE")
+                    || clock.Token.IsCancellationRequested
                     || exception is ProviderException { Failure: not ProviderFailure.ConnectionLost })
                 {
                     throw;

@@ -110,9 +110,13 @@ public sealed class Http1PoolTests
     }
 
     [Theory]
-    [InlineData(null, 2)]
-    [InlineData("{}", 1)]
-    public async Task Only_what_asks_is_sent_again_when_a_used_connection_breaks(string? body, int connections)
+    [InlineData(null, null, 2)]
+    [InlineData("GET", null, 2)]
+    [InlineData("DELETE", null, 2)]
+    [InlineData(null, "{}", 1)]
+    [InlineData("PUT", "{}", 1)]
+    [InlineData("POST", null, 1)]
+    public async Task Only_what_may_come_twice_is_sent_again_when_a_used_connection_breaks(string? method, string? body, int connections)
     {
         using var http = new ProviderHttp(TimeProvider.System);
         var requests = 0;
@@ -128,9 +132,9 @@ public sealed class Http1PoolTests
         });
         await http.AskAsync(server.Endpoint);
 
-        var failure = await Record.ExceptionAsync(() => http.AskAsync(server.Endpoint, body));
+        var failure = await Record.ExceptionAsync(() => http.AskAsync(server.Endpoint, body, method));
 
-        Assert.Equal(body is null ? null : ProviderFailure.ConnectionLost, (failure as ProviderException)?.Failure);
+        Assert.Equal(connections == 2 ? null : ProviderFailure.ConnectionLost, (failure as ProviderException)?.Failure);
         Assert.Equal(connections, server.Connections);
     }
 

@@ -96,9 +96,10 @@ internal sealed class KeptUpstream : IAsyncDisposable
 internal static class ProviderHttpExtensions
 {
     /// <summary>One exchange from end to end: a GET, or a POST of the body. Returns the text of the reply.</summary>
-    public static async Task<string> AskAsync(this ProviderHttp http, ProviderEndpoint endpoint, string? body = null)
+    public static async Task<string> AskAsync(
+        this ProviderHttp http, ProviderEndpoint endpoint, string? body = null, string? method = null)
     {
-        var call = new ProviderCall(endpoint, ProviderUrl.Combine(endpoint.BaseUrl, "x"));
+        var call = new ProviderCall(endpoint, ProviderUrl.Combine(endpoint.BaseUrl, "x")) { Method = method };
         call = body is null ? call : call with { Body = Encoding.ASCII.GetBytes(body) };
         await using var reply = await http.SendAsync(call, CancellationToken.None);
         var text = Encoding.ASCII.GetString((await reply.ReadAllAsync(1_000_000)).Span);
