@@ -88,7 +88,8 @@ public sealed class RemoteBackupTests : IDisposable
         Assert.False((await other.GetJson("/api/backups")).TryGetProperty("lastFailure", out _));
         Assert.Equal(held.Count * 2, store.Objects.Count);
         await admin.MakeBackup();
-        Assert.False((await admin.GetJson("/api/backups")).TryGetProperty("lastFailure", out _));
+        var listed = await admin.GetJson("/api/backups");
+        Assert.False(listed.TryGetProperty("lastFailure", out var failed), failed.ToString());
     }
 
     [Fact]
