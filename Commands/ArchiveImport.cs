@@ -8,17 +8,19 @@ internal static class ArchiveImport
 {
     private const int MaxShown = 50;
 
-    public static async Task<int> Run(Call call, string path, string username)
+    /// <param name="path">As the person calls it.</param>
+    /// <param name="file">What is sent.</param>
+    public static async Task<int> Run(Call call, string path, string file, string username)
     {
         var user = (await call.List($"/api/users?limit=100&q={Uri.EscapeDataString(username)}"))
             .FirstOrDefault(one => username.Equals((string?)one!["username"], StringComparison.OrdinalIgnoreCase))
             ?? throw new CommandException("not_found", $"There is no account named {username}. See: aichat user list");
         Terminal.Complain($"Taking the chats of {path} for {user["username"]}.");
-        await using var file = Open(path);
+        await using var content = Open(file);
         var reply = await call.Installation.Upload(
-            $"/api/imports/of/{user["id"]}?name={Uri.EscapeDataString(Path.GetFileName(path))}", "application/octet-stream", file,
+            $"/api/imports/of/{user["id"]}?name={Uri.EscapeDataString(Path.GetFileName(file))}", "application/octet-stream", content,
             call.Cancel,
-            sent => Terminal.Progress($"Sent {sent >> 20} of {file.Length >> 20} MB"));
+            sent => Terminal.Progress($"Sent {sent >> 20} of {content.Length >> 20} MB"));
         Terminal.Progress("");
         if (!reply.IsDone)
         {

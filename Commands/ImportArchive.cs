@@ -18,11 +18,13 @@ internal static partial class ImportArchive
     /// <summary>Room that stays free on the disk.</summary>
     private const long Reserve = 64 * 1024 * 1024;
 
+    private static ReadOnlySpan<byte> DatabaseHead => "SQLite format 3\0"u8;
+
     private static readonly string[] LeftOut = [".log", ".js", ".mjs", ".cjs", ".map", ".ts", ".md", ".node", ".wasm"];
 
     public static bool IsArchive(string path) => KindOf(path) is not Kind.None;
 
-    /// <returns>The folder; null for a zip that holds no database.</returns>
+    /// <returns>The folder; null for a zip that holds no database, and for a single file in gzip that is none.</returns>
     /// <exception cref="CommandException">It is damaged, or larger than the disk.</exception>
     public static string? Unpack(string path, string temporary, CancellationToken cancel)
     {
@@ -57,7 +59,12 @@ internal static partial class ImportArchive
 
                     break;
                 default:
-                    Unzip(path, target);
+                    if (!Unzip(path, target))
+                    {
+                        Directory.Delete(folder, recursive: true);
+                        return null;
+                    }
+
                     break;
             }
 
@@ -72,8 +79,29 @@ internal static partial class ImportArchive
         }
     }
 
-    /// <summary>A tar in gzip, or one file in gzip.</summary>
-    private static void Unzip(string path, Target target)
+    /// <summary>Writes the files of a folder into a zip, without compressing them. Links are left out.</summary>
+    public static void Pack(string folder, string path, CancellationToken cancel)
+    {
+        try
+        {
+            using var zip = new ZipArchive(File.Create(path), ZipArchiveMode.Create);
+            var options = new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint };
+            foreach (var file in Directory.EnumerateFiles(folder, "*", options).Order(StringComparer.Ordinal).Take(MaxEntries))
+            {
+                cancel.ThrowIfCancellationRequested();
+                zip.CreateEntryFromFile(file, Path.GetRelativePath(folder, file), CompressionLevel.NoCompression);
+            }
+        }
+        catch
+        {
+            File.Delete(path);
+            throw;
+        }
+    }
+
+    /// <summary>A tar in gzip, or a database in gzip.</summary>
+    /// <returns>False when it is neither.</returns>
+    private static bool Unzip(string path, Target target)
     {
         using (var probe = new GZipStream(File.OpenRead(path), CompressionMode.Decompress))
         {
@@ -81,14 +109,20 @@ internal static partial class ImportArchive
             var length = probe.ReadAtLeast(head, head.Length, throwOnEndOfStream: false);
             if (length < head.Length || !IsTar(head))
             {
+                if (!head.AsSpan().StartsWith(DatabaseHead))
+                {
+                    return false;
+                }
+
                 using var whole = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
                 target.Write("app.db", whole);
-                return;
+                return true;
             }
         }
 
         using var tar = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
         target.WriteAll(tar);
+        return true;
     }
 
     private static bool IsDatabase(ArchiveFile file)
@@ -101,7 +135,7 @@ internal static partial class ImportArchive
         var head = new byte[16];
         using var stream = file.Open();
         return stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false) == head.Length
-            && head.AsSpan().SequenceEqual("SQLite format 3\0"u8);
+            && head.AsSpan().SequenceEqual(DatabaseHead);
     }
 
     private static Kind KindOf(string path)

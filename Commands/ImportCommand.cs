@@ -14,7 +14,7 @@ internal static class ImportCommand
     private static readonly Argument<string> Source = new("PATH")
     {
         Description = "The database of the Node.js platform (app.db), a folder or an archive with it and its images, "
-            + "or an archive of chats (with --user).",
+            + "or exported chats: a file, an archive or a folder (with --user).",
     };
 
     private static readonly Option<string?> Images = new("--images")
@@ -91,12 +91,14 @@ internal static class ImportCommand
         using var found = ImportSource.Find(parsed.GetValue(Source)!, parsed.GetValue(Images), cancel);
         return found.Database is { } database
             ? await ImportDatabase(parsed, values, found, database, cancel)
-            : await ImportChats(parsed, values, Path.GetFullPath(parsed.GetValue(Source)!), cancel);
+            : await ImportChats(parsed, values, found, cancel);
     }
 
-    private static async Task<int> ImportChats(ParseResult parsed, EnvironmentValues values, string path, CancellationToken cancel)
+    private static async Task<int> ImportChats(
+        ParseResult parsed, EnvironmentValues values, ImportSource found, CancellationToken cancel)
     {
-        if (new FileInfo(path).Length == 0)
+        var path = Path.GetFullPath(parsed.GetValue(Source)!);
+        if (new FileInfo(path) is { Exists: true, Length: 0 })
         {
             throw new CommandException("empty", $"{path} is empty.");
         }
@@ -108,8 +110,9 @@ internal static class ImportCommand
                 $"{path} holds no database of the Node.js platform. If it holds exported chats, name whose they become: --user NAME");
         }
 
+        var file = found.OneFile(cancel); // before the installation is opened, which may make this process another user
         await using var installation = await Installation.Open(Options.Load(values), create: false, cancel);
-        return await ArchiveImport.Run(new Call(installation, parsed, cancel), path, username);
+        return await ArchiveImport.Run(new Call(installation, parsed, cancel), path, file, username);
     }
 
     private static async Task<int> ImportDatabase(

@@ -5,7 +5,7 @@ namespace AiChat.Commands;
 
 /// <summary>
 /// Finds the database of the Node.js platform and the folders of its images: a file, a data folder or volume, a checkout, or the folder
-/// that holds the copies of its volumes. Nothing there is changed.
+/// that holds the copies of its volumes. Where there is none, it may be exported chats. Nothing there is changed.
 /// </summary>
 internal sealed class ImportSource : IDisposable
 {
@@ -19,13 +19,15 @@ internal sealed class ImportSource : IDisposable
         "ai_chat_web_ui_images", "ai_chat_web_ui_images/_data", "images/_data", "packages/backend/storage/chat-images",
     ];
 
+    private readonly string _path;
+
     private readonly string? _unpacked;
 
-    private readonly string? _top;
+    private string? _packed;
 
-    private ImportSource(string? database, IReadOnlyList<string> imageFolders, string? unpacked, string? top = null)
+    private ImportSource(string path, string? database, IReadOnlyList<string> imageFolders, string? unpacked = null)
     {
-        _top = top;
+        _path = path;
         Database = database;
         ImageFolders = imageFolders;
         _unpacked = unpacked;
@@ -33,6 +35,24 @@ internal sealed class ImportSource : IDisposable
 
     /// <summary>Null when there is none.</summary>
     public string? Database { get; }
+
+    /// <summary>
+    /// What may be exported chats, as one file that a server takes: the file itself, or a zip of the folder or the tar, which is removed
+    /// with this object.
+    /// </summary>
+    public string OneFile(CancellationToken cancel)
+    {
+        var folder = Directory.Exists(_path) ? _path : _unpacked;
+        if (folder is null)
+        {
+            return _path;
+        }
+
+        using var rights = Ownership.AsStarted();
+        _packed = Path.Combine(TemporaryFolder(), $"aichat-import-{Guid.NewGuid():N}.zip");
+        ImportArchive.Pack(folder, _packed, cancel);
+        return _packed;
+    }
 
     /// <summary>Folders that may hold the images, the likeliest first.</summary>
     public IReadOnlyList<string> ImageFolders { get; }
@@ -48,8 +68,8 @@ internal sealed class ImportSource : IDisposable
 
         if (Directory.Exists(full))
         {
-            var database = Choose(full);
-            return new ImportSource(database, Folders(database, images, full), null, full);
+            var database = Choose(full, full);
+            return new ImportSource(full, database, Folders(database, images, full));
         }
 
         if (!File.Exists(full))
@@ -65,15 +85,15 @@ internal sealed class ImportSource : IDisposable
 
         if (ForeignFile.IsDatabase(full))
         {
-            return new ImportSource(full, Folders(full, images, Path.GetDirectoryName(full)!), null);
+            return new ImportSource(full, full, Folders(full, images, Path.GetDirectoryName(full)!));
         }
 
         if (ImportArchive.IsArchive(full) && ImportArchive.Unpack(full, TemporaryFolder(), cancel) is { } folder)
         {
             try
             {
-                var database = Choose(folder);
-                return new ImportSource(database, Folders(database, images, folder), folder);
+                var database = Choose(folder, full);
+                return new ImportSource(full, database, Folders(database, images, folder), folder);
             }
             catch
             {
@@ -82,7 +102,7 @@ internal sealed class ImportSource : IDisposable
             }
         }
 
-        return new ImportSource(null, [], null);
+        return new ImportSource(full, null, []);
     }
 
     /// <summary>On a disk, where there is one: /tmp often is memory.</summary>
@@ -116,30 +136,32 @@ internal sealed class ImportSource : IDisposable
     public IReadOnlyList<string> LogFolders(string? named)
     {
         using var rights = Ownership.AsStarted();
-        return [.. new[] { named, _unpacked, _top }
+        return [.. new[] { named, _unpacked, _path }
             .Concat(Database is null ? [] : Above(Database).Select(folder => Path.Combine(folder, "logs")))
             .OfType<string>().Distinct().Where(Directory.Exists)];
     }
 
     public void Dispose()
     {
+        using var rights = Ownership.AsStarted(); // who made them removes them
         if (_unpacked is not null)
         {
-            using var rights = Ownership.AsStarted(); // who unpacked it removes it
             Directory.Delete(_unpacked, recursive: true);
+        }
+
+        if (_packed is not null)
+        {
+            File.Delete(_packed);
         }
     }
 
-    private static string Choose(string folder)
+    private static string? Choose(string folder, string named)
     {
         var found = Databases(folder).ToList();
-        return found.Count switch
-        {
-            1 => found[0],
-            0 => throw new CommandException("not_found", $"{folder} holds no database of the Node.js platform."),
-            _ => throw new CommandException(
-                "ambiguous", $"{folder} holds several databases; name one of them: {string.Join(", ", found.Take(10))}"),
-        };
+        return found.Count > 1
+            ? throw new CommandException(
+                "ambiguous", $"{named} holds several databases; name one of them: {string.Join(", ", found.Take(10))}")
+            : found.FirstOrDefault();
     }
 
     private static IEnumerable<string> Databases(string folder)
@@ -172,8 +194,13 @@ internal sealed class ImportSource : IDisposable
 
     private static bool IsOurs(string path) => ForeignFile.IsDatabase(path) && ForeignFile.IsOurs(path);
 
-    private static List<string> Folders(string database, string? images, string top)
+    private static List<string> Folders(string? database, string? images, string top)
     {
+        if (database is null)
+        {
+            return [];
+        }
+
         var folders = new List<string>();
         foreach (var root in new[] { images }.OfType<string>().Select(Path.GetFullPath))
         {

@@ -85,6 +85,8 @@ internal sealed partial class ArchiveContents
             : Any("webui.db") ? "This holds Open WebUI's database. Export the chats there instead: Settings, Data Controls, Export Chats."
             : Any("chat.html")
             ? "Only the page chat.html is in this archive; the chats are in its conversations.json. Download the export again."
+            : names.Find(name => name.EndsWith(".zip", StringComparison.OrdinalIgnoreCase)) is { } inner
+            ? $"This archive holds another one, {inner}. Unpack it and choose that."
             : "No file in this archive holds chats: there is no JSON file in it.");
     }
 

@@ -9,6 +9,9 @@ internal static class FileKinds
         "This is the activity of a Google account (Takeout, for example of Gemini). It lists single requests and no chats, so it cannot be "
         + "taken.";
 
+    private const string OtherArchive =
+        "Archives of this kind are not read here. Unpack it and choose the JSON file, or pack it as a zip.";
+
     public static bool LooksLikeJson(ReadOnlySpan<byte> head) => Trim(head) is [(byte)'{' or (byte)'[', ..];
 
     /// <summary>Null when the file may be JSON.</summary>
@@ -21,9 +24,7 @@ internal static class FileKinds
                 + "or, as its administrator, Settings, Database, Export All Chats.",
             _ when head.StartsWith("%PDF"u8) => "This is a PDF, which holds no chats that could be read. Use the export as JSON.",
             _ when head.StartsWith("Rar!"u8) || head.StartsWith("7z\xBC\xAF"u8)
-                || head.StartsWith((ReadOnlySpan<byte>)[0xfd, (byte)'7', (byte)'z', (byte)'X'])
-                || (head.Length > 262 && head.Slice(257, 5).SequenceEqual("ustar"u8)) =>
-                "Archives of this kind are not read here. Unpack it and choose the JSON file, or pack it as a zip.",
+                || head.StartsWith((ReadOnlySpan<byte>)[0xfd, (byte)'7', (byte)'z', (byte)'X']) || IsTar(head) => OtherArchive,
             _ when Trim(head) is [(byte)'<', ..] => Page(head),
             _ => null,
         };
@@ -38,6 +39,10 @@ internal static class FileKinds
             + "this server; a text, Markdown or CSV file is none.");
     }
 
+    /// <summary>The refusal of an archive that gzip has packed once more; null when it may be JSON.</summary>
+    public static ImportRefusedException? Packed(ReadOnlySpan<byte> head) =>
+        IsTar(head) || head.StartsWith("PK"u8) ? new ImportRefusedException("unknown_format", OtherArchive) : null;
+
     /// <summary>What a JSON file that holds no chats looks like; null when it looks like nothing that is known.</summary>
     public static string? Known(IReadOnlySet<string> members) => members switch
     {
@@ -50,6 +55,8 @@ internal static class FileKinds
         _ when members.Contains("chunkedPrompt") => "This looks like a prompt of Google AI Studio, which is not read here.",
         _ => null,
     };
+
+    private static bool IsTar(ReadOnlySpan<byte> head) => head.Length > 262 && head.Slice(257, 5).SequenceEqual("ustar"u8);
 
     private static string Page(ReadOnlySpan<byte> head)
     {

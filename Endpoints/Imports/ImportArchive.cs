@@ -78,7 +78,28 @@ internal sealed class ImportArchive : IDisposable
             throw refusal;
         }
 
+        if (isPacked && FileKinds.Packed(HeadOf(Whole(isPacked))) is { } packed)
+        {
+            throw packed;
+        }
+
         _files.Add(new ArchiveFile(name, isPacked ? null : _length, () => Whole(isPacked)));
+    }
+
+    private static byte[] HeadOf(Stream content)
+    {
+        using (content)
+        {
+            var head = new byte[512];
+            try
+            {
+                return head[..content.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
+            }
+            catch (InvalidDataException)
+            {
+                return []; // who reads it whole says that it is damaged
+            }
+        }
     }
 
     private void ReadZip()
