@@ -125,7 +125,8 @@ internal static partial class SchemaRollback
         var kept = SchemaTables.Columns(model).Select(column => column.FullName).ToHashSet();
         var tables = SchemaTables.Names(model).ToHashSet();
         var lost = new HashSet<string>();
-        foreach (var column in SchemaTables.Columns(connection).Where(column => !kept.Contains(column.FullName)))
+        var missing = SchemaTables.Columns(connection).Where(column => !kept.Contains(column.FullName) && !IsDerived(column.Table));
+        foreach (var column in missing)
         {
             var (table, name) = (column.Table, column.Name);
             if (tables.Contains(table))
@@ -143,6 +144,9 @@ internal static partial class SchemaRollback
             }
         }
     }
+
+    /// <summary>What the index of texts notes can be made again from the texts, so that nobody misses it.</summary>
+    private static bool IsDerived(string table) => table.StartsWith("messages_text", StringComparison.Ordinal);
 
     /// <summary>What the database has that the copy has not.</summary>
     private static IEnumerable<string> Newer(SqliteConnection connection, string copy)

@@ -36,7 +36,7 @@ public sealed class ImportFaultTests
                 "no message"),
             ("locked.zip", Flagged(Zip(("conversations.json", chat)), flags: 1), "unreadable_archive", "password"),
             ("method.zip", Flagged(Zip(("conversations.json", chat)), method: 9), "unreadable_archive", "number 9"),
-            ("nested.zip", Zip(("inner.zip", Zip(("conversations.json", chat)))), "no_chats", "no JSON"),
+            ("nested.zip", Zip(("inner.zip", Zip(("conversations.json", chat)))), "no_chats", "inner.zip"),
             ("tail.json", "{\"conversations\": 7"u8.ToArray(), "cut_file", "ends before its end"),
         ];
 
