@@ -182,6 +182,7 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
             return null;
         }
 
+        MakeNumbers(rest[..found]);
         var isPlain = _elementDepth >= 0 && _depth == _elementDepth;
         if (isPlain && (rest[found] == ',' || rest[found] == ']'))
         {
@@ -208,6 +209,27 @@ internal sealed class JsonElements(Stream stream, BlobSpool blobs) : IDisposable
             default:
                 Take(rest[..found]);
                 return Close();
+        }
+    }
+
+    /// <summary>
+    /// Python writes numbers that JSON does not have. Each becomes null, or 0 where no blank before it leaves room, at the same length.
+    /// </summary>
+    private static void MakeNumbers(Span<byte> plain)
+    {
+        for (int at; (at = plain.IndexOfAny((byte)'N', (byte)'I')) >= 0;)
+        {
+            var name = plain[at..].StartsWith("NaN"u8) ? "NaN"u8 : plain[at..].StartsWith("Infinity"u8) ? "Infinity"u8 : default;
+            if (name.IsEmpty)
+            {
+                return; // no JSON at all; reading it says so
+            }
+
+            var begin = at > 0 && (plain[at - 1] is (byte)'-' or (byte)' ') ? at - 1 : at;
+            var place = plain[begin..(at + name.Length)];
+            place.Fill((byte)' ');
+            (place.Length >= 4 ? "null"u8 : "0"u8).CopyTo(place);
+            plain = plain[(at + name.Length)..];
         }
     }
 
