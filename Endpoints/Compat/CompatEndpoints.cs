@@ -20,9 +20,10 @@ internal static class CompatEndpoints
         calls.MapPost("/messages", CreateMessage);
         calls.MapPost("/messages/count_tokens", CountTokens);
         calls.MapPost("/embeddings", Embed);
-        foreach (var door in Door.All)
+        foreach (var endpoint in MeteredEndpoint.All)
         {
-            calls.MapPost("/" + door.Path, (HttpContext context, CurrentUser me, DoorCalls doors) => doors.Answer(context, me, door));
+            calls.MapPost("/" + endpoint.Path, (HttpContext context, CurrentUser me, MeteredCalls metered) =>
+                metered.Answer(context, me, endpoint));
         }
     }
 

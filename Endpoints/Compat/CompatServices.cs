@@ -8,7 +8,7 @@ internal static class CompatServices
         services.AddSingleton<CallStates>();
         services.AddSingleton<CompatCalls>();
         services.AddSingleton<EmbeddingCalls>();
-        services.AddSingleton<DoorCalls>();
+        services.AddSingleton<MeteredCalls>();
         services.AddSingleton<TokenCounts>();
     }
 }

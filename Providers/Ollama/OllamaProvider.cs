@@ -8,7 +8,7 @@ namespace AiChat.Providers.Ollama;
 /// Ollama's own API (Ollama docs, "API": "Generate a chat completion", "List local models", "Show model information";
 /// "Thinking", "Tool support"). The base URL is the server's, as in <c>http://localhost:11434</c>.
 /// </summary>
-internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IDoorProvider
+internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IRelayProvider
 {
     /// <summary>
     /// Tokens of context of a model for which nobody chose a number, neither in its Modelfile nor here. Ollama itself takes 4,096 on most
@@ -50,9 +50,9 @@ internal sealed class OllamaProvider(ProviderHttp http) : IChatProvider, IEmbedd
     }
 
     /// <summary>Ollama docs, "OpenAI compatibility".</summary>
-    public bool HasDoor(string path) => path == "completions";
+    public bool Relays(string path) => path == "completions";
 
-    public Task<ProviderReply> SendAsync(DoorRequest request, CancellationToken cancel) => request.SendAsync(
+    public Task<ProviderReply> SendAsync(RelayRequest request, CancellationToken cancel) => request.SendAsync(
         http, ProviderUrl.Combine(request.Endpoint.BaseUrl, "v1/" + request.Path), Headers(request.Endpoint), cancel);
 
     /// <summary>The local models. Each model is asked for its capabilities; those of a model that fails stay unknown.</summary>

@@ -8,7 +8,7 @@ namespace AiChat.Providers.OpenAi;
 /// deployments with a dated <c>api-version</c>. The base URL is the resource's, as in <c>https://name.openai.azure.com</c>; the
 /// model is the deployment's name.
 /// </summary>
-internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IDoorProvider
+internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IRelayProvider
 {
     private readonly OpenAiProvider _openAi = new(http);
 
@@ -40,9 +40,9 @@ internal sealed class AzureOpenAiProvider(ProviderHttp http) : IChatProvider, IE
         return await _openAi.EmbedAsync(request, url, await HeadersAsync(request.Endpoint, cancel), cancel);
     }
 
-    public bool HasDoor(string path) => true;
+    public bool Relays(string path) => true;
 
-    public async Task<ProviderReply> SendAsync(DoorRequest request, CancellationToken cancel)
+    public async Task<ProviderReply> SendAsync(RelayRequest request, CancellationToken cancel)
     {
         var url = Url(request.Endpoint, Path(request.Endpoint, request.Model, request.Path));
         return await request.SendAsync(http, url, await HeadersAsync(request.Endpoint, cancel), cancel);

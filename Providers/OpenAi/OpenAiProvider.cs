@@ -8,7 +8,7 @@ namespace AiChat.Providers.OpenAi;
 /// Chat completions at any OpenAI-compatible server (OpenAI API reference: "Create chat completion", "List models").
 /// The base URL includes the version, as in <c>https://api.openai.com/v1</c>.
 /// </summary>
-internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IDoorProvider
+internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IRelayProvider
 {
     private readonly UnsupportedParameters _sender = new(http);
 
@@ -35,9 +35,9 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
         EmbedAsync(
             request, ProviderUrl.Combine(request.Endpoint.BaseUrl, "embeddings"), ProviderCredential.Headers(request.Endpoint), cancel);
 
-    public bool HasDoor(string path) => true;
+    public bool Relays(string path) => true;
 
-    public Task<ProviderReply> SendAsync(DoorRequest request, CancellationToken cancel) => request.SendAsync(
+    public Task<ProviderReply> SendAsync(RelayRequest request, CancellationToken cancel) => request.SendAsync(
         http, ProviderUrl.Combine(request.Endpoint.BaseUrl, request.Path), ProviderCredential.Headers(request.Endpoint), cancel);
 
     /// <summary>OpenAI API reference: "Create embeddings".</summary>

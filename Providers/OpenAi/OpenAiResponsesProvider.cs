@@ -7,7 +7,7 @@ namespace AiChat.Providers.OpenAi;
 /// OpenAI's Responses API, without storing anything there (OpenAI API reference: "Responses", "Streaming events"; guide
 /// "Reasoning models"). The base URL includes the version, as in <c>https://api.openai.com/v1</c>.
 /// </summary>
-internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IDoorProvider
+internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider, IEmbeddingProvider, IRelayProvider
 {
     private readonly UnsupportedParameters _sender = new(http);
     private readonly OpenAiProvider _openAi = new(http);
@@ -35,9 +35,9 @@ internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
 
     public Task<EmbeddingReply> EmbedAsync(EmbeddingRequest request, CancellationToken cancel) => _openAi.EmbedAsync(request, cancel);
 
-    public bool HasDoor(string path) => _openAi.HasDoor(path);
+    public bool Relays(string path) => _openAi.Relays(path);
 
-    public Task<ProviderReply> SendAsync(DoorRequest request, CancellationToken cancel) => _openAi.SendAsync(request, cancel);
+    public Task<ProviderReply> SendAsync(RelayRequest request, CancellationToken cancel) => _openAi.SendAsync(request, cancel);
 
     private static Refused Refusal(string detail, Refused refused)
     {

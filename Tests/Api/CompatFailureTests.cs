@@ -11,7 +11,7 @@ namespace AiChat.Tests.Api;
 public sealed class CompatFailureTests
 {
     /// <param name="provider">The kind of provider.</param>
-    /// <param name="door">The client's protocol.</param>
+    /// <param name="inbound">The client's protocol.</param>
     /// <param name="reply">The provider's status.</param>
     /// <param name="body">The provider's error.</param>
     /// <param name="status">The client's status.</param>
@@ -47,14 +47,14 @@ public sealed class CompatFailureTests
         429, "rate_limit_error", "provider_rate_limited", null)]
     [InlineData("ollama", "messages", 404, """{"error":"model 'm' not found"}""", 404, "not_found_error", null, null)]
     public async Task It_comes_at_once_and_the_provider_was_asked_once(
-        string provider, string door, int reply, string body, int status, string type, string? code, string? again)
+        string provider, string inbound, int reply, string body, int status, string type, string? code, string? again)
     {
         await using var steps = await CompatSteps.StartAsync(
             exchange => exchange.Reply(reply, body, "application/json", "Retry-After: 7"), provider);
         foreach (var stream in new[] { false, true })
         {
             var before = Asked(steps);
-            using var answer = await steps.Script.PostJson(Path(door), Body(door, stream));
+            using var answer = await steps.Script.PostJson(Path(inbound), Body(inbound, stream));
 
             Assert.Equal(status, (int)answer.StatusCode);
             Assert.Equal(1, Asked(steps) - before);
@@ -113,13 +113,13 @@ public sealed class CompatFailureTests
     private static int Asked(CompatSteps steps) => steps.Upstream.Exchanges.Count(exchange => exchange.Request.Method == "POST"
         && !exchange.Request.Path.EndsWith("/show", StringComparison.Ordinal));
 
-    private static string Path(string door) => door switch
+    private static string Path(string inbound) => inbound switch
     {
         "chat" => "/v1/chat/completions",
-        _ => $"/v1/{door}",
+        _ => $"/v1/{inbound}",
     };
 
-    private static object Body(string door, bool stream) => door switch
+    private static object Body(string inbound, bool stream) => inbound switch
     {
         "responses" => new { model = "fake-model", input = "hi", stream },
         _ => new { model = "fake-model", max_tokens = 9, stream, messages = new[] { new { role = "user", content = "hi" } } },

@@ -25,7 +25,7 @@ export async function startStandIn() {
     const body = request.headers['content-type']?.startsWith('application/json') ? JSON.parse(text) : {}
     const entry = { path: request.url, text, body, headers: request.headers, closed: new Promise((done) => response.on('close', done)) }
     asked.push(entry)
-    const beside = Object.entries(doors).find(([path]) => request.url.endsWith(`/v1/${path}`))
+    const beside = Object.entries(endpoints).find(([path]) => request.url.endsWith(`/v1/${path}`))
     if (beside) beside[1](response, body)
     else answer(request.url.split('/')[1], entry, response)
   })
@@ -51,7 +51,7 @@ function answer(protocol, { text, body }, response) {
 }
 
 /** OpenAI's endpoints beside the chat. */
-const doors = {
+const endpoints = {
   completions: (response, { stream }) => {
     const choice = { index: 0, text: 'Hello there', finish_reason: 'stop' }
     if (!stream) return response.writeHead(200, json).end(JSON.stringify({ object: 'text_completion', choices: [choice] }))

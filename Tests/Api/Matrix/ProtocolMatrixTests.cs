@@ -34,7 +34,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         ["required"] = cell => Forced(cell, "required"),
         ["image"] = cell => Sent(cell, new Wish("text") { Image = CompatSteps.Png }, sent =>
             Assert.Contains(CompatSteps.Png, sent.GetRawText())),
-        ["detail"] = cell => cell.Door is MessagesDoor ? Task.CompletedTask
+        ["detail"] = cell => cell.Inbound is MessagesInbound ? Task.CompletedTask
             : Sent(cell, new Wish("text") { Image = CompatSteps.Png, Detail = "low" }, sent =>
                 Assert.Contains("low", sent.GetRawText(), StringComparison.OrdinalIgnoreCase)),
         ["document"] = cell => Sent(cell, new Wish("text") { Document = Pdf }, sent => Assert.Contains(Pdf, sent.GetRawText())),
@@ -44,8 +44,8 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         ["thinking"] = Thinking,
         ["usage"] = Usage,
         ["broken off"] = BrokenOff,
-        ["cut"] = cell => Ends(cell, "long", cell.Door.Words.Length),
-        ["filtered"] = cell => Ends(cell, "filter", cell.Door.Words.Filter),
+        ["cut"] = cell => Ends(cell, "long", cell.Inbound.Words.Length),
+        ["filtered"] = cell => Ends(cell, "filter", cell.Inbound.Words.Filter),
         ["refused"] = Refused,
         ["history"] = History,
         ["failed result"] = FailedResult,
@@ -63,11 +63,11 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         var cells = new TheoryData<string, string, string>();
         foreach (var feature in Features.Keys)
         {
-            foreach (var door in Door.All)
+            foreach (var inbound in InboundProtocol.All)
             {
                 foreach (var provider in StandIn.All)
                 {
-                    cells.Add(feature, door.Path, provider.Kind);
+                    cells.Add(feature, inbound.Path, provider.Kind);
                 }
             }
         }
@@ -77,10 +77,11 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
 
     [Theory]
     [MemberData(nameof(Cells))]
-    public async Task Every_cell(string feature, string door, string provider)
+    public async Task Every_cell(string feature, string inbound, string provider)
     {
-        var cell = new Cell(server, Door.All.Single(one => one.Path == door), StandIn.All.Single(one => one.Kind == provider));
-        if (cell.IsSame || !Holes.TryGetValue((feature, provider), out var missing) || (door == "/v1/messages" && feature == "detail"))
+        var protocol = InboundProtocol.All.Single(one => one.Path == inbound);
+        var cell = new Cell(server, protocol, StandIn.All.Single(one => one.Kind == provider));
+        if (cell.IsSame || !Holes.TryGetValue((feature, provider), out var missing) || (inbound == "/v1/messages" && feature == "detail"))
         {
             await Features[feature](cell);
             return;
@@ -96,7 +97,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
     private static async Task Text(Cell cell, bool stream)
     {
         var (seen, sent) = await cell.Ask(new Wish("text") { Stream = stream });
-        Assert.Equal(("Hello", cell.Door.Words.Stop), (seen.Text, seen.Finish));
+        Assert.Equal(("Hello", cell.Inbound.Words.Stop), (seen.Text, seen.Finish));
         Assert.Contains("99", sent.GetRawText()); // the limit of tokens
         Assert.Empty(seen.Calls);
     }
@@ -108,7 +109,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         var (seen, sent) = await cell.Ask(new Wish(scene) { Tools = true, Stream = stream });
         Assert.Equal(["get_weather"], cell.Provider.Tools(sent));
         Assert.Equal(arguments, seen.Calls);
-        Assert.Equal(cell.Door.Words.Calls, seen.Finish);
+        Assert.Equal(cell.Inbound.Words.Calls, seen.Finish);
     }
 
     private static async Task OneAtATime(Cell cell)
@@ -140,7 +141,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
             {
                 var (seen, sent) = await cell.Ask(new Wish(scene) { Tools = true, Choice = choice, System = "Be brief.", Stream = stream });
                 Assert.Equal([Scene.Oslo], seen.Calls);
-                Assert.Equal(("", cell.Door.Words.Calls), (seen.Text, seen.Finish));
+                Assert.Equal(("", cell.Inbound.Words.Calls), (seen.Text, seen.Finish));
                 Assert.Empty(cell.Provider.Tools(sent));
                 Assert.True(JsonElement.DeepEquals(JsonSerializer.SerializeToElement(Wish.Schema), cell.Provider.Schema(sent)));
                 Assert.Contains("Be brief.", sent.GetRawText());
@@ -150,7 +151,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
 
     private static async Task Stop(Cell cell)
     {
-        if (cell.Door is ResponsesDoor)
+        if (cell.Inbound is ResponsesInbound)
         {
             return; // this protocol has no stop words
         }
@@ -160,7 +161,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         if (cell.Provider.Kind is "openai" or "anthropic")
         {
             Assert.Equal("END", seen.StopWord);
-            Assert.True(cell.IsSame || cell.Door is ChatDoor || seen.Finish == "stop_sequence", seen.Finish);
+            Assert.True(cell.IsSame || cell.Inbound is ChatInbound || seen.Finish == "stop_sequence", seen.Finish);
         }
     }
 
@@ -168,7 +169,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
     {
         var (_, sent) = await cell.Ask(new Wish("text") { Form = true });
         Assert.True(JsonElement.DeepEquals(JsonSerializer.SerializeToElement(Wish.Schema), cell.Provider.Schema(sent)), sent.GetRawText());
-        if (cell.Door is not MessagesDoor && cell.Provider.Kind is "openai" or "openai_responses")
+        if (cell.Inbound is not MessagesInbound && cell.Provider.Kind is "openai" or "openai_responses")
         {
             Assert.Contains("\"name\":\"place\"", sent.GetRawText());
             Assert.Contains("\"strict\":true", sent.GetRawText());
@@ -179,7 +180,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
     {
         foreach (var effort in (string[])["none", "low", "medium", "high"])
         {
-            if (effort == "none" && cell is { IsSame: true, Door: MessagesDoor })
+            if (effort == "none" && cell is { IsSame: true, Inbound: MessagesInbound })
             {
                 continue; // said by thinking, which goes as it is
             }
@@ -222,9 +223,9 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         foreach (var stream in (bool[])[true, false])
         {
             var (seen, _) = await cell.Ask(new Wish("refuse") { Stream = stream });
-            var tells = cell.Provider.Kind is "openai" or "openai_responses" && cell.Door is not MessagesDoor;
+            var tells = cell.Provider.Kind is "openai" or "openai_responses" && cell.Inbound is not MessagesInbound;
             Assert.Equal(tells ? ("", "I will not.") : ("I will not.", ""), (seen.Text, seen.Refusal));
-            Assert.True(tells || seen.Finish == cell.Door.Words.Filter, seen.Finish);
+            Assert.True(tells || seen.Finish == cell.Inbound.Words.Filter, seen.Finish);
         }
     }
 
@@ -238,7 +239,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
 
     private static async Task FailedResult(Cell cell)
     {
-        if (cell.Door is not MessagesDoor)
+        if (cell.Inbound is not MessagesInbound)
         {
             return; // only this protocol marks results
         }
@@ -256,7 +257,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
 
     private static async Task ImageOfATool(Cell cell)
     {
-        if (cell.Door is ChatDoor)
+        if (cell.Inbound is ChatInbound)
         {
             return; // results hold text only in this protocol
         }
@@ -282,7 +283,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
         }
 
         var (seen, _) = await cell.Ask(new Wish("broken") { Tools = true });
-        if (cell.Door is MessagesDoor)
+        if (cell.Inbound is MessagesInbound)
         {
             Assert.Contains("arguments", seen.Error);
             cell.Missing = "arguments";
@@ -297,7 +298,7 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
 
     private static async Task BrokenHistory(Cell cell)
     {
-        if (cell.Door is MessagesDoor || cell.IsSame)
+        if (cell.Inbound is MessagesInbound || cell.IsSame)
         {
             return; // its arguments are JSON already; and a provider of the client's own protocol judges itself
         }
@@ -317,9 +318,9 @@ public sealed class ProtocolMatrixTests(MatrixServer server) : IClassFixture<Mat
 internal sealed class CellRefused(string message) : Exception(message);
 
 /// <summary>One pair of protocols.</summary>
-internal sealed record Cell(MatrixServer Server, Door Door, StandIn Provider)
+internal sealed record Cell(MatrixServer Server, InboundProtocol Inbound, StandIn Provider)
 {
-    public bool IsSame => Door.Kind == Provider.Kind;
+    public bool IsSame => Inbound.Kind == Provider.Kind;
 
     /// <summary>The request is to be refused, and names this.</summary>
     public string? Missing { get; set; }
@@ -329,26 +330,26 @@ internal sealed record Cell(MatrixServer Server, Door Door, StandIn Provider)
     /// <summary>Asks, and returns what the client read and what the provider was sent.</summary>
     public async Task<(Seen Seen, JsonElement Sent)> Ask(Wish wish)
     {
-        var body = Door.Ask(Provider.Model, wish);
-        using var request = new HttpRequestMessage(HttpMethod.Post, Door.Path) { Content = new StringContent(body.ToJsonString()) };
+        var body = Inbound.Ask(Provider.Model, wish);
+        using var request = new HttpRequestMessage(HttpMethod.Post, Inbound.Path) { Content = new StringContent(body.ToJsonString()) };
         request.Content.Headers.ContentType = new("application/json");
         using var response = await Server.Script.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         if (Missing is not null)
         {
             Assert.True(response.StatusCode == Expected, text);
-            Assert.Contains(Door is MessagesDoor ? "\"type\":\"error\"" : "\"error\":{\"message\"", text);
+            Assert.Contains(Inbound is MessagesInbound ? "\"type\":\"error\"" : "\"error\":{\"message\"", text);
             throw new CellRefused(text);
         }
 
         Assert.True(response.StatusCode == HttpStatusCode.OK, text);
         if (!wish.Stream)
         {
-            return (Door.ReadWhole(JsonSerializer.Deserialize<JsonElement>(text)), Server.Sent(Provider));
+            return (Inbound.ReadWhole(JsonSerializer.Deserialize<JsonElement>(text)), Server.Sent(Provider));
         }
 
         var frames = text.Split('\n').Where(line => line.StartsWith("data: {", StringComparison.Ordinal))
             .Select(line => JsonSerializer.Deserialize<JsonElement>(line[6..])).ToList();
-        return (Door.Read(frames), Server.Sent(Provider));
+        return (Inbound.Read(frames), Server.Sent(Provider));
     }
 }

@@ -31,7 +31,7 @@ internal abstract class StandIn
 
     public virtual string End => "";
 
-    /// <summary>The whole answer, for a request without a stream; only its own door asks so.</summary>
+    /// <summary>The whole answer, for a request without a stream; only its own protocol asks so.</summary>
     public virtual JsonNode Whole(Scene scene) => throw new NotSupportedException();
 
     public abstract JsonNode Error(string message);

@@ -72,9 +72,9 @@ public sealed class TranslationTests(MatrixServer server) : IClassFixture<Matrix
     [InlineData(
         Messages, "openai_responses", """{"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":8}]}""", "max_tool_calls",
         "8")]
-    public async Task It_is_sent_in_the_providers_own_member(string door, string provider, string members, string place, string? value)
+    public async Task It_is_sent_in_the_providers_own_member(string inbound, string provider, string members, string place, string? value)
     {
-        var (status, text, sent) = await Ask(door, provider, members);
+        var (status, text, sent) = await Ask(inbound, provider, members);
 
         Assert.True(status == HttpStatusCode.OK, text);
         var found = place.Split('.').Aggregate(sent, (element, step) => element.ValueKind switch
@@ -129,9 +129,9 @@ public sealed class TranslationTests(MatrixServer server) : IClassFixture<Matrix
     [InlineData(Messages, "google_genai", """{"tools":[{"type":"code_execution_20250825","name":"code_execution"}]}""", "code_execution")]
     [InlineData(Messages, "openai_responses", """{"stop_sequences":["END"]}""", "stop_sequences")]
     [InlineData(Messages, "openai", """{"output_config":{"task_budget":{"total":1}}}""", "task_budget")]
-    public async Task It_is_refused_by_its_name(string door, string provider, string members, string name)
+    public async Task It_is_refused_by_its_name(string inbound, string provider, string members, string name)
     {
-        var (status, text, _) = await Ask(door, provider, members);
+        var (status, text, _) = await Ask(inbound, provider, members);
 
         Assert.True(status == HttpStatusCode.BadRequest, text);
         Assert.Contains(name, JsonDocument.Parse(text).RootElement.GetProperty("error").GetProperty("message").GetString());
@@ -166,7 +166,7 @@ public sealed class TranslationTests(MatrixServer server) : IClassFixture<Matrix
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));
         var blind = new { connectionId = steps.Connection, model = "fake-model", capabilities = new { vision = false } };
         await (await steps.Admin.PutJson("/api/catalog/models", blind)).Expect(HttpStatusCode.OK);
-        var ask = new MessagesDoor().Ask("fake-model", new Wish("text")
+        var ask = new MessagesInbound().Ask("fake-model", new Wish("text")
         {
             Tools = true,
             Called = Scene.Oslo,
@@ -182,9 +182,9 @@ public sealed class TranslationTests(MatrixServer server) : IClassFixture<Matrix
 
     private async Task<(HttpStatusCode Status, string Text, JsonElement Sent)> Ask(string path, string kind, string members)
     {
-        var door = Door.All.Single(one => one.Path == path);
+        var inbound = InboundProtocol.All.Single(one => one.Path == path);
         var provider = StandIn.All.Single(one => one.Kind == kind);
-        var body = door.Ask(provider.Model, new Wish("text") { Stream = false });
+        var body = inbound.Ask(provider.Model, new Wish("text") { Stream = false });
         foreach (var (name, value) in JsonNode.Parse(members)!.AsObject())
         {
             body[name] = value?.DeepClone();

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace AiChat.Tests.Api.Matrix;
 
-internal sealed class ResponsesDoor : Door
+internal sealed class ResponsesInbound : InboundProtocol
 {
     public override string Path => "/v1/responses";
 
@@ -122,7 +122,7 @@ internal sealed class ResponsesDoor : Door
     }
 }
 
-internal sealed class MessagesDoor : Door
+internal sealed class MessagesInbound : InboundProtocol
 {
     public override string Path => "/v1/messages";
 

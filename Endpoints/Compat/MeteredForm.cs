@@ -9,7 +9,7 @@ using Microsoft.Net.Http.Headers;
 namespace AiChat.Endpoints.Compat;
 
 /// <summary>A form: its fields in clear, its files as the bytes that arrived. They are in memory once.</summary>
-internal sealed class DoorForm : DoorBody
+internal sealed class MeteredForm : MeteredBody
 {
     private const int MaxParts = 256;
     private const int MaxField = 1024 * 1024;
@@ -19,16 +19,16 @@ internal sealed class DoorForm : DoorBody
 
     private readonly List<Part> _parts = [];
     private readonly string _boundary = "aichat-" + Guid.NewGuid().ToString("N");
-    private readonly Door _door;
+    private readonly MeteredEndpoint _endpoint;
 
-    private DoorForm(Door door) => _door = door;
+    private MeteredForm(MeteredEndpoint endpoint) => _endpoint = endpoint;
 
     public override string? Model => Field("model");
 
     public override bool Streams => Field("stream") is { } text && text.Trim().Equals("true", StringComparison.OrdinalIgnoreCase);
 
     public override long PromptTokens =>
-        _door.Prompt.Sum(name => (long)TokenEstimate.Estimate(Field(name))) + _parts.Where(part => part.IsFile).Sum(FileTokens);
+        _endpoint.Prompt.Sum(name => (long)TokenEstimate.Estimate(Field(name))) + _parts.Where(part => part.IsFile).Sum(FileTokens);
 
     public override int Answers => Count(
         Field("n") is not { } text ? null : int.TryParse(text, out var count) ? count : throw CompatRefusal.Bad("n is not an integer."));
@@ -36,7 +36,7 @@ internal sealed class DoorForm : DoorBody
     public override string MediaType => $"multipart/form-data; boundary={_boundary}";
 
     /// <exception cref="CompatRefusal">It is no form.</exception>
-    public static async Task<DoorForm> ReadForm(HttpContext context, Door door)
+    public static async Task<MeteredForm> ReadForm(HttpContext context, MeteredEndpoint endpoint)
     {
         if (!MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type)
             || !type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase)
@@ -47,7 +47,7 @@ internal sealed class DoorForm : DoorBody
 
         var bytes = await CompatBody.ReadWhole(context);
         await SocketThreads.Leave(); // finding the boundaries of a large body would block a socket thread
-        var form = new DoorForm(door);
+        var form = new MeteredForm(endpoint);
         try
         {
             await form.Fill(bytes, boundary);
@@ -123,7 +123,8 @@ internal sealed class DoorForm : DoorBody
         }
     }
 
-    private long FileTokens(Part part) => _door.Answer == DoorAnswer.Images ? TokenEstimate.PerImage : part.Content.Length / BytesPerToken;
+    private long FileTokens(Part part) =>
+        _endpoint.Answer == MeteredAnswer.Images ? TokenEstimate.PerImage : part.Content.Length / BytesPerToken;
 
     private string? Field(string name) => _parts.Find(part => part.Name == name) switch
     {

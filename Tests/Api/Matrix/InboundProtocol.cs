@@ -74,9 +74,9 @@ internal sealed record Seen
 }
 
 /// <summary>A protocol that clients speak: how they ask in it, and how they read the answer.</summary>
-internal abstract class Door
+internal abstract class InboundProtocol
 {
-    public static readonly IReadOnlyList<Door> All = [new ChatDoor(), new ResponsesDoor(), new MessagesDoor()];
+    public static readonly IReadOnlyList<InboundProtocol> All = [new ChatInbound(), new ResponsesInbound(), new MessagesInbound()];
 
     public abstract string Path { get; }
 
@@ -123,7 +123,7 @@ internal abstract class Door
     protected static string Question(Wish wish) => $"scene:{wish.Scene}";
 }
 
-internal sealed class ChatDoor : Door
+internal sealed class ChatInbound : InboundProtocol
 {
     public override string Path => "/v1/chat/completions";
 

@@ -5,8 +5,8 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Compat;
 
-/// <summary>The body of a request at a <see cref="Door"/>. Everything in it goes on but what the server owns.</summary>
-internal abstract class DoorBody : IDisposable
+/// <summary>The body of a request at a <see cref="MeteredEndpoint"/>. Everything in it goes on but what the server owns.</summary>
+internal abstract class MeteredBody : IDisposable
 {
     private const int MaxAnswers = 128;
 
@@ -40,15 +40,15 @@ internal abstract class DoorBody : IDisposable
 
     public abstract void Dispose();
 
-    public static async Task<DoorBody> Read(HttpContext context, Door door) =>
-        door.IsForm ? await DoorForm.ReadForm(context, door) : new DoorJson(await CompatBody.Read(context), door);
+    public static async Task<MeteredBody> Read(HttpContext context, MeteredEndpoint endpoint) =>
+        endpoint.IsForm ? await MeteredForm.ReadForm(context, endpoint) : new MeteredJson(await CompatBody.Read(context), endpoint);
 
     protected static int Count(int? count) =>
         count is null or (> 0 and <= MaxAnswers) ? count ?? 1 : throw CompatRefusal.Bad($"n is 1 to {MaxAnswers}.");
 }
 
 /// <summary>A body of JSON.</summary>
-internal sealed class DoorJson(JsonDocument document, Door door) : DoorBody
+internal sealed class MeteredJson(JsonDocument document, MeteredEndpoint endpoint) : MeteredBody
 {
     private readonly JsonElement _body = document.RootElement;
 
@@ -56,10 +56,10 @@ internal sealed class DoorJson(JsonDocument document, Door door) : DoorBody
 
     public override bool Streams { get; } = document.RootElement.Bool("stream");
 
-    public override long PromptTokens { get; } = door.Prompt.Sum(name => Tokens(document.RootElement.Get(name)));
+    public override long PromptTokens { get; } = endpoint.Prompt.Sum(name => Tokens(document.RootElement.Get(name)));
 
     // A list of texts is several prompts, and so is a list of lists of tokens; one list of tokens is one.
-    public override int Prompts { get; } = Math.Max(1, door.Prompt.Sum(name => document.RootElement.Get(name) switch
+    public override int Prompts { get; } = Math.Max(1, endpoint.Prompt.Sum(name => document.RootElement.Get(name) switch
     {
         { ValueKind: JsonValueKind.Array } list when list.GetArrayLength() > 0 && list[0].ValueKind != JsonValueKind.Number =>
             list.GetArrayLength(),

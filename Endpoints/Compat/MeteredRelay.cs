@@ -16,12 +16,12 @@ namespace AiChat.Endpoints.Compat;
 /// <param name="hidesUsage">The client did not ask for the event with the usage.</param>
 /// <param name="clock">Measures the silence.</param>
 /// <param name="ends">The client is gone.</param>
-internal sealed class DoorRelay(HttpContext context, TimeSpan heartbeat, bool hidesUsage, TimeProvider clock, CancellationToken ends)
+internal sealed class MeteredRelay(HttpContext context, TimeSpan heartbeat, bool hidesUsage, TimeProvider clock, CancellationToken ends)
 {
     /// <summary>Replies of JSON up to this are looked at before anything is sent.</summary>
     private const int MaxHeld = 64 * 1024;
 
-    /// <summary>The kinds of replies that have doors: JSON, plain text and subtitles, sound.</summary>
+    /// <summary>The kinds of replies that these endpoints have: JSON, plain text and subtitles, sound.</summary>
     private static readonly string[] DataTypes =
         ["application/json", "text/plain", "text/vtt", "text/srt", "application/x-subrip", "audio/", "application/ogg"];
 

@@ -7,7 +7,7 @@ namespace AiChat.Tests.Api;
 
 /// <summary>The endpoints beside the chat: what goes through whole, what is owned here, and what each call costs.</summary>
 [Collection(nameof(Measured))]
-public sealed class CompatDoorTests
+public sealed class MeteredEndpointTests
 {
     [Theory]
     [InlineData("completions", """{"prompt":"Once","suffix":"end","best_of":2}""",
