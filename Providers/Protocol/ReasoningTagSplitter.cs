@@ -18,6 +18,7 @@ internal sealed class ReasoningTagSplitter
     private const string SentenceEnds = ".!?…。！？)）\"”*_`」』】";
 
     private readonly DeltaWriter _output;
+    private readonly AnswerWrapper _answer;
     private readonly IReadOnlyList<ReasoningTag> _tags;
     private readonly SearchValues<char> _firsts;
     private CodePlaces _code = new();
@@ -37,6 +38,7 @@ internal sealed class ReasoningTagSplitter
     public ReasoningTagSplitter(IReadOnlyList<ReasoningTag> tags, DeltaWriter output)
     {
         _output = output;
+        _answer = new AnswerWrapper(output);
         _tags = tags;
         _firsts = ReasoningTag.FirstsOf(tags);
     }
@@ -55,7 +57,7 @@ internal sealed class ReasoningTagSplitter
     }
 
     /// <summary>Reasoning came in a member of its own.</summary>
-    public void Thought() => _thought = true;
+    public void Thought() => _thought = _answer.Thought = true;
 
     /// <summary>Takes the next piece and writes what is certain so far, in order.</summary>
     public void Push(string piece)
@@ -88,6 +90,7 @@ internal sealed class ReasoningTagSplitter
         var left = _middle is not null ? _inside!.Open + _middle : _spare?.ToString();
         (_middle, _spare, _inside, _trimBreaks, _trimSpace) = (null, null, null, false, !_visible);
         Emit(left ?? "");
+        _answer.Finish();
     }
 
     private void Scan(string text, bool last)
@@ -256,6 +259,7 @@ internal sealed class ReasoningTagSplitter
 
         if (_inside is null && _visible)
         {
+            _answer.BeginAgain();
             _output.TextWasReasoning();
             _visible = false;
         }
@@ -264,7 +268,8 @@ internal sealed class ReasoningTagSplitter
             _output.Emit(middle.ToString().TrimStart('\r', '\n'), reasoning: true);
         }
 
-        (_inside, _middle, _spare, _thought) = (null, null, null, true);
+        (_inside, _middle, _spare) = (null, null, null);
+        Thought();
         _trimSpace = !_visible;
     }
 
@@ -289,12 +294,14 @@ internal sealed class ReasoningTagSplitter
         }
 
         _spare?.Append(text);
-        if (!reasoning)
+        if (reasoning)
         {
-            NoteLetter(text);
+            _output.Emit(text, reasoning: true);
+            return;
         }
 
-        _output.Emit(text, reasoning);
+        NoteLetter(text);
+        _answer.Text(text);
     }
 
     private void NoteLetter(string text)
