@@ -109,7 +109,7 @@ internal static class CompatBody
             }
         }
 
-        return buffer.AsMemory(0, filled);
+        return ByteOrderMark.Skip(buffer.AsMemory(0, filled));
     }
 
     /// <summary>The next size of the buffer. A large body of known length gets its whole buffer at once, which saves copies.</summary>

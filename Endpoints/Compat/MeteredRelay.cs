@@ -142,6 +142,7 @@ internal sealed class MeteredRelay(HttpContext context, TimeSpan heartbeat, bool
     private void PassLine(ReadOnlySpan<byte> line, CallClock call)
     {
         var output = context.Response.BodyWriter;
+        line = ByteOrderMark.Skip(line);
         if (line.StartsWith("data:"u8))
         {
             call.Content(visible: true);
@@ -239,7 +240,7 @@ internal sealed class MeteredRelay(HttpContext context, TimeSpan heartbeat, bool
     {
         try
         {
-            using var document = JsonDocument.Parse(body);
+            using var document = JsonDocument.Parse(ByteOrderMark.Skip(body));
             if (ErrorText.IsIn(document.RootElement))
             {
                 throw ProviderErrors.FromError(ErrorText.Read(document.RootElement), endpoint);

@@ -18,7 +18,6 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
     private readonly ArrayBufferWriter<byte> _pending = new();
     private bool _raw;
     private bool _marker;
-    private bool _any;
 
     public int Good { get; private set; }
 
@@ -86,11 +85,8 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
 
     private void Line(ReadOnlySpan<byte> line)
     {
-        if (!_any && line.StartsWith("\uFEFF"u8))
-        {
-            line = line[3..];
-        }
-
+        // A gateway that puts pieces together can leave the mark anywhere.
+        line = ByteOrderMark.Skip(line);
         if (line.IsEmpty)
         {
             FlushPending(last: false);
@@ -107,8 +103,6 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
         {
             Foreign(line);
         }
-
-        _any = true;
     }
 
     // event, id and retry hold nothing that the data does not.
@@ -118,7 +112,7 @@ internal sealed class FrameDecoder(ReplyParser parser, ProviderReply reply)
 
     private void Data(ReadOnlySpan<byte> data)
     {
-        data = data.Trim((byte)' ');
+        data = ByteOrderMark.Skip(data.Trim((byte)' '));
         while (data.StartsWith("data:"u8))
         {
             // A gateway framed the frame a second time.

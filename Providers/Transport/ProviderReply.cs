@@ -125,8 +125,8 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
             whole.Write(here[..take]);
             if (take < here.Length)
             {
-                return cut
-                    ? whole.WrittenMemory : throw new ProviderException(ProviderFailure.TooLarge, $"The reply is longer than {max} bytes.");
+                return cut ? ByteOrderMark.Skip(whole.WrittenMemory)
+                    : throw new ProviderException(ProviderFailure.TooLarge, $"The reply is longer than {max} bytes.");
             }
 
             _start = _scanned = here.Length;
@@ -138,7 +138,7 @@ internal sealed class ProviderReply(IReplyBody body, string mediaType, CallClock
         }
 
         await SocketThreads.Leave();
-        return whole.WrittenMemory;
+        return ByteOrderMark.Skip(whole.WrittenMemory);
     }
 
     /// <summary>Hands on the body piece by piece, which counts as content; a piece is valid until the next.</summary>
