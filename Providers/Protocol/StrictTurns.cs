@@ -16,14 +16,21 @@ internal static class StrictTurns
     /// <summary>Stands between the result of a tool and what the user said before the model did.</summary>
     private const string Bridge = "I have the results.";
 
-    /// <summary>What servers say about an order that they do not take, in parts that do not depend on the model.</summary>
+    /// <summary>Stands where a tool said nothing, and where the model only called tools.</summary>
+    private const string Nothing = "(nothing)";
+
+    /// <summary>
+    /// What servers say about an order that they do not take, or about a turn without a word, in parts that do not depend on the model.
+    /// </summary>
     private static readonly string[] Refusals =
     [
         "must alternate", "should be alternating", "should alternate", "requests alternate between", "after role 'tool'",
         "after role \"tool\"", "expected last role", "last message must", "last message should", "last message of", "last role must",
         "end with a user", "end with user", "start with a user", "start with user", "begin with a user", "first message must",
         "message prefill", "partial mode", "前缀续写", "response prefill", "successive user or assistant", "consecutive user",
-        "interleave the user",
+        "interleave the user", "messages 参数非法", "messages参数非法", "messages parameter is illegal", "last message role",
+        "content element", "must have a message", "last entry in chat history", "contain valid chat turns",
+        "must not be from the assistant", "which would pre-fill",
     ];
 
     /// <summary>Whether a server refuses the order of these turns, and there is another.</summary>
@@ -35,7 +42,7 @@ internal static class StrictTurns
         }
 
         var clean = ChatTurns.Clean(turns, modelImages: true);
-        return Of(clean).Count != clean.Count;
+        return !Of(clean).SequenceEqual(clean);
     }
 
     public static List<ChatTurn> Of(IReadOnlyList<ChatTurn> turns)
@@ -52,7 +59,7 @@ internal static class StrictTurns
                 strict.Add(new ChatTurn(ChatRole.Assistant, Bridge));
             }
 
-            strict.Add(turn);
+            strict.Add(turn.HasContent ? turn : turn with { Text = Nothing });
         }
 
         if (strict is [.., { Role: ChatRole.Assistant }])

@@ -23,6 +23,11 @@ public sealed class RoleOrderTests
     private const string Prefilled = """[{"role":"user","content":"q"},{"role":"assistant","content":"It is"}]""";
     private const string AssistantFirst = """[{"role":"assistant","content":"Welcome."},{"role":"user","content":"q"}]""";
 
+    // Code 1214 of Zhipu and of its international site, which say no more of what is wrong.
+    private const string Zhipu = """{"error":{"code":"1214","message":"messages 参数非法。请检查文档。"}}""";
+    private const string Zai =
+        """{"error":{"code":"1214","message":"The messages parameter is illegal. Please check the documentation."}}""";
+
     [Theory]
     [InlineData(Messages, AfterResult, "openai", 400, "Unexpected role 'user' after role 'tool'", "user assistant tool assistant user")]
     [InlineData(
@@ -56,13 +61,31 @@ public sealed class RoleOrderTests
     [InlineData(
         Messages, AssistantFirst, "ollama", 500, "template: :1: error calling raise: Conversation roles must alternate",
         "user assistant user")]
+    [InlineData(Messages, AssistantFirst, "openai", 400, Zhipu, "user assistant user")]
+    [InlineData(Messages, AssistantFirst, "openai", 400, Zai, "user assistant user")]
+    [InlineData(Messages, Prefilled, "openai", 400, "'messages' : last message role must be 'user'", "user assistant user")]
+    [InlineData(
+        Messages, AfterResult, "openai", 400,
+        "invalid request: cannot specify message if the last entry in chat history contains tool results",
+        "user assistant tool assistant user")]
+    [InlineData(
+        Messages, AssistantFirst, "openai", 400,
+        "A conversation must start with a user message. Try again with a conversation that starts with a user message.",
+        "user assistant user")]
+    [InlineData(
+        Messages, Prefilled, "openai", 400, "The last message in a Gemini request must not be from the assistant", "user assistant user")]
+    [InlineData(
+        Chat, Prefilled, "anthropic", 400,
+        "Your API request included an `assistant` message in the final position, which would pre-fill the `assistant` response.",
+        "user assistant user")]
     public async Task A_refused_order_is_mended_once_and_kept(
         string path, string turns, string provider, int status, string refusal, string expected)
     {
         await using var steps = await CompatSteps.StartAsync(
             exchange => exchange.Request.Body.Length == 0 ? exchange.Reply(200, "{}")
                 : Roles(exchange.Request.Json) == expected ? Answer(exchange, provider)
-                : exchange.Reply(status, JsonSerializer.Serialize(new { error = new { message = refusal } })),
+                : exchange.Reply(
+                    status, refusal[0] == '{' ? refusal : JsonSerializer.Serialize(new { error = new { message = refusal } })),
             provider);
         var body = $$"""{"model":"fake-model","max_tokens":9,"messages":{{turns}}}""";
 
@@ -75,6 +98,26 @@ public sealed class RoleOrderTests
         {
             Assert.Equal(turns.Split(said).Length, steps.Sent.GetRawText().Split(said).Length); // nothing is lost or said twice
         }
+    }
+
+    /// <summary>
+    /// Servers that want a word in every message, as xAI and Cohere say it: a call has none, and a tool may answer nothing.
+    /// </summary>
+    [Theory]
+    [InlineData("Invalid request content: Each message must have at least one content element.")]
+    [InlineData("An empty message was provided. Every message needs at least one non-empty content element.")]
+    [InlineData("invalid request: all elements in history must have a message.")]
+    public async Task A_message_without_a_word_gets_one_where_it_must(string refusal)
+    {
+        await using var steps = await CompatSteps.StartAsync(exchange => exchange.Request.Text.Contains("\"content\":\"\"")
+            ? exchange.Reply(400, JsonSerializer.Serialize(new { code = "Client specified an invalid argument", error = refusal }))
+            : Answer(exchange, "openai"));
+        var body = $$"""{"model":"fake-model","max_tokens":9,"messages":{{AfterResult.Replace("cold", "")}}}""";
+
+        await (await steps.Script.PostRaw(Messages, body)).Expect(HttpStatusCode.OK);
+
+        Assert.Equal("user assistant tool assistant user", Roles(steps.Sent));
+        Assert.Equal(2, steps.Upstream.Chats().Count);
     }
 
     /// <summary>A client of the server's own protocol hears what it says, and an order that is right already is not tried again.</summary>
