@@ -132,7 +132,7 @@ internal sealed class StreamingCall : IAsyncDisposable
         var prompt = Usage?.PromptTokens ?? (int)(estimated * _factors.Find(Model));
         var completion = Usage?.CompletionTokens ?? _received.Tokens;
         var cached = Usage?.CachedTokens ?? 0;
-        var cost = Model.Price?.CostNanos(prompt, completion, cached, Usage?.CacheWriteTokens ?? 0) ?? 0;
+        var cost = Model.Price?.CostNanos(prompt, completion, cached, Usage?.CacheWriteTokens ?? 0, Usage?.LongCacheWriteTokens ?? 0) ?? 0;
         return place.Entry(Model, status) with
         {
             PromptTokens = prompt,

@@ -50,14 +50,22 @@ public sealed record ModelPrice(decimal Input, decimal Output, decimal? CachedIn
     private const decimal NanosPerToken = 1_000m;
 
     /// <summary>
-    /// What a call costs, in 1e-9 of the currency unit; the prompt's tokens include those read from the cache and written to it.
+    /// What keeping a token for an hour costs beside keeping it for five minutes: twice the price of the input instead of five quarters
+    /// (Claude docs, "Pricing").
     /// </summary>
-    public long CostNanos(long promptTokens, long completionTokens, long cachedTokens, long writtenTokens = 0)
+    private const decimal HourOfCache = 1.6m;
+
+    /// <summary>
+    /// What a call costs, in 1e-9 of the currency unit; the prompt's tokens include those read from the cache and written to it, and these
+    /// those that are kept for an hour.
+    /// </summary>
+    public long CostNanos(long promptTokens, long completionTokens, long cachedTokens, long writtenTokens = 0, long hourTokens = 0)
     {
         var cached = Math.Min(cachedTokens, promptTokens);
         var written = Math.Min(writtenTokens, promptTokens - cached);
         return (long)Math.Round(NanosPerToken * ((promptTokens - cached - written) * Input + cached * (CachedInput ?? Input)
-            + written * (CacheWrite ?? Input) + completionTokens * Output));
+            + (written + Math.Min(hourTokens, written) * (CacheWrite is null ? 0 : HourOfCache - 1)) * (CacheWrite ?? Input)
+            + completionTokens * Output));
     }
 
     /// <summary>What the provider's cache saved of that cost; negative when filling it cost more than it saved.</summary>

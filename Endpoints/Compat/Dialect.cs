@@ -8,13 +8,14 @@ namespace AiChat.Endpoints.Compat;
 internal abstract class Dialect
 {
     /// <summary>
-    /// Members by which clients of some gateways choose the target of a call. They are dropped: the administrator chooses the target.
+    /// Members by which clients of some gateways choose the target of a call, or another model for it. The administrator chooses these, so
+    /// a provider of the same protocol is not sent them, and for one of another the request is refused with their names.
     /// </summary>
     public static readonly IReadOnlySet<string> Steering = new HashSet<string>(StringComparer.OrdinalIgnoreCase)
     {
         "base_url", "baseurl", "api_base", "api_key", "apikey", "api_version", "api_type", "azure_endpoint", "endpoint", "organization",
-        "custom_llm_provider", "model_list", "fallbacks", "context_window_fallbacks", "extra_body", "extra_headers", "extra_query",
-        "headers", "proxy",
+        "custom_llm_provider", "model_list", "fallbacks", "models", "route", "context_window_fallbacks", "extra_body", "extra_headers",
+        "extra_query", "headers", "proxy",
     };
 
     // No reasoning tags are extracted: clients of an API get the model's text unchanged.
@@ -79,6 +80,7 @@ internal abstract class Dialect
             Sampling = new ChatSampling { MaxOutputTokens = request.Sampling.MaxOutputTokens },
             Timeouts = timeouts,
             Reasoning = AsWritten,
+            CacheTtl = CacheWishes.Ttl(request.Body),
             Passthrough = new PassthroughRequest(request.Body)
             {
                 Dropped = Steering,
@@ -104,6 +106,7 @@ internal abstract class Dialect
             SystemPrompt = request.System,
             Timeouts = call.Timeouts,
             Reasoning = AsWritten,
+            CacheTtl = CacheWishes.Ttl(request.Body),
         },
         request,
         call);

@@ -186,7 +186,7 @@ internal static partial class SettingTable
             "Ollama 让模型驻留内存多久，例如 30m；0 立即卸载，-1 永不卸载；留空采用 Ollama 自己的设置"));
     public static readonly Setting<bool> PromptCaching = Add(
         new FlagSetting("promptCaching", true),
-        new("Chats with Anthropic's models use its prompt cache", "与 Anthropic 模型对话时使用提示缓存"));
+        new("Chats with Anthropic's models use its prompt cache, behind OpenRouter too", "与 Anthropic 模型对话时使用提示缓存，经 OpenRouter 时也如此"));
 
     // Web search.
     public static readonly Setting<bool> WebSearchEnabled = Add(

@@ -13,16 +13,15 @@ internal static class AnthropicBody
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
         var form = request.Format is { IsAnyObject: true } ? Refused.Format : 0;
-        request = request.Without((refused & (Refused.Format | Refused.RoleOrder)) | form);
+        var thinks = Thinks(request, refused);
+        request = request.Without((refused & (Refused.Format | Refused.RoleOrder)) | form, GoesOn(request, refused));
         using var body = new RequestBody();
         var json = body.Json;
-        var thinks = (request.Reasoning.Enabled ?? request.Reasoning.Level is not (null or ReasoningEffort.None))
-            && !refused.HasFlag(Refused.Thinking);
         var adaptive = IsAdaptive(request.Model) != refused.HasFlag(Refused.ThinkingStyle);
         json.WriteString("model", request.Model);
         var budget = thinks && !adaptive ? Budget(request) : 0;
         json.WriteNumber("max_tokens", (request.Sampling.MaxOutputTokens ?? DefaultOutput(request.Model)) + budget);
-        var marks = request.CachesPrompt && !refused.HasFlag(Refused.CacheMarks);
+        var marks = new CacheMark(request.CachesPrompt && !refused.HasFlag(Refused.CacheMarks), request.CacheTtl);
         if (!string.IsNullOrWhiteSpace(request.SystemPrompt))
         {
             WriteSystem(json, request.SystemPrompt, marks);
@@ -37,7 +36,7 @@ internal static class AnthropicBody
 
         WriteOutput(json, request, thinks && adaptive && !refused.HasFlag(Refused.ReasoningEffort));
         WriteSampling(body, request, (thinks && !request.Exact) || refused.HasFlag(Refused.Sampling));
-        AnthropicTools.Write(body, request, refused, thinks, marks && string.IsNullOrWhiteSpace(request.SystemPrompt));
+        AnthropicTools.Write(body, request, refused, thinks, marks.If(string.IsNullOrWhiteSpace(request.SystemPrompt)));
         if (request.UserId is not null)
         {
             json.WriteStartObject("metadata");
@@ -47,6 +46,16 @@ internal static class AnthropicBody
 
         return body.Finish(request.ExtraBody);
     }
+
+    /// <summary>
+    /// Whether a last turn of the assistant is the beginning of the answer: Claude before 4.6, while it does not think (Claude docs,
+    /// "Prefill Claude's response").
+    /// </summary>
+    public static bool GoesOn(ChatRequest request, Refused refused) =>
+        Version(request.Model) is ((> 0, _) and not (4, >= 6) and not (> 4, _)) && !Thinks(request, refused);
+
+    private static bool Thinks(ChatRequest request, Refused refused) =>
+        (request.Reasoning.Enabled ?? request.Reasoning.Level is not (null or ReasoningEffort.None)) && !refused.HasFlag(Refused.Thinking);
 
     /// <summary>
     /// Claude 4.6 and later decide themselves how long to think. Earlier models, and other models behind this protocol, need a budget.
@@ -134,9 +143,9 @@ internal static class AnthropicBody
         json.WriteEndObject();
     }
 
-    private static void WriteSystem(Utf8JsonWriter json, string text, bool marks)
+    private static void WriteSystem(Utf8JsonWriter json, string text, CacheMark marks)
     {
-        if (!marks)
+        if (!marks.IsWanted)
         {
             json.WriteString("system", text);
             return;
@@ -146,20 +155,12 @@ internal static class AnthropicBody
         json.WriteStartObject();
         json.WriteString("type", "text");
         json.WriteString("text", text);
-        WriteMark(json);
+        marks.Write(json);
         json.WriteEndObject();
         json.WriteEndArray();
     }
 
-    /// <summary>Everything up to and with this block is read from the cache by the next request that begins with it.</summary>
-    public static void WriteMark(Utf8JsonWriter json)
-    {
-        json.WriteStartObject("cache_control");
-        json.WriteString("type", "ephemeral");
-        json.WriteEndObject();
-    }
-
-    private static void WriteMessages(RequestBody body, ChatRequest request, bool marks)
+    private static void WriteMessages(RequestBody body, ChatRequest request, CacheMark marks)
     {
         var json = body.Json;
         var turns = ChatTurns.Clean(request.Turns);
@@ -178,7 +179,7 @@ internal static class AnthropicBody
         var lastUser = turns.FindLastIndex(turn => turn.Role == ChatRole.User);
 
         // What the model said last is still being written where it is continued, so the cache ends before it.
-        var marked = marks ? turns.FindLastIndex(turn => turn.Role != ChatRole.Assistant) : -1;
+        var marked = marks.IsWanted ? turns.FindLastIndex(turn => turn.Role != ChatRole.Assistant) : -1;
         json.WriteStartArray("messages");
         for (var at = 0; at < turns.Count; at++)
         {
@@ -188,16 +189,16 @@ internal static class AnthropicBody
             if (turns[at].Role == ChatRole.Tool)
             {
                 // All results of one round of calls belong in one message.
-                WriteResult(body, turns[at], marks: at == marked);
+                WriteResult(body, turns[at], marks.If(at == marked));
                 while (at + 1 < turns.Count && turns[at + 1].Role == ChatRole.Tool)
                 {
                     at++;
-                    WriteResult(body, turns[at], marks: at == marked);
+                    WriteResult(body, turns[at], marks.If(at == marked));
                 }
             }
             else
             {
-                WriteBlocks(body, turns[at], request, replay: at > lastUser, isLast: at == turns.Count - 1, marks: at == marked);
+                WriteBlocks(body, turns[at], request, replay: at > lastUser, isLast: at == turns.Count - 1, marks.If(at == marked));
             }
 
             json.WriteEndArray();
@@ -207,7 +208,7 @@ internal static class AnthropicBody
         json.WriteEndArray();
     }
 
-    private static void WriteBlocks(RequestBody body, ChatTurn turn, ChatRequest request, bool replay, bool isLast, bool marks)
+    private static void WriteBlocks(RequestBody body, ChatTurn turn, ChatRequest request, bool replay, bool isLast, CacheMark marks)
     {
         var json = body.Json;
         // Thinking must be sent back while its tool calls are being answered. The provider drops the thinking of earlier answers.
@@ -220,7 +221,7 @@ internal static class AnthropicBody
             }
         }
 
-        WriteFiles(body, turn, marks && string.IsNullOrWhiteSpace(turn.Text));
+        WriteFiles(body, turn, marks.If(string.IsNullOrWhiteSpace(turn.Text)));
 
         // An answer to be continued must not end in white space.
         var text = isLast && turn.Role == ChatRole.Assistant ? turn.Text.TrimEnd() : turn.Text;
@@ -229,10 +230,7 @@ internal static class AnthropicBody
             json.WriteStartObject();
             json.WriteString("type", "text");
             json.WriteString("text", text);
-            if (marks)
-            {
-                WriteMark(json);
-            }
+            marks.Write(json);
 
             json.WriteEndObject();
         }
@@ -249,21 +247,21 @@ internal static class AnthropicBody
         }
     }
 
-    private static void WriteFiles(RequestBody body, ChatTurn turn, bool marks)
+    private static void WriteFiles(RequestBody body, ChatTurn turn, CacheMark marks)
     {
         var left = turn.Images.Count + turn.Files.Count;
         foreach (var image in turn.Images)
         {
-            WriteFile(body, "image", image, null, marks && --left == 0);
+            WriteFile(body, "image", image, null, marks.If(--left == 0));
         }
 
         foreach (var file in turn.Files)
         {
-            WriteFile(body, "document", file.Content, file.Name, marks && --left == 0);
+            WriteFile(body, "document", file.Content, file.Name, marks.If(--left == 0));
         }
     }
 
-    private static void WriteFile(RequestBody body, string type, ChatImage file, string? name, bool marks)
+    private static void WriteFile(RequestBody body, string type, ChatImage file, string? name, CacheMark marks)
     {
         var json = body.Json;
         json.WriteStartObject();
@@ -279,15 +277,12 @@ internal static class AnthropicBody
             json.WriteString("title", name);
         }
 
-        if (marks)
-        {
-            WriteMark(json);
-        }
+        marks.Write(json);
 
         json.WriteEndObject();
     }
 
-    private static void WriteResult(RequestBody body, ChatTurn turn, bool marks)
+    private static void WriteResult(RequestBody body, ChatTurn turn, CacheMark marks)
     {
         var json = body.Json;
         json.WriteStartObject();
@@ -308,7 +303,7 @@ internal static class AnthropicBody
                 json.WriteEndObject();
             }
 
-            WriteFiles(body, turn, marks: false);
+            WriteFiles(body, turn, default);
             json.WriteEndArray();
         }
 
@@ -317,10 +312,7 @@ internal static class AnthropicBody
             json.WriteBoolean("is_error", true);
         }
 
-        if (marks)
-        {
-            WriteMark(json);
-        }
+        marks.Write(json);
 
         json.WriteEndObject();
     }

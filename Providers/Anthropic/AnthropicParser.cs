@@ -246,7 +246,11 @@ internal sealed class AnthropicParser(ChatRequest request) : DocumentParser(requ
         _cached = DeltaWriter.Later(cached, _cached);
         _written = DeltaWriter.Later(written, _written);
         _output = DeltaWriter.Later(Count(usage, "output_tokens"), _output);
-        Output.Usage(_input is null ? null : _input + (_cached ?? 0) + (_written ?? 0), _output, null, _cached, _written);
+
+        // Without a division by time all was written as it was asked for.
+        var hours = Count(usage.Child("cache_creation"), "ephemeral_1h_input_tokens")
+            ?? (Request.CacheTtl == CacheMark.Hour ? written : null);
+        Output.Usage(_input is null ? null : _input + (_cached ?? 0) + (_written ?? 0), _output, null, _cached, _written, hours);
     }
 
     private static int? Written(JsonElement usage)

@@ -7,7 +7,7 @@ internal static class AnthropicTools
 {
     /// <param name="thinks">The model thinks before it answers.</param>
     /// <param name="marks">The last tool ends what the cache keeps.</param>
-    public static void Write(RequestBody body, ChatRequest request, Refused refused, bool thinks, bool marks)
+    public static void Write(RequestBody body, ChatRequest request, Refused refused, bool thinks, CacheMark marks)
     {
         var json = body.Json;
         if (request.Tools.Count == 0 && request.WebSearch is null)
@@ -25,10 +25,7 @@ internal static class AnthropicTools
                     writer.WriteBoolean("strict", true);
                 }
 
-                if (marks && tool == request.Tools[^1])
-                {
-                    AnthropicBody.WriteMark(writer);
-                }
+                marks.If(tool == request.Tools[^1]).Write(writer);
             });
         }
 

@@ -9,12 +9,12 @@ internal static class OpenAiBody
 {
     public static ProviderBody Build(ChatRequest request, Refused refused)
     {
-        request = request.Without(refused);
+        request = request.Without(refused, goesOn: OpenAiHosts.PrefixMember(request.Endpoint.BaseUrl) is not null);
         using var body = new RequestBody();
         var json = body.Json;
         json.WriteString("model", request.Model);
         json.WriteStartArray("messages");
-        WriteConversation(body, request);
+        WriteConversation(body, request, new CacheMark(MarksCache(request, refused), request.CacheTtl));
         json.WriteEndArray();
         json.WriteBoolean("stream", true);
         if (!refused.HasFlag(Refused.StreamOptions))
@@ -26,7 +26,7 @@ internal static class OpenAiBody
 
         WriteSampling(body, request, refused);
         WriteReasoning(json, request, refused);
-        WriteTools(json, request, refused);
+        OpenAiTools.Write(json, request, refused);
         WriteForm(json, request);
         if (request.UserId is not null && !refused.HasFlag(Refused.User))
         {
@@ -46,20 +46,27 @@ internal static class OpenAiBody
             || (name.StartsWith("gpt-5", StringComparison.Ordinal) && !name.Contains("chat", StringComparison.Ordinal));
     }
 
-    private static void WriteConversation(RequestBody body, ChatRequest request)
+    // OpenRouter passes the marks on to Claude; the other models behind it cache by themselves.
+    private static bool MarksCache(ChatRequest request, Refused refused) =>
+        request.CachesPrompt && !refused.HasFlag(Refused.CacheMarks)
+        && OpenAiHosts.Find(request.Endpoint.BaseUrl) == OpenAiHost.OpenRouter
+        && request.Model.Contains("claude", StringComparison.OrdinalIgnoreCase);
+
+    private static void WriteConversation(RequestBody body, ChatRequest request, CacheMark marks)
     {
         if (!string.IsNullOrWhiteSpace(request.SystemPrompt))
         {
             body.Json.WriteStartObject();
             body.Json.WriteString("role", "system");
-            body.Json.WriteString("content", request.SystemPrompt);
+            WriteText(body.Json, request.SystemPrompt, marks);
             body.Json.WriteEndObject();
         }
 
         var turns = ChatTurns.Clean(request.Turns);
+        var marked = turns.FindLastIndex(turn => turn.Role != ChatRole.Assistant && turn.Text.Length > 0);
         for (var at = 0; at < turns.Count; at++)
         {
-            WriteTurn(body, turns[at], request, isLast: at + 1 == turns.Count);
+            WriteTurn(body, turns[at], request, isLast: at + 1 == turns.Count, marks.If(at == marked));
             if (turns[at].Role == ChatRole.Tool && (at + 1 == turns.Count || turns[at + 1].Role != ChatRole.Tool))
             {
                 WriteResultParts(body, turns, at);
@@ -82,23 +89,23 @@ internal static class OpenAiBody
             };
             body.Json.WriteStartObject();
             body.Json.WriteString("role", "user");
-            WriteParts(body, shown);
+            WriteParts(body, shown, default);
             body.Json.WriteEndObject();
         }
     }
 
-    private static void WriteTurn(RequestBody body, ChatTurn turn, ChatRequest request, bool isLast)
+    private static void WriteTurn(RequestBody body, ChatTurn turn, ChatRequest request, bool isLast, CacheMark mark)
     {
         var json = body.Json;
         json.WriteStartObject();
         json.WriteString("role", turn.Role switch { ChatRole.User => "user", ChatRole.Assistant => "assistant", ChatRole.Tool => "tool" });
         if (turn.Role == ChatRole.Tool || (turn.Images.Count == 0 && turn.Files.Count == 0))
         {
-            json.WriteString("content", turn.Role == ChatRole.Tool ? turn.ResultText : turn.Text);
+            WriteText(json, turn.Role == ChatRole.Tool ? turn.ResultText : turn.Text, mark);
         }
         else
         {
-            WriteParts(body, turn);
+            WriteParts(body, turn, mark);
         }
 
         if (turn.Role == ChatRole.Tool)
@@ -118,16 +125,35 @@ internal static class OpenAiBody
         json.WriteEndObject();
     }
 
-    private static void WriteParts(RequestBody body, ChatTurn turn)
+    private static void WriteText(Utf8JsonWriter json, string text, CacheMark mark)
+    {
+        if (!mark.IsWanted)
+        {
+            json.WriteString("content", text);
+            return;
+        }
+
+        json.WriteStartArray("content");
+        WriteTextPart(json, text, mark);
+        json.WriteEndArray();
+    }
+
+    private static void WriteTextPart(Utf8JsonWriter json, string text, CacheMark mark)
+    {
+        json.WriteStartObject();
+        json.WriteString("type", "text");
+        json.WriteString("text", text);
+        mark.Write(json);
+        json.WriteEndObject();
+    }
+
+    private static void WriteParts(RequestBody body, ChatTurn turn, CacheMark mark)
     {
         var json = body.Json;
         json.WriteStartArray("content");
         if (turn.Text.Length > 0)
         {
-            json.WriteStartObject();
-            json.WriteString("type", "text");
-            json.WriteString("text", turn.Text);
-            json.WriteEndObject();
+            WriteTextPart(json, turn.Text, mark);
         }
 
         foreach (var image in turn.Images)
@@ -318,61 +344,6 @@ internal static class OpenAiBody
         if (request.Verbosity is not null)
         {
             json.WriteString("verbosity", request.Verbosity);
-        }
-    }
-
-    // The member of models that search the web before each answer.
-    private static void WriteSearch(Utf8JsonWriter json, ChatWebSearch search)
-    {
-        json.WriteStartObject("web_search_options");
-        if (search.LocationJson is { } location)
-        {
-            using var place = JsonDocument.Parse(location);
-            json.WriteStartObject("user_location");
-            json.WriteString("type", "approximate");
-            json.WriteStartObject("approximate");
-            foreach (var member in place.RootElement.EnumerateObject().Where(member => !member.NameEquals("type")))
-            {
-                member.WriteTo(json);
-            }
-
-            json.WriteEndObject();
-            json.WriteEndObject();
-        }
-
-        json.WriteEndObject();
-    }
-
-    private static void WriteTools(Utf8JsonWriter json, ChatRequest request, Refused refused)
-    {
-        if (request.WebSearch is not null)
-        {
-            WriteSearch(json, request.WebSearch);
-        }
-
-        if (request.Tools.Count == 0)
-        {
-            return;
-        }
-
-        RequestBody.WriteFunctions(json, request.Tools, strict: !refused.HasFlag(Refused.StrictTools));
-        if (request.ParallelTools is { } parallel)
-        {
-            json.WriteBoolean("parallel_tool_calls", parallel);
-        }
-
-        if (request.ToolChoice is "auto" or "none" or "required")
-        {
-            json.WriteString("tool_choice", request.ToolChoice);
-        }
-        else if (request.ToolChoice is not null)
-        {
-            json.WriteStartObject("tool_choice");
-            json.WriteString("type", "function");
-            json.WriteStartObject("function");
-            json.WriteString("name", request.ToolChoice);
-            json.WriteEndObject();
-            json.WriteEndObject();
         }
     }
 }

@@ -311,19 +311,18 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
 
     private void ReadContent(ref Utf8JsonReader reader)
     {
-        if (reader.TokenType != JsonTokenType.StartArray)
+        if (reader.TokenType is not (JsonTokenType.StartArray or JsonTokenType.StartObject))
         {
             Content += LenientJson.Read(ref reader);
-            reader.Skip();
             return;
         }
 
-        // Mistral's reasoning models, and some gateways, send parts instead of a string.
-        using var parts = JsonDocument.ParseValue(ref reader);
-        foreach (var part in parts.RootElement.EnumerateArray().Where(part => part.ValueKind == JsonValueKind.Object))
+        // Mistral's reasoning models, and some gateways, send parts, or one of them, instead of a string.
+        using var content = JsonDocument.ParseValue(ref reader);
+        foreach (var part in AnswerPartReader.Parts(content.RootElement))
         {
             Reasoning += AnswerPartReader.Text(part.Child("thinking"));
-            Content += AnswerPartReader.Text(part.Child("text"));
+            Content += LenientJson.Read(part) ?? AnswerPartReader.Text(part.Child("text"));
             if (AnswerPartReader.IsImage(part))
             {
                 AddImage(part);
@@ -365,7 +364,8 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
         if (_usage.Any)
         {
             _usage.Settle();
-            Output.Usage(_usage.Prompt, _usage.Completion, _usage.Reasoning, _usage.Cached, _usage.CacheWrite);
+            var hours = Request.CacheTtl == CacheMark.Hour ? _usage.CacheWrite : null;
+            Output.Usage(_usage.Prompt, _usage.Completion, _usage.Reasoning, _usage.Cached, _usage.CacheWrite, hours);
         }
 
         _finish = _finish is null ? null : FinishWords.Of(_finish, _native);
@@ -387,7 +387,12 @@ internal sealed class OpenAiParser(ChatRequest request) : ReplyParser(request)
             error = ErrorText.Read(choices[0]);
         }
 
-        if (_error || error.Message.Length > 0)
+        if (root.Text("object") == "response" && AnswerPartReader.ResponseText(root) is { Length: > 0 } text)
+        {
+            Output.WholeText(text, adds: true); // a gateway's that answers in OpenAI's other form
+            Output.Finish(root.Text("status"));
+        }
+        else if (_error || error.Message.Length > 0)
         {
             throw ProviderErrors.FromError(error, Request.Endpoint);
         }

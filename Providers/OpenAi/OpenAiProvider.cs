@@ -125,6 +125,7 @@ internal sealed class OpenAiProvider(ProviderHttp http) : IChatProvider, IEmbedd
             : Names("reasoning_effort") || Names("reasoning effort") ? Refused.ReasoningEffort
             : Names("response_format") || Names("json_schema") ? Refused.Format
             : Names("strict") ? Refused.StrictTools
+            : Names("cache_control") ? Refused.CacheMarks
             : NamesUser(detail) ? Refused.User
             : Names("'temperature'") || Names("'top_p'") || Names("'stop'") || Names("_penalty'") ? Refused.Sampling
             : Refused.None);

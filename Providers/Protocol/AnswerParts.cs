@@ -105,12 +105,24 @@ internal static class AnswerPartReader
 
     /// <summary>Whether a part of a message is a picture.</summary>
     public static bool IsImage(JsonElement part) =>
-        part.TryGetProperty("image_url", out _) || (part.Text("type")?.Contains("image", StringComparison.Ordinal) ?? false);
+        part.Child("image_url").ValueKind != JsonValueKind.Undefined
+        || (part.Text("type")?.Contains("image", StringComparison.Ordinal) ?? false);
 
-    /// <summary>A thought as a text, or as an object that holds it; the reader is left on its end.</summary>
+    /// <summary>The parts of a content, or the only one.</summary>
+    public static IEnumerable<JsonElement> Parts(JsonElement content) =>
+        content.ValueKind == JsonValueKind.Array ? content.EnumerateArray() : [content];
+
+    /// <summary>The text of a whole response of OpenAI's other API.</summary>
+    public static string ResponseText(JsonElement response) =>
+        response.Child("output") is { ValueKind: JsonValueKind.Array } items
+            ? string.Concat(
+                items.EnumerateArray().Where(item => item.Text("type") == "message").Select(item => Text(item.Child("content"))))
+            : "";
+
+    /// <summary>A thought as a text, as a list of texts, or as an object that holds it; the reader is left on its end.</summary>
     public static string? Thought(ref Utf8JsonReader reader)
     {
-        if (reader.TokenType != JsonTokenType.StartObject)
+        if (reader.TokenType is not (JsonTokenType.StartObject or JsonTokenType.StartArray))
         {
             var text = LenientJson.Read(ref reader);
             reader.Skip();
@@ -119,7 +131,8 @@ internal static class AnswerPartReader
 
         using var document = JsonDocument.ParseValue(ref reader);
         var thought = document.RootElement;
-        return thought.Text("content") ?? thought.Text("text") ?? thought.Text("summary");
+        return thought.ValueKind == JsonValueKind.Array ? Text(thought)
+            : thought.Text("content") ?? thought.Text("text") ?? thought.Text("summary");
     }
 
     /// <summary>Annotations of a message: <c>url_citation</c> with its members inside or beside.</summary>

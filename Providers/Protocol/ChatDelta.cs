@@ -54,14 +54,16 @@ internal abstract record ChatDelta
     /// <summary>
     /// Tokens as the provider counts them, with one meaning for all providers: the prompt includes tokens read from its cache
     /// (<paramref name="CachedTokens"/>) or written to it (<paramref name="CacheWriteTokens"/>), the completion includes reasoning
-    /// (<paramref name="ReasoningTokens"/>). Null = not reported.
+    /// (<paramref name="ReasoningTokens"/>). Null = not reported. <paramref name="LongCacheWriteTokens"/> are those of
+    /// <paramref name="CacheWriteTokens"/> that are kept for an hour, which costs more.
     /// </summary>
     internal sealed record Usage(
         int? PromptTokens,
         int? CompletionTokens,
         int? ReasoningTokens = null,
         int? CachedTokens = null,
-        int? CacheWriteTokens = null) : ChatDelta;
+        int? CacheWriteTokens = null,
+        int? LongCacheWriteTokens = null) : ChatDelta;
 
     /// <summary>
     /// The model finished. <paramref name="Raw"/> is the provider's own word, null when it gave none; <paramref name="SkippedFrames"/>

@@ -62,6 +62,15 @@ internal sealed record ChatRequest
     /// <summary>Marks the part that the next request will repeat, for providers that cache prompts on request.</summary>
     public bool CachesPrompt { get; init; }
 
+    /// <summary>How long the marks last (<see cref="CacheMark"/>); null = the vendor's default.</summary>
+    public string? CacheTtl { get; init; }
+
+    /// <summary>
+    /// The last turn is the beginning of the answer, which goes on. A protocol without a way to say so asks for the rest in a turn of the
+    /// user.
+    /// </summary>
+    public bool Continues { get; init; }
+
     /// <summary>
     /// A JSON object (UTF-8) whose members are added to the body's top level, for APIs that pass unknown members through. A member that the
     /// provider writes itself is not overridden.
@@ -83,8 +92,15 @@ internal static class ChatRequests
     /// <summary>
     /// The request for a model that refuses a form of answers or this order of roles, or whose template has no place for a system message.
     /// </summary>
-    public static ChatRequest Without(this ChatRequest request, Refused refused)
+    /// <param name="refused">What the model refuses.</param>
+    /// <param name="goesOn">A last turn of the assistant is the beginning of the answer here.</param>
+    public static ChatRequest Without(this ChatRequest request, Refused refused, bool goesOn = false)
     {
+        if (request.Continues && !goesOn && request.Turns is [.., { Role: ChatRole.Assistant }])
+        {
+            request = request with { Turns = [.. request.Turns, new ChatTurn(ChatRole.User, StrictTurns.Continue)] };
+        }
+
         if (request.Format is { } format && refused.HasFlag(Refused.Format))
         {
             var system = string.IsNullOrWhiteSpace(request.SystemPrompt) ? "" : request.SystemPrompt + "\n\n";
@@ -180,7 +196,11 @@ internal sealed record ChatFormat(string Name, string SchemaJson)
 /// <param name="Domains">The only sites that may be searched; empty = all.</param>
 /// <param name="LocationJson">Where the user is, as the JSON object that OpenAI and Anthropic share; null = not sent.</param>
 /// <param name="MaxUses">Null = not sent.</param>
-internal sealed record ChatWebSearch(IReadOnlyList<string> Domains, string? LocationJson, int? MaxUses);
+internal sealed record ChatWebSearch(IReadOnlyList<string> Domains, string? LocationJson, int? MaxUses)
+{
+    /// <summary>How much of the pages is read (low, medium, high), for OpenAI's protocols; null = not sent.</summary>
+    public string? ContextSize { get; init; }
+}
 
 /// <summary>A document (PDF) or a sound of a message.</summary>
 internal sealed record ChatFile(string Name, ChatImage Content)

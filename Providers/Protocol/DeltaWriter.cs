@@ -233,13 +233,12 @@ internal sealed class DeltaWriter
     }
 
     /// <summary>Later reports complete or replace earlier ones, member by member; a later zero replaces nothing.</summary>
-    public void Usage(int? prompt, int? completion, int? reasoning = null, int? cached = null, int? cacheWrite = null) =>
+    public void Usage(
+        int? prompt, int? completion, int? reasoning = null, int? cached = null, int? cacheWrite = null, int? longWrite = null) =>
         _usage = new ChatDelta.Usage(
-            Later(prompt, _usage?.PromptTokens),
-            Later(completion, _usage?.CompletionTokens),
-            Later(reasoning, _usage?.ReasoningTokens),
-            Later(cached, _usage?.CachedTokens),
-            Later(cacheWrite, _usage?.CacheWriteTokens));
+            Later(prompt, _usage?.PromptTokens), Later(completion, _usage?.CompletionTokens), Later(reasoning, _usage?.ReasoningTokens),
+            Later(cached, _usage?.CachedTokens), Later(cacheWrite, _usage?.CacheWriteTokens),
+            Later(longWrite, _usage?.LongCacheWriteTokens));
 
     /// <summary>The count that holds after a later report.</summary>
     public static int? Later(int? later, int? earlier) => later is > 0 ? later : earlier ?? later;

@@ -39,6 +39,9 @@ internal enum Refused
 
     /// <summary>The order of roles (<see cref="StrictTurns"/>).</summary>
     RoleOrder = 16384,
+
+    /// <summary>What a Responses server is to tell beside the answer: the pages that a search found.</summary>
+    Include = 32768,
 }
 
 /// <summary>

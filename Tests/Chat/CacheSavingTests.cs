@@ -43,6 +43,36 @@ public sealed class CacheSavingTests
         Assert.EndsWith($",{amount}\r\n", csv);
     }
 
+    /// <summary>Keeping for an hour costs twice the input's price, for five minutes five quarters (Claude docs, "Pricing").</summary>
+    [Theory]
+    [InlineData(""" "cache_creation":{"ephemeral_5m_input_tokens":1000,"ephemeral_1h_input_tokens":0} """, "", "0.00375")]
+    [InlineData(""" "cache_creation":{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":1000} """, "", "0.006")]
+    [InlineData(""" "cache_creation":{"ephemeral_5m_input_tokens":400,"ephemeral_1h_input_tokens":600} """, "", "0.0051")]
+    [InlineData(""" "cache_creation":null """, ""","ttl":"1h" """, "0.006")]
+    [InlineData(""" "cache_creation":null """, "", "0.00375")]
+    public async Task Writing_for_an_hour_costs_more(string division, string ttl, string cost)
+    {
+        await using var steps = await CompatSteps.StartAsync(
+            exchange => exchange.Reply(200, $$"""
+                {"type":"message","role":"assistant","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":
+                {"input_tokens":0,"cache_read_input_tokens":0,"cache_creation_input_tokens":1000,"output_tokens":0,{{division}} } }
+                """),
+            "anthropic");
+        var price = new { input = 3m, output = 15m, cachedInput = 0.3m, cacheWrite = 3.75m };
+        await (await steps.Admin.PutJson("/api/catalog/models", new { connectionId = steps.Connection, model = "fake-model", price }))
+            .Expect(HttpStatusCode.OK);
+        var part = $$"""[{"type":"text","text":"q","cache_control":{"type":"ephemeral"{{ttl}} } }]""";
+        foreach (var path in (string[])["/v1/messages", "/v1/chat/completions"]) // one passed on, one translated
+        {
+            await (await steps.Script.PostRaw(
+                path, $$"""{"model":"fake-model","max_tokens":9,"messages":[{"role":"user","content":{{part}}}]}""")).Expect(HttpStatusCode.OK);
+        }
+
+        var total = (await steps.Admin.GetJson("/api/usage/summary")).GetProperty("total");
+
+        Assert.Equal(2 * decimal.Parse(cost, System.Globalization.CultureInfo.InvariantCulture), total.GetProperty("cost").GetDecimal());
+    }
+
     /// <summary>The vendors count differently: OpenAI's prompt holds what the cache gave, Anthropic's input does not.</summary>
     [Theory]
     [InlineData(

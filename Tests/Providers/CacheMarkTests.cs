@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AiChat.Providers.Anthropic;
+using AiChat.Providers.OpenAi;
 using AiChat.Providers.Protocol;
 using AiChat.Tests.Api;
 
@@ -74,6 +75,73 @@ public sealed class CacheMarkTests
             .Expect(System.Net.HttpStatusCode.OK);
 
         Assert.Equal(["messages.0.content.0"], Marks(steps.Sent, ""));
+    }
+
+    /// <summary>
+    /// OpenRouter's docs, "Prompt caching": Claude is marked as at Anthropic, the other models cache by themselves. Others who left the
+    /// marks out: NousResearch/hermes-agent 17459, zed-industries/zed 52576.
+    /// </summary>
+    [Theory]
+    [InlineData("https://openrouter.ai/api/v1", "anthropic/claude-sonnet-4.5", "messages.0.content.0 messages.1.content.0")]
+    [InlineData("https://openrouter.ai/api/v1", "openai/gpt-5", "")]
+    [InlineData("https://api.example/v1", "anthropic/claude-sonnet-4.5", "")]
+    public async Task Claude_behind_OpenRouter_is_marked_too(string address, string model, string places)
+    {
+        var request = new ChatRequest
+        {
+            Endpoint = Endpoints.Local("openai", address),
+            Model = model,
+            SystemPrompt = "Be brief",
+            Turns = [Question],
+            CachesPrompt = true,
+            CacheTtl = CacheMark.Hour,
+        };
+
+        using var body = JsonDocument.Parse(await VendorRequestTests.TextAsync(OpenAiBody.Build(request, Refused.None)));
+
+        Assert.Equal(places, string.Join(' ', Marks(body.RootElement, "")));
+        Assert.Equal(places.Length > 0, body.RootElement.GetRawText().Contains("\"ttl\":\"1h\"", StringComparison.Ordinal));
+        using var plain = JsonDocument.Parse(await VendorRequestTests.TextAsync(OpenAiBody.Build(request, Refused.CacheMarks)));
+        Assert.Empty(Marks(plain.RootElement, ""));
+    }
+
+    [Fact]
+    public async Task The_results_of_tools_are_marked_behind_OpenRouter()
+    {
+        var request = new ChatRequest
+        {
+            Endpoint = Endpoints.Local("openai", "https://openrouter.ai/api/v1"),
+            Model = "anthropic/claude-sonnet-4.5",
+            Turns = [Question, Calls, .. Results],
+            CachesPrompt = true,
+        };
+
+        using var body = JsonDocument.Parse(await VendorRequestTests.TextAsync(OpenAiBody.Build(request, Refused.None)));
+
+        Assert.Equal(["messages.4.content.0"], Marks(body.RootElement, ""));
+    }
+
+    /// <summary>An hour stays an hour, wherever a program of another protocol asks for it.</summary>
+    [Theory]
+    [InlineData("""{"role":"user","content":"q"}],"cache_control":{"type":"ephemeral","ttl":"1h"},"stop":["x"]""", "1h")]
+    [InlineData("""{"role":"user","content":[{"type":"text","text":"q","cache_control":{"type":"ephemeral","ttl":"1h"}}]}""", "1h")]
+    [InlineData("""{"role":"user","content":"q","cache_control":{"type":"ephemeral","ttl":"1h"}}""", "1h")]
+    [InlineData(
+        """{"role":"user","content":"q"}],"tools":[{"type":"function","function":{"name":"f"},"cache_control":{"ttl":"1h"}}]""", "1h")]
+    [InlineData("""{"role":"user","content":"q","cache_control":{"type":"ephemeral","ttl":"5m"}}""", null)]
+    [InlineData("""{"role":"user","content":"q","cache_control":{"type":"ephemeral"}}""", null)]
+    public async Task An_hour_stays_an_hour(string message, string? ttl)
+    {
+        await using var steps = await CompatSteps.StartAsync(
+            exchange => exchange.Reply(200, """{"type":"message","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn"}"""),
+            "anthropic");
+        var end = message.StartsWith("""{"role":"user","content":"q"}]""", StringComparison.Ordinal) ? "" : "]";
+
+        await (await steps.Script.PostRaw("/v1/chat/completions", $$"""{"model":"fake-model","messages":[{{message}}{{end}}}"""))
+            .Expect(System.Net.HttpStatusCode.OK);
+
+        var mark = steps.Sent.GetProperty("messages")[0].GetProperty("content")[0].GetProperty("cache_control");
+        Assert.Equal(ttl, mark.TryGetProperty("ttl", out var lasts) ? lasts.GetString() : null);
     }
 
     private static ChatTurn Result(string id) => new(ChatRole.Tool, "r") { ToolCallId = id };
