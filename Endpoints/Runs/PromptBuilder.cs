@@ -63,7 +63,6 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         if (partial is { Length: > 0 })
         {
             turns.Add(new ChatTurn(ChatRole.Assistant, partial));
-            turns.Add(new ChatTurn(ChatRole.User, StrictTurns.Continue));
         }
 
         // Tokens are estimated with one measure for all models; the factor converts them to the model's own.
@@ -76,13 +75,14 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         var overhead = reserve + (system is null ? 0 : TokenEstimate.Estimate(system) + TokenEstimate.PerTurn)
             + (summary is null ? 0 : TokenEstimate.Estimate(summary));
         var max = (int)((model.ContextLimit - answer) / factor) - overhead;
-        var (first, tokens) = Fit(turns, max, keep: question is null ? 0 : partial is { Length: > 0 } ? 3 : 1);
+        var (first, tokens) = Fit(turns, max, keep: question is null ? 0 : partial is { Length: > 0 } ? 2 : 1);
         return new Prompt
         {
             SystemPrompt = system,
             Turns = summary is null ? turns[first..] : [summary, .. turns[first..]],
             PromptTokens = (int)((tokens + overhead) * factor),
             ContextLimit = model.ContextLimit,
+            Continues = partial is { Length: > 0 },
             TrimmedTurns = first,
             FirstMessageId = first < sent.Count ? sent[first].Id : null,
             MessageTokens = Math.Max(0, max - TokenEstimate.PerTurn),
@@ -145,6 +145,9 @@ internal sealed record Prompt
     public required int PromptTokens { get; init; }
 
     public required int ContextLimit { get; init; }
+
+    /// <summary>The last turn is the beginning of the answer.</summary>
+    public bool Continues { get; init; }
 
     /// <summary>How many of the oldest turns were left out because they did not fit.</summary>
     public required int TrimmedTurns { get; init; }

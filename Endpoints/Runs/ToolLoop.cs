@@ -15,6 +15,9 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
 {
     private const int MaxRounds = 4;
 
+    /// <summary>Stands between the beginning of an answer and the calls that it went on with.</summary>
+    private static readonly ChatTurn[] GoOn = [new(ChatRole.User, StrictTurns.Continue)];
+
     /// <summary>Writes the answer into the run's log; completes when the model is done.</summary>
     /// <param name="prompt">The prompt for the run's own model.</param>
     /// <exception cref="ProviderException">The answer broke off; what came before stays in the log.</exception>
@@ -97,7 +100,8 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
             Endpoint = endpoint,
             Model = model.Model,
             SystemPrompt = prompt.SystemPrompt,
-            Turns = exchange.Count == 0 ? prompt.Turns : [.. prompt.Turns, .. exchange],
+            Turns = exchange.Count == 0 ? prompt.Turns : [.. prompt.Turns, .. prompt.Continues ? GoOn : [], .. exchange],
+            Continues = prompt.Continues && exchange.Count == 0,
             Sampling = settings.SamplingFor(run, model).Within(prompt),
             Reasoning = settings.ReasoningFor(run.Options, model),
             Tools = tools is null ? [] : [tools.Definition],

@@ -34,7 +34,7 @@ internal sealed class DemoProvider(TimeProvider time) : IChatProvider
             throw new ProviderException(ProviderFailure.ModelNotFound, "The demo provider has the models demo and demo-reasoner.");
         }
 
-        var script = DemoScript.Find(request);
+        var script = DemoScript.Find(request = request.Without(Refused.None));
         var reasoning = script.Reasoning.ToList();
         var sent = 0;
         foreach (var piece in reasoning)

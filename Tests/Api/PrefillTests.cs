@@ -32,6 +32,36 @@ public sealed class PrefillTests
             (last.Text("role"), last.TryGetProperty("prefix", out _), last.TryGetProperty("partial", out _)));
     }
 
+    /// <summary>
+    /// On the page: "Continue" begins the answer with what is there where the vendor takes that, and asks for the rest elsewhere.
+    /// </summary>
+    [Theory]
+    [InlineData("api.mistral.ai/v1", "prefix")]
+    [InlineData("api.moonshot.cn/v1", "partial")]
+    [InlineData("api.deepseek.com", null)]
+    [InlineData("api.example/v1", null)]
+    [InlineData("dashscope-intl.aliyuncs.com/compatible-mode/v1", null)]
+    public async Task The_page_goes_on_in_the_same_way(string address, string? mark)
+    {
+        await using var vendor = FakeUpstream.Start(exchange => exchange.Request.Method == "GET"
+            ? exchange.Reply(200, """{"data":[]}""")
+            : Asks(exchange) ? OpenAiScript.Stream(exchange, "One two") : Vendor(exchange, address));
+        await using var proxy = new FakeProxy(vendor.Port);
+        await using var server = await Server(proxy);
+        var admin = await server.RegisterAdminAsync();
+        var session = await admin.NewSession(await Connect(admin, address), "m");
+        var messageId = (await admin.AskAndWait(session, "count")).Id();
+
+        await using var more = await admin.PostStream("/api/chat/continue", new { messageId, clientMessageId = ChatSteps.NewId() });
+        await more.ReadAllAsync();
+
+        Assert.Equal("One two three", (await admin.Messages(session))[^1].Text("content"));
+        var last = Last(vendor.Chats()[^1]);
+        Assert.Equal(mark is null ? "user" : "assistant", last.Text("role"));
+        Assert.Equal(mark is null, last.Text("content")!.StartsWith("Continue exactly", StringComparison.Ordinal));
+        Assert.True(mark is null || last.GetProperty(mark).GetBoolean());
+    }
+
     /// <summary>A thinking model refuses a call without the thought that led to it; another model's call has none.</summary>
     [Theory]
     [InlineData("api.deepseek.com")]
@@ -54,20 +84,27 @@ public sealed class PrefillTests
     private static async Task<JsonElement> Ask(FakeUpstream vendor, string address, string messages)
     {
         await using var proxy = new FakeProxy(vendor.Port);
-        await using var server = await TestServer.StartAsync(
-            new TestServerOptions { Variables = new Dictionary<string, string> { ["HTTP_PROXY"] = proxy.Http } });
+        await using var server = await Server(proxy);
         var admin = await server.RegisterAdminAsync();
-        await (await admin.PostJson("/api/connections", new
-        {
-            name = "Vendor",
-            provider = "openai",
-            baseUrl = $"http://{address}",
-            key = "key-1-for-this-test",
-            modelIds = new[] { "m" },
-        })).Expect(HttpStatusCode.Created);
+        await Connect(admin, address);
         using var script = KeysTests.With(server, (await KeysTests.Make(admin, new { name = "script" })).Text("key")!);
         return await (await script.PostRaw("/v1/messages", $$"""{"model":"m","max_tokens":9,"messages":{{messages}}}""")).Json();
     }
+
+    private static Task<TestServer> Server(FakeProxy proxy) => TestServer.StartAsync(
+        new TestServerOptions { Variables = new Dictionary<string, string> { ["HTTP_PROXY"] = proxy.Http } });
+
+    private static async Task<long> Connect(HttpClient admin, string address) => (await (await admin.PostJson("/api/connections", new
+    {
+        name = "Vendor",
+        provider = "openai",
+        baseUrl = $"http://{address}",
+        key = "key-1-for-this-test",
+        modelIds = new[] { "m" },
+    })).Json(HttpStatusCode.Created)).Id();
+
+    // The question itself, and not what goes on with its answer.
+    private static bool Asks(FakeExchange exchange) => Last(exchange).Text("content") == "count";
 
     private static JsonElement Last(FakeExchange exchange) => exchange.Request.Json.GetProperty("messages").EnumerateArray().Last();
 
