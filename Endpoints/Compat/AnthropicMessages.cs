@@ -41,8 +41,10 @@ internal sealed class AnthropicMessages(bool onlyCounts = false) : Dialect
     public override AnswerWriter Relay(CompatRequest request, string model, DateTimeOffset now) =>
         new AnthropicRelay(model, request.Stream);
 
+    // 0 fills the cache and answers nothing, at a provider of this protocol.
     private int? MaxTokens(JsonElement body) =>
-        body.Positive("max_tokens") ?? (onlyCounts ? null : throw CompatRefusal.Bad("max_tokens is missing."));
+        (body.Get("max_tokens") is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var none) && none == 0
+            ? 0 : body.Positive("max_tokens")) ?? (onlyCounts ? null : throw CompatRefusal.Bad("max_tokens is missing."));
 
     /// <summary>Refuses an empty conversation, and the result of a call that nobody made.</summary>
     private static void CheckResults(JsonElement body)

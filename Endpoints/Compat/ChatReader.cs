@@ -17,16 +17,28 @@ internal sealed class ChatReader
     };
 
     /// <summary>
-    /// Members that change nothing of the answer: they steer the cache, ask for what comes anyway, or choose a target as clients of
-    /// OpenRouter do.
+    /// Members that change nothing of the answer: they steer the cache, or ask for what comes anyway.
     /// </summary>
     private static readonly HashSet<string> Hints = new(StringComparer.Ordinal)
     {
-        "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "cache_control", "include_reasoning", "usage", "provider",
-        "models", "route",
+        "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options", "cache_control", "include_reasoning", "usage",
     };
 
-    private static readonly HashSet<string> Known = [.. Translated, .. Hints, .. Dialect.Steering];
+    private static readonly HashSet<string> Known = [.. Translated, .. Hints];
+
+    private static readonly HashSet<string> StreamMembers = new(StringComparer.Ordinal)
+    {
+        "include_usage", "include_obfuscation", "continuous_usage_stats",
+    };
+
+    private static readonly HashSet<string> SearchMembers = new(StringComparer.Ordinal) { "user_location", "search_context_size" };
+
+    private static readonly HashSet<string> ToolMembers = new(StringComparer.Ordinal) { "type", "function", "cache_control" };
+
+    private static readonly HashSet<string> FunctionMembers = new(StringComparer.Ordinal)
+    {
+        "name", "description", "parameters", "strict", "cache_control",
+    };
 
     private static readonly HashSet<string> MessageMembers = new(StringComparer.Ordinal)
     {
@@ -72,6 +84,7 @@ internal sealed class ChatReader
             Verbosity = body.String("verbosity"),
             UserId = body.String("safety_identifier") ?? body.String("user"),
             WebSearch = WebSearch(body.Get("web_search_options")),
+            SearchName = "web_search_options",
             Metadata = body.Get("metadata") is { ValueKind: JsonValueKind.Object } metadata && metadata.EnumerateObject().Any(),
             ServiceTier = body.String("service_tier") is { } tier and not ("auto" or "default") ? tier : null,
             Stream = body.Bool("stream"),
@@ -101,6 +114,9 @@ internal sealed class ChatReader
         _foreign.AddIf(body.Int("top_logprobs") is > 0, "top_logprobs");
         _foreign.AddIf(body.Bool("store"), "store");
         _foreign.AddIf(body.Strings("modalities").Any(modality => modality != "text"), "modalities");
+        _foreign.AddIf(body.Flag("include_reasoning") == false, "include_reasoning");
+        _foreign.AddUnknown(body.Get("stream_options"), StreamMembers, "stream_options.");
+        _foreign.AddUnknown(body.Get("web_search_options"), SearchMembers, "web_search_options.");
         if (body.Get("chat_template_kwargs") is { ValueKind: JsonValueKind.Object } template)
         {
             _foreign.AddUnknown(template, ReasoningMembers.Template, "chat_template_kwargs.");
@@ -115,6 +131,8 @@ internal sealed class ChatReader
             return null;
         }
 
+        _foreign.AddUnknown(tool, ToolMembers, "tools: ");
+        _foreign.AddUnknown(tool.Get("function"), FunctionMembers, "tools: ");
         return tool.Get("function") is { ValueKind: JsonValueKind.Object } function
             ? ToolMapping.Tool(function, "parameters")
             : throw CompatRefusal.Bad("A tool has no function.");
@@ -128,7 +146,10 @@ internal sealed class ChatReader
         }
 
         var place = options.Get("user_location") is { ValueKind: JsonValueKind.Object } location ? location.Get("approximate") : default;
-        return new ChatWebSearch([], place.ValueKind == JsonValueKind.Object ? WebSearchTool.Located(place) : null, null);
+        return new ChatWebSearch([], place.ValueKind == JsonValueKind.Object ? WebSearchTool.Located(place) : null, null)
+        {
+            ContextSize = options.String("search_context_size"),
+        };
     }
 
     private void ReadMessage(JsonElement message)

@@ -60,6 +60,12 @@ internal sealed record CompatRequest
     /// <summary>The client's word for <see cref="Verbosity"/>.</summary>
     public string VerbosityName { get; init; } = "verbosity";
 
+    /// <summary>The client's word for a search of the web.</summary>
+    public string SearchName { get; init; } = "web_search";
+
+    /// <summary>The client's word for how often the web may be searched.</summary>
+    public string MaxUsesName { get; init; } = "max_uses of web_search";
+
     /// <summary>What only the client's own protocol has, in its words.</summary>
     public IReadOnlyList<string> Foreign { get; init; } = [];
 

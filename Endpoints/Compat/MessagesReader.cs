@@ -16,10 +16,14 @@ internal sealed class MessagesReader
     [
         "model", "messages", "system", "stream", "max_tokens", "temperature", "top_p", "top_k", "stop_sequences", "thinking",
         "output_config", "output_format", "tools", "tool_choice", "metadata", "service_tier", "context_management", "speed",
-        "cache_control", .. Dialect.Steering,
+        "cache_control",
     ];
 
     private static readonly HashSet<string> OutputMembers = new(StringComparer.Ordinal) { "effort", "format" };
+
+    private static readonly HashSet<string> ThinkingMembers = new(StringComparer.Ordinal) { "type", "budget_tokens", "display" };
+
+    private static readonly HashSet<string> ChoiceMembers = new(StringComparer.Ordinal) { "type", "name", "disable_parallel_tool_use" };
 
     private static readonly HashSet<string> MetadataMembers = new(StringComparer.Ordinal) { "user_id" };
 
@@ -97,6 +101,8 @@ internal sealed class MessagesReader
     {
         _foreign.AddUnknown(body.Get("output_config"), OutputMembers, "output_config.");
         _foreign.AddUnknown(body.Get("metadata"), MetadataMembers, "metadata.");
+        _foreign.AddUnknown(body.Get("thinking"), ThinkingMembers, "thinking.");
+        _foreign.AddUnknown(body.Get("tool_choice"), ChoiceMembers, "tool_choice.");
         _foreign.AddIf(body.String("speed") is not (null or "standard"), "speed");
         _foreign.AddIf(body.String("service_tier") is not (null or "auto" or "standard_only"), "service_tier");
 

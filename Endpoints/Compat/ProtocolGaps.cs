@@ -1,3 +1,4 @@
+using AiChat.Endpoints.Http;
 using AiChat.Providers.Protocol;
 
 namespace AiChat.Endpoints.Compat;
@@ -13,8 +14,8 @@ internal static class ProtocolGaps
     {
         if (All(request, provider) is [_, ..] gaps)
         {
-            throw CompatRefusal.Bad(
-                $"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", gaps)}.");
+            var detail = $"The provider of {request.Model} speaks another protocol, which does not have this: {string.Join(", ", gaps)}.";
+            throw new CompatRefusal(new Problem(400, "unsupported_parameter", detail) { Param = gaps[0] });
         }
 
         if (request.System is null && ChatTurns.Clean(request.Turns).Count == 0)
@@ -54,9 +55,11 @@ internal static class ProtocolGaps
             (request.Metadata && provider is not ("openai_responses" or "openai" or "azure_openai"), "metadata"),
             (request.ServiceTier is not null && provider is not ("openai_responses" or "openai" or "azure_openai"), "service_tier"),
             (IsForced(request) && (request.Tools.Count == 0 || (provider == "ollama" && !IsOneTool(request))), "tool_choice"),
-            (request.WebSearch is not null && provider == "ollama", "web_search"),
+            (request.WebSearch is not null && provider == "ollama", request.SearchName),
             (request.WebSearch is { Domains.Count: > 0 } && (isOpenAi || provider == "google_genai"), "allowed_domains of web_search"),
-            (request.WebSearch is { MaxUses: not null } && (isOpenAi || provider == "google_genai"), "max_uses of web_search"),
+            (request.WebSearch is { MaxUses: not null } && (isOpenAi || provider == "google_genai"), request.MaxUsesName),
+            (request.WebSearch is { ContextSize: not (null or "medium") } && provider is "anthropic" or "google_genai",
+                "search_context_size"),
             (request.WebSearch is { LocationJson: not null } && provider == "google_genai", "user_location of web_search"),
             (request.Turns.Any(turn => turn.Files.Any(file => !file.IsAudio)) && provider == "ollama", "documents (PDF)"),
             (request.Turns.Any(turn => turn.Files.Any(file => file.IsAudio)) && !isOpenAi && provider != "google_genai", "input_audio"),

@@ -15,6 +15,13 @@ internal readonly record struct ReasoningMembers(bool? Enabled, ReasoningEffort?
         "enable_thinking", "thinking", "reasoning_effort",
     };
 
+    private static readonly HashSet<string> Members = new(StringComparer.Ordinal)
+    {
+        "enabled", "effort", "max_tokens", "exclude", "summary",
+    };
+
+    private static readonly HashSet<string> ThinkingMembers = new(StringComparer.Ordinal) { "type", "budget_tokens", "display" };
+
     /// <summary>OpenAI's reasoning_effort, OpenRouter's reasoning, the thinking of DeepSeek and GLM, and Qwen's members.</summary>
     public static ReasoningMembers OfChat(JsonElement body, ForeignMembers foreign)
     {
@@ -24,6 +31,9 @@ internal readonly record struct ReasoningMembers(bool? Enabled, ReasoningEffort?
         var isReasoning = reasoning.ValueKind == JsonValueKind.Object;
         var isThinking = thinking.ValueKind == JsonValueKind.Object;
         var isTemplate = template.ValueKind == JsonValueKind.Object;
+        foreign.AddUnknown(reasoning, Members, "reasoning.");
+        foreign.AddIf(isReasoning && reasoning.Flag("exclude") == true, "reasoning.exclude");
+        foreign.AddUnknown(thinking, ThinkingMembers, "thinking.");
         var word = body.String("reasoning_effort") ?? (isReasoning ? reasoning.String("effort") : null)
             ?? (isTemplate ? template.String("reasoning_effort") : null);
         return Of(

@@ -16,10 +16,22 @@ internal sealed class ResponsesReader
         "model", "input", "instructions", "stream", "stream_options", "store", "include", "temperature", "top_p", "max_output_tokens",
         "reasoning", "tools", "tool_choice", "parallel_tool_calls", "text", "metadata", "user", "safety_identifier", "service_tier",
         "truncation", "max_tool_calls", "top_logprobs", "background", "previous_response_id", "conversation", "prompt_cache_key",
-        "prompt_cache_retention", "prompt_cache_options", "client_metadata", .. Dialect.Steering,
+        "prompt_cache_retention", "prompt_cache_options", "client_metadata",
     ];
 
     private static readonly HashSet<string> TextMembers = new(StringComparer.Ordinal) { "format", "verbosity" };
+
+    private static readonly HashSet<string> StreamMembers = new(StringComparer.Ordinal) { "include_obfuscation" };
+
+    /// <summary>
+    /// What may be asked for beside the answer: thoughts for their own provider, which <see cref="CallStates"/> keeps; the pages of a
+    /// search, which stand in the annotations; and what comes of tools and inputs that are refused by their own names where they are used.
+    /// </summary>
+    private static readonly HashSet<string> Included = new(StringComparer.Ordinal)
+    {
+        "reasoning.encrypted_content", "web_search_call.action.sources", "web_search_call.results", "file_search_call.results",
+        "code_interpreter_call.outputs", "computer_call_output.output.image_url", "message.input_image.image_url",
+    };
 
     private static readonly HashSet<string> ReasoningNames = new(StringComparer.Ordinal) { "effort", "summary", "generate_summary" };
 
@@ -47,6 +59,9 @@ internal sealed class ResponsesReader
             _tools.Read(tool);
         }
 
+        // It bounds the tools that run at the provider, of which only the search of the web is translated.
+        var uses = body.Positive("max_tool_calls");
+        _foreign.AddIf(uses is not null && _tools.Search is null, "max_tool_calls");
         var text = body.Get("text");
         var isText = text.ValueKind == JsonValueKind.Object;
         var choice = ToolMapping.Choice(body.Get("tool_choice"), null, _foreign);
@@ -72,7 +87,8 @@ internal sealed class ResponsesReader
             Verbosity = isText ? text.String("verbosity") : null,
             VerbosityName = "text.verbosity",
             UserId = body.String("safety_identifier") ?? body.String("user"),
-            WebSearch = _tools.Search is { } search ? search with { MaxUses = body.Positive("max_tool_calls") } : null,
+            WebSearch = _tools.Search is { } search ? search with { MaxUses = uses } : null,
+            MaxUsesName = "max_tool_calls",
             Metadata = body.Get("metadata") is { ValueKind: JsonValueKind.Object } metadata && metadata.EnumerateObject().Any(),
             ServiceTier = body.String("service_tier") is { } tier and not ("auto" or "default") ? tier : null,
             Stream = body.Bool("stream"),
@@ -88,7 +104,12 @@ internal sealed class ResponsesReader
         _foreign.AddUnknown(body.Get("reasoning"), ReasoningNames, "reasoning.");
         _foreign.AddIf(body.String("truncation") is not (null or "disabled"), "truncation");
         _foreign.AddIf(body.Int("top_logprobs") is > 0, "top_logprobs");
-        _foreign.AddIf(body.Strings("include").Contains("message.output_text.logprobs"), "include message.output_text.logprobs");
+        _foreign.AddIf(body.Bool("store"), "store");
+        _foreign.AddUnknown(body.Get("stream_options"), StreamMembers, "stream_options.");
+        foreach (var part in body.Strings("include").Where(part => !Included.Contains(part)))
+        {
+            _foreign.Add($"include {part}");
+        }
     }
 
     private void ReadInput(JsonElement body)

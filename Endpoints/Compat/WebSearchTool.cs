@@ -18,6 +18,8 @@ internal static class WebSearchTool
         "type", "filters", "user_location", "search_context_size", "external_web_access", "indexed_web_access", "search_content_types",
     };
 
+    private static readonly HashSet<string> FilterMembers = new(StringComparer.Ordinal) { "allowed_domains" };
+
     /// <summary>Anthropic's tool.</summary>
     public static ChatWebSearch Messages(JsonElement tool, ForeignMembers foreign)
     {
@@ -35,8 +37,9 @@ internal static class WebSearchTool
 
         foreign.AddUnknown(tool, OfResponses, "web_search.");
         var filters = tool.Get("filters");
+        foreign.AddUnknown(filters, FilterMembers, "web_search.filters.");
         var domains = filters.ValueKind == JsonValueKind.Object ? filters.Strings("allowed_domains") : [];
-        return new ChatWebSearch(domains, Location(tool.Get("user_location")), null);
+        return new ChatWebSearch(domains, Location(tool.Get("user_location")), null) { ContextSize = tool.String("search_context_size") };
     }
 
     /// <summary>A place in the form that the tools of OpenAI and Anthropic share.</summary>

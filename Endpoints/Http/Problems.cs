@@ -39,6 +39,9 @@ internal sealed class Problem(int status, string code, string detail) : IResult,
     /// <summary>The broken rules by field, for 422.</summary>
     public IReadOnlyDictionary<string, string[]>? Errors { get; init; }
 
+    /// <summary>The member of the request that the problem is about; null when there is none.</summary>
+    public string? Param { get; init; }
+
     /// <summary>The member that is not offered here, where the client of a vendor has a way to do without it.</summary>
     public string? Unsupported { get; init; }
 

@@ -78,7 +78,7 @@ internal static class VendorErrors
         json.WriteStartObject("error");
         json.WriteString("message", Text(problem));
         json.WriteString("type", problem.Vendor?.Type ?? OpenAiType(problem));
-        json.WriteString("param", problem.Vendor?.Param);
+        json.WriteString("param", problem.Vendor?.Param ?? problem.Param);
         json.WriteString("code", problem.Vendor is { } vendor ? vendor.Code : OpenAiCode(problem));
         json.WriteEndObject();
     }

@@ -31,12 +31,11 @@ internal static class OpenAiResponsesBody
         json.WriteEndArray();
         json.WriteBoolean("stream", true);
         json.WriteBoolean("store", false);
-        if (thinks && !refused.HasFlag(Refused.EncryptedReasoning))
-        {
-            json.WriteStartArray("include");
-            json.WriteStringValue("reasoning.encrypted_content");
-            json.WriteEndArray();
-        }
+        body.Strings("include",
+        [
+            .. thinks && !refused.HasFlag(Refused.EncryptedReasoning) ? (string[])["reasoning.encrypted_content"] : [],
+            .. request.WebSearch is not null && !refused.HasFlag(Refused.Include) ? (string[])["web_search_call.action.sources"] : [],
+        ]);
 
         body.Number("max_output_tokens", request.Sampling.MaxOutputTokens is { } max ? Math.Max(MinOutput, max) : (long?)null);
         if ((!thinks || request.Exact) && !refused.HasFlag(Refused.Sampling))
@@ -238,6 +237,11 @@ internal static class OpenAiResponsesBody
 
             json.WriteEndArray();
             json.WriteEndObject();
+        }
+
+        if (search.ContextSize is not null)
+        {
+            json.WriteString("search_context_size", search.ContextSize);
         }
 
         if (search.LocationJson is not null)

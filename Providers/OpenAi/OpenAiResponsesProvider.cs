@@ -45,6 +45,7 @@ internal sealed class OpenAiResponsesProvider(ProviderHttp http) : IChatProvider
 
         return refused | (Names("reasoning.summary") || Names("reasoning summar") ? Refused.ReasoningSummary
             : Names("encrypted") ? Refused.EncryptedReasoning
+            : Names("action.sources") || Names("include") ? Refused.Include
             : Names("reasoning.effort") ? Refused.ReasoningEffort
             : Names("text.format") || Names("response_format") ? Refused.Format
             : Names("strict") ? Refused.StrictTools

@@ -189,7 +189,8 @@ public sealed class CompatPassthroughTests
 
         var error = (await (await steps.Chat(body)).Json(HttpStatusCode.BadRequest)).GetProperty("error");
 
-        Assert.Equal(("bad_request", "invalid_request_error"), (error.Text("code"), error.Text("type")));
+        Assert.Equal(("unsupported_parameter", "invalid_request_error"), (error.Text("code"), error.Text("type")));
+        Assert.NotNull(error.Text("param"));
         Assert.Contains(name, error.Text("message"));
         Assert.Empty(steps.Upstream.Chats());
     }

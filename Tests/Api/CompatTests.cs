@@ -66,6 +66,8 @@ public sealed class CompatTests
             ["api_base"] = canary.BaseUrl,
             ["api_key"] = "sk-CANARY",
             ["extra_body"] = new { api_base = canary.BaseUrl },
+            ["models"] = new[] { "another-model" },
+            ["fallbacks"] = new[] { "another-model" },
         };
         using var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions")
         {
@@ -81,7 +83,7 @@ public sealed class CompatTests
         Assert.Equal(2, steps.Sent.GetProperty("future_member").GetArrayLength());
         Assert.False(steps.Sent.TryGetProperty("stream", out _)); // the provider is asked as the client asks
         Assert.Equal(1, steps.Sent.GetProperty("n").GetInt32());
-        foreach (var name in new[] { "base_url", "api_base", "api_key", "extra_body" })
+        foreach (var name in new[] { "base_url", "api_base", "api_key", "extra_body", "models", "fallbacks" })
         {
             Assert.False(steps.Sent.TryGetProperty(name, out _), name);
         }
