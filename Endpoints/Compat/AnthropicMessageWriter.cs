@@ -120,7 +120,8 @@ internal sealed class AnthropicMessageWriter(string model) : AnswerWriter
     private static string Picture(ChatDelta.Image image) => $"\n\n![]({DataUrl(image)})\n";
 
     private static string Pages(IReadOnlyList<ChatSource> pages) =>
-        pages.Count == 0 ? "" : "\n\n" + string.Join('\n', pages.Select((page, at) => $"[{at + 1}] {page.Title} {page.Url}"));
+        pages.Count == 0 ? ""
+            : "\n\n" + string.Join('\n', pages.Select((page, at) => $"[{at + 1}] {$"{page.Title} {page.Url}".TrimStart()}"));
 
     private static void WriteText(Utf8JsonWriter json, string text)
     {
@@ -228,6 +229,19 @@ internal sealed class AnthropicMessageWriter(string model) : AnswerWriter
 
     private void Close()
     {
+        if (_open == "thinking")
+        {
+            // Thinking ends with its signature; there is none, but clients wait for the event.
+            Event("content_block_delta", json =>
+            {
+                json.WriteNumber("index", _blocks - 1);
+                json.WriteStartObject("delta");
+                json.WriteString("type", "signature_delta");
+                json.WriteString("signature", "");
+                json.WriteEndObject();
+            });
+        }
+
         if (_open.Length > 0)
         {
             (_open, _call) = ("", null);

@@ -87,6 +87,8 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
             case "response.output_item.done":
                 Finish(Index(frame), frame.Child("item"));
                 break;
+            case "response.failed" when frame.Child("error").ValueKind == JsonValueKind.Object:
+                throw Error(frame); // a gateway's, beside a response that names none
             case "response.completed" or "response.incomplete" or "response.failed" or "response.done" or "response.cancelled":
                 Finish(frame.Child("response"));
                 break;
@@ -175,6 +177,9 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
             case "image_generation_call":
                 Picture(item);
                 break;
+            case "web_search_call":
+                Search(item);
+                break;
             case "message":
                 // Its parts were ended one by one, or this is all that comes of them.
                 Output.EndBlock();
@@ -221,6 +226,7 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
             Keep(items[at]);
             Cite(items[at]);
             Picture(items[at]);
+            Search(items[at]);
         }
 
         ReadUsage(response.Child("usage"));
@@ -242,6 +248,20 @@ internal sealed class OpenAiResponsesParser(ChatRequest request) : DocumentParse
         if (item.Text("type") == "image_generation_call" && item.Text("result") is { } base64)
         {
             Output.Image($"image/{item.Text("output_format") ?? "png"}", base64);
+        }
+    }
+
+    /// <summary>
+    /// The pages that a search found (OpenAI docs, "Web search": sources). Those that the text cites come again with their titles.
+    /// </summary>
+    private void Search(JsonElement item)
+    {
+        if (item.Text("type") == "web_search_call")
+        {
+            foreach (var page in Items(item.Child("action"), "sources"))
+            {
+                Output.Source(page.Text("url"), page.Text("title"), page.Text("snippet"));
+            }
         }
     }
 

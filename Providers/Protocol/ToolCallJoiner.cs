@@ -5,9 +5,9 @@ namespace AiChat.Providers.Protocol;
 
 /// <summary>
 /// Puts tool calls together from pieces in any order and of any completeness: name or id late, empty first, repeated or in two pieces;
-/// the index missing or always 0; arguments as a whole that is said again, longer each time, as a text in JSON, or after a placeholder. A
-/// call is told to the reader when its
-/// name and the beginning of its arguments are known; arguments that came in one piece wait for the end, because they may be replaced.
+/// the index missing, always 0 or another for each piece; arguments as a whole that is said again, longer each time, as a text in JSON, or
+/// after a placeholder. A call is told to the reader when its name and the beginning of its arguments are known;
+/// arguments that came in one piece wait for the end, because they may be replaced.
 /// </summary>
 internal sealed class ToolCallJoiner(List<ChatDelta> ready)
 {
@@ -185,6 +185,7 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
         else if (at < 0)
         {
             at = index is null ? _calls.Count - 1 : _calls.FindLastIndex(call => call.Index == index);
+            at = at < 0 && GoesOn(name) ? _calls.Count - 1 : at;
             at = at >= 0 && (Begins(_calls[at], index, id, name) || BeginsBetween(_calls[at], index, id, name, arguments)) ? -1 : at;
         }
 
@@ -196,6 +197,10 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
         _calls.Add(new Call { Index = index });
         return _calls.Count - 1;
     }
+
+    /// <summary>Whether a piece with a number of its own belongs to the last call: some servers count the pieces, not the calls.</summary>
+    private bool GoesOn(string? name) =>
+        string.IsNullOrEmpty(name) && _calls is [.., { Name.Length: > 0, Json.Complete: false }];
 
     private static bool Fits(Call call, string? name) => string.IsNullOrEmpty(name) || call.Name.Length == 0 || call.Name == name;
 

@@ -30,6 +30,7 @@ public sealed class HeartbeatTests
             await SseStream.OpenAsync(await steps.Admin.GetAsync(
                 $"/api/chat/stream/{running}?after=0", HttpCompletionOption.ResponseHeadersRead)),
             await steps.Script.PostStream("/v1/chat/completions", CompatSteps.Ask("hi", stream: true)),
+            await steps.Script.PostStream("/v1/completions", new { model = "fake-model", prompt = "hi", stream = true }),
             await steps.Script.PostStream("/v1/responses", new { model = "fake-model", input = "hi", stream = true }),
             await steps.Script.PostStream("/v1/messages", new
             {
