@@ -36,10 +36,11 @@ function scan(src: string, begin: RegExpExecArray, info: string, nests: boolean)
     const one = src.slice(at, end)
     const match = line.exec(one)
     if (match && match[2] === '') {
-      if (depth === 0) {
+      // What a colon announces comes next: this one begins code of the document.
+      if (depth === 0 && nests && /[:：]\s*$/.test(lines.findLast((before) => /\S/.test(before)) ?? '')) depth++
+      else if (depth === 0) {
         return { raw: src.slice(0, Math.min(end + 1, src.length)), text: lines.join('\n'), info, closed: true }
-      }
-      depth--
+      } else depth--
     } else if (nests && match && /^[\w+#.-]+$/.test(match[2] ?? '')) depth++
     lines.push(one.startsWith(indent) ? one.slice(indent.length) : one.trimStart())
     at = end + 1

@@ -38,11 +38,13 @@ export function leafOf(tokens: readonly Token[]): Leaf | undefined {
   }
 }
 
+const cellEnd = /(?:[|\n]|<\/?(?:t[dhr]|thead|tbody|tfoot|table)(?:\s[^<>]*)?>)\s*$/i
+
 /** Whether text that follows would still belong to the inline content of the leaf. */
 export function isOpen(text: string, leaf: Leaf): boolean {
   if (leaf.type === 'paragraph' || leaf.type === 'text') return !/\n[ \t>]*\n[ \t>]*$/.test(text)
-  // A pipe at the end closes the cell, unless it stands in the code of the cell.
-  if (leaf.type === 'cell') return !/[|\n>]\s*$/.test(text) || (leaf.raw.endsWith('|') && text.endsWith(leaf.raw))
+  // A pipe at the end closes the cell, unless it stands in the code of the cell; so does a tag of the table.
+  if (leaf.type === 'cell') return !cellEnd.test(text) || (leaf.raw.endsWith('|') && text.endsWith(leaf.raw))
   return (leaf.type === 'heading' || leaf.type === 'details') && !text.endsWith('\n')
 }
 

@@ -17,7 +17,9 @@ const environments =
   'array|aligned|alignedat|gathered|split|CD'
 const environment = new RegExp(`\\\\begin\\{((?:${environments})\\*?)\\}[\\s\\S]+?\\\\end\\{\\1\\}`, 'y')
 const beginsEnvironment = new RegExp(`\\\\begin\\{(?:${environments})\\*?\\}`, 'y')
-const displayBlock = /^ {0,3}(?:\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\])[ \t]*(?:\n|$)/
+// The sentence goes on in the next line, however far that is indented: it is no code.
+const goesOn = /[ \t]*\n[ \t]*(?=\S)/y
+const displayBlock = /^ {0,3}(?:\$\$([\s\S]+?)\$\$|\\\[([\s\S]+?)\\\])[ \t]*(?:\n[ \t]*(?=\S)|\n|$)/
 const displayInline = /\$\$((?:\\[\s\S]|[^$\n\\])+?)\$\$|\\\[([^\n]+?)\\\](?!\()/y
 // The opening dollar is not followed by a space; the closing one is neither preceded by a space nor followed by a digit. So `$5 and $10`,
 // `US$5` and shell variables stay text.
@@ -88,7 +90,7 @@ export function displayMath(src: string): { raw: string; tex: string; display: t
   const fenced = displayBlock.exec(src)
   if (fenced) return { raw: fenced[0], tex: (fenced[1] ?? fenced[2] ?? '').trim(), display: true }
   const env = exec(environment, src, 0)
-  return env ? { raw: env[0], tex: env[0], display: true } : undefined
+  return env ? { raw: env[0] + (exec(goesOn, src, env[0].length)?.[0] ?? ''), tex: env[0], display: true } : undefined
 }
 
 export const opensDisplayMath = (src: string) => /^ {0,3}(?:\$\$|\\\[)/.test(src) || exec(beginsEnvironment, src, 0) !== null
