@@ -13,8 +13,9 @@ export class Anchor {
 
   constructor(private readonly scroller: HTMLElement) {}
 
-  /** Remembers what stands at the upper edge of the view. */
+  /** Remembers what stands at the upper edge of the view, and by which part of a pixel that is off its place. */
   mark(): void {
+    const rest = this.#element?.isConnected ? this.#placeOf(this.#element) - this.#place : 0
     const edge = this.scroller.getBoundingClientRect().top
     let found: Element | null = null
     for (let inside: Element | null = this.scroller; inside?.matches(passes);) {
@@ -23,7 +24,8 @@ export class Anchor {
       if (inside && inside.getBoundingClientRect().top >= edge) break
     }
     this.#element = found
-    if (found) this.#place = this.#placeOf(found)
+    // Views stand at whole pixels, drawn turns do not: forgotten with each of them, the parts would add up to a step that is seen.
+    if (found) this.#place = this.#placeOf(found) - (Math.abs(rest) < 1 ? rest : 0)
   }
 
   /** Wants this element at this distance from the upper edge of the view. */
