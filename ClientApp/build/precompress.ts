@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { brotliCompressSync, constants } from 'node:zlib'
 import type { Plugin } from 'vite'
 
 const text = /\.(html|js|css|svg|json|webmanifest|txt)$/
 
-// Megabytes uncompressed. Every browser accepts them compressed; the server decompresses for other clients.
+// Megabytes uncompressed. The server decompresses for whoever does not take Brotli.
 const onlyCompressed = /[/\\]((?:sandbox|assets)[/\\][^/\\]+\.js|licenses\.txt)$/
 
-/** Puts `.br` and `.gz` beside every text file of the build, the same bytes on every run. */
+/** Puts `.br` beside every text file of the build, the same bytes on every run. */
 export function precompress(): Plugin {
   let outDir = ''
   return {
@@ -22,9 +22,6 @@ export function precompress(): Plugin {
         if (!entry.isFile() || !text.test(entry.name)) continue
         const path = join(entry.parentPath, entry.name)
         const bytes = readFileSync(path)
-        const gzip = gzipSync(bytes, { level: 9 })
-        gzip[9] = 255 // "unknown operating system": the header must not say where it was built
-        writeFileSync(`${path}.gz`, gzip)
         writeFileSync(`${path}.br`, brotliCompressSync(bytes, {
           params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
         }))

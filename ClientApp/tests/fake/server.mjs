@@ -4,6 +4,7 @@ import { readFileSync, existsSync } from 'node:fs'
 import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
+import { brotliDecompressSync } from 'node:zlib'
 import { adminRoutes, faceUrl, logoUrl } from './admin.mjs'
 import { aroundRoutes } from './around.mjs'
 import { chatRoutes } from './chats.mjs'
@@ -358,17 +359,17 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     }
     const instead = state.files.get(path)
     const file = join(root, extname(path) ? path : 'index.html')
-    const packed = !existsSync(file) && existsSync(`${file}.gz`)
+    const packed = !existsSync(file) && existsSync(`${file}.br`)
     if (instead === undefined && !packed && !existsSync(file)) return response.writeHead(404).end()
     const script = path.startsWith('/sandbox/') && extname(path) === '.js'
-    const body = instead ?? (path === '/sw.js' ? readFileSync(file) + state.worker : readFileSync(packed ? `${file}.gz` : file))
+    const stored = () => (packed ? brotliDecompressSync(readFileSync(`${file}.br`)) : readFileSync(file))
+    const body = instead ?? (path === '/sw.js' ? stored() + state.worker : stored())
     const nonce = randomBytes(16).toString('base64url')
     return response.writeHead(200, {
       'Content-Type': types[extname(file)] ?? 'text/plain',
       'Content-Security-Policy': sandbox[path]?.replace('NEW', nonce) ?? csp,
       'Cross-Origin-Resource-Policy': script ? 'cross-origin' : 'same-origin',
       'Referrer-Policy': sandbox[path] ? 'no-referrer' : 'same-origin',
-      ...(packed && instead === undefined ? { 'Content-Encoding': 'gzip' } : {}),
     }).end(sandbox[path] ? String(body).replace('<script ', `<script nonce="${nonce}" `) : body)
   })
   return new Promise((resolve) =>
