@@ -51,6 +51,8 @@ export interface Fake {
     hold: boolean
     /** The network is away: requests of the API are dropped. */
     away: boolean
+    /** So many of the next requests of the API are too many; `seconds` is how long they are to wait. */
+    tooMany: { left: number; seconds: number }
     /** Appended to the worker's script, to simulate another build. */
     worker: string
   }

@@ -102,6 +102,7 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     worker: '',
     hold: false,
     away: false,
+    tooMany: { left: 0, seconds: 1 },
   }
   const demo = {
     id: 'demo',
@@ -346,6 +347,11 @@ export function startFake({ port = 0, tokenMs = 12, users = [], chats = 0 } = {}
     if (path === '/avatars/assistant' && state.face) return response.writeHead(200, { 'Content-Type': 'image/webp' }).end(state.face)
     if (path === '/avatars/logo' && state.logo) return response.writeHead(200, { 'Content-Type': 'image/png' }).end(state.logo)
     if (state.away && path.startsWith('/api/')) return request.destroy()
+    if (path.startsWith('/api/') && state.tooMany.left > 0) {
+      state.tooMany.left--
+      response.setHeader('Retry-After', state.tooMany.seconds)
+      return problem(response, 429, 'rate_limited')
+    }
     if (path.startsWith('/api/') || path.startsWith('/v1/')) {
       const chunks = []
       for await (const chunk of request) chunks.push(chunk)

@@ -125,7 +125,7 @@ it('cleans up by age or all, and says when there is nothing or it cannot be read
 
   fake.state.tracesDown = true
   await page.getByRole('button', { name: 'Refresh' }).click()
-  await page.getByText('The list could not be loaded').waitFor()
+  await page.getByText('This could not be loaded').waitFor()
   fake.state.tracesDown = false
   await page.getByRole('button', { name: 'Try again' }).click()
   await page.getByText('Nothing recorded yet').waitFor()

@@ -50,7 +50,7 @@ export function refresh(): Promise<boolean> {
       if (isForeign(response) || !response.ok) {
         const problem = await toProblem(response)
         // Only the server itself can end a login.
-        if (isForeign(response) || problem.status >= 500 || /^http_/.test(problem.code)) throw problem
+        if (isForeign(response) || problem.status >= 500 || problem.status === 429 || /^http_/.test(problem.code)) throw problem
         return false
       }
       await response.text() // an unread body would keep the connection busy
@@ -97,10 +97,24 @@ async function attempt(method: string, target: string, init: RequestInit): Promi
   }
 }
 
+/** How long a request that only reads waits when the server says that there are too many, and how often. */
+const [longestPauseSeconds, pauses] = [5, 4]
+
+/** Many tabs opened at once, or one reloaded often, are late then and not broken. */
+async function attemptPatiently(method: string, target: string, init: RequestInit): Promise<Response> {
+  for (let left = method === 'GET' ? pauses : 0; ; left--) {
+    const response = await attempt(method, target, init)
+    const seconds = response.status === 429 ? Number(response.headers.get('Retry-After')) : 0
+    if (left === 0 || !(seconds > 0 && seconds <= longestPauseSeconds)) return response
+    await response.text() // an unread body would keep the connection busy
+    await new Promise((resolve) => setTimeout(resolve, seconds * 1000 * (1 + Math.random() / 2)))
+  }
+}
+
 /** Sends, refreshing the login once when it has run out. Throws `Problem` for every refusal. */
 export async function send(method: string, path: string, init: RequestInit = {}, query: Query = {}): Promise<Response> {
   const target = url(path, query)
-  let response = await attempt(method, target, init)
+  let response = await attemptPatiently(method, target, init)
   if (response.status === 401 && !path.startsWith('api/auth/log')) {
     const problem = await toProblem(response)
     if (problem.code !== 'unauthenticated') throw problem
@@ -108,7 +122,7 @@ export async function send(method: string, path: string, init: RequestInit = {},
       onSignedOut()
       throw problem
     }
-    response = await attempt(method, target, init)
+    response = await attemptPatiently(method, target, init)
   }
   if (!response.ok || isForeign(response)) throw await toProblem(response)
   return response

@@ -8,6 +8,8 @@ type Identity = 'unknown' | 'nobody' | 'guest' | 'user'
 
 // The access token lives ten minutes. Refreshing after eight keeps long answers from running into a 401.
 const refreshMs = 8 * 60_000
+// The server's pause between requests is shorter. Only that between new guests of one address is longer.
+const longestWaitSeconds = 60
 
 /** The identity of the visitor, and the public settings of the server. */
 export class Auth {
@@ -16,6 +18,7 @@ export class Auth {
   #identity = $state<Identity>('unknown')
   #quota = $state.raw<Quota | null>(null)
   #unreachable = $state(false)
+  #busy = $state.raw<Problem | null>(null)
   #endedUnexpectedly = $state(false)
 
   constructor() {
@@ -49,6 +52,10 @@ export class Auth {
   get unreachable() {
     return this.#unreachable
   }
+  /** The server is there and takes no more requests from here for now. */
+  get busy() {
+    return this.#busy
+  }
   get endedUnexpectedly() {
     return this.#endedUnexpectedly
   }
@@ -66,8 +73,9 @@ export class Auth {
         }
         this.#unreachable = false
         return
-      } catch {
+      } catch (error) {
         this.#unreachable = true
+        this.#busy = error instanceof Problem && error.status === 429 ? error : null
         await new Promise((resolve) => setTimeout(resolve, wait * (0.75 + Math.random() / 2)))
       }
     }
@@ -86,6 +94,8 @@ export class Auth {
       if (!wasHere()) noteAccess()
     } catch (error) {
       if (!(error instanceof Problem) || error.status === 0 || error.status >= 500) throw error
+      // Too many requests say nothing about who asks.
+      if (error.status === 429 && (error.retryAfterSeconds ?? 0) <= longestWaitSeconds) throw error
       this.#forget()
       // The login has ended and its cookies are gone; the person may continue as a guest.
       if (again && this.#branding?.guestsAllowed) await this.loadMe(false)

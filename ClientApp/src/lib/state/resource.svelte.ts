@@ -1,3 +1,5 @@
+import { Problem } from '../api/http'
+
 /**
  * Data that a page loads from the server: the last answer, and whether the last attempt failed. `load` may be called again with another
  * question; an answer to an older question is dropped.
@@ -5,6 +7,7 @@
 export class Resource<T, Question = void> {
   #value = $state.raw<T | null>(null)
   #failed = $state(false)
+  #problem = $state.raw<Problem | null>(null)
   #latest = 0
 
   constructor(private readonly ask: (question: Question) => Promise<T>) {}
@@ -19,6 +22,10 @@ export class Resource<T, Question = void> {
   get failed(): boolean {
     return this.#failed
   }
+  /** Why it failed, when that is known. */
+  get problem(): Problem | null {
+    return this.#problem
+  }
 
   async load(question: Question): Promise<void> {
     const mine = ++this.#latest
@@ -26,8 +33,10 @@ export class Resource<T, Question = void> {
     try {
       const value = await this.ask(question)
       if (mine === this.#latest) this.#value = value
-    } catch {
-      if (mine === this.#latest) this.#failed = true
+    } catch (error) {
+      if (mine !== this.#latest) return
+      this.#failed = true
+      this.#problem = error instanceof Problem ? error : null
     }
   }
 }
