@@ -50,7 +50,7 @@ function word(text: string, i18n: Words): string {
   if (count) return i18n.told(`audit.count.${count[2] ?? ''}`, text, { count: Number(count[1]) })
   const list = /^(keys|headers|proxy) (.+)$/.exec(text)
   if (list) {
-    const value = (list[2] ?? '').replace(/[[\]"]/g, '')
+    const value = list[2] === 'none' ? 'unused' : (list[2] ?? '').replace(/[[\]"]/g, '')
     return `${i18n.told(`audit.word.${list[1] ?? ''}`, list[1] ?? '')} ${i18n.told(`audit.word.${value}`, value)}`
   }
   return i18n.told(`audit.word.${text}`, text)

@@ -63,6 +63,7 @@ export const way = {
   'reason.status': 'The answer is HTTP {value}, without a text.',
   'reason.web_page': 'The answer is a web page.',
   'reason.not_json': 'The answer is not JSON.',
+  'reason.bracket': ' ({status})',
   'reason.not_there': 'There is nothing at {value}.',
   'reason.no_list': 'The answer is not a list of models.',
   'reason.search_needs_address': 'This service needs the address of your own server.',
