@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Session } from '../../src/lib/api/types'
 import { termsOf } from '../../src/lib/browser/letters'
-import { highlight } from '../../src/lib/overlay/highlight'
+import { asLine, highlight } from '../../src/lib/overlay/highlight'
 import { commandOf } from '../../src/lib/overlay/keys'
 import { byActivity, groupByDate } from '../../src/lib/state/date-groups'
 
@@ -59,5 +59,19 @@ describe('keys', () => {
       press('k', { ctrlKey: true, altKey: true }),
       press('?', { metaKey: true }),
     ]).toEqual([null, null, null, null, null])
+  })
+})
+
+describe('a hit of the search', () => {
+  it('is one line of text, without marks', () => {
+    const zh = '## 哈希表\n\n**“散列函数”**把键变成位置。\n\n```python hash.py\ndef put(a || b):\n```\n> [!NOTE] 扩容\n- [x] 选 `散列` 函数'
+    expect(asLine(zh)).toBe('哈希表 “散列函数”把键变成位置。 hash.py def put(a || b): 扩容 选 散列 函数')
+    expect(asLine('| 操作 | 平均 |\n|---|---:|\n| 查找 | O(1) |')).toBe('操作 平均 查找 O(1)')
+  })
+
+  it('keeps what is no mark', () => {
+    for (const text of ['2 * 3 * 4 = 24', 'a_b and __init__', '…end of it, #tag and C#', 'x > y, 5 < 6', '10~20 度', 'cost: $5 | free'])
+      expect(asLine(text)).toBe(text === 'cost: $5 | free' ? 'cost: $5 free' : text)
+    expect(highlight(asLine('**Need**le'), termsOf('needle'))).toEqual([{ text: 'Needle', hit: true }])
   })
 })

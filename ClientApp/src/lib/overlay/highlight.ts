@@ -17,3 +17,16 @@ export function highlight(text: string, words: readonly string[]): Piece[] {
   if (end < text.length || pieces.length === 0) pieces.push({ text: text.slice(end), hit: false })
   return pieces
 }
+
+/** A piece of Markdown as one line of text, without the marks of headings, lists, emphasis, code and tables. */
+export function asLine(markdown: string): string {
+  return markdown
+    .replace(/```[\w+#.-]*/g, ' ')
+    .replace(/\|(?:\s*:?-{2,}:?\s*\|)+/g, ' ')
+    .replace(/(^|\s)(?:(?:#{1,6}|\||\[[ xX]\]|\[!\w+\])\s+)+/g, '$1')
+    .replace(/(^|\n)\s*(?:(?:>|[-*+]|\d{1,9}[.)])\s+)+(?:\[[ xX]\]\s|\[!\w+\])?/g, '$1')
+    .replace(/(\*\*|~~|`)(?=\S)([^*~`]*\S)\1/g, '$2')
+    .replace(/\s\|(?=\s|$)/g, ' ')
+    .replace(/\s+/g, ' ')
+    .trim()
+}
