@@ -1,5 +1,5 @@
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { findings, smallTargets } from './axe'
 import { admin, launch, needs, visit, type Visit } from './browser'
 
@@ -156,7 +156,7 @@ const screens: [string, (v: Visit) => Promise<void>][] = [
   ],
 ]
 
-needs('axe')('axe finds nothing on any screen in either theme', async () => {
+it('axe finds nothing on any screen in either theme', async () => {
   const v = await visit(browser, { users, chats: 4, tokenMs: 1 }, { reducedMotion: 'reduce' })
   v.fake.state.connections.push(connection)
   const found: string[] = []

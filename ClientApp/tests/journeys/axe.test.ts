@@ -1,7 +1,7 @@
-import axe from 'axe-core'
 import type { Browser, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect } from 'vitest'
-import { launch, needs, visit } from './browser'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { bringAxe } from './axe'
+import { launch, visit } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -19,7 +19,7 @@ async function findings(page: Page): Promise<string[]> {
         .map((one) => one.finished.catch(() => undefined)),
     ),
   )
-  if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe.source)
+  await bringAxe(page)
   const result = await page.evaluate(() =>
     (
       window as unknown as {
@@ -37,7 +37,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     { viewport: { width: 1280, height: 800 } },
     { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
   ]) {
-    needs('axe')(`finds nothing on the chat, ${colorScheme}, ${device.viewport.width} px`, async () => {
+    it(`finds nothing on the chat, ${colorScheme}, ${device.viewport.width} px`, async () => {
       const v = await visit(browser, { tokenMs: 1, chats: 3 }, { colorScheme, ...device })
       const { page } = v
       v.fake.state.settings['webSearchEnabled'] = true

@@ -1,6 +1,7 @@
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { User } from '../../src/lib/api/types'
 import { startFake, type Fake } from '../fake/server.mjs'
+import { axePath, axeSource } from './axe'
 import { setupCode } from './binary'
 import { engine, type Engine } from './engines'
 
@@ -30,6 +31,7 @@ export async function visit(
   device: Parameters<Browser['newContext']>[0] = {},
 ): Promise<Visit> {
   const fake = await startFake({ users: [admin], ...options })
+  fake.state.files.set(axePath, axeSource)
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-US', ...device })
   const page = await context.newPage()
   page.setDefaultTimeout(30_000) // three engines share the machine

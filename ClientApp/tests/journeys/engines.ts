@@ -21,20 +21,17 @@ export const framesStopThePage = engine !== 'chromium'
 const lacking: Record<Engine, Partial<Record<Ability, string>>> = {
   chromium: {},
   firefox: {
-    axe: 'axe-core ends the process of a Firefox 153 page',
     'paste by script': 'a ClipboardEvent made by script carries nothing',
     'body at once': 'the driver gives the body of a request only later',
     'held load': 'the driver sees no navigation before the page’s scripts have loaded',
   },
   webkit: {
-    axe: 'WebKit’s inspector takes no message as long as axe-core',
     'late routes': 'the inspector sees no request that a service worker takes up',
     'pictures in the clipboard': 'WebKitGTK hands pages an empty clipboard where there is a picture',
     'coarse pointer': 'WebKitGTK takes its pointer from the screen',
   },
 }
 export type Ability =
-  | 'axe'
   | 'body at once'
   | 'coarse pointer'
   | 'held load'
