@@ -61,8 +61,12 @@ export async function firstAccount(page: Page, url: string): Promise<void> {
 /** What an engine or its driver writes to the console of any page; it tells nothing about this one. */
 const chatter: Record<Engine, RegExp[]> = {
   chromium: [],
-  // A screenshot sets a style of Playwright's own.
-  firefox: [/blocked an inline style \(style-src-elem\).*sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT\+SmwNZWA=/],
+  firefox: [
+    // A page was left while a font was on its way.
+    /^downloadable font: download failed .*status=2152398850/,
+    // A screenshot sets a style of Playwright's own.
+    /blocked an inline style \(style-src-elem\).*sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT\+SmwNZWA=/,
+  ],
   webkit: [
     // What this engine does not know it leaves out.
     /^Unrecognized Content-Security-Policy directive 'manifest-src'/,
