@@ -36,6 +36,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   for (const device of [
     { viewport: { width: 1280, height: 800 } },
     { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
+    { viewport: { width: 391, height: 844 } }, // a narrow window, with a mouse
   ]) {
     it(`finds nothing on the chat, ${colorScheme}, ${device.viewport.width} px`, async () => {
       const v = await visit(browser, { tokenMs: 1, chats: 3 }, { colorScheme, ...device })

@@ -73,8 +73,9 @@ const chatter: Record<Engine, RegExp[]> = {
     /^Viewport argument key "interactive-widget" not recognized/,
     // Harmless: what a list measured is drawn in the next frame.
     /^ResizeObserver loop completed with undelivered notifications/,
-    // A page was left while its worker was on its way.
+    // A page was left while its worker or an answer of the server was on its way.
     /^Cannot load http:.*\/sw\.js due to access control checks\.$/,
+    /^Fetch API cannot load http:.*\/api\/.* due to access control checks\.$/,
     // On a slow machine what was asked for ahead comes into use late.
     /was preloaded using link preload but not used within a few seconds/,
   ],
