@@ -21,6 +21,7 @@ export const framesStopThePage = engine !== 'chromium'
 const lacking: Record<Engine, Partial<Record<Ability, string>>> = {
   chromium: {},
   firefox: {
+    'axe on the sheet of keys': 'axe-core ends the process of a Firefox 153 page that shows it',
     'paste by script': 'a ClipboardEvent made by script carries nothing',
     'body at once': 'the driver gives the body of a request only later',
     'held load': 'the driver sees no navigation before the page’s scripts have loaded',
@@ -32,6 +33,7 @@ const lacking: Record<Engine, Partial<Record<Ability, string>>> = {
   },
 }
 export type Ability =
+  | 'axe on the sheet of keys'
   | 'body at once'
   | 'coarse pointer'
   | 'held load'
