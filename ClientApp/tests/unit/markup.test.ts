@@ -67,7 +67,7 @@ it('keys every list by an id or by the place, never by what a person or a provid
   }
   expect(wrong).toEqual([])
   expect(lists).toBeGreaterThan(60)
-})
+}, 30_000) // it parses every component
 
 it('writes blanks at the edge of an element as expressions, because the compiler trims them', () => {
   const wrong: string[] = []
