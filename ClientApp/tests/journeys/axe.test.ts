@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { bringAxe } from './axe'
+import { bringAxe, settled } from './axe'
 import { launch, visit } from './browser'
 
 let browser: Browser
@@ -11,14 +11,7 @@ afterAll(() => browser.close())
 
 /** The findings of axe, by rule and element. */
 async function findings(page: Page): Promise<string[]> {
-  await page.evaluate(() =>
-    Promise.all(
-      document
-        .getAnimations()
-        .filter((one) => one.effect?.getTiming().iterations !== Infinity)
-        .map((one) => one.finished.catch(() => undefined)),
-    ),
-  )
+  await settled(page)
   await bringAxe(page)
   const result = await page.evaluate(() =>
     (

@@ -6,6 +6,20 @@ import type { Page } from 'playwright-core'
 export const axePath = '/axe.js'
 export const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
+/**
+ * Waits for transitions: a colour between two themes belongs to neither. In WebKit the colour of an element sets out when that of the one
+ * around it has arrived.
+ */
+export const settled = (page: Page) => page.evaluate(async () => {
+  const frame = () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))
+  const moving = () => document.getAnimations().filter((one) => one.effect?.getTiming().iterations !== Infinity)
+  await frame()
+  for (let all = moving(); all.length > 0; all = moving()) {
+    await Promise.allSettled(all.map((one) => one.finished))
+    await frame()
+  }
+})
+
 /** Brings axe into the page, once. */
 export async function bringAxe(page: Page): Promise<void> {
   await page.evaluate(`import('${axePath}').then(() => undefined)`)
@@ -23,16 +37,7 @@ interface Finding {
  */
 export async function findings(page: Page): Promise<string[]> {
   await bringAxe(page)
-  // Wait for transitions: a colour between two themes belongs to neither.
-  await page.evaluate(async () => {
-    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
-    await Promise.allSettled(
-      document
-        .getAnimations()
-        .filter((one) => one.effect?.getTiming().iterations !== Infinity)
-        .map((one) => one.finished),
-    )
-  })
+  await settled(page)
   const violations = await page.evaluate(async () => {
     const { axe } = globalThis as unknown as { axe: { run(options: object): Promise<{ violations: Finding[] }> } }
     return (

@@ -91,7 +91,8 @@ export function watch(page: Page): string[] {
       if (!chatter[engine].some((one) => one.test(text))) complaints.push(text)
   })
   page.on('pageerror', (error) => {
-    if (!chatter[engine].some((one) => one.test(error.message))) complaints.push(String(error))
+    // The driver takes what stands before the first colon for the name of an error.
+    if (!chatter[engine].some((one) => one.test(error.message) || one.test(String(error)))) complaints.push(String(error))
   })
   return complaints
 }
