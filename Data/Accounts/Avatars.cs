@@ -27,7 +27,7 @@ internal sealed class Avatars(Db db)
         return db.Write(connection =>
         {
             connection.Execute("""
-                insert or ignore into doomed_files (file) select value from settings where key = @key
+                insert into doomed_files (file) select value from settings where key = @key on conflict do nothing
                 """, new { key });
             connection.Execute("delete from settings where key = @key", new { key });
             if (file is not null)

@@ -44,14 +44,18 @@ internal sealed class Guests(Db db, AuthCache authCache)
         connection.Execute("update sessions set user_id = @userId where user_id = @guestId", both);
         connection.Execute("update runs set user_id = @userId where user_id = @guestId", both);
         connection.Execute("update images set user_id = @userId where user_id = @guestId", both);
-        connection.Execute("update or ignore drafts set user_id = @userId where user_id = @guestId", both);
+        connection.Execute("""
+            update drafts set user_id = @userId
+            where user_id = @guestId and not exists (
+                select 1 from drafts own where own.user_id = @userId and coalesce(own.session_id, 0) = coalesce(drafts.session_id, 0))
+            """, both);
         connection.Execute("update shares set user_id = @userId where user_id = @guestId", both);
         connection.Execute("update usage_entries set user_id = @userId where user_id = @guestId", both);
         connection.Execute("""
             insert into daily_usage (user_id, day, messages, tokens, cost_nanos)
             select @userId, day, messages, tokens, cost_nanos from daily_usage where user_id = @guestId
-            on conflict (user_id, day) do update set messages = messages + excluded.messages, tokens = tokens + excluded.tokens,
-                cost_nanos = cost_nanos + excluded.cost_nanos
+            on conflict (user_id, day) do update set messages = daily_usage.messages + excluded.messages,
+                tokens = daily_usage.tokens + excluded.tokens, cost_nanos = daily_usage.cost_nanos + excluded.cost_nanos
             """, both);
         connection.Execute("delete from users where id = @guestId and role = 'GUEST'", both);
     }

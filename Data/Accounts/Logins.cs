@@ -58,7 +58,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
                     expires_at)
                 select id, @Kind, @FamilyHash, @RefreshHash, @at, @Ip, @agent, @at, @at, @expires
                 from users
-                where id = @userId and status = 'ACTIVE' and password_hash is @PasswordHash
+                where id = @userId and status = 'ACTIVE' and password_hash is not distinct from @PasswordHash
                 returning id
                 """, new { userId, login.Kind, login.FamilyHash, login.RefreshHash, login.PasswordHash, login.Ip, at, agent, expires });
             if (inserted is null)
@@ -217,7 +217,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
         var epoch = await db.Read(connection => connection.QuerySingleOrDefault<long?>("""
             select epoch
             from users
-            where id = @userId and status = 'ACTIVE' and password_hash is @passwordHash
+            where id = @userId and status = 'ACTIVE' and password_hash is not distinct from @passwordHash
             """, new { userId, passwordHash }));
         return epoch is { } known && authCache.AddUnrecorded(userId, now, now + UnrecordedLife) is { } id
             ? new OpenedLogin(id, known, Recorded: false) : null;

@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -10,7 +11,26 @@ internal sealed class Preferences(Db db)
         "select preferences from users where id = @userId", new { userId }));
 
     /// <summary>Merges the patch into the preferences; a null member removes. Returns the merged object.</summary>
-    public Task<string?> Patch(long userId, string patch) => db.Write(connection => connection.QuerySingleOrDefault<string>("""
-        update users set preferences = json_patch(preferences, @patch) where id = @userId returning preferences
-        """, new { userId, patch }));
+    public Task<string?> Patch(long userId, JsonObject patch) => db.Write(connection =>
+    {
+        var stored = connection.QuerySingleOrDefault<string>("select preferences from users where id = @userId", new { userId });
+        if (stored is null)
+        {
+            return null;
+        }
+
+        var merged = JsonNode.Parse(stored)!.AsObject();
+        foreach (var (name, value) in patch)
+        {
+            merged.Remove(name);
+            if (value is not null)
+            {
+                merged[name] = value.DeepClone();
+            }
+        }
+
+        var preferences = merged.ToJsonString();
+        connection.Execute("update users set preferences = @preferences where id = @userId", new { preferences, userId });
+        return preferences;
+    });
 }

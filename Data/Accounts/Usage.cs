@@ -39,7 +39,7 @@ internal sealed class Usage(Db db)
         db.Write(connection => UsageLimits.Settle(connection, reservation, used, now.ToUnixTimeMilliseconds()));
 
     internal static long? Limit(DbConnection connection, long userId, DefaultLimits defaults) => connection.ExecuteScalar<long?>("""
-        select case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages when role = 'ADMIN' then daily_limit
+        select case when unlimited = true then null when role = 'GUEST' then @GuestMessages when role = 'ADMIN' then daily_limit
             else coalesce(daily_limit, @Messages) end
         from users where id = @userId
         """, new { userId, defaults.Messages, defaults.GuestMessages });

@@ -27,7 +27,7 @@ internal static class UsageLimits
         limits as (
             select
                 role = 'GUEST' as guest,
-                case when unlimited = 1 then null when role = 'GUEST' then @GuestMessages when role = 'ADMIN' then daily_limit
+                case when unlimited = true then null when role = 'GUEST' then @GuestMessages when role = 'ADMIN' then daily_limit
                     else coalesce(daily_limit, @Messages) end as messages,
                 nullif(coalesce(daily_token_budget, @DailyTokens), -1) as day_tokens,
                 nullif(coalesce(monthly_token_budget, @MonthlyTokens), -1) as month_tokens,
@@ -71,8 +71,8 @@ internal static class UsageLimits
             {Verdict}
             insert into daily_usage (user_id, day, held_messages, held_tokens, held_nanos)
             select @UserId, @Day, @Count, @Tokens, @Nanos from verdict where word = 0
-            on conflict (user_id, day) do update set held_messages = held_messages + excluded.held_messages,
-                held_tokens = held_tokens + excluded.held_tokens, held_nanos = held_nanos + excluded.held_nanos
+            on conflict (user_id, day) do update set held_messages = daily_usage.held_messages + excluded.held_messages,
+                held_tokens = daily_usage.held_tokens + excluded.held_tokens, held_nanos = daily_usage.held_nanos + excluded.held_nanos
             returning messages + held_messages as used, (select role = 'GUEST' from users where id = @UserId) as guest,
                 (select messages from limits) as daily_limit
             """, ask);
@@ -108,8 +108,9 @@ internal static class UsageLimits
         var cost = used.Sum(call => call.CostNanos);
         connection.Execute("""
             update daily_usage set messages = messages + @counted, tokens = tokens + @used, cost_nanos = cost_nanos + @cost,
-                held_messages = max(0, held_messages - @Messages), held_tokens = max(0, held_tokens - @Tokens),
-                held_nanos = max(0, held_nanos - @Nanos)
+                held_messages = case when held_messages > @Messages then held_messages - @Messages else 0 end,
+                held_tokens = case when held_tokens > @Tokens then held_tokens - @Tokens else 0 end,
+                held_nanos = case when held_nanos > @Nanos then held_nanos - @Nanos else 0 end
             where user_id = @UserId and day = @Day
             """, new
         {
@@ -125,7 +126,8 @@ internal static class UsageLimits
         if (reservation.ApiKeyId is not null)
         {
             connection.Execute("""
-                update api_key_days set cost_nanos = cost_nanos + @cost, held_nanos = max(0, held_nanos - @Nanos)
+                update api_key_days set cost_nanos = cost_nanos + @cost,
+                    held_nanos = case when held_nanos > @Nanos then held_nanos - @Nanos else 0 end
                 where api_key_id = @ApiKeyId and day = @Day
                 """, new { reservation.ApiKeyId, reservation.Day, reservation.Nanos, cost });
         }
@@ -133,7 +135,8 @@ internal static class UsageLimits
         if (reservation.Guest)
         {
             connection.Execute("""
-                update guest_days set messages = messages + @counted, held = max(0, held - @Messages) where day = @Day
+                update guest_days set messages = messages + @counted, held = case when held > @Messages then held - @Messages else 0 end
+                where day = @Day
                 """, new { reservation.Day, reservation.Messages, counted });
         }
 
@@ -150,8 +153,8 @@ internal static class UsageLimits
         connection.Execute("""
             insert into daily_usage (user_id, day, messages, tokens, cost_nanos)
             select @UserId, @day, 1, @tokens, @CostNanos where exists (select 1 from users where id = @UserId)
-            on conflict (user_id, day) do update set messages = messages + 1, tokens = tokens + excluded.tokens,
-                cost_nanos = cost_nanos + excluded.cost_nanos
+            on conflict (user_id, day) do update set messages = daily_usage.messages + 1,
+                tokens = daily_usage.tokens + excluded.tokens, cost_nanos = daily_usage.cost_nanos + excluded.cost_nanos
             """, new { used.UserId, day, tokens, used.CostNanos });
         Usage.Record(connection, used, at);
     }
@@ -172,7 +175,7 @@ internal static class UsageLimits
         {
             connection.Execute("""
                 insert into api_key_days (api_key_id, day, held_nanos) values (@ApiKeyId, @Day, @Nanos)
-                on conflict (api_key_id, day) do update set held_nanos = held_nanos + excluded.held_nanos
+                on conflict (api_key_id, day) do update set held_nanos = api_key_days.held_nanos + excluded.held_nanos
                 """, new { reservation.ApiKeyId, reservation.Day, reservation.Nanos });
         }
 
@@ -180,7 +183,7 @@ internal static class UsageLimits
         {
             connection.Execute("""
                 insert into guest_days (day, held) values (@Day, @Messages)
-                on conflict (day) do update set held = held + excluded.held
+                on conflict (day) do update set held = guest_days.held + excluded.held
                 """, new { reservation.Day, reservation.Messages });
         }
     }

@@ -12,7 +12,8 @@ internal sealed class UsageReports(Db db)
         count(*) as calls, sum(prompt_tokens) as prompt_tokens, sum(completion_tokens) as completion_tokens,
         sum(reasoning_tokens) as reasoning_tokens, sum(cached_tokens) as cached_tokens, sum(cost_nanos) as cost_nanos,
         sum(saved_nanos) as saved_nanos,
-        sum(status = 'failed') as failed, cast(avg(first_token_ms) as integer) as average_first_token_ms
+        count(*) filter (where status = 'failed') as failed,
+        cast(sum(first_token_ms) as bigint) / nullif(count(first_token_ms), 0) as average_first_token_ms
         """;
 
     /// <summary>The cost of a chat; empty for a chat of somebody else.</summary>

@@ -17,13 +17,13 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
     /// <summary>Newest first, with ids below <paramref name="before"/>; both filters may be null.</summary>
     public Task<List<UserRow>> List(string? search, string? status, long before, int limit)
     {
-        var key = search is null ? null : Users.KeyOf(search);
+        var key = search is null ? null : LikePattern.Containing(Users.KeyOf(search));
         return db.Read(connection => connection.Query<UserRow>($"""
             select {Users.Columns}
             from users
             where role <> 'GUEST' and id < @before
-                and (@status is null or status = @status)
-                and (@key is null or instr(username_key, @key) > 0)
+                and (cast(@status as text) is null or status = @status)
+                and (cast(@key as text) is null or username_key like @key escape '\')
             order by id desc
             limit @limit
             """, new { before, status, key, limit }).ToList());
@@ -84,7 +84,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
     public Task<UserChange> SetRole(Caller caller, long id, string role, DateTimeOffset now) =>
         Change(caller, id, new Step("user.role", role, UserChange.LastAdmin), now, connection => connection.Execute($"""
             update users
-            set role = @role, epoch = epoch + (role <> @role)
+            set role = @role, epoch = epoch + case when role <> @role then 1 else 0 end
             where id = @id and role <> 'GUEST' and (@role = 'ADMIN' or role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
             """, new { id, role }));
 
@@ -94,7 +94,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
         {
             var changed = connection.Execute($"""
                 update users
-                set status = @status, status_reason = @reason, epoch = epoch + (status <> @status)
+                set status = @status, status_reason = @reason, epoch = epoch + case when status <> @status then 1 else 0 end
                 where id = @id and role <> 'GUEST' and (@status = 'ACTIVE' or role <> 'ADMIN' or status <> 'ACTIVE' or {AnotherAdmin})
                 """, new { id, status, reason });
             if (changed == 1 && status != "ACTIVE")
@@ -122,10 +122,10 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
             return connection.Execute("""
                 update users
                 set daily_limit = @DailyLimit, unlimited = @Unlimited,
-                    daily_token_budget = iif(@SetsDailyTokens, @DailyTokens, daily_token_budget),
-                    monthly_token_budget = iif(@SetsMonthlyTokens, @MonthlyTokens, monthly_token_budget),
-                    daily_nanos_budget = iif(@SetsDailyNanos, @DailyNanos, daily_nanos_budget),
-                    monthly_nanos_budget = iif(@SetsMonthlyNanos, @MonthlyNanos, monthly_nanos_budget)
+                    daily_token_budget = case when @SetsDailyTokens then @DailyTokens else daily_token_budget end,
+                    monthly_token_budget = case when @SetsMonthlyTokens then @MonthlyTokens else monthly_token_budget end,
+                    daily_nanos_budget = case when @SetsDailyNanos then @DailyNanos else daily_nanos_budget end,
+                    monthly_nanos_budget = case when @SetsMonthlyNanos then @MonthlyNanos else monthly_nanos_budget end
                 where id = @id and role <> 'GUEST'
                 """, new
             {

@@ -92,7 +92,7 @@ internal sealed class Users(Db db, AuthCache authCache)
             var changed = connection.QuerySingleOrDefault<long?>("""
                 update users
                 set password_hash = @newHash, epoch = epoch + 1, one_time_code_hash = null, one_time_code_expires_at = null
-                where id = @userId and status = 'ACTIVE' and password_hash is @expectedHash
+                where id = @userId and status = 'ACTIVE' and password_hash is not distinct from @expectedHash
                 returning epoch
                 """, new { userId, newHash, expectedHash });
             if (changed is not null)

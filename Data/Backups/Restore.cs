@@ -207,7 +207,7 @@ internal sealed class Restore(DataFolder folder, string imageFolder)
     {
         var epoch = now.ToUnixTimeSeconds();
         connection.Execute("delete from logins");
-        var users = connection.Execute("update users set epoch = max(epoch, @epoch) + 1", new { epoch });
+        var users = connection.Execute("update users set epoch = case when epoch > @epoch then epoch else @epoch end + 1", new { epoch });
         AuditLog.Append(connection, new AuditEntry(null, "backup.restore", $"backup:{name}", "command line"), now);
         return users;
     }

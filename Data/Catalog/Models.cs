@@ -48,7 +48,7 @@ internal sealed class Models(Db db)
             {
                 if (row.IsDefault)
                 {
-                    connection.Execute("update model_overrides set is_default = 0 where is_default = 1");
+                    connection.Execute("update model_overrides set is_default = false where is_default = true");
                 }
 
                 Forget(connection, row);
@@ -104,7 +104,7 @@ internal sealed class Models(Db db)
             deleted += connection.Execute("""
                 update model_overrides
                 set name = null, hidden = null, tags = null, capabilities = null, context_limit = null, max_output_tokens = null,
-                    price = null, allowed_users = null, is_default = 0
+                    price = null, allowed_users = null, is_default = false
                 where connection_id = @connectionId and model = @model
                 """, new { connectionId, model });
         }
@@ -157,7 +157,7 @@ internal sealed class Models(Db db)
     private static void DeleteEmpty(DbConnection connection) => connection.Execute("""
         delete from model_overrides
         where name is null and hidden is null and tags is null and capabilities is null and context_limit is null
-            and max_output_tokens is null and price is null and allowed_users is null and position is null and is_default = 0
+            and max_output_tokens is null and price is null and allowed_users is null and position is null and is_default = false
         """);
 
     private static void Put(DbConnection connection, ModelOverrideRow row, long at) => connection.Execute("""

@@ -1,6 +1,6 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
-using AiChat.Data.Sqlite;
+using AiChat.Data.Images;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -103,28 +103,43 @@ internal sealed class Branches(Db db)
             returning id
             """, new { sessionId, userId, at });
 
-        // A branch is a chain, so the copies get consecutive ids and the parent of each is the one before.
-        var first = RowIds.NextMessage(connection);
+        // A branch is a chain: the copies get ascending ids, and the parent of each is the one before.
         var ids = $"[{string.Join(',', branch)}]";
         connection.Execute($"""
-            insert into messages (id, session_id, parent_id, trimmed_messages, {Messages.CopiedColumns})
-            select @first + wanted.key, @fork, case wanted.key when 0 then null else @first + wanted.key - 1 end, trimmed_messages,
-                {Messages.CopiedColumns}
+            insert into messages (session_id, trimmed_messages, {Messages.CopiedColumns})
+            select @fork, trimmed_messages, {Messages.CopiedColumns}
             from json_each(@ids) wanted
-            join messages m on m.id = wanted.value
+            join messages m on m.id = cast(wanted.value as bigint)
             order by wanted.key
-            """, new { first, fork, ids });
+            """, new { fork, ids });
         connection.Execute("""
-            insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
-            select lower(hex(randomblob(16))), i.user_id, @first + wanted.key, i.position, i.mime, i.width, i.height, i.bytes, i.file,
-                i.created_at
-            from json_each(@ids) wanted
-            join images i on i.message_id = wanted.value
-            """, new { first, ids });
+            update messages set parent_id = (select max(m.id) from messages m where m.session_id = @fork and m.id < messages.id)
+            where session_id = @fork
+            """, new { fork });
+        var copies = connection.Query<long>("select id from messages where session_id = @fork order by id", new { fork }).ToList();
+        CopyImages(connection, ids, branch.Zip(copies).ToDictionary(pair => pair.First, pair => pair.Second));
         connection.Execute("""
             update sessions set leaf_id = @last, message_count = @count where id = @fork
-            """, new { last = first + branch.Count - 1, count = branch.Count, fork });
+            """, new { last = copies[^1], count = branch.Count, fork });
         return Sessions.Find(connection, userId, fork)!;
+    }
+
+    /// <summary>Gives the copies of messages rows for the same image files.</summary>
+    private static void CopyImages(DbConnection connection, string ids, Dictionary<long, long> copies)
+    {
+        var images = connection.Query<ImageRow>($"""
+            select {ImageStore.Columns}
+            from images
+            where message_id in (select cast(value as bigint) from json_each(@ids))
+            """, new { ids }).ToList();
+        foreach (var image in images)
+        {
+            var (copy, messageId) = (ImageStore.NewId(), copies[image.MessageId!.Value]);
+            connection.Execute("""
+                insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
+                select @copy, user_id, @messageId, position, mime, width, height, bytes, file, created_at from images where id = @Id
+                """, new { copy, messageId, image.Id });
+        }
     }
 
     internal static List<long> Ids(DbConnection connection, long userId, long sessionId, long leafId, int max = int.MaxValue) =>

@@ -36,7 +36,7 @@ internal sealed class Expiry(Db db)
         return db.Write(connection => Removal.Begin(connection, connection.Query<long>("""
             select s.id
             from sessions s
-            where s.temporary = 1 and s.updated_at < @at and s.user_id is not null
+            where s.temporary = true and s.updated_at < @at and s.user_id is not null
                 and not exists (select 1 from runs r where r.session_id = s.id and r.status = 'running')
             order by s.updated_at
             limit @limit
@@ -66,9 +66,9 @@ internal sealed class Expiry(Db db)
     {
         var ids = $"[{string.Join(',', userIds)}]";
         return db.Read(connection => connection.Query<long>("""
-            select value
+            select cast(value as bigint)
             from json_each(@ids)
-            where not exists (select 1 from users u where u.id = value)
+            where not exists (select 1 from users u where u.id = cast(value as bigint))
             """, new { ids }).ToList());
     }
 

@@ -58,8 +58,8 @@ internal sealed class Messages(Db db)
         return db.Read(connection => connection.Query<SiblingRow>("""
             select m.id, m.parent_id
             from json_each(@ids) wanted
-            cross join messages m on m.parent_id = wanted.value and m.session_id = @sessionId -- in this order, not the whole session
-            cross join sessions s on s.id = m.session_id and s.user_id = @userId
+            join messages m on m.parent_id = cast(wanted.value as bigint) and +m.session_id = @sessionId -- not the whole session
+            join sessions s on s.id = +m.session_id and s.user_id = @userId
             union all
             select m.id, m.parent_id
             from messages m

@@ -13,7 +13,7 @@ internal sealed class Prompts(Db db)
         select p.id, p.user_id, p.name, p.title, p.content, p.shared, p.updated_at
         from prompts p
         join users u on u.id = p.user_id
-        where p.id in (select id from prompts where user_id = @userId union select id from prompts where shared = 1)
+        where p.id in (select id from prompts where user_id = @userId union select id from prompts where shared = true)
             and (p.user_id = @userId or (u.role = 'ADMIN' and u.status = 'ACTIVE'))
         order by p.name, p.user_id <> @userId, p.id
         limit 5000

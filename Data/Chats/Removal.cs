@@ -22,13 +22,16 @@ internal sealed class Removal(Db db)
         var ids = $"[{string.Join(',', sessionIds)}]";
         connection.Execute("""
             update images set user_id = null
-            where user_id in (select user_id from sessions where id in (select value from json_each(@ids)))
+            where user_id in (select user_id from sessions where id in (select cast(value as bigint) from json_each(@ids)))
                 and exists (
-                    select 1 from messages m where m.id = images.message_id and m.session_id in (select value from json_each(@ids)))
+                    select 1 from messages m
+                    where m.id = images.message_id and m.session_id in (select cast(value as bigint) from json_each(@ids)))
             """, new { ids });
-        connection.Execute("delete from drafts where session_id in (select value from json_each(@ids))", new { ids });
-        connection.Execute("delete from shares where session_id in (select value from json_each(@ids))", new { ids });
-        return connection.Execute("update sessions set user_id = null where id in (select value from json_each(@ids))", new { ids });
+        connection.Execute("delete from drafts where session_id in (select cast(value as bigint) from json_each(@ids))", new { ids });
+        connection.Execute("delete from shares where session_id in (select cast(value as bigint) from json_each(@ids))", new { ids });
+        return connection.Execute("""
+            update sessions set user_id = null where id in (select cast(value as bigint) from json_each(@ids))
+            """, new { ids });
     }
 
     /// <summary>Runs one short step of the pending removal.</summary>

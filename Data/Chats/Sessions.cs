@@ -72,7 +72,7 @@ internal sealed class Sessions(Db db)
     {
         var ids = $"[{string.Join(',', sessionIds)}]";
         return db.Write(connection => Removal.Begin(connection, connection.Query<long>("""
-            select id from sessions where user_id = @userId and id in (select value from json_each(@ids))
+            select id from sessions where user_id = @userId and id in (select cast(value as bigint) from json_each(@ids))
             """, new { userId, ids }).ToList()));
     }
 
@@ -81,18 +81,18 @@ internal sealed class Sessions(Db db)
     {
         var ids = $"[{string.Join(',', sessionIds)}]";
         return db.Write(connection => connection.Execute("""
-            update sessions set archived = @archived where user_id = @userId and id in (select value from json_each(@ids))
+            update sessions set archived = @archived where user_id = @userId and id in (select cast(value as bigint) from json_each(@ids))
             """, new { userId, ids, archived }));
     }
 
     /// <summary>As <see cref="List"/>, row by row.</summary>
     internal static IEnumerable<SessionRow> Stream(
-        DbConnection connection, long userId, bool archived, SessionCursor? after, int limit = -1) =>
+        DbConnection connection, long userId, bool archived, SessionCursor? after, int limit = int.MaxValue) =>
         connection.Query<SessionRow>($"""
             select {Columns}
             from sessions
-            where user_id = @userId and archived = @archived and temporary = 0
-                and (@id is null or (pinned, updated_at, id) < (@pinned, @at, @id))
+            where user_id = @userId and archived = @archived and temporary = false
+                and (cast(@id as bigint) is null or (pinned, updated_at, id) < (@pinned, @at, @id))
             order by pinned desc, updated_at desc, id desc
             limit @limit
             """, new { userId, archived, pinned = after?.Pinned, at = after?.UpdatedAt, id = after?.Id, limit }, buffered: false);

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -91,7 +90,7 @@ internal sealed partial class ImageFiles
     /// <exception cref="UploadBrokenException">The body could not be read to its end.</exception>
     public async Task<ReceivedImage> Receive(Stream body, long limit, int maxSide, CancellationToken cancel)
     {
-        var id = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var id = ImageStore.NewId();
         var raw = Path.Combine(Folder, id + Unfinished);
         var clean = Path.Combine(Folder, id + ".clean" + Unfinished);
         try

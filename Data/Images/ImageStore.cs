@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Security.Cryptography;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -13,6 +14,9 @@ internal sealed class ImageStore(Db db)
     /// <summary>A file occupies at least one block of the disk.</summary>
     internal const long Block = 4_096;
 
+    /// <summary>An id that nobody can guess.</summary>
+    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+
     /// <summary>Adds an image. False when it would exceed the owner's share of the disk.</summary>
     /// <param name="share">Bytes that all images of this owner may take.</param>
     public Task<bool> Insert(long userId, StoredImage image, long share, DateTimeOffset now)
@@ -21,12 +25,13 @@ internal sealed class ImageStore(Db db)
         return db.Write(connection => connection.Execute("""
             insert into images (id, user_id, mime, width, height, bytes, file, created_at)
             select @Id, @userId, @Mime, @Width, @Height, @Bytes, @File, @at
-            where (select coalesce(sum(max(bytes, @Block)), 0) from images where user_id = @userId) + max(@Bytes, @Block) <= @share
+            where (select coalesce(sum(case when bytes > @Block then bytes else @Block end), 0) from images where user_id = @userId)
+                + case when @Bytes > @Block then @Bytes else @Block end <= @share
             """, new { image.Id, userId, image.Mime, image.Width, image.Height, image.Bytes, image.File, at, Block, share }) == 1);
     }
 
     public Task<long> BytesOf(long userId) => db.Read(connection => connection.ExecuteScalar<long>("""
-        select coalesce(sum(max(bytes, @Block)), 0) from images where user_id = @userId
+        select coalesce(sum(case when bytes > @Block then bytes else @Block end), 0) from images where user_id = @userId
         """, new { userId, Block }));
 
     public Task<ImageRow?> Find(long userId, string id) => db.Read<ImageRow?>(connection => connection.QuerySingleOrDefault<ImageRow>($"""
@@ -64,7 +69,8 @@ internal sealed class ImageStore(Db db)
     private static List<ImageRow> FindByMessages(DbConnection connection, long userId, string ids) => connection.Query<ImageRow>($"""
         select {Columns}
         from images
-        where +user_id = @userId and message_id in (select value from json_each(@ids)) -- by the messages, not all of the user's
+        where +user_id = @userId -- by the messages, not all of the user's
+            and message_id in (select cast(value as bigint) from json_each(@ids))
         order by message_id, position
         limit 20000
         """, new { userId, ids }).ToList();

@@ -152,7 +152,8 @@ internal sealed class ChatWriting(long userId, ImportedChat chat, List<PlacedMes
     private bool Attach(DbConnection connection, StoredImage image, long messageId, int position, long share) => connection.Execute("""
         insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
         select @Id, @userId, @messageId, @position, @Mime, @Width, @Height, @Bytes, @File, @_now
-        where (select coalesce(sum(max(bytes, @Block)), 0) from images where user_id = @userId) + max(@Bytes, @Block) <= @share
+        where (select coalesce(sum(case when bytes > @Block then bytes else @Block end), 0) from images where user_id = @userId)
+            + case when @Bytes > @Block then @Bytes else @Block end <= @share
         """, new
     {
         image.Id,
@@ -173,8 +174,9 @@ internal sealed class ChatWriting(long userId, ImportedChat chat, List<PlacedMes
     private void Touch(DbConnection connection, long chatId, long sessionId, long? leaf, int added, long newest)
     {
         connection.Execute("""
-            update sessions set message_count = message_count + @added, updated_at = max(updated_at, @newest),
-                leaf_id = case when leaf_id is @before then @leaf else leaf_id end
+            update sessions set message_count = message_count + @added,
+                updated_at = case when updated_at > @newest then updated_at else @newest end,
+                leaf_id = case when leaf_id is not distinct from @before then @leaf else leaf_id end
             where id = @sessionId
             """, new { added, newest, before = known.LeafId, leaf, sessionId });
         connection.Execute("update imported_chats set leaf_id = @leaf where id = @chatId", new { leaf, chatId });

@@ -14,7 +14,7 @@ internal static class ImportedRows
 
     /// <summary>False when it was taken before.</summary>
     public static bool Add(DbConnection connection, string kind, string key, long? id) => connection.Execute("""
-        insert or ignore into imported_rows (kind, source_key, id) values (@kind, @key, @id)
+        insert into imported_rows (kind, source_key, id) values (@kind, @key, @id) on conflict do nothing
         """, new { kind, key, id }) == 1;
 }
 

@@ -110,7 +110,7 @@ internal sealed class NodePlatformStore(Db db)
                 """, values);
             connection.Execute("""
                 insert into daily_usage (user_id, day, messages, tokens) values (@UserId, @day, 1, @tokens)
-                on conflict (user_id, day) do update set messages = messages + 1, tokens = tokens + excluded.tokens
+                on conflict (user_id, day) do update set messages = daily_usage.messages + 1, tokens = daily_usage.tokens + excluded.tokens
                 """, values);
         }
 

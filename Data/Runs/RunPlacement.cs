@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Images;
 using Dapper;
 
 namespace AiChat.Data.Runs;
@@ -92,12 +93,14 @@ internal static class RunPlacement
     /// </summary>
     private static void Attach(DbConnection connection, NewRun run, Place place, long question)
     {
+        var fresh = $"[{string.Join(',', run.ImageIds.Select(_ => $"\"{ImageStore.NewId()}\""))}]";
         connection.Execute("""
             insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
-            select lower(hex(randomblob(16))), i.user_id, @question, wanted.key, i.mime, i.width, i.height, i.bytes, i.file, i.created_at
+            select fresh.value, i.user_id, @question, wanted.key, i.mime, i.width, i.height, i.bytes, i.file, i.created_at
             from json_each(@Images) wanted
+            join json_each(@fresh) fresh on fresh.key = wanted.key
             join images i on i.id = wanted.value and i.user_id = @UserId and i.message_id is not null
-            """, new { question, place.Images, run.UserId });
+            """, new { question, place.Images, fresh, run.UserId });
         connection.Execute("""
             update images set message_id = @question,
                 position = (select key from json_each(@Images) where value = images.id)

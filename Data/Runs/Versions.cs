@@ -19,16 +19,15 @@ internal static class Versions
                 from messages fresh
                 join messages m on m.parent_id = fresh.parent_id and m.id <> fresh.id
                 where fresh.id = @MessageId and m.role = 'assistant' and m.status <> 'streaming'
-                    and m.id is not (select leaf_id from sessions where id = @SessionId)
+                    and m.id is distinct from (select leaf_id from sessions where id = @SessionId)
                     and not exists (select 1 from messages child where child.parent_id = m.id)
                     and not exists (select 1 from shares where leaf_id = m.id)
                 order by m.id
-                limit max(0, (
-                    select count(*)
+                limit (
+                    select case when count(*) > @KeptVersions then count(*) - @KeptVersions else 0 end
                     from messages fresh
                     join messages m on m.parent_id = fresh.parent_id
-                    where fresh.id = @MessageId and m.role = 'assistant'
-                ) - @KeptVersions)
+                    where fresh.id = @MessageId and m.role = 'assistant')
             )
             returning id
             """, new { run.MessageId, run.SessionId, run.KeptVersions }).ToList();

@@ -130,7 +130,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
             """);
         connection.Execute("""
             update traces
-            set status = 'failed', event_count = event_count + 1, truncated = 1,
+            set status = 'failed', event_count = event_count + 1, truncated = true,
                 ended_at = coalesce((select max(e.at) from trace_events e where e.trace_id = traces.id), started_at)
             where status = 'running'
             """);

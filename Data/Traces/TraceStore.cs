@@ -13,9 +13,9 @@ internal sealed class TraceStore(TraceFile file)
         """;
 
     private const string Filter = """
-        (@sessionId is null or session_id = @sessionId) and (@status is null or status = @status)
-            and (@q is null or instr(lower(actor), @q) > 0 or instr(lower(coalesce(model, '')), @q) > 0
-                or instr(lower(coalesce(client_message_id, '')), @q) > 0)
+        (cast(@sessionId as bigint) is null or session_id = @sessionId) and (cast(@status as text) is null or status = @status)
+            and (cast(@q as text) is null or lower(actor) like @q escape '\' or lower(model) like @q escape '\'
+                or lower(client_message_id) like @q escape '\')
         """;
 
     /// <summary>Number of the oldest traces that are deleted when the file has reached its maximum size.</summary>
@@ -48,7 +48,7 @@ internal sealed class TraceStore(TraceFile file)
             return ([], 0);
         }
 
-        var (sessionId, status, q) = (filter.SessionId, filter.Status, filter.Text);
+        var (sessionId, status, q) = (filter.SessionId, filter.Status, filter.Text is { } text ? LikePattern.Containing(text) : null);
         var db = Open();
         var rows = await db.Read(connection => connection.Query<TraceRow>($"""
             select {Columns}
@@ -120,7 +120,7 @@ internal sealed class TraceStore(TraceFile file)
         var ids = $"[{string.Join(',', userIds)}]";
         return Change(connection => connection.Execute("""
             delete from traces
-            where id in (select id from traces where user_id in (select value from json_each(@ids)) limit @limit)
+            where id in (select id from traces where user_id in (select cast(value as bigint) from json_each(@ids)) limit @limit)
             """, new { ids, limit }));
     }
 
@@ -156,7 +156,7 @@ internal sealed class TraceStore(TraceFile file)
         var head = batch.Head;
         return connection.QuerySingle<long>($"""
             insert into traces (user_id, actor, kind, client_message_id, provider, model, status, event_count, truncated, started_at)
-            values (@UserId, @Actor, @Kind, @ClientMessageId, @Provider, @Model, 'running', 0, 0, @StartedAt)
+            values (@UserId, @Actor, @Kind, @ClientMessageId, @Provider, @Model, 'running', 0, false, @StartedAt)
             returning id
             """, new { head.UserId, head.Actor, head.Kind, head.ClientMessageId, head.Provider, head.Model, head.StartedAt });
     }

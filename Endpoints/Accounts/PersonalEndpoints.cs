@@ -60,7 +60,7 @@ internal static class PersonalEndpoints
             : TypedResults.Ok(View(await preferences.Patch(me.Id, Patch(form)), AvatarLinks.Find(me.Id, await avatars.Find(me.Id))));
     }
 
-    private static string Patch(PersonalForm form)
+    private static JsonObject Patch(PersonalForm form)
     {
         var patch = new JsonObject();
         if (form.Locale.IsSet)
@@ -98,7 +98,7 @@ internal static class PersonalEndpoints
             patch["ownMarkdown"] = form.OwnMarkdown.Value;
         }
 
-        return patch.ToJsonString();
+        return patch;
     }
 
     private static PersonalResponse View(string? text, string? avatarUrl)

@@ -116,14 +116,25 @@ internal static partial class TypeReferences
         _ => [member.DeclaringType!],
     };
 
+    /// <summary>The texts in the methods of a type, without those of its nested types.</summary>
+    public static IEnumerable<string> Literals(Type type) =>
+        from method in type.GetMethods(Declared).Concat<MethodBase>(type.GetConstructors(Declared))
+        let body = method.GetMethodBody()?.GetILAsByteArray()
+        where body is not null
+        from token in Tokens(body, OperandType.InlineString)
+        select method.Module.ResolveString(token);
+
     /// <summary>The tokens of types, fields and methods in a method body, in their order.</summary>
-    private static IEnumerable<int> Tokens(byte[] body)
+    private static IEnumerable<int> Tokens(byte[] body) =>
+        Tokens(body, OperandType.InlineType, OperandType.InlineField, OperandType.InlineMethod, OperandType.InlineTok);
+
+    private static IEnumerable<int> Tokens(byte[] body, params OperandType[] kinds)
     {
         for (var at = 0; at < body.Length;)
         {
             var code = OpCodesByValue[body[at] == 0xfe ? (ushort)(0xfe00 | body[at + 1]) : body[at]];
             at += code.Size;
-            if (code.OperandType is OperandType.InlineType or OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok)
+            if (kinds.Contains(code.OperandType))
             {
                 yield return BitConverter.ToInt32(body, at);
             }

@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Reflection;
+using Npgsql;
+
+namespace AiChat.Tests;
+
+/// <summary>A test that needs PostgreSQL: skipped where Debian's package postgresql is missing.</summary>
+internal sealed class PostgresFactAttribute : FactAttribute
+{
+    public PostgresFactAttribute() =>
+        Skip = PostgresServer.IsThere ? null : "Needs PostgreSQL (the package postgresql, or AICHAT_TEST_DATABASE_URL).";
+}
+
+/// <summary>
+/// PostgreSQL on a port and a folder of its own, begun with the first test that asks and ended with the process. It does not wait for the
+/// disk. AICHAT_TEST_DATABASE_URL names a server that runs already, by a user who may create databases.
+/// </summary>
+internal static class PostgresServer
+{
+    private static readonly string? _given = Environment.GetEnvironmentVariable("AICHAT_TEST_DATABASE_URL") is { Length: > 0 } url
+        && url != "new" ? url : null;
+
+    private static readonly string? _programs = Directory.Exists("/usr/lib/postgresql")
+        ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))
+            .Where(bin => File.Exists(Path.Combine(bin, "initdb"))).Max(StringComparer.Ordinal) : null;
+
+    private static readonly Lazy<Uri> _address = new(() => _given is null ? Start() : new Uri(_given));
+    private static int _databases;
+
+    public static bool IsThere => _given is not null || _programs is not null;
+
+    /// <summary>The URL of a new, empty database.</summary>
+    public static string NewDatabaseUrl()
+    {
+        var name = string.Create(CultureInfo.InvariantCulture, $"aichat_{Environment.ProcessId}_{Interlocked.Increment(ref _databases)}");
+        using var connection = Open(_address.Value);
+        Run(connection, $"create database {name}");
+        return new UriBuilder(_address.Value) { Path = name }.Uri.AbsoluteUri;
+    }
+
+    public static NpgsqlConnection NewDatabase() => Open(new Uri(NewDatabaseUrl()));
+
+    /// <summary>Brings an empty database to the newest schema.</summary>
+    public static void ApplySchema(NpgsqlConnection connection)
+    {
+        var root = typeof(PostgresServer).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(one => one.Key == "SourceRoot");
+        var steps = Directory.EnumerateFiles(Path.Combine(root.Value!, "Data/Postgres/Migrations"), "*.sql");
+        foreach (var step in steps.Order(StringComparer.Ordinal))
+        {
+            Run(connection, File.ReadAllText(step));
+        }
+    }
+
+    public static void Run(NpgsqlConnection connection, string sql)
+    {
+        using var command = connection.CreateCommand();
+        command.CommandText = sql;
+        command.ExecuteNonQuery();
+    }
+
+    private static NpgsqlConnection Open(Uri url)
+    {
+        var login = url.UserInfo.Split(':', 2);
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder
+        {
+            Host = url.Host,
+            Port = url.Port > 0 ? url.Port : 5432,
+            Database = url.AbsolutePath.Trim('/') is { Length: > 0 } name ? name : "postgres",
+            Username = Uri.UnescapeDataString(login[0]),
+            Password = login.Length > 1 ? Uri.UnescapeDataString(login[1]) : null,
+            Pooling = false,
+        }.ToString());
+        connection.Open();
+        return connection;
+    }
+
+    private static Uri Start()
+    {
+        var folder = Directory.CreateTempSubdirectory("aichat-postgres-").FullName;
+        if (Environment.UserName == "root")
+        {
+            Call("chown", "postgres", folder);
+        }
+
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var port = ((IPEndPoint)listener.LocalEndpoint).Port;
+        listener.Stop();
+        var data = Path.Combine(folder, "data");
+        CallServer("initdb", "--pgdata", data, "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "--username=postgres", "--no-sync");
+        var options = string.Join(
+            " -c ", $"-p {port} -h 127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=500", "autovacuum=off");
+        CallServer("pg_ctl", "start", "--wait", "--pgdata", data, "--log", Path.Combine(folder, "log"), "--options", options);
+        AppDomain.CurrentDomain.ProcessExit += (_, _) =>
+        {
+            CallServer("pg_ctl", "stop", "--mode=immediate", "--pgdata", data);
+            Directory.Delete(folder, recursive: true);
+        };
+        return new Uri($"postgres://postgres@127.0.0.1:{port}/postgres");
+    }
+
+    /// <summary>PostgreSQL refuses to run as root.</summary>
+    private static void CallServer(string program, params string[] arguments)
+    {
+        var path = Path.Combine(_programs!, program);
+        if (Environment.UserName == "root")
+        {
+            Call("runuser", ["-u", "postgres", "--", path, .. arguments]);
+        }
+        else
+        {
+            Call(path, arguments);
+        }
+    }
+
+    /// <summary>The output goes nowhere: the server that pg_ctl starts would hold a pipe open.</summary>
+    private static void Call(string program, params string[] arguments)
+    {
+        string[] shell = ["-c", "exec \"$@\" >/dev/null 2>&1", "sh", program, .. arguments];
+        using var process = Process.Start(new ProcessStartInfo("/bin/sh", shell) { WorkingDirectory = "/" })!;
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, $"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}.");
+    }
+}
