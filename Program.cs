@@ -92,8 +92,9 @@ internal static class Program
         builder.Services.AddSingleton(prepared.Instance);
         builder.Services.AddSingleton(prepared.Images);
         builder.Services.AddSingleton(_ => prepared.Folder);
-        builder.Services.AddSingleton(_ => new Db(prepared.Folder.DatabasePath));
-        builder.Services.AddSingleton(_ => new LiveText(prepared.Folder.DatabasePath));
+        builder.Services.AddSingleton(_ => prepared.OpenStore());
+        builder.Services.AddSingleton<ILiveText>(services => prepared.Servers is null
+            ? new LiveText(prepared.Folder.DatabasePath) : new LiveRows(services.GetRequiredService<Db>()));
         AddStoreClasses(builder.Services);
     }
 

@@ -1,4 +1,5 @@
 using AiChat.Data;
+using AiChat.Data.Postgres;
 using AiChat.Endpoints.Variables;
 using AiChat.Providers.Transport;
 
@@ -19,6 +20,9 @@ internal sealed record ServerOptions
 
     /// <summary>The path of the database file; null is app.db in the data folder.</summary>
     public string? DatabasePath { get; init; }
+
+    /// <summary>The server that has the database instead of a file.</summary>
+    public PostgresUrl? DatabaseServer { get; init; }
 
     /// <summary>The folder of image files; null is images in the data folder.</summary>
     public string? ImageDir { get; init; }
@@ -119,7 +123,8 @@ internal sealed record ServerOptions
             Port = ServerVariables.Port.Read(values),
             Host = ServerVariables.Host.Read(values),
             DataDir = ServerVariables.DataDir.Read(values)!,
-            DatabasePath = ServerVariables.Database.Read(values),
+            DatabasePath = ServerVariables.Database.Read(values)?.Path,
+            DatabaseServer = ServerVariables.Database.Read(values)?.Server,
             ImageDir = ServerVariables.ImageDir.Read(values),
             JwtSecret = ServerVariables.JwtSecret.Read(values),
             MasterKeyFile = masterKeyFile,

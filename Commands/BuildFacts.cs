@@ -35,7 +35,7 @@ internal static partial class BuildFacts
         }
     }
 
-    public static string Sqlite => DatabaseInfo.EngineVersion;
+    public static string Sqlite => SqliteFacts.Version;
 
     /// <summary>The glibc of this system, such as 2.36.</summary>
     public static string SystemGlibc => Marshal.PtrToStringUTF8(GetLibcVersion()) ?? "unknown";

@@ -93,6 +93,11 @@ internal static class DoctorCommand
 
     private static Finding Database(ServerOptions options, CancellationToken cancel)
     {
+        if (options.DatabaseServer is { } url)
+        {
+            return Finding.Ok("database", $"It opens, on the server {url.Place}.");
+        }
+
         var path = Path.GetFullPath(options.DatabasePath ?? Path.Combine(options.DataDir, "app.db"));
         return new FileInfo(path).Length > MaxChecked
             ? Finding.Ok("database", "It opens. The server checks all of it after each start.")

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Text.Json.Nodes;
 using AiChat.Data;
 using AiChat.Data.Backups;
+using AiChat.Endpoints.Backups;
 using AiChat.Endpoints.Secrets;
 
 namespace AiChat.Commands;
@@ -47,6 +48,11 @@ internal static class RestoreCommand
             ? MasterKey.Parse(await File.ReadAllBytesAsync(file, cancel))
                 ?? throw new CommandException("validation_failed", $"{file} does not hold 32 bytes as base64 or hex.")
             : null;
+        if (options.DatabaseServer is not null)
+        {
+            throw new StartupException(StartupException.Configuration, BackupService.NotHere);
+        }
+
         RefuseRunning(options);
         var fetched = path.StartsWith("s3:", StringComparison.Ordinal) ? await RemoteRestore.Fetch(path[3..], options, cancel) : null;
         try

@@ -36,6 +36,12 @@ internal static class RollbackCommand
     private static int Run(ParseResult parsed)
     {
         var options = Options.Load(Options.ValuesOfInstallation(parsed));
+        if (options.DatabaseServer is not null)
+        {
+            throw new StartupException(
+                StartupException.Configuration, "The database is on a PostgreSQL server: restore the backup that was made there before.");
+        }
+
         var data = Path.GetFullPath(options.DataDir);
         if (!File.Exists(Path.Combine(data, DataFolder.MarkerName)))
         {

@@ -123,16 +123,7 @@ internal sealed class DataFolder : IDisposable
                     "Put it back or restore a backup; start with --init only to begin anew.");
             }
 
-            try
-            {
-                return JsonSerializer.Deserialize(System.IO.File.ReadAllBytes(marker), DataJson.Default.InstanceMarker)
-                    ?? throw new JsonException("empty");
-            }
-            catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
-            {
-                var advice = error is UnauthorizedAccessException ? " " + FolderRights.Advice(marker) : "";
-                throw new StartupException(StartupException.Configuration, $"{marker} cannot be read: {error.Message}{advice}");
-            }
+            return ReadMarker();
         }
 
         return new InstanceMarker(Guid.NewGuid().ToString("N"), clock.GetUtcNow().ToUnixTimeMilliseconds());
@@ -148,6 +139,21 @@ internal sealed class DataFolder : IDisposable
         {
             WriteDurably(MarkerName, JsonSerializer.SerializeToUtf8Bytes(instance, DataJson.Default.InstanceMarker));
         }
+    }
+
+    /// <summary>Makes this folder one of an installation whose database is on a server.</summary>
+    /// <exception cref="StartupException">It belongs to another one.</exception>
+    public void Join(InstanceMarker instance)
+    {
+        if (System.IO.File.Exists(File(MarkerName)) && ReadMarker() is var known && known.InstallId != instance.InstallId)
+        {
+            throw new StartupException(
+                StartupException.Configuration,
+                $"The folder {Path} belongs to another installation than the database. Name the folder of this one, or an empty one, "
+                + "as DATA_DIR.");
+        }
+
+        SaveInstance(instance);
     }
 
     /// <summary>
@@ -171,6 +177,21 @@ internal sealed class DataFolder : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
+
+    private InstanceMarker ReadMarker()
+    {
+        var marker = File(MarkerName);
+        try
+        {
+            return JsonSerializer.Deserialize(System.IO.File.ReadAllBytes(marker), DataJson.Default.InstanceMarker)
+                ?? throw new JsonException("empty");
+        }
+        catch (Exception error) when (error is JsonException or IOException or UnauthorizedAccessException)
+        {
+            var advice = error is UnauthorizedAccessException ? " " + FolderRights.Advice(marker) : "";
+            throw new StartupException(StartupException.Configuration, $"{marker} cannot be read: {error.Message}{advice}");
+        }
+    }
 
     private static FileStream? TakeLock(string path)
     {

@@ -1,8 +1,9 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Reflection;
+using AiChat.Data.Postgres;
 using Npgsql;
 
 namespace AiChat.Tests;
@@ -14,14 +15,24 @@ internal sealed class PostgresFactAttribute : FactAttribute
         Skip = PostgresServer.IsThere ? null : "Needs PostgreSQL (the package postgresql, or AICHAT_TEST_DATABASE_URL).";
 }
 
+/// <summary>As <see cref="PostgresFactAttribute"/>, with several cases.</summary>
+internal sealed class PostgresTheoryAttribute : TheoryAttribute
+{
+    public PostgresTheoryAttribute() => Skip = new PostgresFactAttribute().Skip;
+}
+
 /// <summary>
-/// PostgreSQL on a port and a folder of its own, begun with the first test that asks and ended with the process. It does not wait for the
-/// disk. AICHAT_TEST_DATABASE_URL names a server that runs already, by a user who may create databases.
+/// PostgreSQL on a port and a folder of its own, in memory where that can be, begun with the first test that asks and ended with the
+/// process. AICHAT_TEST_DATABASE_URL lets every server under test keep its data there: it names a server that runs already, by a user who
+/// may create databases, or is "new".
 /// </summary>
 internal static class PostgresServer
 {
-    private static readonly string? _given = Environment.GetEnvironmentVariable("AICHAT_TEST_DATABASE_URL") is { Length: > 0 } url
-        && url != "new" ? url : null;
+    private static readonly string? _asked =
+        Environment.GetEnvironmentVariable("AICHAT_TEST_DATABASE_URL") is { Length: > 0 } url ? url : null;
+
+    private static readonly string? _given = _asked == "new" ? null : _asked;
+    private static readonly ConcurrentDictionary<string, Lazy<string>> _byFolder = new();
 
     private static readonly string? _programs = Directory.Exists("/usr/lib/postgresql")
         ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))
@@ -32,6 +43,10 @@ internal static class PostgresServer
 
     public static bool IsThere => _given is not null || _programs is not null;
 
+    /// <summary>The database of the server on this data folder, if servers under test are to use one.</summary>
+    public static string? UrlFor(string dataDir) =>
+        _asked is null ? null : _byFolder.GetOrAdd(dataDir, _ => new Lazy<string>(NewDatabaseUrl)).Value;
+
     /// <summary>The URL of a new, empty database.</summary>
     public static string NewDatabaseUrl()
     {
@@ -41,18 +56,16 @@ internal static class PostgresServer
         return new UriBuilder(_address.Value) { Path = name }.Uri.AbsoluteUri;
     }
 
-    public static NpgsqlConnection NewDatabase() => Open(new Uri(NewDatabaseUrl()));
-
-    /// <summary>Brings an empty database to the newest schema.</summary>
-    public static void ApplySchema(NpgsqlConnection connection)
+    /// <summary>A connection to a new database of the newest schema.</summary>
+    public static NpgsqlConnection NewDatabase()
     {
-        var root = typeof(PostgresServer).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().First(one => one.Key == "SourceRoot");
-        var steps = Directory.EnumerateFiles(Path.Combine(root.Value!, "Data/Postgres/Migrations"), "*.sql");
-        foreach (var step in steps.Order(StringComparer.Ordinal))
-        {
-            Run(connection, File.ReadAllText(step));
-        }
+        var url = NewDatabaseUrl();
+        using var servers = new PostgresServers(PostgresUrl.Parse(url, out _)!);
+        PostgresMigrator.Run(servers, DateTimeOffset.UnixEpoch);
+        return Connect(url);
     }
+
+    public static NpgsqlConnection Connect(string url) => Open(new Uri(url));
 
     public static void Run(NpgsqlConnection connection, string sql)
     {
@@ -79,7 +92,8 @@ internal static class PostgresServer
 
     private static Uri Start()
     {
-        var folder = Directory.CreateTempSubdirectory("aichat-postgres-").FullName;
+        var folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"aichat-postgres-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(folder);
         if (Environment.UserName == "root")
         {
             Call("chown", "postgres", folder);
@@ -92,7 +106,7 @@ internal static class PostgresServer
         var data = Path.Combine(folder, "data");
         CallServer("initdb", "--pgdata", data, "--encoding=UTF8", "--locale=C.UTF-8", "--auth=trust", "--username=postgres", "--no-sync");
         var options = string.Join(
-            " -c ", $"-p {port} -h 127.0.0.1", "unix_socket_directories=", "fsync=off", "max_connections=500", "autovacuum=off");
+            " -c ", $"-p {port} -h 127.0.0.1", "unix_socket_directories=", "max_connections=900");
         CallServer("pg_ctl", "start", "--wait", "--pgdata", data, "--log", Path.Combine(folder, "log"), "--options", options);
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {

@@ -173,6 +173,11 @@ internal sealed class TestServer : IAsyncDisposable
             variables[name] = value;
         }
 
+        if (PostgresServer.UrlFor(dataDir) is { } database)
+        {
+            variables.TryAdd("DATABASE_URL", database);
+        }
+
         if (Binary is null)
         {
             return await InProcessHost.StartAsync(variables, options);

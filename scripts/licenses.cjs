@@ -16,6 +16,16 @@ THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLI
 MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY
 CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE
 SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`
+const postgresql = `Permission to use, copy, modify, and distribute this software and its documentation for any purpose, without fee, and without a written
+agreement is hereby granted, provided that the above copyright notice and this paragraph and the following two paragraphs appear in all
+copies.
+
+IN NO EVENT SHALL NPGSQL BE LIABLE TO ANY PARTY FOR DIRECT, INDIRECT, SPECIAL, INCIDENTAL, OR CONSEQUENTIAL DAMAGES, INCLUDING LOST PROFITS,
+ARISING OUT OF THE USE OF THIS SOFTWARE AND ITS DOCUMENTATION, EVEN IF Npgsql HAS BEEN ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
+
+NPGSQL SPECIFICALLY DISCLAIMS ANY WARRANTIES, INCLUDING, BUT NOT LIMITED TO, THE IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS FOR A
+PARTICULAR PURPOSE. THE SOFTWARE PROVIDED HEREUNDER IS ON AN "AS IS" BASIS, AND Npgsql HAS NO OBLIGATIONS TO PROVIDE MAINTENANCE, SUPPORT,
+UPDATES, ENHANCEMENTS, OR MODIFICATIONS.`
 const apache = 'Licensed under the Apache License, Version 2.0, whose text stands under "Apache License 2.0" below.'
 
 const parts = []
@@ -23,7 +33,7 @@ const add = (head, ...texts) => parts.push(`${rule}\n${head}\n\n${texts.join('\n
 
 add('AiChat (MIT)', read(join(root, 'LICENSE')))
 for (const { name, version, license, copyright } of nugetPackages()) {
-  const text = { MIT: mit, 'Apache-2.0': apache }[license]
+  const text = { MIT: mit, 'Apache-2.0': apache, PostgreSQL: postgresql }[license]
   if (!text) throw new Error(`${name} has the licence ${license}, whose text is not known here`)
   add(`${name} ${version} (NuGet, ${license})`, /^(copyright|©|\(c\))/i.test(copyright) ? copyright : `Copyright ${copyright}`, text)
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using AiChat.Data.Audit;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -25,6 +26,7 @@ internal sealed class ApiKeys(Db db, AuthCache authCache)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.User(connection, owner.UserId);
             var id = connection.QuerySingleOrDefault<long?>("""
                 insert into api_keys (user_id, name, key_hash, prefix, scopes, models, daily_budget_nanos, expires_at, created_at)
                 select @UserId, @Name, @KeyHash, @Prefix, @Scopes, @Models, @DailyBudgetNanos, @ExpiresAt, @at

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -17,12 +18,16 @@ internal sealed class Guests(Db db, AuthCache authCache)
     public Task<long?> Insert(string tokenHash, DateTimeOffset expires, DateTimeOffset now)
     {
         var (at, expiresAt) = (now.ToUnixTimeMilliseconds(), expires.ToUnixTimeMilliseconds());
-        return db.Write(connection => connection.QuerySingleOrDefault<long?>("""
-            insert into users (role, status, guest_token_hash, expires_at, created_at)
-            select 'GUEST', 'ACTIVE', @tokenHash, @expiresAt, @at
-            where (select count(*) from users where expires_at is not null) < @MaxCount
-            returning id
-            """, new { tokenHash, expiresAt, at, MaxCount }));
+        return db.Write(connection =>
+        {
+            RowLock.Shared(connection, RowLock.Guests);
+            return connection.QuerySingleOrDefault<long?>("""
+                insert into users (role, status, guest_token_hash, expires_at, created_at)
+                select 'GUEST', 'ACTIVE', @tokenHash, @expiresAt, @at
+                where (select count(*) from users where expires_at is not null) < @MaxCount
+                returning id
+                """, new { tokenHash, expiresAt, at, MaxCount });
+        });
     }
 
     /// <summary>Moves the guest's data to an account and deletes the guest. The guest's answers must have ended before.</summary>
@@ -30,6 +35,8 @@ internal sealed class Guests(Db db, AuthCache authCache)
     {
         await db.Write(connection =>
         {
+            RowLock.User(connection, Math.Min(guestId, userId));
+            RowLock.User(connection, Math.Max(guestId, userId));
             if (connection.ExecuteScalar<long>("select count(*) from users where id = @guestId and role = 'GUEST'", new { guestId }) == 1)
             {
                 MoveRows(connection, guestId, userId);

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Audit;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -53,6 +54,7 @@ internal sealed class Logins(Db db, AuthCache authCache)
         var agent = login.UserAgent.Length > MaxUserAgent ? login.UserAgent[..MaxUserAgent] : login.UserAgent;
         var (opened, dropped) = await db.Write(connection =>
         {
+            RowLock.User(connection, userId);
             var inserted = connection.QuerySingleOrDefault<long?>("""
                 insert into logins (user_id, kind, family_hash, refresh_hash, rotated_at, ip, user_agent, created_at, last_used_at,
                     expires_at)
@@ -105,6 +107,11 @@ internal sealed class Logins(Db db, AuthCache authCache)
         var at = now.ToUnixTimeMilliseconds();
         var result = await db.Write(connection =>
         {
+            if (FindToken(connection, familyHash) is { } found)
+            {
+                RowLock.User(connection, found.UserId);
+            }
+
             var row = FindToken(connection, familyHash);
             if (row is null || row.ExpiresAt <= at)
             {

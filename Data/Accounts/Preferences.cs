@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -13,6 +14,7 @@ internal sealed class Preferences(Db db)
     /// <summary>Merges the patch into the preferences; a null member removes. Returns the merged object.</summary>
     public Task<string?> Patch(long userId, JsonObject patch) => db.Write(connection =>
     {
+        RowLock.User(connection, userId);
         var stored = connection.QuerySingleOrDefault<string>("select preferences from users where id = @userId", new { userId });
         if (stored is null)
         {

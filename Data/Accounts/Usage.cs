@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -32,7 +33,11 @@ internal sealed class Usage(Db db)
 
     /// <summary>Admits a call outside of a run, or returns the reason of the refusal.</summary>
     public Task<LimitDecision> Enter(Admission call, DateTimeOffset now) =>
-        db.Write(connection => UsageLimits.Enter(connection, call, now));
+        db.Write(connection =>
+        {
+            RowLock.Spender(connection, call.UserId);
+            return UsageLimits.Enter(connection, call, now);
+        });
 
     /// <summary>Settles a reservation, with a ledger entry for each call that began.</summary>
     public Task Settle(Reservation reservation, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>

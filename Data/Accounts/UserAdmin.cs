@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Audit;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -38,6 +39,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
         var expires = codeExpires.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.Shared(connection, RowLock.Accounts);
             if (!IsAdmin(connection, caller))
             {
                 return (UserChange.Forbidden, (long?)null);
@@ -171,6 +173,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
     {
         var outcome = await db.Write(connection =>
         {
+            RowLock.Shared(connection, RowLock.Accounts);
             var username = connection.QuerySingleOrDefault<string>("""
                 select username
                 from users
@@ -201,6 +204,7 @@ internal sealed class UserAdmin(Db db, AuthCache authCache)
     {
         var outcome = await db.Write(connection =>
         {
+            RowLock.Shared(connection, RowLock.Accounts);
             if (!IsAdmin(connection, caller))
             {
                 return UserChange.Forbidden;

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Audit;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -59,6 +60,7 @@ internal sealed class Users(Db db, AuthCache authCache)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.Shared(connection, RowLock.Accounts);
             if (mayBeFirst && InsertFirst(connection, username, key, passwordHash, at) is { } first)
             {
                 AuditLog.Append(connection, new AuditEntry(first, "setup.first_admin", $"user:{first}", ip), now);

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Security.Cryptography;
 using System.Text;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -14,6 +15,7 @@ internal sealed class AuditLog(Db db)
     /// <summary>Appends the row in the transaction of the action it records; call inside <see cref="Db.Write{T}"/>.</summary>
     public static void Append(DbConnection connection, AuditEntry entry, DateTimeOffset now)
     {
+        RowLock.Shared(connection, RowLock.Audit);
         var previous = connection.QueryFirstOrDefault<string>("""
             select hash
             from audit

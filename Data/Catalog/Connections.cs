@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Audit;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -27,6 +28,7 @@ internal sealed class Connections(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.Shared(connection, RowLock.Catalog);
             var row = WithFreeName(connection, draft);
             SealedTexts.Require(connection, row.SecretKeys);
             SealedTexts.Require(connection, row.SecretHeaders);
@@ -54,6 +56,7 @@ internal sealed class Connections(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.Shared(connection, RowLock.Catalog);
             var row = WithFreeName(connection, draft);
             var stored = connection.QuerySingleOrDefault<StoredSecrets>(
                 "select secret_keys, secret_headers, secret_proxy from connections where id = @Id", new { row.Id });

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Audit;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -44,6 +45,7 @@ internal sealed class Models(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.Shared(connection, RowLock.Catalog);
             foreach (var row in rows)
             {
                 if (row.IsDefault)
@@ -66,6 +68,7 @@ internal sealed class Models(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.Shared(connection, RowLock.Catalog);
             connection.Execute("""
                 update model_overrides set position = null, updated_at = @at
                 where connection_id = @connectionId and position is not null
@@ -85,6 +88,7 @@ internal sealed class Models(Db db)
     /// <returns>The number of overrides.</returns>
     public Task<int> DeleteAllOverrides(AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
+        RowLock.Shared(connection, RowLock.Catalog);
         AuditLog.Append(connection, audit, now);
         connection.Execute("delete from learned_limits");
         return connection.Execute("delete from model_overrides");
@@ -95,6 +99,7 @@ internal sealed class Models(Db db)
     public Task<int> DeleteOverrides(
         IReadOnlyList<(long ConnectionId, string Model)> items, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
+        RowLock.Shared(connection, RowLock.Catalog);
         var deleted = 0;
         foreach (var (connectionId, model) in items)
         {

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Audit;
+using AiChat.Data.Postgres;
 using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using Dapper;
@@ -50,6 +51,7 @@ internal sealed class SealedTexts(Db db)
     public Task<(int Replaced, int Left)> Replace(
         Func<SealedColumn, SealedText, string?> reseal, AuditEntry audit, DateTimeOffset now) => db.Write(connection =>
     {
+        RowLock.Shared(connection, RowLock.Settings);
         var (replaced, left) = (0, 0);
         foreach (var column in Columns)
         {
@@ -77,6 +79,7 @@ internal sealed class SealedTexts(Db db)
             return;
         }
 
+        RowLock.Shared(connection, RowLock.Settings);
         var check = connection.QuerySingleOrDefault<string>("select value from settings where key = 'internal.key_check'");
         if (check is not null && KeyOf(text) is { } key && key != KeyOf(check))
         {

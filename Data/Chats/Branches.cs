@@ -1,6 +1,7 @@
 using System.Data.Common;
 using System.Runtime.CompilerServices;
 using AiChat.Data.Images;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -73,6 +74,7 @@ internal sealed class Branches(Db db)
     public Task<(ForkOutcome Outcome, SessionRow? Session)> Fork(
         long userId, long sessionId, long messageId, DateTimeOffset now) => db.Write(connection =>
     {
+        RowLock.User(connection, userId);
         if (Sessions.Find(connection, userId, sessionId) is null)
         {
             return (ForkOutcome.NotFound, (SessionRow?)null);

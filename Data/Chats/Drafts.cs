@@ -1,3 +1,4 @@
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -18,6 +19,7 @@ internal sealed class Drafts(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.User(connection, userId);
             var draft = new { userId, sessionId, content, at };
             return connection.Execute("""
                 update drafts set content = @content, updated_at = @at

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -114,6 +115,7 @@ internal sealed class Messages(Db db)
     {
         var (ids, left) = await db.Write(connection =>
         {
+            RowLock.User(connection, userId);
             var session = Sessions.Find(connection, userId, sessionId);
             var ids = session is null ? [] : connection.Query<long>("""
                 with recursive down (id) as (

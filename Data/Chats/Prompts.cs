@@ -1,3 +1,4 @@
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -24,6 +25,7 @@ internal sealed class Prompts(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.User(connection, userId);
             if (connection.ExecuteScalar<long>("select count(*) from prompts where user_id = @userId", new { userId }) >= MaxPerUser)
             {
                 return (PromptChange.TooMany, (PromptRow?)null);
@@ -44,6 +46,7 @@ internal sealed class Prompts(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.User(connection, userId);
             if (connection.ExecuteScalar<bool>("""
                 select exists (select 1 from prompts where user_id = @userId and name = @Name and id <> @id)
                 """, new { userId, prompt.Name, id }))

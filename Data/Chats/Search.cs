@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Postgres;
 using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using Dapper;
@@ -18,13 +19,15 @@ internal sealed class Search(Db db)
         long userId, SearchTerms terms, bool archived, SessionCursor? after, int limit, CancellationToken cancel) =>
         db.ReadLong(userId, connection =>
         {
-            var candidates = TextIndex.Candidates(connection, userId, terms);
+            var candidates = connection is PostgresConnection
+                ? TextRows.Candidates(connection, userId, terms) : TextIndex.Candidates(connection, userId, terms);
             var found = new List<FoundSession>();
             foreach (var session in Chats.Sessions.Stream(connection, userId, archived, after))
             {
                 cancel.ThrowIfCancellationRequested();
                 var matches = Texts(connection, session.Id, candidates).Where(row => terms.AreIn(row.Content))
-                    .Take(MatchesPerSession).Select(row => Match(Text(connection, row.Id), terms.Patterns)).ToList();
+                    .Take(MatchesPerSession).Select(row => row.Id).ToList()
+                    .ConvertAll(id => Match(Text(connection, id), terms.Patterns));
                 if (matches.Count > 0 || terms.AreIn(session.Title))
                 {
                     found.Add(new FoundSession(session, matches));
@@ -77,7 +80,7 @@ internal sealed class Search(Db db)
         { Count: 0 } => [],
         _ => connection.Query<long>("""
             select id from messages where session_id = @sessionId order by id desc
-            """, new { sessionId }, buffered: false).Where(candidates.Contains).Select(id => Text(connection, id)),
+            """, new { sessionId }).Where(candidates.Contains).Select(id => Text(connection, id)),
     };
 
     private static TextRow Text(DbConnection connection, long id) =>

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -7,6 +8,8 @@ namespace AiChat.Data.Chats;
 /// <summary>Chat sessions. Every call names the owner; a session of another user is treated as missing.</summary>
 internal sealed class Sessions(Db db)
 {
+    private const int StreamedAtOnce = 100;
+
     private const string Columns = """
         id, user_id, title, title_source, connection_id, model, system_prompt, parameters, reasoning, pinned, archived, temporary, leaf_id,
         message_count, created_at, updated_at
@@ -38,12 +41,13 @@ internal sealed class Sessions(Db db)
 
     /// <summary>Pinned sessions, then the rest, each by latest activity; the cursor is the last row of the page before.</summary>
     public Task<List<SessionRow>> List(long userId, bool archived, SessionCursor? after, int limit) =>
-        db.Read(connection => Stream(connection, userId, archived, after, limit).ToList());
+        db.Read(connection => Page(connection, userId, archived, after, limit));
 
     /// <summary>Applies <paramref name="change"/> to the current row, for the columns that a person may change.</summary>
     /// <returns>The changed row, or null when it does not exist.</returns>
     public Task<SessionRow?> Update(long userId, long id, Func<SessionRow, SessionRow> change) => db.Write(connection =>
     {
+        RowLock.User(connection, userId);
         if (Find(connection, userId, id) is not { } row)
         {
             return null;
@@ -71,9 +75,13 @@ internal sealed class Sessions(Db db)
     public Task<int> DeleteMany(long userId, IEnumerable<long> sessionIds)
     {
         var ids = $"[{string.Join(',', sessionIds)}]";
-        return db.Write(connection => Removal.Begin(connection, connection.Query<long>("""
-            select id from sessions where user_id = @userId and id in (select cast(value as bigint) from json_each(@ids))
-            """, new { userId, ids }).ToList()));
+        return db.Write(connection =>
+        {
+            RowLock.User(connection, userId);
+            return Removal.Begin(connection, connection.Query<long>("""
+                select id from sessions where user_id = @userId and id in (select cast(value as bigint) from json_each(@ids))
+                """, new { userId, ids }).ToList());
+        });
     }
 
     /// <returns>The number of the user's sessions among them.</returns>
@@ -85,9 +93,23 @@ internal sealed class Sessions(Db db)
             """, new { userId, ids, archived }));
     }
 
-    /// <summary>As <see cref="List"/>, row by row.</summary>
-    internal static IEnumerable<SessionRow> Stream(
-        DbConnection connection, long userId, bool archived, SessionCursor? after, int limit = int.MaxValue) =>
+    /// <summary>As <see cref="List"/>, row by row to the end. Other statements may run in between.</summary>
+    internal static IEnumerable<SessionRow> Stream(DbConnection connection, long userId, bool archived, SessionCursor? after)
+    {
+        List<SessionRow> page;
+        do
+        {
+            page = Page(connection, userId, archived, after, StreamedAtOnce);
+            foreach (var row in page)
+            {
+                after = new SessionCursor(row.Pinned, row.UpdatedAt, row.Id);
+                yield return row;
+            }
+        }
+        while (page.Count == StreamedAtOnce);
+    }
+
+    private static List<SessionRow> Page(DbConnection connection, long userId, bool archived, SessionCursor? after, int limit) =>
         connection.Query<SessionRow>($"""
             select {Columns}
             from sessions
@@ -95,7 +117,7 @@ internal sealed class Sessions(Db db)
                 and (cast(@id as bigint) is null or (pinned, updated_at, id) < (@pinned, @at, @id))
             order by pinned desc, updated_at desc, id desc
             limit @limit
-            """, new { userId, archived, pinned = after?.Pinned, at = after?.UpdatedAt, id = after?.Id, limit }, buffered: false);
+            """, new { userId, archived, pinned = after?.Pinned, at = after?.UpdatedAt, id = after?.Id, limit }).ToList();
 
     internal static SessionRow? Find(DbConnection connection, long userId, long id) => connection.QueryFirstOrDefault<SessionRow>($"""
         select {Columns}

@@ -2,6 +2,7 @@ using System.Data.Common;
 using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
 using AiChat.Data.Catalog;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -20,6 +21,7 @@ internal sealed class Shares(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.User(connection, caller.UserId);
             if (Sessions.Find(connection, caller.UserId, sessionId) is not { } session)
             {
                 return ((ShareRow?)null, false);

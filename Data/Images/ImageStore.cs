@@ -1,5 +1,6 @@
 using System.Data.Common;
 using System.Security.Cryptography;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -22,12 +23,16 @@ internal sealed class ImageStore(Db db)
     public Task<bool> Insert(long userId, StoredImage image, long share, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
-        return db.Write(connection => connection.Execute("""
-            insert into images (id, user_id, mime, width, height, bytes, file, created_at)
-            select @Id, @userId, @Mime, @Width, @Height, @Bytes, @File, @at
-            where (select coalesce(sum(case when bytes > @Block then bytes else @Block end), 0) from images where user_id = @userId)
-                + case when @Bytes > @Block then @Bytes else @Block end <= @share
-            """, new { image.Id, userId, image.Mime, image.Width, image.Height, image.Bytes, image.File, at, Block, share }) == 1);
+        return db.Write(connection =>
+        {
+            RowLock.User(connection, userId);
+            return connection.Execute("""
+                insert into images (id, user_id, mime, width, height, bytes, file, created_at)
+                select @Id, @userId, @Mime, @Width, @Height, @Bytes, @File, @at
+                where (select coalesce(sum(case when bytes > @Block then bytes else @Block end), 0) from images where user_id = @userId)
+                    + case when @Bytes > @Block then @Bytes else @Block end <= @share
+                """, new { image.Id, userId, image.Mime, image.Width, image.Height, image.Bytes, image.File, at, Block, share }) == 1;
+        });
     }
 
     public Task<long> BytesOf(long userId) => db.Read(connection => connection.ExecuteScalar<long>("""

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Diagnostics;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
+using AiChat.Data.Postgres;
 using Dapper;
 
 namespace AiChat.Data.Imports;
@@ -27,6 +28,8 @@ internal sealed class ChatWriting(long userId, ImportedChat chat, List<PlacedMes
     public WrittenStep Step(
         DbConnection connection, List<PlacedMessage> messages, int from, Dictionary<ImportedImage, StoredImage> pictures, long share)
     {
+        RowLock.User(connection, userId);
+
         // A write that fails is undone and nothing of it may be remembered.
         var (chatId, sessionId) = (known.ChatId, SessionId);
         if (sessionId is null)

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Images;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -45,6 +46,7 @@ internal sealed class NodePlatformStore(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
+            RowLock.User(connection, image.UserId);
             if (MessageOf(connection, image.UserId, image.ChatKey, image.MessageKey) is not { } messageId)
             {
                 return ImagePlace.NoMessage;

@@ -9,7 +9,7 @@ namespace AiChat.Data.Runs;
 /// left becomes rows (run_chunks) wherever the database is used without it: at a start, in a backup, before a rollback.
 /// Call from one thread at a time.
 /// </summary>
-internal sealed class LiveText(string databasePath) : IDisposable
+internal sealed class LiveText(string databasePath) : ILiveText
 {
     public static readonly TimeSpan BetweenFlushes = TimeSpan.FromSeconds(2);
 
@@ -36,26 +36,29 @@ internal sealed class LiveText(string databasePath) : IDisposable
 
     /// <summary>Appends the chunks.</summary>
     /// <exception cref="IOException">They could not be written; then they are to be given again.</exception>
-    public void Append(IReadOnlyList<RunChunk> chunks)
+    public Task Append(IReadOnlyList<RunChunk> chunks)
     {
         Opened.Append(chunks);
         _isFlushed = false;
+        return Task.CompletedTask;
     }
 
     /// <summary>Nothing runs any more.</summary>
     /// <exception cref="IOException">It cannot be written.</exception>
-    public void Empty()
+    public Task Empty()
     {
         if (Opened.Length > LiveTextFile.HeadLength)
         {
             Opened.Empty();
             (_limit, _isFlushed) = (MaxBytes, true);
         }
+
+        return Task.CompletedTask;
     }
 
     /// <summary>Writes the file anew, with the whole text of what runs now.</summary>
     /// <exception cref="IOException">It cannot be written; the file is as before.</exception>
-    public void Renew(IEnumerable<IReadOnlyList<RunChunk>> whole)
+    public Task Renew(IEnumerable<IReadOnlyList<RunChunk>> whole)
     {
         var next = Create(_path + ".new");
         try
@@ -76,17 +79,20 @@ internal sealed class LiveText(string databasePath) : IDisposable
 
         Opened.Dispose();
         (_file, _limit) = (next, Math.Max(MaxBytes, 2 * next.Length));
+        return Task.CompletedTask;
     }
 
     /// <summary>Waits until what was appended is on the disk.</summary>
     /// <exception cref="IOException">The disk failed.</exception>
-    public void Flush()
+    public Task Flush()
     {
         if (!_isFlushed)
         {
             Opened.Flush();
             _isFlushed = true;
         }
+
+        return Task.CompletedTask;
     }
 
     public void Dispose() => _file?.Dispose();

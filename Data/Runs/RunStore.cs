@@ -1,6 +1,7 @@
 using System.Data.Common;
 using AiChat.Data.Accounts;
-using AiChat.Data.Sqlite;
+using AiChat.Data.Engine;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -8,7 +9,7 @@ namespace AiChat.Data.Runs;
 
 /// <summary>
 /// Runs. A start is one transaction (question, empty answer, charge, run), and so is the end, which is applied once. In between the text
-/// is in memory and in <see cref="LiveText"/>.
+/// is in memory and in <see cref="ILiveText"/>.
 /// </summary>
 internal sealed class RunStore(Db db)
 {
@@ -23,6 +24,7 @@ internal sealed class RunStore(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write<IReadOnlyList<long>?>(connection =>
         {
+            RowLock.User(connection, run.UserId);
             if (connection.Execute("""
                 update runs set status = @Status, ended_at = @at where id = @RunId and status = 'running'
                 """, new { run.Status, run.RunId, at }) == 0)
@@ -55,6 +57,7 @@ internal sealed class RunStore(Db db)
                     """, new { image.Id, run.UserId, run.MessageId, image.Mime, image.Width, image.Height, image.Bytes, image.File, at });
             }
 
+            LiveRows.Forget(connection, run.RunId);
             var removed = run is { Status: "done", KeptVersions: > 0 } ? Versions.Prune(connection, run) : [];
             UsageLimits.Settle(connection, run.Reservation, run.Calls, at);
             return removed;
@@ -74,7 +77,11 @@ internal sealed class RunStore(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
-            LiveText.Put(connection, databasePath);
+            if (connection is not PostgresConnection)
+            {
+                LiveText.Put(connection, databasePath);
+            }
+
             UsageLimits.Reset(connection);
             var orphans = connection.Query<OrphanRow>("""
                 select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content,
@@ -159,6 +166,7 @@ internal sealed class RunStore(Db db)
 
     private static StartedRun Start(DbConnection connection, NewRun run, Admission admission, DateTimeOffset now)
     {
+        RowLock.Spender(connection, run.UserId);
         if (StartPlace.Find(connection, run) is not { } place)
         {
             return new StartedRun(StartOutcome.NotFound);

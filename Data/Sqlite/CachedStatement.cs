@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using AiChat.Data.Engine;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -150,6 +151,9 @@ internal sealed class CachedStatement : IDisposable
 
     private int BindText(int index, string text)
     {
+        // As on every engine (StoredText); the encoding replaces halves of surrogate pairs by itself.
+        text = text.Contains('\0') ? StoredText.Of(text) : text;
+
         // An empty span would bind null; the buffer of a long text would stay in the pool.
         if (text.Length is 0 or > MaxPooled)
         {

@@ -15,7 +15,7 @@ namespace AiChat.Data.Sqlite;
 /// <list type="bullet">
 /// <item>Transactions: <c>DbCommand.Transaction</c> is ignored. A statement belongs to whatever transaction the connection has open.</item>
 /// <item>Timeouts and cancellation: <c>CommandTimeout</c> and <c>Cancel</c> do nothing. The busy timeout of the connection bounds waits
-/// for locks, <see cref="Reader"/> bounds reads.</item>
+/// for locks, <see cref="SqliteReader"/> bounds reads.</item>
 /// <item>Types: a parameter is null, string, long, int, bool, double or byte[]; its <c>DbType</c>, <c>Size</c> and direction are ignored.
 /// Any other value (enum, date, decimal, Guid, char) throws <see cref="NotSupportedException"/>, as do the getters of the reader for
 /// these types. Enums are stored as text or numbers and times as Unix milliseconds by their callers.</item>

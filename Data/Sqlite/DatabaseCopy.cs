@@ -49,7 +49,7 @@ internal static class DatabaseCopy
         }
         catch (SqliteException error)
         {
-            throw SqliteErrors.Translate(error) ?? new StoreException(StoreFailure.Unavailable, error.Message, error);
+            throw SqliteErrors.Translate(error) as StoreException ?? new StoreException(StoreFailure.Unavailable, error.Message, error);
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using AiChat.Data.Engine;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -9,7 +10,7 @@ namespace AiChat.Data.Sqlite;
 /// tasks afterwards, so that they share one flush to disk. Under load it waits briefly for more items, because a flush costs more than
 /// they do; a single caller never waits. Between transactions it brings the text index up to date (<see cref="TextIndex"/>).
 /// </summary>
-internal sealed class DbWriter : IDisposable
+internal sealed class DbWriter : IWriter
 {
     /// <summary>Twice the maximum number of runs, so that all of them may end at once.</summary>
     private const int MaxQueue = 8_192;
@@ -247,7 +248,7 @@ internal sealed class DbWriter : IDisposable
             Abandon(error);
             foreach (var item in group)
             {
-                item.Fail(error is SqliteException sqlite ? SqliteErrors.Translate(sqlite) ?? error : error);
+                item.Fail(SqliteErrors.Translate(error));
             }
 
             return;

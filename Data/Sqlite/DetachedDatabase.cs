@@ -85,7 +85,7 @@ internal static class DetachedDatabase
         }
         catch (SqliteException error)
         {
-            throw SqliteErrors.Translate(error) ?? new StoreException(StoreFailure.Unavailable, error.Message, error);
+            throw SqliteErrors.Translate(error) as StoreException ?? new StoreException(StoreFailure.Unavailable, error.Message, error);
         }
     }
 }

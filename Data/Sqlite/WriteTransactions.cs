@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Engine;
 using Microsoft.Data.Sqlite;
 using SQLitePCL;
 
@@ -151,14 +152,14 @@ internal sealed class WriteTransactions(SqliteConnection connection, WriterLog l
     /// <summary>False when the item failed and can be undone.</summary>
     private bool Run(WriteItem item)
     {
-        if (item.Run(connection))
+        if (item.Run(connection, SqliteErrors.Translate))
         {
             return true;
         }
 
         // A full disk or an I/O error rolls back the whole transaction, not only this item.
         return raw.sqlite3_get_autocommit(connection.Handle) == 0 ? false
-            : throw item.Failure ?? new StoreException(StoreFailure.Unavailable, "The transaction was rolled back.");
+            : throw item.Error as StoreException ?? new StoreException(StoreFailure.Unavailable, "The transaction was rolled back.");
     }
 
     /// <summary>Not by a cached statement: this pragma takes effect when it is compiled.</summary>

@@ -1,11 +1,12 @@
 using System.Data.Common;
+using AiChat.Data.Engine;
 using AiChat.Data.Sqlite;
 
 namespace AiChat.Data.Store;
 
 /// <summary>
-/// The store: one writer thread and a small pool of read-only connections on one SQLite file.
-/// Thread-safe. Dispose it last: it writes what is queued and checkpoints the write-ahead log into the file.
+/// The store: what writes and a small pool of read-only connections, on one SQLite file or on PostgreSQL.
+/// Thread-safe. Dispose it last: it writes what is queued, and checkpoints the write-ahead log of a file into it.
 /// </summary>
 internal sealed class Db : IDisposable
 {
@@ -20,7 +21,7 @@ internal sealed class Db : IDisposable
 
     private static readonly TimeSpan LongReadLimit = TimeSpan.FromSeconds(10);
 
-    private readonly DbWriter _writer;
+    private readonly IWriter _writer;
     private readonly Readers _readers;
     private readonly LongReads _longReads;
     private readonly SemaphoreSlim _places = new(MaxReads);
@@ -28,9 +29,16 @@ internal sealed class Db : IDisposable
 
     /// <param name="disposable">The rows may be lost: a commit does not wait for the disk, and the file has a maximum size.</param>
     public Db(string path, bool disposable = false)
+        : this(new DbWriter(SqliteConnections.OpenWriter(path, disposable), path), () => new SqliteReader(path))
     {
-        _writer = new DbWriter(SqliteConnections.OpenWriter(path, disposable), path);
-        _readers = new Readers(path);
+    }
+
+    /// <param name="writer">Disposed with this.</param>
+    /// <param name="openReader">Opens a connection that reads what the writer wrote.</param>
+    public Db(IWriter writer, Func<Reader> openReader)
+    {
+        _writer = writer;
+        _readers = new Readers(openReader);
         _longReads = new LongReads(_readers, LongReadLimit);
     }
 

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
@@ -58,7 +57,7 @@ internal static class SettingsEndpoints
             typeof(SettingsEndpoints).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+');
         using var process = Process.GetCurrentProcess();
         return new AppInfoResponse(
-            settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.SqliteVersion,
+            settings.BrandText, version?[0], version?.ElementAtOrDefault(1), store.Engine,
             new DateTimeOffset(process.StartTime).ToUniversalTime(), store.Bytes, check.Damage, notices.All);
     }
 

@@ -23,7 +23,7 @@ internal static class VariableEndpoints
         var setting = variable.SettingKey is { } key ? SettingTable.ByKey[key] : null;
         var isSaved = setting is not null && settings.IsSaved(setting.Key);
         var value = variable.IsSecret ? null
-            : setting is null ? JsonValue.Create(given?.Text)
+            : setting is null ? JsonValue.Create(given is null ? null : variable.Shown(given.Text))
             : settings.Value(setting.Key) is { } effective ? setting.ToJson(effective) : null;
         var source = isSaved ? "saved" : given is null ? "default" : given.File is null ? "environment" : "file";
         return new VariableItem(

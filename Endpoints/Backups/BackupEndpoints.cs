@@ -77,8 +77,13 @@ internal static class BackupEndpoints
 
     private static async Task<IResult> Create(
         CreateBackup body, CurrentUser me, HttpContext context, BackupService backups, PasswordConfirmation confirmation, AuditLog audit,
-        TimeProvider clock)
+        ServerOptions options, TimeProvider clock)
     {
+        if (options.DatabaseServer is not null)
+        {
+            return Problems.Conflict("backup_not_here", BackupService.NotHere);
+        }
+
         if (body.MasterKey is not (null or "none" or "passphrase" or "plain"))
         {
             return Problems.Invalid("masterKey", "is none, passphrase or plain");

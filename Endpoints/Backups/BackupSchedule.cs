@@ -30,11 +30,17 @@ internal sealed partial class BackupSchedule(
             ? cron.GetNextOccurrence(last, zone) : null;
 
     /// <summary>When the next one is due.</summary>
-    public DateTimeOffset? Due() => Next(settings.BackupSchedule, Last(), options.Zone) is not { } due ? null
+    public DateTimeOffset? Due() =>
+        options.DatabaseServer is not null || Next(settings.BackupSchedule, Last(), options.Zone) is not { } due ? null
         : _retryAt is { } retry && retry < due ? retry : due;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (options.DatabaseServer is not null)
+        {
+            return; // by the server's own means (BackupService.NotHere)
+        }
+
         backups.Sweep();
         var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = lifetime.ApplicationStarted.Register(listening.SetResult);

@@ -7,11 +7,13 @@ namespace AiChat.Endpoints.Housekeeping;
 /// <summary>
 /// Tells at start, in the log and among the notices, when what must last lies where it ends with a container, a pod or the running system.
 /// </summary>
-internal sealed partial class DataPlace(DataFolder folder, ImageFiles images, Notices notices, ILogger<DataPlace> logger) : IHostedService
+internal sealed partial class DataPlace(
+    DataFolder folder, ImageFiles images, ServerOptions options, Notices notices, ILogger<DataPlace> logger) : IHostedService
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        string[] places = [folder.Path, Path.GetDirectoryName(folder.DatabasePath)!, images.Folder];
+        string[] places = options.DatabaseServer is null
+            ? [folder.Path, Path.GetDirectoryName(folder.DatabasePath)!, images.Folder] : [folder.Path, images.Folder];
         foreach (var place in places.Distinct().Where(place => !places.Any(other => IsBelow(place, other))))
         {
             if (Describe(Mounts.Judge(place)) is var (kind, text))

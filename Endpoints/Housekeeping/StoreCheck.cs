@@ -11,8 +11,8 @@ namespace AiChat.Endpoints.Housekeeping;
 /// takes the same time whatever the size of the data. Damage is logged, shown by the health routes and among the notices.
 /// </summary>
 internal sealed partial class StoreCheck(
-    Db db, DataFolder folder, Notices notices, BackgroundWork background, TimeProvider clock, IHostApplicationLifetime lifetime,
-    ILogger<StoreCheck> logger)
+    Db db, DataFolder folder, ServerOptions options, Notices notices, BackgroundWork background, TimeProvider clock,
+    IHostApplicationLifetime lifetime, ILogger<StoreCheck> logger)
     : BackgroundService
 {
     /// <summary>The first requests after a start have priority.</summary>
@@ -29,6 +29,11 @@ internal sealed partial class StoreCheck(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        if (options.DatabaseServer is not null)
+        {
+            return; // the server checks its pages when it reads them
+        }
+
         var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = lifetime.ApplicationStarted.Register(listening.SetResult);
         await listening.Task.WaitAsync(stoppingToken);

@@ -6,7 +6,7 @@ namespace AiChat.Endpoints.Runs;
 
 /// <summary>Ends the runs that an earlier process left, with the text that it stored.</summary>
 internal sealed partial class RunSweeper(
-    RunStore store, RunRegistry registry, LiveText text, DataFolder folder, TimeProvider clock, ILogger<RunSweeper> logger)
+    RunStore store, RunRegistry registry, ILiveText text, DataFolder folder, TimeProvider clock, ILogger<RunSweeper> logger)
 {
     /// <summary>Call once, before the server listens.</summary>
     public async Task Sweep()

@@ -5,7 +5,7 @@ namespace AiChat.Endpoints.Runs;
 
 /// <summary>Stores the text of all live runs a few times a second.</summary>
 internal sealed partial class TextFlusher(
-    RunRegistry registry, LiveText text, BackgroundWork background, TimeProvider clock, ILogger<TextFlusher> logger)
+    RunRegistry registry, ILiveText text, BackgroundWork background, TimeProvider clock, ILogger<TextFlusher> logger)
 {
     /// <summary>With the write that follows, at most half a second of text is lost when the process is killed.</summary>
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(400);
@@ -25,7 +25,7 @@ internal sealed partial class TextFlusher(
     /// <summary>Stores until it is told to end; call once.</summary>
     public Task Run(CancellationToken ends) => background.Every("storing running answers", Interval, Flush, ends);
 
-    private Task Flush()
+    private async Task Flush()
     {
         var runs = registry.List();
         foreach (var run in runs)
@@ -37,27 +37,25 @@ internal sealed partial class TextFlusher(
         {
             if (text.IsFull || _hasGap)
             {
-                Renew(runs);
+                await Renew(runs);
             }
             else if (runs.Count == 0)
             {
                 _chunks.Clear();
-                text.Empty();
+                await text.Empty();
             }
             else
             {
-                Append(runs);
+                await Append(runs);
             }
         }
         catch (Exception error)
         {
             LogNotStored(logger, error);
         }
-
-        return Task.CompletedTask;
     }
 
-    private void Append(IEnumerable<Run> runs)
+    private async Task Append(IEnumerable<Run> runs)
     {
         foreach (var run in runs)
         {
@@ -65,33 +63,33 @@ internal sealed partial class TextFlusher(
             background.Try("taking an answer's text", () => run.Log.TakeUnstored(run.Started.RunId, _chunks));
             if (_chunks.Count >= MaxGathered || _chunks is [.., { Value.Length: > MaxGathered }])
             {
-                Store();
+                await Store();
             }
         }
 
-        Store();
+        await Store();
 
         if (clock.GetElapsedTime(_flushedAt) >= LiveText.BetweenFlushes)
         {
-            text.Flush();
+            await text.Flush();
             _flushedAt = clock.GetTimestamp();
         }
     }
 
-    private void Store()
+    private async Task Store()
     {
         if (_chunks.Count > 0)
         {
-            text.Append(_chunks);
+            await text.Append(_chunks);
             _chunks.Clear();
         }
     }
 
-    private void Renew(IEnumerable<Run> runs)
+    private async Task Renew(IEnumerable<Run> runs)
     {
         _hasGap = true; // until all is written: what was taken from the logs is in no file before
         _chunks.Clear();
-        text.Renew(runs.Select(run =>
+        await text.Renew(runs.Select(run =>
         {
             var whole = new List<RunChunk>();
             run.Log.TakeUnstored(run.Started.RunId, whole, again: true);

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using AiChat.Data.Postgres;
 using AiChat.Endpoints.Variables;
 
 namespace AiChat.Endpoints.Settings;
@@ -100,7 +101,7 @@ internal static partial class StartNotes
         : null;
 
     private static string? Database(EnvironmentValues values) =>
-        values.Find(ServerVariables.Database) is { } given
+        values.Find(ServerVariables.Database) is { } given && !PostgresUrl.IsOne(given.Text)
         && DatabaseUrl.Parse(given.Text, out var broken).Ignored is { Length: > 0 } ignored && broken is null
             ? $"{given.Name} has parameters of another program, which are ignored: {string.Join(", ", ignored)}." : null;
 

@@ -1,11 +1,24 @@
+using AiChat.Data.Postgres;
+
 namespace AiChat.Endpoints.Variables;
 
+/// <summary>Where the database is: a file, null for the usual one, or a server.</summary>
+internal sealed record DatabasePlace(string? Path, PostgresUrl? Server);
+
 /// <summary>
-/// The path in a DATABASE_URL, as Prisma, SQLAlchemy and plain paths write it. Relative paths begin in the working directory.
+/// What a DATABASE_URL names: a path, as Prisma, SQLAlchemy and plain paths write it, which begins in the working directory where it is
+/// relative; or a server of PostgreSQL.
 /// </summary>
 internal static class DatabaseUrl
 {
     private const string Rule = "is file: and a path, such as file:./data/app.db or file:/var/lib/aichat/app.db";
+
+    public static DatabasePlace Read(string text, out string? broken) => PostgresUrl.IsOne(text)
+        ? new DatabasePlace(null, PostgresUrl.Parse(text, out broken)) : new DatabasePlace(Parse(text, out broken).Path, null);
+
+    /// <summary>The text without what only the server may know.</summary>
+    public static string Shown(string text) =>
+        PostgresUrl.IsOne(text) ? PostgresUrl.Parse(text, out _) is { } url ? $"postgres://{url.Place}" : "postgres://" : text;
 
     /// <summary>The path and the names of query parameters, which mean nothing here; or the rule that is broken.</summary>
     public static (string Path, string[] Ignored) Parse(string text, out string? broken)
@@ -24,8 +37,8 @@ internal static class DatabaseUrl
         {
             "" => text[0] is '/' or '.' ? null : Rule,
             "file" or "sqlite" or "sqlite3" => null,
-            "postgres" or "postgresql" or "mysql" or "mariadb" or "mongodb" or "mongodb+srv" or "sqlserver" or "cockroachdb" or "libsql" =>
-                $"names a database of the kind {scheme}, and AiChat has its own in one file: it {Rule}",
+            "mysql" or "mariadb" or "mongodb" or "mongodb+srv" or "sqlserver" or "cockroachdb" or "libsql" =>
+                $"names a database of the kind {scheme}: it {Rule}, or postgres://user:password@host/database",
             _ => Rule,
         };
         broken ??= rest.Length == 0 || rest.EndsWith('/') ? Rule

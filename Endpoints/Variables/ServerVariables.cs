@@ -74,13 +74,20 @@ internal static class ServerVariables
     public static readonly Variable<string?> DataDir = Add(new Variable<string?>(
         "DATA_DIR", VariableSection.Data, VariableRules.Path(new("a path", "路径")), "./data", "./data",
         new("The folder for everything the server writes; made with mode 0700", "服务器写入一切内容的目录，以 0700 权限创建")));
-    public static readonly Variable<string?> Database = Add(new Variable<string?>(
+    public static readonly Variable<DatabasePlace?> Database = Add(new Variable<DatabasePlace?>(
         "DATABASE_URL", VariableSection.Data,
         new(
-            new("file: and a path, such as file:./data/app.db", "file: 加路径，例如 file:./data/app.db"),
-            (string text, out string? broken) => DatabaseUrl.Parse(text, out broken).Path),
+            new(
+                "file: and a path, such as file:./data/app.db, or postgres://user:password@host/database",
+                "file: 加路径，例如 file:./data/app.db，或 postgres://用户:密码@主机/数据库"),
+            DatabaseUrl.Read),
         null, "file:$DATA_DIR/app.db",
-        new("The database file, elsewhere; a relative path begins in the working directory", "数据库文件放到别处；相对路径以工作目录为准")));
+        new(
+            "The database file, elsewhere; a relative path begins in the working directory. Or PostgreSQL 15 or newer",
+            "数据库文件放到别处；相对路径以工作目录为准。也可使用 PostgreSQL 15 或更新版本"))
+    {
+        Shown = DatabaseUrl.Shown,
+    });
     public static readonly Variable<string?> ImageDir = Add(new Variable<string?>(
         "CHAT_IMAGE_DIR", VariableSection.Data, VariableRules.Path(new("a path", "路径")), null, "$DATA_DIR/images",
         new("The folder for uploaded images; back it up together with the database", "上传图片的目录；请与数据库一起备份")));

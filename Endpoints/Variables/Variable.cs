@@ -26,6 +26,9 @@ internal abstract class Variable(string name, VariableSection section)
     /// <summary>Never shown. It may also stand in a file, which the variable with _FILE at the end of its name gives.</summary>
     public bool IsSecret { get; init; }
 
+    /// <summary>What may be shown of a value.</summary>
+    public Func<string, string> Shown { get; init; } = static text => text;
+
     /// <summary>The setting on the page whose default it is.</summary>
     public string? SettingKey { get; init; }
 

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using AiChat.Tests.Chat;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
@@ -97,8 +96,7 @@ public sealed class AccountDataTests
         Assert.Contains(
             (await admin.GetJson("/api/audit")).GetProperty("items").EnumerateArray(),
             item => item.Text("action") == "account.delete" && item.Text("target")!.EndsWith(" leaver", StringComparison.Ordinal));
-        using var store = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=false");
-        store.Open();
+        using var store = TestStore.Open(server.DataDir);
         using var command = store.CreateCommand();
         command.CommandText = "select (select count(*) from drafts) + (select count(*) from users) - 1";
         Assert.Equal(0L, command.ExecuteScalar());

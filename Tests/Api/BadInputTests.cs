@@ -2,7 +2,6 @@ using System.Net.Http.Headers;
 using System.Net.Sockets;
 using System.Text;
 using AiChat.Endpoints.Auth;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
@@ -209,8 +208,7 @@ public sealed class BadInputTests
     /// <summary>Every row that a user's request could have changed; the server's own counters are left out.</summary>
     private static string Dump(string dataDir)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(dataDir, "app.db")};Mode=ReadOnly;Pooling=false");
-        connection.Open();
+        using var connection = TestStore.Open(dataDir);
         var text = new StringBuilder();
         foreach (var table in new[]
         {

@@ -1,6 +1,6 @@
+using System.Data.Common;
 using System.Net;
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
@@ -352,10 +352,9 @@ public sealed class ConnectionsTests
         Assert.DoesNotContain("CANARY", string.Concat(lines));
     }
 
-    private static SqliteConnection Open(TestServer server)
+    private static DbConnection Open(TestServer server)
     {
-        var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False");
-        connection.Open();
+        var connection = TestStore.Open(server.DataDir);
         return connection;
     }
 
@@ -364,8 +363,8 @@ public sealed class ConnectionsTests
         using var connection = Open(server);
         using var command = connection.CreateCommand();
         command.CommandText = sql;
-        command.Parameters.AddWithValue("@first", first);
-        command.Parameters.AddWithValue("@second", second);
+        command.Add("@first", first);
+        command.Add("@second", second);
         Assert.Equal(1, command.ExecuteNonQuery());
     }
 

@@ -1,6 +1,5 @@
 using System.Net;
 using AiChat.Tests.Chat;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
@@ -152,9 +151,8 @@ public sealed class GuestTests
         await old.AskAndWait(await old.NewSession(), "/fast old");
         await young.NewSession();
         await server.StopAsync();
-        await using (var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=false"))
+        await using (var connection = TestStore.Open(server.DataDir))
         {
-            connection.Open();
             await using var command = connection.CreateCommand();
             command.CommandText = "update users set expires_at = 1 where id = (select min(id) from users where role = 'GUEST')";
             Assert.Equal(1, command.ExecuteNonQuery());

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
@@ -28,7 +29,11 @@ internal static class LongChat
             """);
         Number(store, $"update sessions set leaf_id = {first + messages - 1} where id = {session} returning 1");
         transaction.Commit();
-        Number(store, "pragma wal_checkpoint(truncate)"); // its cost is this method's, not the test's
+        if (store is SqliteConnection)
+        {
+            Number(store, "pragma wal_checkpoint(truncate)"); // its cost is this method's, not the test's
+        }
+
         return (session, first);
     }
 
@@ -38,14 +43,9 @@ internal static class LongChat
         return Number(store, sql);
     }
 
-    private static SqliteConnection Open(TestServer server)
-    {
-        var store = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=false;Default Timeout=20");
-        store.Open();
-        return store;
-    }
+    private static DbConnection Open(TestServer server) => TestStore.Open(server.DataDir);
 
-    private static long Number(SqliteConnection store, string sql)
+    private static long Number(DbConnection store, string sql)
     {
         using var command = store.CreateCommand();
         command.CommandText = sql;

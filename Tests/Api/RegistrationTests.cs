@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
@@ -153,8 +152,7 @@ public sealed class RegistrationTests
 
     private static object? Scalar(TestServer server, string sql)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=False");
-        connection.Open();
+        using var connection = TestStore.Open(server.DataDir);
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         return command.ExecuteScalar();

@@ -1,6 +1,5 @@
 using AiChat.Data;
 using AiChat.Endpoints.Secrets;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Api;
@@ -130,8 +129,7 @@ public sealed class SecretsTests : IDisposable
 
     private void Execute(string sql)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(_folder, "app.db")};Pooling=False");
-        connection.Open();
+        using var connection = TestStore.Open(_folder);
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         command.ExecuteNonQuery();

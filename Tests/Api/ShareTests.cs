@@ -1,7 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using AiChat.Tests.Chat;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
@@ -210,8 +209,7 @@ public sealed class ShareTests
         var share = await (await admin.SendAsync(request)).Json(HttpStatusCode.Created);
         Assert.Equal($"/chat/share/{share.Text("token")}", share.Text("url"));
 
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=false");
-        connection.Open();
+        using var connection = TestStore.Open(server.DataDir);
         using var command = connection.CreateCommand();
         command.CommandText = "select token || ' ' || sealed_token from shares";
         Assert.DoesNotContain(share.Text("token")!, (string)command.ExecuteScalar()!);

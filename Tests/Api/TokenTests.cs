@@ -4,7 +4,6 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using AiChat.Endpoints.Auth;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
@@ -223,17 +222,16 @@ public sealed class TokenTests
     private static string AddKey(TestServer server, long userId, string scopes, long? expiresAt)
     {
         var key = "sk-" + Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False");
-        connection.Open();
+        using var connection = TestStore.Open(server.DataDir);
         using var command = connection.CreateCommand();
         command.CommandText = """
             insert into api_keys (user_id, name, key_hash, prefix, scopes, expires_at, created_at)
-            values ($user, 'k', $hash, 'sk-', $scopes, $expires, 0)
+            values (@user, 'k', @hash, 'sk-', @scopes, @expires, 0)
             """;
-        command.Parameters.AddWithValue("$user", userId);
-        command.Parameters.AddWithValue("$hash", Credentials.Hash(key));
-        command.Parameters.AddWithValue("$scopes", scopes);
-        command.Parameters.AddWithValue("$expires", expiresAt is { } at ? at : DBNull.Value);
+        command.Add("@user", userId);
+        command.Add("@hash", Credentials.Hash(key));
+        command.Add("@scopes", scopes);
+        command.Add("@expires", expiresAt is { } at ? at : DBNull.Value);
         command.ExecuteNonQuery();
         return key;
     }

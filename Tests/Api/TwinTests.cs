@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
 
@@ -89,9 +88,8 @@ public sealed class TwinTests
 
         // A database from a release that did not number names.
         await server.StopAsync();
-        using (var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False"))
+        using (var connection = TestStore.Open(server.DataDir))
         {
-            connection.Open();
             using var command = connection.CreateCommand();
             command.CommandText = "update connections set name = 'Twin' where provider <> 'demo'";
             Assert.Equal(2, command.ExecuteNonQuery());

@@ -4,7 +4,6 @@ using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Api;
@@ -90,8 +89,7 @@ public sealed class UsersTests
             first.PutJson($"/api/users/{secondId}/role", new { role = "USER" }),
             second.PutJson($"/api/users/{firstId}/role", new { role = "USER" }));
         Assert.Single(answers, answer => answer.StatusCode == HttpStatusCode.OK);
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=False");
-        connection.Open();
+        using var connection = TestStore.Open(server.DataDir);
         using var command = connection.CreateCommand();
         command.CommandText = "select count(*) from users where role = 'ADMIN' and status = 'ACTIVE'";
         Assert.Equal(1L, command.ExecuteScalar());
@@ -247,8 +245,7 @@ public sealed class UsersTests
         await server.RegisterUserAsync(admin, "audited");
         await (await admin.PutJson($"/api/users/{await IdOf(admin, "audited")}/role", new { role = "ADMIN" })).Expect(HttpStatusCode.OK);
 
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=False");
-        connection.Open();
+        using var connection = TestStore.Open(server.DataDir);
         using var command = connection.CreateCommand();
         command.CommandText = "select actor_id, action, target, ip, detail, created_at, hash from audit order by id";
         using var reader = command.ExecuteReader();

@@ -18,8 +18,8 @@ internal sealed class Floors(string root, Layer[] layers)
     [
         new("Data", [],
         [
-            "Data", "Data.Sqlite", "Data.Store", "Data.Audit", "Data.Accounts", "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats",
-            "Data.Runs", "Data.Imports", "Data.Backups", "Data.NodePlatform",
+            "Data", "Data.Engine", "Data.Sqlite", "Data.Postgres", "Data.Store", "Data.Audit", "Data.Accounts", "Data.Catalog",
+            "Data.Images", "Data.Traces", "Data.Chats", "Data.Runs", "Data.Imports", "Data.Backups", "Data.NodePlatform",
         ]),
         new("Providers", [],
         [

@@ -25,6 +25,15 @@ public sealed partial class SqliteRoomTests
         Assert.DoesNotContain(outside, line => Dialect().IsMatch(line));
     }
 
+    [Fact]
+    public void Only_the_room_of_postgres_names_its_library() =>
+        Assert.All(
+            from folder in new[] { "Commands", "Data", "Endpoints", "Providers" }
+            from path in Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
+            where File.ReadAllText(path).Contains("Npgsql", StringComparison.Ordinal)
+            select Path.GetRelativePath(Root, path),
+            file => Assert.StartsWith("Data/Postgres/", file));
+
     /// <summary>The lines of the sources in the room and of those outside it, each with its file.</summary>
     private static (List<string> Inside, List<string> Outside) Lines(params string[] folders)
     {

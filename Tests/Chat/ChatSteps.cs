@@ -2,6 +2,8 @@ using System.Net;
 using System.Text;
 using System.Text.Json;
 using AiChat.Data.Runs;
+using Dapper;
+using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Chat;
 
@@ -36,8 +38,12 @@ internal static class ChatSteps
         FakeUpstream.Start(exchange => exchange.Request.Method == "GET" ? OpenAiScript.Models(exchange, ["fake-model"]) : chat(exchange));
 
     /// <summary>The text of running answers that would survive a kill of the server now.</summary>
-    public static List<RunChunk> StoredText(TestServer server) =>
-        [.. LiveTextFile.Read(Path.Combine(server.DataDir, "app.db-live"))?.Chunks ?? []];
+    public static List<RunChunk> StoredText(TestServer server)
+    {
+        using var store = TestStore.Open(server.DataDir);
+        return store is SqliteConnection ? [.. LiveTextFile.Read(Path.Combine(server.DataDir, "app.db-live"))?.Chunks ?? []]
+            : store.Query<RunChunk>("select run_id as RunId, position, kind, value from run_chunks order by position").ToList();
+    }
 
     /// <summary>A provider that says "before ", waits for the release, says "after" and ends.</summary>
     public static FakeUpstream PausingProvider(Task release) => Provider(async exchange =>

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Text.Json;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Chat;
 
@@ -388,8 +387,7 @@ public sealed class ChatStreamTests
 
     private static void Execute(TestServer server, string sql)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=false");
-        connection.Open();
+        using var connection = TestStore.Open(server.DataDir);
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         command.ExecuteNonQuery();

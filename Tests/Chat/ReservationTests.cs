@@ -435,9 +435,7 @@ public sealed class ReservationTests
 
     private static void Execute(TestServer server, string sql)
     {
-        using var connection = new Microsoft.Data.Sqlite.SqliteConnection(
-            $"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False");
-        connection.Open();
+        using var connection = TestStore.Open(server.DataDir);
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         command.ExecuteNonQuery();

@@ -1,6 +1,5 @@
 using System.Net;
 using AiChat.Data.Runs;
-using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Chat;
 
@@ -205,11 +204,10 @@ public sealed class UsageLimitTests
 
     internal static long Number(TestServer server, string sql)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=false");
-        connection.Open();
+        using var connection = TestStore.Open(server.DataDir);
         using var command = connection.CreateCommand();
         command.CommandText = sql;
-        return (long)command.ExecuteScalar()!;
+        return Convert.ToInt64(command.ExecuteScalar()); // a sum of PostgreSQL has a type of its own
     }
 
     private static Task<HttpResponseMessage> Try(HttpClient client, long session) =>

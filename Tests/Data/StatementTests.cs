@@ -30,7 +30,6 @@ public sealed partial class StatementTests : IDisposable
     public void PostgreSQL_takes_every_statement()
     {
         using var connection = PostgresServer.NewDatabase();
-        PostgresServer.ApplySchema(connection);
 
         var wrong = Statements.Shared.Concat(Statements.In("AiChat.Data.Postgres."))
             .Select(one => (one, Error: Prepare(connection, one.Text))).Where(tried => tried.Error is not null);

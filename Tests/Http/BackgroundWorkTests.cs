@@ -6,12 +6,12 @@ using System.Net;
 using AiChat.Commands;
 using AiChat.Data;
 using AiChat.Data.Runs;
+using AiChat.Data.Engine;
 using AiChat.Data.Sqlite;
 using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
 using AiChat.Tests.Chat;
-using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -92,7 +92,7 @@ public sealed class BackgroundWorkTests
             new TestServerOptions { Configure = builder => builder.Logging.AddProvider(errors) });
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
-        var text = server.Services.GetRequiredService<LiveText>();
+        var text = server.Services.GetRequiredService<ILiveText>();
         text.Dispose();
         await using var stream = await admin.Ask(session, "go");
         await Eventually.Holds(() => errors.Said.Any(line => line.Contains("ObjectDisposed", StringComparison.Ordinal)));
@@ -244,10 +244,9 @@ public sealed class BackgroundWorkTests
         Assert.Equal(0, process.ExitCode);
     }
 
-    private static SqliteConnection Open(TestServer server)
+    private static DbConnection Open(TestServer server)
     {
-        var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "app.db")};Pooling=False");
-        connection.Open();
+        var connection = TestStore.Open(server.DataDir);
         return connection;
     }
 
@@ -272,7 +271,7 @@ public sealed class BackgroundWorkTests
 
     private sealed class BadItem() : WriteItem(WriteOrder.Ordinary)
     {
-        public override bool Run(DbConnection connection) => true;
+        public override bool Run(DbConnection connection, Func<Exception, Exception> translate) => true;
 
         public override void Complete() => throw new InvalidOperationException("not expected");
 
@@ -280,7 +279,7 @@ public sealed class BackgroundWorkTests
         {
         }
 
-        public override StoreException? Failure => null;
+        public override Exception? Error => null;
     }
 }
 

@@ -125,8 +125,11 @@ public sealed class VariableValuesTests : IDisposable
     }
 
     [Theory]
-    [InlineData("postgres://user:pw@db/chat", "kind postgres")]
-    [InlineData("postgresql://db/chat?schema=public", "kind postgresql")]
+    [InlineData("postgres://user:pw@db/chat?schema=public", "known are sslmode")]
+    [InlineData("postgres://user:pw@db/chat?sslmode=pw", "unknown value for sslmode")]
+    [InlineData("postgresql://db/chat", "postgres://user:password@host")]
+    [InlineData("postgres://user:pw@db", "postgres://user:password@host")]
+    [InlineData("postgres://user:pw@db:99999/chat", "postgres://user:password@host")]
     [InlineData("mysql://root:pw@db:3306/chat", "kind mysql")]
     [InlineData("mongodb+srv://db", "kind mongodb+srv")]
     [InlineData("http://db/app.db", "file: and a path")]

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 
-namespace AiChat.Data.Sqlite;
+namespace AiChat.Data.Engine;
 
 /// <summary>
 /// What waits for the writer: first what a person waits for most (<see cref="WriteOrder.First"/>), then the rest, each in its order. An
-/// item that has waited <see cref="MaxWait"/> fails with Busy. Thread-safe; one thread takes.
+/// item that has waited <see cref="MaxWait"/> fails with Busy. Thread-safe; one thread takes groups, or several take one item each.
 /// </summary>
 internal sealed class WriteQueue : IDisposable
 {
@@ -111,6 +111,21 @@ internal sealed class WriteQueue : IDisposable
             }
 
             return _taken.AsSpan(0, count)!;
+        }
+    }
+
+    /// <summary>The next item alone, for one of several threads that take; it does not count as taken. Null when none is there.</summary>
+    public WriteItem? TakeOne()
+    {
+        lock (_gate)
+        {
+            var item = _first.TryDequeue(out var first) ? first : _rest.TryDequeue(out var other) ? other : null;
+            if (_first.Count + _rest.Count > 0 || _isClosed)
+            {
+                _added.Set(); // wakes the next thread
+            }
+
+            return item;
         }
     }
 

@@ -1,8 +1,7 @@
 using System.Data.Common;
 using System.Diagnostics;
-using Microsoft.Data.Sqlite;
 
-namespace AiChat.Data.Sqlite;
+namespace AiChat.Data.Engine;
 
 /// <summary>Which writes come first when more wait than one transaction takes.</summary>
 internal enum WriteOrder
@@ -56,15 +55,16 @@ internal abstract class WriteItem(WriteOrder order)
     /// <summary>
     /// Runs the work and stores its result or exception, in place of those of an earlier run that was undone. True when the work succeeded.
     /// </summary>
-    public abstract bool Run(DbConnection connection);
+    /// <param name="translate">The exception as a failure of the store where it is one.</param>
+    public abstract bool Run(DbConnection connection, Func<Exception, Exception> translate);
 
     /// <summary>Completes the caller's task, after the commit.</summary>
     public abstract void Complete();
 
     public abstract void Fail(Exception error);
 
-    /// <summary>The store's own failure that ended <see cref="Run"/>, if one did.</summary>
-    public abstract StoreException? Failure { get; }
+    /// <summary>What ended <see cref="Run"/>; null when it succeeded.</summary>
+    public abstract Exception? Error { get; }
 }
 
 internal sealed class WriteItem<T>(Func<DbConnection, T> work, WriteOrder order) : WriteItem(order)
@@ -76,9 +76,9 @@ internal sealed class WriteItem<T>(Func<DbConnection, T> work, WriteOrder order)
 
     public Task<T> Task => _completion.Task;
 
-    public override StoreException? Failure => _error as StoreException;
+    public override Exception? Error => _error;
 
-    public override bool Run(DbConnection connection)
+    public override bool Run(DbConnection connection, Func<Exception, Exception> translate)
     {
         _error = null;
         try
@@ -88,7 +88,7 @@ internal sealed class WriteItem<T>(Func<DbConnection, T> work, WriteOrder order)
         }
         catch (Exception error)
         {
-            _error = error is SqliteException sqlite ? SqliteErrors.Translate(sqlite) ?? error : error;
+            _error = translate(error);
             return false;
         }
     }

@@ -1,7 +1,7 @@
 using System.Data.Common;
 using System.Diagnostics;
 
-namespace AiChat.Data.Sqlite;
+namespace AiChat.Data.Engine;
 
 /// <summary>
 /// Schedules reads whose cost grows with a user's data. They run on threads of their own, so that short reads never wait behind them.

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 
-namespace AiChat.Data.Sqlite;
+namespace AiChat.Data.Engine;
 
 /// <summary>How long one thread has been at work without a pause. Marked by that thread, read by any.</summary>
 internal sealed class BusyTime

@@ -1,0 +1,33 @@
+using System.Data.Common;
+using Npgsql;
+
+namespace AiChat.Data.Postgres;
+
+/// <summary>Maps PostgreSQL's error codes to failures of the store.</summary>
+internal static class PostgresErrors
+{
+    /// <summary>Whether the same work may succeed when it is done again: two transactions were in each other's way.</summary>
+    public static bool IsWorthRepeating(Exception error) => (error as PostgresException ?? error.InnerException) is
+        PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
+
+    /// <summary>The store's own failures as <see cref="StoreException"/>; those of a statement (constraints, syntax) as they are.</summary>
+    public static Exception Translate(Exception error) => error switch
+    {
+        PostgresException answer => answer.SqlState switch
+        {
+            PostgresErrorCodes.DiskFull => new StoreException(StoreFailure.Full, "The disk of the database is full.", error),
+            PostgresErrorCodes.QueryCanceled => new StoreException(StoreFailure.TooLong, "The statement exceeded its time limit.", error),
+            PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.LockNotAvailable
+                or PostgresErrorCodes.TooManyConnections =>
+                new StoreException(StoreFailure.Busy, "The database is busy.", error),
+            // Connections that end, operators that intervene, a primary that became a standby, a server that fails.
+            ['0', '8', ..] or ['5', '7', ..] or ['5', '8', ..] or ['X', 'X', ..] or ['5', '3', ..]
+                or PostgresErrorCodes.ReadOnlySqlTransaction =>
+                new StoreException(StoreFailure.Unavailable, "The database cannot be used now.", error),
+            _ => error,
+        },
+        DbException or IOException or TimeoutException or ObjectDisposedException =>
+            new StoreException(StoreFailure.Unavailable, "The database cannot be reached now.", error),
+        _ => error,
+    };
+}

@@ -1,0 +1,169 @@
+using System.Data.Common;
+using System.Globalization;
+using System.Reflection;
+using Dapper;
+using Npgsql;
+
+namespace AiChat.Data.Postgres;
+
+/// <summary>Brings a database to the newest schema and refuses servers that may lose what they have acknowledged.</summary>
+internal static class PostgresMigrator
+{
+    private const string Folder = "postgres-migrations/";
+
+    private const int OldestServer = 15;
+
+    /// <summary>Any number, the same in every process.</summary>
+    private const long LockKey = 0x4169_4368_6174;
+
+    /// <summary>The installation that the database belongs to; a new one for an empty database.</summary>
+    /// <exception cref="StartupException">The database cannot be used; the message is one line with what to do.</exception>
+    public static InstanceMarker Run(PostgresServers servers, DateTimeOffset now)
+    {
+        try
+        {
+            using var connection = servers.Open("default_transaction_read_only = off");
+            Judge(connection, servers.Url);
+            return Migrate(connection, now);
+        }
+        catch (Exception error) when (error is DbException or StoreException)
+        {
+            throw Refusal(servers.Url, (error as StoreException)?.InnerException ?? error);
+        }
+    }
+
+    private static InstanceMarker Migrate(DbConnection connection, DateTimeOffset now)
+    {
+        using var transaction = connection.BeginTransaction();
+
+        // Of several processes that start at once one does it, and the others find it done.
+        connection.Execute("select pg_advisory_xact_lock(@LockKey)", new { LockKey });
+        connection.Execute("set local lock_timeout = 0");
+        connection.Execute("set local statement_timeout = 0");
+        connection.Execute("""
+            create table if not exists schema_steps (version integer primary key, name text not null, applied_at bigint not null)
+            """);
+        var newest = connection.ExecuteScalar<int>("select coalesce(max(version), 0) from schema_steps");
+        var steps = Steps();
+        if (newest > steps[^1].Version)
+        {
+            throw new StartupException(
+                StartupException.Configuration,
+                $"The database has schema {newest}, and this version knows {steps[^1].Version}: start the version that wrote it.");
+        }
+
+        foreach (var (version, name, sql) in steps.Where(step => step.Version > newest))
+        {
+            using (var command = connection.CreateCommand())
+            {
+                command.CommandText = sql;
+                command.ExecuteNonQuery();
+            }
+
+            var at = now.ToUnixTimeMilliseconds();
+            connection.Execute("""
+                insert into schema_steps (version, name, applied_at) values (@version, @name, @at)
+                """, new { version, name, at });
+        }
+
+        var (id, created) = (Guid.NewGuid().ToString("N"), now.ToUnixTimeMilliseconds());
+        connection.Execute("""
+            insert into installation (install_id, created_at)
+            select @id, @created where not exists (select 1 from installation)
+            """, new { id, created });
+        var row = connection.QuerySingle<InstallationRow>("""
+            select install_id, created_at, exists (select 1 from users where role <> 'GUEST') as in_use from installation
+            """);
+        transaction.Commit();
+        return new InstanceMarker(row.InstallId, row.CreatedAt, row.InUse);
+    }
+
+    /// <summary>What a server must be so that what it acknowledges stays.</summary>
+    private static void Judge(DbConnection connection, PostgresUrl url)
+    {
+        var facts = connection.QuerySingle<ServerFacts>("""
+            select current_setting('server_version_num')::int / 10000 as version, pg_is_in_recovery() as is_standby,
+                current_setting('fsync') as fsync, current_setting('synchronous_commit') as synchronous_commit,
+                current_setting('full_page_writes') as full_page_writes, current_setting('server_encoding') as encoding
+            """);
+        var wrong = facts switch
+        {
+            { Version: < OldestServer } => $"is PostgreSQL {facts.Version}; {OldestServer} or newer is needed: upgrade it",
+            { IsStandby: true } => "is a standby, which takes no writes: name the primary, or all hosts",
+            { Fsync: "off" } => "has fsync off and may lose what it has acknowledged: set fsync = on in postgresql.conf",
+            { FullPageWrites: "off" } => "has full_page_writes off and may lose everything in a power cut: "
+                + "set full_page_writes = on in postgresql.conf",
+            { SynchronousCommit: "off" } => "has synchronous_commit off and may lose what it has acknowledged: "
+                + "set synchronous_commit = on for this server, database and user",
+            { Encoding: not "UTF8" } => $"keeps text as {facts.Encoding}: create the database with encoding 'UTF8' and template template0",
+            _ => null,
+        };
+        if (wrong is not null)
+        {
+            throw new StartupException(StartupException.Configuration, $"The database at {url.Place} {wrong}.");
+        }
+    }
+
+    /// <summary>What kept a start from using the database, and what to do.</summary>
+    public static StartupException Refusal(PostgresUrl url, Exception error)
+    {
+        var (code, what) = error switch
+        {
+            PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification } => (
+                StartupException.Configuration,
+                $"refuses the user {url.User} or the password: check both in DATABASE_URL, and pg_hba.conf"),
+            PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName } => (
+                StartupException.Configuration,
+                $"does not have it: create database \"{url.Database}\" with encoding 'UTF8' template template0"),
+            PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } => (
+                StartupException.Configuration, $"does not let {url.User} create tables: make that user the owner of the database"),
+            PostgresException { SqlState: PostgresErrorCodes.TooManyConnections } => (
+                StartupException.TemporaryFailure, "has no connection left: raise max_connections; each AiChat takes up to 30"),
+            PostgresException { SqlState: PostgresErrorCodes.DiskFull } => (
+                StartupException.TemporaryFailure, "has a full disk: make room"),
+            PostgresException { SqlState: PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.FeatureNotSupported } => (
+                StartupException.Configuration, "lacks the extension pg_trgm: install PostgreSQL's contrib package"),
+            PostgresException answer => (StartupException.Configuration, $"refuses: {answer.MessageText}"),
+            _ => (StartupException.TemporaryFailure, $"cannot be reached: {Innermost(error).Message.TrimEnd('.')}"),
+        };
+        return new StartupException(code, $"The database server at {url.Place} {what}.", error);
+    }
+
+    private static Exception Innermost(Exception error) => error.InnerException is { } inner ? Innermost(inner) : error;
+
+    private static List<(int Version, string Name, string Sql)> Steps()
+    {
+        var assembly = Assembly.GetExecutingAssembly();
+        var names = assembly.GetManifestResourceNames().Where(name => name.StartsWith(Folder, StringComparison.Ordinal));
+        return [.. names.Order(StringComparer.Ordinal).Select(name =>
+        {
+            using var text = new StreamReader(assembly.GetManifestResourceStream(name)!);
+            var file = name[Folder.Length..];
+            return (int.Parse(file.AsSpan(0, 4), CultureInfo.InvariantCulture), file, text.ReadToEnd());
+        })];
+    }
+}
+
+internal sealed record InstallationRow
+{
+    public string InstallId { get; init; } = "";
+
+    public long CreatedAt { get; init; }
+
+    public bool InUse { get; init; }
+}
+
+internal sealed record ServerFacts
+{
+    public int Version { get; init; }
+
+    public bool IsStandby { get; init; }
+
+    public string Fsync { get; init; } = "";
+
+    public string SynchronousCommit { get; init; } = "";
+
+    public string FullPageWrites { get; init; } = "";
+
+    public string Encoding { get; init; } = "";
+}

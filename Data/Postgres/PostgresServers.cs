@@ -1,0 +1,118 @@
+using System.Data.Common;
+using Dapper;
+using Npgsql;
+
+namespace AiChat.Data.Postgres;
+
+/// <summary>Opens connections to the database of a URL, of several hosts to the one that takes writes. Thread-safe.</summary>
+internal sealed class PostgresServers(PostgresUrl url) : IDisposable
+{
+    /// <summary>Statements that one connection keeps prepared: more than the program has.</summary>
+    private const int MaxPrepared = 300;
+
+    /// <summary>Any number, the same in every process.</summary>
+    private const long ClaimKey = 0x4169_4368_6175;
+
+    private readonly NpgsqlDataSource _source = Build(url);
+    private PostgresConnection? _claim;
+
+    public PostgresUrl Url => url;
+
+    /// <summary>A connection of its own.</summary>
+    /// <param name="setting">What holds for it besides the limits that hold for all.</param>
+    /// <exception cref="StoreException">The database cannot be reached now.</exception>
+    public PostgresConnection Open(string setting)
+    {
+        NpgsqlConnection? connection = null;
+        try
+        {
+            connection = _source.OpenConnection();
+            if (!url.IsPooled) // else it would hold for whoever gets the connection next
+            {
+                using var command = connection.CreateCommand();
+                command.CommandText = $"""
+                    set statement_timeout = 10000;
+                    set lock_timeout = 5000;
+                    set idle_in_transaction_session_timeout = 30000;
+                    set {setting}
+                    """;
+                command.ExecuteNonQuery();
+            }
+
+            return new PostgresConnection(connection);
+        }
+        catch (Exception error) when (error is DbException or IOException or TimeoutException)
+        {
+            connection?.Dispose();
+            throw PostgresErrors.Translate(error) as StoreException
+                ?? new StoreException(StoreFailure.Unavailable, "The database cannot be used now.", error);
+        }
+    }
+
+    /// <summary>
+    /// Makes this process the only one on the database until it ends: each start ends what an earlier process left running. Not behind a
+    /// pooler, where nothing belongs to a process.
+    /// </summary>
+    /// <exception cref="StartupException">Another process is there, or the database cannot be used.</exception>
+    public void Claim()
+    {
+        if (url.IsPooled)
+        {
+            return;
+        }
+
+        try
+        {
+            // Waits for the limit of locks: the server may not have noticed yet that the process before has ended.
+            _claim ??= Open("default_transaction_read_only = off");
+            _claim.Execute("select pg_advisory_lock(@ClaimKey)", new { ClaimKey });
+        }
+        catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            throw new StartupException(
+                StartupException.TemporaryFailure, $"The database at {url.Place} is in use by another AiChat. Stop that one first.", error);
+        }
+        catch (Exception error) when (error is DbException or StoreException)
+        {
+            throw PostgresMigrator.Refusal(url, (error as StoreException)?.InnerException ?? error);
+        }
+    }
+
+    public void Dispose()
+    {
+        _claim?.Dispose();
+        _source.Dispose();
+    }
+
+    private static NpgsqlDataSource Build(PostgresUrl url)
+    {
+        var builder = new NpgsqlSlimDataSourceBuilder();
+        builder.EnableTransportSecurity();
+        var settings = builder.ConnectionStringBuilder;
+        settings.Host = url.Hosts;
+        settings.Database = url.Database;
+        settings.Username = url.User;
+        settings.Password = url.Password;
+        settings.SslMode = url.SslMode switch
+        {
+            "disable" => SslMode.Disable,
+            "allow" => SslMode.Allow,
+            "require" => SslMode.Require,
+            "verify-ca" => SslMode.VerifyCA,
+            "verify-full" => SslMode.VerifyFull,
+            _ => SslMode.Prefer,
+        };
+        settings.RootCertificate = url.RootCertificate;
+        settings.ApplicationName = "aichat";
+        settings.Timeout = 5;
+        settings.CommandTimeout = 30; // above the server's own limit, for a server that answers nothing
+        settings.CancellationTimeout = 2_000;
+        settings.KeepAlive = 30;
+        settings.Pooling = false; // each is kept by who opened it
+        settings.MaxAutoPrepare = url.IsPooled ? 0 : MaxPrepared;
+        settings.AutoPrepareMinUsages = 2;
+        settings.NoResetOnClose = true;
+        return url.Hosts.Contains(',', StringComparison.Ordinal)
+            ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary) : builder.Build();
+    }
+}

@@ -1,0 +1,101 @@
+namespace AiChat.Data.Postgres;
+
+/// <summary>Where a PostgreSQL database is and how to sign in there. It is never printed: it may hold a password.</summary>
+internal sealed record PostgresUrl
+{
+    /// <summary>The names of parameters that mean something here.</summary>
+    public const string Known = "sslmode, sslrootcert, pooler";
+
+    private const string Rule = "is postgres://user:password@host:5432/database, with several hosts separated by commas";
+
+    /// <summary>Each with its port, separated by commas.</summary>
+    public required string Hosts { get; init; }
+
+    public required string Database { get; init; }
+
+    public required string User { get; init; }
+
+    public string? Password { get; init; }
+
+    public string SslMode { get; init; } = "prefer";
+
+    /// <summary>A file of the authorities that sign the server's certificate; null is the system's.</summary>
+    public string? RootCertificate { get; init; }
+
+    /// <summary>Each transaction may get another connection, so that nothing may be prepared.</summary>
+    public bool IsPooled { get; init; }
+
+    /// <summary>What may be told: the hosts and the name of the database.</summary>
+    public string Place => $"{Hosts}/{Database}";
+
+    public override string ToString() => Place;
+
+    public static bool IsOne(string text) =>
+        text.StartsWith("postgres://", StringComparison.OrdinalIgnoreCase)
+        || text.StartsWith("postgresql://", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Null with the rule that the text breaks.</summary>
+    public static PostgresUrl? Parse(string text, out string? broken)
+    {
+        var rest = text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..];
+        var query = rest.IndexOf('?') is >= 0 and var mark ? rest[(mark + 1)..] : "";
+        rest = query.Length > 0 || rest.EndsWith('?') ? rest[..rest.IndexOf('?')] : rest;
+        var at = rest.LastIndexOf('@');
+        var slash = rest.IndexOf('/', at + 1);
+        var login = at < 0 ? [] : rest[..at].Split(':', 2);
+        var hosts = slash < 0 ? rest[(at + 1)..] : rest[(at + 1)..slash];
+        var database = slash < 0 ? "" : rest[(slash + 1)..];
+        if (login.Length == 0 || login[0].Length == 0 || database.Length == 0 || database.Contains('/', StringComparison.Ordinal)
+            || hosts.Split(',').Any(host => !IsHost(host)))
+        {
+            broken = Rule;
+            return null;
+        }
+
+        return WithParameters(new PostgresUrl
+        {
+            Hosts = hosts,
+            Database = Uri.UnescapeDataString(database),
+            User = Uri.UnescapeDataString(login[0]),
+            Password = login.Length > 1 ? Uri.UnescapeDataString(login[1]) : null,
+        }, query, out broken);
+    }
+
+    private static PostgresUrl? WithParameters(PostgresUrl url, string query, out string? broken)
+    {
+        broken = null;
+        foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            var equals = pair.IndexOf('=');
+            var name = equals < 0 ? pair : pair[..equals];
+            var value = equals < 0 ? "" : Uri.UnescapeDataString(pair[(equals + 1)..]);
+            switch (name, value)
+            {
+                case ("sslmode", "disable" or "allow" or "prefer" or "require" or "verify-ca" or "verify-full"):
+                    url = url with { SslMode = value };
+                    break;
+                case ("sslrootcert", { Length: > 0 }):
+                    url = url with { RootCertificate = value };
+                    break;
+                case ("pooler", "transaction" or "session"):
+                    url = url with { IsPooled = value == "transaction" };
+                    break;
+                case ("sslmode" or "sslrootcert" or "pooler", _):
+                    broken = $"has an unknown value for {name}";
+                    return null;
+                default:
+                    broken = "has a parameter that means nothing here; known are " + Known;
+                    return null;
+            }
+        }
+
+        return url;
+    }
+
+    private static bool IsHost(string host)
+    {
+        var end = host.StartsWith('[') ? host.IndexOf(']') + 1 : host.IndexOf(':') is >= 0 and var colon ? colon : host.Length;
+        return end > 0 && host[..end].All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '.' or '-' or '_' or ':' or '[' or ']')
+            && (end == host.Length || (host[end] == ':' && ushort.TryParse(host[(end + 1)..], out var port) && port > 0));
+    }
+}

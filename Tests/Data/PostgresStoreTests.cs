@@ -1,0 +1,323 @@
+using System.Data.Common;
+using AiChat.Data;
+using AiChat.Data.Accounts;
+using AiChat.Data.Audit;
+using AiChat.Data.Catalog;
+using AiChat.Data.Chats;
+using AiChat.Data.Postgres;
+using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
+using AiChat.Endpoints.Variables;
+using Dapper;
+
+namespace AiChat.Tests.Data;
+
+/// <summary>What one thread that writes guarantees on SQLite holds on PostgreSQL with sixteen.</summary>
+public sealed class PostgresStoreTests
+{
+    private static readonly DateTimeOffset Now = DateTimeOffset.Parse("2026-11-23T08:00:00Z");
+
+    [PostgresFact]
+    public async Task Of_480_calls_at_once_as_many_are_admitted_as_are_left()
+    {
+        using var db = Open(out _);
+        var admin = await First(db);
+        await db.Write(connection => connection.Execute("update users set role = 'USER' where id = @admin", new { admin }));
+        var usage = new Usage(db);
+        var limits = new DefaultLimits(200, null, null, null, null, null, null);
+
+        var decisions = await Task.WhenAll(Enumerable.Range(0, 480).Select(_ => usage.Enter(new Admission(admin, null, limits), Now)));
+
+        Assert.Equal(200, decisions.Count(decision => decision.Refusal is null));
+        Assert.Equal(((long?)200, 200L), await usage.Quota(admin, limits, Now));
+    }
+
+    [PostgresFact]
+    public async Task Of_two_administrators_who_demote_each_other_one_remains()
+    {
+        using var db = Open(out _);
+        var cache = new AuthCache(db);
+        var (users, admins) = (new Users(db, cache), new UserAdmin(db, cache));
+        var one = await First(db);
+        var (_, other) = await admins.Create(new Caller(one, "ip"), "other", "ADMIN", "code", Now.AddDays(1), Now);
+        for (var round = 0; round < 10; round++)
+        {
+            await Task.WhenAll(
+                admins.SetRole(new Caller(one, "ip"), other!.Value, "USER", Now),
+                admins.SetRole(new Caller(other.Value, "ip"), one, "USER", Now));
+            Assert.Equal(1, await db.Read(connection =>
+                connection.ExecuteScalar<long>("select count(*) from users where role = 'ADMIN' and status = 'ACTIVE'")));
+            await db.Write(connection => connection.Execute("update users set role = 'ADMIN'"));
+        }
+
+        Assert.True(await users.AnyAccount());
+    }
+
+    [PostgresFact]
+    public async Task Of_first_registrations_at_once_one_becomes_the_administrator()
+    {
+        using var db = Open(out _);
+        var users = new Users(db, new AuthCache(db));
+
+        var all = await Task.WhenAll(Enumerable.Range(0, 40)
+            .Select(i => users.Register($"user{i}", "hash", mayBeFirst: true, open: true, "ip", Now)));
+
+        Assert.Single(all, one => one.Outcome == Registration.First);
+        Assert.Equal(39, all.Count(one => one.Outcome == Registration.Pending));
+    }
+
+    [PostgresFact]
+    public async Task The_audit_is_one_chain_however_many_write_it()
+    {
+        using var db = Open(out _);
+        var audit = new AuditLog(db);
+        await Task.WhenAll(Enumerable.Range(0, 100).Select(i =>
+            audit.Write(new AuditEntry(null, "test.write", $"row:{i}", "ip"), Now)));
+
+        var previous = "";
+        var rows = await audit.List(long.MaxValue, 1_000);
+        rows.Reverse();
+        foreach (var row in rows)
+        {
+            var entry = new AuditEntry(row.ActorId, row.Action, row.Target, row.Ip, row.Detail);
+            Assert.Equal(AuditLog.Hash(previous, entry, row.CreatedAt), row.Hash);
+            previous = row.Hash;
+        }
+
+        Assert.Equal(100, rows.Count);
+    }
+
+    [PostgresFact]
+    public async Task A_write_that_fails_undoes_itself_alone()
+    {
+        using var db = Open(out _);
+        var good = Enumerable.Range(0, 50).Select(i => db.Write(connection => Put(connection, $"k{i}"))).ToList();
+        var bad = db.Write(connection =>
+        {
+            Put(connection, "lost");
+            throw new InvalidOperationException("mine");
+        });
+
+        await Task.WhenAll(good);
+        Assert.Equal("mine", (await Assert.ThrowsAsync<InvalidOperationException>(() => bad)).Message);
+        Assert.Equal(50, await db.Read(connection => connection.ExecuteScalar<long>("select count(*) from settings")));
+    }
+
+    [PostgresFact]
+    public async Task Two_writes_in_each_others_way_are_both_done()
+    {
+        using var db = Open(out _);
+        await db.Write(connection => Put(connection, "a"));
+        await db.Write(connection => Put(connection, "b"));
+        using var both = new Barrier(2);
+        var attempts = 0;
+
+        await Task.WhenAll(Twice("a", "b"), Twice("b", "a"));
+
+        Assert.InRange(attempts, 3, 10);
+        Assert.Equal(4, await db.Read(connection => connection.ExecuteScalar<long>("select sum(updated_at) from settings")));
+
+        Task Twice(string first, string second) => db.Write(connection =>
+        {
+            connection.Execute("update settings set updated_at = updated_at + 1 where key = @first", new { first });
+            if (Interlocked.Increment(ref attempts) <= 2)
+            {
+                both.SignalAndWait(TimeSpan.FromSeconds(20));
+            }
+
+            connection.Execute("update settings set updated_at = updated_at + 1 where key = @second", new { second });
+        });
+    }
+
+    [PostgresFact]
+    public async Task What_PostgreSQL_cannot_keep_of_a_text_is_replaced()
+    {
+        using var db = Open(out _);
+        var text = "a\0b\uD83Dc\uDE00d😀";
+        await db.Write(connection => connection.Execute("""
+            insert into settings (key, value, updated_at) values ('x', @text, 0)
+            """, new { text }));
+        var kept = await db.Read(connection => connection.QuerySingle<string>("select value from settings where key = 'x'"));
+        Assert.Equal("a\uFFFDb\uFFFDc\uFFFDd😀", kept);
+    }
+
+    [PostgresFact]
+    public async Task Connections_that_the_server_cuts_are_opened_again()
+    {
+        using var db = Open(out var url);
+        await db.Write(connection => Put(connection, "before"));
+        Assert.Equal(1, await db.Read(connection => connection.ExecuteScalar<long>("select count(*) from settings")));
+        using (var other = PostgresServer.Connect(url))
+        {
+            PostgresServer.Run(other, """
+                select pg_terminate_backend(pid) from pg_stat_activity
+                where datname = current_database() and pid <> pg_backend_pid()
+                """);
+        }
+
+        Assert.Equal(1, await db.Read(connection => connection.ExecuteScalar<long>("select count(*) from settings")));
+        for (var i = 0; i < 16; i++)
+        {
+            await db.Write(connection => Put(connection, $"after{i}"));
+        }
+
+        Assert.Equal(17, await db.Read(connection => connection.ExecuteScalar<long>("select count(*) from settings")));
+    }
+
+    [PostgresFact]
+    public async Task Eight_first_starts_at_once_make_one_installation()
+    {
+        var url = PostgresUrl.Parse(PostgresServer.NewDatabaseUrl(), out _)!;
+        var markers = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() =>
+        {
+            using var servers = new PostgresServers(url);
+            return PostgresMigrator.Run(servers, Now);
+        })));
+        Assert.Single(markers.Distinct());
+    }
+
+    [PostgresFact]
+    public async Task A_new_database_begins_with_the_demo_as_a_file_does()
+    {
+        using var db = Open(out _);
+        var row = Assert.Single(await new Connections(db).List());
+        Assert.Equal(("Demo", "demo", "none", true), (row.Name, row.Provider, row.AuthType, row.Enabled));
+        Assert.Equal(32, row.RowUuid.Length);
+    }
+
+    [PostgresFact]
+    public void A_database_serves_one_process_at_a_time()
+    {
+        var url = PostgresUrl.Parse(PostgresServer.NewDatabaseUrl(), out _)!;
+        using var second = new PostgresServers(url);
+        using (var first = new PostgresServers(url))
+        {
+            first.Claim();
+            Assert.Contains("in use by another", Assert.Throws<StartupException>(second.Claim).Message);
+        }
+
+        second.Claim();
+    }
+
+    [PostgresFact]
+    public void A_server_that_cannot_be_used_is_refused_in_one_line_with_what_to_do()
+    {
+        var address = PostgresServer.NewDatabaseUrl();
+        var url = PostgresUrl.Parse(address, out _)!;
+        Refused(url with { Database = "no_such_database" }, "create database");
+        Refused(url with { User = "nobody", Password = "pw-CANARY" }, "nobody");
+        Refused(url with { Hosts = "127.0.0.1:1" }, "cannot be reached");
+        using (var connection = PostgresServer.Connect(address))
+        {
+            PostgresServer.Run(connection, $"alter database {url.Database} set synchronous_commit = off");
+        }
+
+        Refused(url, "synchronous_commit");
+        using (var connection = PostgresServer.Connect(address))
+        {
+            PostgresServer.Run(connection, $"create database {url.Database}_latin encoding 'LATIN1' locale 'C' template template0");
+        }
+
+        Refused(url with { Database = url.Database + "_latin" }, "UTF8");
+
+        static void Refused(PostgresUrl url, string part)
+        {
+            using var servers = new PostgresServers(url);
+            var refusal = Assert.Throws<StartupException>(() => PostgresMigrator.Run(servers, Now));
+            Assert.Contains(part, refusal.Message);
+            Assert.DoesNotContain("CANARY", refusal.ToString());
+            Assert.DoesNotContain("\n", refusal.Message);
+        }
+    }
+
+    [Fact]
+    public void A_url_is_shown_without_its_password()
+    {
+        Assert.Equal("postgres://a:1,b/chat", DatabaseUrl.Shown("postgres://ann:pw-CANARY@a:1,b/chat?sslmode=require"));
+        Assert.Equal("postgres://", DatabaseUrl.Shown("postgres://ann:pw-CANARY@/chat"));
+        Assert.Equal("file:./app.db", DatabaseUrl.Shown("file:./app.db"));
+        Assert.Equal("p@ss:w/", PostgresUrl.Parse("postgres://ann:p%40ss%3Aw%2F@a/chat", out _)!.Password);
+        Assert.DoesNotContain("CANARY", PostgresUrl.Parse("postgres://ann:pw-CANARY@a/chat", out _)!.ToString());
+    }
+
+    /// <summary>The same texts are found by both engines, from one letter on.</summary>
+    [PostgresTheory]
+    [InlineData("人工")]
+    [InlineData("能")]
+    [InlineData("strasse")]
+    [InlineData("100%")]
+    [InlineData("a_b")]
+    [InlineData("😀")]
+    [InlineData("カタカナ")]
+    [InlineData("back\\slash")]
+    public async Task Search_finds_what_it_finds_in_a_file(string text)
+    {
+        string[] contents =
+        [
+            "人工智能", "Große Straße", "STRASSE", "100% sure", "1000 sure", "a_b", "axb", "so 😀", "ｶﾀｶﾅ", "back\\slash", "能",
+        ];
+        var folder = Directory.CreateTempSubdirectory("aichat-search-");
+        try
+        {
+            Migrator.Run(Path.Combine(folder.FullName, "app.db"));
+            using var file = new Db(Path.Combine(folder.FullName, "app.db"));
+            using var server = Open(out var address);
+            var expected = await Found(file, contents, text);
+            Assert.NotEmpty(expected);
+            Assert.Equal(expected, await Found(server, contents, text)); // through what is due
+
+            using var servers = new PostgresServers(PostgresUrl.Parse(address, out _)!);
+            using var connection = servers.Open("synchronous_commit = on");
+            while (TextRows.AddDue(connection) > 0)
+            {
+                // The next group.
+            }
+
+            Assert.Empty(connection.Query<long>("select id from messages_text_due"));
+            Assert.Equal(expected, await Matching(server, 1, text)); // through the index
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
+
+    private static async Task<List<string>> Found(Db db, string[] contents, string text)
+    {
+        var userId = await First(db);
+        var sessions = new Sessions(db);
+        var session = await sessions.Insert(userId, new("Chat", "user", null, null, null, null, false), Now);
+        foreach (var content in contents)
+        {
+            await db.Write(connection => connection.Execute("""
+                insert into messages (session_id, role, content, status, created_at) values (@Id, 'user', @content, 'done', 0)
+                """, new { session.Id, content }));
+        }
+
+        return await Matching(db, userId, text);
+    }
+
+    private static async Task<List<string>> Matching(Db db, long userId, string text)
+    {
+        var terms = SearchTerms.Parse(text)!;
+        var ids = await db.ReadLong(userId, connection => connection is PostgresConnection
+            ? TextRows.Candidates(connection, userId, terms) : TextIndex.Candidates(connection, userId, terms), default);
+        var rows = await db.Read(connection => connection.Query<string>("select content from messages order by id").ToList());
+        var numbers = await db.Read(connection => connection.Query<long>("select id from messages order by id").ToList());
+        return [.. rows.Where((row, at) => ids?.Contains(numbers[at]) != false && terms.AreIn(row))];
+    }
+
+    private static async Task<long> First(Db db) =>
+        (await new Users(db, new AuthCache(db)).Register("first", "hash", mayBeFirst: true, open: true, "ip", Now)).Id;
+
+    private static void Put(DbConnection connection, string key) =>
+        connection.Execute("insert into settings (key, value, updated_at) values (@key, '', 0)", new { key });
+
+    private static Db Open(out string address)
+    {
+        address = PostgresServer.NewDatabaseUrl();
+        var servers = new PostgresServers(PostgresUrl.Parse(address, out _)!);
+        PostgresMigrator.Run(servers, Now);
+        return new Db(new PostgresWriter(servers), () => new PostgresReader(servers));
+    }
+}
