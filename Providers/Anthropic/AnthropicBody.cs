@@ -52,7 +52,7 @@ internal static class AnthropicBody
     /// "Prefill Claude's response").
     /// </summary>
     public static bool GoesOn(ChatRequest request, Refused refused) =>
-        Version(request.Model) is ((> 0, _) and not (4, >= 6) and not (> 4, _)) && !Thinks(request, refused);
+        Version(request.Model) is (( > 0, _) and not (4, >= 6) and not ( > 4, _)) && !Thinks(request, refused);
 
     private static bool Thinks(ChatRequest request, Refused refused) =>
         (request.Reasoning.Enabled ?? request.Reasoning.Level is not (null or ReasoningEffort.None)) && !refused.HasFlag(Refused.Thinking);
