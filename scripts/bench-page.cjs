@@ -106,6 +106,7 @@ async function main() {
     fake.state.say = `${answer}\n\n`.repeat(12).slice(0, TOKENS * 5)
     await measureWeak(browser, fake, answered, report)
     if (ONLY === 'weak') return
+    fill(fake.state, answer) // the answers that were streamed into the short chat are gone
     const page = await (await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en-US' })).newPage()
     await page.goto(`${fake.url}/c/2`)
     await page.getByText('Answer 1').waitFor()
