@@ -86,7 +86,7 @@ public sealed class ImportFaultTests
         byte[] comma = [.. Json(new[] { Simple("b6") })[..^1], (byte)',', (byte)']'];
         Assert.Equal("done 1 0 0", (await me.Import(comma, "conversations.json")).Counts());
         var numbers = Encoding.UTF8.GetString(Json(new[] { Simple("n1", "Numbers", "NaN, -Infinity?") }))
-            .Replace("\"current_node\"", "\"score\": NaN,\"scores\":[NaN,-Infinity, Infinity,Infinity],\"current_node\"", StringComparison.Ordinal);
+            .Replace("\"current_node\"", "\"a\": NaN,\"b\":[NaN,-Infinity, Infinity,Infinity],\"current_node\"", StringComparison.Ordinal);
         Assert.Equal("done 1 0 0", (await me.Import(Encoding.UTF8.GetBytes(numbers), "conversations.json")).Counts());
         Assert.Equal(["u: NaN, -Infinity?", "a: Here."], await me.Branch(await me.Chat("Numbers")));
         byte[] bad = [(byte)'[', .. "{\"mapping\": oops},"u8, .. Json(Simple("b7")), (byte)']'];

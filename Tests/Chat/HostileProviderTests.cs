@@ -29,7 +29,8 @@ public sealed class HostileProviderTests
 
         Assert.Equal(string.Concat(Forgeries), string.Concat(events.Where(e => e.Event == "delta").Select(e => e.Json.Text("text"))));
         Assert.Equal(["start", "quota", "title", "usage", "done"], events.Select(e => e.Event).Where(name => name != "delta"));
-        Assert.Equal(string.Concat(Forgeries), (await admin.Messages(session))[^1].Text("content"));
+        var kept = string.Concat(Forgeries).Replace('\0', '\uFFFD'); // no engine of the store has to keep U+0000
+        Assert.Equal(kept, (await admin.Messages(session))[^1].Text("content"));
     }
 
     [Theory]
