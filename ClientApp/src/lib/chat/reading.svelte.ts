@@ -195,6 +195,10 @@ export class Reading {
       return true
     }
     const ahead = Math.max(leastAhead, clientHeight)
+    const far = ahead * (1 + farTimes)
+    const letGo = () => drawn.letGo(elements, scrollTop - far, this.#following ? Infinity : scrollTop + clientHeight + far)
+    // A hand that never rests always wants more drawn; what it passed must leave all the same, or every layout takes longer.
+    if (!this.#wanted && !this.#following && Math.max(above, below) > far * farTimes && letGo()) return this.#change(() => undefined)
     if (between) return this.#change(() => between.grow(this.#pace.piece))
     if (below < ahead && last && !last.reachesEnd) return this.#change(() => last.down(this.#pace.piece))
     if (below < ahead && drawn.end < turns.length) return this.#draw(drawn.end)
@@ -208,9 +212,7 @@ export class Reading {
       await transcript.loadOlder()
       return !transcript.olderFailed
     }
-    const far = ahead * (1 + farTimes)
-    const lowest = this.#following ? Infinity : scrollTop + clientHeight + far
-    if (!this.#wanted && drawn.letGo(elements, scrollTop - far, lowest)) await this.#change(() => undefined)
+    if (!this.#wanted && letGo()) await this.#change(() => undefined)
     return false
   }
 
