@@ -34,6 +34,17 @@ internal sealed partial class BackupSchedule(
         options.DatabaseServer is not null || Next(settings.BackupSchedule, Last(), options.Zone) is not { } due ? null
         : _retryAt is { } retry && retry < due ? retry : due;
 
+    /// <summary>Removes what was left before anybody can begin a backup, which would look the same.</summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (options.DatabaseServer is null)
+        {
+            backups.Sweep();
+        }
+
+        return base.StartAsync(cancellationToken);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (options.DatabaseServer is not null)
@@ -41,7 +52,6 @@ internal sealed partial class BackupSchedule(
             return; // by the server's own means (BackupService.NotHere)
         }
 
-        backups.Sweep();
         var listening = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         await using var registration = lifetime.ApplicationStarted.Register(listening.SetResult);
         await listening.Task.WaitAsync(stoppingToken);
