@@ -51,6 +51,13 @@ static void begin(void) {
   if (log_path) log_file = syscall(SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 }
 
+// Who runs the tests may ignore signals, as nohup and shells do for what runs in the background; a program inherits that.
+__attribute__((constructor)) static void take_signals(void) {
+  if (!getenv("TORTURE_ROOT")) return;
+  signal(SIGHUP, SIG_DFL);
+  signal(SIGINT, SIG_DFL);
+}
+
 static int is_watched(const char *path) {
   pthread_once(&once, begin);
   return root && strncmp(path, root, root_length) == 0 && (path[root_length] == '/' || path[root_length] == 0);
