@@ -153,10 +153,7 @@ export class Reading {
     void this.fill()
   }
 
-  /**
-   * Draws what is missing near the view and lets go what is far, one small piece a task. A chat that opens is drawn from its end upwards
-   * until the view is full, and only then shown.
-   */
+  /** Draws what is missing near the view and lets go what is far, by small pieces; a chat is shown once the view is full. */
   async fill(): Promise<void> {
     if (this.#filling) return
     // An answer that is followed moves the view with every token.
