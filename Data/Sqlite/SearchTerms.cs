@@ -24,8 +24,11 @@ internal sealed class SearchTerms
     {
         _patterns = [.. terms.Select(term => new TextPattern(term))];
         var groups = _patterns.SelectMany(pattern => Groups(pattern.Text)).Distinct().ToList();
-        var asked = Math.Min(groups.Count, MaxGroups);
-        Match = asked == 0 ? null : string.Join(" AND ", Enumerable.Range(0, asked).Select(i => Quoted(groups[i * groups.Count / asked])));
+
+        // A group that reaches from one word into the next is in few of the texts that hold both words somewhere.
+        var between = Spread(groups.FindAll(group => group.Trim().Any(char.IsWhiteSpace)), MaxGroups - 1);
+        var asked = between.Concat(Spread(groups.FindAll(group => !between.Contains(group)), MaxGroups - between.Count)).ToList();
+        Match = asked.Count == 0 ? null : string.Join(" AND ", asked.Select(Quoted));
     }
 
     public IReadOnlyList<TextPattern> Patterns => _patterns;
@@ -71,6 +74,13 @@ internal sealed class SearchTerms
         }
 
         term.Clear();
+    }
+
+    /// <summary>At most so many groups, from all parts of the list.</summary>
+    private static List<string> Spread(List<string> groups, int most)
+    {
+        var count = Math.Min(groups.Count, most);
+        return [.. Enumerable.Range(0, count).Select(i => groups[i * groups.Count / count])];
     }
 
     private static IEnumerable<string> Groups(string term)

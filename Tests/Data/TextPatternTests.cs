@@ -52,5 +52,6 @@ public sealed class TextPatternTests
         Assert.Equal(4, SearchTerms.Parse(new string('x', 50) + "abcdefghijklmnopq")!.Match!.Split(" AND ").Length);
         Assert.Single(SearchTerms.Parse("Word word WORD")!.Patterns);
         Assert.Equal("\"xxx\"", SearchTerms.Parse(new string('x', 200))!.Match);
+        Assert.StartsWith("\"e f\" AND \"n o\" AND ", SearchTerms.Parse("\"the function of\"")!.Match);
     }
 }
