@@ -6,7 +6,7 @@ namespace AiChat.Providers.Protocol;
 /// <summary>
 /// Puts tool calls together from pieces in any order and of any completeness: name or id late, empty first, repeated or in two pieces;
 /// the index missing, always 0 or another for each piece; arguments as a whole that is said again, longer each time, as a text in JSON, or
-/// after a placeholder. A call is told to the reader when its name and the beginning of its arguments are known;
+/// after a placeholder. A call is told to the reader when its name and the beginning of its arguments are known, after those before it;
 /// arguments that came in one piece wait for the end, because they may be replaced.
 /// </summary>
 internal sealed class ToolCallJoiner(List<ChatDelta> ready)
@@ -50,7 +50,10 @@ internal sealed class ToolCallJoiner(List<ChatDelta> ready)
             }
         }
 
-        if (!call.Started && call.Name.Length > 0 && !call.Json.Complete && (call.Json.Begun || !MayBePlaceholder(call.Held)))
+        // Calls are told in their order, because a program may carry them out one after the other.
+        var isNext = place == 0 || _calls[place - 1].Started;
+        if (isNext && !call.Started && call.Name.Length > 0 && !call.Json.Complete
+            && (call.Json.Begun || !MayBePlaceholder(call.Held)))
         {
             Start(call, place);
         }
