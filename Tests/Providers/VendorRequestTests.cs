@@ -205,6 +205,8 @@ public sealed class VendorRequestTests
     [InlineData("ollama", "\"m\" does not support thinking", "\"think\"")]
     [InlineData(
         "openai_responses", "Your organization must be verified to generate reasoning summaries. param: reasoning.summary", "summary")]
+    [InlineData("openai_responses", "Invalid value: 'web_search_call.action.sources'.", "web_search_call.action.sources")]
+    [InlineData("openai_responses", "Encrypted content is not supported with this model.", "reasoning.encrypted_content")]
     public async Task Refused_part_is_said_differently(string vendor, string message, string part)
     {
         await using var upstream = FakeUpstream.Start(exchange => exchange.Request.Text.Contains(part)
@@ -215,6 +217,7 @@ public sealed class VendorRequestTests
             Model = vendor switch { "anthropic" => "claude-4", "google_genai" => "gemini-3-pro", "openai_responses" => "gpt-5", _ => "m" },
             Reasoning = message.Contains("temperature") ? ChatReasoning.Default : new() { Enabled = true, Effort = ReasoningEffort.Low },
             Sampling = new() { Temperature = 0.5 },
+            WebSearch = vendor == "openai_responses" ? new ChatWebSearch([], null, null) : null,
         };
 
         var deltas = ProviderRegistry.Create(http).Get(vendor).StreamAsync(request, CancellationToken.None);
