@@ -46,6 +46,12 @@ internal sealed class ChatReader
         "reasoning_details", "cache_control", "images",
     };
 
+    private static readonly HashSet<string> ImageMembers = new(StringComparer.Ordinal) { "url", "detail" };
+
+    private static readonly HashSet<string> AudioMembers = new(StringComparer.Ordinal) { "data", "format" };
+
+    private static readonly HashSet<string> FileMembers = new(StringComparer.Ordinal) { "file_data", "filename" };
+
     private readonly StringBuilder _system = new();
     private readonly List<ChatTurn> _turns = [];
     private readonly List<ChatImage> _images = [];
@@ -72,7 +78,7 @@ internal sealed class ChatReader
         {
             Model = body.Required("model"),
             System = _system.Length == 0 ? null : _system.ToString(),
-            Turns = ToolPairs.Arrange(_turns),
+            Turns = ToolPairs.Arrange(_turns, _foreign),
             Sampling = Sampling(body),
             Reasons = reasoning.Enabled,
             Effort = reasoning.Effort,
@@ -158,7 +164,13 @@ internal sealed class ChatReader
         _foreign.AddUnknown(message, MessageMembers, "messages: ");
         List<ChatImage> images = [];
         List<ChatFile> files = [];
-        var text = CompatBody.Text(message.Get("content"), (part, written) => ReadPart(part, images, files, written));
+        var text = CompatBody.Text(message.Get("content"), (part, written) =>
+        {
+            if (!IsCalled(message, part))
+            {
+                ReadPart(part, images, files, written);
+            }
+        });
         text = text.Length == 0 ? message.String("refusal") ?? "" : text;
         foreach (var image in message.Items("images"))
         {
@@ -190,6 +202,10 @@ internal sealed class ChatReader
         }
     }
 
+    /// <summary>Whether a part is Anthropic's form of one of the calls that the message names itself, as LangChain sends both.</summary>
+    private static bool IsCalled(JsonElement message, JsonElement part) =>
+        part.String("type") == "tool_use" && message.Items("tool_calls").Any(call => call.String("id") == part.String("id"));
+
     // Who speaks, where several do: only this protocol has a member for it.
     private static string Named(JsonElement message, string text) =>
         message.String("name") is { Length: > 0 } name && text.Length > 0 ? $"{name}: {text}" : text;
@@ -202,6 +218,7 @@ internal sealed class ChatReader
             return null;
         }
 
+        _foreign.AddUnknownOf(call, "function", PartMembers.Chat);
         return call.Get("function") is { ValueKind: JsonValueKind.Object } function
             ? new ChatToolCall(call.Required("id"), function.Required("name"), function.String("arguments") ?? "")
             : throw CompatRefusal.Bad("A tool call has no function.");
@@ -209,7 +226,9 @@ internal sealed class ChatReader
 
     private void ReadPart(JsonElement part, List<ChatImage> images, List<ChatFile> files, StringBuilder text)
     {
-        switch (part.Required("type"))
+        var type = part.Required("type");
+        _foreign.AddUnknownOf(part, type, PartMembers.Chat);
+        switch (type)
         {
             case "text":
                 text.Append(part.String("text"));
@@ -219,12 +238,14 @@ internal sealed class ChatReader
                 break;
             case "image_url":
                 var link = part.Get("image_url") is { ValueKind: JsonValueKind.Object } holder ? holder : part;
+                _foreign.AddUnknown(part.Get("image_url"), ImageMembers, "image_url.");
                 var image = link.ValueKind == JsonValueKind.Object && link.Get("url").ValueKind != JsonValueKind.Undefined
                     ? link.Image("url", _images)
                     : part.Image("image_url", _images);
                 images.Add(image with { Detail = link.String("detail") is { } detail and not "auto" ? detail : null });
                 break;
             case "input_audio" when part.Get("input_audio") is { ValueKind: JsonValueKind.Object } audio:
+                _foreign.AddUnknown(audio, AudioMembers, "input_audio.");
                 if (!CompatFiles.TryAdd64(audio, "data", $"audio/{audio.Required("format")}", "sound", files, text))
                 {
                     throw CompatRefusal.Bad("input_audio.data is missing.");
@@ -232,13 +253,14 @@ internal sealed class ChatReader
 
                 break;
             case "file" when part.Get("file") is { ValueKind: JsonValueKind.Object } file:
+                _foreign.AddUnknown(file, FileMembers, "file.");
                 if (!CompatFiles.TryAddUrl(file, "file_data", file.String("filename"), files, text))
                 {
                     _foreign.Add("file without file_data of PDF or text");
                 }
 
                 break;
-            case var type:
+            default:
                 _foreign.Add($"the {type} part of messages");
                 break;
         }

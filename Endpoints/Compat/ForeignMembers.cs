@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Text.Json;
 
 namespace AiChat.Endpoints.Compat;
@@ -42,6 +43,18 @@ internal sealed class ForeignMembers
         foreach (var member in holder.EnumerateObject())
         {
             AddIf(member.Value.ValueKind != JsonValueKind.Null && !known.Contains(member.Name), prefix + member.Name);
+        }
+    }
+
+    /// <summary>Adds the members of a piece of the conversation that its type does not have; an unknown type is its reader's to name.</summary>
+    /// <param name="piece">A part, a block or an item.</param>
+    /// <param name="type">Its type.</param>
+    /// <param name="table">What each type has, from <see cref="PartMembers"/>.</param>
+    public void AddUnknownOf(JsonElement piece, string type, IReadOnlyDictionary<string, FrozenSet<string>> table)
+    {
+        if (table.TryGetValue(type, out var known))
+        {
+            AddUnknown(piece, known, $"{type}.");
         }
     }
 }

@@ -27,6 +27,12 @@ internal sealed class MessagesReader
 
     private static readonly HashSet<string> MetadataMembers = new(StringComparer.Ordinal) { "user_id" };
 
+    /// <summary>Of a message, and what the message of an answer has beside.</summary>
+    private static readonly HashSet<string> MessageMembers = new(StringComparer.Ordinal)
+    {
+        "role", "content", "id", "type", "model", "stop_reason", "stop_sequence", "usage",
+    };
+
     /// <summary>Of a tool; those that defer its loading or its streaming change nothing where all tools are loaded.</summary>
     private static readonly HashSet<string> ToolMembers = new(StringComparer.Ordinal)
     {
@@ -66,7 +72,7 @@ internal sealed class MessagesReader
         {
             Model = body.Required("model"),
             System = _system.Length == 0 ? null : _system.ToString(),
-            Turns = ToolPairs.Arrange(_turns),
+            Turns = ToolPairs.Arrange(_turns, _foreign),
             Sampling = new ChatSampling
             {
                 MaxOutputTokens = body.Positive("max_tokens"),
@@ -160,6 +166,7 @@ internal sealed class MessagesReader
 
     private void ReadMessage(JsonElement message)
     {
+        _foreign.AddUnknown(message, MessageMembers, "messages: ");
         var content = message.Get("content");
         var role = message.Required("role");
         if (role == "system")
@@ -200,7 +207,9 @@ internal sealed class MessagesReader
 
     private void ReadBlock(JsonElement block, MessageParts parts)
     {
-        switch (block.Required("type"))
+        var type = block.Required("type");
+        _foreign.AddUnknownOf(block, type, PartMembers.Messages);
+        switch (type)
         {
             case "text":
                 parts.Text.Append(block.String("text"));
@@ -212,6 +221,7 @@ internal sealed class MessagesReader
                 ReadDocument(block, parts);
                 break;
             case "search_result":
+                AddCitations(block);
                 CompatFiles.AddText($"{block.String("title")} ({block.String("source")})", Inner(block.Get("content"), parts), parts.Text);
                 break;
             case "tool_reference":
@@ -234,7 +244,7 @@ internal sealed class MessagesReader
                 break;
             case "thinking" or "redacted_thinking":
                 break; // signed for its own provider; CallStates holds what another one wants back with its calls
-            case var type:
+            default:
                 _foreign.Add($"the {type} block of messages");
                 break;
         }
@@ -255,10 +265,15 @@ internal sealed class MessagesReader
             ? source.Image64("data", _images)
             : throw CompatRefusal.Bad("Images are accepted in base64 only; addresses are not fetched.");
 
-    private void ReadDocument(JsonElement block, MessageParts parts)
+    private void AddCitations(JsonElement block)
     {
         var citations = block.Get("citations");
         _foreign.AddIf(citations.ValueKind == JsonValueKind.Object && citations.Bool("enabled"), "citations");
+    }
+
+    private void ReadDocument(JsonElement block, MessageParts parts)
+    {
+        AddCitations(block);
         var title = block.String("title");
         if (block.String("context") is { Length: > 0 } context)
         {

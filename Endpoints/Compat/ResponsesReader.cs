@@ -70,7 +70,7 @@ internal sealed class ResponsesReader
         {
             Model = body.Required("model"),
             System = _system.Length == 0 ? null : _system.ToString(),
-            Turns = ToolPairs.Arrange(_turns),
+            Turns = ToolPairs.Arrange(_turns, _foreign),
             Sampling = new ChatSampling
             {
                 Temperature = body.Double("temperature"),
@@ -128,7 +128,9 @@ internal sealed class ResponsesReader
 
     private void ReadItem(JsonElement item)
     {
-        switch (item.String("type") ?? "message")
+        var type = item.String("type") ?? "message";
+        _foreign.AddUnknownOf(item, type, PartMembers.Responses);
+        switch (type)
         {
             case "message":
                 ReadMessage(item);
@@ -161,7 +163,7 @@ internal sealed class ResponsesReader
                 break;
             case "reasoning":
                 break; // encrypted for its own provider; CallStates holds what another one wants back with its calls
-            case var type:
+            default:
                 _foreign.Add($"the item {type} of input");
                 break;
         }
@@ -204,7 +206,9 @@ internal sealed class ResponsesReader
     private string ReadContent(JsonElement content, List<ChatImage> images, List<ChatFile> files) =>
         CompatBody.Text(content, (part, text) =>
         {
-            switch (part.Required("type"))
+            var type = part.Required("type");
+            _foreign.AddUnknownOf(part, type, PartMembers.Responses);
+            switch (type)
             {
                 case "input_text" or "output_text" or "text":
                     text.Append(part.String("text"));
@@ -212,7 +216,7 @@ internal sealed class ResponsesReader
                 case "refusal":
                     text.Append(part.String("refusal"));
                     break;
-                case "input_image":
+                case "input_image" when part.String("image_url") is not null:
                     var detail = part.String("detail") is { } word and not "auto" ? word : null;
                     images.Add(part.Image("image_url", _images) with { Detail = detail });
                     break;
@@ -223,7 +227,7 @@ internal sealed class ResponsesReader
                     }
 
                     break;
-                case var type:
+                default:
                     _foreign.Add($"the {type} part of input");
                     break;
             }

@@ -6,9 +6,18 @@ namespace AiChat.Endpoints.Compat;
 internal static class ToolPairs
 {
     /// <summary>Moves results behind the turn that called; some protocols allow other turns in between.</summary>
+    /// <param name="turns">The conversation.</param>
+    /// <param name="foreign">
+    /// When it has names, the request is refused by them: what they name may be the call that a result would miss.
+    /// </param>
     /// <exception cref="CompatRefusal">A result has no call before it, or a call has no result.</exception>
-    public static List<ChatTurn> Arrange(IReadOnlyList<ChatTurn> turns)
+    public static IReadOnlyList<ChatTurn> Arrange(IReadOnlyList<ChatTurn> turns, ForeignMembers foreign)
     {
+        if (foreign.Names.Count > 0)
+        {
+            return turns;
+        }
+
         List<ChatTurn> arranged = [];
         List<(int Caller, string Id)> open = [];
         foreach (var turn in turns)

@@ -5,8 +5,8 @@ using System.Text.Json.Nodes;
 namespace AiChat.Tests.Api.Matrix;
 
 /// <summary>
-/// Every member of the vendors' requests (the types of openai 6.30 and @anthropic-ai/sdk 1.12, and what gateways and servers add) at every
-/// provider: sent as it came, sent in the provider's own member, refused by its name in the form of the client's vendor, or one of those
+/// Every member of the vendors' requests and of the parts, items and blocks of their conversations (the types of openai 6.30 and
+/// @anthropic-ai/sdk 1.12, and what gateways and servers add) at every provider: sent as it came, sent in the provider's own member, refused by its name in the form of the client's vendor, or one of those
 /// that README says change no answer.
 /// </summary>
 public sealed class ParameterTests(MatrixServer server) : IClassFixture<MatrixServer>
@@ -58,14 +58,21 @@ public sealed class ParameterTests(MatrixServer server) : IClassFixture<MatrixSe
 
         Assert.True(status == HttpStatusCode.OK, text);
         var sent = server.Sent(provider);
-        var value = JsonNode.Parse(added)![member];
+        var members = JsonNode.Parse(added)!.AsObject();
         if (becomes == "=")
         {
-            Assert.True(JsonNode.DeepEquals(value, JsonNode.Parse(sent.GetRawText())![member]), sent.GetRawText());
+            var all = JsonNode.Parse(sent.GetRawText())!;
+            Assert.All(members, one => Assert.True(JsonNode.DeepEquals(one.Value, all[one.Key]), sent.GetRawText()));
+        }
+        else if (becomes == "-" && members[member] is { } value)
+        {
+            Assert.DoesNotContain($"\"{member}\":{value.ToJsonString()}", sent.GetRawText());
         }
         else if (becomes == "-")
         {
-            Assert.DoesNotContain($"\"{member}\":{value!.ToJsonString()}", sent.GetRawText());
+            var name = member[(member.LastIndexOfAny([' ', '.']) + 1)..];
+            Assert.Contains($"\"{name}\":", added);
+            Assert.DoesNotContain($"\"{name}\":", sent.GetRawText());
         }
         else
         {
@@ -136,7 +143,7 @@ public sealed class ParameterTests(MatrixServer server) : IClassFixture<MatrixSe
         return element;
     }
 
-    private static IEnumerable<string[]> Rows(string table) =>
-        File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Api", "Matrix", "Parameters", table + ".txt"))
-            .Select(row => row.Split(" | "));
+    private static IEnumerable<string[]> Rows(string table) => new[] { table, table + "-parts" }
+        .SelectMany(file => File.ReadLines(Path.Combine(AppContext.BaseDirectory, "Api", "Matrix", "Parameters", file + ".txt")))
+        .Select(row => row.Replace("PNG", Convert.ToBase64String(SampleImages.Png()), StringComparison.Ordinal).Split(" | "));
 }
