@@ -24,6 +24,12 @@ describe('the audit log', () => {
     )
   })
 
+  it('shows lists as a reader writes them', () => {
+    const keys = String.raw`keys ["\u20264567","…89ab"], headers ["X-Team"]`
+    expect(detailOf({ action: 'connection.change', detail: keys }, chinese)).toBe('密钥 …4567、…89ab、请求头 X-Team')
+    expect(detailOf({ action: 'settings.change', detail: 'webSearchDomains = ["a.org","b.org"]' }, english)).toMatch(/= a\.org, b\.org$/)
+  })
+
   it('calls a role as the list of users does', () => {
     for (const [texts, i18n] of [[adminZh, chinese], [adminEn, english]] as const)
       for (const role of ['ADMIN', 'USER'] as const)

@@ -72,6 +72,9 @@ describe('a hit of the search', () => {
   it('keeps what is no mark', () => {
     for (const text of ['2 * 3 * 4 = 24', 'a_b and __init__', '…end of it, #tag and C#', 'x > y, 5 < 6', '10~20 度', 'cost: $5 | free'])
       expect(asLine(text)).toBe(text === 'cost: $5 | free' ? 'cost: $5 free' : text)
+    expect(asLine('a *hash function*, and *散列*函数, see [the article](https://example.org/a)')).toBe(
+      'a hash function, and 散列函数, see the article',
+    )
     expect(highlight(asLine('**Need**le'), termsOf('needle'))).toEqual([{ text: 'Needle', hit: true }])
   })
 })

@@ -27,17 +27,11 @@ export function detailOf(entry: Pick<AuditItem, 'action' | 'detail'>, i18n: Word
       const match = /^([\w.]+) = (.*)$/s.exec(part)
       if (!match) return part
       const [, key = '', value = ''] = match
-      const bare = value.replace(/^"(.*)"$/, '$1')
+      const bare = plain(value, i18n)
       return `${i18n.told(`system.${key}`, key)} = ${i18n.told(`system.${key}.${bare}`, word(bare, i18n))}`
     }))
-  if (detail.startsWith('[')) {
-    try {
-      const scopes: unknown = JSON.parse(detail)
-      if (Array.isArray(scopes)) return i18n.list(scopes.map((scope) => i18n.told(`apikey.scope.${String(scope)}`, String(scope))))
-    } catch {
-      // Shown as it is.
-    }
-  }
+  const scopes = parsed(detail)
+  if (Array.isArray(scopes)) return i18n.list(scopes.map((scope) => i18n.told(`apikey.scope.${String(scope)}`, String(scope))))
   const empty = /^(keys|headers) \[\]$/
   return i18n.list(parts(detail).filter((part) => !empty.test(part)).map((part) => word(part, i18n)))
 }
@@ -45,12 +39,27 @@ export function detailOf(entry: Pick<AuditItem, 'action' | 'detail'>, i18n: Word
 /** Splits at the commas between entries, not at those within a list. */
 const parts = (text: string): string[] => text.split(/, (?![^[]*\])/)
 
+/** A value that is written as JSON, as a reader writes it. */
+function plain(text: string, i18n: Words): string {
+  const value = parsed(text)
+  return Array.isArray(value) ? i18n.list(value.map(String)) : typeof value === 'string' ? value : text
+}
+
+/** Undefined for what is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
 function word(text: string, i18n: Words): string {
   const count = /^(\d+) (days|models|overrides)$/.exec(text)
   if (count) return i18n.told(`audit.count.${count[2] ?? ''}`, text, { count: Number(count[1]) })
   const list = /^(keys|headers|proxy) (.+)$/.exec(text)
   if (list) {
-    const value = list[2] === 'none' ? 'unused' : (list[2] ?? '').replace(/[[\]"]/g, '')
+    const value = list[2] === 'none' ? 'unused' : plain(list[2] ?? '', i18n)
     return `${i18n.told(`audit.word.${list[1] ?? ''}`, list[1] ?? '')} ${i18n.told(`audit.word.${value}`, value)}`
   }
   return i18n.told(`audit.word.${text}`, text)
