@@ -22,6 +22,7 @@ const lacking: Record<Engine, Partial<Record<Ability, string>>> = {
   chromium: {},
   firefox: {
     'axe on the sheet of keys': 'axe-core ends the process of a Firefox 153 page that shows it',
+    'axe on the way': 'after axe-core the driver of a Firefox 153 finds nothing in a dialog, or the browser ends',
     'paste by script': 'a ClipboardEvent made by script carries nothing',
     'body at once': 'the driver gives the body of a request only later',
     'held load': 'the driver sees no navigation before the page’s scripts have loaded',
@@ -34,6 +35,7 @@ const lacking: Record<Engine, Partial<Record<Ability, string>>> = {
 }
 export type Ability =
   | 'axe on the sheet of keys'
+  | 'axe on the way'
   | 'body at once'
   | 'coarse pointer'
   | 'held load'
@@ -72,13 +74,17 @@ const start: Record<Engine, () => Promise<Browser>> = {
   webkit: launchWebKit,
 }
 
-/** All files of a run share one browser: a start costs seconds. A file's close() closes what it left open. */
+/**
+ * All files of a run share one browser: a start costs seconds. A file's close() closes what it left open. After a browser that ended in
+ * the middle of a file, the next file starts another.
+ */
 const shared = globalThis as { aichatBrowser?: Promise<Browser> }
 export function launch(): Promise<Browser> {
   shared.aichatBrowser ??= start[engine]().then((browser) => {
     browser.close = async () => {
       await Promise.all(browser.contexts().map((context) => context.close()))
     }
+    browser.on('disconnected', () => delete shared.aichatBrowser)
     return browser
   })
   return shared.aichatBrowser

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { admin, launch, visit } from './browser'
+import { admin, launch, needs, visit } from './browser'
 
 let browser: Browser
 beforeAll(async () => {
@@ -19,7 +19,7 @@ const connection = {
   enabled: true,
 }
 
-it('begins a chat on a phone: visible model, suggestion, line breaks by Enter, and a send button', async () => {
+needs('coarse pointer')('begins a chat on a phone: visible model, suggestion, line breaks by Enter, and a send button', async () => {
   const v = await visit(browser, { tokenMs: 2 }, phone)
   v.fake.state.connections.push(connection)
   v.fake.state.say = 'Three ways.'
