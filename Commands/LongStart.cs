@@ -10,8 +10,10 @@ namespace AiChat.Commands;
 /// </summary>
 internal sealed class LongStart(ServerOptions options, ListenSockets sockets, StartProgress progress) : IAsyncDisposable
 {
-    /// <summary>A start without long work is over by then, also on a busy machine.</summary>
-    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(300);
+    /// <summary>
+    /// A start without long work is over by then, also on a busy machine: who waits until the process is alive may use it at once.
+    /// </summary>
+    private static readonly TimeSpan Short = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan BetweenTries = TimeSpan.FromMilliseconds(100);
 
