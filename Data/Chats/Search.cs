@@ -11,6 +11,9 @@ internal sealed class Search(Db db)
 {
     private const int MatchesPerSession = 3;
 
+    /// <summary>Up to so many candidates are asked for their sessions, instead of each session for its messages.</summary>
+    private const int MaxPlaced = 4_000;
+
     /// <summary>
     /// Sessions whose title or one of whose messages holds all terms, with the newest of these messages; order and cursor as in
     /// <see cref="Sessions.List"/>. Reading ends when the page is full.
@@ -21,11 +24,12 @@ internal sealed class Search(Db db)
         {
             var candidates = connection is PostgresConnection
                 ? TextRows.Candidates(connection, userId, terms) : TextIndex.Candidates(connection, userId, terms);
+            var placed = candidates is { Count: > 0 and <= MaxPlaced } ? Placed(connection, candidates) : null;
             var found = new List<FoundSession>();
             foreach (var session in Chats.Sessions.Stream(connection, userId, archived, after))
             {
                 cancel.ThrowIfCancellationRequested();
-                var matches = Texts(connection, session.Id, candidates).Where(row => terms.AreIn(row.Content))
+                var matches = Texts(connection, session.Id, candidates, placed).Where(row => terms.AreIn(row.Content))
                     .Take(MatchesPerSession).Select(row => row.Id).ToList()
                     .ConvertAll(id => Match(Text(connection, id), terms.Patterns));
                 if (matches.Count > 0 || terms.AreIn(session.Title))
@@ -72,16 +76,24 @@ internal sealed class Search(Db db)
     }, cancel);
 
     /// <summary>Ids and texts of a session, newest first: the candidates, or all.</summary>
-    private static IEnumerable<TextRow> Texts(DbConnection connection, long sessionId, HashSet<long>? candidates) => candidates switch
+    private static IEnumerable<TextRow> Texts(
+        DbConnection connection, long sessionId, HashSet<long>? candidates, ILookup<long, long>? placed) => candidates switch
     {
         null => connection.Query<TextRow>("""
             select id, content from messages where session_id = @sessionId order by id desc
             """, new { sessionId }, buffered: false),
         { Count: 0 } => [],
+        _ when placed is not null => placed[sessionId].Select(id => Text(connection, id)),
         _ => connection.Query<long>("""
             select id from messages where session_id = @sessionId order by id desc
             """, new { sessionId }).Where(candidates.Contains).Select(id => Text(connection, id)),
     };
+
+    /// <summary>The candidates by their sessions, newest first.</summary>
+    private static ILookup<long, long> Placed(DbConnection connection, HashSet<long> candidates) => connection.Query<TextRow>("""
+        select id, session_id from messages
+        where id in (select cast(value as bigint) from json_each(@ids)) order by id desc
+        """, new { ids = $"[{string.Join(',', candidates)}]" }).ToLookup(row => row.SessionId, row => row.Id);
 
     private static TextRow Text(DbConnection connection, long id) =>
         connection.QuerySingle<TextRow>("select id, session_id, role, content from messages where id = @id", new { id });
