@@ -1,3 +1,5 @@
+import type { Tokens } from 'marked'
+
 // A bare web address in running text. GFM ends it at the next space, which Chinese and Japanese do not write: there it ends before the
 // first character of those scripts, at full-width punctuation, and at a bracket that was opened before it.
 
@@ -33,4 +35,10 @@ export function addressEnd(text: string, at: number): number {
   const body = text.slice(at + scheme.length, end).replace(trailing, '')
   if (!/^(?:[a-z\d-]|\[[\da-f:]+\])/i.test(body) || (/^www/i.test(scheme) && !body.includes('.'))) return -1
   return at + scheme.length + body.length
+}
+
+/** A bare address as the link that it is. */
+export function addressLink(text: string): Tokens.Link {
+  const href = /^www/i.test(text) ? `http://${text}` : text
+  return { type: 'link', raw: text, text, href, tokens: [{ type: 'text', raw: text, text, escaped: false }] }
 }

@@ -1,5 +1,6 @@
 import { Lexer, Marked, Tokenizer, type Token, type TokenizerAndRendererExtension, type Tokens } from 'marked'
-import { addressEnd } from './address'
+import { addressEnd, addressLink } from './address'
+import { closeToMarkers } from './aligned'
 import { pairsOf, type Pair } from './emphasis'
 import { fenceOf } from './fence'
 import { detailsOf, inlineTag, tableSource } from './html'
@@ -20,6 +21,7 @@ import type { DetailsToken, NoteToken, TableToken } from './tokens'
 // - `details`, plain HTML tables and some tags without attributes are drawn, other HTML is source: html.ts.
 // - Footnotes, and headings without a blank behind the marks (`##标题`): openings.ts.
 // - A line of dashes below a paragraph is a rule: models do not underline headings.
+// - Items of a list that are aligned in columns are text: aligned.ts.
 // While a text grows, `live` marks its end: what has begun there is drawn as what it will be.
 
 /** Labels that are drawn as footnotes before their text has arrived; others could be the `[^a-z]` of a regular expression. */
@@ -173,6 +175,13 @@ class ReaderTokenizer extends Tokenizer {
     }
   }
 
+  override list(src: string): Tokens.List | undefined {
+    const closer = closeToMarkers(src)
+    const list = super.list(closer)
+    if (list && closer !== src) list.raw = src.split('\n', list.raw.split('\n').length).join('\n')
+    return list
+  }
+
   override lheading(src: string): Tokens.Heading | undefined {
     const heading = super.lheading(src)
     return heading?.depth === 2 ? undefined : heading
@@ -275,25 +284,15 @@ const inline: TokenizerAndRendererExtension = {
       return raw !== undefined && lexer.isNote(label) ? { type: 'noteRef', raw, label, number: lexer.numberOf(label) } : undefined
     }
     if (src[0] === '*' || src[0] === '_' || src[0] === '~') return lexer.emphasisAt(src)
-    if (/^(?:https?:|www\.)/i.test(src)) return lexer.state.inLink ? undefined : address(src, lexer)
+    if (/^(?:https?:|www\.)/i.test(src)) {
+      const end = lexer.state.inLink ? -1 : lexer.addressAt(src.length)
+      return end < 0 ? undefined : addressLink(src.slice(0, end))
+    }
     if (src[0] !== '$' && src[0] !== '\\') return undefined
     const formula = lexer.formulaAt(src.length)
     if (formula) return { type: 'math', raw: src.slice(0, formula.end), tex: formula.tex, display: formula.display }
     return lexer.live && mayBecomeFormula(src) ? { type: 'held', raw: src } : undefined
   },
-}
-
-function address(src: string, lexer: ReaderLexer): Tokens.Link | undefined {
-  const end = lexer.addressAt(src.length)
-  if (end < 0) return undefined
-  const text = src.slice(0, end)
-  return {
-    type: 'link',
-    raw: text,
-    text,
-    href: /^www/i.test(text) ? `http://${text}` : text,
-    tokens: [{ type: 'text', raw: text, text, escaped: false }],
-  }
 }
 
 const marked = new Marked({ gfm: true, breaks: true, async: false })
