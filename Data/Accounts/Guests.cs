@@ -48,8 +48,10 @@ internal sealed class Guests(Db db, AuthCache authCache)
     private static void MoveRows(DbConnection connection, long guestId, long userId)
     {
         var both = new { guestId, userId };
+        connection.Execute("""
+            update runs set user_id = @userId where session_id in (select id from sessions where user_id = @guestId)
+            """, both);
         connection.Execute("update sessions set user_id = @userId where user_id = @guestId", both);
-        connection.Execute("update runs set user_id = @userId where user_id = @guestId", both);
         connection.Execute("update images set user_id = @userId where user_id = @guestId", both);
         connection.Execute("""
             update drafts set user_id = @userId

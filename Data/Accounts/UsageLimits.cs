@@ -12,6 +12,9 @@ namespace AiChat.Data.Accounts;
 /// </summary>
 internal static class UsageLimits
 {
+    /// <summary>Days with calls among which are those of all calls that run: none runs for so long.</summary>
+    private const int MaxDaysHeld = 8;
+
     // The whole decision; the statement that acts on it follows in the same text, so that nothing can come between the two.
     private const string Verdict = """
         with spent as (
@@ -163,8 +166,10 @@ internal static class UsageLimits
     public static void Reset(DbConnection connection)
     {
         connection.Execute("""
-            update daily_usage set held_messages = 0, held_tokens = 0, held_nanos = 0 where held_messages + held_tokens + held_nanos > 0
-            """);
+            update daily_usage set held_messages = 0, held_tokens = 0, held_nanos = 0
+            where day in (select distinct day from daily_usage order by day desc limit @MaxDaysHeld)
+                and held_messages + held_tokens + held_nanos > 0
+            """, new { MaxDaysHeld });
         connection.Execute("update api_key_days set held_nanos = 0 where held_nanos > 0");
         connection.Execute("update guest_days set held = 0 where held > 0");
     }

@@ -29,7 +29,7 @@ internal sealed class UsageReports(Db db)
             select message_id, connection_id, model, prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, cost_nanos, source
             from usage_entries
             where session_id = @sessionId and user_id = @userId and (status <> 'failed' or prompt_tokens + completion_tokens > 0)
-            order by id desc
+            order by created_at desc, id desc
             limit 1
             """, new { userId, sessionId }));
 

@@ -54,7 +54,7 @@ internal sealed class Expiry(Db db)
                 select u.id
                 from users u
                 where u.expires_at <= @at and u.role = 'GUEST'
-                    and not exists (select 1 from runs r where r.user_id = u.id and r.status = 'running')
+                    and u.id not in (select r.user_id from runs r where r.status = 'running')
                 order by u.expires_at
                 limit @limit)
             returning id

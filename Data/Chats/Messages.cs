@@ -27,12 +27,17 @@ internal sealed class Messages(Db db)
     /// <param name="from">The newest message of the page; null is the end of the active branch.</param>
     public Task<List<MessageRow>?> Branch(long userId, long sessionId, long? from, int limit) => db.Read(connection =>
     {
+        if (from is { } known && Branch(connection, userId, sessionId, known, limit) is { Count: > 0 } rows)
+        {
+            return rows;
+        }
+
         if (Sessions.Find(connection, userId, sessionId) is not { } session)
         {
             return null;
         }
 
-        return (from ?? session.LeafId) is { } last ? Branch(connection, sessionId, last, limit) : [];
+        return from is null && session.LeafId is { } last ? Branch(connection, userId, sessionId, last, limit) : [];
     });
 
     /// <summary>All messages of a session by id, for a view of the whole tree.</summary>
@@ -65,7 +70,7 @@ internal sealed class Messages(Db db)
             select m.id, m.parent_id
             from messages m
             join sessions s on s.id = m.session_id and s.user_id = @userId
-            where m.session_id = @sessionId and m.parent_id is null and @roots
+            where m.session_id = @sessionId and +m.parent_id is null and @roots -- in the index of the session's messages
             order by 1
             limit 10000
             """, new { userId, sessionId, ids, roots }).ToList());
@@ -153,10 +158,13 @@ internal sealed class Messages(Db db)
         where id = @sessionId
         """, new { sessionId, messageId, MaxDepth });
 
-    internal static List<MessageRow> Branch(DbConnection connection, long sessionId, long last, int limit) =>
+    private static List<MessageRow> Branch(DbConnection connection, long userId, long sessionId, long last, int limit) =>
         connection.Query<MessageRow>($"""
             with recursive branch (message_id, follows, depth) as (
-                select id, parent_id, 1 from messages where id = @last and session_id = @sessionId
+                select m.id, m.parent_id, 1
+                from messages m
+                join sessions s on s.id = m.session_id and s.user_id = @userId
+                where m.id = @last and m.session_id = @sessionId
                 union all
                 select m.id, m.parent_id, branch.depth + 1
                 from branch
@@ -167,7 +175,7 @@ internal sealed class Messages(Db db)
             from branch
             join messages on id = message_id
             order by depth desc
-            """, new { last, sessionId, limit }).ToList();
+            """, new { userId, last, sessionId, limit }).ToList();
 }
 
 internal sealed record SiblingRow

@@ -9,6 +9,9 @@ internal interface IWriter : IDisposable
     /// <summary>Raised when another program has changed the database in a legitimate way.</summary>
     event Action? ChangedByOthers;
 
+    /// <summary>Raised when text could not be added to the index of the search; it is tried again.</summary>
+    event Action<Exception>? IndexFailed;
+
     /// <summary>Transactions committed since the start.</summary>
     long Commits { get; }
 

@@ -60,6 +60,8 @@ internal sealed class PostgresWriter : IWriter
         remove { }
     }
 
+    public event Action<Exception>? IndexFailed;
+
     public long Commits => Interlocked.Read(ref _commits);
 
     /// <summary>Of the thread that has been at one piece for longest.</summary>
@@ -187,6 +189,7 @@ internal sealed class PostgresWriter : IWriter
         catch (Exception error) when (error is StoreException or DbException)
         {
             // It stays due, and search looks through what is due.
+            IndexFailed?.Invoke(error);
         }
         finally
         {

@@ -1,5 +1,8 @@
 using System.Data.Common;
+using AiChat.Data.Engine;
 using AiChat.Data.Images;
+using AiChat.Data.Postgres;
+using AiChat.Data.Sqlite;
 using Dapper;
 
 namespace AiChat.Data.Runs;
@@ -63,28 +66,35 @@ internal static class RunPlacement
             return (target, place.ParentId, 0);
         }
 
-        var question = place.ParentId;
-        var added = 1;
         if (run.Kind == NewRun.Send)
         {
-            question = connection.ExecuteScalar<long>("""
-                insert into messages (session_id, parent_id, role, content, client_message_id, request_hash, status, created_at)
-                values (@SessionId, @ParentId, 'user', @Content, @ClientMessageId, @RequestHash, 'done', @at)
-                returning id
-                """, new { run.SessionId, place.ParentId, run.Content, run.ClientMessageId, run.RequestHash, at });
-            added = 2;
+            var turn = new NewTurn
+            {
+                SessionId = run.SessionId,
+                ParentId = place.ParentId,
+                Content = run.Content,
+                ClientMessageId = run.ClientMessageId,
+                RequestHash = run.RequestHash,
+                ConnectionId = run.ConnectionId,
+                Model = run.Model,
+                Provider = run.Provider,
+                CreatedAt = at,
+            };
+            var row = connection is PostgresConnection ? TurnRows.Insert(connection, turn) : TurnInsert.Run(connection, turn);
             if (run.ImageIds.Count > 0)
             {
-                Attach(connection, run, place, question.Value);
+                Attach(connection, run, place, row.ParentId!.Value);
             }
+
+            return (row.Id, row.ParentId, 2);
         }
 
         var answer = connection.ExecuteScalar<long>("""
             insert into messages (session_id, parent_id, role, content, connection_id, model, provider, status, created_at)
-            values (@SessionId, @question, 'assistant', '', @ConnectionId, @Model, @Provider, 'streaming', @at)
+            values (@SessionId, @ParentId, 'assistant', '', @ConnectionId, @Model, @Provider, 'streaming', @at)
             returning id
-            """, new { run.SessionId, question, run.ConnectionId, run.Model, run.Provider, at });
-        return (answer, question, added);
+            """, new { run.SessionId, place.ParentId, run.ConnectionId, run.Model, run.Provider, at });
+        return (answer, place.ParentId, 1);
     }
 
     /// <summary>

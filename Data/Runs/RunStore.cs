@@ -112,10 +112,6 @@ internal sealed class RunStore(Db db)
                 connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });
             }
 
-            connection.Execute("""
-                update messages set status = 'interrupted'
-                where status = 'streaming' and id not in (select message_id from runs where status = 'running')
-                """);
             return orphans.Count;
         });
     }

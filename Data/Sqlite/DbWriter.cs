@@ -28,6 +28,9 @@ internal sealed class DbWriter : IWriter
     /// <summary>How long what is written waits for the text index: so many messages share its pages.</summary>
     private static readonly TimeSpan IndexedAfter = TimeSpan.FromSeconds(4);
 
+    /// <summary>How long few messages wait for more to come: until then each search looks through them.</summary>
+    private static readonly TimeSpan FewIndexedAfter = TimeSpan.FromMinutes(5);
+
     /// <summary>The longest time of one addition to the index while others wait.</summary>
     private static readonly TimeSpan MaxIndexing = TimeSpan.FromMilliseconds(5);
 
@@ -56,9 +59,13 @@ internal sealed class DbWriter : IWriter
     private readonly BusyTime _busy = new();
     private Exception? _fatal;
     private uint _foldedFrom;
+    private bool _isIndexing;
 
     /// <summary>The first commit since the text index was up to date; an earlier process may have left something due.</summary>
     private long? _dueSince = Stopwatch.GetTimestamp();
+
+    /// <summary>When it is looked whether enough is due.</summary>
+    private long _lookAt = Stopwatch.GetTimestamp() + Ticks(IndexedAfter);
     private long _commits;
 
     /// <param name="connection">The only connection that writes; closed with this writer.</param>
@@ -86,6 +93,8 @@ internal sealed class DbWriter : IWriter
 
     /// <summary>Raised on the writer's thread when another program has changed the database.</summary>
     public event Action? ChangedByOthers;
+
+    public event Action<Exception>? IndexFailed;
 
     public long Commits => Interlocked.Read(ref _commits);
 
@@ -148,7 +157,7 @@ internal sealed class DbWriter : IWriter
     {
         _queue.Release();
         _busy.End();
-        var untilDue = _dueSince is { } due ? IndexedAfter - Stopwatch.GetElapsedTime(due) : BetweenLooks;
+        var untilDue = _dueSince is null ? BetweenLooks : Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), _lookAt);
         var any = _queue.Wait(untilDue < BetweenLooks ? untilDue : BetweenLooks);
         _busy.Begin();
         if (any)
@@ -162,12 +171,12 @@ internal sealed class DbWriter : IWriter
             Commit(group);
             KeepLogShort();
             state = new LoopState(IsDirty: true, IsCrowded: group.Length > 1 || _queue.Count > 0, Stopwatch.GetTimestamp());
-            _dueSince ??= state.IdleSince;
+            IndexSoon();
         }
 
-        if (_dueSince is { } since && Stopwatch.GetElapsedTime(since) >= IndexedAfter)
+        if (_dueSince is { } since && Stopwatch.GetTimestamp() >= _lookAt)
         {
-            _dueSince = BringIndexUpToDate() ? since : null;
+            Index(since);
         }
         else if (!any && LooksGood() && state.IsDirty && Stopwatch.GetElapsedTime(state.IdleSince) >= IdleBeforeCheckpoint)
         {
@@ -175,27 +184,71 @@ internal sealed class DbWriter : IWriter
         }
     }
 
-    /// <summary>One addition to the text index, in a transaction of its own.</summary>
-    /// <returns>Whether more is due.</returns>
-    private bool BringIndexUpToDate()
+    /// <summary>Something was written that may be due.</summary>
+    private void IndexSoon()
+    {
+        if (_dueSince is null)
+        {
+            _dueSince = Stopwatch.GetTimestamp();
+            _lookAt = _dueSince.Value + Ticks(IndexedAfter);
+        }
+    }
+
+    /// <summary>One addition to the text index, in a transaction of its own, unless little is due.</summary>
+    /// <param name="since">How long.</param>
+    private void Index(long since)
     {
         if (!_hasIndex || !LooksGood())
         {
-            return false;
+            _dueSince = null;
+            return;
         }
 
-        var begun = Stopwatch.GetTimestamp();
+        _lookAt = Stopwatch.GetTimestamp() + Ticks(IndexedAfter);
         try
         {
-            var more = _transactions.AddDue(() => Stopwatch.GetElapsedTime(begun) < MaxIndexing || _queue.Count == 0);
+            // Once begun, it goes on until nothing is due.
+            if (!_isIndexing && Stopwatch.GetElapsedTime(since) < FewIndexedAfter && !TextIndex.IsWorthAdding(_connection))
+            {
+                return;
+            }
+
+            var begun = Stopwatch.GetTimestamp();
+            _isIndexing = _transactions.AddDue(() => Stopwatch.GetElapsedTime(begun) < MaxIndexing || _queue.Count == 0);
             KeepLogShort();
-            return LooksGood(wrote: more) && more;
+            if (LooksGood(wrote: _isIndexing) && _isIndexing)
+            {
+                _lookAt = begun;
+            }
+            else
+            {
+                _dueSince = null;
+            }
+        }
+        catch (Exception error) when (error is not StoreException)
+        {
+            // A lock of another program, a full disk, a damaged index: it stays due, each search looks through it, and it is tried again.
+            _isIndexing = false;
+            Abandon(error);
+            IndexFailed?.Invoke(error);
+            if (error is SqliteException { SqliteExtendedErrorCode: raw.SQLITE_CORRUPT_VTAB })
+            {
+                EmptyIndex();
+            }
+        }
+    }
+
+    /// <summary>So that all of it is made again.</summary>
+    private void EmptyIndex()
+    {
+        try
+        {
+            TextIndex.Empty(_connection);
+            LooksGood(wrote: true);
         }
         catch (SqliteException error)
         {
-            // A lock of another program or a full disk: it stays due, and the next write tries again.
             Abandon(error);
-            return false;
         }
     }
 
@@ -278,7 +331,7 @@ internal sealed class DbWriter : IWriter
 
         if (others)
         {
-            _dueSince ??= Stopwatch.GetTimestamp();
+            IndexSoon();
             ChangedByOthers?.Invoke();
         }
 
@@ -289,8 +342,9 @@ internal sealed class DbWriter : IWriter
     {
         error = _transactions.Abandon() ?? error;
 
-        // After a failed flush it is unknown what is on disk, and a retry would hide that.
-        if (error is SqliteException { SqliteErrorCode: raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB })
+        // After a failed flush it is unknown what is on disk, and a retry would hide that. A damaged text index can be made again.
+        if (error is SqliteException { SqliteErrorCode: raw.SQLITE_IOERR or raw.SQLITE_CORRUPT or raw.SQLITE_NOTADB } damage
+            && damage.SqliteExtendedErrorCode != raw.SQLITE_CORRUPT_VTAB)
         {
             Break(error);
         }
@@ -322,6 +376,8 @@ internal sealed class DbWriter : IWriter
             _files.Remember();
         }
     }
+
+    private static long Ticks(TimeSpan time) => (long)(time.TotalSeconds * Stopwatch.Frequency);
 
     /// <param name="IsDirty">The log holds commits that are not in the database file.</param>
     /// <param name="IsCrowded">The last group had several items, or more were waiting.</param>

@@ -128,11 +128,10 @@ internal static class Migrator
         using (var back = UpgradeCopies.Find(path, UpgradeCopies.Rollback) is [var aside, ..] && aside.To == current
             ? BroughtBack.Open(connection, aside) : null)
         {
-            SchemaChange.Run(connection, [.. steps], newest, progress, () =>
-            {
-                added = copy is null ? [] : SchemaColumns.Complete(connection, migrations, newest);
-                back?.Run(progress);
-            });
+            SchemaChange.Run(
+                connection, [.. steps], newest, progress,
+                verify: () => back?.Run(progress),
+                prepare: () => added = copy is null ? [] : SchemaColumns.Complete(connection, migrations, current));
         }
 
         if (copy is not null)

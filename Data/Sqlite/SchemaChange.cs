@@ -37,10 +37,12 @@ internal sealed partial class SchemaChange
 
     /// <param name="version">What the database has afterwards.</param>
     /// <param name="verify">Looks at the result before it is committed; an exception undoes all.</param>
+    /// <param name="prepare">Called before the first step; an exception undoes all.</param>
     /// <exception cref="StartupException">A step failed; the database is as before.</exception>
     /// <exception cref="OperationCanceledException">It was stopped; the database is as before.</exception>
     public static void Run(
-        SqliteConnection connection, IReadOnlyList<SchemaStep> steps, int version, StartProgress progress, Action? verify = null)
+        SqliteConnection connection, IReadOnlyList<SchemaStep> steps, int version, StartProgress progress, Action? verify = null,
+        Action? prepare = null)
     {
         // With foreign keys on, dropping a table to recreate it would delete the rows that refer to it. The pragma has no effect inside a
         // transaction.
@@ -51,6 +53,7 @@ internal sealed partial class SchemaChange
             using var watched = new Watched(connection, progress.Stop, change.Look);
             progress.Report(StartStep.Migrate, "", 0);
             Scalar(connection, "begin immediate");
+            prepare?.Invoke();
             watched.Run(change.RunAll);
             Scalar(connection, $"pragma user_version = {version}; pragma application_id = {Migrator.ApplicationId};");
             progress.Report(StartStep.Migrate, "checking references", null);

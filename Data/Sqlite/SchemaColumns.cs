@@ -3,8 +3,8 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// The columns that a database must have after an upgrade. A build between two releases can have had the same number of the schema with
-/// fewer of them, and a program that misses one fails at the first row that it writes there.
+/// The columns that a database must have before an upgrade. A build between two releases can have had the same number of the schema with
+/// fewer of them, and a step that misses one fails, or the program at the first row that it writes there.
 /// </summary>
 internal static class SchemaColumns
 {

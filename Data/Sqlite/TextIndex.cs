@@ -5,14 +5,17 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Data.Sqlite;
 
 /// <summary>
-/// The full-text index over messages. It holds folded text (<see cref="Letters"/>), which SQL cannot make: triggers of the schema note what
-/// is due, and the writer brings the index up to date a little later (<see cref="DbWriter"/>). What is due is in no index and is looked
-/// through by each search, so that a message is found at once.
+/// The full-text index over messages. It holds folded text (<see cref="Letters"/>), which SQL cannot make, and the writer brings it up to
+/// date a little later (<see cref="DbWriter"/>). The messages after the newest that it holds wait for it; triggers of the schema note the
+/// others that do (messages_text_due). Each search looks through what waits, so that a message is found at once.
 /// </summary>
 internal static class TextIndex
 {
     /// <summary>Messages that one addition brings up to date: they share the pages that the index writes.</summary>
     private const int MaxAtOnce = 256;
+
+    /// <summary>Messages that are worth an addition: fewer share its pages by so much less that they wait for others.</summary>
+    private const int MinAtOnce = 64;
 
     /// <summary>Messages that one transaction of a start adds: a start that is ended goes on there, and the log stays small.</summary>
     private const int MaxInTransaction = 5_000;
@@ -28,11 +31,13 @@ internal static class TextIndex
     /// <summary>Places of a short term that are read, about 10 ms; what stands in more is soon found among the owner's texts.</summary>
     private const int MaxPlaces = 100_000;
 
+    private const string Next = "select id from messages_text_waiting order by id limit 1";
+
     /// <summary>Whether the database has this index; that of the traces and those of older schemas have not.</summary>
     public static bool IsIn(SqliteConnection connection)
     {
         using var command = connection.CreateCommand();
-        command.CommandText = "select exists (select 1 from sqlite_schema where name = 'messages_text_due')";
+        command.CommandText = "select exists (select 1 from sqlite_schema where name = 'messages_text_waiting')";
         return command.ExecuteScalar() is 1L;
     }
 
@@ -41,11 +46,19 @@ internal static class TextIndex
     /// </summary>
     public static HashSet<long>? Candidates(DbConnection connection, long userId, SearchTerms terms)
     {
-        // First, because what is no longer due afterwards is in the index by then.
-        var due = connection.Query<long>("select id from messages_text_due").ToList();
+        // First, because what no longer waits afterwards is in the index by then.
+        var newest = connection.ExecuteScalar<long>("select coalesce(max(id), 0) from messages_text_docsize");
+        var waiting = connection.Query<long>("""
+            select id from messages_text_due
+            union all
+            select m.id
+            from sessions s
+            cross join messages m on m.session_id = s.id and m.id > @newest -- in this order, by the index of a session's messages
+            where s.user_id = @userId
+            """, new { userId, newest }).ToList();
         var ids = terms.Match is { } match ? Matching(connection, $"{SearchTerms.Owner(userId)} AND {match}")
             : terms.Patterns.Select(pattern => Beginning(connection, pattern.Text)).OfType<HashSet<long>>().MinBy(ids => ids.Count);
-        ids?.UnionWith(due);
+        ids?.UnionWith(waiting);
         return ids;
     }
 
@@ -64,13 +77,21 @@ internal static class TextIndex
         return places > MaxPlaces ? null : ids;
     }
 
-    /// <summary>Brings the oldest messages that are due up to date, within the transaction that is open.</summary>
+    /// <summary>Whether enough messages wait to be worth an addition.</summary>
+    public static bool IsWorthAdding(DbConnection connection) => connection.ExecuteScalar<long>("""
+        select count(*) from (select id from messages_text_waiting order by id limit @MinAtOnce)
+        """, new { MinAtOnce }) == MinAtOnce;
+
+    /// <summary>
+    /// Brings the oldest messages that wait up to date, within the transaction that is open. In the order of their ids, because what comes
+    /// after the newest in the index counts as waiting.
+    /// </summary>
     /// <param name="goesOn">Asked after each message.</param>
     /// <returns>How many.</returns>
     public static int AddDue(DbConnection connection, Func<bool> goesOn)
     {
         var due = connection.Query<long>("""
-            select id from messages_text_due order by id limit @MaxAtOnce
+            select id from messages_text_waiting order by id limit @MaxAtOnce
             """, new { MaxAtOnce }).ToList();
         var done = 0;
         while (done < due.Count && (done == 0 || goesOn()))
@@ -85,6 +106,10 @@ internal static class TextIndex
 
         return done;
     }
+
+    /// <summary>Takes everything out, so that every message waits; of a damaged index nothing else can be done.</summary>
+    public static void Empty(DbConnection connection) =>
+        connection.Execute("insert into messages_text (messages_text) values ('delete-all')");
 
     private static void Add(DbConnection connection, long id)
     {
@@ -105,14 +130,15 @@ internal static class TextIndex
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static void AddAllDue(SqliteConnection connection, StartProgress progress)
     {
-        if (!IsIn(connection) || Number(connection, "select count(*) from (select 1 from messages_text_due limit 1001)") <= MaxLeft)
+        if (!IsIn(connection)
+            || Number(connection, "select count(*) from (select id from messages_text_waiting order by id limit 1001)") <= MaxLeft)
         {
             return;
         }
 
-        var first = Number(connection, "select min(id) from messages_text_due");
-        var last = Number(connection, "select max(id) from messages_text_due");
-        for (var next = first; next > 0; next = Number(connection, "select min(id) from messages_text_due"))
+        var first = Number(connection, Next);
+        var last = Number(connection, "select max(id) from messages");
+        for (var next = first; next > 0; next = Number(connection, Next))
         {
             progress.Report(StartStep.Index, "", (double)(next - first) / Math.Max(1, last - first));
             using var transaction = connection.BeginTransaction();

@@ -26,6 +26,7 @@ internal sealed class Db : IDisposable
     private readonly LongReads _longReads;
     private readonly SemaphoreSlim _places = new(MaxReads);
     private bool _isClosed;
+    private long _indexFailures;
 
     /// <param name="disposable">The rows may be lost: a commit does not wait for the disk, and the file has a maximum size.</param>
     public Db(string path, bool disposable = false)
@@ -38,6 +39,7 @@ internal sealed class Db : IDisposable
     public Db(IWriter writer, Func<Reader> openReader)
     {
         _writer = writer;
+        _writer.IndexFailed += _ => Interlocked.Increment(ref _indexFailures);
         _readers = new Readers(openReader);
         _longReads = new LongReads(_readers, LongReadLimit);
     }
@@ -56,11 +58,21 @@ internal sealed class Db : IDisposable
         remove => _writer.ChangedByOthers -= value;
     }
 
+    /// <summary>Raised on a thread of the writer when text could not be added to the index of the search; it is tried again.</summary>
+    public event Action<Exception>? IndexFailed
+    {
+        add => _writer.IndexFailed += value;
+        remove => _writer.IndexFailed -= value;
+    }
+
     /// <summary>How long the writer has been at one piece of work; zero while it waits. Minutes mean that it hangs.</summary>
     public TimeSpan WriterBusyFor => _writer.BusyFor;
 
     /// <summary>Transactions written to disk since the start.</summary>
     public long Commits => _writer.Commits;
+
+    /// <summary>Attempts since the start to add text to the index of the search that failed.</summary>
+    public long IndexFailures => Interlocked.Read(ref _indexFailures);
 
     /// <summary>
     /// Runs short statements on a read-only connection; the work must not wait on anything else. It runs on a pool thread, never on one

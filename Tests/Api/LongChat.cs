@@ -8,7 +8,11 @@ internal static class LongChat
 {
     /// <param name="length">Characters of each message.</param>
     /// <returns>The session's id and that of its first message.</returns>
-    public static (long Session, long First) Write(TestServer server, string username, int messages, int length = 500)
+    public static (long Session, long First) Write(TestServer server, string username, int messages, int length = 500) => Fill(
+        server, username, messages,
+        $"has a needle ' || substr(replace(hex(zeroblob({length})), '0', 'words of a text; '), 1, {length}) || '");
+
+    private static (long Session, long First) Fill(TestServer server, string username, int messages, string text)
     {
         using var store = Open(server);
         using var transaction = store.BeginTransaction();
@@ -22,7 +26,7 @@ internal static class LongChat
             with recursive n (i) as (select 0 union all select i + 1 from n where i < {messages - 1})
             insert into messages (id, session_id, parent_id, role, content, status, created_at)
             select {first} + i, {session}, nullif({first} + i - 1, {first - 1}), iif(i % 2, 'assistant', 'user'),
-                'number ' || i || ' has a needle ' || substr(replace(hex(zeroblob({length})), '0', 'words of a text; '), 1, {length}),
+                'number ' || i || ' {text}',
                 'done', 1
             from n
             returning 1
@@ -35,6 +39,19 @@ internal static class LongChat
         }
 
         return (session, first);
+    }
+
+    /// <summary>Waits until the text index has everything. Few messages wait there for others, so somebody else writes some.</summary>
+    public static Task Indexed(TestServer server)
+    {
+        Number(server, """
+            insert into users (username, username_key, role, status, created_at) values ('filler', 'filler', 'USER', 'DISABLED', 1)
+            on conflict do nothing
+            """);
+        Fill(server, "filler", 64, "filling text");
+        using var store = Open(server);
+        var waiting = store is SqliteConnection ? "messages_text_waiting" : "messages_text_due";
+        return Eventually.Holds(() => Number(server, $"select count(*) from {waiting}") == 0);
     }
 
     public static long Number(TestServer server, string sql)

@@ -45,8 +45,8 @@ public sealed class LongChatTests
         await (await deleting).Expect(what == "many" ? HttpStatusCode.OK : HttpStatusCode.NoContent);
 
         Assert.True(max < Patience, $"A write waited {max.TotalMilliseconds:0} ms.");
-        await Eventually.Holds(
-            () => LongChat.Number(server, "select count(*) from messages_text where messages_text match '\"nee\"'") == 0);
+        await LongChat.Indexed(server);
+        Assert.Equal(0, LongChat.Number(server, "select count(*) from messages_text where messages_text match '\"nee\"'"));
         if (what is "messages" or "turn")
         {
             Assert.Equal(0, (await owner.GetJson($"/api/sessions/{session}")).GetProperty("messageCount").GetInt64());
@@ -147,7 +147,7 @@ public sealed class LongChatTests
                 """);
         }
 
-        await Eventually.Holds(() => LongChat.Number(server, "select count(*) from messages_text_due") == 0);
+        await LongChat.Indexed(server);
         foreach (var letter in letters)
         {
             foreach (var q in new[]

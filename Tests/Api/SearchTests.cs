@@ -243,7 +243,7 @@ public sealed class SearchTests
         await admin.AskAndWait(session, "which bird");
         Assert.Single(await Found(admin, "heron"));
         Assert.Single(await Found(admin, "he"));
-        await Indexed(server);
+        await LongChat.Indexed(server);
         Assert.Single(await Found(admin, "heron"));
 
         told = "a stork";
@@ -257,7 +257,7 @@ public sealed class SearchTests
         await (await admin.DeleteAsync($"/api/sessions/{session}/messages/{answer}")).Expect(HttpStatusCode.NoContent);
         Assert.Empty(await Found(admin, "heron"));
         Assert.Single(await Found(admin, "stork"));
-        await Indexed(server);
+        await LongChat.Indexed(server);
         Assert.Empty(await Found(admin, "heron"));
         Assert.Empty(await Found(admin, "er"));
         Assert.Single(await Found(admin, "stork"));
@@ -287,9 +287,6 @@ public sealed class SearchTests
         await admin.AskAndWait(await admin.NewSession(), "hello");
         Assert.Empty(await Found(admin, "buried"));
     }
-
-    private static Task Indexed(TestServer server) =>
-        Eventually.Holds(() => LongChat.Number(server, "select count(*) from messages_text_due") == 0);
 
     private static async Task<List<JsonElement>> Found(HttpClient client, string q) =>
         [.. (await client.GetJson($"/api/sessions?q={Uri.EscapeDataString(q)}")).GetProperty("items").EnumerateArray()];

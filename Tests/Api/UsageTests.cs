@@ -109,7 +109,7 @@ public sealed class UsageTests
         {
             ("user_id = 1 and created_at >= 0 and created_at < 9", "usage_entries_by_user"),
             ("created_at >= 0 and created_at < 9", "usage_entries_by_time"),
-            ("session_id = 1 and user_id = 1", "usage_entries_by_session"),
+            ("session_id = 1 and user_id = 1", "usage_entries_by_user"),
         })
         {
             await using var command = connection.CreateCommand();

@@ -221,6 +221,30 @@ public sealed class DbTests : IDisposable
         Assert.Equal(1, Number(connection, "select count(*) from messages_text_due"));
     }
 
+    /// <summary>The database goes on, what waits is found, and the index is made again.</summary>
+    [Fact]
+    public async Task A_damaged_text_index_is_told_and_made_again()
+    {
+        Migrator.Run(FilePath);
+        Run("""
+            insert into users (id, username, username_key, role, status, created_at) values (1, 'Ann', 'ann', 'ADMIN', 'ACTIVE', 1);
+            insert into sessions (id, user_id, title, created_at, updated_at) values (1, 1, '', 1, 1);
+            delete from messages_text_data;
+            with recursive n (i) as (select 1 union all select i + 1 from n where i < 64)
+            insert into messages (session_id, role, content, status, created_at) select 1, 'user', 'bird ' || i, 'done', 1 from n;
+            """);
+        using var db = new Db(FilePath);
+        var told = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
+        db.IndexFailed += error => told.TrySetResult(error);
+
+        Assert.IsType<SqliteException>(await told.Task.WaitAsync(TimeSpan.FromSeconds(30)));
+        Assert.Equal(1, db.IndexFailures);
+        await db.Write(connection => Put(connection, "goes on"));
+        const string found = "select count(*) from messages_text where messages_text match '\"bir\"'";
+        await Eventually.Holds(async () => await db.Read(connection => Number(connection, found)) == 64);
+        Assert.Equal(1, db.IndexFailures);
+    }
+
     [Fact]
     public void Every_connection_has_the_safe_settings()
     {
