@@ -25,11 +25,18 @@ internal static class MetricsEndpoints
         Add(
             text, "process_start_time_seconds", "gauge", "Start, in unix time.",
             new DateTimeOffset(process.StartTime).ToUnixTimeMilliseconds() / 1000d);
+        Add(
+            text, "aichat_allocated_bytes_total", "counter", "Bytes that the program asked its memory manager for.",
+            GC.GetTotalAllocatedBytes());
+        Add(text, "aichat_collections_total", "counter", "Collections of that memory, of any length.", GC.CollectionCount(0));
         Add(text, "aichat_runs", "gauge", "Answers that are being written.", slots.Count);
         Add(
             text, "aichat_stream_deltas_total", "counter", "Pieces of text that providers have sent; for most one is a token.",
             metrics.Deltas);
         Add(text, "aichat_commits_total", "counter", "Transactions written to disk.", db.Commits);
+        Add(
+            text, "aichat_index_failures_total", "counter", "Failed attempts to add text to the index of the search.",
+            db.IndexFailures);
         Add(text, "aichat_backup_failures_total", "counter", "Backups that were not made, or not sent.", backups.Failures);
         if (backups.Newest() is { } newest)
         {

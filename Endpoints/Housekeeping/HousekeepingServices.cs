@@ -6,6 +6,7 @@ internal static class HousekeepingServices
     {
         services.AddSingleton<StoreCheck>();
         services.AddHostedService(provider => provider.GetRequiredService<StoreCheck>());
+        services.AddHostedService<IndexFailures>();
         services.AddHostedService<DataPlace>();
         services.AddSingleton<Retention>();
         services.AddHostedService(provider => provider.GetRequiredService<Retention>());

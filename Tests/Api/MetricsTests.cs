@@ -26,6 +26,9 @@ public sealed class MetricsTests
         Assert.Contains("aichat_runs", metrics.Keys);
         Assert.Equal(3, metrics["aichat_stream_deltas_total"]);
         Assert.True(metrics["aichat_commits_total"] >= 3);
+        Assert.True(metrics["aichat_allocated_bytes_total"] > 100_000);
+        Assert.True(metrics["aichat_collections_total"] >= 0);
+        Assert.Equal(0, metrics["aichat_index_failures_total"]);
         Assert.True(metrics["""aichat_http_requests_total{status="2xx"}"""] >= 3);
         Assert.True(metrics["""aichat_http_requests_total{status="4xx"}"""] >= 1);
         Assert.Equal(0, metrics["""aichat_provider_errors_total{code="provider_unreachable"}"""]);
