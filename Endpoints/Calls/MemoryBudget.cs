@@ -71,6 +71,9 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
     /// <summary>Those of them that wait for the memory of the longest.</summary>
     private int _longestWaiting;
 
+    /// <summary>Those of them that have it.</summary>
+    private int _longest;
+
     /// <summary>An answer was told to end; its pieces come back soon.</summary>
     private bool _oneEnds;
 
@@ -116,26 +119,29 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
 
     /// <summary>
     /// Takes the memory for one line of a reply at its usual greatest length, until it is disposed of; null when none becomes free in time.
-    /// All of it at once, and before the line has come, so that lines that arrive together never wait for one another.
+    /// All of it at once, and before the line has come, so that lines that arrive together never wait for one another. What one of them
+    /// takes beside when it turns out to be the longest stays free.
     /// </summary>
     /// <param name="isLongest">
-    /// What the longest line takes beside, for a line that has its memory already. When all lines wait for it, the last one ends, so that
-    /// the others can go on.
+    /// What the longest line takes beside, for a line that has its memory already. When all lines wait for it, because answers have grown
+    /// into it, the last one ends, so that the others can go on.
     /// </param>
     /// <param name="cancellationToken">Ends the wait.</param>
     public async ValueTask<IDisposable?> TakeLine(bool isLongest, CancellationToken cancellationToken)
     {
         var most = MaxBytes / BytesPerPiece;
-        var pieces = (int)(isLongest ? Math.Clamp(most / 4, 1, PiecesPerLongestLine) : Math.Clamp(most / 2, 1, PiecesPerLine));
+        var beside = (int)Math.Clamp(most / 4, 1, PiecesPerLongestLine);
+        var pieces = isLongest ? beside : (int)Math.Clamp(most / 2, 1, PiecesPerLine);
         var begun = clock.GetTimestamp();
         while (true)
         {
             Task cameBack;
             lock (_gate)
             {
-                if ((isLongest || _longestWaiting == 0) && TryTake(pieces))
+                if ((isLongest || _longestWaiting == 0) && TryTake(pieces, leaving: isLongest || _longest > 0 ? 0 : beside))
                 {
                     _lines += isLongest ? 0 : 1;
+                    _longest += isLongest ? 1 : 0;
                     return new LineLease(this, pieces, isLongest);
                 }
 
@@ -227,9 +233,9 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         }
     }
 
-    private bool TryTake(int pieces)
+    private bool TryTake(int pieces, int leaving = 0)
     {
-        if (Interlocked.Add(ref _taken, pieces) * BytesPerPiece <= MaxBytes)
+        if ((Interlocked.Add(ref _taken, pieces) + leaving) * BytesPerPiece <= MaxBytes)
         {
             return true;
         }
@@ -277,11 +283,12 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         }
     }
 
-    private void EndLine()
+    private void EndLine(bool isLongest)
     {
         lock (_gate)
         {
-            _lines--;
+            _lines -= isLongest ? 0 : 1;
+            _longest -= isLongest ? 1 : 0;
         }
     }
 
@@ -293,11 +300,7 @@ internal sealed class MemoryBudget(Func<bool, long> used, long limit, TimeProvid
         {
             if (!Interlocked.Exchange(ref _ended, true))
             {
-                if (!isLongest)
-                {
-                    budget.EndLine();
-                }
-
+                budget.EndLine(isLongest);
                 budget.GiveBack(pieces);
             }
         }

@@ -56,7 +56,7 @@ public sealed class MemoryBudgetTests
     public async Task Long_lines_take_turns_and_one_that_waits_too_long_is_refused()
     {
         var clock = new FakeTimeProvider();
-        var memory = new MemoryBudget(_ => 0, Limit, clock);
+        var memory = new MemoryBudget(_ => 0, 2 * Limit, clock);
         var one = await memory.TakeLine(false, default);
         var two = await memory.TakeLine(false, default);
         var third = memory.TakeLine(false, default).AsTask();
@@ -73,7 +73,7 @@ public sealed class MemoryBudgetTests
 
         two.Dispose();
         three.Dispose();
-        Assert.Equal(Pieces(70L << 20), Enumerable.Range(0, 10_000).Count(_ => memory.TryGrow())); // all of it came back
+        Assert.Equal(Pieces(140L << 20), Enumerable.Range(0, 10_000).Count(_ => memory.TryGrow())); // all of it came back
         using var gone = new CancellationTokenSource();
         var waits = memory.TakeLine(false, gone.Token).AsTask();
         await gone.CancelAsync();
@@ -102,6 +102,29 @@ public sealed class MemoryBudgetTests
         (await begins.WaitAsync(TimeSpan.FromSeconds(20)))!.Dispose();
         got.Dispose();
         Assert.Equal(Pieces(140L << 20), Enumerable.Range(0, 10_000).Count(_ => memory.TryGrow()));
+    }
+
+    /// <summary>Lines that begin together leave room for one of them to be the longest, so that all are read, one after the other.</summary>
+    [Theory]
+    [InlineData(40)]
+    [InlineData(192)]
+    [InlineData(384)]
+    public async Task Of_lines_that_all_turn_out_longest_none_is_lost(int megabytes)
+    {
+        var memory = new MemoryBudget(_ => 0, (long)megabytes << 20, TimeProvider.System);
+        var all = Enumerable.Range(0, 12).Select(_ => memory.TakeLine(false, default).AsTask()).ToList(); // most of them wait
+        async Task<bool> Read(Task<IDisposable?> taken)
+        {
+            using var line = await taken;
+            using var more = await memory.TakeLine(true, default);
+            await Task.Yield();
+            return line is not null && more is not null;
+        }
+
+        var read = await Task.WhenAll(all.Select(Read)).WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.DoesNotContain(false, read);
+        Assert.Equal(Pieces(((long)megabytes << 20) / 10 * 7), Enumerable.Range(0, 10_000).Count(_ => memory.TryGrow()));
     }
 
     /// <summary>Many answers whose lines are all as long as a line may be: each waits for its turn, and none is lost.</summary>
