@@ -27,6 +27,7 @@ const COLUMNS = [
   ['CPU us/token', 12, 'cpuPerToken', tenths],
   ['steady', 7, 'cpuSteady', tenths],
   ['us/answer', 9, 'cpuPerAnswer', tenths],
+  ['KB/answer', 9, 'allocatedKb', tenths],
   ['RSS KiB/stream', 14, 'rssPerStream', tenths],
   ['commits/s', 9, 'commitsPerSecond', tenths],
   ['commits', 7, 'commits', String],
@@ -84,6 +85,10 @@ async function askAiChat(server, model, streams, characters) {
   return requests
 }
 
+/** What the server has asked its memory manager for so far, and how often that has collected. */
+const allocated = async (server) =>
+  ({ bytes: await metric(server, 'aichat_allocated_bytes_total'), collections: await metric(server, 'aichat_collections_total') })
+
 async function relay(server, scenario, whileLive = () => {}) {
   const { tokens, gapMs, streams, atOnce, rampMs, characters = 0, asked, whole } = scenario
   const isAiChat = server.name === 'AiChat'
@@ -93,6 +98,7 @@ async function relay(server, scenario, whileLive = () => {}) {
   const lines = await requests(`bench-${tokens}-${gapMs}${characters ? `-${characters}` : ''}`, streams)
   await (isAiChat && whole ? settled(server) : wait(1_000))
   const before = usage(server.pid)
+  const memory = isAiChat && tokens === 1 ? await allocated(server) : undefined
   let most = before.rssKb
   const watching = setInterval(() => (most = Math.max(most, usage(server.pid).rssKb)), 250)
   const marks = {}
@@ -104,6 +110,7 @@ async function relay(server, scenario, whileLive = () => {}) {
   clearInterval(watching)
   if (isAiChat && whole) await settled(server) // what it puts off is part of the price
   const used = usage(server.pid).cpu - before.cpu
+  const memoryAfter = memory && (await allocated(server))
   await wait(100) // the last mark's counter
   const steady = marks.live && marks.ending && streams === atOnce && gapMs > 0 ? (marks.ending.at - marks.live.at) / 1000 : 0
   return {
@@ -114,6 +121,8 @@ async function relay(server, scenario, whileLive = () => {}) {
     ratePerRun: gapMs === 0 ? result.ratePerRun : undefined,
     cpuPerToken: tokens > 1 ? (used * 1e6) / result.tokens : undefined,
     cpuPerAnswer: tokens === 1 ? (used * 1e6) / result.finished : undefined,
+    allocatedKb: memory && (memoryAfter.bytes - memory.bytes) / 1000 / result.finished,
+    collectionsPerThousand: memory && ((memoryAfter.collections - memory.collections) * 1000) / result.finished,
     mostKb: most,
     cpuSteady: steady > 0.5 ? ((marks.ending.cpu - marks.live.cpu) * 1e6) / (steady * (1000 / gapMs) * streams) : undefined,
     rssPerStream: streams === atOnce && gapMs > 0 ? (most - before.rssKb) / streams : undefined,

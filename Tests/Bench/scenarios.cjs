@@ -13,6 +13,10 @@ const relay = (id, name, streams, tokens, gapMs, extra, judge) => ({ id, name, s
 /** Answers of one token, one after the other on each of 16 connections: what the start and the end of an answer cost. */
 const closed = (id, name, extra, limit) => relay(id, name, 3000, 1, 0, { atOnce: 16, runs: 5, whole: true, ...extra }, (ours, nginx) => [
   most('CPU us per answer, times nginx', limit, ours.cpuPerAnswer / nginx.cpuPerAnswer, times),
+  ...(extra.characters ? [] : [
+    most('KB allocated per answer', 25, ours.allocatedKb),
+    most('collections for 1,000 answers', 3, ours.collectionsPerThousand),
+  ]),
   noErrors(ours),
 ])
 
