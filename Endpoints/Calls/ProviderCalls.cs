@@ -64,7 +64,8 @@ internal sealed class ProviderCalls(
             try
             {
                 var call = live.Enter(plan.UserId, plan.IsAdmin, model, endpoints[at], cancel);
-                return await StreamingCall.Begin(provider, model, request with { Endpoint = endpoints[at] }, factors, clock, call);
+                request = ReferenceEquals(request.Endpoint, endpoints[at]) ? request : request with { Endpoint = endpoints[at] };
+                return await StreamingCall.Begin(provider, model, request, factors, clock, call);
             }
             catch (ProviderException error)
             {

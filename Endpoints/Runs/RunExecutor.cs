@@ -124,10 +124,7 @@ internal sealed partial class RunExecutor(
                     RunEvents.Error(run.Log, Problems.FromProvider(failure!));
                 }
 
-                finished ??= RunResult.From(run, recorder, failure, settings.ReasoningSaveToDb) with
-                {
-                    KeptVersions = run.Request.Kind == NewRun.Regenerate ? settings.AssistantReplyHistoryLimit : 0,
-                };
+                finished ??= RunResult.From(run, recorder, failure, settings);
                 if (!isStored)
                 {
                     removed = await Store(run, finished);

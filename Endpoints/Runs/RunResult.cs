@@ -1,5 +1,6 @@
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Settings;
 using AiChat.Providers.Protocol;
 using AiChat.Providers.Transport;
 
@@ -12,11 +13,11 @@ internal static class RunResult
 
     /// <summary>The final row of a run.</summary>
     /// <param name="failure">Why the answer broke off; null when it is complete or was stopped.</param>
-    /// <param name="saveReasoning">Whether the settings allow reasoning to be stored.</param>
-    public static FinishedRun From(Run run, AnswerRecorder recorder, ProviderException? failure, bool saveReasoning)
+    /// <param name="settings">Whether reasoning may be stored, and how many answers to a question are kept.</param>
+    public static FinishedRun From(Run run, AnswerRecorder recorder, ProviderException? failure, SystemSettings settings)
     {
         var (content, reasoning, _) = run.Log.Snapshot();
-        var keep = run.Options.SaveReasoning && saveReasoning;
+        var keep = run.Options.SaveReasoning && settings.ReasoningSaveToDb;
         if (!keep && content.Length == 0 && recorder.End is { Reason: FinishReason.Stop } && run.Log.Tools() is null)
         {
             // A model that never ended its thinking said all of its answer there.
@@ -63,6 +64,7 @@ internal static class RunResult
             FirstTokenMs = recorder.FirstTokenMs,
             TotalMs = recorder.ElapsedMs,
             TrimmedMessages = recorder.TrimmedTurns,
+            KeptVersions = run.Request.Kind == NewRun.Regenerate ? settings.AssistantReplyHistoryLimit : 0,
             Reservation = run.Started.Reservation!,
             Calls = status == "failed" && recorder.Calls.Count == 0 ? [Place(run).Failed(run.Model)] : recorder.Calls,
         };

@@ -6,6 +6,9 @@ namespace AiChat.Endpoints.Runs;
 /// <summary>Sampling parameters of a session; null is not sent to the provider.</summary>
 internal sealed record SessionParameters
 {
+    /// <summary>Those of nearly all sessions.</summary>
+    private static readonly SessionParameters Unset = new();
+
     public double? Temperature { get; init; }
 
     public double? TopP { get; init; }
@@ -30,7 +33,7 @@ internal sealed record SessionParameters
 
     /// <summary>Reads stored parameters, which were validated when they were saved.</summary>
     public static SessionParameters Parse(string? json) =>
-        (json is null ? null : JsonSerializer.Deserialize(json, RunsJson.Wire.SessionParameters)) ?? new SessionParameters();
+        (json is null ? null : JsonSerializer.Deserialize(json, RunsJson.Wire.SessionParameters)) ?? Unset;
 
     public string ToJson() => JsonSerializer.Serialize(this, RunsJson.Wire.SessionParameters);
 

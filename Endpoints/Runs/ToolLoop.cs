@@ -39,10 +39,8 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
                     var fresh = model == run.Model && exchange.Count == 0;
                     var turns = fresh ? prompt : await prompts.Build(run, model, exchange.Sum(TokenEstimate.Estimate));
                     var offered = model.Capabilities.Tools ? tools : null;
-                    var request = Request(run, model, endpoint, turns, exchange, offered, recorder.ElapsedMs) with
-                    {
-                        ToolChoice = tools is not null && round == MaxRounds ? "none" : null,
-                    };
+                    var isLast = tools is not null && round == MaxRounds;
+                    var request = Request(run, model, endpoint, turns, exchange, offered, isLast, recorder.ElapsedMs);
                     recorder.TrimmedTurns = turns.TrimmedTurns;
                     run.Trace?.Calling(request);
                     return request;
@@ -91,7 +89,8 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
     }
 
     private ChatRequest Request(
-        Run run, ResolvedModel model, ProviderEndpoint endpoint, Prompt prompt, List<ChatTurn> exchange, SearchCalls? tools, long elapsedMs)
+        Run run, ResolvedModel model, ProviderEndpoint endpoint, Prompt prompt, List<ChatTurn> exchange, SearchCalls? tools, bool isLast,
+        long elapsedMs)
     {
         var limits = settings.Timeouts;
         var left = limits.Total - TimeSpan.FromMilliseconds(elapsedMs);
@@ -105,6 +104,7 @@ internal sealed class ToolLoop(ProviderCalls calls, PromptBuilder prompts, WebSe
             Sampling = settings.SamplingFor(run, model).Within(prompt),
             Reasoning = settings.ReasoningFor(run.Options, model),
             Tools = tools is null ? [] : [tools.Definition],
+            ToolChoice = isLast ? "none" : null,
             ContextLimit = model.ContextLimit,
             TakesPictures = true,
             KeepAlive = settings.OllamaKeepAlive,
