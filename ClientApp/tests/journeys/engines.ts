@@ -84,7 +84,8 @@ export function launch(): Promise<Browser> {
     browser.close = async () => {
       await Promise.all(browser.contexts().map((context) => context.close()))
     }
-    browser.on('disconnected', () => delete shared.aichatBrowser)
+    // WebKit's is none of Playwright's, and each of its windows is a process of its own.
+    if (engine !== 'webkit') browser.on('disconnected', () => delete shared.aichatBrowser)
     return browser
   })
   return shared.aichatBrowser
