@@ -243,7 +243,7 @@ internal sealed class DbWriter : IWriter
     {
         try
         {
-            TextIndex.Empty(_connection);
+            _transactions.EmptyIndex();
             LooksGood(wrote: true);
         }
         catch (SqliteException error)

@@ -70,6 +70,17 @@ internal sealed class WriteTransactions(SqliteConnection connection, WriterLog l
         }
     }
 
+    /// <summary>Takes everything out of the text index, so that it is made again.</summary>
+    /// <exception cref="SqliteException">Nothing is committed.</exception>
+    public void EmptyIndex()
+    {
+        Execute("begin immediate");
+        var opens = log.Open();
+        TextIndex.Empty(connection);
+        Execute("commit");
+        log.Committed(opens);
+    }
+
     /// <summary>Brings the log into the file as far as no reader hinders it. One that fails is tried again by the next.</summary>
     public void Fold() => raw.sqlite3_wal_checkpoint_v2(connection.Handle, "main", raw.SQLITE_CHECKPOINT_PASSIVE, out _, out _);
 
