@@ -25,6 +25,9 @@ internal sealed class RunLog
     private string _last = "";
     private long _stored;
 
+    /// <summary>How many of the last segments wait for the one that they go out with.</summary>
+    private int _held;
+
     /// <summary>The position after the last event, which is also the id of that event.</summary>
     public long Position { get; private set; }
 
@@ -40,7 +43,7 @@ internal sealed class RunLog
     public void AppendReasoning(string text) => AppendText('r', text);
 
     /// <summary>Adds an event of another kind; <paramref name="json"/> is its one-line data.</summary>
-    /// <param name="more">Another event follows at once; readers are woken with it, so that both go out together.</param>
+    /// <param name="more">Another event follows at once; readers get this one with it, so that both go out together.</param>
     public void Append(string type, byte[] json, bool more = false)
     {
         AsyncSignal? only;
@@ -48,6 +51,7 @@ internal sealed class RunLog
         {
             _segments.Add(new Segment('e', Position, 1, 0, type, json));
             Position++;
+            _held = more ? _held + 1 : 0;
             Completed |= type == ChatEvent.Done; // in one step, so that a reader that has the last event does not get it again
             only = OnlyReader;
         }
@@ -119,7 +123,7 @@ internal sealed class RunLog
     {
         lock (_gate)
         {
-            Completed = true;
+            (Completed, _held) = (true, 0);
         }
 
         Wake();
@@ -179,7 +183,7 @@ internal sealed class RunLog
             // A reader that asks again after the end gets the last event again.
             var position = after > Position || after < 0 ? 0 : Completed && after == Position && EndsWithEvent ? after - 1 : after;
             var left = MaxFrameText;
-            for (var i = FirstAfter(position); i < _segments.Count && left > 0; i++)
+            for (var i = FirstAfter(position); i < _segments.Count - _held && left > 0; i++)
             {
                 var segment = _segments[i];
                 if (segment.Kind == 'e')
@@ -348,6 +352,7 @@ internal sealed class RunLog
                 _segments.Add(new Segment(kind, Position, text.Length, target.Length, null, null));
             }
 
+            _held = 0;
             target.Append(text);
             (ContentLength, ReasoningLength) = (_content.Length, _reasoning?.Length ?? 0);
             Position += text.Length;
