@@ -104,7 +104,7 @@ public sealed class MemoryBudgetTests
         Assert.Equal(Pieces(140L << 20), Enumerable.Range(0, 10_000).Count(_ => memory.TryGrow()));
     }
 
-    /// <summary>Lines that begin together leave room for one of them to be the longest, so that all are read, one after the other.</summary>
+    /// <summary>Lines that begin together leave room for one to be the longest, so that all are read, one after the other.</summary>
     [Theory]
     [InlineData(40)]
     [InlineData(192)]
