@@ -20,6 +20,20 @@ internal sealed class SettingStore(Db db)
         });
     }
 
+    /// <summary>Keeps a fact about the installation unless there is one under this key; returns what is kept.</summary>
+    /// <param name="key">Begins with internal.</param>
+    public static Task<string> Keep(Db db, string key, string value, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            connection.Execute("""
+                insert into settings (key, value, updated_at) values (@key, @value, @at) on conflict (key) do nothing
+                """, new { key, value, at });
+            return connection.QuerySingle<string>("select value from settings where key = @key", new { key });
+        });
+    }
+
     public Task<List<SettingRow>> List() => db.Read(connection => connection.Query<SettingRow>("""
         select key, value from settings where key not like 'internal.%' order by key limit 1000
         """).ToList());

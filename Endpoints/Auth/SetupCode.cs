@@ -2,7 +2,9 @@ using System.Security.Cryptography;
 using System.Text;
 using AiChat.Data;
 using AiChat.Data.Accounts;
+using AiChat.Data.Catalog;
 using AiChat.Data.Sqlite;
+using AiChat.Data.Store;
 using AiChat.Endpoints.Secrets;
 using AiChat.Endpoints.Variables;
 
@@ -14,9 +16,16 @@ namespace AiChat.Endpoints.Auth;
 /// AICHAT_SETUP_CODE and AICHAT_SETUP_CODE_FILE choose it.
 /// </summary>
 internal sealed class SetupCode(
-    DataFolder folder, InstanceMarker instance, Users users, Redactor redactor, ServerOptions options) : IHostedService
+    DataFolder folder, InstanceMarker instance, Users users, Redactor redactor, SecretCipher cipher, Db db, ServerOptions options,
+    TimeProvider clock) : IHostedService
 {
     private const string FileName = "setup-code";
+
+    /// <summary>Where servers on one database find the code of the one that was first; sealed.</summary>
+    private const string SharedKey = "internal.setup_code";
+
+    private const string SharedAad = $"settings|value|{SharedKey}|v1";
+
     private const string Alphabet = "abcdefghijkmnpqrstuvwxyz23456789";
 
     /// <summary>100 bits.</summary>
@@ -60,7 +69,7 @@ internal sealed class SetupCode(
             throw EmptiedCheck.Refusal(folder.DatabasePath);
         }
 
-        var code = options.SetupCode() ?? Stored() ?? RandomNumberGenerator.GetString(Alphabet, Length);
+        var code = options.SetupCode() ?? await Shared(Stored() ?? RandomNumberGenerator.GetString(Alphabet, Length));
         redactor.Add(code);
         folder.WriteDurably(FileName, Encoding.ASCII.GetBytes(code + "\n"));
         _code = code;
@@ -68,12 +77,34 @@ internal sealed class SetupCode(
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
+    /// <summary>Another process may have made the first account.</summary>
+    public async Task Review()
+    {
+        if (SetupRequired && await users.AnyAccount())
+        {
+            Consume();
+        }
+    }
+
     /// <summary>The first account exists; from now on no code matches.</summary>
     public void Consume()
     {
         _code = null;
         folder.MarkInUse(instance, isInUse: true);
         File.Delete(folder.File(FileName));
+    }
+
+    /// <summary>The code of the server that was first; where there is only one, its own.</summary>
+    private async Task<string> Shared(string own)
+    {
+        if (options.DatabaseServer is null)
+        {
+            return own;
+        }
+
+        var kept = await SettingStore.Keep(
+            db, SharedKey, cipher.Seal(SecretPurpose.ProviderSecrets, SharedAad, own), clock.GetUtcNow());
+        return cipher.Open(SecretPurpose.ProviderSecrets, SharedAad, kept) ?? own;
     }
 
     /// <summary>The code of an earlier start, so that a note of it stays valid.</summary>

@@ -23,6 +23,7 @@ internal sealed class KeyGeneration
         _keys[SecretPurpose.DeviceCookie] = From("device-cookie");
         _keys[SecretPurpose.UrlSign] = From("url-sign");
         _keys[SecretPurpose.ShareTokens] = From("share-tokens");
+        _keys[SecretPurpose.Nodes] = From("nodes");
         Id = Convert.ToHexStringLower(SHA256.HashData(From("kid")).AsSpan(0, 4));
     }
 

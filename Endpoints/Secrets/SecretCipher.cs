@@ -15,6 +15,9 @@ internal enum SecretPurpose
     DeviceCookie,
     UrlSign,
     ShareTokens,
+
+    /// <summary>Requests of one process to another on the same database.</summary>
+    Nodes,
 }
 
 /// <summary>
@@ -23,7 +26,12 @@ internal enum SecretPurpose
 /// </summary>
 internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, ServerOptions options, Db db, TimeProvider clock)
 {
-    public const string CheckAad = "settings|value|internal.key_check|v1";
+    public const string CheckAad = $"settings|value|{CheckKey}|v1";
+
+    private const string CheckKey = "internal.key_check";
+
+    private const string SameKey =
+        "All servers on one database need the same: give it to each with AICHAT_MASTER_KEY_FILE or AICHAT_MASTER_KEY.";
 
     /// <summary>The first seals and signs. The others were it before a change of the key, and open what requests still hold.</summary>
     private volatile KeyGeneration[] _generations = [];
@@ -41,15 +49,17 @@ internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, S
         _jwt = options.JwtSecret is { } given ? Encoding.UTF8.GetBytes(given) : null;
         var check = await KeyCheck.Find(db);
         StagedKey.Settle(folder, next => check.Value is { } value && Opens(Generation(next), value));
+        var isShared = options.DatabaseServer is not null;
         var master = MasterKey.Find(folder, options);
-        if (master is null && check.InUse)
+        if (master is null && (check.InUse || (isShared && check.Value is not null)))
         {
             throw new StartupException(
                 StartupException.Configuration,
                 $"The master key {folder.File(MasterKey.FileName)} is missing, and the database holds secrets made with it. "
-                    + "Put the key back.");
+                    + (isShared ? SameKey : "Put the key back."));
         }
 
+        var isNew = master is null;
         var generation = Generation(master ?? MasterKey.Create(folder));
         _generations = [generation];
         if (check.Value is not null && Opens(generation, check.Value))
@@ -57,15 +67,29 @@ internal sealed class SecretCipher(DataFolder folder, InstanceMarker instance, S
             return;
         }
 
-        if (check.Value is not null && check.InUse)
+        if (check.Value is not null && (check.InUse || isShared))
         {
             throw new StartupException(
                 StartupException.Configuration,
                 "The master key (or instance.json) is not the one this database was written with: its secrets cannot be read. "
-                    + "Put the right one back.");
+                    + (isShared ? SameKey : "Put the right one back."));
         }
 
-        await KeyCheck.Replace(db, Seal(SecretPurpose.ProviderSecrets, CheckAad, "aichat"), clock.GetUtcNow());
+        var proof = Seal(SecretPurpose.ProviderSecrets, CheckAad, "aichat");
+        if (!isShared)
+        {
+            await KeyCheck.Replace(db, proof, clock.GetUtcNow());
+        }
+        else if (!Opens(generation, await SettingStore.Keep(db, CheckKey, proof, clock.GetUtcNow())))
+        {
+            if (isNew)
+            {
+                File.Delete(folder.File(MasterKey.FileName)); // made a moment ago, and nothing was sealed with it
+            }
+
+            throw new StartupException(
+                StartupException.Configuration, $"Another server has just begun this database with another master key. {SameKey}");
+        }
     }
 
     /// <summary>Encrypts. The result opens only with the same <paramref name="aad"/>, which is "table|column|row|v1".</summary>
