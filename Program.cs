@@ -7,6 +7,7 @@ using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Data.Imports;
 using AiChat.Data.NodePlatform;
+using AiChat.Data.Nodes;
 using AiChat.Data.Runs;
 using AiChat.Data.Store;
 using AiChat.Data.Traces;
@@ -23,6 +24,7 @@ using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Imports;
 using AiChat.Endpoints.NodePlatform;
+using AiChat.Endpoints.Nodes;
 using AiChat.Endpoints.Runs;
 using AiChat.Endpoints.Secrets;
 using AiChat.Endpoints.Settings;
@@ -72,10 +74,12 @@ internal static class Program
 
         app.UseRequestCount();
         app.UseSecurityHeaders();
+        app.UseNodeRequests();
         app.UseTlsRedirect(options);
         app.UseClientAddress();
         app.UseCrossOrigin();
         app.UseProblems();
+        app.UseStoreOutage();
         app.UseAllowedHosts(options);
         app.UseBasePath();
         app.UseRouting();
@@ -93,6 +97,13 @@ internal static class Program
         builder.Services.AddSingleton(prepared.Images);
         builder.Services.AddSingleton(_ => prepared.Folder);
         builder.Services.AddSingleton(_ => prepared.OpenStore());
+        builder.Services.AddSingleton<NodeStore>();
+        if (prepared.Servers is { } servers)
+        {
+            builder.Services.AddSingleton(_ => new NodeLink(servers, prepared.Folder.NodeId(), BuildFacts.Version));
+            builder.Services.AddHostedService<NodeJoin>(); // first: what is read into memory afterwards is kept up to date
+        }
+
         builder.Services.AddSingleton<ILiveText>(services => prepared.Servers is null
             ? new LiveText(prepared.Folder.DatabasePath) : new LiveRows(services.GetRequiredService<Db>()));
         AddStoreClasses(builder.Services);
@@ -149,6 +160,7 @@ internal static class Program
         services.AddCatalog();
         services.AddTraces();
         services.AddCalls();
+        services.AddNodes();
         services.AddRuns();
         services.AddChat();
         services.AddImports();

@@ -24,6 +24,9 @@ internal sealed record ServerOptions
     /// <summary>The server that has the database instead of a file.</summary>
     public PostgresUrl? DatabaseServer { get; init; }
 
+    /// <summary>Where other processes on the same database reach this one, as http://host:port; null is nowhere.</summary>
+    public string? NodeUrl { get; init; }
+
     /// <summary>The folder of image files; null is images in the data folder.</summary>
     public string? ImageDir { get; init; }
 
@@ -125,6 +128,7 @@ internal sealed record ServerOptions
             DataDir = ServerVariables.DataDir.Read(values)!,
             DatabasePath = ServerVariables.Database.Read(values)?.Path,
             DatabaseServer = ServerVariables.Database.Read(values)?.Server,
+            NodeUrl = ServerVariables.NodeUrl.Read(values),
             ImageDir = ServerVariables.ImageDir.Read(values),
             JwtSecret = ServerVariables.JwtSecret.Read(values),
             MasterKeyFile = masterKeyFile,

@@ -163,7 +163,7 @@ internal sealed class Installation : IAsyncDisposable
     }
 
     /// <summary>What a command needs: no background work, and nothing of what the next start of the server mends.</summary>
-    private static bool IsNeeded(IHostedService service) => service is not (BackgroundService or RunLifetime or RunStreamer);
+    private static bool IsNeeded(IHostedService service) => service is not (BackgroundService or RunLifetime or RunStreamer or NodeChanges);
 
     /// <summary>The server's own log shows only what is wrong.</summary>
     private static LogLevel Quiet(LogLevel level) => level == LogLevel.Information ? LogLevel.Warning : level;

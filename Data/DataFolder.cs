@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -154,6 +156,21 @@ internal sealed class DataFolder : IDisposable
         }
 
         SaveInstance(instance);
+    }
+
+    /// <summary>
+    /// Names this folder among those of several servers on one database, wherever a copy of it may be: the machine and the path count too.
+    /// </summary>
+    public string NodeId()
+    {
+        const string name = "node-id";
+        if (!System.IO.File.Exists(File(name)))
+        {
+            WriteDurably(name, Encoding.ASCII.GetBytes(Guid.NewGuid().ToString("N")));
+        }
+
+        var id = System.IO.File.ReadAllText(File(name)).Trim();
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{id}\n{Environment.MachineName}\n{Path}")));
     }
 
     /// <summary>

@@ -178,13 +178,13 @@ internal sealed class TestServer : IAsyncDisposable
             variables.TryAdd("DATABASE_URL", database);
         }
 
-        if (Binary is null)
+        if ((options.Binary ?? Binary) is not { } binary)
         {
             return await InProcessHost.StartAsync(variables, options);
         }
 
         return options.NeedsInProcess
             ? throw new InvalidOperationException("This test changes the server from inside: mark it [Trait(\"Mode\", \"InProcess\")].")
-            : await ChildProcessHost.StartAsync(Binary, variables);
+            : await ChildProcessHost.StartAsync(binary, variables);
     }
 }

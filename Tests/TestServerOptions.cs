@@ -18,5 +18,8 @@ internal sealed record TestServerOptions
     /// <summary>Changes the server before it is built. Only in process, as <see cref="Clock"/>.</summary>
     public Action<WebApplicationBuilder>? Configure { get; init; }
 
+    /// <summary>Runs this executable as a process of its own, whatever is under test.</summary>
+    public string? Binary { get; init; }
+
     public bool NeedsInProcess => Clock is not null || Configure is not null;
 }

@@ -24,7 +24,7 @@ internal sealed class AuthCache(Db db)
     private readonly ConcurrentDictionary<long, LiveLogin> _unrecorded = new();
     private readonly ConcurrentDictionary<string, LiveKey> _keys = new();
     private readonly ConcurrentDictionary<string, LiveGuest> _guests = new();
-    private readonly ConcurrentDictionary<(long UserId, long LoginId, long KeyId), CancellationTokenSource> _watched = new();
+    private readonly ConcurrentDictionary<Watched, CancellationTokenSource> _watched = new();
     private readonly ConcurrentDictionary<long, bool> _endedKeys = new();
     private readonly Lock _gate = new();
     private long _generation;
@@ -89,14 +89,59 @@ internal sealed class AuthCache(Db db)
     /// <returns>A token that is cancelled already when that happened after <paramref name="epoch"/> was read.</returns>
     public async ValueTask<CancellationToken> Watch(long userId, long epoch, long loginId, long keyId)
     {
-        var token = _watched.GetOrAdd((userId, loginId, keyId), _ => new CancellationTokenSource()).Token;
+        var token = _watched.GetOrAdd(new Watched(userId, epoch, loginId, keyId), _ => new CancellationTokenSource()).Token;
 
         // Register first, check second: a revocation in between is seen by one of the two.
-        var user = await User(userId);
-        var stillGood = user is { Status: "ACTIVE" } && user.Epoch == epoch && !_endedKeys.ContainsKey(keyId)
-            && (loginId == 0 || await Login(loginId) is not null);
-        return stillGood ? token : new CancellationToken(canceled: true);
+        return await IsGood(new Watched(userId, epoch, loginId, keyId)) ? token : new CancellationToken(canceled: true);
     }
+
+    /// <summary>Another process has changed the user, its logins or its keys: what no longer holds ends, what holds goes on.</summary>
+    public async Task UserChangedElsewhere(long userId)
+    {
+        ForgetUser(userId);
+        await Recheck(watched => watched.UserId == userId);
+    }
+
+    public async Task LoginChangedElsewhere(long loginId)
+    {
+        Forget(() => _logins.TryRemove(loginId, out _));
+        await Recheck(watched => watched.LoginId == loginId);
+    }
+
+    public async Task KeyChangedElsewhere(long keyId)
+    {
+        Forget(() =>
+        {
+            foreach (var key in _keys.Where(key => key.Value.Id == keyId))
+            {
+                _keys.TryRemove(key.Key, out _);
+            }
+        });
+        var left = await db.Read(connection =>
+            connection.ExecuteScalar<long>("select count(*) from api_keys where id = @keyId", new { keyId }));
+        if (left == 0)
+        {
+            _endedKeys[keyId] = true;
+        }
+
+        await Recheck(watched => watched.KeyId == keyId);
+    }
+
+    /// <summary>Changes of other processes may have been missed: everything is read again.</summary>
+    public async Task ForgetAll()
+    {
+        Forget(() =>
+        {
+            _users.Clear();
+            _logins.Clear();
+            _keys.Clear();
+            _guests.Clear();
+        });
+        await Recheck(_ => true);
+    }
+
+    /// <summary>Nobody can tell any more what still holds: all long-lived responses end.</summary>
+    public void EndAll() => Cancel(_ => true);
 
     /// <summary>The user's row changed in a way that leaves sign-ins valid.</summary>
     public void UserChanged(long userId) => Forget(() => _users.TryRemove(userId, out _));
@@ -104,29 +149,12 @@ internal sealed class AuthCache(Db db)
     /// <summary>Ends all streams of this user; credentials that are still valid may open new ones.</summary>
     public void UserRevoked(long userId)
     {
-        Forget(() =>
+        ForgetUser(userId);
+        foreach (var login in _unrecorded.Values.Where(login => login.UserId == userId))
         {
-            _users.TryRemove(userId, out _);
-            foreach (var login in _logins.Values.Where(login => login.UserId == userId))
-            {
-                _logins.TryRemove(login.Id, out _);
-            }
+            _unrecorded.TryRemove(login.Id, out _);
+        }
 
-            foreach (var login in _unrecorded.Values.Where(login => login.UserId == userId))
-            {
-                _unrecorded.TryRemove(login.Id, out _);
-            }
-
-            foreach (var guest in _guests.Where(guest => guest.Value.Id == userId))
-            {
-                _guests.TryRemove(guest.Key, out _);
-            }
-
-            foreach (var key in _keys.Where(key => key.Value.UserId == userId))
-            {
-                _keys.TryRemove(key.Key, out _);
-            }
-        });
         Cancel(watched => watched.UserId == userId);
     }
 
@@ -177,6 +205,25 @@ internal sealed class AuthCache(Db db)
         return row;
     }
 
+    private void ForgetUser(long userId) => Forget(() =>
+    {
+        _users.TryRemove(userId, out _);
+        foreach (var login in _logins.Values.Where(login => login.UserId == userId))
+        {
+            _logins.TryRemove(login.Id, out _);
+        }
+
+        foreach (var guest in _guests.Where(guest => guest.Value.Id == userId))
+        {
+            _guests.TryRemove(guest.Key, out _);
+        }
+
+        foreach (var key in _keys.Where(key => key.Value.UserId == userId))
+        {
+            _keys.TryRemove(key.Key, out _);
+        }
+    });
+
     private void Forget(Action remove)
     {
         lock (_gate)
@@ -186,7 +233,33 @@ internal sealed class AuthCache(Db db)
         }
     }
 
-    private void Cancel(Predicate<(long UserId, long LoginId, long KeyId)> ends)
+    private async ValueTask<bool> IsGood(Watched watched) =>
+        await User(watched.UserId) is { Status: "ACTIVE" } user && user.Epoch == watched.Epoch && !_endedKeys.ContainsKey(watched.KeyId)
+            && (watched.LoginId == 0 || await Login(watched.LoginId) is not null);
+
+    /// <summary>Ends what no longer holds; what cannot be looked up now ends too, because its client can ask again.</summary>
+    private async Task Recheck(Predicate<Watched> which)
+    {
+        foreach (var watched in _watched.Keys.Where(watched => which(watched)))
+        {
+            var isGood = false;
+            try
+            {
+                isGood = await IsGood(watched);
+            }
+            catch (StoreException)
+            {
+                // Then nobody knows.
+            }
+
+            if (!isGood)
+            {
+                Cancel(other => other == watched);
+            }
+        }
+    }
+
+    private void Cancel(Predicate<Watched> ends)
     {
         foreach (var key in _watched.Keys.Where(key => ends(key)))
         {
@@ -197,6 +270,9 @@ internal sealed class AuthCache(Db db)
         }
     }
 }
+
+/// <summary>What a long-lived response depends on; 0 is none.</summary>
+internal readonly record struct Watched(long UserId, long Epoch, long LoginId, long KeyId);
 
 internal sealed record LiveUser(long Id, string? Username, string Role, string Status, long Epoch);
 

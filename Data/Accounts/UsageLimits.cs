@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -69,6 +70,11 @@ internal static class UsageLimits
     public static LimitDecision Enter(DbConnection connection, Admission call, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
+        if (call.MaxRuns is > 0 and var max && HeldCalls.Runs(connection, call.UserId) >= max)
+        {
+            return new LimitDecision(new LimitRefusal(LimitResult.Runs, max), null, 0, null);
+        }
+
         var ask = new LimitParameters(call, day, UtcDay.FirstOfMonth(now));
         var admitted = connection.QuerySingleOrDefault<AdmittedRow>($"""
             {Verdict}
@@ -100,7 +106,9 @@ internal static class UsageLimits
             """, ask) > 0;
         var reservation = new Reservation(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, onlyFree);
         ReserveForKeyAndGuests(connection, reservation);
-        return new LimitDecision(null, reservation, admitted.Used, admitted.DailyLimit);
+        var held = HeldCalls.Add(
+            connection, call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, call.MaxRuns is not null);
+        return new LimitDecision(null, reservation with { HeldId = held }, admitted.Used, admitted.DailyLimit);
     }
 
     /// <summary>Replaces the reservation by the real use of its calls; it costs nothing when the provider sent nothing.</summary>
@@ -109,6 +117,11 @@ internal static class UsageLimits
         var counted = used.All(call => call.BroughtNothing) ? 0 : reservation.Messages;
         var tokens = used.Sum(call => call.PromptTokens + call.CompletionTokens);
         var cost = used.Sum(call => call.CostNanos);
+        if (reservation.HeldId is { } held && !HeldCalls.Remove(connection, held))
+        {
+            reservation = reservation with { Messages = 0, Tokens = 0, Nanos = 0 }; // given back already
+        }
+
         connection.Execute("""
             update daily_usage set messages = messages + @counted, tokens = tokens + @used, cost_nanos = cost_nanos + @cost,
                 held_messages = case when held_messages > @Messages then held_messages - @Messages else 0 end,
@@ -214,6 +227,9 @@ internal enum LimitResult
 
     /// <summary>The account is gone.</summary>
     Nobody = 8,
+
+    /// <summary>As many answers are being written for the user, by all processes together.</summary>
+    Runs = 9,
 }
 
 /// <summary>Why a call is not admitted.</summary>
@@ -238,6 +254,12 @@ internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defa
     /// Messages that must be left, if that is not <see cref="Count"/>. Whatever it is, an account whose limit is 0 makes no call at all.
     /// </summary>
     public long? Needs { get; init; }
+
+    /// <summary>
+    /// Answers that may be written for the user at once by all processes on the database, where there are several; 0 is any number, null is
+    /// no answer.
+    /// </summary>
+    public long? MaxRuns { get; init; }
 
     /// <summary>Tokens it is expected to use, answer included.</summary>
     public long Tokens { get; init; }
@@ -274,7 +296,11 @@ internal sealed record AdmittedRow
 /// <summary>What is reserved for a running call.</summary>
 /// <param name="OnlyFree">It was admitted only because it is free; no model with a price may replace its model.</param>
 internal sealed record Reservation(
-    long UserId, long Day, long Messages, long Tokens, long Nanos, long? ApiKeyId, bool Guest, bool OnlyFree = false);
+    long UserId, long Day, long Messages, long Tokens, long Nanos, long? ApiKeyId, bool Guest, bool OnlyFree = false)
+{
+    /// <summary>Where it is noted that this process holds it; null where there is only one.</summary>
+    public long? HeldId { get; init; }
+}
 
 /// <summary>The parameters of the statement that decides.</summary>
 internal sealed class LimitParameters(Admission call, long day, long firstDay)

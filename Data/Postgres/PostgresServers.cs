@@ -15,13 +15,21 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
 
     private readonly NpgsqlDataSource _source = Build(url);
     private PostgresConnection? _claim;
+    private volatile string _bootId = Guid.NewGuid().ToString("N");
 
     public PostgresUrl Url => url;
+
+    /// <summary>The process as its rows name it.</summary>
+    public string BootId => _bootId;
+
+    /// <summary>The process was declared gone; what it begins from now on is another's.</summary>
+    public void BeginAnew() => _bootId = Guid.NewGuid().ToString("N");
 
     /// <summary>A connection of its own.</summary>
     /// <param name="setting">What holds for it besides the limits that hold for all.</param>
     /// <exception cref="StoreException">The database cannot be reached now.</exception>
-    public PostgresConnection Open(string setting)
+    /// <param name="commandLimit">A limit below that of other commands, in seconds.</param>
+    public PostgresConnection Open(string setting, int? commandLimit = null)
     {
         NpgsqlConnection? connection = null;
         try
@@ -34,12 +42,13 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
                     set statement_timeout = 10000;
                     set lock_timeout = 5000;
                     set idle_in_transaction_session_timeout = 30000;
+                    set client_min_messages = notice;
                     set {setting}
                     """;
                 command.ExecuteNonQuery();
             }
 
-            return new PostgresConnection(connection);
+            return new PostgresConnection(connection, this) { CommandLimit = commandLimit };
         }
         catch (Exception error) when (error is DbException or IOException or TimeoutException)
         {
@@ -50,10 +59,10 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
     }
 
     /// <summary>
-    /// Makes this process the only one on the database until it ends: each start ends what an earlier process left running. Not behind a
+    /// Keeps processes of a version away that would end what this one runs: they hold the same lock for themselves alone. Not behind a
     /// pooler, where nothing belongs to a process.
     /// </summary>
-    /// <exception cref="StartupException">Another process is there, or the database cannot be used.</exception>
+    /// <exception cref="StartupException">Such a process is there, or the database cannot be used.</exception>
     public void Claim()
     {
         if (url.IsPooled)
@@ -65,12 +74,14 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
         {
             // Waits for the limit of locks: the server may not have noticed yet that the process before has ended.
             _claim ??= Open("default_transaction_read_only = off");
-            _claim.Execute("select pg_advisory_lock(@ClaimKey)", new { ClaimKey });
+            _claim.Execute("select pg_advisory_lock_shared(@ClaimKey)", new { ClaimKey });
         }
         catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.LockNotAvailable)
         {
             throw new StartupException(
-                StartupException.TemporaryFailure, $"The database at {url.Place} is in use by another AiChat. Stop that one first.", error);
+                StartupException.TemporaryFailure,
+                $"The database at {url.Place} is in use by an AiChat of an older version, which must be alone. Stop that one first.",
+                error);
         }
         catch (Exception error) when (error is DbException or StoreException)
         {

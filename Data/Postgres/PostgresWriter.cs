@@ -1,6 +1,7 @@
 using System.Data;
 using System.Data.Common;
 using AiChat.Data.Engine;
+using Dapper;
 
 namespace AiChat.Data.Postgres;
 
@@ -27,10 +28,17 @@ internal sealed class PostgresWriter : IWriter
     private readonly WriteQueue _queue = new(MaxQueue, 1);
     private readonly Lane[] _lanes;
     private readonly Timer _indexing;
+    private readonly Timer _telling;
     private long _commits;
     private long _indexed = -1;
     private int _isIndexing;
+    private int _isTelling;
     private volatile bool _isClosing;
+
+    /// <summary>
+    /// How long what other processes have to read again is gathered before they are woken: waking takes a lock that commits wait for.
+    /// </summary>
+    private static readonly TimeSpan ToldAfter = TimeSpan.FromMilliseconds(20);
 
     /// <param name="servers">Disposed with this.</param>
     public PostgresWriter(PostgresServers servers)
@@ -44,6 +52,7 @@ internal sealed class PostgresWriter : IWriter
         }
 
         _indexing = new Timer(_ => BringIndexUpToDate(), null, IndexedAfter, IndexedAfter);
+        _telling = new Timer(_ => WakeOthers());
     }
 
     /// <summary>Never: the server keeps its files.</summary>
@@ -72,6 +81,7 @@ internal sealed class PostgresWriter : IWriter
     public void Dispose()
     {
         _isClosing = true;
+        _telling.Dispose();
         using (var ended = new ManualResetEvent(false))
         {
             if (_indexing.Dispose(ended))
@@ -143,6 +153,11 @@ internal sealed class PostgresWriter : IWriter
                 transaction.Commit();
                 Interlocked.Increment(ref _commits);
                 item.Complete();
+                if (lane.Connection.TakeTold())
+                {
+                    WakeOthersSoon();
+                }
+
                 return null;
             }
 
@@ -195,6 +210,23 @@ internal sealed class PostgresWriter : IWriter
         {
             Volatile.Write(ref _isIndexing, 0);
         }
+    }
+
+    private void WakeOthersSoon()
+    {
+        if (!_servers.Url.IsPooled && !_isClosing && Interlocked.Exchange(ref _isTelling, 1) == 0)
+        {
+            _telling.Change(ToldAfter, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>In a transaction of its own; who is not woken looks once a second.</summary>
+    private void WakeOthers()
+    {
+        Volatile.Write(ref _isTelling, 0);
+        var waking = new WriteItem<int>(connection => connection.Execute("notify aichat"), WriteOrder.First);
+        _ = waking.Task.ContinueWith(static failed => failed.Exception, TaskContinuationOptions.OnlyOnFaulted);
+        Enqueue(waking);
     }
 
     private static void Drop(Lane lane)

@@ -13,6 +13,9 @@ namespace AiChat.Data.Runs;
 /// </summary>
 internal sealed class RunStore(Db db)
 {
+    /// <summary>Runs that are ended side by side.</summary>
+    private const int AtOnce = 200;
+
     /// <summary>Stores the start or returns the reason of a refusal. Only <see cref="StartOutcome.Started"/> changes anything.</summary>
     public Task<StartedRun> Start(NewRun run, Admission admission, DateTimeOffset now) =>
         db.Write(connection => Start(connection, run, admission, now), WriteOrder.First);
@@ -35,6 +38,7 @@ internal sealed class RunStore(Db db)
                     UsageLimits.Settle(connection, run.Reservation, run.Calls, at);
                 }
 
+                LiveRows.Forget(connection, run.RunId); // another process may have ended it meanwhile
                 return null;
             }
 
@@ -65,7 +69,7 @@ internal sealed class RunStore(Db db)
     }
 
     /// <summary>
-    /// Ends the runs that another process left behind: the text so far becomes the message's, marked interrupted. Called before the
+    /// Ends the runs that earlier processes left behind: the text so far becomes the message's, marked interrupted. Called before the
     /// server listens. <paramref name="bootId"/> names this process; its own runs are left alone. Reservations of the other process are
     /// removed; an answer that had begun is charged as one message with the tokens of its text.
     /// </summary>
@@ -77,11 +81,7 @@ internal sealed class RunStore(Db db)
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
-            if (connection is not PostgresConnection)
-            {
-                LiveText.Put(connection, databasePath);
-            }
-
+            LiveText.Put(connection, databasePath);
             UsageLimits.Reset(connection);
             var orphans = connection.Query<OrphanRow>("""
                 select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content,
@@ -94,26 +94,72 @@ internal sealed class RunStore(Db db)
                 """, new { bootId }).ToList();
             foreach (var orphan in orphans)
             {
-                var text = Recover(connection, orphan);
-                connection.Execute("""
-                    update messages set status = 'interrupted', content = @Content, reasoning = @Reasoning, tool_calls = @ToolCalls,
-                        layout = @Layout, error_code = 'interrupted', error_detail = 'The server stopped while this was being written.'
-                    where id = @MessageId
-                    """, text);
-                connection.Execute("update runs set status = 'interrupted', ended_at = @at where id = @Id", new { orphan.Id, at });
-                var produced = text.Content[Math.Min(text.Content.Length, orphan.Content.Length)..]
-                    + text.Reasoning?[Math.Min(text.Reasoning.Length, orphan.Reasoning?.Length ?? 0)..];
-                if (produced.Length > 0)
-                {
-                    var day = UtcDay.From(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt));
-                    UsageLimits.Charge(connection, Entry(orphan, estimate(produced)), day, at);
-                }
-
-                connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });
+                Interrupt(connection, orphan, estimate, at);
             }
 
             return orphans.Count;
         });
+    }
+
+    /// <summary>
+    /// As <see cref="Sweep"/>, where other processes live: ends the runs of those that are gone, each for itself, so that it is ended once
+    /// whoever does it.
+    /// </summary>
+    public async Task<int> SweepGone(Func<string, int> estimate, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        var ended = 0;
+        foreach (var some in (await db.Read(NodeTable.Orphans)).Chunk(AtOnce))
+        {
+            var mine = await Task.WhenAll(some.Select(id => db.Write(connection => InterruptGone(connection, id, estimate, at))));
+            ended += mine.Count(isMine => isMine);
+        }
+
+        return ended;
+    }
+
+    private static bool InterruptGone(DbConnection connection, long id, Func<string, int> estimate, long at)
+    {
+        if (connection.QuerySingleOrDefault<OrphanRow>("""
+            select r.id, r.user_id, r.session_id, r.message_id, r.started_at, m.connection_id, m.model, m.provider, m.content,
+                m.reasoning, m.tool_calls, m.layout
+            from runs r
+            join messages m on m.id = r.message_id
+            where r.id = @id and r.status = 'running'
+            """, new { id }) is not { } orphan)
+        {
+            return false;
+        }
+
+        RowLock.User(connection, orphan.UserId);
+        return Interrupt(connection, orphan, estimate, at);
+    }
+
+    private static bool Interrupt(DbConnection connection, OrphanRow orphan, Func<string, int> estimate, long at)
+    {
+        if (connection.Execute("""
+            update runs set status = 'interrupted', ended_at = @at where id = @Id and status = 'running'
+            """, new { orphan.Id, at }) == 0)
+        {
+            return false;
+        }
+
+        var text = Recover(connection, orphan);
+        connection.Execute("""
+            update messages set status = 'interrupted', content = @Content, reasoning = @Reasoning, tool_calls = @ToolCalls,
+                layout = @Layout, error_code = 'interrupted', error_detail = 'The server stopped while this was being written.'
+            where id = @MessageId
+            """, text);
+        var produced = text.Content[Math.Min(text.Content.Length, orphan.Content.Length)..]
+            + text.Reasoning?[Math.Min(text.Reasoning.Length, orphan.Reasoning?.Length ?? 0)..];
+        if (produced.Length > 0)
+        {
+            var day = UtcDay.From(DateTimeOffset.FromUnixTimeMilliseconds(orphan.StartedAt));
+            UsageLimits.Charge(connection, Entry(orphan, estimate(produced)), day, at);
+        }
+
+        connection.Execute("delete from run_chunks where run_id = @Id", new { orphan.Id });
+        return true;
     }
 
     /// <summary>The call that the end of a process interrupted. Its prompt is no longer known, so only its answer is charged.</summary>
@@ -130,6 +176,15 @@ internal sealed class RunStore(Db db)
         CompletionTokens = completionTokens,
         Source = "estimate",
     };
+
+    /// <summary>The text of a running answer that is stored at a position and after it, in order.</summary>
+    public Task<List<RunChunk>> Chunks(long runId, long position) => db.Read(connection => connection.Query<RunChunk>("""
+        select run_id, position, kind, value from run_chunks
+        where run_id = @runId and position >= coalesce(
+            (select max(position) from run_chunks where run_id = @runId and position <= @position), @position)
+        order by position
+        limit 10000
+        """, new { runId, position }).ToList());
 
     private static OrphanRow Recover(DbConnection connection, OrphanRow orphan)
     {

@@ -1,3 +1,4 @@
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
@@ -10,8 +11,15 @@ internal static class MasterKeyEndpoints
 {
     public static void MapMasterKey(this RouteGroupBuilder api) => api.MapPost("/master-key/rotate", Rotate).Allow(Access.Operator);
 
-    private static async Task<IResult> Rotate(RotateRequest body, CurrentUser me, KeyRotation rotation, ModelCatalog catalog)
+    private static async Task<IResult> Rotate(
+        RotateRequest body, CurrentUser me, KeyRotation rotation, ModelCatalog catalog, NodeStore nodes)
     {
+        if ((await nodes.Others()).Count > 0)
+        {
+            return Problems.Conflict(
+                "other_nodes", "Other servers use this database with the same key. Stop them, change the key, and give them the new one.");
+        }
+
         var given = body.NewKey is { } text ? KeyRotation.Parse(text) : null;
         if (body.NewKey is not null && given is null)
         {

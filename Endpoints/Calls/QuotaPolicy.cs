@@ -47,7 +47,7 @@ internal static class QuotaPolicy
         int answers = 1, int prompts = 1)
     {
         var prompt = Math.Clamp(promptTokens, 0, (long)model.ContextLimit * prompts);
-        return settings.Admission(me.Id, me.ApiKeyId, model, prompt, answerTokens, answers);
+        return settings.Admission(me.Id, me.ApiKeyId, model, prompt, answerTokens, answers) with { MaxRuns = settings.MaxRunsPerUser };
     }
 
     /// <summary>As above, for a call that the server makes on behalf of a user. The prompt is not capped.</summary>
@@ -74,6 +74,7 @@ internal static class QuotaPolicy
     /// <summary>Says which limit refused a call, until when it holds and who can raise it.</summary>
     public static Problem Refusal(LimitRefusal refusal, DateTimeOffset now) => refusal.Result switch
     {
+        LimitResult.Runs => RunSlots.TooManyRuns,
         LimitResult.Messages => Exceeded($"limit of {Count(refusal)} messages a day of this account", UtcDay.EndOf(now), now),
         LimitResult.GuestMessages => Exceeded($"limit of {Count(refusal)} messages a day of all guests together", UtcDay.EndOf(now), now),
         LimitResult.DayTokens => Exceeded($"budget of {Count(refusal)} tokens a day of this account", UtcDay.EndOf(now), now),

@@ -12,10 +12,11 @@ internal sealed class RunSlots(MemoryBudget memory, SystemSettings settings)
 {
     private const int RetryAfter = 5;
 
-    private static readonly Problem Overloaded = Problems.Overloaded(RetryAfter);
-
-    private static readonly Problem TooManyRuns = Problems.TooMany(
+    /// <summary>The refusal of one answer more for an account.</summary>
+    public static readonly Problem TooManyRuns = Problems.TooMany(
         "too_many_runs", "Too many answers are being written for this account; wait for one to end.", RetryAfter);
+
+    private static readonly Problem Overloaded = Problems.Overloaded(RetryAfter);
 
     private readonly ConcurrentDictionary<long, int> _byUser = new();
     private int _count;

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using AiChat.Data.Catalog;
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
 using AiChat.Providers;
@@ -14,8 +15,8 @@ namespace AiChat.Endpoints.Catalog;
 /// retried after a growing delay. Safe for any number of threads.
 /// </summary>
 internal sealed partial class CatalogRefresher(
-    ModelCatalog catalog, Connections connections, ProviderRegistry providers, SystemSettings settings, BackgroundWork background,
-    TimeProvider clock, ILogger<CatalogRefresher> logger)
+    ModelCatalog catalog, Connections connections, ProviderRegistry providers, SystemSettings settings, NodeStore nodes,
+    BackgroundWork background, TimeProvider clock, ILogger<CatalogRefresher> logger)
     : BackgroundService
 {
     /// <summary>Time limit for a provider to list its models.</summary>
@@ -105,7 +106,8 @@ internal sealed partial class CatalogRefresher(
             "asking providers for their models",
             async () =>
             {
-                foreach (var due in Due())
+                // Of several processes on one database one asks by itself.
+                foreach (var due in await nodes.TryTake("catalogue", 2 * Tick) ? Due() : [])
                 {
                     // Not awaited: a slow provider does not delay the others.
                     background.Forget($"asking connection {due} for its models", Refresh(due));

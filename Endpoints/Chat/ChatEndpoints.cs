@@ -25,8 +25,9 @@ internal static class ChatEndpoints
     private static async Task<IResult> Send(ChatStreamRequest body, CurrentUser me, RunLauncher launcher, RunReplay replay) =>
         await replay.Follow(me, await launcher.Send(me, body));
 
-    private static async Task<IResult> Complete(ChatStreamRequest body, CurrentUser me, RunLauncher launcher, RunReplay replay) =>
-        await replay.Finished(me, await launcher.Send(me, body));
+    private static async Task<IResult> Complete(
+        ChatStreamRequest body, CurrentUser me, RunLauncher launcher, RunReplay replay, CancellationToken cancel) =>
+        await replay.Finished(me, await launcher.Send(me, body), cancel);
 
     private static async Task<IResult> Regenerate(ChatAgainRequest body, CurrentUser me, RunLauncher launcher, RunReplay replay) =>
         await replay.Follow(me, await launcher.Again(me, body, NewRun.Regenerate));
@@ -39,20 +40,10 @@ internal static class ChatEndpoints
         CurrentUser me, RunReplay replay) =>
         replay.Attach(me, messageId, lastEventId ?? after ?? 0, follow ?? true);
 
-    private static async Task<IResult> Stop(ChatStopRequest body, CurrentUser me, RunRegistry registry, Messages messages)
-    {
-        if (registry.Find(me.Id, body.MessageId) is { } run)
-        {
-            run.Stop("stopped");
-            return TypedResults.NoContent();
-        }
+    private static async Task<IResult> Stop(ChatStopRequest body, CurrentUser me, RunRegistry registry, Messages messages) =>
+        await registry.Stop(me.Id, body.MessageId) || await messages.Find(me.Id, body.MessageId) is { Role: "assistant" }
+            ? TypedResults.NoContent() : Problems.NotFound();
 
-        return await messages.Find(me.Id, body.MessageId) is { Role: "assistant" } ? TypedResults.NoContent() : Problems.NotFound();
-    }
-
-    private static List<RunResponse> Running(CurrentUser me, RunRegistry registry) =>
-    [
-        .. registry.Find(me.Id).OrderBy(run => run.MessageId)
-            .Select(run => new RunResponse(run.Session.Id, run.MessageId, run.StartedAt)),
-    ];
+    private static async Task<List<RunResponse>> Running(CurrentUser me, RunRegistry registry) =>
+        [.. (await registry.Running(me.Id)).Select(run => new RunResponse(run.SessionId, run.MessageId, run.StartedAt))];
 }

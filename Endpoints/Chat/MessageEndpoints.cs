@@ -125,7 +125,7 @@ internal static class MessageEndpoints
 }
 
 /// <summary>Rows of one session as clients see them: with siblings, images and the current text of a running answer.</summary>
-internal sealed class MessageList(Messages messages, ImageStore images, ImageLinks links, RunRegistry registry)
+internal sealed class MessageList(Messages messages, ImageStore images, ImageLinks links, RunRegistry registry, RunMirrors mirrors)
 {
     public async Task<MessagePage> Create(CurrentUser me, long sessionId, List<MessageRow> rows, string? next)
     {
@@ -133,25 +133,31 @@ internal sealed class MessageList(Messages messages, ImageStore images, ImageLin
             me.Id, sessionId, rows.Select(row => row.ParentId).OfType<long>().Distinct(), rows.Any(row => row.ParentId is null));
         var byParent = children.ToLookup(child => child.ParentId, child => child.Id);
         var pictures = await images.FindByMessages(me.Id, rows.Select(row => row.Id));
-        return new MessagePage(
-            [.. rows.Select(row => View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.From)]))], next);
+        var items = new List<MessageResponse>(rows.Count);
+        foreach (var row in rows)
+        {
+            items.Add(await View(me, row, [.. byParent[row.ParentId]], [.. pictures[row.Id].Select(links.From)]));
+        }
+
+        return new MessagePage(items, next);
     }
 
-    private MessageResponse View(CurrentUser me, MessageRow row, IReadOnlyList<long> siblings, IReadOnlyList<ImageResponse> pictures)
+    private async ValueTask<MessageResponse> View(
+        CurrentUser me, MessageRow row, IReadOnlyList<long> siblings, IReadOnlyList<ImageResponse> pictures)
     {
         var message = MessageView.From(row, siblings, pictures);
-        if (row.Status != "streaming" || registry.Find(me.Id, row.Id) is not { } run)
+        if (row.Status != "streaming" || (registry.Find(me.Id, row.Id)?.Log ?? await mirrors.Peek(me, row.Id)) is not { } log)
         {
             return message;
         }
 
-        // The text of a running answer is in memory; the table has it only up to the last flush.
-        var (content, reasoning, position) = run.Log.Snapshot();
+        // The text of a running answer is in memory, or in pieces.
+        var (content, reasoning, position) = log.Snapshot();
         return message with
         {
             Content = content,
             Reasoning = reasoning,
-            ToolCalls = ToolEvents.Calls(run.Log.Tools(), ended: false),
+            ToolCalls = ToolEvents.Calls(log.Tools(), ended: false),
             EventId = position,
         };
     }

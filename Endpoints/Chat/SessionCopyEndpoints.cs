@@ -25,7 +25,7 @@ internal static class SessionCopyEndpoints
         var (outcome, row) = await branches.Fork(me.Id, id, body.MessageId, clock.GetUtcNow());
         return outcome switch
         {
-            ForkOutcome.Done => TypedResults.Created($"/api/sessions/{row!.Id}", view.From(me, row)),
+            ForkOutcome.Done => TypedResults.Created($"/api/sessions/{row!.Id}", await view.From(me, row)),
             ForkOutcome.NotFound => Problems.NotFound(),
             ForkOutcome.NotAnAnswer => Problems.Conflict("message_conflict", "Fork from an answer that is finished."),
             ForkOutcome.TooLong => new Problem(413, "too_large", "This chat is too long to be copied."),

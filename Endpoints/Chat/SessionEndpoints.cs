@@ -51,16 +51,16 @@ internal static class SessionEndpoints
         {
             var found = await search.Sessions(me.Id, terms, archived ?? false, after, page + 1, cancel);
             var matches = found.ToDictionary(one => one.Session.Id, one => one.Matches.Select(SearchMatch.From).ToList());
-            var listed = Page([.. found.Select(one => one.Session)]);
+            var listed = await Page([.. found.Select(one => one.Session)]);
             return TypedResults.Ok(listed with { Items = [.. listed.Items.Select(item => item with { Matches = matches[item.Id] })] });
         }
 
-        return TypedResults.Ok(Page(await sessions.List(me.Id, archived ?? false, after, page + 1)));
+        return TypedResults.Ok(await Page(await sessions.List(me.Id, archived ?? false, after, page + 1)));
 
-        SessionPage Page(List<SessionRow> rows)
+        async Task<SessionPage> Page(List<SessionRow> rows)
         {
             var next = rows.Count > page && rows[page - 1] is var last ? $"{(last.Pinned ? 1 : 0)}-{last.UpdatedAt}-{last.Id}" : null;
-            return new SessionPage(view.From(me, rows.Take(page)), next);
+            return new SessionPage(await view.From(me, rows.Take(page)), next);
         }
     }
 
@@ -98,11 +98,11 @@ internal static class SessionEndpoints
                 title ?? DefaultTitle, title is null ? "default" : "user", model?.ConnectionId, model?.Model,
                 body.SystemPrompt, body.Parameters?.ToJson(), body.Temporary ?? false),
             clock.GetUtcNow());
-        return TypedResults.Created($"/api/sessions/{row.Id}", view.From(me, row));
+        return TypedResults.Created($"/api/sessions/{row.Id}", await view.From(me, row));
     }
 
     private static async Task<IResult> Get(long id, CurrentUser me, Sessions sessions, SessionView view) =>
-        await sessions.Find(me.Id, id) is { } row ? TypedResults.Ok(view.From(me, row)) : Problems.NotFound();
+        await sessions.Find(me.Id, id) is { } row ? TypedResults.Ok(await view.From(me, row)) : Problems.NotFound();
 
     private static async Task<IResult> Change(
         long id, ChangeSession body, CurrentUser me, Sessions sessions, ModelCatalog catalog, SessionView view)
@@ -121,7 +121,7 @@ internal static class SessionEndpoints
         }
 
         var row = await sessions.Update(me.Id, id, session => body.Apply(session, model));
-        return row is null ? Problems.NotFound() : TypedResults.Ok(view.From(me, row));
+        return row is null ? Problems.NotFound() : TypedResults.Ok(await view.From(me, row));
     }
 
     private static async Task<IResult> Delete(long id, CurrentUser me, Sessions sessions, RunRegistry registry)
@@ -169,15 +169,15 @@ internal sealed class SessionView(ModelCatalog catalog, RunRegistry registry, Sy
 {
     private static readonly SessionParameters Unset = new();
 
-    public SessionResponse From(CurrentUser me, SessionRow row) => From(me, row, registry.Find(me.Id));
+    public async Task<SessionResponse> From(CurrentUser me, SessionRow row) => From(me, row, await registry.Running(me.Id));
 
-    public List<SessionResponse> From(CurrentUser me, IEnumerable<SessionRow> rows)
+    public async Task<List<SessionResponse>> From(CurrentUser me, IEnumerable<SessionRow> rows)
     {
-        var running = registry.Find(me.Id);
+        var running = await registry.Running(me.Id);
         return [.. rows.Select(row => From(me, row, running))];
     }
 
-    private SessionResponse From(CurrentUser me, SessionRow row, IReadOnlyList<Run> running) => new()
+    private SessionResponse From(CurrentUser me, SessionRow row, IReadOnlyList<RunningAnswer> running) => new()
     {
         Id = row.Id,
         Title = row.Title,
@@ -196,7 +196,7 @@ internal sealed class SessionView(ModelCatalog catalog, RunRegistry registry, Sy
         UpdatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.UpdatedAt),
         MessageCount = row.MessageCount,
         ExpiresAt = row.Temporary ? DateTimeOffset.FromUnixTimeMilliseconds(row.UpdatedAt) + settings.TemporaryChatLife : null,
-        ActiveRunMessageId = running.FirstOrDefault(run => run.Session.Id == row.Id)?.MessageId,
+        ActiveRunMessageId = running.FirstOrDefault(run => run.SessionId == row.Id)?.MessageId,
     };
 }
 

@@ -14,7 +14,7 @@ using AiChat.Providers.Protocol;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>Writes a session of any length to a file, a few messages at a time.</summary>
-internal sealed class SessionExport(Branches branches, ImageStore images, SessionView view, RunRegistry registry)
+internal sealed class SessionExport(Branches branches, ImageStore images, SessionView view, RunRegistry registry, RunMirrors mirrors)
 {
     /// <summary>Writes the active branch as Markdown.</summary>
     public async Task WriteMarkdown(Stream output, CurrentUser me, SessionRow session, CancellationToken cancel)
@@ -27,7 +27,11 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
             await foreach (var rows in branches.Pieces(me.Id, session.Id, ids, cancel))
             {
                 var pictures = await images.FindByMessages(me.Id, rows.Select(row => row.Id));
-                rows.ForEach(row => Write(pipe, Markdown(Current(me, row), pictures[row.Id])));
+                foreach (var row in rows)
+                {
+                    Write(pipe, Markdown(await Current(me, row), pictures[row.Id]));
+                }
+
                 await pipe.FlushAsync(cancel);
             }
         }
@@ -50,14 +54,14 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
         var writer = file.Writer;
         writer.WriteStartObject();
         writer.WritePropertyName("session");
-        JsonSerializer.Serialize(writer, view.From(me, session), ChatJson.Wire.SessionResponse);
+        JsonSerializer.Serialize(writer, await view.From(me, session), ChatJson.Wire.SessionResponse);
         writer.WriteStartArray("messages");
         await foreach (var rows in branches.Pieces(me.Id, session.Id, await branches.AllIds(me.Id, session.Id), cancel))
         {
             var pictures = await images.FindByMessages(me.Id, rows.Select(row => row.Id));
             foreach (var row in rows)
             {
-                var message = MessageView.From(Current(me, row), images: [.. pictures[row.Id].Select(Image)]);
+                var message = MessageView.From(await Current(me, row), images: [.. pictures[row.Id].Select(Image)]);
                 JsonSerializer.Serialize(writer, message, RunsJson.Wire.MessageResponse);
             }
 
@@ -70,14 +74,14 @@ internal sealed class SessionExport(Branches branches, ImageStore images, Sessio
     }
 
     /// <summary>The row with the full text of a running answer, which is stored only in part.</summary>
-    private MessageRow Current(CurrentUser me, MessageRow row)
+    private async Task<MessageRow> Current(CurrentUser me, MessageRow row)
     {
-        if (row.Status != "streaming" || registry.Find(me.Id, row.Id) is not { } run)
+        if (row.Status != "streaming" || (registry.Find(me.Id, row.Id)?.Log ?? await mirrors.Peek(me, row.Id)) is not { } log)
         {
             return row;
         }
 
-        var (content, reasoning, _) = run.Log.Snapshot();
+        var (content, reasoning, _) = log.Snapshot();
         return row with { Content = content, Reasoning = reasoning };
     }
 

@@ -2,6 +2,7 @@ using System.Threading.Channels;
 using AiChat.Data.Accounts;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
+using AiChat.Data.Nodes;
 using AiChat.Data.Traces;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
@@ -15,7 +16,8 @@ namespace AiChat.Endpoints.Housekeeping;
 /// </summary>
 internal sealed partial class Retention(
     Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, AuthCache authCache, SystemSettings settings,
-    TimeProvider clock, TraceStore traces, BackgroundWork background, IHostApplicationLifetime lifetime, ILogger<Retention> logger)
+    TimeProvider clock, TraceStore traces, NodeStore nodes, BackgroundWork background, IHostApplicationLifetime lifetime,
+    ILogger<Retention> logger)
     : BackgroundService
 {
     private const int Batch = 200;
@@ -24,6 +26,9 @@ internal sealed partial class Retention(
     private const int HeavyBatch = 10;
 
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
+
+    /// <summary>Of several processes on one database one removes what has expired, for less than an interval.</summary>
+    private static readonly TimeSpan Lease = TimeSpan.FromMinutes(50);
 
     /// <summary>How long an uploaded image may wait for its message.</summary>
     private static readonly TimeSpan MaxUnattached = TimeSpan.FromDays(1);
@@ -86,7 +91,7 @@ internal sealed partial class Retention(
     {
         await _due.Reader.ReadAsync(stop);
         DateTimeOffset? now = Interlocked.Exchange(ref _whole, 0) == 1 ? clock.GetUtcNow() : null;
-        if (now is { } by)
+        if (now is { } by && await nodes.TryTake("retention", Lease))
         {
             await RemoveExpired(by, stop);
             await Try("stray files", () => Reconcile(by, stop), stop);

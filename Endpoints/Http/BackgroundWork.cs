@@ -81,6 +81,9 @@ internal sealed partial class BackgroundWork(TimeProvider clock, ILogger<Backgro
         }
     }
 
+    /// <summary>For work whose failure does not concern who awaits it.</summary>
+    public Task Attempt(string name, Func<Task> work) => Watch(name, work());
+
     /// <summary>For a task that nobody awaits.</summary>
     public void Forget(string name, Task task) => _ = Watch(name, task);
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Threading.Channels;
 using AiChat.Data;
 using AiChat.Data.Imports;
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
 
@@ -38,8 +39,8 @@ internal sealed class LiveImport(ImportRow row, CancellationToken stopping) : ID
 /// its file, which adds what is missing and nothing twice.
 /// </summary>
 internal sealed partial class ImportJobs(
-    ImportRows rows, ImportUploads uploads, ChatImport import, SystemSettings settings, BackgroundWork background, TimeProvider clock,
-    IHostApplicationLifetime lifetime, ILogger<ImportJobs> logger) : BackgroundService
+    ImportRows rows, ImportUploads uploads, ChatImport import, SystemSettings settings, NodeStore nodes, BackgroundWork background,
+    TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<ImportJobs> logger) : BackgroundService
 {
     private const int MaxAtOnce = 2;
 
@@ -127,6 +128,11 @@ internal sealed partial class ImportJobs(
     {
         var left = await rows.Running();
         left.RemoveAll(row => Find(row.Id) is not null); // uploaded meanwhile
+        if ((await nodes.Others()).Count > 0)
+        {
+            left.RemoveAll(row => !File.Exists(uploads.PathOf(row.Id))); // another process has the file, and may be at it
+        }
+
         foreach (var row in left)
         {
             if (File.Exists(uploads.PathOf(row.Id)) && row.Starts < MaxStarts)

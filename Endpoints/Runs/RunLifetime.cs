@@ -1,6 +1,8 @@
 using System.Runtime.InteropServices;
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Nodes;
 
 namespace AiChat.Endpoints.Runs;
 
@@ -10,19 +12,24 @@ namespace AiChat.Endpoints.Runs;
 /// </summary>
 internal sealed class RunLifetime(
     RunSweeper sweeper, TextFlusher flusher, RunRegistry registry, RunSlots slots, ConnectionListeners listeners, Readiness readiness,
-    ServerOptions options, BackgroundWork background, TimeProvider clock, IHostApplicationLifetime lifetime)
+    NodeStore nodes, NodeWatch watch, ServerOptions options, BackgroundWork background, TimeProvider clock,
+    IHostApplicationLifetime lifetime, NodeLink? link = null)
     : IHostedService, IAsyncDisposable
 {
     private readonly CancellationTokenSource _closing = new();
     private PosixSignalRegistration? _again;
     private Task _flushing = Task.CompletedTask;
+    private Task _watching = Task.CompletedTask;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         await sweeper.Sweep();
         _flushing = flusher.Run(_closing.Token);
+        _watching = nodes.IsAlone ? Task.CompletedTask : watch.Run(_closing.Token);
+        lifetime.ApplicationStarted.Register(() => link?.Listen(options.NodeUrl));
         lifetime.ApplicationStopping.Register(() =>
         {
+            link?.Drain();
             readiness.Stop();
             listeners.Close(); // before readers are told, so that a client that reconnects at once does not reach this process
             _again = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
@@ -45,6 +52,8 @@ internal sealed class RunLifetime(
         await _closing.CancelAsync();
         await registry.Abandon();
         await _flushing;
+        await _watching;
+        await background.Attempt("leaving the other nodes", nodes.Leave);
         _closing.Dispose();
     }
 

@@ -1,21 +1,32 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using AiChat.Data.Accounts;
+using AiChat.Data.Nodes;
+using AiChat.Data.Postgres;
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>All live runs: starts each once, finds them for readers and stops them. Safe for any number of threads.</summary>
-internal sealed class RunRegistry(RunStore store, RunExecutor executor, RunSlots slots, BackgroundWork background, TimeProvider clock)
-    : IDisposable
+/// <summary>
+/// All live runs of this process: starts each once, finds them for readers and stops them, also those of other processes on the same
+/// database. Safe for any number of threads.
+/// </summary>
+internal sealed class RunRegistry(
+    RunStore store, RunExecutor executor, RunSlots slots, NodeStore nodes, BackgroundWork background, TimeProvider clock) : IDisposable
 {
+    /// <summary>A run elsewhere is told to stop, and looked at as often, until it has ended.</summary>
+    private const int MaxLooks = 50;
+
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+
     private readonly ConcurrentDictionary<long, Run> _live = new();
     private readonly ConcurrentDictionary<StartKey, TaskCompletionSource<Run?>> _starting = new();
     private readonly CancellationTokenSource _abandon = new();
 
     /// <summary>Names this process in the rows of its runs.</summary>
-    public string BootId { get; } = Guid.NewGuid().ToString("N");
+    public string BootId => nodes.BootId;
 
     /// <summary>The runs that live now.</summary>
     public ICollection<Run> List() => _live.Values;
@@ -27,6 +38,19 @@ internal sealed class RunRegistry(RunStore store, RunExecutor executor, RunSlots
     public IReadOnlyList<Run> Find(long userId) => slots.IsTakenBy(userId)
         ? [.. _live.Select(entry => entry.Value).Where(run => run.UserId == userId && !run.Log.Completed)]
         : [];
+
+    /// <summary>The running answers of a user, whichever process writes them, in the order of their messages.</summary>
+    public async Task<IReadOnlyList<RunningAnswer>> Running(long userId)
+    {
+        if (nodes.IsAlone)
+        {
+            return [.. Find(userId).OrderBy(run => run.MessageId)
+                .Select(run => new RunningAnswer(run.Session.Id, run.MessageId, run.StartedAt))];
+        }
+
+        return [.. (await nodes.Running(userId))
+            .Select(row => new RunningAnswer(row.SessionId, row.MessageId, DateTimeOffset.FromUnixTimeMilliseconds(row.StartedAt)))];
+    }
 
     /// <summary>
     /// Starts a run, or finds the one that the same request started before. The run's start is durable when this returns it.
@@ -66,17 +90,57 @@ internal sealed class RunRegistry(RunStore store, RunExecutor executor, RunSlots
         }
     }
 
+    /// <summary>Stops the run of an answer; false when nobody writes it.</summary>
+    public async Task<bool> Stop(long userId, long messageId)
+    {
+        if (Find(userId, messageId) is { } run)
+        {
+            run.Stop("stopped");
+            return true;
+        }
+
+        if (nodes.IsAlone || await nodes.Running(userId, messageId) is not { } elsewhere)
+        {
+            return false;
+        }
+
+        await Tell(elsewhere);
+        return true;
+    }
+
     /// <summary>Stops the live runs of a session and waits until their ends are stored; call it before the session is removed.</summary>
-    public Task StopSession(long userId, long sessionId) =>
-        StopAll([.. _live.Values.Where(run => run.UserId == userId && run.Session.Id == sessionId)]);
+    public Task StopSession(long userId, long sessionId) => Task.WhenAll(
+        StopAll([.. _live.Values.Where(run => run.UserId == userId && run.Session.Id == sessionId)]),
+        StopElsewhere(userId, row => row.SessionId == sessionId));
 
     /// <summary>Stops all live runs of a user who was removed or blocked, then waits until their ends are stored.</summary>
-    public Task StopUser(long userId) => StopAll(Find(userId));
+    public Task StopUser(long userId) => Task.WhenAll(StopUserHere(userId), StopElsewhere(userId, _ => true));
+
+    /// <summary>As <see cref="StopUser"/>, of this process alone.</summary>
+    public Task StopUserHere(long userId) => StopAll(Find(userId));
+
+    /// <summary>Another process asks for the end of a run.</summary>
+    public void StopTold(long runId)
+    {
+        foreach (var run in _live.Values.Where(run => run.Started.RunId == runId))
+        {
+            run.Stop("stopped");
+        }
+    }
 
     /// <summary>Stops all live runs as interrupted.</summary>
     public void Interrupt()
     {
         foreach (var run in _live.Values)
+        {
+            run.Stop("interrupted");
+        }
+    }
+
+    /// <summary>This process was declared gone and goes on under another name: what it had begun before is ended by others.</summary>
+    public void InterruptLost()
+    {
+        foreach (var run in _live.Values.Where(run => run.Request.BootId != BootId))
         {
             run.Stop("interrupted");
         }
@@ -112,6 +176,33 @@ internal sealed class RunRegistry(RunStore store, RunExecutor executor, RunSlots
         }
 
         return Task.WhenAll(ending.Select(run => run.Ended));
+    }
+
+    private Task Tell(RunningRow run) => nodes.Tell("stop", run.RunId.ToString(CultureInfo.InvariantCulture));
+
+    private async Task StopElsewhere(long userId, Predicate<RunningRow> which)
+    {
+        if (nodes.IsAlone)
+        {
+            return;
+        }
+
+        var told = new HashSet<long>();
+        for (var look = 0; look < MaxLooks; look++)
+        {
+            var running = (await nodes.Running(userId)).FindAll(row => which(row) && row.BootId != BootId);
+            foreach (var run in running.Where(run => told.Add(run.RunId)))
+            {
+                await Tell(run);
+            }
+
+            if (running.Count == 0)
+            {
+                return;
+            }
+
+            await Task.Delay(BetweenLooks, clock, _abandon.Token);
+        }
     }
 
     private async Task<RunStart> Begin(NewRun request, Admission admission, Func<StartedRun, Run> create)
@@ -160,3 +251,6 @@ internal sealed class RunRegistry(RunStore store, RunExecutor executor, RunSlots
 
     private readonly record struct StartKey(long UserId, long SessionId, string ClientMessageId);
 }
+
+/// <summary>An answer that is being written, in this process or another.</summary>
+internal sealed record RunningAnswer(long SessionId, long MessageId, DateTimeOffset StartedAt);

@@ -1,19 +1,21 @@
-using System.Text.Json;
 using AiChat.Data.Chats;
-using AiChat.Data.Images;
-using AiChat.Data.Runs;
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Auth;
-using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
-using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Traces;
 
 namespace AiChat.Endpoints.Runs;
 
-/// <summary>Sends an answer to a client as events, whether it is being written or was stored before.</summary>
+/// <summary>
+/// Sends an answer to a client as events, whether it is being written, here or in another process, or was stored before.
+/// </summary>
 internal sealed class RunReplay(
-    RunRegistry registry, RunStreamer streamer, Messages messages, ImageStore images, ImageLinks links, ModelCatalog catalog)
+    RunRegistry registry, RunStreamer streamer, RunMirrors mirrors, StoredAnswers answers, NodeStore nodes, Messages messages,
+    TimeProvider clock)
 {
+    /// <summary>How often a wait for the end of an answer in another process looks.</summary>
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(200);
+
     /// <summary>All events of the answer that was started, or the problem.</summary>
     public async Task<IResult> Follow(CurrentUser me, RunStart start) =>
         start.Problem ?? await Attach(me, start.MessageId, after: 0, follow: true, start.Run);
@@ -24,13 +26,18 @@ internal sealed class RunReplay(
     public async Task<IResult> Attach(CurrentUser me, long messageId, long after, bool follow, Run? run = null)
     {
         run ??= registry.Find(me.Id, messageId);
+        if (run is null && await mirrors.Open(me, messageId) is { } mirror)
+        {
+            return new LogStream(streamer, me, mirror.Log, null, after, follow, mirror);
+        }
+
         return (run?.Log ?? await Stored(me, messageId)) is { } log
-            ? new LogStream(streamer, me, log, follow ? run?.Trace : null, after, follow)
+            ? new LogStream(streamer, me, log, follow ? run?.Trace : null, after, follow, null)
             : Problems.NotFound();
     }
 
     /// <summary>Waits for the end of the answer that was started and returns both messages, or the problem.</summary>
-    public async Task<IResult> Finished(CurrentUser me, RunStart start)
+    public async Task<IResult> Finished(CurrentUser me, RunStart start, CancellationToken cancel)
     {
         if (start.Problem is { } problem)
         {
@@ -42,23 +49,14 @@ internal sealed class RunReplay(
             await run.Ended;
         }
 
-        if (await messages.Find(me.Id, start.MessageId) is not { } row
-            || await messages.Find(me.Id, row.ParentId ?? 0) is not { } question)
+        while (!nodes.IsAlone && await nodes.Running(me.Id, start.MessageId) is not null)
         {
-            return Problems.NotFound();
+            await Task.Delay(BetweenLooks, clock, cancel);
         }
 
-        if (row.Status == "failed" && row.Content.Length == 0)
-        {
-            return new Problem(502, row.ErrorCode ?? "provider_protocol", row.ErrorDetail ?? "The provider did not answer.");
-        }
-
-        var versions = await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
-        return TypedResults.Ok(new CompletionResponse(
-            await Question(me, question, versions), MessageView.From(row, versions.Answer, await Pictures(me, row))));
+        return await answers.Finished(me, start.MessageId) is { } answer ? answer : Problems.NotFound();
     }
 
-    /// <summary>A finished answer as the log it had, with the same positions.</summary>
     private async Task<RunLog?> Stored(CurrentUser me, long messageId)
     {
         if (await messages.Find(me.Id, messageId) is not { Role: "assistant" } row)
@@ -66,110 +64,28 @@ internal sealed class RunReplay(
             return null;
         }
 
-        if (row.Status == "streaming" && registry.Find(me.Id, messageId) is { } started)
-        {
-            return started.Log; // it started between the two lookups
-        }
-
-        var question = row.ParentId is { } parent ? await messages.Find(me.Id, parent) : null;
-        var versions = question is null
-            ? new TurnVersions([], [])
-            : await TurnVersions.Read(messages, me.Id, row.SessionId, question.ParentId, question.Id);
-        var limit = catalog.Resolve(me.Id, me.IsAdmin, row.ConnectionId, row.Model)?.ContextLimit;
-        var log = new RunLog();
-        var opening = new MessageResponse
-        {
-            Id = row.Id,
-            SessionId = row.SessionId,
-            ParentId = row.ParentId,
-            Role = row.Role,
-            Content = "",
-            ConnectionId = row.ConnectionId,
-            Model = row.Model,
-            Provider = row.Provider,
-            Status = "streaming",
-            Siblings = versions.Answer,
-            CreatedAt = DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
-        };
-        var shown = question is null ? null : await Question(me, question, versions);
-        RunEvents.Start(log, new StartEvent(
-            row.SessionId, shown, opening, row.Model ?? "", limit, (int)(row.PromptTokens ?? 0), row.TrimmedMessages));
-        Replay(log, row);
-        if (row.ErrorCode is { } code && row.Status == "failed")
-        {
-            RunEvents.Error(log, new Problem(502, code, row.ErrorDetail ?? ""));
-        }
-
-        if (MessageView.Usage(row) is { } usage)
-        {
-            log.Append(ChatEvent.Usage, JsonSerializer.SerializeToUtf8Bytes(usage, RunsJson.Wire.UsageResponse));
-        }
-
-        log.Append(ChatEvent.Done, JsonSerializer.SerializeToUtf8Bytes(
-            new DoneEvent(
-                row.Id, row.Status, row.FinishReason, MessageView.Usage(row), row.FirstTokenMs, row.TotalMs, row.ConnectionId, row.Model,
-                row.Provider, row.TrimmedMessages, Images: await Pictures(me, row) is { Count: > 0 } pictures ? pictures : null),
-            RunsJson.Wire.DoneEvent));
-        log.Complete();
-        return log;
-    }
-
-    private async Task<MessageResponse> Question(CurrentUser me, MessageRow row, TurnVersions versions) =>
-        MessageView.From(row, versions.Question, await Pictures(me, row));
-
-    private async Task<IReadOnlyList<ImageResponse>> Pictures(CurrentUser me, MessageRow row) =>
-        [.. (await images.FindByMessages(me.Id, [row.Id]))[row.Id].Select(links.From)];
-
-    private static void Replay(RunLog log, MessageRow row)
-    {
-        int content = 0, reasoning = 0;
-        var text = row.Reasoning ?? "";
-        var tools = new Queue<StoredToolEvent>(ToolEvents.Parse(row.ToolCalls));
-        long end = 0;
-        foreach (var (kind, length) in EventLayout.Parse(row.Layout).Stretches)
-        {
-            end += length;
-            if (kind == 'c')
-            {
-                var take = (int)Math.Min(length, row.Content.Length - content);
-                log.AppendContent(row.Content.Substring(content, take));
-                content += take;
-            }
-            else if (kind == 'r')
-            {
-                // Reasoning may not have been stored; its positions still count.
-                var take = (int)Math.Min(length, text.Length - reasoning);
-                log.AppendReasoning(text.Substring(reasoning, take));
-                log.Skip(length - take);
-                reasoning += take;
-            }
-            else
-            {
-                SkipTo(log, end, tools);
-            }
-        }
-
-        log.AppendContent(row.Content[content..]);
-    }
-
-    /// <summary>Skips events that were not stored; tool events are added in their places.</summary>
-    private static void SkipTo(RunLog log, long end, Queue<StoredToolEvent> tools)
-    {
-        while (tools.TryPeek(out var next) && next.Position < end)
-        {
-            log.Skip(next.Position - log.Position);
-            RunEvents.Tool(log, tools.Dequeue().Event);
-        }
-
-        log.Skip(end - log.Position);
+        return row.Status == "streaming" && registry.Find(me.Id, messageId) is { } started
+            ? started.Log // it started between the two lookups
+            : await answers.Log(me, row);
     }
 
     /// <summary>A result of its own, so that the request's other objects do not stay in memory for as long as the stream is read.</summary>
-    private sealed class LogStream(RunStreamer streamer, CurrentUser me, RunLog log, RunTrace? trace, long after, bool follow)
-        : IResult
+    private sealed class LogStream(
+        RunStreamer streamer, CurrentUser me, RunLog log, RunTrace? trace, long after, bool follow, RunMirrorReader? mirror) : IResult
     {
         public Task ExecuteAsync(HttpContext httpContext) =>
-            trace is null ? streamer.Stream(httpContext, me, log, after, follow) : Traced(httpContext, trace);
+            mirror is not null ? Mirrored(httpContext, mirror)
+            : trace is null ? streamer.Stream(httpContext, me, log, after, follow)
+            : Traced(httpContext, trace);
+
+        private async Task Mirrored(HttpContext context, RunMirrorReader reader)
+        {
+            using (reader)
+            {
+                await reader.CaughtUp; // or a client that is further would be sent everything again
+                await streamer.Stream(context, me, log, after, follow);
+            }
+        }
 
         private async Task Traced(HttpContext context, RunTrace events)
         {

@@ -1,4 +1,6 @@
 using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text;
 using AiChat.Data.Accounts;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
@@ -83,7 +85,34 @@ internal sealed class RunStreamer(
         }
     }
 
-    private async Task Pump(Sse sse, RunLog log, AsyncSignal signal, long position, bool follow, CancellationToken ends)
+    /// <summary>
+    /// Writes the events after a position for another process, which judges its readers itself. The first line says how far the log is now.
+    /// </summary>
+    public async Task Relay(HttpContext context, RunLog log, long after)
+    {
+        var signal = new AsyncSignal();
+        var ends = context.RequestAborted;
+        try
+        {
+            log.Subscribe(signal);
+            using var wake = ends.Register(() => signal.Set());
+            var sse = Sse.Begin(context);
+            sse.Notice(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{MirrorFrames.At}{log.Position}\n\n")));
+            await sse.Flush(ends);
+            await Pump(sse, log, signal, after, follow: true, ends, gathers: false);
+        }
+        catch (OperationCanceledException)
+        {
+            // The other process went, or nobody reads there any more.
+        }
+        finally
+        {
+            log.Unsubscribe(signal);
+        }
+    }
+
+    private async Task Pump(
+        Sse sse, RunLog log, AsyncSignal signal, long position, bool follow, CancellationToken ends, bool gathers = true)
     {
         var frames = new List<SseFrame>();
         var heartbeat = Sse.HeartbeatInterval(settings);
@@ -91,7 +120,7 @@ internal sealed class RunStreamer(
         // Silence is looked at once a tick, which may come late: it is due before it may last no longer.
         var due = heartbeat - Early > heartbeat / 2 ? heartbeat - Early : heartbeat / 2;
         // Text may not be gathered for longer than that, or a proxy would cut the silent connection.
-        var gather = Math.Min(settings.StreamDeltaFlushIntervalMs, due.TotalMilliseconds);
+        var gather = gathers ? Math.Min(settings.StreamDeltaFlushIntervalMs, due.TotalMilliseconds) : 0;
         var lastWrite = clock.GetTimestamp();
         var noticed = false;
 

@@ -13,11 +13,14 @@ internal static class RunsServices
         services.AddHostedService(provider => provider.GetRequiredService<SessionTitler>());
         services.AddSingleton<RunExecutor>();
         services.AddSingleton<RunRegistry>();
+        services.AddSingleton<StoredAnswers>();
+        services.AddSingleton<RunMirrors>();
         services.AddSingleton<RunReplay>();
         services.AddSingleton<RunStreamer>();
         services.AddHostedService(provider => provider.GetRequiredService<RunStreamer>());
         services.AddSingleton<TextFlusher>();
         services.AddSingleton<RunSweeper>();
         services.AddHostedService<RunLifetime>();
+        services.AddHostedService<NodeChanges>();
     }
 }

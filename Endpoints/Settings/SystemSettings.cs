@@ -268,6 +268,7 @@ internal sealed class SystemSettings(
         }
     }
 
+    /// <summary>Reads all values, also again, one call at a time.</summary>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         var values = new Dictionary<string, object?>(StringComparer.Ordinal);
@@ -304,13 +305,7 @@ internal sealed class SystemSettings(
             && OutboundText.Show(proxy) is var shown && shown.Contains(Providers.Transport.OutboundProxy.Mask)
             && JsonElement.DeepEquals(json, JsonSerializer.SerializeToElement(shown, SettingsJson.Default.String)));
 
-    private void Conceal(SettingDefinition definition, string secret)
-    {
-        foreach (var part in definition.Secrets(secret))
-        {
-            redactor.Add(part);
-        }
-    }
+    private void Conceal(SettingDefinition definition, string secret) => definition.Secrets(secret).ToList().ForEach(redactor.Add);
 
     /// <summary>The changes for the audit, without the values of secrets.</summary>
     private static string Describe(Dictionary<string, string?> stored) => string.Join(

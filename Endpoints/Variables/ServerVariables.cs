@@ -88,6 +88,15 @@ internal static class ServerVariables
     {
         Shown = DatabaseUrl.Shown,
     });
+    public static readonly Variable<string?> NodeUrl = Add(new Variable<string?>(
+        "NODE_URL", VariableSection.Data,
+        VariableRules.Text(
+            new("an address such as http://10.0.0.5:8001", "地址，例如 http://10.0.0.5:8001"),
+            text => Origin(text) is null ? "is an address such as http://10.0.0.5:8001, without a path" : null),
+        null, "–",
+        new(
+            "Several servers on one PostgreSQL: where the others reach this one, without a balancer between",
+            "多台服务器共用一个 PostgreSQL 时，其他服务器访问本机的地址，中间不经负载均衡")));
     public static readonly Variable<string?> ImageDir = Add(new Variable<string?>(
         "CHAT_IMAGE_DIR", VariableSection.Data, VariableRules.Path(new("a path", "路径")), null, "$DATA_DIR/images",
         new("The folder for uploaded images; back it up together with the database", "上传图片的目录；请与数据库一起备份")));

@@ -18,8 +18,8 @@ internal sealed class Floors(string root, Layer[] layers)
     [
         new("Data", [],
         [
-            "Data", "Data.Engine", "Data.Sqlite", "Data.Postgres", "Data.Store", "Data.Audit", "Data.Accounts", "Data.Catalog",
-            "Data.Images", "Data.Traces", "Data.Chats", "Data.Runs", "Data.Imports", "Data.Backups", "Data.NodePlatform",
+            "Data", "Data.Engine", "Data.Sqlite", "Data.Postgres", "Data.Store", "Data.Nodes", "Data.Audit", "Data.Accounts",
+            "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats", "Data.Runs", "Data.Imports", "Data.Backups", "Data.NodePlatform",
         ]),
         new("Providers", [],
         [
@@ -29,9 +29,9 @@ internal sealed class Floors(string root, Layer[] layers)
         new("Endpoints", ["Data", "Providers"],
         [
             "Endpoints.Variables", "ServerOptions", "Endpoints.Secrets", "Endpoints.Settings", "Endpoints.Http", "Endpoints.Auth",
-            "Endpoints.Images", "Endpoints.Housekeeping", "Endpoints.Catalog", "Endpoints.Traces", "Endpoints.Calls", "Endpoints.Runs",
-            "Endpoints.Compat", "Endpoints.Chat", "Endpoints.Imports", "Endpoints.Backups", "Endpoints.NodePlatform", "Endpoints.Admin",
-            "Endpoints.Accounts",
+            "Endpoints.Images", "Endpoints.Housekeeping", "Endpoints.Catalog", "Endpoints.Traces", "Endpoints.Calls", "Endpoints.Nodes",
+            "Endpoints.Runs", "Endpoints.Compat", "Endpoints.Chat", "Endpoints.Imports", "Endpoints.Backups", "Endpoints.NodePlatform",
+            "Endpoints.Admin", "Endpoints.Accounts",
         ]),
         new("Commands", ["Data", "Providers", "Endpoints"], [new("Commands", "Commands", "Program")]),
     ];

@@ -186,16 +186,18 @@ public sealed class PostgresStoreTests
     }
 
     [PostgresFact]
-    public void A_database_serves_one_process_at_a_time()
+    public void A_process_that_must_be_alone_and_others_keep_each_other_away()
     {
-        var url = PostgresUrl.Parse(PostgresServer.NewDatabaseUrl(), out _)!;
+        var address = PostgresServer.NewDatabaseUrl();
+        var url = PostgresUrl.Parse(address, out _)!;
+        using var older = PostgresServer.Connect(address);
+        PostgresServer.Run(older, $"select pg_advisory_lock({0x4169_4368_6175})");
+        using var first = new PostgresServers(url);
         using var second = new PostgresServers(url);
-        using (var first = new PostgresServers(url))
-        {
-            first.Claim();
-            Assert.Contains("in use by another", Assert.Throws<StartupException>(second.Claim).Message);
-        }
 
+        Assert.Contains("older version", Assert.Throws<StartupException>(first.Claim).Message);
+        PostgresServer.Run(older, $"select pg_advisory_unlock({0x4169_4368_6175})");
+        first.Claim();
         second.Claim();
     }
 
@@ -318,6 +320,11 @@ public sealed class PostgresStoreTests
         address = PostgresServer.NewDatabaseUrl();
         var servers = new PostgresServers(PostgresUrl.Parse(address, out _)!);
         PostgresMigrator.Run(servers, Now);
+        using (var connection = servers.Open("default_transaction_read_only = off"))
+        {
+            NodeTable.Join(connection, servers.BootId, "place", "test");
+        }
+
         return new Db(new PostgresWriter(servers), () => new PostgresReader(servers));
     }
 }

@@ -1,0 +1,143 @@
+using System.Globalization;
+using System.Threading.Channels;
+using AiChat.Data.Accounts;
+using AiChat.Data.Nodes;
+using AiChat.Data.Postgres;
+using AiChat.Endpoints.Auth;
+using AiChat.Endpoints.Calls;
+using AiChat.Endpoints.Catalog;
+using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Images;
+using AiChat.Endpoints.Settings;
+
+namespace AiChat.Endpoints.Runs;
+
+/// <summary>
+/// Brings what this process has in memory up to date with what is told by triggers of the database, whoever has changed it, and carries out
+/// what other processes ask. This is the one list of what is held in memory and would be wrong with several processes.
+/// </summary>
+internal sealed class NodeChanges(
+    AuthCache authCache, SystemSettings settings, AvatarLinks pictures, ModelCatalog catalog, TokenFactors factors, SetupCode setup,
+    RunRegistry registry, LiveCalls calls, BackgroundWork background, NodeLink? link = null)
+    : IHostedService, IDisposable
+{
+    /// <summary>How long streams outlive the loss of the database, when nobody can tell whether their logins still hold.</summary>
+    private static readonly TimeSpan StreamsOutlive = TimeSpan.FromSeconds(30);
+
+    private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
+
+    private readonly Channel<ChangeRow> _told = Channel.CreateUnbounded<ChangeRow>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly CancellationTokenSource _stop = new();
+    private Task _work = Task.CompletedTask;
+
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        if (link is null)
+        {
+            return;
+        }
+
+        link.Changed += change => _told.Writer.TryWrite(change);
+        link.Missed += () => _told.Writer.TryWrite(new ChangeRow { Kind = "all" });
+        link.Lost += () => background.Try("ending what another node has ended", registry.InterruptLost);
+        await ReadAll(); // what was changed between the start of the others and now
+        _work = Task.WhenAll(
+            background.Repeat("taking over changes", Take, _stop.Token),
+            background.Every("watching the database", Tick, Watch, _stop.Token));
+    }
+
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await _stop.CancelAsync();
+        await _work;
+    }
+
+    public void Dispose() => _stop.Dispose();
+
+    private async Task<bool> Take()
+    {
+        await _told.Reader.WaitToReadAsync(_stop.Token);
+        var told = new HashSet<(string Kind, string Key)>();
+        while (_told.Reader.TryRead(out var change))
+        {
+            told.Add((change.Kind, change.Key));
+        }
+
+        // Who may do what comes first; the rest takes longer and is read beside it.
+        foreach (var (kind, key) in told)
+        {
+            var id = long.TryParse(key, CultureInfo.InvariantCulture, out var number) ? number : 0;
+            await background.Attempt($"taking over a change of {kind}", () => Apply(kind, id));
+        }
+
+        return true;
+    }
+
+    private Task Apply(string kind, long id)
+    {
+        switch (kind)
+        {
+            case "stop":
+                registry.StopTold(id);
+                return Task.CompletedTask;
+            case "user":
+                return User(id);
+            case "login":
+                return authCache.LoginChangedElsewhere(id);
+            case "key":
+                return authCache.KeyChangedElsewhere(id);
+            case "settings":
+                return ReadSettings();
+            case "catalog":
+                background.Forget("reading the catalogue again", catalog.Reload());
+                return Task.CompletedTask;
+            case "factors":
+                background.Forget("reading token factors again", factors.StartAsync(CancellationToken.None));
+                return Task.CompletedTask;
+            case "all":
+                return ReadAll();
+            default:
+                return Task.CompletedTask; // of a newer version
+        }
+    }
+
+    private async Task User(long id)
+    {
+        await authCache.UserChangedElsewhere(id);
+        await setup.Review();
+        if (await authCache.User(id) is not { Status: "ACTIVE" } user)
+        {
+            background.Forget("stopping the answers of an account", registry.StopUserHere(id));
+            calls.CutUser(id);
+        }
+        else if (user.Role != "ADMIN")
+        {
+            calls.Demoted(id);
+        }
+    }
+
+    private async Task ReadSettings()
+    {
+        await settings.StartAsync(CancellationToken.None);
+        await pictures.Reload();
+    }
+
+    private async Task ReadAll()
+    {
+        await authCache.ForgetAll();
+        await ReadSettings();
+        await catalog.Reload();
+        await factors.StartAsync(CancellationToken.None);
+        await setup.Review();
+    }
+
+    private Task Watch()
+    {
+        if (link!.SilentFor > StreamsOutlive)
+        {
+            authCache.EndAll();
+        }
+
+        return Task.CompletedTask;
+    }
+}

@@ -1,0 +1,40 @@
+using System.Net;
+using AiChat.Tests.Chat;
+
+namespace AiChat.Tests.Nodes;
+
+/// <summary>A server that loses the database while others have it.</summary>
+public sealed class OutageTests
+{
+    [PostgresFact]
+    public async Task A_server_without_the_database_refuses_and_what_it_wrote_is_ended_once()
+    {
+        await using var upstream = ChatSteps.HangingProvider();
+        await using var nodes = NodeGroup.Empty();
+        await using var wire = new Wire(new Uri(nodes.Database).Port);
+        await nodes.Add();
+        var away = await nodes.Add(variables: new()
+        {
+            ["DATABASE_URL"] = new UriBuilder(nodes.Database) { Port = wire.Port }.Uri.AbsoluteUri,
+        });
+        var admin = await nodes.Admin();
+        var session = await admin.Http.NewSession(await admin.Http.Connect(upstream));
+        await Eventually.Holds(async () => (await admin.At(away).GetJson("/api/catalog/models")).GetRawText().Contains("fake-model"));
+        await using var stream = await admin.Http.Ask(session, "go");
+        await stream.ReadUntilAsync(e => e.Event == "delta");
+        await Eventually.Holds(async () => (await admin.At(nodes.A).Messages(session))[^1].Text("content") == "half");
+
+        wire.Cut();
+        await Eventually.Holds(async () =>
+            (await admin.At(away).GetAsync("/api/auth/me")).StatusCode == HttpStatusCode.ServiceUnavailable);
+        await (await admin.Http.GetAsync("/api/auth/me")).ExpectProblem(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+        await Eventually.Holds(async () => (await admin.At(nodes.A).Messages(session))[^1].Text("status") == "interrupted");
+        wire.Mend();
+
+        // It begins anew under another name, and closes what it had begun.
+        await (await upstream.NextChatAsync()).ClientGone.WaitAsync(TimeSpan.FromSeconds(15));
+        Assert.Equal("interrupted", (await stream.ReadAllAsync())[^1].Json.Text("status"));
+        await Eventually.Holds(async () => (await admin.At(away).GetAsync("/api/auth/me")).IsSuccessStatusCode);
+        Assert.Equal("half", (await admin.Http.Messages(session))[^1].Text("content"));
+    }
+}
