@@ -10,6 +10,7 @@ namespace AiChat.Data.Nodes;
 internal sealed class NodeStore(Db db, NodeLink? link = null)
 {
     private readonly string _own = Guid.NewGuid().ToString("N");
+    private long _lastCount;
 
     /// <summary>No other process can be on the database.</summary>
     public bool IsAlone => link is null;
@@ -56,10 +57,61 @@ internal sealed class NodeStore(Db db, NodeLink? link = null)
     }
 
     /// <summary>Removes what is over.</summary>
-    public Task Forget() => db.Write(connection =>
+    public Task Forget(DateTimeOffset now)
     {
-        NodeTable.Forget(connection);
-    });
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection =>
+        {
+            NodeTable.Forget(connection);
+            RequestCounts.Forget(connection);
+            SharedRows.Forget(connection, at);
+        });
+    }
+
+    /// <summary>
+    /// Tells the others what was asked of this process; how many processes there are, and what was asked of the others since the last call.
+    /// Call from one thread at a time.
+    /// </summary>
+    public async Task<(int Nodes, List<RequestCount> Theirs)> Exchange(IReadOnlyList<RequestCount> mine)
+    {
+        if (mine.Count > 0)
+        {
+            await db.Write(connection => RequestCounts.Add(connection, BootId, mine));
+        }
+
+        var last = _lastCount;
+        var (count, theirs) = await db.Read(connection =>
+            (RequestCounts.Nodes(connection), RequestCounts.Since(connection, BootId, last)));
+        _lastCount = theirs.Count > 0 ? theirs[^1].Id : last;
+        return (count, theirs);
+    }
+
+    /// <summary>Takes a token of a bucket that all processes share; zero when there was one, else the time until there is.</summary>
+    public async Task<TimeSpan> TakeToken(string name, string key, double capacity, TimeSpan refill, DateTimeOffset now)
+    {
+        var (each, at) = (refill.TotalMilliseconds, now.ToUnixTimeMilliseconds());
+        return TimeSpan.FromMilliseconds(
+            await db.Write(connection => SharedRows.Take(connection, name, key, capacity, each, at)));
+    }
+
+    public Task ReturnToken(string name, string key) => db.Write(connection => SharedRows.Return(connection, name, key));
+
+    /// <summary>Counts one more of something for all processes; how many there are now.</summary>
+    public Task<long> Count(string name, string key, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection => SharedRows.Count(connection, name, key, at));
+    }
+
+    public Task<CountRow?> Counted(string name, string key) => db.Read(connection => SharedRows.Counted(connection, name, key));
+
+    public Task DropCount(string name, string key) => db.Write(connection => SharedRows.Drop(connection, name, key));
+
+    /// <summary>Keeps what the next step of a client may need at another process.</summary>
+    public Task Keep(string name, string key, string value, TimeSpan time) =>
+        db.Write(connection => SharedRows.Keep(connection, name, key, value, (long)time.TotalSeconds));
+
+    public Task<string?> Kept(string name, string key) => db.Read(connection => SharedRows.Kept(connection, name, key));
 
     /// <summary>
     /// Whether this process is to do a task that one at a time does; it keeps it for this long, and may ask again before.

@@ -31,7 +31,7 @@ internal static class AuthEndpoints
         // A right code does not count: behind a proxy that hides addresses, a stranger's wrong codes would lock the owner out.
         var client = context.Client();
         var mayBeFirst = setup.Matches(body.SetupCode);
-        if (!mayBeFirst && throttle.Register(client) is { } wait && wait > TimeSpan.Zero)
+        if (!mayBeFirst && await throttle.Register(client) is var wait && wait > TimeSpan.Zero)
         {
             return PasswordCheck.TooMany(wait);
         }

@@ -1,8 +1,11 @@
 using System.Buffers.Text;
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Security.Cryptography;
 using AiChat.Data.Accounts;
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Secrets;
 
 namespace AiChat.Endpoints.Auth;
 
@@ -11,8 +14,12 @@ internal sealed record SignIn(string AccessToken, string? RefreshToken);
 
 /// <summary>Opens, refreshes and ends logins: their tokens here, their rows in <see cref="Logins"/>.</summary>
 internal sealed partial class LoginService(
-    Logins logins, AccessTokens tokens, PasswordConfirmation confirmation, TimeProvider clock, ILogger<LoginService> logger)
+    Logins logins, AccessTokens tokens, PasswordConfirmation confirmation, NodeStore nodes, SecretCipher cipher, TimeProvider clock,
+    ILogger<LoginService> logger)
 {
+    /// <summary>The refresh tokens that were issued last, among what processes share.</summary>
+    private const string Issued = "refresh token";
+
     private const int FamilyLength = 16;
     private const int SecretLength = 32;
 
@@ -65,11 +72,11 @@ internal sealed partial class LoginService(
         var token = $"{family}.{next}";
         if (rotated.Outcome == Rotation.Rotated)
         {
-            Remember(rotated.LoginId, token);
+            await Remember(rotated.LoginId, token);
         }
         else
         {
-            token = _lastIssued.TryGetValue(rotated.LoginId, out var made) ? made.Token : null;
+            token = await LastIssued(rotated.LoginId);
         }
 
         return Deliver(context, new SignIn(tokens.Issue(rotated.UserId, rotated.Epoch, rotated.LoginId), token), browser);
@@ -122,8 +129,16 @@ internal sealed partial class LoginService(
         return null;
     }
 
-    private void Remember(long loginId, string token)
+    /// <summary>For a repeated request, which may go to another process.</summary>
+    private async Task Remember(long loginId, string token)
     {
+        if (!nodes.IsAlone)
+        {
+            await nodes.Keep(
+                Issued, KeyOf(loginId), cipher.Seal(SecretPurpose.ProviderSecrets, $"{Issued}|{KeyOf(loginId)}|v1", token), RepeatLife);
+            return;
+        }
+
         var now = clock.GetTimestamp();
         foreach (var old in _lastIssued.Where(made => clock.GetElapsedTime(made.Value.At, now) > RepeatLife))
         {
@@ -132,6 +147,13 @@ internal sealed partial class LoginService(
 
         _lastIssued[loginId] = (token, now);
     }
+
+    private async Task<string?> LastIssued(long loginId) => nodes.IsAlone
+        ? _lastIssued.TryGetValue(loginId, out var made) ? made.Token : null
+        : await nodes.Kept(Issued, KeyOf(loginId)) is { } kept
+            ? cipher.Open(SecretPurpose.ProviderSecrets, $"{Issued}|{KeyOf(loginId)}|v1", kept) : null;
+
+    private static string KeyOf(long loginId) => loginId.ToString(CultureInfo.InvariantCulture);
 
     private static string Random(int length) => Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(length));
 

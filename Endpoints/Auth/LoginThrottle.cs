@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Secrets;
 
@@ -7,10 +8,13 @@ namespace AiChat.Endpoints.Auth;
 /// <summary>
 /// Slows down guessing without locking anybody out. Every attempt takes from the bucket of the address and from that of the name; a right
 /// password returns both. After five failures for a name from one address the pause doubles up to a minute. A name that is tried from
-/// many addresses becomes slower for all, but a browser that has signed in before has a bucket of its own.
+/// many addresses becomes slower for all, but a browser that has signed in before has a bucket of its own. Several processes on one
+/// database count together.
 /// </summary>
-internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
+internal sealed class LoginThrottle(SecretCipher cipher, NodeStore nodes, TimeProvider clock)
 {
+    private const string FailureName = "login failures";
+
     private const int AddressBurst = 10;
     private const int NameAtAddressFree = 5;
     private const int NamePerHour = 50;
@@ -24,36 +28,42 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
     /// <summary>The wait before the hash for a name under attack. It leaves twenty attempts a minute on one connection.</summary>
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(3);
 
-    private readonly TokenBuckets<string> _addresses = new(clock, MaxKeys);
-    private readonly TokenBuckets<string> _names = new(clock, MaxKeys);
-    private readonly TokenBuckets<string> _devices = new(clock, MaxKeys);
-    private readonly TokenBuckets<string> _registrations = new(clock, MaxKeys);
+    private readonly SharedBuckets _addresses = new("login address", nodes, clock, MaxKeys);
+    private readonly SharedBuckets _names = new("login name", nodes, clock, MaxKeys);
+    private readonly SharedBuckets _devices = new("login device", nodes, clock, MaxKeys);
+    private readonly SharedBuckets _registrations = new("registration", nodes, clock, MaxKeys);
     private readonly Dictionary<(string Name, string Address), Failures> _failures = [];
     private readonly Lock _gate = new();
 
     /// <summary>Call before the hash, and pass the attempt to the method for its outcome afterwards.</summary>
-    public LoginAttempt Begin(HttpContext context, string usernameKey)
+    public async Task<LoginAttempt> Begin(HttpContext context, string usernameKey)
     {
         var address = context.Client().Bucket;
         if (DeviceOf(context, usernameKey) is { } device)
         {
-            return new LoginAttempt(usernameKey, address, device, _devices.Take(device, DeviceBurst, AddressRefill), TimeSpan.Zero);
+            var own = await _devices.Take(device, DeviceBurst, AddressRefill);
+            return new LoginAttempt(usernameKey, address, device, own, TimeSpan.Zero);
         }
 
-        var wait = PauseLeft(usernameKey, address);
+        var wait = await PauseLeft(usernameKey, address);
         if (wait == TimeSpan.Zero)
         {
-            wait = _addresses.Take(address, AddressBurst, AddressRefill);
+            wait = await _addresses.Take(address, AddressBurst, AddressRefill);
         }
 
         var underAttack = wait == TimeSpan.Zero
-            && _names.Take(usernameKey, NamePerHour, TimeSpan.FromHours(1) / NamePerHour) > TimeSpan.Zero;
+            && await _names.Take(usernameKey, NamePerHour, TimeSpan.FromHours(1) / NamePerHour) > TimeSpan.Zero;
         return new LoginAttempt(usernameKey, address, null, wait, underAttack ? Delay : TimeSpan.Zero);
     }
 
     /// <returns>The number of failures in a row, for the audit.</returns>
-    public int Failed(LoginAttempt attempt)
+    public async Task<long> Failed(LoginAttempt attempt)
     {
+        if (!nodes.IsAlone)
+        {
+            return await nodes.Count(FailureName, KeyOf(attempt), clock.GetUtcNow());
+        }
+
         lock (_gate)
         {
             if (_failures.Count >= MaxKeys)
@@ -69,25 +79,30 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
     }
 
     /// <summary>The password was right, or it was not checked: the attempt does not count.</summary>
-    public void Forgive(LoginAttempt attempt)
+    public async Task Forgive(LoginAttempt attempt)
     {
         if (attempt.Device is { } device)
         {
-            _devices.Return(device);
+            await _devices.Return(device);
             return;
         }
 
-        _addresses.Return(attempt.Address);
-        _names.Return(attempt.UsernameKey);
+        await _addresses.Return(attempt.Address);
+        await _names.Return(attempt.UsernameKey);
     }
 
     /// <summary>The owner of the name signed in: earlier failures from this address are dropped, and the browser gets its cookie.</summary>
-    public void Succeeded(HttpContext context, LoginAttempt attempt, bool remember)
+    public async Task Succeeded(HttpContext context, LoginAttempt attempt, bool remember)
     {
-        Forgive(attempt);
+        await Forgive(attempt);
         lock (_gate)
         {
             _failures.Remove((attempt.UsernameKey, attempt.Address));
+        }
+
+        if (!nodes.IsAlone)
+        {
+            await nodes.DropCount(FailureName, KeyOf(attempt));
         }
 
         if (remember && attempt.Device is null)
@@ -98,7 +113,7 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
     }
 
     /// <summary>Zero when this address may register once more, else the time until it may.</summary>
-    public TimeSpan Register(Client client) =>
+    public ValueTask<TimeSpan> Register(Client client) =>
         _registrations.Take(client.Bucket, RegistrationsPerHour, TimeSpan.FromHours(1) / RegistrationsPerHour);
 
     private string? DeviceOf(HttpContext context, string usernameKey) =>
@@ -107,8 +122,17 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
             ? id
             : null;
 
-    private TimeSpan PauseLeft(string name, string address)
+    private static string KeyOf(LoginAttempt attempt) => $"{attempt.UsernameKey} {attempt.Address}";
+
+    private async ValueTask<TimeSpan> PauseLeft(string name, string address)
     {
+        if (!nodes.IsAlone)
+        {
+            return await nodes.Counted(FailureName, $"{name} {address}") is { } counted
+                ? AtLeastZero(Pause(counted.Amount) - (clock.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(counted.At)))
+                : TimeSpan.Zero;
+        }
+
         lock (_gate)
         {
             if (!_failures.TryGetValue((name, address), out var failures))
@@ -116,12 +140,13 @@ internal sealed class LoginThrottle(SecretCipher cipher, TimeProvider clock)
                 return TimeSpan.Zero;
             }
 
-            var left = Pause(failures.Count) - clock.GetElapsedTime(failures.LastAt);
-            return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+            return AtLeastZero(Pause(failures.Count) - clock.GetElapsedTime(failures.LastAt));
         }
     }
 
-    private static TimeSpan Pause(int failures) => failures < NameAtAddressFree
+    private static TimeSpan AtLeastZero(TimeSpan time) => time > TimeSpan.Zero ? time : TimeSpan.Zero;
+
+    private static TimeSpan Pause(long failures) => failures < NameAtAddressFree
         ? TimeSpan.Zero
         : TimeSpan.FromSeconds(Math.Min(MaxPause.TotalSeconds, Math.Pow(2, Math.Min(failures - NameAtAddressFree + 1, 10))));
 

@@ -30,7 +30,7 @@ internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThr
             return (null, Problems.Invalid(password.Length is 0 or > MaxPassword ? "password" : "username", "is too long or missing"));
         }
 
-        var attempt = throttle.Begin(context, Users.KeyOf(username));
+        var attempt = await throttle.Begin(context, Users.KeyOf(username));
         if (attempt.Wait > TimeSpan.Zero)
         {
             return (null, TooMany(attempt.Wait));
@@ -44,7 +44,7 @@ internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThr
         var user = await users.FindCredential(username);
         if (await IsRight(context, user, password) is not { } right)
         {
-            throttle.Forgive(attempt);
+            await throttle.Forgive(attempt);
             return (null, Problems.Overloaded());
         }
 
@@ -54,7 +54,7 @@ internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThr
             return (null, new Problem(401, "invalid_credentials", "User name or password is wrong."));
         }
 
-        throttle.Succeeded(context, attempt, browser && user!.Status == "ACTIVE");
+        await throttle.Succeeded(context, attempt, browser && user!.Status == "ACTIVE");
         return user!.Status switch
         {
             "ACTIVE" => (await Strengthen(context, user, password), null),
@@ -99,7 +99,7 @@ internal sealed class PasswordCheck(Users users, PasswordHasher hasher, LoginThr
 
     private async Task RecordFailure(HttpContext context, LoginAttempt attempt, string username)
     {
-        if (throttle.Failed(attempt) % RecordedFailures != 1)
+        if (await throttle.Failed(attempt) % RecordedFailures != 1)
         {
             return;
         }

@@ -47,7 +47,7 @@ internal sealed class PasswordConfirmation(PasswordHasher hasher, LoginThrottle 
             return Wrong();
         }
 
-        var attempt = throttle.Begin(context, Users.KeyOf(me.Username!));
+        var attempt = await throttle.Begin(context, Users.KeyOf(me.Username!));
         if (attempt.Wait > TimeSpan.Zero)
         {
             return PasswordCheck.TooMany(attempt.Wait);
@@ -56,13 +56,13 @@ internal sealed class PasswordConfirmation(PasswordHasher hasher, LoginThrottle 
         switch (await hasher.Verify(context, given, hash))
         {
             case true:
-                throttle.Succeeded(context, attempt, remember: false);
+                await throttle.Succeeded(context, attempt, remember: false);
                 return null;
             case false:
-                throttle.Failed(attempt);
+                await throttle.Failed(attempt);
                 return Wrong();
             default:
-                throttle.Forgive(attempt);
+                await throttle.Forgive(attempt);
                 return Problems.Overloaded();
         }
     }

@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using AiChat.Data;
 using AiChat.Data.Accounts;
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Runs;
@@ -10,12 +11,13 @@ using AiChat.Endpoints.Settings;
 namespace AiChat.Endpoints.Chat;
 
 /// <summary>Makes a visitor a guest at the first write, and moves a guest's data to the account at sign-in.</summary>
-internal sealed class GuestSignup(Guests guests, AuthCache authCache, RunRegistry registry, SystemSettings settings, TimeProvider clock)
+internal sealed class GuestSignup(
+    Guests guests, AuthCache authCache, RunRegistry registry, SystemSettings settings, NodeStore nodes, TimeProvider clock)
 {
     /// <summary>New guests per address; a household or a classroom shares one.</summary>
     private const int PerHour = 20;
 
-    private readonly TokenBuckets<string> _addresses = new(clock);
+    private readonly SharedBuckets _addresses = new("guest", nodes, clock);
 
     /// <summary>The caller, made a guest with a cookie if it is a visitor; or the refusal.</summary>
     public async Task<(CurrentUser? Me, Problem? Problem)> Enter(HttpContext context, CurrentUser me)
@@ -25,7 +27,7 @@ internal sealed class GuestSignup(Guests guests, AuthCache authCache, RunRegistr
             return (me, null);
         }
 
-        var wait = _addresses.Take(context.Client().Bucket, PerHour, TimeSpan.FromHours(1) / PerHour);
+        var wait = await _addresses.Take(context.Client().Bucket, PerHour, TimeSpan.FromHours(1) / PerHour);
         if (wait > TimeSpan.Zero)
         {
             return (null, Problems.TooMany(

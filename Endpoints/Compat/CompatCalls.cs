@@ -108,6 +108,11 @@ internal sealed class CompatCalls(
     {
         var models = reservation.May(catalog.WithFallbacks(job.Me, job.Model));
         var asked = job.Model;
+        if (states.AreShared && job.Translates(out var translated))
+        {
+            await states.Fetch(job.Me.Id, translated.Turns);
+        }
+
         var plan = new CallPlan
         {
             UserId = job.Me.Id,
@@ -173,7 +178,7 @@ internal sealed class CompatCalls(
             return TypedResults.Empty;
         }
 
-        states.Store(job.Me.Id, job.Writer.Answer);
+        await states.Store(job.Me.Id, job.Writer.Answer);
         var fault = job.Writer.Fault();
         if (stream is null)
         {

@@ -7,8 +7,14 @@ namespace AiChat.Endpoints.Http;
 internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_000)
     where TKey : notnull
 {
+    /// <summary>The part of a bucket by which all who share it may exceed it together.</summary>
+    private const double Excess = 0.2;
+
+    private static readonly TimeSpan UntilShared = TimeSpan.FromSeconds(1);
+
     private readonly Dictionary<TKey, Bucket> _buckets = [];
     private readonly Lock _gate = new();
+    private int _takers = 1;
 
     /// <summary>Takes a token if there is one.</summary>
     /// <returns>Zero when a token was taken, else the time until there is one.</returns>
@@ -20,6 +26,11 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
             if (bucket.Left < 1)
             {
                 return (1 - bucket.Left) * refillOfOne;
+            }
+
+            if (bucket.Left - 1 < bucket.Floor)
+            {
+                return UntilShared;
             }
 
             bucket.Left--;
@@ -39,6 +50,35 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
         }
     }
 
+    /// <summary>Takes tokens that others took of the same bucket; it may owe some afterwards.</summary>
+    public void Drain(TKey key, double count, double capacity, TimeSpan refillOfOne)
+    {
+        lock (_gate)
+        {
+            var bucket = Current(key, capacity, refillOfOne);
+            bucket.Left = Math.Max(-capacity, bucket.Left - count);
+        }
+    }
+
+    /// <summary>
+    /// So many take of the same buckets and tell each other once in a while: until they do, each takes half of its part of what is left and
+    /// of <see cref="Excess"/> more. The other half is for what others have taken and are about to tell.
+    /// </summary>
+    public void Share(int takers)
+    {
+        lock (_gate)
+        {
+            _takers = takers;
+            foreach (var bucket in _buckets.Values)
+            {
+                bucket.Floor = FloorOf(bucket);
+            }
+        }
+    }
+
+    private double FloorOf(Bucket bucket) =>
+        _takers <= 1 ? double.MinValue : bucket.Left - ((bucket.Left + (Excess * bucket.Capacity)) / (2 * _takers));
+
     private Bucket Current(TKey key, double capacity, TimeSpan refillOfOne)
     {
         var now = clock.GetTimestamp();
@@ -56,6 +96,7 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
         }
 
         bucket = new Bucket { Left = capacity, Capacity = capacity, TouchedAt = now, RefillOfOne = refillOfOne };
+        bucket.Floor = FloorOf(bucket);
         _buckets.Add(key, bucket);
         return bucket;
     }
@@ -86,6 +127,9 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
         public double Left { get; set; }
 
         public double Capacity { get; set; }
+
+        /// <summary>What must stay until others have told what they took.</summary>
+        public double Floor { get; set; }
 
         public TimeSpan RefillOfOne { get; init; }
 

@@ -56,7 +56,7 @@ internal sealed partial class NodeWatch(
         if (++_turns % TurnsBetweenSweeps == 0)
         {
             await Sweep();
-            await nodes.Forget();
+            await nodes.Forget(clock.GetUtcNow());
         }
     }
 

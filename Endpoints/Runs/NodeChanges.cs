@@ -18,7 +18,7 @@ namespace AiChat.Endpoints.Runs;
 /// </summary>
 internal sealed class NodeChanges(
     AuthCache authCache, SystemSettings settings, AvatarLinks pictures, ModelCatalog catalog, TokenFactors factors, SetupCode setup,
-    RunRegistry registry, LiveCalls calls, BackgroundWork background, NodeLink? link = null)
+    RunRegistry registry, LiveCalls calls, RequestLimits limits, BackgroundWork background, NodeLink? link = null)
     : IHostedService, IDisposable
 {
     /// <summary>How long streams outlive the loss of the database, when nobody can tell whether their logins still hold.</summary>
@@ -43,6 +43,7 @@ internal sealed class NodeChanges(
         await ReadAll(); // what was changed between the start of the others and now
         _work = Task.WhenAll(
             background.Repeat("taking over changes", Take, _stop.Token),
+            background.Every("telling what was asked", Tick, limits.Exchange, _stop.Token),
             background.Every("watching the database", Tick, Watch, _stop.Token));
     }
 
