@@ -29,6 +29,10 @@ internal sealed class NodeCalls(ProviderHttp http, NodeSigner signer)
 
     private const int MaxAnswer = 1_000;
 
+    private const int Attempts = 4;
+
+    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromMilliseconds(100);
+
     /// <summary>A stream tells at least every quarter of a minute that it is there.</summary>
     private static readonly ChatTimeouts Limits = new()
     {
@@ -49,18 +53,32 @@ internal sealed class NodeCalls(ProviderHttp http, NodeSigner signer)
             return NodeState.Unknown;
         }
 
-        try
+        for (var attempt = 1; ; attempt++)
         {
-            var (call, header) = Call(address, "/boot", 0);
-            await using var reply = await http.SendAsync(call, cancel);
-            var answer = Encoding.UTF8.GetString((await reply.ReadAllAsync(MaxAnswer)).Span).Split(' ');
-            return answer is not [var boot, var signature] || !signer.IsAnswer(header, boot, signature) ? NodeState.Unknown
-                : boot == node.BootId ? NodeState.Alive : NodeState.Gone;
-        }
-        catch (ProviderException error)
-        {
-            return error.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused }
-                ? NodeState.Gone : NodeState.Unknown;
+            try
+            {
+                var (call, header) = Call(address, "/boot", 0);
+                await using var reply = await http.SendAsync(call, cancel);
+                var answer = Encoding.UTF8.GetString((await reply.ReadAllAsync(MaxAnswer)).Span).Split(' ');
+                return answer is not [var boot, var signature] || !signer.IsAnswer(header, boot, signature) ? NodeState.Unknown
+                    : boot == node.BootId ? NodeState.Alive : NodeState.Gone;
+            }
+            catch (ProviderException error)
+            {
+                if (error.InnerException is SocketException { SocketErrorCode: SocketError.ConnectionRefused })
+                {
+                    return NodeState.Gone;
+                }
+
+                var isSilent = error.Failure is ProviderFailure.ConnectTimeout or ProviderFailure.FirstByteTimeout;
+                if (isSilent || attempt == Attempts)
+                {
+                    return NodeState.Unknown;
+                }
+            }
+
+            // The sockets of a process that was killed close one after the other, the one that listens perhaps last.
+            await Task.Delay(BetweenAttempts, http.Time, cancel);
         }
     }
 

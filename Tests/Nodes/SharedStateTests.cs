@@ -29,6 +29,7 @@ public sealed class SharedStateTests
         while ((await admin.Http.GetAsync("/api/auth/me")).StatusCode != HttpStatusCode.Unauthorized)
         {
             Assert.InRange(Stopwatch.GetElapsedTime(begun).TotalSeconds, 0, seconds);
+            await Task.Delay(20); // below the limit on requests
         }
 
         Assert.DoesNotContain(await stream.ReadAllAsync(), e => e.Event == "done");
@@ -164,6 +165,7 @@ public sealed class SharedStateTests
         while (!await holds())
         {
             Assert.True(Stopwatch.GetElapsedTime(begun) < TimeSpan.FromSeconds(2), "It took longer than two seconds.");
+            await Task.Delay(20); // below the limit on requests
         }
     }
 }
