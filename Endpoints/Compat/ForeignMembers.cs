@@ -46,7 +46,9 @@ internal sealed class ForeignMembers
         }
     }
 
-    /// <summary>Adds the members of a piece of the conversation that its type does not have; an unknown type is its reader's to name.</summary>
+    /// <summary>
+    /// Adds the members of a piece of the conversation that its type does not have. An unknown type is its reader's to name.
+    /// </summary>
     /// <param name="piece">A part, a block or an item.</param>
     /// <param name="type">Its type.</param>
     /// <param name="table">What each type has, from <see cref="PartMembers"/>.</param>

@@ -41,6 +41,9 @@ internal static class PartMembers
         ("tool_use", "id name input caller"),
         ("tool_result", "tool_use_id content is_error"));
 
-    private static FrozenDictionary<string, FrozenSet<string>> Table(params (string Type, string Members)[] rows) => rows.ToFrozenDictionary(
-        row => row.Type, row => $"type cache_control {row.Members}".Split(' ').ToFrozenSet(StringComparer.Ordinal), StringComparer.Ordinal);
+    private static FrozenDictionary<string, FrozenSet<string>> Table(params (string Type, string Members)[] rows) =>
+        rows.ToFrozenDictionary(row => row.Type, row => Set(row.Members), StringComparer.Ordinal);
+
+    private static FrozenSet<string> Set(string members) =>
+        $"type cache_control {members}".Split(' ').ToFrozenSet(StringComparer.Ordinal);
 }
