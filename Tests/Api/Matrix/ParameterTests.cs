@@ -6,8 +6,8 @@ namespace AiChat.Tests.Api.Matrix;
 
 /// <summary>
 /// Every member of the vendors' requests and of the parts, items and blocks of their conversations (the types of openai 6.30 and
-/// @anthropic-ai/sdk 1.12, and what gateways and servers add) at every provider: sent as it came, sent in the provider's own member, refused by its name in the form of the client's vendor, or one of those
-/// that README says change no answer.
+/// @anthropic-ai/sdk 1.12, and what gateways and servers add) at every provider: sent as it came, sent in the provider's own member,
+/// refused by its name in the form of the client's vendor, or one of those that README says change no answer.
 /// </summary>
 public sealed class ParameterTests(MatrixServer server) : IClassFixture<MatrixServer>
 {
