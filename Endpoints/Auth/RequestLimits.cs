@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Auth;
 
 /// <summary>
 /// Limits the requests a minute of an anonymous address, of a user and of a key. Several processes on one database tell each other once a
-/// second what users and keys have asked, so that all together exceed a limit by a fifth at most.
+/// second what users and keys have asked, so that all together exceed a limit by a fifth, by more where one is late to tell.
 /// </summary>
 internal sealed class RequestLimits(SystemSettings settings, NodeStore nodes, TimeProvider clock)
 {
