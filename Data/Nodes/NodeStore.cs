@@ -12,6 +12,9 @@ internal sealed class NodeStore(Db db, NodeLink? link = null)
     private readonly string _own = Guid.NewGuid().ToString("N");
     private long _lastCount;
 
+    /// <summary>How often each of the others had told when all of them had told again.</summary>
+    private Dictionary<string, long> _heard = [];
+
     /// <summary>No other process can be on the database.</summary>
     public bool IsAlone => link is null;
 
@@ -69,21 +72,32 @@ internal sealed class NodeStore(Db db, NodeLink? link = null)
     }
 
     /// <summary>
-    /// Tells the others what was asked of this process; how many processes there are, and what was asked of the others since the last call.
-    /// Call from one thread at a time.
+    /// Tells the others what was asked of this process, and asks what was asked of them since the last call. Call from one thread at a
+    /// time.
     /// </summary>
-    public async Task<(int Nodes, List<RequestCount> Theirs)> Exchange(IReadOnlyList<RequestCount> mine)
+    /// <returns>
+    /// How many processes there are; whether each of the others has told again since the last time that all of them had; and what.
+    /// </returns>
+    public async Task<(int Nodes, bool HasHeard, List<RequestCount> Theirs)> Exchange(IReadOnlyList<RequestCount> mine)
     {
-        if (mine.Count > 0)
+        if (mine.Count > 0 || _heard.Count > 0)
         {
             await db.Write(connection => RequestCounts.Add(connection, BootId, mine));
         }
 
         var last = _lastCount;
-        var (count, theirs) = await db.Read(connection =>
-            (RequestCounts.Nodes(connection), RequestCounts.Since(connection, BootId, last)));
+
+        // The ticks first: what they count is among what is read after them.
+        var (ticks, theirs) = await db.Read(connection =>
+            (RequestCounts.Ticks(connection, BootId), RequestCounts.Since(connection, BootId, last)));
         _lastCount = theirs.Count > 0 ? theirs[^1].Id : last;
-        return (count, theirs);
+        var hasHeard = ticks.TrueForAll(one => one.Tick > _heard.GetValueOrDefault(one.BootId, long.MaxValue));
+        if (hasHeard || ticks.Exists(one => !_heard.ContainsKey(one.BootId)) || ticks.Count != _heard.Count)
+        {
+            _heard = ticks.ToDictionary(one => one.BootId, one => one.Tick);
+        }
+
+        return (ticks.Count + 1, hasHeard, theirs);
     }
 
     /// <summary>Takes a token of a bucket that all processes share; zero when there was one, else the time until there is.</summary>

@@ -16,7 +16,19 @@ internal static class RequestCounts
             select @bootId, c."UserId", c."KeyId", c."Count"
             from json_to_recordset(cast(@list as json)) as c ("UserId" bigint, "KeyId" bigint, "Count" bigint)
             """, new { bootId, list });
+        connection.Execute("""
+            insert into request_ticks (boot_id, tick) values (@bootId, 1)
+            on conflict (boot_id) do update set tick = request_ticks.tick + 1
+            """, new { bootId });
     }
+
+    /// <summary>How often each of the others has told.</summary>
+    public static List<RequestTick> Ticks(DbConnection connection, string bootId) => connection.Query<RequestTick>("""
+        select n.boot_id, coalesce(t.tick, 0) as tick
+        from nodes n
+        left join request_ticks t on t.boot_id = n.boot_id
+        where n.boot_id <> @bootId
+        """, new { bootId }).ToList();
 
     /// <summary>Those of others that are newer than an id; older than a minute, none limits anybody.</summary>
     public static List<RequestCount> Since(DbConnection connection, string bootId, long after) => connection.Query<RequestCount>("""
@@ -30,10 +42,18 @@ internal static class RequestCounts
     private static string Json(IReadOnlyList<RequestCount> counts) =>
         JsonSerializer.Serialize(counts, RequestCountJson.Default.IReadOnlyListRequestCount);
 
-    public static int Nodes(DbConnection connection) => connection.ExecuteScalar<int>("select cast(count(*) as integer) from nodes");
-
-    public static void Forget(DbConnection connection) =>
+    public static void Forget(DbConnection connection)
+    {
         connection.Execute("delete from request_counts where at < clock_timestamp() - interval '2 minutes'");
+        connection.Execute("delete from request_ticks where boot_id not in (select boot_id from nodes)");
+    }
+}
+
+internal sealed record RequestTick
+{
+    public string BootId { get; init; } = "";
+
+    public long Tick { get; init; }
 }
 
 /// <summary>Requests of one user, or with one of its keys.</summary>

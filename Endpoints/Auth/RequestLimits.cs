@@ -8,7 +8,7 @@ namespace AiChat.Endpoints.Auth;
 
 /// <summary>
 /// Limits the requests a minute of an anonymous address, of a user and of a key. Several processes on one database tell each other once a
-/// second what users and keys have asked, so that all together exceed a limit by a fifth, by more where one is late to tell.
+/// second what users and keys have asked, so that all together exceed a limit by a fifth at most.
 /// </summary>
 internal sealed class RequestLimits(SystemSettings settings, NodeStore nodes, TimeProvider clock)
 {
@@ -18,6 +18,7 @@ internal sealed class RequestLimits(SystemSettings settings, NodeStore nodes, Ti
     private readonly TokenBuckets<string> _anonymous = new(clock);
     private readonly TokenBuckets<(long UserId, long KeyId)> _users = new(clock);
     private readonly ConcurrentDictionary<(long UserId, long KeyId), long> _asked = new();
+    private int _takers = 1;
 
     public Problem? Check(HttpContext context, CurrentUser? user)
     {
@@ -53,14 +54,19 @@ internal sealed class RequestLimits(SystemSettings settings, NodeStore nodes, Ti
             }
         }
 
-        var (takers, theirs) = await nodes.Exchange(mine);
+        var (takers, hasHeard, theirs) = await nodes.Exchange(mine);
         var perMinute = settings.RequestsPerMinute;
         foreach (var asked in perMinute == 0 ? [] : theirs)
         {
             _users.Drain((asked.UserId, asked.KeyId), asked.Count, perMinute, TimeSpan.FromMinutes(1) / perMinute);
         }
 
-        _users.Share(takers);
+        // Who is late to tell may have taken its part: there is no new one before it is known.
+        if (hasHeard || takers != _takers)
+        {
+            _takers = takers;
+            _users.Share(takers);
+        }
     }
 
     private TimeSpan Take((long UserId, long KeyId) key, int perMinute, TimeSpan refill)

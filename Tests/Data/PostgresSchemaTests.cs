@@ -23,7 +23,7 @@ public sealed partial class PostgresSchemaTests : IDisposable
             where c.table_schema = 'public' and c.table_name not like 'messages\_text%'
                 and c.table_name not in (
                     'installation', 'schema_steps', 'shared_locks', 'nodes', 'held_calls', 'changes', 'task_leases', 'throttles',
-                    'brief_states', 'request_counts')
+                    'brief_states', 'request_counts', 'request_ticks')
             """).Order(StringComparer.Ordinal));
         Assert.Equal(Sqlite(Keys).Order(StringComparer.Ordinal), Lines(postgres, """
             select t.relname || ' ' || k.contype::text || ' ' || (
@@ -38,7 +38,7 @@ public sealed partial class PostgresSchemaTests : IDisposable
             where k.connamespace = 'public'::regnamespace and k.contype in ('p', 'u', 'f') and t.relname not like 'messages\_text%'
                 and t.relname not in (
                     'schema_steps', 'shared_locks', 'nodes', 'held_calls', 'changes', 'task_leases', 'throttles', 'brief_states',
-                    'request_counts')
+                    'request_counts', 'request_ticks')
             """).Order(StringComparer.Ordinal));
         Assert.Equal(Sqlite(Indexes).Order(StringComparer.Ordinal), Lines(postgres, """
             select i.indexdef from pg_indexes i

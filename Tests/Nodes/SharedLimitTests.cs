@@ -131,7 +131,7 @@ public sealed class SharedLimitTests
     }
 
     [PostgresFact]
-    public async Task Requests_a_minute_count_over_all_servers()
+    public async Task Requests_a_minute_exceed_their_limit_by_a_fifth_at_most()
     {
         await using var nodes = await NodeGroup.Two();
         var admin = await nodes.Admin();
@@ -151,8 +151,7 @@ public sealed class SharedLimitTests
             admitted += answers.Count(answer => answer.IsSuccessStatusCode);
         }
 
-        // Each for itself would admit 200; a machine that is busy tells late, and then more than a fifth too many pass.
         var refilled = TimeProvider.System.GetElapsedTime(begun).TotalMinutes * 100;
-        Assert.InRange(admitted, 80, 180 + refilled);
+        Assert.InRange(admitted, 50, 120 + refilled);
     }
 }

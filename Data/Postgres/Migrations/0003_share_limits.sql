@@ -19,6 +19,12 @@ create unlogged table request_counts (
     count bigint not null
 );
 
+-- How often each process has told, so that the others know what they have heard of.
+create unlogged table request_ticks (
+    boot_id text primary key,
+    tick bigint not null
+);
+
 -- What the next step of a client may need at another process, for a short time: texts are sealed.
 create table brief_states (
     name text not null,
