@@ -78,16 +78,16 @@ internal sealed class Search(Db db)
     /// <summary>Ids and texts of a session, newest first: the candidates, or all.</summary>
     private static IEnumerable<TextRow> Texts(
         DbConnection connection, long sessionId, HashSet<long>? candidates, ILookup<long, long>? placed) => candidates switch
-    {
-        null => connection.Query<TextRow>("""
+        {
+            null => connection.Query<TextRow>("""
             select id, content from messages where session_id = @sessionId order by id desc
             """, new { sessionId }, buffered: false),
-        { Count: 0 } => [],
-        _ when placed is not null => placed[sessionId].Select(id => Text(connection, id)),
-        _ => connection.Query<long>("""
+            { Count: 0 } => [],
+            _ when placed is not null => placed[sessionId].Select(id => Text(connection, id)),
+            _ => connection.Query<long>("""
             select id from messages where session_id = @sessionId order by id desc
             """, new { sessionId }).Where(candidates.Contains).Select(id => Text(connection, id)),
-    };
+        };
 
     /// <summary>The candidates by their sessions, newest first.</summary>
     private static ILookup<long, long> Placed(DbConnection connection, HashSet<long> candidates) => connection.Query<TextRow>("""
