@@ -15,10 +15,13 @@ internal sealed class RequestLimits(SystemSettings settings, NodeStore nodes, Ti
     /// <summary>The page needs four or five before anybody signs in.</summary>
     private const int AnonymousPerMinute = 60;
 
+    /// <summary>Processes on the database, before it was asked how many there are.</summary>
+    private const int AtFirst = 2;
+
     private readonly TokenBuckets<string> _anonymous = new(clock);
-    private readonly TokenBuckets<(long UserId, long KeyId)> _users = new(clock);
+    private readonly TokenBuckets<(long UserId, long KeyId)> _users = new(clock, takers: nodes.IsAlone ? 1 : AtFirst);
     private readonly ConcurrentDictionary<(long UserId, long KeyId), long> _asked = new();
-    private int _takers = 1;
+    private int _takers = nodes.IsAlone ? 1 : AtFirst;
 
     public Problem? Check(HttpContext context, CurrentUser? user)
     {

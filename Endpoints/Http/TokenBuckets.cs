@@ -4,7 +4,8 @@ namespace AiChat.Endpoints.Http;
 /// A token bucket for each key, refilled evenly over time. The number of keys is bounded: full buckets, which limit nobody, are evicted
 /// first, then the least recently used. Uses the monotonic clock. Safe for any number of threads.
 /// </summary>
-internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_000)
+/// <param name="takers">How many take of the same buckets, until <see cref="Share"/> says another number.</param>
+internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_000, int takers = 1)
     where TKey : notnull
 {
     /// <summary>The part of a bucket by which all who share it may exceed it together.</summary>
@@ -14,7 +15,7 @@ internal sealed class TokenBuckets<TKey>(TimeProvider clock, int maxKeys = 50_00
 
     private readonly Dictionary<TKey, Bucket> _buckets = [];
     private readonly Lock _gate = new();
-    private int _takers = 1;
+    private int _takers = takers;
 
     /// <summary>Takes a token if there is one.</summary>
     /// <returns>Zero when a token was taken, else the time until there is one.</returns>
