@@ -57,7 +57,8 @@ function fillGigabyte(dataDir) {
     with recursive n (i) as (select 1 union all select i + 1 from n where i < 1000)
     insert into sessions (id, user_id, title, created_at, updated_at) select 100000 + i, 1000, 'Chat ' || i, i, i from n;
     with recursive n (i) as (select 1 union all select i + 1 from n where i < 250000)
-    insert into messages (session_id, role, content, status, created_at) select 100001 + i % 1000, 'user', hex(randomblob(2000)), 'done', i from n;`
+    insert into messages (session_id, role, content, status, created_at) select 100001 + i % 1000, 'user', hex(randomblob(2000)), 'done', i from n;
+    insert into messages_text (rowid, owner, content) select max(id), 'end', 'end' from messages; -- or a start would index them all`
   const { status, stderr } = spawnSync(FILL, [join(dataDir, 'app.db')], { input: sql })
   if (status !== 0) throw new Error(`the database could not be filled: ${stderr}`)
 }
