@@ -37,7 +37,7 @@ internal sealed class NodeCalls(ProviderHttp http, NodeSigner signer)
     private static readonly ChatTimeouts Limits = new()
     {
         Connect = TimeSpan.FromSeconds(1),
-        FirstByte = TimeSpan.FromSeconds(2),
+        FirstByte = TimeSpan.FromSeconds(1),
         Idle = TimeSpan.FromSeconds(20),
         ReasoningIdle = TimeSpan.FromSeconds(20),
         Total = TimeSpan.FromDays(1),

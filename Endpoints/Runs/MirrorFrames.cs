@@ -63,13 +63,16 @@ internal sealed class MirrorFrames(RunLog log)
         _target ??= log.Position;
     }
 
-    /// <summary>
-    /// Takes the rest of an answer that is over. Where less of it was stored than is here, because its process was killed, only the end is
-    /// taken: who has read this log has read more than is left.
-    /// </summary>
+    /// <summary>Takes the rest of an answer that is over; all of an interrupted one, which may be shorter than what is here.</summary>
     public void Rest(RunLog stored)
     {
-        var position = Math.Min(log.Position, stored.Position - 1);
+        if (stored.Kept is not null)
+        {
+            log.Become(stored);
+            return;
+        }
+
+        var position = log.Position;
         while (!log.Completed)
         {
             var batch = new List<SseFrame>();

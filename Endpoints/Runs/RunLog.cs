@@ -14,6 +14,9 @@ internal sealed class RunLog
     /// <summary>Longest text of one frame, in characters; a long text goes out in several.</summary>
     public const int MaxFrameText = 32 * 1024;
 
+    /// <summary>More than any process tells before it stores it.</summary>
+    private const long MaxUnkept = 1 << 20;
+
     /// <summary>First capacity of a text, in characters; growing from nothing would leave many small chunks behind.</summary>
     private const int FirstCapacity = 256;
 
@@ -21,7 +24,7 @@ internal sealed class RunLog
     private readonly StringBuilder _content = new(FirstCapacity);
     private StringBuilder? _reasoning;
     private readonly List<Segment> _segments = [];
-    private readonly List<AsyncSignal> _readers = [];
+    private readonly LogReaders _readers = new();
     private string _last = "";
     private long _stored;
 
@@ -30,6 +33,9 @@ internal sealed class RunLog
 
     /// <summary>The position after the last event, which is also the id of that event.</summary>
     public long Position { get; private set; }
+
+    /// <summary>The position up to which an interrupted answer was stored; null for any other.</summary>
+    public long? Kept { get; private set; }
 
     /// <summary>No event will follow.</summary>
     public bool Completed { get; private set; }
@@ -46,19 +52,19 @@ internal sealed class RunLog
     /// <param name="more">Another event follows at once; readers get this one with it, so that both go out together.</param>
     public void Append(string type, byte[] json, bool more = false)
     {
-        AsyncSignal? only;
+        bool ends;
         lock (_gate)
         {
             _segments.Add(new Segment('e', Position, 1, 0, type, json));
             Position++;
             _held = more ? _held + 1 : 0;
             Completed |= type == ChatEvent.Done; // in one step, so that a reader that has the last event does not get it again
-            only = OnlyReader;
+            ends = Completed;
         }
 
         if (!more)
         {
-            Wake(only);
+            _readers.Wake(ends);
         }
     }
 
@@ -116,6 +122,33 @@ internal sealed class RunLog
                 Position += positions;
             }
         }
+    }
+
+    /// <summary>
+    /// What follows stands far behind: a process that was killed may have told more than it stored, and a reader of that has positions
+    /// after <see cref="Kept"/> that are none of this log.
+    /// </summary>
+    public void SkipUnkept()
+    {
+        Kept = Position;
+        Skip(MaxUnkept);
+    }
+
+    /// <summary>Becomes another log, which nobody reads yet; readers who have more than <see cref="Kept"/> get all of it.</summary>
+    public void Become(RunLog other)
+    {
+        lock (_gate)
+        {
+            _segments.Clear();
+            _segments.AddRange(other._segments);
+            _content.Clear().Append(other._content);
+            _reasoning = other._reasoning;
+            _last = "";
+            (Position, Kept, Completed, _held) = (other.Position, other.Kept, other.Completed, 0);
+            (ContentLength, ReasoningLength) = (other.ContentLength, other.ReasoningLength);
+        }
+
+        Wake();
     }
 
     /// <summary>Ends the log and wakes the readers.</summary>
@@ -181,7 +214,8 @@ internal sealed class RunLog
         lock (_gate)
         {
             // A reader that asks again after the end gets the last event again.
-            var position = after > Position || after < 0 ? 0 : Completed && after == Position && EndsWithEvent ? after - 1 : after;
+            var isUnknown = after < 0 || after > Position || (after > Kept && after <= Kept + MaxUnkept);
+            var position = isUnknown ? 0 : Completed && after == Position && EndsWithEvent ? after - 1 : after;
             var left = MaxFrameText;
             for (var i = FirstAfter(position); i < _segments.Count - _held && left > 0; i++)
             {
@@ -253,60 +287,17 @@ internal sealed class RunLog
         }
     }
 
-    /// <summary>Sets the signal at each new event and at each <see cref="Wake()"/>.</summary>
-    public void Subscribe(AsyncSignal reader)
-    {
-        lock (_gate)
-        {
-            _readers.Add(reader);
-        }
-    }
+    /// <summary>Sets the signal at each new event and at each <see cref="Wake"/>.</summary>
+    public void Subscribe(AsyncSignal reader) => _readers.Add(reader);
 
-    public void Unsubscribe(AsyncSignal reader)
-    {
-        lock (_gate)
-        {
-            _readers.Remove(reader);
-        }
-    }
+    public void Unsubscribe(AsyncSignal reader) => _readers.Remove(reader);
+
+    /// <summary>Wakes every reader, also without a new event: to send a heartbeat or to notice that the process is about to end.</summary>
+    public void Wake() => _readers.Wake();
 
     private bool EndsWithEvent => _segments.Count > 0 && _segments[^1].Json is not null;
 
-    /// <summary>
-    /// The reader when there is just one, to be read under the lock; null at the end, because a reader ends its response on a thread of
-    /// its own.
-    /// </summary>
-    private AsyncSignal? OnlyReader => _readers.Count == 1 && !Completed ? _readers[0] : null;
-
-    /// <summary>Wakes every reader, also without a new event: to send a heartbeat or to notice that the process is about to end.</summary>
-    public void Wake()
-    {
-        lock (_gate)
-        {
-            foreach (var reader in _readers)
-            {
-                reader.Set();
-            }
-        }
-    }
-
     private static bool IsTool(Segment segment) => segment.Type == ChatEvent.Tool;
-
-    /// <summary>
-    /// Wakes the readers for a new event. A single reader continues on this thread, which saves two changes of thread for every token;
-    /// several continue on threads of their own, so that they do not delay the run. Hold no lock here.
-    /// </summary>
-    private void Wake(AsyncSignal? only)
-    {
-        if (only is null)
-        {
-            Wake();
-        }
-        else
-        {
-            only.Set(inline: true);
-        }
-    }
 
     private StringBuilder TextOf(char kind) => kind == 'c' ? _content : _reasoning ??= new StringBuilder(FirstCapacity);
 
@@ -338,7 +329,6 @@ internal sealed class RunLog
             return;
         }
 
-        AsyncSignal? only;
         lock (_gate)
         {
             var target = TextOf(kind);
@@ -357,10 +347,9 @@ internal sealed class RunLog
             (ContentLength, ReasoningLength) = (_content.Length, _reasoning?.Length ?? 0);
             Position += text.Length;
             _last = text;
-            only = OnlyReader;
         }
 
-        Wake(only);
+        _readers.Wake(ends: false);
     }
 
     /// <summary>The segment that holds the event after a position. The search begins at the end, because readers are near it.</summary>

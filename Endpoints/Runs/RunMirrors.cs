@@ -145,13 +145,14 @@ internal sealed class RunMirrors(
             return false;
         }
 
-        if (calls && (await Relay(frames, log, caughtUp, run, me, stop) || await watch.Suspect(run.BootId)))
+        if (calls && await Relay(frames, log, caughtUp, run, me, stop))
         {
             return false;
         }
 
+        // A reader gets what is stored before it is known whether that process is gone, which may take its whole lease.
         await Look(frames, log, caughtUp, run, me);
-        return true;
+        return !calls || !await watch.Suspect(run.BootId);
     }
 
     /// <summary>Reads the stream of the process that writes the answer; false when it ended before the answer did.</summary>

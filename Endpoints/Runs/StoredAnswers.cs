@@ -18,6 +18,11 @@ internal sealed class StoredAnswers(Messages messages, ImageStore images, ImageL
         var log = new RunLog();
         await Open(me, row, log);
         Replay(log, row);
+        if (row.Status == "interrupted")
+        {
+            log.SkipUnkept();
+        }
+
         if (row.ErrorCode is { } code && row.Status == "failed")
         {
             RunEvents.Error(log, new Problem(502, code, row.ErrorDetail ?? ""));

@@ -32,6 +32,44 @@ public sealed class RunLogTests
     }
 
     [Fact]
+    public void Who_has_more_than_an_interrupted_answer_kept_gets_everything()
+    {
+        var log = Sample(out var content, out _);
+        var kept = log.Position;
+        log.SkipUnkept();
+        log.Append("usage", "{}"u8.ToArray());
+        log.Append("done", "{}"u8.ToArray());
+
+        Assert.Equal(content, ReadAll(log, kept + 1, out _).Content);
+        Assert.Equal(content, ReadAll(log, kept + 2, out _).Content);
+        Assert.Equal("", ReadAll(log, kept, out var last).Content);
+        Assert.Equal(log.Position, last);
+        Assert.Equal("", ReadAll(log, log.Position - 1, out _).Content);
+    }
+
+    [Fact]
+    public void A_reader_of_a_log_that_becomes_a_shorter_one_gets_that_and_its_end()
+    {
+        var stored = Sample(out var content, out _);
+        var kept = stored.Position;
+        stored.SkipUnkept();
+        stored.Append("done", "{}"u8.ToArray());
+        foreach (var more in new[] { "", "x", "more than was kept" })
+        {
+            var log = Sample(out _, out _);
+            log.AppendContent(more);
+            List<SseFrame> before = [];
+            log.Read(kept, before);
+
+            log.Become(stored);
+
+            Assert.Equal(more.Length > 0 ? content : "", ReadAll(log, kept + more.Length, out var last).Content);
+            Assert.Equal(stored.Position, last);
+            Assert.Equal(content.Length, log.ContentLength);
+        }
+    }
+
+    [Fact]
     public void Whoever_asks_after_the_end_is_told_the_end_again()
     {
         var log = Sample(out _, out _);

@@ -55,6 +55,44 @@ public sealed class NodeDeathTests
     }
 
     [PostgresFact]
+    public async Task Who_read_more_than_a_killed_server_stored_is_told_anew_what_is_left()
+    {
+        var tells = new TaskCompletionSource();
+        await using var upstream = ChatSteps.Provider(async exchange =>
+        {
+            await exchange.StartSse();
+            await tells.Task;
+            await OpenAiScript.Piece(exchange, "told, not stored");
+            await exchange.Stall();
+        });
+        await using var nodes = NodeGroup.Empty();
+        await using var wire = new Wire(new Uri(nodes.Database).Port);
+        await nodes.Add();
+        var away = await nodes.Add(Child, variables: new()
+        {
+            ["DATABASE_URL"] = new UriBuilder(nodes.Database) { Port = wire.Port }.Uri.AbsoluteUri,
+        });
+        var admin = await nodes.Admin();
+        var session = await admin.Http.NewSession(await admin.Http.Connect(upstream));
+        await Eventually.Holds(async () => (await admin.At(away).GetJson("/api/catalog/models")).GetRawText().Contains("fake-model"));
+        await using var stream = await admin.Http.Ask(session, "go");
+        var messageId = (await stream.NextAsync())!.AssistantId();
+        await using var follower = await admin.At(nodes.A).GetStream($"/api/chat/stream/{messageId}");
+        await follower.ReadUntilAsync(e => e.Event == "start");
+
+        wire.Cut();
+        tells.SetResult();
+        await follower.ReadUntilAsync(e => e.Event == "delta");
+        await away.KillAsync();
+        var anew = await follower.ReadAllAsync();
+
+        Assert.Equal(("start", "done"), (anew[0].Event, anew[^1].Event));
+        Assert.Equal("interrupted", anew[^1].Json.Text("status"));
+        Assert.DoesNotContain(anew, e => e.Event == "delta");
+        Assert.Equal("", (await admin.Http.Messages(session))[^1].Text("content"));
+    }
+
+    [PostgresFact]
     public async Task A_server_that_stood_still_writes_nothing_of_what_others_have_ended()
     {
         var goOn = new TaskCompletionSource();
