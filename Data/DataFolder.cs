@@ -13,6 +13,9 @@ internal sealed class DataFolder : IDisposable
 {
     private const int WouldBlock = 11; // EAGAIN: another process holds the lock
     public const string MarkerName = "instance.json";
+
+    /// <summary>Is in folders of servers on PostgreSQL alone.</summary>
+    private const string NodeIdName = "node-id";
     private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     private readonly FileStream _lock;
@@ -121,8 +124,10 @@ internal sealed class DataFolder : IDisposable
             {
                 throw new StartupException(
                     StartupException.Configuration,
-                    $"The database {DatabasePath} is {(database.Exists ? "empty" : "missing")}, but this folder has held one. " +
-                    "Put it back or restore a backup; start with --init only to begin anew.");
+                    System.IO.File.Exists(File(NodeIdName))
+                        ? $"The data of the folder {Path} is on PostgreSQL; name its database in DATABASE_URL."
+                        : $"The database {DatabasePath} is {(database.Exists ? "empty" : "missing")}, but this folder has held one. "
+                            + "Put it back or restore a backup; start with --init only to begin anew.");
             }
 
             return ReadMarker();
@@ -163,13 +168,12 @@ internal sealed class DataFolder : IDisposable
     /// </summary>
     public string NodeId()
     {
-        const string name = "node-id";
-        if (!System.IO.File.Exists(File(name)))
+        if (!System.IO.File.Exists(File(NodeIdName)))
         {
-            WriteDurably(name, Encoding.ASCII.GetBytes(Guid.NewGuid().ToString("N")));
+            WriteDurably(NodeIdName, Encoding.ASCII.GetBytes(Guid.NewGuid().ToString("N")));
         }
 
-        var id = System.IO.File.ReadAllText(File(name)).Trim();
+        var id = System.IO.File.ReadAllText(File(NodeIdName)).Trim();
         return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{id}\n{Environment.MachineName}\n{Path}")));
     }
 

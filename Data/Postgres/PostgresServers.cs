@@ -119,6 +119,7 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
         settings.CommandTimeout = 30; // above the server's own limit, for a server that answers nothing
         settings.CancellationTimeout = 2_000;
         settings.KeepAlive = 30;
+        settings.HostRecheckSeconds = 0; // what a host was is no answer while another becomes the primary
         settings.Pooling = false; // each is kept by who opened it
         settings.MaxAutoPrepare = url.IsPooled ? 0 : MaxPrepared;
         settings.AutoPrepareMinUsages = 2;

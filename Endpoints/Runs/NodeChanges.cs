@@ -53,7 +53,11 @@ internal sealed class NodeChanges(
         await _work;
     }
 
-    public void Dispose() => _stop.Dispose();
+    public void Dispose()
+    {
+        _stop.Cancel(); // a start that fails stops nothing
+        _stop.Dispose();
+    }
 
     private async Task<bool> Take()
     {

@@ -37,4 +37,32 @@ public sealed class OutageTests
         await Eventually.Holds(async () => (await admin.At(away).GetAsync("/api/auth/me")).IsSuccessStatusCode);
         Assert.Equal("half", (await admin.Http.Messages(session))[^1].Text("content"));
     }
+
+    [PostgresFact]
+    public async Task A_folder_without_the_address_of_its_database_says_that_it_is_missing()
+    {
+        var folder = Directory.CreateTempSubdirectory("aichat-node-");
+        try
+        {
+            await using (var nodes = NodeGroup.Empty())
+            {
+                await nodes.Add(dataDir: folder.FullName);
+                await nodes.A.StopAsync();
+            }
+
+            var refused = await Assert.ThrowsAsync<ServerStartException>(
+                () => TestServer.StartAsync(new TestServerOptions
+                {
+                    DataDir = folder.FullName,
+                    Variables = new Dictionary<string, string> { ["DATABASE_URL"] = "" },
+                }));
+
+            Assert.Equal(78, refused.ExitCode);
+            Assert.Contains("name its database in DATABASE_URL", refused.Message);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+        }
+    }
 }
