@@ -15,16 +15,20 @@ internal sealed class ReverseProxy(ProcessStartInfo start, DirectoryInfo folder,
 
     /// <param name="file">Its name in deploy/proxy.</param>
     /// <param name="old">nginx speaks HTTP/1.0 to the server, its default before 1.29.7.</param>
-    public static async Task<ReverseProxy> StartAsync(string file, Uri server, bool old = false)
+    /// <param name="second">Takes a part of the requests, where the file names two servers; null is the same one.</param>
+    public static async Task<ReverseProxy> StartAsync(string file, Uri server, bool old = false, Uri? second = null)
     {
         var folder = Directory.CreateTempSubdirectory("aichat-proxy-");
-        var text = (await File.ReadAllTextAsync(Path.Combine(Root, "deploy", "proxy", file))).Replace("127.0.0.1:8001", server.Authority);
+        var text = (await File.ReadAllTextAsync(Path.Combine(Root, "deploy", "proxy", file)))
+            .Replace("127.0.0.1:8001", server.Authority).Replace("10.0.0.5:8001", server.Authority)
+            .Replace("10.0.0.6:8001", (second ?? server).Authority);
         text = old ? text.Replace("proxy_http_version 1.1;", "proxy_http_version 1.0;") : text;
         var port = FreePort();
         var start = file switch
         {
             "Caddyfile" => Caddy(folder.FullName, text.Replace("chat.example.org", $"localhost:{port}")),
-            "haproxy.cfg" => Haproxy(folder.FullName, text.Replace("bind :80", $"bind 127.0.0.1:{port}").Replace(" 60s", $" {Patience}s")),
+            "haproxy.cfg" or "haproxy-nodes.cfg" =>
+                Haproxy(folder.FullName, text.Replace("bind :80", $"bind 127.0.0.1:{port}").Replace(" 60s", $" {Patience}s")),
             "nginx-path.conf" => Site(folder, $"server {{ listen 127.0.0.1:{port}; {text} }}"),
             _ => Site(folder, text.Replace("listen 80;", $"listen 127.0.0.1:{port};").Replace("listen [::]:80;", "")),
         };

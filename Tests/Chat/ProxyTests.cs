@@ -13,6 +13,7 @@ public sealed class ProxyTests
     [
         ("nginx.conf", "", false), ("nginx-path.conf", "/chat", false), ("1panel.conf", "", false), ("haproxy.cfg", "", false),
         ("Caddyfile", "", false), ("nginx.conf", "", true), ("nginx-path.conf", "/chat", true), ("1panel.conf", "", true),
+        ("haproxy-nodes.cfg", "", false), ("nginx-nodes.conf", "", false),
     ];
 
     private static readonly TestServerOptions Listed =
