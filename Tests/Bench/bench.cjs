@@ -5,6 +5,7 @@ const { join } = require('node:path')
 const { besideBackup, startLarge } = require('./backup.cjs')
 const { search, startFilled } = require('./filled.cjs')
 const { lone } = require('./lone.cjs')
+const { nodes } = require('./nodes.cjs')
 const { question, writeProse } = require('./prose.cjs')
 const { PROSE, call, launch, metric, settled, startAiChat, startNginx, startProvider, usage, wait } = require('./servers.cjs')
 const { relays, SCENARIOS } = require('./scenarios.cjs')
@@ -45,7 +46,7 @@ const printRatios = (ours, nginx) => line(([, , key]) => (key === 'scenario' ? '
 
 /** Runs the load generator; calls back at its marks and returns its result. */
 async function load(args, lines, on = {}) {
-  const file = join(scratch, 'requests')
+  const file = join(mkdtempSync(join(scratch, 'load-')), 'requests')
   writeFileSync(file, lines.map((line) => line.replaceAll('\r', '\\r').replaceAll('\n', '\\n') + '\n').join(''))
   const child = launch(join(process.env.TOOLS, 'load'), [...args.map(String), file, ...(args[0] === 'stream' ? [PROSE] : [])])
   let text = ''
@@ -213,7 +214,7 @@ function show(row) {
 
 /** Runs a scenario as often as it or the command line says, each time with new servers. */
 async function run(scenario, times, verdicts) {
-  const measure = { reads, attach, search, lone: (server, of) => lone(server, of, { load, askAiChat }), slow: slowReads, backup: (server, of) => besideBackup(server, of, relay) }[scenario.kind] ?? relay
+  const measure = { reads, attach, nodes: (server, of) => nodes(server, of, { load, askAiChat, relay, provider: server.provider }), search, lone: (server, of) => lone(server, of, { load, askAiChat }), slow: slowReads, backup: (server, of) => besideBackup(server, of, relay) }[scenario.kind] ?? relay
   const pairs = []
   for (let i = 0; i < (times ?? scenario.runs ?? 1); i++) {
     const provider = await startProvider()

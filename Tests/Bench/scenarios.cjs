@@ -92,6 +92,15 @@ const SCENARIOS = [
       noErrors(ours),
     ],
   },
+  relay('nodes', 'two nodes: 1,000 streams x 60, every 50 ms', 1000, 60, 50, { kind: 'nodes', rampMs: 1000, runs: 3, whole: true }, (ours) => [
+    most('CPU of both nodes, times one with its file', 1.5, ours.timesOne, times),
+    most('PostgreSQL, cores', 0.5, ours.cores, times),
+    noErrors(ours),
+  ]),
+  relay('nodes-start', 'two nodes: closed loop, one token', 3000, 1, 0, { kind: 'nodes', atOnce: 16, runs: 3, whole: true }, (ours) => [
+    most('CPU with PostgreSQL, times one with its file', 5, ours.timesOne, times),
+    noErrors(ours),
+  ]),
   // The runtime takes three quarters of a container's memory for its heap.
   relay('memory', '2,500 answers in 512 MiB', 2500, 60, 250, {
     kind: 'crowd', rampMs: 5000, variables: { DOTNET_GCHeapHardLimit: (384 * 2 ** 20).toString(16) },

@@ -141,6 +141,7 @@ async function startAiChat(providerPort, variables = {}) {
 async function prepare(server, providerPort, known) {
   const account = known ?? { username: 'bench', password: 'relay-9z8y7x-speed' }
   if (!known) await call(server, 'POST', '/api/auth/register', { ...account, setupCode: SETUP_CODE })
+  server.provider = providerPort
   server.token = (await call(server, 'POST', '/api/auth/token', account)).accessToken
   await call(server, 'PATCH', '/api/settings/system', { requestsPerMinute: 0, maxRunsPerUser: 0, defaultUserDailyQuota: -1 })
   const connection = await call(server, 'POST', '/api/connections', {
@@ -198,4 +199,4 @@ async function end(child, home, signal) {
   return code
 }
 
-module.exports = { PROSE, SETUP_CODE, startProvider, startNginx, startAiChat, prepare, peak, call, metric, usage, settled, launch, wait }
+module.exports = { PROSE, SETUP_CODE, freePort, startProvider, startNginx, startAiChat, prepare, peak, call, metric, usage, settled, launch, wait }
