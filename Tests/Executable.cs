@@ -42,6 +42,11 @@ internal static class Executable
             start.Environment[name] = value;
         }
 
+        if (PostgresServer.UrlFor(folder) is { } database)
+        {
+            start.Environment.TryAdd("DATABASE_URL", database);
+        }
+
         var process = Process.Start(start)!;
         process.StandardInput.Close();
         return process;

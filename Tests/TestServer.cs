@@ -37,28 +37,32 @@ internal sealed class TestServer : IAsyncDisposable
     /// <summary>The current address; it changes with a restart, and clients of <see cref="Client"/> follow it.</summary>
     public Uri BaseUri => _host.BaseUri;
 
+    private ChildProcessHost[] Children => _host is NodesHost nodes ? nodes.Nodes : _host is ChildProcessHost child ? [child] : [];
+
+    private ChildProcessHost? Child => Children.FirstOrDefault();
+
     /// <summary>The server's own services; only in process.</summary>
     public IServiceProvider Services => (_host as InProcessHost)?.Services
         ?? throw new InvalidOperationException("Only in process: mark the test [Trait(\"Mode\", \"InProcess\")].");
 
     /// <summary>What the native server has printed so far; empty in process.</summary>
-    public string Output => (_host as ChildProcessHost)?.Output ?? "";
+    public string Output => Child?.Output ?? "";
 
     /// <summary>The native server's next line that contains this text; each line is returned once.</summary>
     public Task<string> NextLine(string part) =>
-        (_host as ChildProcessHost)?.NextLine(part) ?? throw new InvalidOperationException("Only for the native server.");
+        Child?.NextLine(part) ?? throw new InvalidOperationException("Only for the native server.");
 
-    public int ProcessId => (_host as ChildProcessHost)?.ProcessId ?? Environment.ProcessId;
+    public int ProcessId => Child?.ProcessId ?? Environment.ProcessId;
 
     /// <summary>How the native server's process ended.</summary>
-    public int ExitCode => (_host as ChildProcessHost)?.ExitCode ?? throw new InvalidOperationException("Only for the native server.");
+    public int ExitCode => Child?.ExitCode ?? throw new InvalidOperationException("Only for the native server.");
 
     /// <summary>Starts a new peak measurement and returns the native server's memory in bytes; null in process.</summary>
-    public long? ResetPeak() => (_host as ChildProcessHost)?.ResetPeak();
+    public long? ResetPeak() => Child?.ResetPeak();
 
     /// <summary>The native server's peak memory since <see cref="ResetPeak"/>, in bytes.</summary>
     public long PeakBytes() =>
-        (_host as ChildProcessHost)?.MemoryBytes("VmHWM:") ?? throw new InvalidOperationException("Only for the native server.");
+        Child?.MemoryBytes("VmHWM:") ?? throw new InvalidOperationException("Only for the native server.");
 
     /// <summary>
     /// The growth of the native server's peak in bytes since <see cref="ResetPeak"/> returned <paramref name="before"/>. Never
@@ -129,8 +133,8 @@ internal sealed class TestServer : IAsyncDisposable
     }
 
     /// <summary>Ends the process as a power cut would: nothing is flushed. Only for the native server.</summary>
-    public Task KillAsync() => _host is ChildProcessHost child
-        ? child.KillAsync()
+    public Task KillAsync() => Child is not null
+        ? Task.WhenAll(Children.Select(child => child.KillAsync()))
         : throw new InvalidOperationException("kill -9 needs the native server: mark the test [NativeFact].");
 
     /// <summary>Stops the server with SIGTERM and waits for its end.</summary>
@@ -185,6 +189,7 @@ internal sealed class TestServer : IAsyncDisposable
 
         return options.NeedsInProcess
             ? throw new InvalidOperationException("This test changes the server from inside: mark it [Trait(\"Mode\", \"InProcess\")].")
+            : NodesHost.IsAsked && variables.ContainsKey("DATABASE_URL") ? await NodesHost.StartAsync(binary, variables)
             : await ChildProcessHost.StartAsync(binary, variables);
     }
 }

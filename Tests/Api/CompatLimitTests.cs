@@ -90,6 +90,7 @@ public sealed class CompatLimitTests
     [InlineData("tokens", "budget of 1,000 tokens a month of this account")]
     [InlineData("money", "budget of 0.50 a day of this account")]
     [InlineData("key", "budget of 0.25 a day of this API key")]
+    [Trait("Store", "File")]
     public async Task A_refusal_says_which_limit_until_when_and_who_can_raise_it(string limit, string said)
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "ok"));

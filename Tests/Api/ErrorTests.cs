@@ -17,6 +17,7 @@ public sealed class ErrorTests
         ];
 
     [Fact]
+    [Trait("Store", "File")]
     public async Task An_error_of_ours_has_a_trace_id_and_none_of_its_cause()
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "hi"));

@@ -148,6 +148,7 @@ public sealed class ImportFaultTests
 
     /// <summary>As after a power cut: the row says that it runs, the archive is in its place, part of the chats are here.</summary>
     [Fact]
+    [Trait("Store", "File")]
     public async Task One_that_was_interrupted_goes_on_at_the_next_start()
     {
         await using var server = await TestServer.StartAsync();

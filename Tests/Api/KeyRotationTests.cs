@@ -16,6 +16,7 @@ public sealed class KeyRotationTests : IDisposable
     private readonly string _folder = Directory.CreateTempSubdirectory("aichat-test-").FullName;
 
     [Fact]
+    [Trait("Store", "File")]
     public async Task Every_secret_is_read_with_the_new_key_alone()
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
@@ -164,6 +165,7 @@ public sealed class KeyRotationTests : IDisposable
     }
 
     [Fact]
+    [Trait("Store", "File")]
     public async Task The_list_of_sealed_columns_is_that_of_the_tables()
     {
         await using (await TestServer.StartAsync(new TestServerOptions { DataDir = _folder }))

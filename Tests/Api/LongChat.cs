@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Api;
@@ -9,8 +10,7 @@ internal static class LongChat
     /// <param name="length">Characters of each message.</param>
     /// <returns>The session's id and that of its first message.</returns>
     public static (long Session, long First) Write(TestServer server, string username, int messages, int length = 500) => Fill(
-        server, username, messages,
-        $"has a needle ' || substr(replace(hex(zeroblob({length})), '0', 'words of a text; '), 1, {length}) || '");
+        server, username, messages, "has a needle " + string.Concat(Enumerable.Repeat("words of a text; ", length / 17 + 1))[..length]);
 
     private static (long Session, long First) Fill(TestServer server, string username, int messages, string text)
     {
@@ -21,11 +21,13 @@ internal static class LongChat
             select id, 'A long chat', 1, 'm', {messages}, 1, 1 from users where username = '{username}'
             returning id
             """);
-        var first = Number(store, "select coalesce(max(seq), 0) + 1 from sqlite_sequence where name = 'messages'");
+        var first = Number(store, store is SqliteConnection
+            ? "select coalesce(max(seq), 0) + 1 from sqlite_sequence where name = 'messages'"
+            : $"select setval('messages_id_seq', nextval('messages_id_seq') + {messages}) - {messages}");
         Number(store, $"""
             with recursive n (i) as (select 0 union all select i + 1 from n where i < {messages - 1})
             insert into messages (id, session_id, parent_id, role, content, status, created_at)
-            select {first} + i, {session}, nullif({first} + i - 1, {first - 1}), iif(i % 2, 'assistant', 'user'),
+            select {first} + i, {session}, nullif({first} + i - 1, {first - 1}), case i % 2 when 0 then 'user' else 'assistant' end,
                 'number ' || i || ' {text}',
                 'done', 1
             from n
@@ -66,6 +68,6 @@ internal static class LongChat
     {
         using var command = store.CreateCommand();
         command.CommandText = sql;
-        return (long)(command.ExecuteScalar() ?? 0L);
+        return Convert.ToInt64(command.ExecuteScalar() ?? 0L, CultureInfo.InvariantCulture);
     }
 }

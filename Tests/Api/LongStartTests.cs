@@ -13,6 +13,7 @@ namespace AiChat.Tests.Api;
 /// A start that takes long, as after an upgrade with much data: it answers, tells how far it is, is not ended by a probe, and a signal ends
 /// it with the database as before. Another program's lock holds the upgrade where the test looks.
 /// </summary>
+[Trait("Store", "File")]
 public sealed class LongStartTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aichat-long-start-");

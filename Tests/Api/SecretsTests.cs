@@ -47,6 +47,7 @@ public sealed class SecretsTests : IDisposable
     }
 
     [Fact]
+    [Trait("Store", "File")]
     public async Task A_changed_or_missing_key_stops_the_start_once_something_hangs_on_it()
     {
         await StartOnce();

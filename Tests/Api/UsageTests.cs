@@ -99,6 +99,7 @@ public sealed class UsageTests
     }
 
     [Fact]
+    [Trait("Store", "File")]
     public async Task Every_sum_is_read_over_an_index()
     {
         await using var server = await TestServer.StartAsync();

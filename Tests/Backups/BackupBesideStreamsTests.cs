@@ -8,6 +8,7 @@ namespace AiChat.Tests.Backups;
 /// A backup while answers are written: they come as evenly as without it, and it takes next to no memory. The long form, with 100 streams
 /// and 1 GB, is <c>scripts/bench backup</c>.
 /// </summary>
+[Trait("Store", "File")]
 public sealed class BackupBesideStreamsTests
 {
     private const int Streams = 20, Pieces = 60, Megabytes = 64;

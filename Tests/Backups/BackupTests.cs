@@ -10,6 +10,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace AiChat.Tests.Backups;
 
 /// <summary>Backups over the API: what is in them, who gets them, and what happens when one cannot be made.</summary>
+[Trait("Store", "File")]
 public sealed class BackupTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("aichat-test-").FullName;

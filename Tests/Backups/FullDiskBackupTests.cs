@@ -6,6 +6,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Backups;
 
 /// <summary>A disk of the backups that is really full in the middle of one: a file system in memory that holds few files.</summary>
+[Trait("Store", "File")]
 public sealed class FullDiskBackupTests : IDisposable
 {
     private const int Images = 30;

@@ -8,6 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace AiChat.Tests.Backups;
 
 /// <summary>Backups in an S3-compatible store: sent, listed, pruned, restored; and what a store that refuses is told about.</summary>
+[Trait("Store", "File")]
 public sealed class RemoteBackupTests : IDisposable
 {
     private const string Prefix = "aichat/";

@@ -8,6 +8,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Backups;
 
 /// <summary>A backup comes back: into its own folder, into an empty one, without its key.</summary>
+[Trait("Store", "File")]
 public sealed class RestoreTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("aichat-test-").FullName;

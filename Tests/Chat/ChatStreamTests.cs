@@ -364,6 +364,7 @@ public sealed class ChatStreamTests
     }
 
     [Fact]
+    [Trait("Store", "File")]
     public async Task An_end_that_the_store_refuses_is_stored_and_told_once_it_can_be()
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "all of it"));

@@ -33,6 +33,7 @@ public sealed class WholeCheckTests : IDisposable
     }
 
     [Fact]
+    [Trait("Store", "File")]
     public async Task Damage_in_a_large_database_is_told_by_the_health_of_settings_and_to_administrators()
     {
         Migrator.Run(FilePath);

@@ -9,6 +9,7 @@ namespace AiChat.Tests.Torture;
 /// A backup or a restore that is ended at any change of the disk: every backup that is listed is whole, a folder holds the state before the
 /// restore or that of the backup, and the same command again brings it to its end.
 /// </summary>
+[Trait("Store", "File")]
 public sealed class BackupStepTests : IAsyncDisposable
 {
     private const int Kill = Interrupted.Kill, Terminate = Interrupted.Terminate;

@@ -6,6 +6,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Torture;
 
 /// <summary>A disk that is full, slow, read-only or broken while the native server runs (faults F05 to F08).</summary>
+[Trait("Store", "File")]
 public sealed class DiskFaultTests
 {
     private const int StopsWithInputOutput = 74, StopsWithConfiguration = 78;

@@ -9,6 +9,7 @@ namespace AiChat.Tests.Torture;
 /// An import that is ended at any change of the disk: the next start succeeds, what was here before is untouched, and the same import
 /// again, or the server by itself, ends with what an import in one go would have brought, nothing missing and nothing twice.
 /// </summary>
+[Trait("Store", "File")]
 public sealed class ImportStepTests : IDisposable
 {
     private const int Kill = Interrupted.Kill, Terminate = Interrupted.Terminate;

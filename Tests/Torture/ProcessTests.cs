@@ -53,6 +53,7 @@ public sealed class ProcessTests
     /// space, which no check of SQLite sees. Nothing else may come of it, and never an empty database.
     /// </summary>
     [NativeFact]
+    [Trait("Store", "File")]
     public async Task A_file_with_changed_bytes_is_refused_or_named_or_reads_as_before()
     {
         using var machine = new Machine();

@@ -11,6 +11,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Torture;
 
 /// <summary>What people reported of backups elsewhere that could not be restored, tried here.</summary>
+[Trait("Store", "File")]
 public sealed class ReportedBackupTests : IAsyncLifetime
 {
     private readonly DirectoryInfo _place = Directory.CreateTempSubdirectory("aichat-reported-");

@@ -6,6 +6,7 @@ using Microsoft.Data.Sqlite;
 namespace AiChat.Tests.Torture;
 
 /// <summary>What people reported of other servers on SQLite, tried here: how their data was lost or became unreadable.</summary>
+[Trait("Store", "File")]
 public sealed class ReportedLossTests
 {
     /// <summary>Copying app.db and its log while the server runs, as a snapshot does (Vaultwarden, screenpipe).</summary>

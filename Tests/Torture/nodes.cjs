@@ -1,9 +1,11 @@
 // What a cluster promises when parts of it die, tried on scripts/cluster, which has to be up.
-//   node nodes.cjs [SHOW ...]     node-haproxy, node-nginx, frozen, primary, machine; all when none is named
+//   node nodes.cjs [SHOW ...]     node-haproxy, node-nginx, frozen, primary, machine, rolling; all when none is named
 // Node: 200 answers are written and read through a balancer; a server is killed. Every reader is attached again within 2 s; its text goes on
 // exactly or ends as interrupted, with at most half a second less than was seen; the quota counts 200.
+// Rolling: beside 200 answers others are asked without a pause, while one server after the other ends and starts again as AICHAT_TEST_BINARY
+// says now. No request fails, no message is lost.
 // Primary: beside 200 answers others are asked without a pause; what was acknowledged before and after the kill is all there.
-const { execFileSync } = require('node:child_process')
+const { execFile, execFileSync } = require('node:child_process')
 const { randomBytes } = require('node:crypto')
 const http = require('node:http')
 const { join } = require('node:path')
@@ -106,7 +108,7 @@ class Reader {
   begun = new Promise((resolve, reject) => (this.#begun = { resolve, reject }))
 
   constructor(port, token, sessionId, clientMessageId = newId()) {
-    Object.assign(this, { port, token, sessionId, clientMessageId })
+    Object.assign(this, { port, token, sessionId, clientMessageId, sentAt: performance.now() })
     this.ended = this.#read()
     this.ended.catch(() => undefined)
     this.begun.catch(() => undefined)
@@ -169,6 +171,16 @@ class Reader {
   }
 }
 
+/** The balancer gives both servers something to do: it may have held one for dead until now. */
+async function balanced(port, person) {
+  await eventually('the balancer uses both servers', 30, async () => {
+    const last = sql('select coalesce(max(id), 0) from runs')
+    const asked = await Promise.all(Array.from({ length: 6 }, async () => new Reader(port, person.token, await newSession(port, person, 'quick'))))
+    await Promise.all(asked.map((reader) => reader.ended))
+    return sql(`select count(distinct boot_id) from runs where id > ${last}`) === '2'
+  })
+}
+
 async function settle(provider) {
   const register = { username: 'admin', password: PASSWORD, setupCode: 'cluster-setup-code' }
   if (sql('select count(*) from users') === '0') await call(HAPROXY, 'POST', '/api/auth/register', null, register)
@@ -204,6 +216,7 @@ const goesOn = (text) => text === Array.from({ length: words(text) }, (_, i) => 
 const percentile = (numbers, share) => numbers.toSorted((a, b) => a - b)[Math.min(numbers.length - 1, Math.floor(numbers.length * share))]
 
 async function nodeDies(port, person, stroke) {
+  await balanced(port, person)
   const [before] = used()
   const all = await readers(port, person, 'w200', STREAMS)
   const seen = all.map((reader) => reader.text)
@@ -227,7 +240,7 @@ async function nodeDies(port, person, stroke) {
     if (answer.status === 'interrupted') most = Math.max(most, words(seen[i]) - words(answer.content))
   }
   const [after, held] = used()
-  check(counts.interrupted > 0 && counts.done > 0, 'the killed server had no answer, or all')
+  check(counts.interrupted > 0 && counts.done > 0, `of the answers ${JSON.stringify(counts)}: the killed server had none, or all`)
   check(after - before === STREAMS && held === 0, `the quota counts ${after - before} of ${STREAMS}, ${held} held`)
   const slowest = Math.max(...attached)
   check(slowest <= stroke.seconds, `attached again after ${slowest.toFixed(2)} s`)
@@ -237,26 +250,16 @@ async function nodeDies(port, person, stroke) {
 }
 
 async function primaryDies(person, what, bound) {
+  await balanced(HAPROXY, person)
   const all = await readers(HAPROXY, person, 'w2400', STREAMS)
   const streams = all.map((reader) => reader.cuts)
-  const acknowledged = []
   const sessions = await Promise.all(Array.from({ length: 40 }, () => newSession(HAPROXY, person, 'quick')))
-  let [ends, refused, struck, again] = [false, 0, 0, 0]
-  const writers = sessions.map(async (session) => {
-    while (!ends) {
-      const reader = new Reader(HAPROXY, person.token, session)
-      try {
-        await reader.begun
-        acknowledged.push({ session, messageId: reader.messageId, reader })
-        await reader.ended
-        if (struck && !again && performance.now() > struck) again = performance.now()
-      } catch {
-        refused++
-        await new Promise((next) => setTimeout(next, 100))
-      }
-    }
-  })
-  const rows = () => acknowledged.reduce((sum, { reader }) => sum + (reader.status === null ? 2 : 4), 0)
+  let [struck, again] = [0, 0]
+  const asked = askers(HAPROXY, person, sessions)
+  asked.onBegun = (reader) => {
+    if (struck && !again && reader.sentAt > struck) again = performance.now()
+  }
+  const rows = () => asked.acknowledged.reduce((sum, { status }) => sum + (status === null ? 2 : 4), 0)
   const aim = Number(process.env.CLUSTER_ROWS ?? 50_000)
   await eventually('half of the rows are acknowledged', 900, () => rows() > aim / 2)
   cluster('kill', what)
@@ -264,22 +267,11 @@ async function primaryDies(person, what, bound) {
   await eventually('it is written again', bound + 30, () => again > 0)
   const silence = (again - struck) / 1000
   await eventually('the other half is acknowledged', 900, () => rows() > aim)
-  ends = true
-  await Promise.all(writers)
+  asked.ends = true
+  await asked.done
   const cut = all.filter((reader, i) => reader.cuts > streams[i]).length
-  const ids = acknowledged.map(({ messageId }) => messageId)
-  const there = new Set()
-  const finished = new Set()
-  for (let i = 0; i < ids.length; i += 2_000) {
-    const list = ids.slice(i, i + 2_000).join(',')
-    for (const line of sql(`select a.id, a.status from messages a join messages q on q.id = a.parent_id where a.id in (${list})`).split('\n')) {
-      const [id, status] = line.split('|')
-      there.add(Number(id))
-      if (status === 'done') finished.add(Number(id))
-    }
-  }
-  const lost = acknowledged.filter(({ messageId, reader }) => !there.has(messageId) || (reader.status === 'done' && !finished.has(messageId)))
-  check(lost.length === 0, `${lost.length} acknowledged turns are lost`)
+  const lost = lostOf(asked.acknowledged)
+  check(lost === 0, `${lost} acknowledged turns are lost`)
   check(silence <= bound, `writes again after ${silence.toFixed(1)} s`)
   check(cut === 0, `${cut} streams were cut`)
   for (const reader of all) await call(HAPROXY, 'POST', '/api/chat/stop', person.token, { messageId: reader.messageId })
@@ -288,7 +280,69 @@ async function primaryDies(person, what, bound) {
     const answer = await answerOf(HAPROXY, person, reader.sessionId)
     check(answer.content === reader.text && goesOn(answer.content), `what was read differs from what is stored: ${answer.content.slice(-40)}`)
   }
-  return `${rows()} rows acknowledged, 0 lost, ${cut} of ${STREAMS} streams cut, ${refused} starts refused, writes again after ${silence.toFixed(1)} s`
+  return `${rows()} rows acknowledged, 0 lost, ${cut} of ${STREAMS} streams cut, ${asked.failures.length} starts refused, writes again after ${silence.toFixed(1)} s`
+}
+
+/** Asks without a pause until it is told to end; what was refused or broke off before it was acknowledged is a failure. */
+function askers(port, person, sessions) {
+  const asked = { acknowledged: [], failures: [], ends: false, done: null, onBegun: () => undefined }
+  asked.done = Promise.all(sessions.map(async (session) => {
+    while (!asked.ends) {
+      const reader = new Reader(port, person.token, session)
+      try {
+        await reader.begun
+        asked.acknowledged.push(reader)
+        asked.onBegun(reader)
+        await reader.ended
+      } catch (error) {
+        asked.failures.push(error.message)
+        await new Promise((next) => setTimeout(next, 100))
+      }
+    }
+  }))
+  return asked
+}
+
+/** How many of the acknowledged turns are not there, or not done although that was told. */
+function lostOf(acknowledged) {
+  const statuses = new Map()
+  for (let i = 0; i < acknowledged.length; i += 2_000) {
+    const list = acknowledged.slice(i, i + 2_000).map((reader) => reader.messageId).join(',')
+    for (const line of sql(`select a.id, a.status from messages a join messages q on q.id = a.parent_id where a.id in (${list})`).split('\n')) {
+      const [id, status] = line.split('|')
+      statuses.set(Number(id), status)
+    }
+  }
+  return acknowledged.filter(({ messageId, status }) => !statuses.has(messageId) || (status === 'done' && statuses.get(messageId) !== 'done')).length
+}
+
+async function rolling(port, person) {
+  await balanced(port, person)
+  const all = await readers(port, person, 'w600', STREAMS)
+  const asked = askers(port, person, await Promise.all(Array.from({ length: 20 }, () => newSession(port, person, 'quick'))))
+  const versions = () => sql('select version from nodes order by address').split('\n').join(' ')
+  const before = versions()
+  for (const node of ['node1', 'node2']) {
+    const count = asked.acknowledged.length
+    await eventually('some are asked', 60, () => asked.acknowledged.length > count + 200)
+    await new Promise((resolve, reject) => execFile(CLUSTER, ['restart', node], (error) => (error ? reject(error) : resolve())))
+  }
+  const count = asked.acknowledged.length
+  await eventually('some more are asked', 60, () => asked.acknowledged.length > count + 200)
+  asked.ends = true
+  await asked.done
+  await Promise.all(all.map((reader) => reader.ended))
+  const counts = {}
+  for (const reader of all) {
+    const answer = await answerOf(port, person, reader.sessionId)
+    counts[answer.status] = (counts[answer.status] ?? 0) + 1
+    check(answer.content === reader.text && goesOn(answer.content), `what was read differs from what is stored: ${answer.content.slice(-40)}`)
+  }
+  check(asked.failures.length === 0, `${asked.failures.length} requests failed, first: ${asked.failures[0]}`)
+  const lost = lostOf(asked.acknowledged)
+  check(lost === 0, `${lost} acknowledged turns are lost`)
+  const cut = asked.acknowledged.filter((reader) => reader.status !== 'done').length
+  return `${before} -> ${versions()}: ${asked.acknowledged.length} turns, 0 lost, ${cut} not done, 0 requests failed; long answers ${JSON.stringify(counts)}`
 }
 
 const kill = { strike: () => cluster('kill', 'node1'), seconds: 2 }
@@ -300,6 +354,7 @@ const shows = {
   frozen: (person) => nodeDies(HAPROXY, person, freeze),
   primary: (person) => primaryDies(person, 'primary', 5),
   machine: (person) => primaryDies(person, 'machine', 25),
+  rolling: (person) => rolling(HAPROXY, person),
 }
 
 /** Everything runs again, with a synchronous standby. */
