@@ -62,7 +62,8 @@ internal static class DoctorCommand
     {
         List<Finding> findings = [Finding.Ok("keys", "The master key opens the secrets of the database.")];
         var info = (await call.Send("GET", "/api/settings/app-info")).Body!;
-        findings.Add(call.Installation.IsRunning ? Database((string?)info["damage"]) : Database(options, cancel));
+        findings.Add(call.Installation.IsRunning && options.DatabaseServer is null
+            ? Database((string?)info["damage"]) : Database(options, cancel));
         findings.AddRange((info["notices"] as JsonArray ?? []).Select(notice => Finding.Warning(
             (string)notice!["kind"]!, (string?)notice["detail"] ?? "", (string?)notice["setting"])));
         if (call.Installation.IsRunning && !findings.Any(finding => finding.Name == "proxy_untrusted"))

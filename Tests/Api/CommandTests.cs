@@ -187,6 +187,32 @@ public sealed class CommandTests : IDisposable
         Assert.False(Directory.Exists(_folder + "/none"));
     }
 
+    [NativeFact]
+    public async Task The_doctor_does_not_speak_of_a_check_that_PostgreSQL_has_no_need_of()
+    {
+        if (!PostgresServer.IsThere)
+        {
+            return;
+        }
+
+        (string Name, string Value)[] variables = [("DATABASE_URL", PostgresServer.NewDatabaseUrl())];
+        await using var server = await TestServer.StartAsync(new TestServerOptions
+        {
+            DataDir = _folder,
+            Variables = variables.ToDictionary(one => one.Name, one => one.Value),
+        });
+        await server.RegisterAdminAsync();
+        variables = [.. variables, ("PORT", $"{server.BaseUri.Port}"), ("HOST", "127.0.0.1")];
+        var running = (await Executable.RunAsync(_folder, variables, "doctor")).Expect(0).Output;
+        await server.StopAsync();
+
+        Assert.All(new[] { running, (await Executable.RunAsync(_folder, variables, "doctor")).Expect(0).Output }, said =>
+        {
+            Assert.Contains("OK       database: It opens, on the server 127.0.0.1:", said);
+            Assert.DoesNotContain("damage", said);
+        });
+    }
+
     [NativeTheory]
     [InlineData("usr")]
     [InlineData("user")]
