@@ -42,6 +42,7 @@ internal sealed class DataFolder : IDisposable
     public static DataFolder? TryOpen(string path, string? databasePath)
     {
         var full = System.IO.Path.GetFullPath(path);
+        RefuseFile(full);
         var at = full;
         try
         {
@@ -239,6 +240,21 @@ internal sealed class DataFolder : IDisposable
         System.IO.File.Delete(pid);
         System.IO.File.WriteAllText(pid, Environment.ProcessId.ToString());
         System.IO.File.SetUnixFileMode(pid, OwnerFile);
+    }
+
+    private static void RefuseFile(string folder)
+    {
+        var there = folder;
+        while (!System.IO.Path.Exists(there) && System.IO.Path.GetDirectoryName(there) is { } above)
+        {
+            there = above;
+        }
+
+        if (System.IO.File.Exists(there))
+        {
+            throw new StartupException(
+                StartupException.Configuration, $"The data folder {folder} cannot be there: {there} is a file. Name a folder as DATA_DIR.");
+        }
     }
 
     private static void RefuseNetworkFileSystem(string folder)

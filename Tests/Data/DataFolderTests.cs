@@ -1,0 +1,27 @@
+using AiChat.Data;
+
+namespace AiChat.Tests.Data;
+
+/// <summary>A data folder that cannot be one is refused with what is in its place.</summary>
+public sealed class DataFolderTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aichat-folder-");
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("/data")]
+    [InlineData("/deeper/data")]
+    public void A_file_in_its_place_is_named(string below)
+    {
+        var file = Path.Combine(_folder.FullName, "file");
+        File.WriteAllText(file, "notes");
+
+        var refused = Assert.Throws<StartupException>(() => DataFolder.Open(file + below, null));
+
+        Assert.Equal(StartupException.Configuration, refused.ExitCode);
+        Assert.Equal($"The data folder {file}{below} cannot be there: {file} is a file. Name a folder as DATA_DIR.", refused.Message);
+        Assert.Equal("notes", File.ReadAllText(file));
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+}
