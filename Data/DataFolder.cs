@@ -123,6 +123,14 @@ internal sealed class DataFolder : IDisposable
         {
             if ((!database.Exists || database.Length == 0) && !initialize)
             {
+                if (System.IO.File.Exists(DatabasePath + MoveMark.FileEnding))
+                {
+                    throw new StartupException(
+                        StartupException.Configuration,
+                        $"The database {DatabasePath} is not complete: its move was interrupted. Give aichat migrate-store again, which "
+                        + "goes on where it stopped.");
+                }
+
                 throw new StartupException(
                     StartupException.Configuration,
                     System.IO.File.Exists(File(NodeIdName))

@@ -73,6 +73,9 @@ internal sealed class PostgresConnection : DbConnection
     /// <exception cref="OperationCanceledException">It was cancelled; the connection can no longer be used.</exception>
     public Task WaitForNews(CancellationToken cancel) => _inner.WaitAsync(cancel);
 
+    /// <summary>Begins to send rows, <c>copy … from stdin (format binary)</c>. They are undone unless they are completed.</summary>
+    public NpgsqlBinaryImporter Copy(string statement) => _inner.BeginBinaryImport(statement);
+
     /// <summary>Other work begins.</summary>
     public void Restart() => _isInterrupted = false;
 

@@ -14,17 +14,18 @@ internal static class PostgresMigrator
     private const int OldestServer = 15;
 
     /// <summary>Any number, the same in every process.</summary>
-    private const long LockKey = 0x4169_4368_6174;
+    internal const long LockKey = 0x4169_4368_6174;
 
     /// <summary>The installation that the database belongs to; a new one for an empty database.</summary>
+    /// <param name="isMove">The rows of another store are being moved here; else half of them is refused.</param>
     /// <exception cref="StartupException">The database cannot be used; the message is one line with what to do.</exception>
-    public static InstanceMarker Run(PostgresServers servers, DateTimeOffset now)
+    public static InstanceMarker Run(PostgresServers servers, DateTimeOffset now, bool isMove = false)
     {
         try
         {
             using var connection = servers.Open("default_transaction_read_only = off");
             Judge(connection, servers.Url);
-            return Migrate(connection, now);
+            return Migrate(connection, servers.Url, now, isMove);
         }
         catch (Exception error) when (error is DbException or StoreException)
         {
@@ -32,7 +33,10 @@ internal static class PostgresMigrator
         }
     }
 
-    private static InstanceMarker Migrate(DbConnection connection, DateTimeOffset now)
+    /// <summary>The version of the newest step that this program knows.</summary>
+    public static int NewestSchema => Steps()[^1].Version;
+
+    private static InstanceMarker Migrate(DbConnection connection, PostgresUrl url, DateTimeOffset now, bool isMove)
     {
         using var transaction = connection.BeginTransaction();
 
@@ -40,6 +44,14 @@ internal static class PostgresMigrator
         connection.Execute("select pg_advisory_xact_lock(@LockKey)", new { LockKey });
         connection.Execute("set local lock_timeout = 0");
         connection.Execute("set local statement_timeout = 0");
+        if (!isMove && IsThere(connection, MoveMark.Table))
+        {
+            throw new StartupException(
+                StartupException.Configuration,
+                $"The database at {url.Place} holds a part of another store: its move was interrupted. Give aichat migrate-store again, "
+                + "which goes on where it stopped, or drop the database and create it again.");
+        }
+
         connection.Execute("""
             create table if not exists schema_steps (version integer primary key, name text not null, applied_at bigint not null)
             """);
@@ -78,8 +90,12 @@ internal static class PostgresMigrator
         return new InstanceMarker(row.InstallId, row.CreatedAt, row.InUse);
     }
 
+    /// <summary>Whether there is a table of this name.</summary>
+    public static bool IsThere(DbConnection connection, string table) =>
+        connection.ExecuteScalar<bool>("select to_regclass(@table) is not null", new { table });
+
     /// <summary>What a server must be so that what it acknowledges stays.</summary>
-    private static void Judge(DbConnection connection, PostgresUrl url)
+    public static void Judge(DbConnection connection, PostgresUrl url)
     {
         var facts = connection.QuerySingle<ServerFacts>("""
             select current_setting('server_version_num')::int / 10000 as version, pg_is_in_recovery() as is_standby,
@@ -111,7 +127,7 @@ internal static class PostgresMigrator
         {
             PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification } => (
                 StartupException.Configuration,
-                $"refuses the user {url.User} or the password: check both in DATABASE_URL, and pg_hba.conf"),
+                $"refuses the user {url.User} or the password: check both in the URL, and pg_hba.conf"),
             PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName } => (
                 StartupException.Configuration,
                 $"does not have it: create database \"{url.Database}\" with encoding 'UTF8' template template0"),

@@ -63,7 +63,13 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
     /// pooler, where nothing belongs to a process.
     /// </summary>
     /// <exception cref="StartupException">Such a process is there, or the database cannot be used.</exception>
-    public void Claim()
+    public void Claim() => Claim(alone: false);
+
+    /// <summary>Keeps all other processes away. Not behind a pooler.</summary>
+    /// <exception cref="StartupException">One is there, or the database cannot be used.</exception>
+    public void ClaimAlone() => Claim(alone: true);
+
+    private void Claim(bool alone)
     {
         if (url.IsPooled)
         {
@@ -74,13 +80,22 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
         {
             // Waits for the limit of locks: the server may not have noticed yet that the process before has ended.
             _claim ??= Open("default_transaction_read_only = off");
-            _claim.Execute("select pg_advisory_lock_shared(@ClaimKey)", new { ClaimKey });
+            if (alone)
+            {
+                _claim.Execute("select pg_advisory_lock(@ClaimKey)", new { ClaimKey });
+            }
+            else
+            {
+                _claim.Execute("select pg_advisory_lock_shared(@ClaimKey)", new { ClaimKey });
+            }
         }
         catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.LockNotAvailable)
         {
             throw new StartupException(
                 StartupException.TemporaryFailure,
-                $"The database at {url.Place} is in use by an AiChat of an older version, which must be alone. Stop that one first.",
+                alone ? $"A server uses the database at {url.Place}. Stop all of them first."
+                    : $"The database at {url.Place} is in use by an AiChat that must be alone: one of an older version, or one that moves "
+                        + "it (aichat migrate-store). Stop that one first.",
                 error);
         }
         catch (Exception error) when (error is DbException or StoreException)

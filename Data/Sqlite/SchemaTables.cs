@@ -20,6 +20,11 @@ internal static class SchemaTables
         row => new SchemaColumn(
             table, row.GetString(0), row.GetString(1), row.GetInt64(2) != 0, row.IsDBNull(3) ? null : row.GetString(3), row.GetInt64(4)));
 
+    /// <summary>Which table refers to which.</summary>
+    public static List<(string From, string To)> References(DbConnection connection) => Read(
+        connection, "select t.name, f.\"table\" from sqlite_schema t join pragma_foreign_key_list(t.name) f where t.type = 'table'",
+        row => (row.GetString(0), row.GetString(1)));
+
     private static List<T> Read<T>(DbConnection connection, string sql, Func<DbDataReader, T> make)
     {
         using var command = connection.CreateCommand();

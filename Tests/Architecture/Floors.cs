@@ -19,7 +19,8 @@ internal sealed class Floors(string root, Layer[] layers)
         new("Data", [],
         [
             "Data", "Data.Engine", "Data.Sqlite", "Data.Postgres", "Data.Store", "Data.Nodes", "Data.Audit", "Data.Accounts",
-            "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats", "Data.Runs", "Data.Imports", "Data.Backups", "Data.NodePlatform",
+            "Data.Catalog", "Data.Images", "Data.Traces", "Data.Chats", "Data.Runs", "Data.Imports", "Data.Backups", "Data.Moves",
+            "Data.NodePlatform",
         ]),
         new("Providers", [],
         [

@@ -23,5 +23,21 @@ public sealed class DataFolderTests : IDisposable
         Assert.Equal("notes", File.ReadAllText(file));
     }
 
+    [Fact]
+    public void A_half_moved_database_does_not_start()
+    {
+        using (var folder = DataFolder.Open(_folder.FullName, null))
+        {
+            folder.SaveInstance(folder.OpenInstance(TimeProvider.System, initialize: false));
+        }
+
+        File.WriteAllText(Path.Combine(_folder.FullName, "app.db" + MoveMark.FileEnding), "");
+        using var again = DataFolder.Open(_folder.FullName, null);
+
+        var refused = Assert.Throws<StartupException>(() => again.OpenInstance(TimeProvider.System, initialize: false));
+
+        Assert.Contains("is not complete: its move was interrupted. Give aichat migrate-store again", refused.Message);
+    }
+
     public void Dispose() => _folder.Delete(recursive: true);
 }

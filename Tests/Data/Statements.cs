@@ -18,9 +18,13 @@ internal static partial class Statements
     /// <summary>They read databases of SQLite that other programs have written.</summary>
     private static readonly string[] _foreign = ["SourceReader", "SourceRows", "SourceTables", "SourceValues"];
 
+    /// <summary>They copy the tables of whatever schema there is, and each speaks to one engine.</summary>
+    private static readonly string[] _moves = ["SqliteMoveStore", "PostgresMoveStore"];
+
     /// <summary>Those that every engine takes.</summary>
     public static List<Statement> Shared { get; } = [.. In("AiChat.Data.").Where(one =>
-        !IsIn(one.Of, "AiChat.Data.Sqlite") && !IsIn(one.Of, "AiChat.Data.Postgres") && !_foreign.Contains(one.Of.Name))];
+        !IsIn(one.Of, "AiChat.Data.Sqlite") && !IsIn(one.Of, "AiChat.Data.Postgres") && !_foreign.Contains(one.Of.Name)
+        && !_moves.Contains(one.Of.Name))];
 
     /// <summary>Those of one namespace and below.</summary>
     public static IEnumerable<Statement> In(string start) =>
