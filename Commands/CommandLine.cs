@@ -65,6 +65,7 @@ internal static class CommandLine
             ImportCommand.Create(),
             RotateKeyCommand.Create(),
             RollbackCommand.Create(),
+            MigrateStoreCommand.Create(),
             SettingsCommand.Create(),
             DoctorCommand.Create(),
             InstallCommand.Create(),

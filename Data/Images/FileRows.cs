@@ -1,3 +1,4 @@
+using System.Data.Common;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -17,6 +18,16 @@ internal sealed class FileRows(Db db)
             or exists (select 1 from users where avatar_file is not null)
             or exists (select 1 from settings where key in (@AssistantAvatar, @Logo))
         """, new { AssistantAvatar, Logo }));
+
+    /// <summary>All files that rows refer to.</summary>
+    public static List<string> Named(DbConnection connection) => connection.Query<string>("""
+        select file from images
+        union
+        select avatar_file from users where avatar_file is not null
+        union
+        select value from settings where key in (@AssistantAvatar, @Logo)
+        order by 1
+        """, new { AssistantAvatar, Logo }).ToList();
 
     /// <summary>Files that no row refers to any more.</summary>
     public Task<List<string>> Doomed(int limit) => db.Read(connection => connection.Query<string>("""

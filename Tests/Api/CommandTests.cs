@@ -271,7 +271,7 @@ public sealed class CommandTests : IDisposable
     [NativeFact]
     public async Task Help_version_and_completion_need_no_folder()
     {
-        foreach (var path in new[] { "", "user", "user create", "connection test", "rotate-key", "doctor", "healthcheck", "completion" })
+        foreach (var path in new[] { "", "user", "user create", "connection test", "rotate-key", "doctor", "healthcheck", "migrate-store" })
         {
             var help = (await Run([.. path.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"])).Expect(0).Output;
             Assert.Contains("Usage:", help);
