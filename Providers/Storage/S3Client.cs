@@ -15,11 +15,18 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
     private const long MinPart = 16L << 20;
     private const long MaxParts = 9_000;
     private const int MaxReply = 4 << 20;
-    private const int MaxAttempts = 4;
 
-    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    /// <summary>An object that somebody waits for is at most of this length, and comes or goes within these limits.</summary>
+    private static readonly ChatTimeouts Quick = new()
+    {
+        Connect = TimeSpan.FromSeconds(3),
+        FirstByte = TimeSpan.FromSeconds(20),
+        Idle = TimeSpan.FromSeconds(20),
+        ReasoningIdle = TimeSpan.FromSeconds(20),
+        Total = TimeSpan.FromMinutes(2),
+    };
 
-    private static readonly ChatTimeouts Timeouts = new()
+    private static readonly ChatTimeouts Patient = new()
     {
         FirstByte = TimeSpan.FromMinutes(10),
         Idle = TimeSpan.FromSeconds(90),
@@ -28,6 +35,13 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
     };
 
     private readonly Uri _base = BaseOf(place);
+    private readonly (int Attempts, TimeSpan Pause, ChatTimeouts Limits) _patience = (4, TimeSpan.FromSeconds(1), Patient);
+
+    /// <summary>Somebody waits for each call, so it is given up after seconds.</summary>
+    public bool IsQuick
+    {
+        init => _patience = value ? (3, TimeSpan.FromMilliseconds(300), Quick) : _patience;
+    }
 
     /// <summary>Sends an object, in parts when it is large; afterwards the store lists it with its size.</summary>
     /// <param name="openAt">Opens the bytes from an offset on; called twice for each part.</param>
@@ -52,13 +66,32 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
         }
     }
 
-    /// <summary>Hands on the bytes of an object; false when there is none.</summary>
+    /// <summary>Sends a small object, which is durable in the store afterwards.</summary>
+    /// <param name="open">Opens its bytes; called twice for each attempt.</param>
+    public Task PutAsync(string name, long length, Func<Stream> open, CancellationToken cancel) =>
+        RetryAsync(() => PutAsync(name, "", length, open, cancel), cancel);
+
+    /// <summary>Writes a small object into an empty stream; false when there is none.</summary>
+    public async Task<bool> FetchAsync(string name, Stream to, CancellationToken cancel)
+    {
+        var found = await RetryAsync(async () =>
+        {
+            to.SetLength(0);
+            return await GetAsync(name, piece => to.WriteAsync(piece, cancel), cancel) ? name : "";
+        }, cancel);
+        return found.Length > 0;
+    }
+
+    /// <summary>
+    /// Hands on the bytes of an object; false when there is none. Another reply of 404 proves nothing: a bucket that is gone, a proxy that
+    /// knows no such path.
+    /// </summary>
     public async Task<bool> GetAsync(string name, Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel)
     {
         await using var reply = await CallAsync("GET", name, "", null, S3Signer.EmptyHash, [], cancel);
-        if (reply.Status == 404)
+        if (reply.Status == 404 && await ReadErrorAsync(reply) is var (code, body))
         {
-            return false;
+            return code is "NoSuchKey" or "NoSuchObject" ? false : throw Failed(404, code, body);
         }
 
         await RequireAsync(reply);
@@ -82,6 +115,17 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
     public async Task<List<S3Object>> ListAsync(CancellationToken cancel)
     {
         List<S3Object> found = [];
+        await ReadListAsync(page =>
+        {
+            found.AddRange(page.Where(one => !one.Name.Contains('/')));
+            return Task.CompletedTask;
+        }, cancel);
+        return found;
+    }
+
+    /// <summary>Hands on all objects in the folder and below it, page by page.</summary>
+    public async Task ReadListAsync(Func<List<S3Object>, Task> take, CancellationToken cancel)
+    {
         var prefix = place.Prefix.Length > 0 ? place.Prefix + "/" : "";
         string? next = null;
         do
@@ -89,14 +133,20 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
             var query = (next is null ? "" : $"continuation-token={S3Signer.Encode(next)}&")
                 + $"list-type=2&max-keys=1000&prefix={S3Signer.Encode(prefix)}";
             var xml = await RetryAsync(() => TextAsync("GET", "", query, null, cancel), cancel);
-            found.AddRange(
-                from one in S3Text.Objects(xml)
-                where one.Key.StartsWith(prefix, StringComparison.Ordinal) && !one.Key[prefix.Length..].Contains('/')
-                select new S3Object(one.Key[prefix.Length..], one.Bytes));
-            next = S3Text.First(xml, "IsTruncated") == "true" ? S3Text.First(xml, "NextContinuationToken") : null;
+            await take(
+            [
+                .. from one in S3Text.Objects(xml)
+                where one.Name.StartsWith(prefix, StringComparison.Ordinal)
+                select one with { Name = one.Name[prefix.Length..] },
+            ]);
+            var before = next;
+            next = S3Text.First(xml, "IsTruncated") == "true" ? S3Text.First(xml, "NextContinuationToken") ?? "" : null;
+            if (next is not null && (next.Length == 0 || next == before))
+            {
+                throw new ProviderException(ProviderFailure.Protocol, "The store's list goes on, and the store does not say how.");
+            }
         }
-        while (next is not null && found.Count < 100_000);
-        return found;
+        while (next is not null);
     }
 
     /// <summary>Gives up uploads that an interrupted process left, whose parts cost money and are not listed.</summary>
@@ -212,7 +262,7 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
             var count = await stream.ReadAsync(buffer.AsMemory(0, (int)Math.Min(left, buffer.Length)), cancel);
             if (count == 0)
             {
-                throw new IOException("The backup became shorter while it was sent.");
+                throw new IOException("A file became shorter while it was sent.");
             }
 
             sha256.AppendData(buffer, 0, count);
@@ -261,8 +311,10 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
                 Method = method,
                 Body = body,
                 MediaType = "application/octet-stream",
-                Headers = S3Signer.Sign(place, http.Time.GetUtcNow(), method, host, url.AbsolutePath, query, hash, extra),
-                Timeouts = Timeouts,
+                Headers = S3Signer.Sign(
+                    place, http.Time.GetUtcNow(), method, host, url.AbsolutePath, query, hash,
+                    place.SessionToken is { } token ? [.. extra, new("x-amz-security-token", token)] : extra),
+                Timeouts = _patience.Limits,
                 TakesAnyStatus = true,
             },
             cancel);
@@ -275,6 +327,12 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
             return;
         }
 
+        var (code, body) = await ReadErrorAsync(reply);
+        throw Failed(reply.Status, code, body);
+    }
+
+    private static async Task<(string Code, string Body)> ReadErrorAsync(ProviderReply reply)
+    {
         var body = "";
         try
         {
@@ -285,7 +343,7 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
             // The status alone says enough.
         }
 
-        throw Failed(reply.Status, S3Text.First(body, "Code") ?? "", body);
+        return (S3Text.First(body, "Code") ?? "", body);
     }
 
     private ProviderException Failed(int status, string code, string body)
@@ -299,13 +357,17 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
         var failure = status is 401 or 403 ? ProviderFailure.Unauthorized
             : status == 429 || code == "SlowDown" ? ProviderFailure.RateLimited
             : status is >= 300 and < 400 ? ProviderFailure.Redirected
-            : status is >= 500 or 408 || code == "InternalError" ? ProviderFailure.ServerError : ProviderFailure.BadRequest;
-        return new ProviderException(failure, detail.Replace(place.SecretKey, "…", StringComparison.Ordinal), null, status);
+            : status is >= 500 or 408 || code is "InternalError" or "RequestTimeout" or "OperationAborted" ? ProviderFailure.ServerError
+            : ProviderFailure.BadRequest;
+        return new ProviderException(failure, Hide(Hide(detail, place.SecretKey), place.SessionToken), null, status);
     }
+
+    private static string Hide(string text, string? secret) =>
+        string.IsNullOrEmpty(secret) ? text : text.Replace(secret, "…", StringComparison.Ordinal);
 
     private async Task<string> RetryAsync(Func<Task<string>> call, CancellationToken cancel)
     {
-        var pause = FirstPause;
+        var pause = _patience.Pause;
         for (var attempt = 1; ; attempt++)
         {
             try
@@ -313,7 +375,7 @@ internal sealed class S3Client(ProviderHttp http, S3Place place)
                 return await call();
             }
             catch (ProviderException error)
-                when (attempt < MaxAttempts && (error.IsTransient || error.Failure is ProviderFailure.WriteTimeout))
+                when (attempt < _patience.Attempts && (error.IsTransient || error.Failure is ProviderFailure.WriteTimeout))
             {
                 await Task.Delay(pause, http.Time, cancel);
                 pause *= 2;

@@ -13,6 +13,9 @@ internal sealed record S3Place(string Endpoint, string Bucket, string Region, st
 
     public ProxyRoute Proxies { get; init; } = ProxyRoute.Direct;
 
+    /// <summary>Comes with a key that holds for some hours; null with one that lasts.</summary>
+    public string? SessionToken { get; init; }
+
     /// <summary>Names the pool of connections.</summary>
     public long PoolId { get; init; }
 
@@ -21,4 +24,8 @@ internal sealed record S3Place(string Endpoint, string Bucket, string Region, st
 
 /// <summary>An object in the folder.</summary>
 /// <param name="Name">Without the prefix.</param>
-internal sealed record S3Object(string Name, long Bytes);
+internal sealed record S3Object(string Name, long Bytes)
+{
+    /// <summary>By the clock of the store.</summary>
+    public DateTimeOffset ModifiedAt { get; init; }
+}

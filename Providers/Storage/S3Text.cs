@@ -41,11 +41,18 @@ internal static class S3Text
     }
 
     /// <summary>The objects of a page of a list.</summary>
-    public static IEnumerable<(string Key, long Bytes)> Objects(string xml) =>
+    /// <returns>With their whole keys. One without a time that can be read counts as new.</returns>
+    public static IEnumerable<S3Object> Objects(string xml) =>
         from entry in All(xml, "Contents", raw: true)
         let key = First(entry, "Key")
         where key is not null
-        select (key, long.TryParse(First(entry, "Size"), NumberStyles.None, CultureInfo.InvariantCulture, out var size) ? size : 0);
+        let size = long.TryParse(First(entry, "Size"), NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) ? bytes : 0
+        select new S3Object(key, size)
+        {
+            ModifiedAt = DateTimeOffset.TryParse(
+                First(entry, "LastModified"), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at)
+                ? at : DateTimeOffset.MaxValue,
+        };
 
     /// <summary>What an administrator should do about an error of a store.</summary>
     public static string Advice(int status, string code, string xml, S3Place place) => code switch

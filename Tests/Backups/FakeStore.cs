@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
@@ -9,7 +10,7 @@ namespace AiChat.Tests.Backups;
 /// <summary>A store that speaks as much of S3 as is used, checks what it is sent as vendors do, and fails when told to.</summary>
 internal sealed partial class FakeStore : IAsyncDisposable
 {
-    private readonly Dictionary<string, byte[]> _objects = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, byte[]> _objects = new(StringComparer.Ordinal);
     private readonly Dictionary<string, SortedDictionary<int, byte[]>> _uploads = new(StringComparer.Ordinal);
     private readonly FakeUpstream _upstream;
 
@@ -29,6 +30,11 @@ internal sealed partial class FakeStore : IAsyncDisposable
 
     public int Requests { get; private set; }
 
+    /// <summary>When an object was stored, as the list tells it.</summary>
+    public Func<string, DateTimeOffset> ModifiedAt { get; set; } = _ => DateTimeOffset.UtcNow;
+
+    public void Remove(string key) => _objects.TryRemove(key, out _);
+
     /// <summary>Holds this from the beginning.</summary>
     public void Put(string key, byte[] content) => _objects[key] = content;
 
@@ -36,7 +42,8 @@ internal sealed partial class FakeStore : IAsyncDisposable
 
     private static bool IsForeign(string header) => header.ToLowerInvariant() is var name
         && (name is "transfer-encoding" or "expect"
-            || (name.StartsWith("x-amz-", StringComparison.Ordinal) && name is not ("x-amz-date" or "x-amz-content-sha256")));
+            || (name.StartsWith("x-amz-", StringComparison.Ordinal)
+                && name is not ("x-amz-date" or "x-amz-content-sha256" or "x-amz-security-token")));
 
     private static string Error(string code, string more = "") => $"<Error><Code>{code}</Code><Message>No.</Message>{more}</Error>";
 
@@ -136,7 +143,7 @@ internal sealed partial class FakeStore : IAsyncDisposable
                 await exchange.Reply(204, "");
                 break;
             case "DELETE":
-                _objects.Remove(key);
+                _objects.TryRemove(key, out _);
                 await exchange.Reply(204, "");
                 break;
             case "GET" when values.ContainsKey("uploads"):
@@ -162,7 +169,8 @@ internal sealed partial class FakeStore : IAsyncDisposable
         var keys = _objects.Keys.Where(key => key.StartsWith(values["prefix"], StringComparison.Ordinal))
             .Order(StringComparer.Ordinal).ToList();
         var page = keys.Skip(at).Take(1).Select(
-            key => $"<Contents><Key>{WebUtility.HtmlEncode(key)}</Key><Size>{_objects[key].Length}</Size></Contents>");
+            key => $"<Contents><Key>{WebUtility.HtmlEncode(key)}</Key><Size>{_objects[key].Length}</Size>"
+                + $"<LastModified>{ModifiedAt(key).UtcDateTime:yyyy-MM-dd'T'HH:mm:ss.fff'Z'}</LastModified></Contents>");
         var next = at + 1 < keys.Count
             ? $"<IsTruncated>true</IsTruncated><NextContinuationToken>page/{at + 1}=</NextContinuationToken>"
             : "<IsTruncated>false</IsTruncated>";

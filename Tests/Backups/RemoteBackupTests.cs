@@ -177,6 +177,25 @@ public sealed class RemoteBackupTests : IDisposable
         Assert.EndsWith($"Signature={signature}", headers.Single(header => header.Key == "Authorization").Value);
     }
 
+    /// <summary>The other two examples there: more headers, a path with a sign of its own, a body.</summary>
+    [Theory]
+    [InlineData(
+        "GET", "/test.txt", S3Signer.EmptyHash, "range: bytes=0-9", "f0e8bdb87c964420e857bd35b5d6ed310bd44f0170aba48dd91039c6036bdb41")]
+    [InlineData(
+        "PUT", "/test%24file.text", "44ce7dd67c959e0d3524ffac1771dfbba87d2b6b4b4e99e42034a8b803f8b072",
+        "date: Fri, 24 May 2013 00:00:00 GMT|x-amz-storage-class: REDUCED_REDUNDANCY",
+        "98ad721746da40c64f1a55b78f14c238d841ea1380cd77a1b5971af0ece108bd")]
+    public void Headers_and_bodies_are_signed_as_the_documents_say(string method, string path, string hash, string more, string signature)
+    {
+        var place = new S3Place(
+            "https://s3.amazonaws.com", "examplebucket", "us-east-1", "", "AKIAIOSFODNN7EXAMPLE",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
+        var headers = S3Signer.Sign(
+            place, new DateTimeOffset(2013, 5, 24, 0, 0, 0, TimeSpan.Zero), method, "examplebucket.s3.amazonaws.com", path, "", hash,
+            [.. more.Split('|').Select(one => KeyValuePair.Create(one.Split(": ", 2)[0], one.Split(": ", 2)[1]))]);
+        Assert.EndsWith($"Signature={signature}", headers.Single(header => header.Key == "Authorization").Value);
+    }
+
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     private static async Task Configure(HttpClient admin, FakeStore store) =>

@@ -119,6 +119,46 @@ public sealed class StoreFormsTests
         Assert.Contains("switch the path style on", error.Detail);
     }
 
+    /// <summary>Reported of Ceph, OBS and NooBaa: what is taken for the whole list then lacks objects, or never ends.</summary>
+    [Theory]
+    [InlineData("<IsTruncated>true</IsTruncated>")]
+    [InlineData("<IsTruncated>true</IsTruncated><NextContinuationToken></NextContinuationToken>")]
+    [InlineData("<IsTruncated>true</IsTruncated><NextContinuationToken>again</NextContinuationToken>")]
+    public async Task A_list_that_goes_on_without_saying_how_is_no_list(string end)
+    {
+        await using var store = new FakeStore { Instead = _ => (200, $"<ListBucketResult>{end}</ListBucketResult>") };
+        using var http = new ProviderHttp(TimeProvider.System);
+        var error = await Assert.ThrowsAsync<ProviderException>(() => Client(store, http, store.Address, true, "").ListAsync(default));
+        Assert.Equal(ProviderFailure.Protocol, error.Failure);
+    }
+
+    [Fact]
+    public async Task A_key_for_some_hours_comes_with_its_token_which_is_signed_and_never_told()
+    {
+        await using var store = new FakeStore();
+        var tokens = new List<string?>();
+        store.Instead = request =>
+        {
+            tokens.Add(request.Headers.GetValueOrDefault("x-amz-security-token"));
+            Assert.Contains(";x-amz-security-token", request.Headers["authorization"]);
+            return tokens.Count > 2 ? (403, "<Error><Code>ExpiredToken</Code><Message>token-CANARY is over</Message></Error>") : null;
+        };
+        using var http = new ProviderHttp(TimeProvider.System);
+        var place = new S3Place(store.Address, "bucket", "us-east-1", "a", "key", "secret")
+        {
+            SessionToken = "token-CANARY",
+            Scope = Anywhere,
+        };
+        var client = new S3Client(http, place) { IsQuick = true };
+        await client.PutAsync("one", 3, () => new MemoryStream([1, 2, 3]), default);
+        var read = new MemoryStream();
+        Assert.True(await client.FetchAsync("one", read, default));
+        Assert.Equal([1, 2, 3], read.ToArray());
+        Assert.Equal(["token-CANARY", "token-CANARY"], tokens);
+        var error = await Assert.ThrowsAsync<ProviderException>(() => client.FetchAsync("one", read, default));
+        Assert.DoesNotContain("CANARY", error.ToString());
+    }
+
     private static S3Client Client(FakeStore store, ProviderHttp http, string address, bool pathStyle, string prefix) => new(
         http,
         new S3Place(address.Replace("PORT", $"{new Uri(store.Address).Port}"), "bucket", "us-east-1", prefix, "key", "secret-CANARY")
