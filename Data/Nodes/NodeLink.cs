@@ -32,6 +32,7 @@ internal sealed class NodeLink : IDisposable
     private readonly Queue<(long Id, long At)> _seenOrder = new();
     private PostgresConnection? _connection;
     private volatile string? _address;
+    private volatile string? _images;
     private volatile bool _draining;
     private volatile bool _isTold = true;
     private volatile bool _hasRead;
@@ -71,6 +72,13 @@ internal sealed class NodeLink : IDisposable
     /// </summary>
     public TimeSpan SteadyFor =>
         Interlocked.Read(ref _connectedAt) is > 0 and var since ? Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
+
+    /// <summary>Where this process keeps images, told again when it has to begin anew.</summary>
+    public string? Images
+    {
+        get => _images;
+        set => _images = value;
+    }
 
     /// <summary>Where this process can be reached, as others see it.</summary>
     public string? Address => _address;
@@ -173,7 +181,7 @@ internal sealed class NodeLink : IDisposable
     {
         if (!_joined.Task.IsCompleted)
         {
-            NodeTable.Join(connection, BootId, _place, _version);
+            NodeTable.Join(connection, BootId, _place, _version, Images);
         }
 
         if (!_isTold || Stopwatch.GetElapsedTime(_renewedAt) >= RenewEvery)
@@ -182,7 +190,7 @@ internal sealed class NodeLink : IDisposable
             if (!NodeTable.Renew(connection, BootId, _address, _draining))
             {
                 _servers.BeginAnew();
-                NodeTable.Join(connection, BootId, _place, _version);
+                NodeTable.Join(connection, BootId, _place, _version, Images);
                 NodeTable.Renew(connection, BootId, _address, _draining);
                 Lost?.Invoke();
             }

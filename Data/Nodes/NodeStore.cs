@@ -35,6 +35,16 @@ internal sealed class NodeStore(Db db, NodeLink? link = null)
     public async Task<List<NodeRow>> Others() =>
         IsAlone ? [] : (await db.Read(NodeTable.List)).FindAll(node => node.BootId != BootId);
 
+    /// <summary>Tells the other processes where this one keeps images.</summary>
+    public async Task ShowImages(string? images)
+    {
+        if (link is not null)
+        {
+            link.Images = images;
+            await db.Write(connection => NodeTable.ShowImages(connection, BootId, images));
+        }
+    }
+
     /// <summary>This process has ended what it had begun, or leaves it to the others.</summary>
     public async Task Leave()
     {

@@ -14,13 +14,14 @@ internal static class NodeTable
 
     /// <summary>Adds a process. An earlier one at its place is gone, because two cannot hold it.</summary>
     /// <param name="place">Names the data folder, which this process holds.</param>
-    public static void Join(DbConnection connection, string bootId, string place, string version)
+    /// <param name="images">Where it keeps its images; null as long as that is not known.</param>
+    public static void Join(DbConnection connection, string bootId, string place, string version, string? images)
     {
         connection.Execute("delete from nodes where place = @place and boot_id <> @bootId", new { place, bootId });
         connection.Execute("""
-            insert into nodes (boot_id, place, version) values (@bootId, @place, @version)
+            insert into nodes (boot_id, place, version, images) values (@bootId, @place, @version, @images)
             on conflict (boot_id) do update set renewed_at = clock_timestamp()
-            """, new { bootId, place, version });
+            """, new { bootId, place, version, images });
     }
 
     /// <returns>False when this process was declared gone.</returns>
@@ -28,8 +29,11 @@ internal static class NodeTable
         update nodes set renewed_at = clock_timestamp(), address = @address, draining = @draining where boot_id = @bootId
         """, new { bootId, address, draining }) > 0;
 
+    public static int ShowImages(DbConnection connection, string bootId, string? images) =>
+        connection.Execute("update nodes set images = @images where boot_id = @bootId", new { bootId, images });
+
     public static List<NodeRow> List(DbConnection connection) => connection.Query<NodeRow>("""
-        select boot_id, address, draining, cast(extract(epoch from clock_timestamp() - renewed_at) * 1000 as bigint) as age
+        select boot_id, address, draining, images, cast(extract(epoch from clock_timestamp() - renewed_at) * 1000 as bigint) as age
         from nodes
         order by started_at, boot_id
         limit 1000
@@ -105,6 +109,9 @@ internal sealed record NodeRow
 
     /// <summary>It listens no more, and ends what it has begun.</summary>
     public bool Draining { get; init; }
+
+    /// <summary>Where it keeps images; empty where that is not known to be the database's place, null where it has not said.</summary>
+    public string? Images { get; init; }
 
     /// <summary>Milliseconds since it was heard of, by the clock of the database.</summary>
     public long Age { get; init; }

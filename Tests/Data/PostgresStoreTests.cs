@@ -322,7 +322,7 @@ public sealed class PostgresStoreTests
         PostgresMigrator.Run(servers, Now);
         using (var connection = servers.Open("default_transaction_read_only = off"))
         {
-            NodeTable.Join(connection, servers.BootId, "place", "test");
+            NodeTable.Join(connection, servers.BootId, "place", "test", null);
         }
 
         return new Db(new PostgresWriter(servers), () => new PostgresReader(servers));
