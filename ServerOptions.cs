@@ -1,6 +1,7 @@
 using AiChat.Data;
 using AiChat.Data.Postgres;
 using AiChat.Endpoints.Variables;
+using AiChat.Providers.Storage;
 using AiChat.Providers.Transport;
 
 namespace AiChat;
@@ -29,6 +30,9 @@ internal sealed record ServerOptions
 
     /// <summary>The folder of image files; null is images in the data folder.</summary>
     public string? ImageDir { get; init; }
+
+    /// <summary>The store elsewhere that has the image files; null is the folder.</summary>
+    public S3Place? ImageStore { get; init; }
 
     public string? JwtSecret { get; init; }
 
@@ -130,6 +134,7 @@ internal sealed record ServerOptions
             DatabaseServer = ServerVariables.Database.Read(values)?.Server,
             NodeUrl = ServerVariables.NodeUrl.Read(values),
             ImageDir = ServerVariables.ImageDir.Read(values),
+            ImageStore = ReadImageStore(values),
             JwtSecret = ServerVariables.JwtSecret.Read(values),
             MasterKeyFile = masterKeyFile,
             MasterKey = masterKeyFile is null ? ServerVariables.MasterKey.Read(values) : null,
@@ -152,6 +157,21 @@ internal sealed record ServerOptions
             ShutdownGrace = TimeSpan.FromSeconds(ServerVariables.ShutdownGrace.Read(values)),
             Zone = TimeZones.Find(ServerVariables.TimeZone.Read(values)).Zone,
         };
+    }
+
+    /// <summary>The variables of AWS, which others use too, count only where the address holds no key.</summary>
+    private static S3Place? ReadImageStore(EnvironmentValues values)
+    {
+        if (ServerVariables.ImageStore.Read(values) is not { } place || place.AccessKey.Length > 0)
+        {
+            return ServerVariables.ImageStore.Read(values);
+        }
+
+        var (key, secret) = (ServerVariables.ImageStoreKey.Read(values), ServerVariables.ImageStoreSecret.Read(values));
+        return key is not null && secret is not null
+            ? place with { AccessKey = key, SecretKey = secret, SessionToken = ServerVariables.ImageStoreToken.Read(values) }
+            : throw new StartupException(
+                StartupException.Configuration, "IMAGE_STORE needs a key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
     }
 
     /// <summary>A wrong one does not stop the start: it belongs to every program of the machine, and may not be used here.</summary>

@@ -4,8 +4,8 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using AiChat.Data;
-using AiChat.Endpoints.Housekeeping;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Runs;
 
 namespace AiChat.Commands;
@@ -205,7 +205,7 @@ internal sealed class Installation : IAsyncDisposable
                 _started.Add(service);
             }
 
-            await _app.Services.GetRequiredService<Retention>().ClaimFolder(); // an import may bring the first images
+            await _app.Services.GetRequiredService<ImageHome>().Claim(); // an import may bring the first images
         }
         catch
         {

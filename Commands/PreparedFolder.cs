@@ -8,7 +8,7 @@ using AiChat.Data.Store;
 namespace AiChat.Commands;
 
 /// <summary>A data folder that this process holds, with its database brought up to date and not opened yet.</summary>
-internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance, ImageFiles Images)
+internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance, ImageFolder Images)
 {
     /// <summary>The server that has the database; null when it is a file.</summary>
     public PostgresServers? Servers { get; private init; }
@@ -39,7 +39,7 @@ internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance
 
             Migrator.Run(folder.DatabasePath, progress, options.ForCommand);
             folder.SaveInstance(instance);
-            return new PreparedFolder(folder, instance, ImageFiles.Open(images, instance));
+            return new PreparedFolder(folder, instance, ImageFolder.Open(images, instance));
         }
         catch
         {
@@ -56,7 +56,7 @@ internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance
             servers.Claim();
             var instance = PostgresMigrator.Run(servers, TimeProvider.System.GetUtcNow());
             folder.Join(instance);
-            return new PreparedFolder(folder, instance, ImageFiles.Open(images, instance)) { Servers = servers };
+            return new PreparedFolder(folder, instance, ImageFolder.Open(images, instance)) { Servers = servers };
         }
         catch
         {

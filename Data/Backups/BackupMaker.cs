@@ -123,29 +123,33 @@ internal sealed class BackupMaker(string databasePath, ImageFiles images, Backup
     }
 
     /// <summary>
-    /// Gives each image a second name in the backup, or copies it to another disk. The hash of one that an earlier backup holds is taken
-    /// from there: stored images never change, and the weekly trial reads them all.
+    /// Gives each image a second name in the backup, that of an earlier backup too where the folder is a cache that has it no more, or
+    /// copies it to another disk. The hash of one that an earlier backup holds is taken from there: stored images never change, and the
+    /// weekly trial reads them all.
     /// </summary>
     private void TakeImages(
         string folder, IReadOnlyList<string> names, List<BackupFile> files, List<string> missing, Action<BackupProgress> progress,
         CancellationToken cancel)
     {
-        var known = KnownHashes();
+        var (newest, known) = KnownHashes();
+        newest = images.Bucket is null ? null : newest; // a folder that has lost a file says so
         var copies = 0L;
         foreach (var (at, name) in names.Index())
         {
             cancel.ThrowIfCancellationRequested();
             progress(new BackupProgress("images", (double)at / names.Count));
-            var (source, target) = (Path.Combine(images.Folder, name), Path.Combine(folder, BackupPaths.Images + name));
+            var (source, target) = (Path.Combine(images.Folder.Folder, name), Path.Combine(folder, BackupPaths.Images + name));
             Directory.CreateDirectory(Path.GetDirectoryName(target)!, OwnerFolder);
-            if (!DurableFiles.TryLink(source, target))
+            var isLinked = DurableFiles.TryLink(source, target)
+                || (newest is not null && DurableFiles.TryLink(Path.Combine(newest, BackupPaths.Images + name), target));
+            if (!isLinked && !images.Fetch(name, cancel).GetAwaiter().GetResult())
             {
-                if (!File.Exists(source))
-                {
-                    missing.Add(name);
-                    continue;
-                }
+                missing.Add(name);
+                continue;
+            }
 
+            if (!isLinked && !DurableFiles.TryLink(source, target))
+            {
                 copies += new FileInfo(source).Length;
                 if (copies > Reserve / 4)
                 {
@@ -162,16 +166,17 @@ internal sealed class BackupMaker(string databasePath, ImageFiles images, Backup
         }
     }
 
-    private Dictionary<string, BackupFile> KnownHashes()
+    private (string? Newest, Dictionary<string, BackupFile> Hashes) KnownHashes()
     {
         try
         {
             return shelf.List().FirstOrDefault(backup => backup.Manifest is not null) is { } newest
-                ? BackupManifest.Read(newest.Path).Files.ToDictionary(file => file.Path, StringComparer.Ordinal) : [];
+                ? (newest.Path, BackupManifest.Read(newest.Path).Files.ToDictionary(file => file.Path, StringComparer.Ordinal))
+                : (null, []);
         }
         catch (BackupException)
         {
-            return [];
+            return (null, []);
         }
     }
 
@@ -226,7 +231,7 @@ internal sealed record BackupContent(int Schema, BackupCounts Counts, IReadOnlyL
             union
             select value from settings where key in (@AssistantAvatar, @Logo)
             order by 1
-            """, new { FileRows.AssistantAvatar, FileRows.Logo }).Where(ImageFiles.IsName).ToList();
+            """, new { FileRows.AssistantAvatar, FileRows.Logo }).Where(ImageFolder.IsName).ToList();
         return new BackupContent(
             DetachedDatabase.Schema(connection), new BackupCounts(counts.Users, counts.Sessions, counts.Messages, counts.Images), files);
     }

@@ -38,7 +38,7 @@ internal static partial class BackupPaths
     /// <summary>Whether a backup may hold a file of this path.</summary>
     public static bool IsFile(string path) =>
         path is Database or PlainKey or SealedKey
-        || (path.StartsWith(Images, StringComparison.Ordinal) && ImageFiles.IsName(path[Images.Length..]));
+        || (path.StartsWith(Images, StringComparison.Ordinal) && ImageFolder.IsName(path[Images.Length..]));
 
     // The first character is none of a hidden file or of an option.
     [GeneratedRegex(@"\A[A-Za-z0-9_][A-Za-z0-9._-]{0,99}\z")]

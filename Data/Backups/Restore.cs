@@ -74,7 +74,7 @@ internal sealed class Restore(DataFolder folder, string imageFolder)
             var instance = source.Manifest.Instance;
             AddFile("instance.json", JsonSerializer.SerializeToUtf8Bytes(instance, DataJson.Default.InstanceMarker));
             DurableFiles.Replace(
-                Path.Combine(ImageStage, "images", ImageFiles.MarkerName), Encoding.ASCII.GetBytes(instance.InstallId));
+                Path.Combine(ImageStage, "images", ImageFolder.MarkerName), Encoding.ASCII.GetBytes(instance.InstallId));
             SyncFolders(ImageStage);
             SyncFolders(DatabaseStage);
             SyncFolders(Stage);
@@ -190,7 +190,7 @@ internal sealed class Restore(DataFolder folder, string imageFolder)
     /// <summary>The entries of a folder of images that are the server's.</summary>
     private static IEnumerable<string> Names(string images) => !Directory.Exists(images) ? [] :
         Directory.EnumerateFileSystemEntries(images).Select(path => Path.GetFileName(path))
-            .Where(name => name == ImageFiles.MarkerName || (name.Length == 2 && name.All(char.IsAsciiHexDigitLower)));
+            .Where(name => name == ImageFolder.MarkerName || (name.Length == 2 && name.All(char.IsAsciiHexDigitLower)));
 
     private string Target(string path) => path switch
     {
@@ -215,7 +215,7 @@ internal sealed class Restore(DataFolder folder, string imageFolder)
     /// <summary>What another installation has in a folder of images is not moved away.</summary>
     private void RequireOwnImages(BackupManifest manifest)
     {
-        var marker = Path.Combine(imageFolder, ImageFiles.MarkerName);
+        var marker = Path.Combine(imageFolder, ImageFolder.MarkerName);
         var instance = folder.File("instance.json");
         if (!File.Exists(marker))
         {

@@ -66,6 +66,19 @@ internal sealed class FileRows(Db db)
         limit @limit
         """, new { afterId, limit }).ToList());
 
+    /// <summary>A page of images that are older than a moment, by the name of their file, after one name and up to another.</summary>
+    public Task<List<ImageRow>> Between(string after, string end, DateTimeOffset before, int limit)
+    {
+        var at = before.ToUnixTimeMilliseconds();
+        return db.Read(connection => connection.Query<ImageRow>($"""
+            select {ImageStore.Columns}
+            from images
+            where file > @after and file <= @end and created_at < @at
+            order by file
+            limit @limit
+            """, new { after, end, at, limit }).ToList());
+    }
+
     public Task<int> DeleteImages(IEnumerable<string> ids)
     {
         var names = Names(ids);

@@ -1,367 +1,133 @@
+using System.Collections.Concurrent;
 using System.Text;
-using System.Text.RegularExpressions;
 
 namespace AiChat.Data.Images;
 
 /// <summary>
-/// The folder of image files. File names are random bytes chosen here; any other name is rejected before it is looked up, so input
-/// from outside never becomes a path. A stored file is complete and on disk before its name is returned, and never changes. Thread-safe.
+/// The files of images: in a folder, or in a store elsewhere, for which the folder is then a cache. A file is complete and durable before
+/// its name is returned, and never changes. Thread-safe.
 /// </summary>
-internal sealed partial class ImageFiles
+/// <param name="bucket">The store elsewhere; null where the folder is all there is.</param>
+internal sealed class ImageFiles(ImageFolder folder, TimeProvider clock, IImageBucket? bucket = null)
 {
-    private const UnixFileMode OwnerFolder = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute;
-    private const UnixFileMode OwnerFile = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-    private const string Unfinished = ".new";
-    private const string Unused = "unused";
+    private readonly ConcurrentDictionary<string, Lazy<Task<bool>>> _fetching = new(StringComparer.Ordinal);
 
-    /// <summary>The file that names the installation whose images are in the folder.</summary>
-    public const string MarkerName = "aichat-images";
+    public ImageFolder Folder => folder;
 
-    private const int DiskFull = 28; // ENOSPC
-    private const int ShareFull = 122; // EDQUOT
+    public IImageBucket? Bucket => bucket;
 
-    private readonly string _installId;
-    private int _held;
+    /// <summary>Where images are kept, in words.</summary>
+    public string Place => bucket?.Place ?? folder.Folder;
 
-    private ImageFiles(string folder, string installId)
+    /// <summary>The folder holds images of the time before it became a cache, which have to be sent.</summary>
+    public bool IsMoving => bucket is not null && folder.IsClaimed;
+
+    /// <summary>See <see cref="ImageFolder.IsHeld"/>.</summary>
+    public bool IsHeld => folder.IsHeld;
+
+    /// <summary>See <see cref="ImageFolder.Hold"/>.</summary>
+    public IDisposable Hold() => folder.Hold();
+
+    /// <summary>What a mark at the place of the images says; null when there is none.</summary>
+    /// <exception cref="StoreException">It cannot be read now.</exception>
+    public async Task<string?> ReadMark(string name)
     {
-        Folder = folder;
-        _installId = installId;
+        if (bucket is null)
+        {
+            return folder.ReadMark(name);
+        }
+
+        var bytes = new MemoryStream();
+        return await bucket.Get(name, bytes, CancellationToken.None)
+            && Encoding.ASCII.GetString(bytes.ToArray()).Trim() is { Length: > 0 } text ? text : null;
     }
 
-    public string Folder { get; }
-
-    private string MarkerPath => Path.Combine(Folder, MarkerName);
-
-    /// <summary>Opens the folder and creates it (mode 0700) when it is missing.</summary>
-    /// <exception cref="StartupException">It cannot be written, or holds another installation's images.</exception>
-    public static ImageFiles Open(string folder, InstanceMarker instance)
+    public async Task WriteMark(string name, string text)
     {
-        var files = new ImageFiles(Path.GetFullPath(folder), instance.InstallId);
+        if (bucket is null)
+        {
+            folder.WriteMark(name, text);
+            return;
+        }
+
+        var bytes = Encoding.ASCII.GetBytes(text);
+        await bucket.Put(name, bytes.Length, () => new MemoryStream(bytes), CancellationToken.None);
+    }
+
+    /// <summary>Whether the place is known to belong to the database; until then a missing file proves nothing.</summary>
+    public async Task<bool> IsClaimed() => await ReadMark(ImageFolder.MarkerName) == folder.InstallId;
+
+    /// <summary>Receives an image, see <see cref="ImageFolder.Receive"/>; it is where every server finds it afterwards.</summary>
+    public Task<ReceivedImage> Receive(Stream body, long limit, int maxSide, CancellationToken cancel) =>
+        folder.Receive(body, limit, maxSide, bucket is null ? null : (file, path) => Send(file, path, cancel), cancel);
+
+    /// <summary>Sends a file of this machine to the store elsewhere.</summary>
+    public Task Send(string file, string path, CancellationToken cancel) =>
+        bucket!.Put(file, new FileInfo(path).Length, () => OpenShared(path), cancel);
+
+    /// <summary>Null when there is no such file.</summary>
+    /// <exception cref="StoreException">It cannot be read now.</exception>
+    public async Task<FileStream?> Open(string file, CancellationToken cancel) =>
+        await Fetch(file, cancel) ? folder.Open(file) : null;
+
+    /// <summary>Whether there is such a file; it can be opened on this machine afterwards.</summary>
+    /// <exception cref="StoreException">It cannot be read now.</exception>
+    public async Task<bool> Fetch(string file, CancellationToken cancel)
+    {
+        if (bucket is null)
+        {
+            return folder.Exists(file);
+        }
+
+        if (folder.Exists(file))
+        {
+            folder.Touch(file, clock.GetUtcNow());
+            return true;
+        }
+
+        return ImageFolder.IsName(file)
+            && await _fetching.GetOrAdd(file, name => new Lazy<Task<bool>>(() => FetchNew(name))).Value.WaitAsync(cancel);
+    }
+
+    /// <summary>Deletes a file for good.</summary>
+    /// <exception cref="StoreException">It is still there.</exception>
+    public async Task Delete(string file)
+    {
+        if (bucket is not null && ImageFolder.IsName(file))
+        {
+            await bucket.Delete(file, CancellationToken.None);
+        }
+
+        folder.Delete(file);
+    }
+
+    /// <summary>Deletes a file that got no row; one that is still there is found without a row later.</summary>
+    public async Task Discard(string file)
+    {
         try
         {
-            DurableFiles.CreateFolder(files.Folder);
-            File.Create(Path.Combine(files.Folder, "probe" + Unfinished), 1, FileOptions.DeleteOnClose).Dispose();
-            if (files.Owner is { Length: > 0 } owner && owner != instance.InstallId)
-            {
-                throw new StartupException(
-                    StartupException.Configuration,
-                    $"The folder {files.Folder} holds the images of another AiChat. Give this one a folder of its own.");
-            }
-
-            return files;
+            await Delete(file);
         }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        catch (StoreException)
         {
-            throw new StartupException(
-                StartupException.Configuration,
-                $"Cannot write the image folder {files.Folder}: {error.Message.TrimEnd('.')}. {FolderRights.Advice(files.Folder)}");
+            // As after a crash between the two.
         }
     }
 
-    /// <summary>Whether files are held: what removes those without a row waits for a later round.</summary>
-    public bool IsHeld => Volatile.Read(ref _held) > 0;
-
-    /// <summary>
-    /// Holds every file until the result is disposed of, so that all files of one moment of the database can be copied. A row that goes
-    /// meanwhile leaves its file for later; a list of files without rows that was read before this may still be removed.
-    /// </summary>
-    public IDisposable Hold()
+    private async Task<bool> FetchNew(string file)
     {
-        Interlocked.Increment(ref _held);
-        return new Holding(this);
-    }
-
-    /// <summary>Whether this folder is known to belong to the database; until then a missing file proves nothing.</summary>
-    public bool IsClaimed => Owner == _installId;
-
-    /// <summary>The installation that the folder belongs to; an empty name is none, left by a power cut.</summary>
-    private string? Owner => File.Exists(MarkerPath) ? File.ReadAllText(MarkerPath).Trim() : null;
-
-    public void Claim() => DurableFiles.Replace(MarkerPath, Encoding.ASCII.GetBytes(_installId));
-
-    /// <summary>
-    /// Receives an image. The body goes through a small buffer to disk and is checked there. A returned file is synced, so it survives a
-    /// power cut.
-    /// </summary>
-    /// <param name="limit">Maximum number of bytes; the rest of a longer body is not read.</param>
-    /// <param name="maxSide">Maximum width and height in pixels.</param>
-    /// <exception cref="StoreException">The disk is full or cannot be written; no file is left behind.</exception>
-    /// <exception cref="UploadBrokenException">The body could not be read to its end.</exception>
-    public async Task<ReceivedImage> Receive(Stream body, long limit, int maxSide, CancellationToken cancel)
-    {
-        var id = ImageStore.NewId();
-        var raw = Path.Combine(Folder, id + Unfinished);
-        var clean = Path.Combine(Folder, id + ".clean" + Unfinished);
         try
         {
-            await using var upload = Create(raw);
-            if (!await Copy(body, upload, limit, cancel))
-            {
-                return new ReceivedImage { TooLarge = true };
-            }
-
-            upload.Position = 0;
-            var header = ImageHeader.Read(upload, out var refused);
-            if (header is null || header.Width > maxSide || header.Height > maxSide)
-            {
-                return new ReceivedImage { Refused = refused ?? $"At most {maxSide} pixels a side." };
-            }
-
-            await using var final = Create(clean);
-            var length = await Keep(upload, final, header.Keep, cancel);
-            final.Flush(flushToDisk: true);
-            var file = $"{id[..2]}/{id}{Extension(header.Mime)}";
-            Publish(clean, file);
-            return new ReceivedImage { Image = new StoredImage(id, file, header.Mime, (int)header.Width, (int)header.Height, length) };
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException && !cancel.IsCancellationRequested)
-        {
-            throw Translate(error);
+            // Others may wait for the same, so the end of one request does not end it.
+            return await folder.Store(file, stream => bucket!.Get(file, stream, CancellationToken.None));
         }
         finally
         {
-            File.Delete(raw);
-            File.Delete(clean);
+            _fetching.TryRemove(file, out _);
         }
     }
 
-    /// <summary>Null when there is no such file or when it is a symbolic link.</summary>
-    public FileStream? Open(string file)
-    {
-        if (!NameForm().IsMatch(file))
-        {
-            return null;
-        }
-
-        try
-        {
-            return DurableFiles.OpenPlain(Path.Combine(Folder, file)) is { } handle
-                ? new FileStream(handle, FileAccess.Read, bufferSize: 0) : null;
-        }
-        catch (IOException error)
-        {
-            throw Translate(error);
-        }
-    }
-
-    public bool Exists(string file) => NameForm().IsMatch(file) && File.Exists(Path.Combine(Folder, file));
-
-    public void Delete(string file)
-    {
-        if (!NameForm().IsMatch(file) || !Directory.Exists(Path.Combine(Folder, file[..2])))
-        {
-            return;
-        }
-
-        try
-        {
-            File.Delete(Path.Combine(Folder, file));
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw Translate(error);
-        }
-    }
-
-    /// <summary>
-    /// Takes a file that no row names out of its place. It is not deleted yet: when the database is of an earlier time than this folder, as
-    /// after a restore by hand, a later start may know it again.
-    /// </summary>
-    public void SetAside(string file, DateTimeOffset now)
-    {
-        var path = Path.Combine(Folder, file);
-        if (!NameForm().IsMatch(file) || !File.Exists(path))
-        {
-            return;
-        }
-
-        try
-        {
-            Directory.CreateDirectory(Path.Combine(Folder, Unused), OwnerFolder);
-            File.SetLastWriteTimeUtc(path, now.UtcDateTime);
-            File.Move(path, UnusedPath(file), overwrite: true);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            throw Translate(error);
-        }
-    }
-
-    /// <summary>The names of the files that are set aside.</summary>
-    public IEnumerable<string> SetAside()
-    {
-        var folder = new DirectoryInfo(Path.Combine(Folder, Unused));
-        var files = folder.Exists ? folder.GetFiles("??*") : [];
-        return files.Select(file => $"{file.Name[..2]}/{file.Name}").Where(name => NameForm().IsMatch(name));
-    }
-
-    /// <summary>Puts a file that was set aside into its place again.</summary>
-    public void BringBack(string file) => Publish(UnusedPath(file), file);
-
-    /// <summary>Deletes what was set aside before a moment.</summary>
-    public void DeleteUnused(DateTimeOffset before)
-    {
-        var folder = new DirectoryInfo(Path.Combine(Folder, Unused));
-        foreach (var file in folder.Exists ? folder.EnumerateFiles() : [])
-        {
-            if (file.LastWriteTimeUtc < before.UtcDateTime)
-            {
-                file.Delete();
-            }
-        }
-    }
-
-    /// <summary>Names of stored files last changed before a moment, by shard folder.</summary>
-    public IEnumerable<IReadOnlyList<string>> OlderThan(DateTimeOffset moment)
-    {
-        foreach (var shard in Directory.EnumerateDirectories(Folder))
-        {
-            var names = Directory.EnumerateFiles(shard)
-                .Where(path => File.GetLastWriteTimeUtc(path) < moment.UtcDateTime)
-                .Select(path => $"{Path.GetFileName(shard)}/{Path.GetFileName(path)}")
-                .Where(name => NameForm().IsMatch(name))
-                .ToList();
-            if (names.Count > 0)
-            {
-                yield return names;
-            }
-        }
-    }
-
-    /// <summary>Removes uploads that a crash left incomplete.</summary>
-    public void DeleteUnfinished(DateTimeOffset before)
-    {
-        foreach (var path in Directory.EnumerateFiles(Folder, "*" + Unfinished)
-            .Where(path => File.GetLastWriteTimeUtc(path) < before.UtcDateTime))
-        {
-            File.Delete(path);
-        }
-    }
-
-    public static string MimeOf(string file) => Path.GetExtension(file) switch
-    {
-        ".jpg" => "image/jpeg",
-        ".gif" => "image/gif",
-        ".webp" => "image/webp",
-        _ => "image/png",
-    };
-
-    public static string Extension(string mime) => mime switch
-    {
-        "image/jpeg" => ".jpg",
-        "image/gif" => ".gif",
-        "image/webp" => ".webp",
-        _ => ".png",
-    };
-
-    private string UnusedPath(string file) => Path.Combine(Folder, Unused, Path.GetFileName(file));
-
-    private static FileStream Create(string path) => new(path, new FileStreamOptions
-    {
-        Mode = FileMode.CreateNew, // O_EXCL: follows no link and overwrites no file
-        Access = FileAccess.ReadWrite,
-        Share = FileShare.Read,
-        UnixCreateMode = OwnerFile,
-        BufferSize = 0,
-    });
-
-    private static async Task<bool> Copy(Stream from, FileStream to, long limit, CancellationToken cancel)
-    {
-        var buffer = new byte[64 * 1024];
-        long total = 0;
-        int count;
-        while ((count = await Read(from, buffer, cancel)) > 0)
-        {
-            total += count;
-            if (total > limit)
-            {
-                return false;
-            }
-
-            await to.WriteAsync(buffer.AsMemory(0, count), cancel);
-        }
-
-        return true;
-    }
-
-    /// <summary>Reads from the client. Failures get a type of their own, so that they are not taken for failures of the disk.</summary>
-    private static async ValueTask<int> Read(Stream from, byte[] buffer, CancellationToken cancel)
-    {
-        try
-        {
-            return await from.ReadAsync(buffer, cancel);
-        }
-        catch (Exception error) when (error is IOException or InvalidDataException)
-        {
-            throw new UploadBrokenException(error);
-        }
-    }
-
-    private static async Task<long> Keep(FileStream from, FileStream to, IReadOnlyList<FilePart> parts, CancellationToken cancel)
-    {
-        var buffer = new byte[64 * 1024];
-        foreach (var part in parts)
-        {
-            if (part.Instead is { } bytes)
-            {
-                await to.WriteAsync(bytes, cancel);
-                continue;
-            }
-
-            from.Position = part.Offset;
-            for (var left = part.Length; left > 0;)
-            {
-                var count = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(left, buffer.Length)), cancel);
-                if (count == 0)
-                {
-                    throw new IOException("The file became shorter while it was read.");
-                }
-
-                await to.WriteAsync(buffer.AsMemory(0, count), cancel);
-                left -= count;
-            }
-        }
-
-        return to.Length;
-    }
-
-    private void Publish(string temporary, string file)
-    {
-        var target = Path.Combine(Folder, file);
-        var shard = Path.GetDirectoryName(target)!;
-        if (!Directory.Exists(shard))
-        {
-            Directory.CreateDirectory(shard, OwnerFolder);
-            DurableFiles.SyncFolder(Folder);
-        }
-
-        File.Move(temporary, target);
-        DurableFiles.SyncFolder(shard);
-    }
-
-    private sealed class Holding(ImageFiles files) : IDisposable
-    {
-        private int _ended;
-
-        public void Dispose()
-        {
-            if (Interlocked.Exchange(ref _ended, 1) == 0)
-            {
-                Interlocked.Decrement(ref files._held);
-            }
-        }
-    }
-
-    private static StoreException Translate(Exception error) => error.HResult is DiskFull or ShareFull
-        ? new StoreException(StoreFailure.Full, "The disk of the images is full.", error)
-        : new StoreException(StoreFailure.Unavailable, "The image folder cannot be used now.", error);
-
-    /// <summary>Whether this can be the name of a stored file.</summary>
-    public static bool IsName(string file) => NameForm().IsMatch(file);
-
-    [GeneratedRegex(@"\A[0-9a-f]{2}/[0-9a-f]{32}\.(png|jpg|gif|webp)\z")]
-    private static partial Regex NameForm();
+    private static FileStream OpenShared(string path) => new(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite, bufferSize: 0);
 }
 
 /// <summary>A file that is on disk, with no row yet.</summary>

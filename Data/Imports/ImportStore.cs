@@ -75,7 +75,7 @@ internal sealed class ImportStore(Db db, ImageStore images, ImageFiles files)
                 foreach (var (image, stored) in pictures)
                 {
                     leftOut.Add(new LeftOutImage(image.Name, ImageRefusal.StorageFull));
-                    files.Delete(stored.File);
+                    await files.Discard(stored.File);
                 }
             }
 

@@ -45,7 +45,7 @@ internal static class AvatarEndpoints
 
         if (!await avatars.Set(me.Id, image.File))
         {
-            files.Delete(image.File);
+            await files.Discard(image.File);
             return Problems.NotFound();
         }
 
@@ -72,21 +72,22 @@ internal static class AvatarEndpoints
         pictures.Remove(me, FileRows.Logo);
 
     private static async Task<IResult> ShowUser(long userId, HttpContext context, Avatars avatars, ImageFiles files) =>
-        Show(context, files, await avatars.Find(userId));
+        await Show(context, files, await avatars.Find(userId));
 
-    private static IResult ShowAssistant(HttpContext context, ImageFiles files, AvatarLinks links) =>
+    private static Task<IResult> ShowAssistant(HttpContext context, ImageFiles files, AvatarLinks links) =>
         Show(context, files, links.AssistantFile);
 
-    private static IResult ShowLogo(HttpContext context, ImageFiles files, AvatarLinks links) => Show(context, files, links.LogoFile);
+    private static Task<IResult> ShowLogo(HttpContext context, ImageFiles files, AvatarLinks links) =>
+        Show(context, files, links.LogoFile);
 
-    private static IResult Show(HttpContext context, ImageFiles files, string? name)
+    private static async Task<IResult> Show(HttpContext context, ImageFiles files, string? name)
     {
-        if (name is null || files.Open(name) is not { } file)
+        if (name is null || await files.Open(name, context.RequestAborted) is not { } file)
         {
             return Problems.NotFound();
         }
 
-        var mime = ImageFiles.MimeOf(name);
+        var mime = ImageFolder.MimeOf(name);
         ImageUploads.SetHeaders(context.Response, mime);
 
         // The browser caches it but revalidates each time: after a sign-out it is no longer shown.

@@ -25,7 +25,7 @@ internal sealed partial class BackupService(
 
     /// <summary>Why none is made of a database on a server.</summary>
     public const string NotHere = "The database is on a PostgreSQL server, which has backups of its own: use pg_dump, pg_basebackup or "
-        + "what the provider of the server offers, and copy the folder of images and the master key beside it.";
+        + "what the provider of the server offers, and copy the folder (or the bucket) of images and the master key beside it.";
 
     private static readonly string Version = typeof(BackupService).Assembly
         .GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "";

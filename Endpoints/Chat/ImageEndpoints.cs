@@ -60,7 +60,7 @@ internal static class ImageEndpoints
         {
             if (!stored)
             {
-                files.Delete(image.File);
+                await files.Discard(image.File);
             }
         }
 
@@ -76,7 +76,7 @@ internal static class ImageEndpoints
     {
         var row = me is null ? null : await images.Find(me.Id, id);
         row ??= links.IsValid(id, exp, sig) ? await images.FindSigned(id) : null;
-        if (row is null || files.Open(row.File) is not { } file)
+        if (row is null || await files.Open(row.File, context.RequestAborted) is not { } file)
         {
             return Problems.NotFound();
         }

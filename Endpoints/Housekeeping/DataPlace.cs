@@ -12,9 +12,18 @@ internal sealed partial class DataPlace(
 {
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        string[] places = options.DatabaseServer is null
-            ? [folder.Path, Path.GetDirectoryName(folder.DatabasePath)!, images.Folder] : [folder.Path, images.Folder];
-        foreach (var place in places.Distinct().Where(place => !places.Any(other => IsBelow(place, other))))
+        List<string> places = [folder.Path];
+        if (options.DatabaseServer is null)
+        {
+            places.Add(Path.GetDirectoryName(folder.DatabasePath)!);
+        }
+
+        if (images.Bucket is null)
+        {
+            places.Add(images.Folder.Folder);
+        }
+
+        foreach (var place in places.Distinct().Where(place => !places.Exists(other => IsBelow(place, other))))
         {
             if (Describe(Mounts.Judge(place)) is var (kind, text))
             {

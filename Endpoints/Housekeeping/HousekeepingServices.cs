@@ -8,6 +8,7 @@ internal static class HousekeepingServices
         services.AddHostedService(provider => provider.GetRequiredService<StoreCheck>());
         services.AddHostedService<IndexFailures>();
         services.AddHostedService<DataPlace>();
+        services.AddSingleton<BucketUpkeep>();
         services.AddSingleton<Retention>();
         services.AddHostedService(provider => provider.GetRequiredService<Retention>());
     }

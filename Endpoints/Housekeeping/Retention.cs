@@ -5,6 +5,7 @@ using AiChat.Data.Images;
 using AiChat.Data.Nodes;
 using AiChat.Data.Traces;
 using AiChat.Endpoints.Http;
+using AiChat.Endpoints.Images;
 using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Housekeeping;
@@ -15,15 +16,18 @@ namespace AiChat.Endpoints.Housekeeping;
 /// interrupted is completed in the next round.
 /// </summary>
 internal sealed partial class Retention(
-    Expiry expiry, Removal removal, FileRows rows, ImageFiles files, Logins logins, AuthCache authCache, SystemSettings settings,
-    TimeProvider clock, TraceStore traces, NodeStore nodes, BackgroundWork background, IHostApplicationLifetime lifetime,
-    ILogger<Retention> logger)
+    Expiry expiry, Removal removal, FileRows rows, ImageFiles files, ImageHome home, BucketUpkeep bucket, Logins logins,
+    AuthCache authCache, SystemSettings settings, TimeProvider clock, TraceStore traces, NodeStore nodes, BackgroundWork background,
+    IHostApplicationLifetime lifetime, ILogger<Retention> logger)
     : BackgroundService
 {
     private const int Batch = 200;
 
     /// <summary>Smaller, because the images of a chat and the rows of a guest are deleted in the same write.</summary>
     private const int HeavyBatch = 10;
+
+    /// <summary>Files that are deleted in a store elsewhere at the same time.</summary>
+    private const int AtOnce = 16;
 
     private static readonly TimeSpan Interval = TimeSpan.FromHours(1);
 
@@ -54,18 +58,9 @@ internal sealed partial class Retention(
     /// <summary>Something was deleted: remove its files now.</summary>
     public void Wake() => _due.Writer.TryWrite(true);
 
-    /// <summary>Before the first upload: a folder to which no row refers yet belongs to this database from now on.</summary>
-    public async Task ClaimFolder()
-    {
-        if (!files.IsClaimed && !await rows.Any())
-        {
-            files.Claim();
-        }
-    }
-
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await ClaimFolder();
+        await home.Claim();
         await base.StartAsync(cancellationToken);
     }
 
@@ -91,10 +86,15 @@ internal sealed partial class Retention(
     {
         await _due.Reader.ReadAsync(stop);
         DateTimeOffset? now = Interlocked.Exchange(ref _whole, 0) == 1 ? clock.GetUtcNow() : null;
+        if (now is not null && files.Bucket is not null)
+        {
+            await Try("images kept at hand", () => bucket.Folder(now.Value, stop), stop);
+        }
+
         if (now is { } by && await nodes.TryTake("retention", Lease))
         {
             await RemoveExpired(by, stop);
-            await Try("stray files", () => Reconcile(by, stop), stop);
+            await Try("stray files", () => files.Bucket is null ? Reconcile(by, stop) : ReconcileBucket(by, stop), stop);
         }
 
         await Try("deleted chats", () => RemoveChats(stop), stop);
@@ -132,7 +132,7 @@ internal sealed partial class Retention(
         return gone.Count;
     }
 
-    /// <summary>Traces are in a file of their own, without a foreign key to users.</summary>
+    /// <summary>Traces are apart from the chats, without a foreign key to users.</summary>
     private async Task TracesOfDeletedUsers(CancellationToken stop)
     {
         var last = 0L;
@@ -175,7 +175,11 @@ internal sealed partial class Retention(
                 return; // a backup links them; the next round removes what is in this list
             }
 
-            doomed.ForEach(files.Delete);
+            foreach (var some in doomed.Chunk(AtOnce))
+            {
+                await Task.WhenAll(some.Select(files.Delete));
+            }
+
             await rows.Forget(doomed);
         }
     }
@@ -186,22 +190,23 @@ internal sealed partial class Retention(
     /// </summary>
     private async Task Reconcile(DateTimeOffset now, CancellationToken stop)
     {
-        if (!files.IsClaimed)
+        var folder = files.Folder;
+        if (!folder.IsClaimed)
         {
             // An unmounted disk looks like this, so no file or row may be deleted.
-            LogMissing(logger, files.Folder);
+            LogMissing(logger, folder.Folder);
             return;
         }
 
-        files.DeleteUnfinished(now - MaxUpload);
-        foreach (var names in files.SetAside().Chunk(Batch))
+        folder.DeleteUnfinished(now - MaxUpload);
+        foreach (var names in folder.SetAside().Chunk(Batch))
         {
             stop.ThrowIfCancellationRequested();
-            names.Except(await rows.Unknown(names)).ToList().ForEach(files.BringBack);
+            names.Except(await rows.Unknown(names)).ToList().ForEach(folder.BringBack);
         }
 
-        files.DeleteUnused(now - MaxUnused);
-        foreach (var names in files.OlderThan(now - MaxUpload))
+        folder.DeleteUnused(now - MaxUnused);
+        foreach (var names in folder.OlderThan(now - MaxUpload))
         {
             stop.ThrowIfCancellationRequested();
             var unknown = await rows.Unknown(names);
@@ -210,7 +215,7 @@ internal sealed partial class Retention(
                 return;
             }
 
-            unknown.ForEach(name => files.SetAside(name, now));
+            unknown.ForEach(name => folder.SetAside(name, now));
         }
 
         List<string> missing = [];
@@ -219,17 +224,23 @@ internal sealed partial class Retention(
         {
             stop.ThrowIfCancellationRequested();
             (all, last) = (all + page.Count, page[^1].Id);
-            missing.AddRange(page.Where(row => !files.Exists(row.File)).Select(row => row.Id));
+            missing.AddRange(page.Where(row => !folder.Exists(row.File)).Select(row => row.Id));
         }
 
         if (missing.Count > FewMissing && missing.Count > all / 10)
         {
-            LogOlder(logger, missing.Count, files.Folder);
+            LogOlder(logger, missing.Count, folder.Folder);
         }
         else if (missing.Count > 0)
         {
             await rows.DeleteImages(missing);
         }
+    }
+
+    private async Task ReconcileBucket(DateTimeOffset now, CancellationToken stop)
+    {
+        await home.Claim(); // the store may have been out of reach when the server started
+        await bucket.Reconcile(now, stop);
     }
 
     private async Task Try(string what, Func<Task> work, CancellationToken stop)

@@ -49,7 +49,7 @@ internal static class ImageUploads
     public static void SetHeaders(HttpResponse response, string mime)
     {
         response.Headers.ContentSecurityPolicy = "default-src 'none'; sandbox";
-        response.Headers.ContentDisposition = $"inline; filename=\"image{ImageFiles.Extension(mime)}\"";
+        response.Headers.ContentDisposition = $"inline; filename=\"image{ImageFolder.Extension(mime)}\"";
     }
 
     private static async Task<(Stream? Body, Problem? Problem)> Body(HttpContext context)

@@ -204,7 +204,12 @@ internal sealed class FileReading(
             foreach (var image in message.Images)
             {
                 var row = await import.Images.Find(request.UserId, image.Name);
-                own.Add(row is null ? image : image with { Open = () => import.Files.Open(row.File) });
+                if (row is not null)
+                {
+                    await import.Files.Fetch(row.File, CancellationToken.None);
+                }
+
+                own.Add(row is null ? image : image with { Open = () => import.Files.Folder.Open(row.File) });
             }
 
             messages.Add(message with { Images = own });

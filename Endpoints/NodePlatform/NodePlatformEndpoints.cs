@@ -82,7 +82,7 @@ internal static class NodePlatformEndpoints
         {
             if (state != "added")
             {
-                files.Delete(image.File);
+                await files.Discard(image.File);
             }
         }
 

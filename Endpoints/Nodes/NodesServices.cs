@@ -8,5 +8,6 @@ internal static class NodesServices
         services.AddSingleton<NodeSigner>();
         services.AddSingleton<NodeCalls>();
         services.AddSingleton<NodeWatch>();
+        services.AddHostedService<NodeImages>();
     }
 }

@@ -1,3 +1,4 @@
+using AiChat.Data;
 using AiChat.Data.Chats;
 using AiChat.Data.Images;
 using AiChat.Endpoints.Images;
@@ -27,12 +28,17 @@ internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLin
         foreach (var group in all.OrderByDescending(group => group.Key))
         {
             var sent = new List<ChatImage>();
-            foreach (var row in group.Where(row => canSee && files.Exists(row.File)))
+            foreach (var row in canSee ? group : Enumerable.Empty<ImageRow>())
             {
                 // The newest image is always sent; if it is too large, the provider refuses it.
                 if (count > 0 && (count == MaxCount || bytes + row.Bytes > MaxBytes))
                 {
                     break;
+                }
+
+                if (!await IsThere(row))
+                {
+                    continue;
                 }
 
                 sent.Add(new ChatImage(row.Mime, row.Bytes, () => Open(row)));
@@ -55,7 +61,20 @@ internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLin
         return $"[{images} left out: {(canSee ? "there is room for the newest only" : "this model cannot see images")}]";
     }
 
+    private async Task<bool> IsThere(ImageRow row)
+    {
+        try
+        {
+            return await files.Fetch(row.File, CancellationToken.None);
+        }
+        catch (StoreException error)
+        {
+            throw new ProviderException(
+                ProviderFailure.ServerError, "The images of this chat cannot be read now. Nothing was sent to the model.", inner: error);
+        }
+    }
+
     private FileStream Open(ImageRow row) =>
-        files.Open(row.File)
+        files.Folder.Open(row.File)
         ?? throw new ProviderException(ProviderFailure.BadRequest, "An image of this chat was deleted in this moment.");
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using AiChat.Data;
+using AiChat.Providers.Storage;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Variables;
@@ -100,6 +101,20 @@ internal static class ServerVariables
     public static readonly Variable<string?> ImageDir = Add(new Variable<string?>(
         "CHAT_IMAGE_DIR", VariableSection.Data, VariableRules.Path(new("a path", "路径")), null, "$DATA_DIR/images",
         new("The folder for uploaded images; back it up together with the database", "上传图片的目录；请与数据库一起备份")));
+    public static readonly Variable<S3Place?> ImageStore = Add(new Variable<S3Place?>(
+        "IMAGE_STORE", VariableSection.Data,
+        new(
+            new(
+                "s3://bucket/folder?endpoint=https://s3.example.org&region=us-east-1, style=path or host",
+                "s3://桶/目录?endpoint=https://s3.example.org&region=us-east-1，style=path 或 host"),
+            ImageStoreUrl.Read),
+        null, "–",
+        new(
+            "An S3-compatible store for the images, for several servers or a small disk; the folder is then a cache",
+            "存放图片的 S3 兼容存储，用于多台服务器或小硬盘；图片目录此时只作缓存"))
+    {
+        Shown = ImageStoreUrl.Shown,
+    });
     public static readonly Variable<bool> InitializeOnStart = Add(new Variable<bool>(
         "DB_INIT_ON_START", VariableSection.Data, VariableRules.Flag, false, "false",
         new(
@@ -119,6 +134,15 @@ internal static class ServerVariables
         "AICHAT_SETUP_CODE", new("8 to 128 letters, digits and signs", "8 到 128 个字母、数字和符号"),
         new("made up, kept in $DATA_DIR/setup-code until it is used", "随机生成，用过之前保存在 $DATA_DIR/setup-code"),
         new("What the first registration must give", "注册第一个账号时必须提供的代码"), SecretRules.BrokenCode));
+    public static readonly Variable<string?> ImageStoreKey = Add(Secret(
+        "AWS_ACCESS_KEY_ID", new("a text", "文本"), "–",
+        new("The key of IMAGE_STORE, unless its address holds one", "IMAGE_STORE 的访问密钥 ID，除非其地址中已包含")));
+    public static readonly Variable<string?> ImageStoreSecret = Add(Secret(
+        "AWS_SECRET_ACCESS_KEY", new("a text", "文本"), "–",
+        new("The secret of that key", "该访问密钥的私有密钥")));
+    public static readonly Variable<string?> ImageStoreToken = Add(Secret(
+        "AWS_SESSION_TOKEN", new("a text", "文本"), "–",
+        new("What belongs to a key that holds for some hours", "临时访问密钥的会话令牌")));
     public static readonly Variable<string?> MetricsToken = Add(Secret(
         "METRICS_TOKEN", new("16 characters or more", "至少 16 个字符"), "–",
         new("Opens /metrics to a monitor that sends it as bearer token", "监控系统以 Bearer 令牌携带它即可读取 /metrics"),

@@ -33,7 +33,7 @@ public sealed class ImportStoreTests : IDisposable
         }
 
         _db = new Db(_data.DatabasePath);
-        _files = ImageFiles.Open(_data.File("images"), instance);
+        _files = new ImageFiles(ImageFolder.Open(_data.File("images"), instance), TimeProvider.System);
         _store = new ImportStore(_db, new ImageStore(_db), _files);
     }
 
@@ -153,8 +153,8 @@ public sealed class ImportStoreTests : IDisposable
         var message = (await new Messages(_db).Tree(Owner, result.SessionId!.Value, 0, 10))!.Single().Id;
         var rows = (await new ImageStore(_db).FindByMessages(Owner, [message]))[message].ToList();
         Assert.Equal(2, rows.Count);
-        Assert.All(rows, row => Assert.True(_files.Exists(row.File)));
-        Assert.Equal(2, Directory.EnumerateFiles(_files.Folder, "*.png", SearchOption.AllDirectories).Count());
+        Assert.All(rows, row => Assert.True(_files.Folder.Exists(row.File)));
+        Assert.Equal(2, Directory.EnumerateFiles(_files.Folder.Folder, "*.png", SearchOption.AllDirectories).Count());
         Assert.Equal(ImportOutcome.Unchanged, (await Write(chat)).Outcome);
     }
 

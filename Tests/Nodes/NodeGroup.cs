@@ -14,6 +14,9 @@ internal sealed class NodeGroup : IAsyncDisposable
     private readonly List<TestServer> _servers = [];
     private readonly List<HttpClient> _clients = [];
 
+    /// <summary>Shared by all, as a folder of the network would be.</summary>
+    private readonly string _images = Directory.CreateTempSubdirectory("aichat-images-").FullName;
+
     private NodeGroup(string database) => Database = database;
 
     public string Database { get; }
@@ -58,6 +61,7 @@ internal sealed class NodeGroup : IAsyncDisposable
         var port = FreePort();
         var variables = new Dictionary<string, string>(more) { ["PORT"] = $"{port}" };
         variables.TryAdd("DATABASE_URL", Database);
+        variables.TryAdd("CHAT_IMAGE_DIR", _images);
         if (reached)
         {
             variables["NODE_URL"] = $"http://127.0.0.1:{port}";
@@ -121,6 +125,8 @@ internal sealed class NodeGroup : IAsyncDisposable
         {
             await server.DisposeAsync();
         }
+
+        Directory.Delete(_images, recursive: true);
     }
 
     private static int FreePort()
