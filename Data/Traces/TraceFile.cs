@@ -9,7 +9,7 @@ namespace AiChat.Data.Traces;
 /// The file of the task traces. It is opened on first use, and its failures never affect chats: a file that cannot be read is set aside
 /// for a new one, and one that can be neither read nor replaced is retried later. Thread-safe.
 /// </summary>
-internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
+internal sealed class TraceFile(string path, TimeProvider clock) : ITracePlace, IDisposable
 {
     /// <summary>Interval between two attempts to open the file.</summary>
     private static readonly TimeSpan Rest = TimeSpan.FromMinutes(1);
@@ -46,7 +46,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
 
             try
             {
-                return _db ??= Begin();
+                return _db ??= OpenNew();
             }
             catch (Exception error) when (error is StartupException or DbException or IOException or UnauthorizedAccessException)
             {
@@ -55,6 +55,18 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
             }
         }
     }
+
+    /// <summary>The whole file does not wait for the disk.</summary>
+    public void Begin(DbConnection connection)
+    {
+    }
+
+    public void Added(DbConnection connection, long id)
+    {
+    }
+
+    /// <summary>Done when the file is opened.</summary>
+    public Task EndGone() => Task.CompletedTask;
 
     public void Dispose()
     {
@@ -66,7 +78,7 @@ internal sealed class TraceFile(string path, TimeProvider clock) : IDisposable
         }
     }
 
-    private Db Begin()
+    private Db OpenNew()
     {
         try
         {

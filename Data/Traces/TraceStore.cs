@@ -4,8 +4,8 @@ using Dapper;
 
 namespace AiChat.Data.Traces;
 
-/// <summary>Task traces of chat requests, in a file of their own. Reading opens no file that does not exist.</summary>
-internal sealed class TraceStore(TraceFile file)
+/// <summary>Task traces of chat requests, apart from the chats. Reading opens no file that does not exist.</summary>
+internal sealed class TraceStore(ITracePlace place)
 {
     private const string Columns = """
         id, user_id, actor, kind, session_id, message_id, client_message_id, provider, model, status, event_count, truncated, started_at,
@@ -43,7 +43,7 @@ internal sealed class TraceStore(TraceFile file)
 
     public async Task<(List<TraceRow> Rows, long Total)> List(TraceFilter filter, int limit, long offset)
     {
-        if (!file.Exists)
+        if (!place.Exists)
         {
             return ([], 0);
         }
@@ -67,7 +67,7 @@ internal sealed class TraceStore(TraceFile file)
 
     public async Task<TraceRow?> Find(long id)
     {
-        if (!file.Exists)
+        if (!place.Exists)
         {
             return null;
         }
@@ -88,6 +88,9 @@ internal sealed class TraceStore(TraceFile file)
         limit @limit
         """, new { id, after, limit }).ToList());
 
+    /// <summary>Ends what processes that are gone have left running.</summary>
+    public Task EndGone() => place.EndGone();
+
     public Task<int> Delete(long id) => Change(connection => connection.Execute("""
         delete from traces
         where id = @id
@@ -104,7 +107,7 @@ internal sealed class TraceStore(TraceFile file)
     }
 
     /// <summary>Ids of users with traces, after an id.</summary>
-    public Task<List<long>> Users(long after, int limit) => file.Exists
+    public Task<List<long>> Users(long after, int limit) => place.Exists
         ? Open().Read(connection => connection.Query<long>("""
             select distinct user_id
             from traces
@@ -124,8 +127,9 @@ internal sealed class TraceStore(TraceFile file)
             """, new { ids, limit }));
     }
 
-    private static List<long> Store(DbConnection connection, IReadOnlyList<TraceBatch> batches)
+    private List<long> Store(DbConnection connection, IReadOnlyList<TraceBatch> batches)
     {
+        place.Begin(connection);
         var ids = new List<long>(batches.Count);
         foreach (var batch in batches)
         {
@@ -151,17 +155,23 @@ internal sealed class TraceStore(TraceFile file)
         return ids;
     }
 
-    private static long Insert(DbConnection connection, TraceBatch batch)
+    private long Insert(DbConnection connection, TraceBatch batch)
     {
         var head = batch.Head;
-        return connection.QuerySingle<long>($"""
+        var id = connection.QuerySingle<long>($"""
             insert into traces (user_id, actor, kind, client_message_id, provider, model, status, event_count, truncated, started_at)
             values (@UserId, @Actor, @Kind, @ClientMessageId, @Provider, @Model, 'running', 0, false, @StartedAt)
             returning id
             """, new { head.UserId, head.Actor, head.Kind, head.ClientMessageId, head.Provider, head.Model, head.StartedAt });
+        place.Added(connection, id);
+        return id;
     }
 
-    private async Task<int> Change(Func<DbConnection, int> work) => file.Exists ? await Open().Write(work) : 0;
+    private async Task<int> Change(Func<DbConnection, int> work) => !place.Exists ? 0 : await Open().Write(connection =>
+    {
+        place.Begin(connection);
+        return work(connection);
+    });
 
-    private Db Open() => file.Open();
+    private Db Open() => place.Open();
 }

@@ -1,6 +1,7 @@
 using AiChat.Data.Nodes;
 using AiChat.Data.Postgres;
 using AiChat.Data.Runs;
+using AiChat.Data.Traces;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Http;
 
@@ -12,8 +13,8 @@ namespace AiChat.Endpoints.Nodes;
 /// heard of for a lease.
 /// </summary>
 internal sealed partial class NodeWatch(
-    NodeStore nodes, NodeCalls calls, RunStore runs, BackgroundWork background, TimeProvider clock, ILogger<NodeWatch> logger,
-    NodeLink? link = null) : IDisposable
+    NodeStore nodes, NodeCalls calls, RunStore runs, TraceStore traces, BackgroundWork background, TimeProvider clock,
+    ILogger<NodeWatch> logger, NodeLink? link = null) : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -98,6 +99,7 @@ internal sealed partial class NodeWatch(
     {
         var ended = await runs.SweepGone(text => TokenEstimate.Estimate(text), clock.GetUtcNow());
         await nodes.ReleaseHeld();
+        await traces.EndGone();
         if (ended > 0)
         {
             LogSwept(logger, ended);

@@ -1,4 +1,6 @@
 using AiChat.Data;
+using AiChat.Data.Nodes;
+using AiChat.Data.Store;
 using AiChat.Data.Traces;
 
 namespace AiChat.Endpoints.Traces;
@@ -8,8 +10,14 @@ internal static partial class TracesServices
 {
     public static void AddTraces(this IServiceCollection services)
     {
-        services.AddSingleton(provider =>
+        services.AddSingleton<ITracePlace>(provider =>
         {
+            var nodes = provider.GetRequiredService<NodeStore>();
+            if (!nodes.IsAlone)
+            {
+                return new TraceTables(provider.GetRequiredService<Db>(), nodes);
+            }
+
             var logger = provider.GetRequiredService<ILogger<TaskTraces>>();
             var path = provider.GetRequiredService<DataFolder>().File("traces.db");
             var file = new TraceFile(path, provider.GetRequiredService<TimeProvider>());

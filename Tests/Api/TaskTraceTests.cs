@@ -1,3 +1,4 @@
+using System.Data.Common;
 using System.Net;
 using System.Text.Json;
 using AiChat.Tests.Chat;
@@ -246,7 +247,8 @@ public sealed class TaskTraceTests
             await admin.Record(session, Question);
 
             Assert.Equal("completed", Assert.Single(await admin.Traces()).Text("status"));
-            Assert.Equal(content, await File.ReadAllTextAsync(Path.Combine(folder.FullName, "traces.db.aside")));
+            var left = PostgresServer.UrlFor(folder.FullName) is null ? "traces.db.aside" : "traces.db"; // tables leave the file alone
+            Assert.Equal(content, await File.ReadAllTextAsync(Path.Combine(folder.FullName, left)));
         }
         finally
         {
@@ -285,8 +287,7 @@ public sealed class TaskTraceTests
 
     private static long Scalar(TestServer server, string sql)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "traces.db")};Mode=ReadOnly;Pooling=false");
-        connection.Open();
+        using var connection = Open(server);
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         return (long)command.ExecuteScalar()!;
@@ -294,10 +295,22 @@ public sealed class TaskTraceTests
 
     private static void Execute(TestServer server, string sql)
     {
-        using var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "traces.db")};Pooling=false");
-        connection.Open();
+        using var connection = Open(server);
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         Assert.True(command.ExecuteNonQuery() > 0);
+    }
+
+    /// <summary>Where the traces are: a file of their own, or tables beside the others.</summary>
+    private static DbConnection Open(TestServer server)
+    {
+        if (PostgresServer.UrlFor(server.DataDir) is not null)
+        {
+            return TestStore.Open(server.DataDir);
+        }
+
+        var connection = new SqliteConnection($"Data Source={Path.Combine(server.DataDir, "traces.db")};Pooling=false");
+        connection.Open();
+        return connection;
     }
 }
