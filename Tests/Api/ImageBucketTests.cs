@@ -188,7 +188,7 @@ public sealed class ImageBucketTests : IAsyncDisposable
         await Eventually.Holds(() => !_store.Objects.ContainsKey(old) && Count(server) == 1);
         Assert.Equal(
             new[] { kept, young, "pictures/notes.txt", "pictures/aichat-images" }.Order(StringComparer.Ordinal),
-            _store.Objects.Keys.Order(StringComparer.Ordinal));
+            _store.Objects.Keys.Where(key => key != "pictures/aichat-shared").Order(StringComparer.Ordinal)); // a mark on PostgreSQL
     }
 
     [Fact]
@@ -217,42 +217,6 @@ public sealed class ImageBucketTests : IAsyncDisposable
         await listed.Task.WaitAsync(TimeSpan.FromSeconds(20));
         await server.StopAsync(); // after the round that has begun
         Assert.Equal(11, Count(server));
-    }
-
-    [Fact]
-    public async Task A_backup_holds_what_only_the_store_has_and_comes_back_without_it_or_into_it()
-    {
-        var folder = Directory.CreateTempSubdirectory("aichat-test-").FullName;
-        try
-        {
-            string url, key, archive;
-            await using (var server = await TestServer.StartAsync(Options()))
-            {
-                var admin = await server.RegisterAdminAsync();
-                (url, key) = await Upload(admin);
-                Forget(server);
-                await admin.MakeBackup();
-                Forget(server);
-                _store.Instead = request => request.Path.Contains(".png", StringComparison.Ordinal) ? (403, "") : null;
-                archive = await admin.DownloadBackup((await admin.MakeBackup()).Text("name")!, folder); // from the first
-            }
-
-            _store.Instead = _ => null;
-            var data = Path.Combine(folder, "data");
-            Assert.Equal(0, await BackupSteps.Command(data, "restore", archive, "--yes"));
-            await using (var restored = await TestServer.StartAsync(new TestServerOptions { DataDir = data }))
-            {
-                Assert.Equal(SampleImages.Png(), await (await LogIn(restored)).GetByteArrayAsync(url));
-            }
-
-            _store.Remove(key);
-            await using var again = await TestServer.StartAsync(Options() with { DataDir = data });
-            await Eventually.Holds(() => _store.Objects.ContainsKey(key));
-        }
-        finally
-        {
-            Directory.Delete(folder, recursive: true);
-        }
     }
 
     [Fact]
@@ -308,14 +272,6 @@ public sealed class ImageBucketTests : IAsyncDisposable
 
     private static async Task<string> Ranged(HttpClient client, string url, string range) =>
         (await Part(client, url, range)).Content.Headers.ContentRange!.ToString();
-
-    private static async Task<HttpClient> LogIn(TestServer server)
-    {
-        var client = server.Client();
-        await (await client.PostJson("/api/auth/login", new { username = "admin", password = TestServer.Password }))
-            .Expect(HttpStatusCode.OK);
-        return client;
-    }
 
     /// <summary>Two hours old, so that nothing is in the middle of an upload; not old enough to expire unused.</summary>
     private static void Age(TestServer server) =>
