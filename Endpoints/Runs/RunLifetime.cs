@@ -16,6 +16,9 @@ internal sealed class RunLifetime(
     IHostApplicationLifetime lifetime, NodeLink? link = null)
     : IHostedService, IAsyncDisposable
 {
+    /// <summary>How long requests reach a server that no longer listens.</summary>
+    private static readonly TimeSpan OnTheWay = TimeSpan.FromMilliseconds(200);
+
     private readonly CancellationTokenSource _closing = new();
     private PosixSignalRegistration? _again;
     private Task _flushing = Task.CompletedTask;
@@ -59,6 +62,12 @@ internal sealed class RunLifetime(
 
     private async Task Drain(TimeSpan grace)
     {
+        if (link is not null)
+        {
+            // What a balancer has sent on a connection that is open still is begun here: it cannot know that another server should have it.
+            await Task.WhenAny(Task.Delay(OnTheWay, clock, _closing.Token));
+        }
+
         slots.Close();
         registry.WakeReaders();
         var all = registry.WhenAllEnded();
