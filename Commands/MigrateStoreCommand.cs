@@ -192,7 +192,7 @@ internal static class MigrateStoreCommand
             }
 
             var end = Missing.Count == 0 ? "." : "; missing:";
-            yield return $"{Named - Missing.Count} of {Terminal.Count(Named, "image file")} are in {Images}{end}";
+            yield return $"Image files in {Images}: {Named - Missing.Count} of {Named}{end}";
             foreach (var file in Missing.Take(MaxNamed))
             {
                 yield return $"  {file}";
