@@ -128,8 +128,12 @@ internal static class MigrateStoreCommand
         var images = Path.GetFullPath(options.ImageDir ?? folder.File("images"));
         var files = FileRows.Named(source.Connection);
         var moved = new StoreMove(source, target, progress).Run(tables, last);
-        return new Report(source.Place, target.Place, moved, source.Replaced, images, files.Count, [.. files.Where(file =>
-            !ImageFiles.IsName(file) || !File.Exists(Path.Combine(images, file)))], key, TimeProvider.System.GetElapsedTime(began));
+        // In a store elsewhere they stay as they are; the folder holds a part of them there.
+        List<string> missing = options.ImageStore is not null ? [] : [.. files.Where(file =>
+            !ImageFolder.IsName(file) || !File.Exists(Path.Combine(images, file)))];
+        return new Report(
+            source.Place, target.Place, moved, source.Replaced, options.ImageStore is null ? images : null, files.Count, missing, key,
+            TimeProvider.System.GetElapsedTime(began));
     }
 
     /// <summary>Whether the key of the source, which the target needs too, is in the folder or the environment.</summary>
@@ -155,7 +159,7 @@ internal static class MigrateStoreCommand
     }
 
     private sealed record Report(
-        string From, string To, List<MovedTable> Tables, Dictionary<string, long> Replaced, string Images, int Named, List<string> Missing,
+        string From, string To, List<MovedTable> Tables, Dictionary<string, long> Replaced, string? Images, int Named, List<string> Missing,
         string Key, TimeSpan Took)
     {
         public JsonObject Json() => new()
@@ -192,7 +196,9 @@ internal static class MigrateStoreCommand
             }
 
             var end = Missing.Count == 0 ? "." : "; missing:";
-            yield return $"Image files in {Images}: {Named - Missing.Count} of {Named}{end}";
+            yield return Images is null
+                ? $"{Terminal.Count(Named, "image")} stay in the store that IMAGE_STORE names."
+                : $"Image files in {Images}: {Named - Missing.Count} of {Named}{end}";
             foreach (var file in Missing.Take(MaxNamed))
             {
                 yield return $"  {file}";
