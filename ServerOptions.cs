@@ -162,14 +162,11 @@ internal sealed record ServerOptions
     /// <summary>The variables of AWS, which others use too, count only where the address holds no key.</summary>
     private static S3Place? ReadImageStore(EnvironmentValues values)
     {
-        if (ServerVariables.ImageStore.Read(values) is not { } place || place.AccessKey.Length > 0)
-        {
-            return ServerVariables.ImageStore.Read(values);
-        }
-
+        var place = ServerVariables.ImageStore.Read(values);
         var (key, secret) = (ServerVariables.ImageStoreKey.Read(values), ServerVariables.ImageStoreSecret.Read(values));
-        return key is not null && secret is not null
-            ? place with { AccessKey = key, SecretKey = secret, SessionToken = ServerVariables.ImageStoreToken.Read(values) }
+        var token = ServerVariables.ImageStoreToken.Read(values);
+        return place is null || place.AccessKey.Length > 0 ? place
+            : key is not null && secret is not null ? place with { AccessKey = key, SecretKey = secret, SessionToken = token }
             : throw new StartupException(
                 StartupException.Configuration, "IMAGE_STORE needs a key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.");
     }

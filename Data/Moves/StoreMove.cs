@@ -1,7 +1,6 @@
 using System.Data.Common;
 using AiChat.Data.Postgres;
 using AiChat.Data.Sqlite;
-using Npgsql;
 
 namespace AiChat.Data.Moves;
 
@@ -115,7 +114,7 @@ internal sealed class StoreMove(IMoveStore source, IMoveStore target, StartProgr
                 $"The move was interrupted: {((cause as StoreException)?.InnerException ?? cause).Message.TrimEnd('.')}. {again}", error),
             _ => new StartupException(
                 StartupException.Configuration,
-                $"The target refuses a row of {table}: {(cause as PostgresException)?.MessageText ?? cause.Message}. The source is as it "
+                $"The target refuses a row of {table}: {PostgresErrors.Text(cause)}. The source is as it "
                 + "was.",
                 error),
         };

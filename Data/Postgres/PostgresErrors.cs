@@ -10,6 +10,9 @@ internal static class PostgresErrors
     public static bool IsWorthRepeating(Exception error) => (error as PostgresException ?? error.InnerException) is
         PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
 
+    /// <summary>What the server says, without its code.</summary>
+    public static string Text(Exception error) => (error as PostgresException)?.MessageText ?? error.Message;
+
     /// <summary>The store's own failures as <see cref="StoreException"/>; those of a statement (constraints, syntax) as they are.</summary>
     public static Exception Translate(Exception error) => error switch
     {

@@ -3,7 +3,10 @@ using System.Text.RegularExpressions;
 
 namespace AiChat.Tests.Architecture;
 
-/// <summary>Code that works only with SQLite is in one room, so that another engine has one room to replace.</summary>
+/// <summary>
+/// Code that works only with SQLite is in one room, so that another engine has one room to replace. A move between the engines has an end
+/// of its own for each.
+/// </summary>
 public sealed partial class SqliteRoomTests
 {
     private static readonly string Root = typeof(SqliteRoomTests).Assembly
@@ -32,7 +35,8 @@ public sealed partial class SqliteRoomTests
             from path in Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
             where File.ReadAllText(path).Contains("Npgsql", StringComparison.Ordinal)
             select Path.GetRelativePath(Root, path),
-            file => Assert.StartsWith("Data/Postgres/", file));
+            file => Assert.True(
+                file.StartsWith("Data/Postgres/", StringComparison.Ordinal) || file == "Data/Moves/PostgresMoveStore.cs", file));
 
     /// <summary>The lines of the sources in the room and of those outside it, each with its file.</summary>
     private static (List<string> Inside, List<string> Outside) Lines(params string[] folders)
@@ -42,7 +46,8 @@ public sealed partial class SqliteRoomTests
             from path in Directory.EnumerateFiles(Path.Combine(Root, folder), "*.cs", SearchOption.AllDirectories)
             let file = Path.GetRelativePath(Root, path)
             from line in File.ReadLines(path)
-            select (IsInside: file.StartsWith("Data/Sqlite/", StringComparison.Ordinal), Text: $"{file}: {line.Trim()}");
+            let isInside = file.StartsWith("Data/Sqlite/", StringComparison.Ordinal) || file == "Data/Moves/SqliteMoveStore.cs"
+            select (IsInside: isInside, Text: $"{file}: {line.Trim()}");
         var sides = lines.ToLookup(line => line.IsInside, line => line.Text);
         return ([.. sides[true]], [.. sides[false]]);
     }

@@ -13,7 +13,7 @@ public sealed partial class QueryPlanTests : IDisposable
         "message_owners",
     ];
 
-    /// <summary>Backups and restores, which are about everything; what ends at the first rows; the number of all images.</summary>
+    /// <summary>Backups, restores and moves, which are about everything; what ends at the first rows; the number of all images.</summary>
     private static readonly string[] _meant =
     [
         "BackupContent: SCAN sessions USING COVERING INDEX sessions_by_user",
@@ -24,6 +24,7 @@ public sealed partial class QueryPlanTests : IDisposable
         "AuditLog: SCAN audit",
         "UsageLimits: SCAN daily_usage USING COVERING INDEX daily_usage_by_day",
         "FileRows: SCAN images USING COVERING INDEX images_by_time",
+        "FileRows: SCAN images USING COVERING INDEX images_by_file",
         "ImageStore: SCAN images USING COVERING INDEX images_by_time",
     ];
 
