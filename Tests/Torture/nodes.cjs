@@ -1,5 +1,5 @@
 // What a cluster promises when parts of it die, tried on scripts/cluster, which has to be up.
-//   node nodes.cjs [SHOW ...]     node-haproxy, node-nginx, frozen, primary, machine, rolling; all when none is named
+//   node nodes.cjs [SHOW ...]     node-haproxy, node-nginx, frozen, primary, machine, rolling, rolling-nginx; all when none is named
 // Node: 200 answers are written and read through a balancer; a server is killed. Every reader is attached again within 2 s; its text goes on
 // exactly or ends as interrupted, with at most half a second less than was seen; the quota counts 200.
 // Rolling: beside 200 answers others are asked without a pause, while one server after the other ends and starts again as AICHAT_TEST_BINARY
@@ -336,7 +336,9 @@ async function rolling(port, person) {
   for (const reader of all) {
     const answer = await answerOf(port, person, reader.sessionId)
     counts[answer.status] = (counts[answer.status] ?? 0) + 1
-    check(answer.content === reader.text && goesOn(answer.content), `what was read differs from what is stored: ${answer.content.slice(-40)}`)
+    check(answer.content === reader.text && goesOn(answer.content),
+      `what was read of message ${answer.id} (${reader.status}, ${reader.cuts} cuts, id ${reader.lastId}) ends with "${reader.text.slice(-30)}", `
+      + `what is stored (${answer.status}) with "${answer.content.slice(-30)}"`)
   }
   check(asked.failures.length === 0, `${asked.failures.length} requests failed, first: ${asked.failures[0]}`)
   const lost = lostOf(asked.acknowledged)
@@ -355,6 +357,7 @@ const shows = {
   primary: (person) => primaryDies(person, 'primary', 5),
   machine: (person) => primaryDies(person, 'machine', 25),
   rolling: (person) => rolling(HAPROXY, person),
+  'rolling-nginx': (person) => rolling(NGINX, person),
 }
 
 /** Everything runs again, with a synchronous standby. */
