@@ -23,6 +23,7 @@ async function startPostgres() {
   run('initdb', '--pgdata', data, '--encoding=UTF8', '--locale=C.UTF-8', '--auth=trust', '--username=postgres')
   run('pg_ctl', 'start', '--wait', '--pgdata', data, '--log', join(home, 'log'), '--options', `-p ${port} -h 127.0.0.1 -c unix_socket_directories=`)
   return {
+    images: join(home, 'images'),
     url: `postgres://postgres@127.0.0.1:${port}/postgres`,
     pid: Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]),
     stop: () => (run('pg_ctl', 'stop', '--mode=fast', '--pgdata', data), rmSync(home, { recursive: true, force: true })),
@@ -32,7 +33,7 @@ async function startPostgres() {
 async function startNode(postgres, provider) {
   const port = await freePort()
   return startAiChat(provider, {
-    PORT: String(port), NODE_URL: `http://127.0.0.1:${port}`, DATABASE_URL: postgres.url, AICHAT_MASTER_KEY: MASTER_KEY,
+    PORT: String(port), NODE_URL: `http://127.0.0.1:${port}`, DATABASE_URL: postgres.url, CHAT_IMAGE_DIR: postgres.images, AICHAT_MASTER_KEY: MASTER_KEY,
   })
 }
 

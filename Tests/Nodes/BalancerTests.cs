@@ -34,15 +34,15 @@ public sealed class BalancerTests
         await Eventually.Holds(() => store.ExecuteScalar<long>("select count(*) from run_chunks where value = 'before '") == Streams);
 
         await nodes.A.KillAsync();
-        var states = await Task.WhenAll(ids.Select(async id =>
+        var again = await Task.WhenAll(ids.Select(id => browser.GetStream($"/api/chat/stream/{id}")));
+        foreach (var stream in again)
         {
-            await using var again = await browser.GetStream($"/api/chat/stream/{id}");
-            var begun = await again.ReadUntilAsync(e => e.Event is "delta");
-            Assert.True(begun[^1].Event == "delta", string.Join(" | ", begun.Select(e => $"{e.Id} {e.Event} {e.Json}")));
+            var begun = await stream.ReadUntilAsync(e => e.Event == "delta");
             Assert.Equal("before ", begun[^1].Json.Text("text"));
-            goOn.TrySetResult();
-            return (await again.ReadAllAsync())[^1].Json.Text("status");
-        }));
+        }
+
+        goOn.SetResult();
+        var states = await Task.WhenAll(again.Select(async stream => (await stream.ReadAllAsync())[^1].Json.Text("status")));
 
         var answers = await Task.WhenAll(sessions.Select(async session => (await browser.Messages(session))[^1]));
         Assert.Equal(states, answers.Select(answer => answer.Text("status")));
@@ -50,7 +50,7 @@ public sealed class BalancerTests
             answer.Text("status") == "done" ? "before after" : "before ", answer.Text("content")));
         Assert.Contains("interrupted", states);
         Assert.Contains("done", states);
-        foreach (var stream in streams)
+        foreach (var stream in streams.Concat(again))
         {
             await stream.DisposeAsync();
         }
