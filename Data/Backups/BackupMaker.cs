@@ -224,14 +224,7 @@ internal sealed record BackupContent(int Schema, BackupCounts Counts, IReadOnlyL
                 (select count(*) from messages) as messages,
                 (select count(*) from images) as images
             """);
-        var files = connection.Query<string>("""
-            select file from images
-            union
-            select avatar_file from users where avatar_file is not null
-            union
-            select value from settings where key in (@AssistantAvatar, @Logo)
-            order by 1
-            """, new { FileRows.AssistantAvatar, FileRows.Logo }).Where(ImageFolder.IsName).ToList();
+        var files = FileRows.Named(connection).Where(ImageFolder.IsName).ToList();
         return new BackupContent(
             DetachedDatabase.Schema(connection), new BackupCounts(counts.Users, counts.Sessions, counts.Messages, counts.Images), files);
     }

@@ -65,7 +65,7 @@ internal sealed class RunLifetime(
         if (link is not null)
         {
             // What a balancer has sent on a connection that is open still is begun here: it cannot know that another server should have it.
-            await Task.WhenAny(Task.Delay(OnTheWay, clock, _closing.Token));
+            await Task.Delay(OnTheWay, clock, _closing.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         slots.Close();

@@ -18,19 +18,19 @@ public sealed class ImageBucketTests : IAsyncDisposable
     {
         await using var server = await TestServer.StartAsync(Options());
         var admin = await server.RegisterAdminAsync();
-        var (url, key) = await Upload(admin);
+        var (url, key) = await BucketImages.Upload(admin);
         Assert.Equal(SampleImages.Png(), _store.Objects[key]);
         Assert.Equal("bytes 0-3/" + SampleImages.Png().Length, await Ranged(admin, url, "bytes=0-3"));
 
         foreach (var range in new[] { "bytes=1-2", "bytes=-5", "bytes=4-" })
         {
-            Forget(server);
+            BucketImages.Forget(server);
             Assert.Equal(HttpStatusCode.PartialContent, (await Part(admin, url, range)).StatusCode);
         }
 
-        Forget(server);
+        BucketImages.Forget(server);
         Assert.Equal(HttpStatusCode.RequestedRangeNotSatisfiable, (await Part(admin, url, "bytes=99999-")).StatusCode);
-        Forget(server);
+        BucketImages.Forget(server);
         var many = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => admin.GetByteArrayAsync(url)));
         Assert.All(many, one => Assert.Equal(SampleImages.Png(), one));
 
@@ -49,7 +49,7 @@ public sealed class ImageBucketTests : IAsyncDisposable
             using var body = new ByteArrayContent(SampleImages.Png());
             body.Headers.ContentType = new MediaTypeHeaderValue("image/png");
             var url = (await (await admin.PutAsync("/api/" + path, body)).Json()).Text(member);
-            Forget(server);
+            BucketImages.Forget(server);
             Assert.Equal(SampleImages.Png(), await admin.GetByteArrayAsync(url));
         }
     }
@@ -61,8 +61,8 @@ public sealed class ImageBucketTests : IAsyncDisposable
         var admin = await server.RegisterAdminAsync();
         var failures = 2;
         _store.Instead = request => request.Method == "PUT" && Interlocked.Decrement(ref failures) >= 0 ? (503, SlowDown) : null;
-        var (url, _) = await Upload(admin);
-        Forget(server);
+        var (url, _) = await BucketImages.Upload(admin);
+        BucketImages.Forget(server);
         failures = 2;
         _store.Instead = request => request.Method == "GET" && Interlocked.Decrement(ref failures) >= 0
             ? (500, "<Error><Code>InternalError</Code></Error>") : null;
@@ -82,16 +82,16 @@ public sealed class ImageBucketTests : IAsyncDisposable
     {
         await using var server = await TestServer.StartAsync(Options());
         var admin = await server.RegisterAdminAsync();
-        var (url, key) = await Upload(admin);
+        var (url, key) = await BucketImages.Upload(admin);
         _store.Instead = _ => (status, answer);
         await (await admin.Upload(SampleImages.Gif())).ExpectProblem(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
         Assert.Equal(SampleImages.Png(), await admin.GetByteArrayAsync(url)); // at hand
-        Forget(server);
+        BucketImages.Forget(server);
         await (await admin.GetAsync(url)).ExpectProblem(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
         _store.Instead = _ => null;
         Assert.Equal(SampleImages.Png(), await admin.GetByteArrayAsync(url));
         Assert.DoesNotContain(_store.Objects.Keys, name => name.EndsWith(".gif", StringComparison.Ordinal));
-        Forget(server);
+        BucketImages.Forget(server);
         _store.Remove(key);
         await (await admin.GetAsync(url)).Expect(HttpStatusCode.NotFound);
         Assert.DoesNotContain("secret-CANARY", server.Output);
@@ -102,7 +102,7 @@ public sealed class ImageBucketTests : IAsyncDisposable
     {
         await using var server = await TestServer.StartAsync(Options());
         var admin = await server.RegisterAdminAsync();
-        var (url, key) = await Upload(admin);
+        var (url, key) = await BucketImages.Upload(admin);
         var refused = new TaskCompletionSource();
         _store.Instead = request =>
         {
@@ -158,14 +158,14 @@ public sealed class ImageBucketTests : IAsyncDisposable
     {
         await using var server = await TestServer.StartAsync();
         var admin = await server.RegisterAdminAsync();
-        var (url, key) = await Upload(admin);
+        var (url, key) = await BucketImages.Upload(admin);
         var marker = Path.Combine(server.DataDir, "images", "aichat-images");
         var owner = await File.ReadAllBytesAsync(marker);
         await server.RestartAsync(Options());
         await FileGone.WaitAsync(marker);
         Assert.Equal(SampleImages.Png(), _store.Objects[key]);
         Assert.Equal(owner, _store.Objects["pictures/aichat-images"]);
-        Forget(server);
+        BucketImages.Forget(server);
         Assert.Equal(SampleImages.Png(), await admin.GetByteArrayAsync(url));
     }
 
@@ -174,8 +174,8 @@ public sealed class ImageBucketTests : IAsyncDisposable
     {
         await using var server = await TestServer.StartAsync(Options());
         var admin = await server.RegisterAdminAsync();
-        var (_, kept) = await Upload(admin);
-        var (_, lost) = await Upload(admin);
+        var (_, kept) = await BucketImages.Upload(admin);
+        var (_, lost) = await BucketImages.Upload(admin);
         var (young, old) = ($"pictures/aa/aa{new string('1', 30)}.png", $"pictures/ff/ff{new string('1', 30)}.png");
         await server.StopAsync();
         _store.Put(young, [1]);
@@ -198,7 +198,7 @@ public sealed class ImageBucketTests : IAsyncDisposable
         var admin = await server.RegisterAdminAsync();
         for (var i = 0; i < 11; i++)
         {
-            _store.Remove((await Upload(admin)).Key);
+            _store.Remove((await BucketImages.Upload(admin)).Key);
         }
 
         await server.StopAsync();
@@ -225,13 +225,13 @@ public sealed class ImageBucketTests : IAsyncDisposable
         await using var chat = await ImageChat.StartAsync(Options());
         var session = await chat.Owner.NewSession(chat.ConnectionId);
         var image = await chat.Upload(SampleImages.Png());
-        Forget(chat.Server);
+        BucketImages.Forget(chat.Server);
         await (await chat.Ask(session, "look", [image])).ReadAllAsync();
         Assert.Contains(
             chat.Upstream.Exchanges,
             exchange => Encoding.UTF8.GetString(exchange.Request.Body).Contains(Convert.ToBase64String(SampleImages.Png())));
 
-        Forget(chat.Server);
+        BucketImages.Forget(chat.Server);
         _store.Instead = _ => (503, SlowDown);
         var events = await (await chat.Ask(session, "again", [])).ReadAllAsync();
         Assert.Contains(events, one => one.Event == "error");
@@ -240,28 +240,7 @@ public sealed class ImageBucketTests : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _store.DisposeAsync();
 
-    private TestServerOptions Options(string? url = null) => new()
-    {
-        Variables = new Dictionary<string, string>
-        {
-            ["IMAGE_STORE"] = url ?? $"s3://key:secret-CANARY@bucket/pictures?endpoint={_store.Address}",
-        },
-    };
-
-    private static async Task<(string Url, string Key)> Upload(HttpClient client)
-    {
-        var id = (await (await client.Upload(SampleImages.Png())).Json(HttpStatusCode.Created)).Text("id")!;
-        return ($"/chat-images/{id}", $"pictures/{id[..2]}/{id}.png");
-    }
-
-    /// <summary>Empties the folder, as another server has it.</summary>
-    private static void Forget(TestServer server)
-    {
-        foreach (var shard in Directory.EnumerateDirectories(Path.Combine(server.DataDir, "images")))
-        {
-            Directory.Delete(shard, recursive: true);
-        }
-    }
+    private TestServerOptions Options(string? url = null) => BucketImages.Options(_store, url);
 
     private static async Task<HttpResponseMessage> Part(HttpClient client, string url, string range)
     {

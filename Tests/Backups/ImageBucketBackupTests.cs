@@ -19,10 +19,10 @@ public sealed class ImageBucketBackupTests : IAsyncDisposable
             await using (var server = await TestServer.StartAsync(Options()))
             {
                 var admin = await server.RegisterAdminAsync();
-                (url, key) = await Upload(admin);
-                Forget(server);
+                (url, key) = await BucketImages.Upload(admin);
+                BucketImages.Forget(server);
                 await admin.MakeBackup();
-                Forget(server);
+                BucketImages.Forget(server);
                 _store.Instead = request => request.Path.Contains(".png", StringComparison.Ordinal) ? (403, "") : null;
                 archive = await admin.DownloadBackup((await admin.MakeBackup()).Text("name")!, folder); // from the first
             }
@@ -47,28 +47,7 @@ public sealed class ImageBucketBackupTests : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _store.DisposeAsync();
 
-    private TestServerOptions Options() => new()
-    {
-        Variables = new Dictionary<string, string>
-        {
-            ["IMAGE_STORE"] = $"s3://key:secret-CANARY@bucket/pictures?endpoint={_store.Address}",
-        },
-    };
-
-    private static async Task<(string Url, string Key)> Upload(HttpClient client)
-    {
-        var id = (await (await client.Upload(SampleImages.Png())).Json(HttpStatusCode.Created)).Text("id")!;
-        return ($"/chat-images/{id}", $"pictures/{id[..2]}/{id}.png");
-    }
-
-    /// <summary>Empties the folder, as a week without a look at it does.</summary>
-    private static void Forget(TestServer server)
-    {
-        foreach (var shard in Directory.EnumerateDirectories(Path.Combine(server.DataDir, "images")))
-        {
-            Directory.Delete(shard, recursive: true);
-        }
-    }
+    private TestServerOptions Options() => BucketImages.Options(_store);
 
     private static async Task<HttpClient> LogIn(TestServer server)
     {

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
@@ -59,14 +60,14 @@ internal static class OldRows
     public static Dictionary<string, List<string>> Read(string path)
     {
         using var connection = Open(path);
-        var tables = All(connection, """
+        var tables = List(connection, """
             select name from sqlite_schema where type = 'table' and name not glob 'messages_text*' and name not glob 'sqlite*'
             """);
         return tables.ToDictionary(table => table, table =>
         {
-            var columns = All(connection, $"select name from pragma_table_info('{table}') order by name");
+            var columns = List(connection, $"select name from pragma_table_info('{table}') order by name");
             var row = string.Join(" || ' ' || ", columns.Select(column => $"'{column}=' || quote({column})"));
-            return All(connection, $"select {row} from {table}").Order(StringComparer.Ordinal).ToList();
+            return List(connection, $"select {row} from {table}").Order(StringComparer.Ordinal).ToList();
         });
     }
 
@@ -84,18 +85,11 @@ internal static class OldRows
         return List(connection, sql);
     }
 
-    public static List<string> List(SqliteConnection connection, string sql) => All(connection, sql);
-
-    private static SqliteConnection Open(string path)
+    /// <summary>The first column of all rows of all statements, on whichever engine.</summary>
+    public static List<string> List(DbConnection connection, string sql)
     {
-        var connection = new SqliteConnection($"Data Source={path};Pooling=false");
-        connection.Open();
-        return connection;
-    }
-
-    private static List<string> All(SqliteConnection connection, string sql)
-    {
-        using var command = connection.CreateCommand();
+        // Those of the program take one statement at a time; what they derive from takes several.
+        using DbCommand command = connection is SqliteConnection file ? file.CreateCommand() : connection.CreateCommand();
         command.CommandText = sql;
         using var reader = command.ExecuteReader();
         var rows = new List<string>();
@@ -108,5 +102,12 @@ internal static class OldRows
         }
         while (reader.NextResult());
         return rows;
+    }
+
+    private static SqliteConnection Open(string path)
+    {
+        var connection = new SqliteConnection($"Data Source={path};Pooling=false");
+        connection.Open();
+        return connection;
     }
 }

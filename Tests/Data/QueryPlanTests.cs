@@ -19,7 +19,6 @@ public sealed partial class QueryPlanTests : IDisposable
         "BackupContent: SCAN sessions USING COVERING INDEX sessions_by_user",
         "BackupContent: SCAN messages USING COVERING INDEX messages_by_parent",
         "BackupContent: SCAN images USING COVERING INDEX images_by_time",
-        "BackupContent: SCAN images USING COVERING INDEX images_by_file",
         "Restore: SCAN logins",
         "AuditLog: SCAN audit",
         "UsageLimits: SCAN daily_usage USING COVERING INDEX daily_usage_by_day",

@@ -4,7 +4,6 @@ using AiChat.Data.Postgres;
 using AiChat.Data.Runs;
 using AiChat.Data.Sqlite;
 using AiChat.Tests.Data;
-using Npgsql;
 
 namespace AiChat.Tests.Moves;
 
@@ -26,7 +25,7 @@ public sealed class StoreMoveTests : IDisposable
         using var connection = PostgresServer.NewDatabase();
 
         Assert.Equal(
-            List(connection, "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace").Order(),
+            OldRows.List(connection, "select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace").Order(),
             MoveTable.All(new HashSet<string>()).Select(table => table.Name).Concat(_stays).Order());
     }
 
@@ -43,10 +42,11 @@ public sealed class StoreMoveTests : IDisposable
         var there = MovedStores.ToServer(path, url);
         using (var connection = PostgresServer.Connect(url))
         {
-            Assert.Empty(List(connection, "select kind from changes"));
-            Assert.Equal(["0"], List(connection, "select cast(sum(held_messages + held_tokens) as text) from daily_usage"));
-            Assert.Equal(["303"], List(connection, "select cast(count(*) as text) from messages_text_due"));
-            Assert.Empty(List(connection, "select cast(tgname as text) from pg_trigger where not tgisinternal and tgenabled <> 'O'"));
+            Assert.Empty(OldRows.List(connection, "select kind from changes"));
+            Assert.Equal(["0"], OldRows.List(connection, "select cast(sum(held_messages + held_tokens) as text) from daily_usage"));
+            Assert.Equal(["303"], OldRows.List(connection, "select cast(count(*) as text) from messages_text_due"));
+            Assert.Empty(
+            OldRows.List(connection, "select cast(tgname as text) from pg_trigger where not tgisinternal and tgenabled <> 'O'"));
         }
 
         var again = MovedStores.ToFile(url, back);
@@ -72,10 +72,10 @@ public sealed class StoreMoveTests : IDisposable
         MovedStores.ToServer(path, url);
         using (var connection = PostgresServer.Connect(url))
         {
-            Assert.Equal(["5001"], List(connection, """
+            Assert.Equal(["5001"], OldRows.List(connection, """
                 insert into sessions (title, created_at, updated_at) values ('New', 1, 1) returning cast(id as text)
                 """));
-            Assert.Equal(["9"], List(connection, """
+            Assert.Equal(["9"], OldRows.List(connection, """
                 insert into prompts (user_id, name, title, content, created_at, updated_at) values (1, 'q', 'Q', '', 1, 1)
                 returning cast(id as text)
                 """));
@@ -104,7 +104,7 @@ public sealed class StoreMoveTests : IDisposable
         Assert.Equal([("messages.content", 2L), ("messages.reasoning", 1L)], from.Replaced.Select(one => (one.Key, one.Value)).Order());
         using var connection = PostgresServer.Connect(url);
         Assert.Equal(
-            ["a\uFFFDb", "c\uFFFD\uFFFD\uFFFDd"], List(connection, "select content from messages where id < 3 order by id"));
+            ["a\uFFFDb", "c\uFFFD\uFFFD\uFFFDd"], OldRows.List(connection, "select content from messages where id < 3 order by id"));
     }
 
     [PostgresFact]
@@ -122,7 +122,8 @@ public sealed class StoreMoveTests : IDisposable
         MovedStores.ToServer(path, url, last: connection => LiveText.Put(connection, path));
 
         using var connection = PostgresServer.Connect(url);
-        Assert.Equal(["begun", "and went\uFFFDon"], List(connection, "select value from run_chunks where run_id = 4 order by position"));
+        Assert.Equal(
+            ["begun", "and went\uFFFDon"], OldRows.List(connection, "select value from run_chunks where run_id = 4 order by position"));
     }
 
     [PostgresFact]
@@ -209,7 +210,8 @@ public sealed class StoreMoveTests : IDisposable
         Assert.Matches("rows of (messages|runs|shares|drafts) .* refer to rows of", Refused(() => MovedStores.ToServer(path, url)));
 
         using var connection = PostgresServer.Connect(url);
-        Assert.Empty(List(connection, "select cast(relname as text) from pg_class where relname = 'store_move'"));
+        Assert.Empty(
+            OldRows.List(connection, "select cast(relname as text) from pg_class where relname = 'store_move'"));
     }
 
     [PostgresFact]
@@ -231,18 +233,4 @@ public sealed class StoreMoveTests : IDisposable
     }
 
     private static string Refused(Action work) => Assert.Throws<StartupException>(work).Message;
-
-    private static List<string> List(NpgsqlConnection connection, string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        using var reader = command.ExecuteReader();
-        var rows = new List<string>();
-        while (reader.Read())
-        {
-            rows.Add(reader.GetString(0));
-        }
-
-        return rows;
-    }
 }

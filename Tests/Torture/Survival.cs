@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using AiChat.Data.Catalog;
 using AiChat.Data.Store;
 using AiChat.Endpoints.Catalog;
+using AiChat.Tests.Data;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Torture;
@@ -96,14 +97,15 @@ internal sealed record Survival
 
     private void Check(DbConnection connection)
     {
-        Corrupt.AddRange(Rows(connection, "pragma integrity_check").Where(row => row != "ok"));
-        Corrupt.AddRange(Rows(connection, "select \"table\" || ' refers to no row of ' || parent from pragma_foreign_key_check"));
-        Corrupt.AddRange(Rows(connection, "select 'answer ' || id || ' is still streaming' from messages where status = 'streaming'"));
+        Corrupt.AddRange(OldRows.List(connection, "pragma integrity_check").Where(row => row != "ok"));
+        Corrupt.AddRange(OldRows.List(connection, "select \"table\" || ' refers to no row of ' || parent from pragma_foreign_key_check"));
+        Corrupt.AddRange(
+            OldRows.List(connection, "select 'answer ' || id || ' is still streaming' from messages where status = 'streaming'"));
     }
 
     private void Find(DbConnection connection, Promise promise, string folder)
     {
-        IsEmptied |= promise.Kind == Promise.User && Rows(connection, "select '1' from users limit 1").Count == 0;
+        IsEmptied |= promise.Kind == Promise.User && OldRows.List(connection, "select '1' from users limit 1").Count == 0;
         if (!Holds(connection, promise, folder))
         {
             Lost.Add($"{promise.Kind} {promise.Id} {promise.Text[..Math.Min(promise.Text.Length, 40)]}");
@@ -113,7 +115,7 @@ internal sealed record Survival
     private static bool Holds(DbConnection connection, Promise promise, string folder)
     {
         var (id, text) = (promise.Id, promise.Text);
-        string? One(string sql) => Rows(connection, sql).SingleOrDefault();
+        string? One(string sql) => OldRows.List(connection, sql).SingleOrDefault();
         return promise.Kind switch
         {
             Promise.User => One($"select username from users where username = '{text}'") == text,
@@ -130,18 +132,4 @@ internal sealed record Survival
     }
 
     private static string Hash(string file) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)));
-
-    private static List<string> Rows(DbConnection connection, string sql)
-    {
-        using var command = connection.CreateCommand();
-        command.CommandText = sql;
-        using var reader = command.ExecuteReader();
-        var rows = new List<string>();
-        while (reader.Read())
-        {
-            rows.Add(reader.GetString(0));
-        }
-
-        return rows;
-    }
 }
