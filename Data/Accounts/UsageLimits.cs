@@ -16,8 +16,8 @@ internal static class UsageLimits
     /// <summary>Days with calls among which are those of all calls that run: none runs for so long.</summary>
     private const int MaxDaysHeld = 8;
 
-    // The whole decision; the statement that acts on it follows in the same text, so that nothing can come between the two.
-    private const string Verdict = """
+    /// <summary>What the decision is made from.</summary>
+    internal const string Sums = """
         with spent as (
             select
                 coalesce(sum(messages + held_messages) filter (where day = @Day), 0) as messages,
@@ -52,6 +52,11 @@ internal static class UsageLimits
         verdict as (
             select limits.messages, limits.day_tokens, limits.day_nanos, limits.key_nanos, limits.month_tokens, limits.month_nanos,
                 money.day_is_spent or money.key_is_spent or money.month_is_spent as money_is_spent, case
+
+        """;
+
+    /// <summary>The decision: the number of a <see cref="LimitResult"/>, or 0.</summary>
+    internal const string Words = """
                 when spent.messages + @Needs > limits.messages or limits.messages = 0 then 1
                 when @Needs > 0 and limits.guest
                     and coalesce((select messages + held from guest_days where day = @Day), 0) + @Needs > @AllGuestsMessages then 2
@@ -66,32 +71,38 @@ internal static class UsageLimits
         )
         """;
 
+    /// <summary>What an admitted call holds.</summary>
+    internal const string Hold = """
+        insert into daily_usage (user_id, day, held_messages, held_tokens, held_nanos)
+        select @UserId, @Day, @Count, @Tokens, @Nanos from verdict where word = 0
+        on conflict (user_id, day) do update set held_messages = daily_usage.held_messages + excluded.held_messages,
+            held_tokens = daily_usage.held_tokens + excluded.held_tokens, held_nanos = daily_usage.held_nanos + excluded.held_nanos
+        returning messages + held_messages as used
+        """;
+
+    /// <summary>The limit that refuses.</summary>
+    internal const string Amount = """
+        case word when 1 then messages when 2 then @AllGuestsMessages when 3 then day_tokens when 4 then day_nanos
+            when 5 then key_nanos when 6 then month_tokens when 7 then month_nanos else 0 end
+        """;
+
+    // The whole decision; the statement that acts on it follows in the same text, so that nothing can come between the two.
+    private const string Verdict = Sums + Words;
+
     /// <summary>Admits the call and reserves what it asks for, or returns why not; inside <see cref="Db.Write{T}"/>.</summary>
     public static LimitDecision Enter(DbConnection connection, Admission call, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
-        if (call.MaxRuns is > 0 and var max && HeldCalls.Runs(connection, call.UserId) >= max)
-        {
-            return new LimitDecision(new LimitRefusal(LimitResult.Runs, max), null, 0, null);
-        }
-
-        var ask = new LimitParameters(call, day, UtcDay.FirstOfMonth(now));
-        var admitted = connection.QuerySingleOrDefault<AdmittedRow>($"""
+        var ask = new LimitParameters(call, day, UtcDay.FirstOfMonth(now)) { BootId = (connection as PostgresConnection)?.BootId };
+        var admitted = ask.BootId is not null ? HeldCalls.Enter(connection, ask) : connection.QuerySingleOrDefault<AdmittedRow>($"""
             {Verdict}
-            insert into daily_usage (user_id, day, held_messages, held_tokens, held_nanos)
-            select @UserId, @Day, @Count, @Tokens, @Nanos from verdict where word = 0
-            on conflict (user_id, day) do update set held_messages = daily_usage.held_messages + excluded.held_messages,
-                held_tokens = daily_usage.held_tokens + excluded.held_tokens, held_nanos = daily_usage.held_nanos + excluded.held_nanos
-            returning messages + held_messages as used, (select role = 'GUEST' from users where id = @UserId) as guest,
-                (select messages from limits) as daily_limit
+            {Hold}, (select role = 'GUEST' from users where id = @UserId) as guest, (select messages from limits) as daily_limit
             """, ask);
         if (admitted is null)
         {
-            var refused = connection.QuerySingleOrDefault<RefusedRow>($"""
+            var refused = ask.BootId is not null ? HeldCalls.Refusal(connection, ask) : connection.QuerySingleOrDefault<RefusedRow>($"""
                 {Verdict}
-                select word, case word when 1 then messages when 2 then @AllGuestsMessages when 3 then day_tokens when 4 then day_nanos
-                    when 5 then key_nanos when 6 then month_tokens when 7 then month_nanos else 0 end as amount
-                from verdict
+                select word, {Amount} as amount from verdict
                 """, ask);
             var refusal = refused is null
                 ? new LimitRefusal(LimitResult.Nobody, 0)
@@ -104,11 +115,12 @@ internal static class UsageLimits
             {Verdict}
             select count(*) from verdict where money_is_spent
             """, ask) > 0;
-        var reservation = new Reservation(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, onlyFree);
+        var reservation = new Reservation(call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, onlyFree)
+        {
+            HeldId = admitted.HeldId,
+        };
         ReserveForKeyAndGuests(connection, reservation);
-        var held = HeldCalls.Add(
-            connection, call.UserId, day, call.Count, call.Tokens, call.Nanos, call.ApiKeyId, admitted.Guest, call.MaxRuns is not null);
-        return new LimitDecision(null, reservation with { HeldId = held }, admitted.Used, admitted.DailyLimit);
+        return new LimitDecision(null, reservation, admitted.Used, admitted.DailyLimit);
     }
 
     /// <summary>Replaces the reservation by the real use of its calls; it costs nothing when the provider sent nothing.</summary>
@@ -122,6 +134,7 @@ internal static class UsageLimits
             reservation = reservation with { Messages = 0, Tokens = 0, Nanos = 0 }; // given back already
         }
 
+        using var deferred = Deferred.On(connection);
         connection.Execute("""
             update daily_usage set messages = messages + @counted, tokens = tokens + @used, cost_nanos = cost_nanos + @cost,
                 held_messages = case when held_messages > @Messages then held_messages - @Messages else 0 end,
@@ -189,6 +202,7 @@ internal static class UsageLimits
 
     private static void ReserveForKeyAndGuests(DbConnection connection, Reservation reservation)
     {
+        using var deferred = Deferred.On(connection);
         if (reservation.ApiKeyId is not null)
         {
             connection.Execute("""
@@ -291,6 +305,9 @@ internal sealed record AdmittedRow
     public bool Guest { get; init; }
 
     public long? DailyLimit { get; init; }
+
+    /// <summary>As of <see cref="Reservation"/>.</summary>
+    public long? HeldId { get; init; }
 }
 
 /// <summary>What is reserved for a running call.</summary>
@@ -305,6 +322,13 @@ internal sealed record Reservation(
 /// <summary>The parameters of the statement that decides.</summary>
 internal sealed class LimitParameters(Admission call, long day, long firstDay)
 {
+    /// <summary>Names this process where there may be others.</summary>
+    public string? BootId { get; init; }
+
+    public long MaxRuns => call.MaxRuns ?? 0;
+
+    public bool IsRun => call.MaxRuns is not null;
+
     public long UserId => call.UserId;
 
     public long? ApiKeyId => call.ApiKeyId;

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Accounts;
 using Dapper;
 
 namespace AiChat.Data.Postgres;
@@ -9,28 +10,41 @@ namespace AiChat.Data.Postgres;
 /// </summary>
 internal static class HeldCalls
 {
-    /// <summary>Notes what the process of this connection holds; null on SQLite.</summary>
-    /// <exception cref="StoreException">The process was declared gone and begins nothing.</exception>
-    public static long? Add(
-        DbConnection connection, long userId, long day, long messages, long tokens, long nanos, long? apiKeyId, bool guest, bool run)
-    {
-        if (connection is not PostgresConnection { BootId: var bootId })
-        {
-            return null;
-        }
+    // One more limit than where the process knows its runs: how many answers are written for the user now, by all processes.
+    private const string Verdict = UsageLimits.Sums + """
+        when @MaxRuns > 0 and (select count(*) from held_calls where user_id = @UserId and run = true) >= @MaxRuns then 9
 
-        return connection.QueryFirstOrDefault<long?>("""
-            insert into held_calls (boot_id, user_id, day, messages, tokens, nanos, api_key_id, guest, run)
-            select boot_id, @userId, @day, @messages, @tokens, @nanos, @apiKeyId, @guest, @run from nodes where boot_id = @bootId
-            for key share
-            returning id
-            """, new { bootId, userId, day, messages, tokens, nanos, apiKeyId, guest, run })
-            ?? throw new StoreException(StoreFailure.Unavailable, "This process was away for too long and begins anew.");
+        """ + UsageLimits.Words;
+
+    /// <summary>Admits a call as <see cref="UsageLimits"/> does, and notes what the process of this connection holds for it.</summary>
+    /// <returns>Null when it is refused.</returns>
+    /// <exception cref="StoreException">The process was declared gone and begins nothing.</exception>
+    public static AdmittedRow? Enter(DbConnection connection, LimitParameters ask)
+    {
+        var admitted = connection.QuerySingleOrDefault<AdmittedRow>($"""
+            {Verdict},
+            admitted as (
+                {UsageLimits.Hold}
+            ),
+            node as (
+                select boot_id from nodes where boot_id = @BootId for key share
+            ),
+            held as (
+                insert into held_calls (boot_id, user_id, day, messages, tokens, nanos, api_key_id, guest, run)
+                select node.boot_id, @UserId, @Day, @Count, @Tokens, @Nanos, @ApiKeyId, limits.guest, @IsRun from admitted, node, limits
+                returning id
+            )
+            select admitted.used, limits.guest, limits.messages as daily_limit, (select id from held) as held_id from admitted, limits
+            """, ask);
+        return admitted is not { HeldId: null } ? admitted
+            : throw new StoreException(StoreFailure.Unavailable, "This process was away for too long and begins anew.");
     }
 
-    /// <summary>The answers that are written for a user now, by all processes; 0 on SQLite, where the process knows.</summary>
-    public static long Runs(DbConnection connection, long userId) => connection is not PostgresConnection ? 0
-        : connection.ExecuteScalar<long>("select count(*) from held_calls where user_id = @userId and run = true", new { userId });
+    /// <summary>Why a call is refused.</summary>
+    public static RefusedRow? Refusal(DbConnection connection, LimitParameters ask) => connection.QuerySingleOrDefault<RefusedRow>($"""
+        {Verdict}
+        select word, case when word = 9 then @MaxRuns else ({UsageLimits.Amount}) end as amount from verdict
+        """, ask);
 
     /// <returns>False when it was given back before, because the process was declared gone.</returns>
     public static bool Remove(DbConnection connection, long id) =>

@@ -20,6 +20,9 @@ internal sealed class PostgresConnection : DbConnection
     private volatile bool _isInterrupted;
     private bool _hasTold;
 
+    /// <summary>What the server gets with the next statement.</summary>
+    private readonly List<NpgsqlBatchCommand> _deferred = [];
+
     public PostgresConnection(NpgsqlConnection connection, PostgresServers servers)
     {
         (_inner, _servers) = (connection, servers);
@@ -31,6 +34,9 @@ internal sealed class PostgresConnection : DbConnection
 
     /// <summary>A limit below that of other commands, in seconds.</summary>
     public int? CommandLimit { get; init; }
+
+    /// <summary>Statements wait for the next one (<see cref="Deferred"/>).</summary>
+    public bool IsDeferring { get; set; }
 
     [AllowNull]
     public override string ConnectionString
@@ -69,6 +75,40 @@ internal sealed class PostgresConnection : DbConnection
         return told;
     }
 
+    /// <summary>A transaction begins with the next statement. Each statement in it sees what was committed before it.</summary>
+    public void BeginWrite()
+    {
+        _deferred.Clear();
+        _deferred.Add(new NpgsqlBatchCommand("begin isolation level read committed"));
+    }
+
+    /// <summary>Carries out what waits, and commits.</summary>
+    /// <exception cref="DbException">Nothing is committed if the server says so; otherwise it is unknown.</exception>
+    public void CommitWrite()
+    {
+        if (_deferred is [{ CommandText: ['b', 'e', 'g', 'i', 'n', ..] }])
+        {
+            _deferred.Clear(); // nothing was asked
+            return;
+        }
+
+        using var batch = TakeDeferred(new NpgsqlBatchCommand("commit"));
+        batch.ExecuteNonQuery();
+    }
+
+    /// <summary>Undoes what the transaction did.</summary>
+    public void UndoWrite()
+    {
+        var hasBegun = _deferred is not [{ CommandText: ['b', 'e', 'g', 'i', 'n', ..] }, ..];
+        _deferred.Clear();
+        if (hasBegun)
+        {
+            using var command = _inner.CreateCommand();
+            command.CommandText = "rollback";
+            command.ExecuteNonQuery();
+        }
+    }
+
     /// <summary>Waits until another process tells of something.</summary>
     /// <exception cref="OperationCanceledException">It was cancelled; the connection can no longer be used.</exception>
     public Task WaitForNews(CancellationToken cancel) => _inner.WaitAsync(cancel);
@@ -90,6 +130,25 @@ internal sealed class PostgresConnection : DbConnection
     }
 
     internal void End() => _running = null;
+
+    internal bool HasDeferred => _deferred.Count > 0;
+
+    internal void Defer(NpgsqlBatchCommand statement) => _deferred.Add(statement);
+
+    /// <summary>What waits, and a statement after it.</summary>
+    internal NpgsqlBatch TakeDeferred(NpgsqlBatchCommand last)
+    {
+        var batch = new NpgsqlBatch(_inner);
+        foreach (var statement in _deferred)
+        {
+            batch.BatchCommands.Add(statement);
+        }
+
+        batch.BatchCommands.Add(last);
+        batch.Timeout = CommandLimit ?? batch.Timeout;
+        _deferred.Clear();
+        return batch;
+    }
 
     protected override DbTransaction BeginDbTransaction(IsolationLevel isolationLevel) => _inner.BeginTransaction(isolationLevel);
 

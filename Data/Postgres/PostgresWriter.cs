@@ -146,11 +146,11 @@ internal sealed class PostgresWriter : IWriter
         try
         {
             lane.Connection ??= _servers.Open("default_transaction_read_only = off");
-            using var transaction = lane.Connection.BeginTransaction(IsolationLevel.ReadCommitted);
+            lane.Connection.BeginWrite();
             if (item.Run(lane.Connection, PostgresErrors.Translate))
             {
                 hasBegun = true;
-                transaction.Commit();
+                lane.Connection.CommitWrite();
                 Interlocked.Increment(ref _commits);
                 item.Complete();
                 if (lane.Connection.TakeTold())
@@ -161,11 +161,11 @@ internal sealed class PostgresWriter : IWriter
                 return null;
             }
 
-            // Npgsql sends "begin" with the first statement, so a cut shows there.
+            // "begin" is sent with the first statement, so a cut shows there.
             hasBegun = lane.Connection.State == ConnectionState.Open;
             if (hasBegun)
             {
-                transaction.Rollback();
+                lane.Connection.UndoWrite();
             }
         }
         catch (Exception error)

@@ -27,6 +27,7 @@ internal static class RowLock
     {
         if (connection is PostgresConnection)
         {
+            using var deferred = Deferred.On(connection);
             connection.Execute("select 1 from users where id = @userId for no key update", new { userId });
         }
     }
@@ -34,11 +35,15 @@ internal static class RowLock
     /// <summary>What one user may spend, and for a guest what all guests may.</summary>
     public static void Spender(DbConnection connection, long userId)
     {
-        if (connection is PostgresConnection && connection.QueryFirstOrDefault<string>("""
-            select role from users where id = @userId for no key update
-            """, new { userId }) == "GUEST")
+        if (connection is PostgresConnection)
         {
-            Shared(connection, Guests);
+            User(connection, userId);
+            using var deferred = Deferred.On(connection);
+            connection.Execute("""
+                select 1 from shared_locks
+                where name = 'guests' and exists (select 1 from users where id = @userId and role = 'GUEST')
+                for update
+                """, new { userId });
         }
     }
 
@@ -46,6 +51,7 @@ internal static class RowLock
     {
         if (connection is PostgresConnection)
         {
+            using var deferred = Deferred.On(connection);
             connection.Execute("select 1 from shared_locks where name = @name for update", new { name });
         }
     }

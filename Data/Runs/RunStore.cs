@@ -42,26 +42,7 @@ internal sealed class RunStore(Db db)
                 return null;
             }
 
-            connection.Execute("""
-                update messages set content = @Content, reasoning = @Reasoning, reasoning_ms = @ReasoningMs, tool_calls = @ToolCalls,
-                    layout = @Layout, provider_state = @ProviderState, status = @Status, error_code = @ErrorCode,
-                    error_detail = @ErrorDetail, finish_reason = @FinishReason, connection_id = @ConnectionId, model = @Model,
-                    provider = @Provider,
-                    prompt_tokens = @PromptTokens, completion_tokens = @CompletionTokens, reasoning_tokens = @ReasoningTokens,
-                    cached_tokens = @CachedTokens, cost_nanos = @CostNanos, saved_nanos = @SavedNanos,
-                    usage_source = @UsageSource, first_token_ms = @FirstTokenMs, total_ms = @TotalMs, trimmed_messages = @TrimmedMessages
-                where id = @MessageId
-                """, run);
-            foreach (var image in run.Images)
-            {
-                connection.Execute("""
-                    insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
-                    select @Id, @UserId, @MessageId, count(*), @Mime, @Width, @Height, @Bytes, @File, @at
-                    from images where message_id = @MessageId
-                    """, new { image.Id, run.UserId, run.MessageId, image.Mime, image.Width, image.Height, image.Bytes, image.File, at });
-            }
-
-            LiveRows.Forget(connection, run.RunId);
+            StoreAnswer(connection, run, at);
             var removed = run is { Status: "done", KeptVersions: > 0 } ? Versions.Prune(connection, run) : [];
             UsageLimits.Settle(connection, run.Reservation, run.Calls, at);
             return removed;
@@ -116,6 +97,31 @@ internal sealed class RunStore(Db db)
         }
 
         return ended;
+    }
+
+    private static void StoreAnswer(DbConnection connection, FinishedRun run, long at)
+    {
+        using var deferred = Deferred.On(connection);
+        connection.Execute("""
+            update messages set content = @Content, reasoning = @Reasoning, reasoning_ms = @ReasoningMs, tool_calls = @ToolCalls,
+                layout = @Layout, provider_state = @ProviderState, status = @Status, error_code = @ErrorCode,
+                error_detail = @ErrorDetail, finish_reason = @FinishReason, connection_id = @ConnectionId, model = @Model,
+                provider = @Provider,
+                prompt_tokens = @PromptTokens, completion_tokens = @CompletionTokens, reasoning_tokens = @ReasoningTokens,
+                cached_tokens = @CachedTokens, cost_nanos = @CostNanos, saved_nanos = @SavedNanos,
+                usage_source = @UsageSource, first_token_ms = @FirstTokenMs, total_ms = @TotalMs, trimmed_messages = @TrimmedMessages
+            where id = @MessageId
+            """, run);
+        foreach (var image in run.Images)
+        {
+            connection.Execute("""
+                insert into images (id, user_id, message_id, position, mime, width, height, bytes, file, created_at)
+                select @Id, @UserId, @MessageId, count(*), @Mime, @Width, @Height, @Bytes, @File, @at
+                from images where message_id = @MessageId
+                """, new { image.Id, run.UserId, run.MessageId, image.Mime, image.Width, image.Height, image.Bytes, image.File, at });
+        }
+
+        LiveRows.Forget(connection, run.RunId);
     }
 
     private static bool InterruptGone(DbConnection connection, long id, Func<string, int> estimate, long at)
@@ -255,13 +261,17 @@ internal sealed class RunStore(Db db)
 
         var placed = RunPlacement.Store(connection, run, outcome, at);
         var title = place.TitleSource == "default" && run.Title is { } first ? first : null;
-        connection.Execute("""
-            update sessions set leaf_id = @MessageId, updated_at = @at, connection_id = @ConnectionId, model = @Model,
-                message_count = message_count + @Added,
-                title = coalesce(@title, title),
-                title_source = case when @title is null then title_source else 'first_message' end
-            where id = @SessionId
-            """, new { placed.MessageId, at, run.ConnectionId, run.Model, placed.Added, title, run.SessionId });
+        using (Deferred.On(connection))
+        {
+            connection.Execute("""
+                update sessions set leaf_id = @MessageId, updated_at = @at, connection_id = @ConnectionId, model = @Model,
+                    message_count = message_count + @Added,
+                    title = coalesce(@title, title),
+                    title_source = case when @title is null then title_source else 'first_message' end
+                where id = @SessionId
+                """, new { placed.MessageId, at, run.ConnectionId, run.Model, placed.Added, title, run.SessionId });
+        }
+
         var runId = connection.ExecuteScalar<long>("""
             insert into runs (user_id, session_id, message_id, kind, client_message_id, request_hash, boot_id, status, started_at)
             values (@UserId, @SessionId, @MessageId, @Kind, @ClientMessageId, @RequestHash, @BootId, 'running', @at)
