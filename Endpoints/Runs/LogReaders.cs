@@ -38,13 +38,12 @@ internal sealed class LogReaders
     /// Wakes the readers for a new event. A single reader continues on this thread, which saves two changes of thread for every token;
     /// several continue on threads of their own, so that they do not delay the run. Hold no lock here.
     /// </summary>
-    /// <param name="ends">It was the last event: a reader ends its response on a thread of its own.</param>
-    public void Wake(bool ends)
+    public void WakeInline()
     {
         AsyncSignal? only;
         lock (_gate)
         {
-            only = _readers.Count == 1 && !ends ? _readers[0] : null;
+            only = _readers.Count == 1 ? _readers[0] : null;
         }
 
         if (only is null)

@@ -103,8 +103,8 @@ internal sealed class Run(
     /// <summary>Completes the log and <see cref="Ended"/>; call once, by whoever executes the run.</summary>
     public void MarkEnded()
     {
-        Log.Complete();
         _ended.TrySetResult();
+        Log.Complete();
     }
 
     public void Dispose() => _stop.Dispose();

@@ -31,7 +31,10 @@ internal sealed partial class RunExecutor(
 {
     private static readonly TimeSpan FinishRetry = TimeSpan.FromSeconds(1);
 
-    /// <summary>Executes the run to its end whatever happens; never throws. Completes after the final row is durable.</summary>
+    /// <summary>
+    /// Executes the run to its end whatever happens; never throws. Completes after the final row is durable and the last event is in the
+    /// log, whose readers are yet to be told. Its first part, up to the request to the provider, runs inside this call.
+    /// </summary>
     /// <param name="run">The run.</param>
     /// <param name="memory">The memory that its answer takes; the caller gives it back.</param>
     /// <param name="abandon">Ends the attempts to store the final row: the process stops and the next start will sweep.</param>
@@ -70,14 +73,7 @@ internal sealed partial class RunExecutor(
             run.Trace?.Failed(failure);
         }
 
-        try
-        {
-            await Finish(run, recorder, failure, abandon);
-        }
-        finally
-        {
-            run.MarkEnded();
-        }
+        await Finish(run, recorder, failure, abandon);
     }
 
     private async Task<Prompt> Begin(Run run)

@@ -49,7 +49,10 @@ internal sealed class RunLog
     public void AppendReasoning(string text) => AppendText('r', text);
 
     /// <summary>Adds an event of another kind; <paramref name="json"/> is its one-line data.</summary>
-    /// <param name="more">Another event follows at once; readers get this one with it, so that both go out together.</param>
+    /// <param name="more">
+    /// Another event follows at once; readers get this one with it, so that both go out together. After the last event readers are woken
+    /// by <see cref="Complete"/>, which follows.
+    /// </param>
     public void Append(string type, byte[] json, bool more = false)
     {
         bool ends;
@@ -62,9 +65,9 @@ internal sealed class RunLog
             ends = Completed;
         }
 
-        if (!more)
+        if (!more && !ends)
         {
-            _readers.Wake(ends);
+            _readers.WakeInline();
         }
     }
 
@@ -151,7 +154,7 @@ internal sealed class RunLog
         Wake();
     }
 
-    /// <summary>Ends the log and wakes the readers.</summary>
+    /// <summary>Ends the log and wakes the readers. Call it on the thread pool: a response may end inside this call.</summary>
     public void Complete()
     {
         lock (_gate)
@@ -159,7 +162,7 @@ internal sealed class RunLog
             (Completed, _held) = (true, 0);
         }
 
-        Wake();
+        _readers.WakeInline();
     }
 
     /// <summary>The text so far and the position it belongs to.</summary>
@@ -349,7 +352,7 @@ internal sealed class RunLog
             _last = text;
         }
 
-        _readers.Wake(ends: false);
+        _readers.WakeInline();
     }
 
     /// <summary>The segment that holds the event after a position. The search begins at the end, because readers are near it.</summary>

@@ -236,7 +236,6 @@ internal sealed class RunRegistry(
 
     private async Task Carry(Run run, RunSlot slot)
     {
-        await Task.Yield(); // the caller streams from the log meanwhile
         try
         {
             await executor.Execute(run, slot.Memory, _abandon.Token);
@@ -245,6 +244,7 @@ internal sealed class RunRegistry(
         {
             _live.TryRemove(new KeyValuePair<long, Run>(run.MessageId, run)); // a continued answer may have taken the place
             slot.Dispose();
+            run.MarkEnded(); // last: who is told of the end may ask again at once
             run.Dispose();
         }
     }
