@@ -8,6 +8,9 @@ internal static class SqliteConnections
     /// <summary>Pages of 4 KiB that a file with disposable rows may have: 256 MiB.</summary>
     private const int MaxDisposablePages = 65_536;
 
+    /// <summary>The same in bytes.</summary>
+    public const long MaxDisposableBytes = 4_096L * MaxDisposablePages;
+
     /// <summary>The timeout comes first: the next pragmas may have to wait. No memory map: it can turn a disk error into a crash.</summary>
     private const string Common = """
         pragma busy_timeout = 5000;

@@ -13,11 +13,22 @@ internal interface ITracePlace
     /// <exception cref="StoreException">There is none now.</exception>
     Db Open();
 
+    /// <summary>Whether a full place is one that has reached its bound, so that deleting makes room.</summary>
+    bool HasOwnBound { get; }
+
     /// <summary>Comes first in every piece of work that writes: a trace does not wait for the disk.</summary>
     void Begin(DbConnection connection);
 
     /// <summary>A trace was added, which is this process's until it ends.</summary>
     void Added(DbConnection connection, long id);
+
+    /// <summary>Writes the states of traces and adds their events; those of a trace that was deleted meanwhile are dropped.</summary>
+    /// <param name="ids">Of the traces, in their order.</param>
+    void Store(DbConnection connection, List<long> ids, IReadOnlyList<TraceBatch> batches);
+
+    /// <summary>After a write: the oldest traces go when all of them take too much.</summary>
+    /// <param name="written">What was written.</param>
+    Task KeepBelowBound(IReadOnlyList<TraceBatch> written);
 
     /// <summary>Ends what processes that are gone have left running.</summary>
     Task EndGone();

@@ -65,6 +65,33 @@ internal sealed class TraceFile(string path, TimeProvider clock) : ITracePlace, 
     {
     }
 
+    public bool HasOwnBound => true;
+
+    public void Store(DbConnection connection, List<long> ids, IReadOnlyList<TraceBatch> batches)
+    {
+        foreach (var (id, batch) in ids.Zip(batches))
+        {
+            var (sessionId, messageId, status, endedAt, eventCount, truncated) =
+                (batch.SessionId, batch.MessageId, batch.Status, batch.EndedAt, batch.EventCount, batch.Truncated);
+            var known = connection.Execute("""
+                update traces
+                set message_id = @messageId, session_id = @sessionId, status = @status, ended_at = @endedAt,
+                    event_count = @eventCount, truncated = @truncated
+                where id = @id
+                """, new { id, sessionId, messageId, status, endedAt, eventCount, truncated });
+            foreach (var item in known == 1 ? batch.Events : [])
+            {
+                connection.Execute("""
+                    insert into trace_events (trace_id, seq, type, at, payload)
+                    values (@id, @Seq, @Type, @At, @Payload)
+                    """, new { id, item.Seq, item.Type, item.At, item.Payload });
+            }
+        }
+    }
+
+    /// <summary>The file has a maximum size.</summary>
+    public Task KeepBelowBound(IReadOnlyList<TraceBatch> written) => Task.CompletedTask;
+
     /// <summary>Done when the file is opened.</summary>
     public Task EndGone() => Task.CompletedTask;
 

@@ -29,9 +29,11 @@ internal sealed class TraceStore(ITracePlace place)
         var db = Open();
         try
         {
-            return await db.Write(connection => Store(connection, batches));
+            var ids = await db.Write(connection => Store(connection, batches));
+            await place.KeepBelowBound(batches);
+            return ids;
         }
-        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        catch (StoreException error) when (error.Failure == StoreFailure.Full && place.HasOwnBound)
         {
             await db.Write(connection => connection.Execute("""
                 delete from traces
@@ -133,25 +135,10 @@ internal sealed class TraceStore(ITracePlace place)
         var ids = new List<long>(batches.Count);
         foreach (var batch in batches)
         {
-            var id = batch.Id == 0 ? Insert(connection, batch) : batch.Id;
-            ids.Add(id);
-            var (sessionId, messageId, status, endedAt, eventCount, truncated) =
-                (batch.SessionId, batch.MessageId, batch.Status, batch.EndedAt, batch.EventCount, batch.Truncated);
-            var known = connection.Execute("""
-                update traces
-                set message_id = @messageId, session_id = @sessionId, status = @status, ended_at = @endedAt,
-                    event_count = @eventCount, truncated = @truncated
-                where id = @id
-                """, new { id, sessionId, messageId, status, endedAt, eventCount, truncated });
-            foreach (var item in known == 1 ? batch.Events : []) // else it was deleted while it was written
-            {
-                connection.Execute("""
-                    insert into trace_events (trace_id, seq, type, at, payload)
-                    values (@id, @Seq, @Type, @At, @Payload)
-                    """, new { id, item.Seq, item.Type, item.At, item.Payload });
-            }
+            ids.Add(batch.Id == 0 ? Insert(connection, batch) : batch.Id);
         }
 
+        place.Store(connection, ids, batches);
         return ids;
     }
 

@@ -1,6 +1,10 @@
 using System.Net;
+using AiChat.Data.Nodes;
 using AiChat.Data.Postgres;
+using AiChat.Data.Traces;
 using AiChat.Tests.Chat;
+using AiChat.Tests.Data;
+using Dapper;
 
 namespace AiChat.Tests.Nodes;
 
@@ -46,6 +50,42 @@ public sealed class SharedTraceTests
         var ended = Assert.Single(await admin.Http.Traces("?status=failed"));
         Assert.Equal(["start", "end"], (await admin.Http.TraceEvents(ended.Id())).Types());
         Assert.Single(await admin.Http.Traces("?status=running"));
+    }
+
+    [PostgresFact]
+    public async Task Many_events_travel_together_and_the_oldest_traces_go_when_all_take_too_much()
+    {
+        using var db = PostgresStoreTests.Open(out _);
+        var nodes = new NodeStore(db);
+        var store = new TraceStore(new TraceTables(db, nodes, maxBytes: 1));
+        var payload = "{\"text\":\"" + new string('字', 20_000) + "\\u0000\"}";
+        var ids = await store.Write([.. Enumerable.Range(1, 4).Select(at => Batch(at, 0, 1, 2))]);
+        Assert.Equal([1L, 2L], (await store.Events(ids[0], 0, 10)).Select(item => item.Seq));
+        Assert.All(await store.Events(ids[3], 0, 10), item => Assert.Equal(("kind", 5L, payload), (item.Type, item.At, item.Payload)));
+        Assert.Equal(4, await Count()); // what runs stays, whatever it takes
+        await db.Write(connection => connection.Execute("delete from traces where id = @id", new { id = ids[1] }));
+
+        // Each takes 180,000 bytes now; one was deleted meanwhile.
+        store = new TraceStore(new TraceTables(db, nodes, maxBytes: 400_000));
+        await store.Write([.. ids.Select((id, at) => Batch(at + 1, id, 3, 1) with { Status = "completed", EndedAt = 9 })]);
+
+        var left = (await store.List(new TraceFilter(null, null, null), 10, 0)).Rows;
+        Assert.Equal([ids[3], ids[2]], left.Select(trace => trace.Id));
+        Assert.All(left, trace => Assert.Equal(("completed", 9L, 3L), (trace.Status, trace.EndedAt, trace.EventCount)));
+
+        async Task<long> Count() => (await store.List(new TraceFilter(null, null, null), 10, 0)).Total;
+
+        TraceBatch Batch(long startedAt, long id, int from, int count) => new()
+        {
+            Id = id,
+            Head = new TraceHead { UserId = 1, Actor = "a", Kind = "send", StartedAt = startedAt },
+            Events =
+            [
+                .. Enumerable.Range(from, count).Select(seq => new TraceEventRow { Seq = seq, Type = "kind", At = 5, Payload = payload }),
+            ],
+            Status = "running",
+            EventCount = from + count - 1,
+        };
     }
 
     [PostgresFact]
