@@ -30,8 +30,7 @@ internal sealed class Search(Db db)
             {
                 cancel.ThrowIfCancellationRequested();
                 var matches = Texts(connection, session.Id, candidates, placed).Where(row => terms.AreIn(row.Content))
-                    .Take(MatchesPerSession).Select(row => row.Id).ToList()
-                    .ConvertAll(id => Match(Text(connection, id), terms.Patterns));
+                    .Take(MatchesPerSession).Select(row => Match(row, terms.Patterns)).ToList();
                 if (matches.Count > 0 || terms.AreIn(session.Title))
                 {
                     found.Add(new FoundSession(session, matches));
@@ -80,14 +79,21 @@ internal sealed class Search(Db db)
         DbConnection connection, long sessionId, HashSet<long>? candidates, ILookup<long, long>? placed) => candidates switch
         {
             null => connection.Query<TextRow>("""
-            select id, content from messages where session_id = @sessionId order by id desc
+            select id, session_id, role, content from messages where session_id = @sessionId order by id desc
             """, new { sessionId }, buffered: false),
             { Count: 0 } => [],
-            _ when placed is not null => placed[sessionId].Select(id => Text(connection, id)),
-            _ => connection.Query<long>("""
+            _ when placed is not null => Texts(connection, placed[sessionId]),
+            _ => Texts(connection, connection.Query<long>("""
             select id from messages where session_id = @sessionId order by id desc
-            """, new { sessionId }).Where(candidates.Contains).Select(id => Text(connection, id)),
+            """, new { sessionId }).Where(candidates.Contains)),
         };
+
+    /// <summary>A few at a time: each statement may be a round trip to a server, and a text may be long.</summary>
+    private static IEnumerable<TextRow> Texts(DbConnection connection, IEnumerable<long> ids) =>
+        ids.Chunk(MatchesPerSession).SelectMany(few => connection.Query<TextRow>("""
+            select id, session_id, role, content from messages
+            where id in (select cast(value as bigint) from json_each(@ids)) order by id desc
+            """, new { ids = $"[{string.Join(',', few)}]" }));
 
     /// <summary>The candidates by their sessions, newest first.</summary>
     private static ILookup<long, long> Placed(DbConnection connection, HashSet<long> candidates) => connection.Query<TextRow>("""

@@ -1,4 +1,8 @@
+using System.Buffers;
+using System.Data;
 using System.Data.Common;
+using System.Text;
+using System.Text.Json;
 using AiChat.Data.Sqlite;
 using Dapper;
 
@@ -12,20 +16,36 @@ internal static class TextRows
 {
     private const int MaxAtOnce = 256;
 
-    /// <summary>Ids of messages among which are all of the user's that hold the terms.</summary>
-    public static HashSet<long> Candidates(DbConnection connection, long userId, SearchTerms terms)
+    /// <summary>Bytes of a text that travels with others.</summary>
+    private const int MaxShort = 16_384;
+
+    /// <summary>More are not looked up one by one: what so many hold is soon found among the newest.</summary>
+    private const int MaxFound = 4_000;
+
+    private const int PatternsAtOnce = 3;
+
+    /// <summary>Ids of messages among which are all of the user's that hold the terms; null when these are very many.</summary>
+    public static HashSet<long>? Candidates(DbConnection connection, long userId, SearchTerms terms)
     {
         // First, because what is no longer due afterwards is among the rows by then.
-        var due = connection.Query<long>("select id from messages_text_due").ToList();
-        var ids = new HashSet<long>();
-        foreach (var (place, pattern) in terms.Patterns.Select(pattern => LikePattern.Containing(pattern.Text)).Index())
+        var due = connection.Query<long>("""
+            select d.id
+            from messages_text_due d
+            join messages m on m.id = d.id
+            join sessions s on s.id = m.session_id
+            where s.user_id = @userId
+            """, new { userId }).ToList();
+        HashSet<long>? ids = null;
+        foreach (var patterns in terms.Patterns.Select(pattern => LikePattern.Containing(pattern.Text)).Chunk(PatternsAtOnce))
         {
-            var found = connection.Query<long>("""
-                select id from messages_text where user_id = @userId and content like @pattern escape '\'
-                """, new { userId, pattern });
-            if (place == 0)
+            if (Find(connection, userId, patterns) is not { Count: <= MaxFound } found)
             {
-                ids.UnionWith(found);
+                continue;
+            }
+
+            if (ids is null)
+            {
+                ids = [.. found];
             }
             else
             {
@@ -33,8 +53,38 @@ internal static class TextRows
             }
         }
 
-        ids.UnionWith(due);
+        ids?.UnionWith(due);
         return ids;
+    }
+
+    /// <summary>
+    /// At most one more than are looked up. How to find them depends on how common the patterns are, so the server plans it each time.
+    /// </summary>
+    private static List<long> Find(DbConnection connection, long userId, string[] patterns)
+    {
+        var (first, second, third) = (patterns[0], patterns.ElementAtOrDefault(1) ?? "%", patterns.ElementAtOrDefault(2) ?? "%");
+        PlanEachTime(connection, "force_custom_plan");
+        try
+        {
+            return connection.Query<long>("""
+                select id from messages_text
+                where user_id = @userId and content like @first escape '\' and content like @second escape '\'
+                    and content like @third escape '\'
+                limit @limit
+                """, new { userId, first, second, third, limit = MaxFound + 1 }).ToList();
+        }
+        finally
+        {
+            PlanEachTime(connection, "auto");
+        }
+    }
+
+    private static void PlanEachTime(DbConnection connection, string mode)
+    {
+        if (connection is PostgresConnection { State: ConnectionState.Open, IsPooled: false }) // behind a pooler nothing is prepared
+        {
+            connection.Execute("select set_config('plan_cache_mode', @mode, false)", new { mode });
+        }
     }
 
     /// <summary>Brings some of the messages that are due up to date.</summary>
@@ -47,7 +97,21 @@ internal static class TextRows
             where id in (select id from messages_text_due order by id limit @MaxAtOnce for update skip locked)
             returning id
             """, new { MaxAtOnce }).ToList();
-        foreach (var id in due)
+        // Read after they were taken: a change in between is due again, or seen here.
+        var ids = $"[{string.Join(',', due)}]";
+        var texts = connection.Query<OwnedMessage>("""
+            select m.id, s.user_id, m.content
+            from messages m
+            join sessions s on s.id = m.session_id and s.user_id is not null
+            where m.id in (select cast(value as bigint) from json_each(@ids)) and m.content <> '' and octet_length(m.content) <= @MaxShort
+            """, new { ids, MaxShort }).ToList();
+        if (texts.Count > 0)
+        {
+            Add(connection, texts);
+        }
+
+        // Long texts one by one, and those whose message is gone.
+        foreach (var id in due.Except(texts.Select(text => text.Id)))
         {
             Add(connection, id);
         }
@@ -56,10 +120,37 @@ internal static class TextRows
         return due.Count;
     }
 
+    private static void Add(DbConnection connection, List<OwnedMessage> texts)
+    {
+        var list = new ArrayBufferWriter<byte>();
+        using (var json = new Utf8JsonWriter(list))
+        {
+            json.WriteStartArray();
+            foreach (var text in texts)
+            {
+                json.WriteStartObject();
+                json.WriteNumber("id", text.Id);
+                json.WriteNumber("user_id", text.UserId);
+                json.WriteString("content", Letters.Fold(text.Content));
+                json.WriteEndObject();
+            }
+
+            json.WriteEndArray();
+        }
+
+        var rows = Encoding.UTF8.GetString(list.WrittenSpan);
+        connection.Execute("""
+            insert into messages_text (id, user_id, content)
+            select t.id, t.user_id, t.content
+            from json_to_recordset(cast(@rows as json)) as t (id bigint, user_id bigint, content text)
+            on conflict (id) do update set user_id = excluded.user_id, content = excluded.content
+            """, new { rows });
+    }
+
     private static void Add(DbConnection connection, long id)
     {
         var text = connection.QueryFirstOrDefault<OwnedMessage>("""
-            select s.user_id, m.content
+            select m.id, s.user_id, m.content
             from messages m
             join sessions s on s.id = m.session_id and s.user_id is not null
             where m.id = @id and m.content <> ''
@@ -79,6 +170,8 @@ internal static class TextRows
 
 internal sealed record OwnedMessage
 {
+    public long Id { get; init; }
+
     public long UserId { get; init; }
 
     public string Content { get; init; } = "";

@@ -1,10 +1,11 @@
 // A server on a database of many users' messages, created once by SQL and kept under artifacts/.
-const { spawnSync } = require('node:child_process')
-const { existsSync, mkdirSync, readdirSync, renameSync, rmSync } = require('node:fs')
+const { execFileSync, spawnSync } = require('node:child_process')
+const { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } = require('node:fs')
 const { join } = require('node:path')
+const { PROGRAMS, startPostgres } = require('./nodes.cjs')
 const { SETUP_CODE, call, startAiChat, wait } = require('./servers.cjs')
 
-const { TOOLS, ROOT } = process.env
+const { BINARY, TOOLS, ROOT } = process.env
 const ACCOUNT = { username: 'reader', password: 'search-9z8y7x-speed' }
 
 /** A seeded generator: the same numbers in each run. */
@@ -42,13 +43,13 @@ function sql(own, messages) {
     insert into me (id) select id from users where username = '${ACCOUNT.username}';
     with recursive n (i) as (select 0 union all select i + 1 from n where i < 4999)
     insert into users (id, username, username_key, role, status, created_at) select 100000 + i, 'other' || i, 'other' || i, 'USER', 'ACTIVE', 1 from n;
-    with recursive n (i) as (select 0 union all select i + 1 from n where i < ${Math.ceil(messages / 50)})
+    with recursive n (i) as (select 0 union all select i + 1 from n where i < ${Math.ceil((messages + own) / 50)})
     insert into sessions (id, user_id, title, message_count, created_at, updated_at) select 100000 + i, 100000 + i % 5000, 'Chat ' || i, 50, 1, i from n;
     with recursive n (i) as (select 0 union all select i + 1 from n where i < ${own / 50 - 1})
     insert into sessions (id, user_id, title, message_count, created_at, updated_at) select 1000 + i, me.id, 'Mine ' || i, 50, 1, i from n, me;
     with recursive n (i) as (select 0 union all select i + 1 from n where i < ${messages + own - 1})
     insert into messages (id, session_id, role, content, status, created_at)
-    select 100000 + i, iif(i % ${every} = 7 and i / ${every} < ${own}, 1000 + i / ${every} / 50, 100000 + i / 50), iif(i % 2, 'assistant', 'user'), pool.text, 'done', i
+    select 100000 + i, iif(i % ${every} = ${Math.min(7, every - 1)} and i / ${every} < ${own}, 1000 + i / ${every} / 50, 100000 + i / 50), iif(i % 2, 'assistant', 'user'), pool.text, 'done', i
     from n join pool on pool.id = i * 7919 % 4001 % 4000;
     insert into messages_text_due (id) select id from messages;`
 }
@@ -73,9 +74,33 @@ async function data(own, messages) {
   return folder
 }
 
+/** The same rows on PostgreSQL: the server of DATABASE_URL, whose database is empty, or one of this run. */
+async function startMoved(folder) {
+  const own = process.env.DATABASE_URL ? null : await startPostgres()
+  try {
+    return await startOn(own?.url ?? process.env.DATABASE_URL, folder, () => own?.stop())
+  } catch (error) {
+    own?.stop()
+    throw error
+  }
+}
+
+async function startOn(url, folder, stopDatabase) {
+  const variables = { DATABASE_URL: url, AICHAT_MASTER_KEY: readFileSync(join(folder, 'master.key'), 'utf8').trim() }
+  console.log('Moving it to PostgreSQL')
+  execFileSync(BINARY, ['migrate-store', '--to', url], { env: { ...process.env, DATABASE_URL: '', DATA_DIR: folder }, stdio: ['ignore', 'ignore', 'inherit'] })
+  const server = await startAiChat(null, variables)
+  const begun = performance.now()
+  const due = () => execFileSync(join(PROGRAMS, 'psql'), ['-qAt', '-c', 'select count(*) from messages_text_due', url], { encoding: 'utf8' }).trim()
+  while (due() !== '0') await wait(1_000)
+  console.log(`The search was complete after ${Math.round((performance.now() - begun) / 1000)} s`)
+  return { ...server, name: 'AiChat on PostgreSQL', stop: async () => (await server.stop(), stopDatabase()) }
+}
+
 /** The first start adds the messages to the index. */
-async function startFilled({ own, messages }) {
-  const server = await startAiChat(null, { DATA_DIR: await data(own, messages) })
+async function startFilled({ own, messages, isOnPostgres }) {
+  const folder = await data(own, messages)
+  const server = isOnPostgres ? await startMoved(folder) : await startAiChat(null, { DATA_DIR: folder })
   server.token = (await call(server, 'POST', '/api/auth/token', ACCOUNT)).accessToken
   await call(server, 'PATCH', '/api/settings/system', { requestsPerMinute: 0 })
   return server

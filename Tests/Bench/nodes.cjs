@@ -87,4 +87,4 @@ async function nodes(single, scenario, tools) {
   }
 }
 
-module.exports = { nodes }
+module.exports = { MASTER_KEY, PROGRAMS, nodes, startPostgres }

@@ -32,6 +32,12 @@ const search = (id, own, of, limit) => ({
   judge: (ours) => ours.searches.map(({ what, p95 }) => most(`${what} p95`, limit, p95, us)),
 })
 
+/** The same on PostgreSQL; terms of one or two characters read all of the user's messages. */
+const searchOnPostgres = (id, own, of, limit) => ({
+  ...search(id, own, of, limit), isOnPostgres: true, name: `search on PostgreSQL in ${own.toLocaleString('en')} of ${of.toLocaleString('en')} messages`,
+  judge: (ours) => ours.searches.filter(({ q }) => q.length > 2).map(({ what, p95 }) => most(`${what} p95`, limit, p95, us)),
+})
+
 /** Four users with four megabytes of text each, who search for terms too short for the index and load the text as files. */
 async function slowReaders(server, call) {
   const text = 'All work and no play makes a long text that has to be read to the end. '.repeat(1300)
@@ -153,6 +159,7 @@ const SCENARIOS = [
   search('search-small', 1_000, 261_000, 50_000),
   search('search', 1_000, 3_000_000, 100_000),
   search('search-own', 100_000, 3_000_000, 100_000),
+  searchOnPostgres('search-postgres', 100_000, 300_000, 50_000),
 ]
 
 module.exports = { SCENARIOS, relays: ({ kind }) => kind === undefined }
