@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Net.Sockets;
 using AiChat.Data;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Calls;
@@ -60,6 +61,13 @@ internal static class ServeCommand
             + $"(by {Capacity.Files:N0} open files and {memory.Limit >> 20:N0} MiB of memory).");
     }
 
+    /// <summary>Whether the database has connections enough for all servers on it; a pooler has its own.</summary>
+    private static async Task<string?> Connections(WebApplication app) =>
+        app.Services.GetRequiredService<ServerOptions>().DatabaseServer is { IsPooled: false }
+            ? await app.Services.GetRequiredService<Db>().Read(
+                connection => PostgresFacts.ConnectionNote(connection, PostgresServers.MaxConnections))
+            : null;
+
     private static async Task<int> Run(ParseResult parsed, bool initialize, LogChoice choice)
     {
         using var stop = new StopSignals();
@@ -92,7 +100,7 @@ internal static class ServeCommand
                 return 0; // asked to stop meanwhile
             }
 
-            Say(StartNotes.Overridden(app.Services.GetRequiredService<SystemSettings>()), Room(app.Services));
+            Say(StartNotes.Overridden(app.Services.GetRequiredService<SystemSettings>()), Room(app.Services), await Connections(app));
             var addresses = WebServer.Addresses(app.Services.GetRequiredService<IServer>()).Select(Reachable).ToList();
             foreach (var address in addresses)
             {
@@ -125,6 +133,12 @@ internal static class ServeCommand
         {
             Terminal.Complain(error.Message + Supervision.Advice(error));
             return error.ExitCode;
+        }
+        catch (StoreException error) when (options?.DatabaseServer is { } url)
+        {
+            var refusal = PostgresRefusal.Of(url, error.InnerException ?? error);
+            Terminal.Complain(refusal.Message);
+            return refusal.ExitCode;
         }
         catch (Exception error) when (options is not null && BindFailure(error, options) is { } failure)
         {

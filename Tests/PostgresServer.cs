@@ -43,6 +43,12 @@ internal static class PostgresServer
 
     public static bool IsThere => _given is not null || _programs is not null;
 
+    /// <summary>Whether a test can start one of its own.</summary>
+    public static bool HasPrograms => _programs is not null;
+
+    /// <summary>In memory where that can be.</summary>
+    public static string Place => Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+
     /// <summary>The database of the server on this data folder, if servers under test are to use one.</summary>
     public static string? UrlFor(string dataDir) =>
         _asked is null ? null : _byFolder.GetOrAdd(dataDir, _ => new Lazy<string>(NewDatabaseUrl)).Value;
@@ -92,7 +98,7 @@ internal static class PostgresServer
 
     private static Uri Start()
     {
-        var folder = Path.Combine(Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath(), $"aichat-postgres-{Guid.NewGuid():N}");
+        var folder = Path.Combine(Place, $"aichat-postgres-{Guid.NewGuid():N}");
         Directory.CreateDirectory(folder);
         if (Environment.UserName == "root")
         {
@@ -118,7 +124,7 @@ internal static class PostgresServer
         }
     }
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -134,7 +140,7 @@ internal static class PostgresServer
     }
 
     /// <summary>PostgreSQL refuses to run as root.</summary>
-    private static void CallServer(string program, params string[] arguments)
+    internal static void CallServer(string program, params string[] arguments)
     {
         var path = Path.Combine(_programs!, program);
         if (Environment.UserName == "root")
@@ -148,7 +154,7 @@ internal static class PostgresServer
     }
 
     /// <summary>The output goes nowhere: the server that pg_ctl starts would hold a pipe open.</summary>
-    private static void Call(string program, params string[] arguments)
+    internal static void Call(string program, params string[] arguments)
     {
         string[] shell = ["-c", "exec \"$@\" >/dev/null 2>&1", "sh", program, .. arguments];
         using var process = Process.Start(new ProcessStartInfo("/bin/sh", shell) { WorkingDirectory = "/" })!;

@@ -311,7 +311,7 @@ internal sealed class PostgresMoveStore : IMoveStore
         {
             store?.Dispose();
             throw error is DbException or StoreException
-                ? PostgresMigrator.Refusal(servers.Url, (error as StoreException)?.InnerException ?? error) : error;
+                ? PostgresRefusal.Of(servers.Url, (error as StoreException)?.InnerException ?? error) : error;
         }
     }
 

@@ -10,6 +10,10 @@ internal static class PostgresErrors
     public static bool IsWorthRepeating(Exception error) => (error as PostgresException ?? error.InnerException) is
         PostgresException { SqlState: PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected };
 
+    /// <summary>Whether the server took no write: it may have become a standby, and the next connection finds another.</summary>
+    public static bool IsReadOnly(Exception? error) => (error as PostgresException ?? error?.InnerException) is
+        PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction };
+
     /// <summary>What the server says, without its code.</summary>
     public static string Text(Exception error) => (error as PostgresException)?.MessageText ?? error.Message;
 
@@ -20,9 +24,11 @@ internal static class PostgresErrors
         {
             PostgresErrorCodes.DiskFull => new StoreException(StoreFailure.Full, "The disk of the database is full.", error),
             PostgresErrorCodes.QueryCanceled => new StoreException(StoreFailure.TooLong, "The statement exceeded its time limit.", error),
-            PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.LockNotAvailable
-                or PostgresErrorCodes.TooManyConnections =>
+            PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected or PostgresErrorCodes.LockNotAvailable =>
                 new StoreException(StoreFailure.Busy, "The database is busy.", error),
+            PostgresErrorCodes.TooManyConnections => new StoreException(
+                StoreFailure.Busy,
+                $"The database has no connection left ({answer.MessageText}): raise max_connections, or the limit of the user.", error),
             // Connections that end, operators that intervene, a primary that became a standby, a server that fails.
             ['0', '8', ..] or ['5', '7', ..] or ['5', '8', ..] or ['X', 'X', ..] or ['5', '3', ..]
                 or PostgresErrorCodes.ReadOnlySqlTransaction =>

@@ -2,7 +2,6 @@ using System.Data.Common;
 using System.Globalization;
 using System.Reflection;
 using Dapper;
-using Npgsql;
 
 namespace AiChat.Data.Postgres;
 
@@ -29,7 +28,7 @@ internal static class PostgresMigrator
         }
         catch (Exception error) when (error is DbException or StoreException)
         {
-            throw Refusal(servers.Url, (error as StoreException)?.InnerException ?? error);
+            throw PostgresRefusal.Of(servers.Url, (error as StoreException)?.InnerException ?? error);
         }
     }
 
@@ -119,33 +118,6 @@ internal static class PostgresMigrator
             throw new StartupException(StartupException.Configuration, $"The database at {url.Place} {wrong}.");
         }
     }
-
-    /// <summary>What kept a start from using the database, and what to do.</summary>
-    public static StartupException Refusal(PostgresUrl url, Exception error)
-    {
-        var (code, what) = error switch
-        {
-            PostgresException { SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification } => (
-                StartupException.Configuration,
-                $"refuses the user {url.User} or the password: check both in the URL, and pg_hba.conf"),
-            PostgresException { SqlState: PostgresErrorCodes.InvalidCatalogName } => (
-                StartupException.Configuration,
-                $"does not have it: create database \"{url.Database}\" with encoding 'UTF8' template template0"),
-            PostgresException { SqlState: PostgresErrorCodes.InsufficientPrivilege } => (
-                StartupException.Configuration, $"does not let {url.User} create tables: make that user the owner of the database"),
-            PostgresException { SqlState: PostgresErrorCodes.TooManyConnections } => (
-                StartupException.TemporaryFailure, "has no connection left: raise max_connections; each AiChat takes up to 30"),
-            PostgresException { SqlState: PostgresErrorCodes.DiskFull } => (
-                StartupException.TemporaryFailure, "has a full disk: make room"),
-            PostgresException { SqlState: PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.FeatureNotSupported } => (
-                StartupException.Configuration, "lacks the extension pg_trgm: install PostgreSQL's contrib package"),
-            PostgresException answer => (StartupException.Configuration, $"refuses: {answer.MessageText}"),
-            _ => (StartupException.TemporaryFailure, $"cannot be reached: {Innermost(error).Message.TrimEnd('.')}"),
-        };
-        return new StartupException(code, $"The database server at {url.Place} {what}.", error);
-    }
-
-    private static Exception Innermost(Exception error) => error.InnerException is { } inner ? Innermost(inner) : error;
 
     private static List<(int Version, string Name, string Sql)> Steps()
     {

@@ -10,6 +10,18 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
     /// <summary>Statements that one connection keeps prepared: more than the program has.</summary>
     private const int MaxPrepared = 300;
 
+    /// <summary>
+    /// Connections of one process at most: 16 that write, up to 12 that read, one that holds its claim, one that renews its row, one that
+    /// hears of changes, and one that brings the text of the search up to date.
+    /// </summary>
+    public const int MaxConnections = 32;
+
+    /// <summary>One that did nothing for so long is closed: others may need it.</summary>
+    public static readonly TimeSpan KeepIdle = TimeSpan.FromMinutes(1);
+
+    /// <summary>Why a connection is not used.</summary>
+    public const string IsStandby = "The database server is a standby.";
+
     /// <summary>Any number, the same in every process.</summary>
     private const long ClaimKey = 0x4169_4368_6175;
 
@@ -38,14 +50,21 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
             if (!url.IsPooled) // else it would hold for whoever gets the connection next
             {
                 using var command = connection.CreateCommand();
+
+                // One address may lead to a standby while another server becomes the primary: that connection would stay there.
                 command.CommandText = $"""
                     set statement_timeout = 10000;
                     set lock_timeout = 5000;
                     set idle_in_transaction_session_timeout = 30000;
                     set client_min_messages = notice;
-                    set {setting}
+                    set {setting};
+                    select pg_is_in_recovery()
                     """;
-                command.ExecuteNonQuery();
+                if (command.ExecuteScalar() is true)
+                {
+                    connection.Dispose();
+                    throw new StoreException(StoreFailure.Unavailable, IsStandby);
+                }
             }
 
             return new PostgresConnection(connection, this) { CommandLimit = commandLimit };
@@ -100,7 +119,7 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
         }
         catch (Exception error) when (error is DbException or StoreException)
         {
-            throw PostgresMigrator.Refusal(url, (error as StoreException)?.InnerException ?? error);
+            throw PostgresRefusal.Of(url, (error as StoreException)?.InnerException ?? error);
         }
     }
 

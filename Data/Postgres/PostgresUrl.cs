@@ -6,7 +6,16 @@ internal sealed record PostgresUrl
     /// <summary>The names of parameters that mean something here.</summary>
     public const string Known = "sslmode, sslrootcert, pooler";
 
-    private const string Rule = "is postgres://user:password@host:5432/database, with several hosts separated by commas";
+    private const string Rule = "is postgres://user:password@host:5432/database, with several hosts separated by commas, and with "
+        + "characters such as ? or / of the password as %3F or %2F";
+
+    /// <summary>What URLs of other programs and providers have. What is not listed is not named: it may be part of a password.</summary>
+    private static readonly string[] _foreign =
+    [
+        "application_name", "channel_binding", "charset", "connect_timeout", "connection_limit", "gssencmode", "keepalives", "options",
+        "passfile", "pgbouncer", "pool_timeout", "prepared_statements", "schema", "search_path", "service", "sslcert", "sslcrl", "sslkey",
+        "ssl", "statement_cache_size", "target_session_attrs",
+    ];
 
     /// <summary>Each with its port, separated by commas.</summary>
     public required string Hosts { get; init; }
@@ -84,7 +93,8 @@ internal sealed record PostgresUrl
                     broken = $"has an unknown value for {name}";
                     return null;
                 default:
-                    broken = "has a parameter that means nothing here; known are " + Known;
+                    broken = $"has a parameter that means nothing here{(_foreign.Contains(name) ? $" ({name})" : "")}: take it away; known "
+                        + $"are {Known}";
                     return null;
             }
         }
