@@ -14,7 +14,9 @@ internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance
     public PostgresServers? Servers { get; private init; }
 
     public Db OpenStore() =>
-        Servers is { } servers ? new Db(new PostgresWriter(servers), () => new PostgresReader(servers)) : new Db(Folder.DatabasePath);
+        Servers is { } servers
+            ? new Db(new PostgresWriter(servers), () => new PostgresReader(servers), PostgresServers.KeepIdle)
+            : new Db(Folder.DatabasePath);
 
     /// <summary>Closes the folder when it fails.</summary>
     /// <exception cref="StartupException">The data do not allow a start.</exception>

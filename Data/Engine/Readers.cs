@@ -1,12 +1,11 @@
-using System.Collections.Concurrent;
-
 namespace AiChat.Data.Engine;
 
-/// <summary>A pool of read-only connections to one database, opened on demand. Thread-safe.</summary>
-/// <param name="open">Too many open files or a database that is briefly missing may fail it; a later call may succeed.</param>
-internal sealed class Readers(Func<Reader> open) : IDisposable
+/// <summary>A pool of read-only connections to one database. Thread-safe.</summary>
+/// <param name="open">Opens one; see <see cref="ConnectionPool{T}"/>.</param>
+/// <param name="keep">How long one may be idle; null keeps it.</param>
+internal sealed class Readers(Func<Reader> open, TimeSpan? keep) : IDisposable
 {
-    private readonly ConcurrentStack<Reader> _idle = new();
+    private readonly ConnectionPool<Reader> _pool = new(open, keep);
 
     /// <summary>
     /// Runs <paramref name="use"/> on a connection of the pool, again on another one when it was cut while it was idle. Callers bound how
@@ -15,8 +14,7 @@ internal sealed class Readers(Func<Reader> open) : IDisposable
     /// <exception cref="StoreException">None can be opened now.</exception>
     public T Use<T>(Func<Reader, T> use)
     {
-        var isNew = !_idle.TryPop(out var reader);
-        reader ??= open();
+        var reader = _pool.Take(out var isNew);
         try
         {
             return use(reader);
@@ -24,14 +22,14 @@ internal sealed class Readers(Func<Reader> open) : IDisposable
         catch (StoreException) when (!isNew && reader.IsBroken)
         {
             // The others have lost theirs at the same moment.
-            Dispose();
+            _pool.Clear();
         }
         finally
         {
             Return(reader);
         }
 
-        reader = open();
+        reader = _pool.Take(out _);
         try
         {
             return use(reader);
@@ -42,13 +40,7 @@ internal sealed class Readers(Func<Reader> open) : IDisposable
         }
     }
 
-    public void Dispose()
-    {
-        while (_idle.TryPop(out var reader))
-        {
-            reader.Dispose();
-        }
-    }
+    public void Dispose() => _pool.Dispose();
 
     private void Return(Reader reader)
     {
@@ -58,7 +50,7 @@ internal sealed class Readers(Func<Reader> open) : IDisposable
         }
         else
         {
-            _idle.Push(reader);
+            _pool.Return(reader);
         }
     }
 }

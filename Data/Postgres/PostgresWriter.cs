@@ -6,13 +6,13 @@ using Dapper;
 namespace AiChat.Data.Postgres;
 
 /// <summary>
-/// Carries out writes on several threads, each with a connection of its own and each piece of work in a transaction of its own: the server
-/// lets transactions that end together share one flush. A piece that another one was in the way of is done again. Thread-safe.
+/// Carries out writes on several threads, each piece of work on a connection and in a transaction of its own: the server lets transactions
+/// that end together share one flush. A piece that another one was in the way of is done again. Thread-safe.
 /// </summary>
 internal sealed class PostgresWriter : IWriter
 {
     /// <summary>Measured: with 16 connections the server commits ten times as often as with one, with 32 no more.</summary>
-    private const int Threads = 16;
+    public const int Threads = 16;
 
     private const int MaxQueue = 8_192;
 
@@ -27,6 +27,7 @@ internal sealed class PostgresWriter : IWriter
     private readonly PostgresServers _servers;
     private readonly WriteQueue _queue = new(MaxQueue, 1);
     private readonly Lane[] _lanes;
+    private readonly ConnectionPool<PostgresConnection> _connections;
     private readonly Timer _indexing;
     private readonly Timer _telling;
     private long _commits;
@@ -44,6 +45,7 @@ internal sealed class PostgresWriter : IWriter
     public PostgresWriter(PostgresServers servers)
     {
         _servers = servers;
+        _connections = new(() => servers.Open("default_transaction_read_only = off"), PostgresServers.KeepIdle);
         _lanes = [.. Enumerable.Range(0, Threads).Select(_ => new Lane())];
         foreach (var lane in _lanes)
         {
@@ -97,6 +99,7 @@ internal sealed class PostgresWriter : IWriter
         }
 
         _queue.Dispose();
+        _connections.Dispose();
         _servers.Dispose();
     }
 
@@ -108,21 +111,18 @@ internal sealed class PostgresWriter : IWriter
             if (_queue.TakeOne() is { } item && item.TryBegin())
             {
                 lane.Busy.Begin();
-                Run(lane, item);
+                Run(item);
                 lane.Busy.End();
             }
         }
-
-        lane.Connection?.Dispose();
     }
 
     /// <summary>Completes the item, or fails it.</summary>
-    private void Run(Lane lane, WriteItem item)
+    private void Run(WriteItem item)
     {
-        var wasOpen = lane.Connection is not null;
         for (var attempt = 1; ; attempt++)
         {
-            var error = Attempt(lane, item, out var hasBegun);
+            var error = Attempt(item, out var wasOpen, out var hasBegun);
             if (error is null)
             {
                 return;
@@ -139,21 +139,26 @@ internal sealed class PostgresWriter : IWriter
     }
 
     /// <summary>Runs the item in a transaction and commits it; null when it is complete.</summary>
+    /// <param name="wasOpen">The connection had been idle, and may have been cut.</param>
     /// <param name="hasBegun">The server has answered, so that part of the work may be done there.</param>
-    private Exception? Attempt(Lane lane, WriteItem item, out bool hasBegun)
+    private Exception? Attempt(WriteItem item, out bool wasOpen, out bool hasBegun)
     {
-        hasBegun = false;
+        (wasOpen, hasBegun) = (false, false);
+        PostgresConnection? connection = null;
+        var isWhole = false;
         try
         {
-            lane.Connection ??= _servers.Open("default_transaction_read_only = off");
-            lane.Connection.BeginWrite();
-            if (item.Run(lane.Connection, PostgresErrors.Translate))
+            connection = _connections.Take(out var isNew);
+            wasOpen = !isNew;
+            connection.BeginWrite();
+            if (item.Run(connection, PostgresErrors.Translate))
             {
                 hasBegun = true;
-                lane.Connection.CommitWrite();
+                connection.CommitWrite();
+                isWhole = true;
                 Interlocked.Increment(ref _commits);
                 item.Complete();
-                if (lane.Connection.TakeTold())
+                if (connection.TakeTold())
                 {
                     WakeOthersSoon();
                 }
@@ -162,24 +167,38 @@ internal sealed class PostgresWriter : IWriter
             }
 
             // "begin" is sent with the first statement, so a cut shows there.
-            hasBegun = lane.Connection.State == ConnectionState.Open;
+            hasBegun = connection.State == ConnectionState.Open;
             if (hasBegun)
             {
-                lane.Connection.UndoWrite();
+                connection.UndoWrite();
+                isWhole = !PostgresErrors.IsReadOnly(item.Error);
             }
+
+            return item.Error;
         }
         catch (Exception error)
         {
-            Drop(lane);
             return error;
         }
-
-        if (!hasBegun)
+        finally
         {
-            Drop(lane);
+            GiveBack(connection, isWhole, isCut: wasOpen && !hasBegun);
+        }
+    }
+
+    private void GiveBack(PostgresConnection? connection, bool isWhole, bool isCut)
+    {
+        if (isWhole)
+        {
+            _connections.Return(connection!);
+            return;
         }
 
-        return item.Error;
+        connection?.Dispose();
+        if (isCut)
+        {
+            _connections.Clear(); // the others have lost theirs at the same moment
+        }
     }
 
     /// <summary>Looks for messages that are due when something was written since; one at a time.</summary>
@@ -229,18 +248,10 @@ internal sealed class PostgresWriter : IWriter
         Enqueue(waking);
     }
 
-    private static void Drop(Lane lane)
-    {
-        lane.Connection?.Dispose();
-        lane.Connection = null;
-    }
-
     private sealed class Lane
     {
         public BusyTime Busy { get; } = new();
 
         public Thread? Thread { get; set; }
-
-        public PostgresConnection? Connection { get; set; }
     }
 }

@@ -36,11 +36,12 @@ internal sealed class Db : IDisposable
 
     /// <param name="writer">Disposed with this.</param>
     /// <param name="openReader">Opens a connection that reads what the writer wrote.</param>
-    public Db(IWriter writer, Func<Reader> openReader)
+    /// <param name="keepReader">How long one may be idle; null keeps it.</param>
+    public Db(IWriter writer, Func<Reader> openReader, TimeSpan? keepReader = null)
     {
         _writer = writer;
         _writer.IndexFailed += _ => Interlocked.Increment(ref _indexFailures);
-        _readers = new Readers(openReader);
+        _readers = new Readers(openReader, keepReader);
         _longReads = new LongReads(_readers, LongReadLimit);
     }
 
