@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using AiChat.Data;
 using AiChat.Data.Nodes;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Secrets;
@@ -59,9 +60,16 @@ internal sealed class LoginThrottle(SecretCipher cipher, NodeStore nodes, TimePr
     /// <returns>The number of failures in a row, for the audit.</returns>
     public async Task<long> Failed(LoginAttempt attempt)
     {
-        if (!nodes.IsAlone)
+        try
         {
-            return await nodes.Count(FailureName, KeyOf(attempt), clock.GetUtcNow());
+            if (!nodes.IsAlone)
+            {
+                return await nodes.Count(FailureName, KeyOf(attempt), clock.GetUtcNow());
+            }
+        }
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        {
+            // Each process counts for itself while the disk is full.
         }
 
         lock (_gate)
@@ -100,9 +108,16 @@ internal sealed class LoginThrottle(SecretCipher cipher, NodeStore nodes, TimePr
             _failures.Remove((attempt.UsernameKey, attempt.Address));
         }
 
-        if (!nodes.IsAlone)
+        try
         {
-            await nodes.DropCount(FailureName, KeyOf(attempt));
+            if (!nodes.IsAlone)
+            {
+                await nodes.DropCount(FailureName, KeyOf(attempt));
+            }
+        }
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        {
+            // They are forgotten later.
         }
 
         if (remember && attempt.Device is null)
@@ -126,11 +141,9 @@ internal sealed class LoginThrottle(SecretCipher cipher, NodeStore nodes, TimePr
 
     private async ValueTask<TimeSpan> PauseLeft(string name, string address)
     {
-        if (!nodes.IsAlone)
+        if (!nodes.IsAlone && await nodes.Counted(FailureName, $"{name} {address}") is { } counted)
         {
-            return await nodes.Counted(FailureName, $"{name} {address}") is { } counted
-                ? AtLeastZero(Pause(counted.Amount) - (clock.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(counted.At)))
-                : TimeSpan.Zero;
+            return AtLeastZero(Pause(counted.Amount) - (clock.GetUtcNow() - DateTimeOffset.FromUnixTimeMilliseconds(counted.At)));
         }
 
         lock (_gate)

@@ -1,3 +1,4 @@
+using AiChat.Data;
 using AiChat.Data.Nodes;
 
 namespace AiChat.Endpoints.Http;
@@ -12,19 +13,39 @@ internal sealed class SharedBuckets(string name, NodeStore nodes, TimeProvider c
     private readonly TokenBuckets<string> _own = new(clock, maxKeys);
 
     /// <inheritdoc cref="TokenBuckets{TKey}.Take"/>
-    public async ValueTask<TimeSpan> Take(string key, double capacity, TimeSpan refillOfOne) => nodes.IsAlone
-        ? _own.Take(key, capacity, refillOfOne) : await nodes.TakeToken(name, key, capacity, refillOfOne, clock.GetUtcNow());
+    public async ValueTask<TimeSpan> Take(string key, double capacity, TimeSpan refillOfOne)
+    {
+        try
+        {
+            if (!nodes.IsAlone)
+            {
+                return await nodes.TakeToken(name, key, capacity, refillOfOne, clock.GetUtcNow());
+            }
+        }
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
+        {
+            // People sign in on a full disk; each process counts for itself meanwhile.
+        }
+
+        return _own.Take(key, capacity, refillOfOne);
+    }
 
     /// <inheritdoc cref="TokenBuckets{TKey}.Return"/>
     public async ValueTask Return(string key)
     {
-        if (nodes.IsAlone)
+        try
         {
-            _own.Return(key);
+            if (!nodes.IsAlone)
+            {
+                await nodes.ReturnToken(name, key);
+                return;
+            }
         }
-        else
+        catch (StoreException error) when (error.Failure == StoreFailure.Full)
         {
-            await nodes.ReturnToken(name, key);
+            // It was taken from this process's own.
         }
+
+        _own.Return(key);
     }
 }
