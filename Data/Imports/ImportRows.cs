@@ -1,3 +1,5 @@
+using System.Data.Common;
+using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
 
@@ -12,11 +14,18 @@ internal sealed class ImportRows(Db db)
     private const string Columns = "id, user_id, state, name, bytes, options, report, starts, created_at, ended_at";
 
     /// <summary>Adds one that is running; the oldest finished ones leave the list.</summary>
-    public Task<ImportRow> Insert(long userId, string name, long bytes, string options, DateTimeOffset now)
+    /// <param name="max">Running ones of one person; null when there are as many.</param>
+    public Task<ImportRow?> Insert(long userId, string name, long bytes, string options, int max, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
-        return db.Write(connection =>
+        return db.Write<ImportRow?>(connection =>
         {
+            RowLock.User(connection, userId);
+            if (CountRunning(connection, userId) >= max)
+            {
+                return null;
+            }
+
             connection.Execute("""
                 delete from imports where user_id = @userId and state <> 'running' and id not in (
                     select id from imports where user_id = @userId order by id desc limit @MaxKept)
@@ -43,26 +52,64 @@ internal sealed class ImportRows(Db db)
         select {Columns} from imports where state = 'running' order by id limit 1000
         """).ToList());
 
-    /// <summary>Counts a start. False when it is gone, with its owner, or has ended.</summary>
-    public Task<bool> Start(long id) => db.Write(connection => connection.Execute("""
-        update imports set starts = starts + 1 where id = @id and state = 'running'
-        """, new { id }) == 1);
+    /// <summary>How many of a person's did not end.</summary>
+    public Task<long> CountRunning(long userId) => db.Read(connection => CountRunning(connection, userId));
 
-    public Task Finish(long id, string state, string report, DateTimeOffset now)
+    /// <summary>Counts a start. False when it is gone, with its owner, or has ended.</summary>
+    /// <param name="options">As they are from now on.</param>
+    public Task<bool> Start(long id, string options) => db.Write(connection => connection.Execute("""
+        update imports set starts = starts + 1, options = @options where id = @id and state = 'running'
+        """, new { id, options }) == 1);
+
+    /// <summary>Keeps what a running one has come to. False when it is gone or has ended.</summary>
+    public Task<bool> Show(long id, string report) => db.Write(connection => connection.Execute("""
+        update imports set report = @report where id = @id and state = 'running'
+        """, new { id, report }) == 1);
+
+    /// <summary>Ends a running one before whoever is at it does. False when it is gone or has ended.</summary>
+    /// <param name="ended">Makes the report from what was kept last.</param>
+    public Task<bool> Stop(long userId, long id, Func<string, string> ended, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
         return db.Write(connection =>
         {
-            connection.Execute("""
-                update imports set state = @state, report = @report, ended_at = @at where id = @id and state = 'running'
-                """, new { id, state, report, at });
+            var last = connection.QueryFirstOrDefault<string>("""
+                select report from imports where id = @id and user_id = @userId and state = 'running'
+                """, new { id, userId });
+            if (last is null)
+            {
+                return false;
+            }
+
+            var report = ended(last);
+            return connection.Execute("""
+                update imports set state = 'failed', report = @report, ended_at = @at where id = @id and state = 'running'
+                """, new { id, report, at }) == 1;
         });
     }
+
+    /// <summary>Ends a running one. False when it is gone or was stopped.</summary>
+    public Task<bool> Finish(long id, string state, string report, DateTimeOffset now)
+    {
+        var at = now.ToUnixTimeMilliseconds();
+        return db.Write(connection => connection.Execute("""
+            update imports set state = @state, report = @report, ended_at = @at where id = @id and state = 'running'
+            """, new { id, state, report, at }) == 1);
+    }
+
+    /// <summary>Says what one that was stopped had come to.</summary>
+    public Task<bool> Correct(long id, string report) => db.Write(connection => connection.Execute("""
+        update imports set report = @report where id = @id and state = 'failed'
+        """, new { id, report }) == 1);
 
     /// <summary>Takes a finished one from its owner's list.</summary>
     public Task<bool> Delete(long userId, long id) => db.Write(connection => connection.Execute("""
         delete from imports where id = @id and user_id = @userId and state <> 'running'
         """, new { id, userId }) == 1);
+
+    private static long CountRunning(DbConnection connection, long userId) => connection.ExecuteScalar<long>("""
+        select count(*) from imports where user_id = @userId and state = 'running'
+        """, new { userId });
 }
 
 internal sealed record ImportRow

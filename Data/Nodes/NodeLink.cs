@@ -63,6 +63,9 @@ internal sealed class NodeLink : IDisposable
     /// <summary>The process as its rows name it; another after <see cref="Lost"/>.</summary>
     public string BootId => _servers.BootId;
 
+    /// <summary>Names the data folder of this process.</summary>
+    public string Place => _place;
+
     /// <summary>How long nothing could be read; null before the first time.</summary>
     public TimeSpan SilentFor => _hasRead ? Stopwatch.GetElapsedTime(Interlocked.Read(ref _readAt)) : TimeSpan.Zero;
 

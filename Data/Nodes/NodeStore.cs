@@ -21,6 +21,9 @@ internal sealed class NodeStore(Db db, NodeLink? link = null)
     /// <summary>Names this process in the rows of its runs.</summary>
     public string BootId => link?.BootId ?? _own;
 
+    /// <summary>Names the data folder of this process among all; null where it is alone.</summary>
+    public string? Place => link?.Place;
+
     /// <summary>The running answers of a user in all processes.</summary>
     public Task<List<RunningRow>> Running(long userId) => db.Read(connection => NodeTable.Running(connection, userId));
 
@@ -142,4 +145,8 @@ internal sealed class NodeStore(Db db, NodeLink? link = null)
     /// </summary>
     public Task<bool> TryTake(string task, TimeSpan time) => IsAlone
         ? Task.FromResult(true) : db.Write(connection => NodeTable.TryTake(connection, task, BootId, (long)time.TotalSeconds));
+
+    /// <summary>This process has done a task that it took: another one may take it now.</summary>
+    public Task GiveBack(string task) => IsAlone
+        ? Task.CompletedTask : db.Write(connection => NodeTable.GiveBack(connection, task, BootId));
 }

@@ -33,7 +33,7 @@ internal static class NodeTable
         connection.Execute("update nodes set images = @images where boot_id = @bootId", new { bootId, images });
 
     public static List<NodeRow> List(DbConnection connection) => connection.Query<NodeRow>("""
-        select boot_id, address, draining, images, cast(extract(epoch from clock_timestamp() - renewed_at) * 1000 as bigint) as age
+        select boot_id, place, address, draining, images, cast(extract(epoch from clock_timestamp() - renewed_at) * 1000 as bigint) as age
         from nodes
         order by started_at, boot_id
         limit 1000
@@ -71,6 +71,10 @@ internal static class NodeTable
             or not exists (select 1 from nodes where nodes.boot_id = task_leases.boot_id)
         """, new { name, bootId, seconds }) > 0;
 
+    /// <summary>Ends a task before its time is over, if the process has it.</summary>
+    public static int GiveBack(DbConnection connection, string name, string bootId) =>
+        connection.Execute("delete from task_leases where name = @name and boot_id = @bootId", new { name, bootId });
+
     /// <summary>Runs whose process is gone.</summary>
     public static List<long> Orphans(DbConnection connection) => connection.Query<long>("""
         select id from runs
@@ -103,6 +107,9 @@ internal static class NodeTable
 internal sealed record NodeRow
 {
     public string BootId { get; init; } = "";
+
+    /// <summary>Names its data folder, whatever process has it.</summary>
+    public string Place { get; init; } = "";
 
     /// <summary>Where others reach it; null while it does not listen, or when nobody has said where.</summary>
     public string? Address { get; init; }

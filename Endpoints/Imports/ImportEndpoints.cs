@@ -34,9 +34,9 @@ internal static class ImportEndpoints
             return TooLarge(limit);
         }
 
-        if (!jobs.TryEnter(me.Id))
+        if (!await jobs.TryEnter(me.Id))
         {
-            return Problems.TooMany("too_many_imports", "Too many imports are waiting. Try again when one has ended.", 10);
+            return TooMany();
         }
 
         try
@@ -52,7 +52,11 @@ internal static class ImportEndpoints
             }
 
             var shown = ReadChat.OneLine(name) is { Length: > 0 } given ? given : "upload";
-            var row = await jobs.Add(me.Id, path, shown, new StoredOptions(restoreDeleted ?? false, everyone ?? false));
+            if (await jobs.Add(me.Id, path, shown, new StoredOptions(restoreDeleted ?? false, everyone ?? false)) is not { } row)
+            {
+                return TooMany();
+            }
+
             await audit.Write(me.Audit("import.create", $"import:{row.Id}"), clock.GetUtcNow());
             return TypedResults.Accepted($"/api/imports/{row.Id}", ImportResponse.From(row, jobs.Find(row.Id)));
         }
@@ -72,16 +76,11 @@ internal static class ImportEndpoints
     }
 
     /// <summary>Ends a running one; takes a finished one from the list.</summary>
-    private static async Task<IResult> Remove(long id, CurrentUser me, ImportRows rows, ImportJobs jobs)
-    {
-        if (jobs.Find(id) is { } live && live.Row.UserId == me.Id)
-        {
-            live.Cancel();
-            return TypedResults.NoContent();
-        }
+    private static async Task<IResult> Remove(long id, CurrentUser me, ImportRows rows, ImportJobs jobs) =>
+        await jobs.Cancel(me.Id, id) || await rows.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
 
-        return await rows.Delete(me.Id, id) ? TypedResults.NoContent() : Problems.NotFound();
-    }
+    private static Problem TooMany() =>
+        Problems.TooMany("too_many_imports", "Too many imports are waiting. Try again when one has ended.", 10);
 
     private static Problem TooLarge(long limit) => new(
         413, "too_large", $"An archive has at most {limit / (1024 * 1024)} MiB here. The administrator can allow more.");

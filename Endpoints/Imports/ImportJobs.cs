@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using AiChat.Data;
 using AiChat.Data.Imports;
 using AiChat.Data.Nodes;
+using AiChat.Data.Postgres;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
 
@@ -25,10 +26,10 @@ internal sealed class LiveImport(ImportRow row, CancellationToken stopping) : ID
 
     public CancellationToken Token => _cancel.Token;
 
-    public void Cancel()
+    public Task Cancel()
     {
         IsCancelled = true;
-        _cancel.Cancel();
+        return _cancel.CancelAsync();
     }
 
     public void Dispose() => _cancel.Dispose();
@@ -36,11 +37,11 @@ internal sealed class LiveImport(ImportRow row, CancellationToken stopping) : ID
 
 /// <summary>
 /// Runs the imports of uploaded archives: two at once, one of each person. One that the end of the process interrupted starts again from
-/// its file, which adds what is missing and nothing twice.
+/// its file, which adds what is missing and nothing twice. Several servers on one database show and end one another's.
 /// </summary>
 internal sealed partial class ImportJobs(
-    ImportRows rows, ImportUploads uploads, ChatImport import, SystemSettings settings, NodeStore nodes, BackgroundWork background,
-    TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<ImportJobs> logger) : BackgroundService
+    ImportRows rows, ImportUploads uploads, ChatImport import, SharedImports shared, SystemSettings settings, BackgroundWork background,
+    TimeProvider clock, IHostApplicationLifetime lifetime, ILogger<ImportJobs> logger, NodeLink? link = null) : BackgroundService
 {
     private const int MaxAtOnce = 2;
 
@@ -53,6 +54,12 @@ internal sealed partial class ImportJobs(
     private const int MaxStarts = 3;
 
     private static readonly TimeSpan BetweenCopies = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan BetweenLooks = TimeSpan.FromSeconds(10);
+
+    private static ImportError Cancelled { get; } = new("cancelled", "You ended this import. What it had taken stays.");
+
+    private static ImportError Interrupted { get; } =
+        new("interrupted", "The server stopped while this ran. Import the file again: nothing is taken twice.");
 
     private readonly Channel<bool> _changed = Channel.CreateUnbounded<bool>();
     private readonly Lock _gate = new();
@@ -63,8 +70,13 @@ internal sealed partial class ImportJobs(
     private CancellationToken _stopping;
 
     /// <summary>Takes a place for an upload; false when this person, or everybody, has too many that have not ended.</summary>
-    public bool TryEnter(long userId)
+    public async Task<bool> TryEnter(long userId)
     {
+        if (!shared.IsAlone && await rows.CountRunning(userId) >= MaxOfPerson)
+        {
+            return false;
+        }
+
         lock (_gate)
         {
             var own = _uploading.GetValueOrDefault(userId) + _live.Values.Count(live => live.Row.UserId == userId);
@@ -89,11 +101,16 @@ internal sealed partial class ImportJobs(
         }
     }
 
-    /// <summary>Begins the import of an uploaded file.</summary>
-    public async Task<ImportRow> Add(long userId, string path, string name, StoredOptions options)
+    /// <summary>Begins the import of an uploaded file; null when this person has too many that have not ended.</summary>
+    public async Task<ImportRow?> Add(long userId, string path, string name, StoredOptions options)
     {
-        var json = JsonSerializer.Serialize(options, ImportsJson.Wire.StoredOptions);
-        var row = await rows.Insert(userId, name, new FileInfo(path).Length, json, clock.GetUtcNow());
+        var json = Written(options);
+        if (await rows.Insert(userId, name, new FileInfo(path).Length, json, MaxOfPerson, clock.GetUtcNow()) is not { } row)
+        {
+            File.Delete(path);
+            return null;
+        }
+
         uploads.Keep(path, row.Id);
         Queue(row);
         return row;
@@ -107,8 +124,30 @@ internal sealed partial class ImportJobs(
         }
     }
 
+    /// <summary>Ends a running import of a person, at whichever server; false when it does not run.</summary>
+    public async Task<bool> Cancel(long userId, long id)
+    {
+        if (Find(id) is not { } live)
+        {
+            return await shared.Stop(userId, id, Cancelled);
+        }
+
+        if (live.Row.UserId != userId)
+        {
+            return false;
+        }
+
+        await live.Cancel();
+        return true;
+    }
+
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
+        if (link is not null)
+        {
+            link.Changed += Told;
+        }
+
         uploads.DeleteOthers((await rows.Running()).Select(row => row.Id)); // before the first upload
         await base.StartAsync(cancellationToken);
     }
@@ -120,34 +159,52 @@ internal sealed partial class ImportJobs(
         await listening.Task.WaitAsync(stoppingToken);
         _stopping = stoppingToken;
         await background.Repeat("the imports of the last process", Resume, stoppingToken);
-        await Task.WhenAll(Enumerable.Range(0, MaxAtOnce)
-            .Select(_ => background.Repeat("imports", () => Work(stoppingToken), stoppingToken)));
+        var looking = shared.IsAlone
+            ? Task.CompletedTask : background.Every("imports of servers that are gone", BetweenLooks, EndAbandoned, stoppingToken);
+        await Task.WhenAll([
+            looking, .. Enumerable.Range(0, MaxAtOnce)
+                .Select(_ => background.Repeat("imports", () => Work(stoppingToken), stoppingToken)),
+        ]);
     }
 
     private async Task<bool> Resume()
     {
         var left = await rows.Running();
         left.RemoveAll(row => Find(row.Id) is not null); // uploaded meanwhile
-        if ((await nodes.Others()).Count > 0)
-        {
-            left.RemoveAll(row => !File.Exists(uploads.PathOf(row.Id))); // another process has the file, and may be at it
-        }
-
         foreach (var row in left)
         {
-            if (File.Exists(uploads.PathOf(row.Id)) && row.Starts < MaxStarts)
+            var isHere = File.Exists(uploads.PathOf(row.Id));
+            if (isHere && row.Starts < MaxStarts)
             {
                 Queue(row);
             }
-            else
+            else if (isHere || shared.IsAlone) // else another server has the file, or comes back with it
             {
-                var error = new ImportError("interrupted",
-                    "The server stopped while this ran. Import the file again: nothing is taken twice.");
-                await Finish(row, new ImportReport(), error);
+                await Finish(row, new ImportReport(), Interrupted);
             }
         }
 
         return false;
+    }
+
+    private async Task EndAbandoned()
+    {
+        foreach (var row in await shared.Abandoned())
+        {
+            if (Find(row.Id) is null)
+            {
+                await Finish(row, ImportResponse.Stored(row.Report).Report ?? new ImportReport(), Interrupted);
+            }
+        }
+    }
+
+    /// <summary>Another server has ended an import, which may be this one's. On the thread that reads what others tell.</summary>
+    private void Told(ChangeRow change)
+    {
+        if (change.Kind == SharedImports.Told && Find(long.TryParse(change.Key, out var id) ? id : 0) is { } live)
+        {
+            background.Forget("ending an import", live.Cancel());
+        }
     }
 
     private void Queue(ImportRow row)
@@ -170,12 +227,18 @@ internal sealed partial class ImportJobs(
             return true;
         }
 
+        if (!await IsTurn(live))
+        {
+            return true;
+        }
+
         try
         {
             await Run(live, stopping);
         }
         finally
         {
+            await background.Attempt("ending the turn of an import", () => shared.Leave(live.Row.UserId));
             lock (_gate)
             {
                 _running.Remove(live);
@@ -187,6 +250,35 @@ internal sealed partial class ImportJobs(
         }
 
         return true;
+    }
+
+    /// <summary>Whether no other server imports for this person now; else it waits again.</summary>
+    private async Task<bool> IsTurn(LiveImport live)
+    {
+        var isTurn = false;
+        try
+        {
+            return isTurn = await shared.TryEnter(live.Row.UserId);
+        }
+        finally
+        {
+            if (!isTurn)
+            {
+                lock (_gate)
+                {
+                    _running.Remove(live);
+                    _waiting.Add(live);
+                }
+
+                background.Forget("an import that waits for its turn", WakeLater());
+            }
+        }
+    }
+
+    private async Task WakeLater()
+    {
+        await Task.Delay(SharedImports.Tick, clock, _stopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _changed.Writer.TryWrite(true);
     }
 
     private LiveImport? Next()
@@ -207,7 +299,8 @@ internal sealed partial class ImportJobs(
     private async Task Run(LiveImport live, CancellationToken stopping)
     {
         var row = live.Row;
-        if (!await rows.Start(row.Id))
+        var options = JsonSerializer.Deserialize(row.Options, ImportsJson.Wire.StoredOptions) ?? new StoredOptions();
+        if (!await rows.Start(row.Id, Written(options)))
         {
             uploads.Delete(row.Id);
             return;
@@ -215,13 +308,15 @@ internal sealed partial class ImportJobs(
 
         var report = new ImportReport();
         ImportError? error = null;
+        using var ended = new CancellationTokenSource();
+        var showing = shared.IsAlone
+            ? Task.CompletedTask : background.Every("showing an import", SharedImports.Tick, () => ShowOthers(live), ended.Token);
         try
         {
-            var options = JsonSerializer.Deserialize(row.Options, ImportsJson.Wire.StoredOptions) ?? new StoredOptions();
             var request = new ImportRequest(
                 row.UserId, uploads.PathOf(row.Id), row.Name, uploads.ScratchOf(row.Id),
                 new Data.Imports.ImportOptions(settings.ImageStoragePerUser, options.RestoreDeleted), options.Everyone);
-            var copied = clock.GetTimestamp();
+            long copied = 0; // the first chat is shown
             await import.Run(request, report, progress => Show(live, report, progress, ref copied), live.Token);
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)
@@ -230,7 +325,7 @@ internal sealed partial class ImportJobs(
         }
         catch (OperationCanceledException) when (live.IsCancelled)
         {
-            error = new ImportError("cancelled", "You ended this import. What it had taken stays.");
+            error = Cancelled;
         }
         catch (ImportRefusedException refused)
         {
@@ -246,8 +341,21 @@ internal sealed partial class ImportJobs(
             LogFailed(logger, row.Id, other);
             error = new ImportError("internal_error", "Something failed here. The server's log has the details.");
         }
+        finally
+        {
+            await ended.CancelAsync();
+            await showing;
+        }
 
         await Finish(row, report, error);
+    }
+
+    private async Task ShowOthers(LiveImport live)
+    {
+        if (!await shared.Show(live))
+        {
+            await live.Cancel();
+        }
     }
 
     private void Show(LiveImport live, ImportReport report, double progress, ref long copied)
@@ -260,11 +368,20 @@ internal sealed partial class ImportJobs(
         }
     }
 
+    private string Written(StoredOptions options) =>
+        JsonSerializer.Serialize(options with { Place = shared.Place }, ImportsJson.Wire.StoredOptions);
+
     private async Task Finish(ImportRow row, ImportReport report, ImportError? error)
     {
-        var stored = JsonSerializer.Serialize(new StoredReport { Report = report, Error = error }, ImportsJson.Wire.StoredReport);
-        await rows.Finish(row.Id, error is null ? "done" : "failed", stored, clock.GetUtcNow());
+        if (!await rows.Finish(row.Id, error is null ? "done" : "failed", Stored(error), clock.GetUtcNow()))
+        {
+            await rows.Correct(row.Id, Stored(Cancelled)); // its owner ended it at another server
+        }
+
         uploads.Delete(row.Id);
+
+        string Stored(ImportError? why) =>
+            JsonSerializer.Serialize(new StoredReport { Report = report, Error = why }, ImportsJson.Wire.StoredReport);
     }
 
     [LoggerMessage(LogLevel.Error, "Import {Id} failed")]

@@ -12,12 +12,16 @@ internal sealed record ImportResponse(
     long Id, string Name, long Bytes, string State, double Progress, ImportReport Report, ImportError? Error, DateTimeOffset CreatedAt,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.Never)] DateTimeOffset? EndedAt)
 {
-    /// <param name="live">What a running one has come to.</param>
+    /// <summary>What is kept of an import.</summary>
+    public static StoredReport Stored(string report) =>
+        JsonSerializer.Deserialize(report, ImportsJson.Wire.StoredReport) ?? new StoredReport();
+
+    /// <param name="live">What a running one of this process has come to.</param>
     public static ImportResponse From(ImportRow row, LiveImport? live)
     {
-        var stored = JsonSerializer.Deserialize(row.Report, ImportsJson.Wire.StoredReport) ?? new StoredReport();
+        var stored = Stored(row.Report);
         return new ImportResponse(
-            row.Id, row.Name, row.Bytes, row.State, row.State == "running" ? live?.Progress ?? 0 : 1,
+            row.Id, row.Name, row.Bytes, row.State, row.State == "running" ? live?.Progress ?? stored.Progress ?? 0 : 1,
             (row.State == "running" ? live?.Report : null) ?? stored.Report ?? new ImportReport(), stored.Error,
             DateTimeOffset.FromUnixTimeMilliseconds(row.CreatedAt),
             row.EndedAt is { } ended ? DateTimeOffset.FromUnixTimeMilliseconds(ended) : null);
@@ -28,9 +32,12 @@ internal sealed record ImportList(IReadOnlyList<ImportResponse> Items);
 
 internal sealed record ImportError(string Code, string Detail);
 
-/// <summary>What is kept of an import that has ended.</summary>
+/// <summary>What is kept of an import that has ended, or of one that goes on where other servers show it.</summary>
 internal sealed record StoredReport
 {
+    /// <summary>Of one that goes on.</summary>
+    public double? Progress { get; init; }
+
     public ImportReport? Report { get; init; }
 
     public ImportError? Error { get; init; }
@@ -39,4 +46,5 @@ internal sealed record StoredReport
 /// <summary>What a person asked for with an import.</summary>
 /// <param name="RestoreDeleted">Chats that were imported before and deleted here come back.</param>
 /// <param name="Everyone">Chats of several people are taken.</param>
-internal sealed record StoredOptions(bool RestoreDeleted = false, bool Everyone = false);
+/// <param name="Place">Names the data folder with the file, where several servers are on one database.</param>
+internal sealed record StoredOptions(bool RestoreDeleted = false, bool Everyone = false, string? Place = null);

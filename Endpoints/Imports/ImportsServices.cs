@@ -7,6 +7,7 @@ internal static class ImportsServices
     {
         services.AddSingleton<ImportUploads>();
         services.AddSingleton<ChatImport>();
+        services.AddSingleton<SharedImports>();
         services.AddSingleton<ImportJobs>();
         services.AddHostedService(provider => provider.GetRequiredService<ImportJobs>());
     }

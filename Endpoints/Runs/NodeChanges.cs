@@ -102,7 +102,7 @@ internal sealed class NodeChanges(
             case "all":
                 return ReadAll();
             default:
-                return Task.CompletedTask; // of a newer version
+                return Task.CompletedTask; // of the imports, which hear of it themselves, or of a newer version
         }
     }
 
