@@ -1,7 +1,9 @@
+using System.Globalization;
 using System.Text.Json;
 using AiChat.Data.Accounts;
 using AiChat.Data.Audit;
 using AiChat.Data.Chats;
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Chat;
 using AiChat.Endpoints.Http;
@@ -16,7 +18,7 @@ internal static class AccountExportEndpoints
     /// <summary>Needs no password, but is rate limited: no other request makes as much work.</summary>
     private static async Task<IResult> Export(CurrentUser me, HttpContext context, AccountExport export, AuditLog audit, TimeProvider clock)
     {
-        if (export.Wait(me.Id) is var wait && wait > TimeSpan.Zero)
+        if (await export.Wait(me.Id) is var wait && wait > TimeSpan.Zero)
         {
             return Problems.TooMany("rate_limited", "Too many exports in a row. Wait a while.", (int)Math.Ceiling(wait.TotalSeconds));
         }
@@ -33,15 +35,16 @@ internal static class AccountExportEndpoints
 /// <summary>Streams an account as JSON while reading it, so that memory does not grow with its size.</summary>
 internal sealed class AccountExport(
     AccountData data, Users users, Preferences preferences, Prompts prompts, Sessions chats, SessionExport sessions,
-    BasePath basePath, TimeProvider clock)
+    NodeStore nodes, BasePath basePath, TimeProvider clock)
 {
     private const double Burst = 5;
     private static readonly TimeSpan OneMoreAfter = TimeSpan.FromMinutes(10);
 
-    private readonly TokenBuckets<long> _buckets = new(clock);
+    private readonly SharedBuckets _buckets = new("export", nodes, clock);
 
     /// <summary>Takes one export from the user's limit; the result is zero, or how long to wait.</summary>
-    public TimeSpan Wait(long userId) => _buckets.Take(userId, Burst, OneMoreAfter);
+    public ValueTask<TimeSpan> Wait(long userId) =>
+        _buckets.Take(userId.ToString(CultureInfo.InvariantCulture), Burst, OneMoreAfter);
 
     public async Task Write(Stream output, CurrentUser me, DateTimeOffset now, CancellationToken cancel)
     {

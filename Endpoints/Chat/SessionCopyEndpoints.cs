@@ -1,4 +1,6 @@
+using System.Globalization;
 using AiChat.Data.Chats;
+using AiChat.Data.Nodes;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
 
@@ -17,7 +19,7 @@ internal static class SessionCopyEndpoints
     private static async Task<IResult> Fork(
         long id, ForkSession body, CurrentUser me, Branches branches, ForkLimit limit, SessionView view, TimeProvider clock)
     {
-        if (limit.Wait(me.Id) is var wait && wait > TimeSpan.Zero)
+        if (await limit.Wait(me.Id) is var wait && wait > TimeSpan.Zero)
         {
             return Problems.TooMany("rate_limited", "Too many copies in a row. Wait a moment.", (int)Math.Ceiling(wait.TotalSeconds));
         }
@@ -55,15 +57,16 @@ internal static class SessionCopyEndpoints
 }
 
 /// <summary>Limits forks by user: they are the longest writes a user can request, and all writes share one queue.</summary>
-internal sealed class ForkLimit(TimeProvider clock)
+internal sealed class ForkLimit(NodeStore nodes, TimeProvider clock)
 {
     private const double Burst = 20;
     private static readonly TimeSpan OneMoreAfter = TimeSpan.FromSeconds(5);
 
-    private readonly TokenBuckets<long> _buckets = new(clock);
+    private readonly SharedBuckets _buckets = new("fork", nodes, clock);
 
     /// <summary>Takes one fork from the user's limit; the result is zero, or how long to wait.</summary>
-    public TimeSpan Wait(long userId) => _buckets.Take(userId, Burst, OneMoreAfter);
+    public ValueTask<TimeSpan> Wait(long userId) =>
+        _buckets.Take(userId.ToString(CultureInfo.InvariantCulture), Burst, OneMoreAfter);
 }
 
 /// <summary>The answer that the new session ends with.</summary>
