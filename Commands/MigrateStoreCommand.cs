@@ -26,7 +26,12 @@ internal static class MigrateStoreCommand
     {
         Description = "The value that DATABASE_URL will have: postgres://user:password@host/database, or file: and a path.",
         HelpName = "URL",
-        Required = true,
+    };
+
+    private static readonly Option<string> ToFile = new("--to-file")
+    {
+        Description = "A file with that value, so that its password is not in the list of processes.",
+        HelpName = "FILE",
     };
 
     public static Command Create()
@@ -34,7 +39,7 @@ internal static class MigrateStoreCommand
         var command = new Command(
             "migrate-store", "Copy the database of stopped servers into PostgreSQL, or back into a file; the source stays as it is.")
         {
-            To, Options.Json,
+            To, ToFile, Options.Json,
         };
         command.SetAction(Run);
         return command;
@@ -43,19 +48,19 @@ internal static class MigrateStoreCommand
     private static int Run(ParseResult parsed)
     {
         var options = Options.Load(Options.ValuesOfInstallation(parsed));
-        var text = parsed.GetValue(To)!;
-        var to = text.Length > 0 ? DatabaseUrl.Read(text, out var broken) : throw new StartupException(ExitCodes.Usage, "--to is empty.");
+        var to = DatabaseUrl.Read(Target(parsed), out var broken);
         if (broken is not null)
         {
-            throw new StartupException(ExitCodes.Usage, $"--to {broken}.");
+            throw new StartupException(ExitCodes.Usage, $"The target {broken}.");
         }
 
         var path = to.Path is null ? null : Path.GetFullPath(to.Path);
         if (to.Server is null == options.DatabaseServer is null)
         {
             throw new StartupException(ExitCodes.Usage, to.Server is null
-                ? "The data are in a file already: a backup and its restore bring them elsewhere. --to takes postgres://…"
-                : "The data are on PostgreSQL already: pg_dump and pg_restore bring them to another server. --to takes file: and a path.");
+                ? "The data are in a file already: a backup and its restore bring them elsewhere. The target is postgres://…"
+                : "The data are on PostgreSQL already: pg_dump and pg_restore bring them to another server. The target is file: and a "
+                    + "path.");
         }
 
         var data = Path.GetFullPath(options.DataDir);
@@ -87,6 +92,31 @@ internal static class MigrateStoreCommand
         {
             Terminal.Complain("Stopped. The source is as it was; the same command goes on where this one stopped.");
             return ExitCodes.Refused;
+        }
+    }
+
+    /// <summary>The value that DATABASE_URL will have.</summary>
+    private static string Target(ParseResult parsed)
+    {
+        if (parsed.GetValue(To) is { Length: > 0 } given)
+        {
+            return parsed.GetValue(ToFile) is null ? given
+                : throw new StartupException(ExitCodes.Usage, "--to and --to-file exclude each other.");
+        }
+
+        if (parsed.GetValue(ToFile) is not { Length: > 0 } file)
+        {
+            throw new StartupException(ExitCodes.Usage, "Say where to: --to URL, or --to-file FILE with the URL in it.");
+        }
+
+        try
+        {
+            return File.ReadAllText(file).Trim() is { Length: > 0 } text ? text
+                : throw new StartupException(ExitCodes.Usage, $"The file {file} is empty.");
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException(ExitCodes.Usage, $"The file {file} cannot be read: {error.Message}", error);
         }
     }
 

@@ -49,7 +49,9 @@ public sealed partial class MoveKillTests : IAsyncLifetime
         await Fill();
         var kills = LongForm.Rounds(3, 50);
 
-        var there = await Move([], ["--to", _url], kills, Rows(OnServer));
+        var named = Path.Combine(_folder.FullName, "url");
+        await System.IO.File.WriteAllTextAsync(named, _url + "\n");
+        var there = await Move([], ["--to-file", named], kills, Rows(OnServer));
         await Show(_url);
         var back = await Move([("DATABASE_URL", _url)], ["--to", $"file:{Back}"], kills, Rows(InFile));
         await Show($"file:{Back}");
@@ -75,8 +77,10 @@ public sealed partial class MoveKillTests : IAsyncLifetime
             await Refused(75, "in use by another AiChat process", [], "--to", _url);
         }
 
-        await Refused(64, "--to is empty", [], "--to", "");
-        await Refused(64, "--to is postgres://user:password@host", [], "--to", "postgres://nobody");
+        await Refused(64, "Say where to", [], "--to", "");
+        await Refused(64, "exclude each other", [], "--to", _url, "--to-file", "x");
+        await Refused(64, "/nowhere/url cannot be read", [], "--to-file", "/nowhere/url");
+        await Refused(64, "The target is postgres://user:password@host", [], "--to", "postgres://nobody");
         await Refused(64, "The data are in a file already", [], "--to", "file:/tmp/other.db");
         await Refused(78, "create database", [], "--to", missing);
         await Refused(75, "cannot be reached", [], "--to", "postgres://a:secret-CANARY@127.0.0.1:1/b");
