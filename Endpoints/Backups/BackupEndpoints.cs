@@ -3,6 +3,7 @@ using AiChat.Data.Backups;
 using AiChat.Endpoints.Auth;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Settings;
+using AiChat.Providers.Storage;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Backups;
@@ -39,7 +40,7 @@ internal static class BackupEndpoints
             }
             catch (ProviderException error)
             {
-                remoteProblem = error.Detail;
+                remoteProblem = S3Text.Said(error);
             }
         }
 
@@ -219,7 +220,7 @@ internal static class BackupEndpoints
         }
         catch (ProviderException error)
         {
-            return new RemoteTestResponse(false, error.Detail);
+            return new RemoteTestResponse(false, S3Text.Said(error));
         }
     }
 

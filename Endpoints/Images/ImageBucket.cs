@@ -52,7 +52,7 @@ internal sealed class ImageBucket : IImageBucket
         }
         catch (ProviderException error)
         {
-            throw new StoreException(StoreFailure.Unavailable, $"The store of the images cannot be used now. {error.Detail}", error);
+            throw new StoreException(StoreFailure.Unavailable, $"The store of the images cannot be used now. {S3Text.Said(error)}", error);
         }
     }
 }

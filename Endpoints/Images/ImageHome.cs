@@ -4,6 +4,7 @@ using AiChat.Data.Images;
 using AiChat.Data.Nodes;
 using AiChat.Data.Postgres;
 using AiChat.Data.Store;
+using AiChat.Providers.Storage;
 using AiChat.Providers.Transport;
 
 namespace AiChat.Endpoints.Images;
@@ -50,10 +51,12 @@ internal sealed partial class ImageHome(
             if (!IsPassing(provider))
             {
                 throw new StartupException(
-                    StartupException.Configuration, $"The images cannot be kept in {files.Place} (IMAGE_STORE): {provider.Detail}", error);
+                    StartupException.Configuration,
+                    $"The images cannot be kept in {files.Place} (IMAGE_STORE): {S3Text.Said(provider)}",
+                    error);
             }
 
-            LogUnreachable(logger, files.Place, provider.Detail);
+            LogUnreachable(logger, files.Place, S3Text.Said(provider));
         }
     }
 
@@ -75,7 +78,8 @@ internal sealed partial class ImageHome(
             {
                 throw new StartupException(
                     StartupException.TemporaryFailure,
-                    $"Whether the other servers keep their images in {files.Place}, too, cannot be seen now: {provider.Detail}", error);
+                    $"Whether the other servers keep their images in {files.Place}, too, cannot be seen now: {S3Text.Said(provider)}",
+                    error);
             }
 
             mark = null;

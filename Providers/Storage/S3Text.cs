@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using AiChat.Providers.Transport;
 
 namespace AiChat.Providers.Storage;
 
@@ -8,6 +9,10 @@ namespace AiChat.Providers.Storage;
 /// </summary>
 internal static class S3Text
 {
+    /// <summary>What a failed call says; what calls to providers say names the store.</summary>
+    public static string Said(ProviderException error) => error.Detail.Replace("The provider", "The store", StringComparison.Ordinal)
+        .Replace("the provider", "the store", StringComparison.Ordinal);
+
     /// <summary>The text of the first element of this name; null when there is none.</summary>
     public static string? First(string xml, string name) => All(xml, name).FirstOrDefault();
 

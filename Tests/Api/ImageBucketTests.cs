@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using AiChat.Providers.Storage;
+using AiChat.Providers.Transport;
 using AiChat.Tests.Backups;
 using AiChat.Tests.Chat;
 
@@ -150,7 +152,13 @@ public sealed class ImageBucketTests : IAsyncDisposable
         await closed.DisposeAsync();
         await using var server = await TestServer.StartAsync(Options($"s3://key:secret-CANARY@bucket?endpoint={address}"));
         var admin = await server.RegisterAdminAsync();
-        await (await admin.Upload(SampleImages.Png())).ExpectProblem(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+        var problem = await (await admin.Upload(SampleImages.Png()))
+            .ExpectProblem(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+        Assert.Equal("The store of the images cannot be used now.", problem.Text("detail"));
+        Assert.Equal(
+            "The connection to the store broke before it answered. The store sent nothing.",
+            S3Text.Said(new ProviderException(
+                ProviderFailure.ConnectionLost, "The connection to the provider broke before it answered. The provider sent nothing.")));
     }
 
     [Fact]
