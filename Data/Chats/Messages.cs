@@ -122,14 +122,7 @@ internal sealed class Messages(Db db)
         {
             RowLock.User(connection, userId);
             var session = Sessions.Find(connection, userId, sessionId);
-            var ids = session is null ? [] : connection.Query<long>("""
-                with recursive down (id) as (
-                    select id from messages where id = @messageId and session_id = @sessionId
-                    union all
-                    select m.id from down join messages m on m.parent_id = down.id
-                )
-                select id from down order by id
-                """, new { messageId, sessionId }).ToList();
+            var ids = session is null ? [] : Below(connection, sessionId, messageId);
             if (ids.Count > 0 && (session!.LeafId is not { } leaf || ids.BinarySearch(leaf) >= 0))
             {
                 LeaveBranch(connection, sessionId, messageId);
@@ -139,6 +132,26 @@ internal sealed class Messages(Db db)
         });
         await Removal.Messages(db, sessionId, ids, left);
         return ids.Count > 0;
+    }
+
+    /// <summary>
+    /// The message and all below it, each after its parent; empty when the session has no such message. One pass over what came after it:
+    /// a recursion downwards is, without statistics of a new table, a pass over the table for each message in PostgreSQL.
+    /// </summary>
+    private static List<long> Below(DbConnection connection, long sessionId, long messageId)
+    {
+        var ids = new List<long>();
+        foreach (var row in connection.Query<SiblingRow>("""
+            select id, parent_id from messages where session_id = @sessionId and id >= @messageId order by id
+            """, new { sessionId, messageId }).ToList())
+        {
+            if (row.Id == messageId || (row.ParentId is { } parent && ids.BinarySearch(parent) >= 0))
+            {
+                ids.Add(row.Id);
+            }
+        }
+
+        return ids;
     }
 
     private static void LeaveBranch(DbConnection connection, long sessionId, long messageId) => connection.Execute("""

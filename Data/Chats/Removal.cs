@@ -104,12 +104,10 @@ internal sealed class Removal(Db db)
             || connection.Execute("delete from imported_chats where id = @id", new { id }) > 0);
 
     /// <summary>Usually the message alone; includes messages that were added below it in the meantime.</summary>
-    private static int Branch(DbConnection connection, long sessionId, long messageId) => connection.Execute("""
-        with recursive down (id) as (
-            select id from messages where id = @messageId and session_id = @sessionId
-            union all
-            select m.id from down join messages m on m.parent_id = down.id
-        )
-        delete from messages where id in (select id from down)
-        """, new { sessionId, messageId });
+    private static int Branch(DbConnection connection, long sessionId, long messageId)
+    {
+        var below = connection.Query<long>("select id from messages where parent_id = @messageId", new { messageId }).ToList();
+        return below.Sum(child => Branch(connection, sessionId, child))
+            + connection.Execute("delete from messages where id = @messageId and session_id = @sessionId", new { sessionId, messageId });
+    }
 }

@@ -321,6 +321,29 @@ public sealed class PostgresStoreTests
         return [.. rows.Where((row, at) => ids?.Contains(numbers[at]) != false && terms.AreIn(row))];
     }
 
+    /// <summary>In a table that nobody has counted yet; a statement is ended after ten seconds.</summary>
+    [PostgresFact]
+    public async Task A_long_branch_goes_without_a_pass_over_the_table_for_each_message()
+    {
+        const int count = 8_000;
+        using var db = Open(out _);
+        var owner = await First(db);
+        var session = await db.Write(connection => connection.ExecuteScalar<long>("""
+            insert into sessions (user_id, title, model, message_count, created_at, updated_at) values (@owner, '', 'm', @count, 1, 1)
+            returning id
+            """, new { owner, count }));
+        await db.Write(connection => connection.Execute("""
+            insert into messages (id, session_id, parent_id, role, content, status, created_at)
+            select i, @session, nullif(i - 1, 0), 'user', repeat('words of a text ', 30), 'done', 1 from generate_series(1, @count) i
+            """, new { session, count }));
+
+        Assert.True(await new Messages(db).DeleteBranch(owner, session, 2));
+
+        Assert.Equal([1L], await db.Read(connection =>
+            connection.Query<long>("select id from messages where session_id = @session", new { session }).ToList()));
+        Assert.True(await new Messages(db).Clear(owner, session));
+    }
+
     private static async Task<long> First(Db db) =>
         (await new Users(db, new AuthCache(db)).Register("first", "hash", mayBeFirst: true, open: true, "ip", Now)).Id;
 
