@@ -16,6 +16,13 @@ internal static class ChunkRows
         on conflict (run_id, position) do nothing
         """, new { chunks });
 
+    /// <summary>Adds one of a run that goes on, without a copy of it.</summary>
+    public static void Insert(DbConnection connection, long runId, long position, string kind, string value) => connection.Execute("""
+        insert into run_chunks (run_id, position, kind, value)
+        select id, @position, @kind, @value from runs where id = @runId and status = 'running'
+        on conflict (run_id, position) do nothing
+        """, new { runId, position, kind, value });
+
     /// <summary>The answer has its text.</summary>
     public static void Delete(DbConnection connection, long runId) =>
         connection.Execute("delete from run_chunks where run_id = @runId", new { runId });

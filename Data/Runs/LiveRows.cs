@@ -18,6 +18,9 @@ internal sealed class LiveRows(Db db) : ILiveText
     /// <summary>The text goes to the database alone, where letters need no escapes.</summary>
     private static readonly JsonWriterOptions _asItIs = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
+    /// <summary>Characters of a piece that travels with others.</summary>
+    private const int MaxListed = 16 * 1024;
+
     public bool IsFull => false;
 
     public void Begin(string bootId)
@@ -58,6 +61,20 @@ internal sealed class LiveRows(Db db) : ILiveText
     }
 
     private static void Insert(DbConnection connection, IReadOnlyList<RunChunk> chunks)
+    {
+        // Long text is a statement of its own: the list would take many times its memory, when that may be short.
+        foreach (var chunk in chunks.Where(chunk => chunk.Value.Length > MaxListed))
+        {
+            ChunkRows.Insert(connection, chunk.RunId, chunk.Position, chunk.Kind, chunk.Value);
+        }
+
+        if (chunks.Any(chunk => chunk.Value.Length <= MaxListed))
+        {
+            InsertList(connection, chunks.Where(chunk => chunk.Value.Length <= MaxListed));
+        }
+    }
+
+    private static void InsertList(DbConnection connection, IEnumerable<RunChunk> chunks)
     {
         var list = new ArrayBufferWriter<byte>();
         using (var json = new Utf8JsonWriter(list, _asItIs))
