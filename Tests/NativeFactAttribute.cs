@@ -12,6 +12,12 @@ internal sealed class NativeTheoryAttribute : TheoryAttribute
     public NativeTheoryAttribute() => Skip = Needs.Native;
 }
 
+/// <summary>As <see cref="NativeFactAttribute"/>, with PostgreSQL.</summary>
+internal sealed class NativePostgresFactAttribute : FactAttribute
+{
+    public NativePostgresFactAttribute() => Skip = Needs.Native ?? new PostgresFactAttribute().Skip;
+}
+
 internal static class Needs
 {
     public static string? Native => TestServer.Binary is null ? "Needs the native executable (AICHAT_TEST_BINARY)." : null;

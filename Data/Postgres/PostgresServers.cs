@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Net.Sockets;
 using Dapper;
 using Npgsql;
 
@@ -69,7 +70,7 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
 
             return new PostgresConnection(connection, this) { CommandLimit = commandLimit };
         }
-        catch (Exception error) when (error is DbException or IOException or TimeoutException)
+        catch (Exception error) when (error is DbException or IOException or TimeoutException or SocketException) // no descriptor is left
         {
             connection?.Dispose();
             throw PostgresErrors.Translate(error) as StoreException

@@ -1,5 +1,4 @@
 using System.Data;
-using System.Data.Common;
 using AiChat.Data.Engine;
 using Dapper;
 
@@ -220,9 +219,9 @@ internal sealed class PostgresWriter : IWriter
 
             _indexed = commits;
         }
-        catch (Exception error) when (error is StoreException or DbException)
+        catch (Exception error)
         {
-            // It stays due, and search looks through what is due.
+            // It stays due, and search looks through what is due. A timer must not throw.
             IndexFailed?.Invoke(error);
         }
         finally

@@ -12,11 +12,18 @@ namespace AiChat.Tests.Chat;
 public sealed class DescriptorTests
 {
     [NativeFact]
-    public async Task Too_many_connections_lose_no_answer_and_pass()
+    public Task Too_many_connections_lose_no_answer_and_pass() => Exhaust([]);
+
+    /// <summary>Connections to the database need descriptors, too.</summary>
+    [NativePostgresFact]
+    public Task Too_many_connections_lose_no_answer_and_pass_on_PostgreSQL() =>
+        Exhaust(new() { ["DATABASE_URL"] = PostgresServer.NewDatabaseUrl() });
+
+    private static async Task Exhaust(Dictionary<string, string> variables)
     {
         var release = new TaskCompletionSource();
         await using var upstream = ChatSteps.PausingProvider(release.Task);
-        await using var server = await TestServer.StartAsync();
+        await using var server = await TestServer.StartAsync(new TestServerOptions { Variables = variables });
         var admin = await server.RegisterAdminAsync();
         var session = await admin.NewSession(await admin.Connect(upstream));
         await using var stream = await admin.Ask(session, "go");
