@@ -8,6 +8,7 @@ namespace AiChat.Tests.Api;
 public sealed class AccountDataTests
 {
     [Fact]
+    [Trait("Nodes", "One")] // each server counts exports by itself
     public async Task An_export_holds_all_that_is_ones_own_and_nothing_else()
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "An answer."));

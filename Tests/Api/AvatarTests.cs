@@ -166,7 +166,7 @@ public sealed class AvatarTests
 
     private static List<string> Files(TestServer server) =>
         [.. Directory.EnumerateFiles(Path.Combine(server.DataDir, "images"), "*", SearchOption.AllDirectories).Where(
-            path => Path.GetFileName(path) != "aichat-images")];
+            path => !Path.GetFileName(path).StartsWith("aichat-", StringComparison.Ordinal))]; // marks of the folder
 
     private static async Task<HttpResponseMessage> Put(HttpClient client, string path, byte[] bytes, bool asForm = false)
     {

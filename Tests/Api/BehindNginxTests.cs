@@ -73,6 +73,7 @@ public sealed class BehindNginxTests
     }
 
     [NativeFact]
+    [Trait("Nodes", "One")] // each server tells it in its own log
     public async Task A_proxy_that_is_not_listed_is_told_of_once()
     {
         await using var server = await TestServer.StartAsync();

@@ -305,6 +305,7 @@ public sealed class BrowserBoundaryTests
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // a stranger has sixty at each server
     public async Task A_stranger_has_sixty_requests_a_minute()
     {
         await using var server = await TestServer.StartAsync();

@@ -141,7 +141,7 @@ public sealed class ImagesTests
         }
 
         Assert.All(Tree(server.DataDir).Split('\n').Where(
-            line => line.StartsWith("images/", StringComparison.Ordinal) && line != "images/aichat-images"),
+            line => line.StartsWith("images/", StringComparison.Ordinal) && !line.StartsWith("images/aichat-", StringComparison.Ordinal)),
             line => Assert.Matches(@"\Aimages/[0-9a-f]{2}/[0-9a-f]{32}\.png\z", line));
         await (await admin.PostRaw(
             "/api/images", "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"x\0/../y\"\r\n\r\n\r\n--x--",

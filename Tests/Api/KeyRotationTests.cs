@@ -44,6 +44,7 @@ public sealed class KeyRotationTests : IDisposable
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // the key is changed while one server runs
     public async Task Access_tokens_of_the_old_key_end_and_logins_go_on()
     {
         await using var server = await TestServer.StartAsync(new TestServerOptions { DataDir = _folder });
@@ -67,6 +68,7 @@ public sealed class KeyRotationTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
+    [Trait("Nodes", "One")] // the key is changed while one server runs
     public async Task A_start_settles_a_change_that_was_cut_off(bool written)
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["gpt-4o"], "hi"));
@@ -140,6 +142,7 @@ public sealed class KeyRotationTests : IDisposable
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // the key is changed while one server runs
     public async Task A_key_that_is_kept_elsewhere_is_brought_by_the_operator()
     {
         var (one, two) = (Convert.ToBase64String(new byte[32]), Convert.ToHexString(Enumerable.Repeat((byte)7, 32).ToArray()));

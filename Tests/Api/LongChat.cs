@@ -56,6 +56,14 @@ internal static class LongChat
         return Eventually.Holds(() => Number(server, $"select count(*) from {waiting}") == 0);
     }
 
+    /// <summary>How many messages the index finds by three letters.</summary>
+    public static long IndexHits(TestServer server, string letters)
+    {
+        using var store = Open(server);
+        return Number(store, $"select count(*) from messages_text where "
+            + (store is SqliteConnection ? $"messages_text match '\"{letters}\"'" : $"content like '%{letters}%'"));
+    }
+
     public static long Number(TestServer server, string sql)
     {
         using var store = Open(server);

@@ -9,6 +9,7 @@ public sealed class MetricsTests
     private const string Token = "metrics-CANARY-5f6e7d8c";
 
     [Fact]
+    [Trait("Nodes", "One")] // metrics are each server's own
     public async Task Metrics_count_what_happens()
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "Good", " morning", "."));
@@ -35,6 +36,7 @@ public sealed class MetricsTests
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // metrics are each server's own
     public async Task A_failing_provider_is_counted_by_its_code()
     {
         await using var server = await TestServer.StartAsync();

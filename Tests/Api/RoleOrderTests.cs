@@ -78,6 +78,7 @@ public sealed class RoleOrderTests
         Chat, Prefilled, "anthropic", 400,
         "Your API request included an `assistant` message in the final position, which would pre-fill the `assistant` response.",
         "user assistant user")]
+    [Trait("Nodes", "One")] // each server learns the order once
     public async Task A_refused_order_is_mended_once_and_kept(
         string path, string turns, string provider, int status, string refusal, string expected)
     {

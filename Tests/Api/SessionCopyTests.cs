@@ -122,6 +122,7 @@ public sealed class SessionCopyTests
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // each server counts copies by itself
     public async Task Copies_in_a_row_are_limited_for_each_person()
     {
         await using var server = await TestServer.StartAsync();

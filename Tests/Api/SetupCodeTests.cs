@@ -101,6 +101,7 @@ public sealed class SetupCodeTests
     }
 
     [NativeFact]
+    [Trait("Nodes", "One")] // each server prints its own address
     public async Task The_console_shows_a_link_that_holds_it_once()
     {
         await using var server =

@@ -11,6 +11,7 @@ public sealed partial class StartTests
     [NativeTheory]
     [InlineData("203.0.113.7", "does not have that address")]
     [InlineData("2001:db8::7", "address")]
+    [Trait("Nodes", "One")] // two servers need ports that are known before they start
     public async Task An_address_of_another_machine_is_one_line(string host, string reason)
     {
         var refused = await Assert.ThrowsAsync<ServerStartException>(() => TestServer.StartAsync(With(("HOST", host))));

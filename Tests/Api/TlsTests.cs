@@ -50,6 +50,7 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // it is the first server that is told of the files
     public async Task A_replaced_pair_is_used_at_once_and_a_broken_one_is_not()
     {
         var first = _certificates.Issue();
@@ -114,6 +115,7 @@ public sealed class TlsTests : IDisposable
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // both would listen on the same port
     public async Task Plain_HTTP_is_sent_to_HTTPS_on_a_port_of_its_own()
     {
         var (certificate, key, _) = _certificates.Issue();

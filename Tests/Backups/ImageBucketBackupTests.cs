@@ -5,6 +5,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Backups;
 
 /// <summary>Backups of a server whose images are in an S3-compatible store.</summary>
+[Trait("Store", "File")]
 public sealed class ImageBucketBackupTests : IAsyncDisposable
 {
     private readonly FakeStore _store = new();

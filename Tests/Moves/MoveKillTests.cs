@@ -13,6 +13,7 @@ namespace AiChat.Tests.Moves;
 /// The command as an operator gives it, killed again and again: the servers before and after it show every account the same. The long form
 /// has 100,000 messages and 50 kills each way.
 /// </summary>
+[Trait("Store", "File")]
 public sealed partial class MoveKillTests : IAsyncLifetime
 {
     private static readonly int Messages = LongForm.IsOn ? 100_000 : 20_000;
