@@ -24,7 +24,7 @@ internal sealed class PostgresTheoryAttribute : TheoryAttribute
 /// <summary>
 /// PostgreSQL on a port and a folder of its own, in memory where that can be, begun with the first test that asks and ended with the
 /// process. AICHAT_TEST_DATABASE_URL lets every server under test keep its data there: it names a server that runs already, by a user who
-/// may create databases, or is "new".
+/// may create databases, or is "new". AICHAT_TEST_POSTGRES is the folder with the programs of another version than Debian's.
 /// </summary>
 internal static class PostgresServer
 {
@@ -34,11 +34,14 @@ internal static class PostgresServer
     private static readonly string? _given = _asked == "new" ? null : _asked;
     private static readonly ConcurrentDictionary<string, Lazy<string>> _byFolder = new();
 
-    private static readonly string? _programs = Directory.Exists("/usr/lib/postgresql")
-        ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin"))
+    private static readonly string? _programs =
+        Environment.GetEnvironmentVariable("AICHAT_TEST_POSTGRES") is { Length: > 0 } folder ? folder
+        : Directory.Exists("/usr/lib/postgresql") ? Directory.EnumerateDirectories("/usr/lib/postgresql")
+            .Select(version => Path.Combine(version, "bin"))
             .Where(bin => File.Exists(Path.Combine(bin, "initdb"))).Max(StringComparer.Ordinal) : null;
 
     private static readonly Lazy<Uri> _address = new(() => _given is null ? Start() : new Uri(_given));
+    private static readonly Lazy<Uri> _pooled = new(() => PgBouncer.Start(_address.Value));
     private static int _databases;
 
     public static bool IsThere => _given is not null || _programs is not null;
@@ -50,8 +53,23 @@ internal static class PostgresServer
     public static string Place => Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
 
     /// <summary>The database of the server on this data folder, if servers under test are to use one.</summary>
-    public static string? UrlFor(string dataDir) =>
+    public static string? UrlFor(string dataDir) => DirectUrlFor(dataDir) is { } url && PgBouncer.IsAsked
+        ? new UriBuilder(_pooled.Value) { Path = new Uri(url).AbsolutePath, Query = "pooler=transaction" }.Uri.AbsoluteUri
+        : DirectUrlFor(dataDir);
+
+    /// <summary>The same for the test itself, which no pooler is to be in the way of.</summary>
+    public static string? DirectUrlFor(string dataDir) =>
         _asked is null ? null : _byFolder.GetOrAdd(dataDir, _ => new Lazy<string>(NewDatabaseUrl)).Value;
+
+    /// <summary>Removes the database of a server that has ended: the suite uses hundreds, of ten megabytes each.</summary>
+    public static void Drop(string dataDir)
+    {
+        if (_byFolder.TryRemove(dataDir, out var url))
+        {
+            using var connection = Open(_address.Value);
+            Run(connection, $"drop database if exists {new Uri(url.Value).AbsolutePath.Trim('/')} with (force)");
+        }
+    }
 
     /// <summary>The URL of a new, empty database.</summary>
     public static string NewDatabaseUrl()
@@ -131,18 +149,22 @@ internal static class PostgresServer
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>In a process of its own: this one is not waited for while it ends.</summary>
+    /// <summary>
+    /// At once and in a process of its own: this one is not waited for while it ends. Without the server's programs, which may go with
+    /// whoever brought them.
+    /// </summary>
     private static void End(string folder, string data)
     {
-        var stop = $"{Path.Combine(_programs!, "pg_ctl")} stop --mode=immediate --pgdata {data}";
-        var rights = Environment.UserName == "root" ? "runuser -u postgres -- " : "";
-        Call("setsid", "--fork", "sh", "-c", $"{rights}{stop}; rm -rf {folder}");
+        var stop = $"p=$(head -n 1 {data}/postmaster.pid); kill -QUIT $p; while kill -0 $p; do sleep 0.1; done";
+        Call("setsid", "--fork", "sh", "-c", $"{stop}; rm -rf {folder}");
     }
 
-    /// <summary>PostgreSQL refuses to run as root.</summary>
-    internal static void CallServer(string program, params string[] arguments)
+    internal static void CallServer(string program, params string[] arguments) =>
+        CallAsPostgres(Path.Combine(_programs!, program), arguments);
+
+    /// <summary>PostgreSQL and PgBouncer refuse to run as root.</summary>
+    internal static void CallAsPostgres(string path, params string[] arguments)
     {
-        var path = Path.Combine(_programs!, program);
         if (Environment.UserName == "root")
         {
             Call("runuser", ["-u", "postgres", "--", path, .. arguments]);

@@ -158,6 +158,7 @@ internal sealed class TestServer : IAsyncDisposable
         await _host.DisposeAsync();
         if (_ownsFolder)
         {
+            PostgresServer.Drop(DataDir);
             Directory.Delete(DataDir, recursive: true);
         }
     }

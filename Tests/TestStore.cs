@@ -9,7 +9,7 @@ internal static class TestStore
     /// <summary>A connection of its own, open.</summary>
     public static DbConnection Open(string dataDir)
     {
-        if (PostgresServer.UrlFor(dataDir) is { } url)
+        if (PostgresServer.DirectUrlFor(dataDir) is { } url)
         {
             return PostgresServer.Connect(url);
         }
