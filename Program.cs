@@ -80,6 +80,7 @@ internal static class Program
         app.UseCrossOrigin();
         app.UseProblems();
         app.UseStoreOutage();
+        app.UseNodeCatchUp();
         app.UseAllowedHosts(options);
         app.UseBasePath();
         app.UseRouting();

@@ -30,6 +30,7 @@ internal sealed class NodeLink : IDisposable
     private readonly TaskCompletionSource _joined = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly HashSet<long> _seen = [];
     private readonly Queue<(long Id, long At)> _seenOrder = new();
+    private TaskCompletionSource _nextRead = NewRead();
     private PostgresConnection? _connection;
     private volatile string? _address;
     private volatile string? _images;
@@ -65,6 +66,9 @@ internal sealed class NodeLink : IDisposable
 
     /// <summary>Names the data folder of this process.</summary>
     public string Place => _place;
+
+    /// <summary>How often this process has told the others of something.</summary>
+    public long Told => _servers.Told;
 
     /// <summary>How long nothing could be read; null before the first time.</summary>
     public TimeSpan SilentFor => _hasRead ? Stopwatch.GetElapsedTime(Interlocked.Read(ref _readAt)) : TimeSpan.Zero;
@@ -106,6 +110,22 @@ internal sealed class NodeLink : IDisposable
         _woken.Set();
     }
 
+    /// <summary>
+    /// Completes when what others told before the call has been read, and <see cref="Changed"/> raised for it; cancelled when it could not
+    /// be read.
+    /// </summary>
+    public Task CatchUp()
+    {
+        if (Volatile.Read(ref _isClosed))
+        {
+            return Task.FromCanceled(new CancellationToken(canceled: true));
+        }
+
+        var read = Volatile.Read(ref _nextRead).Task;
+        _woken.Set();
+        return read;
+    }
+
     /// <summary>Says that this process ends: that nothing listens at its address any more proves nothing.</summary>
     public void Drain()
     {
@@ -136,15 +156,18 @@ internal sealed class NodeLink : IDisposable
     {
         while (!_closing.IsCancellationRequested)
         {
+            var read = Interlocked.Exchange(ref _nextRead, NewRead());
             try
             {
                 _connection ??= _servers.Open("default_transaction_read_only = off", CommandLimit);
                 Turn(_connection);
+                read.SetResult();
                 WaitHandle.WaitAny([_closing.Token.WaitHandle, _woken], Poll);
             }
             catch (Exception)
             {
                 // Whatever it was, the next connection begins anew; who asks sees how long this has lasted.
+                read.TrySetCanceled();
                 Interlocked.Exchange(ref _connectedAt, 0);
                 _connection?.Dispose();
                 _connection = null;
@@ -153,7 +176,10 @@ internal sealed class NodeLink : IDisposable
         }
 
         _connection?.Dispose();
+        _nextRead.TrySetCanceled();
     }
+
+    private static TaskCompletionSource NewRead() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>On a connection of its own: how it waits and breaks concerns nobody else.</summary>
     private void Hear()

@@ -9,6 +9,9 @@ internal static class NodeTable
     /// <summary>A process whose row is older than this may be declared gone; each renews its own every two seconds.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(6);
 
+    /// <summary>A row older than that has missed its time.</summary>
+    public static readonly TimeSpan Late = TimeSpan.FromSeconds(2.5);
+
     /// <summary>A row is committed later than its time says, at most by the limit of a statement.</summary>
     public static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
 
@@ -122,6 +125,8 @@ internal sealed record NodeRow
 
     /// <summary>Milliseconds since it was heard of, by the clock of the database.</summary>
     public long Age { get; init; }
+
+    public bool IsLate => Age > NodeTable.Late.TotalMilliseconds;
 }
 
 /// <summary>What a process has in memory and must read again, or is to do.</summary>

@@ -29,11 +29,17 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
     private readonly NpgsqlDataSource _source = Build(url);
     private PostgresConnection? _claim;
     private volatile string _bootId = Guid.NewGuid().ToString("N");
+    private long _told;
 
     public PostgresUrl Url => url;
 
     /// <summary>The process as its rows name it.</summary>
     public string BootId => _bootId;
+
+    /// <summary>How often this process has committed what others have to read again.</summary>
+    public long Told => Interlocked.Read(ref _told);
+
+    public void CountTold() => Interlocked.Increment(ref _told);
 
     /// <summary>The process was declared gone; what it begins from now on is another's.</summary>
     public void BeginAnew() => _bootId = Guid.NewGuid().ToString("N");

@@ -156,12 +156,13 @@ internal sealed class PostgresWriter : IWriter
                 connection.CommitWrite();
                 isWhole = true;
                 Interlocked.Increment(ref _commits);
-                item.Complete();
                 if (connection.TakeTold())
                 {
+                    _servers.CountTold(); // before the work is complete: who waits for it looks at the number then
                     WakeOthersSoon();
                 }
 
+                item.Complete();
                 return null;
             }
 

@@ -10,7 +10,7 @@ namespace AiChat.Endpoints.Auth;
 /// Limits the requests a minute of an anonymous address, of a user and of a key. Several processes on one database tell each other once a
 /// second what users and keys have asked, so that all together exceed a limit by a fifth at most.
 /// </summary>
-internal sealed class RequestLimits(SystemSettings settings, NodeStore nodes, TimeProvider clock)
+internal sealed class RequestLimits(SystemSettings settings, NodeStore nodes, TimeProvider clock) : IDisposable
 {
     /// <summary>The page needs four or five before anybody signs in.</summary>
     private const int AnonymousPerMinute = 60;
@@ -21,6 +21,7 @@ internal sealed class RequestLimits(SystemSettings settings, NodeStore nodes, Ti
     private readonly TokenBuckets<string> _anonymous = new(clock);
     private readonly TokenBuckets<(long UserId, long KeyId)> _users = new(clock, takers: nodes.IsAlone ? 1 : AtFirst);
     private readonly ConcurrentDictionary<(long UserId, long KeyId), long> _asked = new();
+    private readonly SemaphoreSlim _exchanging = new(1);
     private int _takers = nodes.IsAlone ? 1 : AtFirst;
 
     public Problem? Check(HttpContext context, CurrentUser? user)
@@ -47,6 +48,21 @@ internal sealed class RequestLimits(SystemSettings settings, NodeStore nodes, Ti
 
     /// <summary>Tells the other processes what was asked here since the last call, and takes what was asked there.</summary>
     public async Task Exchange()
+    {
+        await _exchanging.WaitAsync();
+        try
+        {
+            await ExchangeOnce();
+        }
+        finally
+        {
+            _exchanging.Release();
+        }
+    }
+
+    public void Dispose() => _exchanging.Dispose();
+
+    private async Task ExchangeOnce()
     {
         var mine = new List<RequestCount>();
         foreach (var key in _asked.Keys)

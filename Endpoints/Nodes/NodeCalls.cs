@@ -24,6 +24,9 @@ internal sealed class NodeCalls(ProviderHttp http, NodeSigner signer)
     /// <summary>Below it all paths of these calls stand.</summary>
     public const string Root = "/internal/nodes";
 
+    /// <summary>Is answered when what was told before has been taken over.</summary>
+    public const string ChangesPath = "/changes";
+
     /// <summary>Of the pools of connections, apart from those of providers, web search and backups.</summary>
     private const long Pool = -3_000;
 
@@ -80,6 +83,16 @@ internal sealed class NodeCalls(ProviderHttp http, NodeSigner signer)
             // The sockets of a process that was killed close one after the other, the one that listens perhaps last.
             await Task.Delay(BetweenAttempts, http.Time, cancel);
         }
+    }
+
+    /// <summary>Completes when a process has taken over what was told before.</summary>
+    /// <exception cref="ProviderException">It cannot be reached, or does not.</exception>
+    public async Task CatchUp(string address, CancellationToken cancel)
+    {
+        var (call, _) = Call(address, ChangesPath, 0);
+        await using var reply = await http.SendAsync(call, cancel);
+        await reply.ReadAllAsync(MaxAnswer);
+        await SocketThreads.Leave();
     }
 
     /// <summary>Reads lines from a process until it ends the reply.</summary>

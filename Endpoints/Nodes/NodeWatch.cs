@@ -18,9 +18,6 @@ internal sealed partial class NodeWatch(
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
-    /// <summary>A row older than that has missed its time.</summary>
-    private static readonly TimeSpan Late = TimeSpan.FromSeconds(2.5);
-
     /// <summary>What nobody has ended because a process failed while it did so.</summary>
     private const int TurnsBetweenSweeps = 10;
 
@@ -53,7 +50,7 @@ internal sealed partial class NodeWatch(
 
     private async Task Turn()
     {
-        await Judge(node => node.Age > Late.TotalMilliseconds);
+        await Judge(node => node.IsLate);
         if (++_turns % TurnsBetweenSweeps == 0)
         {
             await Sweep();

@@ -7,6 +7,7 @@ internal static class NodesServices
     {
         services.AddSingleton<NodeSigner>();
         services.AddSingleton<NodeCalls>();
+        services.AddSingleton<NodeCatchUp>();
         services.AddSingleton<NodeWatch>();
         services.AddHostedService<NodeImages>();
     }

@@ -8,6 +8,7 @@ using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Catalog;
 using AiChat.Endpoints.Http;
 using AiChat.Endpoints.Images;
+using AiChat.Endpoints.Nodes;
 using AiChat.Endpoints.Settings;
 
 namespace AiChat.Endpoints.Runs;
@@ -18,7 +19,8 @@ namespace AiChat.Endpoints.Runs;
 /// </summary>
 internal sealed class NodeChanges(
     AuthCache authCache, SystemSettings settings, AvatarLinks pictures, ModelCatalog catalog, TokenFactors factors, SetupCode setup,
-    RunRegistry registry, LiveCalls calls, RequestLimits limits, BackgroundWork background, NodeLink? link = null)
+    RunRegistry registry, LiveCalls calls, RequestLimits limits, BackgroundWork background, NodeStore nodes, NodeCatchUp others,
+    NodeLink? link = null)
     : IHostedService, IDisposable
 {
     /// <summary>How long streams outlive the loss of the database, when nobody can tell whether their logins still hold.</summary>
@@ -26,9 +28,11 @@ internal sealed class NodeChanges(
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<ChangeRow> _told = Channel.CreateUnbounded<ChangeRow>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<Told> _told = Channel.CreateUnbounded<Told>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly List<Task> _beside = [];
     private readonly CancellationTokenSource _stop = new();
     private Task _work = Task.CompletedTask;
+    private bool _isDisposed;
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -37,14 +41,17 @@ internal sealed class NodeChanges(
             return;
         }
 
-        link.Changed += change => _told.Writer.TryWrite(change);
-        link.Missed += () => _told.Writer.TryWrite(new ChangeRow { Kind = "all" });
+        link.Changed += change => _told.Writer.TryWrite(new Told(change));
+        link.Missed += () => _told.Writer.TryWrite(new Told(new ChangeRow { Kind = "all" }));
         link.Lost += () => background.Try("ending what another node has ended", registry.InterruptLost);
         await ReadAll(); // what was changed between the start of the others and now
+        await limits.Exchange(); // who is alone takes the whole of each limit
         _work = Task.WhenAll(
             background.Repeat("taking over changes", Take, _stop.Token),
             background.Every("telling what was asked", Tick, limits.Exchange, _stop.Token),
             background.Every("watching the database", Tick, Watch, _stop.Token));
+        await nodes.Tell("nodes", "");
+        await others.Wait(); // from now on they take a part of the limits only
     }
 
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -55,27 +62,62 @@ internal sealed class NodeChanges(
 
     public void Dispose()
     {
-        _stop.Cancel(); // a start that fails stops nothing
-        _stop.Dispose();
+        // Once: it is registered under two names. A start that fails stops nothing.
+        if (!Interlocked.Exchange(ref _isDisposed, true))
+        {
+            _stop.Cancel();
+            _stop.Dispose();
+        }
+    }
+
+    /// <summary>Completes when this process has taken over what others had changed before the call.</summary>
+    /// <exception cref="OperationCanceledException">That could not be read, this process ends, or it was cancelled.</exception>
+    public async Task CatchUp(CancellationToken cancel)
+    {
+        await link!.CatchUp().WaitAsync(cancel);
+        var taken = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _told.Writer.TryWrite(new Told(null, taken));
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancel, _stop.Token);
+        await taken.Task.WaitAsync(either.Token);
     }
 
     private async Task<bool> Take()
     {
         await _told.Reader.WaitToReadAsync(_stop.Token);
         var told = new HashSet<(string Kind, string Key)>();
-        while (_told.Reader.TryRead(out var change))
+        var waiting = new List<TaskCompletionSource>();
+        while (_told.Reader.TryRead(out var next))
         {
-            told.Add((change.Kind, change.Key));
+            if (next.Change is { } change)
+            {
+                told.Add((change.Kind, change.Key));
+            }
+            else
+            {
+                waiting.Add(next.Taken!);
+            }
         }
 
         // Who may do what comes first; the rest takes longer and is read beside it.
+        _beside.RemoveAll(task => task.IsCompleted);
         foreach (var (kind, key) in told)
         {
             var id = long.TryParse(key, CultureInfo.InvariantCulture, out var number) ? number : 0;
             await background.Attempt($"taking over a change of {kind}", () => Apply(kind, id));
         }
 
+        if (waiting.Count > 0)
+        {
+            background.Forget("telling that changes are taken over", Tell([.. _beside], waiting));
+        }
+
         return true;
+    }
+
+    private static async Task Tell(Task[] beside, List<TaskCompletionSource> waiting)
+    {
+        await Task.WhenAll(beside);
+        waiting.ForEach(taken => taken.SetResult());
     }
 
     private Task Apply(string kind, long id)
@@ -94,11 +136,13 @@ internal sealed class NodeChanges(
             case "settings":
                 return ReadSettings();
             case "catalog":
-                background.Forget("reading the catalogue again", catalog.Reload());
+                _beside.Add(background.Attempt("reading the catalogue again", catalog.Reload));
                 return Task.CompletedTask;
             case "factors":
-                background.Forget("reading token factors again", factors.StartAsync(CancellationToken.None));
+                _beside.Add(background.Attempt("reading token factors again", () => factors.StartAsync(CancellationToken.None)));
                 return Task.CompletedTask;
+            case "nodes":
+                return limits.Exchange();
             case "all":
                 return ReadAll();
             default:
@@ -145,4 +189,7 @@ internal sealed class NodeChanges(
 
         return Task.CompletedTask;
     }
+
+    /// <summary>Something to take over; or, without it, who waits until all before it is.</summary>
+    private readonly record struct Told(ChangeRow? Change, TaskCompletionSource? Taken = null);
 }

@@ -6,8 +6,9 @@ using AiChat.Endpoints.Nodes;
 namespace AiChat.Endpoints.Runs;
 
 /// <summary>
-/// What other processes on the same database ask of this one: whether it is the one they think, and the events of answers that it writes.
-/// Their signature is all that counts here, so these paths come before what browsers are judged by. Nothing else is known below them.
+/// What other processes on the same database ask of this one: whether it is the one they think, to take over what they have changed, and
+/// the events of answers that it writes. Their signature is all that counts here, so these paths come before what browsers are judged by.
+/// Nothing else is known below them.
 /// </summary>
 internal static class NodeRequests
 {
@@ -26,6 +27,7 @@ internal static class NodeRequests
 
         var (nodes, signer) = (services.GetRequiredService<NodeStore>(), services.GetRequiredService<NodeSigner>());
         var (registry, streamer) = (services.GetRequiredService<RunRegistry>(), services.GetRequiredService<RunStreamer>());
+        var changes = services.GetRequiredService<NodeChanges>();
         app.Use((context, next) => context.Request.Path.StartsWithSegments(NodeCalls.Root, StringComparison.Ordinal, out var rest)
             ? Answer(context, rest.Value ?? "") : next(context));
 
@@ -46,9 +48,26 @@ internal static class NodeRequests
                 return context.Response.WriteAsync($"{boot} {signer.Answer(header, boot)}", context.RequestAborted);
             }
 
+            if (path == NodeCalls.ChangesPath)
+            {
+                return CatchUp(context);
+            }
+
             return registry.Find(user, message) is { } run
                 && long.TryParse(context.Request.Query["after"], NumberStyles.None, CultureInfo.InvariantCulture, out var after)
                 ? streamer.Relay(context, run.Log, after) : Problems.NotFound().ExecuteAsync(context);
+        }
+
+        async Task CatchUp(HttpContext context)
+        {
+            try
+            {
+                await changes.CatchUp(context.RequestAborted);
+            }
+            catch (OperationCanceledException)
+            {
+                context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            }
         }
     }
 }

@@ -21,6 +21,7 @@ internal static class RunsServices
         services.AddSingleton<TextFlusher>();
         services.AddSingleton<RunSweeper>();
         services.AddHostedService<RunLifetime>();
-        services.AddHostedService<NodeChanges>();
+        services.AddSingleton<NodeChanges>();
+        services.AddHostedService(provider => provider.GetRequiredService<NodeChanges>());
     }
 }
