@@ -142,7 +142,10 @@ internal static class ImportCommand
         using var empty = choices.DryRun && !Directory.Exists(options.DataDir) ? new EmptyFolder() : null;
         if (empty is not null)
         {
-            options = options with { DataDir = empty.Path, DatabasePath = null, ImageDir = null };
+            options = options with
+            {
+                DataDir = empty.Path, DatabasePath = null, DatabaseServer = null, ImageDir = null, ImageStore = null,
+            };
         }
 
         await using var installation = await Installation.Open(options, create: empty is not null || !choices.DryRun, cancel);

@@ -20,6 +20,7 @@ public sealed class AsRootTests : IDisposable
     private string Passphrase => Write("passphrase", "correct horse battery\n");
 
     [NativeFact]
+    [Trait("Store", "File")] // a backup is among it
     public async Task What_root_names_is_read_and_written_as_root_and_the_data_folder_as_its_owner()
     {
         if (!Environment.IsPrivilegedProcess)

@@ -287,6 +287,21 @@ public sealed class NodePlatformImportTests : IDisposable
 
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
+    [NativePostgresFact]
+    public async Task A_dry_run_before_the_first_start_leaves_the_database_server_alone()
+    {
+        using var old = new NodePlatformDatabase(Old, false);
+        Fill(old, "http://127.0.0.1:9", 10, SampleImages.Png(5, 6));
+        var database = PostgresServer.NewDatabaseUrl();
+
+        (await Executable.RunAsync(Data, [("DATABASE_URL", database)], "import", Old, "--json", "--dry-run")).Expect(0);
+
+        using var connection = PostgresServer.Connect(database);
+        using var tables = connection.CreateCommand();
+        tables.CommandText = "select count(*) from pg_tables where schemaname = 'public'";
+        Assert.Equal(0L, tables.ExecuteScalar());
+    }
+
     private static long Fill(NodePlatformDatabase old, string provider, int messages, byte[] image)
     {
         old.Execute("begin");
