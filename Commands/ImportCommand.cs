@@ -144,7 +144,11 @@ internal static class ImportCommand
         {
             options = options with
             {
-                DataDir = empty.Path, DatabasePath = null, DatabaseServer = null, ImageDir = null, ImageStore = null,
+                DataDir = empty.Path,
+                DatabasePath = null,
+                DatabaseServer = null,
+                ImageDir = null,
+                ImageStore = null,
             };
         }
 

@@ -127,7 +127,8 @@ internal static partial class Problems
         StoreFailure.Busy => Overloaded(),
         StoreFailure.Full => new Problem(507, "storage_full", "The server's disk is full. Nothing was changed."),
         StoreFailure.Unavailable => new Problem(503, "storage_unavailable", error.InnerException is ProviderException
-            ? "The store of the images cannot be used now." : "The server's database cannot be used now.") { RetryAfter = 5 },
+            ? "The store of the images cannot be used now." : "The server's database cannot be used now.")
+        { RetryAfter = 5 },
         StoreFailure.TooLong =>
             new Problem(503, "overloaded", "This asks for more than can be read in time. Ask for less.") { RetryAfter = 5 },
     };
