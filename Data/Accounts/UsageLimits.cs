@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Engine;
 using AiChat.Data.Postgres;
 using AiChat.Data.Store;
 using Dapper;
@@ -16,93 +17,24 @@ internal static class UsageLimits
     /// <summary>Days with calls among which are those of all calls that run: none runs for so long.</summary>
     private const int MaxDaysHeld = 8;
 
-    /// <summary>What the decision is made from.</summary>
-    internal const string Sums = """
-        with spent as (
-            select
-                coalesce(sum(messages + held_messages) filter (where day = @Day), 0) as messages,
-                coalesce(sum(tokens + held_tokens) filter (where day = @Day), 0) as day_tokens,
-                coalesce(sum(tokens + held_tokens), 0) as month_tokens,
-                coalesce(sum(cost_nanos + held_nanos) filter (where day = @Day), 0) as day_nanos,
-                coalesce(sum(cost_nanos + held_nanos), 0) as month_nanos
-            from daily_usage
-            where user_id = @UserId and day between @FirstDay and @Day
-        ),
-        limits as (
-            select
-                role = 'GUEST' as guest,
-                case when unlimited = true then null when role = 'GUEST' then @GuestMessages when role = 'ADMIN' then daily_limit
-                    else coalesce(daily_limit, @Messages) end as messages,
-                nullif(coalesce(daily_token_budget, @DailyTokens), -1) as day_tokens,
-                nullif(coalesce(monthly_token_budget, @MonthlyTokens), -1) as month_tokens,
-                nullif(coalesce(daily_nanos_budget, @DailyNanos), -1) as day_nanos,
-                nullif(coalesce(monthly_nanos_budget, @MonthlyNanos), -1) as month_nanos,
-                (select daily_budget_nanos from api_keys where id = @ApiKeyId) as key_nanos
-            from users
-            where id = @UserId
-        ),
-        money as (
-            select
-                coalesce(spent.day_nanos >= limits.day_nanos, false) as day_is_spent,
-                coalesce(coalesce((select cost_nanos + held_nanos from api_key_days where api_key_id = @ApiKeyId and day = @Day), 0)
-                    >= limits.key_nanos, false) as key_is_spent,
-                coalesce(spent.month_nanos >= limits.month_nanos, false) as month_is_spent
-            from limits, spent
-        ),
-        verdict as (
-            select limits.messages, limits.day_tokens, limits.day_nanos, limits.key_nanos, limits.month_tokens, limits.month_nanos,
-                money.day_is_spent or money.key_is_spent or money.month_is_spent as money_is_spent, case
-
-        """;
-
-    /// <summary>The decision: the number of a <see cref="LimitResult"/>, or 0.</summary>
-    internal const string Words = """
-                when spent.messages + @Needs > limits.messages or limits.messages = 0 then 1
-                when @Needs > 0 and limits.guest
-                    and coalesce((select messages + held from guest_days where day = @Day), 0) + @Needs > @AllGuestsMessages then 2
-                when spent.day_tokens >= limits.day_tokens then 3
-                when money.day_is_spent and @Free = 0 then 4
-                when money.key_is_spent and @Free = 0 then 5
-                when spent.month_tokens >= limits.month_tokens then 6
-                when money.month_is_spent and @Free = 0 then 7
-                else 0
-            end as word
-            from limits, spent, money
-        )
-        """;
-
-    /// <summary>What an admitted call holds.</summary>
-    internal const string Hold = """
-        insert into daily_usage (user_id, day, held_messages, held_tokens, held_nanos)
-        select @UserId, @Day, @Count, @Tokens, @Nanos from verdict where word = 0
-        on conflict (user_id, day) do update set held_messages = daily_usage.held_messages + excluded.held_messages,
-            held_tokens = daily_usage.held_tokens + excluded.held_tokens, held_nanos = daily_usage.held_nanos + excluded.held_nanos
-        returning messages + held_messages as used
-        """;
-
-    /// <summary>The limit that refuses.</summary>
-    internal const string Amount = """
-        case word when 1 then messages when 2 then @AllGuestsMessages when 3 then day_tokens when 4 then day_nanos
-            when 5 then key_nanos when 6 then month_tokens when 7 then month_nanos else 0 end
-        """;
-
     // The whole decision; the statement that acts on it follows in the same text, so that nothing can come between the two.
-    private const string Verdict = Sums + Words;
+    private const string Verdict = LimitVerdict.Sums + LimitVerdict.Words;
 
     /// <summary>Admits the call and reserves what it asks for, or returns why not; inside <see cref="Db.Write{T}"/>.</summary>
     public static LimitDecision Enter(DbConnection connection, Admission call, DateTimeOffset now)
     {
         var day = UtcDay.From(now);
-        var ask = new LimitParameters(call, day, UtcDay.FirstOfMonth(now)) { BootId = (connection as PostgresConnection)?.BootId };
+        var ask = Parameters(call, day, UtcDay.FirstOfMonth(now), (connection as PostgresConnection)?.BootId);
         var admitted = ask.BootId is not null ? HeldCalls.Enter(connection, ask) : connection.QuerySingleOrDefault<AdmittedRow>($"""
             {Verdict}
-            {Hold}, (select role = 'GUEST' from users where id = @UserId) as guest, (select messages from limits) as daily_limit
+            {LimitVerdict.Hold}, (select role = 'GUEST' from users where id = @UserId) as guest,
+                (select messages from limits) as daily_limit
             """, ask);
         if (admitted is null)
         {
             var refused = ask.BootId is not null ? HeldCalls.Refusal(connection, ask) : connection.QuerySingleOrDefault<RefusedRow>($"""
                 {Verdict}
-                select word, {Amount} as amount from verdict
+                select word, {LimitVerdict.Amount} as amount from verdict
                 """, ask);
             var refusal = refused is null
                 ? new LimitRefusal(LimitResult.Nobody, 0)
@@ -200,6 +132,29 @@ internal static class UsageLimits
         connection.Execute("update guest_days set held = 0 where held > 0");
     }
 
+    private static LimitParameters Parameters(Admission call, long day, long firstDay, string? bootId) => new()
+    {
+        BootId = bootId,
+        MaxRuns = call.MaxRuns ?? 0,
+        IsRun = call.MaxRuns is not null,
+        UserId = call.UserId,
+        ApiKeyId = call.ApiKeyId,
+        Count = call.Count,
+        Needs = call.Needs ?? call.Count,
+        Tokens = call.Tokens,
+        Nanos = call.Nanos,
+        Free = call.Free ? 1 : 0,
+        Day = day,
+        FirstDay = firstDay,
+        Messages = call.Defaults.Messages,
+        GuestMessages = call.Defaults.GuestMessages,
+        AllGuestsMessages = call.Defaults.AllGuestsMessages,
+        DailyTokens = call.Defaults.DailyTokens,
+        MonthlyTokens = call.Defaults.MonthlyTokens,
+        DailyNanos = call.Defaults.DailyNanos,
+        MonthlyNanos = call.Defaults.MonthlyNanos,
+    };
+
     private static void ReserveForKeyAndGuests(DbConnection connection, Reservation reservation)
     {
         using var deferred = Deferred.On(connection);
@@ -291,25 +246,6 @@ internal sealed record Admission(long UserId, long? ApiKeyId, DefaultLimits Defa
 /// <param name="DailyLimit">Messages a day; null is unlimited.</param>
 internal sealed record LimitDecision(LimitRefusal? Refusal, Reservation? Reservation, long Used, long? DailyLimit);
 
-internal sealed record RefusedRow
-{
-    public long Word { get; init; }
-
-    public long Amount { get; init; }
-}
-
-internal sealed record AdmittedRow
-{
-    public long Used { get; init; }
-
-    public bool Guest { get; init; }
-
-    public long? DailyLimit { get; init; }
-
-    /// <summary>As of <see cref="Reservation"/>.</summary>
-    public long? HeldId { get; init; }
-}
-
 /// <summary>What is reserved for a running call.</summary>
 /// <param name="OnlyFree">It was admitted only because it is free; no model with a price may replace its model.</param>
 internal sealed record Reservation(
@@ -317,47 +253,4 @@ internal sealed record Reservation(
 {
     /// <summary>Where it is noted that this process holds it; null where there is only one.</summary>
     public long? HeldId { get; init; }
-}
-
-/// <summary>The parameters of the statement that decides.</summary>
-internal sealed class LimitParameters(Admission call, long day, long firstDay)
-{
-    /// <summary>Names this process where there may be others.</summary>
-    public string? BootId { get; init; }
-
-    public long MaxRuns => call.MaxRuns ?? 0;
-
-    public bool IsRun => call.MaxRuns is not null;
-
-    public long UserId => call.UserId;
-
-    public long? ApiKeyId => call.ApiKeyId;
-
-    public long Count => call.Count;
-
-    public long Needs => call.Needs ?? call.Count;
-
-    public long Tokens => call.Tokens;
-
-    public long Nanos => call.Nanos;
-
-    public long Free => call.Free ? 1 : 0;
-
-    public long Day => day;
-
-    public long FirstDay => firstDay;
-
-    public long? Messages => call.Defaults.Messages;
-
-    public long? GuestMessages => call.Defaults.GuestMessages;
-
-    public long? AllGuestsMessages => call.Defaults.AllGuestsMessages;
-
-    public long? DailyTokens => call.Defaults.DailyTokens;
-
-    public long? MonthlyTokens => call.Defaults.MonthlyTokens;
-
-    public long? DailyNanos => call.Defaults.DailyNanos;
-
-    public long? MonthlyNanos => call.Defaults.MonthlyNanos;
 }

@@ -12,7 +12,7 @@ internal readonly struct Deferred : IDisposable
 
     private Deferred(PostgresConnection? connection) => _connection = connection;
 
-    /// <summary>Inside <see cref="Store.Db.Write{T}"/>, until the scope is disposed: only <c>Execute</c>, and its count means nothing.</summary>
+    /// <summary>In a piece of work for the writer, until the scope is disposed: only <c>Execute</c>, whose count means nothing.</summary>
     public static Deferred On(DbConnection connection)
     {
         var postgres = connection as PostgresConnection;

@@ -1,5 +1,5 @@
 using System.Data.Common;
-using AiChat.Data.Accounts;
+using AiChat.Data.Engine;
 using Dapper;
 
 namespace AiChat.Data.Postgres;
@@ -11,12 +11,12 @@ namespace AiChat.Data.Postgres;
 internal static class HeldCalls
 {
     // One more limit than where the process knows its runs: how many answers are written for the user now, by all processes.
-    private const string Verdict = UsageLimits.Sums + """
+    private const string Verdict = LimitVerdict.Sums + """
         when @MaxRuns > 0 and (select count(*) from held_calls where user_id = @UserId and run = true) >= @MaxRuns then 9
 
-        """ + UsageLimits.Words;
+        """ + LimitVerdict.Words;
 
-    /// <summary>Admits a call as <see cref="UsageLimits"/> does, and notes what the process of this connection holds for it.</summary>
+    /// <summary>Admits a call and notes what the process of this connection holds for it.</summary>
     /// <returns>Null when it is refused.</returns>
     /// <exception cref="StoreException">The process was declared gone and begins nothing.</exception>
     public static AdmittedRow? Enter(DbConnection connection, LimitParameters ask)
@@ -24,7 +24,7 @@ internal static class HeldCalls
         var admitted = connection.QuerySingleOrDefault<AdmittedRow>($"""
             {Verdict},
             admitted as (
-                {UsageLimits.Hold}
+                {LimitVerdict.Hold}
             ),
             node as (
                 select boot_id from nodes where boot_id = @BootId for key share
@@ -43,7 +43,7 @@ internal static class HeldCalls
     /// <summary>Why a call is refused.</summary>
     public static RefusedRow? Refusal(DbConnection connection, LimitParameters ask) => connection.QuerySingleOrDefault<RefusedRow>($"""
         {Verdict}
-        select word, case when word = 9 then @MaxRuns else ({UsageLimits.Amount}) end as amount from verdict
+        select word, case when word = 9 then @MaxRuns else ({LimitVerdict.Amount}) end as amount from verdict
         """, ask);
 
     /// <returns>False when it was given back before, because the process was declared gone.</returns>

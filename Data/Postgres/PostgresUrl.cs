@@ -7,7 +7,7 @@ internal sealed record PostgresUrl
     public const string Known = "sslmode, sslrootcert, pooler";
 
     private const string Rule = "is postgres://user:password@host:5432/database, with several hosts separated by commas, and with "
-        + "characters such as ? or / of the password as %3F or %2F";
+        + "the signs of the password in their codes (? is %3F, / is %2F)";
 
     /// <summary>What URLs of other programs and providers have. What is not listed is not named: it may be part of a password.</summary>
     private static readonly string[] _foreign =

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Reflection;
 using System.Text.RegularExpressions;
+using AiChat.Data.Engine;
 using AiChat.Data.Store;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
@@ -104,8 +105,8 @@ public sealed partial class StartCostTests
         private SqliteConnection Writer() => (SqliteConnection)Field(Field(_db, "_writer"), "_connection");
 
         private List<SqliteConnection> Readers() =>
-            [.. ((System.Collections.IEnumerable)Field(Field(_db, "_readers"), "_idle")).Cast<object>()
-                .Select(reader => (SqliteConnection)reader.GetType().GetProperty("Connection")!.GetValue(reader)!)];
+            [.. ((List<(Reader Connection, long Since)>)Field(Field(Field(_db, "_readers"), "_pool"), "_idle"))
+                .Select(idle => (SqliteConnection)idle.Connection.Connection)];
 
         private static object Field(object of, string name) =>
             of.GetType().GetField(name, BindingFlags.NonPublic | BindingFlags.Instance)!.GetValue(of)!;
