@@ -14,6 +14,8 @@ internal sealed class PostgresConnection : DbConnection
     /// <summary>What a trigger says when other processes have to read something again.</summary>
     private const string ChangeNotice = "aichat change";
 
+    private const string Begins = "begin isolation level read committed";
+
     private readonly NpgsqlConnection _inner;
     private readonly PostgresServers _servers;
     private volatile NpgsqlCommand? _running;
@@ -82,14 +84,14 @@ internal sealed class PostgresConnection : DbConnection
     public void BeginWrite()
     {
         _deferred.Clear();
-        _deferred.Add(new NpgsqlBatchCommand("begin isolation level read committed"));
+        _deferred.Add(new NpgsqlBatchCommand(Begins));
     }
 
     /// <summary>Carries out what waits, and commits.</summary>
     /// <exception cref="DbException">Nothing is committed if the server says so; otherwise it is unknown.</exception>
     public void CommitWrite()
     {
-        if (_deferred is [{ CommandText: ['b', 'e', 'g', 'i', 'n', ..] }])
+        if (_deferred is [{ CommandText: Begins }])
         {
             _deferred.Clear(); // nothing was asked
             return;
@@ -102,7 +104,7 @@ internal sealed class PostgresConnection : DbConnection
     /// <summary>Undoes what the transaction did.</summary>
     public void UndoWrite()
     {
-        var hasBegun = _deferred is not [{ CommandText: ['b', 'e', 'g', 'i', 'n', ..] }, ..];
+        var hasBegun = _deferred is not [{ CommandText: Begins }, ..];
         _deferred.Clear();
         if (hasBegun)
         {
