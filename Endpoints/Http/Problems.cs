@@ -171,6 +171,12 @@ internal static partial class Problems
         {
             LogBusy(logger, context.Request.Method, context.Request.Path, refused.Message);
         }
+        else if (error is StoreException failed)
+        {
+            // Every request of an outage gets here, and its stack says nothing that the first would not.
+            var reason = failed.InnerException is { } cause ? $"{failed.Message} {cause.Message}" : failed.Message;
+            LogNotStored(logger, context.TraceIdentifier, context.Request.Method, context.Request.Path, reason.ReplaceLineEndings(" "));
+        }
         else if (problem.Status >= 500 && error is not BodyRefusedException)
         {
             LogFailed(logger, context.TraceIdentifier, context.Request.Method, context.Request.Path, error);
@@ -208,6 +214,9 @@ internal static partial class Problems
 
     [LoggerMessage(LogLevel.Error, "Request {TraceId} {Method} {Path} failed")]
     private static partial void LogFailed(ILogger logger, string traceId, string method, string path, Exception? error);
+
+    [LoggerMessage(LogLevel.Error, "Request {TraceId} {Method} {Path} failed: {Reason}")]
+    private static partial void LogNotStored(ILogger logger, string traceId, string method, string path, string reason);
 
     [LoggerMessage(LogLevel.Warning, "{Method} {Path} was refused: {Reason}")]
     private static partial void LogBusy(ILogger logger, string method, string path, string reason);

@@ -38,6 +38,25 @@ public sealed class OutageTests
         Assert.Equal("half", (await admin.Http.Messages(session))[^1].Text("content"));
     }
 
+    [NativePostgresFact]
+    public async Task A_request_during_an_outage_is_one_line_of_the_log()
+    {
+        await using var nodes = NodeGroup.Empty();
+        await using var wire = new Wire(new Uri(nodes.Database).Port);
+        var server = await nodes.Add(variables: new()
+        {
+            ["DATABASE_URL"] = new UriBuilder(nodes.Database) { Port = wire.Port }.Uri.AbsoluteUri,
+        });
+        var admin = await nodes.Admin();
+
+        wire.Cut();
+        await (await admin.Http.GetAsync("/api/sessions")).ExpectProblem(HttpStatusCode.ServiceUnavailable, "storage_unavailable");
+
+        await Eventually.Holds(() =>
+            server.Output.Contains("GET /api/sessions failed: The database cannot be reached now. ", StringComparison.Ordinal));
+        Assert.DoesNotContain("   at ", server.Output, StringComparison.Ordinal);
+    }
+
     [PostgresFact]
     public async Task A_folder_without_the_address_of_its_database_says_that_it_is_missing()
     {
