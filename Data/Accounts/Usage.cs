@@ -33,15 +33,18 @@ internal sealed class Usage(Db db)
 
     /// <summary>Admits a call outside of a run, or returns the reason of the refusal.</summary>
     public Task<LimitDecision> Enter(Admission call, DateTimeOffset now) =>
-        db.Write(connection =>
-        {
-            RowLock.Spender(connection, call.UserId);
-            return UsageLimits.Enter(connection, call, now);
-        });
+        db.Write(
+            connection =>
+            {
+                RowLock.Spender(connection, call.UserId);
+                return UsageLimits.Enter(connection, call, now);
+            },
+            owner: call.UserId);
 
     /// <summary>Settles a reservation, with a ledger entry for each call that began.</summary>
     public Task Settle(Reservation reservation, IReadOnlyList<LedgerEntry> used, DateTimeOffset now) =>
-        db.Write(connection => UsageLimits.Settle(connection, reservation, used, now.ToUnixTimeMilliseconds()));
+        db.Write(
+            connection => UsageLimits.Settle(connection, reservation, used, now.ToUnixTimeMilliseconds()), owner: reservation.UserId);
 
     internal static long? Limit(DbConnection connection, long userId, DefaultLimits defaults) => connection.ExecuteScalar<long?>("""
         select case when unlimited = true then null when role = 'GUEST' then @GuestMessages when role = 'ADMIN' then daily_limit

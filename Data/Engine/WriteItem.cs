@@ -13,7 +13,8 @@ internal enum WriteOrder
 }
 
 /// <summary>A piece of work for the writer and its caller's task.</summary>
-internal abstract class WriteItem(WriteOrder order)
+/// <param name="owner">The user whose row the work locks; null for none. Where many write, such pieces go one behind the other.</param>
+internal abstract class WriteItem(WriteOrder order, long? owner)
 {
     private int _state;
 
@@ -25,6 +26,8 @@ internal abstract class WriteItem(WriteOrder order)
     }
 
     public WriteOrder Order => order;
+
+    public long? Owner => owner;
 
     public long QueuedAt { get; } = Stopwatch.GetTimestamp();
 
@@ -67,7 +70,7 @@ internal abstract class WriteItem(WriteOrder order)
     public abstract Exception? Error { get; }
 }
 
-internal sealed class WriteItem<T>(Func<DbConnection, T> work, WriteOrder order) : WriteItem(order)
+internal sealed class WriteItem<T>(Func<DbConnection, T> work, WriteOrder order, long? owner = null) : WriteItem(order, owner)
 {
     // Continuations run elsewhere: the writer's thread only writes.
     private readonly TaskCompletionSource<T> _completion = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -4,7 +4,8 @@ namespace AiChat.Data.Engine;
 
 /// <summary>
 /// What waits for the writer: first what a person waits for most (<see cref="WriteOrder.First"/>), then the rest, each in its order. An
-/// item that has waited <see cref="MaxWait"/> fails with Busy. Thread-safe; one thread takes groups, or several take one item each.
+/// item that has waited <see cref="MaxWait"/> fails with Busy. Thread-safe; one thread takes groups (<see cref="Take"/>), or several take
+/// one item each (<see cref="TakeOne"/>), and then those that came meanwhile for the same owner (<see cref="TakeBehind"/>).
 /// </summary>
 internal sealed class WriteQueue : IDisposable
 {
@@ -18,9 +19,14 @@ internal sealed class WriteQueue : IDisposable
     private readonly AutoResetEvent _added = new(false);
     private readonly Queue<WriteItem> _first = new();
     private readonly Queue<WriteItem> _rest = new();
+
+    /// <summary>Of the owners for whom a thread is at work, or for whom one of several items waits for a thread.</summary>
+    private readonly Dictionary<long, Turn> _turns = [];
+
     private readonly WriteItem?[] _taken;
     private readonly Timer _rounds;
     private readonly int _max;
+    private int _behindCount;
     private bool _isWatched;
     private bool _isClosed;
 
@@ -49,7 +55,7 @@ internal sealed class WriteQueue : IDisposable
     /// <summary>Adds the item, or fails it when the queue is full or closed.</summary>
     public void Add(WriteItem item)
     {
-        var watch = false;
+        var (watch, wake) = (false, false);
         StoreException? error = null;
         lock (_gate)
         {
@@ -57,13 +63,22 @@ internal sealed class WriteQueue : IDisposable
             {
                 error = new StoreException(StoreFailure.Unavailable, "The store is closed.");
             }
-            else if (_first.Count + _rest.Count >= _max)
+            else if (_first.Count + _rest.Count + _behindCount >= _max)
             {
                 error = new StoreException(StoreFailure.Busy, "more writes are waiting than the database accepts.");
             }
             else
             {
-                (item.Order == WriteOrder.First ? _first : _rest).Enqueue(item);
+                if (item.Owner is { } owner && _turns.TryGetValue(owner, out var turn))
+                {
+                    PutBehind(turn, item);
+                }
+                else
+                {
+                    Put(item);
+                    wake = true;
+                }
+
                 watch = !_isWatched;
                 _isWatched = true;
             }
@@ -75,7 +90,11 @@ internal sealed class WriteQueue : IDisposable
             return;
         }
 
-        _added.Set();
+        if (wake)
+        {
+            _added.Set();
+        }
+
         if (watch)
         {
             _rounds.Change(BetweenRounds, Timeout.InfiniteTimeSpan);
@@ -114,18 +133,75 @@ internal sealed class WriteQueue : IDisposable
         }
     }
 
-    /// <summary>The next item alone, for one of several threads that take; it does not count as taken. Null when none is there.</summary>
-    public WriteItem? TakeOne()
+    /// <summary>
+    /// For one of several threads that take: the next item, and those that wait behind it for the same owner. They do not count as taken;
+    /// when they have an owner, call <see cref="TakeBehind"/> when they are done, until nothing comes.
+    /// </summary>
+    /// <param name="items">Gets them, this many at most; none when nothing waits.</param>
+    public void TakeOne(List<WriteItem> items, int max)
     {
+        items.Clear();
         lock (_gate)
         {
-            var item = _first.TryDequeue(out var first) ? first : _rest.TryDequeue(out var other) ? other : null;
+            while (items.Count == 0 && (_first.TryDequeue(out var item) || _rest.TryDequeue(out item)))
+            {
+                if (item.Owner is { } owner && !_turns.TryAdd(owner, new Turn()))
+                {
+                    var turn = _turns[owner];
+                    if (turn.IsTaken)
+                    {
+                        PutBehind(turn, item);
+                        continue;
+                    }
+
+                    turn.IsTaken = true;
+                    items.Add(item);
+                    Fill(items, turn, max);
+                }
+                else
+                {
+                    items.Add(item);
+                }
+            }
+
             if (_first.Count + _rest.Count > 0 || _isClosed)
             {
                 _added.Set(); // wakes the next thread
             }
+        }
+    }
 
-            return item;
+    /// <summary>
+    /// What came for the owner meanwhile. Nothing when others wait, after whom the owner's turn comes again.
+    /// </summary>
+    /// <param name="owner">That of the items that were taken.</param>
+    /// <param name="items">Gets them, this many at most.</param>
+    public void TakeBehind(long? owner, List<WriteItem> items, int max)
+    {
+        items.Clear();
+        if (owner is not { } user)
+        {
+            return;
+        }
+
+        lock (_gate)
+        {
+            var turn = _turns[user];
+            if (_first.Count + _rest.Count > 0 && turn.Behind.TryDequeue(out var next))
+            {
+                _behindCount--;
+                Put(next);
+                turn.IsTaken = false;
+            }
+            else
+            {
+                Fill(items, turn, max);
+            }
+
+            if (items.Count + turn.Behind.Count == 0)
+            {
+                _turns.Remove(user);
+            }
         }
     }
 
@@ -172,6 +248,23 @@ internal sealed class WriteQueue : IDisposable
         _added.Dispose();
     }
 
+    private void Put(WriteItem item) => (item.Order == WriteOrder.First ? _first : _rest).Enqueue(item);
+
+    private void PutBehind(Turn turn, WriteItem item)
+    {
+        turn.Behind.Enqueue(item);
+        _behindCount++;
+    }
+
+    private void Fill(List<WriteItem> items, Turn turn, int max)
+    {
+        while (items.Count < max && turn.Behind.TryDequeue(out var item))
+        {
+            items.Add(item);
+            _behindCount--;
+        }
+    }
+
     /// <summary>Fails items that have waited too long behind a slow item or another program's lock.</summary>
     private void FailExpired()
     {
@@ -179,9 +272,9 @@ internal sealed class WriteQueue : IDisposable
         bool goesOn;
         lock (_gate)
         {
-            expired = [.. _taken.Concat(_first).Concat(_rest).OfType<WriteItem>()
+            expired = [.. _taken.Concat(_first).Concat(_rest).Concat(_turns.Values.SelectMany(turn => turn.Behind)).OfType<WriteItem>()
                 .Where(item => Stopwatch.GetElapsedTime(item.QueuedAt) > MaxWait && item.TryTakeOut())];
-            goesOn = _isWatched = _first.Count + _rest.Count > 0 || _taken[0] is not null;
+            goesOn = _isWatched = _first.Count + _rest.Count + _behindCount > 0 || _taken[0] is not null;
         }
 
         foreach (var item in expired)
@@ -193,5 +286,13 @@ internal sealed class WriteQueue : IDisposable
         {
             _rounds.Change(BetweenRounds, Timeout.InfiniteTimeSpan);
         }
+    }
+
+    private sealed class Turn
+    {
+        /// <summary>A thread is at work for the owner; else the first of the items waits for one.</summary>
+        public bool IsTaken { get; set; } = true;
+
+        public Queue<WriteItem> Behind { get; } = new();
     }
 }

@@ -25,6 +25,8 @@ internal sealed class PostgresConnection : DbConnection
     /// <summary>What the server gets with the next statement.</summary>
     private readonly List<NpgsqlBatchCommand> _deferred = [];
 
+    private readonly HashSet<(string Name, long Id)> _locks = [];
+
     public PostgresConnection(NpgsqlConnection connection, PostgresServers servers)
     {
         (_inner, _servers) = (connection, servers);
@@ -84,8 +86,13 @@ internal sealed class PostgresConnection : DbConnection
     public void BeginWrite()
     {
         _deferred.Clear();
+        _locks.Clear();
         _deferred.Add(new NpgsqlBatchCommand(Begins));
     }
+
+    /// <summary>Notes that the transaction takes a lock, which it keeps to its end.</summary>
+    /// <returns>False when it has it already.</returns>
+    public bool AddLock(string name, long id) => _locks.Add((name, id));
 
     /// <summary>Carries out what waits, and commits.</summary>
     /// <exception cref="DbException">Nothing is committed if the server says so; otherwise it is unknown.</exception>

@@ -14,6 +14,11 @@ internal static class PostgresErrors
     public static bool IsReadOnly(Exception? error) => (error as PostgresException ?? error?.InnerException) is
         PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction };
 
+    /// <summary>
+    /// Whether the server says that it has undone the transaction. When it ends the connection instead, nothing is certain.
+    /// </summary>
+    public static bool IsRefusal(Exception error) => error is PostgresException { InvariantSeverity: "ERROR" };
+
     /// <summary>What the server says, without its code.</summary>
     public static string Text(Exception error) => (error as PostgresException)?.MessageText ?? error.Message;
 

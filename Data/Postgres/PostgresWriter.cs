@@ -6,7 +6,8 @@ namespace AiChat.Data.Postgres;
 
 /// <summary>
 /// Carries out writes on several threads, each piece of work on a connection and in a transaction of its own: the server lets transactions
-/// that end together share one flush. A piece that another one was in the way of is done again. Thread-safe.
+/// that end together share one flush. Pieces of one owner would wait for each other's lock there until it is flushed, so what comes while
+/// one is at work shares the next transaction. A piece that another one was in the way of is done again. Thread-safe.
 /// </summary>
 internal sealed class PostgresWriter : IWriter
 {
@@ -16,6 +17,9 @@ internal sealed class PostgresWriter : IWriter
     private const int MaxQueue = 8_192;
 
     private const int MaxAttempts = 5;
+
+    /// <summary>Pieces of one owner that share a transaction: each waits for the others.</summary>
+    private const int MaxGroup = 16;
 
     /// <summary>A thread that waits is woken earlier.</summary>
     private static readonly TimeSpan IdleWait = TimeSpan.FromMinutes(1);
@@ -104,24 +108,51 @@ internal sealed class PostgresWriter : IWriter
 
     private void Loop(Lane lane)
     {
+        List<WriteItem> items = new(MaxGroup);
         while (!_queue.IsCompleted)
         {
             _queue.Wait(IdleWait);
-            if (_queue.TakeOne() is { } item && item.TryBegin())
+            _queue.TakeOne(items, MaxGroup);
+            while (items.Count > 0)
             {
+                var owner = items[0].Owner;
+                items.RemoveAll(static item => !item.TryBegin());
                 lane.Busy.Begin();
-                Run(item);
+                Run(items);
                 lane.Busy.End();
+                _queue.TakeBehind(owner, items, MaxGroup);
             }
         }
     }
 
-    /// <summary>Completes the item, or fails it.</summary>
-    private void Run(WriteItem item)
+    /// <summary>
+    /// Completes the items, or fails them: those of one owner in one transaction, each in its own when one of them fails.
+    /// </summary>
+    private void Run(List<WriteItem> items)
+    {
+        if (items.Count > 1)
+        {
+            var error = Attempt(items, out _, out _, out var isUndone);
+            if (error is null)
+            {
+                return;
+            }
+
+            if (!isUndone)
+            {
+                items.ForEach(item => item.Fail(PostgresErrors.Translate(error)));
+                return;
+            }
+        }
+
+        items.ForEach(RunAlone);
+    }
+
+    private void RunAlone(WriteItem item)
     {
         for (var attempt = 1; ; attempt++)
         {
-            var error = Attempt(item, out var wasOpen, out var hasBegun);
+            var error = Attempt([item], out var wasOpen, out var hasBegun, out _);
             if (error is null)
             {
                 return;
@@ -137,12 +168,13 @@ internal sealed class PostgresWriter : IWriter
         }
     }
 
-    /// <summary>Runs the item in a transaction and commits it; null when it is complete.</summary>
+    /// <summary>Runs the items in a transaction and commits it; null when they are complete.</summary>
     /// <param name="wasOpen">The connection had been idle, and may have been cut.</param>
     /// <param name="hasBegun">The server has answered, so that part of the work may be done there.</param>
-    private Exception? Attempt(WriteItem item, out bool wasOpen, out bool hasBegun)
+    /// <param name="isUndone">It is certain that nothing is left of the work.</param>
+    private Exception? Attempt(List<WriteItem> items, out bool wasOpen, out bool hasBegun, out bool isUndone)
     {
-        (wasOpen, hasBegun) = (false, false);
+        (wasOpen, hasBegun, isUndone) = (false, false, true);
         PostgresConnection? connection = null;
         var isWhole = false;
         try
@@ -150,9 +182,10 @@ internal sealed class PostgresWriter : IWriter
             connection = _connections.Take(out var isNew);
             wasOpen = !isNew;
             connection.BeginWrite();
-            if (item.Run(connection, PostgresErrors.Translate))
+            var failed = items.Find(item => !item.Run(connection, PostgresErrors.Translate));
+            if (failed is null)
             {
-                hasBegun = true;
+                (hasBegun, isUndone) = (true, false);
                 connection.CommitWrite();
                 isWhole = true;
                 Interlocked.Increment(ref _commits);
@@ -162,7 +195,7 @@ internal sealed class PostgresWriter : IWriter
                     WakeOthersSoon();
                 }
 
-                item.Complete();
+                items.ForEach(static item => item.Complete());
                 return null;
             }
 
@@ -171,13 +204,14 @@ internal sealed class PostgresWriter : IWriter
             if (hasBegun)
             {
                 connection.UndoWrite();
-                isWhole = !PostgresErrors.IsReadOnly(item.Error);
+                isWhole = !PostgresErrors.IsReadOnly(failed.Error);
             }
 
-            return item.Error;
+            return failed.Error;
         }
         catch (Exception error)
         {
+            isUndone |= PostgresErrors.IsRefusal(error);
             return error;
         }
         finally

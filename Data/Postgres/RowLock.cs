@@ -25,7 +25,7 @@ internal static class RowLock
     /// <summary>What one user has and may use.</summary>
     public static void User(DbConnection connection, long userId)
     {
-        if (connection is PostgresConnection)
+        if (connection is PostgresConnection postgres && postgres.AddLock("user", userId))
         {
             using var deferred = Deferred.On(connection);
             connection.Execute("select 1 from users where id = @userId for no key update", new { userId });
@@ -35,9 +35,9 @@ internal static class RowLock
     /// <summary>What one user may spend, and for a guest what all guests may.</summary>
     public static void Spender(DbConnection connection, long userId)
     {
-        if (connection is PostgresConnection)
+        User(connection, userId);
+        if (connection is PostgresConnection postgres && postgres.AddLock("spender", userId))
         {
-            User(connection, userId);
             using var deferred = Deferred.On(connection);
             connection.Execute("""
                 select 1 from shared_locks
@@ -49,7 +49,7 @@ internal static class RowLock
 
     public static void Shared(DbConnection connection, string name)
     {
-        if (connection is PostgresConnection)
+        if (connection is PostgresConnection postgres && postgres.AddLock(name, 0))
         {
             using var deferred = Deferred.On(connection);
             connection.Execute("select 1 from shared_locks where name = @name for update", new { name });

@@ -18,14 +18,16 @@ internal sealed class RunStore(Db db)
 
     /// <summary>Stores the start or returns the reason of a refusal. Only <see cref="StartOutcome.Started"/> changes anything.</summary>
     public Task<StartedRun> Start(NewRun run, Admission admission, DateTimeOffset now) =>
-        db.Write(connection => Start(connection, run, admission, now), WriteOrder.First);
+        db.Write(connection => Start(connection, run, admission, now), WriteOrder.First, run.UserId);
 
     /// <summary>Ends a run, once, and settles its reservation.</summary>
     /// <returns>Null when it has already ended or its session is deleted, else the older answers that were pruned for it.</returns>
     public Task<IReadOnlyList<long>?> Finish(FinishedRun run, DateTimeOffset now)
     {
         var at = now.ToUnixTimeMilliseconds();
-        return db.Write<IReadOnlyList<long>?>(connection =>
+        return db.Write<IReadOnlyList<long>?>(Finish, owner: run.UserId);
+
+        IReadOnlyList<long>? Finish(DbConnection connection)
         {
             RowLock.User(connection, run.UserId);
             if (connection.Execute("""
@@ -46,7 +48,7 @@ internal sealed class RunStore(Db db)
             var removed = run is { Status: "done", KeptVersions: > 0 } ? Versions.Prune(connection, run) : [];
             UsageLimits.Settle(connection, run.Reservation, run.Calls, at);
             return removed;
-        });
+        }
     }
 
     /// <summary>

@@ -98,20 +98,26 @@ internal sealed class Db : IDisposable
     /// The work must not wait on anything else, and may be run again from its beginning: when another piece fails, all that shared its
     /// transaction are undone first. So it changes nothing but the database.
     /// </summary>
+    /// <param name="owner">
+    /// The user whose row the work locks first: on PostgreSQL, pieces of the same user share a transaction instead of waiting for each
+    /// other's.
+    /// </param>
     /// <exception cref="StoreException">Busy, full or unavailable; after Unavailable the outcome is unknown.</exception>
-    public Task<T> Write<T>(Func<DbConnection, T> work, WriteOrder order = WriteOrder.Ordinary)
+    public Task<T> Write<T>(Func<DbConnection, T> work, WriteOrder order = WriteOrder.Ordinary, long? owner = null)
     {
-        var item = new WriteItem<T>(work, order);
+        var item = new WriteItem<T>(work, order, owner);
         _writer.Enqueue(item);
         return item.Task;
     }
 
     /// <summary>As <see cref="Write{T}"/>, for work without a result.</summary>
-    public Task Write(Action<DbConnection> work) => Write(connection =>
-    {
-        work(connection);
-        return true;
-    });
+    public Task Write(Action<DbConnection> work, long? owner = null) => Write(
+        connection =>
+        {
+            work(connection);
+            return true;
+        },
+        owner: owner);
 
     public void Dispose()
     {

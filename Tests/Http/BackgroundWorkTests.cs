@@ -269,7 +269,7 @@ public sealed class BackgroundWorkTests
         protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.Delay(Timeout.Infinite, stoppingToken);
     }
 
-    private sealed class BadItem() : WriteItem(WriteOrder.Ordinary)
+    private sealed class BadItem() : WriteItem(WriteOrder.Ordinary, null)
     {
         public override bool Run(DbConnection connection, Func<Exception, Exception> translate) => true;
 
