@@ -1,8 +1,14 @@
 namespace AiChat.Data.Engine;
 
-/// <summary>A question and its empty answer, which each engine inserts by one statement.</summary>
+/// <summary>
+/// A question and its empty answer, which each engine inserts by one statement, and what PostgreSQL inserts with them of the run.
+/// </summary>
 internal sealed record NewTurn
 {
+    public required long UserId { get; init; }
+
+    public required string BootId { get; init; }
+
     public required long SessionId { get; init; }
 
     public required long? ParentId { get; init; }
@@ -27,4 +33,7 @@ internal sealed record TurnRow
     public long Id { get; init; }
 
     public long? ParentId { get; init; }
+
+    /// <summary>Null where the run is inserted by itself.</summary>
+    public long? RunId { get; init; }
 }

@@ -55,21 +55,24 @@ internal static class RunPlacement
         };
     }
 
-    /// <summary>Writes the rows of the placement.</summary>
-    public static (long MessageId, long? UserMessageId, int Added) Store(DbConnection connection, NewRun run, Place place, long at)
+    /// <summary>Writes the rows of the placement, and where one statement does both, that of the run.</summary>
+    public static (long MessageId, long? UserMessageId, int Added, long? RunId) Store(
+        DbConnection connection, NewRun run, Place place, long at)
     {
         if (place.TargetId is { } target)
         {
             connection.Execute("""
                 update messages set status = 'streaming', error_code = null, error_detail = null, finish_reason = null where id = @target
                 """, new { target });
-            return (target, place.ParentId, 0);
+            return (target, place.ParentId, 0, null);
         }
 
         if (run.Kind == NewRun.Send)
         {
             var turn = new NewTurn
             {
+                UserId = run.UserId,
+                BootId = run.BootId,
                 SessionId = run.SessionId,
                 ParentId = place.ParentId,
                 Content = run.Content,
@@ -86,7 +89,7 @@ internal static class RunPlacement
                 Attach(connection, run, place, row.ParentId!.Value);
             }
 
-            return (row.Id, row.ParentId, 2);
+            return (row.Id, row.ParentId, 2, row.RunId);
         }
 
         var answer = connection.ExecuteScalar<long>("""
@@ -94,7 +97,7 @@ internal static class RunPlacement
             values (@SessionId, @ParentId, 'assistant', '', @ConnectionId, @Model, @Provider, 'streaming', @at)
             returning id
             """, new { run.SessionId, place.ParentId, run.ConnectionId, run.Model, run.Provider, at });
-        return (answer, place.ParentId, 1);
+        return (answer, place.ParentId, 1, null);
     }
 
     /// <summary>

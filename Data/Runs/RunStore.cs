@@ -263,6 +263,11 @@ internal sealed class RunStore(Db db)
 
         var placed = RunPlacement.Store(connection, run, outcome, at);
         var title = place.TitleSource == "default" && run.Title is { } first ? first : null;
+        var runId = placed.RunId ?? connection.ExecuteScalar<long>("""
+            insert into runs (user_id, session_id, message_id, kind, client_message_id, request_hash, boot_id, status, started_at)
+            values (@UserId, @SessionId, @MessageId, @Kind, @ClientMessageId, @RequestHash, @BootId, 'running', @at)
+            returning id
+            """, new { run.UserId, run.SessionId, placed.MessageId, run.Kind, run.ClientMessageId, run.RequestHash, run.BootId, at });
         using (Deferred.On(connection))
         {
             connection.Execute("""
@@ -274,11 +279,6 @@ internal sealed class RunStore(Db db)
                 """, new { placed.MessageId, at, run.ConnectionId, run.Model, placed.Added, title, run.SessionId });
         }
 
-        var runId = connection.ExecuteScalar<long>("""
-            insert into runs (user_id, session_id, message_id, kind, client_message_id, request_hash, boot_id, status, started_at)
-            values (@UserId, @SessionId, @MessageId, @Kind, @ClientMessageId, @RequestHash, @BootId, 'running', @at)
-            returning id
-            """, new { run.UserId, run.SessionId, placed.MessageId, run.Kind, run.ClientMessageId, run.RequestHash, run.BootId, at });
         return new StartedRun(StartOutcome.Started)
         {
             RunId = runId,
