@@ -112,6 +112,11 @@ internal sealed class PostgresCommand(PostgresConnection owner, NpgsqlCommand in
             }
         }
 
+        if (inner.Parameters.Count > 0)
+        {
+            Positional.Apply(inner);
+        }
+
         owner.Begin(inner);
         return inner;
     }
