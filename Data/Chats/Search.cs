@@ -1,4 +1,5 @@
 using System.Data.Common;
+using AiChat.Data.Engine;
 using AiChat.Data.Postgres;
 using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
@@ -29,7 +30,7 @@ internal sealed class Search(Db db)
             foreach (var session in Chats.Sessions.Stream(connection, userId, archived, after))
             {
                 cancel.ThrowIfCancellationRequested();
-                var matches = Texts(connection, session.Id, candidates, placed).Where(row => terms.AreIn(row.Content))
+                var matches = Texts(connection, session.Id, terms, candidates, placed).Where(row => terms.AreIn(row.Content))
                     .Take(MatchesPerSession).Select(row => Match(row, terms.Patterns)).ToList();
                 if (matches.Count > 0 || terms.AreIn(session.Title))
                 {
@@ -76,8 +77,10 @@ internal sealed class Search(Db db)
 
     /// <summary>Ids and texts of a session, newest first: the candidates, or all.</summary>
     private static IEnumerable<TextRow> Texts(
-        DbConnection connection, long sessionId, HashSet<long>? candidates, ILookup<long, long>? placed) => candidates switch
+        DbConnection connection, long sessionId, SearchTerms terms, HashSet<long>? candidates, ILookup<long, long>? placed) =>
+        candidates switch
         {
+            null when connection is PostgresConnection => TextRows.In(connection, sessionId, terms),
             null => connection.Query<TextRow>("""
             select id, session_id, role, content from messages where session_id = @sessionId order by id desc
             """, new { sessionId }, buffered: false),
@@ -113,14 +116,3 @@ internal sealed record FoundSession(SessionRow Session, IReadOnlyList<MessageMat
 
 /// <summary>A message that holds the phrase.</summary>
 internal sealed record MessageMatch(long MessageId, long SessionId, string Role, Snippet Snippet);
-
-internal sealed record TextRow
-{
-    public long Id { get; init; }
-
-    public long SessionId { get; init; }
-
-    public string Role { get; init; } = "";
-
-    public string Content { get; init; } = "";
-}

@@ -12,7 +12,9 @@ internal readonly struct Deferred : IDisposable
 
     private Deferred(PostgresConnection? connection) => _connection = connection;
 
-    /// <summary>In a piece of work for the writer, until the scope is disposed: only <c>Execute</c>, whose count means nothing.</summary>
+    /// <summary>
+    /// Until the scope is disposed: only <c>Execute</c>, whose count means nothing. A reader sends it with its next query.
+    /// </summary>
     public static Deferred On(DbConnection connection)
     {
         var postgres = connection as PostgresConnection;

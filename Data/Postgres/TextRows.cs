@@ -1,8 +1,8 @@
 using System.Buffers;
-using System.Data;
 using System.Data.Common;
 using System.Text;
 using System.Text.Json;
+using AiChat.Data.Engine;
 using AiChat.Data.Sqlite;
 using Dapper;
 
@@ -20,7 +20,7 @@ internal static class TextRows
     private const int MaxShort = 16_384;
 
     /// <summary>More are not looked up one by one: what so many hold is soon found among the newest.</summary>
-    private const int MaxFound = 4_000;
+    private const int MaxFound = 2_000;
 
     private const int PatternsAtOnce = 3;
 
@@ -51,35 +51,47 @@ internal static class TextRows
         return ids;
     }
 
+    /// <summary>Messages of a session among which are all that hold the terms, newest first.</summary>
+    public static IEnumerable<TextRow> In(DbConnection connection, long sessionId, SearchTerms terms)
+    {
+        var patterns = terms.Patterns.Take(PatternsAtOnce).Select(pattern => LikePattern.Containing(pattern.Text)).ToArray();
+        var (first, second, third) = Three(patterns);
+        return connection.Query<TextRow>("""
+            select m.id, m.session_id, m.role, m.content
+            from messages m
+            left join messages_text t on t.id = m.id
+            where m.session_id = @sessionId and (
+                t.id is null or exists (select 1 from messages_text_due d where d.id = m.id)
+                or (t.content like @first escape '\' and t.content like @second escape '\' and t.content like @third escape '\'))
+            order by m.id desc
+            """, new { sessionId, first, second, third }, buffered: false);
+    }
+
     /// <summary>
-    /// At most one more than are looked up. How to find them depends on how common the patterns are, so the server plans it each time.
+    /// At most one more than are looked up. How to find them depends on how common the patterns are, so the server plans it each time. The
+    /// owner is named as a list of one because a plain comparison is tried last, after the patterns, on the rows of all others, too.
     /// </summary>
     private static List<long> Find(DbConnection connection, long userId, string[] patterns)
     {
-        var (first, second, third) = (patterns[0], patterns.ElementAtOrDefault(1) ?? "%", patterns.ElementAtOrDefault(2) ?? "%");
-        PlanEachTime(connection, "force_custom_plan");
-        try
+        var (first, second, third) = Three(patterns);
+        using (Deferred.On(connection))
         {
-            return connection.Query<long>("""
-                select id from messages_text
-                where user_id = @userId and content like @first escape '\' and content like @second escape '\'
-                    and content like @third escape '\'
-                limit @limit
-                """, new { userId, first, second, third, limit = MaxFound + 1 }).ToList();
+            // They hold for what is sent with them. A pass over the table would also read the rows of all others.
+            connection.Execute("""
+                select set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'off', true)
+                """);
         }
-        finally
-        {
-            PlanEachTime(connection, "auto");
-        }
+
+        return connection.Query<long>("""
+            select id from messages_text
+            where user_id = any(array[cast(@userId as bigint)]) and content like @first escape '\' and content like @second escape '\'
+                and content like @third escape '\'
+            limit @limit
+            """, new { userId, first, second, third, limit = MaxFound + 1 }).ToList();
     }
 
-    private static void PlanEachTime(DbConnection connection, string mode)
-    {
-        if (connection is PostgresConnection { State: ConnectionState.Open, IsPooled: false }) // behind a pooler nothing is prepared
-        {
-            connection.Execute("select set_config('plan_cache_mode', @mode, false)", new { mode });
-        }
-    }
+    private static (string First, string Second, string Third) Three(string[] patterns) =>
+        (patterns[0], patterns.ElementAtOrDefault(1) ?? "%", patterns.ElementAtOrDefault(2) ?? "%");
 
     /// <summary>Brings some of the messages that are due up to date.</summary>
     /// <returns>How many.</returns>
