@@ -6,7 +6,7 @@ import type { Plugin } from 'vite'
 const text = /\.(html|js|css|svg|json|webmanifest|txt)$/
 
 // Megabytes uncompressed. The server decompresses for whoever does not take Brotli.
-const onlyCompressed = /[/\\]((?:sandbox|assets)[/\\][^/\\]+\.js|licenses\.txt)$/
+const onlyCompressed = /[/\\]((?:sandbox|assets)[/\\][^/\\]+\.(?:js|css)|licenses\.txt)$/
 
 /** Puts `.br` beside every text file of the build, the same bytes on every run. */
 export function precompress(): Plugin {

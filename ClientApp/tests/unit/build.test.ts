@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { brotliDecompressSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { serverCode } from './server-files'
 
@@ -30,8 +31,10 @@ describe('the page as it is built', () => {
 
   it('names no other server: fonts, formulas and styles are its own', () => {
     const loads = /(?:url\(|@import\s*|(?:src|href)=)["']?(?:https?:)?\/\//
-    for (const file of [join(built, 'index.html'), ...files(built, /\.css$/)]) expect(readFileSync(file, 'utf8'), file).not.toMatch(loads)
-    const styles = files(join(built, 'assets'), /\.css$/).map((file) => readFileSync(file, 'utf8')).join('\n')
+    const sheets = files(join(built, 'assets'), /\.css\.br$/)
+      .map((file) => [file, brotliDecompressSync(readFileSync(file)).toString()] as const)
+    for (const [file, text] of [['index.html', page] as const, ...sheets]) expect(text, file).not.toMatch(loads)
+    const styles = sheets.map(([, text]) => text).join('\n')
     const fonts = [...styles.matchAll(/url\(["']?([^"')]+\.woff2)/g)].map((match) => match[1] ?? '')
     expect(fonts.some((font) => font.includes('KaTeX'))).toBe(true)
     for (const font of fonts) expect(statSync(join(built, 'assets', font)).size).toBeGreaterThan(0)
