@@ -22,7 +22,7 @@ internal sealed class NodesHost(ChildProcessHost first, ChildProcessHost second,
     public static async Task<NodesHost> StartAsync(string binary, IReadOnlyDictionary<string, string> variables)
     {
         var (folder, secondFolder) = (variables["DATA_DIR"], variables["DATA_DIR"] + "-second");
-        Directory.CreateDirectory(secondFolder);
+        Directory.CreateDirectory(secondFolder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var images = Path.Combine(folder, "images");
         var first = await ChildProcessHost.StartAsync(binary, Reached(variables));
         try
@@ -42,6 +42,10 @@ internal sealed class NodesHost(ChildProcessHost first, ChildProcessHost second,
             throw;
         }
     }
+
+    /// <summary>Where two servers take turns, waits until both show it; a lone server shows it at once.</summary>
+    public static Task Shows(Func<Task<bool>> it) =>
+        IsAsked ? Eventually.Holds(async () => await it() && await it()) : Task.CompletedTask;
 
     public Task StopAsync() => Task.WhenAll(Nodes.Select(node => node.StopAsync()));
 

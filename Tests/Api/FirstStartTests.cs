@@ -31,6 +31,7 @@ public sealed class FirstStartTests : IDisposable
     }
 
     [Fact]
+    [Trait("Store", "File")]
     public async Task The_folder_of_the_database_is_made()
     {
         var path = Path.Combine(_folder, "deep", "below", "chat.db");

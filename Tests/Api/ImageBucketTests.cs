@@ -145,6 +145,7 @@ public sealed class ImageBucketTests : IAsyncDisposable
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // a second server waits until it can see that they share it
     public async Task A_store_that_cannot_be_reached_lets_the_server_start_without_images()
     {
         var closed = new FakeStore();

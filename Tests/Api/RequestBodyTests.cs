@@ -17,6 +17,7 @@ public sealed class RequestBodyTests
     private const int Crowd = 60;
 
     [Fact]
+    [Trait("Nodes", "One")] // each server has its own memory
     public async Task Sixty_unfinished_bodies_by_one_key_take_the_memory_of_a_few()
     {
         await using var steps = await CompatSteps.StartAsync(exchange => OpenAiScript.Stream(exchange, "fine"));

@@ -55,6 +55,7 @@ public sealed class ContextLimitTests
         Assert.Equal(("provider_context_too_long", "Fake"), (retry.Text("code"), retry.Text("connectionName")));
         Assert.Equal(9, upstream.Chats().Count);
         Assert.True(Sent(upstream, "last " + Long).Count < 12);
+        await NodesHost.Shows(async () => await Limit(admin) < 120_000);
         var learnt = await Limit(admin);
         Assert.True(limit is null ? learnt is > 2_000 and < 10_000 : learnt == limit, $"{learnt}");
 

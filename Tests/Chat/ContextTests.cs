@@ -133,6 +133,7 @@ public sealed class ContextTests
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // the other server learns it a moment later
     public async Task Estimates_follow_what_the_provider_counts_also_after_a_restart()
     {
         await using var upstream = ChatSteps.Provider(async exchange =>

@@ -63,6 +63,7 @@ public sealed class CrowdTests
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // each server has its own places
     public async Task Of_five_hundred_who_send_at_once_those_with_a_place_are_answered_and_the_others_are_told_when_to_come_back()
     {
         const int places = 100, senders = 500;
@@ -113,6 +114,7 @@ public sealed class CrowdTests
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // each server counts its readers
     public async Task One_user_with_two_hundred_streams_and_five_hundred_readers_slows_nobody()
     {
         TaskCompletionSource hold = new();

@@ -190,6 +190,7 @@ public sealed class ImageChatTests
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // each server answers under its own address
     public async Task Links_are_absolute_and_signed_once_a_site_address_is_set_and_no_host_header_makes_one()
     {
         await using var chat = await ImageChat.StartAsync();

@@ -95,6 +95,7 @@ public sealed class LimitTests
     }
 
     [Fact]
+    [Trait("Nodes", "One")] // each server counts its readers
     public async Task A_user_holds_eight_answers_and_their_readers_plus_sixteen_and_others_notice_nothing()
     {
         var release = new TaskCompletionSource();

@@ -78,6 +78,7 @@ public sealed class ResumeTests
         await using var stream = await admin.Ask(session, "go");
         await stream.ReadUntilAsync(e => e.Event == "delta");
 
+        await NodesHost.Shows(async () => (await admin.Messages(session))[^1].Text("content") != "");
         var snapshot = (await admin.Messages(session))[^1];
         Assert.Equal("streaming", snapshot.Text("status"));
         Assert.Equal("one ", snapshot.Text("content"));

@@ -133,6 +133,7 @@ public sealed class RunTraceTests
         await admin.Trace(new { taskTraceEnabled = true, taskTraceDefaultOn = true });
         await using var stream = await admin.Ask(session, "go");
         var seen = await stream.ReadUntilAsync(e => e.Event == "delta");
+        await NodesHost.Shows(async () => (await admin.Traces()).Count == 1);
         Assert.Equal("running", Assert.Single(await admin.Traces()).Text("status"));
 
         await (await admin.PostJson("/api/chat/stop", new { messageId = seen[0].AssistantId() })).Expect(HttpStatusCode.NoContent);

@@ -175,6 +175,7 @@ public sealed class ToolLoopTests
         await using var stream = await admin.AskWithSearch(session, "go");
         await stream.ReadUntilAsync(e => e.Event == "tool");
 
+        await NodesHost.Shows(async () => (await admin.Messages(session))[^1].GetProperty("toolCalls").GetArrayLength() > 0);
         var snapshot = (await admin.Messages(session))[^1];
         Assert.Equal("running", snapshot.GetProperty("toolCalls")[0].Text("status"));
         release.SetResult();

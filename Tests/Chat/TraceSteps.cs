@@ -28,9 +28,10 @@ internal static class TraceSteps
     public static async Task<List<JsonElement>> TraceEvents(this HttpClient admin, long id) =>
         [.. (await admin.GetJson($"/api/task-trace/{id}")).GetProperty("events").EnumerateArray()];
 
-    /// <summary>The only trace there is, and its events.</summary>
+    /// <summary>The only trace there is, and its events, as soon as the server that writes it has stored its end.</summary>
     public static async Task<(JsonElement Trace, List<JsonElement> Events)> OnlyTrace(this HttpClient admin)
     {
+        await NodesHost.Shows(async () => await admin.Traces() is [var one] && one.Text("status") != "running");
         var trace = Assert.Single(await admin.Traces());
         return (trace, await admin.TraceEvents(trace.Id()));
     }

@@ -90,6 +90,7 @@ public sealed class UnknownOutcomeTests
     }
 
     [Theory]
+    [Trait("Nodes", "One")] // metrics are each server's own
     [InlineData(400)]
     [InlineData(500)]
     public async Task A_failure_before_the_first_token_is_a_failure_everywhere(int status)
