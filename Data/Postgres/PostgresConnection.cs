@@ -19,6 +19,7 @@ internal sealed class PostgresConnection : DbConnection
     private readonly NpgsqlConnection _inner;
     private readonly PostgresServers _servers;
     private volatile NpgsqlCommand? _running;
+    private volatile NpgsqlBatch? _runningBatch;
     private volatile bool _isInterrupted;
     private bool _hasTold;
 
@@ -72,6 +73,7 @@ internal sealed class PostgresConnection : DbConnection
     {
         _isInterrupted = true;
         _running?.Cancel();
+        _runningBatch?.Cancel();
     }
 
     /// <summary>Whether something was written since the last call that other processes have to read again.</summary>
@@ -141,7 +143,7 @@ internal sealed class PostgresConnection : DbConnection
         }
     }
 
-    internal void End() => _running = null;
+    internal void End() => (_running, _runningBatch) = (null, null);
 
     internal bool HasDeferred => _deferred.Count > 0;
 
@@ -159,6 +161,7 @@ internal sealed class PostgresConnection : DbConnection
         batch.BatchCommands.Add(last);
         batch.Timeout = CommandLimit ?? batch.Timeout;
         _deferred.Clear();
+        _runningBatch = batch;
         return batch;
     }
 
