@@ -41,7 +41,8 @@ internal static class PostgresMigrator
 
         // Of several processes that start at once one does it, and the others find it done.
         connection.Execute("select pg_advisory_xact_lock(@LockKey)", new { LockKey });
-        connection.Execute("set local lock_timeout = 0");
+        // A backup (pg_dump) holds every table for as long as it takes, and all who come later wait behind the one that waits for it.
+        connection.Execute("set local lock_timeout = 3000");
         connection.Execute("set local statement_timeout = 0");
         if (!isMove && IsThere(connection, MoveMark.Table))
         {

@@ -37,6 +37,8 @@ internal static class PostgresRefusal
             Later($"is not ready ({answer.MessageText}): start again when it is"),
         PostgresErrorCodes.ReadOnlySqlTransaction =>
             Later("takes no writes now: name the primary, or all hosts; a server may also be read-only for lack of room"),
+        PostgresErrorCodes.LockNotAvailable =>
+            Later("is in use: a backup (pg_dump) holds a table that this version changes, or another server changes it now"),
         PostgresErrorCodes.ProtocolViolation => Wrong($"refuses: {answer.MessageText}"), // a pooler's word for many things
         ['0', '8', ..] or ['4', '0', ..] or ['5', '3', ..] or ['5', '5', ..] or ['5', '7', ..] or ['5', '8', ..] or ['X', 'X', ..] =>
             Later($"cannot be used now: {answer.MessageText}"),

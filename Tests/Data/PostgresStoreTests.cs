@@ -344,6 +344,69 @@ public sealed class PostgresStoreTests
         Assert.True(await new Messages(db).Clear(owner, session));
     }
 
+    [PostgresFact]
+    public async Task A_read_that_is_given_up_ends_its_statement_with_what_travels_with_it()
+    {
+        using var db = Open(out var address);
+        using var gone = new CancellationTokenSource();
+        var read = db.ReadLong(
+            1,
+            connection =>
+            {
+                using (Deferred.On(connection))
+                {
+                    connection.Execute("select set_config('enable_seqscan', 'off', true)");
+                }
+
+                return connection.QuerySingle<string>("select cast(pg_sleep(60) as text)");
+            },
+            gone.Token);
+        using var other = PostgresServer.Connect(address);
+        await Eventually.Holds(() => Asleep() == 1);
+
+        await gone.CancelAsync();
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => read);
+        Assert.Equal(0, Asleep());
+
+        // What travelled with it held for it alone.
+        Assert.Equal("on", await db.Read(connection => connection.QuerySingle<string>("select current_setting('enable_seqscan')")));
+
+        long Asleep() => other.ExecuteScalar<long>("""
+            select count(*) from pg_stat_activity
+            where datname = current_database() and query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()
+            """);
+    }
+
+    /// <summary>Else all who use the table would wait behind the start, until the backup has ended.</summary>
+    [PostgresFact]
+    public void A_backup_keeps_a_new_version_waiting_and_nobody_else()
+    {
+        using var db = Open(out var address);
+        using var backup = PostgresServer.Connect(address);
+        PostgresServer.Run(backup, """
+            delete from schema_steps where version = 8;
+            alter table sessions add constraint sessions_title_source_check check (title_source <> '');
+            alter table messages add constraint messages_role_check check (role <> '');
+            alter table messages add constraint messages_status_check check (status <> '');
+            alter table messages add constraint messages_usage_source_check check (usage_source <> '');
+            alter table runs add constraint runs_kind_check check (kind <> ''), add constraint runs_status_check check (status <> '');
+            alter table run_chunks add constraint run_chunks_kind_check check (kind <> '');
+            alter table usage_entries add constraint usage_entries_source_check check (source <> '');
+            """);
+        var holding = backup.BeginTransaction();
+        PostgresServer.Run(backup, "lock table messages in access share mode");
+        using var servers = new PostgresServers(PostgresUrl.Parse(address, out _)!);
+
+        var refused = Assert.Throws<StartupException>(() => PostgresMigrator.Run(servers, Now));
+
+        Assert.Equal(StartupException.TemporaryFailure, refused.ExitCode);
+        Assert.Contains("pg_dump", refused.Message);
+        holding.Commit();
+        PostgresMigrator.Run(servers, Now);
+        Assert.Equal(PostgresMigrator.NewestSchema, backup.ExecuteScalar<int>("select max(version) from schema_steps"));
+    }
+
     private static async Task<long> First(Db db) =>
         (await new Users(db, new AuthCache(db)).Register("first", "hash", mayBeFirst: true, open: true, "ip", Now)).Id;
 
