@@ -186,6 +186,7 @@ public sealed class RunTraceTests
             await stream.ReadAllAsync();
         }
 
+        await NodesHost.Shows(async () => (await admin.Traces()).Count == 2);
         Assert.Equal(["continue", "regenerate"], (await admin.Traces()).Select(trace => trace.Text("kind")));
     }
 
