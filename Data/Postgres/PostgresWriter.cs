@@ -132,38 +132,52 @@ internal sealed class PostgresWriter : IWriter
     {
         if (items.Count > 1)
         {
-            var error = Attempt(items, out _, out _, out var isUndone);
+            var error = Attempt(items, out var wasOpen, out var hasBegun, out var isUndone);
             if (error is null)
             {
                 return;
             }
 
-            if (!isUndone)
+            if (!isUndone || (!wasOpen && !hasBegun))
             {
                 items.ForEach(item => item.Fail(PostgresErrors.Translate(error)));
                 return;
             }
         }
 
-        items.ForEach(RunAlone);
+        // Finding that the server is away takes seconds: whoever comes behind the first to do so is told the same.
+        StoreException? away = null;
+        foreach (var item in items)
+        {
+            if (away is null)
+            {
+                away = RunAlone(item) is StoreException { Failure: StoreFailure.Unavailable } error ? error : null;
+            }
+            else
+            {
+                item.Fail(away);
+            }
+        }
     }
 
-    private void RunAlone(WriteItem item)
+    /// <returns>Why it failed; null when it is complete.</returns>
+    private Exception? RunAlone(WriteItem item)
     {
         for (var attempt = 1; ; attempt++)
         {
             var error = Attempt([item], out var wasOpen, out var hasBegun, out _);
             if (error is null)
             {
-                return;
+                return null;
             }
 
             // A connection that was cut while it was idle has carried out nothing.
             var again = PostgresErrors.IsWorthRepeating(error) || (wasOpen && !hasBegun && attempt == 1);
             if (!again || attempt == MaxAttempts)
             {
-                item.Fail(PostgresErrors.Translate(error));
-                return;
+                var failure = PostgresErrors.Translate(error);
+                item.Fail(failure);
+                return failure;
             }
         }
     }

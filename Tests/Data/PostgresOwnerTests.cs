@@ -1,6 +1,8 @@
 using System.Data.Common;
+using AiChat.Data;
 using AiChat.Data.Postgres;
 using AiChat.Data.Store;
+using AiChat.Tests.Nodes;
 using Dapper;
 
 namespace AiChat.Tests.Data;
@@ -93,6 +95,28 @@ public sealed class PostgresOwnerTests
         });
 
         Assert.Equal(10, await Count(db));
+    }
+
+    /// <summary>Each would find out for itself that the server is away, one after the other.</summary>
+    [PostgresFact]
+    public async Task While_the_server_is_away_all_who_wait_are_told_at_once()
+    {
+        await using var wire = new Wire(new Uri(PostgresServer.NewDatabaseUrl()).Port);
+        using var db = PostgresStoreTests.Open(out _, wire);
+        await db.Write(connection => Put(connection, "warm"), owner: Owner);
+        List<Task> waiting = [];
+
+        await Assert.ThrowsAsync<StoreException>(() => Behind(db, () =>
+        {
+            waiting = [.. Put(db, 15, Owner)];
+            wire.Cut();
+            return Task.FromResult(waiting.AsEnumerable());
+        }));
+
+        foreach (var one in waiting)
+        {
+            Assert.Equal(StoreFailure.Unavailable, (await Assert.ThrowsAsync<StoreException>(() => one)).Failure);
+        }
     }
 
     /// <summary>Adds work while a piece of the owner is carried out, and waits for all of it.</summary>

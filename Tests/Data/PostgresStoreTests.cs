@@ -8,6 +8,7 @@ using AiChat.Data.Postgres;
 using AiChat.Data.Sqlite;
 using AiChat.Data.Store;
 using AiChat.Endpoints.Variables;
+using AiChat.Tests.Nodes;
 using Dapper;
 
 namespace AiChat.Tests.Data;
@@ -413,9 +414,10 @@ public sealed class PostgresStoreTests
     private static void Put(DbConnection connection, string key) =>
         connection.Execute("insert into settings (key, value, updated_at) values (@key, '', 0)", new { key });
 
-    internal static Db Open(out string address)
+    internal static Db Open(out string address, Wire? wire = null)
     {
         address = PostgresServer.NewDatabaseUrl();
+        address = wire is null ? address : new UriBuilder(address) { Port = wire.Port }.Uri.AbsoluteUri;
         var servers = new PostgresServers(PostgresUrl.Parse(address, out _)!);
         PostgresMigrator.Run(servers, Now);
         using (var connection = servers.Open("default_transaction_read_only = off"))
