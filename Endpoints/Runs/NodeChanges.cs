@@ -21,7 +21,7 @@ internal sealed class NodeChanges(
     AuthCache authCache, SystemSettings settings, AvatarLinks pictures, ModelCatalog catalog, TokenFactors factors, SetupCode setup,
     RunRegistry registry, LiveCalls calls, RequestLimits limits, BackgroundWork background, NodeStore nodes, NodeCatchUp others,
     NodeLink? link = null)
-    : IHostedService, IDisposable
+    : IHostedService, IAsyncDisposable
 {
     /// <summary>How long streams outlive the loss of the database, when nobody can tell whether their logins still hold.</summary>
     private static readonly TimeSpan StreamsOutlive = TimeSpan.FromSeconds(30);
@@ -58,14 +58,16 @@ internal sealed class NodeChanges(
     {
         await _stop.CancelAsync();
         await _work;
+        await Task.WhenAll(_beside);
     }
 
-    public void Dispose()
+    /// <summary>Waits for what is being read: what it reads by is disposed of afterwards.</summary>
+    public async ValueTask DisposeAsync()
     {
         // Once: it is registered under two names. A start that fails stops nothing.
         if (!Interlocked.Exchange(ref _isDisposed, true))
         {
-            _stop.Cancel();
+            await StopAsync(CancellationToken.None);
             _stop.Dispose();
         }
     }
