@@ -202,7 +202,7 @@ internal sealed class PostgresMoveStore : IMoveStore
     private void Mark(InstanceMarker instance)
     {
         using var transaction = _connection.BeginTransaction();
-        Number(string.Create(CultureInfo.InvariantCulture, $"select 1 from pg_advisory_xact_lock({PostgresMigrator.LockKey})"));
+        AdvisoryLock.TakeToMigrate(_connection, _servers.Url);
         if (PostgresMigrator.IsThere(_connection, MoveMark.Table))
         {
             if (Texts($"select install_id from {MoveMark.Table}") is not [var owner] || owner != instance.InstallId)

@@ -94,7 +94,7 @@ internal sealed class NodeLink : IDisposable
     public Task Join()
     {
         _thread.Start();
-        if (!_servers.Url.IsPooled)
+        if (_servers.Url.CanListen)
         {
             _listener.Start();
         }
@@ -189,9 +189,7 @@ internal sealed class NodeLink : IDisposable
             try
             {
                 using var connection = _servers.Open("default_transaction_read_only = off");
-                using var command = connection.CreateCommand();
-                command.CommandText = "listen aichat";
-                command.ExecuteNonQuery();
+                Wakeup.Listen(connection);
                 while (true)
                 {
                     _woken.Set(); // also at first: what was told before is read

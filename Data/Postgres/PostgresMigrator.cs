@@ -12,9 +12,6 @@ internal static class PostgresMigrator
 
     private const int OldestServer = 15;
 
-    /// <summary>Any number, the same in every process.</summary>
-    internal const long LockKey = 0x4169_4368_6174;
-
     /// <summary>The installation that the database belongs to; a new one for an empty database.</summary>
     /// <param name="isMove">The rows of another store are being moved here; else half of them is refused.</param>
     /// <exception cref="StartupException">The database cannot be used; the message is one line with what to do.</exception>
@@ -39,8 +36,7 @@ internal static class PostgresMigrator
     {
         using var transaction = connection.BeginTransaction();
 
-        // Of several processes that start at once one does it, and the others find it done.
-        connection.Execute("select pg_advisory_xact_lock(@LockKey)", new { LockKey });
+        AdvisoryLock.TakeToMigrate(connection, url);
         // A backup (pg_dump) holds every table for as long as it takes, and all who come later wait behind the one that waits for it.
         connection.Execute("set local lock_timeout = 3000");
         connection.Execute("set local statement_timeout = 0");

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using System.Net.Sockets;
-using Dapper;
 using Npgsql;
 
 namespace AiChat.Data.Postgres;
@@ -22,9 +21,6 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
 
     /// <summary>Why a connection is not used.</summary>
     public const string IsStandby = "The database server is a standby.";
-
-    /// <summary>Any number, the same in every process.</summary>
-    private const long ClaimKey = 0x4169_4368_6175;
 
     private readonly NpgsqlDataSource _source = Build(url);
     private PostgresConnection? _claim;
@@ -97,7 +93,7 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
 
     private void Claim(bool alone)
     {
-        if (url.IsPooled)
+        if (!AdvisoryLock.CanClaim(url))
         {
             return;
         }
@@ -106,14 +102,7 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
         {
             // Waits for the limit of locks: the server may not have noticed yet that the process before has ended.
             _claim ??= Open("default_transaction_read_only = off");
-            if (alone)
-            {
-                _claim.Execute("select pg_advisory_lock(@ClaimKey)", new { ClaimKey });
-            }
-            else
-            {
-                _claim.Execute("select pg_advisory_lock_shared(@ClaimKey)", new { ClaimKey });
-            }
+            AdvisoryLock.Claim(_claim, alone);
         }
         catch (PostgresException error) when (error.SqlState == PostgresErrorCodes.LockNotAvailable)
         {
@@ -160,6 +149,7 @@ internal sealed class PostgresServers(PostgresUrl url) : IDisposable
         settings.CommandTimeout = 30; // above the server's own limit, for a server that answers nothing
         settings.CancellationTimeout = 2_000;
         settings.KeepAlive = 30;
+        settings.GssEncryptionMode = GssEncryptionMode.Disable; // there is no Kerberos in the file, and asking takes a connection
         settings.HostRecheckSeconds = 0; // what a host was is no answer while another becomes the primary
         settings.Pooling = false; // each is kept by who opened it
         settings.MaxAutoPrepare = url.IsPooled ? 0 : MaxPrepared;

@@ -4,7 +4,7 @@ namespace AiChat.Data.Postgres;
 internal sealed record PostgresUrl
 {
     /// <summary>The names of parameters that mean something here.</summary>
-    public const string Known = "sslmode, sslrootcert, pooler";
+    public const string Known = "sslmode, sslrootcert, pooler, advisory_locks, listen";
 
     private const string Rule = "is postgres://user:password@host:5432/database, with several hosts separated by commas, and with "
         + "the signs of the password in their codes (? is %3F, / is %2F)";
@@ -33,6 +33,11 @@ internal sealed record PostgresUrl
 
     /// <summary>Each transaction may get another connection, so that nothing may be prepared.</summary>
     public bool IsPooled { get; init; }
+
+    public bool HasAdvisoryLocks { get; init; } = true;
+
+    /// <summary>Whether processes wake each other; else each looks once a second.</summary>
+    public bool CanListen { get; init; } = true;
 
     /// <summary>What may be told: the hosts and the name of the database.</summary>
     public string Place => $"{Hosts}/{Database}";
@@ -89,7 +94,13 @@ internal sealed record PostgresUrl
                 case ("pooler", "transaction" or "session"):
                     url = url with { IsPooled = value == "transaction" };
                     break;
-                case ("sslmode" or "sslrootcert" or "pooler", _):
+                case ("advisory_locks", "on" or "off"):
+                    url = url with { HasAdvisoryLocks = value == "on" };
+                    break;
+                case ("listen", "on" or "off"):
+                    url = url with { CanListen = value == "on" };
+                    break;
+                case ("sslmode" or "sslrootcert" or "pooler" or "advisory_locks" or "listen", _):
                     broken = $"has an unknown value for {name}";
                     return null;
                 default:
@@ -99,7 +110,7 @@ internal sealed record PostgresUrl
             }
         }
 
-        return url;
+        return url with { CanListen = url is { CanListen: true, IsPooled: false } };
     }
 
     private static bool IsHost(string host)

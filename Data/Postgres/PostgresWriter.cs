@@ -1,6 +1,6 @@
 using System.Data;
+using System.Data.Common;
 using AiChat.Data.Engine;
-using Dapper;
 
 namespace AiChat.Data.Postgres;
 
@@ -281,7 +281,7 @@ internal sealed class PostgresWriter : IWriter
 
     private void WakeOthersSoon()
     {
-        if (!_servers.Url.IsPooled && !_isClosing && Interlocked.Exchange(ref _isTelling, 1) == 0)
+        if (_servers.Url.CanListen && !_isClosing && Interlocked.Exchange(ref _isTelling, 1) == 0)
         {
             _telling.Change(ToldAfter, Timeout.InfiniteTimeSpan);
         }
@@ -291,9 +291,15 @@ internal sealed class PostgresWriter : IWriter
     private void WakeOthers()
     {
         Volatile.Write(ref _isTelling, 0);
-        var waking = new WriteItem<int>(connection => connection.Execute("notify aichat"), WriteOrder.First);
+        var waking = new WriteItem<int>(Notify, WriteOrder.First);
         _ = waking.Task.ContinueWith(static failed => failed.Exception, TaskContinuationOptions.OnlyOnFaulted);
         Enqueue(waking);
+    }
+
+    private static int Notify(DbConnection connection)
+    {
+        Wakeup.Send(connection);
+        return 0;
     }
 
     private sealed class Lane

@@ -38,6 +38,24 @@ public sealed partial class SqliteRoomTests
             file => Assert.True(
                 file.StartsWith("Data/Postgres/", StringComparison.Ordinal) || file == "Data/Moves/PostgresMoveStore.cs", file));
 
+    /// <summary>Other databases that speak PostgreSQL's protocol lack some of this, or have it in another form.</summary>
+    [Theory]
+    [InlineData(@"\bpg_(try_)?advisory_", "Data/Postgres/AdvisoryLock.cs")]
+    [InlineData(@"""(listen|notify) |\bpg_notify\b", "Data/Postgres/Wakeup.cs")]
+    [InlineData(@"\bcreate (or replace )?(constraint )?trigger\b",
+        "Data/Postgres/Migrations/0001_initial.sql", "Data/Postgres/Migrations/0002_add_nodes.sql")]
+    public void Advisory_locks_listening_and_triggers_of_postgres_have_one_place_each(string pattern, params string[] places) =>
+        Assert.Equal(places, from folder in new[] { "Commands", "Data", "Endpoints", "Providers" }
+                             from path in Directory.EnumerateFiles(Path.Combine(Root, folder), "*", SearchOption.AllDirectories)
+                             let file = Path.GetRelativePath(Root, path)
+                             where Path.GetExtension(path) is ".cs" or ".sql" && !IsOfSqlite(file)
+                                 && Regex.IsMatch(File.ReadAllText(path), pattern, RegexOptions.IgnoreCase)
+                             orderby file
+                             select file);
+
+    private static bool IsOfSqlite(string file) =>
+        file.StartsWith("Data/Migrations/", StringComparison.Ordinal) || file.StartsWith("Data/Sqlite/", StringComparison.Ordinal);
+
     /// <summary>The lines of the sources in the room and of those outside it, each with its file.</summary>
     private static (List<string> Inside, List<string> Outside) Lines(params string[] folders)
     {

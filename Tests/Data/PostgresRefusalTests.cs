@@ -106,6 +106,8 @@ public sealed class PostgresRefusalTests
     [Theory]
     [InlineData("?sslmode=on", "unknown value for sslmode")]
     [InlineData("?connect_timeout=10", "(connect_timeout): take it away; known are sslmode, sslrootcert, pooler")]
+    [InlineData("?listen=maybe", "unknown value for listen")]
+    [InlineData("?advisory_locks=", "unknown value for advisory_locks")]
     [InlineData("?sslmode=require&channel_binding=require", "(channel_binding)")]
     [InlineData("?pgbouncer=true", "(pgbouncer)")]
     [InlineData("?CANARY@host/db", "means nothing here: take it away")]

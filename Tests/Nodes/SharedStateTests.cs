@@ -12,6 +12,7 @@ public sealed class SharedStateTests
     [InlineData("", false, 0.5)]
     [InlineData("?pooler=transaction", true, 0.5)]
     [InlineData("?pooler=transaction", false, 2)]
+    [InlineData("?listen=off&advisory_locks=off", false, 2)]
     public async Task A_login_that_is_ended_anywhere_is_refused_everywhere_and_its_streams_end(string query, bool reached, double seconds)
     {
         await using var upstream = ChatSteps.HangingProvider();
@@ -60,6 +61,7 @@ public sealed class SharedStateTests
     [PostgresTheory]
     [InlineData("")]
     [InlineData("?pooler=transaction")]
+    [InlineData("?listen=off&advisory_locks=off")]
     public async Task Settings_connections_and_models_that_are_changed_anywhere_hold_everywhere_at_once(string query)
     {
         await using var upstream = FakeUpstream.Start(OpenAiScript.Answer(["fake-model"], "abc"));
