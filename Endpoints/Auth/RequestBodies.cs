@@ -100,7 +100,10 @@ internal static class RequestBodiesExtensions
     /// <summary>A body that arrives more slowly over its whole length is refused; a minute is added for latency.</summary>
     private const double MinBytesPerSecond = 128 * 1024;
 
-    /// <summary>Comes after access control, which resolves the user. Bodies within the default limit are not counted.</summary>
+    /// <summary>
+    /// Comes after access control, which resolves the user. Routes with the default limit are left alone, and so are bodies that say that
+    /// they are as small: their bytes are not counted, and the least rate of Kestrel bounds their time.
+    /// </summary>
     public static void UseBodyBudget(this WebApplication app)
     {
         var budget = app.Services.GetRequiredService<BodyBudget>();
@@ -108,7 +111,8 @@ internal static class RequestBodiesExtensions
         app.Use((context, next) =>
         {
             var limit = context.GetEndpoint()?.Metadata.GetMetadata<IRequestSizeLimitMetadata>()?.MaxRequestBodySize ?? 0;
-            return limit > WebServer.DefaultBody && context.Request.ContentLength != 0 ? Counted(context, next, limit) : next(context);
+            return limit > WebServer.DefaultBody && !(context.Request.ContentLength <= BodyBudget.Uncounted)
+                ? Counted(context, next, limit) : next(context);
         });
 
         async Task Counted(HttpContext context, RequestDelegate next, long limit)
