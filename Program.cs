@@ -72,6 +72,7 @@ internal static class Program
         app.Services.GetRequiredService<Db>();
         app.Services.GetRequiredService<TaskTraces>();
 
+        app.UseServicesOfProcess();
         app.UseRequestCount();
         app.UseSecurityHeaders();
         app.UseNodeRequests();

@@ -11,4 +11,11 @@ internal static class HttpServices
         services.AddSingleton<Metrics>();
         services.AddSingleton<Notices>();
     }
+
+    /// <summary>Requests take their services from the process: all live as long as it, so that no request needs a scope.</summary>
+    public static void UseServicesOfProcess(this WebApplication app) => app.Use((context, next) =>
+    {
+        context.RequestServices = app.Services;
+        return next(context);
+    });
 }

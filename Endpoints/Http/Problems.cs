@@ -143,12 +143,20 @@ internal static partial class Problems
             SuppressDiagnosticsCallback = _ => true,
             ExceptionHandler = context => Handle(context, logger),
         });
-        app.UseStatusCodePages(context => FromStatus(context.HttpContext.Response.StatusCode) is { } problem
-            ? problem.ExecuteAsync(context.HttpContext)
-            : Task.CompletedTask);
+        app.Use(async (context, next) =>
+        {
+            await next(context);
+            if (IsEmpty(context.Response) && FromStatus(context.Response.StatusCode) is { } problem)
+            {
+                await problem.ExecuteAsync(context);
+            }
+        });
     }
 
     public static string Title(int status) => Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status);
+
+    private static bool IsEmpty(HttpResponse response) =>
+        !response.HasStarted && response.ContentLength is null && string.IsNullOrEmpty(response.ContentType);
 
     private static Task Handle(HttpContext context, ILogger logger)
     {
