@@ -31,21 +31,11 @@ internal sealed class AuthCache(Db db)
     private long _lastUnrecorded = FirstUnrecorded;
 
     public ValueTask<LiveUser?> User(long id) =>
-        _users.TryGetValue(id, out var user) ? new ValueTask<LiveUser?>(user) : Load(_users, id, () => db.Read(connection =>
-            connection.QuerySingleOrDefault<LiveUser>("""
-                select id, username, role, status, epoch
-                from users
-                where id = @id
-                """, new { id })));
+        _users.TryGetValue(id, out var user) ? new ValueTask<LiveUser?>(user) : LoadUser(id);
 
     public ValueTask<LiveLogin?> Login(long id) =>
         id > FirstUnrecorded ? new ValueTask<LiveLogin?>(_unrecorded.GetValueOrDefault(id))
-        : _logins.TryGetValue(id, out var login) ? new ValueTask<LiveLogin?>(login) : Load(_logins, id, () => db.Read(connection =>
-            connection.QuerySingleOrDefault<LiveLogin>("""
-                select id, user_id, expires_at
-                from logins
-                where id = @id
-                """, new { id })));
+        : _logins.TryGetValue(id, out var login) ? new ValueTask<LiveLogin?>(login) : LoadLogin(id);
 
     /// <summary>Adds a login that only this process knows, because the disk is full.</summary>
     /// <returns>Its id, or null when there are too many.</returns>
@@ -176,6 +166,21 @@ internal sealed class AuthCache(Db db)
         Forget(() => _keys.TryRemove(keyHash, out _));
         Cancel(watched => watched.KeyId == keyId);
     }
+
+    // Apart from the lookups, which would else make the closure of the query each time.
+    private ValueTask<LiveUser?> LoadUser(long id) => Load(_users, id, () => db.Read(connection =>
+        connection.QuerySingleOrDefault<LiveUser>("""
+            select id, username, role, status, epoch
+            from users
+            where id = @id
+            """, new { id })));
+
+    private ValueTask<LiveLogin?> LoadLogin(long id) => Load(_logins, id, () => db.Read(connection =>
+        connection.QuerySingleOrDefault<LiveLogin>("""
+            select id, user_id, expires_at
+            from logins
+            where id = @id
+            """, new { id })));
 
     private async ValueTask<TValue?> Load<TKey, TValue>(ConcurrentDictionary<TKey, TValue> cache, TKey key, Func<Task<TValue?>> read)
         where TKey : notnull

@@ -61,20 +61,21 @@ internal sealed class AccessTokens(SecretCipher cipher, InstanceMarker instance,
     }
 
     /// <summary>The claims of the token, or null when it is invalid or expired.</summary>
-    public AccessClaims? Read(string token)
+    public AccessClaims? Read(ReadOnlySpan<char> token)
     {
         var now = clock.GetUtcNow().ToUnixTimeSeconds();
         var signing = Now;
-        if (signing.Known.TryGetValue(token, out var known))
+        if (signing.Known.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(token, out var known))
         {
             return IsNow(known, now) ? known : null;
         }
 
-        var claims = Validate(token, signing.Rules);
+        var text = token.ToString();
+        var claims = Validate(text, signing.Rules);
         if (claims is not null)
         {
             Evict(signing.Known, now);
-            signing.Known[token] = claims;
+            signing.Known[text] = claims;
         }
 
         return claims;

@@ -29,14 +29,14 @@ internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiK
         var request = context.Request;
         if (HeaderOf(request) is { } header)
         {
-            return header.StartsWith(KeyPrefix, StringComparison.Ordinal)
-                ? await FromKey(context, header)
+            return header.Span.StartsWith(KeyPrefix, StringComparison.Ordinal)
+                ? await FromKey(context, header.ToString())
                 : new Credential(await FromToken(context, header), InHeader: true);
         }
 
         if (Cookies.Access(request) is { } cookie)
         {
-            return new Credential(await FromToken(context, cookie), InHeader: false);
+            return new Credential(await FromToken(context, cookie.AsMemory()), InHeader: false);
         }
 
         return Cookies.Guest(request) is { } guest
@@ -47,33 +47,33 @@ internal sealed class Credentials(AccessTokens tokens, AuthCache authCache, ApiK
     /// <summary>The stored form of keys and tokens: SHA-256, because they are random enough not to need a slow hash.</summary>
     public static string Hash(string secret) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(secret)));
 
-    /// <summary>The credential in a header; null when there is none, "" when it is malformed.</summary>
-    private static string? HeaderOf(HttpRequest request)
+    /// <summary>The credential in a header; null when there is none, empty when it is malformed.</summary>
+    private static ReadOnlyMemory<char>? HeaderOf(HttpRequest request)
     {
         var authorization = request.Headers.Authorization;
         if (authorization.Count > 1)
         {
-            return "";
+            return ReadOnlyMemory<char>.Empty;
         }
 
         // Basic credentials are for a proxy in front of the server, which forwards them.
         if (authorization.Count == 1 && authorization[0]!.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
         {
-            return authorization[0]![Bearer.Length..].Trim();
+            return authorization[0]!.AsMemory(Bearer.Length).Trim();
         }
 
         var key = request.Headers["x-api-key"];
-        return key.Count switch
+        if (key.Count == 0)
         {
-            0 => null,
-            1 when key[0]!.StartsWith(KeyPrefix, StringComparison.Ordinal) => key[0],
-            _ => "",
-        };
+            return null;
+        }
+
+        return key.Count == 1 && key[0]!.StartsWith(KeyPrefix, StringComparison.Ordinal) ? key[0]!.AsMemory() : ReadOnlyMemory<char>.Empty;
     }
 
-    private async ValueTask<CurrentUser?> FromToken(HttpContext context, string token)
+    private async ValueTask<CurrentUser?> FromToken(HttpContext context, ReadOnlyMemory<char> token)
     {
-        if (tokens.Read(token) is not { } claims)
+        if (tokens.Read(token.Span) is not { } claims)
         {
             return null;
         }
