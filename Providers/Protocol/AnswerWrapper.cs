@@ -17,7 +17,6 @@ internal sealed class AnswerWrapper(DeltaWriter output)
         new("<|begin_of_box|>", "<|end_of_box|>") { IsToken = true },
     ];
 
-    private readonly StringBuilder _doubtful = new();
     private State _state;
     private Pair? _pair;
     private string _held = "";
@@ -40,6 +39,9 @@ internal sealed class AnswerWrapper(DeltaWriter output)
     /// <summary>Reasoning came before the answer.</summary>
     public bool Thought { get; set; }
 
+    /// <summary>The text so far of an answer whose opening tag is in doubt; few have one.</summary>
+    private StringBuilder Doubtful => field ??= new StringBuilder();
+
     /// <summary>Writes a piece of the visible text.</summary>
     public void Text(string piece)
     {
@@ -52,7 +54,7 @@ internal sealed class AnswerWrapper(DeltaWriter output)
                 Inside(_held + piece);
                 break;
             case State.Doubtful:
-                _doubtful.Append(piece);
+                Doubtful.Append(piece);
                 break;
             default:
                 Emit(piece);
@@ -63,8 +65,8 @@ internal sealed class AnswerWrapper(DeltaWriter output)
     /// <summary>What was visible so far becomes reasoning; the answer begins after it.</summary>
     public void BeginAgain()
     {
-        Emit(_state == State.Doubtful ? _pair!.Open + _doubtful : _held);
-        _doubtful.Clear();
+        Emit(_state == State.Doubtful ? _pair!.Open + Doubtful : _held);
+        Doubtful.Clear();
         (_state, _held) = (State.Begin, "");
     }
 
@@ -73,7 +75,7 @@ internal sealed class AnswerWrapper(DeltaWriter output)
     {
         if (_state == State.Doubtful)
         {
-            var whole = _doubtful.ToString();
+            var whole = Doubtful.ToString();
             var end = whole.AsSpan().TrimEnd();
             var wrapped = end.EndsWith(_pair!.Close, StringComparison.Ordinal);
             _held = wrapped ? end[..^_pair.Close.Length].Trim().ToString() : _pair.Open + whole;
@@ -136,7 +138,7 @@ internal sealed class AnswerWrapper(DeltaWriter output)
         else if (Thought && inner[0] != '<')
         {
             _state = State.Doubtful;
-            _doubtful.Append(after);
+            Doubtful.Append(after);
         }
         else
         {

@@ -37,17 +37,28 @@ internal static class ChatTurns
                 continue;
             }
 
-            var answers = Answers(turns, at);
-            var calls = turn.ToolCalls.Where(call => answers.Any(answer => answer.ToolCallId == call.Id)).ToList();
-            if (calls.Count > 0 || turn.HasContent)
+            if (turn.ToolCalls.Count > 0)
             {
-                Add(clean, calls.Count == turn.ToolCalls.Count ? turn : turn with { ToolCalls = calls });
+                AddCalls(clean, turn, Answers(turns, at));
             }
-
-            clean.AddRange(answers.Where(answer => calls.Exists(call => call.Id == answer.ToolCallId)));
+            else if (turn.HasContent)
+            {
+                Add(clean, turn);
+            }
         }
 
         return clean;
+    }
+
+    private static void AddCalls(List<ChatTurn> clean, ChatTurn turn, List<ChatTurn> answers)
+    {
+        var calls = turn.ToolCalls.Where(call => answers.Any(answer => answer.ToolCallId == call.Id)).ToList();
+        if (calls.Count > 0 || turn.HasContent)
+        {
+            Add(clean, calls.Count == turn.ToolCalls.Count ? turn : turn with { ToolCalls = calls });
+        }
+
+        clean.AddRange(answers.Where(answer => calls.Exists(call => call.Id == answer.ToolCallId)));
     }
 
     private static void Add(List<ChatTurn> clean, ChatTurn turn)

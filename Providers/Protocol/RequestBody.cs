@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -14,13 +13,13 @@ internal sealed class RequestBody : IDisposable
     /// <summary>Bytes for the members beside passed-through messages, and for what the writer reserves ahead.</summary>
     public const int ExtraCapacity = 16 * 1024;
 
-    private readonly ArrayBufferWriter<byte> _buffer;
-    private readonly List<BodyImage> _images = [];
+    private readonly PooledBytes _buffer;
+    private List<BodyImage>? _images;
 
     /// <param name="capacity">Bytes to reserve; a buffer that has to grow is copied and doubled.</param>
     public RequestBody(int capacity = DefaultCapacity)
     {
-        _buffer = new ArrayBufferWriter<byte>(capacity);
+        _buffer = new PooledBytes(capacity);
         var options = new JsonWriterOptions { SkipValidation = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
         Json = new Utf8JsonWriter(_buffer, options);
         Json.WriteStartObject();
@@ -123,7 +122,7 @@ internal sealed class RequestBody : IDisposable
     {
         Json.WriteStringValue(dataUrl ? $"data:{image.MimeType};base64," : "");
         Json.Flush();
-        _images.Add(new BodyImage(_buffer.WrittenCount - 1, image.Length, image.Open)); // before the closing quote
+        (_images ??= []).Add(new BodyImage(_buffer.Count - 1, image.Length, image.Open)); // before the closing quote
     }
 
     /// <summary>Adds the members of <paramref name="extra"/> that are not there yet, and ends the object.</summary>
@@ -136,7 +135,7 @@ internal sealed class RequestBody : IDisposable
 
         Json.WriteEndObject();
         Json.Flush();
-        return new ProviderBody(_buffer.WrittenMemory, _images);
+        return new ProviderBody(_buffer, _images ?? []);
     }
 
     public void Dispose() => Json.Dispose();
@@ -144,7 +143,7 @@ internal sealed class RequestBody : IDisposable
     private void AddExtra(ReadOnlyMemory<byte> extra)
     {
         Json.Flush();
-        var names = TopLevelNames(_buffer.WrittenSpan);
+        var names = TopLevelNames(_buffer.Written.Span);
         try
         {
             using var document = JsonDocument.Parse(extra);

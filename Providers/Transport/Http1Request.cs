@@ -77,7 +77,8 @@ internal sealed class Http1Request : IDisposable
         }
 
         await FlushAsync(stream);
-        Dispose(); // the buffer is not held while waiting for the reply
+        _call.Body?.Release();
+        Dispose(); // neither buffer is held while waiting for the reply
         _clock.Sent();
     }
 

@@ -12,12 +12,18 @@ internal readonly record struct BodyImage(int Offset, long Length, Func<Stream> 
 /// <summary>
 /// A request body: JSON into which images are inserted while it is sent, so that one piece of one image is in memory at a time.
 /// </summary>
-internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<BodyImage> images)
+internal sealed class ProviderBody(ReadOnlyMemory<byte> json, List<BodyImage> images)
 {
     /// <summary>A multiple of three, so that pieces of base64 join.</summary>
     private const int Piece = 48 * 1024;
 
-    public long Length { get; } = json.Length + images.Sum(image => image.IsRaw ? image.Length : Base64Length(image.Length));
+    private readonly PooledBytes? _pooled;
+
+    /// <summary>A body of these bytes, which it owns.</summary>
+    public ProviderBody(PooledBytes json, List<BodyImage> images)
+        : this(json.Written, images) => _pooled = json;
+
+    public long Length { get; } = json.Length + LengthOf(images);
 
     public static implicit operator ProviderBody(byte[] bytes) => new(bytes, []);
 
@@ -37,6 +43,20 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, IReadOnlyList<Body
         }
 
         await WriteJsonAsync(json[at..], write);
+    }
+
+    /// <summary>Gives the bytes back; call it when the body was sent, after which it is not used again.</summary>
+    public void Release() => _pooled?.Release();
+
+    private static long LengthOf(List<BodyImage> images)
+    {
+        var length = 0L;
+        foreach (var image in images)
+        {
+            length += image.IsRaw ? image.Length : Base64Length(image.Length);
+        }
+
+        return length;
     }
 
     private static async Task WriteJsonAsync(ReadOnlyMemory<byte> text, Func<ReadOnlyMemory<byte>, ValueTask> write)

@@ -10,6 +10,8 @@ internal static class SocketThreads
     /// <summary>Call before the first socket is made: the runtime reads it once (System.Net.Sockets, SocketAsyncEngine).</summary>
     public static void CompleteInline() => Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
 
-    /// <summary>Continues on the thread pool, where long work is allowed.</summary>
-    public static async Task Leave() => await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
+    /// <summary>Continues on the thread pool, where long work is allowed; at once when this is a thread of it.</summary>
+    public static Task Leave() => Thread.CurrentThread.IsThreadPoolThread ? Task.CompletedTask : GoToPool();
+
+    private static async Task GoToPool() => await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
 }
