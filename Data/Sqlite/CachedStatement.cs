@@ -40,6 +40,9 @@ internal sealed class CachedStatement : IDisposable
 
     public CachedStatementParameters Parameters { get; } = new();
 
+    /// <summary>Its rows. One reader serves all executions, because the statement has one at a time.</summary>
+    public CachedStatementReader Reader => field ??= new CachedStatementReader(this);
+
     public sqlite3_stmt Handle => _handle;
 
     public int FieldCount { get; }

@@ -89,7 +89,8 @@ internal sealed class CachedStatementCommand(CachedStatementConnection owner) : 
         try
         {
             statement.Bind();
-            return new CachedStatementReader(statement, statement.Step());
+            statement.Reader.Begin(statement.Step());
+            return statement.Reader;
         }
         catch
         {

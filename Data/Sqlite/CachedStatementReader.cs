@@ -5,9 +5,10 @@ using SQLitePCL;
 
 namespace AiChat.Data.Sqlite;
 
-/// <summary>The rows of a cached statement. The first step is already done, so that a failure surfaces at execution.</summary>
-internal sealed class CachedStatementReader(CachedStatement statement, bool hasRows) : DbDataReader
+/// <summary>The rows of a cached statement, of one execution after the other.</summary>
+internal sealed class CachedStatementReader(CachedStatement statement) : DbDataReader
 {
+    private bool _hasRows;
     private bool _begun;
     private bool _ended;
     private bool _closed;
@@ -16,7 +17,7 @@ internal sealed class CachedStatementReader(CachedStatement statement, bool hasR
 
     public override int FieldCount => statement.FieldCount;
 
-    public override bool HasRows => hasRows;
+    public override bool HasRows => _hasRows;
 
     public override bool IsClosed => _closed;
 
@@ -25,6 +26,9 @@ internal sealed class CachedStatementReader(CachedStatement statement, bool hasR
     public override object this[int ordinal] => GetValue(ordinal);
 
     public override object this[string name] => GetValue(GetOrdinal(name));
+
+    /// <summary>Another execution; its first step is already done, so that a failure surfaces there.</summary>
+    public void Begin(bool hasRows) => (_hasRows, _begun, _ended, _closed) = (hasRows, false, false, false);
 
     public override bool Read()
     {
@@ -35,7 +39,7 @@ internal sealed class CachedStatementReader(CachedStatement statement, bool hasR
         else
         {
             _begun = true;
-            _ended = !hasRows;
+            _ended = !_hasRows;
         }
 
         return !_ended;
