@@ -12,22 +12,55 @@ namespace AiChat.Data;
 /// </summary>
 internal static class Letters
 {
+    /// <summary>Longer arrays are left to the collector: the pool would keep them.</summary>
+    private const int MaxPooled = 32 * 1024;
+
     /// <summary>The folded form. Two texts with the same letters have the same; folding it again changes nothing.</summary>
-    public static string Fold(string text)
+    /// <param name="end">What is written behind it as it is.</param>
+    public static string Fold(string text, string end = "")
     {
         if (Ascii.IsValid(text))
         {
-            return text.ToLowerInvariant();
+            return end.Length == 0 ? text.ToLowerInvariant() : FoldAscii(text, end);
         }
 
-        var folded = new StringBuilder(text.Length + 16);
+        var folded = Take(text.Length + end.Length + 16);
+        var length = 0;
         var letters = new FoldedLetters(text);
         while (letters.MoveNext())
         {
-            folded.Append(letters.Current);
+            if (length + end.Length == folded.Length)
+            {
+                var longer = Take(2 * folded.Length);
+                folded.CopyTo(longer, 0);
+                Give(folded);
+                folded = longer;
+            }
+
+            folded[length++] = letters.Current;
         }
 
-        return folded.ToString();
+        end.CopyTo(folded.AsSpan(length));
+        var result = new string(folded, 0, length + end.Length);
+        Give(folded);
+        return result;
+    }
+
+    private static string FoldAscii(string text, string end) =>
+        string.Create(text.Length + end.Length, (text, end), static (folded, from) =>
+        {
+            Ascii.ToLower(from.text, folded, out var length);
+            from.end.CopyTo(folded[length..]);
+        });
+
+    private static char[] Take(int length) => length <= MaxPooled ? ArrayPool<char>.Shared.Rent(length) : new char[length];
+
+    private static void Give(char[] letters)
+    {
+        if (letters.Length <= MaxPooled)
+        {
+            ArrayPool<char>.Shared.Return(letters);
+        }
     }
 }
 

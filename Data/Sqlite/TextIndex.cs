@@ -93,10 +93,12 @@ internal static class TextIndex
         var due = connection.Query<long>("""
             select id from messages_text_waiting order by id limit @MaxAtOnce
             """, new { MaxAtOnce }).ToList();
+        var newest = due.Count == 0 ? 0 : connection.ExecuteScalar<long>("select coalesce(max(id), 0) from messages_text_docsize");
         var done = 0;
         while (done < due.Count && (done == 0 || goesOn()))
         {
-            Add(connection, due[done++]);
+            Add(connection, due[done], isNew: due[done] > newest);
+            done++;
         }
 
         if (done > 0)
@@ -111,16 +113,20 @@ internal static class TextIndex
     public static void Empty(DbConnection connection) =>
         connection.Execute("insert into messages_text (messages_text) values ('delete-all')");
 
-    private static void Add(DbConnection connection, long id)
+    private static void Add(DbConnection connection, long id, bool isNew)
     {
-        connection.Execute("delete from messages_text where rowid = @id", new { id });
+        if (!isNew)
+        {
+            connection.Execute("delete from messages_text where rowid = @id", new { id });
+        }
+
         if (connection.QueryFirstOrDefault<OwnedText>("""
             select owner, content from message_owners where id = @id and content <> ''
             """, new { id }) is { } text)
         {
             connection.Execute("""
                 insert into messages_text (rowid, owner, content) values (@id, @Owner, @folded)
-                """, new { id, text.Owner, folded = Letters.Fold(text.Content) + End });
+                """, new { id, text.Owner, folded = Letters.Fold(text.Content, End) });
         }
     }
 
