@@ -57,36 +57,18 @@ internal sealed class Usage(Db db)
         select coalesce(max(messages + held_messages), 0) from daily_usage where user_id = @userId and day = @day
         """, new { userId, day });
 
-    internal static void Record(DbConnection connection, LedgerEntry entry, long at) => connection.Execute("""
-        insert into usage_entries (user_id, session_id, message_id, run_id, api_key_id, connection_id, model, provider, status,
-            prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, saved_nanos, first_token_ms,
-            total_ms, created_at)
-        values (@UserId, @SessionId, @MessageId, @RunId, @ApiKeyId, @ConnectionId, @Model, @Provider, @Status, @PromptTokens,
-            @CompletionTokens, @ReasoningTokens, @CachedTokens, @Source, @Price, @CostNanos, @SavedNanos, @FirstTokenMs, @TotalMs,
-            @at)
-        """, new
+    internal static void Record(DbConnection connection, LedgerEntry entry, long at)
     {
-        entry.UserId,
-        entry.SessionId,
-        entry.MessageId,
-        entry.RunId,
-        entry.ApiKeyId,
-        entry.ConnectionId,
-        entry.Model,
-        entry.Provider,
-        entry.Status,
-        entry.PromptTokens,
-        entry.CompletionTokens,
-        entry.ReasoningTokens,
-        entry.CachedTokens,
-        entry.Source,
-        entry.Price,
-        entry.CostNanos,
-        entry.SavedNanos,
-        entry.FirstTokenMs,
-        entry.TotalMs,
-        at,
-    });
+        entry.CreatedAt = at;
+        connection.Execute("""
+            insert into usage_entries (user_id, session_id, message_id, run_id, api_key_id, connection_id, model, provider, status,
+                prompt_tokens, completion_tokens, reasoning_tokens, cached_tokens, source, price, cost_nanos, saved_nanos, first_token_ms,
+                total_ms, created_at)
+            values (@UserId, @SessionId, @MessageId, @RunId, @ApiKeyId, @ConnectionId, @Model, @Provider, @Status, @PromptTokens,
+                @CompletionTokens, @ReasoningTokens, @CachedTokens, @Source, @Price, @CostNanos, @SavedNanos, @FirstTokenMs, @TotalMs,
+                @CreatedAt)
+            """, entry);
+    }
 }
 
 /// <summary>One user's usage; nanos are 1e-9 of the currency unit.</summary>
@@ -103,7 +85,7 @@ internal sealed class SpentRow
     public long MonthNanos { get; init; }
 }
 
-/// <summary>One call to a provider.</summary>
+/// <summary>One call to a provider. What it used is added when it has ended.</summary>
 internal sealed record LedgerEntry
 {
     /// <summary>It failed before the provider sent anything: it is recorded as failed and costs neither tokens nor a message.</summary>
@@ -127,26 +109,29 @@ internal sealed record LedgerEntry
 
     public required string Status { get; init; }
 
-    public long PromptTokens { get; init; }
+    public long PromptTokens { get; set; }
 
-    public long CompletionTokens { get; init; }
+    public long CompletionTokens { get; set; }
 
-    public long ReasoningTokens { get; init; }
+    public long ReasoningTokens { get; set; }
 
-    public long CachedTokens { get; init; }
+    public long CachedTokens { get; set; }
 
     /// <summary>provider or estimate.</summary>
-    public required string Source { get; init; }
+    public required string Source { get; set; }
 
     /// <summary>The price at the time of the call, as JSON.</summary>
-    public string? Price { get; init; }
+    public string? Price { get; set; }
 
-    public long CostNanos { get; init; }
+    public long CostNanos { get; set; }
 
     /// <summary>What the provider's prompt cache saved of the price.</summary>
-    public long SavedNanos { get; init; }
+    public long SavedNanos { get; set; }
 
-    public long? FirstTokenMs { get; init; }
+    public long? FirstTokenMs { get; set; }
 
-    public long? TotalMs { get; init; }
+    public long? TotalMs { get; set; }
+
+    /// <summary>When it was recorded.</summary>
+    public long CreatedAt { get; set; }
 }

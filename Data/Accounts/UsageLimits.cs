@@ -58,9 +58,14 @@ internal static class UsageLimits
     /// <summary>Replaces the reservation by the real use of its calls; it costs nothing when the provider sent nothing.</summary>
     public static void Settle(DbConnection connection, Reservation reservation, IReadOnlyList<LedgerEntry> used, long at)
     {
-        var counted = used.All(call => call.BroughtNothing) ? 0 : reservation.Messages;
-        var tokens = used.Sum(call => call.PromptTokens + call.CompletionTokens);
-        var cost = used.Sum(call => call.CostNanos);
+        var (counted, tokens, cost) = (0L, 0L, 0L);
+        foreach (var call in used)
+        {
+            counted = call.BroughtNothing ? counted : reservation.Messages;
+            tokens += call.PromptTokens + call.CompletionTokens;
+            cost += call.CostNanos;
+        }
+
         if (reservation.HeldId is { } held && !HeldCalls.Remove(connection, held))
         {
             reservation = reservation with { Messages = 0, Tokens = 0, Nanos = 0 }; // given back already

@@ -47,16 +47,18 @@ internal static class QuotaPolicy
         int answers = 1, int prompts = 1)
     {
         var prompt = Math.Clamp(promptTokens, 0, (long)model.ContextLimit * prompts);
-        return settings.Admission(me.Id, me.ApiKeyId, model, prompt, answerTokens, answers) with { MaxRuns = settings.MaxRunsPerUser };
+        return settings.Admission(me.Id, me.ApiKeyId, model, prompt, answerTokens, answers, settings.MaxRunsPerUser);
     }
 
     /// <summary>As above, for a call that the server makes on behalf of a user. The prompt is not capped.</summary>
     public static Admission Admission(
-        this SystemSettings settings, long userId, long? keyId, ResolvedModel model, long promptTokens, long? answerTokens, int answers = 1)
+        this SystemSettings settings, long userId, long? keyId, ResolvedModel model, long promptTokens, long? answerTokens, int answers = 1,
+        long? maxRuns = null)
     {
         var answer = Math.Clamp(answerTokens ?? DefaultAnswer, 0, model.LongestAnswer) * answers;
         return new Admission(userId, keyId, settings.DefaultLimits())
         {
+            MaxRuns = maxRuns,
             Tokens = promptTokens + answer,
             Nanos = model.Price?.CostNanos(promptTokens, answer, 0) ?? 0,
             Free = model.IsFree,

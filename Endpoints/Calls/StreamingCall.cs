@@ -133,19 +133,18 @@ internal sealed class StreamingCall : IAsyncDisposable
         var completion = Usage?.CompletionTokens ?? _received.Tokens;
         var cached = Usage?.CachedTokens ?? 0;
         var cost = Model.Price?.CostNanos(prompt, completion, cached, Usage?.CacheWriteTokens ?? 0, Usage?.LongCacheWriteTokens ?? 0) ?? 0;
-        return place.Entry(Model, status) with
-        {
-            PromptTokens = prompt,
-            CompletionTokens = completion,
-            ReasoningTokens = Usage?.ReasoningTokens ?? 0,
-            CachedTokens = cached,
-            Source = Usage is { PromptTokens: not null } or { CompletionTokens: not null } ? "provider" : "estimate",
-            Price = Model.Price?.ToJson(),
-            CostNanos = cost,
-            SavedNanos = Model.Price?.SavedNanos(prompt, completion, cost) ?? 0,
-            FirstTokenMs = _firstMs,
-            TotalMs = (long)_clock.GetElapsedTime(_begun).TotalMilliseconds,
-        };
+        var entry = place.Entry(Model, status);
+        entry.PromptTokens = prompt;
+        entry.CompletionTokens = completion;
+        entry.ReasoningTokens = Usage?.ReasoningTokens ?? 0;
+        entry.CachedTokens = cached;
+        entry.Source = Usage is { PromptTokens: not null } or { CompletionTokens: not null } ? "provider" : "estimate";
+        entry.Price = Model.Price?.ToJson();
+        entry.CostNanos = cost;
+        entry.SavedNanos = Model.Price?.SavedNanos(prompt, completion, cost) ?? 0;
+        entry.FirstTokenMs = _firstMs;
+        entry.TotalMs = (long)_clock.GetElapsedTime(_begun).TotalMilliseconds;
+        return entry;
     }
 
     public async ValueTask DisposeAsync()

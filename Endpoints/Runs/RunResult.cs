@@ -1,3 +1,4 @@
+using AiChat.Data.Accounts;
 using AiChat.Data.Runs;
 using AiChat.Endpoints.Calls;
 using AiChat.Endpoints.Settings;
@@ -26,7 +27,7 @@ internal static class RunResult
 
         var status = run.StoppedAs ?? (failure is null ? "done" : "failed");
         var writer = recorder.Writer ?? run.Model;
-        var isPriced = recorder.Calls.Any(call => call.Price is not null);
+        var used = Sum(recorder.Calls);
         return new FinishedRun
         {
             RunId = run.Started.RunId,
@@ -52,15 +53,13 @@ internal static class RunResult
             ConnectionId = writer.ConnectionId,
             Model = writer.Model,
             Provider = writer.Provider,
-            PromptTokens = recorder.Calls.Sum(call => call.PromptTokens),
-            CompletionTokens = recorder.Calls.Sum(call => call.CompletionTokens),
-            ReasoningTokens = recorder.Calls.Sum(call => call.ReasoningTokens),
-            CachedTokens = recorder.Calls.Sum(call => call.CachedTokens),
-            CostNanos = isPriced ? recorder.Calls.Sum(call => call.CostNanos) : null,
-            SavedNanos = isPriced ? recorder.Calls.Sum(call => call.SavedNanos) : null,
-            UsageSource = recorder.Calls.Count == 0 ? null
-                : recorder.Calls.All(call => call.Source == "provider") ? "provider"
-                : "estimate",
+            PromptTokens = used.Prompt,
+            CompletionTokens = used.Completion,
+            ReasoningTokens = used.Reasoning,
+            CachedTokens = used.Cached,
+            CostNanos = used.Cost,
+            SavedNanos = used.Saved,
+            UsageSource = recorder.Calls.Count == 0 ? null : used.IsEstimate ? "estimate" : "provider",
             FirstTokenMs = recorder.FirstTokenMs,
             TotalMs = recorder.ElapsedMs,
             TrimmedMessages = recorder.TrimmedTurns,
@@ -68,6 +67,27 @@ internal static class RunResult
             Reservation = run.Started.Reservation!,
             Calls = status == "failed" && recorder.Calls.Count == 0 ? [Place(run).Failed(run.Model)] : recorder.Calls,
         };
+    }
+
+    /// <summary>What the calls used together. Cost and Saved are null when no call had a price.</summary>
+    private static (long Prompt, long Completion, long Reasoning, long Cached, long? Cost, long? Saved, bool IsEstimate) Sum(
+        List<LedgerEntry> calls)
+    {
+        var (prompt, completion, reasoning, cached, cost, saved) = (0L, 0L, 0L, 0L, 0L, 0L);
+        var (isPriced, isEstimate) = (false, false);
+        foreach (var call in calls)
+        {
+            prompt += call.PromptTokens;
+            completion += call.CompletionTokens;
+            reasoning += call.ReasoningTokens;
+            cached += call.CachedTokens;
+            cost += call.CostNanos;
+            saved += call.SavedNanos;
+            isPriced |= call.Price is not null;
+            isEstimate |= call.Source != "provider";
+        }
+
+        return (prompt, completion, reasoning, cached, isPriced ? cost : null, isPriced ? saved : null, isEstimate);
     }
 
     /// <summary>What the run used; null when no provider did work that counts.</summary>
