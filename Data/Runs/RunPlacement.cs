@@ -18,8 +18,13 @@ internal static class RunPlacement
             return new Place { Refused = refusal };
         }
 
+        if (run.ImageIds.Count == 0)
+        {
+            return new Place { ParentId = parent, MayHaveVersions = parent != at.LeafId };
+        }
+
         var images = $"[{string.Join(',', run.ImageIds.Select(id => $"\"{id}\""))}]";
-        var owned = run.ImageIds.Count == 0 ? 0 : connection.ExecuteScalar<long>("""
+        var owned = connection.ExecuteScalar<long>("""
             select count(*) from images
             where user_id = @UserId and id in (select value from json_each(@images))
                 and (message_id is null or message_id in (select id from messages where session_id = @SessionId))

@@ -1,3 +1,5 @@
+using System.Buffers;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using AiChat.Endpoints.Http;
@@ -77,6 +79,8 @@ internal static class PublicId
 
 internal static class RunRequests
 {
+    private const int MaxLengthDigits = 10;
+
     public static void Validate(Dictionary<string, string[]> errors, string clientMessageId, ReasoningRequest? reasoning)
     {
         if (clientMessageId.Length is 0 or > 64 || !clientMessageId.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
@@ -100,14 +104,26 @@ internal static class RunRequests
     /// <summary>Equal for equal requests: a repeated request is recognised, and a different one with the same id is refused.</summary>
     public static string Hash(params ReadOnlySpan<string> parts)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var most = 0;
         foreach (var part in parts)
         {
-            hash.AppendData(Encoding.UTF8.GetBytes($"{part.Length}:"));
-            hash.AppendData(Encoding.UTF8.GetBytes(part));
+            most += MaxLengthDigits + 1 + Encoding.UTF8.GetMaxByteCount(part.Length);
         }
 
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        var bytes = ArrayPool<byte>.Shared.Rent(most);
+        var count = 0;
+        foreach (var part in parts)
+        {
+            part.Length.TryFormat(bytes.AsSpan(count), out var digits, default, CultureInfo.InvariantCulture);
+            count += digits;
+            bytes[count++] = (byte)':';
+            count += Encoding.UTF8.GetBytes(part, bytes.AsSpan(count));
+        }
+
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(bytes.AsSpan(0, count), hash);
+        ArrayPool<byte>.Shared.Return(bytes);
+        return Convert.ToHexStringLower(hash);
     }
 
     /// <summary>A title from the first line of a message that says something, without its Markdown, cut at a word boundary.</summary>

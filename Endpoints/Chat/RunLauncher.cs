@@ -122,7 +122,7 @@ internal sealed class RunLauncher(
         // The fallbacks are read before the start: nothing may fail between the stored start and the run that ends it.
         var models = catalog.WithFallbacks(me, model);
         var starting = registry.Start(request, settings.Admission(me, model, text), started => new Run(
-            request, started, session with { ConnectionId = model.ConnectionId, Model = model.Model },
+            request, started, WithModel(session, model),
             started.Reservation.May(models), options,
             clock.GetUtcNow())
         {
@@ -141,6 +141,11 @@ internal sealed class RunLauncher(
         var merged = ReasoningRequest.Merge(reasoning, SessionParameters.Parse(session.Parameters).Reasoning);
         return RunRequests.Options(contextEnabled, merged, webSearch, trace);
     }
+
+    private static SessionRow WithModel(SessionRow session, ResolvedModel model) =>
+        session.ConnectionId == model.ConnectionId && session.Model == model.Model
+            ? session
+            : session with { ConnectionId = model.ConnectionId, Model = model.Model };
 
     private static string Number(long? value) => value?.ToString(CultureInfo.InvariantCulture) ?? "root";
 }

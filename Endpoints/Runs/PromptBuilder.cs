@@ -56,10 +56,19 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         ResolvedModel model, int reserve)
     {
         // A summary at the question itself is for what comes after it.
-        var before = question is null ? rows : rows[..^Math.Min(1, rows.Count)];
-        var covered = before.FindLastIndex(row => row.Summary is not null);
-        var sent = rows[(covered + 1)..].Where(row => row.Content.Length > 0 || images.ContainsKey(row.Id)).ToList();
-        var turns = sent.ConvertAll(row => Turn(row, images));
+        var before = question is null ? rows.Count : rows.Count - 1;
+        var covered = before > 0 ? rows.FindLastIndex(before - 1, row => row.Summary is not null) : -1;
+        var sent = new List<MessageRow>();
+        var turns = new List<ChatTurn>();
+        for (var at = covered + 1; at < rows.Count; at++)
+        {
+            if (rows[at] is var row && (row.Content.Length > 0 || images.ContainsKey(row.Id)))
+            {
+                sent.Add(row);
+                turns.Add(Turn(row, images));
+            }
+        }
+
         if (partial is { Length: > 0 })
         {
             turns.Add(new ChatTurn(ChatRole.Assistant, partial));
@@ -70,7 +79,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         var asked = SessionParameters.Parse(session.Parameters).MaxOutputTokens ?? model.MaxOutputTokens ?? DefaultAnswer;
         var answer = Math.Min(asked, MaxReserve(model.ContextLimit));
         var system = session.SystemPrompt is { Length: > 0 } text ? text : null;
-        ChatTurn? summary = covered >= 0 && before[covered].Summary is { Length: > 0 } told
+        ChatTurn? summary = covered >= 0 && rows[covered].Summary is { Length: > 0 } told
             ? new ChatTurn(ChatRole.User, SummaryIntroduction + told) : null;
         var overhead = reserve + (system is null ? 0 : TokenEstimate.Estimate(system) + TokenEstimate.PerTurn)
             + (summary is null ? 0 : TokenEstimate.Estimate(summary));
@@ -79,7 +88,7 @@ internal sealed class PromptBuilder(Messages messages, PromptImages pictures, To
         return new Prompt
         {
             SystemPrompt = system,
-            Turns = summary is null ? turns[first..] : [summary, .. turns[first..]],
+            Turns = summary is not null ? [summary, .. turns[first..]] : first == 0 ? turns : turns[first..],
             PromptTokens = (int)((tokens + overhead) * factor),
             ContextLimit = model.ContextLimit,
             Continues = partial is { Length: > 0 },

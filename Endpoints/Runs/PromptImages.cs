@@ -53,7 +53,7 @@ internal sealed class PromptImages(ImageStore images, ImageFiles files, ImageLin
     }
 
     public IReadOnlyList<ImageResponse> View(IReadOnlyDictionary<long, TurnImages> chosen, long messageId) =>
-        [.. (chosen.GetValueOrDefault(messageId)?.Rows ?? []).Select(links.From)];
+        chosen.GetValueOrDefault(messageId) is { } images ? [.. images.Rows.Select(links.From)] : [];
 
     private static string Note(int count, bool canSee)
     {

@@ -18,12 +18,15 @@ internal sealed class RunLog
     private const long MaxUnkept = 1 << 20;
 
     /// <summary>First capacity of a text, in characters; growing from nothing would leave many small chunks behind.</summary>
-    private const int FirstCapacity = 256;
+    private const int FirstCapacity = 64;
+
+    /// <summary>The events of a short answer: start, quota, title, its text, usage, done.</summary>
+    private const int FirstSegments = 6;
 
     private readonly Lock _gate = new();
     private readonly StringBuilder _content = new(FirstCapacity);
     private StringBuilder? _reasoning;
-    private readonly List<Segment> _segments = [];
+    private readonly List<Segment> _segments = new(FirstSegments);
     private readonly LogReaders _readers = new();
     private string _last = "";
     private long _stored;
@@ -188,7 +191,8 @@ internal sealed class RunLog
     {
         lock (_gate)
         {
-            return RunChunk.ToolEvents(_segments.Where(IsTool).Select(segment => (segment.Start, Encoding.UTF8.GetString(segment.Json!))));
+            return !_segments.Exists(IsTool) ? null
+                : RunChunk.ToolEvents(_segments.Where(IsTool).Select(segment => (segment.Start, Encoding.UTF8.GetString(segment.Json!))));
         }
     }
 

@@ -70,7 +70,7 @@ internal sealed class RunStreamer(
             var revoked = await authCache.Watch(me);
             using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, revoked);
             log.Subscribe(signal);
-            using var wake = ends.Token.Register(() => signal.Set());
+            using var wake = ends.Token.UnsafeRegister(static state => ((AsyncSignal)state!).Set(), signal);
             var sse = Sse.Begin(context);
             await Pump(sse, log, signal, after, follow, ends.Token);
         }
@@ -95,7 +95,7 @@ internal sealed class RunStreamer(
         try
         {
             log.Subscribe(signal);
-            using var wake = ends.Register(() => signal.Set());
+            using var wake = ends.UnsafeRegister(static state => ((AsyncSignal)state!).Set(), signal);
             var sse = Sse.Begin(context);
             sse.Notice(Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{MirrorFrames.At}{log.Position}\n\n")));
             await sse.Flush(ends);
