@@ -9,8 +9,8 @@ namespace AiChat.Endpoints.Nodes;
 
 /// <summary>
 /// Finds out which of the other processes are gone, and ends what those had begun: answers with the text that they had stored, and what
-/// they held of the limits. A process is gone when its address refuses connections or another answers there, else when it has not been
-/// heard of for a lease.
+/// they held of the limits. A process is gone when the address at which it has answered refuses connections or another answers there, else
+/// when it has not been heard of for a lease.
 /// </summary>
 internal sealed partial class NodeWatch(
     NodeStore nodes, NodeCalls calls, RunStore runs, TraceStore traces, BackgroundWork background, TimeProvider clock,
@@ -21,7 +21,20 @@ internal sealed partial class NodeWatch(
     /// <summary>What nobody has ended because a process failed while it did so.</summary>
     private const int TurnsBetweenSweeps = 10;
 
+    /// <summary>A process that did not answer where it says that it listens is asked again.</summary>
+    private const int TurnsBetweenCalls = 3;
+
     private readonly SemaphoreSlim _judging = new(1);
+
+    /// <summary>
+    /// Processes that have answered at the address they give. Another address says nothing of them: it may be that of a balancer, or mean
+    /// each machine itself.
+    /// </summary>
+    private readonly HashSet<string> _met = new(StringComparer.Ordinal);
+
+    /// <summary>How often those did not that have not yet.</summary>
+    private readonly Dictionary<string, int> _missed = new(StringComparer.Ordinal);
+
     private int _turns;
 
     /// <summary>Before the server listens: what is gone by now is ended.</summary>
@@ -50,7 +63,7 @@ internal sealed partial class NodeWatch(
 
     private async Task Turn()
     {
-        await Judge(node => node.IsLate);
+        await Judge(node => node.IsLate || IsToMeet(node));
         if (++_turns % TurnsBetweenSweeps == 0)
         {
             await Sweep();
@@ -64,9 +77,11 @@ internal sealed partial class NodeWatch(
         try
         {
             var removed = false;
-            foreach (var node in (await nodes.Others()).FindAll(which))
+            var others = await nodes.Others();
+            Forget(others);
+            foreach (var node in others.FindAll(which))
             {
-                removed |= await IsGone(node) && await nodes.Remove(node.BootId, null);
+                removed |= await IsGone(node, others) && await nodes.Remove(node.BootId, null);
                 removed |= node.Age > NodeTable.Lease.TotalMilliseconds && link?.SteadyFor > NodeTable.Lease
                     && await nodes.Remove(node.BootId, NodeTable.Lease);
             }
@@ -82,14 +97,63 @@ internal sealed partial class NodeWatch(
         }
     }
 
-    private async Task<bool> IsGone(NodeRow node)
+    /// <summary>
+    /// Whether its address proves that a process is gone. Where it never answered, or where two say that they listen, its row must have
+    /// been left for a lease as well: a wrong NODE_URL must not end the answers of a process that lives.
+    /// </summary>
+    private async Task<bool> IsGone(NodeRow node, List<NodeRow> others)
     {
-        if (node.Draining || node.Address is null)
+        if (node.Draining || node.Address is not { } address)
         {
             return false; // it does not listen, which proves nothing
         }
 
-        return node.Address == link?.Address || await calls.Ask(node, CancellationToken.None) == NodeState.Gone;
+        var isShared = address == link?.Address || others.Exists(other => other.Address == address && other.BootId != node.BootId);
+        var state = isShared ? NodeState.Gone : await calls.Ask(node, CancellationToken.None);
+        if (state == NodeState.Alive)
+        {
+            _met.Add(node.BootId);
+            return false;
+        }
+
+        if (!isShared && _met.Contains(node.BootId))
+        {
+            return state == NodeState.Gone;
+        }
+
+        var isLeft = node.Age > NodeTable.Lease.TotalMilliseconds;
+        if (!isLeft)
+        {
+            Note(node.BootId, address, isShared ? "another server gives the same"
+                : state == NodeState.Gone ? "nothing listens for this server, or another one answers"
+                : "it does not answer this server, or their clocks differ by more than half a minute");
+        }
+
+        return state == NodeState.Gone && isLeft;
+    }
+
+    private bool IsToMeet(NodeRow node) => node is { Address: not null, Draining: false } && !_met.Contains(node.BootId)
+        && (_turns % TurnsBetweenCalls == 0 || !_missed.ContainsKey(node.BootId));
+
+    /// <summary>Tells it when it is no accident, once.</summary>
+    private void Note(string bootId, string address, string reason)
+    {
+        var times = _missed.GetValueOrDefault(bootId) + 1;
+        _missed[bootId] = times;
+        if (times == 2)
+        {
+            LogUnreachable(logger, address, reason);
+        }
+    }
+
+    private void Forget(List<NodeRow> others)
+    {
+        var there = others.Select(node => node.BootId).ToHashSet(StringComparer.Ordinal);
+        _met.IntersectWith(there);
+        foreach (var bootId in _missed.Keys.Where(bootId => !there.Contains(bootId)).ToList())
+        {
+            _missed.Remove(bootId);
+        }
     }
 
     private async Task Sweep()
@@ -102,6 +166,10 @@ internal sealed partial class NodeWatch(
             LogSwept(logger, ended);
         }
     }
+
+    [LoggerMessage(LogLevel.Warning, "A server on the same database is to be reached at {Address} (its NODE_URL), but {Reason}. Give each "
+        + "server an address that leads to it alone; until then its answers are followed a second late here")]
+    private static partial void LogUnreachable(ILogger logger, string address, string reason);
 
     [LoggerMessage(LogLevel.Warning, "{Count} answers were interrupted by the end of another node")]
     private static partial void LogSwept(ILogger logger, int count);
