@@ -11,7 +11,8 @@ internal sealed record DatabasePlace(string? Path, PostgresUrl? Server);
 /// </summary>
 internal static class DatabaseUrl
 {
-    private const string Rule = "is file: and a path, such as file:./data/app.db or file:/var/lib/aichat/app.db";
+    private const string Rule = "is file: and a path, such as file:./data/app.db or file:/var/lib/aichat/app.db, or "
+        + "postgres://user:password@host:5432/database";
 
     public static DatabasePlace Read(string text, out string? broken) => PostgresUrl.IsOne(text)
         ? new DatabasePlace(null, PostgresUrl.Parse(text, out broken)) : new DatabasePlace(Parse(text, out broken).Path, null);
@@ -38,7 +39,7 @@ internal static class DatabaseUrl
             "" => text[0] is '/' or '.' ? null : Rule,
             "file" or "sqlite" or "sqlite3" => null,
             "mysql" or "mariadb" or "mongodb" or "mongodb+srv" or "sqlserver" or "cockroachdb" or "libsql" =>
-                $"names a database of the kind {scheme}: it {Rule}, or postgres://user:password@host/database",
+                $"names a database of the kind {scheme}: it {Rule}",
             _ => Rule,
         };
         broken ??= rest.Length == 0 || rest.EndsWith('/') ? Rule
