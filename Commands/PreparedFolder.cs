@@ -55,6 +55,7 @@ internal sealed record PreparedFolder(DataFolder Folder, InstanceMarker Instance
         var servers = new PostgresServers(url);
         try
         {
+            PostgresStart.Judge(servers);
             servers.Claim();
             var instance = PostgresMigrator.Run(servers, TimeProvider.System.GetUtcNow());
             folder.Join(instance);

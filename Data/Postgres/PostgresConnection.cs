@@ -61,6 +61,14 @@ internal sealed class PostgresConnection : DbConnection
 
     public override ConnectionState State => _inner.State;
 
+    /// <summary>Whether the server itself is at the other end: a pooler tells its clients another number than its process has.</summary>
+    public bool IsDirect()
+    {
+        using var command = _inner.CreateCommand();
+        command.CommandText = "select pg_backend_pid()";
+        return command.ExecuteScalar() is int process && process == _inner.ProcessID;
+    }
+
     public override void ChangeDatabase(string databaseName) => throw new NotSupportedException();
 
     /// <summary>Never again: what holds for the connection was set when it was opened.</summary>

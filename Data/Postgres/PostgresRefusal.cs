@@ -23,10 +23,19 @@ internal static class PostgresRefusal
             $"refuses the user {url.User} ({answer.MessageText}): check the user, sslmode in the URL, and pg_hba.conf there"),
         PostgresErrorCodes.InvalidCatalogName => Wrong(
             $"does not have it: create database \"{url.Database}\" with encoding 'UTF8' template template0"),
+        PostgresErrorCodes.InsufficientPrivilege when answer.MessageText.Contains("pg_trgm", StringComparison.Ordinal) => Wrong(
+            $"does not let {url.User} create the extension pg_trgm: make that user the owner of the database, or let an administrator "
+            + "create extension pg_trgm there"),
         PostgresErrorCodes.InsufficientPrivilege => Wrong(
             $"does not let {url.User} create tables ({answer.MessageText}): make that user the owner of the database"),
-        PostgresErrorCodes.DuplicateTable => Wrong(
-            $"holds tables of another program ({answer.MessageText}): give AiChat a database of its own"),
+        PostgresErrorCodes.UndefinedObject when answer.MessageText.Contains("gin_trgm_ops", StringComparison.Ordinal) => Wrong(
+            $"has the extension pg_trgm in a schema where {url.User} does not look: alter extension pg_trgm set schema public, or add its "
+            + $"schema by alter role \"{url.User}\" in database \"{url.Database}\" set search_path"),
+        PostgresErrorCodes.InvalidSchemaName => Wrong(
+            $"has no schema for tables in the search_path of {url.User} ({answer.MessageText}): create that schema, or reset search_path "
+            + "of the user and of the database"),
+        PostgresErrorCodes.DuplicateTable or PostgresErrorCodes.DuplicateFunction or PostgresErrorCodes.DuplicateObject => Wrong(
+            $"holds what another program made ({answer.MessageText}): give AiChat a database of its own"),
         PostgresErrorCodes.UndefinedFile or PostgresErrorCodes.FeatureNotSupported =>
             Wrong("lacks the extension pg_trgm: install PostgreSQL's contrib package"),
         PostgresErrorCodes.TooManyConnections => Later(
@@ -39,6 +48,10 @@ internal static class PostgresRefusal
             Later("takes no writes now: name the primary, or all hosts; a server may also be read-only for lack of room"),
         PostgresErrorCodes.LockNotAvailable =>
             Later("is in use: a backup (pg_dump) holds a table that this version changes, or another server changes it now"),
+        PostgresErrors.TransactionTimeout => Wrong(
+            $"ends transactions too early ({answer.MessageText}): alter role \"{url.User}\" set transaction_timeout = 0, and for the "
+            + "database if it is set there"),
+        PostgresErrorCodes.DuplicatePreparedStatement or PostgresErrorCodes.InvalidSqlStatementName => Wrong(PostgresStart.UnnamedPooler),
         PostgresErrorCodes.ProtocolViolation => Wrong($"refuses: {answer.MessageText}"), // a pooler's word for many things
         ['0', '8', ..] or ['4', '0', ..] or ['5', '3', ..] or ['5', '5', ..] or ['5', '7', ..] or ['5', '8', ..] or ['X', 'X', ..] =>
             Later($"cannot be used now: {answer.MessageText}"),

@@ -35,7 +35,7 @@ public sealed class PostgresRefusalTests
         Refused(78, url with { User = "nobody" }, "refuses the user nobody");
         Refused(78, url with { Database = "missing" }, "create database \"missing\"");
         Refused(78, url with { Database = "foreign_rights" }, "make that user the owner");
-        Refused(78, url with { Database = "taken" }, "tables of another program", "users");
+        Refused(78, url with { Database = "taken" }, "what another program made", "users");
         Refused(78, url with { Database = "old" }, "is PostgreSQL 14; 15 or newer is needed");
         Refused(75, url with { User = "few" }, "no connection left", "max_connections");
         Refused(75, url with { Hosts = "127.0.0.1:1" }, "cannot be reached", "check host and port");
@@ -43,6 +43,31 @@ public sealed class PostgresRefusalTests
         Refused(78, url with { SslMode = "require" }, "has no TLS", "sslmode=disable");
         Taken(url with { Database = "calm" }); // only what a session begins with is read-only
         Taken(url with { Hosts = $"127.0.0.1:1,127.0.0.1:{server.Port}" });
+    }
+
+    /// <summary>Where administrators keep schemas and extensions in ways of their own.</summary>
+    [OwnPostgresFact]
+    public void Schemas_and_extensions()
+    {
+        using var server = new OwnPostgres();
+        server.Start();
+        server.Run(
+            "postgres", "create role ann login password 'pw-CANARY'", "create database elsewhere owner ann", "create database own",
+            "create database nowhere owner ann", "create database functions owner ann",
+            "alter database nowhere set search_path = missing", "alter role ann in database own set search_path = app");
+        server.Run("elsewhere", "create schema extensions", "create extension pg_trgm schema extensions");
+        server.Run("own", "create schema app authorization ann");
+        server.Run("functions", "create function json_each(text) returns int language sql as 'select 1'");
+        var url = Url($"postgres://ann:pw-CANARY@127.0.0.1:{server.Port}/own");
+
+        Refused(78, url, "does not let ann create the extension pg_trgm", "let an administrator create extension pg_trgm");
+        Refused(78, url with { Database = "elsewhere" }, "where ann does not look", "alter extension pg_trgm set schema public");
+        Refused(78, url with { Database = "nowhere" }, "no schema for tables in the search_path of ann", "reset search_path");
+        Refused(78, url with { Database = "functions" }, "what another program made", "json_each");
+        server.Run("own", "create extension pg_trgm schema app");
+        server.Run("elsewhere", "grant usage on schema extensions to ann", "alter database elsewhere set search_path = public, extensions");
+        Taken(url);
+        Taken(url with { Database = "elsewhere" });
     }
 
     [OwnPostgresFact]
@@ -94,6 +119,8 @@ public sealed class PostgresRefusalTests
     [InlineData("53300", "sorry, too many clients already", 75, "no connection left")]
     [InlineData("53400", "limit", 75, "cannot be used now: limit")]
     [InlineData("08P01", "no such user: ann", 78, "refuses: no such user")]
+    [InlineData("25P04", "terminating connection due to transaction timeout", 78, "set transaction_timeout = 0")]
+    [InlineData("42P05", "prepared statement \"_auto0\" already exists", 78, "?pooler=transaction")]
     [InlineData("08006", "server closed the connection", 75, "cannot be used now")]
     [InlineData("28000", "no pg_hba.conf entry for host, no encryption", 78, "no encryption")]
     [InlineData("0A000", "extension \"pg_trgm\" is not available", 78, "contrib")]

@@ -236,6 +236,38 @@ public sealed class PostgresStoreTests
         }
     }
 
+    /// <summary>As when a dump is restored into the database of a server that runs, or its user loses what it owned.</summary>
+    [PostgresTheory]
+    [InlineData("alter table prompts rename to prompts_gone", "alter table prompts_gone rename to prompts", "prompts")]
+    [InlineData("alter table prompts set schema other", "alter table other.prompts set schema public", "prompts")]
+    public async Task What_is_changed_under_a_server_that_runs_is_an_outage_until_it_is_back(string change, string back, string part)
+    {
+        using var db = Open(out var address);
+        var prompts = new Prompts(db);
+        Assert.Empty(await prompts.List(1));
+        using var other = PostgresServer.Connect(address);
+        PostgresServer.Run(other, "create schema other");
+
+        PostgresServer.Run(other, change);
+        var error = await Assert.ThrowsAsync<StoreException>(() => prompts.List(1));
+        Assert.Equal(StoreFailure.Unavailable, error.Failure);
+        Assert.Contains(part, error.Message);
+
+        PostgresServer.Run(other, back);
+        Assert.Empty(await prompts.List(1));
+    }
+
+    [Theory]
+    [InlineData("42501")]
+    [InlineData("42P01")]
+    [InlineData("3F000")]
+    [InlineData("25P04")]
+    [InlineData("26000")]
+    [InlineData("42P05")]
+    public void What_an_administrator_takes_away_is_an_outage(string state) => Assert.Equal(
+        StoreFailure.Unavailable,
+        (PostgresErrors.Translate(new Npgsql.PostgresException("gone", "ERROR", "ERROR", state)) as StoreException)?.Failure);
+
     [Fact]
     public void A_url_is_shown_without_its_password()
     {
