@@ -48,7 +48,7 @@ internal static class NodeTable
     /// <param name="age">How long its row must not have been renewed, in milliseconds; 0 where it is known to be gone.</param>
     public static bool Remove(DbConnection connection, string bootId, long age) => connection.Execute("""
         delete from nodes
-        where boot_id = @bootId and cast(extract(epoch from clock_timestamp() - renewed_at) * 1000 as bigint) >= @age
+        where boot_id = @bootId and (@age = 0 or cast(extract(epoch from clock_timestamp() - renewed_at) * 1000 as bigint) >= @age)
         """, new { bootId, age }) > 0;
 
     /// <summary>What was told in the last so many milliseconds.</summary>
@@ -123,10 +123,10 @@ internal sealed record NodeRow
     /// <summary>Where it keeps images; empty where that is not known to be the database's place, null where it has not said.</summary>
     public string? Images { get; init; }
 
-    /// <summary>Milliseconds since it was heard of, by the clock of the database.</summary>
+    /// <summary>Milliseconds since it was heard of, by the clock of the database; negative when that was put back meanwhile.</summary>
     public long Age { get; init; }
 
-    public bool IsLate => Age > NodeTable.Late.TotalMilliseconds;
+    public bool IsLate => Math.Abs(Age) > NodeTable.Late.TotalMilliseconds;
 }
 
 /// <summary>What a process has in memory and must read again, or is to do.</summary>

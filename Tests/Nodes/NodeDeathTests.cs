@@ -54,6 +54,28 @@ public sealed class NodeDeathTests
                 """));
     }
 
+    /// <summary>As after a new primary whose clock is behind: the row of the killed server is of a time to come.</summary>
+    [PostgresFact]
+    public async Task A_killed_server_is_found_when_the_clock_of_the_database_was_put_back()
+    {
+        await using var upstream = ChatSteps.HangingProvider();
+        await using var nodes = NodeGroup.Empty();
+        await nodes.Add(Child);
+        await nodes.Add();
+        var admin = await nodes.Admin();
+        var session = await admin.Http.NewSession(await admin.Http.Connect(upstream));
+        await using var stream = await admin.Http.Ask(session, "go");
+        await stream.ReadUntilAsync(e => e.Event == "delta");
+        using var store = PostgresServer.Connect(nodes.Database);
+        await Eventually.Holds(() => store.ExecuteScalar<long>("select count(*) from run_chunks where value = 'half'") == 1);
+
+        await nodes.A.KillAsync();
+        store.Execute("update nodes set renewed_at = renewed_at + interval '10 minutes' where boot_id = (select boot_id from runs)");
+
+        await Eventually.Holds(async () => (await admin.At(nodes.B).Messages(session))[^1].Text("status") == "interrupted");
+        Assert.Equal(1L, store.ExecuteScalar<long>("select count(*) from nodes"));
+    }
+
     [PostgresFact]
     public async Task Who_read_more_than_a_killed_server_stored_is_told_anew_what_is_left()
     {
