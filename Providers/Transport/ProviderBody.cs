@@ -18,6 +18,7 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, List<BodyImage> im
     private const int Piece = 48 * 1024;
 
     private readonly PooledBytes? _pooled;
+    private bool _isReleased;
 
     /// <summary>A body of these bytes, which it owns.</summary>
     public ProviderBody(PooledBytes json, List<BodyImage> images)
@@ -34,6 +35,7 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, List<BodyImage> im
     /// <summary>Writes the whole body in pieces of at most 64 KiB; a piece is valid until the next one.</summary>
     public async Task WriteAsync(Func<ReadOnlyMemory<byte>, ValueTask> write, CancellationToken cancel)
     {
+        ObjectDisposedException.ThrowIf(_isReleased, this); // the array may hold another request by now
         var at = 0;
         foreach (var image in images)
         {
@@ -46,7 +48,14 @@ internal sealed class ProviderBody(ReadOnlyMemory<byte> json, List<BodyImage> im
     }
 
     /// <summary>Gives the bytes back; call it when the body was sent, after which it is not used again.</summary>
-    public void Release() => _pooled?.Release();
+    public void Release()
+    {
+        if (_pooled is not null)
+        {
+            _isReleased = true;
+            _pooled.Release();
+        }
+    }
 
     private static long LengthOf(List<BodyImage> images)
     {

@@ -125,4 +125,15 @@ public sealed class LettersTests
             Assert.Equal(folded, Letters.Fold(folded));
         }
     }
+
+    [Theory]
+    [InlineData("Plain LETTERS", 1)]
+    [InlineData("ﷺ", 20_000)] // each becomes eighteen, and the text outgrows what it began with
+    [InlineData("Übergrößen", 10)]
+    public void What_is_written_behind_a_folded_text_stays_as_it_is(string piece, int times)
+    {
+        var text = string.Concat(Enumerable.Repeat(piece, times));
+        Assert.Equal(Letters.Fold(text) + "\u0003E", Letters.Fold(text, "\u0003E"));
+        Assert.Equal(string.Concat(Enumerable.Repeat(Letters.Fold(piece), times)), Letters.Fold(text));
+    }
 }
