@@ -303,6 +303,7 @@ internal sealed class PostgresMoveStore : IMoveStore
         PostgresMoveStore? store = null;
         try
         {
+            PostgresStart.Judge(servers);
             store = new PostgresMoveStore(servers, access);
             begin(store);
             return store;

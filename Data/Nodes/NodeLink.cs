@@ -37,6 +37,7 @@ internal sealed class NodeLink : IDisposable
     private volatile bool _draining;
     private volatile bool _isTold = true;
     private volatile bool _hasRead;
+    private long _newest;
     private long _readAt;
     private long _renewedAt;
     private long _connectedAt;
@@ -234,12 +235,13 @@ internal sealed class NodeLink : IDisposable
     {
         var begun = Stopwatch.GetTimestamp();
         var gap = _hasRead ? SilentFor : TimeSpan.Zero;
-        var told = NodeTable.Changes(connection, (long)(NodeTable.Overlap + gap).TotalMilliseconds);
+        var told = NodeTable.Changes(connection, (long)(NodeTable.Overlap + gap).TotalMilliseconds, _newest);
         var isFirst = !_hasRead;
         Interlocked.Exchange(ref _readAt, begun);
         _hasRead = true;
         foreach (var change in told.Where(change => _seen.Add(change.Id)))
         {
+            _newest = Math.Max(_newest, change.Id);
             _seenOrder.Enqueue((change.Id, begun));
             if (!isFirst)
             {

@@ -51,13 +51,16 @@ internal static class NodeTable
         where boot_id = @bootId and (@age = 0 or cast(extract(epoch from clock_timestamp() - renewed_at) * 1000 as bigint) >= @age)
         """, new { bootId, age }) > 0;
 
-    /// <summary>What was told in the last so many milliseconds.</summary>
-    public static List<ChangeRow> Changes(DbConnection connection, long milliseconds) => connection.Query<ChangeRow>("""
+    /// <summary>
+    /// What was told in the last so many milliseconds, and whatever is newer than the newest that is known, which a clock that was put
+    /// forward would hide.
+    /// </summary>
+    public static List<ChangeRow> Changes(DbConnection connection, long milliseconds, long newest) => connection.Query<ChangeRow>("""
         select id, kind, key from changes
-        where at > clock_timestamp() - @milliseconds * interval '1 millisecond'
+        where at > clock_timestamp() - @milliseconds * interval '1 millisecond' or id > @newest
         order by id
         limit 100000
-        """, new { milliseconds }).ToList();
+        """, new { milliseconds, newest }).ToList();
 
     public static void Tell(DbConnection connection, string kind, string key) =>
         connection.Execute("insert into changes (kind, key) values (@kind, @key)", new { kind, key });

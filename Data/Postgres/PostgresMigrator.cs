@@ -96,7 +96,8 @@ internal static class PostgresMigrator
         var facts = connection.QuerySingle<ServerFacts>("""
             select current_setting('server_version_num')::int / 10000 as version, pg_is_in_recovery() as is_standby,
                 current_setting('fsync') as fsync, current_setting('synchronous_commit') as synchronous_commit,
-                current_setting('full_page_writes') as full_page_writes, current_setting('server_encoding') as encoding
+                current_setting('full_page_writes') as full_page_writes, current_setting('server_encoding') as encoding,
+                current_setting('session_replication_role') as replication_role
             """);
         var wrong = facts switch
         {
@@ -107,6 +108,8 @@ internal static class PostgresMigrator
                 + "set full_page_writes = on in postgresql.conf",
             { SynchronousCommit: "off" } => "has synchronous_commit off and may lose what it has acknowledged: "
                 + "set synchronous_commit = on for this server, database and user",
+            { ReplicationRole: not "origin" } => $"runs no triggers for this user (session_replication_role is {facts.ReplicationRole}): "
+                + $"alter role \"{url.User}\" reset session_replication_role, and for the database if it is set there",
             { Encoding: not "UTF8" } => $"keeps text as {facts.Encoding}: create the database with encoding 'UTF8' and template template0",
             _ => null,
         };
@@ -151,4 +154,6 @@ internal sealed record ServerFacts
     public string FullPageWrites { get; init; } = "";
 
     public string Encoding { get; init; } = "";
+
+    public string ReplicationRole { get; init; } = "";
 }

@@ -221,6 +221,13 @@ public sealed class PostgresStoreTests
         Refused(url, "synchronous_commit");
         using (var connection = PostgresServer.Connect(address))
         {
+            PostgresServer.Run(connection, $"alter database {url.Database} reset synchronous_commit");
+            PostgresServer.Run(connection, $"alter database {url.Database} set session_replication_role = replica");
+        }
+
+        Refused(url, "runs no triggers for this user");
+        using (var connection = PostgresServer.Connect(address))
+        {
             PostgresServer.Run(connection, $"create database {url.Database}_latin encoding 'LATIN1' locale 'C' template template0");
         }
 

@@ -58,6 +58,25 @@ public sealed class SharedStateTests
         await (await script.Http.GetAsync("/api/auth/me")).Expect(HttpStatusCode.Unauthorized);
     }
 
+    /// <summary>As after a new primary whose clock is ahead: what was told a moment ago seems to be long past.</summary>
+    [PostgresFact]
+    public async Task What_was_told_is_taken_over_when_the_clock_of_the_database_was_put_forward()
+    {
+        await using var nodes = await NodeGroup.Two("");
+        var admin = await nodes.Admin();
+        await admin.At(nodes.B).GetJson("/api/settings/branding");
+        using var store = PostgresServer.Connect(nodes.Database);
+        PostgresServer.Run(store, """
+            begin;
+            insert into settings (key, value, updated_at) values ('brandText', '"Far ahead"', 0);
+            update changes set at = at - interval '1 hour';
+            commit
+            """);
+
+        await Eventually.Holds(async () =>
+            (await admin.At(nodes.B).GetJson("/api/settings/branding")).GetRawText().Contains("Far ahead", StringComparison.Ordinal));
+    }
+
     [PostgresTheory]
     [InlineData("")]
     [InlineData("?pooler=transaction")]
