@@ -43,7 +43,7 @@ internal static class OpenAiScript
         await exchange.Send("data: [DONE]\n\n");
     }
 
-    /// <summary>An answer whose first frame is a line of 64 MB (fault F20).</summary>
+    /// <summary>An answer whose first frame is a line of 64 MB.</summary>
     public static async Task EndlessLine(FakeExchange exchange)
     {
         await exchange.StartSse();

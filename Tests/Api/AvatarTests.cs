@@ -5,7 +5,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Avatars and the logo: uploaded bytes only (attack A50); avatars of users are for signed-in users.
+/// Avatars and the logo: uploaded bytes only; avatars of users are for signed-in users.
 /// </summary>
 public sealed class AvatarTests
 {

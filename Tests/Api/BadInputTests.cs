@@ -6,7 +6,7 @@ using AiChat.Endpoints.Auth;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Malformed requests on every route that reads a body: a problem, never a 5xx, no change, no internals revealed (attacks A18, A64, A73).
+/// Malformed requests on every route that reads a body: a problem, never a 5xx, no change, no internals revealed.
 /// </summary>
 public sealed class BadInputTests
 {

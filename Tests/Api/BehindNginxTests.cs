@@ -4,7 +4,7 @@ namespace AiChat.Tests.Api;
 
 /// <summary>
 /// A first start behind Debian's nginx on the same machine, which forwards no client address: a stranger neither becomes administrator nor
-/// escapes the limits, and the owner gets in (attacks A17, A24).
+/// escapes the limits, and the owner gets in.
 /// </summary>
 public sealed class BehindNginxTests
 {

@@ -4,7 +4,7 @@ using System.Text;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// What another site, a proxy or a cache can do with a visitor's browser (attacks A26, A27, A28, A30, A31, A57, A63, A65).
+/// What another site, a proxy or a cache can do with a visitor's browser.
 /// </summary>
 public sealed class BrowserBoundaryTests
 {

@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// A request may name a model, but only one that its caller may use: no API reaches another connection (attack A06).
+/// A request may name a model, but only one that its caller may use: no API reaches another connection.
 /// </summary>
 public sealed class ChosenModelTests
 {

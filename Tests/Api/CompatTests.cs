@@ -6,7 +6,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// The APIs for other vendors' clients: requests, responses and quotas (attacks A06, A15, A40, A41, A69, A71, A73).
+/// The APIs for other vendors' clients: requests, responses and quotas.
 /// </summary>
 public sealed class CompatTests
 {

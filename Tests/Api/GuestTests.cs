@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Visitors without an account: permissions, quota, retention, and the move of their data to an account (attacks A01, A16, A69).
+/// Visitors without an account: permissions, quota, retention, and the move of their data to an account.
 /// </summary>
 public sealed class GuestTests
 {

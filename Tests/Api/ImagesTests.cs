@@ -6,7 +6,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Uploading, showing and deleting images (attacks A04, A30, A50, A67, A68, A75, A85).</summary>
+/// <summary>Uploading, showing and deleting images.</summary>
 public sealed class ImagesTests
 {
     public static TheoryData<string, byte[], int, int> Formats => new()

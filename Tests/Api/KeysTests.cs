@@ -5,7 +5,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>API keys: shown once, stored as a hash, valid for their scopes, models and time (attack A15).</summary>
+/// <summary>API keys: shown once, stored as a hash, valid for their scopes, models and time.</summary>
 public sealed class KeysTests
 {
     [Fact]

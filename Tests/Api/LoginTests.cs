@@ -4,7 +4,7 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Signing in, out, and what ends a login (attacks A13, A19, A23).</summary>
+/// <summary>Signing in, out, and what ends a login.</summary>
 public sealed class LoginTests
 {
     [Fact]

@@ -13,7 +13,7 @@ namespace AiChat.Tests.Api;
 public sealed class Measured;
 
 /// <summary>
-/// Timing and memory: accounts distinguishable by response time, crowds that exhaust the server (attacks A02, A21, A22).
+/// Timing and memory: accounts distinguishable by response time, crowds that exhaust the server.
 /// </summary>
 [Collection(nameof(Measured))]
 public sealed class MeasuredTests

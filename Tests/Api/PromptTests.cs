@@ -3,7 +3,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>The prompt library and drafts: stored, limited and private (attack A01).</summary>
+/// <summary>The prompt library and drafts: stored, limited and private.</summary>
 public sealed class PromptTests
 {
     [Fact]

@@ -4,7 +4,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Who gets an account, and who becomes the administrator (attacks A16, A17, A18, A24).</summary>
+/// <summary>Who gets an account, and who becomes the administrator.</summary>
 public sealed class RegistrationTests
 {
     [Fact]

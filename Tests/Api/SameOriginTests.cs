@@ -4,7 +4,7 @@ using System.Text;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// The origin of a write where the browser does not state it (plain HTTP) and a proxy may have changed the host name (attack A26). The
+/// The origin of a write where the browser does not state it (plain HTTP) and a proxy may have changed the host name. The
 /// server listens on 127.0.0.1; Host is what a browser or a proxy sends.
 /// </summary>
 public sealed class SameOriginTests

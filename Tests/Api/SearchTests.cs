@@ -5,7 +5,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Search over titles and text and in one chat: what is found, how it is shown, and that input is never syntax (attacks A01, A54; M18).
+/// Search over titles and text and in one chat: what is found, how it is shown, and that input is never syntax.
 /// </summary>
 public sealed class SearchTests
 {

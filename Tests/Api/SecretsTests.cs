@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>The master key and what is encrypted with it (attacks A12, A62, fault F42).</summary>
+/// <summary>The master key and what is encrypted with it.</summary>
 public sealed class SecretsTests : IDisposable
 {
     private const string Key = "sk-CANARY-7f3a0123456789";

@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Forks, exports and bulk changes: complete, with safe file names, and only the caller's own (attacks A01, A68).</summary>
+/// <summary>Forks, exports and bulk changes: complete, with safe file names, and only the caller's own.</summary>
 public sealed class SessionCopyTests
 {
     [Fact]

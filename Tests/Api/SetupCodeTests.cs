@@ -2,7 +2,7 @@ using System.Net;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>The setup code that the first registration must send, from any address (attack A17).</summary>
+/// <summary>The setup code that the first registration must send, from any address.</summary>
 public sealed class SetupCodeTests
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;

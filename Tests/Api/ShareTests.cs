@@ -4,7 +4,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Links to chats: what they show, what they hide and how they end (attacks A01, A30).</summary>
+/// <summary>Links to chats: what they show, what they hide and how they end.</summary>
 public sealed class ShareTests
 {
     [Fact]

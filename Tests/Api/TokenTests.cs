@@ -8,7 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Which credentials are accepted (attacks A12, A15), and the exchange of refresh tokens.</summary>
+/// <summary>Which credentials are accepted, and the exchange of refresh tokens.</summary>
 public sealed class TokenTests
 {
     private const string Secret = "k7Vw2pQz9sXc4tRb8mNf3hJd6gLa1yEu";

@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace AiChat.Tests.Api;
 
-/// <summary>Account administration and its immediate effect (attacks A14, A59).</summary>
+/// <summary>Account administration and its immediate effect.</summary>
 public sealed class UsersTests
 {
     [Fact]

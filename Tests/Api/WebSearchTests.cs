@@ -5,7 +5,7 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Api;
 
 /// <summary>
-/// Web search setup: missing settings are reported, and a key goes only to the service it was entered for (attacks A40, A42).
+/// Web search setup: missing settings are reported, and a key goes only to the service it was entered for.
 /// </summary>
 public sealed class WebSearchTests
 {

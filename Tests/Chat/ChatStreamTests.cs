@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// Sending, stopping, repeating and limiting answers; another user can neither see nor change them (attacks A01, A02, A03, A69, A70).
+/// Sending, stopping, repeating and limiting answers; another user can neither see nor change them.
 /// </summary>
 public sealed class ChatStreamTests
 {

@@ -5,8 +5,7 @@ using AiChat.Tests.Api;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// Crowds at full size: all readers reconnect at once, one user starts as much as possible, readers do not read (attack A83; faults F28,
-/// F36).
+/// Crowds at full size: all readers reconnect at once, one user starts as much as possible, readers do not read.
 /// </summary>
 [Collection(nameof(Measured))]
 public sealed class CrowdTests

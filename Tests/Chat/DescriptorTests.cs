@@ -7,7 +7,7 @@ namespace AiChat.Tests.Chat;
 
 /// <summary>
 /// A process that may open no more files continues the answers it writes, logs a warning every ten seconds at most, and serves again when
-/// files are closed (fault F37).
+/// files are closed.
 /// </summary>
 [Trait("Nodes", "One")] // it is one process that runs out of them
 public sealed class DescriptorTests

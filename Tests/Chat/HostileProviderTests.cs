@@ -4,7 +4,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>What a provider sends stays text (attacks A51, A52), and its key is sent to nobody else (A60, A61).</summary>
+/// <summary>What a provider sends stays text, and its key is sent to nobody else.</summary>
 public sealed class HostileProviderTests
 {
     private const string Key = "sk-CANARY-7f3a9b1c2d3e4f5061728394a5b6c7d8";
@@ -52,7 +52,7 @@ public sealed class HostileProviderTests
         Assert.Equal("done", events[^1].Json.Text("status"));
     }
 
-    /// <summary>A line longer than this protocol allows (fault F20) ends its answer with the reason; other answers go on.</summary>
+    /// <summary>A line longer than this protocol allows ends its answer with the reason; other answers go on.</summary>
     [Fact]
     public async Task A_line_that_never_ends_ends_its_answer_with_what_came_and_no_other()
     {

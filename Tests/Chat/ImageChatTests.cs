@@ -5,7 +5,7 @@ using AiChat.Tests.Api;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// Images in messages: which models get them, what the history shows, and that they are removed with their message (attacks A04, A05, A41).
+/// Images in messages: which models get them, what the history shows, and that they are removed with their message.
 /// </summary>
 public sealed class ImageChatTests
 {

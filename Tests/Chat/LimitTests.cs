@@ -5,8 +5,7 @@ using Microsoft.Extensions.Time.Testing;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// Nothing runs or grows without a limit: the time limits of the settings, the length of an answer, the answers and readers of one user
-/// (attacks A81, A83; faults F21, F22, F37).
+/// Nothing runs or grows without a limit: the time limits of the settings, the length of an answer, the answers and readers of one user.
 /// </summary>
 public sealed class LimitTests
 {

@@ -6,7 +6,7 @@ using AiChat.Tests.Api;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// A server with little memory refuses what does not fit and finishes what it accepted; a hostile line takes no memory (faults F20, F38).
+/// A server with little memory refuses what does not fit and finishes what it accepted; a hostile line takes no memory.
 /// </summary>
 [Collection(nameof(Measured))]
 public sealed class MemoryPressureTests

@@ -4,7 +4,7 @@ using AiChat.Tests.Api;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// Behind nginx with its defaults: it buffers, speaks HTTP/1.0, serves below a path and cuts silent answers (fault F47). Its timeout of
+/// Behind nginx with its defaults: it buffers, speaks HTTP/1.0, serves below a path and cuts silent answers. Its timeout of
 /// 60 seconds is six here, and the heartbeat's 15 seconds are one.
 /// </summary>
 public sealed class NginxTests

@@ -3,7 +3,7 @@ using AiChat.Tests.Torture;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>Lost connections, restarts and kills (faults F01, F26, F29).</summary>
+/// <summary>Lost connections, restarts and kills.</summary>
 public sealed class ResumeTests
 {
     [Fact]

@@ -5,7 +5,7 @@ namespace AiChat.Tests.Chat;
 
 /// <summary>
 /// A provider fails before the first token: the question is retried, with another key or by another model. Retries are visible, bounded
-/// and ended by stop, and there is none after the first token (faults F13, F14, F15).
+/// and ended by stop, and there is none after the first token.
 /// </summary>
 public sealed class RetryTests
 {

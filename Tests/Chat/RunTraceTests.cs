@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>What a task trace records of a request, however it ends, and that it holds no secret (A60, A61).</summary>
+/// <summary>What a task trace records of a request, however it ends, and that it holds no secret.</summary>
 public sealed class RunTraceTests
 {
     private const string Key = "sk-CANARY-trace-00112233445566";

@@ -4,7 +4,7 @@ using AiChat.Data.Runs;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>Web search by a model: rounds, events, storage, replay, limits, stop (attacks A42, A88).</summary>
+/// <summary>Web search by a model: rounds, events, storage, replay, limits, stop.</summary>
 public sealed class ToolLoopTests
 {
     [Fact]

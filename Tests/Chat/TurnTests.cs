@@ -3,7 +3,7 @@ using System.Net;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// Removing turns, clearing chats and choosing branches: what is removed, what stays, and that nobody else can do it (attack A01).
+/// Removing turns, clearing chats and choosing branches: what is removed, what stays, and that nobody else can do it.
 /// </summary>
 public sealed class TurnTests
 {

@@ -4,7 +4,7 @@ using AiChat.Data.Runs;
 namespace AiChat.Tests.Chat;
 
 /// <summary>
-/// Limits on messages, tokens and money hold against many calls at once and with failing providers (attacks A69, A70, A71, A72).
+/// Limits on messages, tokens and money hold against many calls at once and with failing providers.
 /// </summary>
 public sealed class UsageLimitTests
 {

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace AiChat.Tests.Chat;
 
-/// <summary>How many answers to one question are kept, and that none is removed before the new one is done (attack A86).</summary>
+/// <summary>How many answers to one question are kept, and that none is removed before the new one is done.</summary>
 public sealed class VersionLimitTests
 {
     [Fact]

@@ -4,7 +4,7 @@ using AiChat.Data.Images;
 
 namespace AiChat.Tests.Data;
 
-/// <summary>Images are judged by their headers, never decoded (attack A75).</summary>
+/// <summary>Images are judged by their headers, never decoded.</summary>
 public sealed class ImageHeaderTests
 {
     public static TheoryData<string, byte[], int, int> Formats => new()

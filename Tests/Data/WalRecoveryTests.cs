@@ -4,7 +4,7 @@ using Microsoft.Data.Sqlite;
 
 namespace AiChat.Tests.Data;
 
-/// <summary>The log that a crash leaves beside the database (fault F09): its own log is replayed, any other stops the start.</summary>
+/// <summary>The log that a crash leaves beside the database: its own log is replayed, any other stops the start.</summary>
 public sealed class WalRecoveryTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("aichat-log-");

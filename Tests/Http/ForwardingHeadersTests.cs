@@ -6,7 +6,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace AiChat.Tests.Http;
 
-/// <summary>What is believed of the headers of proxies (attack A23). 10.0.0.0/8 and fd00::/8 are trusted, the rest is not.</summary>
+/// <summary>What is believed of the headers of proxies. 10.0.0.0/8 and fd00::/8 are trusted, the rest is not.</summary>
 public sealed class ForwardingHeadersTests
 {
     private const string Proxy = "10.0.0.1";

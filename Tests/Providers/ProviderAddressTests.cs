@@ -3,7 +3,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>Which addresses a connection may reach, however they are written (attacks A34, A35).</summary>
+/// <summary>Which addresses a connection may reach, however they are written.</summary>
 public sealed class ProviderAddressTests
 {
     [Theory]

@@ -5,7 +5,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>Which requests leave the process, and to which addresses (attacks A36, A37, A39, A43, A61).</summary>
+/// <summary>Which requests leave the process, and to which addresses.</summary>
 public sealed class ProviderHttpTests
 {
     private const string Key = "sk-CANARY-7f3a9c1e5b";

@@ -4,7 +4,7 @@ using AiChat.Tests.Api;
 namespace AiChat.Tests.Providers;
 
 /// <summary>
-/// The memory that a hostile provider can cost. It is counted for the whole process, so no other test may run beside it (fault F20).
+/// The memory that a hostile provider can cost. It is counted for the whole process, so no other test may run beside it.
 /// </summary>
 [Collection(nameof(Measured))]
 public sealed class ProviderMemoryTests

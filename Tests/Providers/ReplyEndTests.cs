@@ -7,7 +7,7 @@ using AiChat.Providers.Transport;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>When a reply is complete: the model's finish counts, not how its connection ends (faults F14, F17).</summary>
+/// <summary>When a reply is complete: the model's finish counts, not how its connection ends.</summary>
 public sealed class ReplyEndTests
 {
     private const string Openai = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"all\"}}]}\n\n"

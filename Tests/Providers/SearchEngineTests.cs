@@ -5,7 +5,7 @@ using AiChat.Providers.Transport;
 namespace AiChat.Tests.Providers;
 
 /// <summary>
-/// Each search service in its own protocol, with replies as its documentation shows them; everything they answer stays in bounds (A42).
+/// Each search service in its own protocol, with replies as its documentation shows them; everything they answer stays in bounds.
 /// </summary>
 public sealed class SearchEngineTests
 {

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Time.Testing;
 
 namespace AiChat.Tests.Providers;
 
-/// <summary>Which certificates of providers are accepted, and that validating them fetches nothing (attacks A34, A36).</summary>
+/// <summary>Which certificates of providers are accepted, and that validating them fetches nothing.</summary>
 public sealed class TlsTests
 {
     private static readonly DateTimeOffset Since = DateTimeOffset.UnixEpoch;

@@ -5,7 +5,7 @@ using AiChat.Tests.Chat;
 
 namespace AiChat.Tests.Torture;
 
-/// <summary>A disk that is full, slow, read-only or broken while the native server runs (faults F05 to F08).</summary>
+/// <summary>A disk that is full, slow, read-only or broken while the native server runs.</summary>
 [Trait("Store", "File")]
 public sealed class DiskFaultTests
 {

@@ -1,7 +1,7 @@
 namespace AiChat.Tests.Torture;
 
 /// <summary>
-/// Power cuts (fault F03): the native server is recorded under load, from an empty folder over a clean stop, a kill and a change of the
+/// Power cuts: the native server is recorded under load, from an empty folder over a clean stop, a kill and a change of the
 /// master key; then the disk is put together as a cut at a random moment would leave it, and the server's own start is tried on it.
 /// </summary>
 [Trait("Store", "File")]

@@ -6,8 +6,8 @@ using AiChat.Tests.Chat;
 namespace AiChat.Tests.Torture;
 
 /// <summary>
-/// The native executable ended at every step of what it does to a folder, a step being one change of the disk: killed (faults F02, F31) or
-/// asked to end (F30). The next start always succeeds and finds either what was before or what should be, never something between.
+/// The native executable ended at every step of what it does to a folder, a step being one change of the disk: killed or
+/// asked to end. The next start always succeeds and finds either what was before or what should be, never something between.
 /// </summary>
 [Trait("Store", "File")]
 public sealed class StepTests

@@ -88,7 +88,6 @@ it('shows code while the answer is written, and the source, a file and the other
   await v.end()
 })
 
-// Attack A48.
 it('runs nothing and fetches nothing, whatever a diagram says', async () => {
   const evil = `http://${elsewhere()}`
   const hostile = [

@@ -10,7 +10,7 @@ const perChat = 90
 const port = (server: HttpServer) => (server.address() as AddressInfo).port
 const listen = (server: HttpServer) => new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 
-// Attacks A46, A47, A53, A54: nothing a model or a person writes runs, and nothing is fetched from elsewhere.
+// Nothing a model or a person writes runs, and nothing is fetched from elsewhere.
 describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('hostile text', () => {
   let browser: Browser
   let server: Server

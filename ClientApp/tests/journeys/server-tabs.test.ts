@@ -33,7 +33,7 @@ async function startProvider() {
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`, asked, letGo, close: () => server.close() }
 }
 
-// A browser opens six connections to a host over plain HTTP/1.1 (fault F46).
+// A browser opens six connections to a host over plain HTTP/1.1.
 describe.skipIf(!process.env['AICHAT_TEST_BINARY'])('eight tabs on the real server', () => {
   let browser: Browser
   let context: BrowserContext

@@ -53,7 +53,7 @@ function* targets(tokens: readonly Token[]): Generator<string> {
   }
 }
 
-// Attack A47: however the text is cut, joined and streamed, a link opens http, https or mailto, or it is not a link.
+// However the text is cut, joined and streamed, a link opens http, https or mailto, or it is not a link.
 it(`keeps ${inputs} mutated inputs to links that cannot run, while they stream`, () => {
   const random = randomFrom(20260101)
   const corpus = payloads('outside.example')
